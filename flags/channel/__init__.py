@@ -1,0 +1,34 @@
+"""The channel between the portal and the evaluators: what is stored in Redis, and in which form.
+
+Both sides import this package; it knows neither Django nor the evaluator.
+
+Per environment, all keys sharing one hash tag so that a Redis cluster keeps them on one shard:
+
+========================  ======  ==========================================================
+key                       type    holds
+========================  ======  ==========================================================
+``aviary:{env:7}:head``   string  sealed head: which epoch and version the documents are at
+``aviary:{env:7}:docs``   hash    field -> sealed document; fields are ``flag/KEY``, ``key/SELECTOR``
+``aviary:{env:7}:stream`` stream  one entry per published change, newest :data:`STREAM_LENGTH`
+========================  ======  ==========================================================
+
+``aviary:environments`` (a hash of environment id -> project/environment) lists the environments
+and ``aviary:environments:changes`` (a stream) announces a new one.
+"""
+
+from flags.channel.documents import Change, Head, StreamEntry
+from flags.channel.envelope import Envelope, ForgedEnvelope, Sealer
+from flags.channel.keys import REGISTRY, REGISTRY_STREAM, STREAM_LENGTH, EnvironmentKeys
+
+__all__ = [
+    "REGISTRY",
+    "REGISTRY_STREAM",
+    "STREAM_LENGTH",
+    "Change",
+    "EnvironmentKeys",
+    "Envelope",
+    "ForgedEnvelope",
+    "Head",
+    "Sealer",
+    "StreamEntry",
+]

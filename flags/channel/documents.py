@@ -1,0 +1,79 @@
+"""The shapes that travel: the head of an environment and the entries of its change stream."""
+
+from dataclasses import dataclass
+
+import orjson
+
+HEAD_FIELD = "head"
+FLAG_PREFIX = "flag/"
+KEY_PREFIX = "key/"
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Where an environment stands. ``published_at`` is in Unix seconds of the database clock."""
+
+    project: str
+    environment: str
+    kind: str
+    documents: int
+    published_at: float
+
+    def to_document(self) -> dict[str, object]:
+        return {
+            "project": self.project,
+            "environment": self.environment,
+            "kind": self.kind,
+            "documents": self.documents,
+            "published_at": self.published_at,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One sealed document and the field it is stored under; ``sealed`` may seal a removal."""
+
+    field: str
+    sealed: bytes
+    removed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StreamEntry:
+    """One entry of a change stream: from ``base`` to ``version`` of an epoch.
+
+    ``changes`` is None where the change was too large to travel in the stream, or where
+    everything was published anew: the follower then reloads in full.
+    """
+
+    epoch: str
+    base: int
+    version: int
+    head: bytes
+    changes: tuple[tuple[str, bytes], ...] | None
+
+    def to_fields(self) -> dict[str, bytes]:
+        fields = {
+            "epoch": self.epoch.encode(),
+            "base": b"%d" % self.base,
+            "version": b"%d" % self.version,
+            "head": self.head,
+        }
+        if self.changes is not None:
+            fields["changes"] = orjson.dumps([[f, s.decode()] for f, s in self.changes])
+        return fields
+
+    @classmethod
+    def from_fields(cls, fields: dict[bytes, bytes]) -> "StreamEntry":
+        """Read an entry as redis-py returns it. Raises KeyError or ValueError when malformed."""
+        raw = fields.get(b"changes")
+        changes = None
+        if raw is not None:
+            changes = tuple((str(f), str(s).encode()) for f, s in orjson.loads(raw))
+        return cls(
+            epoch=fields[b"epoch"].decode(),
+            base=int(fields[b"base"]),
+            version=int(fields[b"version"]),
+            head=fields[b"head"],
+            changes=changes,
+        )

@@ -1,0 +1,28 @@
+"""Names of the Redis keys."""
+
+from dataclasses import dataclass
+
+REGISTRY = "aviary:environments"
+REGISTRY_STREAM = "aviary:environments:changes"
+
+# Entries kept per environment. A follower that was away for longer reloads in full.
+STREAM_LENGTH = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentKeys:
+    """The three keys of one environment; the braces make a cluster keep them together."""
+
+    environment_id: int
+
+    @property
+    def head(self) -> str:
+        return f"aviary:{{env:{self.environment_id}}}:head"
+
+    @property
+    def documents(self) -> str:
+        return f"aviary:{{env:{self.environment_id}}}:docs"
+
+    @property
+    def stream(self) -> str:
+        return f"aviary:{{env:{self.environment_id}}}:stream"

@@ -1,0 +1,103 @@
+"""Buckets: where a unit lies on a line, by hash; integers only.
+
+A unit's point depends on the salt, the purpose and the unit alone. Not on the rule: units keep
+their place when rules are reordered or copied, and the salt is the one thing to change to
+reshuffle. The purpose keeps who gets in ("audience") independent of what they get ("split").
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+import mmh3
+
+from flags.engine.document import DEFAULT_ALGORITHM, Split
+from flags.engine.errors import Problem
+from flags.engine.limits import MAX_FLAGD_TOTAL, MAX_UNIT_INTEGER
+
+SCALE: Final = 100_000
+"""Points on the line: one is 0.001 %."""
+
+AUDIENCE: Final = "audience"
+SPLIT: Final = "split"
+
+
+def hash_text(text: str) -> int:
+    """MurmurHash3 x86 32-bit, seed 0, unsigned, of the UTF-8 bytes.
+
+    Always bytes: mmh3 given a text with a lone surrogate crashes the interpreter.
+    Raises UnicodeEncodeError for such a text; ``unit_of`` never lets one through.
+    """
+    return mmh3.hash(text.encode(), 0, False)
+
+
+def point(salt: str, purpose: str, unit: str) -> int:
+    """The unit's point, 0 to 99,999: the hash scaled by multiply and shift, without bias."""
+    return hash_text(f"{salt}.{purpose}.{unit}") * SCALE >> 32
+
+
+def unit_of(value: object) -> str | None:
+    """An attribute's value as the unit to bucket by; None when it identifies nobody.
+
+    A non-empty text is itself. A whole number, 7 or 7.0, is its decimal digits, "7", as long as
+    it lies within ±(2**63 - 1). Anything else, or a text with lone surrogates, is no unit.
+    """
+    if isinstance(value, str):
+        return value if value and _is_utf8(value) else None
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    is_whole = -MAX_UNIT_INTEGER <= value <= MAX_UNIT_INTEGER and value == int(value)
+    return str(int(value)) if is_whole else None
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Algorithm:
+    """How a split places a unit on the line of its weights.
+
+    ``place(seed, unit, total)`` gives a position from 0 to ``total`` - 1, where ``total`` is the
+    sum of the weights. ``default_seed(flag_key, salt)`` is the seed of a split that names none.
+    ``check`` yields what such a split must not be.
+    """
+
+    place: Callable[[str, str, int], int]
+    default_seed: Callable[[str, str], str]
+    check: Callable[[Split], Iterable[Problem]]
+
+
+def _place_aviary(seed: str, unit: str, total: int) -> int:
+    return hash_text(f"{seed}.{SPLIT}.{unit}") * total >> 32
+
+
+def _place_flagd(seed: str, unit: str, total: int) -> int:
+    """flagd core/pkg/evaluator/fractional.go: murmur3 of seed and unit, on the weights' sum."""
+    return hash_text(f"{seed}{unit}") * total >> 32
+
+
+def _check_aviary(split: Split) -> Iterable[Problem]:
+    total = sum(share.weight for share in split.shares)
+    if total != SCALE:
+        yield Problem("split", f"Let the weights sum to exactly {SCALE}, not {total}.")
+    if len({share.variant for share in split.shares}) != len(split.shares):
+        yield Problem("split", "List each variant once.")
+    if split.seed is not None:
+        yield Problem("seed", "Remove the seed; the salt alone shuffles this algorithm.")
+
+
+def _check_flagd(split: Split) -> Iterable[Problem]:
+    total = sum(share.weight for share in split.shares)
+    if not 1 <= total <= MAX_FLAGD_TOTAL:
+        yield Problem("split", f"Let the weights sum to 1 to {MAX_FLAGD_TOTAL}, not {total}.")
+
+
+ALGORITHMS: Final[dict[str, Algorithm]] = {
+    DEFAULT_ALGORITHM: Algorithm(_place_aviary, lambda _key, salt: salt, _check_aviary),
+    "flagd": Algorithm(_place_flagd, lambda key, _salt: key, _check_flagd),
+}

@@ -1,0 +1,37 @@
+"""How large a flag document may be. Characters are Unicode code points."""
+
+from typing import Final
+
+MAX_KEY_CHARS: Final = 200
+MAX_VARIANT_KEY_CHARS: Final = 100
+MAX_RULE_ID_CHARS: Final = 64
+MAX_NAME_CHARS: Final = 200
+MAX_DESCRIPTION_CHARS: Final = 10_000
+MAX_TAG_CHARS: Final = 100
+MAX_SALT_CHARS: Final = 100
+MAX_ATTRIBUTE_CHARS: Final = 200
+MAX_UNIT_CHARS: Final = 1_000
+MAX_CONDITION_TEXT_CHARS: Final = 1_000
+MAX_STRING_VALUE_CHARS: Final = 100_000
+
+MAX_TAGS: Final = 50
+MAX_VARIANTS: Final = 100
+MAX_RULES: Final = 200
+MAX_TARGET_KEYS: Final = 100_000
+"""Keys of all the targets of one configuration together."""
+MAX_TARGETS: Final = 100
+MAX_GROUP_CONDITIONS: Final = 1_000
+MAX_CONDITION_VALUES: Final = 10_000
+MAX_CONDITION_DEPTH: Final = 20
+MAX_VALUE_DEPTH: Final = 20
+"""Levels of lists and objects inside an object value, the outermost included."""
+
+MAX_SAFE_INTEGER: Final = 2**53 - 1
+"""The largest integer that JavaScript holds exactly (Number.MAX_SAFE_INTEGER)."""
+MAX_UNIT_INTEGER: Final = 2**63 - 1
+"""Whole numbers up to here identify a unit; beyond, Python itself may refuse to print them."""
+MAX_FLAGD_TOTAL: Final = 2**31 - 1
+"""flagd refuses fractional weights that sum to more than an int32 holds."""
+
+MAX_PROBLEMS: Final = 100
+"""Problems reported at once: enough to mend a document, few enough to answer with."""

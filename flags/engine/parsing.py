@@ -1,0 +1,237 @@
+"""From plain documents to checked ones: every problem of a document at once, each with its path.
+
+Readers that need nothing to be known are built once, at import; those of a configuration are
+built for the variants of its flag.
+"""
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+from flags.engine import limits
+from flags.engine.buckets import ALGORITHMS
+from flags.engine.condition_parsing import read_attribute, read_condition
+from flags.engine.document import (
+    TARGETING_KEY,
+    Audience,
+    Configuration,
+    EnvironmentFlag,
+    Fixed,
+    FlagDefinition,
+    Kind,
+    Rule,
+    Serve,
+    Share,
+    Split,
+    Target,
+    ValueType,
+    Variant,
+)
+from flags.engine.errors import Problem
+from flags.engine.reading import (
+    Reader,
+    checked,
+    list_of,
+    mapped,
+    one_of,
+    quote,
+    read_object,
+    record,
+    refuse,
+    tagged,
+)
+from flags.engine.scalars import (
+    VALUE_READERS,
+    integer,
+    name,
+    read_boolean,
+    read_flag_key,
+    read_number,
+    read_rule_id,
+    read_variant_key,
+    text,
+)
+
+
+def parse_definition(doc: object) -> FlagDefinition:
+    """The flag's definition. Required are key, value_type and variants; see FlagDefinition.
+
+    Raises DocumentError.
+    """
+    value_type = read_object(doc).get("value_type")
+    reader = _DEFINITIONS.get(value_type) if isinstance(value_type, str) else None
+    return (reader or _UNTYPED_DEFINITION)(doc)
+
+
+def parse_configuration(doc: object, definition: FlagDefinition) -> Configuration:
+    """The flag's configuration in one environment; it may name the definition's variants only.
+
+    Required are enabled, off_variant, fallthrough and salt; targets and rules default to none.
+    Raises DocumentError.
+    """
+    variant = one_of((variant.key for variant in definition.variants), "variant")
+    return _configuration(variant)(doc)
+
+
+_DEFINITION_PART = ("key", "value_type", "variants", "client_visible")
+"""The fields of an environment document that come from the flag's definition."""
+
+
+def parse_environment(doc: object) -> EnvironmentFlag:
+    """What evaluators load: see ``dumping.environment_document``. Raises DocumentError."""
+    document = dict(read_object(doc))
+    part = {field: document.pop(field) for field in _DEFINITION_PART if field in document}
+    definition = parse_definition(part)
+    version = _read_version({"version": document.pop("version", None)})
+    return EnvironmentFlag(definition, parse_configuration(document, definition), version)
+
+
+_read_version: Reader[int] = record(
+    lambda version: version, {"version": integer(0, limits.MAX_SAFE_INTEGER)}
+)
+_read_name = name(limits.MAX_NAME_CHARS)
+_read_description = text(limits.MAX_DESCRIPTION_CHARS)
+
+
+def _repeats(names: Iterable[str]) -> Iterable[tuple[int, str]]:
+    """Index and name, of each name that stood before."""
+    seen: set[str] = set()
+    for index, one in enumerate(names):
+        if one in seen:
+            yield index, one
+        seen.add(one)
+
+
+# Definitions
+
+
+def _definition(read_value: Reader[object]) -> Reader[FlagDefinition]:
+    variant = record(
+        Variant,
+        {"key": read_variant_key, "value": read_value},
+        {"description": _read_description},
+    )
+    variants: Reader[tuple[Variant, ...]] = checked(
+        list_of(variant, least=1, most=limits.MAX_VARIANTS), _check_variant_keys
+    )
+    return record(
+        FlagDefinition,
+        {
+            "key": read_flag_key,
+            "value_type": mapped(one_of(ValueType, "value type"), ValueType),
+            "variants": variants,
+        },
+        {
+            "kind": mapped(one_of(Kind, "kind"), Kind),
+            "name": _read_name,
+            "client_visible": read_boolean,
+            "description": _read_description,
+            "tags": list_of(name(limits.MAX_TAG_CHARS, least=1), most=limits.MAX_TAGS),
+            "owner": _read_name,
+            "permanent": read_boolean,
+        },
+    )
+
+
+def _check_variant_keys(variants: tuple[Variant, ...]) -> Iterable[Problem]:
+    for index, key in _repeats(variant.key for variant in variants):
+        yield Problem(f"[{index}].key", f"Rename this variant; '{quote(key)}' is taken.")
+
+
+_DEFINITIONS: dict[str, Reader[FlagDefinition]] = {
+    value_type: _definition(reader) for value_type, reader in VALUE_READERS.items()
+}
+# Only ever refuses: with no known type, the values are not held to any.
+_UNTYPED_DEFINITION = _definition(lambda value: value)
+
+
+# Configurations
+
+
+def _configuration(variant: Reader[str]) -> Reader[Configuration]:
+    serve = _serve(variant)
+    rules: Reader[tuple[Rule, ...]] = checked(
+        list_of(_rule(serve), most=limits.MAX_RULES), _check_rule_ids
+    )
+    return checked(
+        record(
+            Configuration,
+            {
+                "enabled": read_boolean,
+                "off_variant": variant,
+                "fallthrough": serve,
+                "salt": name(limits.MAX_SALT_CHARS, least=1),
+            },
+            {
+                "targets": list_of(_target(variant), most=limits.MAX_TARGETS),
+                "rules": rules,
+            },
+        ),
+        _check_targets,
+    )
+
+
+def _target(variant: Reader[str]) -> Reader[Target]:
+    key = text(limits.MAX_UNIT_CHARS, least=1)
+    return record(Target, {"variant": variant, "keys": list_of(key, most=limits.MAX_TARGET_KEYS)})
+
+
+def _check_targets(configuration: Configuration) -> Iterable[Problem]:
+    count = sum(len(target.keys) for target in configuration.targets)
+    if count > limits.MAX_TARGET_KEYS:
+        most = limits.MAX_TARGET_KEYS
+        yield Problem("targets", f"Target at most {most} keys in all, not {count}.")
+    seen: set[str] = set()
+    for at, target in enumerate(configuration.targets):
+        for index, key in enumerate(target.keys):
+            if key in seen:
+                message = f"Remove '{quote(key)}'; it is targeted already."
+                yield Problem(f"targets[{at}].keys[{index}]", message)
+            seen.add(key)
+
+
+def _rule(serve: Reader[Serve]) -> Reader[Rule]:
+    return record(
+        Rule,
+        {"id": read_rule_id, "when": read_condition, "serve": serve},
+        {"audience": _read_audience, "name": _read_name},
+    )
+
+
+def _check_rule_ids(rules: tuple[Rule, ...]) -> Iterable[Problem]:
+    for index, rule_id in _repeats(rule.id for rule in rules):
+        yield Problem(f"[{index}].id", f"Give this rule another id; '{rule_id}' is taken.")
+
+
+def _read_threshold(value: object) -> int:
+    """A percentage in thousandths, exactly: the decimal number as it was written, times 1000."""
+    percent = read_number(value)
+    thousandths = Decimal(repr(percent)) * 1000
+    if not 0 <= percent <= 100 or thousandths % 1:
+        refuse("Give a percentage from 0 to 100 with at most 3 decimals.")
+    return int(thousandths)
+
+
+def _audience(percent: int, bucket_by: str = TARGETING_KEY) -> Audience:
+    return Audience(threshold=percent, bucket_by=bucket_by)
+
+
+_read_audience = record(_audience, {"percent": _read_threshold}, {"bucket_by": read_attribute})
+
+
+def _serve(variant: Reader[str]) -> Reader[Serve]:
+    return tagged({"variant": record(Fixed, {"variant": variant}), "split": _split(variant)})
+
+
+def _split(variant: Reader[str]) -> Reader[Serve]:
+    weight = integer(0, limits.MAX_FLAGD_TOTAL)
+    share = record(Share, {"variant": variant, "weight": weight})
+    split = record(
+        lambda split, **others: Split(shares=split, **others),
+        {"split": list_of(share, least=1, most=limits.MAX_VARIANTS)},
+        {
+            "bucket_by": read_attribute,
+            "algorithm": one_of(ALGORITHMS, "algorithm"),
+            "seed": text(limits.MAX_KEY_CHARS),
+        },
+    )
+    return checked(split, lambda split: ALGORITHMS[split.algorithm].check(split))

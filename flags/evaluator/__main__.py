@@ -1,0 +1,81 @@
+"""``python -m flags.evaluator``: serve until SIGTERM or SIGINT."""
+
+import asyncio
+import contextlib
+import gc
+import logging
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+
+import uvicorn
+import uvloop
+
+from flags.evaluator.app import Evaluator
+from flags.evaluator.counters import Counters
+from flags.evaluator.follower import Follower
+from flags.evaluator.memory import Memory
+from flags.evaluator.settings import Settings, listen, read_settings
+from portal.lib.env import SettingError
+
+GRACE_S = 5
+KEEP_ALIVE_S = 65  # longer than the usual load balancer's 60, so that it is never us who closes
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server, ending with status 0 instead of raising the signal again."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        yield
+
+
+async def serve(settings: Settings, listener: socket.socket) -> None:
+    """Answer requests and follow Redis until a signal comes."""
+    memory, counters = Memory(), Counters()
+    config = uvicorn.Config(
+        Evaluator(memory, counters),
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=GRACE_S,
+    )
+    follower = Follower(memory, settings.link, settings.sealer, counters)
+    following = asyncio.create_task(follower.run())
+    try:
+        await Server(config).serve(sockets=[listener])
+    finally:
+        following.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await following
+
+
+def main() -> int:
+    """Start; returns the status of the process."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)
+    try:
+        settings = read_settings()
+        listener = listen(settings.host, settings.port)
+    except SettingError as error:
+        print(f"evaluator: {error}", file=sys.stderr)
+        return 2
+    # Flags live long and requests leave no cycles, so full collections would only cause pauses.
+    gc.set_threshold(50_000, 20, 100)
+    host, port = listener.getsockname()[:2]
+    print(f"evaluator: listening on http://{settings.host}:{port}", flush=True)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve(settings, listener))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

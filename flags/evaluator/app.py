@@ -1,0 +1,196 @@
+"""The ASGI application: finds the route and the key, and hands over to ``ofrep``.
+
+No framework: an evaluation takes some ten microseconds, and a router would take as long.
+"""
+
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any, Final, NamedTuple
+from urllib.parse import unquote_to_bytes
+
+from flags.evaluator import body, keys, ofrep, status
+from flags.evaluator.body import BadBody, Disconnected, Receive
+from flags.evaluator.counters import Counters
+from flags.evaluator.keys import AccessRefused
+from flags.evaluator.memory import Memory, Place
+
+logger = logging.getLogger("aviary.evaluator")
+
+Scope = MutableMapping[str, Any]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Header = tuple[bytes, bytes]
+
+FLAGS_PATH: Final = b"/ofrep/v1/evaluate/flags"
+FLAG_PREFIX: Final = FLAGS_PATH + b"/"
+
+JSON: Final = (b"content-type", b"application/json")
+TEXT: Final = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
+CLOSE: Final = (b"connection", b"close")
+EXTRA_HEADERS: Final[dict[int, tuple[Header, ...]]] = {
+    401: ((b"www-authenticate", b"Bearer"),),
+    # The rest of the body is not wanted, so the connection cannot be used again.
+    408: (CLOSE,),
+    413: (CLOSE,),
+    503: ((b"retry-after", b"1"),),
+}
+UNKNOWN_PATH: Final = (
+    "there is nothing here: see /ofrep/v1/evaluate/flags, without a trailing slash"
+)
+
+
+class Reply(NamedTuple):
+    """What goes back; a 304 has no body."""
+
+    status: int
+    body: bytes
+    headers: tuple[Header, ...] = (JSON,)
+
+
+class RequestHeaders:
+    """The few headers that matter here; of a repeated one, the first counts."""
+
+    __slots__ = ("api_key", "authorization", "content_length", "content_type", "if_none_match")
+
+    def __init__(self, headers: Iterable[Header]) -> None:
+        found: dict[bytes, bytes] = {}
+        for name, value in headers:
+            if name in _WANTED:
+                found.setdefault(name, value)
+        self.authorization = found.get(b"authorization")
+        self.api_key = found.get(b"x-api-key")
+        self.content_type = found.get(b"content-type")
+        self.content_length = found.get(b"content-length")
+        self.if_none_match = found.get(b"if-none-match")
+
+
+_WANTED: Final = frozenset(
+    (b"authorization", b"x-api-key", b"content-type", b"content-length", b"if-none-match")
+)
+
+
+class Evaluator:
+    """The application. Its only state is the memory that the follower keeps up to date."""
+
+    def __init__(self, memory: Memory, counters: Counters) -> None:
+        self._memory, self._counters = memory, counters
+        self._metrics = status.Metrics(memory, counters)
+        self._pages: dict[bytes, Callable[[], Reply]] = {
+            b"/health": self._health,
+            b"/ready": self._ready,
+            b"/metrics": self._write_metrics,
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        route, reply = "fault", None
+        try:
+            route, reply = await self._answer(scope, receive)
+        except Disconnected:
+            return
+        except Exception as fault:  # nothing about it leaves the process
+            logger.error("a request failed: %s", type(fault).__name__)
+            reply = Reply(500, ofrep.error(ofrep.INTERNAL))
+        self._counters.requests[(route, reply.status)] += 1
+        await _send(send, reply)
+
+    async def _answer(self, scope: Scope, receive: Receive) -> tuple[str, Reply]:
+        path: bytes = scope["raw_path"]
+        if path.startswith(FLAG_PREFIX) and len(path) > len(FLAG_PREFIX):
+            return "single", await self._evaluate(scope, receive, path[len(FLAG_PREFIX) :])
+        if path == FLAGS_PATH:
+            return "bulk", await self._evaluate(scope, receive, None)
+        page = self._pages.get(path)
+        if page is None:
+            return "unknown", Reply(404, ofrep.error(UNKNOWN_PATH))
+        if scope["method"] not in ("GET", "HEAD"):
+            return path[1:].decode(), _wrong_method(b"GET, HEAD")
+        return path[1:].decode(), page()
+
+    async def _evaluate(self, scope: Scope, receive: Receive, raw_key: bytes | None) -> Reply:
+        """Evaluate one flag, or all of them where there is no key."""
+        if scope["method"] != "POST":
+            return _wrong_method(b"POST")
+        headers = RequestHeaders(scope["headers"])
+        key = None if raw_key is None else unquote_to_bytes(raw_key).decode(errors="replace")
+        try:
+            place, api_key = self._authenticate(headers)
+            body.check_headers(headers.content_type, headers.content_length)
+            context = body.read_context(await body.read_body(receive))
+        except AccessRefused as refused:
+            return _reply(refused.status, ofrep.error(refused.details))
+        except BadBody as bad:
+            return _refuse_body(bad, key)
+        if key is None:
+            return await self._evaluate_all(place, context, headers, is_client=api_key.is_client)
+        answer = ofrep.evaluate_one(
+            place.state, key, context, is_client=api_key.is_client, counters=self._counters
+        )
+        return Reply(*answer, (JSON, *_freshness(place)))
+
+    async def _evaluate_all(
+        self,
+        place: Place,
+        context: dict[str, object],
+        headers: RequestHeaders,
+        *,
+        is_client: bool,
+    ) -> Reply:
+        state, about = place.state, _freshness(place)
+        content = await ofrep.evaluate_all(
+            state, context, is_client=is_client, counters=self._counters
+        )
+        tag = ofrep.entity_tag(state, content, is_client=is_client)
+        about = ((b"etag", tag), *about)
+        if headers.if_none_match is not None and ofrep.matches_tag(headers.if_none_match, tag):
+            return Reply(304, b"", about)
+        return Reply(200, content, (JSON, *about))
+
+    def _authenticate(self, headers: RequestHeaders) -> tuple[Place, keys.ApiKey]:
+        if not self._memory.places:
+            raise AccessRefused(503, keys.LOADING)
+        token = keys.find_token(headers.authorization, headers.api_key)
+        return keys.authenticate(self._memory, token, now=time.time())
+
+    def _health(self) -> Reply:
+        return Reply(200, status.describe_health(self._memory))
+
+    def _ready(self) -> Reply:
+        if self._memory.is_ready:
+            return Reply(200, b'{"ready":true}')
+        return _reply(503, ofrep.error(keys.LOADING))
+
+    def _write_metrics(self) -> Reply:
+        return Reply(200, self._metrics.write(), (TEXT,))
+
+
+def _reply(code: int, content: bytes) -> Reply:
+    return Reply(code, content, (JSON, *EXTRA_HEADERS.get(code, ())))
+
+
+def _wrong_method(allowed: bytes) -> Reply:
+    details = f"this address takes {allowed.decode()} only"
+    return Reply(405, ofrep.error(details), (JSON, (b"allow", allowed)))
+
+
+def _refuse_body(bad: BadBody, key: str | None) -> Reply:
+    if bad.status == 400:
+        return Reply(400, ofrep.failure(bad.code, bad.details, key=key))
+    return _reply(bad.status, ofrep.error(bad.details))
+
+
+def _freshness(place: Place) -> tuple[Header, ...]:
+    """The version an answer is from and, where Redis has been silent, for how long."""
+    stale_s = status.staleness_s(place)
+    if stale_s <= status.STALE_AFTER_S:
+        return (place.state.version_header,)
+    return (place.state.version_header, (b"x-aviary-stale", b"%d" % stale_s))
+
+
+async def _send(send: Send, reply: Reply) -> None:
+    headers = list(reply.headers)
+    if reply.status != 304:
+        headers.append((b"content-length", b"%d" % len(reply.body)))
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    await send({"type": "http.response.body", "body": reply.body})

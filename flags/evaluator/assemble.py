@@ -1,0 +1,252 @@
+"""From sealed documents to the next state of an environment, or to a reason for refusing them.
+
+Nothing here trusts Redis: every seal is checked, versions never go back, and the number of
+documents must be what the sealed head says.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from flags.channel import ForgedEnvelope, Head, Sealer, StreamEntry
+from flags.channel.documents import FLAG_PREFIX, HEAD_FIELD, KEY_PREFIX
+from flags.engine import DocumentError, compile_flag
+from flags.evaluator.counters import Counters
+from flags.evaluator.keys import ApiKey, read_key
+from flags.evaluator.memory import Environment, FlagItem, Held, Position
+
+logger = logging.getLogger("aviary.evaluator")
+
+PROBLEM_CHARS: Final = 200
+# Documents opened before requests get their turn again.
+SLICE: Final = 32
+
+
+class Cause(StrEnum):
+    """Why something from Redis was refused."""
+
+    FORGED = "forged"
+    MALFORMED = "malformed"
+    OLDER_VERSION = "older_version"
+    LOWER_EPOCH = "lower_epoch"
+    OTHER_EPOCH = "other_epoch"
+    OLDER_DOCUMENT = "older_document"
+    INCOMPLETE = "incomplete"
+
+
+class Refused(Exception):
+    """A load or a stream entry was not believed; memory stays as it is."""
+
+    def __init__(self, cause: Cause, details: str) -> None:
+        super().__init__(details)
+        self.cause = cause
+
+
+@dataclass(frozen=True, slots=True)
+class OpenHead:
+    """A head whose seal holds."""
+
+    epoch: str
+    version: int
+    head: Head
+    sealed: bytes
+
+    @property
+    def position(self) -> Position:
+        return self.epoch, self.version
+
+    def check_not_older(self, held: Environment | None) -> None:
+        """Raises Refused where memory already knows better."""
+        if held is None:
+            return
+        if self.epoch < held.epoch:
+            raise Refused(Cause.LOWER_EPOCH, f"epoch {self.epoch} is before {held.epoch}")
+        if self.epoch == held.epoch and self.version < held.version:
+            details = f"version {self.version} is before {held.version}"
+            raise Refused(Cause.OLDER_VERSION, details)
+
+
+def open_head(sealer: Sealer, environment_id: int, sealed: bytes) -> OpenHead:
+    """Open the head of an environment. Raises Refused."""
+    try:
+        envelope = sealer.open(sealed, environment_id=environment_id, field=HEAD_FIELD)
+    except ForgedEnvelope as error:
+        raise Refused(Cause.FORGED, str(error)) from None
+    except ValueError:
+        raise Refused(Cause.MALFORMED, "the head cannot be read") from None
+    try:
+        head = _read_head(envelope.document or {})
+    except (KeyError, TypeError, ValueError) as error:
+        raise Refused(Cause.MALFORMED, f"the head cannot be used: {error!r}") from None
+    return OpenHead(envelope.epoch, envelope.version, head, sealed)
+
+
+def _read_head(document: dict[str, object]) -> Head:
+    documents, published_at = document["documents"], document["published_at"]
+    if not isinstance(documents, int) or not isinstance(published_at, int | float):
+        raise TypeError("documents and published_at must be numbers")
+    return Head(
+        project=str(document["project"]),
+        environment=str(document["environment"]),
+        kind=str(document["kind"]),
+        documents=documents,
+        published_at=float(published_at),
+    )
+
+
+async def assemble_full(
+    sealer: Sealer,
+    head: OpenHead,
+    documents: dict[bytes, bytes],
+    *,
+    environment_id: int,
+    held: Environment | None,
+    counters: Counters,
+) -> Environment:
+    """The state that a full load describes. Raises Refused."""
+    head.check_not_older(held)
+    if head.head.documents != len(documents):
+        details = f"{len(documents)} documents where the head says {head.head.documents}"
+        raise Refused(Cause.INCOMPLETE, details)
+    builder = _Builder(sealer, environment_id, head, held, counters)
+    named = {field.decode(errors="replace"): sealed for field, sealed in documents.items()}
+    await builder.put_all(named.items())
+    for absent in builder.fields.keys() - named.keys():
+        builder.remove(absent, head.version)
+    return builder.finish()
+
+
+async def assemble_delta(
+    sealer: Sealer, entry: StreamEntry, *, held: Environment, counters: Counters
+) -> Environment:
+    """The state after an entry of the stream, which starts where ``held`` ends. Raises Refused."""
+    head = open_head(sealer, held.environment_id, entry.head)
+    if head.position != (entry.epoch, entry.version):
+        raise Refused(Cause.FORGED, "an entry carries the head of another version")
+    builder = _Builder(sealer, held.environment_id, head, held, counters)
+    await builder.put_all(entry.changes or ())
+    return builder.finish()
+
+
+class _Builder:
+    """The next state, one document at a time, starting from what is held of the same epoch."""
+
+    def __init__(
+        self,
+        sealer: Sealer,
+        environment_id: int,
+        head: OpenHead,
+        held: Environment | None,
+        counters: Counters,
+    ) -> None:
+        same_epoch = held if held is not None and held.epoch == head.epoch else None
+        self.fields = dict(same_epoch.fields) if same_epoch else {}
+        self._gone = dict(same_epoch.gone) if same_epoch else {}
+        self._flags = dict(same_epoch.flags) if same_epoch else {}
+        self._keys = dict(same_epoch.keys) if same_epoch else {}
+        self._sealer, self._environment_id = sealer, environment_id
+        self._head, self._counters = head, counters
+
+    async def put_all(self, documents: Iterable[tuple[str, bytes]]) -> None:
+        """Take in documents and removals. Raises Refused when one is forged."""
+        for index, (field, sealed) in enumerate(documents, 1):
+            self._put(field, sealed)
+            if index % SLICE == 0:
+                await asyncio.sleep(0)
+
+    def _put(self, field: str, sealed: bytes) -> None:
+        try:
+            envelope = self._sealer.open(sealed, environment_id=self._environment_id, field=field)
+        except ForgedEnvelope as error:
+            raise Refused(Cause.FORGED, str(error)) from None
+        except ValueError:
+            raise Refused(Cause.MALFORMED, f"{field} cannot be read") from None
+        if envelope.epoch != self._head.epoch:
+            raise Refused(Cause.OTHER_EPOCH, f"{field} is of epoch {envelope.epoch}")
+        if envelope.version < self._known_version(field):
+            self._counters.refused[Cause.OLDER_DOCUMENT] += 1
+        elif envelope.document is None:
+            self.remove(field, envelope.version)
+        else:
+            signature = sealed.split(b":", 3)[2]
+            self._take(field, envelope.version, signature, envelope.document)
+
+    def remove(self, field: str, version: int) -> None:
+        self._gone[field] = version
+        held = self.fields.pop(field, None)
+        if held is not None and isinstance(held.content, FlagItem):
+            del self._flags[held.content.key]
+        elif held is not None and isinstance(held.content, ApiKey):
+            del self._keys[held.content.selector.encode()]
+
+    def finish(self) -> Environment:
+        """The state, complete. Raises Refused where documents are missing or too many."""
+        head = self._head
+        if len(self.fields) != head.head.documents:
+            details = f"{len(self.fields)} usable documents, the head says {head.head.documents}"
+            raise Refused(Cause.INCOMPLETE, details)
+        return Environment(
+            environment_id=self._environment_id,
+            epoch=head.epoch,
+            version=head.version,
+            head=head.head,
+            sealed_head=head.sealed,
+            fields=self.fields,
+            gone=self._gone,
+            flags=self._flags,
+            keys=self._keys,
+        )
+
+    def _known_version(self, field: str) -> int:
+        held = self.fields.get(field)
+        return held.version if held is not None else self._gone.get(field, 0)
+
+    def _take(
+        self, field: str, version: int, signature: bytes, document: dict[str, object]
+    ) -> None:
+        held = self.fields.get(field)
+        if held is not None and held.signature == signature:
+            return
+        content = _read_content(field, document)
+        # A document of this field that was readable before must not survive one that is not.
+        self.remove(field, version)
+        del self._gone[field]
+        self.fields[field] = Held(version, signature, content)
+        if isinstance(content, FlagItem):
+            self._flags[content.key] = content
+        elif isinstance(content, ApiKey):
+            self._keys[content.selector.encode()] = content
+
+
+def _read_content(field: str, document: dict[str, object]) -> FlagItem | ApiKey | None:
+    """What a document says; fields of a later Aviary, and unusable keys, are of no use here."""
+    if field.startswith(FLAG_PREFIX):
+        return _read_flag(field.removeprefix(FLAG_PREFIX), document)
+    if field.startswith(KEY_PREFIX):
+        try:
+            return read_key(field.removeprefix(KEY_PREFIX), document)
+        except ValueError as error:
+            logger.error("the API key document %s cannot be used: %s", field, error)
+    return None
+
+
+def _read_flag(key: str, document: dict[str, object]) -> FlagItem:
+    try:
+        compiled = compile_flag(document)
+        if compiled.key != key:
+            raise ValueError("its document is of another flag")
+    except Exception as error:  # whatever is wrong with one flag must not take the others along
+        problem = _describe(error)
+        logger.error("flag %r cannot be evaluated: %s", key, problem)
+        visible = document.get("client_visible") is True
+        return FlagItem(key, compiled=None, client_visible=visible, problem=problem)
+    return FlagItem(key, compiled=compiled, client_visible=compiled.client_visible)
+
+
+def _describe(error: Exception) -> str:
+    if isinstance(error, DocumentError):
+        return str(error.problems[0])[:PROBLEM_CHARS]
+    return str(error)[:PROBLEM_CHARS] if type(error) is ValueError else "its document is not valid"

@@ -1,0 +1,238 @@
+"""The background task that keeps memory at what Redis holds, and never below what it held.
+
+Two loops share the work, each over its own connection: one follows the change streams, so that a
+change is seen at once; the other compares all heads every second, so that it is seen even where
+the stream is cut. Whatever Redis does, requests go on being answered from memory.
+"""
+
+import asyncio
+import logging
+import random
+import time
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from redis.exceptions import RedisError
+
+from flags.channel import REGISTRY_STREAM, EnvironmentKeys, Sealer, StreamEntry
+from flags.evaluator import assemble
+from flags.evaluator.assemble import Cause, Refused
+from flags.evaluator.counters import Counters
+from flags.evaluator.link import Link
+from flags.evaluator.memory import Environment, Memory, Position
+
+logger = logging.getLogger("aviary.evaluator")
+
+COMPARE_EVERY_S: Final = 1.0
+RETRY_FIRST_S: Final = 0.25
+RETRY_MOST_S: Final = 1.0
+JITTER_S: Final = 0.1
+
+
+class Follower:
+    """Follows every environment of the registry until it is cancelled."""
+
+    def __init__(self, memory: Memory, link: Link, sealer: Sealer, counters: Counters) -> None:
+        self._memory, self._link = memory, link
+        self._sealer, self._counters = sealer, counters
+        self._positions: dict[int, bytes] = {}
+        self._registry_position = b"0-0"
+        self._registry_changed = asyncio.Event()
+        self._locks: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._complaints: dict[int, str] = {}
+
+    async def run(self) -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._forever(self.compare))
+                group.create_task(self._forever(self.follow))
+        finally:
+            await self._link.close()
+
+    async def _forever(self, step: Callable[[], Awaitable[None]]) -> None:
+        delay = RETRY_FIRST_S
+        while True:
+            try:
+                await step()
+                delay = RETRY_FIRST_S
+            except (RedisError, OSError):
+                self._counters.redis_failures += 1
+                await asyncio.sleep(delay)
+                delay = min(2 * delay, RETRY_MOST_S)
+            except Exception as error:  # a fault of ours must not end the following
+                logger.exception("following Redis failed: %s", type(error).__name__)
+                await asyncio.sleep(RETRY_MOST_S)
+
+    # Comparing heads
+
+    async def compare(self) -> None:
+        """One comparison of everything, then a pause until the next is due or asked for."""
+        self._registry_changed.clear()
+        due_at = time.monotonic() + COMPARE_EVERY_S
+        heads = await self._read_heads()
+        self._memory.missing = {
+            one for one, sealed in heads.items() if sealed and self._held(one) is None
+        }
+        failures: list[Exception] = []
+        for environment_id, sealed in heads.items():
+            try:
+                await self._compare_head(environment_id, sealed)
+            except (RedisError, OSError) as error:  # the others still get their turn
+                failures.append(error)
+        self._memory.is_listed = True
+        if failures:
+            raise failures[0]
+        await self._pause(due_at - time.monotonic())
+
+    async def _read_heads(self) -> dict[int, bytes | None]:
+        try:
+            registry = await self._link.read_registry()
+            heads = await self._link.read_heads(sorted(registry | self._memory.places.keys()))
+        except (RedisError, OSError) as error:
+            self._note_connection(error)
+            raise
+        self._note_connection(None)
+        return heads
+
+    async def _compare_head(self, environment_id: int, sealed: bytes | None) -> None:
+        held = self._held(environment_id)
+        if sealed is None:
+            return
+        if held is not None and sealed == held.sealed_head:
+            self._confirm(environment_id)
+            return
+        try:
+            head = assemble.open_head(self._sealer, environment_id, sealed)
+            head.check_not_older(held)
+        except Refused as refused:
+            self._complain(environment_id, refused)
+            return
+        if held is not None and head.position == held.position:
+            self._confirm(environment_id)  # published anew, or again
+        else:
+            await self.reload(environment_id, wanted=head.position)
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self._registry_changed.wait(), max(seconds, 0))
+        except TimeoutError:
+            return
+
+    # Following streams
+
+    async def follow(self) -> None:
+        """One reading of all streams."""
+        names = {EnvironmentKeys(one).stream: one for one in self._positions}
+        positions = {name: self._positions[one] for name, one in names.items()}
+        entries = await self._link.read_streams(
+            {REGISTRY_STREAM: self._registry_position, **positions}
+        )
+        announced = entries.pop(REGISTRY_STREAM, None)
+        if announced:
+            self._registry_position = announced[-1][0]
+            self._registry_changed.set()
+        for name, changes in entries.items():
+            for position, fields in changes:
+                await self._take_entry(names[name], fields)
+                self._advance(names[name], position)
+
+    def _advance(self, environment_id: int, position: bytes) -> None:
+        """Move forward only: a reload may have gone further meanwhile."""
+        if _order(position) > _order(self._positions[environment_id]):
+            self._positions[environment_id] = position
+
+    async def _take_entry(self, environment_id: int, fields: dict[bytes, bytes]) -> None:
+        try:
+            entry = StreamEntry.from_fields(fields)
+        except (KeyError, TypeError, ValueError):
+            self._complain(environment_id, Refused(Cause.MALFORMED, "a stream entry is malformed"))
+            await self.reload(environment_id)
+            return
+        if not await self._apply(environment_id, entry):
+            await self.reload(environment_id, wanted=(entry.epoch, entry.version))
+
+    async def _apply(self, environment_id: int, entry: StreamEntry) -> bool:
+        """Whether memory is at the entry's version, or beyond, without a reload."""
+        async with self._locks[environment_id]:
+            held = self._held(environment_id)
+            if held is None:
+                return False
+            if (entry.epoch, entry.version) <= held.position:
+                if entry.epoch < held.epoch:
+                    self._counters.refused[Cause.LOWER_EPOCH] += 1
+                return True
+            if (entry.epoch, entry.base) != held.position or entry.changes is None:
+                return False
+            try:
+                state = await assemble.assemble_delta(
+                    self._sealer, entry, held=held, counters=self._counters
+                )
+            except Refused as refused:
+                self._complain(environment_id, refused)
+                return False
+            self._memory.swap(state)
+            self._counters.entries += 1
+            return True
+
+    # Loading in full
+
+    async def reload(self, environment_id: int, *, wanted: Position | None = None) -> None:
+        """Load one environment in full; many evaluators do not all ask at the same instant."""
+        if self._held(environment_id) is not None:
+            await asyncio.sleep(random.uniform(0, JITTER_S))  # noqa: S311 (no secret)
+        async with self._locks[environment_id]:
+            held = self._held(environment_id)
+            if wanted is not None and held is not None and held.position >= wanted:
+                return  # the stream brought it meanwhile
+            try:
+                await self._load(environment_id, held)
+            except Refused as refused:
+                self._complain(environment_id, refused)
+
+    async def _load(self, environment_id: int, held: Environment | None) -> None:
+        snapshot = await self._link.load(environment_id)
+        if snapshot.head is None:
+            return
+        self._counters.reloads += 1
+        state = await assemble.assemble_full(
+            self._sealer,
+            assemble.open_head(self._sealer, environment_id, snapshot.head),
+            snapshot.documents,
+            environment_id=environment_id,
+            held=held,
+            counters=self._counters,
+        )
+        self._memory.swap(state)
+        self._positions[environment_id] = snapshot.last_id
+        self._complaints.pop(environment_id, None)
+        logger.info("environment %d is at version %d", environment_id, state.version)
+
+    # Keeping notes
+
+    def _held(self, environment_id: int) -> Environment | None:
+        place = self._memory.places.get(environment_id)
+        return place.state if place is not None else None
+
+    def _confirm(self, environment_id: int) -> None:
+        self._memory.places[environment_id].confirmed_at = time.monotonic()
+        self._complaints.pop(environment_id, None)
+
+    def _complain(self, environment_id: int, refused: Refused) -> None:
+        """Count every refusal, log each new one."""
+        self._counters.refused[refused.cause] += 1
+        complaint = f"{refused.cause}: {refused}"
+        if self._complaints.get(environment_id) != complaint:
+            self._complaints[environment_id] = complaint
+            logger.error("refused from Redis for environment %d, %s", environment_id, complaint)
+
+    def _note_connection(self, error: Exception | None) -> None:
+        connected = error is None
+        if connected != self._memory.is_connected:
+            self._memory.is_connected = connected
+            logger.warning("Redis is %s", "connected" if connected else f"out of reach: {error}")
+
+
+def _order(position: bytes) -> tuple[int, ...]:
+    """Ids of stream entries, "milliseconds-sequence", in their order."""
+    return tuple(map(int, position.split(b"-")))

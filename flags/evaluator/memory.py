@@ -1,0 +1,132 @@
+"""What the evaluator knows: one state per environment, replaced as a whole.
+
+A state never changes once it is in its place, so a request that took it answers from one version
+throughout, and a reader needs no lock.
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TypeAlias
+
+from flags.channel import Head
+from flags.engine import CompiledFlag
+from flags.evaluator.keys import ApiKey
+
+
+Position: TypeAlias = tuple[str, int]
+"""Epoch and version, which sort by time."""
+
+
+class FlagItem:
+    """A flag ready to be answered; ``compiled`` is None where its document cannot be evaluated."""
+
+    __slots__ = ("client_visible", "compiled", "encoded", "key", "problem")
+
+    def __init__(
+        self, key: str, *, compiled: CompiledFlag | None, client_visible: bool, problem: str = ""
+    ) -> None:
+        self.key = key
+        self.compiled = compiled
+        self.client_visible = client_visible
+        self.problem = problem
+        self.encoded: dict[int, tuple[object, bytes]] = {}
+        """Answers already written as JSON, by the identity of the engine's shared result."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A document that is held: as sealed at ``version``; content None if it is of no use here."""
+
+    version: int
+    signature: bytes
+    content: FlagItem | ApiKey | None
+
+
+@dataclass(frozen=True)
+class Environment:
+    """One version of one environment."""
+
+    environment_id: int
+    epoch: str
+    version: int
+    head: Head
+    sealed_head: bytes
+    fields: Mapping[str, Held]
+    gone: Mapping[str, int]
+    """Removed fields and the version that removed them, lest an old document bring one back."""
+    flags: Mapping[str, FlagItem]
+    keys: Mapping[bytes, ApiKey]
+
+    @property
+    def position(self) -> Position:
+        return self.epoch, self.version
+
+    @cached_property
+    def version_header(self) -> tuple[bytes, bytes]:
+        return (b"x-aviary-version", b"%d" % self.version)
+
+    @cached_property
+    def server_flags(self) -> tuple[FlagItem, ...]:
+        """All flags by key, as a server key sees them."""
+        return tuple(self.flags[key] for key in sorted(self.flags))
+
+    @cached_property
+    def client_flags(self) -> tuple[FlagItem, ...]:
+        """The flags that a public client key may see."""
+        return tuple(item for item in self.server_flags if item.client_visible)
+
+    @cached_property
+    def broken_flags(self) -> int:
+        return sum(item.compiled is None for item in self.flags.values())
+
+
+class Place:
+    """Where an environment's current state is found; ``confirmed_at`` is monotonic time."""
+
+    __slots__ = ("confirmed_at", "state")
+
+    def __init__(self, state: Environment) -> None:
+        self.state = state
+        self.confirmed_at = time.monotonic()
+
+
+@dataclass(slots=True)
+class Memory:
+    """Everything requests are answered from."""
+
+    places: dict[int, Place] = field(default_factory=dict)
+    selectors: dict[bytes, tuple[Place, ApiKey]] = field(default_factory=dict)
+    missing: set[int] = field(default_factory=set)
+    """Environments that Redis has and that could not be loaded yet."""
+    is_listed: bool = False
+    """The registry was read, and each environment in it tried, at least once."""
+    is_connected: bool = False
+
+    @property
+    def is_ready(self) -> bool:
+        """Something can be served, and the first round of loading is over."""
+        return self.is_listed and bool(self.places)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whatever Redis has is held, so that an unknown key is really unknown."""
+        return self.is_listed and not self.missing
+
+    def swap(self, state: Environment) -> None:
+        """Put a newer state in its place; no request sees anything in between."""
+        place = self.places.get(state.environment_id)
+        if place is None:
+            place = self.places[state.environment_id] = Place(state)
+        else:
+            self._forget_keys(place, kept=state.keys)
+            place.state = state
+        self.missing.discard(state.environment_id)
+        self.selectors.update((selector, (place, key)) for selector, key in state.keys.items())
+        place.confirmed_at = time.monotonic()
+
+    def _forget_keys(self, place: Place, *, kept: Mapping[bytes, ApiKey]) -> None:
+        for selector in place.state.keys:
+            if selector not in kept and self.selectors[selector][0] is place:
+                del self.selectors[selector]

@@ -1,0 +1,158 @@
+"""OFREP's answers: the exact JSON of one evaluation and of all of them.
+
+Stock providers need ``variant`` and ``reason`` with every value, ``errorDetails`` with every
+error, and never a null value; they fall back to the code default otherwise.
+"""
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Mapping
+from typing import Final
+
+import orjson
+
+from flags.engine import Reason, Result
+from flags.evaluator.counters import Counters
+from flags.evaluator.memory import Environment, FlagItem
+
+logger = logging.getLogger("aviary.evaluator")
+
+FLAG_NOT_FOUND: Final = "FLAG_NOT_FOUND"
+GENERAL: Final = "GENERAL"
+INTERNAL: Final = "the evaluator failed to answer: its log says why"
+
+# The engine shares the results that need no bucket, so their JSON is worth keeping.
+MAX_ENCODED: Final = 64
+MAX_ENCODED_BYTES: Final = 4096
+# Flags of a bulk answer evaluated before other requests get their turn.
+SLICE: Final = 256
+ECHO_CHARS: Final = 250
+"""Longer keys cannot exist; an answer does not repeat more of them."""
+
+Answer = tuple[int, bytes]
+
+
+def failure(code: str, details: str, *, key: str | None = None) -> bytes:
+    """An evaluation failure; without a key, that of a bulk request."""
+    named = {} if key is None else {"key": key[:ECHO_CHARS]}
+    return orjson.dumps({**named, "errorCode": code, "errorDetails": details})
+
+
+def error(details: str) -> bytes:
+    """What is not about evaluation: no access, no such path, a fault."""
+    return orjson.dumps({"errorDetails": details})
+
+
+def evaluate_one(
+    state: Environment,
+    key: str,
+    context: Mapping[str, object],
+    *,
+    is_client: bool,
+    counters: Counters,
+) -> Answer:
+    """Status and body for one flag; client keys cannot tell a hidden flag from none."""
+    item = state.flags.get(key)
+    if item is None or (is_client and not item.client_visible):
+        counters.evaluations[FLAG_NOT_FOUND] += 1
+        return 404, failure(FLAG_NOT_FOUND, f"flag {key[:ECHO_CHARS]!r} was not found", key=key)
+    try:
+        return _evaluate(item, context, is_client, counters)
+    except Exception as fault:
+        _report(item, fault, counters)
+        return 500, error(INTERNAL)
+
+
+async def evaluate_all(
+    state: Environment, context: Mapping[str, object], *, is_client: bool, counters: Counters
+) -> bytes:
+    """The body of a bulk answer: every flag the key may see, each a success or a failure."""
+    items = state.client_flags if is_client else state.server_flags
+    parts: list[bytes] = []
+    for start in range(0, len(items), SLICE):
+        if start:
+            await asyncio.sleep(0)
+        for item in items[start : start + SLICE]:
+            parts.append(_evaluate_item(item, context, is_client, counters))
+    return b'{"flags":[' + b",".join(parts) + b"]}"
+
+
+def entity_tag(state: Environment, body: bytes, *, is_client: bool) -> bytes:
+    """A quoted tag of the results themselves and of who may see them.
+
+    Over results, not configuration: the reference web provider sends its tag again after the
+    context has changed.
+    """
+    scope = b"%d client" if is_client else b"%d server"
+    digest = hashlib.blake2b(body, digest_size=16, key=scope % state.environment_id)
+    return b'"' + digest.hexdigest().encode() + b'"'
+
+
+def matches_tag(if_none_match: bytes, tag: bytes) -> bool:
+    """Weak comparison against a list; some clients drop the quotes."""
+    bare = tag.strip(b'"')
+    for candidate in if_none_match.split(b","):
+        offered = candidate.strip()
+        if offered == b"*" or offered.removeprefix(b"W/").strip(b'"') == bare:
+            return True
+    return False
+
+
+def _evaluate_item(
+    item: FlagItem, context: Mapping[str, object], is_client: bool, counters: Counters
+) -> bytes:
+    try:
+        return _evaluate(item, context, is_client, counters)[1]
+    except Exception as fault:
+        _report(item, fault, counters)
+        return failure(GENERAL, INTERNAL, key=item.key)
+
+
+def _evaluate(
+    item: FlagItem, context: Mapping[str, object], is_client: bool, counters: Counters
+) -> Answer:
+    if item.compiled is None:
+        counters.evaluations[Reason.ERROR] += 1
+        why = "" if is_client else f": {item.problem}"
+        return 400, failure(GENERAL, f"flag {item.key!r} cannot be evaluated{why}", key=item.key)
+    result = item.compiled.evaluate(context)
+    counters.evaluations[result.reason] += 1
+    known = item.encoded.get(id(result))
+    if known is not None and known[0] is result:
+        return 200, known[1]
+    if result.reason is Reason.ERROR:
+        details = result.error_details or f"flag {item.key!r} cannot be evaluated"
+        return 400, failure(result.error_code or GENERAL, details, key=item.key)
+    body = _encode(item.key, result)
+    if result.reason is not Reason.SPLIT and len(item.encoded) < MAX_ENCODED:
+        _keep(item, result, body)
+    return 200, body
+
+
+def _encode(key: str, result: Result) -> bytes:
+    answer: dict[str, object] = {
+        "key": key,
+        "value": result.value,
+        "reason": result.reason,
+        "variant": result.variant or "",
+        "metadata": result.metadata,
+    }
+    if result.value is None:
+        del answer["value"]  # OFREP's way of saying "take the default in the code"
+    return orjson.dumps(answer)
+
+
+def _keep(item: FlagItem, result: Result, body: bytes) -> None:
+    if len(body) <= MAX_ENCODED_BYTES:
+        item.encoded[id(result)] = (result, body)  # holding the result keeps its id its own
+
+
+def _report(item: FlagItem, fault: Exception, counters: Counters) -> None:
+    """Where it failed, but not the message, which could hold a part of the context."""
+    counters.evaluations[Reason.ERROR] += 1
+    trace = fault.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else "?"
+    logger.error("evaluating flag %r failed: %s at %s", item.key, type(fault).__name__, place)

@@ -1,0 +1,52 @@
+"""The evaluator's settings, from the environment or ``var/aviary.env``."""
+
+import os
+import socket
+from dataclasses import dataclass
+
+from flags.channel import Sealer
+from flags.evaluator.link import Link
+from portal.lib import env
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Checked; nothing is connected yet."""
+
+    host: str
+    port: int
+    link: Link
+    sealer: Sealer
+
+
+def read_settings() -> Settings:
+    """Raises env.SettingError with one sentence about the first setting that is wrong."""
+    env.load_file()
+    return Settings(
+        host=os.environ.get("EVALUATOR_HOST") or "127.0.0.1",
+        port=env.whole_number("EVALUATOR_PORT", 8080, most=65535),
+        link=_read_link(),
+        sealer=Sealer(env.secret_bytes("SNAPSHOT_KEY")),
+    )
+
+
+def _read_link() -> Link:
+    try:
+        return Link(env.required("REDIS_URL"))
+    except ValueError:
+        # Without the address itself, which may hold a password.
+        raise env.SettingError(
+            "REDIS_URL must look like redis://host:6379/0, rediss://… or unix:///path/to/socket"
+        ) from None
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A bound socket. Raises env.SettingError when the address cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise env.SettingError(
+            f"cannot listen on {host} port {port}: {error.strerror or error}; "
+            "set EVALUATOR_HOST and EVALUATOR_PORT"
+        ) from None

@@ -1,0 +1,60 @@
+"""A flag in one environment: whether it is on, and who gets what."""
+
+from django.db import models
+
+from flags.engine import (
+    Configuration,
+    dump_configuration,
+    environment_document,
+    parse_configuration,
+)
+from flags.models.flag import Flag
+from portal.access.models import Environment
+
+
+class FlagConfiguration(models.Model):
+    """The configuration of one flag in one environment.
+
+    ``version`` is the environment's version at the last change that evaluators could see of this
+    flag; whoever edits says which version they saw, so that no edit overwrites another unseen.
+    """
+
+    flag = models.ForeignKey(Flag, on_delete=models.CASCADE, related_name="configurations")
+    environment = models.ForeignKey(
+        Environment, on_delete=models.PROTECT, related_name="configurations"
+    )
+    enabled = models.BooleanField(default=False)
+    targeting = models.JSONField()
+    version = models.PositiveBigIntegerField(default=0)
+    updated_at = models.DateTimeField()
+    updated_by = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        ordering = ["environment__position", "environment_id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["flag", "environment"], name="one_configuration_per_environment"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.flag.key} in {self.environment.key}"
+
+    @property
+    def document(self) -> dict[str, object]:
+        """The configuration as a document of the engine."""
+        return {"enabled": self.enabled, **self.targeting}
+
+    @property
+    def configuration(self) -> Configuration:
+        return parse_configuration(self.document, self.flag.definition)
+
+    def set_configuration(self, configuration: Configuration) -> None:
+        """Take the columns from a valid configuration; the caller saves."""
+        document = dump_configuration(configuration)
+        self.enabled = bool(document.pop("enabled"))
+        self.targeting = document
+
+    def environment_document(self) -> dict[str, object]:
+        """What evaluators load."""
+        return environment_document(self.flag.definition, self.configuration, self.version)

@@ -1,0 +1,132 @@
+"""Turning a flag on and off in an environment, and changing who gets what there."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from flags.engine import Configuration
+from flags.models import Flag, FlagConfiguration
+from flags.services.parsing import configuration_from
+from flags.services.recording import record_flag
+from portal.access import authority, outbox
+from portal.access.models import Environment
+from portal.access.permissions import Permission
+from portal.lib.errors import Conflict, Invalid
+from portal.lib.journal import Actor
+
+
+@transaction.atomic
+def save_configuration(
+    *,
+    flag: Flag,
+    environment: Environment,
+    document: object,
+    expected_version: int,
+    actor: Actor,
+    now: datetime,
+    reason: str = "",
+) -> FlagConfiguration:
+    """Replace a flag's configuration in one environment.
+
+    Raises Forbidden without ``flag.edit`` (and ``flag.toggle`` where it turns on or off); Invalid
+    when the document is; Conflict, with both sides, when it is no longer at ``expected_version``.
+    """
+    authority.require(
+        actor, Permission.FLAG_EDIT, project=flag.project, environment=environment
+    )
+    current = _locked(flag, environment)
+    wanted = configuration_from(document, current.flag.definition)
+    if current.version != expected_version:
+        raise _conflict(current, document)
+    if wanted.enabled != current.enabled:
+        authority.require(
+            actor, Permission.FLAG_TOGGLE, project=flag.project, environment=environment
+        )
+    return _store(current, wanted, actor=actor, now=now, reason=reason)
+
+
+@transaction.atomic
+def set_enabled(
+    *,
+    flag: Flag,
+    environment: Environment,
+    enabled: bool,
+    actor: Actor,
+    now: datetime,
+    reason: str = "",
+    expected_version: int | None = None,
+) -> FlagConfiguration:
+    """Turn a flag on or off in one environment; doing it again changes nothing.
+
+    Turning on serves whatever the targeting says, so the caller gives the version they looked at
+    and gets a Conflict when it is another now. Turning off is always safe and never conflicts.
+    Raises Forbidden without ``flag.toggle``.
+    """
+    authority.require(
+        actor, Permission.FLAG_TOGGLE, project=flag.project, environment=environment
+    )
+    current = _locked(flag, environment)
+    if enabled and expected_version is not None and current.version != expected_version:
+        raise _conflict(current, {**current.document, "enabled": enabled})
+    wanted = configuration_from(
+        {**current.document, "enabled": enabled}, current.flag.definition
+    )
+    return _store(current, wanted, actor=actor, now=now, reason=reason)
+
+
+def _locked(flag: Flag, environment: Environment) -> FlagConfiguration:
+    """The configuration as it is now, its environment's row locked against other writers."""
+    (locked,) = outbox.lock_environments([environment])
+    current = FlagConfiguration.objects.select_related("flag__project").get(
+        flag=flag, environment=environment
+    )
+    current.environment = locked
+    if current.flag.is_archived:
+        raise Invalid({"": _("This flag is archived. Restore it first.")})
+    return current
+
+
+def _store(
+    current: FlagConfiguration, wanted: Configuration, *, actor: Actor, now: datetime, reason: str
+) -> FlagConfiguration:
+    before = current.document
+    current.set_configuration(wanted)
+    after = current.document
+    if after == before:
+        return current
+    environment = current.environment
+    current.version = outbox.advance(
+        environment, kind=outbox.FLAG, keys=[current.flag.key], now=now
+    )
+    current.updated_at = now
+    current.updated_by = actor.label
+    current.save()
+    record_flag(
+        _event(before, after),
+        current.flag,
+        actor=actor,
+        environment=environment,
+        before=before,
+        after=after,
+        reason=reason,
+    )
+    return current
+
+
+def _event(before: Mapping[str, object], after: Mapping[str, object]) -> str:
+    """What to call the change: turning on or off names it, whatever else came along."""
+    if before["enabled"] == after["enabled"]:
+        return "flag.targeting_changed"
+    return "flag.enabled" if after["enabled"] else "flag.disabled"
+
+
+def _conflict(current: FlagConfiguration, document: object) -> Conflict:
+    return Conflict(
+        _("{person} changed this flag in {environment} while you were editing it.").format(
+            person=current.updated_by or _("Someone"), environment=current.environment.name
+        ),
+        current={**current.document, "version": current.version},
+        yours=dict(document) if isinstance(document, dict) else {},
+    )

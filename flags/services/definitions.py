@@ -1,0 +1,155 @@
+"""Creating, editing, archiving and restoring flags."""
+
+import secrets
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from flags.engine import FlagDefinition, default_configuration
+from flags.models import Flag, FlagConfiguration
+from flags.services.parsing import configuration_from, definition_from
+from flags.services.recording import advance_everywhere, record_flag
+from portal.access import authority, outbox
+from portal.access.models import Environment, Project
+from portal.access.permissions import Permission
+from portal.lib.errors import Conflict, Invalid
+from portal.lib.journal import Actor
+
+
+def new_salt() -> str:
+    """A fresh salt: 32 random bits tell a project's flags apart."""
+    return secrets.token_hex(4)
+
+
+@transaction.atomic
+def create_flag(*, project: Project, document: object, actor: Actor, now: datetime) -> Flag:
+    """Create a flag, off in every environment.
+
+    Raises Forbidden without ``flag.edit``; Invalid when the definition is, or the key is taken.
+    """
+    authority.require(actor, Permission.FLAG_EDIT, project=project)
+    definition = definition_from(document)
+    environments = outbox.lock_environments(project.environments.all())
+    if Flag.objects.filter(project=project, key=definition.key).exists():
+        raise Invalid({"key": _("There is a flag with this key already; choose another.")})
+    flag = Flag(project=project, created_at=now, updated_at=now)
+    flag.set_definition(definition)
+    flag.save()
+    for environment in environments:
+        add_configuration(flag, environment, definition, now=now)
+    advance_everywhere(flag, environments, now=now)
+    record_flag("flag.created", flag, actor=actor, after=flag.document)
+    return flag
+
+
+def add_configuration(
+    flag: Flag, environment: Environment, definition: FlagDefinition, *, now: datetime
+) -> FlagConfiguration:
+    """Give a flag its starting configuration in an environment: off, everyone served the same."""
+    configuration = FlagConfiguration(flag=flag, environment=environment, updated_at=now)
+    configuration.set_configuration(default_configuration(definition, salt=new_salt()))
+    configuration.save()
+    return configuration
+
+
+def on_environment_created(*, environment: Environment, now: datetime, **_signal: Any) -> None:
+    """Give every flag of the project a configuration in its new environment."""
+    for flag in Flag.objects.filter(project=environment.project):
+        add_configuration(flag, environment, flag.definition, now=now)
+
+
+@transaction.atomic
+def edit_flag(
+    *, flag: Flag, document: object, expected_version: int, actor: Actor, now: datetime
+) -> Flag:
+    """Change what a flag is: its name, variants, tags and so on, but not its key or value type.
+
+    Raises Forbidden; Invalid when the definition is, or an environment serves a variant that it no
+    longer has; Conflict when the flag is no longer at ``expected_version``.
+    """
+    authority.require(actor, Permission.FLAG_EDIT, project=flag.project)
+    environments = outbox.lock_environments(flag.project.environments.all())
+    flag = Flag.objects.select_related("project").get(pk=flag.pk)
+    before = flag.document
+    definition = definition_from(document)
+    if flag.version != expected_version:
+        raise Conflict(
+            _("Someone changed this flag while you were editing it."),
+            current=before,
+            yours=dict(document) if isinstance(document, dict) else {},
+        )
+    _refuse_another_identity(flag, definition)
+    _refuse_breaking(flag, definition)
+    flag.set_definition(definition)
+    if flag.document == before:
+        return flag
+    flag.version += 1
+    flag.updated_at = now
+    flag.save()
+    if not flag.is_archived:
+        advance_everywhere(flag, environments, now=now)
+    record_flag("flag.edited", flag, actor=actor, before=before, after=flag.document)
+    return flag
+
+
+@transaction.atomic
+def archive_flag(*, flag: Flag, actor: Actor, now: datetime, reason: str = "") -> None:
+    """Take a flag out of use: evaluators stop answering it. It keeps its configuration."""
+    _set_archived(flag, now, event="flag.archived", actor=actor, now=now, reason=reason)
+
+
+@transaction.atomic
+def restore_flag(*, flag: Flag, actor: Actor, now: datetime, reason: str = "") -> None:
+    """Bring an archived flag back, just as it was."""
+    _set_archived(flag, None, event="flag.restored", actor=actor, now=now, reason=reason)
+
+
+def _set_archived(
+    flag: Flag,
+    archived_at: datetime | None,
+    *,
+    event: str,
+    actor: Actor,
+    now: datetime,
+    reason: str,
+) -> None:
+    authority.require(actor, Permission.FLAG_ARCHIVE, project=flag.project)
+    environments = outbox.lock_environments(flag.project.environments.all())
+    unchanged = Flag.objects.filter(pk=flag.pk, archived_at__isnull=archived_at is not None)
+    if not unchanged.update(archived_at=archived_at, updated_at=now):
+        return  # it is so already
+    advance_everywhere(flag, environments, now=now)
+    record_flag(
+        event,
+        flag,
+        actor=actor,
+        before={"archived": archived_at is None},
+        after={"archived": archived_at is not None},
+        reason=reason,
+    )
+
+
+def _refuse_another_identity(flag: Flag, definition: FlagDefinition) -> None:
+    fixed = {"key": _("A flag keeps its key."), "value_type": _("A flag keeps its value type.")}
+    wrong = {
+        field: text
+        for field, text in fixed.items()
+        if str(getattr(definition, field)) != getattr(flag, field)
+    }
+    if wrong:
+        raise Invalid(wrong)
+
+
+def _refuse_breaking(flag: Flag, definition: FlagDefinition) -> None:
+    """Every environment's configuration must still be valid under the new definition."""
+    for configuration in _configurations(flag):
+        configuration_from(
+            configuration.document, definition, under=f"environments.{configuration.environment.key}"
+        )
+
+
+def _configurations(flag: Flag) -> Iterable[FlagConfiguration]:
+    return FlagConfiguration.objects.filter(flag=flag).select_related("environment")

@@ -1,0 +1,35 @@
+"""Documents from people, checked by the engine; its problems become errors people can read."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from flags.engine import (
+    Configuration,
+    DocumentError,
+    FlagDefinition,
+    parse_configuration,
+    parse_definition,
+)
+from portal.lib.errors import Invalid
+
+T = TypeVar("T")
+
+
+def definition_from(document: object) -> FlagDefinition:
+    """A valid definition. Raises Invalid with the path of each problem."""
+    return _checked(lambda: parse_definition(document))
+
+
+def configuration_from(
+    document: object, definition: FlagDefinition, *, under: str = ""
+) -> Configuration:
+    """A valid configuration. Raises Invalid with the path of each problem, below ``under``."""
+    return _checked(lambda: parse_configuration(document, definition), under=under)
+
+
+def _checked(parse: Callable[[], T], *, under: str = "") -> T:
+    try:
+        return parse()
+    except DocumentError as error:
+        problems = error.under(under) if under else error.problems
+        raise Invalid({problem.path: problem.message for problem in problems}) from None

@@ -1,0 +1,44 @@
+"""What the services of flags have in common: versions for the evaluators, rows for the auditors."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from flags.models import Flag, FlagConfiguration
+from portal.access import outbox
+from portal.access.models import Environment
+from portal.lib import journal
+from portal.lib.journal import Actor, Entry
+
+
+def advance_everywhere(flag: Flag, environments: Iterable[Environment], *, now: datetime) -> None:
+    """Give every environment a version for a change to the flag itself. Their rows are locked."""
+    for environment in environments:
+        version = outbox.advance(environment, kind=outbox.FLAG, keys=[flag.key], now=now)
+        FlagConfiguration.objects.filter(flag=flag, environment=environment).update(version=version)
+
+
+def record_flag(
+    event: str,
+    flag: Flag,
+    *,
+    actor: Actor,
+    environment: Environment | None = None,
+    before: Mapping[str, object] | None = None,
+    after: Mapping[str, object] | None = None,
+    reason: str = "",
+) -> None:
+    """Write the audit row of a change to a flag, or to its configuration in an environment."""
+    journal.write(
+        Entry(
+            event=event,
+            actor=actor,
+            subject_kind="flag",
+            subject=flag.key,
+            project=flag.project.key,
+            environment=environment.key if environment else "",
+            version=environment.version if environment else None,
+            before=before,
+            after=after,
+            reason=reason.strip(),
+        )
+    )

@@ -1,0 +1,126 @@
+"""Rows into documents for evaluators, each environment read as of one version."""
+
+import logging
+from dataclasses import dataclass
+
+from django.db import transaction
+
+from flags.channel.documents import FLAG_PREFIX, KEY_PREFIX
+from flags.engine import DocumentError
+from flags.models import FlagConfiguration
+from portal.access import outbox
+from portal.access.models import ApiKey, Environment
+
+logger = logging.getLogger(__name__)
+Documents = dict[str, dict[str, object] | None]
+
+_PREFIXES = {outbox.FLAG: FLAG_PREFIX, outbox.KEY: KEY_PREFIX}
+_OPTIMISTIC_READS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """An environment's documents as of ``environment.version``.
+
+    ``since`` is the version that ``documents`` bring up to date, or None where they are everything;
+    a document of None is gone. ``total`` is how many documents there are in all.
+    """
+
+    environment: Environment
+    since: int | None
+    documents: Documents
+    total: int
+
+
+def read_snapshot(environment_id: int, *, since: int | None) -> Snapshot:
+    """Read what changed after version ``since``, or everything, all as of one version.
+
+    Every change raises the version in its own transaction, so a version that stood still while
+    we read proves that we read one state. Under steady writes the row's lock makes it stand still.
+    """
+    for _attempt in range(_OPTIMISTIC_READS):
+        environment = _environment(environment_id)
+        snapshot = _read(environment, since)
+        if _environment(environment_id).version == environment.version:
+            return snapshot
+    with transaction.atomic():
+        Environment.objects.select_for_update().get(pk=environment_id)
+        return _read(_environment(environment_id), since)
+
+
+def _environment(environment_id: int) -> Environment:
+    return Environment.objects.select_related("project").get(pk=environment_id)
+
+
+def _read(environment: Environment, since: int | None) -> Snapshot:
+    changed = None if since is None else _changed_keys(environment, since)
+    if changed is None:
+        since = None
+    flags = _flag_documents(environment, changed and changed[outbox.FLAG])
+    keys = _key_documents(environment, changed and changed[outbox.KEY])
+    return Snapshot(environment, since, flags | keys, _count(environment))
+
+
+def _changed_keys(environment: Environment, since: int) -> dict[str, set[str]] | None:
+    """What changed after ``since`` by kind; None where the list no longer reaches back so far."""
+    rows = environment.changes.filter(version__gt=since).values_list("version", "kind", "key")
+    changed: dict[str, set[str]] = {kind: set() for kind in _PREFIXES}
+    versions = set()
+    for version, kind, key in rows:
+        versions.add(version)
+        changed[kind].add(key)
+    return changed if len(versions) == environment.version - since else None
+
+
+def _flag_documents(environment: Environment, keys: set[str] | None) -> Documents:
+    configurations = FlagConfiguration.objects.filter(
+        environment=environment, flag__archived_at__isnull=True
+    ).select_related("flag")
+    if keys is not None:
+        configurations = configurations.filter(flag__key__in=keys)
+    documents: Documents = {FLAG_PREFIX + key: None for key in keys or ()}
+    for configuration in configurations.iterator(chunk_size=500):
+        documents[FLAG_PREFIX + configuration.flag.key] = _flag_document(configuration)
+    return documents
+
+
+def _flag_document(configuration: FlagConfiguration) -> dict[str, object]:
+    """The flag's document; a row that no longer parses travels raw.
+
+    The evaluator then serves that flag as an error and goes on, instead of everyone being left on
+    an old version because of one row.
+    """
+    try:
+        return configuration.environment_document()
+    except DocumentError as error:
+        logger.error("flag %s does not parse: %s", configuration.flag.key, error)
+        flag = configuration.flag.document
+        return flag | configuration.document | {"version": configuration.version}
+
+
+def _key_documents(environment: Environment, selectors: set[str] | None) -> Documents:
+    keys = ApiKey.objects.filter(environment=environment, revoked_at__isnull=True)
+    if selectors is not None:
+        keys = keys.filter(selector__in=selectors)
+    documents: Documents = {KEY_PREFIX + selector: None for selector in selectors or ()}
+    return documents | {KEY_PREFIX + key.selector: _key_document(key) for key in keys}
+
+
+def _key_document(key: ApiKey) -> dict[str, object]:
+    return {
+        "selector": key.selector,
+        "kind": key.kind,
+        "verifier": key.verifier,
+        "origins": key.allowed_origins,
+        "expires_at": key.expires_at.timestamp() if key.expires_at else None,
+    }
+
+
+def _count(environment: Environment) -> int:
+    flags = FlagConfiguration.objects.filter(
+        environment=environment, flag__archived_at__isnull=True
+    )
+    keys = ApiKey.objects.filter(environment=environment, revoked_at__isnull=True)
+    return flags.count() + keys.count()
+
+

@@ -1,0 +1,83 @@
+"""The relay: whatever the database is ahead of Redis, it publishes.
+
+Three callers, one function: right after a commit (fast), the ``relay`` process every quarter of a
+second (certain), and a task of the worker (in case nobody started a relay). What is to be done is
+decided by comparing versions, so it does not matter how often or by whom it is done.
+"""
+
+import logging
+import threading
+from collections.abc import Iterable
+from functools import cache
+from typing import Any
+
+from django.conf import settings
+from django.db import DatabaseError, close_old_connections
+from redis import Redis, RedisError
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from flags import channel
+from flags.snapshots.publisher import Outcome, Publisher
+from portal.access.models import Environment
+
+logger = logging.getLogger(__name__)
+
+# A person waits for the nudge, so it gives up early; the sweep has time for a large environment.
+_NUDGE_TIMEOUT_S = 0.3
+_SWEEP_TIMEOUT_S = 3.0
+SWEEP_INTERVAL_S = 0.25
+
+
+@cache
+def _publisher(timeout_s: float) -> Publisher:
+    redis = Redis.from_url(
+        settings.REDIS_URL,
+        socket_timeout=timeout_s,
+        socket_connect_timeout=timeout_s,
+        retry=Retry(NoBackoff(), 0),
+    )
+    return Publisher(redis, channel.Sealer(settings.SNAPSHOT_KEY))
+
+
+def on_environments_advanced(environment_ids: Iterable[int], **_signal: Any) -> None:
+    """Publish at once what was just committed. A Redis that is away costs no more than a wait."""
+    try:
+        for environment_id in environment_ids:
+            _publisher(_NUDGE_TIMEOUT_S).publish(environment_id)
+    except RedisError as error:
+        logger.warning("published later, Redis does not answer: %s", error)
+
+
+def sweep() -> int:
+    """Publish every environment that Redis is behind on; returns how many were published.
+
+    Raises redis.RedisError when Redis does not answer.
+    """
+    publisher = _publisher(_SWEEP_TIMEOUT_S)
+    ids = list(Environment.objects.values_list("pk", flat=True))
+    return sum(publisher.publish(pk) is Outcome.PUBLISHED for pk in ids)
+
+
+def run(stop: threading.Event) -> None:
+    """Sweep until told to stop; troubles are logged when they begin and when they end."""
+    trouble = ""
+    while not stop.wait(SWEEP_INTERVAL_S):
+        found = _sweep_trouble()
+        if found != trouble:
+            logger.warning("relay: %s", found or "publishing again")
+        trouble = found
+
+
+def _sweep_trouble() -> str:
+    """One sweep; what kept it from happening, or nothing."""
+    try:
+        published = sweep()
+    except RedisError as error:
+        return f"Redis does not answer ({type(error).__name__})"
+    except DatabaseError as error:
+        close_old_connections()
+        return f"the database does not answer ({type(error).__name__})"
+    if published:
+        logger.info("relay: published %d environments that a nudge had missed", published)
+    return ""

@@ -1,0 +1,29 @@
+"""What the worker does for flags."""
+
+from datetime import timedelta
+
+from celery import shared_task
+from redis import RedisError
+
+from flags.snapshots import relay
+from portal.access.models import EnvironmentChange
+from portal.lib import clock
+
+# The relay needs a change for as long as Redis may come back with an older state; after that it
+# publishes in full, which is only slower.
+KEEP_CHANGES = timedelta(days=1)
+
+
+@shared_task(autoretry_for=(), ignore_result=True)
+def publish_all() -> None:
+    """Publish what is behind, in case no relay process runs."""
+    try:
+        relay.sweep()
+    except RedisError:
+        return  # the next beat tries again; the relay logs it
+
+
+@shared_task(ignore_result=True)
+def forget_old_changes() -> None:
+    """Drop word of changes that Redis has long had."""
+    EnvironmentChange.objects.filter(changed_at__lt=clock.now() - KEEP_CHANGES).delete()

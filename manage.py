@@ -1,0 +1,35 @@
+#!/usr/bin/env python3
+"""Django's command line. Uses the project's own virtual environment even when none is active."""
+
+import os
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+
+def use_virtual_environment() -> None:
+    """Hand over to ``.venv`` (made by ``make up``) where this Python has no Django."""
+    python = Path(__file__).resolve().parent / ".venv" / "bin" / "python"
+    if find_spec("django") is not None or Path(sys.prefix) == python.parent.parent:
+        return
+    if not python.exists():
+        sys.exit("Django is not installed here; run `make install` first")
+    os.execv(str(python), [str(python), *sys.argv])
+
+
+def main() -> None:
+    """Run one management command; a bad setting is one line, not a traceback."""
+    use_virtual_environment()
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
+    from django.core.management import execute_from_command_line
+
+    from portal.lib.env import SettingError
+
+    try:
+        execute_from_command_line(sys.argv)
+    except SettingError as error:
+        sys.exit(f"aviary: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,9 @@
+"""Projects, environments, members and API keys."""
+
+from django.apps import AppConfig
+
+
+class AccessConfig(AppConfig):
+    name = "portal.access"
+    label = "access"
+    verbose_name = "Access"

@@ -1,0 +1,42 @@
+"""``manage.py createkey``: a new API key, its token alone on stdout."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from portal.access import provisioning, services
+from portal.access.models import KeyKind
+from portal.lib import clock
+from portal.lib.commands import failure, operator
+from portal.lib.errors import AviaryError
+
+
+class Command(BaseCommand):
+    help = "Create an API key and print its token, which is shown only now."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--project", required=True)
+        parser.add_argument("--environment", required=True)
+        parser.add_argument("--kind", required=True, choices=KeyKind.values)
+        parser.add_argument("--name", default="Made by createkey")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        actor, now = operator("createkey"), clock.now()
+        try:
+            environment = provisioning.ensure_environment(
+                project_key=options["project"],
+                environment_key=options["environment"],
+                actor=actor,
+                now=now,
+                tell=self.stderr.write,
+            )
+            issued = services.issue_key(
+                environment=environment,
+                kind=options["kind"],
+                name=options["name"],
+                actor=actor,
+                now=now,
+            )
+        except AviaryError as error:
+            raise failure(error) from None
+        self.stdout.write(str(issued.token))

@@ -1,0 +1,77 @@
+"""Environments, their versions, and the list of what changed in them (the outbox)."""
+
+import secrets
+import time
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from portal.access.models.project import Project, key_validator
+
+
+class EnvironmentKind(models.TextChoices):
+    """How much is at stake; friction follows it."""
+
+    DEVELOPMENT = "development", _("development")
+    STAGING = "staging", _("staging")
+    PRODUCTION = "production", _("production")
+
+
+def new_epoch() -> str:
+    """A fresh epoch: milliseconds since 1970 and a random part, so that later ones sort later."""
+    return f"{time.time_ns() // 1_000_000:012x}-{secrets.token_hex(4)}"
+
+
+class Environment(models.Model):
+    """Where flags are on or off. ``version`` rises by one with every change that evaluators see.
+
+    ``epoch`` names the history that versions count in; it is renewed when a database is restored
+    from a backup, so that an evaluator does not mistake a repeated version for one it knows.
+    """
+
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="environments")
+    key = models.CharField(max_length=50, validators=[key_validator])
+    name = models.CharField(max_length=100)
+    kind = models.CharField(max_length=20, choices=EnvironmentKind)
+    position = models.PositiveSmallIntegerField(default=0)
+    version = models.PositiveBigIntegerField(default=0)
+    epoch = models.CharField(max_length=40, default=new_epoch)
+
+    class Meta:
+        ordering = ["position", "id"]
+        constraints = [
+            models.UniqueConstraint(fields=["project", "key"], name="environment_key_once"),
+            models.CheckConstraint(
+                condition=models.Q(kind__in=EnvironmentKind.values), name="environment_kind_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.project.key}/{self.key}"
+
+    @property
+    def is_production(self) -> bool:
+        return self.kind == EnvironmentKind.PRODUCTION
+
+
+class EnvironmentChange(models.Model):
+    """One object that changed with one version: what the relay sends to the evaluators.
+
+    Written in the transaction of the change. Nothing marks a row as sent: what Redis holds says
+    from which version on it needs them, so any number of relays may run.
+    """
+
+    environment = models.ForeignKey(Environment, on_delete=models.CASCADE, related_name="changes")
+    version = models.PositiveBigIntegerField()
+    kind = models.CharField(max_length=10)
+    key = models.CharField(max_length=200)
+    changed_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["environment", "version", "kind", "key"], name="environment_change_once"
+            )
+        ]
+        indexes = [models.Index(fields=["changed_at"], name="environment_change_age")]

@@ -1,0 +1,61 @@
+"""API keys: what applications, browsers and scripts show to be let in."""
+
+from datetime import datetime
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from portal.access.models.environment import Environment
+
+
+class KeyKind(models.TextChoices):
+    """Who holds the key."""
+
+    SERVER = "server", _("server")
+    CLIENT = "client", _("client (public)")
+    ADMIN = "admin", _("admin")
+
+
+class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
+    """Filters on API keys."""
+
+    def usable(self, *, now: datetime) -> "ApiKeyQuerySet":
+        """Neither revoked nor expired."""
+        alive = models.Q(expires_at__isnull=True) | models.Q(expires_at__gt=now)
+        return self.filter(alive, revoked_at__isnull=True)
+
+
+class ApiKey(models.Model):
+    """A key of one environment. Only a hash of its secret is kept: the token is shown once."""
+
+    environment = models.ForeignKey(Environment, on_delete=models.CASCADE, related_name="api_keys")
+    kind = models.CharField(max_length=10, choices=KeyKind)
+    name = models.CharField(max_length=100)
+    selector = models.CharField(max_length=16, unique=True)
+    verifier = models.CharField(max_length=64)
+    allowed_origins = models.JSONField(default=list, blank=True)
+    created_by = models.CharField(max_length=150)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ApiKeyQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(kind__in=KeyKind.values), name="key_kind_known"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.kind})"
+
+    @property
+    def is_revoked(self) -> bool:
+        return self.revoked_at is not None
+
+    def is_expired_at(self, now: datetime) -> bool:
+        """Whether the key has run out at that instant."""
+        return self.expires_at is not None and self.expires_at <= now

@@ -1,0 +1,49 @@
+"""Giving a change its version and leaving word of it for the relay, in the change's transaction."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.db import transaction
+
+from portal.access.models import Environment, EnvironmentChange
+from portal.access.signals import environments_advanced
+
+FLAG = "flag"
+KEY = "key"
+
+
+def lock_environments(environments: Iterable[Environment]) -> list[Environment]:
+    """Lock the rows, always in the same order so that no two writers wait for each other."""
+    ids = sorted(environment.pk for environment in environments)
+    locked = Environment.objects.select_for_update().filter(pk__in=ids).order_by("pk")
+    return list(locked.select_related(None))
+
+
+def advance(
+    environment: Environment, *, kind: str, keys: Iterable[str], now: datetime
+) -> int:
+    """Take the next version of a locked environment for a change of the named objects.
+
+    Returns the version. The caller holds the row's lock and is inside the change's transaction.
+    """
+    environment.version += 1
+    environment.save(update_fields=["version"])
+    EnvironmentChange.objects.bulk_create(
+        EnvironmentChange(
+            environment=environment,
+            version=environment.version,
+            kind=kind,
+            key=key,
+            changed_at=now,
+        )
+        for key in keys
+    )
+    nudge([environment.pk])
+    return environment.version
+
+
+def nudge(environment_ids: list[int]) -> None:
+    """Tell whoever listens, once the transaction has committed."""
+    transaction.on_commit(
+        lambda: environments_advanced.send_robust(sender=None, environment_ids=environment_ids)
+    )

@@ -1,0 +1,11 @@
+"""What access tells those above it, who subscribe; it knows none of them."""
+
+from django.dispatch import Signal
+
+# Sent after the commit of a change that evaluators have to learn of, with ``environment_ids``.
+# A hint and nothing more: who misses it finds the same in the database.
+environments_advanced = Signal()
+
+# Sent inside the transaction that creates an environment, with ``environment`` and ``now``:
+# whoever has something to prepare in it does so now, or the environment is not created.
+environment_created = Signal()

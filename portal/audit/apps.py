@@ -1,0 +1,15 @@
+"""The audit trail."""
+
+from django.apps import AppConfig
+
+
+class AuditConfig(AppConfig):
+    name = "portal.audit"
+    label = "audit"
+    verbose_name = "Audit trail"
+
+    def ready(self) -> None:
+        from portal.audit import services
+        from portal.lib import journal
+
+        journal.register(services.record)

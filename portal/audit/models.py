@@ -1,0 +1,66 @@
+"""The append-only log of everything that happened, and the head of its chain."""
+
+import json
+
+from django.db import models
+
+
+class AuditEvent(models.Model):
+    """One thing that happened. Rows are only ever added: triggers refuse everything else.
+
+    Names are kept as text and not as references, so that a row says the same after what it speaks
+    of is gone. ``before`` and ``after`` are JSON texts, kept as they were hashed.
+    """
+
+    sequence = models.PositiveBigIntegerField(primary_key=True)
+    at = models.DateTimeField()
+    event = models.CharField(max_length=60)
+    actor_kind = models.CharField(max_length=10)
+    actor_id = models.CharField(max_length=40, blank=True)
+    actor = models.CharField(max_length=200)
+    project = models.CharField(max_length=50, blank=True)
+    environment = models.CharField(max_length=50, blank=True)
+    subject_kind = models.CharField(max_length=20)
+    subject = models.CharField(max_length=200)
+    version = models.PositiveBigIntegerField(null=True)
+    before = models.TextField(blank=True)
+    after = models.TextField(blank=True)
+    reason = models.TextField(blank=True)
+    request_id = models.CharField(max_length=64, blank=True)
+    ip = models.CharField(max_length=45, blank=True)
+    user_agent = models.CharField(max_length=300, blank=True)
+    previous_hash = models.CharField(max_length=64)
+    hash = models.CharField(max_length=64)
+
+    class Meta:
+        ordering = ["-sequence"]
+        indexes = [
+            models.Index(
+                fields=["project", "subject_kind", "subject", "-sequence"], name="audit_by_subject"
+            ),
+            models.Index(fields=["project", "environment", "-sequence"], name="audit_by_place"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.sequence} {self.event} {self.subject}"
+
+    @property
+    def before_document(self) -> dict[str, object] | None:
+        return json.loads(self.before) if self.before else None
+
+    @property
+    def after_document(self) -> dict[str, object] | None:
+        return json.loads(self.after) if self.after else None
+
+
+class ChainHead(models.Model):
+    """The last link: one row, locked by whoever adds the next."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    sequence = models.PositiveBigIntegerField(default=0)
+    hash = models.CharField(max_length=64)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=models.Q(id=1), name="audit_one_chain_head")
+        ]

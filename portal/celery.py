@@ -1,0 +1,15 @@
+"""The worker and beat processes. Tasks carry an id; what is due, the database says."""
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
+
+app = Celery("aviary")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+app.conf.beat_schedule = {
+    "publish-what-a-nudge-missed": {"task": "flags.tasks.publish_all", "schedule": 10.0},
+    "forget-published-changes": {"task": "flags.tasks.forget_old_changes", "schedule": 3600.0},
+}

@@ -1,0 +1,95 @@
+"""Errors that services raise for people to read, and how pages show them."""
+
+from collections.abc import Mapping
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+
+
+class AviaryError(Exception):
+    """Something a person can understand and act on; its text is for them."""
+
+    status = 400
+
+
+class Forbidden(AviaryError):
+    """The actor does not hold the permission."""
+
+    status = 403
+
+    def __init__(self, permission: str) -> None:
+        label = getattr(permission, "label", permission)
+        super().__init__(
+            _("You may not do this: it takes the permission “{permission}”. Ask an admin of the project.").format(
+                permission=label
+            )
+        )
+        self.permission = str(permission)
+
+
+class Invalid(AviaryError):
+    """What was given cannot be used. ``problems`` maps a field's path to one clear sentence."""
+
+    status = 400
+
+    def __init__(self, problems: Mapping[str, str]) -> None:
+        super().__init__(" ".join(f"{path}: {text}" if path else text for path, text in problems.items()))
+        self.problems = dict(problems)
+
+
+class Conflict(AviaryError):
+    """Someone else changed it meanwhile. Carries both sides, as documents."""
+
+    status = 409
+
+    def __init__(
+        self, message: str, *, current: Mapping[str, object], yours: Mapping[str, object]
+    ) -> None:
+        super().__init__(message)
+        self.current = dict(current)
+        self.yours = dict(yours)
+
+
+def error_page(request: HttpRequest, status: int, title: str, text: str) -> HttpResponse:
+    """A readable page, or a small fragment where htmx asked."""
+    htmx = bool(getattr(request, "htmx", False)) and not getattr(request.htmx, "boosted", False)  # type: ignore[attr-defined]
+    template = "_error.html" if htmx else "error.html"
+    return render(request, template, {"title": title, "text": text}, status=status)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """A form that was open for too long, or came from elsewhere."""
+    return error_page(
+        request,
+        403,
+        _("This form is no longer valid"),
+        _("Nothing was saved. Reload the page and send it again."),
+    )
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return error_page(request, 400, _("That request made no sense"), _("Nothing was saved."))
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    text = str(exception) or _("Ask an admin of the project.")
+    return error_page(request, 403, _("You may not do this"), text)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return error_page(
+        request,
+        404,
+        _("Nothing here"),
+        _("It does not exist, or it belongs to a project you are not a member of."),
+    )
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    return error_page(
+        request,
+        500,
+        _("Something broke on our side"),
+        _("What you sent was not saved. The log has the details under this request's id."),
+    )

@@ -1,0 +1,57 @@
+"""Answering a page or its fragment from one view, and errors as fragments a person can read."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django_htmx.middleware import HtmxDetails
+
+from portal.lib.errors import AviaryError, error_page
+
+Handler = Callable[[HttpRequest], HttpResponse]
+
+
+class HtmxRequest(HttpRequest):
+    """A request as django-htmx leaves it."""
+
+    htmx: HtmxDetails
+
+
+def wants_fragment(request: HttpRequest) -> bool:
+    """Whether htmx asks for a part of the page; boosted and history visits want all of it."""
+    htmx = cast(HtmxRequest, request).htmx
+    return bool(htmx) and not htmx.boosted and not htmx.history_restore_request
+
+
+def render_page(
+    request: HttpRequest,
+    page: str,
+    fragment: str,
+    context: Mapping[str, Any],
+    *,
+    status: int = 200,
+) -> HttpResponse:
+    """The page, or where htmx asks for it the fragment that the page includes."""
+    template = fragment if wants_fragment(request) else page
+    return render(request, template, dict(context), status=status)
+
+
+class htmx_responses:  # noqa: N801 - named like the middleware functions beside it
+    """Keep pages and fragments apart in caches, and turn our own errors into readable answers."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if response.get("Content-Type", "").startswith("text/html"):
+            response["Vary"] = ", ".join(filter(None, [response.get("Vary"), "HX-Request"]))
+            # Pages hold what only this person may see.
+            response.setdefault("Cache-Control", "no-store")
+        return response
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if not isinstance(exception, AviaryError):
+            return None
+        return error_page(request, exception.status, "That did not work", str(exception))

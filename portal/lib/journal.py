@@ -1,0 +1,83 @@
+"""Recording what happened: the one door through which every write reaches the audit trail.
+
+Packages below the audit trail (access) write through this port too; ``portal.audit`` registers
+the recorder when Django starts. A write without a recorder fails, and with it the change: nothing
+happens that is not recorded.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class ActorKind(StrEnum):
+    """Who can do something."""
+
+    USER = "user"
+    KEY = "key"
+    SYSTEM = "system"
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """Where a change came from; empty outside a request."""
+
+    request_id: str = ""
+    ip: str = ""
+    user_agent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who does it. ``id`` is the primary key of the user or API key; ``label`` is for people."""
+
+    kind: ActorKind
+    id: str
+    label: str
+    trace: Trace = field(default_factory=Trace)
+
+
+def system(label: str) -> Actor:
+    """The product itself, or an operator typing a command on its machine."""
+    return Actor(ActorKind.SYSTEM, "", label)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing that happened, as the audit trail keeps it.
+
+    ``event`` is ``subject.verb`` (``flag.enabled``). ``before`` and ``after`` are JSON documents
+    of what changed; None where there was, or is, nothing. ``version`` is that of the environment.
+    """
+
+    event: str
+    actor: Actor
+    subject_kind: str
+    subject: str
+    project: str = ""
+    environment: str = ""
+    version: int | None = None
+    before: Mapping[str, object] | None = None
+    after: Mapping[str, object] | None = None
+    reason: str = ""
+
+
+class JournalMissing(RuntimeError):
+    """No recorder is registered, so nothing may be changed."""
+
+
+Recorder = Callable[[Entry], None]
+_recorder: Recorder | None = None
+
+
+def register(recorder: Recorder) -> None:
+    """Make ``recorder`` the one that keeps entries."""
+    global _recorder  # one per process, set once at start-up
+    _recorder = recorder
+
+
+def write(entry: Entry) -> None:
+    """Keep ``entry`` in the caller's transaction. Whatever it raises must undo the change."""
+    if _recorder is None:
+        raise JournalMissing("the audit trail is not running; is portal.audit installed?")
+    _recorder(entry)

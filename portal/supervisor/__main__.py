@@ -1,0 +1,110 @@
+"""``python -m portal.supervisor``, which is what ``make up`` runs."""
+
+import os
+import signal
+import sys
+import time
+import urllib.request
+from collections.abc import Callable
+from types import FrameType
+
+from portal.lib import env
+from portal.lib.env import SettingError
+from portal.supervisor import embedded_redis, state
+from portal.supervisor.ports import PortTaken, require_free
+from portal.supervisor.processes import Addresses, all_processes
+from portal.supervisor.supervised import Supervisor
+
+_READY_TIMEOUT_S = 60.0
+
+
+class Stopped(Exception):
+    """Someone asked us to end."""
+
+
+def main() -> int:
+    """Start everything, print where it is, keep it running; returns the exit status."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _stop)
+    supervisor = Supervisor()
+    try:
+        _up(supervisor)
+        return _keep_up(supervisor)
+    except Stopped:
+        print("aviary: stopping", flush=True)
+        return 0
+    except (SettingError, PortTaken) as error:
+        print(f"aviary: {error}", file=sys.stderr)
+        return 2
+    finally:
+        _ignore_signals()
+        supervisor.stop()
+
+
+def _up(supervisor: Supervisor) -> None:
+    addresses = Addresses.from_environment()
+    state.prepare(env.var_dir())
+    env.load_file()
+    require_free(addresses.host, addresses.port, setting="PORT")
+    require_free(addresses.host, addresses.evaluator_port, setting="EVALUATOR_PORT")
+    os.environ.setdefault("PORTAL_URL", addresses.portal_url)
+    os.environ.setdefault("EVALUATOR_URL", addresses.evaluator_url)
+    _start_redis(supervisor)
+
+    # Django reads its settings when it is imported, so only now.
+    from portal.supervisor import first_start
+
+    greeting = first_start.prepare_database(addresses)
+    for process in all_processes(addresses):
+        supervisor.start(process)
+    _wait_until(lambda: _answers(addresses.portal_url), supervisor)
+    _wait_until(lambda: _answers(addresses.evaluator_url), supervisor)
+    print(greeting, flush=True)
+
+
+def _start_redis(supervisor: Supervisor) -> None:
+    """Start the embedded Redis, unless the settings name another."""
+    socket = state.redis_socket(env.var_dir())
+    if env.required("REDIS_URL") == f"unix://{socket}":
+        supervisor.start(embedded_redis.redis_process(socket))
+        embedded_redis.wait_until_it_answers(socket)
+
+
+def _keep_up(supervisor: Supervisor) -> int:
+    while True:
+        time.sleep(0.5)
+        failing = supervisor.failing()
+        if failing:
+            print(f"aviary: {failing} keeps ending; see its lines above", file=sys.stderr)
+            return 1
+
+
+def _wait_until(ready: Callable[[], bool], supervisor: Supervisor) -> None:
+    deadline = time.monotonic() + _READY_TIMEOUT_S
+    while not ready():
+        failing = supervisor.failing()
+        if failing or time.monotonic() > deadline:
+            raise SettingError(f"{failing or 'a server'} did not start; see the lines above")
+        time.sleep(0.05)
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{url}/ready", timeout=2) as response:  # noqa: S310 - ours
+            return bool(response.status == 200)
+    except OSError:
+        return False
+
+
+def _stop(_number: int, _frame: FrameType | None) -> None:
+    raise Stopped
+
+
+def _ignore_signals() -> None:
+    """Stopping is under way; a second Ctrl-C must not cut it short and leave processes behind."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,93 @@
+"""What the database needs before the servers start: its tables, an administrator, demo data."""
+
+import os
+
+import django
+from django.core.management import call_command
+from django.db import DatabaseError
+
+from portal.lib import env
+from portal.lib.env import SettingError
+from portal.supervisor import state
+from portal.supervisor.processes import Addresses
+
+ADMIN = "admin"
+
+
+def prepare_database(addresses: Addresses) -> str:
+    """Migrate, create what is missing, and return what to print once the servers answer.
+
+    Raises SettingError when the database does not answer or cannot be written.
+    """
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
+    django.setup()
+    try:
+        call_command("migrate", verbosity=0, interactive=False)
+        password = _administrator()
+        token = _demo()
+    except DatabaseError as error:
+        raise SettingError(f"the database cannot be used: {error}") from None
+    return _greeting(addresses, password, token)
+
+
+def _administrator() -> str:
+    """Create the first administrator; how to sign in, for the greeting."""
+    from portal.access import services
+    from portal.access.models import User
+    from portal.lib import journal
+
+    path = env.var_dir() / "admin-password"
+    admin = User.objects.filter(username=ADMIN).first()
+    if admin is None and User.objects.filter(is_superuser=True).exists():
+        return "(as you set it)"
+    password = state.remember_secret(path, state.new_password()) if admin is None else _kept(path)
+    if admin is None:
+        actor = journal.system("first start")
+        services.create_user(username=ADMIN, password=password, actor=actor, is_superuser=True)
+    elif not password or not admin.check_password(password):
+        return "(as you set it)"
+    return password
+
+
+def _demo() -> str | None:
+    """Create the demo project unless it is unwanted; the token of its server key."""
+    if os.environ.get("AVIARY_DEMO", "1") == "0":
+        return None
+    from flags import demo
+
+    path = env.var_dir() / "demo-token"
+    token = demo.ensure(_kept(path))
+    path.unlink(missing_ok=True)
+    return state.remember_secret(path, token)
+
+
+def _kept(path: "os.PathLike[str]") -> str:
+    try:
+        with open(path) as file:
+            return file.read().strip()
+    except FileNotFoundError:
+        return ""
+
+
+def _greeting(addresses: Addresses, password: str, token: str | None) -> str:
+    evaluator = addresses.evaluator_url
+    curl = f"curl {evaluator}/health"
+    if token:
+        curl = (
+            f"curl -X POST {evaluator}/ofrep/v1/evaluate/flags/new-checkout "
+            f"-H 'Authorization: Bearer {token}' -H 'Content-Type: application/json' "
+            """-d '{"context":{"targetingKey":"user-1","country":"DE"}}'"""
+        )
+    return "\n".join(
+        [
+            "",
+            f"  Portal      {addresses.portal_url}   sign in as {ADMIN}, password {password}",
+            f"  Evaluator   {evaluator}",
+            "",
+            "  Ask for a flag:",
+            f"  {curl}",
+            "",
+            "  Ctrl-C stops everything; the data stays in var/.",
+            "",
+        ]
+    )

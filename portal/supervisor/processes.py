@@ -1,0 +1,72 @@
+"""The processes of one installation and how each is started."""
+
+import os
+import sys
+from dataclasses import dataclass
+
+from portal.lib import env
+from portal.supervisor.supervised import Process
+
+ANY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where the two servers listen."""
+
+    host: str
+    port: int
+    evaluator_port: int
+
+    @classmethod
+    def from_environment(cls) -> "Addresses":
+        """Raises SettingError for a port that is none."""
+        return cls(
+            host=os.environ.get("AVIARY_HOST") or "127.0.0.1",
+            port=env.whole_number("PORT", 8000, least=1, most=65535),
+            evaluator_port=env.whole_number("EVALUATOR_PORT", 8080, least=1, most=65535),
+        )
+
+    @property
+    def portal_url(self) -> str:
+        return f"http://{self._reachable}:{self.port}"
+
+    @property
+    def evaluator_url(self) -> str:
+        return f"http://{self._reachable}:{self.evaluator_port}"
+
+    @property
+    def _reachable(self) -> str:
+        return "127.0.0.1" if self.host in ANY_ADDRESS else self.host
+
+
+def all_processes(addresses: Addresses) -> list[Process]:
+    """Web, evaluator, relay, worker and beat."""
+    python = sys.executable
+    celery = [python, "-m", "celery", "-A", "portal.celery", "--quiet"]
+    logging = ["--loglevel", "warning"]
+    beat_schedule = str(env.var_dir() / "beat-schedule")
+    return [
+        Process("web", [python, *_granian(addresses)]),
+        Process(
+            "evaluator",
+            [python, "-m", "flags.evaluator"],
+            {"EVALUATOR_HOST": addresses.host, "EVALUATOR_PORT": str(addresses.evaluator_port)},
+        ),
+        Process("relay", [python, "manage.py", "relay"]),
+        Process("worker", [*celery, "worker", *logging, "--concurrency", "2"]),
+        Process("beat", [*celery, "beat", *logging, "--pidfile=", "--schedule", beat_schedule]),
+    ]
+
+
+def _granian(addresses: Addresses) -> list[str]:
+    options = {
+        "interface": "wsgi",
+        "host": addresses.host,
+        "port": addresses.port,
+        "workers": env.whole_number("WEB_WORKERS", 1, least=1, most=64),
+        "blocking-threads": env.whole_number("WEB_THREADS", 16, least=1, most=256),
+        "log-level": "warning",
+    }
+    words = [str(word) for name, value in options.items() for word in (f"--{name}", value)]
+    return ["-m", "granian", *words, "--no-ws", "--respawn-failed-workers", "portal.wsgi:application"]

@@ -1,0 +1,140 @@
+"""Keeping processes running: start, restart what died, stop in reverse order, leave none behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+
+from portal.lib.env import BASE_DIR
+
+# Longer than any process needs to finish what it has in hand; then it is killed.
+STOP_TIMEOUT_S = 10.0
+# A process that dies sooner than this after its start did not come up.
+_SETTLED_AFTER_S = 5.0
+_RESTART_DELAYS_S = (0.1, 0.5, 2.0, 5.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One process: a name for the log, its command, and settings only it gets."""
+
+    name: str
+    command: list[str]
+    settings: dict[str, str] = field(default_factory=dict)
+
+
+class Supervised:
+    """A process that is started again whenever it dies, until it is stopped."""
+
+    def __init__(self, process: Process) -> None:
+        self.process = process
+        self.failures = 0
+        self._popen: subprocess.Popen[str] | None = None
+        self._started_at = 0.0
+        self._stopping = threading.Event()
+        self._lock = threading.Lock()
+        self._thread = threading.Thread(target=self._keep_alive, name=process.name, daemon=True)
+
+    def start(self) -> None:
+        """Start the process and keep it running."""
+        self._spawn()
+        self._thread.start()
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the process and its children; from now on it is not restarted."""
+        with self._lock:
+            self._stopping.set()
+        if self._popen and self._popen.poll() is None:
+            os.killpg(self._popen.pid, number)
+
+    def ended_within(self, seconds: float) -> bool:
+        """Whether the process is gone after at most that time."""
+        self._thread.join(timeout=max(seconds, 0))
+        return not self._thread.is_alive()
+
+    def _spawn(self) -> None:
+        with self._lock:
+            if self._stopping.is_set():
+                return
+            self._started_at = time.monotonic()
+            # A session of its own, so that Ctrl-C reaches the supervisor alone and what the
+            # process starts itself can be stopped with it.
+            self._popen = subprocess.Popen(
+                self.process.command,
+                cwd=BASE_DIR,
+                env=os.environ | self.process.settings,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                start_new_session=True,
+            )
+
+    def _keep_alive(self) -> None:
+        while not self._stopping.is_set():
+            self._follow()
+            if not self._stopping.wait(self._delay()):
+                self._spawn()
+        self._follow()
+
+    def _follow(self) -> None:
+        """Print what the process says until it ends."""
+        assert self._popen and self._popen.stdout
+        for line in self._popen.stdout:
+            say(self.process.name, line.rstrip("\n"))
+        code = self._popen.wait()
+        if not self._stopping.is_set():
+            say(self.process.name, f"ended with status {code}; starting it again")
+
+    def _delay(self) -> float:
+        settled = time.monotonic() - self._started_at > _SETTLED_AFTER_S
+        self.failures = 0 if settled else self.failures + 1
+        return _RESTART_DELAYS_S[min(self.failures, len(_RESTART_DELAYS_S) - 1)]
+
+
+class Supervisor:
+    """All processes of one installation."""
+
+    def __init__(self) -> None:
+        self._running: list[Supervised] = []
+
+    def start(self, process: Process) -> None:
+        """Start one more process; it is stopped before those that were started earlier."""
+        supervised = Supervised(process)
+        self._running.append(supervised)
+        supervised.start()
+
+    def failing(self) -> str | None:
+        """The name of a process that keeps dying right after its start, if there is one."""
+        return next((s.process.name for s in self._running if s.failures >= 3), None)
+
+    def stop(self) -> None:
+        """Stop everything, last started first in line; the first one only when all else is gone."""
+        first, others = self._running[:1], self._running[1:]
+        for group in (others[::-1], first):
+            _stop(group)
+        self._running = []
+
+
+def _stop(group: list[Supervised]) -> None:
+    for supervised in group:
+        supervised.signal(signal.SIGTERM)
+    deadline = time.monotonic() + STOP_TIMEOUT_S
+    for supervised in group:
+        if not supervised.ended_within(deadline - time.monotonic()):
+            supervised.signal(signal.SIGKILL)
+            supervised.ended_within(STOP_TIMEOUT_S)
+
+
+_print_lock = threading.Lock()
+
+
+def say(name: str, line: str) -> None:
+    """Print one line of one process, whole."""
+    with _print_lock:
+        sys.stdout.write(f"{name:<9} | {line}\n")
+        sys.stdout.flush()

@@ -1,0 +1,19 @@
+"""Where everything is. Composition root: the one place that knows every package's pages."""
+
+from django.urls import include, path
+
+from portal import health
+from portal.access.web import urls as access_urls
+from flags.web import urls as flag_urls
+
+urlpatterns = [
+    path("health", health.health, name="health"),
+    path("ready", health.ready, name="ready"),
+    path("metrics", health.metrics, name="metrics"),
+    path("", include(access_urls)),
+    path("", include(flag_urls)),
+]
+handler400 = "portal.lib.errors.bad_request"
+handler403 = "portal.lib.errors.permission_denied"
+handler404 = "portal.lib.errors.not_found"
+handler500 = "portal.lib.errors.server_error"

