@@ -18,10 +18,12 @@ def use_virtual_environment() -> None:
 
 
 def main() -> None:
-    """Run one management command; a bad setting is one line, not a traceback."""
+    """Run one management command; a bad setting or an absent database is one line."""
     use_virtual_environment()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
     from django.core.management import execute_from_command_line
+
+    from django.db import OperationalError
 
     from portal.lib.env import SettingError
 
@@ -29,6 +31,8 @@ def main() -> None:
         execute_from_command_line(sys.argv)
     except SettingError as error:
         sys.exit(f"aviary: {error}")
+    except OperationalError as error:
+        sys.exit(f"aviary: the database cannot be used now ({error}); nothing was changed")
 
 
 if __name__ == "__main__":

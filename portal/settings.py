@@ -87,7 +87,7 @@ if DATABASE["ENGINE"].endswith("sqlite3"):
     # Writers queue up front instead of failing half-way; readers never wait for them (WAL).
     DATABASE["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
-        "timeout": 5,
+        "timeout": 4,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
     }
 else:

@@ -2,9 +2,9 @@
 
 from django.urls import include, path
 
+from flags.web import urls as flag_urls
 from portal import health
 from portal.access.web import urls as access_urls
-from flags.web import urls as flag_urls
 
 urlpatterns = [
     path("health", health.health, name="health"),

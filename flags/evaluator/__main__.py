@@ -70,7 +70,7 @@ def main() -> int:
         return 2
     # Flags live long and requests leave no cycles, so full collections would only cause pauses.
     gc.set_threshold(50_000, 20, 100)
-    host, port = listener.getsockname()[:2]
+    port = listener.getsockname()[1]
     print(f"evaluator: listening on http://{settings.host}:{port}", flush=True)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(serve(settings, listener))

@@ -5,7 +5,7 @@ No framework: an evaluation takes some ten microseconds, and a router would take
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final, NamedTuple
 from urllib.parse import unquote_to_bytes
 
@@ -20,6 +20,7 @@ logger = logging.getLogger("aviary.evaluator")
 Scope = MutableMapping[str, Any]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Header = tuple[bytes, bytes]
+Headers = dict[bytes, bytes]
 
 FLAGS_PATH: Final = b"/ofrep/v1/evaluate/flags"
 FLAG_PREFIX: Final = FLAGS_PATH + b"/"
@@ -45,28 +46,6 @@ class Reply(NamedTuple):
     status: int
     body: bytes
     headers: tuple[Header, ...] = (JSON,)
-
-
-class RequestHeaders:
-    """The few headers that matter here; of a repeated one, the first counts."""
-
-    __slots__ = ("api_key", "authorization", "content_length", "content_type", "if_none_match")
-
-    def __init__(self, headers: Iterable[Header]) -> None:
-        found: dict[bytes, bytes] = {}
-        for name, value in headers:
-            if name in _WANTED:
-                found.setdefault(name, value)
-        self.authorization = found.get(b"authorization")
-        self.api_key = found.get(b"x-api-key")
-        self.content_type = found.get(b"content-type")
-        self.content_length = found.get(b"content-length")
-        self.if_none_match = found.get(b"if-none-match")
-
-
-_WANTED: Final = frozenset(
-    (b"authorization", b"x-api-key", b"content-type", b"content-length", b"if-none-match")
-)
 
 
 class Evaluator:
@@ -112,11 +91,11 @@ class Evaluator:
         """Evaluate one flag, or all of them where there is no key."""
         if scope["method"] != "POST":
             return _wrong_method(b"POST")
-        headers = RequestHeaders(scope["headers"])
+        headers: Headers = dict(scope["headers"])
         key = None if raw_key is None else unquote_to_bytes(raw_key).decode(errors="replace")
         try:
             place, api_key = self._authenticate(headers)
-            body.check_headers(headers.content_type, headers.content_length)
+            body.check_headers(headers.get(b"content-type"), headers.get(b"content-length"))
             context = body.read_context(await body.read_body(receive))
         except AccessRefused as refused:
             return _reply(refused.status, ofrep.error(refused.details))
@@ -133,7 +112,7 @@ class Evaluator:
         self,
         place: Place,
         context: dict[str, object],
-        headers: RequestHeaders,
+        headers: Headers,
         *,
         is_client: bool,
     ) -> Reply:
@@ -143,14 +122,15 @@ class Evaluator:
         )
         tag = ofrep.entity_tag(state, content, is_client=is_client)
         about = ((b"etag", tag), *about)
-        if headers.if_none_match is not None and ofrep.matches_tag(headers.if_none_match, tag):
+        offered = headers.get(b"if-none-match")
+        if offered is not None and ofrep.matches_tag(offered, tag):
             return Reply(304, b"", about)
         return Reply(200, content, (JSON, *about))
 
-    def _authenticate(self, headers: RequestHeaders) -> tuple[Place, keys.ApiKey]:
+    def _authenticate(self, headers: Headers) -> tuple[Place, keys.ApiKey]:
         if not self._memory.places:
             raise AccessRefused(503, keys.LOADING)
-        token = keys.find_token(headers.authorization, headers.api_key)
+        token = keys.find_token(headers.get(b"authorization"), headers.get(b"x-api-key"))
         return keys.authenticate(self._memory, token, now=time.time())
 
     def _health(self) -> Reply:

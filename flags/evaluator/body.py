@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
 from typing import Any, Final
 
 import orjson
@@ -10,6 +10,8 @@ import orjson
 MAX_BODY_BYTES: Final = 1024 * 1024
 # A body that trickles in keeps nothing but its own connection waiting, and not for ever.
 READ_TIMEOUT_S: Final = 10.0
+
+_CONTAINERS: Final = (dict, list)
 
 PARSE_ERROR: Final = "PARSE_ERROR"
 INVALID_CONTEXT: Final = "INVALID_CONTEXT"
@@ -60,7 +62,9 @@ async def read_body(receive: Receive) -> bytes:
     """The whole body. Raises BadBody when it is too large or too slow, Disconnected."""
     message = await receive()
     if message["type"] == "http.request" and not message.get("more_body", False):
-        return _checked(message.get("body", b""))
+        body: bytes = message.get("body", b"")
+        _check_size(body)
+        return body
     try:
         async with asyncio.timeout(READ_TIMEOUT_S):
             return await _read_on(receive, message)
@@ -74,16 +78,15 @@ async def _read_on(receive: Receive, message: MutableMapping[str, Any]) -> bytes
         if message["type"] != "http.request":
             raise Disconnected
         body += message.get("body", b"")
-        _checked(body)
+        _check_size(body)
         if not message.get("more_body", False):
             return bytes(body)
         message = await receive()
 
 
-def _checked(body: bytes | bytearray) -> bytes:
+def _check_size(body: bytes | bytearray) -> None:
     if len(body) > MAX_BODY_BYTES:
         raise BadBody(TOO_LARGE, status=413)
-    return body  # type: ignore[return-value]  # the one caller that needs bytes gives bytes
 
 
 def read_context(body: bytes) -> dict[str, object]:
@@ -112,30 +115,38 @@ def _parse(body: bytes) -> object:
         raise BadBody(f"the body is not valid JSON: {error.msg}") from None
     # Each member has one colon and strings may hold more; so when there are as many colons as
     # members were kept, none was dropped as a duplicate.
-    members, nul = _survey(document, look_for_nul=b"u0000" in body)
-    if nul:
-        raise BadBody("the body holds a NUL character")
-    if body.count(b":") != members:
+    if body.count(b":") != sum(map(len, _objects_in(document))):
         _refuse_duplicates(body)
+    if b"u0000" in body and any("\0" in text for text in _texts_in(document)):
+        raise BadBody("the body holds a NUL character")
     return document
 
 
-def _survey(document: object, *, look_for_nul: bool) -> tuple[int, bool]:
-    """How many members all objects have together, and whether a string holds a NUL."""
-    members = 0
+def _objects_in(document: object) -> Iterator[dict[str, object]]:
+    """Every object, at any depth; without recursion, since the depth is the sender's choice."""
+    pending = [document]
+    while pending:
+        value = pending.pop()
+        inner: Iterable[object] = ()
+        if isinstance(value, dict):
+            yield value
+            inner = value.values()
+        elif isinstance(value, list):
+            inner = value
+        pending.extend([one for one in inner if type(one) in _CONTAINERS])
+
+
+def _texts_in(document: object) -> Iterator[str]:
     pending = [document]
     while pending:
         value = pending.pop()
         if isinstance(value, dict):
-            members += len(value)
-            if look_for_nul and any("\0" in key for key in value):
-                return members, True
+            yield from value
             pending.extend(value.values())
         elif isinstance(value, list):
             pending.extend(value)
-        elif look_for_nul and isinstance(value, str) and "\0" in value:
-            return members, True
-    return members, False
+        elif isinstance(value, str):
+            yield value
 
 
 def _refuse_duplicates(body: bytes) -> None:

@@ -6,6 +6,7 @@ the stream is cut. Whatever Redis does, requests go on being answered from memor
 """
 
 import asyncio
+import contextlib
 import logging
 import random
 import time
@@ -39,6 +40,7 @@ class Follower:
         self._positions: dict[int, bytes] = {}
         self._registry_position = b"0-0"
         self._registry_changed = asyncio.Event()
+        self._compared = asyncio.Event()
         self._locks: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._complaints: dict[int, str] = {}
 
@@ -81,6 +83,7 @@ class Follower:
             except (RedisError, OSError) as error:  # the others still get their turn
                 failures.append(error)
         self._memory.is_listed = True
+        self._compared.set()
         if failures:
             raise failures[0]
         await self._pause(due_at - time.monotonic())
@@ -114,10 +117,8 @@ class Follower:
             await self.reload(environment_id, wanted=head.position)
 
     async def _pause(self, seconds: float) -> None:
-        try:
+        with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._registry_changed.wait(), max(seconds, 0))
-        except TimeoutError:
-            return
 
     # Following streams
 
@@ -131,11 +132,18 @@ class Follower:
         announced = entries.pop(REGISTRY_STREAM, None)
         if announced:
             self._registry_position = announced[-1][0]
-            self._registry_changed.set()
+            await self._compare_now()
         for name, changes in entries.items():
             for position, fields in changes:
                 await self._take_entry(names[name], fields)
                 self._advance(names[name], position)
+
+    async def _compare_now(self) -> None:
+        """Let a comparison load what is new, so that the next reading follows it too."""
+        self._compared.clear()
+        self._registry_changed.set()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._compared.wait(), COMPARE_EVERY_S)
 
     def _advance(self, environment_id: int, position: bytes) -> None:
         """Move forward only: a reload may have gone further meanwhile."""

@@ -14,7 +14,6 @@ from flags.channel import Head
 from flags.engine import CompiledFlag
 from flags.evaluator.keys import ApiKey
 
-
 Position: TypeAlias = tuple[str, int]
 """Epoch and version, which sort by time."""
 

@@ -73,8 +73,8 @@ async def evaluate_all(
     for start in range(0, len(items), SLICE):
         if start:
             await asyncio.sleep(0)
-        for item in items[start : start + SLICE]:
-            parts.append(_evaluate_item(item, context, is_client, counters))
+        chunk = items[start : start + SLICE]
+        parts.extend(_evaluate_item(item, context, is_client, counters) for item in chunk)
     return b'{"flags":[' + b",".join(parts) + b"]}"
 
 

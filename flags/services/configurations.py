@@ -33,9 +33,7 @@ def save_configuration(
     Raises Forbidden without ``flag.edit`` (and ``flag.toggle`` where it turns on or off); Invalid
     when the document is; Conflict, with both sides, when it is no longer at ``expected_version``.
     """
-    authority.require(
-        actor, Permission.FLAG_EDIT, project=flag.project, environment=environment
-    )
+    authority.require(actor, Permission.FLAG_EDIT, project=flag.project, environment=environment)
     current = _locked(flag, environment)
     wanted = configuration_from(document, current.flag.definition)
     if current.version != expected_version:
@@ -64,15 +62,11 @@ def set_enabled(
     and gets a Conflict when it is another now. Turning off is always safe and never conflicts.
     Raises Forbidden without ``flag.toggle``.
     """
-    authority.require(
-        actor, Permission.FLAG_TOGGLE, project=flag.project, environment=environment
-    )
+    authority.require(actor, Permission.FLAG_TOGGLE, project=flag.project, environment=environment)
     current = _locked(flag, environment)
     if enabled and expected_version is not None and current.version != expected_version:
         raise _conflict(current, {**current.document, "enabled": enabled})
-    wanted = configuration_from(
-        {**current.document, "enabled": enabled}, current.flag.definition
-    )
+    wanted = configuration_from({**current.document, "enabled": enabled}, current.flag.definition)
     return _store(current, wanted, actor=actor, now=now, reason=reason)
 
 

@@ -147,7 +147,9 @@ def _refuse_breaking(flag: Flag, definition: FlagDefinition) -> None:
     """Every environment's configuration must still be valid under the new definition."""
     for configuration in _configurations(flag):
         configuration_from(
-            configuration.document, definition, under=f"environments.{configuration.environment.key}"
+            configuration.document,
+            definition,
+            under=f"environments.{configuration.environment.key}",
         )
 
 

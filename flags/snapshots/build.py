@@ -56,8 +56,8 @@ def _read(environment: Environment, since: int | None) -> Snapshot:
     changed = None if since is None else _changed_keys(environment, since)
     if changed is None:
         since = None
-    flags = _flag_documents(environment, changed and changed[outbox.FLAG])
-    keys = _key_documents(environment, changed and changed[outbox.KEY])
+    flags = _flag_documents(environment, None if changed is None else changed[outbox.FLAG])
+    keys = _key_documents(environment, None if changed is None else changed[outbox.KEY])
     return Snapshot(environment, since, flags | keys, _count(environment))
 
 
@@ -122,5 +122,3 @@ def _count(environment: Environment) -> int:
     )
     keys = ApiKey.objects.filter(environment=environment, revoked_at__isnull=True)
     return flags.count() + keys.count()
-
-

@@ -33,7 +33,7 @@ class Outcome(Enum):
 class Publisher:
     """Publishes environments to one Redis. Any number of them may work at the same time."""
 
-    def __init__(self, redis: "Redis[bytes]", sealer: channel.Sealer) -> None:
+    def __init__(self, redis: Redis, sealer: channel.Sealer) -> None:
         self._redis = redis
         self._sealer = sealer
         self._script = redis.register_script(_SCRIPT)
@@ -102,8 +102,8 @@ class Publisher:
 
     def _register(self, environment: Environment) -> None:
         if self._redis.hset(channel.REGISTRY, str(environment.pk), str(environment)):
-            fields = {"environment": environment.pk}
-            self._redis.xadd(channel.REGISTRY_STREAM, fields, maxlen=1000, approximate=True)
+            name = channel.REGISTRY_STREAM
+            self._redis.xadd(name, {"environment": environment.pk}, maxlen=1000, approximate=True)
 
     def _seal(
         self, environment: Environment, field: str, document: dict[str, object] | None

@@ -19,9 +19,7 @@ def lock_environments(environments: Iterable[Environment]) -> list[Environment]:
     return list(locked.select_related(None))
 
 
-def advance(
-    environment: Environment, *, kind: str, keys: Iterable[str], now: datetime
-) -> int:
+def advance(environment: Environment, *, kind: str, keys: Iterable[str], now: datetime) -> int:
     """Take the next version of a locked environment for a change of the named objects.
 
     Returns the version. The caller holds the row's lock and is inside the change's transaction.

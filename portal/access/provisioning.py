@@ -25,9 +25,7 @@ def ensure_environment(
     """
     project = Project.objects.filter(key=project_key).first()
     if project is None:
-        project = services.create_project(
-            key=project_key, name=project_key, actor=actor, now=now
-        )
+        project = services.create_project(key=project_key, name=project_key, actor=actor, now=now)
         tell(f"created project {project_key}")
     environment = project.environments.filter(key=environment_key).first()
     if environment is None:

@@ -6,6 +6,7 @@ enough because the secret is 256 random bits: there is no dictionary to try.
 
 import hashlib
 import hmac
+import re
 import secrets
 import string
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from dataclasses import dataclass
 PREFIX = "av"
 SELECTOR_LENGTH = 16
 _SELECTOR_ALPHABET = string.ascii_lowercase + string.digits
+# The secret may hold underscores and hyphens, and nothing that a database or a log trips over.
+_FORM = re.compile(rf"{PREFIX}_([a-z]+)_([a-z0-9]{{{SELECTOR_LENGTH}}})_([A-Za-z0-9_-]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,10 @@ def new_token(kind: str) -> Token:
 
 def parse_token(text: str) -> Token | None:
     """The parts of a token, or None where the text is not one."""
-    parts = text.split("_", 3)
-    if len(parts) != 4 or parts[0] != PREFIX or len(parts[2]) != SELECTOR_LENGTH:
-        return None
-    return Token(parts[1], parts[2], parts[3])
+    found = _FORM.fullmatch(text)
+    return Token(*found.groups()) if found else None
+
+
+def new_password() -> str:
+    """A random password that can be typed: 96 bits."""
+    return "-".join(secrets.token_hex(3) for _ in range(4))

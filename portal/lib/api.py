@@ -1,1 +1,0 @@
-from rest_framework.parsers import JSONParser as StrictJSONParser

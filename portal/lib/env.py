@@ -29,7 +29,9 @@ def load_file() -> None:
         if path.is_file():
             environ.Env.read_env(str(path), overwrite=False)
     except OSError as error:
-        raise SettingError(f"cannot read {path}: {error.strerror}; check its owner and mode") from None
+        raise SettingError(
+            f"cannot read {path}: {error.strerror}; check its owner and mode"
+        ) from None
 
 
 def required(name: str) -> str:

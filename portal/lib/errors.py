@@ -1,7 +1,9 @@
 """Errors that services raise for people to read, and how pages show them."""
 
+import sys
 from collections.abc import Mapping
 
+from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
@@ -21,9 +23,9 @@ class Forbidden(AviaryError):
     def __init__(self, permission: str) -> None:
         label = getattr(permission, "label", permission)
         super().__init__(
-            _("You may not do this: it takes the permission “{permission}”. Ask an admin of the project.").format(
-                permission=label
-            )
+            _(
+                "You may not do this: it takes the permission “{permission}”. Ask an admin of the project."
+            ).format(permission=label)
         )
         self.permission = str(permission)
 
@@ -34,7 +36,9 @@ class Invalid(AviaryError):
     status = 400
 
     def __init__(self, problems: Mapping[str, str]) -> None:
-        super().__init__(" ".join(f"{path}: {text}" if path else text for path, text in problems.items()))
+        super().__init__(
+            " ".join(f"{path}: {text}" if path else text for path, text in problems.items())
+        )
         self.problems = dict(problems)
 
 
@@ -55,7 +59,12 @@ def error_page(request: HttpRequest, status: int, title: str, text: str) -> Http
     """A readable page, or a small fragment where htmx asked."""
     htmx = bool(getattr(request, "htmx", False)) and not getattr(request.htmx, "boosted", False)  # type: ignore[attr-defined]
     template = "_error.html" if htmx else "error.html"
-    return render(request, template, {"title": title, "text": text}, status=status)
+    response = render(request, template, {"title": title, "text": text}, status=status)
+    if htmx:
+        # Whatever was clicked stays as it is; the error is announced beside it.
+        response["HX-Retarget"] = "#notices"
+        response["HX-Reswap"] = "beforeend"
+    return response
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
@@ -87,6 +96,14 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
+    """Our own fault, or the database's: then it says that trying again may help."""
+    if isinstance(sys.exc_info()[1], OperationalError):
+        return error_page(
+            request,
+            503,
+            _("The database is busy or away"),
+            _("Nothing was saved. Try again in a moment; applications get their flags meanwhile."),
+        )
     return error_page(
         request,
         500,

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django_htmx.middleware import HtmxDetails
 
 from portal.lib.errors import AviaryError, error_page
@@ -55,3 +56,12 @@ class htmx_responses:  # noqa: N801 - named like the middleware functions beside
         if not isinstance(exception, AviaryError):
             return None
         return error_page(request, exception.status, "That did not work", str(exception))
+
+
+def redirect_to(request: HttpRequest, address: str, message: str = "") -> HttpResponse:
+    """Send the browser on, whether htmx asked or a plain form; ``message`` shows on arrival."""
+    if message:
+        messages.success(request, message)
+    if not wants_fragment(request):
+        return redirect(address)
+    return HttpResponse(status=204, headers={"HX-Redirect": address})

@@ -34,13 +34,14 @@ def _administrator() -> str:
     """Create the first administrator; how to sign in, for the greeting."""
     from portal.access import services
     from portal.access.models import User
+    from portal.access.tokens import new_password
     from portal.lib import journal
 
     path = env.var_dir() / "admin-password"
     admin = User.objects.filter(username=ADMIN).first()
     if admin is None and User.objects.filter(is_superuser=True).exists():
         return "(as you set it)"
-    password = state.remember_secret(path, state.new_password()) if admin is None else _kept(path)
+    password = state.remember_secret(path, new_password()) if admin is None else _kept(path)
     if admin is None:
         actor = journal.system("first start")
         services.create_user(username=ADMIN, password=password, actor=actor, is_superuser=True)

@@ -69,4 +69,11 @@ def _granian(addresses: Addresses) -> list[str]:
         "log-level": "warning",
     }
     words = [str(word) for name, value in options.items() for word in (f"--{name}", value)]
-    return ["-m", "granian", *words, "--no-ws", "--respawn-failed-workers", "portal.wsgi:application"]
+    return [
+        "-m",
+        "granian",
+        *words,
+        "--no-ws",
+        "--respawn-failed-workers",
+        "portal.wsgi:application",
+    ]

@@ -32,18 +32,15 @@ def remember_secret(path: Path, value: str) -> str:
     return path.read_text().strip()
 
 
-def new_password() -> str:
-    """A random password that can be typed: about 95 bits."""
-    return "-".join(secrets.token_hex(3) for _ in range(4))
-
-
 def redis_socket(folder: Path) -> Path:
     """Where the embedded Redis listens."""
     return folder / "redis.sock"
 
 
 def _settings(folder: Path) -> str:
-    lines = ["# Made by the first `make up`. Keep it secret; back it up together with the database."]
+    lines = [
+        "# Made by the first `make up`. Keep it secret; back it up together with the database."
+    ]
     lines += [f"{name}={secrets.token_urlsafe(48)}" for name in SECRETS]
     lines.append(f"REDIS_URL=unix://{redis_socket(folder)}")
     return "\n".join(lines) + "\n"

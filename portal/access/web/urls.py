@@ -1,1 +1,27 @@
-urlpatterns: list = []
+"""Addresses of signing in, projects, keys and members."""
+
+from django.contrib.auth import views as auth
+from django.urls import path
+
+from portal.access.web import keys, members, projects
+
+urlpatterns = [
+    path("sign-in", auth.LoginView.as_view(redirect_authenticated_user=True), name="sign-in"),
+    path("sign-out", auth.LogoutView.as_view(), name="sign-out"),
+    path("account/password", auth.PasswordChangeView.as_view(), name="password_change"),
+    path(
+        "account/password/done", auth.PasswordChangeDoneView.as_view(), name="password_change_done"
+    ),
+    path("", projects.home, name="home"),
+    path("projects", projects.list_projects, name="project-list"),
+    path("projects/new", projects.create_project, name="project-create"),
+    path("p/<slug:project>/keys/", keys.list_keys, name="key-list"),
+    path("p/<slug:project>/keys/new", keys.create_key, name="key-create"),
+    path("p/<slug:project>/keys/<str:selector>/revoke", keys.revoke_key, name="key-revoke"),
+    path("p/<slug:project>/members/", members.list_members, name="member-list"),
+    path("p/<slug:project>/members/new", members.add_member, name="member-add"),
+    path("p/<slug:project>/members/<int:user_id>/role", members.change_role, name="member-role"),
+    path(
+        "p/<slug:project>/members/<int:user_id>/remove", members.remove_member, name="member-remove"
+    ),
+]

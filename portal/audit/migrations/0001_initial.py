@@ -4,50 +4,63 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='AuditEvent',
+            name="AuditEvent",
             fields=[
-                ('sequence', models.PositiveBigIntegerField(primary_key=True, serialize=False)),
-                ('at', models.DateTimeField()),
-                ('event', models.CharField(max_length=60)),
-                ('actor_kind', models.CharField(max_length=10)),
-                ('actor_id', models.CharField(blank=True, max_length=40)),
-                ('actor', models.CharField(max_length=200)),
-                ('project', models.CharField(blank=True, max_length=50)),
-                ('environment', models.CharField(blank=True, max_length=50)),
-                ('subject_kind', models.CharField(max_length=20)),
-                ('subject', models.CharField(max_length=200)),
-                ('version', models.PositiveBigIntegerField(null=True)),
-                ('before', models.TextField(blank=True)),
-                ('after', models.TextField(blank=True)),
-                ('reason', models.TextField(blank=True)),
-                ('request_id', models.CharField(blank=True, max_length=64)),
-                ('ip', models.CharField(blank=True, max_length=45)),
-                ('user_agent', models.CharField(blank=True, max_length=300)),
-                ('previous_hash', models.CharField(max_length=64)),
-                ('hash', models.CharField(max_length=64)),
+                ("sequence", models.PositiveBigIntegerField(primary_key=True, serialize=False)),
+                ("at", models.DateTimeField()),
+                ("event", models.CharField(max_length=60)),
+                ("actor_kind", models.CharField(max_length=10)),
+                ("actor_id", models.CharField(blank=True, max_length=40)),
+                ("actor", models.CharField(max_length=200)),
+                ("project", models.CharField(blank=True, max_length=50)),
+                ("environment", models.CharField(blank=True, max_length=50)),
+                ("subject_kind", models.CharField(max_length=20)),
+                ("subject", models.CharField(max_length=200)),
+                ("version", models.PositiveBigIntegerField(null=True)),
+                ("before", models.TextField(blank=True)),
+                ("after", models.TextField(blank=True)),
+                ("reason", models.TextField(blank=True)),
+                ("request_id", models.CharField(blank=True, max_length=64)),
+                ("ip", models.CharField(blank=True, max_length=45)),
+                ("user_agent", models.CharField(blank=True, max_length=300)),
+                ("previous_hash", models.CharField(max_length=64)),
+                ("hash", models.CharField(max_length=64)),
             ],
             options={
-                'ordering': ['-sequence'],
-                'indexes': [models.Index(fields=['project', 'subject_kind', 'subject', '-sequence'], name='audit_by_subject'), models.Index(fields=['project', 'environment', '-sequence'], name='audit_by_place')],
+                "ordering": ["-sequence"],
+                "indexes": [
+                    models.Index(
+                        fields=["project", "subject_kind", "subject", "-sequence"],
+                        name="audit_by_subject",
+                    ),
+                    models.Index(
+                        fields=["project", "environment", "-sequence"], name="audit_by_place"
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='ChainHead',
+            name="ChainHead",
             fields=[
-                ('id', models.PositiveSmallIntegerField(default=1, primary_key=True, serialize=False)),
-                ('sequence', models.PositiveBigIntegerField(default=0)),
-                ('hash', models.CharField(max_length=64)),
+                (
+                    "id",
+                    models.PositiveSmallIntegerField(default=1, primary_key=True, serialize=False),
+                ),
+                ("sequence", models.PositiveBigIntegerField(default=0)),
+                ("hash", models.CharField(max_length=64)),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('id', 1)), name='audit_one_chain_head')],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("id", 1)), name="audit_one_chain_head"
+                    )
+                ],
             },
         ),
     ]

@@ -9,6 +9,11 @@ SQLITE = [
     f"""CREATE TRIGGER audit_no_{verb.lower()} BEFORE {verb} ON audit_auditevent
     BEGIN SELECT RAISE(ABORT, '{REFUSAL}'); END"""
     for verb in ("UPDATE", "DELETE")
+] + [
+    # REPLACE removes the row that is in its way without a word to the trigger above.
+    f"""CREATE TRIGGER audit_no_replace BEFORE INSERT ON audit_auditevent
+    WHEN EXISTS (SELECT 1 FROM audit_auditevent WHERE sequence = NEW.sequence)
+    BEGIN SELECT RAISE(ABORT, '{REFUSAL}'); END"""  # noqa: S608 - our own words
 ]
 POSTGRESQL = [
     f"""CREATE FUNCTION audit_refuse() RETURNS trigger LANGUAGE plpgsql AS

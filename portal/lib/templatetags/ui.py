@@ -22,3 +22,15 @@ def _icon(name: str) -> str:
     path = settings.NODE_MODULES / "@tabler" / "icons" / "icons" / "outline" / f"{name}.svg"
     svg = re.sub(r"<!--.*?-->", "", path.read_text(), flags=re.DOTALL)
     return " ".join(svg.replace("<svg", '<svg aria-hidden="true"', 1).split())
+
+
+@register.filter
+def cycle_of(number: int, length: int) -> int:
+    """Which of ``length`` colours the item of that number gets."""
+    return int(number) % int(length)
+
+
+@register.filter
+def percent_number(value: float) -> str:
+    """A percentage for scripts: always with a point, whatever the language."""
+    return f"{value:.3f}"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from flags.engine import ALGORITHMS, compile_flag, point
 from flags.engine.buckets import hash_text, unit_of
 from tests.flags.engine import cases, murmur3
-from tests.flags.engine.documents import environment, percents, rule, split
+from tests.flags.engine.documents import environment, percents, relaxed, rule, split
 
 PUBLISHED: dict[str, Any] = cases.load("buckets")
 UNITS = [f"user-{number}" for number in range(20_000)]
@@ -29,12 +29,13 @@ def test_murmur3__published_hash__is_the_same_in_both_implementations(case: dict
     assert hash_text(case["text"]) == case["hash"] == murmur3.murmur3_32(case["text"].encode())
 
 
+@relaxed
 @given(storable_texts)
 def test_murmur3__any_text__is_the_same_in_both_implementations(text: str) -> None:
     assert hash_text(text) == murmur3.murmur3_32(text.encode())
 
 
-@pytest.mark.parametrize("case", PUBLISHED["points"], ids=str)
+@pytest.mark.parametrize("case", PUBLISHED["points"], ids=lambda case: ascii(case)[:80])
 def test_point__published_case__is_met(case: dict[str, Any]) -> None:
     arguments = case["salt"], case["purpose"], case["unit"]
     assert point(*arguments) == case["point"] == murmur3.point(*arguments)
@@ -60,6 +61,7 @@ def test_unit__value_beyond_json__is_no_unit(value: object) -> None:
     assert unit_of(value) is None
 
 
+@relaxed
 @given(st.sets(percents, min_size=2, max_size=2))
 def test_audience__raised_percentage__only_adds_users(pair: set[float]) -> None:
     lower, higher = sorted(pair)
@@ -90,6 +92,7 @@ def test_split__20000_users__keeps_its_shares(algorithm: str, on: int) -> None:
     assert served["off"] == 20_000 - served["on"]
 
 
+@relaxed
 @given(st.sets(st.integers(0, 100_000), min_size=2, max_size=2))
 def test_split__growing_first_variant__keeps_those_it_has(pair: set[int]) -> None:
     lower, higher = sorted(pair)

@@ -2,7 +2,6 @@
 
 import pickle
 import re
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,7 +9,6 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from flags.engine import (
-    DocumentError,
     Kind,
     compile_flag,
     default_configuration,
@@ -22,27 +20,14 @@ from flags.engine import (
     parse_definition,
 )
 from tests.flags.engine import cases, documents
-from tests.flags.engine.documents import BOOLEAN, any_json, configuration, environment, rule
-
-DEFINITION = parse_definition(BOOLEAN)
-PARSERS: dict[str, Callable[[Any], object]] = {
-    "definition": parse_definition,
-    "configuration": lambda document: parse_configuration(document, DEFINITION),
-    "environment": compile_flag,
-}
-BASES = {"definition": BOOLEAN, "configuration": configuration(), "environment": environment()}
-
-
-def refuse(parser: str, document: object) -> DocumentError:
-    with pytest.raises(DocumentError) as caught:
-        PARSERS[parser](document)
-    return caught.value
-
-
-def nest(levels: int, wrap: Callable[[Any], Any], innermost: object) -> Any:
-    for _ in range(levels):
-        innermost = wrap(innermost)
-    return innermost
+from tests.flags.engine.documents import (
+    BOOLEAN,
+    any_json,
+    configuration,
+    relaxed,
+    rule,
+)
+from tests.flags.engine.parsers import BASES, DEFINITION, PARSERS, find_problems, refuse
 
 
 @pytest.mark.parametrize("case", cases.named(cases.load("parsing")["refused"]))
@@ -71,27 +56,25 @@ def test_parse__not_an_object__is_refused(parser: str, document: object) -> None
 
 
 @pytest.mark.parametrize("parser", sorted(PARSERS))
+@relaxed
 @given(data=st.data())
 def test_parse__any_json__is_read_or_refused(parser: str, data: st.DataObject) -> None:
     base = BASES[parser]
     fields = st.sampled_from([*base, "rules", "targets", "tags", "kind", "unknown"])
     changes = data.draw(st.dictionaries(fields, any_json, max_size=3))
     for document in (data.draw(any_json), {**base, **changes}):
-        try:
-            PARSERS[parser](document)
-        except DocumentError as error:
-            assert 1 <= len(error.problems) <= limits.MAX_PROBLEMS
-            assert str(error).isprintable() and str(error).encode()
+        problems = find_problems(parser, document)
+        assert len(problems) <= limits.MAX_PROBLEMS
+        assert "".join(map(str, problems)).isprintable()
 
 
+@relaxed
 @given(documents.configurations(), any_json, st.lists(st.integers(0, 3), max_size=6))
 def test_parse__damaged_configuration__is_read_or_refused(
     good: dict[str, Any], damage: object, way: list[int]
 ) -> None:
-    try:
-        PARSERS["configuration"](replace_at(good, way, damage))
-    except DocumentError as error:
-        assert str(error).isprintable()
+    problems = find_problems("configuration", replace_at(good, way, damage))
+    assert "".join(map(str, problems)).isprintable()
 
 
 def replace_at(document: Any, way: list[int], damage: object) -> Any:
@@ -104,6 +87,7 @@ def replace_at(document: Any, way: list[int], damage: object) -> Any:
     return changed if isinstance(document, dict) else list(changed.values())
 
 
+@relaxed
 @given(documents.configurations())
 @example(configuration(rules=[rule(audience={"percent": 0.001}), rule("q", name="Beta")]))
 def test_configuration__dumped_and_parsed__is_the_same(document: dict[str, Any]) -> None:
@@ -113,6 +97,7 @@ def test_configuration__dumped_and_parsed__is_the_same(document: dict[str, Any])
     assert dump_configuration(parse_configuration(dumped, DEFINITION)) == dumped
 
 
+@relaxed
 @given(st.integers(0, 100_000))
 def test_audience__every_thousandth__survives_the_round_trip_exactly(thousandths: int) -> None:
     percent = float(f"{thousandths // 1000}.{thousandths % 1000:03}")
@@ -192,81 +177,6 @@ def test_environment_document__of_a_full_definition__leaves_out_what_is_descript
     assert compile_flag(document).version == 3
 
 
-@pytest.mark.parametrize(
-    "wrap", [lambda c: {"not": c}, lambda c: {"all": [c]}, lambda c: {"any": [c]}]
-)
-@pytest.mark.parametrize("levels", [limits.MAX_CONDITION_DEPTH, 100_000])
-def test_condition__nested_too_deep__is_refused(levels: int, wrap: Callable[[Any], Any]) -> None:
-    rules = [rule(when=nest(levels, wrap, {"all": []}))]
-    (problem,) = refuse("configuration", configuration(rules=rules)).problems
-    assert "at most 20 deep" in problem.message
-
-
-def test_condition__nested_as_deep_as_allowed__evaluates() -> None:
-    when = nest(limits.MAX_CONDITION_DEPTH - 1, lambda inner: {"not": inner}, {"all": []})
-    assert compile_flag(environment(rules=[rule(when=when)])).evaluate({}).variant == "off"
-
-
-@pytest.mark.parametrize("wrap", [lambda inner: {"a": inner}, lambda inner: {"a": [inner]}])
-def test_object_value__nested_100000_deep__is_refused(wrap: Callable[[Any], Any]) -> None:
-    variants = [{"key": "a", "value": nest(100_000, wrap, {})}]
-    (problem,) = refuse(
-        "definition", {"key": "k", "value_type": "object", "variants": variants}
-    ).problems
-    assert "at most 20 deep" in problem.message
-
-
-def test_object_value__nested_as_deep_as_allowed__is_read() -> None:
-    value = nest(limits.MAX_VALUE_DEPTH - 1, lambda inner: {"a": inner}, {})
-    variants = [{"key": "a", "value": value}]
-    parsed = parse_definition({"key": "k", "value_type": "object", "variants": variants})
-    assert parsed.variants[0].value == value
-
-
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), 10**400, -(10**400)])
-def test_number_value__not_finite__is_refused(value: float) -> None:
-    variants = [{"key": "a", "value": value}]
-    error = refuse("definition", {"key": "k", "value_type": "number", "variants": variants})
-    assert [problem.path for problem in error.problems] == ["variants[0].value"]
-
-
-def over(most: int, make: Callable[[int], object]) -> list[object]:
-    return [make(index) for index in range(most + 1)]
-
-
-TOO_MANY = {
-    "rules": over(limits.MAX_RULES, lambda index: rule(f"r{index}")),
-    "targets": [
-        {"variant": "on", "keys": over(limits.MAX_TARGET_KEYS // 2, lambda index: f"{side}{index}")}
-        for side in "ab"
-    ],
-}
-VALUES = over(limits.MAX_CONDITION_VALUES, str)
-
-
-@pytest.mark.parametrize("field", sorted(TOO_MANY))
-def test_configuration__more_than_a_limit__is_refused(field: str) -> None:
-    (problem,) = refuse("configuration", configuration(**{field: TOO_MANY[field]})).problems
-    assert problem.path == field
-
-
-def test_configuration__too_many_values_of_a_condition__is_refused() -> None:
-    when = {"attribute": "x", "operator": "in", "values": VALUES}
-    (problem,) = refuse("configuration", configuration(rules=[rule(when=when)])).problems
-    assert problem.path == "rules[0].when.values"
-
-
-def test_definition__too_many_variants__is_refused() -> None:
-    variants = over(limits.MAX_VARIANTS, lambda index: {"key": f"v{index}", "value": True})
-    (problem,) = refuse("definition", {**BOOLEAN, "variants": variants}).problems
-    assert problem.path == "variants"
-
-
-def test_problems__a_million_wrong_fields__are_reported_up_to_the_limit() -> None:
-    unknown = dict.fromkeys(map(str, range(1_000_000)))
-    assert len(refuse("definition", {**BOOLEAN, **unknown}).problems) == limits.MAX_PROBLEMS
-
-
 def test_document_error__printed__is_readable() -> None:
     error = refuse("configuration", configuration(enabled=1, off_variant="blue"))
     assert isinstance(error, ValueError)
@@ -285,3 +195,12 @@ def test_document_error__hostile_field_name__is_quoted_short_and_printable(name:
     (problem,) = refuse("configuration", configuration(**{name: 1})).problems
     assert re.fullmatch(r"[ -~]{1,60}…?", problem.path)
     assert problem.message.isprintable()
+
+
+@pytest.mark.parametrize(
+    "value", [float("nan"), float("inf"), 10**400, -(10**400)], ids=["nan", "inf", "huge", "-huge"]
+)
+def test_number_value__not_finite__is_refused(value: float) -> None:
+    variants = [{"key": "a", "value": value}]
+    error = refuse("definition", {"key": "k", "value_type": "number", "variants": variants})
+    assert [problem.path for problem in error.problems] == ["variants[0].value"]

@@ -12,6 +12,7 @@ import redis
 
 from tests.flags.evaluator.publisher import Key, Publisher, new_key
 from tests.flags.evaluator.servers import EvaluatorProcess, RedisServer
+from tests.flags.evaluator.shop import Shop
 
 
 @contextlib.contextmanager
@@ -62,6 +63,17 @@ def client_key() -> Key:
 
 
 @pytest.fixture
+def shop(evaluator: EvaluatorProcess, portal: Publisher, server_key: Key) -> Shop:
+    return Shop(portal, evaluator, server_key)
+
+
+@pytest.fixture
+def neighbour(evaluator: EvaluatorProcess, redis_client: redis.Redis) -> Shop:
+    """Another environment of the same evaluator."""
+    return Shop(Publisher(redis_client), evaluator, new_key("server"))
+
+
+@pytest.fixture
 def own(tmp_path: Path) -> Iterator[tuple[RedisServer, EvaluatorProcess]]:
     """A Redis to mistreat, and an evaluator that follows it."""
     with _running(tmp_path) as pair:
@@ -82,3 +94,8 @@ def own_evaluator(own: tuple[RedisServer, EvaluatorProcess]) -> EvaluatorProcess
 def own_portal(own_redis: RedisServer) -> Iterator[Publisher]:
     with own_redis.client() as client:
         yield Publisher(client)
+
+
+@pytest.fixture
+def own_shop(own_portal: Publisher, own_evaluator: EvaluatorProcess, server_key: Key) -> Shop:
+    return Shop(own_portal, own_evaluator, server_key)

@@ -8,12 +8,12 @@ import string
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import redis
 
 from flags import channel
-from flags.channel import EnvironmentKeys, Envelope, Head, Sealer, StreamEntry
+from flags.channel import Envelope, EnvironmentKeys, Head, Sealer, StreamEntry
 from tests.flags.evaluator.servers import SNAPSHOT_KEY
 
 SCRIPT = Path(channel.__file__).with_name("publish.lua").read_text()
@@ -73,7 +73,7 @@ def new_key(kind: str = "server", *, expires_at: float | None = None) -> Key:
     selector = "".join(secrets.choice(alphabet) for _ in range(16))
     # A secret with both characters that a careless parser would split at.
     secret = "_-" + base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()[:41]
-    document = {
+    document: dict[str, object] = {
         "selector": selector,
         "kind": kind,
         "verifier": hashlib.sha256(secret.encode()).hexdigest(),
@@ -90,14 +90,37 @@ class Publisher:
     client: redis.Redis
     environment_id: int = field(default_factory=lambda: next(_ids))
     project: str = "shop"
-    environment: str = "production"
     epoch: str = EPOCH
     version: int = 0
     documents: dict[str, Document] = field(default_factory=dict)
 
     @property
+    def environment(self) -> str:
+        return f"environment-{self.environment_id}"
+
+    @property
     def keys(self) -> EnvironmentKeys:
         return EnvironmentKeys(self.environment_id)
+
+    def held_head(self) -> bytes:
+        """The sealed head that Redis holds, empty for none."""
+        return bytes(cast(bytes, self.client.get(self.keys.head)) or b"")
+
+    def held_document(self, name: str) -> bytes:
+        return bytes(cast(bytes, self.client.hget(self.keys.documents, name)))
+
+    def overwrite(self, *, head: bytes | None = None, documents: Mapping[str, bytes]) -> None:
+        """Write into Redis past the script, as a stranger could."""
+        with self.client.pipeline() as pipe:
+            if documents:
+                pipe.hset(self.keys.documents, mapping=dict(documents))  # type: ignore[arg-type]
+            if head is not None:
+                pipe.set(self.keys.head, head)
+            pipe.execute()
+
+    def announce(self, fields: Mapping[str, bytes]) -> None:
+        """Append to the change stream past the script."""
+        self.client.xadd(self.keys.stream, dict(fields))  # type: ignore[arg-type]
 
     def seal(self, name: str, document: Document | None, *, version: int | None = None) -> bytes:
         at = self.version if version is None else version
@@ -122,7 +145,7 @@ class Publisher:
 
     def publish(self, documents: Documents) -> None:
         """One change, as a delta."""
-        before = self.client.get(self.keys.head)
+        before = self.held_head()
         changes = self.change(documents)
         entry = self.entry(tuple(changes.items()))
         stored = {
@@ -135,7 +158,7 @@ class Publisher:
         where = f"{self.project}/{self.environment}"
         self.client.hset(channel.REGISTRY, str(self.environment_id), where)
         stored = {name: self.seal(name, document) for name, document in self.documents.items()}
-        self.run("full", self.entry(None), stored, seen=self.client.get(self.keys.head))
+        self.run("full", self.entry(None), stored, seen=self.held_head())
         self.client.xadd(channel.REGISTRY_STREAM, {"environment": self.environment_id})
 
     def start(self, *flags: Document, keys: tuple[Key, ...] = ()) -> None:
@@ -147,14 +170,15 @@ class Publisher:
     def entry(self, changes: tuple[tuple[str, bytes], ...] | None) -> StreamEntry:
         return StreamEntry(self.epoch, self.version - 1, self.version, self.seal_head(), changes)
 
-    def run(self, mode: str, entry: StreamEntry, stored: Mapping[str, bytes], *, seen: Any) -> None:
+    def run(
+        self, mode: str, entry: StreamEntry, stored: Mapping[str, bytes], *, seen: bytes
+    ) -> None:
         """Run the script that publishes; ``seen`` is the head that it must still find."""
         fields = entry.to_fields()
-        arguments: list[str | bytes | int] = [
-            *(seen or b"", entry.head, mode, channel.STREAM_LENGTH, len(fields)),
-            *itertools.chain.from_iterable(fields.items()),
-            *itertools.chain.from_iterable(stored.items()),
-        ]
+        arguments: list[str | bytes | int] = [seen, entry.head, mode]
+        arguments += [channel.STREAM_LENGTH, len(fields)]
+        for name, content in (*fields.items(), *stored.items()):
+            arguments += [name, content]
         names = (self.keys.head, self.keys.documents, self.keys.stream)
         answer: Any = self.client.eval(SCRIPT, 3, *names, *arguments)
         assert answer == b"published", answer

@@ -1,12 +1,13 @@
 """Real processes for the tests: a Redis and an evaluator, both started and stopped at will."""
 
+import contextlib
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -80,7 +81,7 @@ class EvaluatorProcess:
     """``python -m flags.evaluator`` on a free port, and a client for it."""
 
     def __init__(self, redis_url: str, folder: Path) -> None:
-        self._log = folder / "evaluator.log"
+        self._log = folder / f"evaluator-{id(self)}.log"
         self._environment = {
             **os.environ,
             "AVIARY_VAR": str(folder),
@@ -114,6 +115,22 @@ class EvaluatorProcess:
             self._process.kill()
             assert self._process.stdout is not None
             self._process.stdout.close()
+
+    @contextlib.contextmanager
+    def another(self) -> Iterator["EvaluatorProcess"]:
+        """A second process with the same settings, started now."""
+        second = EvaluatorProcess(self._environment["REDIS_URL"], self._log.parent)
+        second.start()
+        try:
+            yield second
+        finally:
+            second.stop()
+
+    def freeze(self) -> None:
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._process.send_signal(signal.SIGCONT)
 
     def log(self) -> str:
         return self._log.read_text()

@@ -1,0 +1,89 @@
+"""What a file of another product becomes before anything is stored: plain documents and a report.
+
+Importers are pure: a parsed file in, an ``ImportPlan`` out. They check only what they translate;
+whether the documents are valid flags is for the engine to say, when they are stored.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NoReturn
+
+
+class Refused(ValueError):
+    """The file as a whole is not what the format says. The text is one sentence for people."""
+
+
+class NotExpressible(ValueError):
+    """One flag cannot be taken over as it is; the text says where and why."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"{path}: {reason}" if path else reason)
+
+
+def refuse(path: str, reason: str) -> NoReturn:
+    """Give up on the flag being read."""
+    raise NotExpressible(path, reason)
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedFlag:
+    """A flag to create or change, as documents of the engine.
+
+    ``definition`` holds only the fields that the file speaks of; others stay as they are.
+    ``configuration`` is the one for the chosen environment, None where the file has none for it;
+    without a salt it keeps the flag's own.
+    """
+
+    key: str
+    definition: Mapping[str, object]
+    configuration: Mapping[str, object] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A flag of the file that is left alone, and the reason for it."""
+
+    flag: str
+    reason: str
+
+
+@dataclass(slots=True)
+class ImportPlan:
+    """What a file asks for. Every flag of the file stands in ``flags`` or in ``skipped``.
+
+    ``keys`` are those of both: what the file speaks of. ``notes`` say what was taken over differently, or not at all, without changing any answer.
+    """
+
+    source: str
+    flags: list[PlannedFlag] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    keys: set[str] = field(default_factory=set)
+
+    def add(self, flag: PlannedFlag) -> None:
+        """Plan a flag; a key that comes twice is taken once and reported."""
+        if flag.key in self.keys:
+            self.skipped.append(Skipped(flag.key, "the file has this flag twice; the first counts"))
+            return
+        self.keys.add(flag.key)
+        self.flags.append(flag)
+
+    def skip(self, key: str, reason: str) -> None:
+        """Leave a flag alone, and say why."""
+        self.keys.add(key)
+        self.skipped.append(Skipped(key, reason))
+
+
+def quote(value: object, most: int = 60) -> str:
+    """A value of the file as it may stand in a report: short, printable, its type when not text."""
+    if not isinstance(value, str):
+        kinds = {dict: "an object", list: "a list", type(None): "null"}
+        return kinds.get(type(value)) or str(value)[:most].lower()
+    printable = ascii(value[:most])[1:-1]
+    return f"'{printable}…'" if len(value) > most else f"'{printable}'"
+
+
+def listed(names: list[str], most: int = 20) -> str:
+    """``a, b, c``, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(quote(name).strip("'") for name in names[:most]) + more

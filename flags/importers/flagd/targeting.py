@@ -1,0 +1,102 @@
+"""flagd's ``targeting`` as a list of rules: its branches in order, the first that fits wins."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from flags.importers.base import quote, refuse
+from flags.importers.flagd.conditions import CONDITIONS, combine, guarded, read_condition
+from flags.importers.flagd.fractional import read_fractional
+from flags.importers.flagd.logic import is_operation, operation
+
+Document: TypeAlias = dict[str, Any]
+Given: TypeAlias = list[Document]
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """Where all of ``given`` holds and no branch before it fits, ``outcome`` says what to serve."""
+
+    given: Given
+    outcome: object
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A rule in the making; ``serve`` None stands for the default variant."""
+
+    given: Given
+    serve: Document | None
+
+
+def read_rules(
+    targeting: object, path: str, *, flag: str, variants: list[str], default: str
+) -> list[Document]:
+    """The rules; whom none of them fits gets the default variant. Raises NotExpressible."""
+    steps = [
+        step
+        for branch in _branches(targeting, path, [])
+        for step in _steps(branch, flag, set(variants))
+    ]
+    while steps and steps[-1].serve is None:
+        steps.pop()  # the default is what comes after the rules anyway
+    return [
+        {
+            "id": f"flagd-{number}",
+            "when": combine(step.given),
+            "serve": step.serve or {"variant": default},
+        }
+        for number, step in enumerate(steps, start=1)
+    ]
+
+
+def _branches(node: object, path: str, given: Given) -> Iterator[Branch]:
+    if is_operation(node, "if", "?:"):
+        name, arguments = operation(node, path)
+        yield from _choices(arguments, f"{path}.{name}", given)
+    elif is_operation(node, *CONDITIONS):
+        yield Branch([*given, read_condition(node, path)], True, path)
+        yield Branch(given, False, path)
+    else:
+        yield Branch(given, node, path)
+
+
+def _choices(arguments: list[object], path: str, given: Given) -> Iterator[Branch]:
+    """Pairs of a condition and an outcome, then perhaps what is left; nothing means null."""
+    for index in range(0, len(arguments) - 1, 2):
+        condition = read_condition(arguments[index], f"{path}[{index}]")
+        then = f"{path}[{index + 1}]"
+        yield from _branches(arguments[index + 1], then, [*given, condition])
+    last = len(arguments) - 1
+    otherwise = arguments[last] if len(arguments) % 2 else None
+    yield from _branches(otherwise, f"{path}[{last}]", given)
+
+
+def _steps(branch: Branch, flag: str, variants: set[str]) -> list[Step]:
+    outcome, path = branch.outcome, branch.path
+    if outcome is None:
+        return [Step(branch.given, None)]
+    if is_operation(outcome, "fractional"):
+        _name, arguments = operation(outcome, path)
+        served = read_fractional(
+            arguments,
+            f"{path}.fractional",
+            flag=flag,
+            variants=variants,
+            texts=guarded(combine(branch.given)),
+        )
+        steps = [Step(branch.given + ([extra] if extra else []), serve) for extra, serve in served]
+        return [*steps, Step(branch.given, None)]  # whom flagd cannot hash
+    return [Step(branch.given, {"variant": _variant(outcome, path, variants)})]
+
+
+def _variant(outcome: object, path: str, variants: set[str]) -> str:
+    if isinstance(outcome, dict):
+        name = next(iter(outcome), "")
+        refuse(path, f"the operation {quote(name)} cannot choose a variant here")
+    # flagd looks a boolean up by its name.
+    name = str(outcome).lower() if isinstance(outcome, bool) else outcome
+    if not isinstance(name, str) or name not in variants:
+        refuse(path, f"the flag has no variant {quote(name)}")
+    return name

@@ -1,0 +1,104 @@
+"""``manage.py importflags``: flags from a file of this or another product."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import transaction
+
+from flags import importers
+from flags.importers.text import read_text
+from flags.services import importing
+from portal.access import provisioning
+from portal.lib import clock
+from portal.lib.commands import failure, operator
+from portal.lib.errors import AviaryError
+
+
+class Command(BaseCommand):
+    help = (
+        "Import flags into one environment. Mode 'replace' also turns off, in this environment, "
+        "the flags that the file does not have. A missing project or environment is created."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--format", required=True, help=", ".join(importers.FORMATS))
+        parser.add_argument("--project", required=True)
+        parser.add_argument("--environment", required=True)
+        parser.add_argument("--mode", choices=importing.MODES, default="merge")
+        parser.add_argument("--dry-run", action="store_true", help="report only, change nothing")
+        parser.add_argument("--json", action="store_true", help="print the report as JSON")
+        parser.add_argument("file", metavar="FILE", help="'-' reads standard input")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            document = read_text(_read(options["file"]), name=options["file"])
+            report = self._import(document, options)
+        except importers.Refused as error:
+            raise CommandError(f"{options['file']}: {error}") from None
+        except AviaryError as error:
+            raise failure(error) from None
+        self.stdout.write(
+            json.dumps(report.document, indent=2) if options["json"] else describe(report)
+        )
+
+    @transaction.atomic
+    def _import(self, document: object, options: dict[str, Any]) -> importing.ImportReport:
+        """All or nothing, the project and environment that it needs included."""
+        actor, now = operator("importflags"), clock.now()
+        dry_run = options["dry_run"]
+        suffix = "; taken back, this is a dry run" if dry_run else ""
+        plan = importers.plan_import(
+            options["format"], document, environment=options["environment"]
+        )
+        environment = provisioning.ensure_environment(
+            project_key=options["project"],
+            environment_key=options["environment"],
+            actor=actor,
+            now=now,
+            tell=lambda text: self.stderr.write(text + suffix),
+        )
+        report = importing.import_flags(
+            environment=environment,
+            plan=plan,
+            mode=options["mode"],
+            dry_run=dry_run,
+            actor=actor,
+            now=now,
+        )
+        transaction.set_rollback(dry_run)
+        return report
+
+
+def _read(name: str) -> bytes:
+    """The file's bytes. Raises CommandError where it cannot be read."""
+    try:
+        return sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+    except OSError as error:
+        raise CommandError(f"cannot read {name}: {error.strerror}") from None
+
+
+def describe(report: importing.ImportReport) -> str:
+    """The report for people: what happened, how often, and every reason."""
+    counts = {
+        "created": report.created,
+        "changed": report.changed,
+        "unchanged": report.unchanged,
+        "turned off": report.disabled,
+    }
+    lines = ["Dry run: nothing was changed. It would be:"] if report.dry_run else []
+    lines += [f"{name}: {len(keys)}{_names(keys)}" for name, keys in counts.items()]
+    lines.append(f"skipped: {len(report.skipped)}")
+    lines += [f"  {ascii(s.flag)[1:-1]}: {s.reason}" for s in report.skipped]
+    lines += [f"note: {note}" for note in report.notes]
+    lines.append(f"version: {report.version}")
+    return "\n".join(lines)
+
+
+def _names(keys: list[str], most: int = 20) -> str:
+    if not keys:
+        return ""
+    more = f" and {len(keys) - most} more" if len(keys) > most else ""
+    return f" ({', '.join(keys[:most])}{more})"

@@ -1,0 +1,219 @@
+"""What an import makes of each flag; nothing is stored here."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeAlias
+
+from django.utils.translation import gettext as _
+
+from flags.engine import (
+    Configuration,
+    DocumentError,
+    FlagDefinition,
+    default_configuration,
+    dump_configuration,
+    dump_definition,
+)
+from flags.importers import ImportPlan, PlannedFlag, Skipped
+from flags.models import Flag, FlagConfiguration
+from flags.services.definitions import new_salt
+from flags.services.importing.report import ImportReport
+from flags.services.parsing import configuration_from, definition_from
+from portal.access import outbox
+from portal.access.models import Environment
+from portal.lib.errors import Invalid
+
+REPLACE = "replace"
+_REASONS = 3
+Document: TypeAlias = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Place:
+    """Where the import happens: the project as it is, the rows of its environments locked."""
+
+    environment: Environment
+    others: list[Environment]
+    flags: dict[str, Flag]
+    configurations: dict[int, dict[int, FlagConfiguration]]
+    now: datetime
+
+    @classmethod
+    def load(cls, environment: Environment, now: datetime) -> "Place":
+        project = environment.project
+        environments = {e.pk: e for e in outbox.lock_environments(project.environments.all())}
+        flags = {flag.key: flag for flag in Flag.objects.filter(project=project)}
+        configurations: dict[int, dict[int, FlagConfiguration]] = {pk: {} for pk in environments}
+        for configuration in FlagConfiguration.objects.filter(flag__project=project):
+            configurations[configuration.environment_id][configuration.flag_id] = configuration
+        here = environments.pop(environment.pk)
+        here.project = project
+        for flag in flags.values():
+            flag.project = project
+            configurations[here.pk][flag.pk].flag = flag
+        return cls(here, list(environments.values()), flags, configurations, now)
+
+    def configuration(self, flag: Flag) -> FlagConfiguration:
+        return self.configurations[self.environment.pk][flag.pk]
+
+    def default(self, flag: Flag, definition: FlagDefinition) -> FlagConfiguration:
+        """What a new flag starts with."""
+        configuration = FlagConfiguration(flag=flag, updated_at=self.now)
+        configuration.set_configuration(default_configuration(definition, salt=new_salt()))
+        return configuration
+
+
+@dataclass(slots=True)
+class Change:
+    """A flag and its configuration as they are to be, and as they were."""
+
+    flag: Flag
+    configuration: FlagConfiguration
+    definition_before: Document | None
+    configuration_before: Document
+    edited: bool = False
+    configured: bool = False
+
+    @property
+    def is_new(self) -> bool:
+        return self.definition_before is None
+
+    @property
+    def toggles(self) -> bool:
+        return bool(self.configuration.enabled != self.configuration_before["enabled"])
+
+
+def decide(place: Place, plan: ImportPlan, *, replace: bool) -> tuple[list[Change], ImportReport]:
+    """The changes to store, their flags already as they are to be, and the report of them."""
+    report = ImportReport(skipped=list(plan.skipped), notes=list(plan.notes))
+    changes = []
+    for planned in plan.flags:
+        try:
+            change = _decide_one(place, planned, replace)
+        except Invalid as error:
+            report.skipped.append(Skipped(planned.key, _reason(error)))
+            continue
+        if change.is_new:
+            report.created.append(planned.key)
+        elif change.edited or change.configured:
+            report.changed.append(planned.key)
+        else:
+            report.unchanged.append(planned.key)
+            continue
+        changes.append(change)
+    if replace:
+        absent = [_turn_off(place, flag) for flag in _absent(place, plan)]
+        report.disabled = [change.flag.key for change in absent]
+        changes += absent
+    return changes, report
+
+
+def _reason(error: Invalid) -> str:
+    problems = [f"{path}: {text}" if path else text for path, text in error.problems.items()]
+    more = f" And {len(problems) - _REASONS} more." if len(problems) > _REASONS else ""
+    return " ".join(problems[:_REASONS]) + more
+
+
+def _absent(place: Place, plan: ImportPlan) -> Iterator[Flag]:
+    """The flags that are on here, and that the file does not speak of."""
+    for key, flag in sorted(place.flags.items()):
+        if key not in plan.keys and not flag.is_archived and place.configuration(flag).enabled:
+            yield flag
+
+
+def _turn_off(place: Place, flag: Flag) -> Change:
+    configuration = place.configuration(flag)
+    change = Change(flag, configuration, flag.document, configuration.document, configured=True)
+    configuration.enabled = False
+    return change
+
+
+def _decide_one(place: Place, planned: PlannedFlag, replace: bool) -> Change:
+    """What becomes of one flag of the file. Raises Invalid where it cannot be taken over."""
+    flag = place.flags.get(planned.key)
+    if flag is None:
+        return _create(place, planned)
+    if flag.is_archived:
+        raise Invalid({"": _("This flag is archived. Restore it first.")})
+    configuration = place.configuration(flag)
+    definition = definition_from(_merged(flag.document, planned.definition))
+    wanted = _wanted(place, planned, definition, configuration, turn_off=replace)
+    change = Change(flag, configuration, flag.document, configuration.document)
+    change.edited = _differs(lambda: dump_definition(flag.definition), dump_definition(definition))
+    change.configured = _differs(
+        lambda: dump_configuration(configuration.configuration), dump_configuration(wanted)
+    )
+    if change.edited:
+        _refuse_breaking(place, flag, definition)
+        flag.set_definition(definition)
+    if change.configured:
+        configuration.set_configuration(wanted)
+    return change
+
+
+def _create(place: Place, planned: PlannedFlag) -> Change:
+    definition = definition_from(planned.definition)
+    flag = Flag(project=place.environment.project, created_at=place.now, updated_at=place.now)
+    flag.set_definition(definition)
+    configuration = place.default(flag, definition)
+    change = Change(flag, configuration, None, configuration.document)
+    wanted = _wanted(place, planned, definition, configuration, turn_off=False)
+    configuration.set_configuration(wanted)
+    change.configured = configuration.document != change.configuration_before
+    return change
+
+
+def _wanted(
+    place: Place,
+    planned: PlannedFlag,
+    definition: FlagDefinition,
+    current: FlagConfiguration,
+    *,
+    turn_off: bool,
+) -> Configuration:
+    """The file's configuration; its salt is the one there is, unless the file names another.
+
+    Where the file has none it stays as it is, but off if the file is to replace everything.
+    """
+    planned_document = planned.configuration
+    document = {"salt": current.targeting["salt"], **(planned_document or current.document)}
+    if planned_document is None and turn_off:
+        document["enabled"] = False
+    return configuration_from(document, definition, under=f"environments.{place.environment.key}")
+
+
+def _merged(current: Mapping[str, Any], planned: Mapping[str, Any]) -> Document:
+    """The file's fields over the flag's own; variants keep the descriptions people gave them."""
+    variants = planned.get("variants")
+    if isinstance(variants, list):
+        told = {v["key"]: v["description"] for v in current["variants"] if "description" in v}
+        planned = {**planned, "variants": [_described(variant, told) for variant in variants]}
+    return {**current, **planned}
+
+
+def _described(variant: object, told: Mapping[str, str]) -> object:
+    key = variant.get("key") if isinstance(variant, Mapping) else None
+    if not isinstance(variant, Mapping) or not isinstance(key, str) or key not in told:
+        return variant
+    return {"description": told[key], **variant}
+
+
+def _differs(stored: Callable[[], Document], wanted: Document) -> bool:
+    """Compared as texts: 1 and True, or 1 and 1.0, are not the same to whoever gets them."""
+    try:
+        return json.dumps(stored(), sort_keys=True) != json.dumps(wanted, sort_keys=True)
+    except DocumentError:  # what is stored is not valid any more
+        return True
+
+
+def _refuse_breaking(place: Place, flag: Flag, definition: FlagDefinition) -> None:
+    """A flag keeps its value type and whatever other environments serve. Raises Invalid."""
+    if definition.value_type != flag.value_type:
+        text = _("It is {current} here and {wanted} in the file; a flag keeps its value type.")
+        types = {"current": flag.value_type, "wanted": definition.value_type.value}
+        raise Invalid({"value_type": text.format(**types)})
+    for environment in place.others:
+        document = place.configurations[environment.pk][flag.pk].document
+        configuration_from(document, definition, under=f"environments.{environment.key}")

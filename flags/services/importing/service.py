@@ -1,0 +1,82 @@
+"""The import itself: lock, decide, store, record; or do all of it and take it back."""
+
+from datetime import datetime
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from flags.importers import ImportPlan, Refused, UnknownFormat, plan_import
+from flags.services.importing.deciding import REPLACE, Place, decide
+from flags.services.importing.report import ImportReport
+from flags.services.importing.storing import record, store
+from portal.access import authority
+from portal.access.models import Environment
+from portal.access.permissions import Permission
+from portal.lib.errors import Invalid
+from portal.lib.journal import Actor
+
+MODES = ("merge", REPLACE)
+
+
+def import_document(
+    *,
+    format_name: str,
+    document: object,
+    environment: Environment,
+    mode: str,
+    dry_run: bool,
+    actor: Actor,
+    now: datetime,
+) -> ImportReport:
+    """Import a file that has been parsed; see import_flags.
+
+    Raises Invalid where the format is unknown or the file as a whole is not what it should be.
+    """
+    try:
+        plan = plan_import(format_name, document, environment=environment.key)
+    except UnknownFormat as error:
+        raise Invalid({"format": str(error)}) from None
+    except Refused as error:
+        raise Invalid({"": str(error)}) from None
+    return import_flags(
+        environment=environment, plan=plan, mode=mode, dry_run=dry_run, actor=actor, now=now
+    )
+
+
+@transaction.atomic
+def import_flags(
+    *,
+    environment: Environment,
+    plan: ImportPlan,
+    mode: str,
+    dry_run: bool,
+    actor: Actor,
+    now: datetime,
+) -> ImportReport:
+    """Create and change flags as planned; one version per environment, audit rows per flag.
+
+    New flags are off in every other environment. Only this environment's configurations change;
+    a flag whose new definition would break another environment's is skipped. Mode "replace"
+    also turns off, in this environment only, the flags that the file does not have: they keep
+    their targeting, and nothing is archived or deleted. Flags that are skipped are left alone.
+    A dry run does all of it and takes it back.
+
+    Raises Forbidden without ``flag.edit`` (and ``flag.toggle`` where a flag goes on or off);
+    Invalid for an unknown mode.
+    """
+    project = environment.project
+    authority.require(actor, Permission.FLAG_EDIT, project=project, environment=environment)
+    if mode not in MODES:
+        raise Invalid({"mode": _("Choose one of: {modes}.").format(modes=", ".join(MODES))})
+    place = Place.load(environment, now)
+    version = place.environment.version
+    changes, report = decide(place, plan, replace=mode == REPLACE)
+    if any(change.toggles for change in changes):
+        authority.require(actor, Permission.FLAG_TOGGLE, project=project, environment=environment)
+    store(place, changes, actor)
+    record(place, changes, actor, reason=f"import ({plan.source})")
+    report.dry_run, report.version = dry_run, place.environment.version
+    if dry_run:
+        report.version = version
+        transaction.set_rollback(True)
+    return report

@@ -1,0 +1,104 @@
+"""Writing an import down: rows in bulk, one version per environment, the audit trail flag by flag."""
+
+from collections.abc import Iterable, Iterator
+
+from flags.models import Flag, FlagConfiguration
+from flags.services import configurations
+from flags.services.importing.deciding import Change, Place
+from flags.services.recording import record_flag
+from portal.access import outbox
+from portal.access.models import Environment
+from portal.lib.journal import Actor
+
+_BATCH = 500
+
+
+def store(place: Place, changes: list[Change], actor: Actor) -> None:
+    """Write flags, configurations and word of them for the evaluators."""
+    new = [change for change in changes if change.is_new]
+    edited = [change for change in changes if change.edited]
+    _store_flags(place, new, edited)
+    everywhere = [change.flag.key for change in (*new, *edited)]
+    for environment in place.others:
+        _advance(place, environment, everywhere)
+        _follow(environment, edited)
+        _store_defaults(place, environment, new)
+    _advance(place, place.environment, [change.flag.key for change in changes])
+    _store_configurations(place, changes, actor)
+
+
+def _advance(place: Place, environment: Environment, keys: list[str]) -> None:
+    if keys:
+        outbox.advance(environment, kind=outbox.FLAG, keys=keys, now=place.now)
+
+
+def _store_flags(place: Place, new: list[Change], edited: list[Change]) -> None:
+    Flag.objects.bulk_create([change.flag for change in new], batch_size=_BATCH)
+    flags = [change.flag for change in edited]
+    for flag in flags:
+        flag.version += 1
+        flag.updated_at = place.now
+    fields = ["name", "kind", "variants", "client_visible", "description", "tags", "owner"]
+    fields += ["permanent", "version", "updated_at"]
+    Flag.objects.bulk_update(flags, fields, batch_size=_BATCH)
+
+
+def _follow(environment: Environment, edited: list[Change]) -> None:
+    """An edited flag is a new one to the evaluators of every environment."""
+    for part in _parts([change.flag.pk for change in edited]):
+        found = FlagConfiguration.objects.filter(environment=environment, flag_id__in=part)
+        found.update(version=environment.version)
+
+
+def _store_defaults(place: Place, environment: Environment, new: list[Change]) -> None:
+    rows = []
+    for change in new:
+        configuration = place.default(change.flag, change.flag.definition)
+        configuration.environment = environment
+        configuration.version = environment.version
+        rows.append(configuration)
+    FlagConfiguration.objects.bulk_create(rows, batch_size=_BATCH)
+
+
+def _store_configurations(place: Place, changes: list[Change], actor: Actor) -> None:
+    for change in changes:
+        row = change.configuration
+        row.flag, row.environment = change.flag, place.environment
+        row.version = place.environment.version
+        if change.configured:
+            row.updated_at, row.updated_by = place.now, actor.label
+    new = [change.configuration for change in changes if change.is_new]
+    FlagConfiguration.objects.bulk_create(new, batch_size=_BATCH)
+    kept = [change.configuration for change in changes if not change.is_new]
+    fields = ["enabled", "targeting", "version", "updated_at", "updated_by"]
+    FlagConfiguration.objects.bulk_update(kept, fields, batch_size=_BATCH)
+
+
+def record(place: Place, changes: Iterable[Change], actor: Actor, *, reason: str) -> None:
+    """Write the audit rows: what each flag became, and what it now does here."""
+    for change in changes:
+        if change.is_new or change.edited:
+            record_flag(
+                "flag.created" if change.is_new else "flag.edited",
+                change.flag,
+                actor=actor,
+                before=change.definition_before,
+                after=change.flag.document,
+                reason=reason,
+            )
+        if change.configured:
+            before, after = change.configuration_before, change.configuration.document
+            record_flag(
+                configurations._event(before, after),
+                change.flag,
+                actor=actor,
+                environment=place.environment,
+                before=before,
+                after=after,
+                reason=reason,
+            )
+
+
+def _parts(ids: list[int]) -> Iterator[list[int]]:
+    for start in range(0, len(ids), _BATCH):
+        yield ids[start : start + _BATCH]

@@ -1,0 +1,190 @@
+"""Creating a flag, and editing what it is."""
+
+import json
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+from flags import services, wording
+from flags.engine import Kind, ValueType
+from flags.models import Flag
+from flags.services.parsing import definition_from
+from flags.web.finding import find_flag
+from flags.web.rows import FlagRow
+from portal.access.permissions import Permission
+from portal.access.web.scope import Scope, project_page
+from portal.lib import clock
+from portal.lib.errors import Conflict, Invalid
+from portal.lib.form_paths import nest
+from portal.lib.htmx import redirect_to, render_page
+
+Form = dict[str, Any]
+STARTING_VARIANTS = {
+    "boolean": [("on", "true"), ("off", "false")],
+    "string": [("a", "first"), ("b", "second")],
+    "integer": [("low", "10"), ("high", "20")],
+    "number": [("low", "0.5"), ("high", "1.5")],
+    "object": [("a", '{"title": "Hello"}'), ("b", "{}")],
+}
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@project_page(Permission.FLAG_EDIT)
+def create_flag(request: HttpRequest, scope: Scope) -> HttpResponse:
+    if request.method != "POST":
+        return _draw(request, scope, None, _new_form("boolean"))
+    form = nest(request.POST.items())
+    if request.POST.get("do"):
+        return _draw(request, scope, None, _rearrange(form, request.POST["do"]))
+    try:
+        flag = services.create_flag(
+            project=scope.project, document=_to_document(form), actor=scope.actor, now=clock.now()
+        )
+    except Invalid as error:
+        return _draw(request, scope, None, form, errors=error.problems, status=422)
+    message = _("{flag} is there, off in every environment.").format(flag=flag.title)
+    return redirect_to(request, _address("flag", scope, flag), message)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@project_page(Permission.FLAG_VIEW)
+def edit_flag(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
+    flag = find_flag(scope, key)
+    if request.method != "POST":
+        return _draw(request, scope, flag, _to_form(flag))
+    form = nest(request.POST.items()) | {"key": flag.key, "value_type": flag.value_type}
+    if request.POST.get("do"):
+        return _draw(request, scope, flag, _rearrange(form, request.POST["do"]))
+    version = request.POST.get("version", "")
+    try:
+        document = _to_document(form)
+        services.edit_flag(
+            flag=flag,
+            document=document,
+            expected_version=int(version) if version.isascii() and version.isdigit() else -1,
+            actor=scope.actor,
+            now=clock.now(),
+        )
+    except Invalid as error:
+        return _draw(request, scope, flag, form, errors=error.problems, status=422)
+    except Conflict as conflict:
+        changes = wording.definition_changes(flag.definition, definition_from(document))
+        return _draw(
+            request, scope, flag, form, conflict=str(conflict), changes=changes, status=409
+        )
+    message = _("Saved in every environment.")
+    return redirect_to(request, _address("flag-settings", scope, flag), message)
+
+
+def _draw(
+    request: HttpRequest,
+    scope: Scope,
+    flag: Flag | None,
+    form: Form,
+    *,
+    status: int = 200,
+    **extra: object,
+) -> HttpResponse:
+    errors = extra.pop("errors", {})
+    context = {
+        "scope": scope,
+        "flag": flag,
+        "row": FlagRow(flag) if flag else None,
+        "tab": "settings",
+        "form": form,
+        "errors": errors,
+        "kinds": [(kind.value, kind.value.replace("_", " ")) for kind in Kind],
+        "value_types": [value_type.value for value_type in ValueType],
+        **extra,
+    }
+    page = "flags/settings.html" if flag else "flags/create.html"
+    return render_page(request, page, "flags/_definition_form.html", context, status=status)
+
+
+def _new_form(value_type: str) -> Form:
+    return {"kind": "release", "value_type": value_type, "variants": _starting(value_type)}
+
+
+def _starting(value_type: str) -> list[Form]:
+    pairs = STARTING_VARIANTS.get(value_type, STARTING_VARIANTS["boolean"])
+    return [{"key": key, "value": value} for key, value in pairs]
+
+
+def _to_form(flag: Flag) -> Form:
+    variants = [
+        {
+            "key": variant["key"],
+            "value": _value_text(variant["value"], flag.value_type),
+            "description": variant.get("description", ""),
+        }
+        for variant in flag.variants
+    ]
+    return flag.document | {"variants": variants, "tags": ", ".join(flag.tags)}
+
+
+def _value_text(value: object, value_type: str) -> str:
+    if value_type == "string":
+        return str(value)
+    return json.dumps(value, ensure_ascii=False, indent=2 if value_type == "object" else None)
+
+
+def _to_document(form: Form) -> Form:
+    """The definition document that the form describes. Raises Invalid for values that are none."""
+    value_type = form.get("value_type", "")
+    problems: dict[str, str] = {}
+    variants = []
+    for index, row in enumerate(_variants(form)):
+        variant = {"key": row.get("key", "").strip(), "value": row.get("value", "")}
+        if row.get("description", "").strip():
+            variant["description"] = row["description"].strip()
+        if value_type != "string":
+            variant["value"] = _parsed(variant["value"], f"variants[{index}].value", problems)
+        variants.append(variant)
+    if problems:
+        raise Invalid(problems)
+    return {
+        "key": form.get("key", "").strip(),
+        "name": form.get("name", "").strip(),
+        "kind": form.get("kind", ""),
+        "value_type": value_type,
+        "variants": variants,
+        "client_visible": form.get("client_visible") == "on",
+        "permanent": form.get("permanent") == "on",
+        "description": form.get("description", "").strip(),
+        "owner": form.get("owner", "").strip(),
+        "tags": [tag.strip() for tag in form.get("tags", "").split(",") if tag.strip()],
+    }
+
+
+def _parsed(text: str, path: str, problems: dict[str, str]) -> object:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        problems[path] = _('Write it as JSON: true, 12, 0.5 or {{"a": 1}}.').format()
+        return None
+
+
+def _rearrange(form: Form, command: str) -> Form:
+    """Add or remove a variant, or start over with the variants of another type."""
+    verb, _colon, place = command.partition(":")
+    variants = _variants(form)
+    if verb == "add-variant":
+        variants.append({"key": "", "value": ""})
+    elif verb == "remove-variant" and place.isdigit() and int(place) < len(variants) > 1:
+        del variants[int(place)]
+    elif verb == "value-type":
+        variants = _starting(form.get("value_type", ""))
+    return form | {"variants": variants}
+
+
+def _variants(form: Form) -> list[Form]:
+    rows = form.get("variants", [])
+    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+
+
+def _address(name: str, scope: Scope, flag: Flag) -> str:
+    return reverse(name, kwargs={"project": scope.project.key, "key": flag.key})

@@ -1,0 +1,51 @@
+"""The list of flags: one row per flag, every environment in it."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from flags import selectors
+from flags.engine import Kind
+from flags.selectors import FlagFilter
+from flags.web.rows import FlagRow
+from portal.access.permissions import Permission
+from portal.access.web.scope import Scope, project_page
+from portal.lib.htmx import render_page
+
+
+@require_safe
+@project_page(Permission.FLAG_VIEW)
+def list_flags(request: HttpRequest, scope: Scope) -> HttpResponse:
+    """The page; with ``seen`` the table alone, or 204 when nothing changed since then."""
+    state = selectors.state_of(scope.project)
+    if request.GET.get("seen") == state:
+        return HttpResponse(status=204)
+    context = _context(request, scope, state)
+    if request.GET.get("after") and request.htmx:  # type: ignore[attr-defined]
+        return render(request, "flags/_rows.html", context)
+    return render_page(request, "flags/list.html", "flags/_list.html", context)
+
+
+def _context(request: HttpRequest, scope: Scope, state: str) -> dict[str, object]:
+    wanted = FlagFilter(
+        search=request.GET.get("search", "").strip(),
+        kind=request.GET.get("kind", ""),
+        tag=request.GET.get("tag", ""),
+        archived=request.GET.get("archived") == "1",
+        after=request.GET.get("after", ""),
+    )
+    page = selectors.list_flags(scope.project, wanted)
+    query = request.GET.copy()
+    for name in ("after", "seen"):
+        query.pop(name, None)
+    return {
+        "scope": scope,
+        "wanted": wanted,
+        "query": query.urlencode(),
+        "page": page,
+        "rows": [FlagRow(flag) for flag in page.flags],
+        "environments": scope.project.environments.all(),
+        "kinds": [(kind.value, kind.value.replace("_", " ")) for kind in Kind],
+        "tags": selectors.known_tags(scope.project),
+        "state": state,
+    }

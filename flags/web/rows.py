@@ -1,0 +1,44 @@
+"""Flags and configurations as lists and headers show them."""
+
+from dataclasses import dataclass
+
+from flags import wording
+from flags.engine import DocumentError
+from flags.models import Flag, FlagConfiguration
+from portal.access.models import Environment
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A flag in one environment."""
+
+    flag: Flag
+    configuration: FlagConfiguration
+
+    @property
+    def environment(self) -> Environment:
+        return self.configuration.environment
+
+    @property
+    def summary(self) -> str:
+        """What it serves, in a few words; a configuration that no longer parses says so."""
+        try:
+            return wording.summary(self.configuration.configuration)
+        except DocumentError as error:
+            return str(error)
+
+    @property
+    def id(self) -> str:
+        """The element id of its switch."""
+        return f"switch-{self.configuration.pk}"
+
+
+class FlagRow:
+    """A flag and its cells in order of environments."""
+
+    def __init__(self, flag: Flag) -> None:
+        self.flag = flag
+        self.cells = []
+        for configuration in flag.configurations.all():
+            configuration.flag = flag
+            self.cells.append(Cell(flag, configuration))

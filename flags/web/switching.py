@@ -1,0 +1,106 @@
+"""Turning a flag on and off. Friction follows risk.
+
+Where little is at stake one click does it and the answer offers Undo. In production, turning off
+takes a second click, and turning on a dialog that says what will be served to whom, asks why, and
+has the environment's name typed.
+"""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from flags import selectors, services, wording
+from flags.models import Flag, FlagConfiguration
+from flags.web.finding import find_flag
+from flags.web.rows import Cell
+from portal.access.models import Environment
+from portal.access.permissions import Permission
+from portal.access.web.scope import Scope, project_page
+from portal.lib import clock
+from portal.lib.errors import Conflict
+
+
+@require_POST
+@project_page(Permission.FLAG_TOGGLE)
+def switch(request: HttpRequest, scope: Scope, environment: str, key: str) -> HttpResponse:
+    flag = find_flag(scope, key)
+    place = scope.environment(environment)
+    enabled = request.POST.get("enabled") == "1"
+    if place.is_production and not _is_confirmed(request, place, enabled):
+        return _dialog(request, scope, flag, place, enabled)
+    try:
+        configuration = services.set_enabled(
+            flag=flag,
+            environment=place,
+            enabled=enabled,
+            actor=scope.actor,
+            now=clock.now(),
+            reason=request.POST.get("reason", ""),
+            expected_version=_version(request),
+        )
+    except Conflict as conflict:
+        return _dialog(request, scope, flag, place, enabled, notice=str(conflict))
+    return _switched(request, scope, configuration)
+
+
+def _is_confirmed(request: HttpRequest, environment: Environment, enabled: bool) -> bool:
+    """Whether the dialog was answered in full; turning off needs no more than the second click."""
+    if request.POST.get("confirmed") != "1":
+        return False
+    return not enabled or request.POST.get("typed", "").strip() == environment.key
+
+
+def _version(request: HttpRequest) -> int | None:
+    text = request.POST.get("version", "")
+    return int(text) if text.isascii() and text.isdigit() else None
+
+
+def _dialog(
+    request: HttpRequest,
+    scope: Scope,
+    flag: Flag,
+    environment: Environment,
+    enabled: bool,
+    *,
+    notice: str = "",
+) -> HttpResponse:
+    configuration = selectors.get_configuration(flag, environment)
+    parsed = configuration.configuration
+    wrong_name = request.POST.get("confirmed") == "1" and not notice
+    context = {
+        "scope": scope,
+        "cell": Cell(flag, configuration),
+        "enabled": enabled,
+        "rules": [wording.rule(rule) for rule in parsed.rules],
+        "targeted": sum(len(target.keys) for target in parsed.targets),
+        "fallthrough": wording.serve(parsed.fallthrough),
+        "off_variant": parsed.off_variant,
+        "reason": request.POST.get("reason", ""),
+        "notice": notice,
+        "wrong_name": wrong_name,
+    }
+    status = 409 if notice else 422 if wrong_name else 200
+    response = render(request, "flags/_switch_dialog.html", context, status=status)
+    response["HX-Retarget"] = "#dialog"
+    response["HX-Reswap"] = "innerHTML"
+    return response
+
+
+def _switched(request: HttpRequest, scope: Scope, configuration: FlagConfiguration) -> HttpResponse:
+    cell = Cell(configuration.flag, configuration)
+    state = _("on") if configuration.enabled else _("off")
+    notice = _("{flag} is {state} in {environment}.").format(
+        flag=cell.flag.title, state=state, environment=cell.environment.name
+    )
+    context = {
+        "scope": scope,
+        "cell": cell,
+        "notice": notice,
+        "undo": not cell.environment.is_production,
+        "close_dialog": request.POST.get("confirmed") == "1",
+    }
+    response = render(request, "flags/_switched.html", context)
+    response["HX-Retarget"] = f"#{cell.id}"
+    response["HX-Reswap"] = "outerHTML"
+    return response

@@ -1,0 +1,116 @@
+"""What the buttons of the form do: add, remove and move its parts."""
+
+import re
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+from flags.engine import FlagDefinition
+from flags.web.targeting.filling import serve_form
+from flags.web.targeting.reading import Form
+
+_PLACE = re.compile(r"^(?P<list>[a-z_.\[\]0-9]+)\[(?P<index>\d{1,6})\]$")
+_STEP = re.compile(r"\[(\d{1,6})\]|([a-z_]+)")
+
+
+def apply(form: Form, command: str, definition: FlagDefinition) -> str:
+    """Carry out ``verb:place`` on the form; returns the path of what should get the focus.
+
+    A command that makes no sense for this form (an old page, a forged request) changes nothing.
+    """
+    verb, _colon, place = command.partition(":")
+    action = _ACTIONS.get(verb)
+    return action(form, place, definition) if action else ""
+
+
+def new_condition() -> Form:
+    return {"attribute": "", "operator": "in", "values": "", "as": "text"}
+
+
+def _add_rule(form: Form, _place: str, definition: FlagDefinition) -> str:
+    rules = form.setdefault("rules", [])
+    variants = [variant.key for variant in definition.variants]
+    rules.append(
+        {
+            "id": f"r-{secrets.token_hex(3)}",
+            "name": "",
+            "when": {"match": "all", "conditions": [new_condition()]},
+            "audience": {"percent": "100"},
+            "serve": serve_form({"variant": variants[0]}, variants),
+        }
+    )
+    return f"rules[{len(rules) - 1}].when.conditions[0].attribute"
+
+
+def _add_target(form: Form, _place: str, definition: FlagDefinition) -> str:
+    targets = form.setdefault("targets", [])
+    targets.append({"variant": definition.variants[0].key, "keys": ""})
+    return f"targets[{len(targets) - 1}].keys"
+
+
+def _add_condition(form: Form, place: str, _definition: FlagDefinition) -> str:
+    return _add_to_group(form, place, new_condition(), "attribute")
+
+
+def _add_group(form: Form, place: str, _definition: FlagDefinition) -> str:
+    group = {"match": "any", "conditions": [new_condition()]}
+    return _add_to_group(form, place, group, "conditions[0].attribute")
+
+
+def _add_to_group(form: Form, place: str, part: Form, focus: str) -> str:
+    group = _find(form, place)
+    if not isinstance(group, dict):
+        return ""
+    conditions = group.setdefault("conditions", [])
+    conditions.append(part)
+    return f"{place}.conditions[{len(conditions) - 1}].{focus}"
+
+
+def _remove(form: Form, place: str, _definition: FlagDefinition) -> str:
+    parts, index = _list_and_index(form, place)
+    if parts is not None:
+        del parts[index]
+    return ""
+
+
+def _move(by: int) -> Callable[[Form, str, FlagDefinition], str]:
+    def move(form: Form, place: str, _definition: FlagDefinition) -> str:
+        parts, index = _list_and_index(form, place)
+        if parts is None or not 0 <= index + by < len(parts):
+            return ""
+        parts[index], parts[index + by] = parts[index + by], parts[index]
+        moved = place.rpartition("[")[0]
+        return f"{moved}[{index + by}].move"
+
+    return move
+
+
+_ACTIONS: dict[str, Callable[[Form, str, FlagDefinition], str]] = {
+    "add-rule": _add_rule,
+    "add-target": _add_target,
+    "add-condition": _add_condition,
+    "add-group": _add_group,
+    "remove": _remove,
+    "up": _move(-1),
+    "down": _move(1),
+}
+
+
+def _list_and_index(form: Form, place: str) -> tuple[list[Any] | None, int]:
+    found = _PLACE.match(place)
+    parts = _find(form, found["list"]) if found else None
+    if found is None or not isinstance(parts, list) or int(found["index"]) >= len(parts):
+        return None, 0
+    return parts, int(found["index"])
+
+
+def _find(form: Form, place: str) -> Any:
+    node: Any = form
+    for number, name in _STEP.findall(place):
+        if number and isinstance(node, list) and int(number) < len(node):
+            node = node[int(number)]
+        elif name and isinstance(node, dict):
+            node = node.get(name)
+        else:
+            return None
+    return node

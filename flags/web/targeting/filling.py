@@ -1,0 +1,94 @@
+"""From a configuration document to the form that shows it."""
+
+import csv
+import io
+from collections.abc import Iterable
+from typing import Any
+
+from flags.engine import FlagDefinition
+from flags.web.targeting.reading import SPLIT, TARGETING_KEY, Form
+
+
+def to_form(document: dict[str, Any], definition: FlagDefinition) -> Form:
+    """The form of a valid configuration document."""
+    variants = [variant.key for variant in definition.variants]
+    return {
+        "off_variant": document["off_variant"],
+        "salt": document["salt"],
+        "targets": [
+            {"variant": target["variant"], "keys": "\n".join(target["keys"])}
+            for target in document["targets"]
+        ],
+        "rules": [_rule(rule, variants) for rule in document["rules"]],
+        "fallthrough": serve_form(document["fallthrough"], variants),
+    }
+
+
+def serve_form(serve: dict[str, Any], variants: list[str]) -> Form:
+    """What is served, with a share for every variant so that each can be given one."""
+    if "variant" in serve:
+        return {"variant": serve["variant"], "split": _shares([], variants, 1000)}
+    kept = {name: serve[name] for name in ("algorithm", "seed") if name in serve}
+    per_unit = 1 if serve.get("algorithm") == "flagd" else 1000
+    return {
+        "variant": SPLIT,
+        "split": _shares(serve["split"], variants, per_unit),
+        "bucket_by": serve.get("bucket_by", TARGETING_KEY),
+    } | kept
+
+
+def _rule(rule: dict[str, Any], variants: list[str]) -> Form:
+    audience = rule.get("audience", {})
+    return {
+        "id": rule["id"],
+        "name": rule.get("name", ""),
+        "when": _group(rule["when"]),
+        "audience": {
+            "percent": f"{audience.get('percent', 100):g}",
+            "bucket_by": audience.get("bucket_by", TARGETING_KEY),
+        },
+        "serve": serve_form(rule["serve"], variants),
+    }
+
+
+def _group(when: dict[str, Any]) -> Form:
+    """Any condition as a group; a single test is a group of one."""
+    if "not" in when:
+        inner = when["not"]
+        parts = inner["any"] if "any" in inner else [inner]
+        return {"match": "none", "conditions": [_condition(part) for part in parts]}
+    for match in ("all", "any"):
+        if match in when:
+            return {"match": match, "conditions": [_condition(part) for part in when[match]]}
+    return {"match": "all", "conditions": [_condition(when)]}
+
+
+def _condition(when: dict[str, Any]) -> Form:
+    if "attribute" not in when:
+        return _group(when)
+    values = when.get("values", [])
+    numbers = values and not any(isinstance(value, str | bool) for value in values)
+    return {
+        "attribute": when["attribute"],
+        "operator": when["operator"],
+        "values": _line(values),
+        "as": "number" if numbers else "text",
+        "ignore_case": "on" if when.get("ignore_case") else "",
+    }
+
+
+def _line(values: Iterable[object]) -> str:
+    """Values as one line, quoted where they hold a comma."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(list(values))
+    return line.getvalue()
+
+
+def _shares(split: list[dict[str, Any]], variants: list[str], per_unit: int) -> list[Form]:
+    """The shares in their order, then the variants that have none: order decides who grows."""
+    weights = {share["variant"]: share["weight"] for share in split}
+    order = [*weights, *(key for key in variants if key not in weights)]
+    return [
+        {"variant": key, "weight": f"{weights.get(key, 0) / per_unit:.3f}".rstrip("0").rstrip(".")}
+        for key in order
+    ]

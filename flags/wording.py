@@ -1,0 +1,246 @@
+"""Flags in words: what a configuration does, and what a change to it changes.
+
+Sentences for product managers and auditors, made from checked documents.
+"""
+
+from collections.abc import Iterable
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from flags.engine import (
+    AllOf,
+    AnyOf,
+    AttributeTest,
+    Condition,
+    Configuration,
+    Fixed,
+    FlagDefinition,
+    Not,
+    Rule,
+    Serve,
+    Share,
+    Split,
+)
+
+OPERATOR_WORDS = {
+    "in": gettext_lazy("is one of"),
+    "not_in": gettext_lazy("is none of"),
+    "equals": gettext_lazy("is"),
+    "not_equals": gettext_lazy("is not"),
+    "contains": gettext_lazy("contains"),
+    "not_contains": gettext_lazy("does not contain"),
+    "starts_with": gettext_lazy("starts with"),
+    "ends_with": gettext_lazy("ends with"),
+    "gt": gettext_lazy("is more than"),
+    "gte": gettext_lazy("is at least"),
+    "lt": gettext_lazy("is less than"),
+    "lte": gettext_lazy("is at most"),
+    "exists": gettext_lazy("is given"),
+    "not_exists": gettext_lazy("is not given"),
+    "is_true": gettext_lazy("is true"),
+    "is_false": gettext_lazy("is false"),
+}
+
+
+def percent(value: float) -> str:
+    """Percent with at most three decimals and no needless zeros: 25 %, 0.125 %."""
+    return f"{value:.3f}".rstrip("0").rstrip(".") + " %"
+
+
+def condition(when: Condition) -> str:
+    """A condition as a clause: “country is one of DE, AT and email ends with @shop.example”."""
+    if isinstance(when, AttributeTest):
+        return _test(when)
+    if isinstance(when, Not):
+        return _("not ({condition})").format(condition=condition(when.condition))
+    if not when.conditions:
+        return _("everyone") if isinstance(when, AllOf) else _("nobody")
+    joint = _(" and ") if isinstance(when, AllOf) else _(" or ")
+    parts = [
+        _grouped(part) if len(when.conditions) > 1 else condition(part) for part in when.conditions
+    ]
+    return joint.join(parts)
+
+
+def serve(what: Serve) -> str:
+    """What is served: “on”, or “on to 25 %, off to 75 %”."""
+    if isinstance(what, Fixed):
+        return what.variant
+    return _("{shares} of {units}").format(
+        shares=", ".join(
+            _("{variant} to {percent}").format(
+                variant=share.variant, percent=percent(share_percent)
+            )
+            for share, share_percent in shares(what)
+        ),
+        units=_by(what.bucket_by),
+    )
+
+
+def shares(split: Split) -> list[tuple[Share, float]]:
+    """Each share of a split with its percentage."""
+    total = sum(share.weight for share in split.shares)
+    return [(share, share.weight * 100 / total) for share in split.shares]
+
+
+def rule(one: Rule) -> str:
+    """A rule as a sentence: “25 % of users where country is DE get on”."""
+    who = _by(one.audience.bucket_by if one.audience else "targetingKey")
+    if one.audience:
+        who = _("{percent} of {units}").format(percent=percent(one.audience.percent), units=who)
+    else:
+        who = _("all {units}").format(units=who)
+    where = condition(one.when)
+    if isinstance(one.when, AllOf) and not one.when.conditions:
+        return _("{who} get {what}").format(who=who, what=serve(one.serve))
+    return _("{who} where {where} get {what}").format(who=who, where=where, what=serve(one.serve))
+
+
+def summary(configuration: Configuration) -> str:
+    """The shortest thing that is true of a configuration, for a row of a list."""
+    if not configuration.enabled:
+        return _("everyone gets {variant}").format(variant=configuration.off_variant)
+    rest = serve(configuration.fallthrough)
+    count = len(configuration.rules) + len(configuration.targets)
+    if not count:
+        return _("everyone gets {variant}").format(variant=rest)
+    if count == 1:
+        return _("1 rule, else {variant}").format(variant=rest)
+    return _("{count} rules, else {variant}").format(count=count, variant=rest)
+
+
+def configuration_changes(before: Configuration, after: Configuration) -> list[str]:
+    """What differs between two configurations, one sentence each; empty where nothing does."""
+    sentences = list(_switch_changes(before, after))
+    sentences += _target_changes(before, after)
+    sentences += _rule_changes(before.rules, after.rules)
+    if before.fallthrough != after.fallthrough:
+        sentences.append(
+            _("Everyone else gets {after} instead of {before}.").format(
+                before=serve(before.fallthrough), after=serve(after.fallthrough)
+            )
+        )
+    if before.salt != after.salt:
+        sentences.append(_("Percentages are dealt out anew: users may change their variant."))
+    return sentences
+
+
+_FIELD_NAMES = {
+    "name": gettext_lazy("Name"),
+    "kind": gettext_lazy("Kind"),
+    "client_visible": gettext_lazy("Visible to public keys"),
+    "description": gettext_lazy("Description"),
+    "tags": gettext_lazy("Tags"),
+    "owner": gettext_lazy("Owner"),
+    "permanent": gettext_lazy("Permanent"),
+}
+
+
+def definition_changes(before: FlagDefinition, after: FlagDefinition) -> list[str]:
+    """What differs between two definitions, one sentence each."""
+    sentences = [
+        _("{field}: {after} instead of {before}.").format(
+            field=label, before=_plain(getattr(before, name)), after=_plain(getattr(after, name))
+        )
+        for name, label in _FIELD_NAMES.items()
+        if getattr(before, name) != getattr(after, name)
+    ]
+    old = {variant.key: variant for variant in before.variants}
+    new = {variant.key: variant for variant in after.variants}
+    sentences += [_("Variant {key} added.").format(key=key) for key in new if key not in old]
+    sentences += [_("Variant {key} removed.").format(key=key) for key in old if key not in new]
+    sentences += [
+        _("Variant {key} changed.").format(key=key)
+        for key in new
+        if key in old and new[key] != old[key]
+    ]
+    if not sentences and list(old) != list(new):
+        sentences.append(_("The variants stand in another order."))
+    return sentences
+
+
+def _switch_changes(before: Configuration, after: Configuration) -> Iterable[str]:
+    if before.enabled != after.enabled:
+        yield _("Turned on.") if after.enabled else _("Turned off.")
+    if before.off_variant != after.off_variant:
+        yield _("While off, everyone gets {after} instead of {before}.").format(
+            before=before.off_variant, after=after.off_variant
+        )
+
+
+def _target_changes(before: Configuration, after: Configuration) -> list[str]:
+    old, new = _targeted(before), _targeted(after)
+    sentences = []
+    for key in sorted(old.keys() | new.keys()):
+        if old.get(key) == new.get(key):
+            continue
+        text = (
+            _("User {key} always gets {variant}.")
+            if key in new
+            else _("User {key} is no longer singled out.")
+        )
+        sentences.append(text.format(key=key, variant=new.get(key)))
+    if len(sentences) > 10:
+        more = _("… and {count} more single users.").format(count=len(sentences) - 10)
+        sentences = [*sentences[:10], more]
+    return sentences
+
+
+def _targeted(configuration: Configuration) -> dict[str, str]:
+    return {key: target.variant for target in configuration.targets for key in target.keys}
+
+
+def _rule_changes(before: tuple[Rule, ...], after: tuple[Rule, ...]) -> list[str]:
+    old = {one.id: one for one in before}
+    new = {one.id: one for one in after}
+    sentences = [
+        _("New rule: {rule}.").format(rule=_named(one)) for one in after if one.id not in old
+    ]
+    sentences += [
+        _("Rule removed: {rule}.").format(rule=_named(one)) for one in before if one.id not in new
+    ]
+    sentences += [
+        _("Rule changed: {after}. It was: {before}.").format(
+            after=_named(one), before=_named(old[one.id])
+        )
+        for one in after
+        if one.id in old and one != old[one.id]
+    ]
+    stayed = [one.id for one in before if one.id in new]
+    if stayed != [one.id for one in after if one.id in old]:
+        sentences.append(_("The rules are asked in another order."))
+    return sentences
+
+
+def _named(one: Rule) -> str:
+    return f"“{one.name}”, {rule(one)}" if one.name else rule(one)
+
+
+def _test(test: AttributeTest) -> str:
+    words = OPERATOR_WORDS.get(test.operator, test.operator)
+    values = ", ".join(_plain(value) for value in test.values[:8])
+    if len(test.values) > 8:
+        values += _(" and {count} more").format(count=len(test.values) - 8)
+    return " ".join(filter(None, [test.attribute, str(words), values]))
+
+
+def _grouped(part: Condition) -> str:
+    text = condition(part)
+    return f"({text})" if isinstance(part, AllOf | AnyOf) and len(part.conditions) > 1 else text
+
+
+def _by(attribute: str) -> str:
+    return (
+        _("users") if attribute == "targetingKey" else _("values of {name}").format(name=attribute)
+    )
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    if isinstance(value, tuple | list):
+        return ", ".join(map(str, value)) or _("nothing")
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value) or _("nothing")

@@ -1,0 +1,114 @@
+"""Issuing and revoking API keys."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from portal.access import authority, outbox
+from portal.access.models import ApiKey, Environment
+from portal.access.permissions import Permission
+from portal.access.services.validation import validate
+from portal.access.tokens import Token, new_token
+from portal.lib import journal
+from portal.lib.errors import Invalid
+from portal.lib.journal import Actor, Entry
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedKey:
+    """A new key and its token, which is shown once and kept nowhere."""
+
+    key: ApiKey
+    token: Token
+
+
+@transaction.atomic
+def issue_key(
+    *,
+    environment: Environment,
+    kind: str,
+    name: str,
+    actor: Actor,
+    now: datetime,
+    expires_at: datetime | None = None,
+    allowed_origins: Sequence[str] = (),
+) -> IssuedKey:
+    """Create an API key.
+
+    Raises Forbidden without ``key.manage``, Invalid for an unknown kind, an empty name or an
+    expiry in the past.
+    """
+    project = environment.project
+    authority.require(actor, Permission.KEY_MANAGE, project=project, environment=environment)
+    if expires_at is not None and expires_at <= now:
+        raise Invalid({"expires_at": _("Choose a time in the future, or none.")})
+    (locked,) = outbox.lock_environments([environment])
+    token = new_token(kind)
+    key = ApiKey(
+        environment=environment,
+        kind=kind,
+        name=name.strip(),
+        selector=token.selector,
+        verifier=token.verifier,
+        allowed_origins=list(allowed_origins),
+        created_by=actor.label,
+        created_at=now,
+        expires_at=expires_at,
+    )
+    validate(key)
+    key.save()
+    version = outbox.advance(locked, kind=outbox.KEY, keys=[key.selector], now=now)
+    _record_key(key, "key.created", actor, version, after=_describe_key(key))
+    return IssuedKey(key, token)
+
+
+@transaction.atomic
+def revoke_key(*, key: ApiKey, actor: Actor, now: datetime) -> None:
+    """Revoke a key at once and for good; doing it again changes nothing."""
+    environment = key.environment
+    authority.require(
+        actor, Permission.KEY_MANAGE, project=environment.project, environment=environment
+    )
+    (locked,) = outbox.lock_environments([environment])
+    if not ApiKey.objects.filter(pk=key.pk, revoked_at__isnull=True).update(revoked_at=now):
+        return
+    version = outbox.advance(locked, kind=outbox.KEY, keys=[key.selector], now=now)
+    _record_key(key, "key.revoked", actor, version, before=_describe_key(key))
+
+
+def _describe_key(key: ApiKey) -> dict[str, object]:
+    """What the audit trail keeps of a key: nothing that lets anyone in."""
+    return {
+        "name": key.name,
+        "kind": str(key.kind),
+        "selector": key.selector,
+        "expires_at": key.expires_at.isoformat() if key.expires_at else None,
+        "allowed_origins": key.allowed_origins,
+    }
+
+
+def _record_key(
+    key: ApiKey,
+    event: str,
+    actor: Actor,
+    version: int,
+    *,
+    before: dict[str, object] | None = None,
+    after: dict[str, object] | None = None,
+) -> None:
+    journal.write(
+        Entry(
+            event=event,
+            actor=actor,
+            subject_kind="key",
+            subject=key.selector,
+            project=key.environment.project.key,
+            environment=key.environment.key,
+            version=version,
+            before=before,
+            after=after,
+        )
+    )

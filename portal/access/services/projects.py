@@ -1,0 +1,134 @@
+"""Everything that changes projects and environments."""
+
+from datetime import datetime
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from portal.access import authority, outbox
+from portal.access.models import Environment, EnvironmentKind, Project, User, new_epoch
+from portal.access.permissions import Permission, Role
+from portal.access.services.members import store_role
+from portal.access.services.validation import validate
+from portal.access.signals import environment_created
+from portal.lib import journal
+from portal.lib.errors import Forbidden
+from portal.lib.journal import Actor, ActorKind, Entry
+
+STANDARD_ENVIRONMENTS = (
+    ("development", EnvironmentKind.DEVELOPMENT),
+    ("staging", EnvironmentKind.STAGING),
+    ("production", EnvironmentKind.PRODUCTION),
+)
+
+
+def guess_kind(key: str) -> EnvironmentKind:
+    """What an environment's name says of it. Unknown names count as development."""
+    if key in ("production", "prod", "live"):
+        return EnvironmentKind.PRODUCTION
+    if key in ("staging", "stage", "preprod", "uat"):
+        return EnvironmentKind.STAGING
+    return EnvironmentKind.DEVELOPMENT
+
+
+@transaction.atomic
+def create_project(*, key: str, name: str, actor: Actor, now: datetime) -> Project:
+    """Create a project with its three standard environments; its creator becomes its admin.
+
+    Raises Invalid when the key is malformed or taken, Forbidden unless a site administrator or the
+    product itself asks.
+    """
+    _require_site_administrator(actor)
+    project = Project(key=key, name=name.strip() or key, created_at=now)
+    validate(project)
+    project.save()
+    journal.write(
+        Entry(
+            event="project.created",
+            actor=actor,
+            subject_kind="project",
+            subject=key,
+            project=key,
+            after={"name": project.name},
+        )
+    )
+    for environment_key, kind in STANDARD_ENVIRONMENTS:
+        create_environment(
+            project=project,
+            key=environment_key,
+            kind=kind,
+            actor=journal.system("new project"),
+            now=now,
+        )
+    if actor.kind is ActorKind.USER:
+        creator = User.objects.get(pk=actor.id)
+        store_role(project=project, user=creator, role=Role.ADMIN, actor=actor)
+    return project
+
+
+@transaction.atomic
+def create_environment(
+    *, project: Project, key: str, kind: EnvironmentKind, actor: Actor, now: datetime
+) -> Environment:
+    """Add an environment to a project. Raises Invalid when the key is malformed or taken."""
+    authority.require(actor, Permission.ENVIRONMENT_CONFIGURE, project=project)
+    environment = Environment(
+        project=project,
+        key=key,
+        name=key.replace("-", " ").capitalize(),
+        kind=kind,
+        position=project.environments.count(),
+    )
+    validate(environment)
+    environment.save()
+    journal.write(
+        Entry(
+            event="environment.created",
+            actor=actor,
+            subject_kind="environment",
+            subject=key,
+            project=project.key,
+            environment=key,
+            after={"kind": str(kind)},
+        )
+    )
+    environment_created.send(sender=None, environment=environment, now=now)
+    outbox.nudge([environment.pk])
+    return environment
+
+
+@transaction.atomic
+def renew_epoch(*, environment_id: int, seen_epoch: str, seen_version: int) -> Environment:
+    """Start a new history where evaluators know a state that the database does not.
+
+    That is so after the database was set back to a backup. Without a new epoch the evaluators
+    would refuse the repeated versions as older than what they have. Returns the environment;
+    leaves it alone where somebody has renewed its epoch already.
+    """
+    environment = Environment.objects.select_for_update().get(pk=environment_id)
+    if (seen_epoch, seen_version) <= (environment.epoch, environment.version):
+        return environment
+    # Later than the one seen, even where this machine's clock was set back as well.
+    environment.epoch = max(new_epoch(), seen_epoch + "0")
+    environment.save(update_fields=["epoch"])
+    journal.write(
+        Entry(
+            event="environment.epoch_renewed",
+            actor=journal.system("relay"),
+            subject_kind="environment",
+            subject=environment.key,
+            project=environment.project.key,
+            environment=environment.key,
+            version=environment.version,
+            reason=f"evaluators had seen version {seen_version}: the database was set back",
+        )
+    )
+    return environment
+
+
+def _require_site_administrator(actor: Actor) -> None:
+    if actor.kind is ActorKind.SYSTEM:
+        return
+    is_user = actor.kind is ActorKind.USER
+    if not is_user or not User.objects.filter(pk=actor.id, is_superuser=True).exists():
+        raise Forbidden(_("create projects"))

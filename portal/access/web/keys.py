@@ -1,0 +1,75 @@
+"""The page of API keys."""
+
+from datetime import timedelta
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
+
+from portal.access import selectors, services
+from portal.access.models import KeyKind
+from portal.access.permissions import Permission
+from portal.access.web.scope import Scope, project_page
+from portal.lib import clock
+from portal.lib.errors import Invalid
+from portal.lib.htmx import render_page
+
+LIFETIMES = {"": _("never"), "30": _("in 30 days"), "90": _("in 90 days"), "365": _("in a year")}
+
+
+def _context(scope: Scope) -> dict[str, object]:
+    return {"scope": scope, "keys": selectors.keys_of(scope.project), "now": clock.now()}
+
+
+@require_safe
+@project_page(Permission.FLAG_VIEW)
+def list_keys(request: HttpRequest, scope: Scope) -> HttpResponse:
+    return render_page(request, "access/keys.html", "access/_keys.html", _context(scope))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@project_page(Permission.KEY_MANAGE)
+def create_key(request: HttpRequest, scope: Scope) -> HttpResponse:
+    context: dict[str, object] = {
+        "scope": scope,
+        "kinds": KeyKind.choices,
+        "lifetimes": LIFETIMES,
+        "values": request.POST or {"environment": request.GET.get("environment", "")},
+    }
+    if request.method != "POST":
+        return render(request, "access/_key_dialog.html", context)
+    try:
+        issued = _issue(request, scope)
+    except Invalid as error:
+        context["errors"] = error.problems
+        return render(request, "access/_key_dialog.html", context, status=422)
+    return render(request, "access/_key_created.html", _context(scope) | {"issued": issued})
+
+
+def _issue(request: HttpRequest, scope: Scope) -> services.IssuedKey:
+    now = clock.now()
+    days = request.POST.get("expires_in", "")
+    if days not in LIFETIMES:
+        raise Invalid({"expires_in": _("Choose one of the offered times.")})
+    return services.issue_key(
+        environment=scope.environment(request.POST.get("environment", "")),
+        kind=request.POST.get("kind", ""),
+        name=request.POST.get("name", ""),
+        actor=scope.actor,
+        now=now,
+        expires_at=now + timedelta(days=int(days)) if days else None,
+        allowed_origins=request.POST.get("allowed_origins", "").split(),
+    )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@project_page(Permission.KEY_MANAGE)
+def revoke_key(request: HttpRequest, scope: Scope, selector: str) -> HttpResponse:
+    key = get_object_or_404(selectors.keys_of(scope.project), selector=selector)
+    key.environment.project = scope.project
+    if request.method != "POST":
+        return render(request, "access/_revoke_dialog.html", {"scope": scope, "key": key})
+    services.revoke_key(key=key, actor=scope.actor, now=clock.now())
+    context = _context(scope) | {"notice": _("Revoked {name}.").format(name=key.name)}
+    return render(request, "access/_keys_changed.html", context)

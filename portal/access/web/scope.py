@@ -1,0 +1,76 @@
+"""Whom a page is for: the person, the project, and what they may do in it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, cast
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+
+from portal.access import authority
+from portal.access.models import Environment, Project, User
+from portal.access.permissions import Permission
+from portal.lib.errors import Forbidden
+from portal.lib.journal import Actor
+from portal.lib.middleware import trace_of
+
+P = ParamSpec("P")
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """A person in a project. Templates ask ``scope.may`` what to offer, services decide again."""
+
+    user: User
+    actor: Actor
+    project: Project
+    permissions: frozenset[Permission]
+
+    @property
+    def may(self) -> dict[str, bool]:
+        """Permission names with underscores -> held or not: ``scope.may.flag_edit``."""
+        return {p.value.replace(".", "_"): p in self.permissions for p in Permission}
+
+    def environment(self, key: str) -> Environment:
+        """An environment of the project; 404 when it has none of that name."""
+        environment = get_object_or_404(self.project.environments, key=key)
+        environment.project = self.project
+        return environment
+
+
+def actor_of(request: HttpRequest) -> Actor:
+    """The signed-in person as an actor."""
+    return authority.user_actor(cast(User, request.user), trace_of(request))
+
+
+def scope_of(request: HttpRequest, project_key: str) -> Scope:
+    """The person in that project; 404 where they are no member, as if it did not exist."""
+    user = cast(User, request.user)
+    project = get_object_or_404(Project.objects.visible_to(user), key=project_key)
+    permissions = authority.permissions_of_user(user, project)
+    return Scope(user, actor_of(request), project, permissions)
+
+
+def project_page(
+    permission: Permission,
+) -> Callable[
+    [Callable[Concatenate[HttpRequest, Scope, P], HttpResponse]], Callable[..., HttpResponse]
+]:
+    """A view of a project, for those who hold ``permission`` there. Passes the scope on."""
+
+    def decorate(
+        view: Callable[Concatenate[HttpRequest, Scope, P], HttpResponse],
+    ) -> Callable[..., HttpResponse]:
+        @wraps(view)
+        def guarded(request: HttpRequest, project: str, **kwargs: Any) -> HttpResponse:
+            scope = scope_of(request, project)
+            if permission not in scope.permissions:
+                raise PermissionDenied(str(Forbidden(permission)))
+            request.scope = scope  # type: ignore[attr-defined]  # for the navigation
+            return view(request, scope, **kwargs)  # type: ignore[call-arg]
+
+        return guarded
+
+    return decorate

@@ -1,0 +1,140 @@
+// What the pages need beyond htmx: dialogs, notices, local times, copying, the theme.
+"use strict";
+(() => {
+  const dialog = () => document.getElementById("dialog");
+
+  // Dialogs: whatever htmx puts into #dialog is shown; an empty one is closed.
+  const settleDialog = () => {
+    const box = dialog();
+    if (box.childElementCount && !box.open) box.showModal();
+    if (!box.childElementCount && box.open) box.close();
+  };
+  const closeDialog = () => {
+    dialog().close();
+  };
+
+  // Times: in the reader's zone, with UTC on hover.
+  const formatter = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+  const localTimes = (root) => {
+    for (const time of root.querySelectorAll("time[datetime]:not([data-local])")) {
+      time.title = `${time.dateTime.replace("T", " ").slice(0, 19)} UTC`;
+      time.textContent = formatter.format(new Date(time.dateTime));
+      time.dataset.local = "";
+    }
+  };
+
+  // Notices go by themselves, but not while someone reads them or is about to press Undo.
+  const NOTICE_MS = 10000;
+  const watchNotice = (notice) => {
+    if (notice.dataset.watched !== undefined) return;
+    notice.dataset.watched = "";
+    if (notice.dataset.stays !== undefined) return;
+    let timer;
+    const start = () => (timer = setTimeout(() => notice.remove(), NOTICE_MS));
+    const hold = () => clearTimeout(timer);
+    notice.addEventListener("pointerenter", hold);
+    notice.addEventListener("pointerleave", start);
+    notice.addEventListener("focusin", hold);
+    notice.addEventListener("focusout", start);
+    start();
+  };
+
+  // A flag's key is proposed from its name until someone types one.
+  const kebab = (text) =>
+    text.normalize("NFKD").replace(/[\u0300-\u036f]/g, "").toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-+|-+$/g, "");
+  const proposeKey = (input) => {
+    const key = document.getElementById(input.dataset.proposes);
+    if (key && !key.dataset.typed) key.value = kebab(input.value);
+  };
+
+  const showTheme = () => {
+    for (const name of document.querySelectorAll("[data-theme-name]")) name.textContent = window.aviaryTheme.wanted();
+  };
+
+  const copy = async (button) => {
+    const source = document.getElementById(button.dataset.copy);
+    await navigator.clipboard.writeText(source.value ?? source.textContent);
+    const label = button.querySelector("[data-copy-label]") ?? button;
+    const before = label.textContent;
+    label.textContent = button.dataset.copied ?? "Copied";
+    setTimeout(() => (label.textContent = before), 1500);
+  };
+
+  const prepare = (root) => {
+    localTimes(root);
+    root.querySelectorAll("[data-notice]").forEach(watchNotice);
+    // Widths of bars are set here: the content security policy forbids style attributes.
+    for (const bar of root.querySelectorAll("[data-percent]")) bar.style.width = `${bar.dataset.percent}%`;
+  };
+
+  document.addEventListener("DOMContentLoaded", () => {
+    prepare(document);
+    showTheme();
+    dialog().addEventListener("close", () => dialog().replaceChildren());
+    dialog().addEventListener("click", (event) => event.target === dialog() && closeDialog());
+  });
+  document.addEventListener("htmx:afterSettle", () => {
+    prepare(document);
+    settleDialog();
+    const wanted = document.querySelector("[data-focus]");
+    if (wanted) {
+      wanted.removeAttribute("data-focus");
+      wanted.focus();
+    }
+  });
+  // Live refreshes wait while someone is in a dialog.
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (event.target.dataset?.live !== undefined && dialog().open) event.preventDefault();
+  });
+  document.addEventListener("htmx:sendError", () => notify(document.body.dataset.offline ?? "The server does not answer. Nothing was saved; try again."));
+
+  const notify = (text) => {
+    if (document.querySelector("[data-offline]")) return;
+    const box = document.createElement("div");
+    box.className = "notice card notice-error";
+    box.dataset.notice = "";
+    box.dataset.offline = "";
+    box.textContent = text;
+    document.getElementById("notices").append(box);
+    watchNotice(box);
+  };
+
+  document.addEventListener("click", (event) => {
+    const target = event.target.closest("[data-close-dialog],[data-dismiss-notice],[data-copy],[data-theme-switch]");
+    if (!target) return;
+    if (target.dataset.closeDialog !== undefined) closeDialog();
+    if (target.dataset.dismissNotice !== undefined) target.closest("[data-notice]").remove();
+    if (target.dataset.copy !== undefined) copy(target);
+    if (target.dataset.themeSwitch !== undefined) {
+      window.aviaryTheme.next();
+      showTheme();
+    }
+  });
+  document.addEventListener("input", (event) => {
+    const input = event.target;
+    if (input.dataset?.proposes) proposeKey(input);
+    if (input.dataset?.keyInput !== undefined) input.dataset.typed = "1";
+    const form = input.closest?.("form[data-warn-unsaved]");
+    if (form) form.dataset.edited = "1";
+  });
+  // Never lose a half-written form.
+  addEventListener("beforeunload", (event) => {
+    const form = document.querySelector("form[data-warn-unsaved][data-edited='1']");
+    if (form && !form.dataset.leaving) event.preventDefault();
+  });
+  document.addEventListener("htmx:beforeOnLoad", (event) => {
+    if (event.detail.xhr.getResponseHeader("HX-Redirect")) {
+      for (const form of document.querySelectorAll("form[data-warn-unsaved]")) form.dataset.leaving = "1";
+    }
+  });
+  document.addEventListener("keydown", (event) => {
+    const typing = event.target.closest("input,textarea,select,[contenteditable]");
+    if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
+      const search = document.querySelector("input[type=search]");
+      if (search) {
+        event.preventDefault();
+        search.focus();
+      }
+    }
+  });
+})();

@@ -1,0 +1,57 @@
+"""What all tests share. They run in a folder of their own, with settings of their own."""
+
+import os
+import sys
+
+import django
+import pytest
+
+from tests.support import chromium, settings_env
+
+if "portal.settings" in sys.modules:
+    raise pytest.UsageError("unset DJANGO_SETTINGS_MODULE: the tests choose their settings")
+settings_env.apply(settings_env.temporary_folder())
+os.environ["DJANGO_SETTINGS_MODULE"] = "portal.settings"
+django.setup()
+# The workers of pytest-xdist inherit the environment, and have to come this way themselves.
+del os.environ["DJANGO_SETTINGS_MODULE"]
+
+from django.conf import settings  # noqa: E402
+
+settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # fast
+
+pytest_plugins = ["tests.support.parts", "tests.support.people"]
+
+_DATABASE = {"db", "transactional_db", "stack"}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--database-only", action="store_true", help="only what touches the portal's database"
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what cannot run here; keep the tests of the one stack in one worker."""
+    left_out = [item for item in items if not _is_wanted(item, config)]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in set(left_out)]
+    for item in items:
+        if "stack" in _fixtures(item):
+            item.add_marker(pytest.mark.xdist_group("stack"))
+
+
+def _is_wanted(item: pytest.Item, config: pytest.Config) -> bool:
+    if item.get_closest_marker("browser") and not chromium.find():
+        return False
+    return not config.getoption("--database-only") or _touches_the_database(item)
+
+
+def _touches_the_database(item: pytest.Item) -> bool:
+    return bool(item.get_closest_marker("django_db")) or bool(_DATABASE & _fixtures(item))
+
+
+def _fixtures(item: pytest.Item) -> set[str]:
+    return set(getattr(item, "fixturenames", ()))

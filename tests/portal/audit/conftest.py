@@ -1,0 +1,37 @@
+"""A trail of five rows."""
+
+import pytest
+from django.db import transaction
+
+from portal.audit import services
+from portal.lib.journal import Actor, ActorKind, Entry, Trace
+
+ALICE = Actor(ActorKind.USER, "7", "alice", Trace("a-request", "192.0.2.7", "a browser"))
+
+
+def entry(subject: str = "new-checkout") -> Entry:
+    """An entry in which every field says something."""
+    return Entry(
+        event="flag.enabled",
+        actor=ALICE,
+        subject_kind="flag",
+        subject=subject,
+        project="shop",
+        environment="production",
+        version=3,
+        before={"enabled": False},
+        after={"enabled": True, "name": "Käse & 🧀"},
+        reason="the day has come",
+    )
+
+
+@transaction.atomic
+def record(subject: str = "new-checkout") -> None:
+    services.record(entry(subject))
+
+
+@pytest.fixture
+def trail(db: None) -> None:
+    """Rows 1 to 5."""
+    for subject in ("first", "second", "third", "fourth", "fifth"):
+        record(subject)

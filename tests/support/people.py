@@ -1,0 +1,129 @@
+"""The people of the tests, what they work on, and a browser for each.
+
+Alice may do everything in her project ``shop``, Dana edits its flags, Bob is in the team but may
+only look, Charlie is a stranger with a project ``garden`` of his own.
+"""
+
+from datetime import datetime
+
+import pytest
+from django.test import Client
+
+from flags import services as flags
+from flags.models import Flag
+from portal.access import authority, services
+from portal.access.models import Environment, Project, User
+from portal.access.permissions import Role
+from portal.lib import clock, journal
+from portal.lib.journal import Actor, Trace
+
+PASSWORD = "correct-horse-battery"
+SETTING_UP = journal.system("tests")
+
+
+def acting(user: User) -> Actor:
+    """The actor for someone, as a view would make it."""
+    return authority.user_actor(user, Trace("a-request", "192.0.2.7", "a browser"))
+
+
+def create_person(name: str) -> User:
+    return services.create_user(username=name, password=PASSWORD, actor=SETTING_UP)
+
+
+def client_of(user: User) -> Client:
+    """A browser in which someone is signed in."""
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def boolean_flag(key: str = "new-checkout") -> dict[str, object]:
+    """The definition of a flag that is on or off."""
+    return {
+        "key": key,
+        "name": key.replace("-", " ").capitalize(),
+        "kind": "release",
+        "value_type": "boolean",
+        "variants": [{"key": "on", "value": True}, {"key": "off", "value": False}],
+    }
+
+
+@pytest.fixture
+def now() -> datetime:
+    return clock.now()
+
+
+@pytest.fixture
+def alice(db: None) -> User:
+    return create_person("alice")
+
+
+@pytest.fixture
+def bob(db: None) -> User:
+    return create_person("bob")
+
+
+@pytest.fixture
+def charlie(db: None) -> User:
+    return create_person("charlie")
+
+
+@pytest.fixture
+def dana(db: None) -> User:
+    return create_person("dana")
+
+
+@pytest.fixture
+def shop(alice: User, bob: User, dana: User, now: datetime) -> Project:
+    project = services.create_project(key="shop", name="Shop", actor=SETTING_UP, now=now)
+    for user, role in ((alice, Role.ADMIN), (bob, Role.VIEWER), (dana, Role.EDITOR)):
+        services.set_role(project=project, user=user, role=role, actor=SETTING_UP)
+    return project
+
+
+@pytest.fixture
+def garden(charlie: User, now: datetime) -> Project:
+    project = services.create_project(key="garden", name="Garden", actor=SETTING_UP, now=now)
+    services.set_role(project=project, user=charlie, role=Role.ADMIN, actor=SETTING_UP)
+    return project
+
+
+@pytest.fixture
+def development(shop: Project) -> Environment:
+    return shop.environments.get(key="development")
+
+
+@pytest.fixture
+def staging(shop: Project) -> Environment:
+    return shop.environments.get(key="staging")
+
+
+@pytest.fixture
+def production(shop: Project) -> Environment:
+    return shop.environments.get(key="production")
+
+
+@pytest.fixture
+def new_checkout(shop: Project, now: datetime) -> Flag:
+    """A boolean flag of the shop, off everywhere."""
+    return flags.create_flag(project=shop, document=boolean_flag(), actor=SETTING_UP, now=now)
+
+
+@pytest.fixture
+def alice_client(alice: User) -> Client:
+    return client_of(alice)
+
+
+@pytest.fixture
+def bob_client(bob: User) -> Client:
+    return client_of(bob)
+
+
+@pytest.fixture
+def charlie_client(charlie: User) -> Client:
+    return client_of(charlie)
+
+
+@pytest.fixture
+def dana_client(dana: User) -> Client:
+    return client_of(dana)
