@@ -14,7 +14,7 @@ def use_virtual_environment() -> None:
         return
     if not python.exists():
         sys.exit("Django is not installed here; run `make install` first")
-    os.execv(str(python), [str(python), *sys.argv])
+    os.execv(str(python), [str(python), *sys.argv])  # noqa: S606 - our own interpreter
 
 
 def main() -> None:
@@ -22,7 +22,6 @@ def main() -> None:
     use_virtual_environment()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
     from django.core.management import execute_from_command_line
-
     from django.db import OperationalError
 
     from portal.lib.env import SettingError

@@ -111,7 +111,12 @@ CONFIGURATIONS: dict[tuple[str, str], dict[str, object]] = {
         ],
         "fallthrough": _everyone("off"),
     },
-    ("search-ranking", "development"): {"enabled": True, "fallthrough": _everyone("semantic")},
+    ("search-ranking", "development"): {
+        "enabled": True,
+        "off_variant": "classic",
+        "fallthrough": _everyone("semantic"),
+    },
+    ("search-ranking", "staging"): {"off_variant": "classic", "fallthrough": _everyone("semantic")},
     ("search-ranking", "production"): {
         "enabled": True,
         "off_variant": "classic",
@@ -122,6 +127,13 @@ CONFIGURATIONS: dict[tuple[str, str], dict[str, object]] = {
             ]
         },
     },
+    **{
+        (flag, environment): {"off_variant": variant}
+        for environment in ("development", "staging", "production")
+        for flag, variant in (("free-shipping-from", "usual"), ("recommendation-weight", "low"))
+    },
+    ("home-banner", "development"): {"off_variant": "none", "fallthrough": _everyone("winter")},
+    ("home-banner", "production"): {"off_variant": "none", "fallthrough": _everyone("winter")},
     ("home-banner", "staging"): {
         "enabled": True,
         "off_variant": "none",

@@ -79,7 +79,7 @@ def known_tags(project: Project) -> list[str]:
 
 def _matching(project: Project, wanted: FlagFilter) -> QuerySet[Flag]:
     flags = Flag.objects.filter(project=project).order_by("key")
-    flags = flags.archived() if wanted.archived else flags.alive()  # type: ignore[attr-defined]
+    flags = flags.archived() if wanted.archived else flags.alive()
     if wanted.search:
         text = wanted.search
         flags = flags.filter(
@@ -96,7 +96,7 @@ def _matching(project: Project, wanted: FlagFilter) -> QuerySet[Flag]:
     return flags
 
 
-def _with_configurations() -> Prefetch:
+def _with_configurations() -> "Prefetch[str]":
     return Prefetch(
         "configurations",
         FlagConfiguration.objects.select_related("environment").order_by(

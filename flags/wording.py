@@ -64,18 +64,23 @@ def condition(when: Condition) -> str:
 
 
 def serve(what: Serve) -> str:
-    """What is served: “on”, or “on to 25 %, off to 75 %”."""
+    """What is served: “on”, or “on” to 25 %, “off” to 75 % of users."""
     if isinstance(what, Fixed):
-        return what.variant
+        return quoted(what.variant)
     return _("{shares} of {units}").format(
         shares=", ".join(
             _("{variant} to {percent}").format(
-                variant=share.variant, percent=percent(share_percent)
+                variant=quoted(share.variant), percent=percent(share_percent)
             )
             for share, share_percent in shares(what)
         ),
         units=_by(what.bucket_by),
     )
+
+
+def quoted(variant: str) -> str:
+    """A variant's key as it stands in a sentence."""
+    return f"“{variant}”"
 
 
 def shares(split: Split) -> list[tuple[Share, float]]:
@@ -85,7 +90,7 @@ def shares(split: Split) -> list[tuple[Share, float]]:
 
 
 def rule(one: Rule) -> str:
-    """A rule as a sentence: “25 % of users where country is DE get on”."""
+    """A rule as a sentence: 25 % of users where country is DE get “on”."""
     who = _by(one.audience.bucket_by if one.audience else "targetingKey")
     if one.audience:
         who = _("{percent} of {units}").format(percent=percent(one.audience.percent), units=who)
@@ -100,7 +105,7 @@ def rule(one: Rule) -> str:
 def summary(configuration: Configuration) -> str:
     """The shortest thing that is true of a configuration, for a row of a list."""
     if not configuration.enabled:
-        return _("everyone gets {variant}").format(variant=configuration.off_variant)
+        return _("everyone gets {variant}").format(variant=quoted(configuration.off_variant))
     rest = serve(configuration.fallthrough)
     count = len(configuration.rules) + len(configuration.targets)
     if not count:
@@ -148,10 +153,14 @@ def definition_changes(before: FlagDefinition, after: FlagDefinition) -> list[st
     ]
     old = {variant.key: variant for variant in before.variants}
     new = {variant.key: variant for variant in after.variants}
-    sentences += [_("Variant {key} added.").format(key=key) for key in new if key not in old]
-    sentences += [_("Variant {key} removed.").format(key=key) for key in old if key not in new]
     sentences += [
-        _("Variant {key} changed.").format(key=key)
+        _("Variant {key} added.").format(key=quoted(key)) for key in new if key not in old
+    ]
+    sentences += [
+        _("Variant {key} removed.").format(key=quoted(key)) for key in old if key not in new
+    ]
+    sentences += [
+        _("Variant {key} changed.").format(key=quoted(key))
         for key in new
         if key in old and new[key] != old[key]
     ]
@@ -165,7 +174,7 @@ def _switch_changes(before: Configuration, after: Configuration) -> Iterable[str
         yield _("Turned on.") if after.enabled else _("Turned off.")
     if before.off_variant != after.off_variant:
         yield _("While off, everyone gets {after} instead of {before}.").format(
-            before=before.off_variant, after=after.off_variant
+            before=quoted(before.off_variant), after=quoted(after.off_variant)
         )
 
 
@@ -180,7 +189,7 @@ def _target_changes(before: Configuration, after: Configuration) -> list[str]:
             if key in new
             else _("User {key} is no longer singled out.")
         )
-        sentences.append(text.format(key=key, variant=new.get(key)))
+        sentences.append(text.format(key=key, variant=quoted(new.get(key, ""))))
     if len(sentences) > 10:
         more = _("… and {count} more single users.").format(count=len(sentences) - 10)
         sentences = [*sentences[:10], more]

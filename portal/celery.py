@@ -1,8 +1,12 @@
 """The worker and beat processes. Tasks carry an id; what is due, the database says."""
 
 import os
+import warnings
 
 from celery import Celery
+
+# Only JSON is accepted, so what this warns of (root unpickling a message) cannot happen.
+warnings.filterwarnings("ignore", message="You're running the worker with superuser")
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 

@@ -8,7 +8,7 @@ Per environment, all keys sharing one hash tag so that a Redis cluster keeps the
 key                       type    holds
 ========================  ======  ==========================================================
 ``aviary:{env:7}:head``   string  sealed head: which epoch and version the documents are at
-``aviary:{env:7}:docs``   hash    field -> sealed document; fields are ``flag/KEY``, ``key/SELECTOR``
+``aviary:{env:7}:docs``   hash    ``flag/KEY`` or ``key/SELECTOR`` -> sealed document
 ``aviary:{env:7}:stream`` stream  one entry per published change, newest :data:`STREAM_LENGTH`
 ========================  ======  ==========================================================
 
@@ -25,8 +25,8 @@ __all__ = [
     "REGISTRY_STREAM",
     "STREAM_LENGTH",
     "Change",
-    "EnvironmentKeys",
     "Envelope",
+    "EnvironmentKeys",
     "ForgedEnvelope",
     "Head",
     "Sealer",

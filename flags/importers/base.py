@@ -51,7 +51,8 @@ class Skipped:
 class ImportPlan:
     """What a file asks for. Every flag of the file stands in ``flags`` or in ``skipped``.
 
-    ``keys`` are those of both: what the file speaks of. ``notes`` say what was taken over differently, or not at all, without changing any answer.
+    ``keys`` are those of both: what the file speaks of. ``notes`` say what was taken over
+    differently, or not at all, without changing any answer.
     """
 
     source: str

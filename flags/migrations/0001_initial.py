@@ -5,64 +5,125 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('access', '0001_initial'),
+        ("access", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Flag',
+            name="Flag",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(max_length=200)),
-                ('name', models.CharField(blank=True, max_length=200)),
-                ('kind', models.CharField(choices=[('release', 'release'), ('experiment', 'experiment'), ('operational', 'operational'), ('kill_switch', 'kill switch'), ('permission', 'permission')], max_length=20)),
-                ('value_type', models.CharField(choices=[('boolean', 'boolean'), ('string', 'string'), ('integer', 'integer'), ('number', 'number'), ('object', 'object')], max_length=10)),
-                ('variants', models.JSONField()),
-                ('client_visible', models.BooleanField(default=False)),
-                ('description', models.TextField(blank=True)),
-                ('tags', models.JSONField(blank=True, default=list)),
-                ('owner', models.CharField(blank=True, max_length=150)),
-                ('permanent', models.BooleanField(default=False)),
-                ('version', models.PositiveBigIntegerField(default=1)),
-                ('created_at', models.DateTimeField()),
-                ('updated_at', models.DateTimeField()),
-                ('archived_at', models.DateTimeField(blank=True, null=True)),
-                ('project', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='flags', to='access.project')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("key", models.CharField(max_length=200)),
+                ("name", models.CharField(blank=True, max_length=200)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("release", "release"),
+                            ("experiment", "experiment"),
+                            ("operational", "operational"),
+                            ("kill_switch", "kill switch"),
+                            ("permission", "permission"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                (
+                    "value_type",
+                    models.CharField(
+                        choices=[
+                            ("boolean", "boolean"),
+                            ("string", "string"),
+                            ("integer", "integer"),
+                            ("number", "number"),
+                            ("object", "object"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("variants", models.JSONField()),
+                ("client_visible", models.BooleanField(default=False)),
+                ("description", models.TextField(blank=True)),
+                ("tags", models.JSONField(blank=True, default=list)),
+                ("owner", models.CharField(blank=True, max_length=150)),
+                ("permanent", models.BooleanField(default=False)),
+                ("version", models.PositiveBigIntegerField(default=1)),
+                ("created_at", models.DateTimeField()),
+                ("updated_at", models.DateTimeField()),
+                ("archived_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "project",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="flags",
+                        to="access.project",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['key'],
+                "ordering": ["key"],
             },
         ),
         migrations.CreateModel(
-            name='FlagConfiguration',
+            name="FlagConfiguration",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('enabled', models.BooleanField(default=False)),
-                ('targeting', models.JSONField()),
-                ('version', models.PositiveBigIntegerField(default=0)),
-                ('updated_at', models.DateTimeField()),
-                ('updated_by', models.CharField(blank=True, max_length=200)),
-                ('environment', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='configurations', to='access.environment')),
-                ('flag', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='configurations', to='flags.flag')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("enabled", models.BooleanField(default=False)),
+                ("targeting", models.JSONField()),
+                ("version", models.PositiveBigIntegerField(default=0)),
+                ("updated_at", models.DateTimeField()),
+                ("updated_by", models.CharField(blank=True, max_length=200)),
+                (
+                    "environment",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="configurations",
+                        to="access.environment",
+                    ),
+                ),
+                (
+                    "flag",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="configurations",
+                        to="flags.flag",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['environment__position', 'environment_id'],
+                "ordering": ["environment__position", "environment_id"],
             },
         ),
         migrations.AddConstraint(
-            model_name='flag',
-            constraint=models.UniqueConstraint(fields=('project', 'key'), name='flag_key_once'),
+            model_name="flag",
+            constraint=models.UniqueConstraint(fields=("project", "key"), name="flag_key_once"),
         ),
         migrations.AddConstraint(
-            model_name='flag',
-            constraint=models.CheckConstraint(condition=models.Q(('value_type__in', ['boolean', 'string', 'integer', 'number', 'object'])), name='flag_value_type_known'),
+            model_name="flag",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("value_type__in", ["boolean", "string", "integer", "number", "object"])
+                ),
+                name="flag_value_type_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='flagconfiguration',
-            constraint=models.UniqueConstraint(fields=('flag', 'environment'), name='one_configuration_per_environment'),
+            model_name="flagconfiguration",
+            constraint=models.UniqueConstraint(
+                fields=("flag", "environment"), name="one_configuration_per_environment"
+            ),
         ),
     ]

@@ -32,7 +32,7 @@ def create_flag(*, project: Project, document: object, actor: Actor, now: dateti
     """
     authority.require(actor, Permission.FLAG_EDIT, project=project)
     definition = definition_from(document)
-    environments = outbox.lock_environments(project.environments.all())
+    environments = outbox.lock_project(project)
     if Flag.objects.filter(project=project, key=definition.key).exists():
         raise Invalid({"key": _("There is a flag with this key already; choose another.")})
     flag = Flag(project=project, created_at=now, updated_at=now)
@@ -71,7 +71,7 @@ def edit_flag(
     longer has; Conflict when the flag is no longer at ``expected_version``.
     """
     authority.require(actor, Permission.FLAG_EDIT, project=flag.project)
-    environments = outbox.lock_environments(flag.project.environments.all())
+    environments = outbox.lock_project(flag.project)
     flag = Flag.objects.select_related("project").get(pk=flag.pk)
     before = flag.document
     definition = definition_from(document)
@@ -117,7 +117,7 @@ def _set_archived(
     reason: str,
 ) -> None:
     authority.require(actor, Permission.FLAG_ARCHIVE, project=flag.project)
-    environments = outbox.lock_environments(flag.project.environments.all())
+    environments = outbox.lock_project(flag.project)
     unchanged = Flag.objects.filter(pk=flag.pk, archived_at__isnull=archived_at is not None)
     if not unchanged.update(archived_at=archived_at, updated_at=now):
         return  # it is so already

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from flags.engine import Configuration, Fixed, Serve
+from flags.engine import Configuration, Fixed, FlagDefinition, Serve
 from flags.wording import shares
 
 
@@ -12,17 +12,31 @@ class Portion:
 
     variant: str
     percent: float
+    colour: int
 
 
-def distribution(configuration: Configuration) -> list[Portion]:
-    """The portions of everyone who is neither singled out nor caught by a rule."""
+# The colours there are; more variants than that share them.
+COLOURS = 5
+
+
+def distribution(configuration: Configuration, definition: FlagDefinition) -> list[Portion]:
+    """The portions of everyone who is neither singled out nor caught by a rule.
+
+    A variant keeps its colour whatever its share; a boolean's false is always the grey one.
+    """
+    colours = {
+        variant.key: 0 if variant.value is False else 1 + index % COLOURS
+        for index, variant in enumerate(definition.variants)
+    }
     if not configuration.enabled:
-        return [Portion(configuration.off_variant, 100.0)]
-    return portions(configuration.fallthrough)
+        return [Portion(configuration.off_variant, 100.0, colours[configuration.off_variant])]
+    return [
+        Portion(variant, percent, colours[variant])
+        for variant, percent in _shares(configuration.fallthrough)
+    ]
 
 
-def portions(serve: Serve) -> list[Portion]:
-    """What is served, as portions that add up to 100."""
+def _shares(serve: Serve) -> list[tuple[str, float]]:
     if isinstance(serve, Fixed):
-        return [Portion(serve.variant, 100.0)]
-    return [Portion(share.variant, percent) for share, percent in shares(serve)]
+        return [(serve.variant, 100.0)]
+    return [(share.variant, percent) for share, percent in shares(serve)]

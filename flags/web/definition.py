@@ -4,7 +4,6 @@ import json
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
@@ -59,9 +58,17 @@ def edit_flag(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
     form = nest(request.POST.items()) | {"key": flag.key, "value_type": flag.value_type}
     if request.POST.get("do"):
         return _draw(request, scope, flag, _rearrange(form, request.POST["do"]))
-    version = request.POST.get("version", "")
     try:
-        document = _to_document(form)
+        return _save(request, scope, flag, form)
+    except Invalid as error:
+        return _draw(request, scope, flag, form, errors=error.problems, status=422)
+
+
+def _save(request: HttpRequest, scope: Scope, flag: Flag, form: Form) -> HttpResponse:
+    """Raises Invalid; of a conflict it shows what the form would change in what is saved now."""
+    version = request.POST.get("version", "")
+    document = _to_document(form)
+    try:
         services.edit_flag(
             flag=flag,
             document=document,
@@ -69,8 +76,6 @@ def edit_flag(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
             actor=scope.actor,
             now=clock.now(),
         )
-    except Invalid as error:
-        return _draw(request, scope, flag, form, errors=error.problems, status=422)
     except Conflict as conflict:
         changes = wording.definition_changes(flag.definition, definition_from(document))
         return _draw(

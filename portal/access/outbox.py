@@ -5,7 +5,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from portal.access.models import Environment, EnvironmentChange
+from portal.access.models import Environment, EnvironmentChange, Project
 from portal.access.signals import environments_advanced
 
 FLAG = "flag"
@@ -17,6 +17,15 @@ def lock_environments(environments: Iterable[Environment]) -> list[Environment]:
     ids = sorted(environment.pk for environment in environments)
     locked = Environment.objects.select_for_update().filter(pk__in=ids).order_by("pk")
     return list(locked.select_related(None))
+
+
+def lock_project(project: Project) -> list[Environment]:
+    """Lock all environments of a project, and the project against getting another meanwhile.
+
+    For changes that every environment sees: one that is just being created must not miss them.
+    """
+    Project.objects.select_for_update(no_key=True).get(pk=project.pk)
+    return lock_environments(project.environments.all())
 
 
 def advance(environment: Environment, *, kind: str, keys: Iterable[str], now: datetime) -> int:

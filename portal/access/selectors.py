@@ -10,7 +10,7 @@ from portal.access.models import ApiKey, Membership, Project, User
 
 def projects_of(user: User | AnonymousUser) -> QuerySet[Project]:
     """The projects someone may see, with their environments."""
-    visible = Project.objects.visible_to(cast(User, user))  # type: ignore[attr-defined]
+    visible = Project.objects.visible_to(cast(User, user))
     return visible.prefetch_related("environments")
 
 

@@ -1,0 +1,158 @@
+"""What every endpoint of the management API shares: strict bodies in, readable problems out."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, Final
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404
+from rest_framework.exceptions import APIException, ParseError, UnsupportedMediaType
+from rest_framework.parsers import BaseParser
+from rest_framework.response import Response
+from rest_framework.views import set_rollback
+
+from portal.lib import strict_json
+from portal.lib.errors import AviaryError, Conflict, Invalid
+
+PROBLEM: Final = "application/problem+json"
+MAX_BODY_BYTES: Final = 1024 * 1024
+_CHUNK: Final = 64 * 1024
+
+
+class TooLarge(APIException):
+    """The body is larger than the endpoint takes."""
+
+    status_code = 413
+    default_code = "too_large"
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"The body is larger than the {most} bytes that this address takes.")
+
+
+class PreconditionRequired(APIException):
+    """The request must say which version it changes."""
+
+    status_code = 428
+    default_detail = "Send If-Match with the ETag that you read, so that you overwrite only that."
+    default_code = "precondition_required"
+
+
+class StrictJSONParser(BaseParser):
+    """JSON in UTF-8, up to the view's ``max_body_bytes`` (1 MiB); see strict_json for the rest."""
+
+    media_type = "application/json"
+
+    def parse(
+        self,
+        stream: Any,
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> Any:
+        context = parser_context or {}
+        most = getattr(context.get("view"), "max_body_bytes", MAX_BODY_BYTES)
+        _check_charset(context)
+        _check_length(context, most)
+        try:
+            return strict_json.loads(_read(stream, most))
+        except strict_json.NotStrict as error:
+            raise ParseError(str(error)) from None
+
+
+class MergePatchParser(StrictJSONParser):
+    """The media type that RFC 7396 gives to merge patches."""
+
+    media_type = "application/merge-patch+json"
+
+
+def _check_charset(context: Mapping[str, Any]) -> None:
+    encoding = str(context.get("encoding", "utf-8")).lower()
+    if encoding not in ("utf-8", "utf8"):
+        raise UnsupportedMediaType(encoding[:40], "Send JSON in UTF-8.")
+
+
+def _check_length(context: Mapping[str, Any], most: int) -> None:
+    """By the header alone, before anything is read."""
+    request = context.get("request")
+    length = request.META.get("CONTENT_LENGTH") if request is not None else None
+    text = str(length or "0").lstrip("0")
+    if len(text) > 15 or (text.isdigit() and int(text) > most):
+        raise TooLarge(most)
+
+
+def _read(stream: Any, most: int) -> bytes:
+    body = bytearray()
+    while chunk := stream.read(_CHUNK):
+        body += chunk
+        if len(body) > most:
+            raise TooLarge(most)
+    return bytes(body)
+
+
+def problem_response(error: Exception, context: Mapping[str, Any]) -> Response | None:
+    """The answer for an error, as application/problem+json (RFC 9457); None for a fault of ours."""
+    error = _known(error)
+    if isinstance(error, APIException):
+        status, detail = error.status_code, _text(error.detail)
+    elif isinstance(error, AviaryError):
+        status, detail = error.status, str(error)
+    else:
+        return None
+    set_rollback()
+    document = problem(status, detail, **_extras(error))
+    return Response(document, status=status, headers=_headers(error), content_type=PROBLEM)
+
+
+def _known(error: Exception) -> Exception:
+    if isinstance(error, Http404):
+        return _NotFound()
+    if isinstance(error, PermissionDenied):
+        return _Denied(str(error) or None)
+    return error
+
+
+class _NotFound(APIException):
+    status_code = 404
+    default_detail = "There is no such thing, or it belongs to a project that the key is not for."
+
+
+class _Denied(APIException):
+    status_code = 403
+    default_detail = "You may not do this."
+
+
+def problem(status: int, detail: str, **extras: object) -> dict[str, object]:
+    """A problem document; ``type`` names the kind for programs, ``detail`` is for people."""
+    title = HTTPStatus(status).phrase
+    kind = title.lower().replace(" ", "-")
+    return {
+        "type": f"urn:aviary:problem:{kind}",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        **extras,
+    }
+
+
+def _extras(error: Exception) -> dict[str, object]:
+    if isinstance(error, Invalid):
+        found = error.problems.items()
+        return {"errors": [{"path": path, "message": message} for path, message in found]}
+    if isinstance(error, Conflict):
+        return {"current": error.current, "yours": error.yours}
+    return {}
+
+
+def _headers(error: Exception) -> dict[str, str]:
+    headers = {}
+    if scheme := getattr(error, "auth_header", None):
+        headers["WWW-Authenticate"] = str(scheme)
+    if wait := getattr(error, "wait", None):
+        headers["Retry-After"] = str(int(wait))
+    return headers
+
+
+def _text(detail: Any) -> str:
+    """DRF's details may be lists and objects of texts."""
+    if isinstance(detail, Mapping):
+        return " ".join(f"{name}: {_text(one)}" for name, one in detail.items())
+    return " ".join(map(_text, detail)) if isinstance(detail, list) else str(detail)

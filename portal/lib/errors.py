@@ -23,9 +23,9 @@ class Forbidden(AviaryError):
     def __init__(self, permission: str) -> None:
         label = getattr(permission, "label", permission)
         super().__init__(
-            _(
-                "You may not do this: it takes the permission “{permission}”. Ask an admin of the project."
-            ).format(permission=label)
+            _("This takes the permission “{permission}”. Ask an admin of the project.").format(
+                permission=label
+            )
         )
         self.permission = str(permission)
 

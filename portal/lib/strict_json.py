@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from collections import Counter
 from typing import Any, Final, NoReturn
 
 MAX_DEPTH: Final = 100
@@ -86,9 +87,8 @@ def _check_names(members: dict[Any, object], texts: bool) -> None:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        seen: set[str] = set()
-        twice = next(name for name, _value in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
-        raise NotStrict(f"The name {ascii(twice[:60])} stands twice in one object.")
+        (twice, _times) = Counter(name for name, _value in pairs).most_common(1)[0]
+        raise NotStrict(f"The name {twice[:60]!a} stands twice in one object.")
     return members
 
 

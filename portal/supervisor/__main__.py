@@ -57,8 +57,9 @@ def _up(supervisor: Supervisor) -> None:
     greeting = first_start.prepare_database(addresses)
     for process in all_processes(addresses):
         supervisor.start(process)
-    _wait_until(lambda: _answers(addresses.portal_url), supervisor)
-    _wait_until(lambda: _answers(addresses.evaluator_url), supervisor)
+    _wait_until(lambda: _answers(f"{addresses.portal_url}/ready"), supervisor)
+    # Not /ready: an installation without any environment yet has nothing to serve.
+    _wait_until(lambda: _answers(f"{addresses.evaluator_url}/health"), supervisor)
     print(greeting, flush=True)
 
 
@@ -90,7 +91,7 @@ def _wait_until(ready: Callable[[], bool], supervisor: Supervisor) -> None:
 
 def _answers(url: str) -> bool:
     try:
-        with urllib.request.urlopen(f"{url}/ready", timeout=2) as response:  # noqa: S310 - ours
+        with urllib.request.urlopen(url, timeout=2) as response:  # noqa: S310 - ours
             return bool(response.status == 200)
     except OSError:
         return False

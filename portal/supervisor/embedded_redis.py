@@ -41,6 +41,7 @@ def redis_process(socket: Path) -> Process:
         "dir": str(socket.parent),
         "save": "",
         "appendonly": "no",
+        "logfile": str(socket.with_name("redis.log")),
         "loglevel": "warning",
     }
     words = [word for name, value in options.items() for word in (f"--{name}", value)]
@@ -57,4 +58,4 @@ def wait_until_it_answers(socket: Path) -> None:
             return
         except RedisError:
             time.sleep(0.02)
-    raise SettingError(f"the embedded Redis does not answer on {socket}")
+    raise SettingError(f"the embedded Redis does not answer; see {socket.with_name('redis.log')}")

@@ -1,6 +1,8 @@
 """What the database needs before the servers start: its tables, an administrator, demo data."""
 
+import contextlib
 import os
+from pathlib import Path
 
 import django
 from django.core.management import call_command
@@ -25,6 +27,7 @@ def prepare_database(addresses: Addresses) -> str:
         call_command("migrate", verbosity=0, interactive=False)
         password = _administrator()
         token = _demo()
+        _publish()
     except DatabaseError as error:
         raise SettingError(f"the database cannot be used: {error}") from None
     return _greeting(addresses, password, token)
@@ -62,12 +65,18 @@ def _demo() -> str | None:
     return state.remember_secret(path, token)
 
 
-def _kept(path: "os.PathLike[str]") -> str:
-    try:
-        with open(path) as file:
-            return file.read().strip()
-    except FileNotFoundError:
-        return ""
+def _publish() -> None:
+    """Fill Redis before the evaluator starts, so that it can answer from its first moment."""
+    from redis import RedisError
+
+    from flags.snapshots import relay
+
+    with contextlib.suppress(RedisError):  # the relay process goes on trying
+        relay.sweep()
+
+
+def _kept(path: Path) -> str:
+    return path.read_text().strip() if path.exists() else ""
 
 
 def _greeting(addresses: Addresses, password: str, token: str | None) -> str:

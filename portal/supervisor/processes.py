@@ -60,12 +60,14 @@ def all_processes(addresses: Addresses) -> list[Process]:
 
 
 def _granian(addresses: Addresses) -> list[str]:
+    # Twice the cores and one: what granian itself holds to be the most that pays.
+    threads = (os.cpu_count() or 1) * 2 + 1
     options = {
         "interface": "wsgi",
         "host": addresses.host,
         "port": addresses.port,
         "workers": env.whole_number("WEB_WORKERS", 1, least=1, most=64),
-        "blocking-threads": env.whole_number("WEB_THREADS", 16, least=1, most=256),
+        "blocking-threads": env.whole_number("WEB_THREADS", threads, least=1, most=256),
         "log-level": "warning",
     }
     words = [str(word) for name, value in options.items() for word in (f"--{name}", value)]

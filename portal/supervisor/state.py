@@ -27,7 +27,7 @@ def prepare(folder: Path) -> None:
 
 
 def remember_secret(path: Path, value: str) -> str:
-    """Keep a secret in a file only its owner can read; an earlier one stays. Returns what stands."""
+    """Keep a secret in a file only its owner can read; an earlier one stays. Returns it."""
     _write_once(path, value + "\n")
     return path.read_text().strip()
 

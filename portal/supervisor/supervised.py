@@ -83,7 +83,8 @@ class Supervised:
 
     def _follow(self) -> None:
         """Print what the process says until it ends."""
-        assert self._popen and self._popen.stdout
+        assert self._popen
+        assert self._popen.stdout
         for line in self._popen.stdout:
             say(self.process.name, line.rstrip("\n"))
         code = self._popen.wait()

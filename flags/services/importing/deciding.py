@@ -43,7 +43,7 @@ class Place:
     @classmethod
     def load(cls, environment: Environment, now: datetime) -> "Place":
         project = environment.project
-        environments = {e.pk: e for e in outbox.lock_environments(project.environments.all())}
+        environments = {e.pk: e for e in outbox.lock_project(project)}
         flags = {flag.key: flag for flag in Flag.objects.filter(project=project)}
         configurations: dict[int, dict[int, FlagConfiguration]] = {pk: {} for pk in environments}
         for configuration in FlagConfiguration.objects.filter(flag__project=project):

@@ -1,16 +1,18 @@
-"""Writing an import down: rows in bulk, one version per environment, the audit trail flag by flag."""
+"""Writing an import down: rows in bulk, one version per environment, an audit row per flag."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from flags.models import Flag, FlagConfiguration
 from flags.services import configurations
-from flags.services.importing.deciding import Change, Place
-from flags.services.recording import record_flag
+from flags.services.importing.deciding import Change, Document, Place
 from portal.access import outbox
 from portal.access.models import Environment
-from portal.lib.journal import Actor
+from portal.lib import journal
+from portal.lib.journal import Actor, Entry
 
 _BATCH = 500
+_NOBODY = journal.system("")  # until the row is written
 
 
 def store(place: Place, changes: list[Change], actor: Actor) -> None:
@@ -77,26 +79,40 @@ def _store_configurations(place: Place, changes: list[Change], actor: Actor) -> 
 def record(place: Place, changes: Iterable[Change], actor: Actor, *, reason: str) -> None:
     """Write the audit rows: what each flag became, and what it now does here."""
     for change in changes:
-        if change.is_new or change.edited:
-            record_flag(
-                "flag.created" if change.is_new else "flag.edited",
-                change.flag,
-                actor=actor,
-                before=change.definition_before,
-                after=change.flag.document,
-                reason=reason,
-            )
-        if change.configured:
-            before, after = change.configuration_before, change.configuration.document
-            record_flag(
-                configurations._event(before, after),
-                change.flag,
-                actor=actor,
-                environment=place.environment,
-                before=before,
-                after=after,
-                reason=reason,
-            )
+        for entry in _entries(place, change):
+            journal.write(replace(entry, actor=actor, reason=reason))
+
+
+def _entries(place: Place, change: Change) -> Iterator[Entry]:
+    """One row says all of a new flag, as a large file brings thousands; else one per document."""
+    document, configuration = change.flag.document, change.configuration.document
+    if change.is_new:
+        after = {**document, "environments": {place.environment.key: configuration}}
+        yield _entry(place, change, "flag.created", None, after)
+        return
+    if change.edited:
+        edit = _entry(place, change, "flag.edited", change.definition_before, document)
+        yield replace(edit, environment="", version=None)
+    if change.configured:
+        before = change.configuration_before
+        event = configurations._event(before, configuration)
+        yield _entry(place, change, event, before, configuration)
+
+
+def _entry(
+    place: Place, change: Change, event: str, before: Document | None, after: Document
+) -> Entry:
+    return Entry(
+        event=event,
+        actor=_NOBODY,
+        subject_kind="flag",
+        subject=change.flag.key,
+        project=place.environment.project.key,
+        environment=place.environment.key,
+        version=place.environment.version,
+        before=before,
+        after=after,
+    )
 
 
 def _parts(ids: list[int]) -> Iterator[list[int]]:

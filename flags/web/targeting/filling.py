@@ -55,7 +55,7 @@ def _group(when: dict[str, Any]) -> Form:
     """Any condition as a group; a single test is a group of one."""
     if "not" in when:
         inner = when["not"]
-        parts = inner["any"] if "any" in inner else [inner]
+        parts = inner.get("any", [inner])
         return {"match": "none", "conditions": [_condition(part) for part in parts]}
     for match in ("all", "any"):
         if match in when:

@@ -37,8 +37,7 @@ def first_environment(request: HttpRequest, scope: Scope, key: str) -> HttpRespo
     if configuration is None:
         raise Http404(key)
     environment = configuration.environment.key
-    kwargs = {"project": scope.project.key, "environment": environment, "key": flag.key}
-    return redirect("flag-targeting", **kwargs)
+    return redirect("flag-targeting", scope.project.key, environment, flag.key)
 
 
 @require_safe
@@ -123,7 +122,7 @@ def _page(scope: Scope, configuration: FlagConfiguration) -> dict[str, object]:
         "cell": Cell(flag, configuration),
         "tab": "targeting",
         "drawing": Drawing(form, {}),
-        "distribution": distribution(parsed),
+        "distribution": distribution(parsed, flag.definition),
         "rule_words": [wording.rule(rule) for rule in parsed.rules],
         "snippets": snippets(flag),
     }

@@ -10,7 +10,7 @@ import json
 import math
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, cast
 
 from django.utils.translation import gettext as _
 
@@ -133,10 +133,10 @@ def _values(text: str, as_numbers: bool, path: str, problems: _Problems) -> list
 
 
 def _number(text: str) -> int | float:
-    value: int | float = json.loads(text) if not text.startswith("+") else float(text)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    value = json.loads(text)
+    if type(value) not in (int, float) or not math.isfinite(value):
         raise ValueError(text)
-    return value
+    return cast(int | float, value)
 
 
 def _serve(serve: Form, path: str, problems: _Problems) -> dict[str, object]:
@@ -146,7 +146,7 @@ def _serve(serve: Form, path: str, problems: _Problems) -> dict[str, object]:
     shares = []
     for index, share in enumerate(_list(serve, "split")):
         where = f"{path}.split[{index}].weight"
-        text = share.get("weight") or "0"
+        text = str(share.get("weight", "")) or "0"
         weight = _parts(text, where, problems) if parts else _weight(text, where, problems)
         if weight:
             shares.append({"variant": share.get("variant", ""), "weight": weight})

@@ -72,6 +72,7 @@ def create_environment(
 ) -> Environment:
     """Add an environment to a project. Raises Invalid when the key is malformed or taken."""
     authority.require(actor, Permission.ENVIRONMENT_CONFIGURE, project=project)
+    outbox.lock_project(project)
     environment = Environment(
         project=project,
         key=key,

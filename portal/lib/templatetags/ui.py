@@ -12,7 +12,7 @@ register = template.Library()
 
 @register.simple_tag
 def icon(name: str, css: str = "") -> SafeString:
-    """A Tabler outline icon as inline SVG, hidden from screen readers: the text beside it speaks."""
+    """A Tabler outline icon as inline SVG, hidden from screen readers: its text speaks."""
     svg = _icon(name)
     return mark_safe(svg.replace('class="', f'class="icon {css} ', 1))  # noqa: S308 - a package's file
 
@@ -22,12 +22,6 @@ def _icon(name: str) -> str:
     path = settings.NODE_MODULES / "@tabler" / "icons" / "icons" / "outline" / f"{name}.svg"
     svg = re.sub(r"<!--.*?-->", "", path.read_text(), flags=re.DOTALL)
     return " ".join(svg.replace("<svg", '<svg aria-hidden="true"', 1).split())
-
-
-@register.filter
-def cycle_of(number: int, length: int) -> int:
-    """Which of ``length`` colours the item of that number gets."""
-    return int(number) % int(length)
 
 
 @register.filter

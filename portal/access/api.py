@@ -1,0 +1,100 @@
+"""Who calls the management API: scripts that show an admin key."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from django.http import HttpRequest
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
+from rest_framework.request import Request
+
+from portal.access import authority
+from portal.access.models import ApiKey, Environment, KeyKind, Project
+from portal.access.tokens import Token, parse_token
+from portal.lib import clock
+from portal.lib.journal import Actor
+from portal.lib.middleware import trace_of
+
+_BAD_KEY = "This API key is unknown, revoked or expired."
+_NO_MATCH = "0" * 64
+
+
+@dataclass(frozen=True)
+class KeyHolder:
+    """What an endpoint knows of its caller; stands where DRF has a user."""
+
+    key: ApiKey
+    actor: Actor
+
+    is_authenticated = True
+
+    @cached_property
+    def environment(self) -> Environment:
+        """The one environment that the key is for, its project with it."""
+        return self.key.environment
+
+    @property
+    def project(self) -> Project:
+        return self.environment.project
+
+
+class ApiKeyAuthentication(BaseAuthentication):
+    """``Authorization: Bearer av_admin_…`` or ``X-API-Key: av_admin_…``."""
+
+    def authenticate(self, request: Request) -> tuple[KeyHolder, ApiKey] | None:
+        """The holder of a usable admin key; None where no key is shown.
+
+        Raises AuthenticationFailed (401) for a key that opens nothing, PermissionDenied (403) for
+        one of another kind.
+        """
+        shown = _shown(request)
+        if not shown:
+            return None
+        token = parse_token(shown)
+        key = _usable_key(token) if token else None
+        if key is None:
+            raise AuthenticationFailed(_BAD_KEY)
+        if key.kind != KeyKind.ADMIN:
+            text = f"This is a {key.kind} key; the management API takes an admin key."
+            raise PermissionDenied(text)
+        actor = authority.key_actor(key, trace_of(_django(request)))
+        return KeyHolder(key, actor), key
+
+    def authenticate_header(self, request: Request) -> str:
+        return 'Bearer realm="aviary"'
+
+
+def _shown(request: Request) -> str:
+    scheme, _space, credentials = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return str(credentials).strip()
+    return str(request.META.get("HTTP_X_API_KEY", "")).strip()
+
+
+def _usable_key(token: Token) -> ApiKey | None:
+    """The key that the token proves. An unknown one takes as long to refuse as a wrong secret."""
+    known = token.selector.isascii() and token.selector.isalnum()
+    keys = ApiKey.objects.usable(now=clock.now()).select_related("environment__project")
+    key = keys.filter(selector=token.selector).first() if known else None
+    proven = token.proves(key.verifier if key else _NO_MATCH)
+    return key if proven and key and token.kind == key.kind else None
+
+
+def _django(request: Request) -> HttpRequest:
+    inner: HttpRequest = request._request
+    return inner
+
+
+class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[misc]
+    """How the schema describes it."""
+
+    target_class = "portal.access.api.ApiKeyAuthentication"
+    name = ["bearerKey", "headerKey"]  # noqa: RUF012 - as drf-spectacular declares it
+
+    def get_security_definition(self, auto_schema: object) -> list[dict[str, str]]:
+        text = "An admin key of the environment: `manage.py createkey --kind admin`."
+        return [
+            {"type": "http", "scheme": "bearer", "description": text},
+            {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": text},
+        ]

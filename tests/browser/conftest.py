@@ -1,0 +1,90 @@
+"""The people of the browser tests, and a window for each of them."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page
+
+from tests.browser.troubles import Troubles
+from tests.browser.visitors import (
+    ENVIRONMENTS,
+    Application,
+    Visitor,
+    running_application,
+    visiting,
+)
+from tests.support.stack import Stack
+
+OpenWindow = Callable[..., Page]
+
+
+@pytest.fixture(scope="session")
+def admin(stack: Stack) -> Iterator[Visitor]:
+    """The site administrator of the first start."""
+    with visiting(stack, "admin", stack.admin_password) as visitor:
+        yield visitor
+
+
+@pytest.fixture(scope="session")
+def bob(stack: Stack, admin: Visitor) -> Iterator[Visitor]:
+    """In the team of the demo project, but may only look."""
+    with visiting(stack, "bob", admin.add_member("bob", "viewer")) as visitor:
+        yield visitor
+
+
+@pytest.fixture(scope="session")
+def dana(stack: Stack, admin: Visitor) -> Iterator[Visitor]:
+    """Edits the flags of the demo project."""
+    with visiting(stack, "dana", admin.add_member("dana", "editor")) as visitor:
+        yield visitor
+
+
+@pytest.fixture(scope="session")
+def tokens(admin: Visitor) -> dict[str, str]:
+    """A server key's token for each environment."""
+    return {environment: admin.create_key(environment) for environment in ENVIRONMENTS}
+
+
+@pytest.fixture(scope="session")
+def applications(stack: Stack, tokens: dict[str, str]) -> Iterator[dict[str, Application]]:
+    """A program in each environment."""
+    with ExitStack() as all_of_them:
+        yield {
+            environment: all_of_them.enter_context(running_application(stack, token))
+            for environment, token in tokens.items()
+        }
+
+
+@pytest.fixture
+def troubles() -> Iterator[Troubles]:
+    """What goes wrong in the windows. A test that provokes some says so; any other one fails."""
+    found = Troubles()
+    yield found
+    assert not found.unexpected, found.unexpected
+
+
+@pytest.fixture
+def open_window(browser: Browser, stack: Stack, troubles: Troubles) -> Iterator[OpenWindow]:
+    """Opens windows in profiles of their own, for a visitor or for nobody in particular."""
+    contexts: list[BrowserContext] = []
+
+    def open_window(visitor: Visitor | None = None, **options: object) -> Page:
+        context = browser.new_context(base_url=stack.portal_url, locale="en-GB", **options)  # type: ignore[arg-type]
+        contexts.append(context)
+        context.set_default_timeout(5_000)
+        if visitor:
+            visitor.lend_session(context)
+        page = context.new_page()
+        troubles.watch(page, stack.portal_url)
+        return page
+
+    yield open_window
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def page(open_window: OpenWindow, admin: Visitor) -> Page:
+    """A window in which the administrator is signed in."""
+    return open_window(admin)

@@ -1,0 +1,109 @@
+"""People who work with the stack without a browser of their own: somebody else, meanwhile."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+from playwright.sync_api import BrowserContext
+
+from tests.support.stack import Stack
+
+PROJECT = "demo"
+ENVIRONMENTS = ("development", "staging", "production")
+_TOKEN = re.compile(r'value="(av_[a-z]+_[^"]+)"')
+_PASSWORD = re.compile(r'id="password" readonly value="([^"]+)"')
+
+
+class Visitor:
+    """Someone signed in, who sends what a browser would send."""
+
+    def __init__(self, stack: Stack, name: str, password: str) -> None:
+        self.name = name
+        self.client = httpx.Client(base_url=stack.portal_url)
+        self.client.get("/sign-in").raise_for_status()
+        answer = self.post("/sign-in", {"username": name, "password": password})
+        assert answer.status_code == 302, answer.text
+
+    def post(self, path: str, fields: dict[str, str] | None = None) -> httpx.Response:
+        """Send a form to an address of the portal; the answer is the caller's to judge."""
+        headers = {"X-CSRFToken": self.client.cookies["csrftoken"]}
+        return self.client.post(path, data=fields or {}, headers=headers)
+
+    def lend_session(self, context: BrowserContext) -> None:
+        """Sign a browser in as this person."""
+        url = str(self.client.base_url)
+        context.add_cookies(
+            [{"name": c.name, "value": str(c.value), "url": url} for c in self.client.cookies.jar]
+        )
+
+    def create_flag(self, key: str, name: str = "", **fields: str) -> None:
+        """A boolean flag with the variants on and off, unless ``fields`` say otherwise."""
+        given = {
+            "key": key,
+            "name": name,
+            "kind": "release",
+            "value_type": "boolean",
+            "variants[0].key": "on",
+            "variants[0].value": "true",
+            "variants[1].key": "off",
+            "variants[1].value": "false",
+        } | fields
+        _expect(self.post(f"/p/{PROJECT}/flags/new", given), 302)
+
+    def switch(self, key: str, environment: str, *, on: bool) -> None:
+        """Turn a flag on or off, with every confirmation that could be asked for."""
+        fields = {"enabled": "1" if on else "0", "confirmed": "1", "typed": environment}
+        _expect(self.post(f"/p/{PROJECT}/flag/switch/{environment}/{key}", fields), 200)
+
+    def create_key(self, environment: str, kind: str = "server") -> str:
+        """The token of a new API key."""
+        fields = {"name": "Test application", "environment": environment, "kind": kind}
+        answer = _expect(self.post(f"/p/{PROJECT}/keys/new", fields), 200)
+        found = _TOKEN.search(answer.text)
+        assert found, answer.text
+        return found[1]
+
+    def add_member(self, name: str, role: str) -> str:
+        """The one-time password of somebody new."""
+        fields = {"username": name, "role": role}
+        answer = _expect(self.post(f"/p/{PROJECT}/members/new", fields), 200)
+        found = _PASSWORD.search(answer.text)
+        assert found, answer.text
+        return found[1]
+
+
+class Application:
+    """A program with an API key, which asks the evaluator."""
+
+    def __init__(self, stack: Stack, token: str) -> None:
+        headers = {"Authorization": f"Bearer {token}"}
+        self.client = httpx.Client(base_url=stack.evaluator_url, headers=headers)
+
+    def ask(self, key: str, **context: object) -> httpx.Response:
+        body = {"context": {"targetingKey": "user-1", **context}}
+        return self.client.post(f"/ofrep/v1/evaluate/flags/{key}", json=body)
+
+    def value_of(self, key: str, **context: object) -> Any:
+        """The value of a flag; None while there is none."""
+        return self.ask(key, **context).json().get("value")
+
+
+@contextmanager
+def visiting(stack: Stack, name: str, password: str) -> Iterator[Visitor]:
+    visitor = Visitor(stack, name, password)
+    with visitor.client:
+        yield visitor
+
+
+@contextmanager
+def running_application(stack: Stack, token: str) -> Iterator[Application]:
+    application = Application(stack, token)
+    with application.client:
+        yield application
+
+
+def _expect(answer: httpx.Response, status: int) -> httpx.Response:
+    assert answer.status_code == status, f"{answer.status_code}: {answer.text}"
+    return answer

@@ -1,0 +1,137 @@
+"""Every write that flags know, to be put through the same questions."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.apps import apps
+from django.db import models
+
+from flags import services
+from flags.models import Flag, FlagConfiguration
+from portal.access.models import Environment, User
+from portal.lib.journal import Actor
+from tests.support.people import acting, boolean_flag
+
+COUNTRY = {"attribute": "country", "operator": "in", "values": ["DE"]}
+RULE = {"id": "r-1", "when": COUNTRY, "serve": {"variant": "on"}}
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What a write has in front of it."""
+
+    flag: Flag
+    environment: Environment
+    now: datetime
+
+    @property
+    def configuration(self) -> FlagConfiguration:
+        return FlagConfiguration.objects.get(flag=self.flag, environment=self.environment)
+
+    def save(
+        self, person: User | Actor, *, seen: int | None = None, **changes: Any
+    ) -> FlagConfiguration:
+        """Save the configuration with some fields changed, from the version somebody saw."""
+        current = self.configuration
+        return services.save_configuration(
+            flag=self.flag,
+            environment=self.environment,
+            document=current.document | changes,
+            expected_version=current.version if seen is None else seen,
+            actor=as_actor(person),
+            now=self.now,
+        )
+
+    def switch(
+        self, person: User | Actor, enabled: bool, *, seen: int | None = None, reason: str = ""
+    ) -> FlagConfiguration:
+        return services.set_enabled(
+            flag=self.flag,
+            environment=self.environment,
+            enabled=enabled,
+            actor=as_actor(person),
+            now=self.now,
+            expected_version=seen,
+            reason=reason,
+        )
+
+    def edit(self, person: User | Actor, *, seen: int | None = None, **changes: Any) -> Flag:
+        """Save the definition with some fields changed."""
+        current = Flag.objects.get(pk=self.flag.pk)
+        return services.edit_flag(
+            flag=self.flag,
+            document=current.document | changes,
+            expected_version=current.version if seen is None else seen,
+            actor=as_actor(person),
+            now=self.now,
+        )
+
+    def create(self, person: User | Actor, key: str = "search-ranking", **fields: object) -> Flag:
+        return services.create_flag(
+            project=self.flag.project,
+            document=boolean_flag(key) | fields,
+            actor=as_actor(person),
+            now=self.now,
+        )
+
+    def archive(self, person: User | Actor) -> None:
+        services.archive_flag(flag=self.flag, actor=as_actor(person), now=self.now)
+
+    def restore(self, person: User | Actor) -> None:
+        services.restore_flag(flag=self.flag, actor=as_actor(person), now=self.now)
+
+
+@dataclass(frozen=True)
+class Write:
+    """One write, what the audit trail calls it, and whether every environment sees it."""
+
+    event: str
+    run: Callable[[Desk, User], object]
+    everywhere: bool
+    first: Callable[[Desk, User], object] = lambda _desk, _person: None
+
+
+WRITES = {
+    "create": Write("flag.created", lambda desk, who: desk.create(who), everywhere=True),
+    "edit": Write("flag.edited", lambda desk, who: desk.edit(who, name="Other"), everywhere=True),
+    "archive": Write("flag.archived", lambda desk, who: desk.archive(who), everywhere=True),
+    "restore": Write(
+        "flag.restored",
+        lambda desk, who: desk.restore(who),
+        everywhere=True,
+        first=lambda desk, who: desk.archive(who),
+    ),
+    "turn on": Write("flag.enabled", lambda desk, who: desk.switch(who, True), everywhere=False),
+    "turn off": Write(
+        "flag.disabled",
+        lambda desk, who: desk.switch(who, False),
+        everywhere=False,
+        first=lambda desk, who: desk.switch(who, True),
+    ),
+    "save targeting": Write(
+        "flag.targeting_changed", lambda desk, who: desk.save(who, rules=[RULE]), everywhere=False
+    ),
+    "save and turn on": Write(
+        "flag.enabled",
+        lambda desk, who: desk.save(who, rules=[RULE], enabled=True),
+        everywhere=False,
+    ),
+}
+
+
+def as_actor(person: User | Actor) -> Actor:
+    return acting(person) if isinstance(person, User) else person
+
+
+def all_rows() -> dict[str, list[dict[str, object]]]:
+    """Everything that the product's own tables hold."""
+    ours = [model for app in ("access", "audit", "flags") for model in _models(app)]
+    return {
+        model._meta.label: list(model._default_manager.order_by("pk").values()) for model in ours
+    }
+
+
+def _models(app: str) -> list[type[models.Model]]:
+    return list(apps.get_app_config(app).get_models())
