@@ -10,6 +10,7 @@ urlpatterns = [
     path("health", health.health, name="health"),
     path("ready", health.ready, name="ready"),
     path("metrics", health.metrics, name="metrics"),
+    path("", include("portal.api_urls")),
     path("", include(access_urls)),
     path("", include(flag_urls)),
 ]

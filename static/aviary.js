@@ -28,6 +28,10 @@
   const watchNotice = (notice) => {
     if (notice.dataset.watched !== undefined) return;
     notice.dataset.watched = "";
+    // Old news goes at once: what was said before of the same thing, and what fills the corner.
+    const told = [...document.querySelectorAll("[data-notice]")].filter((other) => other !== notice && other.dataset.stays === undefined);
+    const stale = told.filter((other) => notice.dataset.about && other.dataset.about === notice.dataset.about);
+    for (const other of stale.length ? stale : told.slice(0, -2)) other.remove();
     if (notice.dataset.stays !== undefined) return;
     let timer;
     const start = () => (timer = setTimeout(() => notice.remove(), NOTICE_MS));

@@ -1,10 +1,8 @@
 """Who calls the management API: scripts that show an admin key."""
 
 from dataclasses import dataclass
-from functools import cached_property
 
 from django.http import HttpRequest
-from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.request import Request
@@ -20,16 +18,19 @@ _BAD_KEY = "This API key is unknown, revoked or expired."
 _NO_MATCH = "0" * 64
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class KeyHolder:
     """What an endpoint knows of its caller; stands where DRF has a user."""
 
     key: ApiKey
     actor: Actor
 
-    is_authenticated = True
+    @property
+    def is_authenticated(self) -> bool:
+        """What DRF's IsAuthenticated asks for."""
+        return True
 
-    @cached_property
+    @property
     def environment(self) -> Environment:
         """The one environment that the key is for, its project with it."""
         return self.key.environment
@@ -84,17 +85,3 @@ def _usable_key(token: Token) -> ApiKey | None:
 def _django(request: Request) -> HttpRequest:
     inner: HttpRequest = request._request
     return inner
-
-
-class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[misc]
-    """How the schema describes it."""
-
-    target_class = "portal.access.api.ApiKeyAuthentication"
-    name = ["bearerKey", "headerKey"]  # noqa: RUF012 - as drf-spectacular declares it
-
-    def get_security_definition(self, auto_schema: object) -> list[dict[str, str]]:
-        text = "An admin key of the environment: `manage.py createkey --kind admin`."
-        return [
-            {"type": "http", "scheme": "bearer", "description": text},
-            {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": text},
-        ]

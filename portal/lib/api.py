@@ -7,9 +7,10 @@ from typing import Any, Final
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
 from rest_framework.exceptions import APIException, ParseError, UnsupportedMediaType
+from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.parsers import BaseParser
+from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import set_rollback
 
 from portal.lib import strict_json
 from portal.lib.errors import AviaryError, Conflict, Invalid
@@ -35,6 +36,16 @@ class PreconditionRequired(APIException):
     status_code = 428
     default_detail = "Send If-Match with the ETag that you read, so that you overwrite only that."
     default_code = "precondition_required"
+
+
+class JSONOnly(DefaultContentNegotiation):
+    """Answers in JSON whatever Accept says, and leaves ``?format=`` to the importers."""
+
+    def select_renderer(
+        self, request: Request, renderers: Any, format_suffix: str | None = None
+    ) -> tuple[Any, str]:
+        renderer = next(iter(renderers))
+        return renderer, renderer.media_type
 
 
 class StrictJSONParser(BaseParser):
@@ -97,7 +108,6 @@ def problem_response(error: Exception, context: Mapping[str, Any]) -> Response |
         status, detail = error.status, str(error)
     else:
         return None
-    set_rollback()
     document = problem(status, detail, **_extras(error))
     return Response(document, status=status, headers=_headers(error), content_type=PROBLEM)
 

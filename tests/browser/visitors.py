@@ -19,12 +19,13 @@ _PASSWORD = re.compile(r'id="password" readonly value="([^"]+)"')
 class Visitor:
     """Someone signed in, who sends what a browser would send."""
 
-    def __init__(self, stack: Stack, name: str, password: str) -> None:
+    def __init__(self, client: httpx.Client, name: str) -> None:
+        self.client = client
         self.name = name
-        self.client = httpx.Client(base_url=stack.portal_url)
+
+    def sign_in(self, password: str) -> None:
         self.client.get("/sign-in").raise_for_status()
-        answer = self.post("/sign-in", {"username": name, "password": password})
-        assert answer.status_code == 302, answer.text
+        _expect(self.post("/sign-in", {"username": self.name, "password": password}), 302)
 
     def post(self, path: str, fields: dict[str, str] | None = None) -> httpx.Response:
         """Send a form to an address of the portal; the answer is the caller's to judge."""
@@ -77,9 +78,8 @@ class Visitor:
 class Application:
     """A program with an API key, which asks the evaluator."""
 
-    def __init__(self, stack: Stack, token: str) -> None:
-        headers = {"Authorization": f"Bearer {token}"}
-        self.client = httpx.Client(base_url=stack.evaluator_url, headers=headers)
+    def __init__(self, client: httpx.Client) -> None:
+        self.client = client
 
     def ask(self, key: str, **context: object) -> httpx.Response:
         body = {"context": {"targetingKey": "user-1", **context}}
@@ -92,16 +92,19 @@ class Application:
 
 @contextmanager
 def visiting(stack: Stack, name: str, password: str) -> Iterator[Visitor]:
-    visitor = Visitor(stack, name, password)
-    with visitor.client:
+    """Someone who signs in."""
+    with httpx.Client(base_url=stack.portal_url) as client:
+        visitor = Visitor(client, name)
+        visitor.sign_in(password)
         yield visitor
 
 
 @contextmanager
 def running_application(stack: Stack, token: str) -> Iterator[Application]:
-    application = Application(stack, token)
-    with application.client:
-        yield application
+    """A program that shows this token."""
+    headers = {"Authorization": f"Bearer {token}"}
+    with httpx.Client(base_url=stack.evaluator_url, headers=headers) as client:
+        yield Application(client)
 
 
 def _expect(answer: httpx.Response, status: int) -> httpx.Response:

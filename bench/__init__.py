@@ -1,0 +1,1 @@
+"""Measurements of this machine. ``make bench`` prints every figure that the README quotes."""

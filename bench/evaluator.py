@@ -1,0 +1,110 @@
+"""The evaluator against a plain ASGI hello: what answering a flag costs on top of HTTP itself."""
+
+import os
+import socket
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+
+from bench import load
+from portal.lib import env
+from portal.supervisor import embedded_redis, state
+from portal.supervisor.processes import Addresses
+from portal.supervisor.supervised import Process, Supervisor
+
+SERVER_CORE = 0
+CONTEXT = {"targetingKey": "user-1", "country": "DE", "email": "ann@mail.example"}
+CASES = [
+    ("one flag, the same for everyone", "/ofrep/v1/evaluate/flags/payments-kill-switch"),
+    ("one flag, two rules, a percentage", "/ofrep/v1/evaluate/flags/new-checkout"),
+    ("all six flags at once", "/ofrep/v1/evaluate/flags"),
+]
+
+
+def run() -> list[str]:
+    """Measure; returns the lines of a Markdown table."""
+    supervisor = Supervisor()
+    with tempfile.TemporaryDirectory(prefix="aviary-bench-") as folder:
+        try:
+            return _measure(supervisor, Path(folder))
+        finally:
+            supervisor.stop()
+
+
+def _measure(supervisor: Supervisor, folder: Path) -> list[str]:
+    token, port = _installation(supervisor, folder), _free_port()
+    hello_port = _free_port()
+    evaluator = Process(
+        "evaluator",
+        load.pinned(SERVER_CORE, [sys.executable, "-m", "flags.evaluator"]),
+        {"EVALUATOR_PORT": str(port)},
+    )
+    supervisor.start(evaluator)
+    _wait_for(f"http://127.0.0.1:{port}/ready")
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    measured = [
+        (title, load.post(f"http://127.0.0.1:{port}{path}", {"context": CONTEXT}, headers))
+        for title, path in CASES
+    ]
+    supervisor.start(Process("hello", load.pinned(SERVER_CORE, _hello(hello_port))))
+    _wait_for(f"http://127.0.0.1:{hello_port}/")
+    peer = load.post(f"http://127.0.0.1:{hello_port}/", {"context": CONTEXT}, headers)
+    return _table([("plain ASGI hello (the peer)", peer), *measured], peer)
+
+
+def _installation(supervisor: Supervisor, folder: Path) -> str:
+    """A Redis and a database with the demo project; the token of its server key."""
+    os.environ["AVIARY_VAR"] = str(folder)
+    os.environ.pop("DATABASE_URL", None)
+    os.environ.pop("REDIS_URL", None)
+    state.prepare(folder)
+    env.load_file()
+    supervisor.start(embedded_redis.redis_process(state.redis_socket(folder)))
+    embedded_redis.wait_until_it_answers(state.redis_socket(folder))
+
+    from portal.supervisor import first_start
+
+    first_start.prepare_database(Addresses.from_environment())
+    return (folder / "demo-token").read_text().strip()
+
+
+def _hello(port: int) -> list[str]:
+    options = ["--port", str(port), "--loop", "uvloop", "--http", "httptools"]
+    quiet = ["--no-access-log", "--log-level", "warning"]
+    return [sys.executable, "-m", "uvicorn", "bench.hello:application", *options, *quiet]
+
+
+def _table(rows: list[tuple[str, load.Load]], peer: load.Load) -> list[str]:
+    lines = [
+        "| one core | requests/s | of the peer | p50 | p99 |",
+        "| --- | ---: | ---: | ---: | ---: |",
+    ]
+    for title, one in rows:
+        if one.errors:
+            raise RuntimeError(f"{title}: {one.errors} answers were errors")
+        share = one.requests_per_s / peer.requests_per_s
+        lines.append(
+            f"| {title} | {one.requests_per_s:,.0f} | {share:.0%} "
+            f"| {one.p50_ms:.2f} ms | {one.p99_ms:.2f} ms |"
+        )
+    return lines
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_for(url: str) -> None:
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            urllib.request.urlopen(url, timeout=1).close()  # noqa: S310 - ours
+            return
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)

@@ -1,0 +1,81 @@
+"""``/api/v1/projects/{project}/flags``: what flags are, in every environment."""
+
+from urllib.parse import quote
+
+from django.urls import reverse
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from flags import selectors, services
+from flags.api import schema
+from flags.api.documents import flag_document, merge_patch, page_document
+from flags.api.paging import filter_of
+from flags.api.scope import ApiView, etag, flag_of, holder_of, project_of, seen_version
+from flags.models import Flag
+from portal.lib import clock
+from portal.lib.api import MergePatchParser, StrictJSONParser
+
+
+class FlagList(ApiView):
+    """The flags of a project."""
+
+    @schema.list_flags
+    def get(self, request: Request, project: str) -> Response:
+        """A page of flags, 50 at a time, in order of their keys."""
+        page = selectors.list_flags(project_of(request, project), filter_of(request))
+        return Response(page_document(page))
+
+    @schema.create_flag
+    def post(self, request: Request, project: str) -> Response:
+        """Create a flag. It is off in every environment, and its key and value type stay."""
+        flag = services.create_flag(
+            project=project_of(request, project),
+            document=request.data,
+            actor=holder_of(request).actor,
+            now=clock.now(),
+        )
+        where = reverse("api-flag", kwargs={"project": project, "key": flag.key})
+        return _answer(flag, status=201, headers={"Location": quote(where, safe="/%")})
+
+
+class FlagDetail(ApiView):
+    """One flag; its key may hold slashes."""
+
+    parser_classes = [StrictJSONParser, MergePatchParser]
+
+    @schema.read_flag
+    def get(self, request: Request, project: str, key: str) -> Response:
+        """What a flag is. Its ETag is the version of its definition."""
+        return _answer(flag_of(request, project, key))
+
+    @schema.edit_flag
+    def patch(self, request: Request, project: str, key: str) -> Response:
+        """Change what a flag is, in every environment, by a merge patch (RFC 7396).
+
+        With If-Match only the version that you read is changed.
+        """
+        flag = flag_of(request, project, key)
+        seen = seen_version(request)
+        edited = services.edit_flag(
+            flag=flag,
+            document=merge_patch(flag.document, request.data),
+            expected_version=flag.version if seen is None else seen,
+            actor=holder_of(request).actor,
+            now=clock.now(),
+        )
+        return _answer(edited)
+
+    @schema.archive_flag
+    def delete(self, request: Request, project: str, key: str) -> Response:
+        """Archive a flag: evaluators stop answering it everywhere. It keeps what it has."""
+        services.archive_flag(
+            flag=flag_of(request, project, key),
+            actor=holder_of(request).actor,
+            now=clock.now(),
+        )
+        return Response(status=204)
+
+
+def _answer(flag: Flag, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    tagged = {"ETag": etag(flag.version), **(headers or {})}
+    return Response(flag_document(flag), status=status, headers=tagged)

@@ -1,0 +1,140 @@
+"""The shapes of requests and answers, for the schema alone: the engine checks what comes in."""
+
+from rest_framework import serializers
+
+from flags.engine import OPERATORS, Kind, ValueType, limits
+
+
+def _choices(names: type[Kind] | type[ValueType]) -> list[str]:
+    return [name.value for name in names]
+
+
+class Variant(serializers.Serializer[object]):
+    key = serializers.CharField(max_length=limits.MAX_VARIANT_KEY_CHARS)
+    value = serializers.JSONField(help_text="Of the flag's value type.")
+    description = serializers.CharField(required=False)
+
+
+class NewFlag(serializers.Serializer[object]):
+    key = serializers.CharField(max_length=limits.MAX_KEY_CHARS)
+    value_type = serializers.ChoiceField(choices=_choices(ValueType))
+    variants = Variant(many=True)
+    kind = serializers.ChoiceField(choices=_choices(Kind), default="release")
+    name = serializers.CharField(required=False, max_length=limits.MAX_NAME_CHARS)
+    description = serializers.CharField(required=False)
+    tags = serializers.ListField(child=serializers.CharField(), required=False)
+    owner = serializers.CharField(required=False)
+    client_visible = serializers.BooleanField(default=False)
+    permanent = serializers.BooleanField(default=False)
+
+
+class FlagPatch(serializers.Serializer[object]):
+    """Fields to change; null gives one back its default. Key and value type stay."""
+
+    variants = Variant(many=True, required=False)
+    kind = serializers.ChoiceField(choices=_choices(Kind), required=False, allow_null=True)
+    name = serializers.CharField(required=False, allow_null=True)
+    description = serializers.CharField(required=False, allow_null=True)
+    tags = serializers.ListField(child=serializers.CharField(), required=False, allow_null=True)
+    owner = serializers.CharField(required=False, allow_null=True)
+    client_visible = serializers.BooleanField(required=False, allow_null=True)
+    permanent = serializers.BooleanField(required=False, allow_null=True)
+
+
+class Flag(NewFlag):
+    archived = serializers.BooleanField()
+    version = serializers.IntegerField(help_text="Of the definition; also the ETag.")
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+
+
+class FlagPage(serializers.Serializer[object]):
+    flags = Flag(many=True)
+    next = serializers.CharField(allow_null=True, help_text="The cursor of the next page.")
+    total = serializers.IntegerField()
+
+
+class Share(serializers.Serializer[object]):
+    variant = serializers.CharField()
+    weight = serializers.IntegerField(help_text="Of 100,000 in all, unless another algorithm.")
+
+
+class Serve(serializers.Serializer[object]):
+    """Either one variant or a split."""
+
+    variant = serializers.CharField(required=False)
+    split = Share(many=True, required=False)
+    bucket_by = serializers.CharField(required=False, default="targetingKey")
+    algorithm = serializers.ChoiceField(choices=["aviary", "flagd"], required=False)
+    seed = serializers.CharField(required=False)
+
+
+class Audience(serializers.Serializer[object]):
+    percent = serializers.FloatField(min_value=0, max_value=100)
+    bucket_by = serializers.CharField(required=False, default="targetingKey")
+
+
+class Rule(serializers.Serializer[object]):
+    id = serializers.CharField(max_length=limits.MAX_RULE_ID_CHARS)
+    name = serializers.CharField(required=False)
+    when = serializers.DictField(
+        help_text="One of {all: [conditions]}, {any: [conditions]}, {not: condition} or "
+        "{attribute, operator, values, ignore_case}. Operators: " + ", ".join(OPERATORS) + "."
+    )
+    audience = Audience(required=False)
+    serve = Serve()
+
+
+class Target(serializers.Serializer[object]):
+    variant = serializers.CharField()
+    keys = serializers.ListField(child=serializers.CharField())
+
+
+class Configuration(serializers.Serializer[object]):
+    enabled = serializers.BooleanField()
+    off_variant = serializers.CharField()
+    targets = Target(many=True, required=False)
+    rules = Rule(many=True, required=False)
+    fallthrough = Serve()
+    salt = serializers.CharField(max_length=limits.MAX_SALT_CHARS)
+
+
+class SkippedFlag(serializers.Serializer[object]):
+    flag = serializers.CharField()
+    reason = serializers.CharField()
+
+
+class ImportReport(serializers.Serializer[object]):
+    created = serializers.ListField(child=serializers.CharField())
+    changed = serializers.ListField(child=serializers.CharField())
+    unchanged = serializers.ListField(child=serializers.CharField())
+    disabled = serializers.ListField(
+        child=serializers.CharField(), help_text="Turned off: the file does not have them."
+    )
+    skipped = SkippedFlag(many=True)
+    notes = serializers.ListField(child=serializers.CharField())
+    dry_run = serializers.BooleanField()
+    version = serializers.IntegerField(help_text="The environment's, afterwards.")
+
+
+class FieldError(serializers.Serializer[object]):
+    path = serializers.CharField(help_text="The field, as in rules[0].when; empty for the whole.")
+    message = serializers.CharField()
+
+
+class Problem(serializers.Serializer[object]):
+    """What went wrong, for programs (type, status) and people (detail)."""
+
+    type = serializers.CharField()
+    title = serializers.CharField()
+    status = serializers.IntegerField()
+    detail = serializers.CharField()
+
+
+class InvalidProblem(Problem):
+    errors = FieldError(many=True, required=False)  # type: ignore[assignment]  # a field here
+
+
+class ConflictProblem(Problem):
+    current = serializers.DictField(help_text="What is stored now.")
+    yours = serializers.DictField(help_text="What you sent.")

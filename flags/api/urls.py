@@ -1,0 +1,19 @@
+"""Addresses of the management API for flags. A key may hold slashes, so it comes last."""
+
+from django.urls import path
+
+from flags.api import configurations, definitions
+
+_PROJECT = "projects/<slug:project>/"
+_ENVIRONMENT = _PROJECT + "environments/<slug:environment>/"
+
+urlpatterns = [
+    path(_PROJECT + "flags", definitions.FlagList.as_view(), name="api-flags"),
+    path(_PROJECT + "flags/<path:key>", definitions.FlagDetail.as_view(), name="api-flag"),
+    path(
+        _ENVIRONMENT + "flags/<path:key>",
+        configurations.ConfigurationDetail.as_view(),
+        name="api-configuration",
+    ),
+    path(_ENVIRONMENT + "import", configurations.Import.as_view(), name="api-import"),
+]
