@@ -231,7 +231,8 @@ def _test(test: AttributeTest) -> str:
     values = ", ".join(_plain(value) for value in test.values[:8])
     if len(test.values) > 8:
         values += _(" and {count} more").format(count=len(test.values) - 8)
-    return " ".join(filter(None, [test.attribute, str(words), values]))
+    case = _("(ignoring case)") if test.ignore_case else ""
+    return " ".join(filter(None, [test.attribute, str(words), values, case]))
 
 
 def _grouped(part: Condition) -> str:

@@ -12,19 +12,23 @@ from portal.lib.env import BASE_DIR, SettingError
 settings_env.load_file()
 env = environ.Env()
 VAR_DIR = settings_env.var_dir()
+DEBUG = settings_env.switch("DEBUG")
+HTTPS = settings_env.switch("AVIARY_HTTPS")
 
 try:
-    DEBUG = env.bool("DEBUG", False)
-    HTTPS = env.bool("AVIARY_HTTPS", False)
     ALLOWED_HOSTS = env.list("AVIARY_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
     DATABASE = env.db_url("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'aviary.sqlite3'}")
 except (ImproperlyConfigured, ValueError) as error:
     raise SettingError(str(error)) from None
+if not DATABASE.get("ENGINE", "").endswith(("postgresql", "sqlite3")):
+    raise SettingError(
+        "DATABASE_URL must look like postgresql://user:password@host/name or sqlite:////path/to/file"
+    )
 
 SECRET_KEY = settings_env.required("SECRET_KEY")
 AUDIT_KEY = settings_env.secret_bytes("AUDIT_KEY")
 SNAPSHOT_KEY = settings_env.secret_bytes("SNAPSHOT_KEY")
-REDIS_URL = settings_env.required("REDIS_URL")
+REDIS_URL = settings_env.redis_url()
 # Where people and applications reach the two servers: for links, curl lines and snippets.
 PORTAL_URL = os.environ.get("PORTAL_URL") or f"http://127.0.0.1:{os.environ.get('PORT', '8000')}"
 EVALUATOR_URL = os.environ.get("EVALUATOR_URL") or (
@@ -170,10 +174,12 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
 
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+LOG_LEVEL = settings_env.choice("LOG_LEVEL", "INFO", LOG_LEVELS)
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", "INFO")},
+    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
 }

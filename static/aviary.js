@@ -86,10 +86,11 @@
       wanted.focus();
     }
   });
-  // Live refreshes wait while someone is in a dialog.
-  document.addEventListener("htmx:beforeRequest", (event) => {
-    if (event.target.dataset?.live !== undefined && dialog().open) event.preventDefault();
-  });
+  // Live refreshes wait while someone is in a dialog, or has clicked something that they would
+  // replace: the answer to that click needs the element it came from. The next one brings it all.
+  const mustWait = (part) => part.dataset?.live !== undefined && (dialog().open || part.querySelector(".htmx-request") !== null);
+  document.addEventListener("htmx:beforeRequest", (event) => mustWait(event.detail.elt) && event.preventDefault());
+  document.addEventListener("htmx:beforeSwap", (event) => mustWait(event.detail.requestConfig.elt) && event.preventDefault());
   document.addEventListener("htmx:sendError", () => notify(document.body.dataset.offline ?? "The server does not answer. Nothing was saved; try again."));
 
   const notify = (text) => {

@@ -6,11 +6,16 @@ module may import Django's ORM.
 """
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import environ
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
+
+_SWITCH = {"": False}
+_SWITCH |= dict.fromkeys(("1", "true", "yes", "on"), True)
+_SWITCH |= dict.fromkeys(("0", "false", "no", "off"), False)
 
 
 class SettingError(RuntimeError):
@@ -51,6 +56,33 @@ def whole_number(name: str, default: int, *, least: int = 0, most: int = 2**31) 
         raise SettingError(f"{name} must be a whole number, not {text!r}") from None
     if not least <= value <= most:
         raise SettingError(f"{name} must lie between {least} and {most}, not {value}")
+    return value
+
+
+def switch(name: str) -> bool:
+    """A setting that is on or off; off where it is unset. Raises SettingError when it is neither."""
+    text = os.environ.get(name, "").strip().lower()
+    if text not in _SWITCH:
+        raise SettingError(f"{name} must be 1 or 0, not {text!r}")
+    return _SWITCH[text]
+
+
+def choice(name: str, default: str, choices: Sequence[str]) -> str:
+    """One of several words, in capitals. Raises SettingError when it is none of them."""
+    value = (os.environ.get(name) or default).upper()
+    if value not in choices:
+        raise SettingError(f"{name} must be one of {', '.join(choices)}, not {value!r}")
+    return value
+
+
+def redis_url() -> str:
+    """Where Redis is. Raises SettingError when that is no address of one."""
+    value = required("REDIS_URL")
+    if not value.startswith(("redis://", "rediss://", "unix:///")):
+        # Without the address itself, which may hold a password.
+        raise SettingError(
+            "REDIS_URL must look like redis://host:6379/0, rediss://… or unix:///path/to/socket"
+        )
     return value
 
 

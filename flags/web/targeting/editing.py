@@ -7,7 +7,7 @@ from typing import Any
 
 from flags.engine import FlagDefinition
 from flags.web.targeting.filling import serve_form
-from flags.web.targeting.reading import Form
+from flags.web.targeting.reading import SPLIT, Form
 
 _PLACE = re.compile(r"^(?P<list>[a-z_.\[\]0-9]+)\[(?P<index>\d{1,6})\]$")
 _STEP = re.compile(r"\[(\d{1,6})\]|([a-z_]+)")
@@ -20,7 +20,27 @@ def apply(form: Form, command: str, definition: FlagDefinition) -> str:
     """
     verb, _colon, place = command.partition(":")
     action = _ACTIONS.get(verb)
-    return action(form, place, definition) if action else ""
+    focus = action(form, place, definition) if action else ""
+    for serve in [form.get("fallthrough"), *(rule.get("serve") for rule in _rules(form))]:
+        _deal_out(serve)
+    return focus
+
+
+def _rules(form: Form) -> list[Form]:
+    rules = form.get("rules", [])
+    return [one for one in rules if isinstance(one, dict)] if isinstance(rules, list) else []
+
+
+def _deal_out(serve: Any) -> None:
+    """Shares that someone has just asked for start out equal instead of at nothing."""
+    shares = serve.get("split") if isinstance(serve, dict) else None
+    if not isinstance(shares, list) or serve.get("variant") != SPLIT:
+        return
+    if any(not isinstance(share, dict) or share.get("weight") != "0" for share in shares):
+        return
+    each, rest = divmod(100_000, len(shares))
+    for index, share in enumerate(shares):
+        share["weight"] = f"{(each + (index < rest)) / 1000:g}"
 
 
 def new_condition() -> Form:

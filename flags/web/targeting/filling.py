@@ -52,15 +52,16 @@ def _rule(rule: dict[str, Any], variants: list[str]) -> Form:
 
 
 def _group(when: dict[str, Any]) -> Form:
-    """Any condition as a group; a single test is a group of one."""
+    """Any condition as a group; a single test is a group of one that knows it was bare."""
     if "not" in when:
         inner = when["not"]
-        parts = inner.get("any", [inner])
+        several = len(inner.get("any", ())) > 1
+        parts = inner["any"] if several else [inner]
         return {"match": "none", "conditions": [_condition(part) for part in parts]}
     for match in ("all", "any"):
         if match in when:
             return {"match": match, "conditions": [_condition(part) for part in when[match]]}
-    return {"match": "all", "conditions": [_condition(when)]}
+    return {"match": "all", "conditions": [_condition(when)], "bare": "on"}
 
 
 def _condition(when: dict[str, Any]) -> Form:

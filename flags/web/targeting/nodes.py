@@ -59,6 +59,7 @@ class GroupNode:
 
     path: str
     match: str
+    bare: bool
     children: list["TestNode | GroupNode"]
     error: str
     depth: int
@@ -167,7 +168,8 @@ class Drawing:
             for index, part in enumerate(_dicts(group, "conditions"))
         ]
         match = _text(group, "match") or "all"
-        return GroupNode(path, match, children, self._errors.get(path, ""), depth)
+        bare = bool(group.get("bare"))
+        return GroupNode(path, match, bare, children, self._errors.get(path, ""), depth)
 
     def _condition(self, part: Form, path: str, depth: int) -> TestNode | GroupNode:
         # The engine refuses what is nested deeper; drawing it would only invite more.

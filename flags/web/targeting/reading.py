@@ -88,6 +88,8 @@ def _group(group: Form, path: str, problems: _Problems) -> dict[str, object]:
         for index, part in enumerate(_list(group, "conditions"))
     ]
     match = group.get("match", "all")
+    if match == "all" and len(parts) == 1 and group.get("bare"):
+        return parts[0]
     if match == "none":
         return {"not": parts[0] if len(parts) == 1 else {"any": parts}}
     return {"any" if match == "any" else "all": parts}
