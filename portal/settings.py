@@ -4,7 +4,6 @@ import os
 from pathlib import Path
 
 import environ
-from django.core.exceptions import ImproperlyConfigured
 
 from portal.lib import env as settings_env
 from portal.lib.env import BASE_DIR, SettingError
@@ -15,16 +14,8 @@ VAR_DIR = settings_env.var_dir()
 DEBUG = settings_env.switch("DEBUG")
 HTTPS = settings_env.switch("AVIARY_HTTPS")
 
-try:
-    ALLOWED_HOSTS = env.list("AVIARY_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
-    DATABASE = env.db_url("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'aviary.sqlite3'}")
-except (ImproperlyConfigured, ValueError) as error:
-    raise SettingError(str(error)) from None
-if not DATABASE.get("ENGINE", "").endswith(("postgresql", "sqlite3")):
-    raise SettingError(
-        "DATABASE_URL must look like postgresql://user:password@host/name or sqlite:////path/to/file"
-    )
-
+ALLOWED_HOSTS = env.list("AVIARY_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+DATABASE = settings_env.database(f"sqlite:///{VAR_DIR / 'aviary.sqlite3'}")
 SECRET_KEY = settings_env.required("SECRET_KEY")
 AUDIT_KEY = settings_env.secret_bytes("AUDIT_KEY")
 SNAPSHOT_KEY = settings_env.secret_bytes("SNAPSHOT_KEY")

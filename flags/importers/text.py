@@ -30,13 +30,24 @@ def read_text(raw: bytes, *, name: str = "") -> object:
 
 def _read_yaml(raw: bytes) -> object:
     try:
+        _check_depth(raw)
         document = yaml.load(raw, _Loader)  # noqa: S506 - it is a SafeLoader
-    except RecursionError:
-        raise Refused("Nest lists and objects less deep.") from None
-    except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
+    except strict_json.NotStrict as error:
+        raise Refused(str(error)) from None
+    except (yaml.YAMLError, ValueError) as error:
         raise Refused(f"This is neither JSON nor YAML: {_one_line(error)}") from None
     strict_json.check(document)
     return document
+
+
+def _check_depth(raw: bytes) -> None:
+    """libyaml composes by recursion and takes the whole process down with it; parsing does not."""
+    depth = 0
+    for event in yaml.parse(raw, SafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > strict_json.MAX_DEPTH:
+            strict_json.refuse_depth()
 
 
 def _one_line(error: Exception) -> str:

@@ -1,9 +1,10 @@
 """Everything that changes flags. One transaction each: change, version, audit row, outbox row."""
 
-from flags.services.configurations import save_configuration, set_enabled
+from flags.services.configurations import Switched, save_configuration, set_enabled
 from flags.services.definitions import archive_flag, create_flag, edit_flag, restore_flag
 
 __all__ = [
+    "Switched",
     "archive_flag",
     "create_flag",
     "edit_flag",

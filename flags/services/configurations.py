@@ -1,6 +1,7 @@
 """Turning a flag on and off in an environment, and changing who gets what there."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
@@ -15,6 +16,17 @@ from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.lib.errors import Conflict, Invalid
 from portal.lib.journal import Actor
+
+
+@dataclass(frozen=True, slots=True)
+class Switched:
+    """A configuration after its switch, and the version it had before.
+
+    Whoever has the configuration open at that version has missed nothing but the switch.
+    """
+
+    configuration: FlagConfiguration
+    previous_version: int
 
 
 @transaction.atomic
@@ -55,7 +67,7 @@ def set_enabled(
     now: datetime,
     reason: str = "",
     expected_version: int | None = None,
-) -> FlagConfiguration:
+) -> Switched:
     """Turn a flag on or off in one environment; doing it again changes nothing.
 
     Turning on serves whatever the targeting says, so the caller gives the version they looked at
@@ -67,7 +79,9 @@ def set_enabled(
     if enabled and expected_version is not None and current.version != expected_version:
         raise _conflict(current, {**current.document, "enabled": enabled})
     wanted = configuration_from({**current.document, "enabled": enabled}, current.flag.definition)
-    return _store(current, wanted, actor=actor, now=now, reason=reason)
+    previous_version = current.version
+    stored = _store(current, wanted, actor=actor, now=now, reason=reason)
+    return Switched(stored, previous_version)
 
 
 def _locked(flag: Flag, environment: Environment) -> FlagConfiguration:

@@ -1,7 +1,6 @@
 """The list of flags: one row per flag, every environment in it."""
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from flags import selectors
@@ -21,8 +20,6 @@ def list_flags(request: HttpRequest, scope: Scope) -> HttpResponse:
     if request.GET.get("seen") == state:
         return HttpResponse(status=204)
     context = _context(request, scope, state)
-    if request.GET.get("after") and request.htmx:  # type: ignore[attr-defined]
-        return render(request, "flags/_rows.html", context)
     return render_page(request, "flags/list.html", "flags/_list.html", context)
 
 
@@ -35,13 +32,12 @@ def _context(request: HttpRequest, scope: Scope, state: str) -> dict[str, object
         after=request.GET.get("after", ""),
     )
     page = selectors.list_flags(scope.project, wanted)
-    query = request.GET.copy()
-    for name in ("after", "seen"):
-        query.pop(name, None)
     return {
         "scope": scope,
         "wanted": wanted,
-        "query": query.urlencode(),
+        "query": _query(request),
+        "first_query": _query(request, after=None),
+        "next_query": page.next_after and _query(request, after=page.next_after),
         "page": page,
         "rows": [FlagRow(flag) for flag in page.flags],
         "environments": scope.project.environments.all(),
@@ -49,3 +45,14 @@ def _context(request: HttpRequest, scope: Scope, state: str) -> dict[str, object
         "tags": selectors.known_tags(scope.project),
         "state": state,
     }
+
+
+def _query(request: HttpRequest, **changes: str | None) -> str:
+    """The page's own query with changes; None drops a name. Filters survive every link."""
+    query = request.GET.copy()
+    for name, value in {"seen": None, **changes}.items():
+        if value is None:
+            query.pop(name, None)
+        else:
+            query[name] = value
+    return query.urlencode()

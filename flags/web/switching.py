@@ -11,9 +11,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from flags import selectors, services, wording
-from flags.models import Flag, FlagConfiguration
+from flags.models import Flag
+from flags.services import Switched
 from flags.web.finding import find_flag
 from flags.web.rows import Cell
+from flags.web.targeting.context import page_context
 from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
@@ -30,7 +32,7 @@ def switch(request: HttpRequest, scope: Scope, environment: str, key: str) -> Ht
     if place.is_production and not _is_confirmed(request, place, enabled):
         return _dialog(request, scope, flag, place, enabled)
     try:
-        configuration = services.set_enabled(
+        switched = services.set_enabled(
             flag=flag,
             environment=place,
             enabled=enabled,
@@ -41,7 +43,7 @@ def switch(request: HttpRequest, scope: Scope, environment: str, key: str) -> Ht
         )
     except Conflict as conflict:
         return _dialog(request, scope, flag, place, enabled, notice=str(conflict))
-    return _switched(request, scope, configuration)
+    return _switched(request, scope, switched)
 
 
 def _is_confirmed(request: HttpRequest, environment: Environment, enabled: bool) -> bool:
@@ -77,6 +79,7 @@ def _dialog(
         "fallthrough": wording.serve(parsed.fallthrough),
         "off_variant": parsed.off_variant,
         "reason": request.POST.get("reason", ""),
+        "page": request.POST.get("page", ""),
         "notice": notice,
         "wrong_name": wrong_name,
     }
@@ -87,7 +90,8 @@ def _dialog(
     return response
 
 
-def _switched(request: HttpRequest, scope: Scope, configuration: FlagConfiguration) -> HttpResponse:
+def _switched(request: HttpRequest, scope: Scope, switched: Switched) -> HttpResponse:
+    configuration = switched.configuration
     cell = Cell(configuration.flag, configuration)
     state = _("on") if configuration.enabled else _("off")
     notice = _("{flag} is {state} in {environment}.").format(
@@ -100,7 +104,23 @@ def _switched(request: HttpRequest, scope: Scope, configuration: FlagConfigurati
         "undo": not cell.environment.is_production,
         "close_dialog": request.POST.get("confirmed") == "1",
     }
+    if request.POST.get("page") == "flag":
+        return _switched_on_its_page(request, scope, switched, context)
     response = render(request, "flags/_switched.html", context)
     response["HX-Retarget"] = f"#{cell.id}"
+    response["HX-Reswap"] = "outerHTML"
+    return response
+
+
+def _switched_on_its_page(
+    request: HttpRequest, scope: Scope, switched: Switched, context: dict[str, object]
+) -> HttpResponse:
+    """The flag's own page shows more of it; an open form goes on from the new version."""
+    flag = find_flag(scope, switched.configuration.flag.key)
+    configuration = selectors.get_configuration(flag, switched.configuration.environment)
+    context |= page_context(scope, configuration)
+    context["nothing_missed"] = switched.previous_version == _version(request)
+    response = render(request, "flags/_switched_page.html", context)
+    response["HX-Retarget"] = "#flag-side"
     response["HX-Reswap"] = "outerHTML"
     return response

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
+from django.utils.http import parse_header_parameters
 from rest_framework.exceptions import APIException, ParseError, UnsupportedMediaType
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.parsers import BaseParser
@@ -61,7 +62,7 @@ class StrictJSONParser(BaseParser):
     ) -> Any:
         context = parser_context or {}
         most = getattr(context.get("view"), "max_body_bytes", MAX_BODY_BYTES)
-        _check_charset(context)
+        _check_charset(media_type or "")
         _check_length(context, most)
         try:
             return strict_json.loads(_read(stream, most))
@@ -75,10 +76,11 @@ class MergePatchParser(StrictJSONParser):
     media_type = "application/merge-patch+json"
 
 
-def _check_charset(context: Mapping[str, Any]) -> None:
-    encoding = str(context.get("encoding", "utf-8")).lower()
-    if encoding not in ("utf-8", "utf8"):
-        raise UnsupportedMediaType(encoding[:40], "Send JSON in UTF-8.")
+def _check_charset(media_type: str) -> None:
+    _type, parameters = parse_header_parameters(media_type)
+    charset = parameters.get("charset", "utf-8")
+    if charset.lower() not in ("utf-8", "utf8"):
+        raise UnsupportedMediaType(charset[:40], "Send JSON in UTF-8.")
 
 
 def _check_length(context: Mapping[str, Any], most: int) -> None:

@@ -8,6 +8,7 @@ module may import Django's ORM.
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import environ
 
@@ -60,7 +61,7 @@ def whole_number(name: str, default: int, *, least: int = 0, most: int = 2**31) 
 
 
 def switch(name: str) -> bool:
-    """A setting that is on or off; off where it is unset. Raises SettingError when it is neither."""
+    """A setting that is on or off, off where it is unset. Raises SettingError for anything else."""
     text = os.environ.get(name, "").strip().lower()
     if text not in _SWITCH:
         raise SettingError(f"{name} must be 1 or 0, not {text!r}")
@@ -73,6 +74,21 @@ def choice(name: str, default: str, choices: Sequence[str]) -> str:
     if value not in choices:
         raise SettingError(f"{name} must be one of {', '.join(choices)}, not {value!r}")
     return value
+
+
+def database(default: str) -> dict[str, Any]:
+    """DATABASE_URL as Django wants it. Raises SettingError when it names no database we support."""
+    url = os.environ.get("DATABASE_URL") or default
+    # Without the address itself, which may hold a password.
+    error = SettingError(
+        "DATABASE_URL must look like postgresql://user:password@host/name or sqlite:////path/to/file"
+    )
+    if not url.startswith(("postgresql://", "postgres://", "sqlite:///")):
+        raise error
+    try:
+        return dict(environ.Env.db_url_config(url))
+    except ValueError:
+        raise error from None
 
 
 def redis_url() -> str:

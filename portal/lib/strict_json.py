@@ -37,7 +37,7 @@ def loads(raw: bytes) -> Any:
         place = f"line {error.lineno}, column {error.colno}"
         raise NotStrict(f"This is not JSON: {error.msg} at {place}.") from None
     except RecursionError:
-        _refuse_depth()
+        refuse_depth()
     check(document, texts=_ESCAPED.search(text) is not None)
     return document
 
@@ -56,7 +56,7 @@ def check(document: object, *, texts: bool = True) -> None:
         if not below:
             return
         levels = below
-    _refuse_depth()
+    refuse_depth()
 
 
 def _check_one(value: object, below: list[object], seen: set[int], texts: bool) -> None:
@@ -109,5 +109,6 @@ def _whole(text: str) -> int:
     return int(text)
 
 
-def _refuse_depth() -> NoReturn:
+def refuse_depth() -> NoReturn:
+    """Raise NotStrict for what nests too deep."""
     raise NotStrict(f"Nest lists and objects at most {MAX_DEPTH} deep.")

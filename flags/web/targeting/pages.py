@@ -11,13 +11,12 @@ from django.views.decorators.http import require_POST, require_safe
 
 from flags import selectors, services, wording
 from flags.engine import Configuration
-from flags.models import Flag, FlagConfiguration
+from flags.models import FlagConfiguration
 from flags.services.parsing import configuration_from
-from flags.web.audience import distribution
 from flags.web.finding import find_flag
-from flags.web.rows import Cell, FlagRow
-from flags.web.snippets import snippets
-from flags.web.targeting import editing, filling, reading
+from flags.web.rows import Cell
+from flags.web.targeting import editing, reading
+from flags.web.targeting.context import page_context
 from flags.web.targeting.nodes import Drawing
 from portal.access.models import Environment
 from portal.access.permissions import Permission
@@ -49,7 +48,7 @@ def targeting(request: HttpRequest, scope: Scope, environment: str, key: str) ->
     seen = request.GET.get("seen")
     if seen == str(configuration.version):
         return HttpResponse(status=204)
-    context = _page(scope, configuration)
+    context = page_context(scope, configuration)
     if seen is not None:
         return render(request, "flags/_changed_meanwhile.html", context)
     return render_page(request, "flags/targeting.html", "flags/_targeting.html", context)
@@ -109,23 +108,6 @@ def save(request: HttpRequest, scope: Scope, environment: str, key: str) -> Http
 def _configuration(scope: Scope, environment: str, key: str) -> FlagConfiguration:
     flag = find_flag(scope, key)
     return selectors.get_configuration(flag, scope.environment(environment))
-
-
-def _page(scope: Scope, configuration: FlagConfiguration) -> dict[str, object]:
-    flag: Flag = configuration.flag
-    form = filling.to_form(configuration.document, flag.definition)
-    parsed = configuration.configuration
-    return {
-        "scope": scope,
-        "flag": flag,
-        "row": FlagRow(flag),
-        "cell": Cell(flag, configuration),
-        "tab": "targeting",
-        "drawing": Drawing(form, {}),
-        "distribution": distribution(parsed, flag.definition),
-        "rule_words": [wording.rule(rule) for rule in parsed.rules],
-        "snippets": snippets(flag),
-    }
 
 
 def _form(

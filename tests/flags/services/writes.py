@@ -55,7 +55,7 @@ class Desk:
             now=self.now,
             expected_version=seen,
             reason=reason,
-        )
+        ).configuration
 
     def edit(self, person: User | Actor, *, seen: int | None = None, **changes: Any) -> Flag:
         """Save the definition with some fields changed."""
