@@ -238,7 +238,8 @@ class Follower:
         connected = error is None
         if connected != self._memory.is_connected:
             self._memory.is_connected = connected
-            logger.warning("Redis is %s", "connected" if connected else f"out of reach: {error}")
+            level = logging.INFO if connected else logging.WARNING
+            logger.log(level, "Redis is %s", "connected" if connected else f"away: {error}")
 
 
 def _order(position: bytes) -> tuple[int, ...]:

@@ -34,6 +34,30 @@ def create_user(*, username: str, password: str, actor: Actor, is_superuser: boo
     return user
 
 
+@transaction.atomic
+def change_password(*, user: User, password: str, actor: Actor) -> None:
+    """Set someone's password. The caller has made sure that the actor may, and that it is fit."""
+    user.set_password(password)
+    user.save(update_fields=["password"])
+    _record_person("user.password_changed", user.username, actor)
+
+
+@transaction.atomic
+def record_sign_in(*, actor: Actor) -> None:
+    """Keep that someone signed in."""
+    _record_person("user.signed_in", actor.label, actor)
+
+
+@transaction.atomic
+def record_sign_out(*, actor: Actor) -> None:
+    """Keep that someone signed out."""
+    _record_person("user.signed_out", actor.label, actor)
+
+
+def _record_person(event: str, username: str, actor: Actor) -> None:
+    journal.write(Entry(event=event, actor=actor, subject_kind="user", subject=username))
+
+
 @dataclass(frozen=True, slots=True)
 class AddedMember:
     """A member; ``password`` is set for a new person and shown once."""

@@ -3,12 +3,12 @@
 from django.contrib.auth import views as auth
 from django.urls import path
 
-from portal.access.web import keys, members, projects
+from portal.access.web import keys, members, projects, sessions
 
 urlpatterns = [
-    path("sign-in", auth.LoginView.as_view(redirect_authenticated_user=True), name="sign-in"),
-    path("sign-out", auth.LogoutView.as_view(), name="sign-out"),
-    path("account/password", auth.PasswordChangeView.as_view(), name="password_change"),
+    path("sign-in", sessions.SignIn.as_view(), name="sign-in"),
+    path("sign-out", sessions.SignOut.as_view(), name="sign-out"),
+    path("account/password", sessions.ChangePassword.as_view(), name="password_change"),
     path(
         "account/password/done", auth.PasswordChangeDoneView.as_view(), name="password_change_done"
     ),
