@@ -7,19 +7,27 @@ from pathlib import Path
 
 
 def of_installation(var: Path) -> dict[int, str]:
-    """The command lines of all processes that work in ``var``, by process id; zombies are none."""
-    mark = f"AVIARY_VAR={var}".encode()
+    """The command lines of all processes that work in ``var``, by process id; zombies are none.
+
+    They were given its name or work in it. (Redis writes its title over its environment.)
+    """
+    folders = (
+        f for f in Path("/proc").iterdir() if f.name.isdigit() and int(f.name) != os.getpid()
+    )
     found = {}
-    for folder in Path("/proc").iterdir():
-        if not folder.name.isdigit() or int(folder.name) == os.getpid():
-            continue
-        try:
-            if mark in (folder / "environ").read_bytes().split(b"\0"):
+    for folder in folders:
+        with contextlib.suppress(OSError):  # it ended meanwhile, or is somebody else's
+            if _works_in(folder, var):
                 command = (folder / "cmdline").read_bytes().replace(b"\0", b" ")
                 found[int(folder.name)] = command.decode(errors="replace").strip()
-        except OSError:
-            continue  # it ended meanwhile, or is somebody else's
     return found
+
+
+def _works_in(folder: Path, var: Path) -> bool:
+    mark = f"AVIARY_VAR={var}".encode()
+    return mark in (folder / "environ").read_bytes().split(b"\0") or (
+        (folder / "cwd").readlink() == var
+    )
 
 
 def kill(pid: int) -> None:

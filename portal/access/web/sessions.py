@@ -39,7 +39,7 @@ class SignOut(views.LogoutView):
 class ChangePassword(views.PasswordChangeView):
     """One's own password. Other sessions of the person end with it."""
 
-    def form_valid(self, form: SetPasswordForm[User]) -> HttpResponse:
+    def form_valid(self, form: "SetPasswordForm[User]") -> HttpResponse:
         user = cast(User, self.request.user)
         services.change_password(
             user=user, password=form.cleaned_data["new_password1"], actor=actor_of(self.request)
