@@ -99,15 +99,12 @@ def test_unusual_but_proper_bodies_are_answered(shop: Shop, body: bytes) -> None
 @pytest.mark.parametrize(
     "content_type",
     [
-        "text/plain",
-        "application/x-www-form-urlencoded",
         "application/json; charset=utf-16",
         "application/json;charset=latin-1",
-        "application/jsonp",
-        "json",
+        "text/plain; charset=iso-8859-1",
     ],
 )
-def test_another_content_type_or_charset_is_a_parse_error(shop: Shop, content_type: str) -> None:
+def test_another_charset_is_a_parse_error(shop: Shop, content_type: str) -> None:
     answer = shop.post(f"{FLAGS}/a", GOOD, headers={"Content-Type": content_type})
     assert (answer.status_code, answer.json()["errorCode"]) == (400, "PARSE_ERROR")
     assert "application/json" in answer.json()["errorDetails"]
@@ -119,9 +116,12 @@ def test_another_content_type_or_charset_is_a_parse_error(shop: Shop, content_ty
         "Application/JSON",
         "application/json; charset=UTF-8",
         'application/json;charset="utf-8"; x=y',
+        "application/x-www-form-urlencoded",
+        "text/plain",
+        "json",
     ],
 )
-def test_json_in_utf8_may_be_said_in_many_ways(shop: Shop, content_type: str) -> None:
+def test_json_in_utf8_is_read_whatever_it_is_called(shop: Shop, content_type: str) -> None:
     answer = shop.post(f"{FLAGS}/a", GOOD, headers={"Content-Type": content_type})
     assert answer.status_code == 200
 
