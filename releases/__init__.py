@@ -1,1 +1,1 @@
-"""Releases: artefacts moved into environments step by step. Built on flags; flags never import it."""
+"""Releases: artefacts moved into environments step by step. Flags never import this."""

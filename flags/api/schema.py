@@ -23,6 +23,8 @@ _PROBLEMS: Final[dict[int, tuple[type[shapes.Problem], str]]] = {
 _ALWAYS: Final = (400, 401, 403, 404)
 _WITH_BODY: Final = (413, 415)
 
+_FLAGS: Final = ["flags"]
+_IN_ONE_ENVIRONMENT: Final = ["one environment"]
 _IF_MATCH = "The ETag that was read; without it whatever is there now is changed."
 
 
@@ -45,6 +47,7 @@ def _answers(status: int, shape: Any, *others: int) -> dict[Any, Any]:
 
 list_flags = extend_schema(
     operation_id="list_flags",
+    tags=_FLAGS,
     parameters=[
         _query("search", "In key, name, description and owner."),
         _query("archived", "The archived flags instead of the others.", bool),
@@ -54,12 +57,16 @@ list_flags = extend_schema(
 )
 create_flag = extend_schema(
     operation_id="create_flag",
+    tags=_FLAGS,
     request=shapes.NewFlag,
     responses=_answers(201, shapes.Flag, *_WITH_BODY),
 )
-read_flag = extend_schema(operation_id="read_flag", responses=_answers(200, shapes.Flag))
+read_flag = extend_schema(
+    operation_id="read_flag", tags=_FLAGS, responses=_answers(200, shapes.Flag)
+)
 edit_flag = extend_schema(
     operation_id="edit_flag",
+    tags=_FLAGS,
     parameters=[_header(_IF_MATCH, required=False)],
     request={
         "application/json": shapes.FlagPatch,
@@ -67,18 +74,24 @@ edit_flag = extend_schema(
     },
     responses=_answers(200, shapes.Flag, 409, *_WITH_BODY),
 )
-archive_flag = extend_schema(operation_id="archive_flag", responses=_answers(204, None))
+archive_flag = extend_schema(
+    operation_id="archive_flag", tags=_FLAGS, responses=_answers(204, None)
+)
 read_configuration = extend_schema(
-    operation_id="read_configuration", responses=_answers(200, shapes.Configuration)
+    operation_id="read_configuration",
+    tags=_IN_ONE_ENVIRONMENT,
+    responses=_answers(200, shapes.Configuration),
 )
 save_configuration = extend_schema(
     operation_id="save_configuration",
+    tags=_IN_ONE_ENVIRONMENT,
     parameters=[_header("The ETag that was read.", required=True)],
     request=shapes.Configuration,
     responses=_answers(200, shapes.Configuration, 409, 428, *_WITH_BODY),
 )
 import_flags = extend_schema(
     operation_id="import_flags",
+    tags=_IN_ONE_ENVIRONMENT,
     parameters=[
         _query(
             "format",

@@ -112,7 +112,7 @@ def _store(
     current.updated_by = actor.label
     current.save()
     record_flag(
-        _event(before, after),
+        change_event(before, after),
         current.flag,
         actor=actor,
         environment=environment,
@@ -123,7 +123,7 @@ def _store(
     return current
 
 
-def _event(before: Mapping[str, object], after: Mapping[str, object]) -> str:
+def change_event(before: Mapping[str, object], after: Mapping[str, object]) -> str:
     """What to call the change: turning on or off names it, whatever else came along."""
     if before["enabled"] == after["enabled"]:
         return "flag.targeting_changed"

@@ -59,6 +59,8 @@ class Publisher:
                 environment_id=environment_id, seen_epoch=held.epoch, seen_version=held.version
             )
         if held.is_current(environment):
+            if not held.registered:
+                self._register(environment)
             return Outcome.CURRENT
         since = held.version if held.epoch == environment.epoch and held.complete else None
         snapshot = build.read_snapshot(environment_id, since=since)
@@ -72,7 +74,9 @@ class Publisher:
         pipeline.hexists(channel.REGISTRY, str(environment_id))
         raw, documents, registered = pipeline.execute()
         try:
-            return HeldHead.read(raw, documents, registered, self._sealer, environment_id)
+            held = HeldHead.read(raw, documents, self._sealer, environment_id)
+            held.registered = bool(registered)
+            return held
         except channel.ForgedEnvelope as error:
             logger.error("environment %s: %s; publishing everything anew", environment_id, error)
             return HeldHead(raw=raw)
@@ -133,15 +137,16 @@ class HeldHead:
         self.raw = raw
         self.epoch = epoch
         self.version = version
-        # Whether the documents are all there, and the environment is listed for the evaluators.
+        # Whether the documents are all there.
         self.complete = complete
+        # Whether the environment is listed for the evaluators; the listing follows the publication.
+        self.registered = False
 
     @classmethod
     def read(
         cls,
         raw: bytes | None,
         documents: int,
-        registered: bool,
         sealer: channel.Sealer,
         environment_id: int,
     ) -> "HeldHead":
@@ -149,7 +154,7 @@ class HeldHead:
         if raw is None:
             return cls(raw=None)
         envelope = sealer.open(raw, environment_id=environment_id, field=HEAD_FIELD)
-        complete = registered and (envelope.document or {}).get("documents") == documents
+        complete = (envelope.document or {}).get("documents") == documents
         return cls(raw, epoch=envelope.epoch, version=envelope.version, complete=complete)
 
     def is_current(self, environment: Environment) -> bool:

@@ -1,12 +1,13 @@
 """Who may do what: the one question every service asks before it changes anything."""
 
-from portal.access.models import ApiKey, Environment, Membership, Project, User
+from portal.access.models import ApiKey, Environment, KeyKind, Membership, Project, User
 from portal.access.permissions import (
     ADMIN_KEY_PERMISSIONS,
     EVERYTHING,
     ROLE_PERMISSIONS,
     Permission,
 )
+from portal.lib import clock
 from portal.lib.errors import Forbidden
 from portal.lib.journal import Actor, ActorKind, Trace
 
@@ -61,7 +62,7 @@ def _permissions_of_key(
     actor: Actor, project: Project, environment: Environment | None
 ) -> frozenset[Permission]:
     """An admin key reaches its own environment, and the flags of the project it belongs to."""
-    key = ApiKey.objects.filter(pk=actor.id, kind="admin", revoked_at__isnull=True)
+    key = ApiKey.objects.usable(now=clock.now()).filter(pk=actor.id, kind=KeyKind.ADMIN)
     if environment is not None:
         key = key.filter(environment=environment)
     found = key.filter(environment__project=project).exists()

@@ -12,4 +12,4 @@ class AuditConfig(AppConfig):
         from portal.audit import services
         from portal.lib import journal
 
-        journal.register(services.record)
+        journal.register(services.record_all)

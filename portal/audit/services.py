@@ -1,7 +1,8 @@
 """Adding to the audit trail. Nothing else is possible."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -17,20 +18,29 @@ class OutsideTransaction(RuntimeError):
 
 
 def record(entry: Entry) -> None:
-    """Append one entry to the chain, inside the caller's transaction.
+    """Append one entry to the chain; see record_all."""
+    record_all([entry])
+
+
+def record_all(entries: Iterable[Entry]) -> None:
+    """Append entries to the chain, inside the caller's transaction.
 
     Takes the lock of the chain's head, so that two writers never claim one place. Raises
     OutsideTransaction where there is no transaction that could undo the change together with it.
     """
     if not connection.in_atomic_block:
-        raise OutsideTransaction(f"{entry.event} must be recorded inside a transaction")
+        raise OutsideTransaction("an entry must be recorded inside a transaction")
     head = _locked_head()
-    event = _event(entry, sequence=head.sequence + 1)
-    event.previous_hash = head.hash
-    values = [getattr(event, name) for name in chain.FIELDS]
-    event.hash = chain.link(settings.AUDIT_KEY, head.hash, chain.canonical(values))
-    event.save(force_insert=True)
-    ChainHead.objects.filter(pk=head.pk).update(sequence=event.sequence, hash=event.hash)
+    at, events = clock.database_now(), []
+    for entry in entries:
+        event = _event(entry, sequence=head.sequence + 1, at=at)
+        event.previous_hash = head.hash
+        values = [getattr(event, name) for name in chain.FIELDS]
+        event.hash = chain.link(settings.AUDIT_KEY, head.hash, chain.canonical(values))
+        head.sequence, head.hash = event.sequence, event.hash
+        events.append(event)
+    AuditEvent.objects.bulk_create(events, batch_size=500)
+    ChainHead.objects.filter(pk=head.pk).update(sequence=head.sequence, hash=head.hash)
 
 
 def _locked_head() -> ChainHead:
@@ -43,10 +53,10 @@ def _locked_head() -> ChainHead:
     return ChainHead.objects.select_for_update().get(pk=1)
 
 
-def _event(entry: Entry, *, sequence: int) -> AuditEvent:
+def _event(entry: Entry, *, sequence: int, at: datetime) -> AuditEvent:
     return AuditEvent(
         sequence=sequence,
-        at=clock.database_now(),
+        at=at,
         event=entry.event,
         actor_kind=str(entry.actor.kind),
         actor_id=entry.actor.id,

@@ -5,7 +5,7 @@ the recorder when Django starts. A write without a recorder fails, and with it t
 happens that is not recorded.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -66,7 +66,7 @@ class JournalMissing(RuntimeError):
     """No recorder is registered, so nothing may be changed."""
 
 
-Recorder = Callable[[Entry], None]
+Recorder = Callable[[Iterable[Entry]], None]
 _recorder: Recorder | None = None
 
 
@@ -78,6 +78,11 @@ def register(recorder: Recorder) -> None:
 
 def write(entry: Entry) -> None:
     """Keep ``entry`` in the caller's transaction. Whatever it raises must undo the change."""
+    write_all([entry])
+
+
+def write_all(entries: Iterable[Entry]) -> None:
+    """Keep many entries, in this order; see write."""
     if _recorder is None:
         raise JournalMissing("the audit trail is not running; is portal.audit installed?")
-    _recorder(entry)
+    _recorder(entries)

@@ -78,9 +78,11 @@ def _store_configurations(place: Place, changes: list[Change], actor: Actor) -> 
 
 def record(place: Place, changes: Iterable[Change], actor: Actor, *, reason: str) -> None:
     """Write the audit rows: what each flag became, and what it now does here."""
-    for change in changes:
-        for entry in _entries(place, change):
-            journal.write(replace(entry, actor=actor, reason=reason))
+    journal.write_all(
+        replace(entry, actor=actor, reason=reason)
+        for change in changes
+        for entry in _entries(place, change)
+    )
 
 
 def _entries(place: Place, change: Change) -> Iterator[Entry]:
@@ -95,7 +97,7 @@ def _entries(place: Place, change: Change) -> Iterator[Entry]:
         yield replace(edit, environment="", version=None)
     if change.configured:
         before = change.configuration_before
-        event = configurations._event(before, configuration)
+        event = configurations.change_event(before, configuration)
         yield _entry(place, change, event, before, configuration)
 
 

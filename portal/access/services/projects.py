@@ -68,7 +68,7 @@ def create_project(*, key: str, name: str, actor: Actor, now: datetime) -> Proje
 
 @transaction.atomic
 def create_environment(
-    *, project: Project, key: str, kind: EnvironmentKind, actor: Actor, now: datetime
+    *, project: Project, key: str, kind: str, actor: Actor, now: datetime
 ) -> Environment:
     """Add an environment to a project. Raises Invalid when the key is malformed or taken."""
     authority.require(actor, Permission.ENVIRONMENT_CONFIGURE, project=project)

@@ -1,6 +1,6 @@
 """Checking rows by their own rules."""
 
-from django.core.exceptions import ValidationError
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import models
 
 from portal.lib.errors import Invalid
@@ -11,6 +11,7 @@ def validate(instance: models.Model) -> None:
     try:
         instance.full_clean(exclude=["password"])
     except ValidationError as error:
-        raise Invalid(
-            {field: " ".join(texts) for field, texts in error.message_dict.items()}
-        ) from None
+        found = {field: " ".join(texts) for field, texts in error.message_dict.items()}
+        # A key that is taken is found by a constraint, which Django counts to no field.
+        whole = found.pop(NON_FIELD_ERRORS, None)
+        raise Invalid(found | ({"key": whole} if whole else {})) from None

@@ -1,0 +1,75 @@
+"""What a script does with the management API: HTTP, through the front door."""
+
+import json
+from typing import Any, TypeAlias
+
+from django.test import Client
+
+from portal.access import services
+from portal.access.models import Environment
+from portal.lib import clock
+from tests.support.people import SETTING_UP
+
+PROJECT = "/api/v1/projects/shop"
+FLAGS = f"{PROJECT}/flags"
+PRODUCTION = f"{PROJECT}/environments/production"
+PROBLEM = "application/problem+json"
+Response: TypeAlias = Any  # what the test client makes of a response has no public type
+
+
+def issue(environment: Environment, kind: str = "admin") -> str:
+    """A token of a new key."""
+    issued = services.issue_key(
+        environment=environment, kind=kind, name="Pipeline", actor=SETTING_UP, now=clock.now()
+    )
+    return str(issued.token)
+
+
+class Script:
+    """Calls with one key, or none."""
+
+    def __init__(self, token: str = "") -> None:
+        self.token = token
+        self.client = Client(raise_request_exception=True)
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        raw: bytes | None = None,
+        content_type: str = "application/json",
+        **headers: str,
+    ) -> Response:
+        """``body`` goes out as JSON; headers with underscores for hyphens."""
+        if self.token:
+            headers.setdefault("authorization", f"Bearer {self.token}")
+        data = raw if raw is not None else b"" if body is None else json.dumps(body).encode()
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.client.generic(method, path, data, content_type, headers=named)
+
+    def get(self, path: str, **headers: Any) -> Response:
+        return self.call("GET", path, None, **headers)
+
+    def post(self, path: str, body: object = None, **options: Any) -> Response:
+        return self.call("POST", path, body, **options)
+
+
+def problem(response: Response, status: int) -> dict[str, Any]:
+    """The problem that was answered; fails where it is none of that status."""
+    assert (response.status_code, response["Content-Type"]) == (status, PROBLEM), response.content
+    document: dict[str, Any] = json.loads(response.content)
+    assert document["status"] == status
+    assert document["type"].startswith("urn:aviary:problem:")
+    assert document["title"]
+    assert document["detail"]
+    return document
+
+
+def answer(response: Response, status: int = 200) -> Any:
+    """The JSON that was answered."""
+    assert (response.status_code, response["Content-Type"]) == (status, "application/json"), (
+        response.content
+    )
+    return json.loads(response.content)

@@ -1,0 +1,68 @@
+"""The schema and the page that shows it."""
+
+import json
+import re
+
+import pytest
+from django.test import Client
+
+from tests.flags.api.script import Script, answer
+
+pytestmark = pytest.mark.django_db
+SCHEMA = "/api/schema/?format=json"
+
+
+def test_the_schema__is_public_and_names_every_endpoint() -> None:
+    schema = json.loads(Client().get(SCHEMA).content)
+    operations = {
+        operation["operationId"]
+        for path in schema["paths"].values()
+        for operation in path.values()
+        if isinstance(operation, dict)
+    }
+    assert operations == {
+        "list_flags",
+        "create_flag",
+        "read_flag",
+        "edit_flag",
+        "archive_flag",
+        "read_configuration",
+        "save_configuration",
+        "import_flags",
+    }
+    assert set(schema["components"]["securitySchemes"]) == {"bearerKey", "headerKey"}
+
+
+def test_the_schema__describes_errors_as_problems() -> None:
+    schema = json.loads(Client().get(SCHEMA).content)
+    path = "/api/v1/projects/{project}/environments/{environment}/flags/{key}"
+    answers = schema["paths"][path]["put"]["responses"]
+    assert set(answers) == {"200", "400", "401", "403", "404", "409", "413", "415", "428"}
+    conflict = answers["409"]["content"]["application/problem+json"]["schema"]
+    assert conflict == {"$ref": "#/components/schemas/ConflictProblem"}
+
+
+def test_the_schema__has_every_field_of_a_flag(script: Script, flag: str) -> None:
+    schema = json.loads(Client().get(SCHEMA).content)
+    answered = answer(script.get(f"/api/v1/projects/shop/flags/{flag}"))
+    assert set(schema["components"]["schemas"]["Flag"]["properties"]) == set(answered)
+
+
+def test_the_page__needs_no_other_host_and_no_inline_script() -> None:
+    response = Client().get("/api/docs/")
+    page = response.content.decode()
+    assert response.status_code == 200
+    assert not re.search(r'(src|href)="https?:', page)
+    assert not re.search(r"<script(?![^>]*\bsrc=)", page)
+    policy = response["Content-Security-Policy"]
+    assert "script-src 'self';" in policy
+    assert "default-src 'none'" in policy
+    assert re.search(r"style-src-elem 'self' 'sha256-[\w+/]+='", policy)
+
+
+def test_the_page__its_script__comes_from_this_server() -> None:
+    page = Client().get("/api/docs/").content.decode()
+    (address,) = re.findall(r'<script src="(/api/docs/[^"]*)"', page)
+    script = Client().get(address)
+    assert script["Content-Type"].startswith("application/javascript")
+    assert b"/api/schema/" in script.content

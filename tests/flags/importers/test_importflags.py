@@ -1,0 +1,114 @@
+"""``manage.py importflags``, as somebody types it."""
+
+import io
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from flags.models import Flag
+from portal.access.models import Environment, Project
+from portal.audit.models import AuditEvent
+from tests.flags.importers.plans import EXAMPLE, TESTS, flagd_flag
+from tests.flags.services.writes import all_rows
+
+EXAMPLE_FILE = str(TESTS / "data/flagd/example_flags.flagd.json")
+
+
+def importflags(file: object, *more: str, **options: str) -> tuple[str, str]:
+    """What the command prints, and what it says beside."""
+    place = {"format": "flagd", "project": "shop", "environment": "production", **options}
+    arguments = [f"--{name}={value}" for name, value in place.items()]
+    out, beside = io.StringIO(), io.StringIO()
+    call_command("importflags", *arguments, *more, str(file), stdout=out, stderr=beside)
+    return out.getvalue(), beside.getvalue()
+
+
+def test_importflags__the_example_file__reports_what_it_did(production: Environment) -> None:
+    out, beside = importflags(EXAMPLE_FILE)
+    assert "created: 8 (myBoolFlag, myStringFlag, " in out
+    assert "skipped: 0\n" in out
+    assert beside == ""
+    assert Flag.objects.count() == 8
+
+
+@pytest.mark.django_db
+def test_importflags__project_and_environment_that_are_missing__are_created() -> None:
+    _out, beside = importflags(EXAMPLE_FILE, project="new", environment="eu")
+    assert beside == "created project new\ncreated environment new/eu\n"
+    assert Project.objects.get(key="new").environments.filter(key="eu").exists()
+    assert (
+        "manage.py importflags"
+        in AuditEvent.objects.get(event="environment.created", subject="eu").actor
+    )
+
+
+@pytest.mark.django_db
+def test_importflags__dry_run__creates_nothing_and_says_so() -> None:
+    before = all_rows()
+    out, beside = importflags(EXAMPLE_FILE, "--dry-run", project="new")
+    assert beside == "created project new; taken back, this is a dry run\n"
+    assert out.startswith("Dry run: nothing was changed. It would be:\ncreated: 8 ")
+    assert all_rows() == before
+
+
+def test_importflags__json__is_the_report(production: Environment) -> None:
+    report = json.loads(importflags(EXAMPLE_FILE, "--json")[0])
+    assert report["created"] == list(EXAMPLE["flags"])
+    assert sorted(report) == sorted(
+        ["created", "changed", "unchanged", "disabled", "skipped", "notes", "dry_run", "version"]
+    )
+
+
+def test_importflags__a_dash__reads_standard_input(
+    production: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stdin = io.TextIOWrapper(io.BytesIO(json.dumps(EXAMPLE).encode()))
+    monkeypatch.setattr(sys, "stdin", stdin)
+    assert "created: 8 " in importflags("-")[0]
+
+
+def test_importflags__skipped_flags__are_listed_with_their_reasons(
+    production: Environment, tmp_path: Path
+) -> None:
+    file = tmp_path / "flags.yaml"
+    file.write_text("flags:\n  a:\n    state: ENABLED\n    variants: {on: true}\n")
+    out, _beside = importflags(file)
+    assert "skipped: 1\n  a: defaultVariant: the code's own default cannot be served" in out
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("content", "options", "line"),
+    [
+        (b"{", {}, "This is not JSON: "),
+        (b"[]", {}, "This is not a flagd file: "),
+        (b"{}", {"format": "toml"}, "'toml' is not a format we know; available: native, flagd."),
+        (b"{}", {"format": "goff"}, "'goff' is not available yet; available: native, flagd."),
+        (b'{"flags": {}}', {"project": "No Such Key"}, "Use 1 to 50 lower-case letters"),
+        (None, {}, "cannot read "),
+    ],
+)
+def test_importflags__what_cannot_work__is_one_line_and_changes_nothing(
+    tmp_path: Path, content: bytes | None, options: dict[str, str], line: str
+) -> None:
+    file = tmp_path / "flags.json"
+    if content is not None:
+        file.write_bytes(content)
+    before = all_rows()
+    with pytest.raises(CommandError) as refused:
+        importflags(file, **options)
+    assert line in str(refused.value)
+    assert "\n" not in str(refused.value)
+    assert all_rows() == before
+
+
+def test_importflags__replace__turns_off_what_the_file_does_not_have(
+    production: Environment, tmp_path: Path
+) -> None:
+    importflags(EXAMPLE_FILE)
+    file = tmp_path / "flags.json"
+    file.write_text(json.dumps({"flags": {"colour": flagd_flag()}}))
+    assert "turned off: 8 (fibAlgo, headerColor, " in importflags(file, "--mode=replace")[0]
