@@ -4,13 +4,16 @@ import os
 import sys
 
 import django
+import hypothesis
 import pytest
 
 from tests.support import chromium, settings_env
 
 if "portal.settings" in sys.modules:
     raise pytest.UsageError("unset DJANGO_SETTINGS_MODULE: the tests choose their settings")
-settings_env.apply(settings_env.temporary_folder())
+folder = settings_env.temporary_folder()
+(folder / "static").mkdir()  # WhiteNoise wants it there
+settings_env.apply(folder)
 os.environ["DJANGO_SETTINGS_MODULE"] = "portal.settings"
 django.setup()
 # The workers of pytest-xdist inherit the environment, and have to come this way themselves.
@@ -19,6 +22,10 @@ del os.environ["DJANGO_SETTINGS_MODULE"]
 from django.conf import settings  # noqa: E402
 
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # fast
+
+# How long an example takes says nothing on a machine that others use too.
+hypothesis.settings.register_profile("aviary", deadline=None)
+hypothesis.settings.load_profile("aviary")
 
 pytest_plugins = ["tests.support.parts", "tests.support.people"]
 
@@ -44,9 +51,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _is_wanted(item: pytest.Item, config: pytest.Config) -> bool:
-    if item.get_closest_marker("browser") and not chromium.find():
-        return False
-    return not config.getoption("--database-only") or _touches_the_database(item)
+    database_only = config.getoption("--database-only")
+    if item.get_closest_marker("browser"):
+        # What a page asks of the database is tested without a browser as well.
+        return bool(chromium.find()) and not database_only
+    return not database_only or _touches_the_database(item)
 
 
 def _touches_the_database(item: pytest.Item) -> bool:

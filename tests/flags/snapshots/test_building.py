@@ -1,5 +1,7 @@
 """Reading an environment as of one version."""
 
+from typing import Any
+
 import pytest
 from django.db import transaction
 
@@ -39,6 +41,26 @@ def test_read_snapshot__other_environment_and_project__are_not_in_it(
     document = build.read_snapshot(desk.environment.pk, since=None).documents["flag/new-checkout"]
     assert document
     assert document["enabled"] is False
+
+
+@pytest.mark.parametrize("writes", [1, 3])
+def test_read_snapshot__somebody_writes_while_it_reads__is_of_one_version(
+    desk: Desk, alice: User, monkeypatch: pytest.MonkeyPatch, writes: int
+) -> None:
+    """A write between reading the version and the flags, once or every time but the last."""
+    left = iter(range(writes))
+    read_flags = build._flag_documents
+
+    def write_and_read(*arguments: Any) -> build.Documents:
+        if next(left, None) is not None:
+            desk.switch(alice, not desk.configuration.enabled)
+        return read_flags(*arguments)
+
+    monkeypatch.setattr(build, "_flag_documents", write_and_read)
+    snapshot = build.read_snapshot(desk.environment.pk, since=None)
+    document = snapshot.documents["flag/new-checkout"]
+    assert document
+    assert document["version"] == snapshot.environment.version == desk.configuration.version
 
 
 @pytest.mark.django_db(transaction=True)

@@ -179,7 +179,18 @@ def test_publish__head_of_another_environment__is_replaced(
     shelf.assert_current()
 
 
-@pytest.mark.parametrize("lost", ["documents", "head", "registry", "everything"])
+def test_publish__environment_no_longer_listed__lists_it_again(
+    publisher: Publisher, desk: Desk, shelf: Shelf, store: redis.Redis
+) -> None:
+    publish(publisher, desk)
+    store.delete(REGISTRY, REGISTRY_STREAM)
+    publish(publisher, desk)
+    assert len(shelf.entries()) == 1
+    assert store.xlen(REGISTRY_STREAM) == 1
+    shelf.assert_current()
+
+
+@pytest.mark.parametrize("lost", ["documents", "head", "everything"])
 def test_publish__redis_lost_something__publishes_it_again(
     publisher: Publisher, desk: Desk, shelf: Shelf, store: redis.Redis, lost: str
 ) -> None:
@@ -189,8 +200,6 @@ def test_publish__redis_lost_something__publishes_it_again(
             store.delete(shelf.keys.documents)
         case "head":
             store.delete(shelf.keys.head)
-        case "registry":
-            store.delete(REGISTRY)
         case _:
             store.flushall()
     assert publish(publisher, desk) is Outcome.PUBLISHED
@@ -227,6 +236,33 @@ def test_publish__database_set_back__starts_a_new_epoch(
     event = AuditEvent.objects.first()
     assert event
     assert (event.event, event.actor) == ("environment.epoch_renewed", "relay")
+
+
+def test_publish__epoch_renewed_and_written_on_before_anybody_published__is_in_full(
+    publisher: Publisher, desk: Desk, shelf: Shelf, alice: User
+) -> None:
+    """Versions of two histories say nothing about each other."""
+    publish(publisher, desk)
+    Environment.objects.filter(pk=desk.environment.pk).update(epoch="ffffffffffff-00000000")
+    FlagConfiguration.objects.filter(pk=desk.configuration.pk).update(
+        enabled=True
+    )  # as it was then
+    desk.create(alice, "second")
+    publish(publisher, desk)
+    shelf.assert_current()
+
+
+def test_renew_epoch__two_publishers_saw_the_same__is_renewed_once(desk: Desk) -> None:
+    def renew() -> Environment:
+        return access.renew_epoch(
+            environment_id=desk.environment.pk,
+            seen_epoch=desk.environment.epoch,
+            seen_version=1_000,
+        )
+
+    first, second = renew(), renew()
+    assert first.epoch == second.epoch > desk.environment.epoch
+    assert AuditEvent.objects.filter(event="environment.epoch_renewed").count() == 1
 
 
 def test_publish__database_set_back_to_before_an_earlier_renewal__is_later_again(
