@@ -121,11 +121,7 @@ def configuration_changes(before: Configuration, after: Configuration) -> list[s
     sentences += _target_changes(before, after)
     sentences += _rule_changes(before.rules, after.rules)
     if before.fallthrough != after.fallthrough:
-        sentences.append(
-            _("Everyone else gets {after} instead of {before}.").format(
-                before=serve(before.fallthrough), after=serve(after.fallthrough)
-            )
-        )
+        sentences.append(_fallthrough_change(before.fallthrough, after.fallthrough))
     if before.salt != after.salt:
         sentences.append(_("Percentages are dealt out anew: users may change their variant."))
     return sentences
@@ -210,16 +206,29 @@ def _rule_changes(before: tuple[Rule, ...], after: tuple[Rule, ...]) -> list[str
         _("Rule removed: {rule}.").format(rule=_named(one)) for one in before if one.id not in new
     ]
     sentences += [
-        _("Rule changed: {after}. It was: {before}.").format(
-            after=_named(one), before=_named(old[one.id])
-        )
-        for one in after
-        if one.id in old and one != old[one.id]
+        _rule_change(old[one.id], one) for one in after if one.id in old and one != old[one.id]
     ]
     stayed = [one.id for one in before if one.id in new]
     if stayed != [one.id for one in after if one.id in old]:
         sentences.append(_("The rules are asked in another order."))
     return sentences
+
+
+def _rule_change(before: Rule, after: Rule) -> str:
+    """Sentences leave out the ninth value, types and seeds: then they say so."""
+    was, is_now = _named(before), _named(after)
+    if was == is_now:
+        return _("Rule changed in a detail that is not put into words: {rule}.").format(rule=is_now)
+    return _("Rule changed: {after}. It was: {before}.").format(after=is_now, before=was)
+
+
+def _fallthrough_change(before: Serve, after: Serve) -> str:
+    was, is_now = serve(before), serve(after)
+    if was == is_now:
+        return _("Everyone else gets {variant} as before, but dealt out anew.").format(
+            variant=is_now
+        )
+    return _("Everyone else gets {after} instead of {before}.").format(before=was, after=is_now)
 
 
 def _named(one: Rule) -> str:

@@ -4,10 +4,19 @@
   const dialog = () => document.getElementById("dialog");
 
   // Dialogs: whatever htmx puts into #dialog is shown; an empty one is closed.
+  let openedBy = "";
   const settleDialog = () => {
     const box = dialog();
-    if (box.childElementCount && !box.open) box.showModal();
+    if (box.childElementCount && !box.open) {
+      openedBy = document.activeElement?.id ?? "";
+      box.showModal();
+    }
     if (!box.childElementCount && box.open) box.close();
+  };
+  // The browser returns the focus to the element that opened the dialog, unless it was replaced.
+  const dialogClosed = () => {
+    dialog().replaceChildren();
+    if (document.activeElement === document.body) (document.getElementById(openedBy) ?? document.getElementById("main")).focus();
   };
   const closeDialog = () => {
     dialog().close();
@@ -74,7 +83,7 @@
   document.addEventListener("DOMContentLoaded", () => {
     prepare(document);
     showTheme();
-    dialog().addEventListener("close", () => dialog().replaceChildren());
+    dialog().addEventListener("close", dialogClosed);
     dialog().addEventListener("click", (event) => event.target === dialog() && closeDialog());
   });
   document.addEventListener("htmx:afterSettle", () => {
@@ -91,6 +100,29 @@
   const mustWait = (part) => part.dataset?.live !== undefined && (dialog().open || part.querySelector(".htmx-request") !== null);
   document.addEventListener("htmx:beforeRequest", (event) => mustWait(event.detail.elt) && event.preventDefault());
   document.addEventListener("htmx:beforeSwap", (event) => mustWait(event.detail.requestConfig.elt) && event.preventDefault());
+  // A form that its own buttons rearrange: what was typed meanwhile stays, and a review under way
+  // is not taken the form from under it.
+  let typedMeanwhile = [];
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const form = event.detail.target;
+    if (!form.matches("form[data-warn-unsaved]")) return;
+    const { elt, formData: sent } = event.detail.requestConfig;
+    if (elt !== form && form.classList.contains("htmx-request")) event.preventDefault();
+    const renumbered = /^(remove|up|down)/.test(sent.get("do") ?? "");
+    const typed = [...form.querySelectorAll("input[name]:not([type]),input[type=text],textarea[name]")].filter((input) => sent.has(input.name) && sent.get(input.name) !== input.value);
+    typedMeanwhile = renumbered ? [] : typed.map((input) => [input.name, input.value]);
+  });
+  document.addEventListener("htmx:afterSwap", () => {
+    for (const [name, value] of typedMeanwhile) {
+      const input = document.querySelector(`form[data-warn-unsaved] [name="${CSS.escape(name)}"]`);
+      if (input) input.value = value;
+    }
+    typedMeanwhile = [];
+  });
+  // Each refresh finds out anew that the session has ended; it is said once.
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if (event.detail.xhr.status === 401 && document.querySelector("[data-signed-out]")) event.preventDefault();
+  });
   document.addEventListener("htmx:sendError", () => notify(document.body.dataset.offline ?? "The server does not answer. Nothing was saved; try again."));
 
   const notify = (text) => {

@@ -18,10 +18,15 @@ from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.lib import clock
 from portal.lib.errors import Conflict, Invalid
-from portal.lib.form_paths import nest
+from portal.lib.form_paths import Fields, read_form, texts
 from portal.lib.htmx import redirect_to, render_page
 
 Form = dict[str, Any]
+FIELDS: Fields = {
+    **texts("key", "name", "kind", "value_type", "description", "owner", "tags", "version"),
+    **texts("client_visible", "permanent"),
+    "variants": [texts("key", "value", "description")],
+}
 STARTING_VARIANTS = {
     "boolean": [("on", "true"), ("off", "false")],
     "string": [("a", "first"), ("b", "second")],
@@ -36,7 +41,7 @@ STARTING_VARIANTS = {
 def create_flag(request: HttpRequest, scope: Scope) -> HttpResponse:
     if request.method != "POST":
         return _draw(request, scope, None, _new_form("boolean"))
-    form = nest(request.POST.items())
+    form = read_form(request.POST.items(), FIELDS)
     if request.POST.get("do"):
         return _draw(request, scope, None, _rearrange(form, request.POST["do"]))
     try:
@@ -55,7 +60,10 @@ def edit_flag(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
     flag = find_flag(scope, key)
     if request.method != "POST":
         return _draw(request, scope, flag, _to_form(flag))
-    form = nest(request.POST.items()) | {"key": flag.key, "value_type": flag.value_type}
+    form = read_form(request.POST.items(), FIELDS) | {
+        "key": flag.key,
+        "value_type": flag.value_type,
+    }
     if request.POST.get("do"):
         return _draw(request, scope, flag, _rearrange(form, request.POST["do"]))
     try:
@@ -72,7 +80,7 @@ def _save(request: HttpRequest, scope: Scope, flag: Flag, form: Form) -> HttpRes
         services.edit_flag(
             flag=flag,
             document=document,
-            expected_version=int(version) if version.isascii() and version.isdigit() else -1,
+            expected_version=int(version[:18]) if version.isascii() and version.isdigit() else -1,
             actor=scope.actor,
             now=clock.now(),
         )
@@ -179,7 +187,7 @@ def _rearrange(form: Form, command: str) -> Form:
     variants = _variants(form)
     if verb == "add-variant":
         variants.append({"key": "", "value": ""})
-    elif verb == "remove-variant" and place.isdigit() and int(place) < len(variants) > 1:
+    elif verb == "remove-variant" and place in map(str, range(len(variants))) and variants[1:]:
         del variants[int(place)]
     elif verb == "value-type":
         variants = _starting(form.get("value_type", ""))

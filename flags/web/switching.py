@@ -55,7 +55,7 @@ def _is_confirmed(request: HttpRequest, environment: Environment, enabled: bool)
 
 def _version(request: HttpRequest) -> int | None:
     text = request.POST.get("version", "")
-    return int(text) if text.isascii() and text.isdigit() else None
+    return int(text[:18]) if text.isascii() and text.isdigit() else None
 
 
 def _dialog(

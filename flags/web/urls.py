@@ -1,4 +1,4 @@
-"""Addresses of the flag pages. A flag's key may hold slashes, so it always comes last."""
+"""Addresses of the flag pages. A flag's key may hold slashes: it comes last, and after a word."""
 
 from django.urls import path
 
@@ -37,5 +37,5 @@ urlpatterns = [
     path("p/<slug:project>/flag/settings/<path:key>", definition.edit_flag, name="flag-settings"),
     path("p/<slug:project>/flag/archive/<path:key>", archiving.archive, name="flag-archive"),
     path("p/<slug:project>/flag/restore/<path:key>", archiving.restore, name="flag-restore"),
-    path("p/<slug:project>/flag/<path:key>", targeting.first_environment, name="flag"),
+    path("p/<slug:project>/flag/open/<path:key>", targeting.first_environment, name="flag"),
 ]

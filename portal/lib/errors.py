@@ -60,10 +60,13 @@ def error_page(request: HttpRequest, status: int, title: str, text: str) -> Http
     htmx = bool(getattr(request, "htmx", False)) and not getattr(request.htmx, "boosted", False)  # type: ignore[attr-defined]
     template = "_error.html" if htmx else "error.html"
     response = render(request, template, {"title": title, "text": text}, status=status)
-    if htmx:
-        # Whatever was clicked stays as it is; the error is announced beside it.
-        response["HX-Retarget"] = "#notices"
-        response["HX-Reswap"] = "beforeend"
+    return announce(response) if htmx else response
+
+
+def announce(response: HttpResponse) -> HttpResponse:
+    """Whatever was clicked stays as it is; the answer is shown beside it, as a notice."""
+    response["HX-Retarget"] = "#notices"
+    response["HX-Reswap"] = "beforeend"
     return response
 
 

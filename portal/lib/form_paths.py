@@ -5,11 +5,30 @@ The same paths name the places of problems, so an input finds its error by its o
 
 import re
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeAlias
 
 # The deepest document that people may send has a condition 20 groups down: 45 steps.
 _MOST_STEPS = 100
 _STEP = re.compile(r"\[(\d{1,6})\]|([^.\[\]]+)")
+
+
+TEXT = "text"
+Fields: TypeAlias = dict[str, "str | Fields | list[Fields]"]
+"""The shape of a form: each field is a TEXT, an object of fields, or a list of such objects."""
+
+
+def texts(*names: str) -> Fields:
+    """Fields that are texts."""
+    fields: Fields = dict.fromkeys(names, TEXT)
+    return fields
+
+
+def read_form(pairs: Iterable[tuple[str, object]], fields: Fields) -> dict[str, Any]:
+    """The document in a form's inputs; whatever does not fit its fields is left out.
+
+    So that who goes on with it can rely on texts being texts and lists being lists.
+    """
+    return _shaped(nest(pairs), fields)
 
 
 def nest(pairs: Iterable[tuple[str, object]]) -> dict[str, Any]:
@@ -43,3 +62,18 @@ def _close_up(node: Any) -> Any:
     if node and all(isinstance(step, int) for step in node):
         return [_close_up(node[step]) for step in sorted(node)]
     return {str(step): _close_up(inner) for step, inner in node.items()}
+
+
+def _shaped(node: dict[str, Any], fields: Fields) -> dict[str, Any]:
+    fitting = ((name, _fitting(node[name], fields[name])) for name in fields if name in node)
+    return {name: value for name, value in fitting if value is not None}
+
+
+def _fitting(value: object, shape: "str | Fields | list[Fields]") -> Any:
+    """What of the value has that shape; None where it is something else altogether."""
+    if isinstance(shape, list):
+        parts = value if isinstance(value, list) else []
+        return [_shaped(part, shape[0]) for part in parts if isinstance(part, dict)]
+    if isinstance(shape, dict):
+        return _shaped(value, shape) if isinstance(value, dict) else None
+    return value if isinstance(value, str) else None

@@ -3,12 +3,14 @@
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django_htmx.middleware import HtmxDetails
 
-from portal.lib.errors import AviaryError, error_page
+from portal.lib.errors import AviaryError, announce, error_page
 
 Handler = Callable[[HttpRequest], HttpResponse]
 
@@ -46,6 +48,8 @@ class htmx_responses:  # noqa: N801 - named like the middleware functions beside
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
+        if wants_fragment(request) and _sends_to_sign_in(response):
+            response = _signed_out(request)
         if response.get("Content-Type", "").startswith("text/html"):
             response["Vary"] = ", ".join(filter(None, [response.get("Vary"), "HX-Request"]))
             # Pages hold what only this person may see.
@@ -56,6 +60,20 @@ class htmx_responses:  # noqa: N801 - named like the middleware functions beside
         if not isinstance(exception, AviaryError):
             return None
         return error_page(request, exception.status, "That did not work", str(exception))
+
+
+def _sends_to_sign_in(response: HttpResponse) -> bool:
+    return response.status_code == 302 and response["Location"].startswith(
+        reverse(settings.LOGIN_URL)
+    )
+
+
+def _signed_out(request: HttpRequest) -> HttpResponse:
+    """htmx would follow the redirect and put the sign-in page into the middle of this one."""
+    here = cast(HtmxRequest, request).htmx.current_url_abs_path or "/"
+    address = reverse(settings.LOGIN_URL, query={"next": here})
+    response = render(request, "_signed_out.html", {"address": address}, status=401)
+    return announce(response)
 
 
 def redirect_to(request: HttpRequest, address: str, message: str = "") -> HttpResponse:

@@ -1,5 +1,6 @@
 """People who work with the stack without a browser of their own: somebody else, meanwhile."""
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,8 +13,18 @@ from tests.support.stack import Stack
 
 PROJECT = "demo"
 ENVIRONMENTS = ("development", "staging", "production")
+_BOOLEAN = {
+    "kind": "release",
+    "value_type": "boolean",
+    "variants[0].key": "on",
+    "variants[0].value": "true",
+    "variants[1].key": "off",
+    "variants[1].value": "false",
+}
 _TOKEN = re.compile(r'value="(av_[a-z]+_[^"]+)"')
 _PASSWORD = re.compile(r'id="password" readonly value="([^"]+)"')
+_SALT = re.compile(r'name="salt" value="([^"]+)"')
+_VERSION = re.compile(r'name="version" value="(\d+)"')
 
 
 class Visitor:
@@ -41,17 +52,31 @@ class Visitor:
 
     def create_flag(self, key: str, name: str = "", **fields: str) -> None:
         """A boolean flag with the variants on and off, unless ``fields`` say otherwise."""
-        given = {
-            "key": key,
-            "name": name,
-            "kind": "release",
-            "value_type": "boolean",
-            "variants[0].key": "on",
-            "variants[0].value": "true",
-            "variants[1].key": "off",
-            "variants[1].value": "false",
-        } | fields
+        given = _BOOLEAN | {"key": key, "name": name} | fields
         _expect(self.post(f"/p/{PROJECT}/flags/new", given), 302)
+        self._hear_messages()
+
+    def edit_flag(self, key: str, *, version: str, name: str) -> None:
+        """Give such a boolean flag another name, from a version that this person saw."""
+        fields = _BOOLEAN | {"version": version, "name": name}
+        _expect(self.post(f"/p/{PROJECT}/flag/settings/{key}", fields), 302)
+        self._hear_messages()
+
+    def save_targeting(self, key: str, environment: str, **changes: object) -> None:
+        """Change the targeting of such a boolean flag, from whatever it is at now."""
+        page = self.client.get(f"/p/{PROJECT}/flag/targeting/{environment}/{key}").text
+        salt, version = _SALT.search(page), _VERSION.search(page)
+        assert salt, page
+        assert version, page
+        document = {
+            "enabled": True,
+            "off_variant": "off",
+            "fallthrough": {"variant": "on"},
+            "salt": salt[1],
+        } | changes
+        fields = {"document": json.dumps(document), "version": version[1], "typed": environment}
+        _expect(self.post(f"/p/{PROJECT}/flag/save/{environment}/{key}", fields), 302)
+        self._hear_messages()
 
     def switch(self, key: str, environment: str, *, on: bool) -> None:
         """Turn a flag on or off, with every confirmation that could be asked for."""
@@ -65,6 +90,10 @@ class Visitor:
         found = _TOKEN.search(answer.text)
         assert found, answer.text
         return found[1]
+
+    def _hear_messages(self) -> None:
+        """Open a page, lest what was said shows up later in a window of this person's."""
+        self.client.get("/projects").raise_for_status()
 
     def add_member(self, name: str, role: str) -> str:
         """The one-time password of somebody new."""

@@ -72,4 +72,3 @@ def apply(folder: Path) -> None:
     environment = for_tests(folder)
     os.environ.clear()
     os.environ.update(environment)
-    (folder / "static").mkdir(parents=True, exist_ok=True)  # WhiteNoise wants it there

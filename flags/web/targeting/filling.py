@@ -2,11 +2,13 @@
 
 import csv
 import io
-from collections.abc import Iterable
+import json
 from typing import Any
 
 from flags.engine import FlagDefinition
-from flags.web.targeting.reading import SPLIT, TARGETING_KEY, Form
+from flags.web.targeting.reading import SPLIT, TARGETING_KEY, Form, read_values
+
+_LINE_BREAKS = set("\r\n")
 
 
 def to_form(document: dict[str, Any], definition: FlagDefinition) -> Form:
@@ -16,7 +18,7 @@ def to_form(document: dict[str, Any], definition: FlagDefinition) -> Form:
         "off_variant": document["off_variant"],
         "salt": document["salt"],
         "targets": [
-            {"variant": target["variant"], "keys": "\n".join(target["keys"])}
+            {"variant": target["variant"], "keys": "\n".join(map(_key, target["keys"]))}
             for target in document["targets"]
         ],
         "rules": [_rule(rule, variants) for rule in document["rules"]],
@@ -67,29 +69,47 @@ def _group(when: dict[str, Any]) -> Form:
 def _condition(when: dict[str, Any]) -> Form:
     if "attribute" not in when:
         return _group(when)
-    values = when.get("values", [])
-    numbers = values and not any(isinstance(value, str | bool) for value in values)
+    line, way = _line(when.get("values", []))
     return {
         "attribute": when["attribute"],
         "operator": when["operator"],
-        "values": _line(values),
-        "as": "number" if numbers else "text",
+        "values": line,
+        "as": way,
         "ignore_case": "on" if when.get("ignore_case") else "",
     }
 
 
-def _line(values: Iterable[object]) -> str:
-    """Values as one line, quoted where they hold a comma."""
-    line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow(list(values))
-    return line.getvalue()
+def _line(values: list[object]) -> tuple[str, str]:
+    """Values as one line, and the plainest way of reading it that gives the same values back."""
+    written = io.StringIO()
+    csv.writer(written, lineterminator="").writerow(values)
+    line = written.getvalue() if values else ""
+    for way in ("text", "number"):
+        if not _LINE_BREAKS & set(line) and _reads(line, way, values):
+            return line, way
+    return json.dumps(values, ensure_ascii=False)[1:-1], "json"
+
+
+def _reads(line: str, way: str, values: list[object]) -> bool:
+    try:
+        found = read_values(line, way)
+    except (csv.Error, ValueError):
+        return False
+    return [(type(value), value) for value in found] == [(type(value), value) for value in values]
+
+
+def _key(key: str) -> str:
+    """A targeting key as one line; in quotes where it would be read as another."""
+    plain = key == key.strip() and not key.startswith('"') and not _LINE_BREAKS & set(key)
+    return key if plain else json.dumps(key, ensure_ascii=False)
 
 
 def _shares(split: list[dict[str, Any]], variants: list[str], per_unit: int) -> list[Form]:
     """The shares in their order, then the variants that have none: order decides who grows."""
-    weights = {share["variant"]: share["weight"] for share in split}
-    order = [*weights, *(key for key in variants if key not in weights)]
+    shares = [(share["variant"], share["weight"]) for share in split]
+    given = {variant for variant, _weight in shares}
+    shares += [(key, 0) for key in variants if key not in given]
     return [
-        {"variant": key, "weight": f"{weights.get(key, 0) / per_unit:.3f}".rstrip("0").rstrip(".")}
-        for key in order
+        {"variant": key, "weight": f"{weight / per_unit:.3f}".rstrip("0").rstrip(".")}
+        for key, weight in shares
     ]

@@ -31,7 +31,7 @@ class TestNode:
     attribute: Input
     operator: Input
     values: Input
-    as_number: bool
+    way: str
     ignore_case: bool
 
     is_group = False
@@ -47,9 +47,9 @@ class TestNode:
         return known is not None and known.ignores_case
 
     @property
-    def can_be_text_or_number(self) -> bool:
+    def can_be_written_otherwise(self) -> bool:
         number_only = self.operator.value in NUMBER_OPERATORS
-        text_only = self.operator.value in ("starts_with", "ends_with")
+        text_only = self.operator.value in ("starts_with", "ends_with") and self.way != "json"
         return self.takes_values and not number_only and not text_only
 
 
@@ -180,7 +180,7 @@ class Drawing:
             self._input(part, "attribute", f"{path}.attribute"),
             self._input(part, "operator", f"{path}.operator"),
             self._input(part, "values", f"{path}.values"),
-            as_number=part.get("as") == "number",
+            way=_text(part, "as"),
             ignore_case=bool(part.get("ignore_case")),
         )
 

@@ -18,12 +18,13 @@ from flags.web.rows import Cell
 from flags.web.targeting import editing, reading
 from flags.web.targeting.context import page_context
 from flags.web.targeting.nodes import Drawing
+from flags.web.targeting.shape import FIELDS
 from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.lib import clock
 from portal.lib.errors import Conflict, Invalid
-from portal.lib.form_paths import nest
+from portal.lib.form_paths import read_form
 from portal.lib.htmx import redirect_to, render_page
 
 
@@ -59,7 +60,7 @@ def targeting(request: HttpRequest, scope: Scope, environment: str, key: str) ->
 def edit_form(request: HttpRequest, scope: Scope, environment: str, key: str) -> HttpResponse:
     """Rearrange the form as its button says; nothing is saved."""
     configuration = _configuration(scope, environment, key)
-    form = nest(request.POST.items())
+    form = read_form(request.POST.items(), FIELDS)
     focus = editing.apply(form, request.POST.get("do", ""), configuration.flag.definition)
     return _form(request, scope, configuration, Drawing(form, {}, focus))
 
@@ -69,7 +70,7 @@ def edit_form(request: HttpRequest, scope: Scope, environment: str, key: str) ->
 def review(request: HttpRequest, scope: Scope, environment: str, key: str) -> HttpResponse:
     """Check the form; answers the dialog that shows what would change, or the form's problems."""
     configuration = _configuration(scope, environment, key)
-    form = nest(request.POST.items())
+    form = read_form(request.POST.items(), FIELDS)
     try:
         document = reading.to_document(form, enabled=configuration.enabled)
         wanted = configuration_from(document, configuration.flag.definition)

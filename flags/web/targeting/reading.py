@@ -8,6 +8,7 @@ shares are percentages.
 import csv
 import json
 import math
+import re
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any, cast
@@ -20,6 +21,8 @@ from portal.lib.errors import Invalid
 SPLIT = "*split"
 TARGETING_KEY = "targetingKey"
 Form = dict[str, Any]
+# Those of forms alone; Python's splitlines knows many more.
+_LINE_BREAK = re.compile(r"\r\n|\n|\r")
 
 
 class _Problems(dict[str, str]):
@@ -54,16 +57,17 @@ def to_document(form: Form, *, enabled: bool) -> dict[str, object]:
 
 def form_path(path: str) -> str:
     """The form's name for a place that the engine names by the document's path."""
-    parts = path.replace(".not.", ".none.").split(".")
     named = []
-    for part in parts:
-        name, bracket, rest = part.partition("[")
-        if name in ("all", "any"):
-            named.append(f"conditions{bracket}{rest}")
-        elif name in ("values", "keys"):
-            named.append(name)
-        elif name != "none":
-            named.append(part)
+    parts = path.split(".")
+    for part, following in zip(parts, [*parts[1:], ""], strict=True):
+        name, bracket, place = part.partition("[")
+        if name == "not":
+            # A group of which none must hold: its parts are below "any", or it is the only one.
+            named += [] if following.startswith("any") else ["conditions[0]"]
+        elif name in ("all", "any"):
+            named += [f"conditions{bracket}{place}"] if bracket else []
+        else:
+            named.append(name if name in ("values", "keys") else part)
     return ".".join(named)
 
 
@@ -91,7 +95,8 @@ def _group(group: Form, path: str, problems: _Problems) -> dict[str, object]:
     if match == "all" and len(parts) == 1 and group.get("bare"):
         return parts[0]
     if match == "none":
-        return {"not": parts[0] if len(parts) == 1 else {"any": parts}}
+        alone = len(parts) == 1 and "any" not in parts[0]
+        return {"not": parts[0] if alone else {"any": parts}}
     return {"any" if match == "any" else "all": parts}
 
 
@@ -105,8 +110,8 @@ def _condition(part: Form, path: str, problems: _Problems) -> dict[str, object]:
     }
     known = OPERATORS.get(operator)
     if known is None or known.read_values is not None:
-        number = part.get("as") == "number" or operator in NUMBER_OPERATORS
-        test["values"] = _values(part.get("values", ""), number, f"{path}.values", problems)
+        way = "number" if operator in NUMBER_OPERATORS else part.get("as", "")
+        test["values"] = _values(part.get("values", ""), way, f"{path}.values", problems)
     if part.get("ignore_case") and known and known.ignores_case:
         test["ignore_case"] = True
     return test
@@ -115,23 +120,31 @@ def _condition(part: Form, path: str, problems: _Problems) -> dict[str, object]:
 NUMBER_OPERATORS = frozenset({"gt", "gte", "lt", "lte"})
 
 
-def _values(text: str, as_numbers: bool, path: str, problems: _Problems) -> list[object]:
+def _values(text: str, way: str, path: str, problems: _Problems) -> list[object]:
     try:
-        texts = [
-            part.strip()
-            for part in next(csv.reader([text], skipinitialspace=True, strict=True), [])
-        ]
+        return read_values(text, way)
     except csv.Error:
         problems[path] = _("Close the quotation marks, or leave them out.")
-        return []
-    texts = [part for part in texts if part]
-    if not as_numbers:
-        return list(texts)
-    try:
-        return [_number(part) for part in texts]
-    except ValueError:
-        problems[path] = _("Give a number, such as 5 or 2.5.")
-        return []
+    except (ValueError, RecursionError):
+        problems[path] = (
+            _('Write the values as JSON: "text", 5, true.')
+            if way == "json"
+            else _("Give a number, such as 5 or 2.5.")
+        )
+    return []
+
+
+def read_values(text: str, way: str) -> list[object]:
+    """The values on one line, written as texts, as numbers, or as JSON where neither will do.
+
+    Raises csv.Error, or ValueError for what is no number or no JSON.
+    """
+    if way == "json":
+        values: list[object] = json.loads(f"[{text}]")
+        return values
+    parts = next(csv.reader([text], skipinitialspace=True, strict=True), [])
+    texts = [part.strip() for part in parts if part.strip()]
+    return [_number(part) for part in texts] if way == "number" else list(texts)
 
 
 def _number(text: str) -> int | float:
@@ -189,7 +202,17 @@ def _bucket_by(node: Mapping[str, Any]) -> dict[str, object]:
 
 
 def _lines(text: str) -> list[str]:
-    return [line.strip() for line in text.splitlines() if line.strip()]
+    lines = map(str.strip, _LINE_BREAK.split(text))
+    return [_unquoted(line) for line in lines if line]
+
+
+def _unquoted(line: str) -> str:
+    """A line in quotes is a JSON text: what has line breaks or white space around it."""
+    try:
+        text = json.loads(line) if line.startswith('"') else line
+    except ValueError:
+        return line
+    return text if isinstance(text, str) else line
 
 
 def _list(node: Form, name: str) -> list[Form]:

@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from portal.access import selectors, services
-from portal.access.web.scope import actor_of
+from portal.access.web.scope import actor_of, refuse_nul
 from portal.lib import clock
 from portal.lib.errors import Invalid
 
@@ -30,6 +30,7 @@ def list_projects(request: HttpRequest) -> HttpResponse:
 def create_project(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         return render(request, "access/_project_dialog.html", {"values": {}})
+    refuse_nul(request)
     values = {field: request.POST.get(field, "") for field in ("key", "name")}
     try:
         project = services.create_project(**values, actor=actor_of(request), now=clock.now())

@@ -6,13 +6,14 @@ from functools import wraps
 from typing import Any, Concatenate, ParamSpec, cast
 
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
+from django.utils.translation import gettext as _
 
 from portal.access import authority
 from portal.access.models import Environment, Project, User
 from portal.access.permissions import Permission
-from portal.lib.errors import Forbidden
+from portal.lib.errors import Forbidden, Invalid
 from portal.lib.journal import Actor
 from portal.lib.middleware import trace_of
 
@@ -53,6 +54,15 @@ def scope_of(request: HttpRequest, project_key: str) -> Scope:
     return Scope(user, actor_of(request), project, permissions)
 
 
+def refuse_nul(request: HttpRequest) -> None:
+    """Raise Http404 or Invalid for NUL characters, which PostgreSQL cannot keep."""
+    if "\0" in request.path:
+        raise Http404(request.path)
+    texts = [*request.GET.values(), *request.POST.values()]
+    if any("\0" in str(text) for text in texts):
+        raise Invalid({"": _("Remove the NUL characters; nothing was saved.")})
+
+
 def project_page(
     permission: Permission,
 ) -> Callable[
@@ -65,6 +75,7 @@ def project_page(
     ) -> Callable[..., HttpResponse]:
         @wraps(view)
         def guarded(request: HttpRequest, project: str, **kwargs: Any) -> HttpResponse:
+            refuse_nul(request)
             scope = scope_of(request, project)
             if permission not in scope.permissions:
                 raise PermissionDenied(str(Forbidden(permission)))

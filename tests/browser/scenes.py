@@ -1,0 +1,150 @@
+"""Every page and dialog there is, each reached the way a person reaches it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.visitors import PROJECT
+
+FLAGS = f"/p/{PROJECT}/flags/"
+FLAG = f"/p/{PROJECT}/flag"
+TARGETING = f"{FLAG}/targeting/production"
+DIALOG: Final = "dialog"
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Who sees it, and how they get there. ``refused`` is the status that it is answered with."""
+
+    reach: Callable[[Page], None]
+    who: str = "admin"
+    refused: int = 0
+
+
+def at(path: str) -> Callable[[Page], None]:
+    """A page that is opened by its address."""
+
+    def reach(page: Page) -> None:
+        page.goto(path)
+
+    return reach
+
+
+def dialog(path: str, button: str) -> Callable[[Page], None]:
+    """A dialog that a button of a page opens."""
+
+    def reach(page: Page) -> None:
+        page.goto(path)
+        page.get_by_role("button", name=button, exact=True).first.click()
+        expect(page.get_by_role(DIALOG)).to_be_visible()
+
+    return reach
+
+
+def switch(title: str) -> Callable[[Page], None]:
+    """The dialog behind a switch of the list in production."""
+
+    def reach(page: Page) -> None:
+        page.goto(FLAGS)
+        page.get_by_role("switch", name=f"{title}, Production", exact=True).click()
+        expect(page.get_by_role(DIALOG)).to_be_visible()
+
+    return reach
+
+
+def wrong_name(page: Page) -> None:
+    switch("Home page banner")(page)
+    page.get_by_label("Type production to confirm").fill("staging")
+    page.get_by_role("button", name="Turn on in Production").click()
+    expect(page.get_by_text("That is not production")).to_be_visible()
+
+
+def wrong_password(page: Page) -> None:
+    page.goto("/sign-in")
+    page.get_by_label("User name").fill("admin")
+    page.get_by_label("Password").fill("wrong")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+
+
+def editor_with_errors(page: Page) -> None:
+    page.goto(f"{TARGETING}/new-checkout")
+    page.get_by_label("Let in").first.fill("101")
+    page.get_by_role("button", name="Add rule").click()
+    expect(page.get_by_label("Name of rule 3")).to_be_visible()
+    page.get_by_role("button", name="Review and save").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+
+
+def review(page: Page) -> None:
+    page.goto(f"{TARGETING}/new-checkout")
+    page.get_by_label("Name of rule 1").fill("Everybody who works here")
+    page.get_by_role("button", name="Review and save").click()
+    expect(page.get_by_role(DIALOG)).to_be_visible()
+
+
+def flag_with_errors(page: Page) -> None:
+    page.goto(f"{FLAGS}new")
+    page.get_by_label("Value of variant 1").fill("maybe")
+    page.get_by_role("button", name="Create flag").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+
+
+def notice(page: Page) -> None:
+    page.goto(FLAGS)
+    page.get_by_role("switch", name="Search ranking, Development", exact=True).click()
+    expect(page.get_by_text("Search ranking is")).to_be_visible()
+
+
+def open_record(page: Page) -> None:
+    page.goto(f"{FLAG}/history/new-checkout")
+    page.locator("details").first.locator("summary").click()
+
+
+def new_key(page: Page) -> None:
+    dialog(f"/p/{PROJECT}/keys/", "New key")(page)
+    page.get_by_label("Name").fill("Web shop")
+    page.get_by_role("button", name="Create key").click()
+    expect(page.get_by_role("textbox", name="Token")).to_be_visible()
+
+
+SCENES = {
+    "sign-in": Scene(at("/sign-in"), who="nobody"),
+    "sign-in refused": Scene(wrong_password, who="nobody"),
+    "nothing here": Scene(at("/p/none/flags/"), refused=404),
+    "projects": Scene(at("/projects")),
+    "new project": Scene(dialog("/projects", "New project")),
+    "password": Scene(at("/account/password")),
+    "flags": Scene(at(FLAGS)),
+    "flags, notice": Scene(notice),
+    "flags, none found": Scene(at(f"{FLAGS}?search=nothing-like-it")),
+    "flags, archived": Scene(at(f"{FLAGS}?archived=1")),
+    "flags of a viewer": Scene(at(FLAGS), who="bob"),
+    "turn on": Scene(switch("Recommendation weight")),
+    "turn on, wrong name": Scene(wrong_name, refused=422),
+    "turn off": Scene(switch("New checkout")),
+    "new flag": Scene(at(f"{FLAGS}new")),
+    "new flag with errors": Scene(flag_with_errors, refused=422),
+    "targeting with rules": Scene(at(f"{TARGETING}/new-checkout")),
+    "targeting with shares": Scene(at(f"{TARGETING}/search-ranking")),
+    "targeting of a viewer": Scene(at(f"{TARGETING}/new-checkout"), who="bob"),
+    "editor with errors": Scene(editor_with_errors, refused=422),
+    "review": Scene(review),
+    "history": Scene(open_record),
+    "settings": Scene(at(f"{FLAG}/settings/home-banner")),
+    "settings of a viewer": Scene(at(f"{FLAG}/settings/home-banner"), who="bob"),
+    "archive": Scene(dialog(f"{TARGETING}/home-banner", "Archive")),
+    "keys": Scene(at(f"/p/{PROJECT}/keys/")),
+    "keys of a viewer": Scene(at(f"/p/{PROJECT}/keys/"), who="bob"),
+    "new key": Scene(dialog(f"/p/{PROJECT}/keys/", "New key")),
+    "token": Scene(new_key),
+    "revoke": Scene(dialog(f"/p/{PROJECT}/keys/", "Revoke Demo application")),
+    "environments": Scene(at(f"/p/{PROJECT}/environments/")),
+    "environments of a viewer": Scene(at(f"/p/{PROJECT}/environments/"), who="bob"),
+    "new environment": Scene(dialog(f"/p/{PROJECT}/environments/", "Add environment")),
+    "members": Scene(at(f"/p/{PROJECT}/members/")),
+    "members of a viewer": Scene(at(f"/p/{PROJECT}/members/"), who="bob"),
+    "new member": Scene(dialog(f"/p/{PROJECT}/members/", "Add member")),
+}

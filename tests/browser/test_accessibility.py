@@ -1,0 +1,52 @@
+"""Every page and dialog, for people who see, hear, point or hold their screen differently."""
+
+import pytest
+from playwright.sync_api import Page, ViewportSize, expect
+
+from tests.browser import axe
+from tests.browser.conftest import OpenWindow
+from tests.browser.scenes import SCENES
+from tests.browser.troubles import Troubles
+from tests.browser.visitors import Visitor
+
+pytestmark = pytest.mark.browser
+
+PHONE: ViewportSize = {"width": 390, "height": 844}
+# Elements that stick out of the page, except inside what scrolls by itself.
+_STICKING_OUT = """() => {
+  const width = document.documentElement.clientWidth;
+  const clips = (e) => ["auto", "scroll", "hidden"].includes(getComputedStyle(e).overflowX);
+  const scrolls = (e) => e && (clips(e) || scrolls(e.parentElement));
+  return [...document.querySelectorAll("body *")]
+    .filter((e) => e.getBoundingClientRect().right > width + 1 && !scrolls(e.parentElement))
+    .filter((e) => e.checkVisibility({ opacityProperty: true, visibilityProperty: true }))
+    .map((e) => e.outerHTML.slice(0, 120));
+}"""
+
+
+@pytest.fixture(params=SCENES)
+def scene(
+    request: pytest.FixtureRequest,
+    open_window: OpenWindow,
+    admin: Visitor,
+    bob: Visitor,
+    troubles: Troubles,
+) -> Page:
+    """A window with the page or dialog; fails when anything went wrong on the way."""
+    scene = SCENES[request.param]
+    if scene.refused:
+        troubles.expect(f"the server responded with a status of {scene.refused}")
+    who = {"nobody": None, "admin": admin, "bob": bob}[scene.who]
+    page = open_window(who, color_scheme="light", reduced_motion="reduce")
+    scene.reach(page)
+    return page
+
+
+def test_every_page_is_accessible_in_both_themes_and_fits_a_phone(scene: Page) -> None:
+    assert axe.violations(scene) == []
+    scene.emulate_media(color_scheme="dark")
+    expect(scene.locator("html")).to_have_attribute("data-bs-theme", "dark")
+    assert axe.violations(scene, axe.OF_THE_THEME) == []
+    scene.set_viewport_size(PHONE)
+    assert scene.evaluate(_STICKING_OUT) == []
+    assert scene.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]

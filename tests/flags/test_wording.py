@@ -1,0 +1,181 @@
+"""Flags in words: true, complete, and never the same for two different things."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+from flags import wording
+from flags.engine import Configuration, parse_configuration, parse_definition
+from tests.flags.engine.documents import (
+    BOOLEAN,
+    configuration,
+    configurations,
+    relaxed,
+    rule,
+    split,
+)
+from tests.flags.web.test_editor_round_trip import essence_of
+
+DEFINITION = parse_definition(BOOLEAN)
+COUNTRY = {"attribute": "country", "operator": "in", "values": ["DE", "AT"]}
+AGE = {"attribute": "age", "operator": "gte", "values": [18]}
+
+
+def parsed(**changes: object) -> Configuration:
+    return parse_configuration(configuration(**changes), DEFINITION)
+
+
+def changes_between(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    return wording.configuration_changes(parsed(**before), parsed(**after))
+
+
+@pytest.mark.parametrize(
+    ("when", "words"),
+    [
+        (COUNTRY, "country is one of DE, AT"),
+        ({"all": [COUNTRY, AGE]}, "country is one of DE, AT and age is at least 18"),
+        ({"any": [COUNTRY, AGE]}, "country is one of DE, AT or age is at least 18"),
+        ({"not": COUNTRY}, "not (country is one of DE, AT)"),
+        (
+            {"any": [{"all": [COUNTRY, AGE]}, {"attribute": "vip", "operator": "is_true"}]},
+            "(country is one of DE, AT and age is at least 18) or vip is true",
+        ),
+        ({"any": []}, "nobody"),
+        ({"attribute": "a", "operator": "in", "values": list(range(10))}, "… 7 and 2 more"),
+        ({"attribute": "n", "operator": "gt", "values": [2.5]}, "n is more than 2.5"),
+        ({"attribute": "n", "operator": "lt", "values": [2.0]}, "n is less than 2"),
+        ({"attribute": "b", "operator": "equals", "values": [True]}, "b is yes"),
+        ({**COUNTRY, "ignore_case": True}, "country is one of DE, AT (ignoring case)"),
+    ],
+)
+def test_conditions_are_clauses(when: dict[str, Any], words: str) -> None:
+    (one,) = parsed(rules=[rule(when=when)]).rules
+    found = wording.condition(one.when)
+    assert found.endswith(words[2:]) if words.startswith("… ") else found == words
+
+
+def test_a_rule_is_a_sentence() -> None:
+    quarter = {"percent": 25.0, "bucket_by": "company"}
+    (all_of_them, some) = parsed(
+        rules=[rule("a"), rule("b", when=COUNTRY, audience=quarter, serve=split(12_500))]
+    ).rules
+    assert wording.rule(all_of_them) == "all users get “on”"
+    assert wording.rule(some) == (
+        "25 % of values of company where country is one of DE, AT get "
+        "“on” to 12.5 %, “off” to 87.5 % of users"
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"enabled": False}, "everyone gets “off”"),
+        ({}, "everyone gets “off”"),
+        ({"rules": [rule()]}, "1 rule, else “off”"),
+        ({"rules": [rule("a"), rule("b")]}, "2 rules, else “off”"),
+        ({"fallthrough": split(1_000)}, "everyone gets “on” to 1 %, “off” to 99 % of users"),
+    ],
+)
+def test_a_configuration_in_a_few_words(changes: dict[str, Any], words: str) -> None:
+    assert wording.summary(parsed(**changes)) == words
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "sentences"),
+    [
+        ({}, {"enabled": False}, ["Turned off."]),
+        ({"enabled": False}, {}, ["Turned on."]),
+        ({}, {"off_variant": "on"}, ["While off, everyone gets “on” instead of “off”."]),
+        ({}, {"fallthrough": {"variant": "on"}}, ["Everyone else gets “on” instead of “off”."]),
+        ({}, {"salt": "t"}, ["Percentages are dealt out anew: users may change their variant."]),
+        ({}, {"rules": [rule()]}, ["New rule: all users get “on”."]),
+        ({"rules": [rule(name="All")]}, {}, ["Rule removed: “All”, all users get “on”."]),
+        (
+            {"rules": [rule("a"), rule("b")]},
+            {"rules": [rule("b"), rule("a")]},
+            ["The rules are asked in another order."],
+        ),
+        (
+            {"rules": [rule()]},
+            {"rules": [rule(when=COUNTRY)]},
+            [
+                "Rule changed: all users where country is one of DE, AT get “on”. "
+                "It was: all users get “on”."
+            ],
+        ),
+        (
+            {"targets": [{"variant": "on", "keys": ["a", "b"]}]},
+            {"targets": [{"variant": "off", "keys": ["b"]}]},
+            ["User a is no longer singled out.", "User b always gets “off”."],
+        ),
+    ],
+)
+def test_each_change_has_its_sentence(
+    before: dict[str, Any], after: dict[str, Any], sentences: list[str]
+) -> None:
+    assert changes_between(before, after) == sentences
+
+
+def test_many_single_users_are_counted() -> None:
+    targets = [{"variant": "on", "keys": [f"user-{number:03}" for number in range(200)]}]
+    sentences = changes_between({}, {"targets": targets})
+    assert len(sentences) == 11
+    assert sentences[-1] == "… and 190 more single users."
+
+
+@pytest.mark.parametrize(
+    "values", [([*range(9), "x"], [*range(9), "y"]), (["5"], [5]), (["yes"], [True])]
+)
+def test_what_words_leave_out_is_said_to_be_left_out(values: tuple[list[object], ...]) -> None:
+    before, after = (
+        {"rules": [rule(when={"attribute": "a", "operator": "in", "values": one})]}
+        for one in values
+    )
+    (sentence,) = changes_between(before, after)
+    assert sentence.startswith("Rule changed in a detail that is not put into words: ")
+
+
+def test_another_seed_is_said_to_deal_out_anew() -> None:
+    (sentence,) = changes_between(
+        {"fallthrough": split(1, algorithm="flagd", seed="a")},
+        {"fallthrough": split(1, algorithm="flagd", seed="b")},
+    )
+    assert sentence.endswith("of users as before, but dealt out anew.")
+
+
+@relaxed
+@given(configurations(), configurations())
+def test_no_difference_goes_unmentioned(before: dict[str, Any], after: dict[str, Any]) -> None:
+    """What the review does not mention could not be saved, and nobody would find it later."""
+    old, new = (parse_configuration(one, DEFINITION) for one in (before, after))
+    sentences = wording.configuration_changes(old, new)
+    if essence_of(old) != essence_of(new):
+        assert sentences
+    assert wording.configuration_changes(old, old) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentences"),
+    [
+        ({}, []),
+        ({"name": "Checkout"}, ["Name: Checkout instead of nothing."]),
+        ({"tags": ["a", "b"]}, ["Tags: a, b instead of nothing."]),
+        ({"client_visible": True}, ["Visible to public keys: yes instead of no."]),
+        (
+            {"variants": [*BOOLEAN["variants"], {"key": "maybe", "value": True}]},
+            ["Variant “maybe” added."],
+        ),
+        ({"variants": [BOOLEAN["variants"][1]]}, ["Variant “on” removed."]),
+        ({"variants": BOOLEAN["variants"][::-1]}, ["The variants stand in another order."]),
+        (
+            {"variants": [BOOLEAN["variants"][0], {"key": "off", "value": True}]},
+            ["Variant “off” changed."],
+        ),
+    ],
+)
+def test_each_change_of_a_definition_has_its_sentence(
+    changes: dict[str, Any], sentences: list[str]
+) -> None:
+    after = parse_definition({**BOOLEAN, **changes})
+    assert wording.definition_changes(DEFINITION, after) == sentences

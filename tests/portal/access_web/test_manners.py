@@ -1,0 +1,153 @@
+"""What every page has in common: headers, CSRF, fragments, errors people can read."""
+
+from collections.abc import Iterator
+
+import pytest
+from django.http import HttpResponseBase
+from django.test import Client
+from django.urls import get_resolver
+
+from flags.models import Flag
+from portal.access.models import Project, User
+from tests.portal.access_web.test_matrix import TABLE, World, captured, everything_kept, patterns
+from tests.portal.access_web.test_matrix import shop_key as shop_key
+from tests.portal.access_web.test_matrix import world as world
+from tests.support.people import client_of
+
+HTMX = {"HX-Request": "true"}
+PAGES = [name for name in TABLE if not name.startswith("api-")]
+FRAGMENTS = ["key-list", "member-list", "flag-list", "flag-targeting", "flag-history"]
+FRAGMENTS += ["flag-settings", "flag-create", "environment-list"]
+
+
+def header_problems(response: HttpResponseBase) -> Iterator[str]:
+    policy = response.headers.get("Content-Security-Policy", "")
+    if "default-src 'none'" not in policy or "script-src 'self'" not in policy:
+        yield f"policy: {policy}"
+    if "unsafe" in policy or "frame-ancestors 'none'" not in policy:
+        yield f"policy: {policy}"
+    wanted = {
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
+        "Referrer-Policy": "same-origin",
+        "Cross-Origin-Opener-Policy": "same-origin",
+    }
+    for name, value in wanted.items():
+        if response.headers.get(name) != value:
+            yield f"{name}: {response.headers.get(name)}"
+    if len(response.headers.get("X-Request-ID", "")) != 16:
+        yield "no request id"
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_answer_has_the_security_headers(world: World, name: str) -> None:
+    address = world.address(name)
+    for person in ("anonymous", "stranger", "viewer", "admin"):
+        browser = world.browsers[person]
+        for response in (browser.get(address), browser.put(address)):
+            assert list(header_problems(response)) == [], (person, response.status_code)
+
+
+@pytest.mark.parametrize("path", ["/no-such-page", "/p/none/flags/", "/p/shop/flag/a//b", "/%00"])
+def test_errors_have_the_security_headers(alice_client: Client, shop: Project, path: str) -> None:
+    response = alice_client.get(path)
+    assert response.status_code == 404
+    assert list(header_problems(response)) == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_nobodys_pages_are_kept_by_caches(world: World, name: str) -> None:
+    response = world.browsers["admin"].get(world.address(name))
+    if response.headers.get("Content-Type", "").startswith("text/html"):
+        assert "no-store" in response.headers["Cache-Control"]
+        assert "HX-Request" in response.headers["Vary"]
+
+
+@pytest.mark.parametrize("name", FRAGMENTS)
+def test_htmx_gets_the_fragment_and_everybody_else_the_page(world: World, name: str) -> None:
+    browser, address = world.browsers["admin"], world.address(name)
+    assert b"<!doctype html>" in browser.get(address).content
+    fragment = browser.get(address, headers=HTMX).content.decode()
+    assert "<!doctype" not in fragment
+    assert "<html" not in fragment
+    assert 'id="' in fragment
+
+
+@pytest.mark.parametrize("name", FRAGMENTS)
+@pytest.mark.parametrize("visit", ["HX-Boosted", "HX-History-Restore-Request"])
+def test_boosted_and_history_visits_get_the_page(world: World, visit: str, name: str) -> None:
+    headers = HTMX | {visit: "true"}
+    response = world.browsers["admin"].get(world.address(name), headers=headers)
+    assert b"<!doctype html>" in response.content
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in PAGES if TABLE[name].post[4] not in (405, 404) and name != "sign-in"]
+)
+def test_a_post_from_elsewhere_is_refused_and_changes_nothing(
+    world: World, alice: User, name: str
+) -> None:
+    browser = Client(enforce_csrf_checks=True)
+    browser.force_login(alice)
+    before = everything_kept()
+    for headers in ({}, HTMX, {"X-CSRFToken": "forged"}):
+        response = browser.post(world.address(name), TABLE[name].fields, headers=headers)
+        assert response.status_code == 403
+        assert "Nothing was saved. Reload the page" in response.content.decode()
+    assert everything_kept() == before
+
+
+def test_a_post_from_the_page_itself_is_accepted(world: World, alice: User) -> None:
+    browser = Client(enforce_csrf_checks=True)
+    browser.force_login(alice)
+    browser.get(world.address("flag-list"))
+    headers = {"X-CSRFToken": browser.cookies["csrftoken"].value}
+    response = browser.post(world.address("flag-switch"), {"enabled": "1"}, headers=headers)
+    assert response.status_code == 200
+
+
+@pytest.mark.parametrize("person", ["stranger", "viewer"])
+def test_errors_come_as_a_notice_where_htmx_asked(world: World, person: str) -> None:
+    address = world.address("flag-switch")
+    response = world.browsers[person].post(address, {"enabled": "1"}, headers=HTMX)
+    assert response.status_code in (403, 404)
+    assert response.headers["HX-Retarget"] == "#notices"
+    assert response.headers["HX-Reswap"] == "beforeend"
+    assert b"<html" not in response.content
+    assert b'role="alert"' in response.content
+
+
+def test_a_session_that_ended_says_so_instead_of_showing_the_sign_in_page_inside_the_page(
+    world: World,
+) -> None:
+    response = world.browsers["anonymous"].get(world.address("flag-list"), headers=HTMX)
+    assert response.status_code == 401
+    assert response.headers["HX-Retarget"] == "#notices"
+    assert b"signed out" in response.content
+    assert b'href="/sign-in?next=' in response.content
+
+
+@pytest.mark.parametrize("name", [name for name in PAGES if "project" in captured(name)])
+@pytest.mark.parametrize("place", ["project", "environment", "key", "selector"])
+def test_no_address_breaks_a_page(world: World, place: str, name: str) -> None:
+    if place not in captured(name):
+        return
+    browser = world.browsers["admin"]
+    strange = {"project": "0", "environment": "0", "key": "a\0b/<b>", "selector": "a\0b"}
+    address = world.address(name, **{place: strange[place]})
+    assert {browser.get(address).status_code, browser.post(address).status_code} <= {404, 405, 400}
+
+
+def test_every_pattern_belongs_to_a_page_with_a_name() -> None:
+    assert all(pattern.name for pattern in patterns(get_resolver().url_patterns))
+
+
+def test_someone_without_a_project_is_told_whom_to_ask(db: None, alice: User) -> None:
+    page = client_of(alice).get("/projects").content.decode()
+    assert "Ask a site administrator" in page
+
+
+def test_who_has_one_project_lands_on_its_flags(
+    alice_client: Client, shop: Project, new_checkout: Flag
+) -> None:
+    assert alice_client.get("/", follow=True).redirect_chain == [("/p/shop/flags/", 302)]
