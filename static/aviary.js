@@ -54,7 +54,7 @@
 
   // A flag's key is proposed from its name until someone types one.
   const kebab = (text) =>
-    text.normalize("NFKD").replace(/[\u0300-\u036f]/g, "").toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-+|-+$/g, "");
+    text.replaceAll("ß", "ss").normalize("NFKD").replace(/[\u0300-\u036f]/g, "").toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-+|-+$/g, "");
   const proposeKey = (input) => {
     const key = document.getElementById(input.dataset.proposes);
     if (key && !key.dataset.typed) key.value = kebab(input.value);

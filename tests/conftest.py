@@ -22,6 +22,8 @@ del os.environ["DJANGO_SETTINGS_MODULE"]
 from django.conf import settings  # noqa: E402
 
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # fast
+# Every browser of Django's would look for all static files anew, which takes it a while.
+settings.WHITENOISE_USE_FINDERS = False
 
 # How long an example takes says nothing on a machine that others use too.
 hypothesis.settings.register_profile("aviary", deadline=None)

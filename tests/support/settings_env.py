@@ -43,11 +43,11 @@ def temporary_folder() -> Path:
 
 
 def clean_environment() -> dict[str, str]:
-    """The environment without any setting of Aviary."""
+    """The environment without any setting of Aviary, or of the make that runs the tests."""
     return {
         name: value
         for name, value in os.environ.items()
-        if name not in _OURS and not name.startswith("AVIARY_")
+        if name not in _OURS and not name.startswith(("AVIARY_", "MAKE", "MFLAGS"))
     }
 
 

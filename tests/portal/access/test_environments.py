@@ -9,12 +9,6 @@ from portal.access.models import Project
 HTMX = {"HX-Request": "true"}
 
 
-@pytest.fixture(autouse=True)
-def no_static_files(settings: pytest.FixtureRequest) -> None:
-    """Every browser of Django's would look for all static files anew, which takes it a while."""
-    settings.WHITENOISE_USE_FINDERS = False  # type: ignore[attr-defined]
-
-
 def add(client: Client, key: str, kind: str) -> tuple[int, str]:
     answer = client.post("/p/shop/environments/new", {"key": key, "kind": kind}, headers=HTMX)
     return answer.status_code, answer.content.decode()

@@ -127,15 +127,17 @@ def test_a_session_that_ended_says_so_instead_of_showing_the_sign_in_page_inside
     assert b'href="/sign-in?next=' in response.content
 
 
-@pytest.mark.parametrize("name", [name for name in PAGES if "project" in captured(name)])
-@pytest.mark.parametrize("place", ["project", "environment", "key", "selector"])
-def test_no_address_breaks_a_page(world: World, place: str, name: str) -> None:
-    if place not in captured(name):
-        return
+STRANGE = {"project": "0", "environment": "0", "key": "a\0b/<b>", "selector": "a\0b"}
+
+
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [(name, place) for name in PAGES for place in STRANGE if place in captured(name)],
+)
+def test_no_address_breaks_a_page(world: World, name: str, place: str) -> None:
     browser = world.browsers["admin"]
-    strange = {"project": "0", "environment": "0", "key": "a\0b/<b>", "selector": "a\0b"}
-    address = world.address(name, **{place: strange[place]})
-    assert {browser.get(address).status_code, browser.post(address).status_code} <= {404, 405, 400}
+    address = world.address(name, **{place: STRANGE[place]})
+    assert {browser.get(address).status_code, browser.post(address).status_code} <= {404, 405}
 
 
 def test_every_pattern_belongs_to_a_page_with_a_name() -> None:
