@@ -9,7 +9,8 @@ from django.urls import get_resolver
 
 from flags.models import Flag
 from portal.access.models import Project, User
-from tests.portal.access_web.table import TABLE, World, captured, everything_kept, patterns
+from tests.portal.access_web.table import TABLE
+from tests.portal.access_web.test_matrix import World, captured, everything_kept, patterns
 from tests.portal.access_web.test_matrix import shop_key as shop_key
 from tests.portal.access_web.test_matrix import world as world
 from tests.support.people import client_of
