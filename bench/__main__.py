@@ -13,8 +13,9 @@ def main() -> int:
     except NoLoadGenerator as error:
         print(f"aviary: {error}", file=sys.stderr)
         return 2
-    print(f"\nMeasured with wrk ({CONNECTIONS} connections, {SECONDS} s) on {machine.describe()};")
-    print("server and load on a core each.\n")
+    how = f"wrk, {CONNECTIONS} connections, {SECONDS} s, best of {evaluator.ROUNDS} rounds"
+    print(f"\nMeasured with {how}, server and load on a core each.")
+    print(f"{machine.describe()}.\n")
     print("\n".join(table))
     return 0
 

@@ -15,6 +15,8 @@ from portal.supervisor.processes import Addresses
 from portal.supervisor.supervised import Process, Supervisor
 
 SERVER_CORE = 0
+ROUNDS = 3
+PEER = "plain ASGI hello (the peer)"
 CONTEXT = {"targetingKey": "user-1", "country": "DE", "email": "ann@mail.example"}
 CASES = [
     ("one flag, the same for everyone", "/ofrep/v1/evaluate/flags/payments-kill-switch"),
@@ -42,16 +44,25 @@ def _measure(supervisor: Supervisor, folder: Path) -> list[str]:
         {"EVALUATOR_PORT": str(port)},
     )
     supervisor.start(evaluator)
-    _wait_for(f"http://127.0.0.1:{port}/ready")
-    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-    measured = [
-        (title, load.post(f"http://127.0.0.1:{port}{path}", {"context": CONTEXT}, headers))
-        for title, path in CASES
-    ]
     supervisor.start(Process("hello", load.pinned(SERVER_CORE, _hello(hello_port))))
+    _wait_for(f"http://127.0.0.1:{port}/ready")
     _wait_for(f"http://127.0.0.1:{hello_port}/")
-    peer = load.post(f"http://127.0.0.1:{hello_port}/", {"context": CONTEXT}, headers)
-    return _table([("plain ASGI hello (the peer)", peer), *measured], peer)
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    addresses = {PEER: f"http://127.0.0.1:{hello_port}/"}
+    addresses |= {title: f"http://127.0.0.1:{port}{path}" for title, path in CASES}
+    return _table(_best_of_rounds(addresses, headers))
+
+
+def _best_of_rounds(addresses: dict[str, str], headers: dict[str, str]) -> dict[str, load.Load]:
+    """Each case's best round. Rounds take turns, so that a busy moment spoils no single case."""
+    best: dict[str, load.Load] = {}
+    for _round in range(ROUNDS):
+        for title, address in addresses.items():
+            found = load.post(address, {"context": CONTEXT}, headers)
+            if found.errors:
+                raise RuntimeError(f"{title}: {found.errors} answers were errors")
+            best[title] = max(found, best.get(title, found), key=lambda one: one.requests_per_s)
+    return best
 
 
 def _installation(supervisor: Supervisor, folder: Path) -> str:
@@ -76,15 +87,13 @@ def _hello(port: int) -> list[str]:
     return [sys.executable, "-m", "uvicorn", "bench.hello:application", *options, *quiet]
 
 
-def _table(rows: list[tuple[str, load.Load]], peer: load.Load) -> list[str]:
+def _table(rows: dict[str, load.Load]) -> list[str]:
     lines = [
         "| one core | requests/s | of the peer | p50 | p99 |",
         "| --- | ---: | ---: | ---: | ---: |",
     ]
-    for title, one in rows:
-        if one.errors:
-            raise RuntimeError(f"{title}: {one.errors} answers were errors")
-        share = one.requests_per_s / peer.requests_per_s
+    for title, one in rows.items():
+        share = one.requests_per_s / rows[PEER].requests_per_s
         lines.append(
             f"| {title} | {one.requests_per_s:,.0f} | {share:.0%} "
             f"| {one.p50_ms:.2f} ms | {one.p99_ms:.2f} ms |"

@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 from dataclasses import dataclass
 
-SECONDS = 5
+SECONDS = 4
 CONNECTIONS = 32
 
 

