@@ -41,7 +41,7 @@ def _walk(value: object, steps: list[str]) -> object:
 @singledispatch
 def compile_condition(condition: Condition) -> Test:
     """Whether a context meets the condition; never raises, whatever the context holds."""
-    raise NotImplementedError(type(condition).__name__)
+    raise TypeError(type(condition).__name__)
 
 
 @compile_condition.register

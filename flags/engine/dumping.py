@@ -97,7 +97,7 @@ def _dump_bucket_by(attribute: str) -> dict[str, object]:
 
 @singledispatch
 def _dump_serve(serve: Serve) -> dict[str, object]:
-    raise NotImplementedError(type(serve).__name__)
+    raise TypeError(type(serve).__name__)
 
 
 @_dump_serve.register
@@ -118,7 +118,7 @@ def _(serve: Split) -> dict[str, object]:
 
 @singledispatch
 def _dump_condition(condition: Condition) -> dict[str, object]:
-    raise NotImplementedError(type(condition).__name__)
+    raise TypeError(type(condition).__name__)
 
 
 @_dump_condition.register

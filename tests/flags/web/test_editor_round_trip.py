@@ -36,7 +36,7 @@ unhurried = settings(relaxed, suppress_health_check=[HealthCheck.too_slow], max_
 @singledispatch
 def essence(condition: Condition) -> object:
     """What a condition says, whichever of several ways it is written."""
-    raise NotImplementedError(type(condition).__name__)
+    raise TypeError(type(condition).__name__)
 
 
 @essence.register
