@@ -89,7 +89,7 @@ TABLE = {
     "key-revoke": Row(admins(200), admins(200)),
     "member-list": Row(members(200)),
     "member-add": Row(admins(200), admins(200), {"username": "erin", "role": "viewer"}),
-    "member-role": Row(CLOSED, admins(200), {"role": "editor"}),
+    "member-role": Row(CLOSED, admins(200), {"role": "developer"}),
     "member-remove": Row(CLOSED, admins(200)),
     "environment-list": Row(members(200)),
     "environment-add": Row(admins(200), admins(200), {"key": "canary", "kind": "staging"}),

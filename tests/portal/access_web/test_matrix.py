@@ -178,9 +178,9 @@ def test_someone_who_was_removed_is_a_stranger_at_once(
 
 
 def test_someone_who_was_demoted_may_only_look_at_once(
-    world: World, shop: Project, dana: User
+    world: World, shop: Project, dana: User, now: datetime
 ) -> None:
-    set_role(project=shop, user=dana, role="viewer", actor=SETTING_UP)
+    set_role(project=shop, user=dana, role="viewer", actor=SETTING_UP, now=now)
     browser = world.browsers["editor"]
     assert browser.post(world.address("flag-switch"), {"enabled": "1"}).status_code == 403
     assert browser.get(world.address("flag-list")).status_code == 200
