@@ -10,9 +10,8 @@ from portal.access import authority, outbox
 from portal.access.models import ActionRule, CustomRole, Environment, Project
 from portal.access.permissions import RESERVABLE, Permission
 from portal.access.services.grants import keeping_an_admin
-from portal.access.services.names import refuse_taken_name
+from portal.access.services.names import refuse_needed_name, refuse_taken_name
 from portal.access.services.validation import validate
-from portal.access.signals import name_removing
 from portal.lib import journal
 from portal.lib.errors import Invalid
 from portal.lib.journal import Actor, Entry
@@ -65,7 +64,7 @@ def delete_role(*, role: CustomRole, actor: Actor) -> None:
     if holders:
         text = _("The role {name} is still given {count} times; take it away there first.")
         raise Invalid({"": text.format(name=role.name, count=holders)})
-    name_removing.send(sender=None, project=project, name=role.key)
+    refuse_needed_name(project, role.key)
     _record("role.deleted", role, actor, before=_describe(role))
     role.delete()
 
