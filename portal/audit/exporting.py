@@ -45,7 +45,7 @@ from datetime import UTC, datetime
 from portal.audit import chain, sealing
 
 FORMAT = "aviary-audit-export/1"
-COLUMNS = (*chain.FIELDS, "previous_hash", "hash")
+COLUMNS = chain.COLUMNS
 CSV_MANIFEST = "#manifest"
 _VERSION = COLUMNS.index("version")
 # What makes a spreadsheet compute, and the apostrophe that keeps it from doing so.
