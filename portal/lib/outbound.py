@@ -125,7 +125,10 @@ def _secured(plain: socket.socket, host: str) -> socket.socket:
 
 @contextmanager
 def _cut_off(connected: socket.socket, until: float) -> Iterator[None]:
-    """Cut the connection when time is up: a socket's own limit starts anew with every byte."""
+    """Cut the connection when time is up: a socket's own limit starts anew with every byte.
+
+    Raises TimeoutError then: an answer cut short may look like a whole one.
+    """
     # A descriptor of our own: TLS takes the first one over.
     with connected.dup() as ours:
 
@@ -141,3 +144,5 @@ def _cut_off(connected: socket.socket, until: float) -> Iterator[None]:
         finally:
             timer.cancel()
             timer.join()
+        if time.monotonic() >= until:
+            raise TimeoutError

@@ -100,7 +100,7 @@ def _last_to_go(start: Place, head: ChainHead, oldest: datetime) -> Place | None
     )
     if fault:
         raise TrailBroken(
-            _("Nothing was purged: row {row} of the audit trail {problem}.").format(
+            _("Nothing was purged: row {row} of the audit trail: {problem}.").format(
                 row=fault.sequence, problem=fault.problem
             )
         )
