@@ -15,6 +15,10 @@ app = Celery("aviary")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 app.conf.beat_schedule = {
+    "revert-emergencies": {
+        "task": "portal.approvals.tasks.revert_due_emergencies",
+        "schedule": 10.0,
+    },
     "publish-what-a-nudge-missed": {"task": "flags.tasks.publish_all", "schedule": 10.0},
     "forget-published-changes": {"task": "flags.tasks.forget_old_changes", "schedule": 3600.0},
     "anchor-the-audit-trail": {

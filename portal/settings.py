@@ -38,6 +38,7 @@ if DEBUG and HTTPS:
 INSTALLED_APPS = [
     "portal.access",
     "portal.audit",
+    "portal.approvals",
     "flags",
     "django.contrib.auth",
     "django.contrib.contenttypes",

@@ -1,17 +1,30 @@
 """Who may do what: the one question every service asks before it changes anything."""
 
-from portal.access.models import ApiKey, Environment, KeyKind, Membership, Project, User
+from collections.abc import Iterable, Mapping
+
+from django.db.models import Q
+
+from portal.access.holdings import NOTHING, Holdings
+from portal.access.models import (
+    ActionRule,
+    ApiKey,
+    CustomRole,
+    Environment,
+    Grant,
+    Group,
+    KeyKind,
+    Project,
+    User,
+)
 from portal.access.permissions import (
     ADMIN_KEY_PERMISSIONS,
+    BUILTIN_ROLES,
     EVERYTHING,
-    ROLE_PERMISSIONS,
     Permission,
 )
 from portal.lib import clock
 from portal.lib.errors import Forbidden
 from portal.lib.journal import Actor, ActorKind, Trace
-
-NOTHING: frozenset[Permission] = frozenset()
 
 
 def user_actor(user: User, trace: Trace) -> Actor:
@@ -24,14 +37,54 @@ def key_actor(key: ApiKey, trace: Trace) -> Actor:
     return Actor(ActorKind.KEY, str(key.pk), f"{key.name} ({key.selector})", trace)
 
 
-def permissions_of_user(user: User, project: Project) -> frozenset[Permission]:
-    """What a person may do in a project; nothing where they are not a member."""
-    if not user.is_active:
-        return NOTHING
-    if user.is_superuser:
+def user_of(actor: Actor) -> User | None:
+    """The person behind an actor; None for keys, the product itself, and who is gone."""
+    if actor.kind is not ActorKind.USER:
+        return None
+    return User.objects.filter(pk=actor.id).first()
+
+
+def role_table(project: Project) -> dict[str, frozenset[Permission]]:
+    """Every role of a project by its key, the built-in ones first."""
+    custom = CustomRole.objects.filter(project=project)
+    known = set(Permission.values)
+    return BUILTIN_ROLES | {
+        role.key: frozenset(Permission(p) for p in role.permissions if p in known)
+        for role in custom
+    }
+
+
+def holdings_of(user: User, project: Project) -> Holdings:
+    """What a person holds in a project, read now; nothing where they were given nothing."""
+    return holdings_of_all([user], project)[user.pk]
+
+
+def holdings_of_all(users: Iterable[User], project: Project) -> dict[int, Holdings]:
+    """What each of some people holds in a project, by their ids, in a few queries for all."""
+    people = list(users)
+    given = _given(people, project)
+    roles, rules = role_table(project), _rules(project)
+    environments = frozenset(project.environments.values_list("pk", flat=True))
+    return {
+        user.pk: Holdings(
+            given=frozenset(given.get(user.pk, ())) if user.is_active else frozenset(),
+            roles=roles,
+            rules=rules,
+            environments=environments,
+            unlimited=user.is_superuser and user.is_active,
+        )
+        for user in people
+    }
+
+
+def permissions_of_user(
+    user: User, project: Project, environment: Environment | None = None
+) -> frozenset[Permission]:
+    """What a person may do in an environment; without one, to the project as a whole."""
+    if user.is_superuser and user.is_active:
         return EVERYTHING
-    role = Membership.objects.filter(user=user, project=project).values_list("role", flat=True)
-    return ROLE_PERMISSIONS.get(role.first() or "", NOTHING)
+    holdings = holdings_of(user, project)
+    return holdings.in_environment(environment.pk) if environment else holdings.in_project()
 
 
 def permissions_of(
@@ -41,8 +94,8 @@ def permissions_of(
     if actor.kind is ActorKind.SYSTEM:
         return EVERYTHING
     if actor.kind is ActorKind.USER:
-        user = User.objects.filter(pk=actor.id).first()
-        return permissions_of_user(user, project) if user else NOTHING
+        user = user_of(actor)
+        return permissions_of_user(user, project, environment) if user else NOTHING
     return _permissions_of_key(actor, project, environment)
 
 
@@ -67,3 +120,40 @@ def _permissions_of_key(
         key = key.filter(environment=environment)
     found = key.filter(environment__project=project).exists()
     return ADMIN_KEY_PERMISSIONS if found else NOTHING
+
+
+def _given(people: list[User], project: Project) -> dict[int, set[tuple[str, int | None]]]:
+    """Roles and groups by person, each with the environment it counts in."""
+    given: dict[int, set[tuple[str, int | None]]] = {user.pk: set() for user in people}
+    groups = _groups(people, project)
+    grants = Grant.objects.filter(project=project).filter(
+        Q(user__in=people) | Q(group__in=groups.keys())
+    )
+    for user_id, group_id, role, environment in grants.values_list(
+        "user_id", "group_id", "role", "environment_id"
+    ):
+        for holder in [user_id] if user_id else groups[group_id][1]:
+            given[holder].add((role, environment))
+    for key, members in groups.values():
+        for member in members:
+            given[member].add((key, None))
+    return given
+
+
+def _groups(people: list[User], project: Project) -> Mapping[int, tuple[str, list[int]]]:
+    """The groups that some people are in: id -> (key, which of them)."""
+    groups: dict[int, tuple[str, list[int]]] = {}
+    memberships = Group.members.through.objects.filter(group__project=project, user__in=people)
+    for group_id, key, user_id in memberships.values_list("group_id", "group__key", "user_id"):
+        groups.setdefault(group_id, (key, []))[1].append(user_id)
+    return groups
+
+
+def _rules(project: Project) -> dict[tuple[int, str], frozenset[str]]:
+    rules = ActionRule.objects.filter(environment__project=project)
+    return {
+        (environment, permission): frozenset(roles)
+        for environment, permission, roles in rules.values_list(
+            "environment_id", "permission", "roles"
+        )
+    }

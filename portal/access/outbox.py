@@ -19,12 +19,20 @@ def lock_environments(environments: Iterable[Environment]) -> list[Environment]:
     return list(locked.select_related(None))
 
 
+def lock_people(project: Project) -> None:
+    """Lock a project against changes of who may do what in it, and against new environments.
+
+    Whoever locks this and environments takes this first.
+    """
+    Project.objects.select_for_update(no_key=True).get(pk=project.pk)
+
+
 def lock_project(project: Project) -> list[Environment]:
     """Lock all environments of a project, and the project against getting another meanwhile.
 
     For changes that every environment sees: one that is just being created must not miss them.
     """
-    Project.objects.select_for_update(no_key=True).get(pk=project.pk)
+    lock_people(project)
     return lock_environments(project.environments.all())
 
 

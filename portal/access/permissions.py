@@ -28,22 +28,77 @@ class Permission(models.TextChoices):
     INCIDENT_MANAGE = "incident.manage", _("manage incidents")
 
 
-class Role(models.TextChoices):
-    """What someone is to a project."""
+class BuiltinRole(models.TextChoices):
+    """The roles that every project has."""
 
     VIEWER = "viewer", _("viewer")
-    EDITOR = "editor", _("editor")
-    ADMIN = "admin", _("admin")
+    AUDITOR = "auditor", _("auditor")
+    PRODUCT_MANAGER = "product_manager", _("product manager")
+    DEVELOPER = "developer", _("developer")
+    QA = "qa", _("QA")
+    DEVOPS = "devops", _("DevOps")
+    ON_CALL_ENGINEER = "on_call_engineer", _("on-call engineer")
+    SENIOR_DEVELOPER = "senior_developer", _("senior developer")
+    DEVOPS_LEAD = "devops_lead", _("DevOps lead")
+    PROJECT_ADMIN = "project_admin", _("project admin")
 
 
-_VIEW = frozenset({Permission.FLAG_VIEW, Permission.AUDIT_VIEW})
-_EDIT = _VIEW | {Permission.FLAG_EDIT, Permission.FLAG_TOGGLE, Permission.FLAG_ARCHIVE}
+P = Permission
+_VIEW = frozenset({P.FLAG_VIEW, P.AUDIT_VIEW})
+_ASK = _VIEW | {P.CHANGE_REQUEST_CREATE, P.CHANGE_REQUEST_APPLY}
+_EDIT = _ASK | {P.FLAG_EDIT, P.FLAG_TOGGLE, P.FLAG_ARCHIVE, P.SEGMENT_EDIT}
+_DEVELOP = _EDIT | {P.RELEASE_CREATE}
+_OPERATE = _ASK | {P.FLAG_TOGGLE, P.KEY_MANAGE}
+_OPERATE |= {P.RELEASE_CREATE, P.RELEASE_DEPLOY, P.RELEASE_ROLLBACK}
+_APPROVE = frozenset({P.CHANGE_REQUEST_APPROVE, P.RELEASE_APPROVE})
 
-ROLE_PERMISSIONS: dict[str, frozenset[Permission]] = {
-    Role.VIEWER: _VIEW,
-    Role.EDITOR: _EDIT,
-    Role.ADMIN: frozenset(Permission),
+BUILTIN_ROLES: dict[str, frozenset[Permission]] = {
+    BuiltinRole.VIEWER: _VIEW,
+    BuiltinRole.AUDITOR: _VIEW | {P.AUDIT_EXPORT},
+    BuiltinRole.PRODUCT_MANAGER: _EDIT,
+    BuiltinRole.DEVELOPER: _DEVELOP,
+    BuiltinRole.QA: _ASK | {P.FLAG_TOGGLE, P.CHANGE_REQUEST_APPROVE},
+    BuiltinRole.DEVOPS: _OPERATE,
+    # Whoever is woken at night can stop and undo everything, and start nothing.
+    BuiltinRole.ON_CALL_ENGINEER: _ASK | {P.FLAG_TOGGLE, P.RELEASE_ROLLBACK, P.INCIDENT_MANAGE},
+    BuiltinRole.SENIOR_DEVELOPER: _DEVELOP | _APPROVE | {P.RELEASE_ROLLBACK},
+    BuiltinRole.DEVOPS_LEAD: _OPERATE
+    | _APPROVE
+    | {P.ENVIRONMENT_CONFIGURE, P.FREEZE_OVERRIDE, P.INCIDENT_MANAGE},
+    BuiltinRole.PROJECT_ADMIN: frozenset(Permission),
 }
 # An admin key acts for a script in one environment; it hands out no access of its own.
-ADMIN_KEY_PERMISSIONS: frozenset[Permission] = _EDIT
+ADMIN_KEY_PERMISSIONS: frozenset[Permission] = frozenset(
+    {
+        P.FLAG_VIEW,
+        P.FLAG_EDIT,
+        P.FLAG_TOGGLE,
+        P.FLAG_ARCHIVE,
+        P.SEGMENT_EDIT,
+        P.CHANGE_REQUEST_CREATE,
+        P.AUDIT_VIEW,
+        P.AUDIT_EXPORT,
+    }
+)
 EVERYTHING: frozenset[Permission] = frozenset(Permission)
+
+# What an environment can reserve for named roles: things that are done in it. The others are
+# about the project as a whole.
+RESERVABLE: frozenset[Permission] = frozenset(
+    {
+        P.FLAG_EDIT,
+        P.FLAG_TOGGLE,
+        P.FLAG_ARCHIVE,
+        P.SEGMENT_EDIT,
+        P.CHANGE_REQUEST_CREATE,
+        P.CHANGE_REQUEST_APPROVE,
+        P.CHANGE_REQUEST_APPLY,
+        P.RELEASE_CREATE,
+        P.RELEASE_DEPLOY,
+        P.RELEASE_ROLLBACK,
+        P.RELEASE_APPROVE,
+        P.FREEZE_OVERRIDE,
+    }
+)
+# Whoever may look into one environment may look into the project: its pages show them together.
+READS: frozenset[Permission] = frozenset({P.FLAG_VIEW, P.AUDIT_VIEW})

@@ -3,9 +3,11 @@
 from typing import cast
 
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
-from portal.access.models import ApiKey, Membership, Project, User
+from portal.access import authority
+from portal.access.models import ApiKey, Environment, Project, User
+from portal.access.permissions import Permission
 
 
 def projects_of(user: User | AnonymousUser) -> QuerySet[Project]:
@@ -23,6 +25,28 @@ def keys_of(project: Project) -> QuerySet[ApiKey]:
     )
 
 
-def members_of(project: Project) -> QuerySet[Membership]:
-    """A project's members by name."""
-    return project.memberships.select_related("user").order_by("user__username")
+def members_of(project: Project) -> QuerySet[User]:
+    """The people who were given something in a project, by name or through a group."""
+    given = Q(grants__project=project) | Q(project_groups__grants__project=project)
+    return User.objects.filter(pk__in=User.objects.filter(given).values("pk")).order_by("username")
+
+
+def holders_of(
+    project: Project, permission: Permission, environment: Environment | None = None
+) -> list[User]:
+    """The members who hold a permission in an environment, or in the project as a whole.
+
+    Site administrators, who may everything everywhere, are not among them unless they are members.
+    """
+    people = list(members_of(project).filter(is_active=True))
+    holdings = authority.holdings_of_all(people, project)
+    return [
+        person
+        for person in people
+        if permission
+        in (
+            holdings[person.pk].in_environment(environment.pk)
+            if environment
+            else holdings[person.pk].in_project()
+        )
+    ]

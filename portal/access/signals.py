@@ -9,3 +9,7 @@ environments_advanced = Signal()
 # Sent inside the transaction that creates an environment, with ``environment`` and ``now``:
 # whoever has something to prepare in it does so now, or the environment is not created.
 environment_created = Signal()
+
+# Sent inside the transaction that removes a role or a group, with ``project`` and ``name``:
+# whoever still needs the name raises Invalid and says what to do, and it stays.
+name_removing = Signal()

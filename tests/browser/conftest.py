@@ -36,7 +36,7 @@ def bob(stack: Stack, admin: Visitor) -> Iterator[Visitor]:
 @pytest.fixture(scope="session")
 def dana(stack: Stack, admin: Visitor) -> Iterator[Visitor]:
     """Edits the flags of the demo project."""
-    with visiting(stack, "dana", admin.add_member("dana", "editor")) as visitor:
+    with visiting(stack, "dana", admin.add_member("dana", "developer")) as visitor:
         yield visitor
 
 

@@ -12,13 +12,14 @@ from django.test import Client
 from flags import services as flags
 from flags.models import Flag
 from portal.access import authority, services
-from portal.access.models import Environment, Project, User
-from portal.access.permissions import Role
+from portal.access.models import Environment, Grant, Group, Project, User
+from portal.access.permissions import BuiltinRole
 from portal.lib import clock, journal
 from portal.lib.journal import Actor, Trace
 
 PASSWORD = "correct-horse-battery"
 SETTING_UP = journal.system("tests")
+_ADMIN = BuiltinRole.PROJECT_ADMIN
 
 
 def acting(user: User) -> Actor:
@@ -28,6 +29,20 @@ def acting(user: User) -> Actor:
 
 def create_person(name: str) -> User:
     return services.create_user(username=name, password=PASSWORD, actor=SETTING_UP)
+
+
+def give_role(
+    project: Project, to: User | Group, role: str, environment: Environment | None = None
+) -> Grant:
+    """Give somebody a role, in one environment or in all."""
+    return services.grant_role(
+        project=project,
+        to=to,
+        role=role,
+        environment=environment,
+        actor=SETTING_UP,
+        now=clock.now(),
+    )
 
 
 def client_of(user: User) -> Client:
@@ -76,15 +91,15 @@ def dana(db: None) -> User:
 @pytest.fixture
 def shop(alice: User, bob: User, dana: User, now: datetime) -> Project:
     project = services.create_project(key="shop", name="Shop", actor=SETTING_UP, now=now)
-    for user, role in ((alice, Role.ADMIN), (bob, Role.VIEWER), (dana, Role.EDITOR)):
-        services.set_role(project=project, user=user, role=role, actor=SETTING_UP)
+    for user, role in ((alice, _ADMIN), (bob, BuiltinRole.VIEWER), (dana, BuiltinRole.DEVELOPER)):
+        give_role(project, user, role)
     return project
 
 
 @pytest.fixture
 def garden(charlie: User, now: datetime) -> Project:
     project = services.create_project(key="garden", name="Garden", actor=SETTING_UP, now=now)
-    services.set_role(project=project, user=charlie, role=Role.ADMIN, actor=SETTING_UP)
+    give_role(project, charlie, _ADMIN)
     return project
 
 

@@ -5,16 +5,20 @@ from portal.access.models.environment import (
     new_epoch,
 )
 from portal.access.models.key import ApiKey, KeyKind
-from portal.access.models.member import Membership, User
 from portal.access.models.project import Project
+from portal.access.models.role import ActionRule, CustomRole, Grant, Group
+from portal.access.models.user import User
 
 __all__ = [
+    "ActionRule",
     "ApiKey",
+    "CustomRole",
     "Environment",
     "EnvironmentChange",
     "EnvironmentKind",
+    "Grant",
+    "Group",
     "KeyKind",
-    "Membership",
     "Project",
     "User",
     "new_epoch",

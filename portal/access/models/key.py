@@ -6,6 +6,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from portal.access.models.environment import Environment
+from portal.access.models.user import User
 
 
 class KeyKind(models.TextChoices):
@@ -35,7 +36,12 @@ class ApiKey(models.Model):
     verifier = models.CharField(max_length=64)
     allowed_origins = models.JSONField(default=list, blank=True)
     created_by = models.CharField(max_length=150)
+    # Whoever made a key answers for what is asked with it: they cannot approve that.
+    creator = models.ForeignKey(
+        User, on_delete=models.SET_NULL, related_name="created_keys", null=True, blank=True
+    )
     created_at = models.DateTimeField()
+    last_used_at = models.DateTimeField(null=True, blank=True)
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
 

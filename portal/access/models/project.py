@@ -7,7 +7,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 if TYPE_CHECKING:
-    from portal.access.models.member import User
+    from portal.access.models.user import User
 
 # Keys stand in addresses, in scripts and in the audit trail: short, lower case, never renamed.
 key_validator = RegexValidator(
@@ -20,10 +20,11 @@ class ProjectQuerySet(models.QuerySet["Project"]):
     """Filters on projects."""
 
     def visible_to(self, user: "User") -> "ProjectQuerySet":
-        """Those the user is a member of; all of them for a site administrator."""
+        """Those in which the user was given a role; all of them for a site administrator."""
         if user.is_superuser:
             return self
-        return self.filter(memberships__user=user)
+        given = models.Q(grants__user=user) | models.Q(grants__group__members=user)
+        return self.filter(pk__in=self.model.objects.filter(given).values("pk"))
 
 
 class Project(models.Model):

@@ -1,15 +1,19 @@
-"""Everything that changes projects, environments, members and API keys."""
+"""Everything that changes projects, environments, people, roles and API keys."""
 
+from portal.access.services.grants import grant_role, revoke_grant, set_role
+from portal.access.services.groups import (
+    add_to_group,
+    create_group,
+    delete_group,
+    remove_from_group,
+)
 from portal.access.services.keys import IssuedKey, issue_key, revoke_key
-from portal.access.services.members import (
-    AddedMember,
-    add_member,
+from portal.access.services.members import AddedMember, add_member, remove_member
+from portal.access.services.people import (
     change_password,
     create_user,
     record_sign_in,
     record_sign_out,
-    remove_member,
-    set_role,
 )
 from portal.access.services.projects import (
     create_environment,
@@ -17,21 +21,32 @@ from portal.access.services.projects import (
     guess_kind,
     renew_epoch,
 )
+from portal.access.services.roles import create_role, delete_role, edit_role, reserve
 
 __all__ = [
     "AddedMember",
     "IssuedKey",
     "add_member",
+    "add_to_group",
     "change_password",
     "create_environment",
+    "create_group",
     "create_project",
+    "create_role",
     "create_user",
+    "delete_group",
+    "delete_role",
+    "edit_role",
+    "grant_role",
     "guess_kind",
     "issue_key",
     "record_sign_in",
     "record_sign_out",
+    "remove_from_group",
     "remove_member",
     "renew_epoch",
+    "reserve",
+    "revoke_grant",
     "revoke_key",
     "set_role",
 ]

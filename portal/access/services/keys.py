@@ -55,6 +55,7 @@ def issue_key(
         verifier=token.verifier,
         allowed_origins=list(allowed_origins),
         created_by=actor.label,
+        creator=authority.user_of(actor),
         created_at=now,
         expires_at=expires_at,
     )

@@ -7,8 +7,8 @@ from django.utils.translation import gettext as _
 
 from portal.access import authority, outbox
 from portal.access.models import Environment, EnvironmentKind, Project, User, new_epoch
-from portal.access.permissions import Permission, Role
-from portal.access.services.members import store_role
+from portal.access.permissions import BuiltinRole, Permission
+from portal.access.services.grants import store_grant
 from portal.access.services.validation import validate
 from portal.access.signals import environment_created
 from portal.lib import journal
@@ -62,7 +62,8 @@ def create_project(*, key: str, name: str, actor: Actor, now: datetime) -> Proje
         )
     if actor.kind is ActorKind.USER:
         creator = User.objects.get(pk=actor.id)
-        store_role(project=project, user=creator, role=Role.ADMIN, actor=actor)
+        admin = BuiltinRole.PROJECT_ADMIN
+        store_grant(project=project, to=creator, role=admin, actor=actor, now=now)
     return project
 
 

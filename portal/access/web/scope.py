@@ -11,8 +11,9 @@ from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 
 from portal.access import authority
+from portal.access.holdings import Holdings
 from portal.access.models import Environment, Project, User
-from portal.access.permissions import Permission
+from portal.access.permissions import READS, Permission
 from portal.lib.errors import Forbidden, Invalid
 from portal.lib.journal import Actor
 from portal.lib.middleware import trace_of
@@ -27,12 +28,20 @@ class Scope:
     user: User
     actor: Actor
     project: Project
+    holdings: Holdings
     permissions: frozenset[Permission]
 
     @property
     def may(self) -> dict[str, bool]:
-        """Permission names with underscores -> held or not: ``scope.may.flag_edit``."""
+        """Permission names with underscores -> held or not: ``scope.may.flag_edit``.
+
+        In the environment that the page is about; on a page about the project, in all of it.
+        """
         return {p.value.replace(".", "_"): p in self.permissions for p in Permission}
+
+    def allows(self, permission: str, environment: Environment) -> bool:
+        """Whether somebody holds a permission in an environment; templates: ``{% may … %}``."""
+        return Permission(permission) in self.holdings.in_environment(environment.pk)
 
     def environment(self, key: str) -> Environment:
         """An environment of the project; 404 when it has none of that name."""
@@ -46,12 +55,19 @@ def actor_of(request: HttpRequest) -> Actor:
     return authority.user_actor(cast(User, request.user), trace_of(request))
 
 
-def scope_of(request: HttpRequest, project_key: str) -> Scope:
-    """The person in that project; 404 where they are no member, as if it did not exist."""
+def scope_of(request: HttpRequest, project_key: str, environment_key: str | None = None) -> Scope:
+    """The person in that project; 404 where they are no member, as if it did not exist.
+
+    Their permissions are those in the environment that the page is about, if it is about one.
+    """
     user = cast(User, request.user)
     project = get_object_or_404(Project.objects.visible_to(user), key=project_key)
-    permissions = authority.permissions_of_user(user, project)
-    return Scope(user, actor_of(request), project, permissions)
+    holdings = authority.holdings_of(user, project)
+    permissions = holdings.in_project()
+    if environment_key is not None:
+        environment = get_object_or_404(project.environments, key=environment_key)
+        permissions = holdings.in_environment(environment.pk) | (permissions & READS)
+    return Scope(user, actor_of(request), project, holdings, permissions)
 
 
 def refuse_nul(request: HttpRequest) -> None:
@@ -76,7 +92,7 @@ def project_page(
         @wraps(view)
         def guarded(request: HttpRequest, project: str, **kwargs: Any) -> HttpResponse:
             refuse_nul(request)
-            scope = scope_of(request, project)
+            scope = scope_of(request, project, kwargs.get("environment"))
             if permission not in scope.permissions:
                 raise PermissionDenied(str(Forbidden(permission)))
             request.scope = scope  # type: ignore[attr-defined]  # for the navigation

@@ -2,6 +2,7 @@
 
 import re
 from functools import cache
+from typing import Any
 
 from django import template
 from django.conf import settings
@@ -15,6 +16,12 @@ def icon(name: str, css: str = "") -> SafeString:
     """A Tabler outline icon as inline SVG, hidden from screen readers: its text speaks."""
     svg = _icon(name)
     return mark_safe(svg.replace('class="', f'class="icon {css} ', 1))  # noqa: S308 - a package's file
+
+
+@register.simple_tag
+def may(scope: Any, permission: str, environment: Any) -> bool:
+    """Whether the reader holds a permission in an environment: for what a control offers."""
+    return bool(scope.allows(permission, environment))
 
 
 @cache

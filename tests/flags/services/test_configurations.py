@@ -9,7 +9,7 @@ from flags.models import FlagConfiguration
 from portal.access import authority
 from portal.access import services as access
 from portal.access.models import ApiKey, Environment, Project, User
-from portal.access.permissions import ROLE_PERMISSIONS, Permission
+from portal.access.permissions import BUILTIN_ROLES, Permission
 from portal.audit.models import AuditEvent
 from portal.lib.errors import Conflict, Forbidden, Invalid
 from portal.lib.journal import Trace
@@ -100,7 +100,7 @@ def test_save_configuration__unusable_document__is_refused_by_path(
 def test_save_configuration__turning_on_too__takes_the_permission_to_toggle(
     desk: Desk, dana: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(ROLE_PERMISSIONS, "editor", frozenset({Permission.FLAG_EDIT}))
+    monkeypatch.setitem(BUILTIN_ROLES, "developer", frozenset({Permission.FLAG_EDIT}))
     before = all_rows()
     with pytest.raises(Forbidden, match="turn flags on and off"):
         desk.save(dana, enabled=True, rules=[RULE])

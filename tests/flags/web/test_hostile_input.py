@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from flags import services
 from flags.models import Flag, FlagConfiguration
-from portal.access.models import ApiKey, Environment, Project
+from portal.access.models import ApiKey, Environment, Project, User
 from portal.access.services import add_member, issue_key
 from portal.audit.models import AuditEvent
 from portal.lib import clock
@@ -224,7 +224,7 @@ def test_no_form_breaks_a_page(
     place: dict[str, str],
     kind: str,
 ) -> None:
-    shop.memberships.get(role="admin").user.__class__.objects.update(is_superuser=True)
+    User.objects.update(is_superuser=True)
     kwargs = place if name == "project-create" else {"project": "shop", **place}
     path = reverse(name, kwargs=kwargs)
     events = AuditEvent.objects.count()
@@ -282,7 +282,9 @@ def test_nobody_forges_lines_of_the_log(
 
 
 def test_members_names_are_shown_as_text(browser: Client, shop: Project) -> None:
-    added = add_member(project=shop, username="erin", role="viewer", actor=SETTING_UP)
-    added.membership.user.first_name = MARKUP[:100]
-    added.membership.user.save()
+    added = add_member(
+        project=shop, username="erin", role="viewer", actor=SETTING_UP, now=clock.now()
+    )
+    added.user.first_name = MARKUP[:100]
+    added.user.save()
     assert "<script>alert" not in browser.get("/p/shop/members/").content.decode()

@@ -5,7 +5,7 @@ from datetime import datetime
 import pytest
 
 from portal.access import authority, services
-from portal.access.models import Environment, Membership, Project, User
+from portal.access.models import Environment, Grant, Project, User
 from portal.access.permissions import Permission
 from portal.lib import journal
 from portal.lib.errors import Forbidden
@@ -13,8 +13,15 @@ from portal.lib.journal import Actor, Trace
 from tests.support.people import SETTING_UP, acting
 
 LOOKS = {"flag.view", "audit.view"}
-EDITS = LOOKS | {"flag.edit", "flag.toggle", "flag.archive"}
-ALL = EDITS | {"environment.configure", "key.manage", "member.manage"}
+CHANGES = LOOKS | {"flag.edit", "flag.toggle", "flag.archive", "segment.edit"}
+CHANGES |= {"change_request.create"}
+EDITS = CHANGES | {"change_request.apply", "release.create"}
+SCRIPTS = CHANGES | {"audit.export"}
+ALL = EDITS | {
+    *("change_request.approve", "release.deploy", "release.rollback", "release.approve"),
+    *("environment.configure", "freeze.override", "key.manage", "member.manage"),
+    *("audit.export", "incident.manage"),
+}
 
 
 def allowed(actor: Actor, project: Project, environment: Environment | None = None) -> set[str]:
@@ -66,7 +73,7 @@ def test_require__site_administrator__may_everything_without_being_a_member(shop
 
 def test_require__role_taken_away_meanwhile__counts_at_once(shop: Project, dana: User) -> None:
     actor = acting(dana)
-    Membership.objects.filter(user=dana).delete()
+    Grant.objects.filter(user=dana).delete()
     assert allowed(actor, shop) == set()
 
 
@@ -92,7 +99,7 @@ def test_require__admin_key__edits_its_own_environment_only(
     production: Environment, staging: Environment, shop: Project, now: datetime
 ) -> None:
     actor = admin_key(production, now)
-    assert allowed(actor, shop, production) == EDITS
+    assert allowed(actor, shop, production) == SCRIPTS
     assert allowed(actor, shop, staging) == set()
 
 

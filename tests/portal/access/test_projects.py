@@ -6,7 +6,7 @@ import pytest
 
 from flags.models import Flag, FlagConfiguration
 from portal.access import provisioning, services
-from portal.access.models import Environment, EnvironmentKind, Membership, Project, User
+from portal.access.models import Environment, EnvironmentKind, Grant, Project, User
 from portal.audit import selectors as audit
 from portal.audit.models import AuditEvent
 from portal.lib.errors import Forbidden, Invalid
@@ -35,8 +35,8 @@ def test_create_project__site_administrator__has_three_environments_and_an_admin
         ("staging", "staging"),
         ("production", "production"),
     ]
-    assert Membership.objects.get(project=project).user == root
-    assert Membership.objects.get(project=project).role == "admin"
+    grant = Grant.objects.get(project=project)
+    assert (grant.user, grant.role, grant.environment) == (root, "project_admin", None)
 
 
 def test_create_project__without_a_name__is_called_by_its_key(db: None, now: datetime) -> None:
@@ -202,76 +202,84 @@ def test_create_user__password__is_hashed_and_not_in_the_audit_trail(db: None) -
 
 
 def test_add_member__new_person__gets_an_account_and_a_password_that_works(
-    shop: Project, alice: User
+    shop: Project, alice: User, now: datetime
 ) -> None:
-    added = services.add_member(project=shop, username="erin", role="editor", actor=acting(alice))
+    added = services.add_member(
+        project=shop, username="erin", role="developer", actor=acting(alice), now=now
+    )
     erin = User.objects.get(username="erin")
     assert added.password
     assert erin.check_password(added.password)
-    assert added.membership.role == "editor"
+    assert added.grant.role == "developer"
     assert not erin.is_superuser
 
 
 def test_add_member__known_person__keeps_their_password(
-    shop: Project, alice: User, charlie: User
+    shop: Project, alice: User, charlie: User, now: datetime
 ) -> None:
     added = services.add_member(
-        project=shop, username="charlie", role="viewer", actor=acting(alice)
+        project=shop, username="charlie", role="viewer", actor=acting(alice), now=now
     )
     assert added.password is None
     assert User.objects.get(pk=charlie.pk).password == charlie.password
 
 
-def test_add_member__member_already__is_refused(shop: Project, alice: User) -> None:
+def test_add_member__member_already__is_refused(shop: Project, alice: User, now: datetime) -> None:
     with pytest.raises(Invalid, match="bob is a member already"):
-        services.add_member(project=shop, username="bob", role="admin", actor=acting(alice))
-    assert Membership.objects.get(project=shop, user__username="bob").role == "viewer"
+        services.add_member(project=shop, username="bob", role="qa", actor=acting(alice), now=now)
+    assert Grant.objects.get(project=shop, user__username="bob").role == "viewer"
 
 
 @pytest.mark.parametrize("person", ["dana", "bob", "charlie"])
 def test_members__who_may_not_manage_them__is_forbidden(
-    shop: Project, charlie: User, person: str
+    shop: Project, charlie: User, now: datetime, person: str
 ) -> None:
     user = User.objects.get(username=person)
-    before = list(Membership.objects.values())
+    before = list(Grant.objects.values())
     with pytest.raises(Forbidden):
-        services.add_member(project=shop, username="erin", role="admin", actor=acting(user))
+        services.add_member(project=shop, username="erin", role="qa", actor=acting(user), now=now)
     with pytest.raises(Forbidden):
-        services.set_role(project=shop, user=user, role="admin", actor=acting(user))
+        services.set_role(
+            project=shop, user=user, role="project_admin", actor=acting(user), now=now
+        )
     with pytest.raises(Forbidden):
         services.remove_member(project=shop, user=user, actor=acting(user))
-    assert list(Membership.objects.values()) == before
+    assert list(Grant.objects.values()) == before
     assert not User.objects.filter(username="erin").exists()
 
 
 def test_set_role__unknown_role__is_refused_with_those_there_are(
-    shop: Project, alice: User, bob: User
+    shop: Project, alice: User, bob: User, now: datetime
 ) -> None:
-    with pytest.raises(Invalid, match="viewer, editor, admin"):
-        services.set_role(project=shop, user=bob, role="owner", actor=acting(alice))
+    with pytest.raises(Invalid, match="viewer, auditor, product_manager, developer"):
+        services.set_role(project=shop, user=bob, role="owner", actor=acting(alice), now=now)
 
 
-def test_set_role__changed__says_before_and_after(shop: Project, alice: User, bob: User) -> None:
-    services.set_role(project=shop, user=bob, role="editor", actor=acting(alice))
-    event = audit.events_of(shop, subject_kind="user", subject="bob").first()
-    assert event
-    assert (event.event, event.actor) == ("member.role_set", "alice")
-    assert event.before_document == {"role": "viewer"}
-    assert event.after_document == {"role": "editor"}
+def test_set_role__changed__says_before_and_after(
+    shop: Project, alice: User, bob: User, now: datetime
+) -> None:
+    services.set_role(project=shop, user=bob, role="developer", actor=acting(alice), now=now)
+    revoked, given = audit.events_of(shop, subject_kind="user", subject="bob")[:2]
+    assert (given.event, given.actor) == ("grant.given", "alice")
+    assert given.after_document == {"role": "developer", "environment": "all"}
+    assert (revoked.event, revoked.actor) == ("grant.revoked", "alice")
+    assert revoked.before_document == {"role": "viewer", "environment": "all"}
 
 
-def test_set_role__last_admin__stays_admin(shop: Project, alice: User) -> None:
-    with pytest.raises(Invalid, match="at least one admin"):
-        services.set_role(project=shop, user=alice, role="viewer", actor=acting(alice))
-    assert Membership.objects.get(project=shop, user=alice).role == "admin"
+def test_set_role__last_admin__stays_admin(shop: Project, alice: User, now: datetime) -> None:
+    with pytest.raises(Invalid, match="Nobody could manage the members"):
+        services.set_role(project=shop, user=alice, role="viewer", actor=acting(alice), now=now)
+    assert Grant.objects.get(project=shop, user=alice).role == "project_admin"
 
 
-def test_remove_member__last_admin__stays(shop: Project, alice: User, bob: User) -> None:
-    with pytest.raises(Invalid, match="at least one admin"):
+def test_remove_member__last_admin__stays(
+    shop: Project, alice: User, bob: User, now: datetime
+) -> None:
+    with pytest.raises(Invalid, match="Nobody could manage the members"):
         services.remove_member(project=shop, user=alice, actor=acting(alice))
-    services.set_role(project=shop, user=bob, role="admin", actor=acting(alice))
+    services.set_role(project=shop, user=bob, role="project_admin", actor=acting(alice), now=now)
     services.remove_member(project=shop, user=alice, actor=acting(bob))
-    assert not Membership.objects.filter(project=shop, user=alice).exists()
+    assert not Grant.objects.filter(project=shop, user=alice).exists()
 
 
 def test_visible_to__each_person__sees_their_own_projects(

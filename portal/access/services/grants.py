@@ -1,0 +1,136 @@
+"""Giving roles to people and groups, and taking them away."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from portal.access import authority, outbox, selectors
+from portal.access.models import Environment, Grant, Group, Project, User
+from portal.access.permissions import Permission
+from portal.lib import journal
+from portal.lib.errors import Invalid
+from portal.lib.journal import Actor, Entry
+
+
+@transaction.atomic
+def grant_role(
+    *,
+    project: Project,
+    to: User | Group,
+    role: str,
+    actor: Actor,
+    now: datetime,
+    environment: Environment | None = None,
+) -> Grant:
+    """Give a role to a person or a group, in one environment or in all; again changes nothing.
+
+    Raises Forbidden without ``member.manage``, Invalid for a role that the project does not have.
+    """
+    authority.require(actor, Permission.MEMBER_MANAGE, project=project)
+    outbox.lock_people(project)
+    return store_grant(
+        project=project, to=to, role=role, actor=actor, now=now, environment=environment
+    )
+
+
+@transaction.atomic
+def revoke_grant(*, grant: Grant, actor: Actor) -> None:
+    """Take a role away again. Raises Invalid where nobody could manage the members any more."""
+    project = grant.project
+    authority.require(actor, Permission.MEMBER_MANAGE, project=project)
+    with keeping_an_admin(project):
+        _remove(grant, actor)
+
+
+@transaction.atomic
+def set_role(*, project: Project, user: User, role: str, actor: Actor, now: datetime) -> Grant:
+    """Make ``role``, in all environments, the only one that a person was given by name.
+
+    What comes through groups stays. Raises Invalid for an unknown role, and where nobody could
+    manage the members any more.
+    """
+    authority.require(actor, Permission.MEMBER_MANAGE, project=project)
+    with keeping_an_admin(project):
+        kept = store_grant(project=project, to=user, role=role, actor=actor, now=now)
+        for grant in project.grants.filter(user=user).exclude(pk=kept.pk):
+            _remove(grant, actor)
+    return kept
+
+
+def store_grant(
+    *,
+    project: Project,
+    to: User | Group,
+    role: str,
+    actor: Actor,
+    now: datetime,
+    environment: Environment | None = None,
+) -> Grant:
+    """Write a grant down, whoever asks; for services that have asked who may."""
+    known = authority.role_table(project)
+    if role not in known:
+        raise Invalid({"role": _("Choose one of: {roles}.").format(roles=", ".join(known))})
+    holder = {"user": to} if isinstance(to, User) else {"group": to}
+    grant, created = Grant.objects.get_or_create(
+        project=project, role=role, environment=environment, **holder, defaults={"given_at": now}
+    )
+    if created:
+        _record("grant.given", grant, actor)
+    return grant
+
+
+@contextmanager
+def keeping_an_admin(project: Project) -> Iterator[None]:
+    """Refuse what would leave a project without anybody who may manage its members."""
+    outbox.lock_people(project)
+    managed = bool(selectors.holders_of(project, Permission.MEMBER_MANAGE))
+    yield
+    if managed and not selectors.holders_of(project, Permission.MEMBER_MANAGE):
+        raise Invalid(
+            {
+                "": _(
+                    "Nobody could manage the members of this project any more. "
+                    "Make someone else project admin first."
+                )
+            }
+        )
+
+
+def _remove(grant: Grant, actor: Actor) -> None:
+    document = _describe(grant)
+    if Grant.objects.filter(pk=grant.pk).delete()[0]:
+        _record("grant.revoked", grant, actor, before=document)
+
+
+def remove_grants(project: Project, user: User, actor: Actor) -> None:
+    """Take away whatever a person was given by name."""
+    for grant in project.grants.filter(user=user).select_related("user", "environment"):
+        _remove(grant, actor)
+
+
+def _describe(grant: Grant) -> dict[str, object]:
+    return {
+        "role": grant.role,
+        "environment": grant.environment.key if grant.environment else "all",
+    }
+
+
+def _record(
+    event: str, grant: Grant, actor: Actor, *, before: dict[str, object] | None = None
+) -> None:
+    holder = grant.user.username if grant.user else grant.group.key if grant.group else ""
+    journal.write(
+        Entry(
+            event=event,
+            actor=actor,
+            subject_kind="user" if grant.user else "group",
+            subject=holder,
+            project=grant.project.key,
+            environment=grant.environment.key if grant.environment else "",
+            before=before,
+            after=None if before else _describe(grant),
+        )
+    )

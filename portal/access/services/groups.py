@@ -1,0 +1,101 @@
+"""Groups of people."""
+
+from datetime import datetime
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from portal.access import authority, outbox
+from portal.access.models import Group, Project, User
+from portal.access.permissions import Permission
+from portal.access.services.grants import keeping_an_admin
+from portal.access.services.names import refuse_needed_name, refuse_taken_name
+from portal.access.services.validation import validate
+from portal.lib import journal
+from portal.lib.errors import Invalid
+from portal.lib.journal import Actor, Entry
+
+
+@transaction.atomic
+def create_group(*, project: Project, key: str, name: str, actor: Actor, now: datetime) -> Group:
+    """Create a group without members. Raises Invalid when a role or group has the name already."""
+    authority.require(actor, Permission.MEMBER_MANAGE, project=project)
+    outbox.lock_people(project)
+    refuse_taken_name(project, key)
+    group = Group(project=project, key=key, name=name.strip() or key)
+    validate(group)
+    group.save()
+    _record("group.created", group, actor, after={"name": group.name})
+    return group
+
+
+@transaction.atomic
+def delete_group(*, group: Group, actor: Actor) -> None:
+    """Remove a group and what it was given.
+
+    Raises Invalid while a policy names it, or where nobody could manage the members any more.
+    """
+    project = group.project
+    authority.require(actor, Permission.MEMBER_MANAGE, project=project)
+    with keeping_an_admin(project):
+        refuse_needed_name(project, group.key)
+        before: dict[str, object] = {
+            "members": sorted(user.username for user in group.members.all()),
+            "roles": sorted(group.grants.values_list("role", flat=True)),
+        }
+        _record("group.deleted", group, actor, before=before)
+        group.delete()
+
+
+@transaction.atomic
+def add_to_group(*, group: Group, user: User, actor: Actor) -> None:
+    """Put a person into a group; again changes nothing."""
+    authority.require(actor, Permission.MEMBER_MANAGE, project=group.project)
+    outbox.lock_people(group.project)
+    if not user.is_active:
+        text = _("The account of {name} is deactivated.").format(name=user.username)
+        raise Invalid({"username": text})
+    if not group.members.filter(pk=user.pk).exists():
+        group.members.add(user)
+        _record("group.member_added", group, actor, after={"member": user.username})
+
+
+@transaction.atomic
+def remove_from_group(*, group: Group, user: User, actor: Actor) -> None:
+    """Take a person out of a group. Raises Invalid where nobody could manage the members."""
+    authority.require(actor, Permission.MEMBER_MANAGE, project=group.project)
+    with keeping_an_admin(group.project):
+        _leave(group, user, actor)
+
+
+def remove_from_groups(project: Project, user: User, actor: Actor) -> None:
+    """Take a person out of all groups of a project; for services that have asked who may."""
+    for group in project.groups.filter(members=user):
+        _leave(group, user, actor)
+
+
+def _leave(group: Group, user: User, actor: Actor) -> None:
+    if group.members.filter(pk=user.pk).exists():
+        group.members.remove(user)
+        _record("group.member_removed", group, actor, before={"member": user.username})
+
+
+def _record(
+    event: str,
+    group: Group,
+    actor: Actor,
+    *,
+    before: dict[str, object] | None = None,
+    after: dict[str, object] | None = None,
+) -> None:
+    journal.write(
+        Entry(
+            event=event,
+            actor=actor,
+            subject_kind="group",
+            subject=group.key,
+            project=group.project.key,
+            before=before,
+            after=after,
+        )
+    )

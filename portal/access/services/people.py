@@ -1,0 +1,51 @@
+"""Everything that changes the accounts of people."""
+
+from django.db import transaction
+
+from portal.access.models import User
+from portal.access.services.validation import validate
+from portal.lib import journal
+from portal.lib.journal import Actor, Entry
+
+
+@transaction.atomic
+def create_user(*, username: str, password: str, actor: Actor, is_superuser: bool = False) -> User:
+    """Create someone who can sign in. Raises Invalid when the name is taken or malformed."""
+    user = User(username=username, is_superuser=is_superuser, is_staff=is_superuser)
+    user.set_password(password)
+    validate(user)
+    user.save()
+    journal.write(
+        Entry(
+            event="user.created",
+            actor=actor,
+            subject_kind="user",
+            subject=username,
+            after={"site_administrator": is_superuser},
+        )
+    )
+    return user
+
+
+@transaction.atomic
+def change_password(*, user: User, password: str, actor: Actor) -> None:
+    """Set someone's password. The caller has made sure that the actor may, and that it is fit."""
+    user.set_password(password)
+    user.save(update_fields=["password"])
+    _record_person("user.password_changed", user.username, actor)
+
+
+@transaction.atomic
+def record_sign_in(*, actor: Actor) -> None:
+    """Keep that someone signed in."""
+    _record_person("user.signed_in", actor.label, actor)
+
+
+@transaction.atomic
+def record_sign_out(*, actor: Actor) -> None:
+    """Keep that someone signed out."""
+    _record_person("user.signed_out", actor.label, actor)
+
+
+def _record_person(event: str, username: str, actor: Actor) -> None:
+    journal.write(Entry(event=event, actor=actor, subject_kind="user", subject=username))

@@ -1,0 +1,162 @@
+"""A project's own roles, and what its environments reserve for which role."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from portal.access import authority, outbox
+from portal.access.models import ActionRule, CustomRole, Environment, Project
+from portal.access.permissions import RESERVABLE, Permission
+from portal.access.services.grants import keeping_an_admin
+from portal.access.services.names import refuse_needed_name, refuse_taken_name
+from portal.access.services.validation import validate
+from portal.lib import journal
+from portal.lib.errors import Invalid
+from portal.lib.journal import Actor, Entry
+
+
+@transaction.atomic
+def create_role(
+    *, project: Project, key: str, name: str, permissions: Iterable[str], actor: Actor
+) -> CustomRole:
+    """Create a role. Raises Invalid for a name that is taken and for unknown permissions."""
+    authority.require(actor, Permission.MEMBER_MANAGE, project=project)
+    outbox.lock_people(project)
+    refuse_taken_name(project, key)
+    role = CustomRole(project=project, key=key, name=name.strip() or key)
+    role.permissions = _known(permissions)
+    validate(role)
+    role.save()
+    _record("role.created", role, actor, after=_describe(role))
+    return role
+
+
+@transaction.atomic
+def edit_role(
+    *, role: CustomRole, name: str, permissions: Iterable[str], actor: Actor
+) -> CustomRole:
+    """Rename a role, or change what it permits.
+
+    Raises Invalid for unknown permissions and where nobody could manage the members any more.
+    """
+    authority.require(actor, Permission.MEMBER_MANAGE, project=role.project)
+    with keeping_an_admin(role.project):
+        role = CustomRole.objects.select_related("project").get(pk=role.pk)
+        before = _describe(role)
+        role.name = name.strip() or role.key
+        role.permissions = _known(permissions)
+        validate(role)
+        if _describe(role) != before:
+            role.save()
+            _record("role.edited", role, actor, before=before, after=_describe(role))
+    return role
+
+
+@transaction.atomic
+def delete_role(*, role: CustomRole, actor: Actor) -> None:
+    """Remove a role. Raises Invalid while somebody holds it or a policy names it."""
+    project = role.project
+    authority.require(actor, Permission.MEMBER_MANAGE, project=project)
+    outbox.lock_people(project)
+    holders = project.grants.filter(role=role.key).count()
+    if holders:
+        text = _("The role {name} is still given {count} times; take it away there first.")
+        raise Invalid({"": text.format(name=role.name, count=holders)})
+    refuse_needed_name(project, role.key)
+    _record("role.deleted", role, actor, before=_describe(role))
+    role.delete()
+
+
+@transaction.atomic
+def reserve(
+    *,
+    environment: Environment,
+    permission: str,
+    names: Iterable[str] | None,
+    actor: Actor,
+    now: datetime,
+) -> None:
+    """Reserve a permission in an environment for roles and groups; None opens it again.
+
+    Raises Forbidden without ``environment.configure``; Invalid for names that the project does
+    not have, and for permissions that are not about one environment.
+    """
+    project = environment.project
+    authority.require(
+        actor, Permission.ENVIRONMENT_CONFIGURE, project=project, environment=environment
+    )
+    outbox.lock_people(project)
+    wanted = None if names is None else _checked_names(project, permission, names)
+    rule = ActionRule.objects.filter(environment=environment, permission=permission).first()
+    before = rule.roles if rule else None
+    if wanted == before:
+        return
+    if wanted is None:
+        ActionRule.objects.filter(environment=environment, permission=permission).delete()
+    else:
+        ActionRule.objects.update_or_create(
+            environment=environment, permission=permission, defaults={"roles": wanted}
+        )
+    journal.write(
+        Entry(
+            event="rule.changed",
+            actor=actor,
+            subject_kind="rule",
+            subject=permission,
+            project=project.key,
+            environment=environment.key,
+            before=None if before is None else {"roles": before},
+            after=None if wanted is None else {"roles": wanted},
+        )
+    )
+
+
+def _checked_names(project: Project, permission: str, names: Iterable[str]) -> list[str]:
+    if permission not in {str(one) for one in RESERVABLE}:
+        text = _("{permission} is not about one environment and cannot be reserved in it.")
+        raise Invalid({"permission": text.format(permission=permission)})
+    wanted = sorted(set(names))
+    known = {*authority.role_table(project), *project.groups.values_list("key", flat=True)}
+    unknown = [name for name in wanted if name not in known]
+    if unknown:
+        text = _("There is no role or group called {names}. There are: {known}.")
+        raise Invalid(
+            {"roles": text.format(names=", ".join(unknown), known=", ".join(sorted(known)))}
+        )
+    return wanted
+
+
+def _known(permissions: Iterable[str]) -> list[str]:
+    wanted = sorted(set(permissions))
+    unknown = [name for name in wanted if name not in Permission.values]
+    if unknown:
+        text = _("There is no permission called {names}.").format(names=", ".join(unknown))
+        raise Invalid({"permissions": text})
+    return wanted
+
+
+def _describe(role: CustomRole) -> dict[str, object]:
+    return {"name": role.name, "permissions": role.permissions}
+
+
+def _record(
+    event: str,
+    role: CustomRole,
+    actor: Actor,
+    *,
+    before: dict[str, object] | None = None,
+    after: dict[str, object] | None = None,
+) -> None:
+    journal.write(
+        Entry(
+            event=event,
+            actor=actor,
+            subject_kind="role",
+            subject=role.key,
+            project=role.project.key,
+            before=before,
+            after=after,
+        )
+    )
