@@ -79,6 +79,10 @@ def _readable(sequence: int) -> Row:
     with suppress(DatabaseError):
         for row in _read(sequence - 1, sequence, 1):
             return row
+    links = AuditEvent.objects.filter(pk=sequence).values_list("previous_hash", "hash")
+    with suppress(DatabaseError):
+        for previous_hash, own_hash in links:
+            return (str(sequence), "", previous_hash, own_hash)
     return (str(sequence), "", "", "")
 
 
@@ -87,7 +91,9 @@ def _read(after: int, up_to: int, size: int) -> list[Row]:
     fields = ", ".join(as_text.get(name, f'"{name}"') for name in chain.FIELDS)
     query = (
         f"SELECT {as_text['sequence']}, {form.format(fields)}, previous_hash, hash"  # noqa: S608
-        f" FROM {_TABLE} WHERE sequence > %s AND sequence <= %s ORDER BY sequence LIMIT %s"
+        f" FROM {_TABLE} WHERE sequence > %s AND sequence <= %s"
+        # By the column and not by its text, which PostgreSQL calls the same.
+        f" ORDER BY {_TABLE}.sequence LIMIT %s"
     )
     with connection.cursor() as cursor:
         cursor.execute(query, [after, up_to, size])
