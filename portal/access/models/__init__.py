@@ -7,6 +7,7 @@ from portal.access.models.environment import (
 from portal.access.models.key import ApiKey, KeyKind
 from portal.access.models.member import Membership, User
 from portal.access.models.project import Project
+from portal.access.models.throttle import SignInCounter
 
 __all__ = [
     "ApiKey",
@@ -16,6 +17,7 @@ __all__ = [
     "KeyKind",
     "Membership",
     "Project",
+    "SignInCounter",
     "User",
     "new_epoch",
 ]

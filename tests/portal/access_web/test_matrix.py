@@ -55,6 +55,9 @@ def world(
         "key": new_checkout.key,
         "selector": shop_key.selector,
         "user_id": bob.pk,
+        "username": bob.username,
+        "session_id": 0,
+        "link_id": 0,
     }
     return World(dict(zip(PEOPLE, browsers, strict=True)), arguments)
 
