@@ -190,16 +190,20 @@ def _fail(error: Exception) -> NoReturn:
 
 def arrive(request: HttpRequest, login: Any) -> HttpResponse | None:
     """What follows from a checked token, unless it is signing in (then None)."""
-    claims = login.account.extra_data["id_token"]
-    now = clock.now().timestamp()
-    proved_at = claims.get("auth_time", now)
-    request.session[freshness.PROVED_AT] = proved_at if isinstance(proved_at, int) else 0
     if login.state.get("process") == SIGN_IN:
+        _keep_proof(request, login)
         return None
     if not request.user.is_authenticated or request.user.pk != login.state.get("person"):
         raise OAuth2Error("somebody else is signed in by now")
     act = {LINK: _link, AGAIN: _again}[login.state["process"]]
     return redirect_to(request, login.state.get("next") or reverse("account"), act(request, login))
+
+
+def _keep_proof(request: HttpRequest, login: Any) -> None:
+    """When the provider itself saw the person; only once it is sure that it is them."""
+    now = clock.now().timestamp()
+    seen_at = login.account.extra_data["id_token"].get("auth_time", now)
+    request.session[freshness.PROVED_AT] = seen_at if isinstance(seen_at, int | float) else 0
 
 
 def _link(request: HttpRequest, login: Any) -> str:
@@ -216,6 +220,7 @@ def _link(request: HttpRequest, login: Any) -> str:
 def _again(request: HttpRequest, login: Any) -> str:
     if login.account.user_id != request.user.pk:
         raise OAuth2Error("somebody else has signed in at the provider")
+    _keep_proof(request, login)
     record_authentication(
         request,
         request.user,
