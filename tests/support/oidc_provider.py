@@ -91,7 +91,7 @@ class Book:
         claims |= self.next.get("claims", {})
         claims = {name: value for name, value in claims.items() if value is not None}
         if self.next.get("alg") == "none":
-            return jwt.encode(claims, None, algorithm="none", headers={"kid": "one"})
+            return jwt.encode(claims, "", algorithm="none", headers={"kid": "one"})
         key = self.forged if self.next.get("forge") else self.key
         return jwt.encode(claims, key, algorithm="RS256", headers={"kid": "one"})
 

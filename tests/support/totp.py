@@ -17,6 +17,11 @@ def code(secret: str, *, steps: int = 0) -> str:
     return f"{number % 1_000_000:06}"
 
 
+def next_code(secret: str) -> str:
+    """That of the step to come, good already: later than any used, and for a minute to come."""
+    return code(secret, steps=1)
+
+
 def wrong_code(secret: str) -> str:
     """Six digits that are not right now."""
     right = {code(secret, steps=steps) for steps in range(-3, 4)}
