@@ -56,6 +56,7 @@ def show_person(request: HttpRequest, username: str) -> HttpResponse:
         "sessions": sessions.sessions_of(person),
         "two_factor": people.has_two_factor(person),
         "is_me": person == person_of(request),
+        "this_session": request.session.session_key,
     }
     return render(request, "signin/person.html", context)
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 from allauth.usersessions.models import UserSession
 from django.db import transaction
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
 
 from portal.access.models import User
 from portal.lib import clock, journal
@@ -15,9 +16,26 @@ from portal.lib.journal import Actor, Entry
 _FRESH = timedelta(minutes=1)
 
 
-def sessions_of(user: User) -> list[UserSession]:
-    """The sessions someone has, the one used last first."""
-    return sorted(UserSession.objects.purge_and_list(user), key=lambda s: s.last_seen_at)[::-1]
+# By what browsers and systems say of themselves; the first one found, for most claim to be others.
+_BROWSERS = {"Edg/": "Edge", "OPR/": "Opera", "Firefox/": "Firefox", "Chrome/": "Chrome"}
+_BROWSERS |= {"Safari/": "Safari"}
+_SYSTEMS = {"Android": "Android", "iPhone": "iPhone", "iPad": "iPad", "Windows": "Windows"}
+_SYSTEMS |= {"Mac OS X": "macOS", "CrOS": "ChromeOS", "Linux": "Linux"}
+
+
+def sessions_of(user: User) -> list[tuple[UserSession, str]]:
+    """The sessions someone has, each with its browser's name; the one used last first."""
+    found = sorted(UserSession.objects.purge_and_list(user), key=lambda s: s.last_seen_at)
+    return [(session, browser_name(session.user_agent)) for session in reversed(found)]
+
+
+def browser_name(user_agent: str) -> str:
+    """“Firefox, Linux” where it can be told, else what the browser says of itself, cut short."""
+    named = [
+        next((name for mark, name in names.items() if mark in user_agent), None)
+        for names in (_BROWSERS, _SYSTEMS)
+    ]
+    return ", ".join(filter(None, named)) or user_agent[:40] or _("unknown")
 
 
 def touch(request: HttpRequest) -> None:
