@@ -85,7 +85,7 @@ def test_sessions__erin__ends_the_one_of_her_other_browser(
 ) -> None:
     window.goto("/account/")
     expect(window.get_by_text("python-httpx")).to_be_visible()
-    window.get_by_role("button", name="End the session from").click()
+    window.get_by_role("button", name="End the session of").click()
     expect(notices_of(window)).to_contain_text("That session is ended.")
     expect(window.get_by_text("python-httpx")).to_be_hidden()
     assert elsewhere.client.get("/account/").status_code == 302
