@@ -4,6 +4,7 @@ from django.urls import include, path
 
 from flags.web import urls as flag_urls
 from portal import health
+from portal.access.signin import urls as sign_in_urls
 from portal.access.web import urls as access_urls
 from portal.approvals.web import urls as approval_urls
 
@@ -12,6 +13,7 @@ urlpatterns = [
     path("ready", health.ready, name="ready"),
     path("metrics", health.metrics, name="metrics"),
     path("", include("portal.api_urls")),
+    path("", include(sign_in_urls)),
     path("", include(access_urls)),
     path("", include(approval_urls)),
     path("", include(flag_urls)),

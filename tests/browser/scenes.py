@@ -69,6 +69,20 @@ def wrong_password(page: Page) -> None:
     expect(page.get_by_role("alert")).to_be_visible()
 
 
+def wrong_address(page: Page) -> None:
+    page.goto("/account/")
+    page.get_by_label("E-mail address").fill("me@nowhere")
+    page.locator("form[action='/account/email']").get_by_role("button").click()
+    expect(page.get_by_text("This is not an e-mail address.")).to_be_visible()
+
+
+def wrong_code(page: Page) -> None:
+    page.goto("/account/two-factor")
+    page.get_by_label("Code", exact=True).fill("no")
+    page.get_by_role("button", name="Turn on").click()
+    expect(page.get_by_text("Incorrect code")).to_be_visible()
+
+
 def editor_with_errors(page: Page) -> None:
     page.goto(f"{TARGETING}/new-checkout")
     page.get_by_label("Let in").first.fill("101")
@@ -116,7 +130,13 @@ SCENES = {
     "nothing here": Scene(at("/p/none/flags/"), refused=404),
     "projects": Scene(at("/projects")),
     "new project": Scene(dialog("/projects", "New project")),
+    "account": Scene(at("/account/")),
+    "account with an error": Scene(wrong_address, refused=422),
     "password": Scene(at("/account/password")),
+    "two-factor": Scene(at("/account/two-factor"), who="bob"),
+    "two-factor, wrong code": Scene(wrong_code, who="bob"),
+    "people": Scene(at("/people/")),
+    "person": Scene(at("/people/bob/")),
     "flags": Scene(at(FLAGS)),
     "flags, notice": Scene(notice),
     "flags, none found": Scene(at(f"{FLAGS}?search=nothing-like-it")),

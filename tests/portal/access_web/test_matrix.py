@@ -58,6 +58,9 @@ def world(
         "selector": shop_key.selector,
         "user_id": bob.pk,
         "number": request.pk,
+        "username": bob.username,
+        "session_id": 0,
+        "link_id": 0,
     }
     return World(dict(zip(PEOPLE, browsers, strict=True)), arguments)
 
