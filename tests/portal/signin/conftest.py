@@ -64,7 +64,8 @@ def provider() -> Iterator[OidcProvider]:
 @pytest.fixture(scope="session")
 def nest(provider: OidcProvider) -> Iterator[Stack]:
     """A whole product whose people may come through the provider."""
-    whole = Stack(settings_env.temporary_folder() / "var", demo=False, settings=provider.settings)
+    chosen = provider.settings | {"AVIARY_REAUTHENTICATION_MINUTES": "15"}
+    whole = Stack(settings_env.temporary_folder() / "var", demo=False, settings=chosen)
     try:
         whole.start()
         yield whole
