@@ -5,6 +5,7 @@ from django.urls import include, path
 from flags.web import urls as flag_urls
 from portal import health
 from portal.access.web import urls as access_urls
+from portal.audit.web import urls as audit_urls
 
 urlpatterns = [
     path("health", health.health, name="health"),
@@ -12,6 +13,7 @@ urlpatterns = [
     path("metrics", health.metrics, name="metrics"),
     path("", include("portal.api_urls")),
     path("", include(access_urls)),
+    path("", include(audit_urls)),
     path("", include(flag_urls)),
 ]
 handler400 = "portal.lib.errors.bad_request"
