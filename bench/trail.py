@@ -39,15 +39,21 @@ _BATCH = 10_000
 
 
 def fill(count: int, *, now: datetime) -> None:
-    """Fill an empty trail with ``count`` rows of the two years before ``now``."""
-    dice = random.Random(20)  # noqa: S311 - the same rows each time
+    """Add ``count`` rows of the two years before ``now``; indexes are made anew at the end."""
     with _in_bulk():
-        last = chain.GENESIS
-        for start in range(1, count + 1, _BATCH):
-            contents = _contents(dice, range(start, min(start + _BATCH, count + 1)), count, now)
-            rows, last = _linked(contents, last)
-            _insert(rows)
-        ChainHead.objects.create(pk=1, sequence=count, hash=last)
+        append(count, now=now)
+
+
+def append(count: int, *, now: datetime) -> None:
+    """Add ``count`` rows in large statements, each checked and indexed as any other."""
+    dice = random.Random(20)  # noqa: S311 - the same rows each time
+    head, _created = ChainHead.objects.get_or_create(pk=1, defaults={"hash": chain.GENESIS})
+    last, end = head.hash, head.sequence + count
+    for start in range(head.sequence + 1, end + 1, _BATCH):
+        sequences = range(start, min(start + _BATCH, end + 1))
+        rows, last = _linked(_contents(dice, sequences, end, now), last)
+        _insert(rows)
+    ChainHead.objects.filter(pk=1).update(sequence=end, hash=last)
 
 
 def _contents(

@@ -44,11 +44,11 @@ def differences(before: object, after: object) -> list[Difference]:
 
 
 def _walk(path: str, before: object, after: object) -> Iterator[Difference]:
-    if before == after and type(before) is type(after):
-        return
     left, right = _members(before, after, path), _members(after, before, path)
     if left is None or right is None:
-        yield Difference(path, _shown(before), _shown(after))
+        sides = _shown(before), _shown(after)
+        if sides[0] != sides[1]:  # as texts: in Python 1 equals True
+            yield Difference(path, *sides)
         return
     for name in [*left, *(name for name in right if name not in left)]:
         yield from _walk(_join(path, name), left.get(name, _MISSING), right.get(name, _MISSING))

@@ -92,6 +92,7 @@ def parse(query: Mapping[str, str], *, project: str | None, now: datetime) -> Qu
     names = PARAMETERS if project is not None else ("project", *PARAMETERS)
     given = {name: str(query.get(name, "")).strip() for name in names}
     problems = {name: text for name in names if (text := _problem(name, given[name]))}
+    shown = {name: value for name, value in given.items() if value and _can_be_shown(value)}
     given = {name: "" if name in problems else value for name, value in given.items()}
     filters = Filters(
         project=project
@@ -110,13 +111,17 @@ def parse(query: Mapping[str, str], *, project: str | None, now: datetime) -> Qu
         filters = replace(filters, since=since, until=until)
     except _Unusable as error:
         problems[error.name] = str(error)
-    return Query(filters, {k: v for k, v in given.items() if v}, problems)
+    return Query(filters, shown, problems)
 
 
 class _Unusable(ValueError):
     def __init__(self, name: str, text: str) -> None:
         super().__init__(text)
         self.name = name
+
+
+def _can_be_shown(value: str) -> bool:
+    return len(value) <= MAX_CHARS and not _UNSTORABLE.search(value)
 
 
 def _problem(name: str, value: str) -> str:
