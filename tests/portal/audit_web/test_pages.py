@@ -7,6 +7,7 @@ from flags import services as flags
 from flags.models import Flag
 from portal.access.models import Environment, Project, User
 from portal.audit import history
+from portal.audit.filters import Filters
 from portal.audit.models import AuditEvent
 from portal.lib import clock
 from tests.portal.audit_web.conftest import LIST, exported, newest, record, sequences
@@ -45,7 +46,7 @@ def test_paging__earlier_and_later_again__is_the_same_page(bob_client: Client, d
 
 def test_count__more_than_the_cap__says_so(dana: User) -> None:
     record(dana, 30)
-    assert history.count(history.Filters(actor="dana"), cap=20) == history.Count(20, False)
+    assert history.count(Filters(actor="dana"), cap=20) == history.Count(20, False)
 
 
 def test_event__a_switched_flag__says_who_where_and_what_differs(
