@@ -18,6 +18,7 @@ from portal.audit.search import bounded, in_order
 
 PAGE_SIZE: Final = 50
 COUNT_CAP: Final = 10_000
+WORDS_COUNT_CAP: Final = 1_000  # each row found by words is looked up, all over the trail
 # What a list reads of one row's documents; the page of the row shows all of them.
 MAX_LISTED_CHARS: Final = 64_000
 _CHUNK: Final = 500
@@ -88,8 +89,9 @@ def whole(events: list[AuditEvent]) -> list[AuditEvent]:
     return [found.get(event.sequence, event) for event in events]
 
 
-def count(filters: Filters, *, cap: int = COUNT_CAP) -> Count:
+def count(filters: Filters, *, cap: int | None = None) -> Count:
     """How many rows match, counting no further than ``cap``."""
+    cap = cap or (WORDS_COUNT_CAP if filters.text else COUNT_CAP)
     found = matching(filters).values("sequence")[: cap + 1].count()
     return Count(min(found, cap), found <= cap)
 

@@ -39,5 +39,7 @@ class HistoryEvent(serializers.Serializer[object]):
 class HistoryPage(serializers.Serializer[object]):
     events = HistoryEvent(many=True)
     next = serializers.CharField(allow_null=True, help_text="The cursor of the next page.")
-    count = serializers.IntegerField(help_text="How many records match, counted up to 10,000.")
+    count = serializers.IntegerField(
+        help_text="How many records match, counted up to 10,000 (1,000 with `text`)."
+    )
     count_is_exact = serializers.BooleanField(help_text="False: there are more than that.")
