@@ -11,6 +11,7 @@ from tests.browser.visitors import PROJECT
 FLAGS = f"/p/{PROJECT}/flags/"
 FLAG = f"/p/{PROJECT}/flag"
 TARGETING = f"{FLAG}/targeting/production"
+HISTORY = f"/p/{PROJECT}/history/"
 DIALOG: Final = "dialog"
 
 
@@ -113,8 +114,9 @@ def notice(page: Page) -> None:
 
 
 def open_record(page: Page) -> None:
-    page.goto(f"{FLAG}/history/new-checkout")
-    page.locator("details").first.locator("summary").click()
+    page.goto(f"{HISTORY}?event=flag.enabled")
+    page.locator("article time").first.click()
+    page.get_by_text("Both documents").click()
 
 
 def new_key(page: Page) -> None:
@@ -152,7 +154,13 @@ SCENES = {
     "targeting of a viewer": Scene(at(f"{TARGETING}/new-checkout"), who="bob"),
     "editor with errors": Scene(editor_with_errors, refused=422),
     "review": Scene(review),
-    "history": Scene(open_record),
+    "history of a flag": Scene(at(f"{FLAG}/history/new-checkout")),
+    "history": Scene(at(HISTORY)),
+    "history of a viewer": Scene(at(HISTORY), who="bob"),
+    "history, none found": Scene(at(f"{HISTORY}?text=nothing-like-it")),
+    "history, bad filters": Scene(at(f"{HISTORY}?from=never&text=%21"), refused=400),
+    "history of the site": Scene(at("/history/?period=30d")),
+    "record": Scene(open_record),
     "settings": Scene(at(f"{FLAG}/settings/home-banner")),
     "settings of a viewer": Scene(at(f"{FLAG}/settings/home-banner"), who="bob"),
     "archive": Scene(dialog(f"{TARGETING}/home-banner", "Archive")),

@@ -121,6 +121,12 @@ TABLE = {
     "change-request-list": Row(members(200)),
     "change-request": Row(members(200)),
     "policy": Row(members(200)),
+    "history": Row(members(200)),
+    "history-event": Row(members(200)),
+    "history-export": Row(CLOSED, admins(200), {"format": "csv"}),
+    "site-history": Row(signed_in(403)),
+    "site-history-event": Row(signed_in(403)),
+    "site-history-export": Row(CLOSED, signed_in(403)),
     "flag-list": Row(members(200)),
     "flag-create": Row(editors(200), editors(302), NEW_FLAG),
     "flag": Row(members(302)),
@@ -135,7 +141,7 @@ TABLE = {
     "flag-restore": Row(CLOSED, editors(302)),
 }
 TABLE |= dict.fromkeys(
-    ("api-flags", "api-flag", "api-configuration", "api-import", "api-nothing"),
+    ("api-flags", "api-flag", "api-configuration", "api-import", "api-history", "api-nothing"),
     Row(BY_KEY_ALONE, BY_KEY_ALONE, others=BY_KEY_ALONE),
 )
 TABLE |= dict.fromkeys(
