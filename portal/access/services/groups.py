@@ -9,9 +9,8 @@ from portal.access import authority, outbox
 from portal.access.models import Group, Project, User
 from portal.access.permissions import Permission
 from portal.access.services.grants import keeping_an_admin
-from portal.access.services.names import refuse_taken_name
+from portal.access.services.names import refuse_needed_name, refuse_taken_name
 from portal.access.services.validation import validate
-from portal.access.signals import name_removing
 from portal.lib import journal
 from portal.lib.errors import Invalid
 from portal.lib.journal import Actor, Entry
@@ -39,7 +38,7 @@ def delete_group(*, group: Group, actor: Actor) -> None:
     project = group.project
     authority.require(actor, Permission.MEMBER_MANAGE, project=project)
     with keeping_an_admin(project):
-        name_removing.send(sender=None, project=project, name=group.key)
+        refuse_needed_name(project, group.key)
         before: dict[str, object] = {
             "members": sorted(user.username for user in group.members.all()),
             "roles": sorted(group.grants.values_list("role", flat=True)),

@@ -5,14 +5,14 @@ from datetime import datetime
 
 from django.db import transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from portal.access import authority, outbox
 from portal.access.models import ActionRule, CustomRole, Environment, Project
 from portal.access.permissions import RESERVABLE, Permission
 from portal.access.services.grants import keeping_an_admin
-from portal.access.services.names import refuse_taken_name
+from portal.access.services.names import refuse_needed_name, refuse_taken_name
 from portal.access.services.validation import validate
-from portal.access.signals import name_removing
 from portal.lib import journal
 from portal.lib.errors import Invalid
 from portal.lib.journal import Actor, Entry
@@ -63,9 +63,13 @@ def delete_role(*, role: CustomRole, actor: Actor) -> None:
     outbox.lock_people(project)
     holders = project.grants.filter(role=role.key).count()
     if holders:
-        text = _("The role {name} is still given {count} times; take it away there first.")
+        text = ngettext(
+            "The role {name} is still given to somebody; take it away there first.",
+            "The role {name} is still given {count} times; take it away there first.",
+            holders,
+        )
         raise Invalid({"": text.format(name=role.name, count=holders)})
-    name_removing.send(sender=None, project=project, name=role.key)
+    refuse_needed_name(project, role.key)
     _record("role.deleted", role, actor, before=_describe(role))
     role.delete()
 
