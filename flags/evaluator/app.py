@@ -131,7 +131,10 @@ class Evaluator:
         if not self._memory.places:
             raise AccessRefused(503, keys.LOADING)
         token = keys.find_token(headers.get(b"authorization"), headers.get(b"x-api-key"))
-        return keys.authenticate(self._memory, token, now=time.time())
+        now = time.time()
+        found = keys.authenticate(self._memory, token, now=now)
+        self._memory.used[found[1].selector] = now
+        return found
 
     def _health(self) -> Reply:
         return Reply(200, status.describe_health(self._memory))
