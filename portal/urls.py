@@ -5,6 +5,7 @@ from django.urls import include, path
 from flags.web import urls as flag_urls
 from portal import health
 from portal.access.web import urls as access_urls
+from portal.reports.web import urls as report_urls
 
 urlpatterns = [
     path("health", health.health, name="health"),
@@ -12,6 +13,7 @@ urlpatterns = [
     path("metrics", health.metrics, name="metrics"),
     path("", include("portal.api_urls")),
     path("", include(access_urls)),
+    path("", include(report_urls)),
     path("", include(flag_urls)),
 ]
 handler400 = "portal.lib.errors.bad_request"
