@@ -8,9 +8,10 @@ class FlagsConfig(AppConfig):
     verbose_name = "Flags"
 
     def ready(self) -> None:
-        from flags.services import definitions
+        from flags.services import definitions, kinds
         from flags.snapshots import relay
         from portal.access.signals import environment_created, environments_advanced
 
+        kinds.register_all()
         environments_advanced.connect(relay.on_environments_advanced, dispatch_uid="relay")
         environment_created.connect(definitions.on_environment_created, dispatch_uid="flags")

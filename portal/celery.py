@@ -14,6 +14,10 @@ app = Celery("aviary")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 app.conf.beat_schedule = {
+    "revert-emergencies": {
+        "task": "portal.approvals.tasks.revert_due_emergencies",
+        "schedule": 10.0,
+    },
     "publish-what-a-nudge-missed": {"task": "flags.tasks.publish_all", "schedule": 10.0},
     "keep-when-keys-were-used": {"task": "flags.tasks.keep_key_use", "schedule": 15.0},
     "forget-published-changes": {"task": "flags.tasks.forget_old_changes", "schedule": 3600.0},

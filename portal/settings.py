@@ -31,6 +31,7 @@ if DEBUG and HTTPS:
 INSTALLED_APPS = [
     "portal.access",
     "portal.audit",
+    "portal.approvals",
     "portal.reports",
     "flags",
     "django.contrib.auth",

@@ -5,6 +5,7 @@ from django.urls import include, path
 from flags.web import urls as flag_urls
 from portal import health
 from portal.access.web import urls as access_urls
+from portal.approvals.web import urls as approval_urls
 from portal.reports.web import urls as report_urls
 
 urlpatterns = [
@@ -13,6 +14,7 @@ urlpatterns = [
     path("metrics", health.metrics, name="metrics"),
     path("", include("portal.api_urls")),
     path("", include(access_urls)),
+    path("", include(approval_urls)),
     path("", include(report_urls)),
     path("", include(flag_urls)),
 ]

@@ -29,7 +29,7 @@ settings.WHITENOISE_USE_FINDERS = False
 hypothesis.settings.register_profile("aviary", deadline=None)
 hypothesis.settings.load_profile("aviary")
 
-pytest_plugins = ["tests.support.parts", "tests.support.people"]
+pytest_plugins = ["tests.support.parts", "tests.support.people", "tests.support.agreeing"]
 
 _DATABASE = {"db", "transactional_db", "stack"}
 

@@ -6,7 +6,7 @@ whether the documents are valid flags is for the engine to say, when they are st
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NoReturn
+from typing import Any, NoReturn
 
 
 class Refused(ValueError):
@@ -60,6 +60,21 @@ class ImportPlan:
     skipped: list[Skipped] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     keys: set[str] = field(default_factory=set)
+
+    @property
+    def document(self) -> dict[str, object]:
+        """The plan as JSON, to be carried out later; without what was skipped and noted."""
+        flags = [
+            {"key": f.key, "definition": f.definition, "configuration": f.configuration}
+            for f in self.flags
+        ]
+        return {"source": self.source, "flags": flags, "keys": sorted(self.keys)}
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> "ImportPlan":
+        """The plan that ``document`` was made from."""
+        flags = [PlannedFlag(**flag) for flag in document["flags"]]
+        return cls(document["source"], flags, keys=set(document["keys"]))
 
     def add(self, flag: PlannedFlag) -> None:
         """Plan a flag; a key that comes twice is taken once and reported."""

@@ -4,16 +4,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import transaction
 from django.utils.translation import gettext as _
 
 from flags.engine import Configuration
 from flags.models import Flag, FlagConfiguration
+from flags.services import changes
 from flags.services.parsing import configuration_from
 from flags.services.recording import record_flag
-from portal.access import authority, outbox
+from portal.access import outbox
 from portal.access.models import Environment
 from portal.access.permissions import Permission
+from portal.approvals import gate
+from portal.approvals.changes import PLAIN, Terms
+from portal.approvals.services import gated
 from portal.lib.errors import Conflict, Invalid
 from portal.lib.journal import Actor
 
@@ -29,7 +32,7 @@ class Switched:
     previous_version: int
 
 
-@transaction.atomic
+@gated
 def save_configuration(
     *,
     flag: Flag,
@@ -39,25 +42,25 @@ def save_configuration(
     actor: Actor,
     now: datetime,
     reason: str = "",
+    terms: Terms = PLAIN,
 ) -> FlagConfiguration:
     """Replace a flag's configuration in one environment.
 
     Raises Forbidden without ``flag.edit`` (and ``flag.toggle`` where it turns on or off); Invalid
-    when the document is; Conflict, with both sides, when it is no longer at ``expected_version``.
+    when the document is; Conflict, with both sides, when it is no longer at ``expected_version``;
+    Waiting where the environment's policy wants others to agree first.
     """
-    authority.require(actor, Permission.FLAG_EDIT, project=flag.project, environment=environment)
+    _require(Permission.FLAG_EDIT, flag, environment, actor, terms)
     current = _locked(flag, environment)
     wanted = configuration_from(document, current.flag.definition)
     if current.version != expected_version:
         raise _conflict(current, document)
     if wanted.enabled != current.enabled:
-        authority.require(
-            actor, Permission.FLAG_TOGGLE, project=flag.project, environment=environment
-        )
-    return _store(current, wanted, actor=actor, now=now, reason=reason)
+        _require(Permission.FLAG_TOGGLE, flag, environment, actor, terms)
+    return _store(current, wanted, actor=actor, now=now, reason=reason, terms=terms)
 
 
-@transaction.atomic
+@gated
 def set_enabled(
     *,
     flag: Flag,
@@ -67,20 +70,21 @@ def set_enabled(
     now: datetime,
     reason: str = "",
     expected_version: int | None = None,
+    terms: Terms = PLAIN,
 ) -> Switched:
     """Turn a flag on or off in one environment; doing it again changes nothing.
 
     Turning on serves whatever the targeting says, so the caller gives the version they looked at
     and gets a Conflict when it is another now. Turning off is always safe and never conflicts.
-    Raises Forbidden without ``flag.toggle``.
+    Raises Forbidden without ``flag.toggle``, Waiting where a policy wants others to agree first.
     """
-    authority.require(actor, Permission.FLAG_TOGGLE, project=flag.project, environment=environment)
+    _require(Permission.FLAG_TOGGLE, flag, environment, actor, terms)
     current = _locked(flag, environment)
     if enabled and expected_version is not None and current.version != expected_version:
         raise _conflict(current, {**current.document, "enabled": enabled})
     wanted = configuration_from({**current.document, "enabled": enabled}, current.flag.definition)
     previous_version = current.version
-    stored = _store(current, wanted, actor=actor, now=now, reason=reason)
+    stored = _store(current, wanted, actor=actor, now=now, reason=reason, terms=terms)
     return Switched(stored, previous_version)
 
 
@@ -90,20 +94,35 @@ def _locked(flag: Flag, environment: Environment) -> FlagConfiguration:
     current = FlagConfiguration.objects.select_related("flag__project").get(
         flag=flag, environment=environment
     )
+    locked.project = flag.project
     current.environment = locked
     if current.flag.is_archived:
         raise Invalid({"": _("This flag is archived. Restore it first.")})
     return current
 
 
+def _require(
+    permission: Permission, flag: Flag, environment: Environment, actor: Actor, terms: Terms
+) -> None:
+    gate.require(actor, permission, project=flag.project, environment=environment, terms=terms)
+
+
 def _store(
-    current: FlagConfiguration, wanted: Configuration, *, actor: Actor, now: datetime, reason: str
+    current: FlagConfiguration,
+    wanted: Configuration,
+    *,
+    actor: Actor,
+    now: datetime,
+    reason: str,
+    terms: Terms,
 ) -> FlagConfiguration:
-    before = current.document
+    before, version = current.document, current.version
     current.set_configuration(wanted)
     after = current.document
     if after == before:
         return current
+    change = changes.configuration_change(current, before, version)
+    passage = gate.pass_through(change, actor=actor, now=now, reason=reason, terms=terms)
     environment = current.environment
     current.version = outbox.advance(
         environment, kind=outbox.FLAG, keys=[current.flag.key], now=now
@@ -118,7 +137,7 @@ def _store(
         environment=environment,
         before=before,
         after=after,
-        reason=reason,
+        reason=passage.reason,
     )
     return current
 

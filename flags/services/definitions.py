@@ -10,11 +10,15 @@ from django.utils.translation import gettext as _
 
 from flags.engine import FlagDefinition, default_configuration
 from flags.models import Flag, FlagConfiguration
+from flags.services import changes
 from flags.services.parsing import configuration_from, definition_from
 from flags.services.recording import advance_everywhere, record_flag
 from portal.access import authority, outbox
 from portal.access.models import Environment, Project
 from portal.access.permissions import Permission
+from portal.approvals import gate
+from portal.approvals.changes import PLAIN, Terms
+from portal.approvals.services import gated
 from portal.lib.errors import Conflict, Invalid
 from portal.lib.journal import Actor
 
@@ -61,23 +65,31 @@ def on_environment_created(*, environment: Environment, now: datetime, **_signal
         add_configuration(flag, environment, flag.definition, now=now)
 
 
-@transaction.atomic
+@gated
 def edit_flag(
-    *, flag: Flag, document: object, expected_version: int, actor: Actor, now: datetime
+    *,
+    flag: Flag,
+    document: object,
+    expected_version: int,
+    actor: Actor,
+    now: datetime,
+    reason: str = "",
+    terms: Terms = PLAIN,
 ) -> Flag:
     """Change what a flag is: its name, variants, tags and so on, but not its key or value type.
 
     Raises Forbidden; Invalid when the definition is, or an environment serves a variant that it no
-    longer has; Conflict when the flag is no longer at ``expected_version``.
+    longer has; Conflict when the flag is no longer at ``expected_version``; Waiting where it
+    changes what applications get and a policy wants others to agree first.
     """
-    authority.require(actor, Permission.FLAG_EDIT, project=flag.project)
+    gate.require(actor, Permission.FLAG_EDIT, project=flag.project, terms=terms)
     environments = outbox.lock_project(flag.project)
     flag = Flag.objects.select_related("project").get(pk=flag.pk)
     before = flag.document
     definition = definition_from(document)
     if flag.version != expected_version:
         raise Conflict(
-            _("Someone changed this flag while you were editing it."),
+            changed_meanwhile(),
             current=before,
             yours=dict(document) if isinstance(document, dict) else {},
         )
@@ -86,50 +98,63 @@ def edit_flag(
     flag.set_definition(definition)
     if flag.document == before:
         return flag
+    change = changes.definition_change(flag, before, environments)
+    if change.serves:
+        reason = gate.pass_through(change, actor=actor, now=now, reason=reason, terms=terms).reason
     flag.version += 1
     flag.updated_at = now
     flag.save()
     if not flag.is_archived:
         advance_everywhere(flag, environments, now=now)
-    record_flag("flag.edited", flag, actor=actor, before=before, after=flag.document)
+    record_flag("flag.edited", flag, actor=actor, before=before, after=flag.document, reason=reason)
     return flag
 
 
-@transaction.atomic
-def archive_flag(*, flag: Flag, actor: Actor, now: datetime, reason: str = "") -> None:
-    """Take a flag out of use: evaluators stop answering it. It keeps its configuration."""
-    _set_archived(flag, now, event="flag.archived", actor=actor, now=now, reason=reason)
+@gated
+def archive_flag(
+    *, flag: Flag, actor: Actor, now: datetime, reason: str = "", terms: Terms = PLAIN
+) -> None:
+    """Take a flag out of use: evaluators stop answering it. It keeps its configuration.
+
+    Raises Forbidden without ``flag.archive``, Waiting where a policy wants others to agree first.
+    """
+    _set_archived(flag, archived=True, actor=actor, now=now, reason=reason, terms=terms)
 
 
-@transaction.atomic
-def restore_flag(*, flag: Flag, actor: Actor, now: datetime, reason: str = "") -> None:
-    """Bring an archived flag back, just as it was."""
-    _set_archived(flag, None, event="flag.restored", actor=actor, now=now, reason=reason)
+@gated
+def restore_flag(
+    *, flag: Flag, actor: Actor, now: datetime, reason: str = "", terms: Terms = PLAIN
+) -> None:
+    """Bring an archived flag back, just as it was. Raises what archive_flag raises."""
+    _set_archived(flag, archived=False, actor=actor, now=now, reason=reason, terms=terms)
 
 
 def _set_archived(
-    flag: Flag,
-    archived_at: datetime | None,
-    *,
-    event: str,
-    actor: Actor,
-    now: datetime,
-    reason: str,
+    flag: Flag, *, archived: bool, actor: Actor, now: datetime, reason: str, terms: Terms
 ) -> None:
-    authority.require(actor, Permission.FLAG_ARCHIVE, project=flag.project)
+    gate.require(actor, Permission.FLAG_ARCHIVE, project=flag.project, terms=terms)
     environments = outbox.lock_project(flag.project)
-    unchanged = Flag.objects.filter(pk=flag.pk, archived_at__isnull=archived_at is not None)
-    if not unchanged.update(archived_at=archived_at, updated_at=now):
+    current = Flag.objects.select_related("project").get(pk=flag.pk)
+    if current.is_archived == archived:
         return  # it is so already
+    change = changes.archiving_change(current, archived, environments)
+    passage = gate.pass_through(change, actor=actor, now=now, reason=reason, terms=terms)
+    archived_at = now if archived else None
+    Flag.objects.filter(pk=flag.pk).update(archived_at=archived_at, updated_at=now)
     advance_everywhere(flag, environments, now=now)
     record_flag(
-        event,
+        "flag.archived" if archived else "flag.restored",
         flag,
         actor=actor,
-        before={"archived": archived_at is None},
-        after={"archived": archived_at is not None},
-        reason=reason,
+        before=change.before,
+        after=change.after,
+        reason=passage.reason,
     )
+
+
+def changed_meanwhile() -> str:
+    """What a stale edit of a flag is told."""
+    return _("Someone changed this flag while you were editing it.")
 
 
 def _refuse_another_identity(flag: Flag, definition: FlagDefinition) -> None:

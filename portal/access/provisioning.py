@@ -10,6 +10,12 @@ from portal.access.models import Environment, Project
 from portal.lib.journal import Actor
 
 
+def find_environment(project_key: str, environment_key: str) -> Environment | None:
+    """An environment by its keys; None where there is none."""
+    found = Environment.objects.select_related("project")
+    return found.filter(project__key=project_key, key=environment_key).first()
+
+
 @transaction.atomic
 def ensure_environment(
     *,

@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from portal.lib import strict_json
-from portal.lib.errors import AviaryError, Conflict, Invalid
+from portal.lib.errors import AviaryError
 
 PROBLEM: Final = "application/problem+json"
 MAX_BODY_BYTES: Final = 1024 * 1024
@@ -110,7 +110,8 @@ def problem_response(error: Exception, context: Mapping[str, Any]) -> Response |
         status, detail = error.status, str(error)
     else:
         return None
-    document = problem(status, detail, **_extras(error))
+    extras = error.extras if isinstance(error, AviaryError) else {}
+    document = problem(status, detail, **extras)
     return Response(document, status=status, headers=_headers(error), content_type=PROBLEM)
 
 
@@ -143,15 +144,6 @@ def problem(status: int, detail: str, **extras: object) -> dict[str, object]:
         "detail": detail,
         **extras,
     }
-
-
-def _extras(error: Exception) -> dict[str, object]:
-    if isinstance(error, Invalid):
-        found = error.problems.items()
-        return {"errors": [{"path": path, "message": message} for path, message in found]}
-    if isinstance(error, Conflict):
-        return {"current": error.current, "yours": error.yours}
-    return {}
 
 
 def _headers(error: Exception) -> dict[str, str]:

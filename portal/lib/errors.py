@@ -14,6 +14,11 @@ class AviaryError(Exception):
 
     status = 400
 
+    @property
+    def extras(self) -> dict[str, object]:
+        """What a program gets on top of the text."""
+        return {}
+
 
 class Forbidden(AviaryError):
     """The actor does not hold the permission."""
@@ -41,6 +46,11 @@ class Invalid(AviaryError):
         )
         self.problems = dict(problems)
 
+    @property
+    def extras(self) -> dict[str, object]:
+        found = self.problems.items()
+        return {"errors": [{"path": path, "message": message} for path, message in found]}
+
 
 class Conflict(AviaryError):
     """Someone else changed it meanwhile. Carries both sides, as documents."""
@@ -53,6 +63,10 @@ class Conflict(AviaryError):
         super().__init__(message)
         self.current = dict(current)
         self.yours = dict(yours)
+
+    @property
+    def extras(self) -> dict[str, object]:
+        return {"current": self.current, "yours": self.yours}
 
 
 def error_page(request: HttpRequest, status: int, title: str, text: str) -> HttpResponse:

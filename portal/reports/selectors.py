@@ -12,6 +12,8 @@ from django.utils.translation import gettext_lazy
 from portal.access import authority, overview, selectors
 from portal.access.models import ApiKey, Environment, Grant, KeyKind, Project, User
 from portal.access.permissions import ADMIN_KEY_PERMISSIONS, Permission
+from portal.approvals.models import Policy
+from portal.approvals.selectors import policies_of
 from portal.audit.models import AuditEvent
 from portal.lib.spreadsheets import Value
 from portal.reports.tables import Table, Wanted
@@ -29,10 +31,13 @@ CHANGES = (
 
 def production_alone(project: Project, wanted: Wanted) -> Table:
     """Who can change production without anybody else: people, site administrators, scripts."""
-    places = [
-        one for one in _places(project, wanted) if one.is_production and not needs_approval(one)
+    places = [one for one in _places(project, wanted) if one.is_production]
+    policies = policies_of(places)
+    rows = [
+        row
+        for place in places
+        for row in _who_changes(project, place, policies.get(place.pk), wanted.now)
     ]
-    rows = [row for place in places for row in _who_changes(project, place, wanted.now)]
     return Table([_("Environment"), _("Who"), _("Kind"), _("May")], rows)
 
 
@@ -59,8 +64,10 @@ def keys_by_use(project: Project, wanted: Wanted) -> Table:
     columns = [_("Key"), _("Environment"), _("Kind"), _("Created by"), _("Created"), _("Last used")]
     keys = ApiKey.objects.usable(now=wanted.now).filter(environment__in=_places(project, wanted))
     rows = [
-        (key.name, key.environment.name, key.get_kind_display(), key.created_by)
-        + (key.created_at, key.last_used_at)
+        (
+            *(key.name, key.environment.name, key.get_kind_display(), key.created_by),
+            *(key.created_at, key.last_used_at),
+        )
         for key in keys.select_related("environment")
     ]
     return Table(columns, sorted(rows, key=lambda row: (_or_never(row[5]), row[4])))
@@ -102,11 +109,6 @@ REPORTS = {
 }
 
 
-def needs_approval(environment: Environment) -> bool:
-    """Whether somebody else has to agree to changes there."""
-    return False
-
-
 def _places(project: Project, wanted: Wanted) -> list[Environment]:
     if wanted.environment:
         return [wanted.environment]
@@ -114,24 +116,37 @@ def _places(project: Project, wanted: Wanted) -> list[Environment]:
 
 
 def _who_changes(
-    project: Project, place: Environment, now: datetime
+    project: Project, place: Environment, policy: Policy | None, now: datetime
 ) -> Iterable[tuple[Value, ...]]:
     people = list(selectors.members_of(project).filter(is_active=True))
-    roots = User.objects.filter(is_superuser=True, is_active=True).exclude(pk__in=people)
+    roots = User.objects.filter(is_superuser=True, is_active=True)
+    roots = roots.exclude(pk__in=[one.pk for one in people])
     people += roots.order_by("username")
     held = authority.holdings_of_all(people, project)
     for person in people:
-        may = _labels(held[person.pk].in_environment(place.pk))
+        holdings = held[person.pk]
+        names, permissions = holdings.names_in(place.pk), holdings.in_environment(place.pk)
+        may = _alone(permissions, names, policy)
         if may:
             kind = _("site administrator") if person.is_superuser else _("member")
             yield place.name, person.username, kind, may
     keys = ApiKey.objects.usable(now=now).filter(environment=place, kind=KeyKind.ADMIN)
-    for key in keys.order_by("name"):
-        yield place.name, key.name, _("admin key"), _labels(ADMIN_KEY_PERMISSIONS)
+    may = _alone(ADMIN_KEY_PERMISSIONS, frozenset(), policy)
+    for key in keys.order_by("name") if may else ():
+        yield place.name, key.name, _("admin key"), may
 
 
-def _labels(permissions: frozenset[Permission]) -> str:
-    return ", ".join(str(one.label) for one in CHANGES if one in permissions)
+def _alone(permissions: frozenset[Permission], names: frozenset[str], policy: Policy | None) -> str:
+    """What somebody can do there without anybody else; empty for nothing."""
+    changes = ", ".join(str(one.label) for one in CHANGES if one in permissions)
+    if policy is None or not changes:
+        return changes
+    ways = []
+    if names & set(policy.break_glass):
+        ways.append(_("by breaking glass: {changes}").format(changes=changes))
+    if Permission.FLAG_TOGGLE in permissions and not policy.turning_off_needs_approval:
+        ways.append(_("turn flags off"))
+    return "; ".join(ways)
 
 
 def _last_uses(project: Project) -> dict[tuple[str, str], datetime]:

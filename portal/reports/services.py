@@ -84,7 +84,7 @@ def sign_off(*, recertification: Recertification, actor: Actor, now: datetime) -
         raise Invalid({"": text.format(count=left)})
     unsigned = Recertification.objects.filter(pk=recertification.pk, signed_off_at__isnull=True)
     if unsigned.update(signed_off_at=now, signed_off_by=actor.label):
-        counted = {
+        counted: dict[str, object] = {
             "items": len(items),
             "confirmed": sum(item.decision == Decision.CONFIRMED for item in items),
             "taken_away": sum(item.decision == Decision.REVOKED for item in items),
@@ -98,9 +98,11 @@ def is_own(item: RecertificationItem, actor: Actor) -> bool:
         return False
     if item.api_key:
         return str(item.api_key.creator_id) == actor.id
-    if item.grant and item.grant.group:
+    if item.grant is None:
+        return False
+    if item.grant.group:
         return item.grant.group.members.filter(pk=actor.id).exists()
-    return bool(item.grant) and str(item.grant.user_id) == actor.id
+    return str(item.grant.user_id) == actor.id
 
 
 def _locked(item: RecertificationItem, actor: Actor) -> RecertificationItem:

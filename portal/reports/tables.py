@@ -27,4 +27,4 @@ class Table:
     """Column titles and rows; an instant is a datetime in UTC, None means never."""
 
     columns: Sequence[str]
-    rows: list[Sequence[Value]]
+    rows: Sequence[Sequence[Value]]

@@ -12,6 +12,7 @@ from flags import importers
 from flags.importers.text import read_text
 from flags.services import importing
 from portal.access import provisioning
+from portal.access.models import Environment
 from portal.lib import clock
 from portal.lib.commands import failure, operator
 from portal.lib.errors import AviaryError
@@ -44,32 +45,44 @@ class Command(BaseCommand):
             json.dumps(report.document, indent=2) if options["json"] else describe(report)
         )
 
-    @transaction.atomic
     def _import(self, document: object, options: dict[str, Any]) -> importing.ImportReport:
-        """All or nothing, the project and environment that it needs included."""
-        actor, now = operator("importflags"), clock.now()
-        dry_run = options["dry_run"]
-        suffix = "; taken back, this is a dry run" if dry_run else ""
         plan = importers.plan_import(
             options["format"], document, environment=options["environment"]
         )
+        environment = provisioning.find_environment(options["project"], options["environment"])
+        if environment is None:
+            return self._import_into_new(plan, options)
+        return _import_into(environment, plan, options)
+
+    @transaction.atomic
+    def _import_into_new(
+        self, plan: importers.ImportPlan, options: dict[str, Any]
+    ) -> importing.ImportReport:
+        """All or nothing, the project and environment that it needs included."""
+        suffix = "; taken back, this is a dry run" if options["dry_run"] else ""
         environment = provisioning.ensure_environment(
             project_key=options["project"],
             environment_key=options["environment"],
-            actor=actor,
-            now=now,
+            actor=operator("importflags"),
+            now=clock.now(),
             tell=lambda text: self.stderr.write(text + suffix),
         )
-        report = importing.import_flags(
-            environment=environment,
-            plan=plan,
-            mode=options["mode"],
-            dry_run=dry_run,
-            actor=actor,
-            now=now,
-        )
-        transaction.set_rollback(dry_run)
+        report = _import_into(environment, plan, options)
+        transaction.set_rollback(options["dry_run"])
         return report
+
+
+def _import_into(
+    environment: Environment, plan: importers.ImportPlan, options: dict[str, Any]
+) -> importing.ImportReport:
+    return importing.import_flags(
+        environment=environment,
+        plan=plan,
+        mode=options["mode"],
+        dry_run=options["dry_run"],
+        actor=operator("importflags"),
+        now=clock.now(),
+    )
 
 
 def _read(name: str) -> bytes:

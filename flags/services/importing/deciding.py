@@ -44,16 +44,23 @@ class Place:
     def load(cls, environment: Environment, now: datetime) -> "Place":
         project = environment.project
         environments = {e.pk: e for e in outbox.lock_project(project)}
+        for one in environments.values():
+            one.project = project
         flags = {flag.key: flag for flag in Flag.objects.filter(project=project)}
         configurations: dict[int, dict[int, FlagConfiguration]] = {pk: {} for pk in environments}
         for configuration in FlagConfiguration.objects.filter(flag__project=project):
             configurations[configuration.environment_id][configuration.flag_id] = configuration
         here = environments.pop(environment.pk)
-        here.project = project
         for flag in flags.values():
             flag.project = project
             configurations[here.pk][flag.pk].flag = flag
         return cls(here, list(environments.values()), flags, configurations, now)
+
+    @property
+    def base_version(self) -> str:
+        """The versions of all environments: any change of a flag is a change of one of them."""
+        places = sorted([self.environment, *self.others], key=lambda place: place.pk)
+        return ",".join(f"{place.key}:{place.version}" for place in places)
 
     def configuration(self, flag: Flag) -> FlagConfiguration:
         return self.configurations[self.environment.pk][flag.pk]

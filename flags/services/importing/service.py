@@ -1,18 +1,22 @@
 """The import itself: lock, decide, store, record; or do all of it and take it back."""
 
 from datetime import datetime
+from functools import partial
 
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from flags.importers import ImportPlan, Refused, UnknownFormat, plan_import
+from flags.services.importing.asking import import_change
 from flags.services.importing.deciding import REPLACE, Place, decide
 from flags.services.importing.report import ImportReport
 from flags.services.importing.storing import record, store
-from portal.access import authority
 from portal.access.models import Environment
 from portal.access.permissions import Permission
-from portal.lib.errors import Invalid
+from portal.approvals import gate
+from portal.approvals.changes import PLAIN, Terms
+from portal.approvals.services import gated
+from portal.lib.errors import Conflict, Invalid
 from portal.lib.journal import Actor
 
 MODES = ("merge", REPLACE)
@@ -43,7 +47,7 @@ def import_document(
     )
 
 
-@transaction.atomic
+@gated
 def import_flags(
     *,
     environment: Environment,
@@ -52,6 +56,9 @@ def import_flags(
     dry_run: bool,
     actor: Actor,
     now: datetime,
+    base_version: str | None = None,
+    reason: str = "",
+    terms: Terms = PLAIN,
 ) -> ImportReport:
     """Create and change flags as planned; one version per environment, audit rows per flag.
 
@@ -59,22 +66,30 @@ def import_flags(
     a flag whose new definition would break another environment's is skipped. Mode "replace"
     also turns off, in this environment only, the flags that the file does not have: they keep
     their targeting, and nothing is archived or deleted. Flags that are skipped are left alone.
-    A dry run does all of it and takes it back.
+    A dry run does all of it and takes it back, and asks nobody for approval.
 
     Raises Forbidden without ``flag.edit`` (and ``flag.toggle`` where a flag goes on or off);
-    Invalid for an unknown mode.
+    Invalid for an unknown mode; Conflict where the project is no longer at ``base_version``;
+    Waiting where a policy wants others to agree first.
     """
     project = environment.project
-    authority.require(actor, Permission.FLAG_EDIT, project=project, environment=environment)
+    require = partial(gate.require, actor, project=project, environment=environment, terms=terms)
+    require(Permission.FLAG_EDIT)
     if mode not in MODES:
         raise Invalid({"mode": _("Choose one of: {modes}.").format(modes=", ".join(MODES))})
     place = Place.load(environment, now)
     version = place.environment.version
+    if base_version is not None and base_version != place.base_version:
+        raise Conflict(_("Flags were changed meanwhile."), current={}, yours={"mode": mode})
     changes, report = decide(place, plan, replace=mode == REPLACE)
     if any(change.toggles for change in changes):
-        authority.require(actor, Permission.FLAG_TOGGLE, project=project, environment=environment)
+        require(Permission.FLAG_TOGGLE)
+    why = " ".join(filter(None, [reason, f"import ({plan.source})"]))
+    if changes and not dry_run:
+        change = import_change(place, plan, mode, changes, report)
+        why = gate.pass_through(change, actor=actor, now=now, reason=why, terms=terms).reason
     store(place, changes, actor)
-    record(place, changes, actor, reason=f"import ({plan.source})")
+    record(place, changes, actor, reason=why)
     report.dry_run, report.version = dry_run, place.environment.version
     if dry_run:
         report.version = version

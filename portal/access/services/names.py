@@ -4,7 +4,6 @@ from django.utils.translation import gettext as _
 
 from portal.access import authority
 from portal.access.models import ActionRule, Project
-from portal.access.permissions import Permission
 from portal.access.signals import name_removing
 from portal.lib.errors import Invalid
 
@@ -17,18 +16,16 @@ def refuse_taken_name(project: Project, key: str) -> None:
 
 
 def refuse_needed_name(project: Project, key: str) -> None:
-    """Raise Invalid while an environment reserves something for this role or group.
+    """Raise Invalid where an environment reserves something for a role or group of this name.
 
-    Whoever else needs the name says so too: see signals.name_removing.
+    Those above access are asked as well: they may need the name for policies of theirs.
     """
-    rules = ActionRule.objects.filter(environment__project=project).select_related("environment")
-    rule = next((one for one in rules if key in one.roles), None)
-    if rule:
-        text = _(
-            "“{permission}” is reserved for {name} in {environment}; "
-            "change that on the access page first."
-        )
-        label = Permission(rule.permission).label
-        where = rule.environment.name
-        raise Invalid({"": text.format(permission=label, name=key, environment=where)})
+    for rule in ActionRule.objects.filter(environment__project=project).select_related(
+        "environment"
+    ):
+        if key in rule.roles:
+            text = _("{environment} reserves {permission} for {name}; change that first.")
+            where = rule.environment.name
+            sentence = text.format(environment=where, permission=rule.permission, name=key)
+            raise Invalid({"": sentence})
     name_removing.send(sender=None, project=project, name=key)

@@ -11,6 +11,7 @@ from django.db import models
 from flags import services
 from flags.models import Flag, FlagConfiguration
 from portal.access.models import Environment, User
+from portal.approvals.changes import Terms
 from portal.lib.journal import Actor
 from tests.support.people import acting, boolean_flag
 
@@ -31,7 +32,13 @@ class Desk:
         return FlagConfiguration.objects.get(flag=self.flag, environment=self.environment)
 
     def save(
-        self, person: User | Actor, *, seen: int | None = None, **changes: Any
+        self,
+        person: User | Actor,
+        *,
+        seen: int | None = None,
+        revise: int | None = None,
+        agreement: int | None = None,
+        **changes: Any,
     ) -> FlagConfiguration:
         """Save the configuration with some fields changed, from the version somebody saw."""
         current = self.configuration
@@ -42,10 +49,18 @@ class Desk:
             expected_version=current.version if seen is None else seen,
             actor=as_actor(person),
             now=self.now,
+            terms=Terms(revise=revise, agreement=agreement),
         )
 
     def switch(
-        self, person: User | Actor, enabled: bool, *, seen: int | None = None, reason: str = ""
+        self,
+        person: User | Actor,
+        enabled: bool,
+        *,
+        seen: int | None = None,
+        reason: str = "",
+        apply_when_approved: bool = True,
+        break_glass: bool = False,
     ) -> FlagConfiguration:
         return services.set_enabled(
             flag=self.flag,
@@ -55,6 +70,7 @@ class Desk:
             now=self.now,
             expected_version=seen,
             reason=reason,
+            terms=Terms(apply_when_approved=apply_when_approved, break_glass=break_glass),
         ).configuration
 
     def edit(self, person: User | Actor, *, seen: int | None = None, **changes: Any) -> Flag:
@@ -127,7 +143,7 @@ def as_actor(person: User | Actor) -> Actor:
 
 def all_rows() -> dict[str, list[dict[str, object]]]:
     """Everything that the product's own tables hold."""
-    ours = [model for app in ("access", "audit", "flags") for model in _models(app)]
+    ours = [model for app in ("access", "approvals", "audit", "flags") for model in _models(app)]
     return {
         model._meta.label: list(model._default_manager.order_by("pk").values()) for model in ours
     }

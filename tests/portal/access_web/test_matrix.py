@@ -20,6 +20,7 @@ from flags.services import create_flag
 from portal.access.models import ApiKey, Environment, EnvironmentKind, Project, User
 from portal.access.services import create_environment, issue_key, remove_member, set_role
 from tests.portal.access_web.table import METHODS, PEOPLE, SIGN_IN, TABLE, Expected
+from tests.support.agreeing import ask_for_something
 from tests.support.people import SETTING_UP, boolean_flag, client_of
 
 
@@ -47,6 +48,7 @@ def world(
     new_checkout: Flag,
     shop_key: ApiKey,
 ) -> World:
+    request = ask_for_something(new_checkout, dana)
     people = (charlie, bob, dana, alice)
     browsers = [Client(), *map(client_of, people)]
     arguments = {
@@ -55,6 +57,7 @@ def world(
         "key": new_checkout.key,
         "selector": shop_key.selector,
         "user_id": bob.pk,
+        "number": request.pk,
     }
     return World(dict(zip(PEOPLE, browsers, strict=True)), arguments)
 
@@ -92,7 +95,9 @@ def status_of(response: HttpResponseBase) -> int | str:
 def everything_kept() -> dict[str, list[dict[str, Any]]]:
     """All rows of the product's own tables, but for the minute of the last sign-in."""
     models = [
-        m for app in ("access", "audit", "flags") for m in apps.get_app_config(app).get_models()
+        m
+        for app in ("access", "approvals", "audit", "flags")
+        for m in apps.get_app_config(app).get_models()
     ]
     return {
         model._meta.label: list(model._default_manager.order_by("pk").values()) for model in models
@@ -149,7 +154,7 @@ def is_not_there(browser: Client, address: str) -> None:
     assert everything_kept() == before
 
 
-@pytest.mark.parametrize("name", names_with("key", "selector", "user_id"))
+@pytest.mark.parametrize("name", names_with("key", "selector", "user_id", "number"))
 def test_nothing_of_the_shop_is_reached_through_charlies_garden(world: World, name: str) -> None:
     is_not_there(world.browsers["stranger"], world.address(name, project="garden"))
 

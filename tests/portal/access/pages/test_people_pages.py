@@ -178,7 +178,10 @@ def test_roles__named_by_an_environment__cannot_be_deleted_and_it_says_where(
     )
     refused = alice_client.post(f"{ROLES}shipper/delete")
     assert refused.status_code == 400
-    assert "is reserved for shipper in Production" in refused.content.decode()
+    assert (
+        "Production reserves release.deploy for shipper; change that first."
+        in refused.content.decode()
+    )
 
 
 def test_groups__named_by_an_environment__cannot_be_deleted(
@@ -191,7 +194,7 @@ def test_groups__named_by_an_environment__cannot_be_deleted(
         actor=SETTING_UP,
         now=now,
     )
-    with pytest.raises(Invalid, match="reserved for night-shift in Production"):
+    with pytest.raises(Invalid, match=r"Production reserves release\.deploy for night-shift"):
         services.delete_group(group=night_shift, actor=SETTING_UP)
 
 

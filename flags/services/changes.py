@@ -1,0 +1,123 @@
+"""The changes of flags as the gate wants to see them."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from flags import wording
+from flags.engine import DocumentError, parse_configuration, parse_definition
+from flags.models import Flag, FlagConfiguration
+from portal.access.models import Environment
+from portal.access.permissions import Permission
+from portal.approvals.changes import Change
+
+CONFIGURATION = "flag.configuration"
+DEFINITION = "flag.definition"
+ARCHIVING = "flag.archiving"
+Document = Mapping[str, Any]
+
+
+def configuration_change(current: FlagConfiguration, before: Document, version: int) -> Change:
+    """What becomes of a flag in one environment; ``current`` is as it is to be."""
+    after, environment = current.document, current.environment
+    permissions = []
+    if before["enabled"] != after["enabled"]:
+        permissions.append(Permission.FLAG_TOGGLE)
+    if _targeting(before) != _targeting(after):
+        permissions.append(Permission.FLAG_EDIT)
+    return Change(
+        kind=CONFIGURATION,
+        project=current.flag.project,
+        environments=(environment,),
+        subject_kind="flag",
+        subject=current.flag.key,
+        title=_configuration_title(current, before),
+        base_version=str(version),
+        before=before,
+        after=after,
+        permissions=tuple(permissions),
+        words=tuple(configuration_words(current.flag, before, after)),
+        turns_off=permissions == [Permission.FLAG_TOGGLE] and not after["enabled"],
+    )
+
+
+def definition_change(flag: Flag, before: Document, environments: Iterable[Environment]) -> Change:
+    """What becomes of a flag itself; ``flag`` is as it is to be, its version still the old one.
+
+    It serves when applications get other values by it; names and tags are nobody's business.
+    """
+    after = flag.document
+    text = _("Change what {flag} is, in every environment")
+    return Change(
+        kind=DEFINITION,
+        project=flag.project,
+        environments=tuple(environments),
+        subject_kind="flag",
+        subject=flag.key,
+        title=text.format(flag=flag.title),
+        base_version=str(flag.version),
+        before=before,
+        after=after,
+        permissions=(Permission.FLAG_EDIT,),
+        words=tuple(definition_words(before, after)),
+        serves=_served(before) != _served(after),
+    )
+
+
+def archiving_change(flag: Flag, archived: bool, environments: Iterable[Environment]) -> Change:
+    """Taking a flag out of use, or bringing it back. Its version is that of the definition."""
+    text = _("Archive {flag}") if archived else _("Restore {flag}")
+    words = (
+        _("Applications that still ask for it get “flag not found”, in every environment.")
+        if archived
+        else _("Applications get it again, as it was, in every environment.")
+    )
+    return Change(
+        kind=ARCHIVING,
+        project=flag.project,
+        environments=tuple(environments),
+        subject_kind="flag",
+        subject=flag.key,
+        title=text.format(flag=flag.title),
+        base_version=str(flag.version),
+        before={"archived": not archived},
+        after={"archived": archived},
+        permissions=(Permission.FLAG_ARCHIVE,),
+        words=(words,),
+    )
+
+
+def configuration_words(flag: Flag, before: Document, after: Document) -> list[str]:
+    """What differs between two configurations of a flag, one sentence each."""
+    try:
+        definition = flag.definition
+        return wording.configuration_changes(
+            parse_configuration(before, definition), parse_configuration(after, definition)
+        )
+    except DocumentError:  # what is stored is of another time; the documents say it all
+        return [_("It refers to variants that the flag does not have; see the documents.")]
+
+
+def definition_words(before: Document, after: Document) -> list[str]:
+    """What differs between two definitions, one sentence each."""
+    return wording.definition_changes(parse_definition(before), parse_definition(after))
+
+
+def _configuration_title(current: FlagConfiguration, before: Document) -> str:
+    names = {"flag": current.flag.title, "environment": current.environment.name}
+    if before["enabled"] == current.enabled:
+        return _("Change who gets {flag} in {environment}").format(**names)
+    if current.enabled:
+        return _("Turn on {flag} in {environment}").format(**names)
+    return _("Turn off {flag} in {environment}").format(**names)
+
+
+def _targeting(document: Document) -> dict[str, Any]:
+    return {name: value for name, value in document.items() if name != "enabled"}
+
+
+def _served(document: Document) -> list[Any]:
+    """What of a definition reaches the evaluators."""
+    variants = [(variant["key"], variant["value"]) for variant in document["variants"]]
+    return [variants, document["client_visible"]]

@@ -1,0 +1,199 @@
+"""Carrying out what was agreed to: each kind of change through the service that everybody uses."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.urls import reverse
+
+from flags.importers import ImportPlan
+from flags.models import Flag, FlagConfiguration
+from flags.services import changes, configurations, definitions, importing
+from flags.services.importing.asking import IMPORT
+from portal.access.models import Environment
+from portal.approvals import kinds
+from portal.approvals.changes import Terms
+from portal.approvals.kinds import Side
+from portal.approvals.models import ChangeRequest
+from portal.lib.errors import Conflict
+from portal.lib.journal import Actor
+
+Document = Mapping[str, Any]
+
+
+def register_all() -> None:
+    """Tell approvals who carries out the changes of flags."""
+    kinds.register(changes.CONFIGURATION, ConfigurationKind())
+    kinds.register(changes.DEFINITION, DefinitionKind())
+    kinds.register(changes.ARCHIVING, ArchivingKind())
+    kinds.register(IMPORT, ImportKind())
+
+
+class ConfigurationKind:
+    """A flag in one environment."""
+
+    def apply(
+        self,
+        request: ChangeRequest,
+        *,
+        document: Document,
+        base_version: str,
+        actor: Actor,
+        now: datetime,
+        reason: str,
+        terms: Terms,
+    ) -> None:
+        configurations.save_configuration(
+            flag=flag_of(request),
+            environment=request.environments.get(),
+            document=document,
+            expected_version=int(base_version),
+            actor=actor,
+            now=now,
+            reason=reason,
+            terms=terms,
+        )
+
+    def current(self, request: ChangeRequest) -> Side:
+        configuration = FlagConfiguration.objects.select_related("flag").get(
+            flag=flag_of(request), environment=request.environments.get()
+        )
+        return Side(str(configuration.version), configuration.document)
+
+    def address(self, request: ChangeRequest) -> str:
+        environment = request.environments.get().key
+        return reverse("flag-targeting", args=[request.project.key, environment, request.subject])
+
+    def edit_address(self, request: ChangeRequest) -> str:
+        return f"{self.address(request)}?request={request.pk}"
+
+    def words(self, request: ChangeRequest, before: Document) -> list[str]:
+        return changes.configuration_words(flag_of(request), before, request.after)
+
+
+class DefinitionKind:
+    """What a flag is, in every environment."""
+
+    def apply(
+        self,
+        request: ChangeRequest,
+        *,
+        document: Document,
+        base_version: str,
+        actor: Actor,
+        now: datetime,
+        reason: str,
+        terms: Terms,
+    ) -> None:
+        definitions.edit_flag(
+            flag=flag_of(request),
+            document=document,
+            expected_version=int(base_version),
+            actor=actor,
+            now=now,
+            reason=reason,
+            terms=terms,
+        )
+
+    def current(self, request: ChangeRequest) -> Side:
+        flag = flag_of(request)
+        return Side(str(flag.version), flag.document)
+
+    def address(self, request: ChangeRequest) -> str:
+        return reverse("flag-settings", args=[request.project.key, request.subject])
+
+    def edit_address(self, request: ChangeRequest) -> str:
+        return f"{self.address(request)}?request={request.pk}"
+
+    def words(self, request: ChangeRequest, before: Document) -> list[str]:
+        return changes.definition_words(before, request.after)
+
+
+class ArchivingKind:
+    """Taking a flag out of use, and bringing it back."""
+
+    def apply(
+        self,
+        request: ChangeRequest,
+        *,
+        document: Document,
+        base_version: str,
+        actor: Actor,
+        now: datetime,
+        reason: str,
+        terms: Terms,
+    ) -> None:
+        flag = flag_of(request)
+        if str(flag.version) != base_version:
+            raise Conflict(
+                definitions.changed_meanwhile(), current=flag.document, yours=dict(document)
+            )
+        carry_out = definitions.archive_flag if document["archived"] else definitions.restore_flag
+        carry_out(flag=flag, actor=actor, now=now, reason=reason, terms=terms)
+
+    def current(self, request: ChangeRequest) -> Side:
+        flag = flag_of(request)
+        return Side(str(flag.version), {"archived": flag.is_archived})
+
+    def address(self, request: ChangeRequest) -> str:
+        return reverse("flag-settings", args=[request.project.key, request.subject])
+
+    def edit_address(self, request: ChangeRequest) -> str:
+        return ""
+
+    def words(self, request: ChangeRequest, before: Document) -> list[str]:
+        return list(request.words)
+
+
+class ImportKind:
+    """Flags from a file."""
+
+    def apply(
+        self,
+        request: ChangeRequest,
+        *,
+        document: Document,
+        base_version: str,
+        actor: Actor,
+        now: datetime,
+        reason: str,
+        terms: Terms,
+    ) -> None:
+        importing.import_flags(
+            environment=_import_place(request),
+            plan=ImportPlan.from_document(document["plan"]),
+            mode=document["mode"],
+            dry_run=False,
+            base_version=base_version,
+            actor=actor,
+            now=now,
+            reason=reason,
+            terms=terms,
+        )
+
+    def current(self, request: ChangeRequest) -> Side:
+        """Its version alone: the flags themselves are too many to show side by side."""
+        places = request.project.environments.order_by("pk")
+        return Side(",".join(f"{place.key}:{place.version}" for place in places), {})
+
+    def address(self, request: ChangeRequest) -> str:
+        return reverse("flag-list", args=[request.project.key])
+
+    def edit_address(self, request: ChangeRequest) -> str:
+        return ""
+
+    def words(self, request: ChangeRequest, before: Document) -> list[str]:
+        return list(request.words)
+
+
+def _import_place(request: ChangeRequest) -> Environment:
+    environment = request.project.environments.get(key=request.subject)
+    environment.project = request.project
+    return environment
+
+
+def flag_of(request: ChangeRequest) -> Flag:
+    """The flag that a request is about."""
+    flag = Flag.objects.get(project=request.project, key=request.subject)
+    flag.project = request.project
+    return flag

@@ -1,0 +1,17 @@
+"""Approvals: policies, change requests, evidence, emergencies."""
+
+from django.apps import AppConfig
+
+
+class ApprovalsConfig(AppConfig):
+    name = "portal.approvals"
+    label = "approvals"
+    verbose_name = "Approvals"
+
+    def ready(self) -> None:
+        from portal.access.signals import name_removing
+        from portal.approvals import kinds
+        from portal.approvals.services import policies
+
+        kinds.register(policies.POLICY, policies.PolicyKind())
+        name_removing.connect(policies.on_name_removing, dispatch_uid="policies")

@@ -1,0 +1,91 @@
+"""A change that somebody wants: all that approvals know of it."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from portal.access.models import Environment, Project
+from portal.access.permissions import Permission
+
+Document = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change, exactly as it is to happen.
+
+    ``kind`` names who can carry it out (see kinds). ``environments`` are those in which it can be
+    noticed; the policy of each has a say. ``base_version`` is the version of the thing that the
+    change starts from, ``before`` and ``after`` are its documents. ``permissions`` are what it
+    takes to want it. ``turns_off`` says that it does nothing but stop something. ``serves`` says
+    that applications can notice it: then freezes stop it and glass can be broken for it.
+    ``artefact`` is the digest of what it ships, where it ships something.
+    """
+
+    kind: str
+    project: Project
+    environments: tuple[Environment, ...]
+    subject_kind: str
+    subject: str
+    title: str
+    base_version: str
+    before: Document
+    after: Document
+    permissions: tuple[Permission, ...]
+    words: tuple[str, ...] = ()
+    turns_off: bool = False
+    serves: bool = True
+    artefact: str = ""
+
+    @property
+    def digest(self) -> str:
+        """``sha256:`` and the hash of all that the change does, in hex."""
+        return digest_of(
+            kind=self.kind,
+            project=self.project.key,
+            environments=[environment.key for environment in self.environments],
+            subject=self.subject,
+            base_version=self.base_version,
+            before=self.before,
+            after=self.after,
+        )
+
+
+def digest_of(
+    *,
+    kind: str,
+    project: str,
+    environments: list[str],
+    subject: str,
+    base_version: str,
+    before: Document,
+    after: Document,
+) -> str:
+    """The digest of a change: SHA-256 over its canonical JSON (sorted keys, no spaces, UTF-8)."""
+    parts = [kind, project, sorted(environments), subject, base_version, before, after]
+    text = json.dumps(parts, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return "sha256:" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Under which terms somebody makes a change.
+
+    ``agreement`` is the change request that allows it, ``undoing`` the emergency that it takes
+    back: neither is believed, the gate checks. ``break_glass`` does it at once and has it reviewed
+    afterwards. ``override_freeze`` does it in spite of a freeze. Where it has to wait for approval,
+    ``revise`` is the request that it replaces the content of, and ``apply_when_approved`` says
+    whether the last approval applies it.
+    """
+
+    agreement: int | None = None
+    undoing: int | None = None
+    break_glass: bool = False
+    override_freeze: bool = False
+    revise: int | None = None
+    apply_when_approved: bool = True
+
+
+PLAIN = Terms()

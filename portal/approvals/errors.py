@@ -1,0 +1,98 @@
+"""How a change can fail to happen because of its approval."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from portal.access.models import Environment
+from portal.approvals.changes import Change, Terms
+from portal.approvals.models import ChangeRequest
+from portal.lib.errors import AviaryError
+from portal.lib.journal import Actor
+
+
+class ApprovalRequired(Exception):
+    """A policy wants others to agree first. Never leaves the services: a request is opened."""
+
+    def __init__(
+        self,
+        change: Change,
+        environments: Sequence[Environment],
+        *,
+        actor: Actor,
+        now: datetime,
+        reason: str,
+        terms: Terms,
+    ) -> None:
+        super().__init__(change.title)
+        self.change, self.actor, self.now = change, actor, now
+        self.environments = environments
+        self.reason, self.terms = reason, terms
+
+
+def request_address(request: ChangeRequest) -> str:
+    """The full address of a request's page."""
+    path = reverse("change-request", args=[request.project.key, request.pk])
+    return f"{settings.PORTAL_URL}{path}"
+
+
+class Waiting(AviaryError):
+    """Nothing was changed: it waits as a change request for others to agree."""
+
+    status = 409
+
+    def __init__(self, request: ChangeRequest) -> None:
+        self.request = request
+        self.address = request_address(request)
+        text = _("This needs approval. It waits as change request {number}: {address}")
+        super().__init__(text.format(number=request.pk, address=self.address))
+
+    @property
+    def extras(self) -> dict[str, Any]:
+        return {
+            "change_request": {
+                "id": self.request.pk,
+                "address": self.address,
+                "digest": self.request.digest,
+            }
+        }
+
+
+class NotApproved(AviaryError):
+    """A change request lacks something; the text lists what."""
+
+    status = 409
+
+    def __init__(self, missing: Sequence[str]) -> None:
+        super().__init__(_("Not approved yet: {missing}").format(missing=" ".join(missing)))
+
+
+class Closed(AviaryError):
+    """A change request that is decided takes no more votes, edits or applications."""
+
+    status = 409
+
+    def __init__(self, request: ChangeRequest) -> None:
+        text = _("Change request {number} is {state} already.")
+        super().__init__(text.format(number=request.pk, state=request.get_state_display()))
+
+
+class Edited(AviaryError):
+    """A change request is no longer what somebody looked at."""
+
+    status = 409
+
+    def __init__(self) -> None:
+        super().__init__(
+            _("This request was edited since you opened it. Reload the page and look again.")
+        )
+
+
+class Barred(AviaryError):
+    """Someone who may approve changes, but not this one."""
+
+    status = 403

@@ -1,0 +1,199 @@
+"""The gate that every change passes: who may, and who agreed.
+
+A service computes the change it is about to make, under the locks it makes it under, and asks here.
+What it is told, a change request or an emergency, is not believed but looked up: the request must
+be open, about exactly this change, and approved by people who may approve it at this moment.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.utils.translation import gettext as _
+
+from portal.access import authority
+from portal.access.models import Environment, Project, User
+from portal.access.permissions import Permission
+from portal.approvals import selectors
+from portal.approvals.changes import Change, Terms
+from portal.approvals.errors import ApprovalRequired, Barred, Closed, NotApproved
+from portal.approvals.models import ChangeRequest, Emergency, Policy, State, Verdict
+from portal.approvals.recording import environment_key, record_request
+from portal.approvals.wording import missing_sentences
+from portal.lib import clock
+from portal.lib.errors import Conflict, Forbidden, Invalid
+from portal.lib.journal import Actor, ActorKind
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """The gate is open. ``reason`` is what the history says about why."""
+
+    reason: str
+
+
+def require(
+    actor: Actor,
+    permission: Permission,
+    *,
+    project: Project,
+    terms: Terms,
+    environment: Environment | None = None,
+) -> None:
+    """Raise Forbidden unless the actor holds the permission.
+
+    Who carries out what others agreed to needs none of their own: the gate asks for the author's.
+    """
+    if terms.agreement is None and terms.undoing is None:
+        authority.require(actor, permission, project=project, environment=environment)
+
+
+def pass_through(
+    change: Change, *, actor: Actor, now: datetime, reason: str, terms: Terms
+) -> Passage:
+    """Let a change pass, or say why not. Inside the change's transaction, its rows locked.
+
+    Raises ApprovalRequired where a policy wants others to agree first, NotApproved, Closed or
+    Conflict where the given agreement does not allow exactly this, Forbidden or Invalid where
+    glass may not be broken.
+    """
+    moment = clock.database_now()
+    if terms.agreement is not None:
+        return _by_agreement(change, terms.agreement, actor=actor, moment=moment)
+    if terms.undoing is not None:
+        return _by_undoing(change, terms.undoing)
+    policies = selectors.policies_wanting(change.environments, turns_off=change.turns_off)
+    if policies and terms.break_glass:
+        return _by_breaking_glass(change, policies, actor=actor, moment=moment, reason=reason)
+    if policies:
+        wanting = [policy.environment for policy in policies]
+        raise ApprovalRequired(change, wanting, actor=actor, now=now, reason=reason, terms=terms)
+    return Passage(reason)
+
+
+def _by_agreement(change: Change, pk: int, *, actor: Actor, moment: datetime) -> Passage:
+    request = ChangeRequest.objects.select_for_update().get(pk=pk, project=change.project)
+    if not request.is_open:
+        raise Closed(request)
+    if request.digest != change.digest:
+        raise Conflict(
+            _("What was agreed to is no longer what would happen: it was changed meanwhile."),
+            current=dict(change.before),
+            yours=dict(request.after),
+        )
+    _require_author(request)
+    missing = [
+        sentence
+        for one in selectors.assess_request(request, now=moment)
+        for sentence in missing_sentences(one)
+    ]
+    if missing:
+        raise NotApproved(missing)
+    request.state, request.closed_at, request.closed_by = State.APPLIED, moment, actor.label
+    request.save(update_fields=["state", "closed_at", "closed_by"])
+    votes = request.votes.filter(verdict=Verdict.APPROVE).select_related("user")
+    agreed = [{"person": vote.user.username, "roles": vote.names} for vote in votes]
+    after = {"digest": request.digest, "approved_by": agreed}
+    record_request("change_request.applied", request, actor, after=after)
+    return Passage(_with_number(request))
+
+
+def _with_number(request: ChangeRequest) -> str:
+    return f"{request.reason} (change request {request.pk})".strip()
+
+
+def _require_author(request: ChangeRequest) -> None:
+    """Who asked must still be someone who may want this."""
+    author = Actor(ActorKind(request.author_kind), request.author_id_text, request.author)
+    environments = list(request.environments.all())
+    where = environments[0] if len(environments) == 1 else None
+    held = authority.permissions_of(author, request.project, where)
+    for permission in map(Permission, request.permissions):
+        if permission not in held:
+            text = _("{person}, who asked for this, may no longer {permission}.")
+            raise Barred(text.format(person=request.author, permission=permission.label))
+
+
+def _by_undoing(change: Change, pk: int) -> Passage:
+    """Back to exactly what was there before the glass was broken."""
+    emergency = Emergency.objects.select_for_update().select_related("request").get(pk=pk)
+    request = emergency.request
+    is_its_opposite = (request.kind, request.subject) == (change.kind, change.subject)
+    is_its_opposite &= request.project_id == change.project.pk
+    is_its_opposite &= dict(change.after) == request.before
+    if not is_its_opposite or not emergency.is_running:
+        raise Invalid({"": _("This does not take back an emergency change.")})
+    return Passage(f"takes back the emergency change {request.pk}")
+
+
+def _by_breaking_glass(
+    change: Change, policies: list[Policy], *, actor: Actor, moment: datetime, reason: str
+) -> Passage:
+    user = authority.user_of(actor)
+    if not change.serves or user is None:
+        raise Forbidden(_("break glass"))
+    if not reason.strip():
+        raise Invalid({"reason": _("Say what the emergency is; it is kept in the history.")})
+    _require_glass(user, change.project, policies)
+    request = _file_emergency(change, actor, user, moment, reason)
+    minutes = min(policy.break_glass_minutes for policy in policies)
+    emergency = Emergency.objects.create(
+        request=request,
+        actor=actor.label,
+        actor_user=user,
+        reason=reason.strip(),
+        at=moment,
+        reverts_at=moment + timedelta(minutes=minutes),
+    )
+    after = {"reverts_at": emergency.reverts_at.isoformat(), "change": list(change.words)}
+    record_request("break_glass.used", request, actor, after=after, reason=reason)
+    return Passage(f"{reason.strip()} (emergency change {request.pk})")
+
+
+def _require_glass(user: User, project: Project, policies: list[Policy]) -> None:
+    holdings = authority.holdings_of(user, project)
+    for policy in policies:
+        if not holdings.names_in(policy.environment_id) & set(policy.break_glass):
+            raise Forbidden(
+                _("break glass in {place}").format(place=environment_key([policy.environment]))
+            )
+
+
+def _file_emergency(
+    change: Change, actor: Actor, user: User, moment: datetime, reason: str
+) -> ChangeRequest:
+    """The emergency's own request, applied from the start."""
+    request = new_request(change, actor=actor, author_user=user, moment=moment, reason=reason)
+    request.state, request.closed_at, request.closed_by = State.APPLIED, moment, actor.label
+    request.save()
+    request.environments.set(change.environments)
+    return request
+
+
+def new_request(
+    change: Change, *, actor: Actor, author_user: User | None, moment: datetime, reason: str
+) -> ChangeRequest:
+    """A request for a change, not saved yet."""
+    request = ChangeRequest(
+        project=change.project,
+        author_kind=str(actor.kind),
+        author_id_text=actor.id,
+        author=actor.label,
+        author_user=author_user,
+        created_at=moment,
+        reason=reason.strip(),
+    )
+    fill_request(request, change, moment)
+    return request
+
+
+def fill_request(request: ChangeRequest, change: Change, moment: datetime) -> None:
+    """Give a request its content."""
+    request.kind, request.title = change.kind, change.title[:300]
+    request.subject_kind, request.subject = change.subject_kind, change.subject
+    request.base_version = change.base_version
+    request.before, request.after = dict(change.before), dict(change.after)
+    request.words = list(change.words)
+    request.permissions = [str(permission) for permission in change.permissions]
+    request.turns_off, request.serves = change.turns_off, change.serves
+    request.artefact, request.digest = change.artefact, change.digest
+    request.revised_at = moment

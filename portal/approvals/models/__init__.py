@@ -1,0 +1,25 @@
+from portal.approvals.models.emergency import Emergency
+from portal.approvals.models.evidence import Evidence, Result
+from portal.approvals.models.policy import POLICY_FIELDS, Policy
+from portal.approvals.models.request import (
+    ChangeRequest,
+    Comment,
+    Editor,
+    State,
+    Verdict,
+    Vote,
+)
+
+__all__ = [
+    "POLICY_FIELDS",
+    "ChangeRequest",
+    "Comment",
+    "Editor",
+    "Emergency",
+    "Evidence",
+    "Policy",
+    "Result",
+    "State",
+    "Verdict",
+    "Vote",
+]

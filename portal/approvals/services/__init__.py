@@ -1,0 +1,30 @@
+"""Everything that changes policies, requests, votes, evidence and emergencies."""
+
+from portal.approvals.services.applying import apply_request
+from portal.approvals.services.emergencies import (
+    confirm_emergency,
+    revert_due,
+    revert_emergency,
+    review_emergency,
+)
+from portal.approvals.services.evidence import post_evidence
+from portal.approvals.services.gated import gated
+from portal.approvals.services.policies import set_policy
+from portal.approvals.services.requests import comment_on_request, withdraw_request
+from portal.approvals.services.votes import Voted, cast_vote, withdraw_vote
+
+__all__ = [
+    "Voted",
+    "apply_request",
+    "cast_vote",
+    "comment_on_request",
+    "confirm_emergency",
+    "gated",
+    "post_evidence",
+    "revert_due",
+    "revert_emergency",
+    "review_emergency",
+    "set_policy",
+    "withdraw_request",
+    "withdraw_vote",
+]

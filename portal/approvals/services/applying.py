@@ -1,0 +1,69 @@
+"""Applying what was agreed to, through the same services as everything else."""
+
+from datetime import datetime
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from portal.access import authority, outbox
+from portal.access.permissions import Permission
+from portal.approvals import kinds, selectors
+from portal.approvals.changes import Terms
+from portal.approvals.errors import Closed
+from portal.approvals.models import ChangeRequest
+from portal.approvals.services.requests import lock_request
+from portal.lib.errors import Conflict
+from portal.lib.journal import Actor
+
+
+@transaction.atomic
+def apply_request(
+    *, request: ChangeRequest, actor: Actor, now: datetime, override_freeze: bool = False
+) -> ChangeRequest:
+    """Apply a request now.
+
+    Raises Forbidden without ``change_request.apply`` in each environment, NotApproved with what is
+    missing, Conflict with both sides where the subject changed meanwhile, Closed where it is
+    decided, Barred where its author may no longer want it.
+    """
+    for environment in selectors.deciding_environments(request):
+        authority.require(
+            actor,
+            Permission.CHANGE_REQUEST_APPLY,
+            project=request.project,
+            environment=environment,
+        )
+    return _apply(request, actor, now, override_freeze=override_freeze)
+
+
+@transaction.atomic
+def apply_as_asked(*, request: ChangeRequest, actor: Actor, now: datetime) -> ChangeRequest:
+    """Apply a request because its author asked for that as soon as it is approved."""
+    return _apply(request, actor, now, override_freeze=False)
+
+
+def _apply(
+    request: ChangeRequest, actor: Actor, now: datetime, *, override_freeze: bool
+) -> ChangeRequest:
+    """Under the lock of who may do what: no role of a voter goes away while it is applied."""
+    outbox.lock_people(request.project)
+    locked = lock_request(request.project, request.pk)
+    if not locked.is_open:
+        raise Closed(locked)
+    kinds.kind_of(locked).apply(
+        locked,
+        document=locked.after,
+        base_version=locked.base_version,
+        actor=actor,
+        now=now,
+        reason=locked.reason,
+        terms=Terms(agreement=locked.pk, override_freeze=override_freeze),
+    )
+    locked.refresh_from_db()
+    if locked.is_open:  # the service found nothing to change, and so never came to the gate
+        raise Conflict(
+            _("Nothing is left to change: it is so already. Withdraw the request."),
+            current=kinds.kind_of(locked).current(locked).document,
+            yours=locked.after,
+        )
+    return locked

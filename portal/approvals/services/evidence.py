@@ -1,0 +1,84 @@
+"""Taking in evidence from CI."""
+
+import re
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from portal.access import authority
+from portal.access.models import Project
+from portal.access.permissions import Permission
+from portal.approvals.models import Evidence, Result
+from portal.lib import clock, journal
+from portal.lib.errors import Invalid
+from portal.lib.journal import Actor, Entry
+
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
+_KIND = re.compile(r"[a-z][a-z0-9_]{0,49}\Z")
+LONGEST = timedelta(days=366)
+
+
+@transaction.atomic
+def post_evidence(
+    *,
+    project: Project,
+    digest: str,
+    kind: str,
+    result: str,
+    expires_at: datetime,
+    actor: Actor,
+    now: datetime,
+    detail: str = "",
+) -> Evidence:
+    """Keep one result for one digest: of an artefact, or of a change request's content.
+
+    Raises Forbidden without ``change_request.create`` somewhere in the project, Invalid with each
+    field that is wrong.
+    """
+    authority.require(actor, Permission.CHANGE_REQUEST_CREATE, project=project)
+    moment = clock.database_now()
+    problems = _problems(digest, kind, result, expires_at, detail, moment)
+    if problems:
+        raise Invalid(problems)
+    evidence = Evidence.objects.create(
+        project=project,
+        digest=digest,
+        kind=kind,
+        result=result,
+        detail=detail.strip(),
+        posted_by=actor.label,
+        posted_at=moment,
+        expires_at=expires_at,
+    )
+    journal.write(
+        Entry(
+            event="evidence.posted",
+            actor=actor,
+            subject_kind="evidence",
+            subject=digest,
+            project=project.key,
+            after={"kind": kind, "result": result, "expires_at": expires_at.isoformat()},
+            reason=evidence.detail,
+        )
+    )
+    return evidence
+
+
+def _problems(
+    digest: str, kind: str, result: str, expires_at: datetime, detail: str, moment: datetime
+) -> dict[str, str]:
+    problems = {}
+    if not _DIGEST.match(digest):
+        problems["digest"] = _("Send sha256: and 64 lower-case hexadecimal digits.")
+    if not _KIND.match(kind):
+        problems["kind"] = _("Send a name like security_scan: small letters, digits, underscores.")
+    if result not in Result.values:
+        problems["result"] = _("Send passed or failed.")
+    if expires_at <= moment:
+        problems["expires_at"] = _("This has expired already; send a time to come.")
+    elif expires_at > moment + LONGEST:
+        problems["expires_at"] = _("Evidence lives for a year at most.")
+    if len(detail) > 2000:
+        problems["detail"] = _("Send at most 2,000 characters.")
+    return problems

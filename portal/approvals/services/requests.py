@@ -1,0 +1,187 @@
+"""Opening, editing and withdrawing change requests, and talking about them."""
+
+from datetime import datetime
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from portal.access import authority
+from portal.access.models import ApiKey, Project, User
+from portal.access.permissions import Permission
+from portal.approvals import gate
+from portal.approvals.changes import Change
+from portal.approvals.errors import ApprovalRequired, Barred, Closed
+from portal.approvals.models import ChangeRequest, Comment, Editor, State
+from portal.approvals.recording import record_request
+from portal.lib import clock
+from portal.lib.errors import Forbidden, Invalid
+from portal.lib.journal import Actor, ActorKind
+
+MAX_COMMENT = 5000
+
+
+@transaction.atomic
+def file_request(needed: ApprovalRequired) -> ChangeRequest:
+    """Keep a change that needs approval: as a new request, or in place of another's content.
+
+    The same content asked for again by the same actor is the request that is open already.
+    Raises Forbidden without ``change_request.create`` in each environment that wants a say.
+    """
+    change, actor = needed.change, needed.actor
+    for environment in needed.environments:
+        authority.require(
+            actor,
+            Permission.CHANGE_REQUEST_CREATE,
+            project=change.project,
+            environment=environment,
+        )
+    if needed.terms.revise is not None:
+        return _revise(needed)
+    return _same(change, actor) or _open(needed)
+
+
+def lock_request(project: Project, pk: int) -> ChangeRequest:
+    """A request of a project, its row locked. Raises ChangeRequest.DoesNotExist."""
+    request = ChangeRequest.objects.select_for_update().get(pk=pk, project=project)
+    request.project = project
+    return request
+
+
+@transaction.atomic
+def withdraw_request(*, request: ChangeRequest, actor: Actor, now: datetime) -> None:
+    """Take a request back: who asked may, and whoever manages the environment.
+
+    Raises Closed where it is decided, Forbidden for everybody else.
+    """
+    request = _lock_open(request)
+    if not _is_author(request, actor):
+        authority.require(actor, Permission.ENVIRONMENT_CONFIGURE, project=request.project)
+    close_request(request, State.WITHDRAWN, actor)
+    record_request("change_request.withdrawn", request, actor)
+
+
+@transaction.atomic
+def comment_on_request(
+    *, request: ChangeRequest, text: str, actor: Actor, now: datetime
+) -> Comment:
+    """Say something about a request. Raises Invalid for nothing, or for too much."""
+    authority.require(actor, Permission.FLAG_VIEW, project=request.project)
+    text = text.strip()
+    if not text or len(text) > MAX_COMMENT:
+        message = _("Write between 1 and {most} characters.").format(most=MAX_COMMENT)
+        raise Invalid({"text": message})
+    comment = Comment.objects.create(
+        request=request, author=actor.label, text=text, at=clock.database_now()
+    )
+    record_request("change_request.commented", request, actor, after={"text": text})
+    return comment
+
+
+def close_request(request: ChangeRequest, state: State, actor: Actor) -> None:
+    """Decide a locked request, for services that have asked who may."""
+    request.state, request.closed_at = state, clock.database_now()
+    request.closed_by = actor.label
+    request.save(update_fields=["state", "closed_at", "closed_by"])
+
+
+def _same(change: Change, actor: Actor) -> ChangeRequest | None:
+    return ChangeRequest.objects.filter(
+        project=change.project,
+        digest=change.digest,
+        state=State.OPEN,
+        author_kind=str(actor.kind),
+        author_id_text=actor.id,
+        author=actor.label,
+    ).first()
+
+
+def _open(needed: ApprovalRequired) -> ChangeRequest:
+    change, actor, moment = needed.change, needed.actor, clock.database_now()
+    request = gate.new_request(
+        change,
+        actor=actor,
+        author_user=_answerable(actor),
+        moment=moment,
+        reason=needed.reason,
+    )
+    request.apply_when_approved = needed.terms.apply_when_approved
+    request.save()
+    request.environments.set(change.environments)
+    record_request(
+        "change_request.opened", request, actor, after=_content(request), reason=needed.reason
+    )
+    return request
+
+
+def _revise(needed: ApprovalRequired) -> ChangeRequest:
+    """Give an open request another content; whatever was voted was about the old one."""
+    change, actor = needed.change, needed.actor
+    request = lock_request(change.project, int(needed.terms.revise or 0))
+    if request.state not in (State.OPEN, State.REJECTED):
+        raise Closed(request)
+    if (request.kind, request.subject) != (change.kind, change.subject):
+        raise Invalid({"": _("An edit of a request stays with its subject; open another request.")})
+    before = _content(request)
+    gate.fill_request(request, change, clock.database_now())
+    request.revision += 1
+    request.state, request.closed_at, request.closed_by = State.OPEN, None, ""
+    request.reason = needed.reason.strip() or request.reason
+    request.apply_when_approved = needed.terms.apply_when_approved
+    request.save()
+    request.environments.set(change.environments)
+    request.votes.all().delete()
+    _remember_editor(request, actor)
+    record_request("change_request.edited", request, actor, before=before, after=_content(request))
+    return request
+
+
+def _remember_editor(request: ChangeRequest, actor: Actor) -> None:
+    editor = _answerable(actor)
+    if editor is not None:
+        Editor.objects.get_or_create(request=request, user=editor)
+
+
+def _answerable(actor: Actor) -> User | None:
+    """The person behind an actor; behind a key, whoever made it."""
+    if actor.kind is ActorKind.KEY:
+        key = ApiKey.objects.select_related("creator").filter(pk=actor.id).first()
+        return key.creator if key else None
+    return authority.user_of(actor)
+
+
+def _content(request: ChangeRequest) -> dict[str, object]:
+    return {
+        "title": request.title,
+        "change": request.words,
+        "digest": request.digest,
+        "revision": request.revision,
+        "to": request.after,
+    }
+
+
+def _lock_open(request: ChangeRequest) -> ChangeRequest:
+    locked = lock_request(request.project, request.pk)
+    if not locked.is_open:
+        raise Closed(locked)
+    return locked
+
+
+def _is_author(request: ChangeRequest, actor: Actor) -> bool:
+    asked = (request.author_kind, request.author_id_text, request.author)
+    return asked == (str(actor.kind), actor.id, actor.label)
+
+
+def refuse_own(request: ChangeRequest, user: User) -> None:
+    """Raise Barred for who asked for a request or edited it: somebody else has to agree."""
+    if user.pk == request.author_user_id:
+        raise Barred(_("You asked for this change, so somebody else has to approve it."))
+    if request.editors.filter(user=user).exists():
+        raise Barred(_("You edited this request, so somebody else has to approve it."))
+
+
+def require_person(actor: Actor) -> User:
+    """The signed-in person. Raises Forbidden for keys and the product itself: people vote."""
+    user = authority.user_of(actor)
+    if user is None or not user.is_active:
+        raise Forbidden(Permission.CHANGE_REQUEST_APPROVE)
+    return user

@@ -1,0 +1,124 @@
+"""Saying yes or no to a change request."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from portal.access import authority
+from portal.access.models import User
+from portal.access.permissions import Permission
+from portal.approvals import selectors
+from portal.approvals.errors import Closed, Edited
+from portal.approvals.models import ChangeRequest, State, Verdict, Vote
+from portal.approvals.recording import record_request
+from portal.approvals.services import applying
+from portal.approvals.services.requests import (
+    close_request,
+    lock_request,
+    refuse_own,
+    require_person,
+)
+from portal.lib import clock
+from portal.lib.errors import AviaryError, Forbidden, Invalid
+from portal.lib.journal import Actor
+
+
+@dataclass(frozen=True, slots=True)
+class Voted:
+    """A request after a vote. ``problem`` says why an approved one could not be applied."""
+
+    request: ChangeRequest
+    problem: str = ""
+
+
+def cast_vote(
+    *,
+    request: ChangeRequest,
+    verdict: str,
+    seen_digest: str,
+    actor: Actor,
+    now: datetime,
+    comment: str = "",
+) -> Voted:
+    """Approve or reject exactly what was seen; the last approval applies it where that was asked.
+
+    Raises Barred for who asked or edited, Forbidden without ``change_request.approve`` in any of
+    its environments, Edited where the content is another by now, Closed where it is decided,
+    Invalid for a second vote and for a rejection without a comment.
+    """
+    voted = _store(request, verdict, seen_digest, actor, comment.strip())
+    if verdict == Verdict.REJECT or not voted.apply_when_approved:
+        return Voted(voted)
+    assessments = selectors.assess_request(voted, now=clock.database_now())
+    if not all(one.standing.is_satisfied for one in assessments):
+        return Voted(voted)
+    return _apply(voted, actor, now)
+
+
+@transaction.atomic
+def withdraw_vote(*, request: ChangeRequest, actor: Actor) -> None:
+    """Take one's own vote back while the request is open. Raises Closed where it is decided."""
+    user = require_person(actor)
+    locked = lock_request(request.project, request.pk)
+    if not locked.is_open:
+        raise Closed(locked)
+    if locked.votes.filter(user=user).delete()[0]:
+        record_request("change_request.vote_withdrawn", locked, actor)
+
+
+@transaction.atomic
+def _store(
+    request: ChangeRequest, verdict: str, seen_digest: str, actor: Actor, comment: str
+) -> ChangeRequest:
+    user = require_person(actor)
+    locked = lock_request(request.project, request.pk)
+    if not locked.is_open:
+        raise Closed(locked)
+    if verdict not in Verdict.values:
+        raise Invalid({"verdict": _("Approve or reject.")})
+    names = _names(locked, user)
+    refuse_own(locked, user)
+    if seen_digest != locked.digest:
+        raise Edited
+    if locked.votes.filter(user=user).exists():
+        raise Invalid({"": _("You have voted already; take that back first.")})
+    if verdict == Verdict.REJECT and not comment:
+        raise Invalid({"comment": _("Say why, so that it can be mended.")})
+    Vote.objects.create(
+        request=locked,
+        user=user,
+        verdict=verdict,
+        digest=locked.digest,
+        names=names,
+        comment=comment,
+        at=clock.database_now(),
+    )
+    event = "change_request.approved" if verdict == Verdict.APPROVE else "change_request.rejected"
+    after = {"digest": locked.digest, "roles": names}
+    record_request(event, locked, actor, after=after, reason=comment)
+    if verdict == Verdict.REJECT:
+        close_request(locked, State.REJECTED, actor)
+    return locked
+
+
+def _names(request: ChangeRequest, user: User) -> list[str]:
+    """The roles and groups with which somebody votes. Raises Forbidden where they may not."""
+    holdings = authority.holdings_of(user, request.project)
+    environments = selectors.deciding_environments(request)
+    if not selectors.may_approve(holdings, environments):
+        raise Forbidden(Permission.CHANGE_REQUEST_APPROVE)
+    return sorted(set().union(*(holdings.names_in(place.pk) for place in environments)))
+
+
+def _apply(request: ChangeRequest, actor: Actor, now: datetime) -> Voted:
+    """The vote stays whatever comes of it; somebody else may have been quicker."""
+    try:
+        return Voted(applying.apply_as_asked(request=request, actor=actor, now=now))
+    except Closed as closed:
+        request.refresh_from_db()
+        return Voted(request, "" if request.state == State.APPLIED else str(closed))
+    except AviaryError as error:
+        request.refresh_from_db()
+        return Voted(request, str(error))

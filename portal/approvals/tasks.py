@@ -1,0 +1,12 @@
+"""What the worker does for approvals. The database says what is due."""
+
+from celery import shared_task
+
+from portal.approvals import services
+from portal.lib import clock
+
+
+@shared_task(ignore_result=True)
+def revert_due_emergencies() -> None:
+    """Take back emergency changes whose time has run out."""
+    services.revert_due(now=clock.now())

@@ -1,0 +1,88 @@
+"""Policies and what requests lack, in sentences."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop, ngettext
+
+from portal.approvals.models import Policy
+from portal.approvals.selectors import ALL_CHANGES, Assessment
+from portal.approvals.standing import EvidenceState
+
+_EVIDENCE = {
+    EvidenceState.MISSING: gettext_noop("{environment}: evidence {kind} is missing."),
+    EvidenceState.EXPIRED: gettext_noop("{environment}: evidence {kind} has expired."),
+    EvidenceState.FAILED: gettext_noop("{environment}: evidence {kind} says failed."),
+}
+
+
+def policy_sentence(policy: Policy) -> str:
+    """What a policy wants, such as “2 approvals, among them senior_developer and devops_lead”."""
+    text = ngettext("{n} approval", "{n} approvals", policy.required_approvals)
+    text = text.format(n=policy.required_approvals)
+    if policy.required_roles:
+        roles = listed(policy.required_roles)
+        text += _(", covering the roles {roles} between them").format(roles=roles)
+    evidence = [kind for kind, scope in policy.evidence.items() if scope == ALL_CHANGES]
+    if evidence:
+        text += _(", and the evidence {kinds}").format(kinds=listed(evidence))
+    return text
+
+
+def missing_sentences(assessment: Assessment) -> list[str]:
+    """What a request still lacks in one environment, one sentence each."""
+    standing, where = assessment.standing, assessment.environment.name
+    sentences = []
+    if standing.missing_approvals:
+        text = ngettext(
+            "{environment}: {n} more approval is needed.",
+            "{environment}: {n} more approvals are needed.",
+            standing.missing_approvals,
+        )
+        sentences.append(text.format(environment=where, n=standing.missing_approvals))
+    if standing.missing_roles:
+        text = _("{environment}: nobody with the role {roles} has approved.")
+        sentences.append(text.format(environment=where, roles=listed(standing.missing_roles)))
+    for kind, state in standing.missing_evidence.items():
+        sentences.append(_(_EVIDENCE[state]).format(environment=where, kind=kind))
+    return sentences
+
+
+def listed(names: Iterable[str]) -> str:
+    """“a”, “a and b”, “a, b and c”."""
+    *first, last = names
+    return _("{first} and {last}").format(first=", ".join(first), last=last) if first else last
+
+
+def policy_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """What differs between two policy documents, one sentence each; empty is no policy."""
+    if not after:
+        return [_("Nobody needs to approve anything any more.")]
+    return [
+        _("{field}: {after} instead of {before}.").format(
+            field=_(label), before=_plain(before.get(name)), after=_plain(after[name])
+        )
+        for name, label in _FIELDS.items()
+        if before.get(name) != after[name]
+    ]
+
+
+_FIELDS = {
+    "required_approvals": gettext_noop("Approvals"),
+    "required_roles": gettext_noop("Roles covered between them"),
+    "evidence": gettext_noop("Evidence"),
+    "turning_off_needs_approval": gettext_noop("Turning off needs approval"),
+    "break_glass": gettext_noop("Who may break glass"),
+    "break_glass_minutes": gettext_noop("Minutes until an emergency change reverts"),
+}
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    if isinstance(value, dict):
+        value = [f"{kind} ({scope})" for kind, scope in sorted(value.items())]
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or _("nobody")
+    return str(value) if value not in (None, "") else _("nothing")

@@ -1,0 +1,82 @@
+"""People who agree with each other: a policy for the shop's production, and who can satisfy it.
+
+Erin is a senior developer, Frank leads DevOps; production wants two approvals with both roles.
+"""
+
+from datetime import datetime
+
+import pytest
+
+from flags import services as flags
+from flags.models import Flag
+from portal.access.models import Environment, Project, User
+from portal.approvals import services
+from portal.approvals.errors import Waiting
+from portal.approvals.models import ChangeRequest, Policy
+from portal.approvals.services import Voted
+from portal.lib import clock
+from tests.support.people import SETTING_UP, acting, create_person, give_role
+
+TWO_ROLES = {"required_approvals": 2, "required_roles": ["senior_developer", "devops_lead"]}
+
+
+def set_policy(environment: Environment, **document: object) -> Policy:
+    """Give an environment a policy, as an operator."""
+    policy = services.set_policy(
+        environment=environment, document=document, actor=SETTING_UP, now=clock.now()
+    )
+    assert policy is not None
+    return policy
+
+
+def vote(
+    request: ChangeRequest, person: User, verdict: str = "approve", comment: str = "because"
+) -> Voted:
+    """A vote on the request as it is now."""
+    request.refresh_from_db()
+    return services.cast_vote(
+        request=request,
+        verdict=verdict,
+        seen_digest=request.digest,
+        comment=comment,
+        actor=acting(person),
+        now=clock.now(),
+    )
+
+
+def waiting(error: pytest.ExceptionInfo[Waiting]) -> ChangeRequest:
+    """The request that a change waits as."""
+    return ChangeRequest.objects.get(pk=error.value.request.pk)
+
+
+def ask_for_something(flag: Flag, person: User) -> ChangeRequest:
+    """A request to turn a flag on in staging, which wants one approval just for that."""
+    staging = flag.project.environments.get(key="staging")
+    policy = set_policy(staging, required_approvals=1)
+    with pytest.raises(Waiting) as error:
+        flags.set_enabled(
+            flag=flag, environment=staging, enabled=True, actor=acting(person), now=clock.now()
+        )
+    policy.delete()
+    return waiting(error)
+
+
+@pytest.fixture
+def erin(shop: Project) -> User:
+    person = create_person("erin")
+    give_role(shop, person, "senior_developer")
+    return person
+
+
+@pytest.fixture
+def frank(shop: Project) -> User:
+    person = create_person("frank")
+    give_role(shop, person, "devops_lead")
+    return person
+
+
+@pytest.fixture
+def guarded(production: Environment, erin: User, frank: User, now: datetime) -> Environment:
+    """The shop's production, where two people have to agree."""
+    set_policy(production, **TWO_ROLES)
+    return production
