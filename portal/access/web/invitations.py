@@ -62,8 +62,8 @@ def create_invitation(request: HttpRequest, scope: Scope) -> HttpResponse:
 
 @require_POST
 @project_page(Permission.MEMBER_MANAGE)
-def revoke_invitation(request: HttpRequest, scope: Scope, selector: str) -> HttpResponse:
-    invitation = get_object_or_404(scope.project.invitations, selector=selector)
-    services.revoke_invitation(invitation=invitation, actor=scope.actor, now=clock.now())
+def revoke_invitation(request: HttpRequest, scope: Scope, invitation: str) -> HttpResponse:
+    found = get_object_or_404(scope.project.invitations, selector=invitation)
+    services.revoke_invitation(invitation=found, actor=scope.actor, now=clock.now())
     context = _context(scope) | {"notice": _("The link no longer works.")}
     return replace_part(request, "invitations", "access/_invitations.html", context)

@@ -40,7 +40,7 @@ _people = [
     path("invitations/", invitations.list_invitations, name="invitation-list"),
     path("invitations/new", invitations.create_invitation, name="invitation-create"),
     path(
-        "invitations/<str:selector>/revoke",
+        "invitations/<str:invitation>/revoke",
         invitations.revoke_invitation,
         name="invitation-revoke",
     ),
