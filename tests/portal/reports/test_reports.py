@@ -195,7 +195,7 @@ def test_what_there_is_not__is_not_found(alice_client: Client, shop: Project, ad
 
 @pytest.mark.parametrize(
     "text",
-    ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1", "\uff1d1+1", "%0A", "|calc", "\n=1"],
+    ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1", "\uff1d1", "%0A", "|calc", "\n=1"],
 )
 def test_csv_formula_injection__no_cell_is_a_formula(text: str) -> None:
     assert written(text) == f"'{text}"
