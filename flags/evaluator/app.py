@@ -60,6 +60,12 @@ class Evaluator:
             b"/metrics": self._write_metrics,
         }
 
+    @property
+    def routes(self) -> tuple[str, ...]:
+        """Every address there is; ``{key}`` stands for a flag's key."""
+        exact = (FLAGS_PATH, *self._pages)
+        return (FLAG_PREFIX.decode() + "{key}", *(path.decode() for path in exact))
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
