@@ -10,6 +10,7 @@ from contextlib import suppress
 
 from django.core.exceptions import ValidationError
 from django.db import DatabaseError, connection
+from django.db.models import QuerySet
 
 from portal.audit import chain
 from portal.audit.chain import Row
@@ -44,14 +45,22 @@ def rows(*, after: int, up_to: int = _LAST) -> Iterator[Row]:
     """Rows in order of sequence, in constant memory.
 
     Each page is a query of its own: no transaction stays open for the length of a walk, and no
-    statement runs into its time limit. Rows do not change, so the pages fit together.
+    statement runs into its time limit. Rows do not change, so the pages fit together. A page is a
+    range and not a LIMIT, which PostgreSQL, knowing nothing of a young table, reads in full.
     """
     while True:
-        page = _page(after, up_to)
+        page = _page(after, min(after + _PAGE, up_to))
         yield from page
+        after = int(page[-1][0]) if page else after
         if len(page) < _PAGE:
-            return
-        after = int(page[-1][0])
+            following = _between(after, up_to).values_list("sequence", flat=True).first()
+            if following is None:
+                return
+            after = following - 1
+
+
+def _between(after: int, up_to: int) -> QuerySet[AuditEvent]:
+    return AuditEvent.objects.filter(sequence__gt=after, sequence__lte=up_to).order_by("sequence")
 
 
 def exactly(sequence: int) -> bytes:
@@ -65,19 +74,18 @@ def exactly(sequence: int) -> bytes:
 
 def _page(after: int, up_to: int) -> list[Row]:
     try:
-        return _read(after, up_to, _PAGE)
+        return _read(after, up_to)
     except DatabaseError:
         if connection.vendor != "sqlite":
             raise
     # SQLite keeps what nobody can read (bytes for a text): then one by one.
-    found = AuditEvent.objects.filter(sequence__gt=after, sequence__lte=up_to)
-    sequences = found.order_by("sequence").values_list("sequence", flat=True)[:_PAGE]
+    sequences = _between(after, up_to).values_list("sequence", flat=True)
     return [_readable(sequence) for sequence in sequences]
 
 
 def _readable(sequence: int) -> Row:
     with suppress(DatabaseError):
-        for row in _read(sequence - 1, sequence, 1):
+        for row in _read(sequence - 1, sequence):
             return row
     links = AuditEvent.objects.filter(pk=sequence).values_list("previous_hash", "hash")
     with suppress(DatabaseError):
@@ -86,16 +94,16 @@ def _readable(sequence: int) -> Row:
     return (str(sequence), "", "", "")
 
 
-def _read(after: int, up_to: int, size: int) -> list[Row]:
+def _read(after: int, up_to: int) -> list[Row]:
     form, as_text = _CANONICAL[connection.vendor]
     fields = ", ".join(as_text.get(name, f'"{name}"') for name in chain.FIELDS)
     query = (
         f"SELECT {as_text['sequence']}, {form.format(fields)}, previous_hash, hash"  # noqa: S608
         f" FROM {_TABLE} WHERE sequence > %s AND sequence <= %s"
         # By the column and not by its text, which PostgreSQL calls the same.
-        f" ORDER BY {_TABLE}.sequence LIMIT %s"
+        f" ORDER BY {_TABLE}.sequence"
     )
     with connection.cursor() as cursor:
-        cursor.execute(query, [after, up_to, size])
+        cursor.execute(query, [after, up_to])
         found: list[Row] = cursor.fetchall()
     return found

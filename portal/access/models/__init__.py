@@ -8,6 +8,7 @@ from portal.access.models.invitation import Invitation, InvitationState
 from portal.access.models.key import ApiKey, KeyKind
 from portal.access.models.project import Project
 from portal.access.models.role import ActionRule, CustomRole, Grant, Group
+from portal.access.models.throttle import SignInCounter
 from portal.access.models.user import User
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "InvitationState",
     "KeyKind",
     "Project",
+    "SignInCounter",
     "User",
     "new_epoch",
 ]

@@ -7,6 +7,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from portal.access import overview, selectors, services
 from portal.access.permissions import Permission
+from portal.access.signin import needs_fresh_sign_in
 from portal.access.web.replies import replace_part
 from portal.access.web.scope import Scope, project_page
 from portal.lib import clock
@@ -39,6 +40,7 @@ def list_members(request: HttpRequest, scope: Scope) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_page(Permission.MEMBER_MANAGE)
+@needs_fresh_sign_in
 def add_member(request: HttpRequest, scope: Scope) -> HttpResponse:
     """Add someone; a new person gets a password that is shown once."""
     context = role_choices(scope, request)

@@ -1,6 +1,5 @@
-"""Addresses of signing in, projects, keys, members and access."""
+"""Addresses of projects, keys, members and access."""
 
-from django.contrib.auth import views as auth
 from django.urls import path
 
 from portal.access.web import (
@@ -14,18 +13,11 @@ from portal.access.web import (
     members,
     projects,
     roles,
-    sessions,
 )
 
 _PROJECT = "p/<slug:project>/"
 
 urlpatterns = [
-    path("sign-in", sessions.SignIn.as_view(), name="sign-in"),
-    path("sign-out", sessions.SignOut.as_view(), name="sign-out"),
-    path("account/password", sessions.ChangePassword.as_view(), name="password_change"),
-    path(
-        "account/password/done", auth.PasswordChangeDoneView.as_view(), name="password_change_done"
-    ),
     path("invitation/<str:token>", joining.invitation, name="invitation"),
     path("", projects.home, name="home"),
     path("projects", projects.list_projects, name="project-list"),

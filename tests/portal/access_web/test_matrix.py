@@ -87,6 +87,7 @@ OBJECTS = [
     "grant_id",
     "invitation",
     "item_id",
+    "sequence",
 ]
 
 

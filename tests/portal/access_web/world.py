@@ -17,6 +17,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from flags.models import Flag
 from portal.access import services
 from portal.access.models import ApiKey, Environment, Project, User
+from portal.audit.models import AuditEvent
 from portal.reports.models import RecertificationItem
 from portal.reports.services import start_recertification
 from tests.portal.access_web.table import PEOPLE, ROLES, SIGN_IN
@@ -74,6 +75,10 @@ def world(
         "selector": shop_key.selector,
         "user_id": people["viewer"].pk,
         "number": request.pk,
+        "username": people["viewer"].username,
+        "session_id": 0,
+        "link_id": 0,
+        "sequence": AuditEvent.objects.filter(project=shop.key).earliest("sequence").sequence,
     } | _access_arguments(shop, people, now)
     return World(browsers, arguments)
 

@@ -35,6 +35,16 @@ def test_rows__between_two__are_those(two_pages: int) -> None:
     assert [row[0] for row in stored.rows(after=8, up_to=11)] == ["9", "10", "11"]
 
 
+def test_rows__gap_wider_than_a_page__go_on_behind_it(
+    two_pages: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stored, "_PAGE", 10)
+    with append_only.lifted():
+        AuditEvent.objects.filter(sequence__gt=5, sequence__lte=900).delete()
+    assert [row[0] for row in stored.rows(after=3, up_to=903)] == ["4", "5", "901", "902", "903"]
+    assert selectors.chain_fault() == Fault(6, "missing: row 901 follows row 5")
+
+
 @pytest.mark.parametrize("text", [CONTROLS, '"\\/\b\f', "", " ", "'", "<&>", "é\u0301"])
 def test_rows__any_text__is_written_as_it_was_hashed(db: None, text: str) -> None:
     record(text)
