@@ -5,12 +5,12 @@ from datetime import datetime
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from portal.access import authority
+from portal.access import authority, outbox
 from portal.access.models import ApiKey, Project, User
 from portal.access.permissions import Permission
 from portal.approvals import gate
 from portal.approvals.changes import Change
-from portal.approvals.errors import ApprovalRequired, Barred, Closed
+from portal.approvals.errors import ApprovalRequired, Barred, Closed, NoSuchRequest
 from portal.approvals.models import ChangeRequest, Comment, Editor, State
 from portal.approvals.recording import record_request
 from portal.lib import clock
@@ -28,6 +28,7 @@ def file_request(needed: ApprovalRequired) -> ChangeRequest:
     Raises Forbidden without ``change_request.create`` in each environment that wants a say.
     """
     change, actor = needed.change, needed.actor
+    outbox.lock_people(change.project)  # who asks for the same twice at once finds the first
     for environment in needed.environments:
         authority.require(
             actor,
@@ -41,8 +42,11 @@ def file_request(needed: ApprovalRequired) -> ChangeRequest:
 
 
 def lock_request(project: Project, pk: int) -> ChangeRequest:
-    """A request of a project, its row locked. Raises ChangeRequest.DoesNotExist."""
-    request = ChangeRequest.objects.select_for_update().get(pk=pk, project=project)
+    """A request of a project, its row locked. Raises NoSuchRequest."""
+    found = ChangeRequest.objects.select_for_update(no_key=True)
+    request = found.filter(pk=pk, project=project).first()
+    if request is None:
+        raise NoSuchRequest(pk)
     request.project = project
     return request
 
@@ -119,7 +123,7 @@ def _revise(needed: ApprovalRequired) -> ChangeRequest:
     request = lock_request(change.project, int(needed.terms.revise or 0))
     if request.state not in (State.OPEN, State.REJECTED):
         raise Closed(request)
-    if (request.kind, request.subject) != (change.kind, change.subject):
+    if not _is_about(request, change):
         raise Invalid({"": _("An edit of a request stays with its subject; open another request.")})
     before = _content(request)
     gate.fill_request(request, change, clock.database_now())
@@ -133,6 +137,13 @@ def _revise(needed: ApprovalRequired) -> ChangeRequest:
     _remember_editor(request, actor)
     record_request("change_request.edited", request, actor, before=before, after=_content(request))
     return request
+
+
+def _is_about(request: ChangeRequest, change: Change) -> bool:
+    """The same thing in the same place; where several are concerned, they may be more by now."""
+    places = set(request.environments.values_list("pk", flat=True))
+    same = (request.kind, request.subject) == (change.kind, change.subject)
+    return same and not places.isdisjoint(environment.pk for environment in change.environments)
 
 
 def _remember_editor(request: ChangeRequest, actor: Actor) -> None:
