@@ -21,7 +21,16 @@ from portal.access.services.projects import (
     guess_kind,
     renew_epoch,
 )
-from portal.access.services.roles import create_role, delete_role, edit_role, reserve
+from portal.access.services.roles import (
+    checked_names,
+    create_role,
+    delete_role,
+    edit_role,
+    names_reserved,
+    reserve,
+    store_role,
+    store_rule,
+)
 
 __all__ = [
     "AddedMember",
@@ -29,6 +38,7 @@ __all__ = [
     "add_member",
     "add_to_group",
     "change_password",
+    "checked_names",
     "create_environment",
     "create_group",
     "create_project",
@@ -40,6 +50,7 @@ __all__ = [
     "grant_role",
     "guess_kind",
     "issue_key",
+    "names_reserved",
     "record_sign_in",
     "record_sign_out",
     "remove_from_group",
@@ -49,4 +60,6 @@ __all__ = [
     "revoke_grant",
     "revoke_key",
     "set_role",
+    "store_role",
+    "store_rule",
 ]
