@@ -18,6 +18,13 @@ ALLOWED_HOSTS = env.list("AVIARY_HOSTS", default=["localhost", "127.0.0.1", "[::
 DATABASE = settings_env.database(f"sqlite:///{VAR_DIR / 'aviary.sqlite3'}")
 SECRET_KEY = settings_env.required("SECRET_KEY")
 AUDIT_KEY = settings_env.secret_bytes("AUDIT_KEY")
+AUDIT_ANCHOR_FILE = os.environ.get("AUDIT_ANCHOR_FILE") or str(VAR_DIR / "audit-anchors.jsonl")
+AUDIT_ANCHOR_INTERVAL_S = settings_env.whole_number(
+    "AUDIT_ANCHOR_INTERVAL_S", 300, least=5, most=86_400
+)
+AUDIT_ANCHOR_WEBHOOK = settings_env.web_address("AUDIT_ANCHOR_WEBHOOK")
+AUDIT_ANCHOR_WEBHOOK_PRIVATE = settings_env.switch("AUDIT_ANCHOR_WEBHOOK_PRIVATE")
+AUDIT_RETENTION_DAYS = settings_env.whole_number("AUDIT_RETENTION_DAYS", 0, most=36_500)
 SNAPSHOT_KEY = settings_env.secret_bytes("SNAPSHOT_KEY")
 REDIS_URL = settings_env.redis_url()
 # Where people and applications reach the two servers: for links, curl lines and snippets.
@@ -171,7 +178,14 @@ LOG_LEVEL = settings_env.choice("LOG_LEVEL", "INFO", LOG_LEVELS)
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "formatters": {
+        "line": {
+            "()": "portal.lib.logs.LineFormatter",
+            "fmt": "%(asctime)s %(levelname)s %(name)s %(message)s",
+        }
+    },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+    # Anchors belong into the log, however quiet it is kept.
+    "loggers": {"aviary.audit": {"level": "INFO"}},
 }

@@ -64,3 +64,20 @@ class ChainHead(models.Model):
         constraints = [
             models.CheckConstraint(condition=models.Q(id=1), name="audit_one_chain_head")
         ]
+
+
+class PurgeFloor(models.Model):
+    """Up to which row the triggers let rows be deleted, and the event that says why: one row."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    sequence = models.PositiveBigIntegerField()
+    event_sequence = models.PositiveBigIntegerField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=models.Q(id=1), name="audit_one_purge_floor"),
+            models.CheckConstraint(
+                condition=models.Q(sequence__lt=models.F("event_sequence")),
+                name="audit_purge_below_its_event",
+            ),
+        ]
