@@ -20,7 +20,7 @@ from portal.approvals.models import ChangeRequest, Emergency, Policy, State, Ver
 from portal.approvals.recording import environment_key, record_request
 from portal.approvals.wording import missing_sentences
 from portal.lib import clock
-from portal.lib.errors import Conflict, Forbidden, Invalid
+from portal.lib.errors import Conflict, Forbidden, Invalid, checked_text
 from portal.lib.journal import Actor, ActorKind
 
 
@@ -56,7 +56,7 @@ def pass_through(
     Conflict where the given agreement does not allow exactly this, Forbidden or Invalid where
     glass may not be broken.
     """
-    moment = clock.database_now()
+    moment, reason = clock.database_now(), checked_text(reason, "reason")
     if terms.agreement is not None:
         return _by_agreement(change, terms.agreement, actor=actor, moment=moment)
     if terms.undoing is not None:

@@ -15,7 +15,7 @@ from portal.approvals.models import Emergency
 from portal.approvals.recording import record_request
 from portal.approvals.services.requests import require_person
 from portal.lib import clock, journal
-from portal.lib.errors import AviaryError, Invalid
+from portal.lib.errors import AviaryError, Invalid, checked_text
 from portal.lib.journal import Actor
 
 logger = logging.getLogger(__name__)
@@ -43,11 +43,12 @@ def review_emergency(*, emergency: Emergency, text: str, actor: Actor, now: date
     """Write the compulsory review. Raises Barred, Forbidden; Invalid for an empty or second one."""
     locked = _lock(emergency)
     _require_another(locked, actor)
-    if not text.strip():
+    text = checked_text(text, "text")
+    if not text:
         raise Invalid({"text": _("Write what happened and whether it was right.")})
     if locked.is_reviewed:
         raise Invalid({"": _("{person} has reviewed this.").format(person=locked.reviewed_by)})
-    locked.review, locked.reviewed_by = text.strip(), actor.label
+    locked.review, locked.reviewed_by = text, actor.label
     locked.reviewed_at = clock.database_now()
     locked.save(update_fields=["review", "reviewed_by", "reviewed_at"])
     record_request("break_glass.reviewed", locked.request, actor, after={"review": locked.review})

@@ -14,10 +14,8 @@ from portal.approvals.errors import ApprovalRequired, Barred, Closed, NoSuchRequ
 from portal.approvals.models import ChangeRequest, Comment, Editor, State
 from portal.approvals.recording import record_request
 from portal.lib import clock
-from portal.lib.errors import Forbidden, Invalid
+from portal.lib.errors import Forbidden, Invalid, checked_text
 from portal.lib.journal import Actor, ActorKind
-
-MAX_COMMENT = 5000
 
 
 @transaction.atomic
@@ -29,16 +27,20 @@ def file_request(needed: ApprovalRequired) -> ChangeRequest:
     """
     change, actor = needed.change, needed.actor
     outbox.lock_people(change.project)  # who asks for the same twice at once finds the first
-    for environment in needed.environments:
-        authority.require(
-            actor,
-            Permission.CHANGE_REQUEST_CREATE,
-            project=change.project,
-            environment=environment,
-        )
+    _require_create(needed)
     if needed.terms.revise is not None:
         return _revise(needed)
     return _same(change, actor) or _open(needed)
+
+
+def _require_create(needed: ApprovalRequired) -> None:
+    """May ask in each environment that wants a say; for what all share, in the project."""
+    actor, project, create = needed.actor, needed.change.project, Permission.CHANGE_REQUEST_CREATE
+    shared = len(needed.change.environments) > 1
+    if shared and create in authority.permissions_of(actor, project, None):
+        return
+    for environment in needed.environments:
+        authority.require(actor, create, project=project, environment=environment)
 
 
 def lock_request(project: Project, pk: int) -> ChangeRequest:
@@ -70,10 +72,9 @@ def comment_on_request(
 ) -> Comment:
     """Say something about a request. Raises Invalid for nothing, or for too much."""
     authority.require(actor, Permission.FLAG_VIEW, project=request.project)
-    text = text.strip()
-    if not text or len(text) > MAX_COMMENT:
-        message = _("Write between 1 and {most} characters.").format(most=MAX_COMMENT)
-        raise Invalid({"text": message})
+    text = checked_text(text, "text")
+    if not text:
+        raise Invalid({"text": _("Write something.")})
     comment = Comment.objects.create(
         request=request, author=actor.label, text=text, at=clock.database_now()
     )

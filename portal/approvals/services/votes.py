@@ -21,7 +21,7 @@ from portal.approvals.services.requests import (
     require_person,
 )
 from portal.lib import clock
-from portal.lib.errors import AviaryError, Forbidden, Invalid
+from portal.lib.errors import AviaryError, Forbidden, Invalid, checked_text
 from portal.lib.journal import Actor
 
 
@@ -48,7 +48,7 @@ def cast_vote(
     its environments, Edited where the content is another by now, Closed where it is decided,
     Invalid for a second vote and for a rejection without a comment.
     """
-    voted = _store(request, verdict, seen_digest, actor, comment.strip())
+    voted = _store(request, verdict, seen_digest, actor, checked_text(comment, "comment"))
     if verdict == Verdict.REJECT or not voted.apply_when_approved:
         return Voted(voted)
     assessments = selectors.assess_request(voted, now=clock.database_now())
