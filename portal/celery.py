@@ -19,6 +19,9 @@ app.conf.beat_schedule = {
         "task": "portal.approvals.tasks.revert_due_emergencies",
         "schedule": 10.0,
     },
+    "send-letters": {"task": "portal.letters.tasks.send_letters", "schedule": 5.0},
+    "forget-letters": {"task": "portal.letters.tasks.forget_old_letters", "schedule": 86_400.0},
+    "remind": {"task": "portal.approvals.tasks.remind", "schedule": 600.0},
     "publish-what-a-nudge-missed": {"task": "flags.tasks.publish_all", "schedule": 10.0},
     "forget-published-changes": {"task": "flags.tasks.forget_old_changes", "schedule": 3600.0},
     "anchor-the-audit-trail": {

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from portal.access import authority
 from portal.access.models import Environment, Project, User
 from portal.access.permissions import Permission
-from portal.approvals import selectors
+from portal.approvals import selectors, telling
 from portal.approvals.changes import Change, Terms, same_document
 from portal.approvals.errors import ApprovalRequired, Barred, Closed, NoSuchRequest, NotApproved
 from portal.approvals.models import ChangeRequest, Emergency, Policy, State, Verdict
@@ -97,6 +97,7 @@ def _by_agreement(change: Change, pk: int, *, actor: Actor, moment: datetime) ->
     agreed = [{"person": vote.user.username, "roles": vote.names} for vote in votes]
     after = {"digest": request.digest, "approved_by": agreed}
     record_request("change_request.applied", request, actor, after=after)
+    telling.tell_applied(request)
     return Passage(_with_number(request))
 
 
@@ -168,6 +169,7 @@ def _by_breaking_glass(
     )
     after = {"reverts_at": emergency.reverts_at.isoformat(), "change": list(change.words)}
     record_request("break_glass.used", request, actor, after=after, reason=reason)
+    telling.tell_broken_glass(emergency)
     return Passage(f"{reason.strip()} (emergency change {request.pk})")
 
 

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from portal.access import authority, outbox
 from portal.access.models import ApiKey, Project, User
 from portal.access.permissions import Permission
-from portal.approvals import gate
+from portal.approvals import gate, telling
 from portal.approvals.changes import Change
 from portal.approvals.errors import ApprovalRequired, Barred, Closed, NoSuchRequest
 from portal.approvals.models import ChangeRequest, Comment, Editor, State
@@ -115,6 +115,7 @@ def _open(needed: ApprovalRequired) -> ChangeRequest:
     record_request(
         "change_request.opened", request, actor, after=_content(request), reason=needed.reason
     )
+    telling.tell_opened(request)
     return request
 
 
@@ -137,6 +138,7 @@ def _revise(needed: ApprovalRequired) -> ChangeRequest:
     request.votes.all().delete()
     _remember_editor(request, actor)
     record_request("change_request.edited", request, actor, before=before, after=_content(request))
+    telling.tell_opened(request)
     return request
 
 
