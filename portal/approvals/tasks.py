@@ -10,3 +10,9 @@ from portal.lib import clock
 def revert_due_emergencies() -> None:
     """Take back emergency changes whose time has run out."""
     services.revert_due(now=clock.now())
+
+
+@shared_task(ignore_result=True)
+def remind() -> None:
+    """Remind people of requests and reviews that wait for them."""
+    services.remind(now=clock.now())
