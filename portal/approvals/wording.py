@@ -30,6 +30,41 @@ def policy_sentence(policy: Policy) -> str:
     return text
 
 
+def policy_sentences(document: Mapping[str, Any]) -> list[str]:
+    """All that a policy document says, one sentence each."""
+    sentences = [_approvals_sentence(document)]
+    for kind, scope in document["evidence"].items():
+        text = _("Every change needs the evidence {kind}.")
+        if scope != ALL_CHANGES:
+            text = _("A change that ships an artefact needs the evidence {kind} about it.")
+        sentences.append(text.format(kind=kind))
+    if document["turning_off_needs_approval"]:
+        sentences.append(_("Turning something off needs approval too."))
+    else:
+        sentences.append(_("Turning something off needs nobody."))
+    if not document["break_glass"]:
+        return [*sentences, _("Nobody may break glass.")]
+    text = _(
+        "In an emergency, {names} may break glass: the change is made at once, reverts after "
+        "{n} minutes unless somebody else confirms it, and is reviewed afterwards."
+    )
+    names, minutes = listed(document["break_glass"]), document["break_glass_minutes"]
+    return [*sentences, text.format(names=names, n=minutes)]
+
+
+def _approvals_sentence(document: Mapping[str, Any]) -> str:
+    wanted = document["required_approvals"]
+    text = ngettext(
+        "{n} person has to approve, other than who asked or edited.",
+        "{n} people have to approve, other than who asked or edited.",
+        wanted,
+    ).format(n=wanted)
+    if document["required_roles"]:
+        roles = listed(document["required_roles"])
+        text += " " + _("Between them they must hold: {roles}.").format(roles=roles)
+    return text
+
+
 def missing_sentences(assessment: Assessment) -> list[str]:
     """What a request still lacks in one environment, one sentence each."""
     standing, where = assessment.standing, assessment.environment.name

@@ -10,6 +10,7 @@ from portal.approvals.services.emergencies import (
 from portal.approvals.services.evidence import post_evidence
 from portal.approvals.services.gated import gated
 from portal.approvals.services.policies import set_policy
+from portal.approvals.services.renewing import renew_request
 from portal.approvals.services.requests import comment_on_request, withdraw_request
 from portal.approvals.services.votes import Voted, cast_vote, withdraw_vote
 
@@ -21,6 +22,7 @@ __all__ = [
     "confirm_emergency",
     "gated",
     "post_evidence",
+    "renew_request",
     "revert_due",
     "revert_emergency",
     "review_emergency",

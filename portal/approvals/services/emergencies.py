@@ -12,7 +12,7 @@ from portal.approvals.changes import Terms
 from portal.approvals.errors import Barred
 from portal.approvals.models import Emergency
 from portal.approvals.recording import record_request
-from portal.approvals.services.requests import require_person
+from portal.approvals.services.requests import limit_length, require_person
 from portal.lib import clock, journal
 from portal.lib.errors import Conflict, Invalid
 from portal.lib.journal import Actor
@@ -43,6 +43,7 @@ def review_emergency(*, emergency: Emergency, text: str, actor: Actor, now: date
     _require_another(locked, actor)
     if not text.strip():
         raise Invalid({"text": _("Write what happened and whether it was right.")})
+    limit_length("text", text)
     if locked.is_reviewed:
         raise Invalid({"": _("{person} has reviewed this.").format(person=locked.reviewed_by)})
     locked.review, locked.reviewed_by = text.strip(), actor.label

@@ -67,9 +67,9 @@ def comment_on_request(
     """Say something about a request. Raises Invalid for nothing, or for too much."""
     authority.require(actor, Permission.FLAG_VIEW, project=request.project)
     text = text.strip()
-    if not text or len(text) > MAX_COMMENT:
-        message = _("Write between 1 and {most} characters.").format(most=MAX_COMMENT)
-        raise Invalid({"text": message})
+    if not text:
+        raise Invalid({"text": _("Write something first.")})
+    limit_length("text", text)
     comment = Comment.objects.create(
         request=request, author=actor.label, text=text, at=clock.database_now()
     )
@@ -169,6 +169,13 @@ def _lock_open(request: ChangeRequest) -> ChangeRequest:
 def _is_author(request: ChangeRequest, actor: Actor) -> bool:
     asked = (request.author_kind, request.author_id_text, request.author)
     return asked == (str(actor.kind), actor.id, actor.label)
+
+
+def limit_length(field: str, text: str) -> None:
+    """Raise Invalid where somebody writes more than is kept of one text."""
+    if len(text) > MAX_COMMENT:
+        message = _("Write {most} characters at most; these are {n}.")
+        raise Invalid({field: message.format(most=MAX_COMMENT, n=len(text))})
 
 
 def refuse_own(request: ChangeRequest, user: User) -> None:

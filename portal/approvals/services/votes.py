@@ -16,6 +16,7 @@ from portal.approvals.recording import record_request
 from portal.approvals.services import applying
 from portal.approvals.services.requests import (
     close_request,
+    limit_length,
     lock_request,
     refuse_own,
     require_person,
@@ -46,8 +47,9 @@ def cast_vote(
 
     Raises Barred for who asked or edited, Forbidden without ``change_request.approve`` in any of
     its environments, Edited where the content is another by now, Closed where it is decided,
-    Invalid for a second vote and for a rejection without a comment.
+    Invalid for a second vote, a rejection without a comment, and a comment that is too long.
     """
+    limit_length("comment", comment)
     voted = _store(request, verdict, seen_digest, actor, comment.strip())
     if verdict == Verdict.REJECT or not voted.apply_when_approved:
         return Voted(voted)

@@ -94,8 +94,26 @@ TABLE = {
     "environment-list": Row(members(200)),
     "environment-add": Row(admins(200), admins(200), {"key": "canary", "kind": "staging"}),
     "change-request-list": Row(members(200)),
+    "change-request-export": Row(members(200)),
+    "change-request-waiting": Row(members(200)),
     "change-request": Row(members(200)),
+    "change-request-dialog": Row(members(404)),  # without a step; see approvals_web
+    "change-request-vote": Row(CLOSED, (SIGN_IN, 404, 403, 403, 409), {"verdict": "approve"}),
+    "change-request-take-back": Row(CLOSED, members(302)),
+    # Dana asked for it, no policy wants anything of it any more, and she may apply it.
+    "change-request-apply": Row(CLOSED, editors(302)),
+    "change-request-withdraw": Row(CLOSED, editors(302)),
+    "change-request-renew": Row(CLOSED, members(409)),
+    "change-request-comment": Row(CLOSED, members(302), {"text": "Why now?"}),
+    "emergency-confirm": Row(CLOSED, members(404)),
+    "emergency-revert": Row(CLOSED, members(404)),
+    "emergency-review": Row(CLOSED, members(404)),
+    "emergency-list": Row(members(200)),
     "policy": Row(members(200)),
+    "policy-review": Row(CLOSED, admins(200), {"approvals": "1", "minutes": "60"}),
+    "policy-save": Row(
+        CLOSED, admins(302), {"document": '{"required_approvals":1}', "version": "0"}
+    ),
     "flag-list": Row(members(200)),
     "flag-create": Row(editors(200), editors(302), NEW_FLAG),
     "flag": Row(members(302)),

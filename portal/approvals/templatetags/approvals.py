@@ -1,0 +1,17 @@
+"""Approvals on the pages of those below, which know nothing of them."""
+
+from django import template
+from django.utils.translation import gettext as _
+
+from portal.access.models import Environment
+from portal.approvals import selectors
+from portal.approvals.wording import policy_sentence
+
+register = template.Library()
+
+
+@register.simple_tag
+def policy_words(environment: Environment) -> str:
+    """What the policy of an environment wants, in words."""
+    policy = selectors.policies_of([environment]).get(environment.pk)
+    return policy_sentence(policy) if policy else _("nobody needs to approve")
