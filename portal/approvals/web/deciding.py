@@ -188,7 +188,7 @@ def _do(
         if not wants_fragment(request):
             raise
         problems = error.problems if isinstance(error, Invalid) else {}
-        if field in problems:
+        if field and field in problems:
             typed, problem = request.POST.get(field, ""), problems[field]
             return dialog(request, scope, asked, step, problem=problem, typed=typed)
         return shown_again(request, scope, number, str(error), status=error.status)
