@@ -77,7 +77,11 @@ def missing_sentences(assessment: Assessment) -> list[str]:
         )
         sentences.append(text.format(environment=where, n=standing.missing_approvals))
     if standing.missing_roles:
-        text = _("{environment}: nobody with the role {roles} has approved.")
+        text = ngettext(
+            "{environment}: nobody with the role {roles} has approved.",
+            "{environment}: the roles {roles} have not approved.",
+            len(standing.missing_roles),
+        )
         sentences.append(text.format(environment=where, roles=listed(standing.missing_roles)))
     for kind, state in standing.missing_evidence.items():
         sentences.append(_(_EVIDENCE[state]).format(environment=where, kind=kind))

@@ -17,7 +17,6 @@ from tests.portal.approvals_web.conftest import all_kept, at, text_of, vote_on
 from tests.support.agreeing import set_policy, vote
 from tests.support.people import SETTING_UP, acting, create_person, give_role
 
-OPEN, CLOSED = "open", "closed"
 _BUTTON = re.compile(r"<(button|a)\b[^>]*>\s*([^<]+?)\s*</\1>")
 
 
@@ -27,8 +26,11 @@ def buttons_of(response: HttpResponse) -> dict[str, str]:
     found = {}
     for name in ("approve", "reject", "take_back", "apply", "edit", "withdraw", "renew"):
         if f'id="step-{name}"' in page:
-            why = re.search(rf'id="why-{name}">([^<]*)<', page)
-            found[name] = why[1].replace("&#x27;", "'") if why else ""
+            button = page[page.index(f'id="step-{name}"') :].split(">")[0]
+            named = re.search(r'aria-describedby="([\w-]+)"', button)
+            why = re.search(rf'id="{named[1]}">([^<]*)<', page) if named else None
+            assert ("disabled" in button) == bool(why and why[1]), button
+            found[name] = why[1] if why else ""
     return found
 
 
