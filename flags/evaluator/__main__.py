@@ -18,6 +18,7 @@ from flags.evaluator.follower import Follower
 from flags.evaluator.memory import Memory
 from flags.evaluator.settings import Settings, listen, read_settings
 from portal.lib.env import SettingError
+from portal.lib.logs import LineFormatter
 
 GRACE_S = 5
 KEEP_ALIVE_S = 65  # longer than the usual load balancer's 60, so that it is never us who closes
@@ -60,7 +61,9 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
 
 def main() -> int:
     """Start; returns the status of the process."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(LineFormatter("%(asctime)s %(levelname)s %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
     logging.getLogger("uvicorn").setLevel(logging.ERROR)
     try:
         settings = read_settings()

@@ -1,5 +1,7 @@
 """Taking a flag out of use, and bringing it back."""
 
+from collections.abc import Mapping
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -7,11 +9,15 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from flags import services
+from flags.models import Flag
 from flags.web.finding import find_flag
 from flags.web.rows import FlagRow
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
+from portal.approvals.errors import Waiting
+from portal.approvals.web.outlook import outlook, read_terms
 from portal.lib import clock
+from portal.lib.errors import Invalid
 from portal.lib.htmx import redirect_to
 
 
@@ -20,10 +26,16 @@ from portal.lib.htmx import redirect_to
 def archive(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
     flag = find_flag(scope, key)
     if request.method != "POST":
-        context = {"scope": scope, "flag": flag, "row": FlagRow(flag)}
-        return render(request, "flags/_archive_dialog.html", context)
-    reason = request.POST.get("reason", "")
-    services.archive_flag(flag=flag, actor=scope.actor, now=clock.now(), reason=reason)
+        return _dialog(request, scope, flag)
+    reason, terms = request.POST.get("reason", ""), read_terms(request)
+    try:
+        services.archive_flag(
+            flag=flag, actor=scope.actor, now=clock.now(), reason=reason, terms=terms
+        )
+    except Waiting as waiting:
+        return redirect_to(request, waiting.path, _("Sent for approval. Nothing has changed yet."))
+    except Invalid as error:
+        return _dialog(request, scope, flag, error.problems)
     address = reverse("flag-list", kwargs={"project": scope.project.key})
     return redirect_to(request, address, _("{flag} is archived.").format(flag=flag.title))
 
@@ -32,6 +44,25 @@ def archive(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
 @project_page(Permission.FLAG_ARCHIVE)
 def restore(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
     flag = find_flag(scope, key)
-    services.restore_flag(flag=flag, actor=scope.actor, now=clock.now())
+    try:
+        services.restore_flag(flag=flag, actor=scope.actor, now=clock.now())
+    except Waiting as waiting:
+        return redirect_to(request, waiting.path, _("Sent for approval. Nothing has changed yet."))
     address = reverse("flag", kwargs={"project": scope.project.key, "key": key})
     return redirect_to(request, address, _("{flag} is back, as it was.").format(flag=flag.title))
+
+
+def _dialog(
+    request: HttpRequest, scope: Scope, flag: Flag, errors: Mapping[str, str] | None = None
+) -> HttpResponse:
+    places = scope.project.environments.all()
+    context = {
+        "scope": scope,
+        "flag": flag,
+        "row": FlagRow(flag),
+        "outlook": outlook(scope, places, turns_off=False),
+        "errors": errors or {},
+        "reason": request.POST.get("reason", ""),
+    }
+    status = 422 if errors else 200
+    return render(request, "flags/_archive_dialog.html", context, status=status)

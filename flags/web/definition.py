@@ -11,11 +11,16 @@ from django.views.decorators.http import require_http_methods
 from flags import services, wording
 from flags.engine import Kind, ValueType
 from flags.models import Flag
+from flags.services.changes import DEFINITION
 from flags.services.parsing import definition_from
 from flags.web.finding import find_flag
 from flags.web.rows import FlagRow
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
+from portal.approvals import selectors as approvals
+from portal.approvals.errors import Waiting
+from portal.approvals.models import ChangeRequest
+from portal.approvals.web.outlook import editable_request, number, outlook, read_terms
 from portal.lib import clock
 from portal.lib.errors import Conflict, Invalid
 from portal.lib.form_paths import Fields, read_form, texts
@@ -59,7 +64,10 @@ def create_flag(request: HttpRequest, scope: Scope) -> HttpResponse:
 def edit_flag(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
     flag = find_flag(scope, key)
     if request.method != "POST":
-        return _draw(request, scope, flag, _to_form(flag))
+        wanted = request.GET.get("request", "")
+        asked = editable_request(scope, wanted, kind=DEFINITION, subject=flag.key)
+        revise = asked.pk if asked else None
+        return _draw(request, scope, flag, _to_form(flag, asked), revise=revise)
     form = read_form(request.POST.items(), FIELDS) | {
         "key": flag.key,
         "value_type": flag.value_type,
@@ -83,7 +91,10 @@ def _save(request: HttpRequest, scope: Scope, flag: Flag, form: Form) -> HttpRes
             expected_version=int(version[:18]) if version.isascii() and version.isdigit() else -1,
             actor=scope.actor,
             now=clock.now(),
+            terms=read_terms(request),
         )
+    except Waiting as waiting:
+        return redirect_to(request, waiting.path, _("Sent for approval. Nothing has changed yet."))
     except Conflict as conflict:
         changes = wording.definition_changes(flag.definition, definition_from(document))
         return _draw(
@@ -110,6 +121,11 @@ def _draw(
         "tab": "settings",
         "form": form,
         "errors": errors,
+        "revise": number(request.POST.get("revise", "")),
+        "outlook": outlook(scope, scope.project.environments.all(), turns_off=False),
+        "pending": approvals.open_requests(
+            scope.project, subject_kind="flag", subject=flag.key if flag else ""
+        ),
         "kinds": [(kind.value, kind.value.replace("_", " ")) for kind in Kind],
         "value_types": [value_type.value for value_type in ValueType],
         **extra,
@@ -127,16 +143,18 @@ def _starting(value_type: str) -> list[Form]:
     return [{"key": key, "value": value} for key, value in pairs]
 
 
-def _to_form(flag: Flag) -> Form:
+def _to_form(flag: Flag, asked: ChangeRequest | None = None) -> Form:
+    """The form as the flag is, or as a request asks for it."""
+    document: Form = asked.after if asked else flag.document
     variants = [
         {
             "key": variant["key"],
             "value": _value_text(variant["value"], flag.value_type),
             "description": variant.get("description", ""),
         }
-        for variant in flag.variants
+        for variant in document["variants"]
     ]
-    return flag.document | {"variants": variants, "tags": ", ".join(flag.tags)}
+    return {**document, "variants": variants, "tags": ", ".join(document["tags"])}
 
 
 def _value_text(value: object, value_type: str) -> str:

@@ -5,6 +5,8 @@ takes a second click, and turning on a dialog that says what will be served to w
 has the environment's name typed.
 """
 
+from collections.abc import Mapping
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
@@ -19,8 +21,10 @@ from flags.web.targeting.context import page_context
 from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
+from portal.approvals.errors import Waiting
+from portal.approvals.web.outlook import Outlook, outlook, read_terms, sent
 from portal.lib import clock
-from portal.lib.errors import Conflict
+from portal.lib.errors import Conflict, Invalid
 
 
 @require_POST
@@ -29,7 +33,9 @@ def switch(request: HttpRequest, scope: Scope, environment: str, key: str) -> Ht
     flag = find_flag(scope, key)
     place = scope.environment(environment)
     enabled = request.POST.get("enabled") == "1"
-    if place.is_production and not _is_confirmed(request, place, enabled):
+    view = outlook(scope, [place], turns_off=not enabled)
+    careful = place.is_production or view.needs_approval
+    if careful and not _is_confirmed(request, place, enabled, view):
         return _dialog(request, scope, flag, place, enabled)
     try:
         switched = services.set_enabled(
@@ -40,17 +46,29 @@ def switch(request: HttpRequest, scope: Scope, environment: str, key: str) -> Ht
             now=clock.now(),
             reason=request.POST.get("reason", ""),
             expected_version=_version(request),
+            terms=read_terms(request),
         )
     except Conflict as conflict:
         return _dialog(request, scope, flag, place, enabled, notice=str(conflict))
+    except Invalid as error:
+        return _dialog(request, scope, flag, place, enabled, errors=error.problems)
+    except Waiting as waiting:
+        return sent(request, waiting)
     return _switched(request, scope, switched)
 
 
-def _is_confirmed(request: HttpRequest, environment: Environment, enabled: bool) -> bool:
-    """Whether the dialog was answered in full; turning off needs no more than the second click."""
+def _is_confirmed(
+    request: HttpRequest, environment: Environment, enabled: bool, view: Outlook
+) -> bool:
+    """Whether the dialog was answered in full; turning off needs no more than the second click.
+
+    What others have to agree to is not typed: nothing happens by that click.
+    """
     if request.POST.get("confirmed") != "1":
         return False
-    return not enabled or request.POST.get("typed", "").strip() == environment.key
+    if not enabled or view.needs_approval:
+        return True
+    return request.POST.get("typed", "").strip() == environment.key
 
 
 def _version(request: HttpRequest) -> int | None:
@@ -66,10 +84,12 @@ def _dialog(
     enabled: bool,
     *,
     notice: str = "",
+    errors: Mapping[str, str] | None = None,
 ) -> HttpResponse:
     configuration = selectors.get_configuration(flag, environment)
     parsed = configuration.configuration
-    wrong_name = request.POST.get("confirmed") == "1" and not notice
+    view = outlook(scope, [environment], turns_off=not enabled)
+    wrong_name = request.POST.get("confirmed") == "1" and not notice and not errors
     context = {
         "scope": scope,
         "cell": Cell(flag, configuration),
@@ -82,8 +102,10 @@ def _dialog(
         "page": request.POST.get("page", ""),
         "notice": notice,
         "wrong_name": wrong_name,
+        "outlook": view,
+        "errors": errors or {},
     }
-    status = 409 if notice else 422 if wrong_name else 200
+    status = 409 if notice else 422 if wrong_name or errors else 200
     response = render(request, "flags/_switch_dialog.html", context, status=status)
     response["HX-Retarget"] = "#dialog"
     response["HX-Reswap"] = "innerHTML"

@@ -1,6 +1,7 @@
 """Who calls the management API: scripts that show an admin key."""
 
 from dataclasses import dataclass
+from typing import cast
 
 from django.http import HttpRequest
 from rest_framework.authentication import BaseAuthentication
@@ -85,3 +86,8 @@ def _usable_key(token: Token) -> ApiKey | None:
 def _django(request: Request) -> HttpRequest:
     inner: HttpRequest = request._request
     return inner
+
+
+def holder_of(request: Request) -> KeyHolder:
+    """The caller; endpoints are only reached with an admin key."""
+    return cast(KeyHolder, request.user)

@@ -34,10 +34,9 @@ class ApprovalRequired(Exception):
         self.reason, self.terms = reason, terms
 
 
-def request_address(request: ChangeRequest) -> str:
-    """The full address of a request's page."""
-    path = reverse("change-request", args=[request.project.key, request.pk])
-    return f"{settings.PORTAL_URL}{path}"
+def request_path(request: ChangeRequest) -> str:
+    """The path of a request's page."""
+    return reverse("change-request", args=[request.project.key, request.pk])
 
 
 class Waiting(AviaryError):
@@ -47,7 +46,8 @@ class Waiting(AviaryError):
 
     def __init__(self, request: ChangeRequest) -> None:
         self.request = request
-        self.address = request_address(request)
+        self.path = request_path(request)
+        self.address = f"{settings.PORTAL_URL}{self.path}"
         text = _("This needs approval. It waits as change request {number}: {address}")
         super().__init__(text.format(number=request.pk, address=self.address))
 

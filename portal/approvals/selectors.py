@@ -126,6 +126,16 @@ def requests_of(project: Project) -> QuerySet[ChangeRequest]:
     )
 
 
+def open_requests(
+    project: Project, *, subject_kind: str, subject: str, environment: Environment | None = None
+) -> QuerySet[ChangeRequest]:
+    """The open requests about one thing; in one environment where one is given."""
+    found = requests_of(project).filter(
+        state=State.OPEN, subject_kind=subject_kind, subject=subject
+    )
+    return found.filter(environments=environment) if environment else found
+
+
 def waiting_for(user: User, project: Project) -> list[ChangeRequest]:
     """The open requests of a project that a person can still vote on, oldest first.
 

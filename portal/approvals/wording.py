@@ -6,6 +6,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, ngettext
 
+from portal.access.permissions import BuiltinRole
 from portal.approvals.models import Policy
 from portal.approvals.selectors import ALL_CHANGES, Assessment
 from portal.approvals.standing import EvidenceState
@@ -22,7 +23,7 @@ def policy_sentence(policy: Policy) -> str:
     text = ngettext("{n} approval", "{n} approvals", policy.required_approvals)
     text = text.format(n=policy.required_approvals)
     if policy.required_roles:
-        roles = listed(policy.required_roles)
+        roles = listed(map(role_label, policy.required_roles))
         text += _(", covering the roles {roles} between them").format(roles=roles)
     evidence = [kind for kind, scope in policy.evidence.items() if scope == ALL_CHANGES]
     if evidence:
@@ -48,7 +49,8 @@ def policy_sentences(document: Mapping[str, Any]) -> list[str]:
         "In an emergency, {names} may break glass: the change is made at once, reverts after "
         "{n} minutes unless somebody else confirms it, and is reviewed afterwards."
     )
-    names, minutes = listed(document["break_glass"]), document["break_glass_minutes"]
+    names = listed(map(role_label, document["break_glass"]))
+    minutes = document["break_glass_minutes"]
     return [*sentences, text.format(names=names, n=minutes)]
 
 
@@ -60,7 +62,7 @@ def _approvals_sentence(document: Mapping[str, Any]) -> str:
         wanted,
     ).format(n=wanted)
     if document["required_roles"]:
-        roles = listed(document["required_roles"])
+        roles = listed(map(role_label, document["required_roles"]))
         text += " " + _("Between them they must hold: {roles}.").format(roles=roles)
     return text
 
@@ -82,10 +84,16 @@ def missing_sentences(assessment: Assessment) -> list[str]:
             "{environment}: the roles {roles} have not approved.",
             len(standing.missing_roles),
         )
-        sentences.append(text.format(environment=where, roles=listed(standing.missing_roles)))
+        roles = listed(map(role_label, standing.missing_roles))
+        sentences.append(text.format(environment=where, roles=roles))
     for kind, state in standing.missing_evidence.items():
         sentences.append(_(_EVIDENCE[state]).format(environment=where, kind=kind))
     return sentences
+
+
+def role_label(name: str) -> str:
+    """What people call a role: built-in ones by their label, others by their name."""
+    return str(BuiltinRole(name).label) if name in BuiltinRole.values else name
 
 
 def listed(names: Iterable[str]) -> str:
@@ -123,5 +131,5 @@ def _plain(value: object) -> str:
     if isinstance(value, dict):
         value = [f"{kind} ({scope})" for kind, scope in sorted(value.items())]
     if isinstance(value, list):
-        return ", ".join(map(str, value)) or _("nobody")
+        return ", ".join(role_label(str(name)) for name in value) or _("nobody")
     return str(value) if value not in (None, "") else _("nothing")

@@ -8,12 +8,17 @@ from flags.web.snippets import snippets
 from flags.web.targeting import filling
 from flags.web.targeting.nodes import Drawing
 from portal.access.web.scope import Scope
+from portal.approvals import selectors as approvals
+from portal.approvals.models import ChangeRequest
 
 
-def page_context(scope: Scope, configuration: FlagConfiguration) -> dict[str, object]:
-    """The context of the page and of each of its parts."""
-    flag = configuration.flag
-    form = filling.to_form(configuration.document, flag.definition)
+def page_context(
+    scope: Scope, configuration: FlagConfiguration, asked: ChangeRequest | None = None
+) -> dict[str, object]:
+    """The context of the page and of each of its parts; the form as a request asks, if given."""
+    flag, environment = configuration.flag, configuration.environment
+    document = asked.after if asked else configuration.document
+    form = filling.to_form(document, flag.definition)
     parsed = configuration.configuration
     return {
         "scope": scope,
@@ -21,6 +26,11 @@ def page_context(scope: Scope, configuration: FlagConfiguration) -> dict[str, ob
         "row": FlagRow(flag),
         "cell": Cell(flag, configuration),
         "tab": "targeting",
+        "revise": asked.pk if asked else None,
+        "edited": asked is not None,
+        "pending": approvals.open_requests(
+            scope.project, subject_kind="flag", subject=flag.key, environment=environment
+        ),
         "drawing": Drawing(form, {}),
         "distribution": distribution(parsed, flag.definition),
         "rule_words": [wording.rule(rule) for rule in parsed.rules],

@@ -1,6 +1,8 @@
 """A flag's targeting in one environment: the page, its editor, the review and the save."""
 
 import json
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -12,6 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from flags import selectors, services, wording
 from flags.engine import Configuration
 from flags.models import FlagConfiguration
+from flags.services.changes import CONFIGURATION
 from flags.services.parsing import configuration_from
 from flags.web.finding import find_flag
 from flags.web.rows import Cell
@@ -22,6 +25,14 @@ from flags.web.targeting.shape import FIELDS
 from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
+from portal.approvals.errors import Waiting
+from portal.approvals.web.outlook import (
+    Outlook,
+    editable_request,
+    number,
+    outlook,
+    read_terms,
+)
 from portal.lib import clock
 from portal.lib.errors import Conflict, Invalid
 from portal.lib.form_paths import read_form
@@ -49,7 +60,10 @@ def targeting(request: HttpRequest, scope: Scope, environment: str, key: str) ->
     seen = request.GET.get("seen")
     if seen == str(configuration.version):
         return HttpResponse(status=204)
-    context = page_context(scope, configuration)
+    asked = editable_request(
+        scope, request.GET.get("request", ""), kind=CONFIGURATION, subject=flag.key
+    )
+    context = page_context(scope, configuration, asked)
     if seen is not None:
         return render(request, "flags/_changed_meanwhile.html", context)
     return render_page(request, "flags/targeting.html", "flags/_targeting.html", context)
@@ -87,7 +101,10 @@ def save(request: HttpRequest, scope: Scope, environment: str, key: str) -> Http
     configuration = _configuration(scope, environment, key)
     document = _document(request)
     wanted = configuration_from(document, configuration.flag.definition)
-    if _needs_name(configuration, wanted) and not _name_typed(request, configuration.environment):
+    view = _outlook(scope, configuration, wanted)
+    if _needs_name(configuration, wanted, view) and not _name_typed(
+        request, configuration.environment
+    ):
         version = _seen_version(request)
         return _dialog(request, scope, configuration, wanted, document, version, wrong_name=True)
     try:
@@ -99,9 +116,17 @@ def save(request: HttpRequest, scope: Scope, environment: str, key: str) -> Http
             actor=scope.actor,
             now=clock.now(),
             reason=request.POST.get("reason", ""),
+            terms=read_terms(request),
         )
     except Conflict:
         return _conflict(request, scope, environment, key, wanted)
+    except Invalid as error:
+        version = _seen_version(request)
+        return _dialog(
+            request, scope, configuration, wanted, document, version, errors=error.problems
+        )
+    except Waiting as waiting:
+        return redirect_to(request, waiting.path, _("Sent for approval. Nothing has changed yet."))
     message = _("Saved in {environment}.").format(environment=configuration.environment.name)
     return redirect_to(request, _address(scope, configuration), message)
 
@@ -125,6 +150,7 @@ def _form(
         "cell": Cell(configuration.flag, configuration),
         "drawing": drawing,
         "seen_version": _seen_version(request),
+        "revise": number(request.POST.get("revise", "")),
         "edited": True,
     }
     return render(request, "flags/_targeting_form.html", context, status=status)
@@ -139,19 +165,24 @@ def _dialog(
     version: int,
     *,
     wrong_name: bool = False,
+    errors: Mapping[str, str] | None = None,
 ) -> HttpResponse:
+    view = _outlook(scope, configuration, wanted)
     context = {
         "scope": scope,
         "cell": Cell(configuration.flag, configuration),
         "changes": wording.configuration_changes(configuration.configuration, wanted),
         "document": json.dumps(document),
         "version": version,
-        "needs_name": _needs_name(configuration, wanted),
+        "needs_name": _needs_name(configuration, wanted, view),
+        "outlook": view,
+        "revise": number(request.POST.get("revise", "")),
+        "errors": errors or {},
         "reason": request.POST.get("reason", ""),
         "wrong_name": wrong_name,
         "stale": version != configuration.version,
     }
-    status = 422 if wrong_name else 200
+    status = 422 if wrong_name or errors else 200
     return _in_dialog(render(request, "flags/_review_dialog.html", context, status=status))
 
 
@@ -178,9 +209,17 @@ def _in_dialog(response: HttpResponse) -> HttpResponse:
     return response
 
 
-def _needs_name(configuration: FlagConfiguration, wanted: Configuration) -> bool:
-    """Whether the change can reach production's users: then the environment's name is typed."""
-    return configuration.environment.is_production and wanted.enabled
+def _outlook(scope: Scope, configuration: FlagConfiguration, wanted: Configuration) -> Outlook:
+    """What would become of the save: where it does nothing but turn off, nobody needs to agree."""
+    turns_off = replace(configuration.configuration, enabled=False) == wanted
+    turns_off &= configuration.enabled
+    return outlook(scope, [configuration.environment], turns_off=turns_off)
+
+
+def _needs_name(configuration: FlagConfiguration, wanted: Configuration, view: Outlook) -> bool:
+    """Whether the click can reach production's users: then the environment's name is typed."""
+    is_live = configuration.environment.is_production and wanted.enabled
+    return is_live and not view.needs_approval
 
 
 def _name_typed(request: HttpRequest, environment: Environment) -> bool:

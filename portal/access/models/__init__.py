@@ -7,6 +7,7 @@ from portal.access.models.environment import (
 from portal.access.models.key import ApiKey, KeyKind
 from portal.access.models.project import Project
 from portal.access.models.role import ActionRule, CustomRole, Grant, Group
+from portal.access.models.throttle import SignInCounter
 from portal.access.models.user import User
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "Group",
     "KeyKind",
     "Project",
+    "SignInCounter",
     "User",
     "new_epoch",
 ]

@@ -8,6 +8,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from portal.access import authority, selectors, services
 from portal.access.models import User
 from portal.access.permissions import BuiltinRole, Permission
+from portal.access.signin import needs_fresh_sign_in
 from portal.access.web.scope import Scope, project_page
 from portal.lib import clock
 from portal.lib.errors import Invalid
@@ -47,6 +48,7 @@ def list_members(request: HttpRequest, scope: Scope) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_page(Permission.MEMBER_MANAGE)
+@needs_fresh_sign_in
 def add_member(request: HttpRequest, scope: Scope) -> HttpResponse:
     """Add someone; a new person gets a password that is shown once."""
     context: dict[str, object] = {"scope": scope, "roles": _roles(scope), "values": request.POST}

@@ -1,17 +1,10 @@
-"""Addresses of signing in, projects, keys and members."""
+"""Addresses of projects, keys and members."""
 
-from django.contrib.auth import views as auth
 from django.urls import path
 
-from portal.access.web import environments, keys, members, projects, sessions
+from portal.access.web import environments, keys, members, projects
 
 urlpatterns = [
-    path("sign-in", sessions.SignIn.as_view(), name="sign-in"),
-    path("sign-out", sessions.SignOut.as_view(), name="sign-out"),
-    path("account/password", sessions.ChangePassword.as_view(), name="password_change"),
-    path(
-        "account/password/done", auth.PasswordChangeDoneView.as_view(), name="password_change_done"
-    ),
     path("", projects.home, name="home"),
     path("projects", projects.list_projects, name="project-list"),
     path("projects/new", projects.create_project, name="project-create"),

@@ -1,6 +1,7 @@
 """What the page of a request shows."""
 
 import copy
+import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -8,6 +9,7 @@ from django.conf import settings
 from django.core.exceptions import ObjectDoesNotExist
 from django.http import Http404
 from django.shortcuts import get_object_or_404
+from django.utils.translation import gettext as _
 
 from portal.access.models import Environment
 from portal.access.permissions import Permission
@@ -17,10 +19,12 @@ from portal.approvals.kinds import Side
 from portal.approvals.models import ChangeRequest, Emergency
 from portal.approvals.prospects import Outlook
 from portal.approvals.searching import REVIEW_WITHIN, review_is_overdue
-from portal.approvals.web.difference import Difference, differences, shown
 from portal.approvals.web.history import comments_of, lines_of
 from portal.approvals.web.steps import Facts, Step, emergency_steps, steps_of
 from portal.approvals.wording import missing_sentences, policy_sentence
+from portal.audit.diffing import Difference, differences
+
+LONGEST = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +123,14 @@ def request_context(scope: Scope, asked: ChangeRequest, now: datetime) -> dict[s
         "portal_url": settings.PORTAL_URL,
         "in_a_week": (now + timedelta(days=7)).date(),
     }
+
+
+def shown(document: object) -> str:
+    """A document as people read it; a very long one is cut and says so."""
+    text = json.dumps(document, ensure_ascii=False, indent=2, sort_keys=True)
+    if len(text) <= LONGEST:
+        return text
+    return text[:LONGEST] + "\n" + _("… cut here; the API has all of it.")
 
 
 def view_of(

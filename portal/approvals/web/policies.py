@@ -20,7 +20,7 @@ from portal.approvals.models import ChangeRequest, Policy, State
 from portal.approvals.policy_rules import complete, is_lowering, problems_of
 from portal.approvals.services.policies import POLICY, names_for
 from portal.approvals.web import policy_form
-from portal.approvals.web.difference import differences, shown
+from portal.approvals.web.context import shown
 from portal.approvals.wording import policy_changes, policy_sentence, policy_sentences
 from portal.lib import clock, strict_json
 from portal.lib.errors import Conflict, Invalid
@@ -136,7 +136,6 @@ def _dialog(
         "stale": stale,
         "theirs": shown(before or {}),
         "yours": shown(wanted or {}),
-        "differences": differences(before or {}, wanted or {}),
         "reason": request.POST.get("reason", ""),
     }
     response = render(

@@ -38,6 +38,8 @@ class Desk:
         seen: int | None = None,
         revise: int | None = None,
         agreement: int | None = None,
+        break_glass: bool = False,
+        reason: str = "",
         **changes: Any,
     ) -> FlagConfiguration:
         """Save the configuration with some fields changed, from the version somebody saw."""
@@ -49,7 +51,8 @@ class Desk:
             expected_version=current.version if seen is None else seen,
             actor=as_actor(person),
             now=self.now,
-            terms=Terms(revise=revise, agreement=agreement),
+            reason=reason,
+            terms=Terms(revise=revise, agreement=agreement, break_glass=break_glass),
         )
 
     def switch(

@@ -19,6 +19,7 @@ from flags.models import Flag
 from flags.services import create_flag
 from portal.access.models import ApiKey, Environment, EnvironmentKind, Project, User
 from portal.access.services import create_environment, issue_key, remove_member, set_role
+from portal.audit.models import AuditEvent
 from tests.portal.access_web.table import METHODS, PEOPLE, SIGN_IN, TABLE, Expected
 from tests.support.agreeing import ask_for_something
 from tests.support.people import SETTING_UP, boolean_flag, client_of
@@ -58,6 +59,10 @@ def world(
         "selector": shop_key.selector,
         "user_id": bob.pk,
         "number": request.pk,
+        "username": bob.username,
+        "session_id": 0,
+        "link_id": 0,
+        "sequence": AuditEvent.objects.filter(project=shop.key).earliest("sequence").sequence,
     }
     return World(dict(zip(PEOPLE, browsers, strict=True)), arguments)
 
@@ -154,7 +159,7 @@ def is_not_there(browser: Client, address: str) -> None:
     assert everything_kept() == before
 
 
-@pytest.mark.parametrize("name", names_with("key", "selector", "user_id", "number"))
+@pytest.mark.parametrize("name", names_with("key", "selector", "user_id", "number", "sequence"))
 def test_nothing_of_the_shop_is_reached_through_charlies_garden(world: World, name: str) -> None:
     is_not_there(world.browsers["stranger"], world.address(name, project="garden"))
 

@@ -1,6 +1,7 @@
 """A request for the shop's production in many states, and browsers that ask as htmx does."""
 
 from dataclasses import dataclass
+from typing import cast
 
 import pytest
 from django.http import HttpResponse
@@ -25,15 +26,15 @@ class Window:
     client: Client
 
     def open(self, path: str, **query: str) -> HttpResponse:
-        return self.client.get(f"/p/shop/{path}", query)
+        return cast(HttpResponse, self.client.get(f"/p/shop/{path}", query))
 
     def look(self, path: str, **query: str) -> HttpResponse:
         """What htmx gets there."""
-        return self.client.get(f"/p/shop/{path}", query, headers=HTMX)
+        return cast(HttpResponse, self.client.get(f"/p/shop/{path}", query, headers=HTMX))
 
     def send(self, path: str, **fields: object) -> HttpResponse:
         """What htmx gets for a form."""
-        return self.client.post(f"/p/shop/{path}", fields, headers=HTMX)
+        return cast(HttpResponse, self.client.post(f"/p/shop/{path}", fields, headers=HTMX))
 
 
 def at(person: User) -> Window:

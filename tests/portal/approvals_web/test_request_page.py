@@ -17,8 +17,6 @@ from tests.portal.approvals_web.conftest import all_kept, at, text_of, vote_on
 from tests.support.agreeing import set_policy, vote
 from tests.support.people import SETTING_UP, acting, create_person, give_role
 
-_BUTTON = re.compile(r"<(button|a)\b[^>]*>\s*([^<]+?)\s*</\1>")
-
 
 def buttons_of(response: HttpResponse) -> dict[str, str]:
     """The steps on a page: what stands on each, and why it cannot be taken; empty if it can."""
@@ -42,7 +40,7 @@ def test_the_page_says_it_all_in_words(asked: ChangeRequest, bob: User) -> None:
         "Turned on.",
         asked.digest,
         "0 of 2 approvals",
-        "covering the roles senior_developer and devops_lead",
+        "covering the roles senior developer and DevOps lead",
         "erin",
         "frank",
         "rules[r-1]",
@@ -210,9 +208,9 @@ def test_a_removed_role__is_shown_and_does_not_count(
     access.set_role(project=shop, user=erin, role="viewer", actor=SETTING_UP, now=clock.now())
     page = text_of(at(alice).open(f"changes/{asked.pk}"))
     assert "approved, but may not approve changes here any more: it does not count" in page
-    assert "<del>senior_developer</del> (removed since)" in page
+    assert "<del>senior developer</del> (removed since)" in page
     assert "0 of 2 approvals" in page
-    assert "nobody who could still approve holds the role senior_developer at present" in page
+    assert "nobody who could still approve holds the role senior developer at present" in page
 
 
 def test_evidence__says_its_state_and_how_to_post_it(

@@ -1,0 +1,78 @@
+"""What will become of a click, said before it; and what was chosen with it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from portal.access.models import Environment
+from portal.access.web.scope import Scope
+from portal.approvals import selectors, wording
+from portal.approvals.changes import Terms
+from portal.approvals.errors import Waiting
+from portal.approvals.models import ChangeRequest, Policy, State
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """Whether a change waits for others, and whether its maker could do it at once all the same."""
+
+    policies: list[Policy]
+    may_break_glass: bool
+
+    @property
+    def needs_approval(self) -> bool:
+        return bool(self.policies)
+
+    @property
+    def sentences(self) -> list[tuple[str, str]]:
+        """Each environment that wants a say, and what it wants."""
+        return [(p.environment.name, wording.policy_sentence(p)) for p in self.policies]
+
+    @property
+    def minutes(self) -> int:
+        """After how many minutes an emergency change takes itself back."""
+        return min((policy.break_glass_minutes for policy in self.policies), default=0)
+
+
+def outlook(scope: Scope, environments: Iterable[Environment], *, turns_off: bool) -> Outlook:
+    """What would become of a change in some environments, made by the reader of the page."""
+    policies = selectors.policies_wanting(environments, turns_off=turns_off)
+    may = bool(policies) and all(
+        scope.holdings.names_in(policy.environment_id) & set(policy.break_glass)
+        for policy in policies
+    )
+    return Outlook(policies, may)
+
+
+def read_terms(request: HttpRequest) -> Terms:
+    """The terms that a dialog was sent with. The gate believes none of them."""
+    return Terms(
+        break_glass=request.POST.get("break_glass") == "1",
+        override_freeze=request.POST.get("override_freeze") == "1",
+        apply_when_approved=request.POST.get("apply_later") != "1",
+        revise=number(request.POST.get("revise", "")),
+    )
+
+
+def number(text: str) -> int | None:
+    """The number of a request in a form or address; None where it is none."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+
+
+def editable_request(scope: Scope, text: str, *, kind: str, subject: str) -> ChangeRequest | None:
+    """The request that a page was opened to edit; None where it is not one of this subject."""
+    found = selectors.requests_of(scope.project).filter(
+        pk=number(text) or 0, kind=kind, subject=subject, state__in=(State.OPEN, State.REJECTED)
+    )
+    return found.first()
+
+
+def sent(request: HttpRequest, waiting: Waiting) -> HttpResponse:
+    """The dialog closes, whatever was clicked stays as it is, and a notice links to the request."""
+    context = {"asked": waiting.request, "address": waiting.path}
+    response = render(request, "approvals/_sent.html", context)
+    response["HX-Retarget"] = "#notices"
+    response["HX-Reswap"] = "beforeend"
+    return response
