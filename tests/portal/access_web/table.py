@@ -135,7 +135,7 @@ TABLE = {
     "emergency-review": Row(CLOSED, members(404)),
     "emergency-list": Row(members(200)),
     "policy": Row(members(200)),
-    "policy-review": Row(CLOSED, admins(200), {"approvals": "1", "minutes": "60"}),
+    "policy-review": Row(CLOSED, admins(200), {"approvals": "1", "minutes": "60", "version": "0"}),
     "policy-save": Row(
         CLOSED, admins(302), {"document": '{"required_approvals":1}', "version": "0"}
     ),
