@@ -54,7 +54,7 @@ def review_policy(request: HttpRequest, scope: Scope, environment: str) -> HttpR
     place = scope.environment(environment)
     policy, names = _policy_of(place), names_for(place)
     asked = _asked(scope, place, request.POST.get("request", ""))
-    wanted = None if request.POST.get("remove") else policy_form.read(request.POST)
+    wanted = None if request.POST.get("without") else policy_form.read(request.POST)
     problems = problems_of(wanted, names) if wanted is not None else {}
     if problems:
         context = _context(scope, place, policy) | {

@@ -87,7 +87,7 @@ def test_lowering__says_so_and_leads_to_the_request(guarded: Environment, alice:
 
 
 def test_removing_it__is_lowering(guarded: Environment, alice: User) -> None:
-    dialog = text_of(review(at(alice), remove="1"))
+    dialog = text_of(review(at(alice), without="1"))
     assert "Nobody needs to approve anything any more." in dialog
     assert "the present policy has to approve it first" in dialog
     save(at(alice), None)
