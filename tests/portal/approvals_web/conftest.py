@@ -1,5 +1,6 @@
 """A request for the shop's production in many states, and browsers that ask as htmx does."""
 
+import re
 from dataclasses import dataclass
 from typing import cast
 
@@ -44,6 +45,20 @@ def at(person: User) -> Window:
 def text_of(response: HttpResponse) -> str:
     """What it says, as a person reads it: without line breaks in the middle of sentences."""
     return " ".join(response.content.decode().split())
+
+
+def buttons_of(response: HttpResponse) -> dict[str, str]:
+    """The steps on a page: what stands on each, and why it cannot be taken; empty if it can."""
+    page = text_of(response)
+    found = {}
+    for name in ("approve", "reject", "take_back", "apply", "edit", "withdraw", "renew"):
+        if f'id="step-{name}"' in page:
+            button = page[page.index(f'id="step-{name}"') :].split(">")[0]
+            named = re.search(r'aria-describedby="([\w-]+)"', button)
+            why = re.search(rf'id="{named[1]}">([^<]*)<', page) if named else None
+            assert ("disabled" in button) == bool(why and why[1]), button
+            found[name] = why[1] if why else ""
+    return found
 
 
 def all_kept() -> dict[str, object]:
