@@ -20,6 +20,7 @@ app.conf.beat_schedule = {
         "schedule": 10.0,
     },
     "publish-what-a-nudge-missed": {"task": "flags.tasks.publish_all", "schedule": 10.0},
+    "keep-when-keys-were-used": {"task": "flags.tasks.keep_key_use", "schedule": 15.0},
     "forget-published-changes": {"task": "flags.tasks.forget_old_changes", "schedule": 3600.0},
     "anchor-the-audit-trail": {
         "task": "portal.audit.tasks.anchor_head",

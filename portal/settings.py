@@ -42,6 +42,7 @@ INSTALLED_APPS = [
     "portal.access",
     "portal.audit",
     "portal.approvals",
+    "portal.reports",
     "flags",
     *SIGN_IN_APPS,  # noqa: F405
     "django.contrib.auth",

@@ -8,6 +8,7 @@ from portal.access.signin import urls as sign_in_urls
 from portal.access.web import urls as access_urls
 from portal.approvals.web import urls as approval_urls
 from portal.audit.web import urls as audit_urls
+from portal.reports.web import urls as report_urls
 
 urlpatterns = [
     path("health", health.health, name="health"),
@@ -18,6 +19,7 @@ urlpatterns = [
     path("", include(access_urls)),
     path("", include(approval_urls)),
     path("", include(audit_urls)),
+    path("", include(report_urls)),
     path("", include(flag_urls)),
 ]
 handler400 = "portal.lib.errors.bad_request"

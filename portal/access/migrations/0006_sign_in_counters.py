@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("access", "0004_no_memberships"),
+        ("access", "0005_invitations"),
     ]
 
     operations = [

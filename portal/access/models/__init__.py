@@ -4,6 +4,7 @@ from portal.access.models.environment import (
     EnvironmentKind,
     new_epoch,
 )
+from portal.access.models.invitation import Invitation, InvitationState
 from portal.access.models.key import ApiKey, KeyKind
 from portal.access.models.project import Project
 from portal.access.models.role import ActionRule, CustomRole, Grant, Group
@@ -19,6 +20,8 @@ __all__ = [
     "EnvironmentKind",
     "Grant",
     "Group",
+    "Invitation",
+    "InvitationState",
     "KeyKind",
     "Project",
     "SignInCounter",
