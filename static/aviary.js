@@ -32,6 +32,14 @@
     }
   };
 
+  // Countdowns: how long until something happens by itself; the time itself shows without scripts.
+  const countDown = () => {
+    for (const place of document.querySelectorAll("[data-countdown]")) {
+      const left = Math.floor((new Date(place.dataset.countdown) - Date.now()) / 1000);
+      const [hours, minutes, seconds] = [Math.floor(left / 3600), Math.floor(left / 60) % 60, left % 60].map((part) => String(part).padStart(2, "0"));
+      place.textContent = left > 0 ? `${hours}:${minutes}:${seconds}` : place.dataset.over;
+    }
+  };
   // The server cannot know the reader's zone: it is offered beside UTC.
   const offerOwnZone = (select) => {
     const own = Intl.DateTimeFormat().resolvedOptions().timeZone;
@@ -81,6 +89,7 @@
 
   const prepare = (root) => {
     localTimes(root);
+    countDown();
     root.querySelectorAll("[data-notice]").forEach(watchNotice);
     root.querySelectorAll("select[data-own-zone]").forEach(offerOwnZone);
     // Widths of bars are set here: the content security policy forbids style attributes.
@@ -89,6 +98,7 @@
 
   document.addEventListener("DOMContentLoaded", () => {
     prepare(document);
+    setInterval(countDown, 1000);
     showTheme();
     dialog().addEventListener("close", dialogClosed);
     dialog().addEventListener("click", (event) => event.target === dialog() && closeDialog());
@@ -107,6 +117,15 @@
   const mustWait = (part) => part.dataset?.live !== undefined && (dialog().open || part.querySelector(".htmx-request") !== null);
   document.addEventListener("htmx:beforeRequest", (event) => mustWait(event.detail.elt) && event.preventDefault());
   document.addEventListener("htmx:beforeSwap", (event) => mustWait(event.detail.requestConfig.elt) && event.preventDefault());
+  // What was unfolded in a live part stays so when it is drawn anew.
+  let unfolded = [];
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if (event.detail.target.dataset?.live !== undefined) unfolded = [...event.detail.target.querySelectorAll("details[open][id]")].map((part) => part.id);
+  });
+  document.addEventListener("htmx:afterSwap", () => {
+    for (const id of unfolded) document.getElementById(id)?.setAttribute("open", "");
+    unfolded = [];
+  });
   // A form that its own buttons rearrange: what was typed meanwhile stays, and a review under way
   // is not taken the form from under it.
   let typedMeanwhile = [];

@@ -1,16 +1,25 @@
 """Reading policies and change requests."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from portal.access import authority
 from portal.access.holdings import Holdings
 from portal.access.models import Environment, Project, User
 from portal.access.permissions import Permission
-from portal.approvals.models import ChangeRequest, Evidence, Policy, Result, State, Verdict, Vote
+from portal.approvals.models import (
+    ChangeRequest,
+    Editor,
+    Evidence,
+    Policy,
+    Result,
+    State,
+    Verdict,
+    Vote,
+)
 from portal.approvals.standing import Ballot, EvidenceState, Requirement, Standing, assess
 
 ALL_CHANGES = "all"
@@ -35,29 +44,47 @@ def policies_of(environments: Iterable[Environment]) -> dict[int, Policy]:
 def policies_wanting(environments: Iterable[Environment], *, turns_off: bool) -> list[Policy]:
     """The policies that want others to agree to a change."""
     places = list(environments)
-    policies = policies_of(places)
-    wanting = []
-    for place in places:
-        policy = policies.get(place.pk)
-        if policy and (policy.turning_off_needs_approval or not turns_off):
-            policy.environment = place
-            wanting.append(policy)
-    return wanting
+    return _wanting(policies_of(places), places, turns_off=turns_off)
 
 
 def assess_request(request: ChangeRequest, *, now: datetime) -> list[Assessment]:
     """What each policy that has a say thinks of a request now, by roles held now."""
-    policies = policies_wanting(request.environments.all(), turns_off=request.turns_off)
-    if not policies:
-        return []
-    ballots = _ballots(request, [policy.environment for policy in policies])
-    found = []
-    for policy in policies:
-        requirement = requirement_of(policy, artefact=request.artefact)
-        evidence = _evidence(request, requirement.evidence, now)
-        standing = assess(requirement, ballots[policy.environment_id], evidence)
-        found.append(Assessment(policy.environment, policy, standing))
-    return found
+    return assess_requests([request], now=now)[request.pk]
+
+
+def assess_requests(
+    requests: Sequence[ChangeRequest], *, now: datetime
+) -> dict[int, list[Assessment]]:
+    """The same of several requests of one project, by their ids, in a few queries for all."""
+    places = {request.pk: list(request.environments.all()) for request in requests}
+    policies = policies_of({place for some in places.values() for place in some})
+    wanting = {
+        request.pk: _wanting(policies, places[request.pk], turns_off=request.turns_off)
+        for request in requests
+    }
+    decided = [request for request in requests if wanting[request.pk]]
+    approvers = _approvers(decided)
+    evidence = latest_evidence(
+        decided, {kind for one in policies.values() for kind in one.evidence}
+    )
+    return {
+        request.pk: [
+            Assessment(
+                policy.environment,
+                policy,
+                assess(
+                    requirement_of(policy, artefact=request.artefact),
+                    _ballots(approvers.get(request.pk, []), policy.environment),
+                    {
+                        kind: state_of(row, now)
+                        for kind, row in evidence.get(request.pk, {}).items()
+                    },
+                ),
+            )
+            for policy in wanting[request.pk]
+        ]
+        for request in requests
+    }
 
 
 def requirement_of(policy: Policy, *, artefact: str) -> Requirement:
@@ -79,8 +106,7 @@ def barred_ids(request: ChangeRequest) -> set[int]:
 def deciding_environments(request: ChangeRequest) -> list[Environment]:
     """Where it is decided about a request: where a policy wants a say; all where none does."""
     places = list(request.environments.all())
-    policies = policies_wanting(places, turns_off=request.turns_off)
-    return [policy.environment for policy in policies] or places
+    return _deciding(policies_of(places), places, turns_off=request.turns_off)
 
 
 def may_approve(holdings: Holdings, environments: Iterable[Environment]) -> bool:
@@ -111,51 +137,105 @@ def open_requests(
 
 
 def waiting_for(user: User, project: Project) -> list[ChangeRequest]:
-    """The open requests of a project that a person can still vote on, oldest first."""
-    waiting = (
+    """The open requests of a project that a person can still vote on, oldest first.
+
+    A few queries however many there are; one where there is none.
+    """
+    waiting = list(
         requests_of(project)
         .filter(state=State.OPEN)
         .exclude(Q(author_user=user) | Q(votes__user=user) | Q(editors__user=user))
         .order_by("pk")
     )
+    if not waiting:
+        return []
     holdings = authority.holdings_of(user, project)
-    return [one for one in waiting if may_approve(holdings, deciding_environments(one))]
+    policies = policies_of({place for one in waiting for place in one.environments.all()})
+    return [
+        one
+        for one in waiting
+        if may_approve(
+            holdings,
+            _deciding(policies, list(one.environments.all()), turns_off=one.turns_off),
+        )
+    ]
 
 
-def _ballots(
-    request: ChangeRequest, environments: Iterable[Environment]
-) -> Mapping[int, list[Ballot]]:
-    """The votes that count in each environment: for this content, by people who may still vote."""
-    approving = Vote.objects.filter(
-        request=request, verdict=Verdict.APPROVE, digest=request.digest
-    ).exclude(user__in=barred_ids(request))
-    voters = [vote.user for vote in approving.select_related("user")]
-    holdings = authority.holdings_of_all(voters, request.project)
-    return {
-        environment.pk: [
-            Ballot(voter.username, holdings[voter.pk].names_in(environment.pk))
-            for voter in voters
-            if Permission.CHANGE_REQUEST_APPROVE
-            in holdings[voter.pk].in_environment(environment.pk)
-        ]
-        for environment in environments
-    }
-
-
-def _evidence(
-    request: ChangeRequest, kinds: frozenset[str], now: datetime
-) -> dict[str, EvidenceState]:
-    """The latest word on each kind, about the artefact or else about the request's content."""
-    digests = [digest for digest in (request.artefact, request.digest) if digest]
-    rows = Evidence.objects.filter(project=request.project, digest__in=digests, kind__in=kinds)
-    states: dict[str, EvidenceState] = {}
+def latest_evidence(
+    requests: Sequence[ChangeRequest], kinds: Iterable[str]
+) -> dict[int, dict[str, Evidence]]:
+    """The latest word on each kind, about a request's artefact or else its content, by request."""
+    found: dict[int, dict[str, Evidence]] = {request.pk: {} for request in requests}
+    wanted = list(kinds)
+    if not requests or not wanted:
+        return found
+    digests = {digest for one in requests for digest in (one.artefact, one.digest) if digest}
+    rows = Evidence.objects.filter(
+        project=requests[0].project_id, digest__in=digests, kind__in=wanted
+    )
     for row in rows:  # newest first
-        if row.kind not in states:
-            states[row.kind] = _state(row, now)
-    return states
+        for request in requests:
+            if row.digest in (request.artefact, request.digest):
+                found[request.pk].setdefault(row.kind, row)
+    return found
 
 
-def _state(row: Evidence, now: datetime) -> EvidenceState:
+def state_of(row: Evidence, now: datetime) -> EvidenceState:
+    """What a row of evidence says at that instant."""
     if row.result != Result.PASSED:
         return EvidenceState.FAILED
     return EvidenceState.EXPIRED if row.expires_at <= now else EvidenceState.PASSED
+
+
+def _wanting(
+    policies: Mapping[int, Policy], places: Iterable[Environment], *, turns_off: bool
+) -> list[Policy]:
+    wanting = []
+    for place in places:
+        policy = policies.get(place.pk)
+        if policy and (policy.turning_off_needs_approval or not turns_off):
+            policy.environment = place
+            wanting.append(policy)
+    return wanting
+
+
+def _deciding(
+    policies: Mapping[int, Policy], places: list[Environment], *, turns_off: bool
+) -> list[Environment]:
+    wanting = _wanting(policies, places, turns_off=turns_off)
+    return [policy.environment for policy in wanting] or places
+
+
+Approvers = list[tuple[User, Holdings]]
+
+
+def _approvers(requests: Sequence[ChangeRequest]) -> dict[int, Approvers]:
+    """Who approved the present content of each request, and may have: with what they hold now."""
+    if not requests:
+        return {}
+    barred = {(one.pk, one.author_user_id) for one in requests}
+    barred |= set(Editor.objects.filter(request__in=requests).values_list("request_id", "user_id"))
+    approving = Vote.objects.filter(
+        request__in=requests, verdict=Verdict.APPROVE, digest=F("request__digest")
+    )
+    votes = [
+        vote
+        for vote in approving.select_related("user")
+        if (vote.request_id, vote.user_id) not in barred
+    ]
+    if not votes:
+        return {}
+    holdings = authority.holdings_of_all({vote.user for vote in votes}, requests[0].project)
+    found: dict[int, Approvers] = {}
+    for vote in votes:
+        found.setdefault(vote.request_id, []).append((vote.user, holdings[vote.user_id]))
+    return found
+
+
+def _ballots(approvers: Approvers, environment: Environment) -> list[Ballot]:
+    """The votes that count in an environment: by people who may approve in it."""
+    return [
+        Ballot(voter.username, held.names_in(environment.pk))
+        for voter, held in approvers
+        if Permission.CHANGE_REQUEST_APPROVE in held.in_environment(environment.pk)
+    ]

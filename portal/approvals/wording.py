@@ -31,6 +31,42 @@ def policy_sentence(policy: Policy) -> str:
     return text
 
 
+def policy_sentences(document: Mapping[str, Any]) -> list[str]:
+    """All that a policy document says, one sentence each."""
+    sentences = [_approvals_sentence(document)]
+    for kind, scope in document["evidence"].items():
+        text = _("Every change needs the evidence {kind}.")
+        if scope != ALL_CHANGES:
+            text = _("A change that ships an artefact needs the evidence {kind} about it.")
+        sentences.append(text.format(kind=kind))
+    if document["turning_off_needs_approval"]:
+        sentences.append(_("Turning something off needs approval too."))
+    else:
+        sentences.append(_("Turning something off needs nobody."))
+    if not document["break_glass"]:
+        return [*sentences, _("Nobody may break glass.")]
+    text = _(
+        "In an emergency, {names} may break glass: the change is made at once, reverts after "
+        "{n} minutes unless somebody else confirms it, and is reviewed afterwards."
+    )
+    names = listed(map(role_label, document["break_glass"]))
+    minutes = document["break_glass_minutes"]
+    return [*sentences, text.format(names=names, n=minutes)]
+
+
+def _approvals_sentence(document: Mapping[str, Any]) -> str:
+    wanted = document["required_approvals"]
+    text = ngettext(
+        "{n} person has to approve, other than who asked or edited.",
+        "{n} people have to approve, other than who asked or edited.",
+        wanted,
+    ).format(n=wanted)
+    if document["required_roles"]:
+        roles = listed(map(role_label, document["required_roles"]))
+        text += " " + _("Between them they must hold: {roles}.").format(roles=roles)
+    return text
+
+
 def missing_sentences(assessment: Assessment) -> list[str]:
     """What a request still lacks in one environment, one sentence each."""
     standing, where = assessment.standing, assessment.environment.name
@@ -43,7 +79,11 @@ def missing_sentences(assessment: Assessment) -> list[str]:
         )
         sentences.append(text.format(environment=where, n=standing.missing_approvals))
     if standing.missing_roles:
-        text = _("{environment}: nobody with the role {roles} has approved.")
+        text = ngettext(
+            "{environment}: nobody with the role {roles} has approved.",
+            "{environment}: the roles {roles} have not approved.",
+            len(standing.missing_roles),
+        )
         roles = listed(map(role_label, standing.missing_roles))
         sentences.append(text.format(environment=where, roles=roles))
     for kind, state in standing.missing_evidence.items():
@@ -91,5 +131,5 @@ def _plain(value: object) -> str:
     if isinstance(value, dict):
         value = [f"{kind} ({scope})" for kind, scope in sorted(value.items())]
     if isinstance(value, list):
-        return ", ".join(map(str, value)) or _("nobody")
+        return ", ".join(role_label(str(name)) for name in value) or _("nobody")
     return str(value) if value not in (None, "") else _("nothing")

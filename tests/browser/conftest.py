@@ -6,6 +6,7 @@ from contextlib import ExitStack
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
+from tests.browser.bank import PASSWORD, PEOPLE
 from tests.browser.troubles import Troubles
 from tests.browser.visitors import (
     ENVIRONMENTS,
@@ -38,6 +39,17 @@ def dana(stack: Stack, admin: Visitor) -> Iterator[Visitor]:
     """Edits the flags of the demo project."""
     with visiting(stack, "dana", admin.add_member("dana", "developer")) as visitor:
         yield visitor
+
+
+@pytest.fixture(scope="session")
+def bank(stack: Stack) -> Iterator[dict[str, Visitor]]:
+    """The project where people have to agree, and those people."""
+    done = stack.manage("shell", "-c", "from tests.browser.bank import fill; fill()")
+    assert done.returncode == 0, done.stderr
+    with ExitStack() as doors:
+        yield {
+            name: doors.enter_context(visiting(stack, name, PASSWORD)) for name in sorted(PEOPLE)
+        }
 
 
 @pytest.fixture(scope="session")

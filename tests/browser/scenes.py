@@ -6,6 +6,7 @@ from typing import Final
 
 from playwright.sync_api import Page, expect
 
+from tests.browser import bank
 from tests.browser.visitors import PROJECT
 
 FLAGS = f"/p/{PROJECT}/flags/"
@@ -126,6 +127,55 @@ def new_key(page: Page) -> None:
     expect(page.get_by_role("textbox", name="Token")).to_be_visible()
 
 
+def change(flag: str) -> Callable[[Page], None]:
+    """The request to turn on a flag of the bank, with everything unfolded."""
+
+    def reach(page: Page) -> None:
+        page.goto(f"{bank.CHANGES}?subject={flag.replace(' ', '-').lower()}")
+        page.get_by_role("link", name=f"Turn on {flag} in Production").last.click()
+        expect(page.get_by_role("heading", name="What happened", exact=True)).to_be_visible()
+        for summary in page.locator("summary").all():
+            summary.click()
+
+    return reach
+
+
+def step(flag: str, button: str) -> Callable[[Page], None]:
+    """The dialog of a step of such a request."""
+
+    def reach(page: Page) -> None:
+        change(flag)(page)
+        page.get_by_role("button", name=button, exact=True).click()
+        expect(page.get_by_role(DIALOG)).to_be_visible()
+
+    return reach
+
+
+def rejection_without_a_word(page: Page) -> None:
+    step("Teller window", "Reject")(page)
+    page.get_by_role(DIALOG).get_by_role("button", name="Reject").click()
+    expect(page.get_by_text("Say why, so that it can be mended.")).to_be_visible()
+
+
+def empty_comment(page: Page) -> None:
+    change("Teller window")(page)
+    page.get_by_role("button", name="Comment").click()
+    expect(page.get_by_text("Write something first.")).to_be_visible()
+
+
+def policy_review(approvals: str) -> Callable[[Page], None]:
+    """The dialog, or the form with its errors, for another number of approvals."""
+
+    def reach(page: Page) -> None:
+        page.goto(bank.POLICY)
+        page.get_by_label("How many people").fill(approvals)
+        page.get_by_role("button", name="Review").click()
+        outcome = page.get_by_role(DIALOG).or_(page.locator("#policy-form [role=alert]"))
+        expect(outcome).to_be_visible()
+
+    return reach
+
+
 SCENES = {
     "sign-in": Scene(at("/sign-in"), who="nobody"),
     "sign-in refused": Scene(wrong_password, who="nobody"),
@@ -191,4 +241,32 @@ SCENES = {
     "report": Scene(at(f"/p/{PROJECT}/reports/production-alone/")),
     "report of a viewer": Scene(at(f"/p/{PROJECT}/reports/keys/"), who="bob"),
     "recertification": Scene(at(f"/p/{PROJECT}/reports/recertification/")),
+    "changes": Scene(at(bank.CHANGES), who="emil"),
+    "changes of a viewer": Scene(at(bank.CHANGES), who="vera"),
+    "changes, none found": Scene(at(f"{bank.CHANGES}?search=nothing-like-it"), who="vera"),
+    "changes, none yet": Scene(at(f"/p/{PROJECT}/changes/?state=withdrawn")),
+    "change with a vote": Scene(change("Vault door"), who="fritz"),
+    "change of its author": Scene(change("Vault door"), who="dora"),
+    "change of a viewer": Scene(change("Teller window"), who="vera"),
+    "change, rejected": Scene(change("Night safe"), who="dora"),
+    "change on another base": Scene(change("Cash machine"), who="dora"),
+    "change, emergency": Scene(change("Alarm"), who="emil"),
+    "change, emergency of its maker": Scene(change("Alarm"), who="otto"),
+    "change, emergency reverted": Scene(change("Sprinkler"), who="vera"),
+    "change, empty comment": Scene(empty_comment, who="vera", refused=422),
+    "approve": Scene(step("Teller window", "Approve"), who="emil"),
+    "reject": Scene(rejection_without_a_word, who="emil", refused=422),
+    "withdraw": Scene(step("Teller window", "Withdraw"), who="dora"),
+    "bring up to date": Scene(step("Cash machine", "Bring up to date"), who="dora"),
+    "confirm an emergency": Scene(step("Alarm", "Confirm"), who="emil"),
+    "review an emergency": Scene(step("Alarm", "Review"), who="emil"),
+    "emergencies": Scene(at(f"/p/{bank.PROJECT}/emergencies/"), who="vera"),
+    "emergencies, none": Scene(at(f"/p/{PROJECT}/emergencies/")),
+    "policy": Scene(at(bank.POLICY)),
+    "policy of a viewer": Scene(at(bank.POLICY), who="vera"),
+    "no policy": Scene(at(f"/p/{bank.PROJECT}/policy/staging")),
+    "policy lowered": Scene(policy_review("1")),
+    "policy raised": Scene(policy_review("3")),
+    "policy with errors": Scene(policy_review("0"), refused=422),
+    "environments with policies": Scene(at(f"/p/{bank.PROJECT}/environments/"), who="vera"),
 }

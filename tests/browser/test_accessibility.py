@@ -30,13 +30,14 @@ def scene(
     open_window: OpenWindow,
     admin: Visitor,
     bob: Visitor,
+    bank: dict[str, Visitor],
     troubles: Troubles,
 ) -> Page:
     """A window with the page or dialog; fails when anything went wrong on the way."""
     scene = SCENES[request.param]
     if scene.refused:
         troubles.expect(f"the server responded with a status of {scene.refused}")
-    who = {"nobody": None, "admin": admin, "bob": bob}[scene.who]
+    who = {"nobody": None, "admin": admin, "bob": bob, **bank}[scene.who]
     page = open_window(who, color_scheme="light", reduced_motion="reduce")
     scene.reach(page)
     return page

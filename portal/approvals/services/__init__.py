@@ -11,6 +11,7 @@ from portal.approvals.services.evidence import post_evidence
 from portal.approvals.services.gated import gated
 from portal.approvals.services.policies import set_policy
 from portal.approvals.services.reminding import remind
+from portal.approvals.services.renewing import renew_request
 from portal.approvals.services.requests import comment_on_request, withdraw_request
 from portal.approvals.services.votes import Voted, cast_vote, withdraw_vote
 
@@ -23,6 +24,7 @@ __all__ = [
     "gated",
     "post_evidence",
     "remind",
+    "renew_request",
     "revert_due",
     "revert_emergency",
     "review_emergency",

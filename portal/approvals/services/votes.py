@@ -46,7 +46,7 @@ def cast_vote(
 
     Raises Barred for who asked or edited, Forbidden without ``change_request.approve`` in any of
     its environments, Edited where the content is another by now, Closed where it is decided,
-    Invalid for a second vote and for a rejection without a comment.
+    Invalid for a second vote, a rejection without a comment, and a comment that is too long.
     """
     voted = _store(request, verdict, seen_digest, actor, checked_text(comment, "comment"))
     if verdict == Verdict.REJECT or not voted.apply_when_approved:

@@ -1,18 +1,177 @@
-"""The page of an environment's approval policy."""
+"""The page of an environment's approval policy: look, edit, review, save."""
 
-from django.http import HttpRequest, HttpResponse
-from django.views.decorators.http import require_safe
+import json
+from collections.abc import Mapping
+from typing import Any
 
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
-from portal.approvals import selectors
-from portal.lib.htmx import render_page
+from portal.approvals import selectors, services
+from portal.approvals.changes import Terms
+from portal.approvals.errors import Waiting
+from portal.approvals.models import ChangeRequest, Policy, State
+from portal.approvals.policy_rules import complete, is_lowering, problems_of
+from portal.approvals.services.policies import POLICY, names_for
+from portal.approvals.web import policy_form
+from portal.approvals.web.context import shown
+from portal.approvals.wording import policy_changes, policy_sentence, policy_sentences
+from portal.lib import clock, strict_json
+from portal.lib.errors import Conflict, Invalid
+from portal.lib.htmx import redirect_to
+
+Document = Mapping[str, Any]
 
 
 @require_safe
 @project_page(Permission.FLAG_VIEW)
 def show_policy(request: HttpRequest, scope: Scope, environment: str) -> HttpResponse:
+    """What it wants, and the form; filled with what ``request`` asks for where it names one."""
     place = scope.environment(environment)
+    policy = _policy_of(place)
+    asked = _asked(scope, place, request.GET.get("request", ""))
+    document = (asked.after if asked else None) or (policy.document if policy else None)
+    context = _context(scope, place, policy) | {
+        "form": policy_form.filled(document, names_for(place)),
+        "asked": asked,
+        "open_requests": selectors.requests_of(scope.project).filter(
+            kind=POLICY, subject=place.key, state=State.OPEN
+        ),
+    }
+    return render(request, "approvals/policy.html", context)
+
+
+@require_POST
+@project_page(Permission.ENVIRONMENT_CONFIGURE)
+def review_policy(request: HttpRequest, scope: Scope, environment: str) -> HttpResponse:
+    """The dialog that says what would change and when; or the form with what is wrong in it."""
+    place = scope.environment(environment)
+    policy, names = _policy_of(place), names_for(place)
+    asked = _asked(scope, place, request.POST.get("request", ""))
+    wanted = None if request.POST.get("without") else policy_form.read(request.POST)
+    problems = problems_of(wanted, names) if wanted is not None else {}
+    if problems:
+        context = _context(scope, place, policy) | {
+            "form": policy_form.filled(wanted, names),
+            "asked": asked,
+            "problems": problems,
+            "version": request.POST.get("version", ""),
+        }
+        response = render(request, "approvals/_policy_form.html", context, status=422)
+        response["HX-Retarget"], response["HX-Reswap"] = "#policy-form", "outerHTML"
+        return response
+    return _dialog(request, scope, place, wanted, version=request.POST.get("version", ""))
+
+
+@require_POST
+@project_page(Permission.ENVIRONMENT_CONFIGURE)
+def save_policy(request: HttpRequest, scope: Scope, environment: str) -> HttpResponse:
+    """Save what was reviewed. Where the old policy has to approve it, on to the request."""
+    place = scope.environment(environment)
+    wanted = _document(request.POST.get("document", ""))
+    asked = _asked(scope, place, request.POST.get("request", ""))
+    version = request.POST.get("version", "")
+    try:
+        services.set_policy(
+            environment=place,
+            document=wanted,
+            expected_version=_number(version),
+            actor=scope.actor,
+            now=clock.now(),
+            reason=request.POST.get("reason", ""),
+            terms=Terms(revise=asked.pk if asked else None),
+        )
+    except Waiting as waiting:
+        text = _("Nothing is changed yet: the present policy has to approve it first.")
+        address = reverse("change-request", args=[scope.project.key, waiting.request.pk])
+        return redirect_to(request, address, text)
+    except Conflict:
+        return _dialog(request, scope, place, wanted, version=version, status=409)
+    notice = _("The policy of {environment} is in force.").format(environment=place.name)
+    if wanted is None:
+        notice = _("Nobody has to approve changes in {environment} any more.").format(
+            environment=place.name
+        )
+    return redirect_to(request, reverse("policy", args=[scope.project.key, place.key]), notice)
+
+
+def _context(scope: Scope, place: Environment, policy: Policy | None) -> dict[str, object]:
+    return {
+        "scope": scope,
+        "place": place,
+        "policy": policy,
+        "sentences": policy_sentences(policy.document) if policy else [],
+        "version": str(policy.version if policy else 0),
+        "may_edit": scope.allows(Permission.ENVIRONMENT_CONFIGURE, place),
+    }
+
+
+def _dialog(
+    request: HttpRequest,
+    scope: Scope,
+    place: Environment,
+    wanted: Document | None,
+    *,
+    version: str,
+    status: int = 200,
+) -> HttpResponse:
+    """What would change, and whether at once; both sides where it was changed meanwhile."""
+    policy = _policy_of(place)
+    before = policy.document if policy else None
+    wanted = None if wanted is None else complete(wanted)
+    stale = version != str(policy.version if policy else 0)
+    context = _context(scope, place, policy) | {
+        "wanted": json.dumps(wanted),
+        "asked": _asked(scope, place, request.POST.get("request", "")),
+        "same": wanted == before,
+        "changes": policy_changes(before or {}, wanted or {}),
+        "lowering": before is not None and is_lowering(before, wanted),
+        "present": policy_sentence(policy) if policy else "",
+        "stale": stale,
+        "theirs": shown(before or {}),
+        "yours": shown(wanted or {}),
+        "reason": request.POST.get("reason", ""),
+    }
+    response = render(
+        request, "approvals/_policy_dialog.html", context, status=409 if stale else status
+    )
+    response["HX-Retarget"], response["HX-Reswap"] = "#dialog", "innerHTML"
+    return response
+
+
+def _policy_of(place: Environment) -> Policy | None:
     policy = selectors.policies_of([place]).get(place.pk)
-    context = {"scope": scope, "place": place, "policy": policy}
-    return render_page(request, "approvals/policy.html", "approvals/_policy.html", context)
+    if policy is not None:
+        policy.environment = place
+    return policy
+
+
+def _asked(scope: Scope, place: Environment, number: str) -> ChangeRequest | None:
+    """The request that is being edited; 404 where the environment has none of that number."""
+    if not number:
+        return None
+    if _number(number) is None:
+        raise Http404(number)
+    requests = selectors.requests_of(scope.project)
+    return get_object_or_404(requests, pk=int(number), kind=POLICY, subject=place.key)
+
+
+def _document(text: str) -> dict[str, Any] | None:
+    """The reviewed document; null is no policy. Raises Invalid for anything else."""
+    try:
+        document = strict_json.loads(text.encode("utf-8", "surrogatepass"))
+    except strict_json.NotStrict as error:
+        raise Invalid({"document": str(error)}) from None
+    if document is not None and not isinstance(document, dict):
+        raise Invalid({"document": _("A policy is an object of fields, or null for none.")})
+    return document
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None

@@ -1,31 +1,150 @@
-"""The pages of change requests."""
+"""The page of one change request, and its dialogs."""
 
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
+from dataclasses import dataclass
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
-from portal.approvals import selectors
+from portal.approvals.models import ChangeRequest
+from portal.approvals.web.context import EmergencyView, find_request, request_context
+from portal.approvals.web.live import answer, draw, is_unchanged, pulse
+from portal.approvals.web.steps import Step
 from portal.lib import clock
-from portal.lib.htmx import render_page
 
 
-@require_safe
-@project_page(Permission.FLAG_VIEW)
-def list_requests(request: HttpRequest, scope: Scope) -> HttpResponse:
-    context = {
-        "scope": scope,
-        "waiting": selectors.waiting_for(scope.user, scope.project),
-        "requests": selectors.requests_of(scope.project)[:50],
-    }
-    return render_page(request, "approvals/requests.html", "approvals/_requests.html", context)
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """The dialog of a step: what it says, where it sends, and which text it asks for."""
+
+    title: Promise
+    button: Promise
+    address: str
+    css: str = "btn-primary"
+    field: str = ""
+    label: Promise | str = ""
+    required: bool = False
+    verdict: str = ""
+
+
+_COMMENT = _("Comment")
+ASKS = {
+    "approve": Ask(
+        _("Approve this change"),
+        _("Approve"),
+        "change-request-vote",
+        "btn-success",
+        "comment",
+        _COMMENT,
+        verdict="approve",
+    ),
+    "reject": Ask(
+        _("Reject this change"),
+        _("Reject"),
+        "change-request-vote",
+        "btn-danger",
+        "comment",
+        _("What is to be mended"),
+        required=True,
+        verdict="reject",
+    ),
+    "take_back": Ask(_("Take back your vote"), _("Take back"), "change-request-take-back"),
+    "apply": Ask(_("Apply this change now"), _("Apply now"), "change-request-apply"),
+    "renew": Ask(_("Bring this request up to date"), _("Bring up to date"), "change-request-renew"),
+    "withdraw": Ask(
+        _("Withdraw this request"), _("Withdraw"), "change-request-withdraw", "btn-danger"
+    ),
+    "confirm": Ask(_("Let the emergency change stay"), _("Confirm"), "emergency-confirm"),
+    "revert": Ask(
+        _("Take the emergency change back"), _("Revert now"), "emergency-revert", "btn-danger"
+    ),
+    "review": Ask(
+        _("Review the emergency change"),
+        _("Save the review"),
+        "emergency-review",
+        field="text",
+        label=_("What happened, and was it right?"),
+        required=True,
+    ),
+}
 
 
 @require_safe
 @project_page(Permission.FLAG_VIEW)
 def show_request(request: HttpRequest, scope: Scope, number: int) -> HttpResponse:
-    asked = get_object_or_404(selectors.requests_of(scope.project), pk=number)
-    assessments = selectors.assess_request(asked, now=clock.now())
-    context = {"scope": scope, "asked": asked, "assessments": assessments}
-    return render_page(request, "approvals/request.html", "approvals/_request.html", context)
+    """The page; with ``seen`` its live part, or 204 while it looks the same."""
+    now = clock.now()
+    beat = pulse(now)
+    asked = find_request(scope, number)
+    if is_unchanged(request, beat):
+        return HttpResponse(status=204)
+    context = request_context(scope, asked, now) | {"live_url": request.path}
+    return answer(request, "request", context, beat)
+
+
+@require_safe
+@project_page(Permission.FLAG_VIEW)
+def ask_request(request: HttpRequest, scope: Scope, number: int) -> HttpResponse:
+    """The dialog of the step that ``step`` names."""
+    step = request.GET.get("step", "")
+    if step not in ASKS:
+        raise Http404(step)
+    return dialog(request, scope, find_request(scope, number), step)
+
+
+def dialog(
+    request: HttpRequest,
+    scope: Scope,
+    asked: ChangeRequest,
+    name: str,
+    *,
+    problem: str = "",
+    typed: str = "",
+) -> HttpResponse:
+    """The dialog of a step; with a problem beside its field where what was typed will not do."""
+    context = request_context(scope, asked, clock.now())
+    ask = ASKS[name]
+    context |= {
+        "ask": ask,
+        "name": name,
+        "step": _step(context, name),
+        "action": reverse(ask.address, args=[scope.project.key, asked.pk]),
+        "problem": problem,
+        "typed": typed,
+    }
+    status = 422 if problem else 200
+    response = render(request, "approvals/_ask_dialog.html", context, status=status)
+    response["HX-Retarget"], response["HX-Reswap"] = "#dialog", "innerHTML"
+    return response
+
+
+def shown_again(
+    request: HttpRequest, scope: Scope, number: int, notice: str, *, status: int = 200
+) -> HttpResponse:
+    """What is true now, the dialog closed, and a notice; of what went wrong where it did."""
+    now = clock.now()
+    asked = find_request(scope, number)
+    address = reverse("change-request", args=[scope.project.key, number])
+    context = request_context(scope, asked, now) | {"live_url": address}
+    context |= {"notice": notice, "error": status >= 400}
+    drawn = draw(request, "request", context, pulse(now))
+    response = render(request, "approvals/_request_changed.html", drawn, status=status)
+    response["HX-Retarget"], response["HX-Reswap"] = "#request", "outerHTML"
+    return response
+
+
+def _step(context: dict[str, object], name: str) -> Step:
+    """The step as the reader may take it; 404 where the request has no such step."""
+    steps, emergency = context["steps"], context["emergency"]
+    assert isinstance(steps, dict)
+    found = {**steps}
+    if isinstance(emergency, EmergencyView):
+        found |= {step.name: step for step in emergency.steps}
+    if name not in found:
+        raise Http404(name)
+    return Step(name, found[name].why_not)

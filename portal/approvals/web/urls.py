@@ -1,11 +1,30 @@
-"""Addresses of policies and change requests."""
+"""Addresses of policies, change requests and emergencies."""
 
 from django.urls import path
 
-from portal.approvals.web import policies, requests
+from portal.approvals.web import deciding, emergencies, listing, policies, requests
+
+CHANGES = "p/<slug:project>/changes/"
+CHANGE = f"{CHANGES}<int:number>"
+POLICY = "p/<slug:project>/policy/<slug:environment>"
 
 urlpatterns = [
-    path("p/<slug:project>/changes/", requests.list_requests, name="change-request-list"),
-    path("p/<slug:project>/changes/<int:number>", requests.show_request, name="change-request"),
-    path("p/<slug:project>/policy/<slug:environment>", policies.show_policy, name="policy"),
+    path(CHANGES, listing.list_requests, name="change-request-list"),
+    path(f"{CHANGES}export.csv", listing.export_requests, name="change-request-export"),
+    path(f"{CHANGES}waiting", listing.count_waiting, name="change-request-waiting"),
+    path(CHANGE, requests.show_request, name="change-request"),
+    path(f"{CHANGE}/dialog", requests.ask_request, name="change-request-dialog"),
+    path(f"{CHANGE}/vote", deciding.vote, name="change-request-vote"),
+    path(f"{CHANGE}/take-back", deciding.take_back, name="change-request-take-back"),
+    path(f"{CHANGE}/apply", deciding.apply_now, name="change-request-apply"),
+    path(f"{CHANGE}/withdraw", deciding.withdraw, name="change-request-withdraw"),
+    path(f"{CHANGE}/renew", deciding.renew, name="change-request-renew"),
+    path(f"{CHANGE}/comment", deciding.comment, name="change-request-comment"),
+    path(f"{CHANGE}/confirm", deciding.confirm, name="emergency-confirm"),
+    path(f"{CHANGE}/revert", deciding.revert, name="emergency-revert"),
+    path(f"{CHANGE}/review", deciding.review, name="emergency-review"),
+    path("p/<slug:project>/emergencies/", emergencies.list_emergencies, name="emergency-list"),
+    path(POLICY, policies.show_policy, name="policy"),
+    path(f"{POLICY}/review", policies.review_policy, name="policy-review"),
+    path(f"{POLICY}/save", policies.save_policy, name="policy-save"),
 ]

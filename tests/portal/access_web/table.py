@@ -189,8 +189,26 @@ TABLE = {
         only(CONFIGURERS, 200), only(CONFIGURERS, 200), {"key": "canary", "kind": "staging"}
     ),
     "change-request-list": Row(members(200)),
+    "change-request-export": Row(members(200)),
+    "change-request-waiting": Row(members(200)),
     "change-request": Row(members(200)),
+    "change-request-dialog": Row(members(404)),  # without a step; see approvals_web
+    "change-request-vote": Row(CLOSED, only(APPROVERS, 409), {"verdict": "approve"}),
+    "change-request-take-back": Row(CLOSED, members(302)),
+    # Dana asked for it, no policy wants anything of it any more, and she may apply it.
+    "change-request-apply": Row(CLOSED, editors(302)),
+    "change-request-withdraw": Row(CLOSED, editors(302)),
+    "change-request-renew": Row(CLOSED, members(409)),
+    "change-request-comment": Row(CLOSED, members(302), {"text": "Why now?"}),
+    "emergency-confirm": Row(CLOSED, members(404)),
+    "emergency-revert": Row(CLOSED, members(404)),
+    "emergency-review": Row(CLOSED, members(404)),
+    "emergency-list": Row(members(200)),
     "policy": Row(members(200)),
+    "policy-review": Row(CLOSED, admins(200), {"approvals": "1", "minutes": "60", "version": "0"}),
+    "policy-save": Row(
+        CLOSED, admins(302), {"document": '{"required_approvals":1}', "version": "0"}
+    ),
     "history": Row(members(200)),
     "history-event": Row(members(200)),
     "history-export": Row(CLOSED, only(EXPORTERS, 200), {"format": "csv"}),

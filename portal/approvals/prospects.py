@@ -1,0 +1,154 @@
+"""How far a request has come, with names: who agreed, what counts, and who could still agree."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from portal.access import authority
+from portal.access import selectors as access
+from portal.access.holdings import Holdings
+from portal.access.models import Environment, User
+from portal.access.permissions import Permission
+from portal.approvals import selectors
+from portal.approvals.models import ChangeRequest, Evidence, Verdict, Vote
+from portal.approvals.selectors import Assessment
+from portal.approvals.standing import EvidenceState
+
+
+@dataclass(frozen=True, slots=True)
+class Voter:
+    """Who approved. ``counts`` is whether they may approve there now; ``lost`` what they had."""
+
+    vote: Vote
+    names: tuple[str, ...]
+    lost: tuple[str, ...]
+    counts: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """Who may still approve, and the roles and groups they would bring."""
+
+    person: str
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RoleNeed:
+    """A role that the voters must cover: by whom it is, or else who could."""
+
+    name: str
+    covered_by: tuple[str, ...]
+    could: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceNeed:
+    """A kind of evidence that is wanted, and the latest word on it."""
+
+    kind: str
+    state: EvidenceState
+    row: Evidence | None
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """How far a request has come in one environment."""
+
+    assessment: Assessment
+    voters: tuple[Voter, ...]
+    candidates: tuple[Candidate, ...]
+    roles: tuple[RoleNeed, ...]
+    evidence: tuple[EvidenceNeed, ...]
+
+    @property
+    def environment(self) -> Environment:
+        return self.assessment.environment
+
+
+@dataclass(frozen=True, slots=True)
+class _People:
+    votes: list[Vote]
+    others: list[User]
+    holdings: Mapping[int, Holdings]
+
+
+def outlooks_of(request: ChangeRequest, *, now: datetime) -> list[Outlook]:
+    """One for each environment whose policy has a say, in a few queries for all."""
+    assessments = selectors.assess_request(request, now=now)
+    if not assessments:
+        return []
+    people = _people(request)
+    kinds = {kind for one in assessments for kind in one.standing.evidence}
+    evidence = selectors.latest_evidence([request], kinds)[request.pk]
+    return [_outlook(one, people, evidence) for one in assessments]
+
+
+def could_vote(request: ChangeRequest) -> list[str]:
+    """The names of everybody who may still vote on a request somewhere."""
+    places = selectors.deciding_environments(request)
+    people = _people(request)
+    return [
+        user.username
+        for user in people.others
+        if selectors.may_approve(people.holdings[user.pk], places)
+    ]
+
+
+def _people(request: ChangeRequest) -> _People:
+    barred = selectors.barred_ids(request)
+    votes = [
+        vote
+        for vote in request.votes.select_related("user").filter(digest=request.digest)
+        if vote.user_id not in barred
+    ]
+    voted = {vote.user_id for vote in votes}
+    members = access.members_of(request.project).filter(is_active=True)
+    others = [user for user in members if user.pk not in barred | voted]
+    everybody = [*others, *(vote.user for vote in votes)]
+    return _People(votes, others, authority.holdings_of_all(everybody, request.project))
+
+
+def _outlook(assessment: Assessment, people: _People, evidence: Mapping[str, Evidence]) -> Outlook:
+    place = assessment.environment.pk
+    approvals = (vote for vote in people.votes if vote.verdict == Verdict.APPROVE)
+    voters = tuple(_voter(vote, people.holdings[vote.user_id], place) for vote in approvals)
+    candidates = tuple(
+        Candidate(user.username, tuple(sorted(people.holdings[user.pk].names_in(place))))
+        for user in people.others
+        if selectors.may_approve(people.holdings[user.pk], [assessment.environment])
+    )
+    return Outlook(
+        assessment=assessment,
+        voters=voters,
+        candidates=candidates,
+        roles=tuple(_need(name, voters, candidates) for name in assessment.policy.required_roles),
+        evidence=tuple(
+            EvidenceNeed(kind, state, evidence.get(kind))
+            for kind, state in assessment.standing.evidence.items()
+        ),
+    )
+
+
+def _voter(vote: Vote, held: Holdings, place: int) -> Voter:
+    names = held.names_in(place)
+    return Voter(
+        vote=vote,
+        names=tuple(sorted(names)),
+        lost=tuple(name for name in vote.names if name not in _anywhere(held)),
+        counts=Permission.CHANGE_REQUEST_APPROVE in held.in_environment(place),
+    )
+
+
+def _anywhere(held: Holdings) -> frozenset[str]:
+    return frozenset(name for name, _where in held.given)
+
+
+def _need(name: str, voters: Iterable[Voter], candidates: Iterable[Candidate]) -> RoleNeed:
+    return RoleNeed(
+        name=name,
+        covered_by=tuple(
+            one.vote.user.username for one in voters if one.counts and name in one.names
+        ),
+        could=tuple(one.person for one in candidates if name in one.names),
+    )

@@ -1,0 +1,94 @@
+"""Finding change requests and emergencies, page by page."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+
+from django.db.models import Q, QuerySet
+
+from portal.access.models import Project
+from portal.approvals import selectors
+from portal.approvals.models import ChangeRequest, Emergency
+
+PAGE_SIZE = 50
+# How long the review of an emergency may take before the pages call it overdue.
+REVIEW_WITHIN = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class RequestFilter:
+    """What is looked for; empty texts look for nothing in particular."""
+
+    state: str = ""
+    environment: str = ""
+    author: str = ""
+    subject: str = ""
+    search: str = ""
+
+    @classmethod
+    def of(cls, query: Mapping[str, str]) -> "RequestFilter":
+        """The filter that an address holds."""
+        return cls(**{field.name: query.get(field.name, "").strip() for field in fields(cls)})
+
+    @property
+    def narrows(self) -> bool:
+        return any(getattr(self, field.name) for field in fields(self))
+
+
+def find_requests(project: Project, wanted: RequestFilter) -> QuerySet[ChangeRequest]:
+    """A project's requests that fit, newest first."""
+    found = selectors.requests_of(project)
+    if wanted.state:
+        found = found.filter(state=wanted.state)
+    if wanted.environment:
+        found = found.filter(environments__key=wanted.environment)
+    if wanted.author:
+        found = found.filter(author__icontains=wanted.author)
+    if wanted.subject:
+        found = found.filter(subject__icontains=wanted.subject)
+    if wanted.search:
+        found = found.filter(_says(wanted.search))
+    return found
+
+
+def page_before(
+    found: QuerySet[ChangeRequest], before: str
+) -> tuple[list[ChangeRequest], int | None]:
+    """The page that follows request ``before``, and what the next one follows, if there is one.
+
+    By number and not by count: requests that come meanwhile move nothing.
+    """
+    number = _number(before)
+    if number is not None:
+        found = found.filter(pk__lt=number)
+    rows = list(found[: PAGE_SIZE + 1])
+    return rows[:PAGE_SIZE], rows[PAGE_SIZE - 1].pk if len(rows) > PAGE_SIZE else None
+
+
+def emergencies_of(project: Project) -> QuerySet[Emergency]:
+    """A project's emergency changes, newest first."""
+    return (
+        Emergency.objects.filter(request__project=project)
+        .select_related("request")
+        .prefetch_related("request__environments")
+    )
+
+
+def awaiting_review(project: Project) -> QuerySet[Emergency]:
+    """Emergency changes that nobody has reviewed, the oldest first."""
+    return emergencies_of(project).filter(reviewed_at=None).order_by("pk")
+
+
+def review_is_overdue(emergency: Emergency, *, now: datetime) -> bool:
+    """Whether an emergency has waited for its review for more than a day."""
+    return not emergency.is_reviewed and emergency.at + REVIEW_WITHIN < now
+
+
+def _says(text: str) -> Q:
+    says = Q(title__icontains=text) | Q(reason__icontains=text) | Q(subject__icontains=text)
+    number = _number(text.removeprefix("#"))
+    return says if number is None else says | Q(pk=number)
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None

@@ -1,0 +1,201 @@
+"""What people do about change requests and emergencies: each a form that is sent."""
+
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from portal.access.permissions import Permission
+from portal.access.web.scope import Scope, project_page
+from portal.approvals import services
+from portal.approvals.models import ChangeRequest
+from portal.approvals.web.context import find_emergency, find_request, request_context
+from portal.approvals.web.live import draw, pulse
+from portal.approvals.web.requests import dialog, shown_again
+from portal.lib import clock
+from portal.lib.errors import AviaryError, Invalid
+from portal.lib.htmx import redirect_to, wants_fragment
+
+Deed = Callable[[ChangeRequest], str]
+
+
+@require_POST
+@project_page(Permission.FLAG_VIEW)
+def vote(request: HttpRequest, scope: Scope, number: int) -> HttpResponse:
+    """Approve or reject what was seen: ``digest`` says what that was."""
+    verdict = request.POST.get("verdict", "")
+
+    def deed(asked: ChangeRequest) -> str:
+        voted = services.cast_vote(
+            request=asked,
+            verdict=verdict,
+            seen_digest=request.POST.get("digest", ""),
+            comment=request.POST.get("comment", ""),
+            actor=scope.actor,
+            now=clock.now(),
+        )
+        if voted.problem:
+            text = _("Your approval is kept, but it could not be applied: {problem}")
+            return text.format(problem=voted.problem)
+        if verdict == "reject":
+            return _("Rejected. Whoever asked can edit the request and so open it again.")
+        applied = voted.request.state == "applied"
+        return _("Approved, and applied: it is live.") if applied else _("Your approval counts.")
+
+    step = "reject" if verdict == "reject" else "approve"
+    return _do(request, scope, number, deed, step=step, field="comment")
+
+
+@require_POST
+@project_page(Permission.FLAG_VIEW)
+def take_back(request: HttpRequest, scope: Scope, number: int) -> HttpResponse:
+    """Take one's own vote back."""
+
+    def deed(asked: ChangeRequest) -> str:
+        services.withdraw_vote(request=asked, actor=scope.actor)
+        return _("Your vote is taken back.")
+
+    return _do(request, scope, number, deed)
+
+
+@require_POST
+@project_page(Permission.FLAG_VIEW)
+def apply_now(request: HttpRequest, scope: Scope, number: int) -> HttpResponse:
+    """Carry out what was approved."""
+
+    def deed(asked: ChangeRequest) -> str:
+        services.apply_request(request=asked, actor=scope.actor, now=clock.now())
+        return _("Applied: it is live.")
+
+    return _do(request, scope, number, deed)
+
+
+@require_POST
+@project_page(Permission.FLAG_VIEW)
+def withdraw(request: HttpRequest, scope: Scope, number: int) -> HttpResponse:
+    """Take the request back."""
+
+    def deed(asked: ChangeRequest) -> str:
+        services.withdraw_request(request=asked, actor=scope.actor, now=clock.now())
+        return _("The request is withdrawn. Nothing was changed.")
+
+    return _do(request, scope, number, deed)
+
+
+@require_POST
+@project_page(Permission.FLAG_VIEW)
+def renew(request: HttpRequest, scope: Scope, number: int) -> HttpResponse:
+    """Ask for the same on what the thing is now."""
+
+    def deed(asked: ChangeRequest) -> str:
+        digest = request.POST.get("digest", "")
+        services.renew_request(
+            request=asked, seen_digest=digest, actor=scope.actor, now=clock.now()
+        )
+        return _("The request is up to date. What was voted before does not count any more.")
+
+    return _do(request, scope, number, deed)
+
+
+@require_POST
+@project_page(Permission.FLAG_VIEW)
+def comment(request: HttpRequest, scope: Scope, number: int) -> HttpResponse:
+    """Say something. Answers an empty form, or the same one with what is wrong with it."""
+    asked = find_request(scope, number)
+    text = request.POST.get("text", "")
+    try:
+        services.comment_on_request(request=asked, text=text, actor=scope.actor, now=clock.now())
+    except Invalid as error:
+        if not wants_fragment(request):
+            raise
+        problem = error.problems.get("text", str(error))
+        form = {"scope": scope, "asked": asked, "typed": text, "problem": problem}
+        return render(request, "approvals/_comment_form.html", form, status=422)
+    address = _address(scope, number)
+    if not wants_fragment(request):
+        return redirect_to(request, address)
+    now = clock.now()
+    context = request_context(scope, asked, now) | {"live_url": address, "oob": True}
+    return render(
+        request, "approvals/_commented.html", draw(request, "request", context, pulse(now))
+    )
+
+
+@require_POST
+@project_page(Permission.FLAG_VIEW)
+def confirm(request: HttpRequest, scope: Scope, number: int) -> HttpResponse:
+    """Let an emergency change stay."""
+    emergency = find_emergency(scope, number)
+
+    def deed(asked: ChangeRequest) -> str:
+        services.confirm_emergency(emergency=emergency, actor=scope.actor, now=clock.now())
+        return _("Confirmed: the change stays. Its review is still compulsory.")
+
+    return _do(request, scope, number, deed)
+
+
+@require_POST
+@project_page(Permission.FLAG_VIEW)
+def revert(request: HttpRequest, scope: Scope, number: int) -> HttpResponse:
+    """Take an emergency change back before its time."""
+    emergency = find_emergency(scope, number)
+
+    def deed(asked: ChangeRequest) -> str:
+        kept = services.revert_emergency(emergency=emergency, actor=scope.actor, now=clock.now())
+        if kept.superseded_at:
+            return _("It was changed again since, so there is nothing to take back.")
+        return _("Taken back: it is as it was before.")
+
+    return _do(request, scope, number, deed)
+
+
+@require_POST
+@project_page(Permission.FLAG_VIEW)
+def review(request: HttpRequest, scope: Scope, number: int) -> HttpResponse:
+    """Write the compulsory review."""
+    emergency = find_emergency(scope, number)
+
+    def deed(asked: ChangeRequest) -> str:
+        text = request.POST.get("text", "")
+        services.review_emergency(
+            emergency=emergency, text=text, actor=scope.actor, now=clock.now()
+        )
+        return _("The review is kept.")
+
+    return _do(request, scope, number, deed, step="review", field="text")
+
+
+def _do(
+    request: HttpRequest,
+    scope: Scope,
+    number: int,
+    deed: Deed,
+    *,
+    step: str = "",
+    field: str = "",
+) -> HttpResponse:
+    """Do it and show what is true then; an error says why not and shows what is true now.
+
+    What is wrong with the text in a dialog is said in the dialog, with the text kept.
+    """
+    asked = find_request(scope, number)
+    try:
+        notice = deed(asked)
+    except AviaryError as error:
+        if not wants_fragment(request):
+            raise
+        problems = error.problems if isinstance(error, Invalid) else {}
+        if field and field in problems:
+            typed, problem = request.POST.get(field, ""), problems[field]
+            return dialog(request, scope, asked, step, problem=problem, typed=typed)
+        return shown_again(request, scope, number, str(error), status=error.status)
+    if not wants_fragment(request):
+        return redirect_to(request, _address(scope, number), notice)
+    return shown_again(request, scope, number, notice)
+
+
+def _address(scope: Scope, number: int) -> str:
+    return reverse("change-request", args=[scope.project.key, number])

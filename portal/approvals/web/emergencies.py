@@ -1,0 +1,55 @@
+"""The list of emergencies: what runs, what waits for its review, and all there were."""
+
+from datetime import datetime
+
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
+
+from portal.access.permissions import Permission
+from portal.access.web.scope import Scope, project_page
+from portal.approvals import searching
+from portal.approvals.models import Emergency
+from portal.approvals.web.live import answer, is_unchanged, pulse
+from portal.lib import clock
+
+PAGE_SIZE = 50
+MOST = 100
+
+
+@require_safe
+@project_page(Permission.FLAG_VIEW)
+def list_emergencies(request: HttpRequest, scope: Scope) -> HttpResponse:
+    """The page; with ``seen`` its live part, or 204 while it looks the same."""
+    now = clock.now()
+    beat = pulse(now)
+    if is_unchanged(request, beat):
+        return HttpResponse(status=204)
+    return answer(request, "emergencies", _context(request, scope, now), beat)
+
+
+def _context(request: HttpRequest, scope: Scope, now: datetime) -> dict[str, object]:
+    found = searching.emergencies_of(scope.project)
+    running = found.filter(confirmed_at=None, reverted_at=None, superseded_at=None)
+    awaiting = searching.awaiting_review(scope.project)
+    before = request.GET.get("before", "")
+    earlier = found
+    if before.isascii() and before.isdigit() and len(before) < 19:
+        earlier = found.filter(pk__lt=int(before))
+    rows = list(earlier[: PAGE_SIZE + 1])
+    return {
+        "scope": scope,
+        "live_url": request.path,
+        "running": running[:MOST],
+        "awaiting": [_due(one, now) for one in awaiting[:MOST]],
+        "emergencies": rows[:PAGE_SIZE],
+        "next_before": rows[PAGE_SIZE - 1].pk if len(rows) > PAGE_SIZE else None,
+        "before": before,
+    }
+
+
+def _due(emergency: Emergency, now: datetime) -> dict[str, object]:
+    return {
+        "emergency": emergency,
+        "due_at": emergency.at + searching.REVIEW_WITHIN,
+        "overdue": searching.review_is_overdue(emergency, now=now),
+    }

@@ -1,0 +1,176 @@
+"""What a person may do about a request, and for all the rest: why not, and whom to ask."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.utils.translation import gettext as _
+
+from portal.access import selectors as access
+from portal.access.models import Environment
+from portal.access.permissions import Permission
+from portal.access.web.scope import Scope
+from portal.approvals.models import ChangeRequest, Emergency, Vote
+
+APPROVE, APPLY = Permission.CHANGE_REQUEST_APPROVE, Permission.CHANGE_REQUEST_APPLY
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing to do. ``why_not`` is empty where the reader may do it."""
+
+    name: str
+    why_not: str = ""
+
+    @property
+    def allowed(self) -> bool:
+        return not self.why_not
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the steps follow from.
+
+    ``deciding`` are the environments where it is decided, ``candidates`` who may still vote,
+    ``missing`` sentences on what the request lacks, ``drifted`` whether its base was changed.
+    """
+
+    scope: Scope
+    request: ChangeRequest
+    deciding: list[Environment]
+    candidates: list[str]
+    missing: list[str]
+    drifted: bool
+    edit_address: str
+
+
+def steps_of(facts: Facts) -> dict[str, Step]:
+    """Every step by its name."""
+    vote = facts.request.votes.filter(user=facts.scope.user).first()
+    found = [
+        Step("approve", _vote(facts, vote)),
+        Step("reject", _vote(facts, vote)),
+        Step("apply", _apply(facts)),
+        Step("renew", _edit(facts)),
+        Step("edit", _edit(facts) or _without_a_page(facts)),
+        Step("withdraw", _withdraw(facts)),
+    ]
+    if vote is not None:
+        found.append(Step("take_back", _closed(facts.request)))
+    return {step.name: step for step in found}
+
+
+def emergency_steps(scope: Scope, emergency: Emergency, deciding: list[Environment]) -> list[Step]:
+    """What there is to do when glass was broken."""
+    mine = emergency.actor_user_id == scope.user.pk
+    permitted = _permitted(scope, APPROVE, deciding)
+    another = _by_another(scope, deciding) if mine else permitted
+    ended = "" if emergency.is_running else _("It does not run any more.")
+    reviewed = _("{person} has reviewed this.").format(person=emergency.reviewed_by)
+    return [
+        Step("confirm", ended or another),
+        Step("revert", ended or ("" if mine else permitted)),
+        Step("review", (reviewed if emergency.is_reviewed else "") or another),
+    ]
+
+
+def _closed(request: ChangeRequest) -> str:
+    if request.is_open:
+        return ""
+    return _("This request is {state} already.").format(state=request.get_state_display())
+
+
+def _vote(facts: Facts, vote: Vote | None) -> str:
+    """Why somebody may not vote now."""
+    request, user = facts.request, facts.scope.user
+    if not request.is_open:
+        return _closed(request)
+    if request.author_user_id == user.pk:
+        why = _("You asked for this change, so somebody else has to approve it: {people}.")
+        return why.format(people=_whom(facts.candidates))
+    if request.editors.filter(user=user).exists():
+        why = _("You edited this request, so somebody else has to approve it: {people}.")
+        return why.format(people=_whom(facts.candidates))
+    if vote is not None:
+        return _("You have approved this already.")
+    if not any(facts.scope.allows(APPROVE, place) for place in facts.deciding):
+        return _lacking(APPROVE, facts.candidates)
+    return ""
+
+
+def _apply(facts: Facts) -> str:
+    if not facts.request.is_open:
+        return _closed(facts.request)
+    permitted = _permitted(facts.scope, APPLY, facts.deciding)
+    if permitted:
+        return permitted
+    if facts.drifted:
+        return _("What it starts from was changed meanwhile; bring it up to date first.")
+    if facts.missing:
+        return _("Not approved yet: {missing}").format(missing=" ".join(facts.missing))
+    return ""
+
+
+def _edit(facts: Facts) -> str:
+    """Whoever may want the change may edit what is asked for."""
+    request = facts.request
+    if request.state not in ("open", "rejected"):
+        return _closed(request)
+    for permission in map(Permission, request.permissions):
+        why = _permitted(facts.scope, permission, list(request.environments.all()))
+        if why:
+            return why
+    return ""
+
+
+def _without_a_page(facts: Facts) -> str:
+    if facts.edit_address:
+        return ""
+    return _("A change of this kind has no form to edit it in; withdraw it and ask again.")
+
+
+def _withdraw(facts: Facts) -> str:
+    request, scope = facts.request, facts.scope
+    if not request.is_open:
+        return _closed(request)
+    asked = (request.author_kind, request.author_id_text, request.author)
+    if asked == (str(scope.actor.kind), scope.actor.id, scope.actor.label):
+        return ""
+    if scope.may["environment_configure"]:
+        return ""
+    others = _holders(scope, Permission.ENVIRONMENT_CONFIGURE, [])
+    why = _("Only who asked can withdraw it, or who configures environments: {people}.")
+    return why.format(people=_whom([request.author, *others]))
+
+
+def _by_another(scope: Scope, deciding: list[Environment]) -> str:
+    others = [name for name in _holders(scope, APPROVE, deciding) if name != scope.user.username]
+    why = _("You broke the glass, so somebody else has to look at it: {people}.")
+    return why.format(people=_whom(others))
+
+
+def _permitted(scope: Scope, permission: Permission, places: list[Environment]) -> str:
+    """Why somebody may not do something in all of some environments."""
+    if all(scope.allows(permission, place) for place in places):
+        return ""
+    return _lacking(permission, _holders(scope, permission, places))
+
+
+def _lacking(permission: Permission, people: Iterable[str]) -> str:
+    why = _("This takes the permission “{permission}”. Ask {people}.")
+    return why.format(permission=permission.label, people=_whom(people))
+
+
+def _holders(scope: Scope, permission: Permission, places: list[Environment]) -> list[str]:
+    """The members who hold a permission in all of some environments; or in the whole project."""
+    wanted: list[Environment | None] = [*places] or [None]
+    everywhere = [
+        {person.username for person in access.holders_of(scope.project, permission, place)}
+        for place in wanted
+    ]
+    return sorted(set.intersection(*everywhere))
+
+
+def _whom(people: Iterable[str]) -> str:
+    """“erin or frank”; an admin of the project where there is nobody."""
+    *first, last = list(dict.fromkeys(people)) or [_("an admin of the project")]
+    return _("{first} or {last}").format(first=", ".join(first), last=last) if first else last

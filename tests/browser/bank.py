@@ -1,0 +1,127 @@
+"""A project where people have to agree, with a request in every state; filled by ``manage.py``.
+
+Dora develops, Emil is a senior developer, Fritz leads DevOps, Otto is on call, Vera looks on.
+"""
+
+from datetime import timedelta
+from typing import Any
+
+PROJECT = "bank"
+PASSWORD = "a-sparrow-in-may"
+PEOPLE = {
+    "dora": "developer",
+    "emil": "senior_developer",
+    "fritz": "devops_lead",
+    "otto": "on_call_engineer",
+    "vera": "viewer",
+}
+CHANGES = f"/p/{PROJECT}/changes/"
+POLICY = f"/p/{PROJECT}/policy/production"
+WANTS = {
+    "required_approvals": 2,
+    "required_roles": ["senior_developer", "devops_lead"],
+    "evidence": {"security_scan": "all", "performance_test": "artefacts"},
+    "break_glass": ["on_call_engineer"],
+}
+
+
+class Bank:
+    """What fills it, inside a Django of its own."""
+
+    def __init__(self) -> None:
+        from portal.access.models import Project
+        from portal.lib import clock, journal
+
+        self.now, self.operator = clock.now(), journal.system("tests")
+        self.project = Project.objects.filter(key=PROJECT).first() or self._found()
+        self.production = self.project.environments.get(key="production")
+        self.actors = {name: self._hire(name, role) for name, role in PEOPLE.items()}
+
+    def _found(self) -> Any:
+        from portal.access import services
+
+        return services.create_project(key=PROJECT, name="Bank", actor=self.operator, now=self.now)
+
+    def _hire(self, name: str, role: str) -> Any:
+        from portal.access import authority, services
+        from portal.access.models import User
+        from portal.lib.journal import Trace
+
+        known = User.objects.filter(username=name).first()
+        if known:
+            return authority.user_actor(known, Trace())
+        user = services.create_user(username=name, password=PASSWORD, actor=self.operator)
+        services.grant_role(
+            project=self.project, to=user, role=role, environment=None, actor=self.operator,
+            now=self.now,
+        )  # fmt: skip
+        return authority.user_actor(user, Trace())
+
+    def create_flag(self, key: str) -> Any:
+        from flags import services
+
+        variants = [{"key": "on", "value": True}, {"key": "off", "value": False}]
+        document = {"key": key, "kind": "release", "value_type": "boolean", "variants": variants}
+        name = key.replace("-", " ").capitalize()
+        return services.create_flag(
+            project=self.project, document=document | {"name": name}, actor=self.operator,
+            now=self.now,
+        )  # fmt: skip
+
+    def guard(self) -> None:
+        from portal.approvals import services
+
+        services.set_policy(
+            environment=self.production, document=WANTS, actor=self.operator, now=self.now
+        )
+
+    def ask(self, key: str, who: str = "dora", **terms: Any) -> Any:
+        """Ask for a flag to be turned on in production; the request that it waits as."""
+        from flags import services
+        from portal.approvals.changes import Terms
+        from portal.approvals.errors import Waiting
+        from portal.approvals.models import ChangeRequest
+
+        try:
+            services.set_enabled(
+                flag=self.create_flag(key), environment=self.production, enabled=True,
+                actor=self.actors[who], now=self.now, reason="The autumn campaign",
+                terms=Terms(**terms),
+            )  # fmt: skip
+        except Waiting as waiting:
+            return waiting.request
+        return ChangeRequest.objects.get(subject=key)
+
+    def vote(self, request: Any, who: str, verdict: str = "approve") -> None:
+        from portal.approvals import services
+
+        services.cast_vote(
+            request=request, verdict=verdict, seen_digest=request.digest,
+            comment="Looks at it twice", actor=self.actors[who], now=self.now,
+        )  # fmt: skip
+
+
+def fill() -> None:
+    """Make all of it."""
+    from portal.approvals import services
+    from portal.approvals.models import Emergency
+
+    bank = Bank()
+    bank.guard()
+    bank.vote(bank.ask("vault-door"), "emil")
+    bank.ask("teller-window")
+    bank.vote(bank.ask("night-safe"), "emil", "reject")
+    drifted = bank.ask("cash-machine")
+    type(drifted).objects.filter(pk=drifted.pk).update(base_version="0")
+    services.comment_on_request(
+        request=drifted, text="Is it still wanted?", actor=bank.actors["vera"], now=bank.now
+    )
+    bank.ask("alarm", "otto", break_glass=True)
+    done = bank.ask("sprinkler", "otto", break_glass=True)
+    services.revert_emergency(emergency=done.emergency, actor=bank.actors["otto"], now=bank.now)
+    Emergency.objects.filter(pk=done.emergency.pk).update(at=bank.now - timedelta(days=3))
+
+
+def ask_again(key: str) -> None:
+    """One request more, for a flag of its own."""
+    Bank().ask(key)
