@@ -15,7 +15,7 @@ from flags.web.rows import FlagRow
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.approvals.errors import Waiting
-from portal.approvals.web.outlook import outlook, read_terms
+from portal.approvals.web.outlook import fresh_for_glass, outlook, read_terms
 from portal.lib import clock
 from portal.lib.errors import Invalid
 from portal.lib.htmx import redirect_to
@@ -23,6 +23,7 @@ from portal.lib.htmx import redirect_to
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_page(Permission.FLAG_ARCHIVE)
+@fresh_for_glass
 def archive(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
     flag = find_flag(scope, key)
     if request.method != "POST":

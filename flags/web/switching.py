@@ -22,13 +22,14 @@ from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.approvals.errors import Waiting
-from portal.approvals.web.outlook import Outlook, outlook, read_terms, sent
+from portal.approvals.web.outlook import Outlook, fresh_for_glass, outlook, read_terms, sent
 from portal.lib import clock
 from portal.lib.errors import Conflict, Invalid
 
 
 @require_POST
 @project_page(Permission.FLAG_TOGGLE)
+@fresh_for_glass
 def switch(request: HttpRequest, scope: Scope, environment: str, key: str) -> HttpResponse:
     flag = find_flag(scope, key)
     place = scope.environment(environment)

@@ -13,7 +13,7 @@ from tests.support.stack import Stack
 
 PROJECT = "demo"
 ENVIRONMENTS = ("development", "staging", "production")
-_BOOLEAN = {
+BOOLEAN = {
     "kind": "release",
     "value_type": "boolean",
     "variants[0].key": "on",
@@ -25,6 +25,20 @@ _TOKEN = re.compile(r'value="(av_[a-z]+_[^"]+)"')
 _PASSWORD = re.compile(r'id="password" readonly value="([^"]+)"')
 _SALT = re.compile(r'name="salt" value="([^"]+)"')
 _VERSION = re.compile(r'name="version" value="(\d+)"')
+
+
+def token_in(page: str) -> str:
+    """The token of a new API key, as its dialog shows it."""
+    found = _TOKEN.search(page)
+    assert found, page
+    return found[1]
+
+
+def password_in(page: str) -> str:
+    """The one-time password of somebody new, as the dialog shows it."""
+    found = _PASSWORD.search(page)
+    assert found, page
+    return found[1]
 
 
 class Visitor:
@@ -52,13 +66,13 @@ class Visitor:
 
     def create_flag(self, key: str, name: str = "", **fields: str) -> None:
         """A boolean flag with the variants on and off, unless ``fields`` say otherwise."""
-        given = _BOOLEAN | {"key": key, "name": name} | fields
+        given = BOOLEAN | {"key": key, "name": name} | fields
         _expect(self.post(f"/p/{PROJECT}/flags/new", given), 302)
         self._hear_messages()
 
     def edit_flag(self, key: str, *, version: str, name: str) -> None:
         """Give such a boolean flag another name, from a version that this person saw."""
-        fields = _BOOLEAN | {"version": version, "name": name}
+        fields = BOOLEAN | {"version": version, "name": name}
         _expect(self.post(f"/p/{PROJECT}/flag/settings/{key}", fields), 302)
         self._hear_messages()
 
@@ -86,10 +100,7 @@ class Visitor:
     def create_key(self, environment: str, kind: str = "server") -> str:
         """The token of a new API key."""
         fields = {"name": "Test application", "environment": environment, "kind": kind}
-        answer = _expect(self.post(f"/p/{PROJECT}/keys/new", fields), 200)
-        found = _TOKEN.search(answer.text)
-        assert found, answer.text
-        return found[1]
+        return token_in(_expect(self.post(f"/p/{PROJECT}/keys/new", fields), 200).text)
 
     def _hear_messages(self) -> None:
         """Open a page, lest what was said shows up later in a window of this person's."""
@@ -98,10 +109,7 @@ class Visitor:
     def add_member(self, name: str, role: str) -> str:
         """The one-time password of somebody new."""
         fields = {"username": name, "role": role}
-        answer = _expect(self.post(f"/p/{PROJECT}/members/new", fields), 200)
-        found = _PASSWORD.search(answer.text)
-        assert found, answer.text
-        return found[1]
+        return password_in(_expect(self.post(f"/p/{PROJECT}/members/new", fields), 200).text)
 
 
 class Application:

@@ -29,6 +29,7 @@ from portal.approvals.errors import Waiting
 from portal.approvals.web.outlook import (
     Outlook,
     editable_request,
+    fresh_for_glass,
     number,
     outlook,
     read_terms,
@@ -96,6 +97,7 @@ def review(request: HttpRequest, scope: Scope, environment: str, key: str) -> Ht
 
 @require_POST
 @project_page(Permission.FLAG_EDIT)
+@fresh_for_glass
 def save(request: HttpRequest, scope: Scope, environment: str, key: str) -> HttpResponse:
     """Save what was reviewed."""
     configuration = _configuration(scope, environment, key)

@@ -1,17 +1,22 @@
 """What will become of a click, said before it; and what was chosen with it."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import wraps
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from portal.access.models import Environment
+from portal.access.signin import needs_fresh_sign_in
 from portal.access.web.scope import Scope
 from portal.approvals import selectors, wording
 from portal.approvals.changes import Terms
 from portal.approvals.errors import Waiting
 from portal.approvals.models import ChangeRequest, Policy, State
+
+View = Callable[..., HttpResponse]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,18 @@ def read_terms(request: HttpRequest) -> Terms:
         apply_when_approved=request.POST.get("apply_later") != "1",
         revise=number(request.POST.get("revise", "")),
     )
+
+
+def fresh_for_glass(view: View) -> View:
+    """A view that asks again who somebody is before they break glass, and at no other time."""
+    guarded = needs_fresh_sign_in(view)
+
+    @wraps(view)
+    def choose(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        chosen = guarded if request.POST.get("break_glass") == "1" else view
+        return chosen(request, *args, **kwargs)
+
+    return choose
 
 
 def number(text: str) -> int | None:

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from portal.access.models import Environment
 from portal.access.permissions import Permission
+from portal.access.signin import needs_fresh_sign_in
 from portal.access.web.scope import Scope, project_page
 from portal.approvals import selectors, services
 from portal.approvals.changes import Terms
@@ -71,6 +72,7 @@ def review_policy(request: HttpRequest, scope: Scope, environment: str) -> HttpR
 
 @require_POST
 @project_page(Permission.ENVIRONMENT_CONFIGURE)
+@needs_fresh_sign_in
 def save_policy(request: HttpRequest, scope: Scope, environment: str) -> HttpResponse:
     """Save what was reviewed. Where the old policy has to approve it, on to the request."""
     place = scope.environment(environment)
