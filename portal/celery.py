@@ -18,6 +18,7 @@ app.conf.beat_schedule = {
         "task": "portal.approvals.tasks.revert_due_emergencies",
         "schedule": 10.0,
     },
+    "apply-after-freezes": {"task": "portal.approvals.tasks.apply_waiting", "schedule": 10.0},
     "publish-what-a-nudge-missed": {"task": "flags.tasks.publish_all", "schedule": 10.0},
     "forget-published-changes": {"task": "flags.tasks.forget_old_changes", "schedule": 3600.0},
 }

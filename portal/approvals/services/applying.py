@@ -18,13 +18,18 @@ from portal.lib.journal import Actor
 
 @transaction.atomic
 def apply_request(
-    *, request: ChangeRequest, actor: Actor, now: datetime, override_freeze: bool = False
+    *,
+    request: ChangeRequest,
+    actor: Actor,
+    now: datetime,
+    override_freeze: bool = False,
+    reason: str = "",
 ) -> ChangeRequest:
-    """Apply a request now.
+    """Apply a request now; ``reason`` says why a freeze is overridden for it.
 
     Raises Forbidden without ``change_request.apply`` in each environment, NotApproved with what is
     missing, Conflict with both sides where the subject changed meanwhile, Closed where it is
-    decided, Barred where its author may no longer want it.
+    decided, Barred where its author may no longer want it, Frozen while a freeze is in force.
     """
     for environment in selectors.deciding_environments(request):
         authority.require(
@@ -33,18 +38,19 @@ def apply_request(
             project=request.project,
             environment=environment,
         )
-    return _apply(request, actor, now, override_freeze=override_freeze)
+    terms = Terms(
+        agreement=request.pk, override_freeze=override_freeze, override_reason=reason.strip()
+    )
+    return _apply(request, actor, now, terms)
 
 
 @transaction.atomic
 def apply_as_asked(*, request: ChangeRequest, actor: Actor, now: datetime) -> ChangeRequest:
     """Apply a request because its author asked for that as soon as it is approved."""
-    return _apply(request, actor, now, override_freeze=False)
+    return _apply(request, actor, now, Terms(agreement=request.pk))
 
 
-def _apply(
-    request: ChangeRequest, actor: Actor, now: datetime, *, override_freeze: bool
-) -> ChangeRequest:
+def _apply(request: ChangeRequest, actor: Actor, now: datetime, terms: Terms) -> ChangeRequest:
     """Under the lock of who may do what: no role of a voter goes away while it is applied."""
     outbox.lock_people(request.project)
     locked = lock_request(request.project, request.pk)
@@ -57,7 +63,7 @@ def _apply(
         actor=actor,
         now=now,
         reason=locked.reason,
-        terms=Terms(agreement=locked.pk, override_freeze=override_freeze),
+        terms=terms,
     )
     locked.refresh_from_db()
     if locked.is_open:  # the service found nothing to change, and so never came to the gate

@@ -69,6 +69,13 @@ DOCUMENT = {
     "document": '{"enabled":true,"off_variant":"off","fallthrough":{"variant":"on"},"salt":"s"}',
     "version": "1",
 }
+FREEZE = {
+    "name": "New year",
+    "environments": "development",
+    "starts": "2099-12-31T16:00",
+    "ends": "2100-01-02T08:00",
+    "zone": "Europe/Berlin",
+}
 KEY = {"name": "Shop front", "environment": "development", "kind": "server"}
 # The management API knows keys alone: whom a browser is signed in as makes no difference.
 BY_KEY_ALONE = everyone(401)
@@ -96,6 +103,12 @@ TABLE = {
     "change-request-list": Row(members(200)),
     "change-request": Row(members(200)),
     "policy": Row(members(200)),
+    "freeze-list": Row(members(200)),
+    "freeze-create": Row(admins(200), admins(200), FREEZE),
+    "freeze-preview": Row(CLOSED, admins(200), FREEZE),
+    "freeze-calendar": Row(members(200)),
+    "freeze-edit": Row(admins(200), admins(200), FREEZE | {"version": "1"}),
+    "freeze-cancel": Row(admins(200), admins(200)),
     "flag-list": Row(members(200)),
     "flag-create": Row(editors(200), editors(302), NEW_FLAG),
     "flag": Row(members(302)),
@@ -110,7 +123,14 @@ TABLE = {
     "flag-restore": Row(CLOSED, editors(302)),
 }
 TABLE |= dict.fromkeys(
-    ("api-flags", "api-flag", "api-configuration", "api-import", "api-nothing"),
+    (
+        "api-flags",
+        "api-flag",
+        "api-configuration",
+        "api-freezes",
+        "api-import",
+        "api-nothing",
+    ),
     Row(BY_KEY_ALONE, BY_KEY_ALONE, others=BY_KEY_ALONE),
 )
 TABLE |= dict.fromkeys(

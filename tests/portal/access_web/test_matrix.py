@@ -21,6 +21,7 @@ from portal.access.models import ApiKey, Environment, EnvironmentKind, Project, 
 from portal.access.services import create_environment, issue_key, remove_member, set_role
 from tests.portal.access_web.table import METHODS, PEOPLE, SIGN_IN, TABLE, Expected
 from tests.support.agreeing import ask_for_something
+from tests.support.freezing import a_freeze
 from tests.support.people import SETTING_UP, boolean_flag, client_of
 
 
@@ -58,6 +59,7 @@ def world(
         "selector": shop_key.selector,
         "user_id": bob.pk,
         "number": request.pk,
+        "freeze": a_freeze(shop).pk,
     }
     return World(dict(zip(PEOPLE, browsers, strict=True)), arguments)
 
@@ -154,7 +156,7 @@ def is_not_there(browser: Client, address: str) -> None:
     assert everything_kept() == before
 
 
-@pytest.mark.parametrize("name", names_with("key", "selector", "user_id", "number"))
+@pytest.mark.parametrize("name", names_with("key", "selector", "user_id", "number", "freeze"))
 def test_nothing_of_the_shop_is_reached_through_charlies_garden(world: World, name: str) -> None:
     is_not_there(world.browsers["stranger"], world.address(name, project="garden"))
 
