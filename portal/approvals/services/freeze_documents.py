@@ -40,6 +40,8 @@ class _Check:
             if not isinstance(value, str):
                 self.problems[name] = _("Send a text.")
             self.wanted[name] = value.strip() if isinstance(value, str) else ""
+        if self.problems:
+            raise Invalid(self.problems)
 
     def name(self) -> None:
         name = self._text("name")

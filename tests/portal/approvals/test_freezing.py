@@ -187,7 +187,7 @@ def test_clock_change__is_the_second_at_which_the_offset_changes(zone: str, at: 
         ("", "NAME=VALUE"),
         ("FREQ=DAILY\nDTSTART=20260101", "FREQ is DAILY"),
         ("FREQ=DAILY;BYMONTH=" + "1," * 300, "at most 500 characters"),
-        ("FREQ=DAILY;BYMONTH=１", "from 1 to 12"),
+        ("FREQ=DAILY;BYMONTH=\uff11", "from 1 to 12"),
     ],
 )
 def test_a_rule_that_cannot_be_used__says_why(text: str, says: str) -> None:
