@@ -17,12 +17,12 @@ pytestmark = pytest.mark.browser
 
 
 def test_a_weekly_freeze__stops_dana_with_its_name_until_it_is_cancelled(
-    page: Page,
     open_window: OpenWindow,
     admin: Visitor,
     dana: Visitor,
     troubles: Troubles,
 ) -> None:
+    page = open_window(admin, color_scheme="light", reduced_motion="reduce")
     name, title = new_name("Weekend"), new_name("Winter sale")
     admin.create_flag(title.lower().replace(" ", "-"), title)
     today = datetime.now(UTC).replace(hour=12, minute=0)
@@ -36,6 +36,7 @@ def test_a_weekly_freeze__stops_dana_with_its_name_until_it_is_cancelled(
         expect(banner).to_be_visible()
         assert axe.violations(page) == []
         page.emulate_media(color_scheme="dark")
+        expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
         assert axe.violations(page, axe.OF_THE_THEME) == []
         _is_refused(open_window(dana), title, name, troubles)
     finally:

@@ -32,7 +32,7 @@ def a_freeze(project: Project, **changes: object) -> FreezeWindow:
     )
 
 
-def around_now(*, hours: float = 24, ago: float = 24) -> dict[str, object]:
+def around_now(*, hours: float = 24, ago: float = 24) -> dict[str, str]:
     """Times that are around the present."""
     now = datetime.now(UTC)
     starts, ends = now - timedelta(hours=ago), now + timedelta(hours=hours)

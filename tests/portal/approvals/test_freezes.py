@@ -202,7 +202,7 @@ def ivan(shop: Project, production: Environment) -> User:
     ids=["shortened", "moved", "elsewhere", "earlier by its zone"],
 )
 def test_a_freeze_in_force__ivan__cannot_make_it_less(
-    production: Environment, ivan: User, alice: User, changes: dict[str, object]
+    production: Environment, ivan: User, alice: User, changes: dict[str, Any]
 ) -> None:
     freeze = freeze_now(production)
     before = all_rows()
@@ -221,7 +221,7 @@ def test_a_freeze_in_force__ivan__cannot_make_it_less(
     ids=["renamed", "longer", "wider"],
 )
 def test_a_freeze_in_force__ivan__can_make_it_more(
-    production: Environment, ivan: User, changes: dict[str, object]
+    production: Environment, ivan: User, changes: dict[str, Any]
 ) -> None:
     edit(freeze_now(production), ivan, **changes)
     assert last_event().actor == "ivan"
