@@ -57,7 +57,7 @@ class Values:
 
     def _rule(self) -> str:
         if self.repeat not in _FREQUENCIES:
-            return self.rrule if self.repeat == "rule" else ""
+            return (self.rrule or "RRULE:") if self.repeat == "rule" else ""
         parts = [f"FREQ={_FREQUENCIES[self.repeat]}"]
         if self.repeat == "weekly" and self.weekdays:
             parts.append("BYDAY=" + ",".join(self.weekdays))

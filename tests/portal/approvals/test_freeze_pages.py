@@ -81,6 +81,14 @@ def test_a_form_with_faults__alice__names_them_and_loses_nothing(
     assert not FreezeWindow.objects.exists()
 
 
+def test_a_rule_that_was_not_written__alice__is_asked_for_it(
+    alice_client: Client, shop: Project
+) -> None:
+    response = alice_client.post(PAGE + "new", FORM | {"repeat": "rule", "rrule": " "})
+    assert response.status_code == 422
+    assert "Write a rule like" in response.content.decode()
+
+
 def test_a_stale_form__alice__sees_what_saving_would_change(
     alice_client: Client, shop: Project
 ) -> None:
