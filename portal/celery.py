@@ -4,6 +4,7 @@ import os
 import warnings
 
 from celery import Celery
+from django.conf import settings
 
 # Only JSON is accepted, so what this warns of (root unpickling a message) cannot happen.
 warnings.filterwarnings("ignore", message="You're running the worker with superuser")
@@ -20,5 +21,11 @@ app.conf.beat_schedule = {
     },
     "apply-after-freezes": {"task": "portal.approvals.tasks.apply_waiting", "schedule": 10.0},
     "publish-what-a-nudge-missed": {"task": "flags.tasks.publish_all", "schedule": 10.0},
+    "keep-when-keys-were-used": {"task": "flags.tasks.keep_key_use", "schedule": 15.0},
     "forget-published-changes": {"task": "flags.tasks.forget_old_changes", "schedule": 3600.0},
+    "anchor-the-audit-trail": {
+        "task": "portal.audit.tasks.anchor_head",
+        "schedule": float(settings.AUDIT_ANCHOR_INTERVAL_S),
+    },
+    "purge-old-audit-rows": {"task": "portal.audit.tasks.purge", "schedule": 86_400.0},
 }

@@ -7,17 +7,27 @@ import environ
 
 from portal.lib import env as settings_env
 from portal.lib.env import BASE_DIR, SettingError
+from portal.settings_signin import *  # noqa: F403 - apart from these, see there
 
 settings_env.load_file()
 env = environ.Env()
 VAR_DIR = settings_env.var_dir()
 DEBUG = settings_env.switch("DEBUG")
+# How many proxies in front of the portal add to X-Forwarded-For.
+PROXIES = settings_env.whole_number("AVIARY_PROXIES", 0, most=10)
 HTTPS = settings_env.switch("AVIARY_HTTPS")
 
 ALLOWED_HOSTS = env.list("AVIARY_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 DATABASE = settings_env.database(f"sqlite:///{VAR_DIR / 'aviary.sqlite3'}")
 SECRET_KEY = settings_env.required("SECRET_KEY")
 AUDIT_KEY = settings_env.secret_bytes("AUDIT_KEY")
+AUDIT_ANCHOR_FILE = os.environ.get("AUDIT_ANCHOR_FILE") or str(VAR_DIR / "audit-anchors.jsonl")
+AUDIT_ANCHOR_INTERVAL_S = settings_env.whole_number(
+    "AUDIT_ANCHOR_INTERVAL_S", 300, least=5, most=86_400
+)
+AUDIT_ANCHOR_WEBHOOK = settings_env.web_address("AUDIT_ANCHOR_WEBHOOK")
+AUDIT_ANCHOR_WEBHOOK_PRIVATE = settings_env.switch("AUDIT_ANCHOR_WEBHOOK_PRIVATE")
+AUDIT_RETENTION_DAYS = settings_env.whole_number("AUDIT_RETENTION_DAYS", 0, most=36_500)
 SNAPSHOT_KEY = settings_env.secret_bytes("SNAPSHOT_KEY")
 REDIS_URL = settings_env.redis_url()
 # Where people and applications reach the two servers: for links, curl lines and snippets.
@@ -32,7 +42,9 @@ INSTALLED_APPS = [
     "portal.access",
     "portal.audit",
     "portal.approvals",
+    "portal.reports",
     "flags",
+    *SIGN_IN_APPS,  # noqa: F405
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -45,6 +57,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "portal.lib.middleware.client_address",
     "portal.lib.middleware.security_headers",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "portal.lib.middleware.request_trace",
@@ -57,6 +70,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    *SIGN_IN_MIDDLEWARE,  # noqa: F405
     "portal.lib.htmx.htmx_responses",
 ]
 ROOT_URLCONF = "portal.urls"
@@ -171,7 +185,14 @@ LOG_LEVEL = settings_env.choice("LOG_LEVEL", "INFO", LOG_LEVELS)
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "formatters": {
+        "line": {
+            "()": "portal.lib.logs.LineFormatter",
+            "fmt": "%(asctime)s %(levelname)s %(name)s %(message)s",
+        }
+    },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+    # Anchors belong into the log, however quiet it is kept.
+    "loggers": {"aviary.audit": {"level": "INFO"}},
 }

@@ -17,7 +17,9 @@ from flags.evaluator.counters import Counters
 from flags.evaluator.follower import Follower
 from flags.evaluator.memory import Memory
 from flags.evaluator.settings import Settings, listen, read_settings
+from flags.evaluator.usage import Usage
 from portal.lib.env import SettingError
+from portal.lib.logs import LineFormatter
 
 GRACE_S = 5
 KEEP_ALIVE_S = 65  # longer than the usual load balancer's 60, so that it is never us who closes
@@ -49,18 +51,23 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
         timeout_graceful_shutdown=GRACE_S,
     )
     follower = Follower(memory, settings.link, settings.sealer, counters)
-    following = asyncio.create_task(follower.run())
+    usage = Usage(memory, settings.link)
+    tasks = [asyncio.create_task(one.run()) for one in (follower, usage)]
     try:
         await Server(config).serve(sockets=[listener])
     finally:
-        following.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await following
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        await usage.write()
+        await settings.link.close()
 
 
 def main() -> int:
     """Start; returns the status of the process."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(LineFormatter("%(asctime)s %(levelname)s %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
     logging.getLogger("uvicorn").setLevel(logging.ERROR)
     try:
         settings = read_settings()

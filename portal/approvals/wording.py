@@ -6,6 +6,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, ngettext
 
+from portal.access.permissions import BuiltinRole
 from portal.approvals.models import Policy
 from portal.approvals.selectors import ALL_CHANGES, Assessment
 from portal.approvals.standing import EvidenceState
@@ -22,7 +23,7 @@ def policy_sentence(policy: Policy) -> str:
     text = ngettext("{n} approval", "{n} approvals", policy.required_approvals)
     text = text.format(n=policy.required_approvals)
     if policy.required_roles:
-        roles = listed(policy.required_roles)
+        roles = listed(map(role_label, policy.required_roles))
         text += _(", covering the roles {roles} between them").format(roles=roles)
     evidence = [kind for kind, scope in policy.evidence.items() if scope == ALL_CHANGES]
     if evidence:
@@ -43,10 +44,16 @@ def missing_sentences(assessment: Assessment) -> list[str]:
         sentences.append(text.format(environment=where, n=standing.missing_approvals))
     if standing.missing_roles:
         text = _("{environment}: nobody with the role {roles} has approved.")
-        sentences.append(text.format(environment=where, roles=listed(standing.missing_roles)))
+        roles = listed(map(role_label, standing.missing_roles))
+        sentences.append(text.format(environment=where, roles=roles))
     for kind, state in standing.missing_evidence.items():
         sentences.append(_(_EVIDENCE[state]).format(environment=where, kind=kind))
     return sentences
+
+
+def role_label(name: str) -> str:
+    """What people call a role: built-in ones by their label, others by their name."""
+    return str(BuiltinRole(name).label) if name in BuiltinRole.values else name
 
 
 def listed(names: Iterable[str]) -> str:

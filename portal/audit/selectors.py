@@ -1,14 +1,19 @@
 """Reading the audit trail."""
 
-from collections.abc import Iterator
-from typing import cast
+from collections.abc import Mapping
 
 from django.conf import settings
 from django.db.models import QuerySet
 
 from portal.access.models import Project
-from portal.audit import chain
+from portal.audit import chain, stored
+from portal.audit.chain import Fault, Place
 from portal.audit.models import AuditEvent, ChainHead
+
+# What the event says that a purge leaves behind.
+PURGED = "audit.purged"
+TRAIL_KIND = "audit_trail"
+TRAIL = "audit trail"
 
 
 def events_of(project: Project, *, subject_kind: str, subject: str) -> QuerySet[AuditEvent]:
@@ -18,18 +23,53 @@ def events_of(project: Project, *, subject_kind: str, subject: str) -> QuerySet[
     )
 
 
-def chain_fault() -> chain.Fault | None:
-    """Walk the whole chain in constant memory, without holding up writers; None when it holds."""
+def chain_fault(anchors: Mapping[int, str] | None = None) -> Fault | None:
+    """Walk the whole chain in constant memory, without holding up writers; None when it holds.
+
+    ``anchors`` (sequence -> hash) come from outside the database; those of rows that have been
+    purged since cannot be checked.
+    """
+    while True:
+        start = start_of_chain()
+        fault = _fault_from(start, anchors or {})
+        # A purge meanwhile takes rows away under our feet: then once more.
+        if fault is None or start == start_of_chain():
+            return fault
+
+
+def start_of_chain() -> Place:
+    """The last purged row, or the chain's origin.
+
+    Nobody without the key can write the event that says so; one that somebody made up is passed
+    over here, and found by the walk.
+    """
+    for event in _purges().iterator(chunk_size=100):
+        content = stored.exactly(event.sequence)
+        if chain.link(settings.AUDIT_KEY, event.previous_hash, content) == event.hash:
+            after = event.after_document or {}
+            return Place(int(str(after["last_sequence"])), str(after["last_hash"]))
+    return chain.ORIGIN
+
+
+def _purges() -> QuerySet[AuditEvent]:
+    return AuditEvent.objects.filter(
+        project="", subject_kind=TRAIL_KIND, subject=TRAIL, event=PURGED
+    ).order_by("-sequence")
+
+
+def _fault_from(start: Place, anchors: Mapping[int, str]) -> Fault | None:
+    below = AuditEvent.objects.filter(sequence__lte=start.sequence).order_by("sequence").first()
+    if below:
+        return Fault(below.sequence, f"stands where rows up to {start.sequence} were purged")
     head = ChainHead.objects.filter(pk=1).first()
-    return chain.first_fault(
-        chain.stored_rows(_all_rows()),
+    heads = {head.sequence: head.hash} if head else {}
+    fault = chain.first_fault(
+        stored.rows(after=start.sequence),
         key=settings.AUDIT_KEY,
-        anchors={head.sequence: head.hash} if head else {},
+        anchors=heads | dict(anchors),
+        start=start,
+        exactly=stored.exactly,
     )
-
-
-def _all_rows() -> Iterator[tuple[object, ...]]:
-    rows = AuditEvent.objects.order_by("sequence").values_list(
-        *chain.FIELDS, "previous_hash", "hash"
-    )
-    return cast(Iterator[tuple[object, ...]], rows.iterator(chunk_size=5000))
+    if fault is None and head and anchors.get(head.sequence, head.hash) != head.hash:
+        return Fault(head.sequence, chain.ANOTHER_ROW)
+    return fault

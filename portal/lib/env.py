@@ -102,6 +102,15 @@ def redis_url() -> str:
     return value
 
 
+def web_address(name: str) -> str:
+    """An optional http(s) address, empty where unset. Raises SettingError when it is none."""
+    value = os.environ.get(name, "")
+    if value and not value.startswith(("https://", "http://")):
+        # Without the address itself, which may hold a token.
+        raise SettingError(f"{name} must start with https:// or http://")
+    return value
+
+
 def secret_bytes(name: str) -> bytes:
     """A secret of at least 32 bytes. Raises SettingError when it is unset or too short."""
     value = required(name).encode()

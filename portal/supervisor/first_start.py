@@ -28,6 +28,7 @@ def prepare_database(addresses: Addresses) -> str:
         password = _administrator()
         token = _demo()
         _publish()
+        _anchor()
     except DatabaseError as error:
         raise SettingError(f"the database cannot be used: {error}") from None
     return _greeting(addresses, password, token)
@@ -73,6 +74,19 @@ def _publish() -> None:
 
     with contextlib.suppress(RedisError):  # the relay process goes on trying
         relay.sweep()
+
+
+def _anchor() -> None:
+    """Note where the audit trail stands, before anybody can change it."""
+    from portal.audit import services
+    from portal.lib import clock
+
+    try:
+        services.anchor_head(now=clock.now(), send=False)
+    except OSError as error:
+        raise SettingError(
+            f"cannot write the audit trail's anchors: {error}; set AUDIT_ANCHOR_FILE"
+        ) from None
 
 
 def _kept(path: Path) -> str:

@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass, field
 
 from portal.lib.env import BASE_DIR
+from portal.lib.logs import escape
 
 # Longer than any process needs to finish what it has in hand; then it is killed.
 STOP_TIMEOUT_S = 10.0
@@ -162,5 +163,5 @@ _print_lock = threading.Lock()
 def say(name: str, line: str) -> None:
     """Print one line of one process, whole."""
     with _print_lock:
-        sys.stdout.write(f"{name:<9} | {line}\n")
+        sys.stdout.write(f"{name:<9} | {escape(line)}\n")
         sys.stdout.flush()

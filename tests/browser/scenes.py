@@ -12,6 +12,7 @@ FLAGS = f"/p/{PROJECT}/flags/"
 FREEZES = f"/p/{PROJECT}/freezes/"
 FLAG = f"/p/{PROJECT}/flag"
 TARGETING = f"{FLAG}/targeting/production"
+HISTORY = f"/p/{PROJECT}/history/"
 DIALOG: Final = "dialog"
 
 
@@ -70,6 +71,20 @@ def wrong_password(page: Page) -> None:
     expect(page.get_by_role("alert")).to_be_visible()
 
 
+def wrong_address(page: Page) -> None:
+    page.goto("/account/")
+    page.get_by_label("E-mail address").fill("me@nowhere")
+    page.locator("form[action='/account/email']").get_by_role("button").click()
+    expect(page.get_by_text("This is not an e-mail address.")).to_be_visible()
+
+
+def wrong_code(page: Page) -> None:
+    page.goto("/account/two-factor")
+    page.get_by_label("Code", exact=True).fill("no")
+    page.get_by_role("button", name="Turn on").click()
+    expect(page.get_by_text("Incorrect code")).to_be_visible()
+
+
 def editor_with_errors(page: Page) -> None:
     page.goto(f"{TARGETING}/new-checkout")
     page.get_by_label("Let in").first.fill("101")
@@ -100,8 +115,9 @@ def notice(page: Page) -> None:
 
 
 def open_record(page: Page) -> None:
-    page.goto(f"{FLAG}/history/new-checkout")
-    page.locator("details").first.locator("summary").click()
+    page.goto(f"{HISTORY}?event=flag.enabled")
+    page.locator("article time").first.click()
+    page.get_by_text("Both documents").click()
 
 
 def new_key(page: Page) -> None:
@@ -159,7 +175,13 @@ SCENES = {
     "nothing here": Scene(at("/p/none/flags/"), refused=404),
     "projects": Scene(at("/projects")),
     "new project": Scene(dialog("/projects", "New project")),
+    "account": Scene(at("/account/")),
+    "account with an error": Scene(wrong_address, refused=422),
     "password": Scene(at("/account/password")),
+    "two-factor": Scene(at("/account/two-factor"), who="bob"),
+    "two-factor, wrong code": Scene(wrong_code, who="bob"),
+    "people": Scene(at("/people/")),
+    "person": Scene(at("/people/bob/")),
     "flags": Scene(at(FLAGS)),
     "flags, notice": Scene(notice),
     "flags, none found": Scene(at(f"{FLAGS}?search=nothing-like-it")),
@@ -175,7 +197,13 @@ SCENES = {
     "targeting of a viewer": Scene(at(f"{TARGETING}/new-checkout"), who="bob"),
     "editor with errors": Scene(editor_with_errors, refused=422),
     "review": Scene(review),
-    "history": Scene(open_record),
+    "history of a flag": Scene(at(f"{FLAG}/history/new-checkout")),
+    "history": Scene(at(HISTORY)),
+    "history of a viewer": Scene(at(HISTORY), who="bob"),
+    "history, none found": Scene(at(f"{HISTORY}?text=nothing-like-it")),
+    "history, bad filters": Scene(at(f"{HISTORY}?from=never&text=%21"), refused=400),
+    "history of the site": Scene(at("/history/?period=30d")),
+    "record": Scene(open_record),
     "settings": Scene(at(f"{FLAG}/settings/home-banner")),
     "settings of a viewer": Scene(at(f"{FLAG}/settings/home-banner"), who="bob"),
     "archive": Scene(dialog(f"{TARGETING}/home-banner", "Archive")),

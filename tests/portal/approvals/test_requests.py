@@ -88,7 +88,7 @@ def test_enough_people_without_the_roles__do_not_suffice(
     give_role(shop, grace, "qa")
     vote(asked, erin)
     vote(asked, grace)
-    with pytest.raises(NotApproved, match="nobody with the role devops_lead has approved"):
+    with pytest.raises(NotApproved, match="nobody with the role DevOps lead has approved"):
         apply(asked, erin)
     assert not desk.configuration.enabled
 
@@ -197,7 +197,7 @@ def test_a_voter_who_lost_the_role__does_not_count_any_more(
     access.set_role(project=shop, user=erin, role="viewer", actor=SETTING_UP, now=desk.now)
     voted = vote(asked, frank)
     assert voted.request.is_open
-    with pytest.raises(NotApproved, match=r"1 more approval.*role senior_developer"):
+    with pytest.raises(NotApproved, match=r"1 more approval.*role senior developer"):
         apply(asked, frank)
     assert not desk.configuration.enabled
 

@@ -1,7 +1,10 @@
 """A trail of five rows."""
 
+from pathlib import Path
+
 import pytest
 from django.db import transaction
+from pytest_django import Settings
 
 from portal.audit import services
 from portal.lib.journal import Actor, ActorKind, Entry, Trace
@@ -35,3 +38,11 @@ def trail(db: None) -> None:
     """Rows 1 to 5."""
     for subject in ("first", "second", "third", "fourth", "fifth"):
         record(subject)
+
+
+@pytest.fixture(autouse=True)
+def anchor_file(settings: Settings, tmp_path: Path) -> Path:
+    """Where this test's anchors go; there are none yet."""
+    path = tmp_path / "anchors.jsonl"
+    settings.AUDIT_ANCHOR_FILE = str(path)
+    return path

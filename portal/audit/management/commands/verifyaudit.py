@@ -1,20 +1,56 @@
 """``manage.py verifyaudit``: exit 0 when the audit trail's chain holds, 1 where it does not."""
 
 import sys
+from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from portal.audit import selectors
+from portal.audit import anchors, selectors
+from portal.audit.anchors import KnownAnchors
 from portal.audit.models import AuditEvent
 
 
 class Command(BaseCommand):
     help = "Check every link of the audit trail; names the first row that does not hold."
 
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--anchors",
+            type=Path,
+            metavar="FILE",
+            help="anchors that the chain must pass through (default: AUDIT_ANCHOR_FILE, if there)",
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
-        fault = selectors.chain_fault()
+        path, known = _known(options["anchors"])
+        for complaint in known.complaints:
+            self.stderr.write(f"{path} {complaint}")
+        fault = selectors.chain_fault(known.hashes)
         if fault:
             self.stderr.write(f"row {fault.sequence}: {fault.problem}")
+        if fault or known.complaints:
             sys.exit(1)
-        self.stdout.write(f"the chain holds: {AuditEvent.objects.count()} rows")
+        self.stdout.write(f"the chain holds: {_extent(known)}")
+
+
+def _known(path: Path | None) -> tuple[Path, KnownAnchors]:
+    chosen = path or Path(settings.AUDIT_ANCHOR_FILE)
+    if path is None and not chosen.exists():
+        return chosen, KnownAnchors()
+    try:
+        return chosen, anchors.read(chosen, settings.AUDIT_KEY)
+    except OSError as error:
+        raise CommandError(f"cannot read {chosen}: {error.strerror}", returncode=2) from None
+
+
+def _extent(known: KnownAnchors) -> str:
+    words = [f"{AuditEvent.objects.count()} rows"]
+    purged = selectors.start_of_chain().sequence
+    if purged:
+        words.append(f"from row {purged + 1}, those before it were purged")
+    if known.hashes:
+        checked = sum(sequence >= purged for sequence in known.hashes)
+        words.append(f"through {checked} of {len(known.hashes)} anchors")
+    return ", ".join(words)

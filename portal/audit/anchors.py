@@ -1,0 +1,138 @@
+"""Anchors: where the chain stood at a time, noted outside the database.
+
+Who can rewrite the database and knows the key can make another chain that holds; it will not pass
+through the anchors. Each is one line of JSON, sealed with the audit key, so that a line somebody
+made up is seen::
+
+    {"at":"2026-03-01T12:00:00.000000+00:00","format":"aviary-audit-anchor/1","hash":"…",
+     "mac":"…","sequence":42}
+"""
+
+import fcntl
+import hmac
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from portal.audit import sealing
+
+FORMAT = "aviary-audit-anchor/1"
+_LONGEST_LINE = 1024
+
+
+class BadAnchor(ValueError):
+    """A line that nobody with the audit key wrote."""
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """A row of the chain by its sequence and hash, and when it was the last."""
+
+    sequence: int
+    hash: str
+    at: str
+
+    @classmethod
+    def taken(cls, sequence: int, own_hash: str, *, now: datetime) -> "Anchor":
+        """The anchor of the chain's head."""
+        return cls(sequence, own_hash, now.astimezone(UTC).isoformat(timespec="microseconds"))
+
+    def names(self, sequence: int, own_hash: str) -> bool:
+        """Whether it speaks of this row."""
+        return (self.sequence, self.hash) == (sequence, own_hash)
+
+    def line(self, key: bytes) -> bytes:
+        """The anchor as it is written down, without a line feed."""
+        document = self._document()
+        return sealing.canonical(document | {"mac": self._mac(key)})
+
+    def _document(self) -> dict[str, object]:
+        return {"format": FORMAT, "sequence": self.sequence, "hash": self.hash, "at": self.at}
+
+    def _mac(self, key: bytes) -> str:
+        return sealing.mac(key, FORMAT, sealing.canonical(self._document()))
+
+    @classmethod
+    def parse(cls, line: bytes, key: bytes) -> "Anchor":
+        """Read a line. Raises BadAnchor for one that was not written with this key."""
+        try:
+            document = json.loads(line)
+            anchor = cls(document["sequence"], document["hash"], document["at"])
+            sealed = hmac.compare_digest(document["mac"], anchor._mac(key))
+        except (ValueError, TypeError, KeyError, RecursionError):
+            raise BadAnchor("it is no anchor") from None
+        if not sealed or type(anchor.sequence) is not int:
+            raise BadAnchor("it was not written with this audit key")
+        return anchor
+
+
+@dataclass(slots=True)
+class KnownAnchors:
+    """What a file of anchors says: sequence -> hash, and which lines cannot be believed."""
+
+    hashes: dict[int, str] = field(default_factory=dict)
+    complaints: list[str] = field(default_factory=list)
+
+
+def read(path: Path, key: bytes) -> KnownAnchors:
+    """Read a file of anchors. Raises OSError when it cannot be read."""
+    known = KnownAnchors()
+    with path.open("rb") as file:
+        for number, line in enumerate(iter(lambda: file.readline(_LONGEST_LINE), b""), start=1):
+            try:
+                anchor = Anchor.parse(line, key)
+            except BadAnchor as error:
+                known.complaints.append(f"line {number}: {error}")
+                continue
+            if known.hashes.setdefault(anchor.sequence, anchor.hash) != anchor.hash:
+                complaint = f"row {anchor.sequence} was anchored before with another hash"
+                known.complaints.append(f"line {number}: {complaint}")
+    return known
+
+
+class AnchorFile:
+    """The file that anchors are added to, held by one process at a time."""
+
+    def __init__(self, file: BinaryIO, key: bytes) -> None:
+        self._file = file
+        self._key = key
+
+    def last(self) -> Anchor | None:
+        """The last anchor in it; None where there is none, or none that can be believed."""
+        size = self._file.seek(0, os.SEEK_END)
+        self._file.seek(max(0, size - 2 * _LONGEST_LINE))
+        lines = self._file.read().splitlines()
+        try:
+            return Anchor.parse(lines[-1], self._key) if lines else None
+        except BadAnchor:
+            return None
+
+    def append(self, anchor: Anchor) -> None:
+        """Add a line; when this returns it is on the disk."""
+        self._file.write(anchor.line(self._key) + b"\n")
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+
+@contextmanager
+def opened(path: Path, key: bytes) -> Iterator[AnchorFile]:
+    """Open the file for adding; create it, private, where there is none. Raises OSError."""
+    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "a+b") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        _sync_folder(path.parent)
+        yield AnchorFile(file, key)
+
+
+def _sync_folder(folder: Path) -> None:
+    """So that a file just created is still there after a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

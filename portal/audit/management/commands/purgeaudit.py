@@ -1,0 +1,21 @@
+"""``manage.py purgeaudit``: let go of audit rows older than AUDIT_RETENTION_DAYS."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from portal.audit import services
+from portal.lib import clock
+from portal.lib.commands import failure, operator
+from portal.lib.errors import AviaryError
+
+
+class Command(BaseCommand):
+    help = "Delete audit rows older than AUDIT_RETENTION_DAYS; the chain goes on verifying."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            gone = services.purge(actor=operator("purgeaudit"), now=clock.database_now())
+        except AviaryError as error:
+            raise failure(error) from None
+        self.stdout.write(f"{gone} rows purged")

@@ -1,0 +1,9 @@
+"""Reports on who may do what and who used it, and their regular confirmation."""
+
+from django.apps import AppConfig
+
+
+class ReportsConfig(AppConfig):
+    name = "portal.reports"
+    label = "reports"
+    verbose_name = "Reports"

@@ -1,0 +1,93 @@
+"""Every write of access against an audit trail that takes nothing: then nothing happens."""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from portal.access import services
+from portal.access.models import Environment, Project, User
+from portal.lib import journal
+from portal.lib.journal import Entry
+from tests.flags.services.writes import all_rows
+from tests.support.people import SETTING_UP, give_role
+
+NAME = "qa-two"
+Write = Callable[[], object]
+
+
+@pytest.fixture
+def writes(
+    shop: Project, production: Environment, bob: User, charlie: User, now: datetime
+) -> dict[str, Write]:
+    """A call that would succeed, for each service that writes."""
+    key = services.issue_key(
+        environment=production, kind="server", name="a", actor=SETTING_UP, now=now
+    ).key
+    group = services.create_group(project=shop, key="team", name="Team", actor=SETTING_UP, now=now)
+    services.add_to_group(group=group, user=bob, actor=SETTING_UP)
+    role = services.create_role(
+        project=shop, key="helper", name="H", permissions=["flag.view"], actor=SETTING_UP
+    )
+    grant = give_role(shop, charlie, "viewer")
+    s = services
+    by: dict[str, Any] = {"actor": SETTING_UP}
+    on = by | {"now": now}
+    return {
+        "add_member": lambda: s.add_member(project=shop, username="eve", role="viewer", **on),
+        "add_to_group": lambda: s.add_to_group(group=group, user=charlie, **by),
+        "change_password": lambda: s.change_password(user=bob, password="x" * 20, **by),
+        "create_environment": lambda: s.create_environment(
+            project=shop, key=NAME, kind="staging", **on
+        ),
+        "create_group": lambda: s.create_group(project=shop, key=NAME, name="Q", **on),
+        "create_project": lambda: s.create_project(key=NAME, name="Q", **on),
+        "create_role": lambda: s.create_role(
+            project=shop, key=NAME, name="Q", permissions=[], **by
+        ),
+        "create_user": lambda: s.create_user(username="eve", password="x" * 20, **by),
+        "delete_group": lambda: s.delete_group(group=group, **by),
+        "delete_role": lambda: s.delete_role(role=role, **by),
+        "edit_role": lambda: s.edit_role(role=role, name="Other", permissions=[], **by),
+        "grant_role": lambda: s.grant_role(project=shop, to=bob, role="developer", **on),
+        "issue_key": lambda: s.issue_key(environment=production, kind="server", name="b", **on),
+        "record_sign_in": lambda: s.record_sign_in(**by),
+        "record_sign_out": lambda: s.record_sign_out(**by),
+        "remove_from_group": lambda: s.remove_from_group(group=group, user=bob, **by),
+        "remove_member": lambda: s.remove_member(project=shop, user=bob, **by),
+        "renew_epoch": lambda: s.renew_epoch(
+            environment_id=production.pk, seen_epoch="z", seen_version=99
+        ),
+        "reserve": lambda: s.reserve(
+            environment=production, permission="flag.edit", names=["developer"], **on
+        ),
+        "revoke_grant": lambda: s.revoke_grant(grant=grant, **by),
+        "revoke_key": lambda: s.revoke_key(key=key, **on),
+        "set_role": lambda: s.set_role(project=shop, user=bob, role="developer", **on),
+    }
+
+
+NOT_WRITES = {"AddedMember", "IssuedKey", "guess_kind"}
+WRITES = sorted(set(services.__all__) - NOT_WRITES)
+
+
+def test_writes__of_the_services__are_all_here(writes: dict[str, Write]) -> None:
+    assert sorted(writes) == WRITES
+
+
+@pytest.mark.parametrize("name", WRITES)
+def test_write__audit_trail_takes_nothing__changes_nothing(
+    writes: dict[str, Write], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_entries: Iterable[Entry]) -> None:
+        raise RuntimeError("the audit trail takes nothing")
+
+    before = all_rows()
+    with monkeypatch.context() as patched:
+        patched.setattr(journal, "_recorder", refuse)
+        with pytest.raises(RuntimeError, match="takes nothing"):
+            writes[name]()
+    assert all_rows() == before
+    writes[name]()
+    assert all_rows() != before
