@@ -54,7 +54,7 @@ def test_a_held_request__whose_voter_lost_the_role__is_not_applied_and_says_so_o
         services.apply_waiting(now=clock.now())
     assert not desk.configuration.enabled
     (row,) = AuditEvent.objects.filter(event="change_request.not_applied")
-    assert "nobody with the role senior_developer" in row.reason
+    assert "1 more approval is needed" in row.reason
 
 
 def test_a_held_request__that_is_edited__waits_for_votes_again(
