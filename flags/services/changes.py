@@ -10,7 +10,7 @@ from flags.engine import DocumentError, parse_configuration, parse_definition
 from flags.models import Flag, FlagConfiguration
 from portal.access.models import Environment
 from portal.access.permissions import Permission
-from portal.approvals.changes import Change
+from portal.approvals.changes import Change, same_document
 
 CONFIGURATION = "flag.configuration"
 DEFINITION = "flag.definition"
@@ -24,7 +24,7 @@ def configuration_change(current: FlagConfiguration, before: Document, version: 
     permissions = []
     if before["enabled"] != after["enabled"]:
         permissions.append(Permission.FLAG_TOGGLE)
-    if _targeting(before) != _targeting(after):
+    if not same_document(_targeting(before), _targeting(after)):
         permissions.append(Permission.FLAG_EDIT)
     return Change(
         kind=CONFIGURATION,
@@ -61,7 +61,7 @@ def definition_change(flag: Flag, before: Document, environments: Iterable[Envir
         after=after,
         permissions=(Permission.FLAG_EDIT,),
         words=tuple(definition_words(before, after)),
-        serves=_served(before) != _served(after),
+        serves=not same_document(_served(before), _served(after)),
     )
 
 

@@ -15,7 +15,7 @@ from portal.access import outbox
 from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.approvals import gate
-from portal.approvals.changes import PLAIN, Terms
+from portal.approvals.changes import PLAIN, Terms, same_document
 from portal.approvals.services import gated
 from portal.lib.errors import Conflict, Invalid
 from portal.lib.journal import Actor
@@ -119,7 +119,7 @@ def _store(
     before, version = current.document, current.version
     current.set_configuration(wanted)
     after = current.document
-    if after == before:
+    if same_document(after, before):
         return current
     change = changes.configuration_change(current, before, version)
     passage = gate.pass_through(change, actor=actor, now=now, reason=reason, terms=terms)

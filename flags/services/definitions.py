@@ -17,7 +17,7 @@ from portal.access import authority, outbox
 from portal.access.models import Environment, Project
 from portal.access.permissions import Permission
 from portal.approvals import gate
-from portal.approvals.changes import PLAIN, Terms
+from portal.approvals.changes import PLAIN, Terms, same_document
 from portal.approvals.services import gated
 from portal.lib.errors import Conflict, Invalid
 from portal.lib.journal import Actor
@@ -96,7 +96,7 @@ def edit_flag(
     _refuse_another_identity(flag, definition)
     _refuse_breaking(flag, definition)
     flag.set_definition(definition)
-    if flag.document == before:
+    if same_document(flag.document, before):
         return flag
     change = changes.definition_change(flag, before, environments)
     if change.serves:

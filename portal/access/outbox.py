@@ -1,4 +1,9 @@
-"""Giving a change its version and leaving word of it for the relay, in the change's transaction."""
+"""Giving a change its version and leaving word of it for the relay, in the change's transaction.
+
+Locks are taken in one order: project, change request, people, environments, and the audit trail's
+head last. All but the head's are FOR NO KEY UPDATE: PostgreSQL checks foreign keys at COMMIT, when
+a writer has the head already, and a FOR UPDATE on the row referred to would stand in its way.
+"""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -15,7 +20,7 @@ KEY = "key"
 def lock_environments(environments: Iterable[Environment]) -> list[Environment]:
     """Lock the rows, always in the same order so that no two writers wait for each other."""
     ids = sorted(environment.pk for environment in environments)
-    locked = Environment.objects.select_for_update().filter(pk__in=ids).order_by("pk")
+    locked = Environment.objects.select_for_update(no_key=True).filter(pk__in=ids).order_by("pk")
     return list(locked.select_related(None))
 
 

@@ -9,9 +9,13 @@ class ApprovalsConfig(AppConfig):
     verbose_name = "Approvals"
 
     def ready(self) -> None:
-        from portal.access.signals import name_removing
+        from portal.access.signals import name_removing, role_changing, rule_changing
         from portal.approvals import kinds
-        from portal.approvals.services import policies
+        from portal.approvals.services import policies, rights
 
         kinds.register(policies.POLICY, policies.PolicyKind())
+        kinds.register(rights.RULE, rights.RuleKind())
+        kinds.register(rights.ROLE, rights.RoleKind())
+        rule_changing.connect(rights.on_rule_changing, dispatch_uid="policies")
+        role_changing.connect(rights.on_role_changing, dispatch_uid="policies")
         name_removing.connect(policies.on_name_removing, dispatch_uid="policies")

@@ -65,8 +65,20 @@ def digest_of(
 ) -> str:
     """The digest of a change: SHA-256 over its canonical JSON (sorted keys, no spaces, UTF-8)."""
     parts = [kind, project, sorted(environments), subject, base_version, before, after]
-    text = json.dumps(parts, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    return "sha256:" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return "sha256:" + hashlib.sha256(canonical(parts).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def canonical(value: object) -> str:
+    """Canonical JSON: sorted keys, no spaces."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def same_document(one: object, other: object) -> bool:
+    """Whether two documents say the same to whoever reads them as JSON.
+
+    To Python 1, 1.0 and True are equal; to an application that gets one of them they are not.
+    """
+    return canonical(one) == canonical(other)
 
 
 @dataclass(frozen=True, slots=True)

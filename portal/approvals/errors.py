@@ -63,6 +63,16 @@ class Waiting(AviaryError):
         }
 
 
+class NoSuchRequest(AviaryError):
+    """A number that no change request of the project has."""
+
+    status = 404
+
+    def __init__(self, number: int) -> None:
+        text = _("This project has no change request {number}.")
+        super().__init__(text.format(number=number))
+
+
 class NotApproved(AviaryError):
     """A change request lacks something; the text lists what."""
 

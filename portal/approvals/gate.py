@@ -13,15 +13,15 @@ from django.utils.translation import gettext as _
 from portal.access import authority
 from portal.access.models import Environment, Project, User
 from portal.access.permissions import Permission
-from portal.approvals import selectors
-from portal.approvals.changes import Change, Terms
-from portal.approvals.errors import ApprovalRequired, Barred, Closed, NotApproved
+from portal.approvals import selectors, telling
+from portal.approvals.changes import Change, Terms, same_document
+from portal.approvals.errors import ApprovalRequired, Barred, Closed, NoSuchRequest, NotApproved
 from portal.approvals.models import ChangeRequest, Emergency, Policy, State, Verdict
 from portal.approvals.overriding import freezes_stopping, outside, pass_freezes
 from portal.approvals.recording import environment_key, record_request
 from portal.approvals.wording import missing_sentences
 from portal.lib import clock
-from portal.lib.errors import Conflict, Forbidden, Invalid
+from portal.lib.errors import Conflict, Forbidden, Invalid, checked_text
 from portal.lib.journal import Actor, ActorKind
 
 
@@ -58,14 +58,14 @@ def pass_through(
     force, Forbidden or Invalid where that may not be overridden or glass may not be broken.
     Asking for approval is free in a freeze, and an emergency breaks it where it breaks the glass.
     """
-    moment = clock.database_now()
+    moment, reason = clock.database_now(), checked_text(reason, "reason")
     if terms.undoing is not None:
         return _by_undoing(change, terms.undoing)
     frozen = freezes_stopping(change, moment)
     override = terms.override_freeze
     if terms.agreement is not None:
         passage = _by_agreement(change, terms.agreement, actor=actor, moment=moment)
-        why = terms.override_reason
+        why = checked_text(terms.override_reason, "reason")
         pass_freezes(change, frozen, actor=actor, reason=why, override=override)
         return passage
     policies = selectors.policies_wanting(change.environments, turns_off=change.turns_off)
@@ -83,7 +83,10 @@ def pass_through(
 
 
 def _by_agreement(change: Change, pk: int, *, actor: Actor, moment: datetime) -> Passage:
-    request = ChangeRequest.objects.select_for_update().get(pk=pk, project=change.project)
+    request = ChangeRequest.objects.select_for_update(no_key=True).filter(pk=pk).first()
+    if request is None or request.project_id != change.project.pk:
+        raise NoSuchRequest(pk)
+    request.project = change.project
     if not request.is_open:
         raise Closed(request)
     if request.digest != change.digest:
@@ -106,6 +109,7 @@ def _by_agreement(change: Change, pk: int, *, actor: Actor, moment: datetime) ->
     agreed = [{"person": vote.user.username, "roles": vote.names} for vote in votes]
     after = {"digest": request.digest, "approved_by": agreed}
     record_request("change_request.applied", request, actor, after=after)
+    telling.tell_applied(request)
     return Passage(_with_number(request))
 
 
@@ -113,9 +117,14 @@ def _with_number(request: ChangeRequest) -> str:
     return f"{request.reason} (change request {request.pk})".strip()
 
 
+def author_of(request: ChangeRequest) -> Actor:
+    """Who asked for a request."""
+    return Actor(ActorKind(request.author_kind), request.author_id_text, request.author)
+
+
 def _require_author(request: ChangeRequest) -> None:
     """Who asked must still be someone who may want this."""
-    author = Actor(ActorKind(request.author_kind), request.author_id_text, request.author)
+    author = author_of(request)
     environments = list(request.environments.all())
     where = environments[0] if len(environments) == 1 else None
     held = authority.permissions_of(author, request.project, where)
@@ -127,14 +136,24 @@ def _require_author(request: ChangeRequest) -> None:
 
 def _by_undoing(change: Change, pk: int) -> Passage:
     """Back to exactly what was there before the glass was broken."""
-    emergency = Emergency.objects.select_for_update().select_related("request").get(pk=pk)
-    request = emergency.request
-    is_its_opposite = (request.kind, request.subject) == (change.kind, change.subject)
-    is_its_opposite &= request.project_id == change.project.pk
-    is_its_opposite &= dict(change.after) == request.before
-    if not is_its_opposite or not emergency.is_running:
+    emergencies = Emergency.objects.select_for_update(of=("self",), no_key=True).select_related(
+        "request"
+    )
+    emergency = emergencies.filter(pk=pk).first()
+    if emergency is None or not emergency.is_running or not _takes_back(change, emergency.request):
         raise Invalid({"": _("This does not take back an emergency change.")})
-    return Passage(f"takes back the emergency change {request.pk}")
+    return Passage(f"takes back the emergency change {emergency.request.pk}")
+
+
+def _takes_back(change: Change, request: ChangeRequest) -> bool:
+    """The same thing in the same places, back to what it was."""
+    places = set(request.environments.values_list("pk", flat=True))
+    return (
+        (request.kind, request.subject) == (change.kind, change.subject)
+        and request.project_id == change.project.pk
+        and places == {environment.pk for environment in change.environments}
+        and same_document(change.after, request.before)
+    )
 
 
 def _by_breaking_glass(
@@ -149,6 +168,10 @@ def _by_breaking_glass(
     user = authority.user_of(actor)
     if not change.serves or user is None:
         raise Forbidden(_("break glass"))
+    if not change.before:
+        raise Invalid(
+            {"": _("This cannot be taken back by itself, so glass is not broken for it.")}
+        )
     if not reason.strip():
         raise Invalid({"reason": _("Say what the emergency is; it is kept in the history.")})
     _require_glass(user, change.project, policies)
@@ -169,6 +192,7 @@ def _by_breaking_glass(
     if freezes:
         after["freezes"] = freezes
     record_request("break_glass.used", request, actor, after=after, reason=reason)
+    telling.tell_broken_glass(emergency)
     return Passage(f"{reason.strip()} (emergency change {request.pk})")
 
 

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from portal.audit import exporting, history
+from portal.audit import exporting, history, packing, sealing
 from portal.audit.exporting import Manifest
 from portal.audit.filters import Filters
 from portal.lib import journal
@@ -46,8 +46,12 @@ class Export:
 
 
 @transaction.atomic
-def start_export(*, filters: Filters, format_name: str, actor: Actor, now: datetime) -> Export:
+def start_export(
+    *, filters: Filters, format_name: str, actor: Actor, now: datetime, alone: bool = False
+) -> Export:
     """Record that the rows are exported, and return the file as it will be made.
+
+    It comes in a zip together with the script that verifies it, unless it is wanted ``alone``.
 
     Its rows are those up to the last one at this moment, oldest first; the record of the export
     comes after them. The caller has made sure that the actor may. Raises Invalid for an unknown
@@ -80,7 +84,11 @@ def start_export(*, filters: Filters, format_name: str, actor: Actor, now: datet
     )
     lines = kind.write(history.iterate(filters, up_to=up_to), manifest)
     name = f"history-{filters.project or 'all'}-{now:%Y%m%dT%H%M%SZ}.{kind.suffix}"
-    return Export(name, kind.media_type, _pieces(lines))
+    if alone:
+        return Export(name, kind.media_type, _pieces(lines))
+    key = sealing.public_key(settings.AUDIT_KEY)
+    zipped = packing.packed(name, _pieces(lines), public_key=key)
+    return Export(f"{name}.zip", "application/zip", zipped)
 
 
 def _pieces(lines: Iterator[bytes]) -> Iterator[bytes]:

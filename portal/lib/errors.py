@@ -69,6 +69,18 @@ class Conflict(AviaryError):
         return {"current": self.current, "yours": self.yours}
 
 
+MOST_TEXT = 5000
+
+
+def checked_text(text: str, path: str, *, most: int = MOST_TEXT) -> str:
+    """What somebody wrote, without the blanks around it. Raises Invalid: too long, or with NUL."""
+    text = text.strip()
+    if len(text) > most or "\0" in text:
+        message = _("Write at most {most} characters, and no NUL.").format(most=most)
+        raise Invalid({path: message})
+    return text
+
+
 def error_page(request: HttpRequest, status: int, title: str, text: str) -> HttpResponse:
     """A readable page, or a small fragment where htmx asked."""
     htmx = bool(getattr(request, "htmx", False)) and not getattr(request.htmx, "boosted", False)  # type: ignore[attr-defined]

@@ -7,3 +7,8 @@ class ReportsConfig(AppConfig):
     name = "portal.reports"
     label = "reports"
     verbose_name = "Reports"
+
+    def ready(self) -> None:
+        from portal.reports import wording
+
+        wording.register()

@@ -225,4 +225,20 @@ SCENES = {
     "members": Scene(at(f"/p/{PROJECT}/members/")),
     "members of a viewer": Scene(at(f"/p/{PROJECT}/members/"), who="bob"),
     "new member": Scene(dialog(f"/p/{PROJECT}/members/", "Add member")),
+    "groups": Scene(at(f"/p/{PROJECT}/groups/")),
+    "new group": Scene(dialog(f"/p/{PROJECT}/groups/", "New group")),
+    "roles": Scene(at(f"/p/{PROJECT}/roles/")),
+    "new role": Scene(dialog(f"/p/{PROJECT}/roles/", "New role")),
+    "invitations": Scene(at(f"/p/{PROJECT}/invitations/")),
+    "new invitation": Scene(dialog(f"/p/{PROJECT}/invitations/", "Invite someone")),
+    "access": Scene(at(f"/p/{PROJECT}/access/")),
+    "access of a viewer": Scene(at(f"/p/{PROJECT}/access/"), who="bob"),
+    "access by person": Scene(at(f"/p/{PROJECT}/access/person?person=bob")),
+    "reserve": Scene(
+        dialog(f"/p/{PROJECT}/access/", "Change who may deploy releases in Production")
+    ),
+    "reports": Scene(at(f"/p/{PROJECT}/reports/")),
+    "report": Scene(at(f"/p/{PROJECT}/reports/production-alone/")),
+    "report of a viewer": Scene(at(f"/p/{PROJECT}/reports/keys/"), who="bob"),
+    "recertification": Scene(at(f"/p/{PROJECT}/reports/recertification/")),
 }

@@ -2,6 +2,9 @@
 
 import json
 import re
+import subprocess
+import sys
+import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,6 +16,28 @@ from tests.browser.visitors import PROJECT, Visitor
 
 pytestmark = pytest.mark.browser
 HISTORY = f"/p/{PROJECT}/history/"
+
+
+def unpacked(packed: Path) -> Path:
+    """The exported file, unpacked beside the script that came with it."""
+    with zipfile.ZipFile(packed) as archive:
+        archive.extractall(packed.parent)
+    (file,) = packed.parent.glob("history-*.jsonl")
+    return file
+
+
+def verify(file: Path, status: int, said: str) -> None:
+    """Verify an export as an auditor does: with nothing but Python, elsewhere."""
+    done = subprocess.run(
+        [sys.executable, "-I", "verify.py", file.name],
+        check=False,
+        cwd=file.parent,
+        env={},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == status, done
+    assert said in done.stdout
 
 
 def test_an_auditor_filters_by_date_and_person_opens_a_record_and_exports(
@@ -37,11 +62,15 @@ def test_an_auditor_filters_by_date_and_person_opens_a_record_and_exports(
 
     with page.expect_download() as started:
         button(page, "JSON Lines").click()
-    file = tmp_path / "history.jsonl"
-    started.value.save_as(file)
+    packed = tmp_path / "history.zip"
+    started.value.save_as(packed)
+    file = unpacked(packed)
     lines = [json.loads(line) for line in file.read_text().splitlines()]
     assert [line["event"] for line in lines[:-1]] == ["flag.created", "flag.enabled"]
     assert lines[-1]["manifest"]["rows"] == 2
+    verify(file, 0, "2 rows")
+    file.write_text(file.read_text().replace("flag.enabled", "flag.disabled"))
+    verify(file, 1, "")
 
     rows.first.get_by_role("link").last.click()
     expect(page).to_have_url(re.compile(rf"{HISTORY}\d+$"))

@@ -13,6 +13,7 @@ from flags.importers.text import read_text
 from flags.services import importing
 from portal.access import provisioning
 from portal.access.models import Environment
+from portal.approvals.errors import Waiting
 from portal.lib import clock
 from portal.lib.commands import failure, operator
 from portal.lib.errors import AviaryError
@@ -51,13 +52,16 @@ class Command(BaseCommand):
         )
         environment = provisioning.find_environment(options["project"], options["environment"])
         if environment is None:
-            return self._import_into_new(plan, options)
+            report = self._import_into_new(plan, options)
+            if isinstance(report, Waiting):
+                raise report
+            return report
         return _import_into(environment, plan, options)
 
     @transaction.atomic
     def _import_into_new(
         self, plan: importers.ImportPlan, options: dict[str, Any]
-    ) -> importing.ImportReport:
+    ) -> importing.ImportReport | Waiting:
         """All or nothing, the project and environment that it needs included."""
         suffix = "; taken back, this is a dry run" if options["dry_run"] else ""
         environment = provisioning.ensure_environment(
@@ -67,7 +71,10 @@ class Command(BaseCommand):
             now=clock.now(),
             tell=lambda text: self.stderr.write(text + suffix),
         )
-        report = _import_into(environment, plan, options)
+        try:
+            report = _import_into(environment, plan, options)
+        except Waiting as waiting:  # what waits is about the new environment, so that stays
+            return waiting
         transaction.set_rollback(options["dry_run"])
         return report
 

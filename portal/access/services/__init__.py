@@ -32,7 +32,16 @@ from portal.access.services.projects import (
     guess_kind,
     renew_epoch,
 )
-from portal.access.services.roles import create_role, delete_role, edit_role, reserve
+from portal.access.services.roles import (
+    checked_names,
+    create_role,
+    delete_role,
+    edit_role,
+    names_reserved,
+    reserve,
+    store_role,
+    store_rule,
+)
 
 __all__ = [
     "AddedMember",
@@ -44,6 +53,7 @@ __all__ = [
     "add_member",
     "add_to_group",
     "change_password",
+    "checked_names",
     "create_environment",
     "create_group",
     "create_invitation",
@@ -57,6 +67,7 @@ __all__ = [
     "guess_kind",
     "issue_key",
     "join_by_invitation",
+    "names_reserved",
     "note_use",
     "note_uses",
     "open_invitation",
@@ -70,4 +81,6 @@ __all__ = [
     "revoke_invitation",
     "revoke_key",
     "set_role",
+    "store_role",
+    "store_rule",
 ]

@@ -6,7 +6,7 @@ from datetime import datetime
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from portal.access import authority, selectors
+from portal.access import authority, outbox, selectors
 from portal.access.models import Environment, Grant, Project, User
 from portal.access.permissions import Permission
 from portal.access.services.grants import grant_role, keeping_an_admin, remove_grants
@@ -42,6 +42,7 @@ def add_member(
     Raises Invalid when they are a member already or the name cannot be used.
     """
     authority.require(actor, Permission.MEMBER_MANAGE, project=project)
+    outbox.lock_people(project)  # before the audit trail's lock, which a new person takes
     user = User.objects.filter(username=username).first()
     if user and selectors.members_of(project).filter(pk=user.pk).exists():
         raise Invalid({"username": _("{name} is a member already.").format(name=username)})

@@ -107,7 +107,7 @@ def renew_epoch(*, environment_id: int, seen_epoch: str, seen_version: int) -> E
     would refuse the repeated versions as older than what they have. Returns the environment;
     leaves it alone where somebody has renewed its epoch already.
     """
-    environment = Environment.objects.select_for_update().get(pk=environment_id)
+    environment = Environment.objects.select_for_update(no_key=True).get(pk=environment_id)
     if (seen_epoch, seen_version) <= (environment.epoch, environment.version):
         return environment
     # Later than the one seen, even where this machine's clock was set back as well.

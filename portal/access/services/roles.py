@@ -12,7 +12,9 @@ from portal.access.models import ActionRule, CustomRole, Environment, Project
 from portal.access.permissions import RESERVABLE, Permission
 from portal.access.services.grants import keeping_an_admin
 from portal.access.services.names import refuse_needed_name, refuse_taken_name
+from portal.access.services.postponing import postponable
 from portal.access.services.validation import validate
+from portal.access.signals import role_changing, rule_changing
 from portal.lib import journal
 from portal.lib.errors import Invalid
 from portal.lib.journal import Actor, Entry
@@ -34,15 +36,27 @@ def create_role(
     return role
 
 
-@transaction.atomic
+@postponable
 def edit_role(
     *, role: CustomRole, name: str, permissions: Iterable[str], actor: Actor
 ) -> CustomRole:
     """Rename a role, or change what it permits.
 
-    Raises Invalid for unknown permissions and where nobody could manage the members any more.
+    Raises Invalid for unknown permissions and where nobody could manage the members any more; what
+    says where it waits, where somebody has to agree first.
     """
     authority.require(actor, Permission.MEMBER_MANAGE, project=role.project)
+    outbox.lock_people(role.project)
+    role = CustomRole.objects.select_related("project").get(pk=role.pk)
+    wanted = _known(permissions)
+    role_changing.send(sender=None, role=role, name=name, permissions=wanted, actor=actor)
+    return store_role(role=role, name=name, permissions=wanted, actor=actor)
+
+
+def store_role(
+    *, role: CustomRole, name: str, permissions: Iterable[str], actor: Actor
+) -> CustomRole:
+    """Write down what a role is to be; for services that have asked who may, and who agreed."""
     with keeping_an_admin(role.project):
         role = CustomRole.objects.select_related("project").get(pk=role.pk)
         before = _describe(role)
@@ -74,7 +88,7 @@ def delete_role(*, role: CustomRole, actor: Actor) -> None:
     role.delete()
 
 
-@transaction.atomic
+@postponable
 def reserve(
     *,
     environment: Environment,
@@ -86,18 +100,47 @@ def reserve(
     """Reserve a permission in an environment for roles and groups; None opens it again.
 
     Raises Forbidden without ``environment.configure``; Invalid for names that the project does
-    not have, and for permissions that are not about one environment.
+    not have, and for permissions that are not about one environment; what says where it waits,
+    where somebody has to agree first.
     """
     project = environment.project
     authority.require(
         actor, Permission.ENVIRONMENT_CONFIGURE, project=project, environment=environment
     )
     outbox.lock_people(project)
-    wanted = None if names is None else _checked_names(project, permission, names)
-    rule = ActionRule.objects.filter(environment=environment, permission=permission).first()
-    before = rule.roles if rule else None
+    wanted = checked_names(project, permission, names)
+    before = names_reserved(environment, permission)
     if wanted == before:
         return
+    rule_changing.send(
+        sender=None,
+        environment=environment,
+        permission=permission,
+        before=before,
+        after=wanted,
+        actor=actor,
+        now=now,
+    )
+    store_rule(environment=environment, permission=permission, names=wanted, actor=actor)
+
+
+def names_reserved(environment: Environment, permission: str) -> list[str] | None:
+    """For whom an environment reserves a permission; None where it does not."""
+    rule = ActionRule.objects.filter(environment=environment, permission=permission).first()
+    return rule.roles if rule else None
+
+
+def store_rule(
+    *,
+    environment: Environment,
+    permission: str,
+    names: list[str] | None,
+    actor: Actor,
+    reason: str = "",
+) -> None:
+    """Write a rule down; for services that have asked who may, and who agreed."""
+    project, wanted = environment.project, names
+    before = names_reserved(environment, permission)
     if wanted is None:
         ActionRule.objects.filter(environment=environment, permission=permission).delete()
     else:
@@ -114,14 +157,20 @@ def reserve(
             environment=environment.key,
             before=None if before is None else {"roles": before},
             after=None if wanted is None else {"roles": wanted},
+            reason=reason,
         )
     )
 
 
-def _checked_names(project: Project, permission: str, names: Iterable[str]) -> list[str]:
+def checked_names(
+    project: Project, permission: str, names: Iterable[str] | None
+) -> list[str] | None:
+    """The names in order. Raises Invalid for unknown ones, and where it cannot be reserved."""
     if permission not in {str(one) for one in RESERVABLE}:
         text = _("{permission} is not about one environment and cannot be reserved in it.")
         raise Invalid({"permission": text.format(permission=permission)})
+    if names is None:
+        return None
     wanted = sorted(set(names))
     known = {*authority.role_table(project), *project.groups.values_list("key", flat=True)}
     unknown = [name for name in wanted if name not in known]

@@ -9,6 +9,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from portal.access import overview, selectors, services
 from portal.access.models import Group, User
 from portal.access.permissions import Permission
+from portal.access.signin import needs_fresh_sign_in
 from portal.access.web.groups import groups_context
 from portal.access.web.members import members_context, role_choices
 from portal.access.web.replies import replace_part
@@ -19,6 +20,7 @@ from portal.lib.errors import Invalid
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_page(Permission.MEMBER_MANAGE)
+@needs_fresh_sign_in
 def give_to_member(request: HttpRequest, scope: Scope, user_id: int) -> HttpResponse:
     """Give a member another role."""
     user = get_object_or_404(selectors.members_of(scope.project), pk=user_id)
@@ -28,6 +30,7 @@ def give_to_member(request: HttpRequest, scope: Scope, user_id: int) -> HttpResp
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_page(Permission.MEMBER_MANAGE)
+@needs_fresh_sign_in
 def give_to_group(request: HttpRequest, scope: Scope, group: str) -> HttpResponse:
     """Give a group another role."""
     found = get_object_or_404(scope.project.groups, key=group)

@@ -8,6 +8,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from portal.access import overview, services
 from portal.access.models import Group, User
 from portal.access.permissions import Permission
+from portal.access.signin import needs_fresh_sign_in
 from portal.access.web.replies import replace_part
 from portal.access.web.scope import Scope, project_page
 from portal.lib import clock
@@ -57,6 +58,7 @@ def delete_group(request: HttpRequest, scope: Scope, group: str) -> HttpResponse
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_page(Permission.MEMBER_MANAGE)
+@needs_fresh_sign_in
 def add_to_group(request: HttpRequest, scope: Scope, group: str) -> HttpResponse:
     """Put somebody who has an account into a group."""
     found = _group(scope, group)

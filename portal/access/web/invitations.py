@@ -9,6 +9,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from portal.access import overview, services
 from portal.access.permissions import Permission
+from portal.access.signin import needs_fresh_sign_in
 from portal.access.web.members import role_choices
 from portal.access.web.replies import replace_part
 from portal.access.web.scope import Scope, project_page
@@ -38,6 +39,7 @@ def list_invitations(request: HttpRequest, scope: Scope) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_page(Permission.MEMBER_MANAGE)
+@needs_fresh_sign_in
 def create_invitation(request: HttpRequest, scope: Scope) -> HttpResponse:
     """Make a link; it is shown this once."""
     context = role_choices(scope, request)

@@ -1,6 +1,7 @@
 """Where the link of an invitation leads: for people who may not have an account yet."""
 
-from django.contrib.auth import login
+from allauth.account.adapter import get_adapter
+from allauth.account.internal.flows.login import record_authentication
 from django.contrib.auth.decorators import login_not_required
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
@@ -9,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
-from portal.access import authority, overview, services
+from portal.access import overview, services
 from portal.access.models import Invitation
 from portal.access.web.scope import refuse_nul
 from portal.lib import clock
@@ -43,17 +44,16 @@ def _join(request: HttpRequest, token: str) -> None:
     password = request.POST.get("password", "")
     if password != request.POST.get("password_again", ""):
         raise Invalid({"password_again": _("The two passwords are not the same.")})
-    trace = trace_of(request)
     with transaction.atomic():
         _invitation, user = services.join_by_invitation(
             token=token,
             username=request.POST.get("username", "").strip(),
             password=password,
-            trace=trace,
+            trace=trace_of(request),
             now=clock.now(),
         )
-        login(request, user)
-        services.record_sign_in(actor=authority.user_actor(user, trace))
+        get_adapter(request).login(request, user)
+        record_authentication(request, user, method="password")
 
 
 def _page(

@@ -9,6 +9,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from portal.access import overview, selectors, services
 from portal.access.models import ActionRule, Environment, User
 from portal.access.permissions import RESERVABLE, Permission
+from portal.access.signin import needs_fresh_sign_in
 from portal.access.web.replies import replace_part
 from portal.access.web.scope import Scope, project_page
 from portal.lib import clock
@@ -33,6 +34,7 @@ def show_matrix(request: HttpRequest, scope: Scope) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_page(Permission.ENVIRONMENT_CONFIGURE)
+@needs_fresh_sign_in
 def edit_rule(
     request: HttpRequest, scope: Scope, environment: str, permission: str
 ) -> HttpResponse:

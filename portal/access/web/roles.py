@@ -10,6 +10,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from portal.access import overview, services
 from portal.access.models import CustomRole
 from portal.access.permissions import Permission
+from portal.access.signin import needs_fresh_sign_in
 from portal.access.web.meanings import MEANINGS
 from portal.access.web.replies import replace_part
 from portal.access.web.scope import Scope, project_page
@@ -34,6 +35,7 @@ def list_roles(request: HttpRequest, scope: Scope) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_page(Permission.MEMBER_MANAGE)
+@needs_fresh_sign_in
 def create_role(request: HttpRequest, scope: Scope) -> HttpResponse:
     ticked = request.POST.getlist("permissions")
     if request.method != "POST":
@@ -53,6 +55,7 @@ def create_role(request: HttpRequest, scope: Scope) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_page(Permission.MEMBER_MANAGE)
+@needs_fresh_sign_in
 def edit_role(request: HttpRequest, scope: Scope, role: str) -> HttpResponse:
     found = _role(scope, role)
     if request.method != "POST":

@@ -12,6 +12,7 @@ from portal.approvals.services.freezes import cancel_freeze, create_freeze, edit
 from portal.approvals.services.gated import gated
 from portal.approvals.services.holding import apply_waiting
 from portal.approvals.services.policies import set_policy
+from portal.approvals.services.reminding import remind
 from portal.approvals.services.requests import comment_on_request, withdraw_request
 from portal.approvals.services.votes import Voted, cast_vote, withdraw_vote
 
@@ -27,6 +28,7 @@ __all__ = [
     "edit_freeze",
     "gated",
     "post_evidence",
+    "remind",
     "revert_due",
     "revert_emergency",
     "review_emergency",

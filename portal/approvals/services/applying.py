@@ -6,13 +6,15 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from portal.access import authority, outbox
+from portal.access.models import User
 from portal.access.permissions import Permission
 from portal.approvals import kinds, selectors
 from portal.approvals.changes import Terms
 from portal.approvals.errors import Closed
+from portal.approvals.gate import author_of
 from portal.approvals.models import ChangeRequest
 from portal.approvals.services.requests import lock_request
-from portal.lib.errors import Conflict
+from portal.lib.errors import Conflict, Forbidden
 from portal.lib.journal import Actor
 
 
@@ -31,6 +33,45 @@ def apply_request(
     missing, Conflict with both sides where the subject changed meanwhile, Closed where it is
     decided, Barred where its author may no longer want it, Frozen while a freeze is in force.
     """
+    locked = _lock(request)
+    _require_apply(locked, actor)
+    terms = Terms(
+        agreement=locked.pk, override_freeze=override_freeze, override_reason=reason.strip()
+    )
+    return _apply(locked, actor, now, terms)
+
+
+@transaction.atomic
+def apply_as_asked(*, request: ChangeRequest, actor: Actor, now: datetime) -> ChangeRequest:
+    """Apply a request because its author asked for that as soon as it is approved.
+
+    Either of them must be somebody who may apply it: raises Forbidden where neither is.
+    """
+    locked = _lock(request)
+    try:
+        _require_apply(locked, author_of(locked))
+    except Forbidden:
+        _require_apply(locked, actor)
+    return _apply(locked, actor, now, Terms(agreement=locked.pk))
+
+
+def _lock(request: ChangeRequest) -> ChangeRequest:
+    """An open request, under the lock of who may do what.
+
+    No role of a voter goes away while it is applied, and nobody's account is closed.
+    """
+    outbox.lock_people(request.project)
+    locked = lock_request(request.project, request.pk)
+    if not locked.is_open:
+        raise Closed(locked)
+    people = set(locked.votes.values_list("user_id", flat=True))
+    if locked.author_user_id:
+        people.add(locked.author_user_id)
+    list(User.objects.select_for_update(no_key=True).filter(pk__in=people).order_by("pk"))
+    return locked
+
+
+def _require_apply(request: ChangeRequest, actor: Actor) -> None:
     for environment in selectors.deciding_environments(request):
         authority.require(
             actor,
@@ -38,24 +79,9 @@ def apply_request(
             project=request.project,
             environment=environment,
         )
-    terms = Terms(
-        agreement=request.pk, override_freeze=override_freeze, override_reason=reason.strip()
-    )
-    return _apply(request, actor, now, terms)
 
 
-@transaction.atomic
-def apply_as_asked(*, request: ChangeRequest, actor: Actor, now: datetime) -> ChangeRequest:
-    """Apply a request because its author asked for that as soon as it is approved."""
-    return _apply(request, actor, now, Terms(agreement=request.pk))
-
-
-def _apply(request: ChangeRequest, actor: Actor, now: datetime, terms: Terms) -> ChangeRequest:
-    """Under the lock of who may do what: no role of a voter goes away while it is applied."""
-    outbox.lock_people(request.project)
-    locked = lock_request(request.project, request.pk)
-    if not locked.is_open:
-        raise Closed(locked)
+def _apply(locked: ChangeRequest, actor: Actor, now: datetime, terms: Terms) -> ChangeRequest:
     kinds.kind_of(locked).apply(
         locked,
         document=locked.after,

@@ -1,5 +1,6 @@
 """What follows when glass was broken: confirming, taking back, and the compulsory review."""
 
+import logging
 from datetime import datetime
 
 from django.db import transaction
@@ -8,15 +9,16 @@ from django.utils.translation import gettext as _
 from portal.access import authority
 from portal.access.permissions import Permission
 from portal.approvals import kinds, selectors
-from portal.approvals.changes import Terms
+from portal.approvals.changes import Terms, same_document
 from portal.approvals.errors import Barred
 from portal.approvals.models import Emergency
 from portal.approvals.recording import record_request
 from portal.approvals.services.requests import require_person
 from portal.lib import clock, journal
-from portal.lib.errors import Conflict, Invalid
+from portal.lib.errors import AviaryError, Invalid, checked_text
 from portal.lib.journal import Actor
 
+logger = logging.getLogger(__name__)
 CLOCK = journal.system("emergency clock")
 
 
@@ -41,11 +43,12 @@ def review_emergency(*, emergency: Emergency, text: str, actor: Actor, now: date
     """Write the compulsory review. Raises Barred, Forbidden; Invalid for an empty or second one."""
     locked = _lock(emergency)
     _require_another(locked, actor)
-    if not text.strip():
+    text = checked_text(text, "text")
+    if not text:
         raise Invalid({"text": _("Write what happened and whether it was right.")})
     if locked.is_reviewed:
         raise Invalid({"": _("{person} has reviewed this.").format(person=locked.reviewed_by)})
-    locked.review, locked.reviewed_by = text.strip(), actor.label
+    locked.review, locked.reviewed_by = text, actor.label
     locked.reviewed_at = clock.database_now()
     locked.save(update_fields=["review", "reviewed_by", "reviewed_at"])
     record_request("break_glass.reviewed", locked.request, actor, after={"review": locked.review})
@@ -74,7 +77,10 @@ def revert_due(*, now: datetime) -> int:
     )
     due = list(running.values_list("pk", flat=True))
     for pk in due:
-        _revert_one(pk, now)
+        try:
+            _revert_one(pk, now)
+        except Exception:  # the others are due as well; this one stays due, and is tried again
+            logger.exception("emergency %s could not be taken back", pk)
     return len(due)
 
 
@@ -90,7 +96,7 @@ def _take_back(emergency: Emergency, actor: Actor, now: datetime) -> Emergency:
     request = emergency.request
     kind = kinds.kind_of(request)
     current = kind.current(request)
-    if current.document != request.after:
+    if not same_document(current.document, request.after):
         return _superseded(emergency, actor, _("It has been changed again since."))
     try:
         with transaction.atomic():
@@ -103,7 +109,7 @@ def _take_back(emergency: Emergency, actor: Actor, now: datetime) -> Emergency:
                 reason=emergency.reason,
                 terms=Terms(undoing=emergency.pk),
             )
-    except (Conflict, Invalid) as error:
+    except AviaryError as error:
         return _superseded(emergency, actor, str(error))
     emergency.reverted_at = clock.database_now()
     emergency.save(update_fields=["reverted_at"])
@@ -119,7 +125,7 @@ def _superseded(emergency: Emergency, actor: Actor, why: str) -> Emergency:
 
 
 def _lock(emergency: Emergency) -> Emergency:
-    found = Emergency.objects.select_for_update(of=("self",))
+    found = Emergency.objects.select_for_update(of=("self",), no_key=True)
     return found.select_related("request__project").get(pk=emergency.pk)
 
 

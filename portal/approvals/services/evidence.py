@@ -79,6 +79,6 @@ def _problems(
         problems["expires_at"] = _("This has expired already; send a time to come.")
     elif expires_at > moment + LONGEST:
         problems["expires_at"] = _("Evidence lives for a year at most.")
-    if len(detail) > 2000:
-        problems["detail"] = _("Send at most 2,000 characters.")
+    if len(detail) > 2000 or "\0" in detail:
+        problems["detail"] = _("Send at most 2,000 characters, and no NUL.")
     return problems

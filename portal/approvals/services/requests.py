@@ -5,19 +5,17 @@ from datetime import datetime
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from portal.access import authority
+from portal.access import authority, outbox
 from portal.access.models import ApiKey, Project, User
 from portal.access.permissions import Permission
-from portal.approvals import gate
+from portal.approvals import gate, telling
 from portal.approvals.changes import Change
-from portal.approvals.errors import ApprovalRequired, Barred, Closed
+from portal.approvals.errors import ApprovalRequired, Barred, Closed, NoSuchRequest
 from portal.approvals.models import ChangeRequest, Comment, Editor, State
 from portal.approvals.recording import record_request
 from portal.lib import clock
-from portal.lib.errors import Forbidden, Invalid
+from portal.lib.errors import Forbidden, Invalid, checked_text
 from portal.lib.journal import Actor, ActorKind
-
-MAX_COMMENT = 5000
 
 
 @transaction.atomic
@@ -28,21 +26,29 @@ def file_request(needed: ApprovalRequired) -> ChangeRequest:
     Raises Forbidden without ``change_request.create`` in each environment that wants a say.
     """
     change, actor = needed.change, needed.actor
-    for environment in needed.environments:
-        authority.require(
-            actor,
-            Permission.CHANGE_REQUEST_CREATE,
-            project=change.project,
-            environment=environment,
-        )
+    outbox.lock_people(change.project)  # who asks for the same twice at once finds the first
+    _require_create(needed)
     if needed.terms.revise is not None:
         return _revise(needed)
     return _same(change, actor) or _open(needed)
 
 
+def _require_create(needed: ApprovalRequired) -> None:
+    """May ask in each environment that wants a say; for what all share, in the project."""
+    actor, project, create = needed.actor, needed.change.project, Permission.CHANGE_REQUEST_CREATE
+    shared = len(needed.change.environments) > 1
+    if shared and create in authority.permissions_of(actor, project, None):
+        return
+    for environment in needed.environments:
+        authority.require(actor, create, project=project, environment=environment)
+
+
 def lock_request(project: Project, pk: int) -> ChangeRequest:
-    """A request of a project, its row locked. Raises ChangeRequest.DoesNotExist."""
-    request = ChangeRequest.objects.select_for_update().get(pk=pk, project=project)
+    """A request of a project, its row locked. Raises NoSuchRequest."""
+    found = ChangeRequest.objects.select_for_update(no_key=True)
+    request = found.filter(pk=pk, project=project).first()
+    if request is None:
+        raise NoSuchRequest(pk)
     request.project = project
     return request
 
@@ -66,10 +72,9 @@ def comment_on_request(
 ) -> Comment:
     """Say something about a request. Raises Invalid for nothing, or for too much."""
     authority.require(actor, Permission.FLAG_VIEW, project=request.project)
-    text = text.strip()
-    if not text or len(text) > MAX_COMMENT:
-        message = _("Write between 1 and {most} characters.").format(most=MAX_COMMENT)
-        raise Invalid({"text": message})
+    text = checked_text(text, "text")
+    if not text:
+        raise Invalid({"text": _("Write something.")})
     comment = Comment.objects.create(
         request=request, author=actor.label, text=text, at=clock.database_now()
     )
@@ -110,6 +115,7 @@ def _open(needed: ApprovalRequired) -> ChangeRequest:
     record_request(
         "change_request.opened", request, actor, after=_content(request), reason=needed.reason
     )
+    telling.tell_opened(request)
     return request
 
 
@@ -119,7 +125,7 @@ def _revise(needed: ApprovalRequired) -> ChangeRequest:
     request = lock_request(change.project, int(needed.terms.revise or 0))
     if request.state not in (State.OPEN, State.REJECTED):
         raise Closed(request)
-    if (request.kind, request.subject) != (change.kind, change.subject):
+    if not _is_about(request, change):
         raise Invalid({"": _("An edit of a request stays with its subject; open another request.")})
     before = _content(request)
     gate.fill_request(request, change, clock.database_now())
@@ -133,7 +139,15 @@ def _revise(needed: ApprovalRequired) -> ChangeRequest:
     request.votes.all().delete()
     _remember_editor(request, actor)
     record_request("change_request.edited", request, actor, before=before, after=_content(request))
+    telling.tell_opened(request)
     return request
+
+
+def _is_about(request: ChangeRequest, change: Change) -> bool:
+    """The same thing in the same place; where several are concerned, they may be more by now."""
+    places = set(request.environments.values_list("pk", flat=True))
+    same = (request.kind, request.subject) == (change.kind, change.subject)
+    return same and not places.isdisjoint(environment.pk for environment in change.environments)
 
 
 def _remember_editor(request: ChangeRequest, actor: Actor) -> None:

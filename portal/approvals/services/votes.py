@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from portal.access import authority
 from portal.access.models import User
 from portal.access.permissions import Permission
-from portal.approvals import selectors
+from portal.approvals import selectors, telling
 from portal.approvals.errors import Closed, Edited, Frozen
 from portal.approvals.models import ChangeRequest, State, Verdict, Vote
 from portal.approvals.recording import record_request
@@ -21,7 +21,7 @@ from portal.approvals.services.requests import (
     require_person,
 )
 from portal.lib import clock
-from portal.lib.errors import AviaryError, Forbidden, Invalid
+from portal.lib.errors import AviaryError, Forbidden, Invalid, checked_text
 from portal.lib.journal import Actor
 
 
@@ -48,7 +48,7 @@ def cast_vote(
     its environments, Edited where the content is another by now, Closed where it is decided,
     Invalid for a second vote and for a rejection without a comment.
     """
-    voted = _store(request, verdict, seen_digest, actor, comment.strip())
+    voted = _store(request, verdict, seen_digest, actor, checked_text(comment, "comment"))
     if verdict == Verdict.REJECT or not voted.apply_when_approved:
         return Voted(voted)
     assessments = selectors.assess_request(voted, now=clock.database_now())
@@ -86,7 +86,7 @@ def _store(
         raise Invalid({"": _("You have voted already; take that back first.")})
     if verdict == Verdict.REJECT and not comment:
         raise Invalid({"comment": _("Say why, so that it can be mended.")})
-    Vote.objects.create(
+    vote = Vote.objects.create(
         request=locked,
         user=user,
         verdict=verdict,
@@ -98,6 +98,7 @@ def _store(
     event = "change_request.approved" if verdict == Verdict.APPROVE else "change_request.rejected"
     after = {"digest": locked.digest, "roles": names}
     record_request(event, locked, actor, after=after, reason=comment)
+    telling.tell_voted(locked, vote)
     if verdict == Verdict.REJECT:
         close_request(locked, State.REJECTED, actor)
     return locked
@@ -123,4 +124,5 @@ def _apply(request: ChangeRequest, actor: Actor, now: datetime) -> Voted:
         return Voted(holding.hold_request(request=request, frozen=frozen, actor=actor), str(frozen))
     except AviaryError as error:
         request.refresh_from_db()
+        telling.tell_problem(request, str(error))
         return Voted(request, str(error))

@@ -22,6 +22,7 @@ def _export(request: HttpRequest, place: Place) -> HttpResponseBase:
         format_name=request.POST.get("format", "csv"),
         actor=place.actor,
         now=now,
+        alone=request.POST.get("alone") == "1",
     )
     headers = {
         "Content-Disposition": f'attachment; filename="{export.name}"',

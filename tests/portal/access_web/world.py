@@ -157,14 +157,17 @@ def rolled_back() -> Iterator[None]:
         transaction.set_rollback(True)
 
 
+# When a key or a session was last used is no business of anybody's rights.
+_NOTES = ("last_used_at", "usersessions_usersession", "django_session")
+
+
 @contextmanager
 def watched() -> Iterator[list[str]]:
     """The statements with which anything was written meanwhile."""
     found: list[str] = []
 
     def look(execute: Any, sql: str, *rest: Any) -> Any:
-        # When a key was last used is no business of anybody's rights.
-        if sql.startswith(("INSERT", "UPDATE", "DELETE")) and "last_used_at" not in sql:
+        if sql.startswith(("INSERT", "UPDATE", "DELETE")) and not any(n in sql for n in _NOTES):
             found.append(sql)
         return execute(sql, *rest)
 

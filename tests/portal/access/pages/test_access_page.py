@@ -15,7 +15,7 @@ from portal.access.permissions import BUILTIN_ROLES, READS, RESERVABLE, Permissi
 from portal.access.web.meanings import MEANINGS
 from portal.audit.models import AuditEvent
 from portal.lib import clock
-from tests.support.people import SETTING_UP, create_person, give_role
+from tests.support.people import SETTING_UP, client_of, create_person, give_role
 
 RULE = "/p/shop/access/production/release.deploy"
 
@@ -90,8 +90,7 @@ def test_who_configures_one_environment__changes_its_rules_and_no_other(
 ) -> None:
     erin = create_person("erin")
     give_role(shop, erin, "devops_lead", staging)
-    browser = Client()
-    browser.force_login(erin)
+    browser = client_of(erin)
     fields = {"reserved": "1", "names": ["devops"]}
     assert browser.post("/p/shop/access/staging/release.deploy", fields).status_code == 200
     assert browser.post(RULE, fields).status_code == 403

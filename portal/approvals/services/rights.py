@@ -1,0 +1,222 @@
+"""Rules and roles: what widens them where a policy holds, the policy must approve.
+
+Lowering is whatever lets a change pass with less than before while everybody keeps the roles they
+have: a policy that wants less, a rule that lets more roles in, a role that permits more. Who is
+given a role is another matter: that takes ``member.manage`` and stands in the history.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from portal.access import authority, outbox
+from portal.access import services as access
+from portal.access.models import CustomRole, Environment, Project
+from portal.access.permissions import Permission
+from portal.access.signals import Postponed
+from portal.approvals import gate
+from portal.approvals.changes import PLAIN, Change, Terms
+from portal.approvals.errors import ApprovalRequired, Waiting
+from portal.approvals.kinds import Side
+from portal.approvals.models import ChangeRequest
+from portal.approvals.services.requests import file_request
+from portal.approvals.wording import listed
+from portal.lib import clock
+from portal.lib.errors import Conflict
+from portal.lib.journal import Actor
+
+RULE, ROLE = "rule", "role"
+Document = Mapping[str, Any]
+# What stands between somebody and a change where a policy holds.
+WATCHED = frozenset(
+    {
+        Permission.CHANGE_REQUEST_APPROVE,
+        Permission.CHANGE_REQUEST_APPLY,
+        Permission.FLAG_EDIT,
+        Permission.FLAG_TOGGLE,
+        Permission.FLAG_ARCHIVE,
+        Permission.SEGMENT_EDIT,
+        Permission.RELEASE_APPROVE,
+    }
+)
+
+
+def on_rule_changing(
+    *,
+    environment: Environment,
+    permission: str,
+    before: list[str] | None,
+    after: list[str] | None,
+    actor: Actor,
+    now: datetime,
+    **_signal: Any,
+) -> None:
+    """Have a rule that lets more roles in approved by the policy of its environment."""
+    was, becomes = (_allowed(environment.project, permission, one) for one in (before, after))
+    if permission in WATCHED and becomes - was:
+        _demand(_rule_change(environment, permission, before, after), actor, now)
+
+
+def on_role_changing(
+    *, role: CustomRole, name: str, permissions: list[str], actor: Actor, **_signal: Any
+) -> None:
+    """Have a role that permits more approved by every policy of its project."""
+    if (set(permissions) - set(role.permissions)) & set(map(str, WATCHED)):
+        _demand(_role_change(role, name, permissions), actor, clock.now())
+
+
+class RuleKind:
+    """Carries out the rules that a policy approved."""
+
+    def apply(
+        self,
+        request: ChangeRequest,
+        *,
+        document: Document,
+        base_version: str,
+        actor: Actor,
+        now: datetime,
+        reason: str,
+        terms: Terms,
+    ) -> None:
+        environment, permission = _place(request), request.subject
+        outbox.lock_environments([environment])
+        wanted = access.checked_names(request.project, permission, document["roles"])
+        before = access.names_reserved(environment, permission)
+        if wanted == before:
+            return
+        change = _rule_change(environment, permission, before, wanted)
+        passage = gate.pass_through(change, actor=actor, now=now, reason=reason, terms=terms)
+        access.store_rule(
+            environment=environment,
+            permission=permission,
+            names=wanted,
+            actor=actor,
+            reason=passage.reason,
+        )
+
+    def current(self, request: ChangeRequest) -> Side:
+        return Side("", {"roles": access.names_reserved(_place(request), request.subject)})
+
+    def address(self, request: ChangeRequest) -> str:
+        return reverse("policy", args=[request.project.key, _place(request).key])
+
+    def edit_address(self, request: ChangeRequest) -> str:
+        return ""
+
+    def words(self, request: ChangeRequest, before: Document) -> list[str]:
+        return list(request.words)
+
+
+class RoleKind:
+    """Carries out the changes of roles that the policies approved."""
+
+    def apply(
+        self,
+        request: ChangeRequest,
+        *,
+        document: Document,
+        base_version: str,
+        actor: Actor,
+        now: datetime,
+        reason: str,
+        terms: Terms,
+    ) -> None:
+        role = _role(request)
+        if role is None:
+            text = _("The role {name} is gone.").format(name=request.subject)
+            raise Conflict(text, current={}, yours=document)
+        name, permissions = document["name"], document["permissions"]
+        if _describe(role.name, role.permissions) == _describe(name, permissions):
+            return
+        change = _role_change(role, name, permissions)
+        gate.pass_through(change, actor=actor, now=now, reason=reason, terms=terms)
+        access.store_role(role=role, name=name, permissions=permissions, actor=actor)
+
+    def current(self, request: ChangeRequest) -> Side:
+        role = _role(request)
+        return Side("", _describe(role.name, role.permissions) if role else {})
+
+    def address(self, request: ChangeRequest) -> str:
+        return reverse("member-list", args=[request.project.key])
+
+    def edit_address(self, request: ChangeRequest) -> str:
+        return ""
+
+    def words(self, request: ChangeRequest, before: Document) -> list[str]:
+        return list(request.words)
+
+
+def _demand(change: Change, actor: Actor, now: datetime) -> None:
+    try:
+        gate.pass_through(change, actor=actor, now=now, reason="", terms=PLAIN)
+    except ApprovalRequired as needed:
+        held = needed
+        raise Postponed(lambda: Waiting(file_request(held))) from None
+
+
+def _allowed(project: Project, permission: str, reserved: list[str] | None) -> set[str]:
+    """Who holds a permission under a rule, by the names of roles and groups."""
+    if reserved is not None:
+        return set(reserved)
+    roles = authority.role_table(project).items()
+    return {name for name, permitted in roles if permission in permitted}
+
+
+def _rule_change(
+    environment: Environment, permission: str, before: list[str] | None, after: list[str] | None
+) -> Change:
+    label = Permission(permission).label
+    whom = listed(after) if after else _("everybody whose role permits it")
+    text = _("In {environment}, let {whom} {permission}")
+    return Change(
+        kind=RULE,
+        project=environment.project,
+        environments=(environment,),
+        subject_kind="rule",
+        subject=permission,
+        title=text.format(environment=environment.name, whom=whom, permission=label),
+        base_version="",
+        before={"roles": before},
+        after={"roles": after},
+        permissions=(Permission.ENVIRONMENT_CONFIGURE,),
+        words=(_("More people than before could do this: {names}.").format(names=whom),),
+        serves=False,
+    )
+
+
+def _role_change(role: CustomRole, name: str, permissions: list[str]) -> Change:
+    more = sorted(set(permissions) - set(role.permissions))
+    labels = [str(Permission(one).label) for one in more]
+    return Change(
+        kind=ROLE,
+        project=role.project,
+        environments=tuple(role.project.environments.all()),
+        subject_kind="role",
+        subject=role.key,
+        title=_("Let the role {name} do more").format(name=role.name),
+        base_version="",
+        before=_describe(role.name, role.permissions),
+        after=_describe(name.strip() or role.key, permissions),
+        permissions=(Permission.MEMBER_MANAGE,),
+        words=(_("It also permits: {permissions}.").format(permissions=listed(labels)),),
+        serves=False,
+    )
+
+
+def _describe(name: str, permissions: list[str]) -> dict[str, object]:
+    return {"name": name, "permissions": sorted(permissions)}
+
+
+def _place(request: ChangeRequest) -> Environment:
+    environment = request.environments.get()
+    environment.project = request.project
+    return environment
+
+
+def _role(request: ChangeRequest) -> CustomRole | None:
+    found = CustomRole.objects.filter(project=request.project, key=request.subject)
+    return found.select_related("project").first()

@@ -1,0 +1,133 @@
+"""Who is written to about change requests and emergencies, and what."""
+
+from collections.abc import Iterable
+
+from django.conf import settings
+from django.utils import translation
+from django.utils.translation import gettext as _
+
+from portal.access import authority
+from portal.access import selectors as access
+from portal.access.models import User
+from portal.approvals import selectors
+from portal.approvals.errors import request_path
+from portal.approvals.models import ChangeRequest, Emergency, Vote
+from portal.letters import services as letters
+
+_MOST_LINES, _MOST_CHARS = 20, 1000
+
+
+def voters_of(request: ChangeRequest) -> list[User]:
+    """Members who may approve a request, and neither asked for it nor edited nor voted."""
+    done = selectors.barred_ids(request) | set(request.votes.values_list("user_id", flat=True))
+    people = list(access.members_of(request.project).filter(is_active=True).exclude(pk__in=done))
+    holdings = authority.holdings_of_all(people, request.project)
+    places = selectors.deciding_environments(request)
+    return [one for one in people if selectors.may_approve(holdings[one.pk], places)]
+
+
+def tell_opened(request: ChangeRequest) -> None:
+    """Those who can approve a new or edited request."""
+    with _language():
+        edited = request.revision > 1
+        text = _("{person} asks for a change: {title}") if not edited else _("Edited: {title}")
+        _write(
+            voters_of(request),
+            f"request:{request.pk}:{request.revision}:opened",
+            text.format(person=request.author, title=request.title),
+            [_("Please look at it, and approve or reject it.")],
+            request,
+        )
+
+
+def tell_voted(request: ChangeRequest, vote: Vote) -> None:
+    """Who asked, about a vote."""
+    with _language():
+        approved = vote.verdict == "approve"
+        text = _("{person} approved: {title}") if approved else _("{person} rejected: {title}")
+        subject = text.format(person=vote.user.username, title=request.title)
+        _write(_author(request), f"vote:{vote.pk}", subject, [vote.comment], request)
+
+
+def tell_applied(request: ChangeRequest) -> None:
+    """Who asked, that it is done."""
+    with _language():
+        subject = _("Applied: {title}").format(title=request.title)
+        _write(_author(request), f"request:{request.pk}:applied", subject, [], request)
+
+
+def tell_problem(request: ChangeRequest, problem: str) -> None:
+    """Who asked, that an approved request could not be applied."""
+    with _language():
+        votes = request.votes.count()
+        key = f"request:{request.pk}:{request.revision}:problem:{votes}"
+        subject = _("Approved, and not applied: {title}").format(title=request.title)
+        _write(_author(request), key, subject, [problem], request)
+
+
+def tell_broken_glass(emergency: Emergency) -> None:
+    """Those who can approve there, and the site administrators, at once."""
+    request = emergency.request
+    with _language():
+        text = _("{person} broke the glass: {title}")
+        subject = text.format(person=emergency.actor, title=request.title)
+        until = f"{emergency.reverts_at:%Y-%m-%d %H:%M} UTC"
+        lines = [
+            _("The emergency: {reason}").format(reason=emergency.reason),
+            _("It takes itself back at {time} unless somebody confirms it.").format(time=until),
+            _("Somebody else than {person} has to review it.").format(person=emergency.actor),
+        ]
+        administrators = User.objects.filter(is_superuser=True, is_active=True)
+        others = [one for one in administrators if one.pk != emergency.actor_user_id]
+        people = [*voters_of(request), *others]
+        _write(people, f"glass:{emergency.pk}", subject, lines, request)
+
+
+def remind_voters(request: ChangeRequest, day: int) -> None:
+    """Those who can still approve a request that waits since ``day`` days."""
+    with _language():
+        subject = _("Still waiting for approval: {title}").format(title=request.title)
+        key = f"request:{request.pk}:{request.revision}:reminder:{day}"
+        _write(
+            voters_of(request),
+            key,
+            subject,
+            [_("Asked by {person}.").format(person=request.author)],
+            request,
+        )
+
+
+def remind_reviewers(emergency: Emergency, day: int) -> None:
+    """Those who can review an emergency that nobody has reviewed for ``day`` days."""
+    request = emergency.request
+    with _language():
+        subject = _("Not reviewed yet: {title}").format(title=request.title)
+        lines = [_("{person} broke the glass for it.").format(person=emergency.actor)]
+        _write(voters_of(request), f"review:{emergency.pk}:{day}", subject, lines, request)
+
+
+def _author(request: ChangeRequest) -> list[User]:
+    return [request.author_user] if request.author_user else []
+
+
+def _language() -> translation.override:
+    """The site's: what the person at the other end reads, nobody knows."""
+    return translation.override(settings.LANGUAGE_CODE)
+
+
+def _write(
+    to: Iterable[User], key: str, subject: str, lines: list[str], request: ChangeRequest
+) -> None:
+    words = list(map(str, request.words))
+    more = [_("and {n} more").format(n=len(words) - _MOST_LINES)] if words[_MOST_LINES:] else []
+    reason = [_("Reason: {reason}").format(reason=request.reason)] if request.reason else []
+    parts = [
+        subject,
+        *(line for line in lines if line),
+        "\n".join(f"- {line[:_MOST_CHARS]}" for line in [*words[:_MOST_LINES], *more]),
+        *(line[:_MOST_CHARS] for line in reason),
+        f"{settings.PORTAL_URL}{request_path(request)}",
+    ]
+    text = "\n\n".join(part for part in parts if part) + "\n"
+    name = f"[{request.project.name}] {subject}"
+    letters.write_letters(to=to, key=key, subject=name, text=text)

@@ -1,0 +1,26 @@
+"""``manage.py letters``: which mail waits, and which could not be sent."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from portal.letters.models import Letter
+from portal.lib.logs import escape
+
+MOST = 50
+
+
+class Command(BaseCommand):
+    help = "List the letters that wait to be sent, and those that were given up."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        waiting = Letter.objects.waiting()
+        given_up = Letter.objects.exclude(given_up_at=None)
+        self.stdout.write(f"waiting: {waiting.count()}, given up: {given_up.count()}")
+        for letter in (waiting | given_up).select_related("user").order_by("-pk")[:MOST]:
+            state = "given up" if letter.given_up_at else "waiting"
+            line = (
+                f"{letter.pk} {state} to {letter.user.username}, {letter.attempts} attempts, "
+                f"{letter.trouble or 'no trouble yet'}: {letter.subject}"
+            )
+            self.stdout.write(escape(line))

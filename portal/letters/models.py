@@ -1,0 +1,57 @@
+"""Letters to people: the outbox of mail."""
+
+from datetime import datetime, timedelta
+
+from django.db import models
+
+from portal.access.models import User
+
+# Whoever sets up mail after a year is not to flood everybody with what happened meanwhile.
+FRESH_FOR = timedelta(days=3)
+
+
+class LetterQuerySet(models.QuerySet["Letter"]):
+    """Filters on letters."""
+
+    def waiting(self) -> "LetterQuerySet":
+        """Neither sent nor given up."""
+        return self.filter(sent_at=None, given_up_at=None)
+
+    def due(self, moment: datetime) -> "LetterQuerySet":
+        """To be sent now."""
+        fresh = self.waiting().filter(written_at__gt=moment - FRESH_FOR)
+        return fresh.filter(due_at__lte=moment)
+
+
+class Letter(models.Model):
+    """One mail to one person, in plain text.
+
+    Written in the transaction of what it tells about. ``key`` says what that is: the same is told
+    once. ``attempts`` counts how often somebody set out to send it.
+    """
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="letters")
+    key = models.CharField(max_length=200, unique=True)
+    subject = models.CharField(max_length=200)
+    text = models.TextField()
+    written_at = models.DateTimeField()
+    due_at = models.DateTimeField()
+    attempts = models.PositiveSmallIntegerField(default=0)
+    sent_at = models.DateTimeField(null=True)
+    given_up_at = models.DateTimeField(null=True)
+    trouble = models.CharField(max_length=200, blank=True)
+
+    objects = LetterQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["id"]
+        indexes = [
+            models.Index(
+                fields=["due_at"],
+                condition=models.Q(sent_at=None, given_up_at=None),
+                name="letters_waiting",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"letter {self.pk}: {self.subject}"

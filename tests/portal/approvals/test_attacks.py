@@ -1,0 +1,343 @@
+"""How approvals elsewhere were got around; here each attempt is refused and changes nothing."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from flags import services as flags
+from portal.access import services as access
+from portal.access.models import Environment, Project, User
+from portal.approvals import services
+from portal.approvals.changes import PLAIN, Terms
+from portal.approvals.errors import Barred, Closed, NoSuchRequest, NotApproved, Waiting
+from portal.approvals.models import ChangeRequest, Emergency, Vote
+from portal.lib import clock
+from portal.lib.errors import Conflict, Forbidden, Invalid
+from tests.flags.services.writes import RULE, Desk, all_rows
+from tests.portal.approvals.racing import apply, with_glass
+from tests.support.agreeing import set_policy, vote, waiting
+from tests.support.people import (
+    SETTING_UP,
+    acting,
+    boolean_flag,
+    client_of,
+    create_person,
+    give_role,
+)
+
+
+def save(desk: Desk, person: User, *, terms: Terms, **changes: object) -> object:
+    current = desk.configuration
+    return flags.save_configuration(
+        flag=desk.flag,
+        environment=desk.environment,
+        document=current.document | changes,
+        expected_version=current.version,
+        actor=acting(person),
+        now=desk.now,
+        terms=terms,
+    )
+
+
+@pytest.fixture
+def agreed(desk: Desk, dana: User, erin: User, frank: User) -> ChangeRequest:
+    """Dana's request to turn the flag on; nothing but applying it is left."""
+    with pytest.raises(Waiting) as error:
+        desk.switch(dana, True, apply_when_approved=False)
+    request = waiting(error)
+    vote(request, erin)
+    vote(request, frank)
+    return request
+
+
+# Edit after approval (CVE-2023-4812 and the like)
+
+
+def test_edit_after_approval__voids_every_vote_whoever_edits(
+    desk: Desk, agreed: ChangeRequest, alice: User
+) -> None:
+    with pytest.raises(Waiting):
+        save(desk, alice, terms=Terms(revise=agreed.pk), enabled=True, rules=[RULE])
+    assert not Vote.objects.exists()
+    with pytest.raises(NotApproved):
+        apply(agreed, alice)
+    assert not desk.configuration.enabled
+
+
+def test_edit_after_approval__with_another_kind_or_subject__is_refused(
+    desk: Desk, agreed: ChangeRequest, dana: User, staging: Environment
+) -> None:
+    set_policy(staging, required_approvals=1)
+    other = Desk(desk.create(dana, "other"), desk.environment, desk.now)
+    elsewhere = Desk(desk.flag, staging, desk.now)
+    terms = Terms(revise=agreed.pk)
+    before = all_rows()
+    attempts: list[Callable[[], object]] = [
+        lambda: save(other, dana, terms=terms, enabled=True),
+        lambda: save(elsewhere, dana, terms=terms, enabled=True),
+        lambda: flags.archive_flag(flag=desk.flag, actor=acting(dana), now=desk.now, terms=terms),
+    ]
+    for attempt in attempts:
+        with pytest.raises(Invalid, match="stays with its subject"):
+            attempt()
+    assert all_rows() == before
+
+
+def test_edit_of_another_projects_request__finds_none(
+    desk: Desk, agreed: ChangeRequest, garden: Project, charlie: User, now: datetime
+) -> None:
+    flag = flags.create_flag(
+        project=garden, document=boolean_flag(), actor=acting(charlie), now=now
+    )
+    place = garden.environments.get(key="production")
+    set_policy(place, required_approvals=1)
+    own = Desk(flag, place, now)
+    before = all_rows()
+    for terms in (Terms(revise=agreed.pk), Terms(agreement=agreed.pk), Terms(revise=10**9)):
+        with pytest.raises(NoSuchRequest):
+            save(own, charlie, terms=terms, enabled=True)
+    assert all_rows() == before
+
+
+def test_edit_that_leaves_a_rejected_request__cannot_bring_back_an_applied_one(
+    desk: Desk, agreed: ChangeRequest, dana: User
+) -> None:
+    apply(agreed, dana)
+    with pytest.raises(Closed):
+        save(desk, dana, terms=Terms(revise=agreed.pk), rules=[RULE])
+
+
+# Self-approval
+
+
+def test_self_approval__under_a_second_role_or_through_a_group__is_barred(
+    desk: Desk, shop: Project, dana: User, guarded: Environment
+) -> None:
+    with pytest.raises(Waiting) as error:
+        desk.switch(dana, True)
+    group = access.create_group(
+        project=shop, key="leads", name="Leads", actor=SETTING_UP, now=desk.now
+    )
+    access.add_to_group(group=group, user=dana, actor=SETTING_UP)
+    give_role(shop, group, "devops_lead")
+    give_role(shop, dana, "senior_developer", guarded)
+    with pytest.raises(Barred):
+        vote(waiting(error), dana)
+
+
+def test_self_approval__by_a_site_administrator__is_barred(desk: Desk) -> None:
+    root = create_person("root")
+    User.objects.filter(pk=root.pk).update(is_superuser=True)
+    with pytest.raises(Waiting) as error:
+        desk.switch(root, True)
+    with pytest.raises(Barred):
+        vote(waiting(error), root)
+
+
+def test_a_vote_that_was_cast_before_editing__counts_no_more(
+    desk: Desk, agreed: ChangeRequest, erin: User, frank: User
+) -> None:
+    """Erin approved, then edits back and forth: what she had a hand in she cannot agree to."""
+    with pytest.raises(Waiting):
+        save(desk, erin, terms=Terms(revise=agreed.pk), enabled=True, rules=[RULE])
+    with pytest.raises(Waiting):
+        save(desk, erin, terms=Terms(revise=agreed.pk), enabled=True)
+    vote(agreed, frank)
+    with pytest.raises(Barred):
+        vote(agreed, erin)
+    with pytest.raises(NotApproved):
+        apply(agreed, frank)
+
+
+def test_who_may_not_apply__does_not_by_asking_for_it_to_be_applied(
+    desk: Desk, dana: User, erin: User, frank: User, guarded: Environment, alice: User
+) -> None:
+    access.reserve(
+        environment=guarded,
+        permission="change_request.apply",
+        names=["project_admin"],
+        actor=SETTING_UP,
+        now=desk.now,
+    )
+    with pytest.raises(Waiting) as error:
+        desk.switch(dana, True)
+    request = waiting(error)
+    vote(request, erin)
+    assert "apply approved changes" in vote(request, frank).problem
+    assert not desk.configuration.enabled
+    assert apply(request, alice).state == "applied"
+
+
+# Forged and replayed terms
+
+
+@pytest.mark.parametrize("state", ["applied", "withdrawn", "rejected"])
+def test_an_agreement_that_is_decided__opens_nothing(
+    desk: Desk, agreed: ChangeRequest, dana: User, state: str
+) -> None:
+    ChangeRequest.objects.filter(pk=agreed.pk).update(state=state)
+    with pytest.raises(Closed):
+        save(desk, dana, terms=Terms(agreement=agreed.pk), enabled=True)
+    assert not desk.configuration.enabled
+
+
+def test_an_agreement__is_about_one_subject_one_kind_and_one_content(
+    desk: Desk, agreed: ChangeRequest, dana: User
+) -> None:
+    other = Desk(desk.create(dana, "other"), desk.environment, desk.now)
+    terms = Terms(agreement=agreed.pk)
+    attempts: list[Callable[[], object]] = [
+        lambda: save(other, dana, terms=terms, enabled=True),
+        lambda: save(desk, dana, terms=terms, enabled=True, rules=[RULE]),
+        lambda: flags.archive_flag(flag=desk.flag, actor=acting(dana), now=desk.now, terms=terms),
+    ]
+    before = all_rows()
+    for attempt in attempts:
+        with pytest.raises(Conflict):
+            attempt()
+    assert all_rows() == before
+
+
+def test_an_agreement__used_twice__is_applied_once(
+    desk: Desk, agreed: ChangeRequest, dana: User
+) -> None:
+    apply(agreed, dana)
+    desk.switch(dana, False)
+    with pytest.raises(Closed):
+        apply(agreed, dana)
+    with pytest.raises(Closed):
+        save(desk, dana, terms=Terms(agreement=agreed.pk), enabled=True)
+    assert not desk.configuration.enabled
+
+
+@pytest.fixture
+def emergency(desk: Desk, erin: User, guarded: Environment) -> Emergency:
+    with_glass(guarded)
+    desk.switch(erin, True, break_glass=True, reason="Orders fail")
+    return Emergency.objects.get()
+
+
+def test_undoing__of_another_environments_emergency__opens_nothing(
+    desk: Desk, emergency: Emergency, staging: Environment, dana: User
+) -> None:
+    """The two configurations are alike to the letter; the place is not the same."""
+    set_policy(staging, required_approvals=1, turning_off_needs_approval=True)
+    elsewhere = Desk(desk.flag, staging, desk.now)
+    row = elsewhere.configuration
+    row.enabled, row.targeting = True, desk.configuration.targeting
+    row.save()
+    with pytest.raises(Invalid, match="does not take back"):
+        save(elsewhere, dana, terms=Terms(undoing=emergency.pk), enabled=False)
+    assert elsewhere.configuration.enabled
+
+
+def test_undoing__of_a_finished_or_unknown_one__opens_nothing(
+    desk: Desk, emergency: Emergency, erin: User
+) -> None:
+    services.revert_emergency(emergency=emergency, actor=acting(erin), now=desk.now)
+    for pk in (emergency.pk, 10**9):
+        with pytest.raises(Invalid, match="does not take back"):
+            save(desk, erin, terms=Terms(undoing=pk), rules=[RULE])
+
+
+def test_undoing__to_something_else_than_before__opens_nothing(
+    desk: Desk, emergency: Emergency, erin: User
+) -> None:
+    with pytest.raises(Invalid, match="does not take back"):
+        save(desk, erin, terms=Terms(undoing=emergency.pk), enabled=False, rules=[RULE])
+
+
+# What looks the same to Python and not to applications
+
+
+def test_true_instead_of_1__is_a_change_that_applications_notice(
+    desk: Desk, dana: User, guarded: Environment
+) -> None:
+    banner = boolean_flag("banner") | {
+        "value_type": "object",
+        "variants": [{"key": "on", "value": {"show": 1}}, {"key": "off", "value": {"show": 0}}],
+    }
+    flag = flags.create_flag(
+        project=guarded.project, document=banner, actor=acting(dana), now=desk.now
+    )
+    variants = [{"key": "on", "value": {"show": True}}, {"key": "off", "value": {"show": 0}}]
+    with pytest.raises(Waiting):
+        flags.edit_flag(
+            flag=flag,
+            document=banner | {"variants": variants, "name": "Another name"},
+            expected_version=flag.version,
+            actor=acting(dana),
+            now=desk.now,
+        )
+    flag.refresh_from_db()
+    assert flag.variants[0]["value"]["show"] is not True
+
+
+# Sessions, methods, texts
+
+
+def test_rights_that_were_taken_away__are_gone_in_a_session_that_is_open(
+    desk: Desk, dana: User, shop: Project, agreed: ChangeRequest, now: datetime
+) -> None:
+    browser = client_of(dana)
+    address = f"/p/shop/flags/{desk.flag.key}/production/switch"
+    assert browser.get("/p/shop/changes/").status_code == 200
+    access.remove_member(project=shop, user=dana, actor=SETTING_UP)
+    assert browser.get("/p/shop/changes/").status_code == 404
+    assert browser.post(address, {"enabled": "1", "confirmed": "1"}).status_code in (403, 404)
+    with pytest.raises(Forbidden):
+        apply(agreed, dana)
+    assert not desk.configuration.enabled
+
+
+def test_looking__approves_and_applies_nothing(
+    desk: Desk, agreed: ChangeRequest, erin: User
+) -> None:
+    browser: Client = client_of(erin)
+    before = all_rows()
+    for query in ("", "?verdict=approve", "?do=apply", "?verdict=approve&confirmed=1"):
+        browser.get(f"/p/shop/changes/{agreed.pk}{query}")
+        browser.head(f"/p/shop/changes/{agreed.pk}{query}")
+    assert all_rows() == before
+
+
+@pytest.mark.parametrize("text", ["a\0b", "x" * 5001])
+def test_texts_that_cannot_be_kept__are_refused_with_a_sentence(
+    desk: Desk, agreed: ChangeRequest, alice: User, dana: User, text: str
+) -> None:
+    person = acting(alice)
+    attempts: list[Callable[[], Any]] = [
+        lambda: vote(agreed, alice, comment=text),
+        lambda: services.comment_on_request(request=agreed, text=text, actor=person, now=desk.now),
+        lambda: desk.switch(dana, True, reason=text),
+        lambda: services.post_evidence(
+            project=desk.flag.project,
+            digest="sha256:" + "0" * 64,
+            kind="security_scan",
+            result="passed",
+            expires_at=clock.now() + timedelta(days=1),
+            detail=text,
+            actor=person,
+            now=desk.now,
+        ),
+    ]
+    for attempt in attempts:
+        with pytest.raises(Invalid, match="NUL"):
+            attempt()
+
+
+def test_terms__have_nothing_that_says_it_is_approved() -> None:
+    """Mass assignment: whatever terms a caller makes up, the gate looks up what they name."""
+    assert set(PLAIN.__dataclass_fields__) == {
+        "agreement",
+        "undoing",
+        "break_glass",
+        "override_freeze",
+        "revise",
+        "apply_when_approved",
+    }
+    assert replace(PLAIN, agreement=1) != PLAIN

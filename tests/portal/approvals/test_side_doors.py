@@ -1,0 +1,238 @@
+"""Every way into the flags of a guarded environment: through the gate, or nothing changes.
+
+The list below is complete: a service that nobody has put into it fails the first test.
+"""
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from flags import services as flags
+from flags.models import FlagConfiguration
+from flags.services import importing
+from portal.access.models import Environment, User
+from portal.approvals.errors import Waiting
+from portal.approvals.models import ChangeRequest, State
+from tests.flags.api.script import FLAGS, PRODUCTION, Script, issue, problem
+from tests.flags.services.writes import RULE, Desk
+from tests.support.agreeing import set_policy
+from tests.support.people import acting, boolean_flag
+
+KEY = "new-checkout"
+OTHER_VARIANTS = [{"key": "on", "value": False}, {"key": "off", "value": True}]
+Attempt = Callable[[Desk, User], object]
+
+
+def _common(desk: Desk, person: User) -> dict[str, Any]:
+    return {"flag": desk.flag, "actor": acting(person), "now": desk.now}
+
+
+def _document() -> dict[str, object]:
+    configuration = {
+        "enabled": True,
+        "off_variant": "off",
+        "fallthrough": {"variant": "on"},
+        "salt": "s",
+    }
+    return {"flags": [boolean_flag(KEY) | {"environments": {"production": configuration}}]}
+
+
+def _import(desk: Desk, person: User) -> object:
+    return importing.import_document(
+        format_name="native",
+        document=_document(),
+        environment=desk.environment,
+        mode="merge",
+        dry_run=False,
+        actor=acting(person),
+        now=desk.now,
+    )
+
+
+def _import_plan(desk: Desk, person: User) -> object:
+    from flags.importers import plan_import
+
+    return importing.import_flags(
+        environment=desk.environment,
+        plan=plan_import("native", _document(), environment="production"),
+        mode="replace",
+        dry_run=False,
+        actor=acting(person),
+        now=desk.now,
+    )
+
+
+DOORS: dict[str, Attempt] = {
+    "save_configuration": lambda desk, person: desk.save(person, rules=[RULE], enabled=True),
+    "set_enabled": lambda desk, person: desk.switch(person, True),
+    "edit_flag": lambda desk, person: desk.edit(person, variants=OTHER_VARIANTS),
+    "archive_flag": lambda desk, person: desk.archive(person),
+    "restore_flag": lambda desk, person: _restore(desk, person),
+    "import_document": _import,
+    "import_flags": _import_plan,
+}
+# A new flag is off everywhere; nothing that was served before is served otherwise.
+NOT_GUARDED = {"create_flag"}
+
+
+def _restore(desk: Desk, person: User) -> object:
+    desk.flag.archived_at = desk.now
+    desk.flag.save()
+    return flags.restore_flag(**_common(desk, person))
+
+
+def served(environment: Environment) -> dict[str, object]:
+    """What evaluators get of an environment, flag by flag, without the versions."""
+    rows = FlagConfiguration.objects.filter(
+        environment=environment, flag__archived_at=None
+    ).select_related("flag")
+    return {
+        row.flag.key: {k: v for k, v in row.environment_document().items() if k != "version"}
+        for row in rows
+    }
+
+
+def test_every_service_of_flags__is_behind_the_gate_or_has_a_reason() -> None:
+    writes = {name for name in flags.__all__ if callable(getattr(flags, name))} - {"Switched"}
+    imports = {name for name in importing.__all__ if name.startswith("import_")}
+    assert writes | imports == set(DOORS) | NOT_GUARDED
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_every_door__opens_a_request_and_changes_nothing(
+    desk: Desk, guarded: Environment, dana: User, door: str
+) -> None:
+    if door == "restore_flag":
+        desk.flag.archived_at = desk.now
+        desk.flag.save()
+    before, version = served(guarded), guarded.version
+    with pytest.raises(Waiting):
+        DOORS[door](desk, dana)
+    assert served(guarded) == before
+    guarded.refresh_from_db()
+    assert guarded.version == version
+    assert ChangeRequest.objects.get().state == State.OPEN
+
+
+def test_a_new_flag__is_off_where_others_have_to_agree(
+    desk: Desk, guarded: Environment, dana: User
+) -> None:
+    before = served(guarded)
+    desk.create(dana, "brand-new", kind="release")
+    after = served(guarded)
+    new = after.pop("brand-new")
+    assert after == before
+    assert isinstance(new, dict)
+    assert new["enabled"] is False
+
+
+# Over HTTP, with an admin key
+
+
+@pytest.fixture
+def script(desk: Desk, guarded: Environment) -> Script:
+    return Script(issue(guarded))
+
+
+def waits(response: Any) -> ChangeRequest:
+    """The answer says that it waits, and where; returns the request."""
+    said = problem(response, 409)
+    request = ChangeRequest.objects.get()
+    assert said["change_request"] == {
+        "id": request.pk,
+        "address": f"http://127.0.0.1:8000/p/shop/changes/{request.pk}",
+        "digest": request.digest,
+    }
+    assert str(request.pk) in said["detail"]
+    return request
+
+
+def test_put_configuration__waits(script: Script, desk: Desk) -> None:
+    current = desk.configuration
+    response = script.call(
+        "PUT",
+        f"{PRODUCTION}/flags/{KEY}",
+        current.document | {"enabled": True},
+        if_match=f'"{current.version}"',
+    )
+    request = waits(response)
+    assert (request.kind, request.author_kind) == ("flag.configuration", "key")
+    assert not desk.configuration.enabled
+
+
+def test_patch_flag__waits(script: Script, desk: Desk) -> None:
+    assert waits(script.call("PATCH", f"{FLAGS}/{KEY}", {"variants": OTHER_VARIANTS})).serves
+
+
+def test_delete_flag__waits(script: Script, desk: Desk) -> None:
+    assert waits(script.call("DELETE", f"{FLAGS}/{KEY}")).kind == "flag.archiving"
+    desk.flag.refresh_from_db()
+    assert not desk.flag.is_archived
+
+
+def test_import_over_http__waits(script: Script, desk: Desk) -> None:
+    assert waits(script.post(f"{PRODUCTION}/import?format=native", _document()))
+    assert not desk.configuration.enabled
+
+
+@pytest.mark.parametrize("name", ["agreement", "revise", "break_glass", "terms", "apply"])
+def test_terms_in_a_body__are_no_fields(script: Script, desk: Desk, name: str) -> None:
+    """Mass assignment: what only services may say cannot be sent."""
+    current = desk.configuration
+    response = script.call(
+        "PUT",
+        f"{PRODUCTION}/flags/{KEY}",
+        current.document | {"enabled": True, name: 1},
+        if_match=f'"{current.version}"',
+    )
+    assert name in problem(response, 400)["detail"]
+    assert not ChangeRequest.objects.exists()
+
+
+# The command
+
+
+def importflags(tmp_path: Path, environment: str, document: object) -> str:
+    """The one line that the command fails with."""
+    file = tmp_path / "flags.json"
+    file.write_text(json.dumps(document))
+    options = {"format": "native", "project": "shop", "environment": environment}
+    with pytest.raises(CommandError) as error:
+        call_command(
+            "importflags", str(file), **options, stdout=io.StringIO(), stderr=io.StringIO()
+        )
+    assert error.value.returncode == 1
+    return str(error.value)
+
+
+def test_importflags__waits_and_names_the_address(
+    desk: Desk, guarded: Environment, tmp_path: Path
+) -> None:
+    line = importflags(tmp_path, "production", _document())
+    request = ChangeRequest.objects.get()
+    assert f"http://127.0.0.1:8000/p/shop/changes/{request.pk}" in line
+    assert not desk.configuration.enabled
+
+
+def test_importflags__into_a_new_environment__what_waits_is_really_there(
+    desk: Desk, guarded: Environment, tmp_path: Path
+) -> None:
+    document = {"flags": [boolean_flag(KEY) | {"variants": OTHER_VARIANTS}]}
+    line = importflags(tmp_path, "canary", document)
+    request = ChangeRequest.objects.get()
+    assert str(request.pk) in line
+    assert set(request.environments.values_list("key", flat=True)) >= {"canary", "production"}
+
+
+def test_a_policy_on_another_environment__guards_what_all_share(
+    desk: Desk, staging: Environment, dana: User
+) -> None:
+    """The script's key is for production; staging has the policy, and the flag is in both."""
+    desk.environment.policy.delete()
+    set_policy(staging, required_approvals=1)
+    assert waits(Script(issue(desk.environment)).call("DELETE", f"{FLAGS}/{KEY}"))
