@@ -97,6 +97,8 @@
   };
 
   document.addEventListener("DOMContentLoaded", () => {
+    // Calendars are laid out by days, and so by the server: it has to know the reader's zone.
+    document.cookie = `aviary_zone=${Intl.DateTimeFormat().resolvedOptions().timeZone}; path=/; max-age=31536000; samesite=lax`;
     prepare(document);
     setInterval(countDown, 1000);
     showTheme();

@@ -87,7 +87,8 @@ class Terms:
 
     ``agreement`` is the change request that allows it, ``undoing`` the emergency that it takes
     back: neither is believed, the gate checks. ``break_glass`` does it at once and has it reviewed
-    afterwards. ``override_freeze`` does it in spite of a freeze. Where it has to wait for approval,
+    afterwards. ``override_freeze`` does it in spite of a freeze, which takes a reason: that of the
+    change, or ``override_reason`` where others agreed to it. Where it has to wait for approval,
     ``revise`` is the request that it replaces the content of, and ``apply_when_approved`` says
     whether the last approval applies it.
     """
@@ -96,6 +97,7 @@ class Terms:
     undoing: int | None = None
     break_glass: bool = False
     override_freeze: bool = False
+    override_reason: str = ""
     revise: int | None = None
     apply_when_approved: bool = True
 

@@ -8,9 +8,10 @@ from django.conf import settings
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from portal.access.models import Environment
+from portal.access.models import Environment, Project
 from portal.approvals.changes import Change, Terms
-from portal.approvals.models import ChangeRequest
+from portal.approvals.freeze_wording import frozen_sentence
+from portal.approvals.models import ChangeRequest, FreezeWindow, InForce
 from portal.lib.errors import AviaryError
 from portal.lib.journal import Actor
 
@@ -106,3 +107,34 @@ class Barred(AviaryError):
     """Someone who may approve changes, but not this one."""
 
     status = 403
+
+
+def freeze_address(project: Project, freeze: FreezeWindow) -> str:
+    """The full address of a window on the page of freezes."""
+    path = reverse("freeze-list", args=[project.key])
+    return f"{settings.PORTAL_URL}{path}#freeze-{freeze.pk}"
+
+
+class Frozen(AviaryError):
+    """Nothing was changed: it would be noticed where a freeze is in force."""
+
+    status = 409
+
+    def __init__(self, project: Project, frozen: Sequence[InForce]) -> None:
+        self.project, self.frozen = project, frozen
+        sentences = [frozen_sentence(one) for one in frozen]
+        super().__init__(" ".join([*sentences, _("Turning off is possible all the same.")]))
+
+    @property
+    def extras(self) -> dict[str, Any]:
+        return {
+            "freezes": [
+                {
+                    "name": one.freeze.name,
+                    "until": one.occurrence.ends.isoformat(),
+                    "environments": [environment.key for environment in one.environments],
+                    "address": freeze_address(self.project, one.freeze),
+                }
+                for one in self.frozen
+            ]
+        }

@@ -17,6 +17,7 @@ from portal.approvals import selectors, telling
 from portal.approvals.changes import Change, Terms, same_document
 from portal.approvals.errors import ApprovalRequired, Barred, Closed, NoSuchRequest, NotApproved
 from portal.approvals.models import ChangeRequest, Emergency, Policy, State, Verdict
+from portal.approvals.overriding import freezes_stopping, outside, pass_freezes
 from portal.approvals.recording import environment_key, record_request
 from portal.approvals.wording import missing_sentences
 from portal.lib import clock
@@ -53,21 +54,32 @@ def pass_through(
     """Let a change pass, or say why not. Inside the change's transaction, its rows locked.
 
     Raises ApprovalRequired where a policy wants others to agree first, NotApproved, Closed or
-    Conflict where the given agreement does not allow exactly this, Forbidden or Invalid where
-    glass may not be broken.
+    Conflict where the given agreement does not allow exactly this, Frozen where a freeze is in
+    force, Forbidden or Invalid where that may not be overridden or glass may not be broken.
+    Asking for approval is free in a freeze, and an emergency breaks it where it breaks the glass.
     """
     moment, reason = clock.database_now(), checked_text(reason, "reason")
-    if terms.agreement is not None:
-        return _by_agreement(change, terms.agreement, actor=actor, moment=moment)
     if terms.undoing is not None:
         return _by_undoing(change, terms.undoing)
+    frozen = freezes_stopping(change, moment)
+    override = terms.override_freeze
+    if terms.agreement is not None:
+        passage = _by_agreement(change, terms.agreement, actor=actor, moment=moment)
+        why = checked_text(terms.override_reason, "reason")
+        pass_freezes(change, frozen, actor=actor, reason=why, override=override)
+        return passage
     policies = selectors.policies_wanting(change.environments, turns_off=change.turns_off)
-    if policies and terms.break_glass:
-        return _by_breaking_glass(change, policies, actor=actor, moment=moment, reason=reason)
-    if policies:
-        wanting = [policy.environment for policy in policies]
+    wanting = [policy.environment for policy in policies]
+    if policies and not terms.break_glass:
         raise ApprovalRequired(change, wanting, actor=actor, now=now, reason=reason, terms=terms)
-    return Passage(reason)
+    left = outside(frozen, wanting)
+    pass_freezes(change, left, actor=actor, reason=reason, override=override)
+    if not policies:
+        return Passage(reason)
+    broken = [one.freeze.name for one in frozen if one not in left]
+    return _by_breaking_glass(
+        change, policies, actor=actor, moment=moment, reason=reason, freezes=broken
+    )
 
 
 def _by_agreement(change: Change, pk: int, *, actor: Actor, moment: datetime) -> Passage:
@@ -145,7 +157,13 @@ def _takes_back(change: Change, request: ChangeRequest) -> bool:
 
 
 def _by_breaking_glass(
-    change: Change, policies: list[Policy], *, actor: Actor, moment: datetime, reason: str
+    change: Change,
+    policies: list[Policy],
+    *,
+    actor: Actor,
+    moment: datetime,
+    reason: str,
+    freezes: list[str],
 ) -> Passage:
     user = authority.user_of(actor)
     if not change.serves or user is None:
@@ -167,7 +185,12 @@ def _by_breaking_glass(
         at=moment,
         reverts_at=moment + timedelta(minutes=minutes),
     )
-    after = {"reverts_at": emergency.reverts_at.isoformat(), "change": list(change.words)}
+    after: dict[str, object] = {
+        "reverts_at": emergency.reverts_at.isoformat(),
+        "change": list(change.words),
+    }
+    if freezes:
+        after["freezes"] = freezes
     record_request("break_glass.used", request, actor, after=after, reason=reason)
     telling.tell_broken_glass(emergency)
     return Passage(f"{reason.strip()} (emergency change {request.pk})")

@@ -13,6 +13,12 @@ def revert_due_emergencies() -> None:
 
 
 @shared_task(ignore_result=True)
+def apply_waiting() -> None:
+    """Apply approved change requests that a freeze held up, once it is over."""
+    services.apply_waiting(now=clock.now())
+
+
+@shared_task(ignore_result=True)
 def remind() -> None:
     """Remind people of requests and reviews that wait for them."""
     services.remind(now=clock.now())

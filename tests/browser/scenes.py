@@ -10,6 +10,7 @@ from tests.browser import bank
 from tests.browser.visitors import PROJECT
 
 FLAGS = f"/p/{PROJECT}/flags/"
+FREEZES = f"/p/{PROJECT}/freezes/"
 FLAG = f"/p/{PROJECT}/flag"
 TARGETING = f"{FLAG}/targeting/production"
 HISTORY = f"/p/{PROJECT}/history/"
@@ -151,6 +152,48 @@ def step(flag: str, button: str) -> Callable[[Page], None]:
     return reach
 
 
+def fill_freeze(page: Page, name: str, starts: str, ends: str) -> None:
+    """The dialog of a weekly freeze of staging, with its preview."""
+    dialog(FREEZES, "New freeze")(page)
+    page.get_by_label("Name").fill(name)
+    page.get_by_role("checkbox", name="Staging").check()
+    page.get_by_label("Starts").fill(starts)
+    page.get_by_label("Ends").fill(ends)
+    page.get_by_label("Time zone").fill("Europe/Berlin")
+    page.get_by_label("Repeats").select_option(label="Every week")
+    expect(page.get_by_text("When it will be in force, Europe/Berlin")).to_be_visible()
+
+
+def preview(page: Page) -> None:
+    fill_freeze(page, "Weekend", "2090-06-02T16:00", "2090-06-05T08:00")
+
+
+def freezes(page: Page) -> None:
+    """The calendar of a month with freezes in it."""
+    page.goto(FREEZES)
+    if not page.get_by_role("button", name="Edit Summer").count():
+        fill_freeze(page, "Summer", "2090-06-02T16:00", "2090-06-05T08:00")
+        page.get_by_role("button", name="Create freeze").click()
+        expect(page.get_by_role("button", name="Edit Summer")).to_be_visible()
+    page.goto(f"{FREEZES}?month=2090-06")
+
+
+def freeze_with_errors(page: Page) -> None:
+    fill_freeze(page, "Never", "2090-06-02T16:00", "2090-06-05T08:00")
+    page.get_by_label("Ends").fill("2090-06-01T08:00")
+    page.get_by_role("button", name="Create freeze").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+
+
+def freeze_dialog(button: str) -> Callable[[Page], None]:
+    def reach(page: Page) -> None:
+        freezes(page)
+        page.get_by_role("button", name=button, exact=True).click()
+        expect(page.get_by_role(DIALOG)).to_be_visible()
+
+    return reach
+
+
 def rejection_without_a_word(page: Page) -> None:
     step("Teller window", "Reject")(page)
     page.get_by_role(DIALOG).get_by_role("button", name="Reject").click()
@@ -222,6 +265,13 @@ SCENES = {
     "environments": Scene(at(f"/p/{PROJECT}/environments/")),
     "environments of a viewer": Scene(at(f"/p/{PROJECT}/environments/"), who="bob"),
     "new environment": Scene(dialog(f"/p/{PROJECT}/environments/", "Add environment")),
+    "freezes": Scene(freezes),
+    "freezes of a viewer": Scene(at(FREEZES), who="bob"),
+    "new freeze": Scene(dialog(FREEZES, "New freeze")),
+    "new freeze with a preview": Scene(preview),
+    "new freeze with errors": Scene(freeze_with_errors, refused=422),
+    "edit freeze": Scene(freeze_dialog("Edit Summer")),
+    "cancel freeze": Scene(freeze_dialog("Cancel Summer")),
     "members": Scene(at(f"/p/{PROJECT}/members/")),
     "members of a viewer": Scene(at(f"/p/{PROJECT}/members/"), who="bob"),
     "new member": Scene(dialog(f"/p/{PROJECT}/members/", "Add member")),

@@ -1,5 +1,6 @@
 from portal.approvals.models.emergency import Emergency
 from portal.approvals.models.evidence import Evidence, Result
+from portal.approvals.models.freeze import FREEZE_FIELDS, FreezeWindow, InForce
 from portal.approvals.models.policy import POLICY_FIELDS, Policy
 from portal.approvals.models.request import (
     ChangeRequest,
@@ -11,12 +12,15 @@ from portal.approvals.models.request import (
 )
 
 __all__ = [
+    "FREEZE_FIELDS",
     "POLICY_FIELDS",
     "ChangeRequest",
     "Comment",
     "Editor",
     "Emergency",
     "Evidence",
+    "FreezeWindow",
+    "InForce",
     "Policy",
     "Result",
     "State",

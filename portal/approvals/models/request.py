@@ -50,6 +50,8 @@ class ChangeRequest(models.Model):
     revised_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True)
     closed_by = models.CharField(max_length=200, blank=True)
+    # When its last approval would have applied it, had there been no freeze.
+    held_at = models.DateTimeField(null=True)
     reminded_at = models.DateTimeField(null=True)
 
     class Meta:

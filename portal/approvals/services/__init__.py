@@ -8,7 +8,9 @@ from portal.approvals.services.emergencies import (
     review_emergency,
 )
 from portal.approvals.services.evidence import post_evidence
+from portal.approvals.services.freezes import cancel_freeze, create_freeze, edit_freeze
 from portal.approvals.services.gated import gated
+from portal.approvals.services.holding import apply_waiting
 from portal.approvals.services.policies import set_policy
 from portal.approvals.services.reminding import remind
 from portal.approvals.services.renewing import renew_request
@@ -18,9 +20,13 @@ from portal.approvals.services.votes import Voted, cast_vote, withdraw_vote
 __all__ = [
     "Voted",
     "apply_request",
+    "apply_waiting",
+    "cancel_freeze",
     "cast_vote",
     "comment_on_request",
     "confirm_emergency",
+    "create_freeze",
+    "edit_freeze",
     "gated",
     "post_evidence",
     "remind",

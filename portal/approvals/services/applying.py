@@ -20,17 +20,25 @@ from portal.lib.journal import Actor
 
 @transaction.atomic
 def apply_request(
-    *, request: ChangeRequest, actor: Actor, now: datetime, override_freeze: bool = False
+    *,
+    request: ChangeRequest,
+    actor: Actor,
+    now: datetime,
+    override_freeze: bool = False,
+    reason: str = "",
 ) -> ChangeRequest:
-    """Apply a request now.
+    """Apply a request now; ``reason`` says why a freeze is overridden for it.
 
     Raises Forbidden without ``change_request.apply`` in each environment, NotApproved with what is
     missing, Conflict with both sides where the subject changed meanwhile, Closed where it is
-    decided, Barred where its author may no longer want it.
+    decided, Barred where its author may no longer want it, Frozen while a freeze is in force.
     """
     locked = _lock(request)
     _require_apply(locked, actor)
-    return _apply(locked, actor, now, override_freeze=override_freeze)
+    terms = Terms(
+        agreement=locked.pk, override_freeze=override_freeze, override_reason=reason.strip()
+    )
+    return _apply(locked, actor, now, terms)
 
 
 @transaction.atomic
@@ -44,7 +52,7 @@ def apply_as_asked(*, request: ChangeRequest, actor: Actor, now: datetime) -> Ch
         _require_apply(locked, author_of(locked))
     except Forbidden:
         _require_apply(locked, actor)
-    return _apply(locked, actor, now, override_freeze=False)
+    return _apply(locked, actor, now, Terms(agreement=locked.pk))
 
 
 def _lock(request: ChangeRequest) -> ChangeRequest:
@@ -73,9 +81,7 @@ def _require_apply(request: ChangeRequest, actor: Actor) -> None:
         )
 
 
-def _apply(
-    locked: ChangeRequest, actor: Actor, now: datetime, *, override_freeze: bool
-) -> ChangeRequest:
+def _apply(locked: ChangeRequest, actor: Actor, now: datetime, terms: Terms) -> ChangeRequest:
     kinds.kind_of(locked).apply(
         locked,
         document=locked.after,
@@ -83,7 +89,7 @@ def _apply(
         actor=actor,
         now=now,
         reason=locked.reason,
-        terms=Terms(agreement=locked.pk, override_freeze=override_freeze),
+        terms=terms,
     )
     locked.refresh_from_db()
     if locked.is_open:  # the service found nothing to change, and so never came to the gate

@@ -130,6 +130,7 @@ def _revise(needed: ApprovalRequired) -> ChangeRequest:
     before = _content(request)
     gate.fill_request(request, change, clock.database_now())
     request.revision += 1
+    request.held_at = None
     request.state, request.closed_at, request.closed_by = State.OPEN, None, ""
     request.reason = needed.reason.strip() or request.reason
     request.apply_when_approved = needed.terms.apply_when_approved

@@ -10,10 +10,10 @@ from portal.access import authority
 from portal.access.models import User
 from portal.access.permissions import Permission
 from portal.approvals import selectors, telling
-from portal.approvals.errors import Closed, Edited
+from portal.approvals.errors import Closed, Edited, Frozen
 from portal.approvals.models import ChangeRequest, State, Verdict, Vote
 from portal.approvals.recording import record_request
-from portal.approvals.services import applying
+from portal.approvals.services import applying, holding
 from portal.approvals.services.requests import (
     close_request,
     lock_request,
@@ -120,6 +120,8 @@ def _apply(request: ChangeRequest, actor: Actor, now: datetime) -> Voted:
     except Closed as closed:
         request.refresh_from_db()
         return Voted(request, "" if request.state == State.APPLIED else str(closed))
+    except Frozen as frozen:
+        return Voted(holding.hold_request(request=request, frozen=frozen, actor=actor), str(frozen))
     except AviaryError as error:
         request.refresh_from_db()
         telling.tell_problem(request, str(error))

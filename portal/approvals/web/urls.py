@@ -2,10 +2,11 @@
 
 from django.urls import path
 
-from portal.approvals.web import deciding, emergencies, listing, policies, requests
+from portal.approvals.web import deciding, emergencies, freezes, listing, policies, requests
 
 CHANGES = "p/<slug:project>/changes/"
 CHANGE = f"{CHANGES}<int:number>"
+FREEZES = "p/<slug:project>/freezes/"
 POLICY = "p/<slug:project>/policy/<slug:environment>"
 
 urlpatterns = [
@@ -27,4 +28,10 @@ urlpatterns = [
     path(POLICY, policies.show_policy, name="policy"),
     path(f"{POLICY}/review", policies.review_policy, name="policy-review"),
     path(f"{POLICY}/save", policies.save_policy, name="policy-save"),
+    path(FREEZES, freezes.list_freezes, name="freeze-list"),
+    path(FREEZES + "new", freezes.create_freeze, name="freeze-create"),
+    path(FREEZES + "preview", freezes.preview_freeze, name="freeze-preview"),
+    path(FREEZES + "calendar.ics", freezes.download_calendar, name="freeze-calendar"),
+    path(FREEZES + "<int:freeze>", freezes.edit_freeze, name="freeze-edit"),
+    path(FREEZES + "<int:freeze>/cancel", freezes.cancel_freeze, name="freeze-cancel"),
 ]

@@ -29,6 +29,7 @@ def test_the_schema__is_public_and_names_every_endpoint() -> None:
         "read_configuration",
         "save_configuration",
         "import_flags",
+        "list_freezes",
         "list_history",
     }
     assert set(schema["components"]["securitySchemes"]) == {"bearerKey", "headerKey"}

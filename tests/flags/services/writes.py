@@ -1,7 +1,7 @@
 """Every write that flags know, to be put through the same questions."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +11,7 @@ from django.db import models
 from flags import services
 from flags.models import Flag, FlagConfiguration
 from portal.access.models import Environment, User
-from portal.approvals.changes import Terms
+from portal.approvals.changes import PLAIN, Terms
 from portal.lib.journal import Actor
 from tests.support.people import acting, boolean_flag
 
@@ -21,11 +21,13 @@ RULE = {"id": "r-1", "when": COUNTRY, "serve": {"variant": "on"}}
 
 @dataclass(frozen=True)
 class Desk:
-    """What a write has in front of it."""
+    """What a write has in front of it, and the terms and reason that go with it."""
 
     flag: Flag
     environment: Environment
     now: datetime
+    terms: Terms = PLAIN
+    reason: str = ""
 
     @property
     def configuration(self) -> FlagConfiguration:
@@ -51,8 +53,8 @@ class Desk:
             expected_version=current.version if seen is None else seen,
             actor=as_actor(person),
             now=self.now,
-            reason=reason,
-            terms=Terms(revise=revise, agreement=agreement, break_glass=break_glass),
+            reason=reason or self.reason,
+            terms=replace(self.terms, revise=revise, agreement=agreement, break_glass=break_glass),
         )
 
     def switch(
@@ -72,8 +74,10 @@ class Desk:
             actor=as_actor(person),
             now=self.now,
             expected_version=seen,
-            reason=reason,
-            terms=Terms(apply_when_approved=apply_when_approved, break_glass=break_glass),
+            reason=reason or self.reason,
+            terms=replace(
+                self.terms, apply_when_approved=apply_when_approved, break_glass=break_glass
+            ),
         ).configuration
 
     def edit(self, person: User | Actor, *, seen: int | None = None, **changes: Any) -> Flag:
@@ -85,6 +89,8 @@ class Desk:
             expected_version=current.version if seen is None else seen,
             actor=as_actor(person),
             now=self.now,
+            reason=self.reason,
+            terms=self.terms,
         )
 
     def create(self, person: User | Actor, key: str = "search-ranking", **fields: object) -> Flag:
@@ -96,10 +102,22 @@ class Desk:
         )
 
     def archive(self, person: User | Actor) -> None:
-        services.archive_flag(flag=self.flag, actor=as_actor(person), now=self.now)
+        services.archive_flag(
+            flag=self.flag,
+            actor=as_actor(person),
+            now=self.now,
+            reason=self.reason,
+            terms=self.terms,
+        )
 
     def restore(self, person: User | Actor) -> None:
-        services.restore_flag(flag=self.flag, actor=as_actor(person), now=self.now)
+        services.restore_flag(
+            flag=self.flag,
+            actor=as_actor(person),
+            now=self.now,
+            reason=self.reason,
+            terms=self.terms,
+        )
 
 
 @dataclass(frozen=True)

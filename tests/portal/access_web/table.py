@@ -30,6 +30,8 @@ KEY_KEEPERS = "devops devops_lead project_admin"
 CONFIGURERS = "devops_lead project_admin"
 # In staging, where the one request of the matrix is.
 APPROVERS = "qa senior_developer devops_lead project_admin elsewhere"
+# Whoever configures one environment plans freezes, and is refused where it is another.
+PLANNERS = f"{CONFIGURERS} elsewhere"
 EXPORTERS = "auditor project_admin"
 ADMINS = "project_admin"
 
@@ -100,6 +102,13 @@ TARGETING = {
 DOCUMENT = {
     "document": '{"enabled":true,"off_variant":"off","fallthrough":{"variant":"on"},"salt":"s"}',
     "version": "1",
+}
+FREEZE = {
+    "name": "New year",
+    "environments": "development",
+    "starts": "2099-12-31T16:00",
+    "ends": "2100-01-02T08:00",
+    "zone": "Europe/Berlin",
 }
 NEW_PROJECT = {"key": "new", "name": "New"}
 ROLE = {"role": "qa", "environment": "staging"}
@@ -213,6 +222,12 @@ TABLE = {
     "policy-save": Row(
         CLOSED, only(CONFIGURERS, 302), {"document": '{"required_approvals":1}', "version": "0"}
     ),
+    "freeze-list": Row(members(200)),
+    "freeze-create": Row(only(PLANNERS, 200), only(CONFIGURERS, 200), FREEZE),
+    "freeze-preview": Row(CLOSED, only(PLANNERS, 200), FREEZE),
+    "freeze-calendar": Row(members(200)),
+    "freeze-edit": Row(only(PLANNERS, 200), only(CONFIGURERS, 200), FREEZE | {"version": "1"}),
+    "freeze-cancel": Row(only(PLANNERS, 200), only(CONFIGURERS, 200)),
     "history": Row(members(200)),
     "history-event": Row(members(200)),
     "history-export": Row(CLOSED, only(EXPORTERS, 200), {"format": "csv"}),
@@ -233,7 +248,15 @@ TABLE = {
     "flag-restore": Row(CLOSED, editors(302)),
 }
 TABLE |= dict.fromkeys(
-    ("api-flags", "api-flag", "api-configuration", "api-import", "api-history", "api-nothing"),
+    (
+        "api-flags",
+        "api-flag",
+        "api-configuration",
+        "api-freezes",
+        "api-import",
+        "api-history",
+        "api-nothing",
+    ),
     Row(BY_KEY_ALONE, BY_KEY_ALONE, others=BY_KEY_ALONE),
 )
 TABLE |= dict.fromkeys(

@@ -29,6 +29,7 @@ TABLE: dict[str, tuple[Expected, str]] = {
     "api-flag": (OF_THE_PROJECT, "GET HEAD PATCH DELETE"),
     "api-configuration": (OF_THE_ENVIRONMENT, "GET HEAD PUT"),
     "api-import": (OF_THE_ENVIRONMENT, "POST"),
+    "api-freezes": (OF_THE_PROJECT, "GET HEAD"),
     "api-history": (OF_THE_PROJECT, "GET HEAD"),
     "api-nothing": (NOTHING, "GET HEAD POST PUT PATCH DELETE"),
     "api-schema": (OPEN, "GET HEAD"),

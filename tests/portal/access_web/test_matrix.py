@@ -82,6 +82,7 @@ OBJECTS = [
     "selector",
     "user_id",
     "number",
+    "freeze",
     "group",
     "role",
     "grant_id",

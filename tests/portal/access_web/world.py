@@ -22,6 +22,7 @@ from portal.reports.models import RecertificationItem
 from portal.reports.services import start_recertification
 from tests.portal.access_web.table import PEOPLE, ROLES, SIGN_IN
 from tests.support.agreeing import ask_for_something
+from tests.support.freezing import a_freeze
 from tests.support.people import SETTING_UP, acting, client_of, create_person, give_role
 
 
@@ -75,6 +76,7 @@ def world(
         "selector": shop_key.selector,
         "user_id": people["viewer"].pk,
         "number": request.pk,
+        "freeze": a_freeze(shop).pk,
         "username": people["viewer"].username,
         "session_id": 0,
         "link_id": 0,

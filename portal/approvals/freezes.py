@@ -1,0 +1,33 @@
+"""Reading freeze windows."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.db.models import QuerySet
+
+from portal.access.models import Environment, Project
+from portal.approvals.freezing import in_force
+from portal.approvals.models import FreezeWindow, InForce
+
+
+def freezes_of(project: Project) -> QuerySet[FreezeWindow]:
+    """The windows of a project that are not cancelled, with their environments."""
+    found = FreezeWindow.objects.filter(project=project, cancelled_at=None)
+    return found.prefetch_related("environments")
+
+
+def freezes_in_force(environments: Iterable[Environment], at: datetime) -> list[InForce]:
+    """What freezes any of some environments at a moment, what lasts longest first. One query."""
+    places = {environment.pk: environment for environment in environments}
+    frozen: dict[FreezeWindow, list[Environment]] = {}
+    pairs = FreezeWindow.environments.through.objects.filter(
+        environment__in=places, freezewindow__cancelled_at=None
+    )
+    for pair in pairs.select_related("freezewindow").order_by("pk"):
+        frozen.setdefault(pair.freezewindow, []).append(places[pair.environment_id])
+    found = [
+        InForce(freeze, occurrence, tuple(where))
+        for freeze, where in frozen.items()
+        if (occurrence := in_force(freeze.window, at))
+    ]
+    return sorted(found, key=lambda one: one.occurrence.ends, reverse=True)

@@ -1,0 +1,100 @@
+"""Which freezes stop a change, and who may go on in spite of them."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from django.utils.translation import gettext as _
+
+from portal.access import authority
+from portal.access.models import Environment
+from portal.access.permissions import Permission
+from portal.approvals.changes import Change
+from portal.approvals.errors import Frozen
+from portal.approvals.freezes import freezes_in_force
+from portal.approvals.models import FreezeWindow, InForce
+from portal.approvals.recording import environment_key
+from portal.lib import journal
+from portal.lib.errors import Invalid
+from portal.lib.journal import Actor, Entry
+
+
+def freezes_stopping(change: Change, at: datetime) -> list[InForce]:
+    """What freezes a change: nothing where it only turns off, or nobody can notice it."""
+    if change.turns_off or not change.serves:
+        return []
+    return freezes_in_force(change.environments, at)
+
+
+def outside(frozen: Iterable[InForce], environments: Iterable[Environment]) -> list[InForce]:
+    """What is frozen in other environments than these."""
+    known = {environment.pk for environment in environments}
+    left = [
+        replace(one, environments=[place for place in one.environments if place.pk not in known])
+        for one in frozen
+    ]
+    return [one for one in left if one.environments]
+
+
+def pass_freezes(
+    change: Change, frozen: Sequence[InForce], *, actor: Actor, reason: str, override: bool
+) -> None:
+    """Go on where nothing is frozen, or a person who may overrides it and says why.
+
+    Raises Frozen; for who wants to override, Forbidden without ``freeze.override`` in each frozen
+    environment, Invalid without a reason. Keys and the product itself never override.
+    """
+    if not frozen:
+        return
+    if not override or authority.user_of(actor) is None:
+        raise Frozen(change.project, frozen)
+    for environment in {place.pk: place for one in frozen for place in one.environments}.values():
+        authority.require(
+            actor, Permission.FREEZE_OVERRIDE, project=change.project, environment=environment
+        )
+    if not reason.strip():
+        raise Invalid({"reason": _("Say why this cannot wait until the freeze is over.")})
+    journal.write_all(_overridden(change, one, actor, reason) for one in frozen)
+
+
+def _overridden(change: Change, frozen: InForce, actor: Actor, reason: str) -> Entry:
+    return freeze_entry(
+        "freeze.overridden",
+        frozen.freeze,
+        actor,
+        project=change.project.key,
+        environments=frozen.environments,
+        after={
+            "freeze": frozen.freeze.name,
+            "until": frozen.occurrence.ends.isoformat(),
+            "subject": f"{change.subject_kind} {change.subject}",
+            "title": change.title,
+            "change": list(change.words),
+        },
+        reason=reason,
+    )
+
+
+def freeze_entry(
+    event: str,
+    freeze: FreezeWindow,
+    actor: Actor,
+    *,
+    project: str,
+    environments: Iterable[Environment],
+    before: dict[str, object] | None = None,
+    after: dict[str, object] | None = None,
+    reason: str = "",
+) -> Entry:
+    """The audit row of something that happened to a window."""
+    return Entry(
+        event=event,
+        actor=actor,
+        subject_kind="freeze",
+        subject=str(freeze.pk),
+        project=project,
+        environment=environment_key(environments),
+        before=before,
+        after=after,
+        reason=reason.strip(),
+    )

@@ -1,0 +1,137 @@
+"""A month of freezes, laid out by the days of the reader's zone."""
+
+from calendar import Calendar
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from itertools import islice
+from zoneinfo import ZoneInfo
+
+from django.http import HttpRequest
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from portal.approvals.freezing import YEARS, Occurrence, occurrences, zones
+from portal.approvals.models import FreezeWindow
+
+# What one window shows of itself in a month; one that is in force each hour has more.
+_MOST = 100
+_FULL = 4
+DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One occurrence, its times on the reader's clock."""
+
+    freeze: FreezeWindow
+    starts: datetime
+    ends: datetime
+
+    def hours_on(self, day: date) -> str:
+        """What of a day it takes."""
+        starts = f"{self.starts:%H:%M}" if self.starts.date() == day else ""
+        ends = f"{self.ends:%H:%M}" if self.ends.date() == day else ""
+        if starts and ends:
+            return _("{start} to {end}").format(start=starts, end=ends)
+        if starts and starts != "00:00":
+            return _("from {start}").format(start=starts)
+        return _("until {end}").format(end=ends) if ends else _("all day")
+
+    @property
+    def words(self) -> str:
+        """From when to when."""
+        day = "D j M, H:i"
+        starts, ends = (date_format(one, day, use_l10n=False) for one in (self.starts, self.ends))
+        return _("{start} to {end}").format(start=starts, end=ends)
+
+
+@dataclass(slots=True)
+class Day:
+    """A day of the grid. ``more`` is how many do not fit."""
+
+    date: date
+    in_month: bool
+    is_today: bool
+    entries: list[tuple[Entry, str]] = field(default_factory=list)
+
+    @property
+    def shown(self) -> list[tuple[Entry, str]]:
+        return self.entries[:_FULL]
+
+    @property
+    def more(self) -> int:
+        return max(0, len(self.entries) - _FULL)
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """A month: weeks for the grid, entries for the agenda."""
+
+    first: date
+    zone: str
+    weeks: list[list[Day]]
+    entries: list[Entry]
+
+    @property
+    def previous(self) -> str:
+        return f"{self.first - DAY:%Y-%m}"
+
+    @property
+    def next(self) -> str:
+        return f"{self.first + 31 * DAY:%Y-%m}"
+
+
+def reader_zone(request: HttpRequest) -> str:
+    """The zone that the reader's browser says it is in; UTC where it does not."""
+    named = request.COOKIES.get("aviary_zone", "")
+    return named if named in zones() else "UTC"
+
+
+def month_of(freezes: Iterable[FreezeWindow], wanted: str, zone: str, now: datetime) -> Month:
+    """The month ``wanted`` (such as 2026-11; the present one where it is none)."""
+    place = ZoneInfo(zone)
+    today = now.astimezone(place).date()
+    first = _first(wanted) or today.replace(day=1)
+    dates = list(Calendar().itermonthdates(first.year, first.month))
+    days = {day: Day(day, day.month == first.month, day == today) for day in dates}
+    between = tuple(datetime.combine(day, time(), place) for day in (dates[0], dates[-1] + DAY))
+    entries = sorted(
+        (
+            _entry(freeze, one, place)
+            for freeze in freezes
+            for one in islice(occurrences(freeze.window, (between[0], between[1])), _MOST)
+        ),
+        key=lambda entry: (entry.starts, entry.freeze.name),
+    )
+    for entry in entries:
+        _spread(entry, days)
+    in_grid = [days[day] for day in dates]
+    weeks = [in_grid[at : at + 7] for at in range(0, len(in_grid), 7)]
+    touched = [one for one in entries if _touches(one, first)]
+    return Month(first, zone, weeks, touched)
+
+
+def _entry(freeze: FreezeWindow, one: Occurrence, zone: ZoneInfo) -> Entry:
+    return Entry(freeze, one.starts.astimezone(zone), one.ends.astimezone(zone))
+
+
+def _spread(entry: Entry, days: dict[date, Day]) -> None:
+    day = max(entry.starts.date(), min(days))
+    last = min((entry.ends - timedelta(microseconds=1)).date(), max(days))
+    while day <= last:
+        days[day].entries.append((entry, entry.hours_on(day)))
+        day += DAY
+
+
+def _touches(entry: Entry, first: date) -> bool:
+    after = (first + 31 * DAY).replace(day=1)
+    return entry.starts.date() < after and (entry.ends - timedelta(microseconds=1)).date() >= first
+
+
+def _first(text: str) -> date | None:
+    try:
+        found = datetime.strptime(text, "%Y-%m").date()  # noqa: DTZ007 - a month of a calendar
+    except ValueError:
+        return None
+    return found if found.year in YEARS else None

@@ -1,0 +1,236 @@
+"""The pages of freezes: a calendar, the windows, and the dialogs that change them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from portal.access.permissions import Permission
+from portal.access.web.scope import Scope, project_page
+from portal.approvals import services
+from portal.approvals.freeze_wording import (
+    freeze_changes,
+    local_time,
+    occurrence_words,
+    recurrence_words,
+)
+from portal.approvals.freezes import freezes_in_force, freezes_of
+from portal.approvals.freezing import Occurrence, Window, clock_change, coming, zones
+from portal.approvals.models import FreezeWindow
+from portal.approvals.services.freeze_documents import read_window
+from portal.approvals.web.freeze_calendar import month_of, reader_zone
+from portal.approvals.web.freeze_form import DAYS, REPEATS, Values, sent_values, stored_values
+from portal.approvals.web.freeze_ical import calendar_of
+from portal.approvals.web.outlook import number as number_in
+from portal.lib import clock
+from portal.lib.errors import Conflict, Forbidden, Invalid
+from portal.lib.htmx import render_page
+
+PREVIEWED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A window in the list. ``next`` is the occurrence that is in force, or the next one."""
+
+    freeze: FreezeWindow
+    next: Occurrence | None
+    is_in_force: bool
+    may_edit: bool
+
+    @property
+    def when(self) -> str:
+        """Its first time, or the next."""
+        window = self.freeze.window
+        first = Occurrence(window.starts, window.ends, window.starts, window.ends)
+        return occurrence_words(self.next or first)
+
+    @property
+    def repeats(self) -> str:
+        return recurrence_words(self.freeze.rrule)
+
+
+@require_safe
+@project_page(Permission.FLAG_VIEW)
+def list_freezes(request: HttpRequest, scope: Scope) -> HttpResponse:
+    """The calendar and the windows of a project."""
+    context = _context(request, scope, request.GET.get("month", ""))
+    return render_page(request, "approvals/freezes.html", "approvals/_freezes.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@project_page(Permission.FLAG_VIEW)
+def create_freeze(request: HttpRequest, scope: Scope) -> HttpResponse:
+    _require_some_environment(scope)
+    if request.method != "POST":
+        return _dialog(request, scope, Values(zone=reader_zone(request)))
+    values = sent_values(request.POST)
+    try:
+        freeze = services.create_freeze(
+            project=scope.project, document=values.document, actor=scope.actor, now=clock.now()
+        )
+    except Invalid as error:
+        return _dialog(request, scope, values, errors=error.problems, status=422)
+    return _changed(request, scope, _("“{name}” is there.").format(name=freeze.name))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@project_page(Permission.FLAG_VIEW)
+def edit_freeze(request: HttpRequest, scope: Scope, freeze: int) -> HttpResponse:
+    _require_some_environment(scope)
+    found = _find(scope, freeze)
+    if request.method != "POST":
+        return _dialog(request, scope, stored_values(found), freeze=found)
+    values = sent_values(request.POST)
+    try:
+        services.edit_freeze(
+            freeze=found,
+            document=values.document,
+            expected_version=number_in(request.POST.get("version", "")) or 0,
+            actor=scope.actor,
+            now=clock.now(),
+        )
+    except Invalid as error:
+        return _dialog(request, scope, values, freeze=found, errors=error.problems, status=422)
+    except Conflict as conflict:
+        differences = freeze_changes(conflict.current, conflict.yours)
+        return _dialog(
+            request, scope, values, freeze=_find(scope, freeze), conflict=differences, status=409
+        )
+    return _changed(request, scope, _("“{name}” is saved.").format(name=values.name))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@project_page(Permission.FLAG_VIEW)
+def cancel_freeze(request: HttpRequest, scope: Scope, freeze: int) -> HttpResponse:
+    _require_some_environment(scope)
+    found = _find(scope, freeze)
+    if request.method != "POST":
+        context = {"scope": scope, "row": _row(scope, found, clock.now())}
+        return render(request, "approvals/_freeze_cancel_dialog.html", context)
+    services.cancel_freeze(
+        freeze=found,
+        actor=scope.actor,
+        now=clock.now(),
+        reason=request.POST.get("reason", "")[:1000],
+    )
+    return _changed(request, scope, _("“{name}” is cancelled.").format(name=found.name))
+
+
+@require_POST
+@project_page(Permission.FLAG_VIEW)
+def preview_freeze(request: HttpRequest, scope: Scope) -> HttpResponse:
+    """When a window would be in force: nothing is saved, and half a form is no error."""
+    _require_some_environment(scope)
+    values, now = sent_values(request.POST), clock.now()
+    context: dict[str, object] = {"zone": values.zone, "repeats": "", "times": []}
+    try:
+        window = read_window(scope.project, values.document, moment=now)
+        context |= {
+            "repeats": recurrence_words(window.rrule),
+            "times": [occurrence_words(one) for one in coming(window, now, PREVIEWED)],
+            "across": _across_clock_change(window, now),
+        }
+    except Invalid as error:
+        context["problem"] = next(iter(error.problems.values())) if values.starts else ""
+    return render(request, "approvals/_freeze_preview.html", context)
+
+
+@require_safe
+@project_page(Permission.FLAG_VIEW)
+def download_calendar(request: HttpRequest, scope: Scope) -> HttpResponse:
+    """The freezes for calendar programs."""
+    text = calendar_of(scope.project, freezes_of(scope.project), clock.now())
+    response = HttpResponse(text, content_type="text/calendar; charset=utf-8")
+    name = f"{scope.project.key}-freezes.ics"
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
+
+
+def _context(request: HttpRequest, scope: Scope, month: str) -> dict[str, object]:
+    now = clock.now()
+    freezes = list(freezes_of(scope.project))
+    environments = list(scope.project.environments.all())
+    return {
+        "scope": scope,
+        "month": month_of(freezes, month, reader_zone(request), now),
+        "weekdays": DAYS,
+        "frozen": freezes_in_force(environments, now),
+        "rows": [_row(scope, freeze, now) for freeze in freezes],
+        "may_create": _may_somewhere(scope),
+        "portal_url": settings.PORTAL_URL,
+    }
+
+
+def _row(scope: Scope, freeze: FreezeWindow, now: datetime) -> Row:
+    following = next(iter(coming(freeze.window, now, 1)), None)
+    may = all(
+        scope.allows(Permission.ENVIRONMENT_CONFIGURE, environment)
+        for environment in freeze.environments.all()
+    )
+    return Row(freeze, following, bool(following and following.starts <= now), may)
+
+
+def _across_clock_change(window: Window, now: datetime) -> dict[str, str]:
+    """The first occurrence that is not over when the zone's clocks are changed next."""
+    change = clock_change(window.zone, now)
+    after = coming(window, change, 1) if change and window.rrule else []
+    if not change or not after:
+        return {}
+    day = local_time(change.astimezone(ZoneInfo(window.zone))).rpartition(",")[0]
+    return {"day": day, "times": occurrence_words(after[0])}
+
+
+def _find(scope: Scope, number: int) -> FreezeWindow:
+    freeze = get_object_or_404(freezes_of(scope.project), pk=number)
+    freeze.project = scope.project
+    return freeze
+
+
+def _may_somewhere(scope: Scope) -> bool:
+    """Who configures one environment can freeze that one; the services decide in the end."""
+    environments = scope.project.environments.all()
+    return any(scope.allows(Permission.ENVIRONMENT_CONFIGURE, place) for place in environments)
+
+
+def _require_some_environment(scope: Scope) -> None:
+    if not _may_somewhere(scope):
+        raise PermissionDenied(str(Forbidden(Permission.ENVIRONMENT_CONFIGURE)))
+
+
+def _dialog(
+    request: HttpRequest,
+    scope: Scope,
+    values: Values,
+    *,
+    freeze: FreezeWindow | None = None,
+    status: int = 200,
+    **more: object,
+) -> HttpResponse:
+    environments = scope.project.environments.all()
+    places = [(one, scope.allows(Permission.ENVIRONMENT_CONFIGURE, one)) for one in environments]
+    context = {
+        "scope": scope,
+        "values": values,
+        "freeze": freeze,
+        "places": places,
+        "repeats": REPEATS.items(),
+        "weekdays": DAYS,
+        "zones": sorted(zones()),
+        **more,
+    }
+    return render(request, "approvals/_freeze_dialog.html", context, status=status)
+
+
+def _changed(request: HttpRequest, scope: Scope, notice: str) -> HttpResponse:
+    context = _context(request, scope, "") | {"notice": notice}
+    response = render(request, "approvals/_freezes_changed.html", context)
+    response["HX-Retarget"] = "#freezes"
+    response["HX-Reswap"] = "outerHTML"
+    return response

@@ -1,0 +1,58 @@
+"""Planning a freeze, and what it does to everybody else."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser import axe
+from tests.browser.conftest import OpenWindow
+from tests.browser.finding import FLAGS, button, dialog_of, new_name, notices_of, switch_of
+from tests.browser.scenes import FREEZES, fill_freeze
+from tests.browser.troubles import Troubles
+from tests.browser.visitors import Visitor
+from tests.support.freezing import clock_text
+
+pytestmark = pytest.mark.browser
+
+
+def test_a_weekly_freeze__stops_dana_with_its_name_until_it_is_cancelled(
+    open_window: OpenWindow,
+    admin: Visitor,
+    dana: Visitor,
+    troubles: Troubles,
+) -> None:
+    page = open_window(admin, color_scheme="light", reduced_motion="reduce")
+    name, title = new_name("Weekend"), new_name("Winter sale")
+    admin.create_flag(title.lower().replace(" ", "-"), title)
+    today = datetime.now(UTC).replace(hour=12, minute=0)
+    starts, ends = (clock_text(today + timedelta(days=days)) for days in (-2, 2))
+    fill_freeze(page, name, starts, ends)
+    expect(dialog_of(page).get_by_role("listitem")).to_have_count(5)
+    expect(dialog_of(page).get_by_text("The clocks there are changed on")).to_be_visible()
+    button(page, "Create freeze").click()
+    banner = page.get_by_text(f"Staging is frozen by “{name}” until")
+    try:
+        expect(banner).to_be_visible()
+        assert axe.violations(page) == []
+        page.emulate_media(color_scheme="dark")
+        expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
+        assert axe.violations(page, axe.OF_THE_THEME) == []
+        _is_refused(open_window(dana), title, name, troubles)
+    finally:
+        page.goto(FREEZES)
+        button(page, f"Cancel {name}").click()
+        button(page, "Cancel freeze").click()
+        expect(banner).to_be_hidden()
+    danas = open_window(dana)
+    danas.goto(FLAGS)
+    switch_of(danas, title, "Staging").click()
+    expect(switch_of(danas, title, "Staging")).to_be_checked()
+
+
+def _is_refused(window: Page, title: str, name: str, troubles: Troubles) -> None:
+    troubles.expect("the server responded with a status of 409")
+    window.goto(FLAGS)
+    switch_of(window, title, "Staging").click()
+    expect(notices_of(window)).to_contain_text(f"Staging is frozen by “{name}” until")
+    expect(switch_of(window, title, "Staging")).not_to_be_checked()
