@@ -19,6 +19,7 @@ from tests.support.people import client_of
 HTMX = {"HX-Request": "true"}
 PAGES = [name for name in TABLE if not name.startswith("api-")]
 FRAGMENTS = ["key-list", "member-list", "flag-list", "flag-targeting", "flag-history"]
+FRAGMENTS += ["change-request-list", "change-request", "emergency-list"]
 FRAGMENTS += ["flag-settings", "flag-create", "environment-list", "group-list", "role-list"]
 FRAGMENTS += ["invitation-list", "access-matrix", "access-person", "report", "recertification"]
 
