@@ -35,7 +35,7 @@ def switch(request: HttpRequest, scope: Scope, environment: str, key: str) -> Ht
     place = scope.environment(environment)
     enabled = request.POST.get("enabled") == "1"
     view = outlook(scope, [place], turns_off=not enabled)
-    careful = place.is_production or view.needs_approval
+    careful = place.is_production or view.is_careful
     if careful and not _is_confirmed(request, place, enabled, view):
         return _dialog(request, scope, flag, place, enabled)
     try:

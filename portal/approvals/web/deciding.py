@@ -67,10 +67,16 @@ def apply_now(request: HttpRequest, scope: Scope, number: int) -> HttpResponse:
     """Carry out what was approved."""
 
     def deed(asked: ChangeRequest) -> str:
-        services.apply_request(request=asked, actor=scope.actor, now=clock.now())
+        services.apply_request(
+            request=asked,
+            actor=scope.actor,
+            now=clock.now(),
+            override_freeze=request.POST.get("override_freeze") == "1",
+            reason=request.POST.get("reason", ""),
+        )
         return _("Applied: it is live.")
 
-    return _do(request, scope, number, deed)
+    return _do(request, scope, number, deed, step="apply", field="reason")
 
 
 @require_POST

@@ -9,12 +9,15 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from portal.access.models import Environment
+from portal.access.permissions import Permission
 from portal.access.signin import needs_fresh_sign_in
 from portal.access.web.scope import Scope
 from portal.approvals import selectors, wording
 from portal.approvals.changes import Terms
 from portal.approvals.errors import Waiting
-from portal.approvals.models import ChangeRequest, Policy, State
+from portal.approvals.freezes import freezes_in_force
+from portal.approvals.models import ChangeRequest, InForce, Policy, State
+from portal.lib import clock
 
 View = Callable[..., HttpResponse]
 
@@ -25,10 +28,22 @@ class Outlook:
 
     policies: list[Policy]
     may_break_glass: bool
+    frozen: list[InForce]
+    may_override: bool
 
     @property
     def needs_approval(self) -> bool:
         return bool(self.policies)
+
+    @property
+    def is_careful(self) -> bool:
+        """Whether a dialog comes first, however little is at stake."""
+        return bool(self.policies or self.frozen)
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether a freeze leaves nothing to click: it can neither be asked for nor overridden."""
+        return bool(self.frozen) and not (self.policies or self.may_override)
 
     @property
     def sentences(self) -> list[tuple[str, str]]:
@@ -43,12 +58,23 @@ class Outlook:
 
 def outlook(scope: Scope, environments: Iterable[Environment], *, turns_off: bool) -> Outlook:
     """What would become of a change in some environments, made by the reader of the page."""
-    policies = selectors.policies_wanting(environments, turns_off=turns_off)
+    places = list(environments)
+    policies = selectors.policies_wanting(places, turns_off=turns_off)
     may = bool(policies) and all(
         scope.holdings.names_in(policy.environment_id) & set(policy.break_glass)
         for policy in policies
     )
-    return Outlook(policies, may)
+    frozen = [] if turns_off else freezes_in_force(places, clock.now())
+    return Outlook(policies, may, frozen, may_override(scope, frozen))
+
+
+def may_override(scope: Scope, frozen: Iterable[InForce]) -> bool:
+    """Whether the reader may go on in spite of what is frozen."""
+    return all(
+        scope.allows(Permission.FREEZE_OVERRIDE, place)
+        for one in frozen
+        for place in one.environments
+    )
 
 
 def read_terms(request: HttpRequest) -> Terms:

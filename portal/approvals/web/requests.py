@@ -11,9 +11,11 @@ from django.views.decorators.http import require_safe
 
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
+from portal.approvals.freezes import freezes_in_force
 from portal.approvals.models import ChangeRequest
 from portal.approvals.web.context import EmergencyView, find_request, request_context
 from portal.approvals.web.live import answer, draw, is_unchanged, pulse
+from portal.approvals.web.outlook import may_override
 from portal.approvals.web.steps import Step
 from portal.lib import clock
 
@@ -108,6 +110,9 @@ def dialog(
 ) -> HttpResponse:
     """The dialog of a step; with a problem beside its field where what was typed will not do."""
     context = request_context(scope, asked, clock.now())
+    if name == "apply" and not asked.turns_off:
+        frozen = freezes_in_force(asked.environments.all(), clock.now())
+        context |= {"frozen": frozen, "may_override": may_override(scope, frozen)}
     ask = ASKS[name]
     context |= {
         "ask": ask,
