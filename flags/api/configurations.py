@@ -5,18 +5,12 @@ from rest_framework.response import Response
 
 from flags import services
 from flags.api import schema
-from flags.api.paging import switch
-from flags.api.scope import (
-    ApiView,
-    configuration_of,
-    environment_of,
-    etag,
-    holder_of,
-    required_version,
-)
+from flags.api.scope import configuration_of, etag, required_version
 from flags.models import FlagConfiguration
 from flags.services import importing
+from portal.access.api import ApiView, environment_of, holder_of
 from portal.lib import clock
+from portal.lib.api_query import switch
 
 
 class ConfigurationDetail(ApiView):

@@ -115,26 +115,3 @@ class ImportReport(serializers.Serializer[object]):
     notes = serializers.ListField(child=serializers.CharField())
     dry_run = serializers.BooleanField()
     version = serializers.IntegerField(help_text="The environment's, afterwards.")
-
-
-class FieldError(serializers.Serializer[object]):
-    path = serializers.CharField(help_text="The field, as in rules[0].when; empty for the whole.")
-    message = serializers.CharField()
-
-
-class Problem(serializers.Serializer[object]):
-    """What went wrong, for programs (type, status) and people (detail)."""
-
-    type = serializers.CharField()
-    title = serializers.CharField()
-    status = serializers.IntegerField()
-    detail = serializers.CharField()
-
-
-class InvalidProblem(Problem):
-    errors = FieldError(many=True, required=False)  # type: ignore[assignment]  # a field here
-
-
-class ConflictProblem(Problem):
-    current = serializers.DictField(help_text="What is stored now.")
-    yours = serializers.DictField(help_text="What you sent.")

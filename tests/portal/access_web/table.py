@@ -110,7 +110,17 @@ TABLE = {
     "flag-restore": Row(CLOSED, editors(302)),
 }
 TABLE |= dict.fromkeys(
-    ("api-flags", "api-flag", "api-configuration", "api-import", "api-nothing"),
+    (
+        "api-flags",
+        "api-flag",
+        "api-configuration",
+        "api-import",
+        "api-evidence",
+        "api-change-requests",
+        "api-change-request",
+        "api-change-request-withdraw",
+        "api-nothing",
+    ),
     Row(BY_KEY_ALONE, BY_KEY_ALONE, others=BY_KEY_ALONE),
 )
 TABLE |= dict.fromkeys(

@@ -1,0 +1,19 @@
+"""Addresses of the management API for approvals."""
+
+from django.urls import path
+
+from portal.approvals.api import views
+
+_PROJECT = "projects/<slug:project>/"
+_REQUEST = _PROJECT + "change-requests/<int:number>"
+
+urlpatterns = [
+    path(_PROJECT + "evidence", views.EvidenceList.as_view(), name="api-evidence"),
+    path(
+        _PROJECT + "change-requests",
+        views.ChangeRequestList.as_view(),
+        name="api-change-requests",
+    ),
+    path(_REQUEST, views.ChangeRequestDetail.as_view(), name="api-change-request"),
+    path(_REQUEST + "/withdraw", views.Withdrawal.as_view(), name="api-change-request-withdraw"),
+]
