@@ -8,7 +8,7 @@ from rest_framework.request import Request
 
 from flags import selectors
 from flags.models import Flag, FlagConfiguration
-from portal.access.api import environment_of, project_of
+from portal.access.api_scope import environment_of, project_of
 from portal.lib.api import PreconditionRequired
 from portal.lib.errors import Invalid
 

@@ -1,22 +1,16 @@
 """Who calls the management API: scripts that show an admin key."""
 
 from dataclasses import dataclass
-from typing import cast
 
-from django.core.exceptions import PermissionDenied as Denied
-from django.http import Http404, HttpRequest
-from django.utils.translation import gettext as _
+from django.http import HttpRequest
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from portal.access import authority
 from portal.access.models import ApiKey, Environment, KeyKind, Project
-from portal.access.permissions import Permission
 from portal.access.tokens import Token, parse_token
 from portal.lib import clock
-from portal.lib.api import JSONOnly
 from portal.lib.journal import Actor
 from portal.lib.middleware import trace_of
 
@@ -70,38 +64,6 @@ class ApiKeyAuthentication(BaseAuthentication):
 
     def authenticate_header(self, request: Request) -> str:
         return 'Bearer realm="aviary"'
-
-
-class ApiView(APIView):
-    """An endpoint of the management API; answers 404 for whatever is not of the key's project."""
-
-    content_negotiation_class = JSONOnly
-
-
-def holder_of(request: Request) -> KeyHolder:
-    """The caller; endpoints are only reached with an admin key."""
-    return cast(KeyHolder, request.user)
-
-
-def project_of(request: Request, project_key: str) -> Project:
-    """The key's project, if that is the one asked for."""
-    holder = holder_of(request)
-    if holder.project.key != project_key:
-        raise Http404
-    authority.require(holder.actor, Permission.FLAG_VIEW, project=holder.project)
-    return holder.project
-
-
-def environment_of(request: Request, project_key: str, environment_key: str) -> Environment:
-    """The key's environment; another one of its project is forbidden, and said to be."""
-    project = project_of(request, project_key)
-    own = holder_of(request).environment
-    if own.key == environment_key:
-        return own
-    if not project.environments.filter(key=environment_key).exists():
-        raise Http404
-    text = _("This key is for the environment “{own}” and does not reach “{other}”.")
-    raise Denied(text.format(own=own.key, other=environment_key))
 
 
 def _shown(request: Request) -> str:

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from portal.access.api import ApiView, environment_of, holder_of, project_of
+from portal.access.api_scope import ApiView, environment_of, holder_of, project_of
 from portal.approvals import selectors, services
 from portal.approvals.api import schema
 from portal.approvals.api.documents import evidence_document, full_document, request_document

@@ -75,7 +75,6 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     ({"expires_at": "2001-01-31T00:00:00Z"}, "expires_at", "This has expired already"),
     ({"expires_at": "9999-01-31T00:00:00Z"}, "expires_at", "a year at most"),
     ({"detail": "x" * 2001}, "detail", "at most 2,000 characters"),
-    ({"detail": "a\0b"}, "detail", "no NUL"),
     ({"posted_by": "alice"}, "posted_by", "There is no such field."),
 ]
 
@@ -91,7 +90,7 @@ def test_evidence__bad_in_one_field__is_refused_with_one_sentence(
     assert all_rows() == before
 
 
-@pytest.mark.parametrize("document", [[], "passed", None, 7])
+@pytest.mark.parametrize("document", [[], "passed", 7])
 def test_evidence__that_is_no_object__is_refused(script: Script, document: object) -> None:
     assert "Send an object with digest" in problem(script.post(EVIDENCE, document), 400)["detail"]
 
