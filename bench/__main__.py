@@ -1,24 +1,40 @@
-"""``python -m bench``, which is what ``make bench`` runs."""
+"""``python -m bench [evaluator] [history]``; ``make bench`` runs both."""
 
 import sys
 
-from bench import evaluator, machine
+from bench import evaluator, history, machine
 from bench.load import CONNECTIONS, SECONDS, NoLoadGenerator
 
 
-def main() -> int:
+def main(wanted: list[str]) -> int:
     """Print every measurement, with the machine and the peer it was made against."""
+    known = {"evaluator": _evaluator, "history": _history}
+    if set(wanted) - set(known):
+        print(f"aviary: there are {', '.join(known)} to measure", file=sys.stderr)
+        return 2
     try:
-        table = evaluator.run()
+        for name in wanted or known:
+            known[name]()
     except NoLoadGenerator as error:
         print(f"aviary: {error}", file=sys.stderr)
         return 2
+    return 0
+
+
+def _evaluator() -> None:
+    table = evaluator.run()
     how = f"wrk, {CONNECTIONS} connections, {SECONDS} s, best of {evaluator.ROUNDS} rounds"
     print(f"\nMeasured with {how}, server and load on a core each.")
     print(f"{machine.describe()}.\n")
     print("\n".join(table))
-    return 0
+
+
+def _history() -> None:
+    table = history.run()
+    print(f"\nMeasured in one process, {history.ROUNDS} times each page.")
+    print(f"{machine.describe()}.\n")
+    print("\n".join(table))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

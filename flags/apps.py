@@ -10,8 +10,10 @@ class FlagsConfig(AppConfig):
     def ready(self) -> None:
         from flags.services import definitions, kinds
         from flags.snapshots import relay
+        from flags.web import events
         from portal.access.signals import environment_created, environments_advanced
 
         kinds.register_all()
         environments_advanced.connect(relay.on_environments_advanced, dispatch_uid="relay")
         environment_created.connect(definitions.on_environment_created, dispatch_uid="flags")
+        events.register()

@@ -1,10 +1,11 @@
 """Reading flags, always within a project someone may see."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from django.db.models import Max, Prefetch, Q, QuerySet
 
-from flags.engine import Kind
+from flags.engine import FlagDefinition, Kind
 from flags.models import Flag, FlagConfiguration
 from portal.access.models import Environment, Project
 
@@ -62,6 +63,14 @@ def get_configuration(flag: Flag, environment: Environment) -> FlagConfiguration
     )
     configuration.flag = flag
     return configuration
+
+
+def definitions_of(wanted: Collection[tuple[str, str]]) -> dict[tuple[str, str], FlagDefinition]:
+    """What the flags of these (project key, flag key) are now; those that are gone are left out."""
+    keys = {key for _project, key in wanted}
+    flags = Flag.objects.filter(key__in=keys).select_related("project")
+    found = {(flag.project.key, flag.key): flag for flag in flags}
+    return {name: flag.definition for name, flag in found.items() if name in wanted}
 
 
 def state_of(project: Project) -> str:

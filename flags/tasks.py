@@ -1,11 +1,12 @@
 """What the worker does for flags."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from celery import shared_task
 from redis import RedisError
 
 from flags.snapshots import relay
+from portal.access import services as access
 from portal.access.models import EnvironmentChange
 from portal.lib import clock
 
@@ -27,3 +28,14 @@ def publish_all() -> None:
 def forget_old_changes() -> None:
     """Drop word of changes that Redis has long had."""
     EnvironmentChange.objects.filter(changed_at__lt=clock.now() - KEEP_CHANGES).delete()
+
+
+@shared_task(autoretry_for=(), ignore_result=True)
+def keep_key_use() -> None:
+    """Take over from Redis when evaluators saw which key."""
+    try:
+        used = relay.read_keys_used()
+    except RedisError:
+        return  # nothing is lost: the evaluators and Redis keep it until the next beat
+    instants = {selector: datetime.fromtimestamp(at, UTC) for selector, at in used.items()}
+    access.note_uses(used_at=instants, now=clock.now())

@@ -23,6 +23,7 @@ app.conf.beat_schedule = {
     "forget-letters": {"task": "portal.letters.tasks.forget_old_letters", "schedule": 86_400.0},
     "remind": {"task": "portal.approvals.tasks.remind", "schedule": 600.0},
     "publish-what-a-nudge-missed": {"task": "flags.tasks.publish_all", "schedule": 10.0},
+    "keep-when-keys-were-used": {"task": "flags.tasks.keep_key_use", "schedule": 15.0},
     "forget-published-changes": {"task": "flags.tasks.forget_old_changes", "schedule": 3600.0},
     "anchor-the-audit-trail": {
         "task": "portal.audit.tasks.anchor_head",

@@ -7,11 +7,14 @@ import environ
 
 from portal.lib import env as settings_env
 from portal.lib.env import BASE_DIR, SettingError
+from portal.settings_signin import *  # noqa: F403 - apart from these, see there
 
 settings_env.load_file()
 env = environ.Env()
 VAR_DIR = settings_env.var_dir()
 DEBUG = settings_env.switch("DEBUG")
+# How many proxies in front of the portal add to X-Forwarded-For.
+PROXIES = settings_env.whole_number("AVIARY_PROXIES", 0, most=10)
 HTTPS = settings_env.switch("AVIARY_HTTPS")
 
 ALLOWED_HOSTS = env.list("AVIARY_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
@@ -40,7 +43,9 @@ INSTALLED_APPS = [
     "portal.audit",
     "portal.letters",
     "portal.approvals",
+    "portal.reports",
     "flags",
+    *SIGN_IN_APPS,  # noqa: F405
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -53,6 +58,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "portal.lib.middleware.client_address",
     "portal.lib.middleware.security_headers",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "portal.lib.middleware.request_trace",
@@ -65,6 +71,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    *SIGN_IN_MIDDLEWARE,  # noqa: F405
     "portal.lib.htmx.htmx_responses",
 ]
 ROOT_URLCONF = "portal.urls"
@@ -159,7 +166,6 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat-schedule")
 
 # Mail goes nowhere unless EMAIL_URL says where; letters are kept meanwhile.
 MAIL_IS_SENT = bool(os.environ.get("EMAIL_URL"))
-globals().update(settings_env.mail())
 DEFAULT_FROM_EMAIL = settings_env.mail_address("EMAIL_FROM", "aviary@localhost")
 
 REST_FRAMEWORK = {

@@ -32,6 +32,12 @@
     }
   };
 
+  // The server cannot know the reader's zone: it is offered beside UTC.
+  const offerOwnZone = (select) => {
+    const own = Intl.DateTimeFormat().resolvedOptions().timeZone;
+    if (own && ![...select.options].some((option) => option.value === own)) select.add(new Option(own, own));
+  };
+
   // Notices go by themselves, but not while someone reads them or is about to press Undo.
   const NOTICE_MS = 10000;
   const watchNotice = (notice) => {
@@ -76,6 +82,7 @@
   const prepare = (root) => {
     localTimes(root);
     root.querySelectorAll("[data-notice]").forEach(watchNotice);
+    root.querySelectorAll("select[data-own-zone]").forEach(offerOwnZone);
     // Widths of bars are set here: the content security policy forbids style attributes.
     for (const bar of root.querySelectorAll("[data-percent]")) bar.style.width = `${bar.dataset.percent}%`;
   };

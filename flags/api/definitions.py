@@ -12,9 +12,11 @@ from flags.api.documents import flag_document, merge_patch, page_document
 from flags.api.paging import filter_of
 from flags.api.scope import etag, flag_of, seen_version
 from flags.models import Flag
-from portal.access.api_scope import ApiView, holder_of, project_of
+from portal.access.api import holder_of
+from portal.access.api_scope import project_of
 from portal.lib import clock
 from portal.lib.api import MergePatchParser, StrictJSONParser
+from portal.lib.api_view import ApiView
 
 
 class FlagList(ApiView):

@@ -13,14 +13,23 @@ key                       type    holds
 ========================  ======  ==========================================================
 
 ``aviary:environments`` (a hash of environment id -> project/environment) lists the environments
-and ``aviary:environments:changes`` (a stream) announces a new one.
+and ``aviary:environments:changes`` (a stream) announces a new one. The other way round,
+``aviary:keys:used`` (a hash of selector -> Unix seconds) says when API keys were last used; it is
+not sealed, for it decides nothing.
 """
 
 from flags.channel.documents import Change, Head, StreamEntry
 from flags.channel.envelope import Envelope, ForgedEnvelope, Sealer
-from flags.channel.keys import REGISTRY, REGISTRY_STREAM, STREAM_LENGTH, EnvironmentKeys
+from flags.channel.keys import (
+    KEYS_USED,
+    REGISTRY,
+    REGISTRY_STREAM,
+    STREAM_LENGTH,
+    EnvironmentKeys,
+)
 
 __all__ = [
+    "KEYS_USED",
     "REGISTRY",
     "REGISTRY_STREAM",
     "STREAM_LENGTH",

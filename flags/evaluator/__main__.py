@@ -17,6 +17,7 @@ from flags.evaluator.counters import Counters
 from flags.evaluator.follower import Follower
 from flags.evaluator.memory import Memory
 from flags.evaluator.settings import Settings, listen, read_settings
+from flags.evaluator.usage import Usage
 from portal.lib.env import SettingError
 from portal.lib.logs import LineFormatter
 
@@ -50,13 +51,16 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
         timeout_graceful_shutdown=GRACE_S,
     )
     follower = Follower(memory, settings.link, settings.sealer, counters)
-    following = asyncio.create_task(follower.run())
+    usage = Usage(memory, settings.link)
+    tasks = [asyncio.create_task(one.run()) for one in (follower, usage)]
     try:
         await Server(config).serve(sockets=[listener])
     finally:
-        following.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await following
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        await usage.write()
+        await settings.link.close()
 
 
 def main() -> int:

@@ -60,6 +60,12 @@ class Evaluator:
             b"/metrics": self._write_metrics,
         }
 
+    @property
+    def routes(self) -> tuple[str, ...]:
+        """Every address there is; ``{key}`` stands for a flag's key."""
+        exact = (FLAGS_PATH, *self._pages)
+        return (FLAG_PREFIX.decode() + "{key}", *(path.decode() for path in exact))
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
@@ -131,7 +137,10 @@ class Evaluator:
         if not self._memory.places:
             raise AccessRefused(503, keys.LOADING)
         token = keys.find_token(headers.get(b"authorization"), headers.get(b"x-api-key"))
-        return keys.authenticate(self._memory, token, now=time.time())
+        now = time.time()
+        found = keys.authenticate(self._memory, token, now=now)
+        self._memory.used[found[1].selector] = now
+        return found
 
     def _health(self) -> Reply:
         return Reply(200, status.describe_health(self._memory))

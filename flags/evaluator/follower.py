@@ -45,12 +45,9 @@ class Follower:
         self._complaints: dict[int, str] = {}
 
     async def run(self) -> None:
-        try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._forever(self.compare))
-                group.create_task(self._forever(self.follow))
-        finally:
-            await self._link.close()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._forever(self.compare))
+            group.create_task(self._forever(self.follow))
 
     async def _forever(self, step: Callable[[], Awaitable[None]]) -> None:
         delay = RETRY_FIRST_S

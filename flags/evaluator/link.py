@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from flags.channel import REGISTRY, EnvironmentKeys
+from flags.channel import KEYS_USED, REGISTRY, EnvironmentKeys
 
 CONNECT_TIMEOUT_S: Final = 0.5
 COMPARE_TIMEOUT_S: Final = 0.5
@@ -46,6 +46,7 @@ class Link:
         self._compare = _connect(url, COMPARE_TIMEOUT_S)
         self._stream = _connect(url, STREAM_TIMEOUT_S)
         self._load = _connect(url, LOAD_TIMEOUT_S)
+        self._tell = _connect(url, COMPARE_TIMEOUT_S)
 
     async def read_registry(self) -> set[int]:
         """The ids of all environments; what is no id is not looked at."""
@@ -77,8 +78,13 @@ class Link:
         )
         return {name.decode(): entries for name, entries in reply or ()}
 
+    async def write_used(self, used: Mapping[str, float]) -> None:
+        """Leave word of when keys were used, by their selectors, in Unix seconds."""
+        seconds = {selector: f"{at:.3f}" for selector, at in used.items()}
+        await cast(Any, self._tell.hset(KEYS_USED, mapping=cast(Any, seconds)))
+
     async def close(self) -> None:
-        for client in (self._compare, self._stream, self._load):
+        for client in (self._compare, self._stream, self._load, self._tell):
             await client.aclose()
 
 

@@ -99,6 +99,8 @@ class Memory:
     selectors: dict[bytes, tuple[Place, ApiKey]] = field(default_factory=dict)
     missing: set[int] = field(default_factory=set)
     """Environments that Redis has and that could not be loaded yet."""
+    used: dict[str, float] = field(default_factory=dict)
+    """When keys were last used and nobody was told yet: selector -> Unix seconds."""
     is_listed: bool = False
     """The registry was read, and each environment in it tried, at least once."""
     is_connected: bool = False

@@ -6,10 +6,11 @@ decided by comparing versions, so it does not matter how often or by whom it is 
 """
 
 import logging
+import re
 import threading
 from collections.abc import Iterable
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections
@@ -27,17 +28,23 @@ logger = logging.getLogger(__name__)
 _NUDGE_TIMEOUT_S = 0.3
 _SWEEP_TIMEOUT_S = 3.0
 SWEEP_INTERVAL_S = 0.25
+_SELECTOR = re.compile(rb"[a-z0-9]{16}")
+_SECONDS = re.compile(rb"[0-9]{1,10}(?:\.[0-9]{1,6})?")
 
 
 @cache
-def _publisher(timeout_s: float) -> Publisher:
-    redis = Redis.from_url(
+def _redis(timeout_s: float) -> Redis:
+    return Redis.from_url(
         settings.REDIS_URL,
         socket_timeout=timeout_s,
         socket_connect_timeout=timeout_s,
         retry=Retry(NoBackoff(), 0),
     )
-    return Publisher(redis, channel.Sealer(settings.SNAPSHOT_KEY))
+
+
+@cache
+def _publisher(timeout_s: float) -> Publisher:
+    return Publisher(_redis(timeout_s), channel.Sealer(settings.SNAPSHOT_KEY))
 
 
 def on_environments_advanced(environment_ids: Iterable[int], **_signal: Any) -> None:
@@ -57,6 +64,19 @@ def sweep() -> int:
     publisher = _publisher(_SWEEP_TIMEOUT_S)
     ids = list(Environment.objects.values_list("pk", flat=True))
     return sum(publisher.publish(pk) is Outcome.PUBLISHED for pk in ids)
+
+
+def read_keys_used() -> dict[str, float]:
+    """When evaluators last saw each key: selector -> Unix seconds. What is malformed is left out.
+
+    Raises redis.RedisError when Redis does not answer.
+    """
+    told = cast(dict[bytes, bytes], _redis(_SWEEP_TIMEOUT_S).hgetall(channel.KEYS_USED))
+    return {
+        selector.decode(): float(at)
+        for selector, at in told.items()
+        if _SELECTOR.fullmatch(selector) and _SECONDS.fullmatch(at)
+    }
 
 
 def run(stop: threading.Event) -> None:

@@ -1,21 +1,21 @@
 """Who calls the management API: scripts that show an admin key."""
 
 from dataclasses import dataclass
+from typing import cast
 
 from django.http import HttpRequest
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.request import Request
 
-from portal.access import authority
+from portal.access import authority, services
 from portal.access.models import ApiKey, Environment, KeyKind, Project
-from portal.access.tokens import Token, parse_token
+from portal.access.tokens import NO_VERIFIER, Token, parse_token
 from portal.lib import clock
 from portal.lib.journal import Actor
 from portal.lib.middleware import trace_of
 
 _BAD_KEY = "This API key is unknown, revoked or expired."
-_NO_MATCH = "0" * 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,7 @@ class ApiKeyAuthentication(BaseAuthentication):
         if key.kind != KeyKind.ADMIN:
             text = f"This is a {key.kind} key; the management API takes an admin key."
             raise PermissionDenied(text)
+        services.note_use(key=key, now=clock.now())
         actor = authority.key_actor(key, trace_of(_django(request)))
         return KeyHolder(key, actor), key
 
@@ -78,10 +79,15 @@ def _usable_key(token: Token) -> ApiKey | None:
     known = token.selector.isascii() and token.selector.isalnum()
     keys = ApiKey.objects.usable(now=clock.now()).select_related("environment__project")
     key = keys.filter(selector=token.selector).first() if known else None
-    proven = token.proves(key.verifier if key else _NO_MATCH)
+    proven = token.proves(key.verifier if key else NO_VERIFIER)
     return key if proven and key and token.kind == key.kind else None
 
 
 def _django(request: Request) -> HttpRequest:
     inner: HttpRequest = request._request
     return inner
+
+
+def holder_of(request: Request) -> KeyHolder:
+    """The caller; endpoints are only reached with an admin key."""
+    return cast(KeyHolder, request.user)

@@ -1,32 +1,14 @@
-"""What an admin key reaches: its project, and its own environment.
-
-Apart from portal.access.api, which REST framework wants to import before it has views.
-"""
-
-from typing import cast
+"""What an admin key reaches: its project, and its own environment."""
 
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
 from django.utils.translation import gettext as _
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from portal.access import authority
-from portal.access.api import KeyHolder
+from portal.access.api import holder_of
 from portal.access.models import Environment, Project
 from portal.access.permissions import Permission
-from portal.lib.api import JSONOnly
-
-
-class ApiView(APIView):
-    """An endpoint of the management API; answers 404 for whatever is not of the key's project."""
-
-    content_negotiation_class = JSONOnly
-
-
-def holder_of(request: Request) -> KeyHolder:
-    """The caller; endpoints are only reached with an admin key."""
-    return cast(KeyHolder, request.user)
 
 
 def project_of(request: Request, project_key: str) -> Project:

@@ -7,3 +7,8 @@ class AccessConfig(AppConfig):
     name = "portal.access"
     label = "access"
     verbose_name = "Access"
+
+    def ready(self) -> None:
+        from portal.access import wording
+
+        wording.register()

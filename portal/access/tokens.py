@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 PREFIX = "av"
 SELECTOR_LENGTH = 16
+# What no secret proves: for tokens that nobody issued, so that they take as long to refuse.
+NO_VERIFIER = "0" * 64
 _SELECTOR_ALPHABET = string.ascii_lowercase + string.digits
 # The secret may hold underscores and hyphens, and nothing that a database or a log trips over.
 _FORM = re.compile(rf"{PREFIX}_([a-z]+)_([a-z0-9]{{{SELECTOR_LENGTH}}})_([A-Za-z0-9_-]+)")

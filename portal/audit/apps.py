@@ -9,7 +9,8 @@ class AuditConfig(AppConfig):
     verbose_name = "Audit trail"
 
     def ready(self) -> None:
-        from portal.audit import services
+        from portal.audit import services, wording
         from portal.lib import journal
 
         journal.register(services.record_all)
+        wording.register()

@@ -4,6 +4,8 @@ import json
 
 from django.db import models
 
+_REST = ("environment", "event", "actor", "subject")
+
 
 class AuditEvent(models.Model):
     """One thing that happened. Rows are only ever added: triggers refuse everything else.
@@ -32,13 +34,36 @@ class AuditEvent(models.Model):
     previous_hash = models.CharField(max_length=64)
     hash = models.CharField(max_length=64)
 
+    # Whether the documents were left out because they are too long for a list.
+    is_abridged = False
+
     class Meta:
         ordering = ["-sequence"]
+        # One for each filter of the history, in the order in which it is read. Each holds all that
+        # the others ask for, so that looking for a rare combination does not read whole rows.
         indexes = [
+            models.Index(fields=["project", "sequence", *_REST], name="audit_by_project"),
             models.Index(
-                fields=["project", "subject_kind", "subject", "-sequence"], name="audit_by_subject"
+                fields=["project", "environment", "sequence", *_REST[1:]], name="audit_by_place"
             ),
-            models.Index(fields=["project", "environment", "-sequence"], name="audit_by_place"),
+            models.Index(
+                fields=["environment", "sequence", "project", *_REST[1:]],
+                name="audit_by_environment",
+            ),
+            models.Index(
+                fields=["subject", "sequence", "project", "environment", "event", "actor"],
+                name="audit_by_subject",
+            ),
+            models.Index(
+                fields=["actor", "sequence", "project", "environment", "event", "subject"],
+                name="audit_by_actor",
+            ),
+            models.Index(
+                fields=["event", "sequence", "project", "environment", "actor", "subject"],
+                name="audit_by_event",
+            ),
+            models.Index(fields=["at", "sequence"], name="audit_by_time"),
+            models.Index(fields=["request_id", "sequence"], name="audit_by_request"),
         ]
 
     def __str__(self) -> str:
@@ -80,4 +105,20 @@ class PurgeFloor(models.Model):
                 condition=models.Q(sequence__lt=models.F("event_sequence")),
                 name="audit_purge_below_its_event",
             ),
+        ]
+
+
+class SeenName(models.Model):
+    """An environment, actor or event that has been seen in a project: what filters offer.
+
+    Kept by a trigger, so that no list of choices has to read the trail.
+    """
+
+    project = models.CharField(max_length=50, blank=True)
+    field = models.CharField(max_length=20)
+    name = models.CharField(max_length=200)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["project", "field", "name"], name="audit_name_once")
         ]

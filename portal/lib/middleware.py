@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Callable
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 from portal.lib.journal import Trace
@@ -26,6 +27,21 @@ def security_headers(get_response: Handler) -> Handler:
         response.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
         response.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
         return response
+
+    return middleware
+
+
+def client_address(get_response: Handler) -> Handler:
+    """Where proxies are declared, take the address of the browser from what they added.
+
+    Counted from the end: whatever stands before was written by the browser itself.
+    """
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        seen = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
+        if 0 < settings.PROXIES <= len(seen):
+            request.META["REMOTE_ADDR"] = seen[-settings.PROXIES].strip()
+        return get_response(request)
 
     return middleware
 

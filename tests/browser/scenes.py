@@ -11,6 +11,7 @@ from tests.browser.visitors import PROJECT
 FLAGS = f"/p/{PROJECT}/flags/"
 FLAG = f"/p/{PROJECT}/flag"
 TARGETING = f"{FLAG}/targeting/production"
+HISTORY = f"/p/{PROJECT}/history/"
 DIALOG: Final = "dialog"
 
 
@@ -69,6 +70,20 @@ def wrong_password(page: Page) -> None:
     expect(page.get_by_role("alert")).to_be_visible()
 
 
+def wrong_address(page: Page) -> None:
+    page.goto("/account/")
+    page.get_by_label("E-mail address").fill("me@nowhere")
+    page.locator("form[action='/account/email']").get_by_role("button").click()
+    expect(page.get_by_text("This is not an e-mail address.")).to_be_visible()
+
+
+def wrong_code(page: Page) -> None:
+    page.goto("/account/two-factor")
+    page.get_by_label("Code", exact=True).fill("no")
+    page.get_by_role("button", name="Turn on").click()
+    expect(page.get_by_text("Incorrect code")).to_be_visible()
+
+
 def editor_with_errors(page: Page) -> None:
     page.goto(f"{TARGETING}/new-checkout")
     page.get_by_label("Let in").first.fill("101")
@@ -99,8 +114,9 @@ def notice(page: Page) -> None:
 
 
 def open_record(page: Page) -> None:
-    page.goto(f"{FLAG}/history/new-checkout")
-    page.locator("details").first.locator("summary").click()
+    page.goto(f"{HISTORY}?event=flag.enabled")
+    page.locator("article time").first.click()
+    page.get_by_text("Both documents").click()
 
 
 def new_key(page: Page) -> None:
@@ -116,7 +132,13 @@ SCENES = {
     "nothing here": Scene(at("/p/none/flags/"), refused=404),
     "projects": Scene(at("/projects")),
     "new project": Scene(dialog("/projects", "New project")),
+    "account": Scene(at("/account/")),
+    "account with an error": Scene(wrong_address, refused=422),
     "password": Scene(at("/account/password")),
+    "two-factor": Scene(at("/account/two-factor"), who="bob"),
+    "two-factor, wrong code": Scene(wrong_code, who="bob"),
+    "people": Scene(at("/people/")),
+    "person": Scene(at("/people/bob/")),
     "flags": Scene(at(FLAGS)),
     "flags, notice": Scene(notice),
     "flags, none found": Scene(at(f"{FLAGS}?search=nothing-like-it")),
@@ -132,7 +154,13 @@ SCENES = {
     "targeting of a viewer": Scene(at(f"{TARGETING}/new-checkout"), who="bob"),
     "editor with errors": Scene(editor_with_errors, refused=422),
     "review": Scene(review),
-    "history": Scene(open_record),
+    "history of a flag": Scene(at(f"{FLAG}/history/new-checkout")),
+    "history": Scene(at(HISTORY)),
+    "history of a viewer": Scene(at(HISTORY), who="bob"),
+    "history, none found": Scene(at(f"{HISTORY}?text=nothing-like-it")),
+    "history, bad filters": Scene(at(f"{HISTORY}?from=never&text=%21"), refused=400),
+    "history of the site": Scene(at("/history/?period=30d")),
+    "record": Scene(open_record),
     "settings": Scene(at(f"{FLAG}/settings/home-banner")),
     "settings of a viewer": Scene(at(f"{FLAG}/settings/home-banner"), who="bob"),
     "archive": Scene(dialog(f"{TARGETING}/home-banner", "Archive")),
@@ -147,4 +175,20 @@ SCENES = {
     "members": Scene(at(f"/p/{PROJECT}/members/")),
     "members of a viewer": Scene(at(f"/p/{PROJECT}/members/"), who="bob"),
     "new member": Scene(dialog(f"/p/{PROJECT}/members/", "Add member")),
+    "groups": Scene(at(f"/p/{PROJECT}/groups/")),
+    "new group": Scene(dialog(f"/p/{PROJECT}/groups/", "New group")),
+    "roles": Scene(at(f"/p/{PROJECT}/roles/")),
+    "new role": Scene(dialog(f"/p/{PROJECT}/roles/", "New role")),
+    "invitations": Scene(at(f"/p/{PROJECT}/invitations/")),
+    "new invitation": Scene(dialog(f"/p/{PROJECT}/invitations/", "Invite someone")),
+    "access": Scene(at(f"/p/{PROJECT}/access/")),
+    "access of a viewer": Scene(at(f"/p/{PROJECT}/access/"), who="bob"),
+    "access by person": Scene(at(f"/p/{PROJECT}/access/person?person=bob")),
+    "reserve": Scene(
+        dialog(f"/p/{PROJECT}/access/", "Change who may deploy releases in Production")
+    ),
+    "reports": Scene(at(f"/p/{PROJECT}/reports/")),
+    "report": Scene(at(f"/p/{PROJECT}/reports/production-alone/")),
+    "report of a viewer": Scene(at(f"/p/{PROJECT}/reports/keys/"), who="bob"),
+    "recertification": Scene(at(f"/p/{PROJECT}/reports/recertification/")),
 }

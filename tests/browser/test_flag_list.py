@@ -110,7 +110,7 @@ def test_turning_on_in_production_takes_its_name(
 
     flags.goto(flag_page(key, "history"))
     line = flags.get_by_role("article").first
-    expect(line).to_contain_text("admin turned it on")
+    expect(line).to_contain_text("admin turned on")
     expect(line).to_contain_text("production")
     expect(line).to_contain_text("Reason: The launch")
 

@@ -11,7 +11,6 @@ from tests.browser.finding import (
     KEYS,
     MEMBERS,
     button,
-    choose,
     dialog_of,
     flag_page,
     new_name,
@@ -65,7 +64,7 @@ def test_someone_new_gets_a_password_once_and_may_only_look(
     dialog_of(page).get_by_role("button", name="Add member").click()
     password = page.get_by_role("textbox", name="Password").input_value()
     button(page, "Done").click()
-    expect(page.get_by_label(f"Role of {name}")).to_have_value("viewer")
+    expect(page.get_by_label(f"Roles of {name}")).to_contain_text("viewer · all environments")
     assert password not in page.content()
 
     hers = open_window()
@@ -115,19 +114,64 @@ def test_a_viewers_forged_post_is_refused(bob: Visitor, page: Page) -> None:
     )
 
 
-def test_a_role_is_changed_and_a_member_removed(page: Page, admin: Visitor) -> None:
+def test_a_role_is_given_and_taken_away_and_a_member_removed(page: Page, admin: Visitor) -> None:
     name = new_name("frank").replace(" ", "-")
     admin.add_member(name, "viewer")
-    page.goto(MEMBERS)
-    role = page.get_by_label(f"Role of {name}")
-    choose(role, "developer")
-    expect(notices_of(page)).to_contain_text(f"{name} is now developer.")
-    expect(role).to_have_value("developer")
-    expect(role).to_be_focused()
     page.on("dialog", lambda dialog: dialog.accept())
+    page.goto(MEMBERS)
+    roles = page.get_by_label(f"Roles of {name}")
+    button(page, f"Give role to {name}").click()
+    page.get_by_label("Role", exact=True).select_option("on_call_engineer")
+    page.get_by_label("In", exact=True).select_option("production")
+    dialog_of(page).get_by_role("button", name="Give role").click()
+    expect(notices_of(page)).to_contain_text(f"{name} now has the role on-call engineer.")
+    expect(roles).to_contain_text("on-call engineer · Production")
+    button(page, f"Take viewer · all environments away from {name}").click()
+    expect(notices_of(page).last).to_contain_text(f"{name} no longer has the role viewer.")
+    expect(roles).not_to_contain_text("viewer")
     button(page, f"Remove {name}").click()
     expect(notices_of(page).last).to_contain_text(f"{name} is no longer a member.")
-    expect(role).to_have_count(0)
+    expect(roles).to_have_count(0)
+
+
+def test_someone_joins_by_a_link_that_is_shown_once(page: Page, open_window: OpenWindow) -> None:
+    name = new_name("hana").replace(" ", "-")
+    page.goto(f"{MEMBERS}../invitations/")
+    button(page, "Invite someone").click()
+    page.get_by_label("Role", exact=True).select_option("developer")
+    page.get_by_label("For whom").fill(name)
+    button(page, "Make the link").click()
+    link = page.get_by_role("textbox", name="Link").input_value()
+    button(page, "I have copied it").click()
+    row = page.get_by_role("row").filter(has_text=name)
+    expect(row).to_contain_text("open")
+    assert link not in page.content()
+
+    hers = open_window()
+    hers.goto(link)
+    hers.get_by_label("User name").fill(name)
+    hers.get_by_label("Password", exact=True).fill("a-swallow-in-june")
+    hers.get_by_label("Password again").fill("a-swallow-in-june")
+    button(hers, "Create account and join").click()
+    expect(hers.get_by_role("heading", name="Flags")).to_be_visible()
+    page.reload()
+    expect(row).to_contain_text("accepted")
+
+
+def test_an_environment_reserves_a_permission_and_opens_it_again(page: Page) -> None:
+    page.goto(f"{MEMBERS}../access/")
+    change = button(page, "Change who may deploy releases in Staging")
+    change.click()
+    page.get_by_label("Reserved").check()
+    page.get_by_label("DevOps", exact=True).check()
+    button(page, "Save").click()
+    cell = page.get_by_role("cell").filter(has=change)
+    expect(cell).to_contain_text("reserved")
+    expect(change).to_be_focused()
+    change.click()
+    page.get_by_label("Open").check()
+    button(page, "Save").click()
+    expect(cell).to_contain_text("by role")
 
 
 def test_a_password_can_be_changed(open_window: OpenWindow, admin: Visitor) -> None:
@@ -140,7 +184,7 @@ def test_a_password_can_be_changed(open_window: OpenWindow, admin: Visitor) -> N
     page.get_by_label("New password", exact=True).fill("a-swallow-in-june")
     page.get_by_label("New password confirmation").fill("a-swallow-in-june")
     button(page, "Change password").click()
-    expect(page.get_by_role("heading", name="Your password is changed")).to_be_visible()
+    expect(notices_of(page)).to_contain_text("Your password is changed")
 
     again = open_window()
     again.goto("/")

@@ -4,9 +4,11 @@ Alice may do everything in her project ``shop``, Dana edits its flags, Bob is in
 only look, Charlie is a stranger with a project ``garden`` of his own.
 """
 
+import time
 from datetime import datetime
 
 import pytest
+from allauth.account.authentication import AUTHENTICATION_METHODS_SESSION_KEY
 from django.test import Client
 
 from flags import services as flags
@@ -46,10 +48,19 @@ def give_role(
 
 
 def client_of(user: User) -> Client:
-    """A browser in which someone is signed in."""
+    """A browser in which someone has just signed in."""
     client = Client()
     client.force_login(user)
+    prove(client, user, at=time.time())
     return client
+
+
+def prove(client: Client, user: User, *, at: float) -> None:
+    """Make it so that someone proved with their password at that time who they are."""
+    session = client.session
+    session[AUTHENTICATION_METHODS_SESSION_KEY] = [{"method": "password", "at": at}]
+    session[f"{AUTHENTICATION_METHODS_SESSION_KEY}_user"] = str(user.pk)
+    session.save()
 
 
 def boolean_flag(key: str = "new-checkout") -> dict[str, object]:

@@ -35,6 +35,8 @@ class Stack:
             "PORT": str(self.port),
             "EVALUATOR_PORT": str(self.evaluator_port),
             "WEB_THREADS": "4",
+            # Sessions are shared by many tests, which together may take long.
+            "AVIARY_REAUTHENTICATION_MINUTES": "1440",
             **(settings or {}),
         }
         self._process: subprocess.Popen[str] | None = None

@@ -4,9 +4,11 @@ from portal.access.models.environment import (
     EnvironmentKind,
     new_epoch,
 )
+from portal.access.models.invitation import Invitation, InvitationState
 from portal.access.models.key import ApiKey, KeyKind
 from portal.access.models.project import Project
 from portal.access.models.role import ActionRule, CustomRole, Grant, Group
+from portal.access.models.throttle import SignInCounter
 from portal.access.models.user import User
 
 __all__ = [
@@ -18,8 +20,11 @@ __all__ = [
     "EnvironmentKind",
     "Grant",
     "Group",
+    "Invitation",
+    "InvitationState",
     "KeyKind",
     "Project",
+    "SignInCounter",
     "User",
     "new_epoch",
 ]

@@ -7,6 +7,17 @@ from portal.access.services.groups import (
     delete_group,
     remove_from_group,
 )
+from portal.access.services.invitations import (
+    InvitationOver,
+    NoSuchInvitation,
+    SentInvitation,
+    accept_invitation,
+    create_invitation,
+    join_by_invitation,
+    open_invitation,
+    revoke_invitation,
+)
+from portal.access.services.key_use import note_use, note_uses
 from portal.access.services.keys import IssuedKey, issue_key, revoke_key
 from portal.access.services.members import AddedMember, add_member, remove_member
 from portal.access.services.people import (
@@ -34,13 +45,18 @@ from portal.access.services.roles import (
 
 __all__ = [
     "AddedMember",
+    "InvitationOver",
     "IssuedKey",
+    "NoSuchInvitation",
+    "SentInvitation",
+    "accept_invitation",
     "add_member",
     "add_to_group",
     "change_password",
     "checked_names",
     "create_environment",
     "create_group",
+    "create_invitation",
     "create_project",
     "create_role",
     "create_user",
@@ -50,7 +66,11 @@ __all__ = [
     "grant_role",
     "guess_kind",
     "issue_key",
+    "join_by_invitation",
     "names_reserved",
+    "note_use",
+    "note_uses",
+    "open_invitation",
     "record_sign_in",
     "record_sign_out",
     "remove_from_group",
@@ -58,6 +78,7 @@ __all__ = [
     "renew_epoch",
     "reserve",
     "revoke_grant",
+    "revoke_invitation",
     "revoke_key",
     "set_role",
     "store_role",

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from django.db import transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from portal.access import authority, outbox
 from portal.access.models import ActionRule, CustomRole, Environment, Project
@@ -76,7 +77,11 @@ def delete_role(*, role: CustomRole, actor: Actor) -> None:
     outbox.lock_people(project)
     holders = project.grants.filter(role=role.key).count()
     if holders:
-        text = _("The role {name} is still given {count} times; take it away there first.")
+        text = ngettext(
+            "The role {name} is still given to somebody; take it away there first.",
+            "The role {name} is still given {count} times; take it away there first.",
+            holders,
+        )
         raise Invalid({"": text.format(name=role.name, count=holders)})
     refuse_needed_name(project, role.key)
     _record("role.deleted", role, actor, before=_describe(role))

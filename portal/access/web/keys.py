@@ -10,6 +10,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from portal.access import selectors, services
 from portal.access.models import KeyKind
 from portal.access.permissions import Permission
+from portal.access.signin import needs_fresh_sign_in
 from portal.access.web.scope import Scope, project_page
 from portal.lib import clock
 from portal.lib.errors import Invalid
@@ -30,6 +31,7 @@ def list_keys(request: HttpRequest, scope: Scope) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_page(Permission.KEY_MANAGE)
+@needs_fresh_sign_in
 def create_key(request: HttpRequest, scope: Scope) -> HttpResponse:
     context: dict[str, object] = {
         "scope": scope,

@@ -43,6 +43,10 @@ class Scope:
         """Whether somebody holds a permission in an environment; templates: ``{% may … %}``."""
         return Permission(permission) in self.holdings.in_environment(environment.pk)
 
+    def one_or_all(self, key: str) -> Environment | None:
+        """An environment of the project; None, for all of them, where ``key`` is empty."""
+        return self.environment(key) if key else None
+
     def environment(self, key: str) -> Environment:
         """An environment of the project; 404 when it has none of that name."""
         environment = get_object_or_404(self.project.environments, key=key)

@@ -1,17 +1,24 @@
-"""Addresses of signing in, projects, keys and members."""
+"""Addresses of projects, keys, members and access."""
 
-from django.contrib.auth import views as auth
 from django.urls import path
 
-from portal.access.web import environments, keys, members, projects, sessions
+from portal.access.web import (
+    environments,
+    grants,
+    groups,
+    invitations,
+    joining,
+    keys,
+    matrix,
+    members,
+    projects,
+    roles,
+)
+
+_PROJECT = "p/<slug:project>/"
 
 urlpatterns = [
-    path("sign-in", sessions.SignIn.as_view(), name="sign-in"),
-    path("sign-out", sessions.SignOut.as_view(), name="sign-out"),
-    path("account/password", sessions.ChangePassword.as_view(), name="password_change"),
-    path(
-        "account/password/done", auth.PasswordChangeDoneView.as_view(), name="password_change_done"
-    ),
+    path("invitation/<str:token>", joining.invitation, name="invitation"),
     path("", projects.home, name="home"),
     path("projects", projects.list_projects, name="project-list"),
     path("projects/new", projects.create_project, name="project-create"),
@@ -20,10 +27,37 @@ urlpatterns = [
     path("p/<slug:project>/keys/<str:selector>/revoke", keys.revoke_key, name="key-revoke"),
     path("p/<slug:project>/environments/", environments.list_environments, name="environment-list"),
     path("p/<slug:project>/environments/new", environments.add_environment, name="environment-add"),
-    path("p/<slug:project>/members/", members.list_members, name="member-list"),
-    path("p/<slug:project>/members/new", members.add_member, name="member-add"),
-    path("p/<slug:project>/members/<int:user_id>/role", members.change_role, name="member-role"),
+    path(_PROJECT + "members/", members.list_members, name="member-list"),
+    path(_PROJECT + "members/new", members.add_member, name="member-add"),
+    path(_PROJECT + "members/<int:user_id>/roles/new", grants.give_to_member, name="grant-give"),
+    path(_PROJECT + "members/<int:user_id>/remove", members.remove_member, name="member-remove"),
+    path(_PROJECT + "grants/<int:grant_id>/revoke", grants.revoke, name="grant-revoke"),
+    path(_PROJECT + "groups/", groups.list_groups, name="group-list"),
+    path(_PROJECT + "groups/new", groups.create_group, name="group-create"),
+    path(_PROJECT + "groups/<slug:group>/delete", groups.delete_group, name="group-delete"),
+    path(_PROJECT + "groups/<slug:group>/roles/new", grants.give_to_group, name="group-grant-give"),
     path(
-        "p/<slug:project>/members/<int:user_id>/remove", members.remove_member, name="member-remove"
+        _PROJECT + "groups/<slug:group>/members/new", groups.add_to_group, name="group-member-add"
+    ),
+    path(
+        _PROJECT + "groups/<slug:group>/members/<int:user_id>/remove",
+        groups.remove_from_group,
+        name="group-member-remove",
+    ),
+    path(_PROJECT + "roles/", roles.list_roles, name="role-list"),
+    path(_PROJECT + "roles/new", roles.create_role, name="role-create"),
+    path(_PROJECT + "roles/<slug:role>/edit", roles.edit_role, name="role-edit"),
+    path(_PROJECT + "roles/<slug:role>/delete", roles.delete_role, name="role-delete"),
+    path(_PROJECT + "invitations/", invitations.list_invitations, name="invitation-list"),
+    path(_PROJECT + "invitations/new", invitations.create_invitation, name="invitation-create"),
+    path(
+        _PROJECT + "invitations/<str:invitation>/revoke",
+        invitations.revoke_invitation,
+        name="invitation-revoke",
+    ),
+    path(_PROJECT + "access/", matrix.show_matrix, name="access-matrix"),
+    path(_PROJECT + "access/person", matrix.show_person, name="access-person"),
+    path(
+        _PROJECT + "access/<slug:environment>/<str:permission>", matrix.edit_rule, name="rule-edit"
     ),
 ]

@@ -11,7 +11,8 @@ from django.utils.translation import gettext as _
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from portal.access.api_scope import ApiView, environment_of, holder_of, project_of
+from portal.access.api import holder_of
+from portal.access.api_scope import environment_of, project_of
 from portal.approvals import selectors, services
 from portal.approvals.api import schema
 from portal.approvals.api.documents import evidence_document, full_document, request_document
@@ -19,6 +20,7 @@ from portal.approvals.api.reading import evidence_fields
 from portal.approvals.models import ChangeRequest, Evidence, State
 from portal.lib import clock
 from portal.lib.api_query import bad_cursor, decode_cursor, encode_cursor, text
+from portal.lib.api_view import ApiView
 from portal.lib.errors import Invalid
 
 PAGE = 50

@@ -34,6 +34,7 @@ def test_the_schema__is_public_and_names_every_endpoint() -> None:
         "list_change_requests",
         "read_change_request",
         "withdraw_change_request",
+        "list_history",
     }
     assert set(schema["components"]["securitySchemes"]) == {"bearerKey", "headerKey"}
 

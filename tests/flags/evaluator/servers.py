@@ -80,13 +80,13 @@ class RedisServer:
 class EvaluatorProcess:
     """``python -m flags.evaluator`` on a free port, and a client for it."""
 
-    def __init__(self, redis_url: str, folder: Path) -> None:
+    def __init__(self, redis_url: str, folder: Path, *, snapshot_key: str = SNAPSHOT_KEY) -> None:
         self._log = folder / f"evaluator-{id(self)}.log"
         self._environment = {
             **os.environ,
             "AVIARY_VAR": str(folder),
             "REDIS_URL": redis_url,
-            "SNAPSHOT_KEY": SNAPSHOT_KEY,
+            "SNAPSHOT_KEY": snapshot_key,
             "EVALUATOR_HOST": "127.0.0.1",
             "EVALUATOR_PORT": "0",
         }

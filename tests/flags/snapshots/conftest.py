@@ -50,6 +50,8 @@ def own_redis(settings: Settings) -> Iterator[RedisServer]:
     server.start()
     settings.REDIS_URL = server.url
     relay._publisher.cache_clear()
+    relay._redis.cache_clear()
     yield server
     server.kill()
     relay._publisher.cache_clear()
+    relay._redis.cache_clear()

@@ -10,15 +10,17 @@ from django.urls import get_resolver
 from flags.models import Flag
 from portal.access.models import Project, User
 from tests.portal.access_web.table import TABLE
-from tests.portal.access_web.test_matrix import World, captured, everything_kept, patterns
-from tests.portal.access_web.test_matrix import shop_key as shop_key
-from tests.portal.access_web.test_matrix import world as world
+from tests.portal.access_web.world import World, captured, everything_kept, patterns
+from tests.portal.access_web.world import people as people
+from tests.portal.access_web.world import shop_key as shop_key
+from tests.portal.access_web.world import world as world
 from tests.support.people import client_of
 
 HTMX = {"HX-Request": "true"}
 PAGES = [name for name in TABLE if not name.startswith("api-")]
 FRAGMENTS = ["key-list", "member-list", "flag-list", "flag-targeting", "flag-history"]
-FRAGMENTS += ["flag-settings", "flag-create", "environment-list"]
+FRAGMENTS += ["flag-settings", "flag-create", "environment-list", "group-list", "role-list"]
+FRAGMENTS += ["invitation-list", "access-matrix", "access-person", "report", "recertification"]
 
 
 def header_problems(response: HttpResponseBase) -> Iterator[str]:
@@ -83,7 +85,12 @@ def test_boosted_and_history_visits_get_the_page(world: World, visit: str, name:
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in PAGES if TABLE[name].post[4] not in (405, 404) and name != "sign-in"]
+    "name",
+    [
+        name
+        for name in PAGES
+        if TABLE[name].post["project_admin"] not in (405, 404) and name != "sign-in"
+    ],
 )
 def test_a_post_from_elsewhere_is_refused_and_changes_nothing(
     world: World, alice: User, name: str
@@ -129,6 +136,8 @@ def test_a_session_that_ended_says_so_instead_of_showing_the_sign_in_page_inside
 
 
 STRANGE = {"project": "0", "environment": "0", "key": "a\0b/<b>", "selector": "a\0b"}
+STRANGE |= {"group": "0", "role": "0", "permission": "a\0b", "invitation": "a\0b"}
+STRANGE |= {"token": "a\0b", "report": "0", "grant_id": "0", "item_id": "0", "user_id": "0"}
 
 
 @pytest.mark.parametrize(

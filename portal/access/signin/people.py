@@ -1,0 +1,137 @@
+"""What changes people: those who come from the provider, their address, their links, their end."""
+
+import itertools
+import re
+from typing import Any
+
+from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from portal.access import services
+from portal.access.models import User
+from portal.access.signin import sessions
+from portal.access.tokens import new_password
+from portal.lib import journal
+from portal.lib.errors import Invalid
+from portal.lib.journal import Actor, Entry
+
+_NAME_LENGTH = 100
+_NO_NAME = re.compile(r"[^\w.@+-]+")
+
+
+def name_for_record(typed: str) -> str:
+    """What to keep of a name that failed to sign in.
+
+    Names that nobody has are cut to two characters: people type passwords there.
+    """
+    known = User.objects.filter(username=typed).values_list("username", flat=True).first()
+    if known:
+        return known
+    return "".join(c if c.isprintable() else " " for c in typed[:2]) + "…"
+
+
+def record(event: str, user: User, actor: Actor, **changes: Any) -> None:
+    """Keep what happened to someone, in the caller's transaction."""
+    journal.write(
+        Entry(event=event, actor=actor, subject_kind="user", subject=user.username, **changes)
+    )
+
+
+@transaction.atomic
+def create_from_provider(*, claims: dict[str, Any], account: SocialAccount, actor: Actor) -> User:
+    """An account for someone whom the provider knows: no role, no password."""
+    user = services.create_user(username=_free_name(claims), password=new_password(), actor=actor)
+    user.set_unusable_password()
+    user.email = _email_of(claims)
+    user.first_name = str(claims.get("given_name") or "")[:150]
+    user.last_name = str(claims.get("family_name") or "")[:150]
+    user.save(update_fields=["password", "email", "first_name", "last_name"])
+    link(user=user, account=account, actor=actor)
+    return user
+
+
+@transaction.atomic
+def link(*, user: User, account: SocialAccount, actor: Actor) -> None:
+    """Let someone sign in through the provider. The caller has checked whose token it was."""
+    account.user = user
+    account.save()
+    record("user.sign_in_linked", user, actor, after=_identity(account))
+
+
+@transaction.atomic
+def unlink(*, user: User, account: SocialAccount, actor: Actor) -> None:
+    """End that. Raises Invalid where nothing would be left to sign in with."""
+    others = SocialAccount.objects.filter(user=user).exclude(pk=account.pk)
+    if not user.has_usable_password() and not others.exists():
+        raise Invalid({"": _("This is your only way to sign in; it stays.")})
+    before = _identity(account)
+    account.delete()
+    record("user.sign_in_unlinked", user, actor, before=before)
+
+
+@transaction.atomic
+def set_email(*, user: User, email: str, actor: Actor) -> None:
+    """Where someone wants to be written to; empty for nowhere. Raises Invalid for no address."""
+    email = email.strip()
+    try:
+        if email:
+            validate_email(email)
+    except ValidationError:
+        raise Invalid({"email": _("This is not an e-mail address.")}) from None
+    if len(email) > 254:
+        raise Invalid({"email": _("This address is too long.")})
+    before, user.email = user.email, email
+    user.save(update_fields=["email"])
+    record("user.email_changed", user, actor, before={"email": before}, after={"email": email})
+
+
+@transaction.atomic
+def set_active(*, user: User, active: bool, actor: Actor) -> None:
+    """Let someone in again, or keep them out and end their sessions. Raises Invalid for oneself."""
+    if not active and actor.id == str(user.pk):
+        raise Invalid({"": _("You cannot deactivate yourself.")})
+    user.is_active = active
+    user.save(update_fields=["is_active"])
+    record("user.activated" if active else "user.deactivated", user, actor)
+    if not active:
+        sessions.end_all(user=user, actor=actor)
+
+
+@transaction.atomic
+def remove_two_factor(*, user: User, actor: Actor) -> None:
+    """Forget someone's authenticator and recovery codes."""
+    removed, _details = Authenticator.objects.filter(user=user).delete()
+    if removed:
+        record("user.two_factor_disabled", user, actor)
+
+
+def has_two_factor(user: User) -> bool:
+    return Authenticator.objects.filter(user=user, type=Authenticator.Type.TOTP).exists()
+
+
+def _identity(account: SocialAccount) -> dict[str, object]:
+    claims = account.extra_data.get("id_token", {})
+    return {"issuer": claims.get("iss", account.provider), "subject": account.uid}
+
+
+def _email_of(claims: dict[str, Any]) -> str:
+    email = str(claims.get("email") or "")[:254]
+    try:
+        validate_email(email)
+    except ValidationError:
+        return ""
+    return email
+
+
+def _free_name(claims: dict[str, Any]) -> str:
+    """A user name like what the provider calls them, and never somebody else's."""
+    wanted = claims.get("preferred_username") or str(claims.get("email") or "").split("@")[0]
+    name = _NO_NAME.sub("-", str(wanted))[:_NAME_LENGTH].strip("-") or "user"
+    taken = set(User.objects.filter(username__istartswith=name).values_list("username", flat=True))
+    taken = {each.casefold() for each in taken}
+    candidates = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
+    return next(each for each in candidates if each.casefold() not in taken)

@@ -1,0 +1,77 @@
+"""Sessions of people: listing them, ending them, keeping their traces up to date."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from allauth.usersessions.models import UserSession
+from django.db import transaction
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+
+from portal.access.models import User
+from portal.lib import clock, journal
+from portal.lib.journal import Actor, Entry
+
+# How old "last seen" may be: a write for each page would be one too many.
+_FRESH = timedelta(minutes=1)
+
+
+# By what browsers and systems say of themselves; the first one found, for most claim to be others.
+_BROWSERS = {"Edg/": "Edge", "OPR/": "Opera", "Firefox/": "Firefox", "Chrome/": "Chrome"}
+_BROWSERS |= {"Safari/": "Safari"}
+_SYSTEMS = {"Android": "Android", "iPhone": "iPhone", "iPad": "iPad", "Windows": "Windows"}
+_SYSTEMS |= {"Mac OS X": "macOS", "CrOS": "ChromeOS", "Linux": "Linux"}
+
+
+def sessions_of(user: User) -> list[tuple[UserSession, str]]:
+    """The sessions someone has, each with its browser's name; the one used last first."""
+    found = sorted(UserSession.objects.purge_and_list(user), key=lambda s: s.last_seen_at)
+    return [(session, browser_name(session.user_agent)) for session in reversed(found)]
+
+
+def browser_name(user_agent: str) -> str:
+    """“Firefox, Linux” where it can be told, else what the browser says of itself, cut short."""
+    named = [
+        next((name for mark, name in names.items() if mark in user_agent), None)
+        for names in (_BROWSERS, _SYSTEMS)
+    ]
+    return ", ".join(filter(None, named)) or user_agent[:40] or _("unknown")
+
+
+def touch(request: HttpRequest) -> None:
+    """Keep where a session was seen last, once a minute."""
+    found = UserSession.objects.filter(session_key=request.session.session_key)
+    seen_at = found.values_list("last_seen_at", flat=True).first()
+    if seen_at is None or clock.now() - seen_at > _FRESH:
+        UserSession.objects.create_from_request(request)
+
+
+def follow(old_key: str | None, new_key: str | None) -> None:
+    """A session has got another key and stays the same session."""
+    UserSession.objects.filter(session_key=new_key).delete()
+    UserSession.objects.filter(session_key=old_key).update(session_key=new_key)
+
+
+def end_all(*, user: User, actor: Actor, keep: str | None = None) -> int:
+    """End someone's sessions but the one with the key ``keep``; how many."""
+    return end(UserSession.objects.filter(user=user).exclude(session_key=keep or ""), actor=actor)
+
+
+@transaction.atomic
+def end(sessions: Iterable[UserSession], *, actor: Actor) -> int:
+    """End sessions: whoever holds their cookie is a stranger from the next request on."""
+    entries = []
+    for session in sessions:
+        before = {"address": session.ip, "browser": session.user_agent}
+        entries.append(
+            Entry(
+                event="session.revoked",
+                actor=actor,
+                subject_kind="user",
+                subject=session.user.username,
+                before=before,
+            )
+        )
+        session.end()
+    journal.write_all(entries)
+    return len(entries)

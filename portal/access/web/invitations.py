@@ -1,0 +1,71 @@
+"""The page of invitations: links with which people join a project."""
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from portal.access import overview, services
+from portal.access.permissions import Permission
+from portal.access.signin import needs_fresh_sign_in
+from portal.access.web.members import role_choices
+from portal.access.web.replies import replace_part
+from portal.access.web.scope import Scope, project_page
+from portal.lib import clock
+from portal.lib.errors import Invalid
+from portal.lib.htmx import render_page
+
+
+def _context(scope: Scope) -> dict[str, object]:
+    now, labels = clock.now(), overview.role_labels(scope.project)
+    invitations = scope.project.invitations.select_related("environment", "accepted_by")
+    return {
+        "scope": scope,
+        "invitations": [
+            (one, one.state_at(now), labels.get(one.role, one.role)) for one in invitations[:200]
+        ],
+        "tab": "invitations",
+    }
+
+
+@require_safe
+@project_page(Permission.FLAG_VIEW)
+def list_invitations(request: HttpRequest, scope: Scope) -> HttpResponse:
+    page, fragment = "access/invitations.html", "access/_invitations.html"
+    return render_page(request, page, fragment, _context(scope))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@project_page(Permission.MEMBER_MANAGE)
+@needs_fresh_sign_in
+def create_invitation(request: HttpRequest, scope: Scope) -> HttpResponse:
+    """Make a link; it is shown this once."""
+    context = role_choices(scope, request)
+    if request.method != "POST":
+        return render(request, "access/_invitation_dialog.html", context)
+    try:
+        sent = services.create_invitation(
+            project=scope.project,
+            role=request.POST.get("role", ""),
+            environment=scope.one_or_all(request.POST.get("environment", "")),
+            note=request.POST.get("note", ""),
+            actor=scope.actor,
+            now=clock.now(),
+        )
+    except Invalid as error:
+        context["errors"] = error.problems
+        return render(request, "access/_invitation_dialog.html", context, status=422)
+    link = settings.PORTAL_URL.rstrip("/") + reverse("invitation", args=[str(sent.token)])
+    context = _context(scope) | {"link": link, "sent": sent.invitation}
+    return render(request, "access/_invitation_created.html", context)
+
+
+@require_POST
+@project_page(Permission.MEMBER_MANAGE)
+def revoke_invitation(request: HttpRequest, scope: Scope, invitation: str) -> HttpResponse:
+    found = get_object_or_404(scope.project.invitations, selector=invitation)
+    services.revoke_invitation(invitation=found, actor=scope.actor, now=clock.now())
+    context = _context(scope) | {"notice": _("The link no longer works.")}
+    return replace_part(request, "invitations", "access/_invitations.html", context)

@@ -1,0 +1,110 @@
+"""The page of roles: the built-in ones, and those that a project makes for itself."""
+
+from collections.abc import Iterable
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from portal.access import overview, services
+from portal.access.models import CustomRole
+from portal.access.permissions import Permission
+from portal.access.signin import needs_fresh_sign_in
+from portal.access.web.meanings import MEANINGS
+from portal.access.web.replies import replace_part
+from portal.access.web.scope import Scope, project_page
+from portal.lib.errors import Invalid
+from portal.lib.htmx import render_page
+
+
+def _context(scope: Scope) -> dict[str, object]:
+    roles = overview.roles_of(scope.project)
+    matrix = [
+        (title, [(one, [one in role.permissions for role in roles]) for one, _text in meanings])
+        for title, meanings in MEANINGS
+    ]
+    return {"scope": scope, "roles": roles, "matrix": matrix, "tab": "roles"}
+
+
+@require_safe
+@project_page(Permission.FLAG_VIEW)
+def list_roles(request: HttpRequest, scope: Scope) -> HttpResponse:
+    return render_page(request, "access/roles.html", "access/_roles.html", _context(scope))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@project_page(Permission.MEMBER_MANAGE)
+@needs_fresh_sign_in
+def create_role(request: HttpRequest, scope: Scope) -> HttpResponse:
+    ticked = request.POST.getlist("permissions")
+    if request.method != "POST":
+        return _dialog(request, scope, ticked=[Permission.FLAG_VIEW, Permission.AUDIT_VIEW])
+    try:
+        role = services.create_role(
+            project=scope.project,
+            key=request.POST.get("key", "").strip(),
+            name=request.POST.get("name", ""),
+            permissions=ticked,
+            actor=scope.actor,
+        )
+    except Invalid as error:
+        return _dialog(request, scope, ticked=ticked, refused=error)
+    return _changed(request, scope, _("The role {name} is there.").format(name=role.name))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@project_page(Permission.MEMBER_MANAGE)
+@needs_fresh_sign_in
+def edit_role(request: HttpRequest, scope: Scope, role: str) -> HttpResponse:
+    found = _role(scope, role)
+    if request.method != "POST":
+        return _dialog(request, scope, ticked=found.permissions, role=found)
+    ticked = request.POST.getlist("permissions")
+    try:
+        found = services.edit_role(
+            role=found, name=request.POST.get("name", ""), permissions=ticked, actor=scope.actor
+        )
+    except Invalid as error:
+        return _dialog(request, scope, ticked=ticked, role=found, refused=error)
+    return _changed(request, scope, _("Saved the role {name}.").format(name=found.name))
+
+
+@require_POST
+@project_page(Permission.MEMBER_MANAGE)
+def delete_role(request: HttpRequest, scope: Scope, role: str) -> HttpResponse:
+    found = _role(scope, role)
+    services.delete_role(role=found, actor=scope.actor)
+    return _changed(request, scope, _("The role {name} is gone.").format(name=found.name))
+
+
+def _role(scope: Scope, key: str) -> CustomRole:
+    role = get_object_or_404(scope.project.custom_roles, key=key)
+    role.project = scope.project
+    return role
+
+
+def _dialog(
+    request: HttpRequest,
+    scope: Scope,
+    *,
+    ticked: Iterable[str],
+    role: CustomRole | None = None,
+    refused: Invalid | None = None,
+) -> HttpResponse:
+    context = {
+        "scope": scope,
+        "role": role,
+        "values": request.POST or {"name": role.name if role else ""},
+        "ticked": set(ticked),
+        "meanings": MEANINGS,
+        "errors": refused.problems if refused else {},
+        "whole_error": refused.problems.get("") if refused else "",
+    }
+    status = 422 if refused else 200
+    return render(request, "access/_role_dialog.html", context, status=status)
+
+
+def _changed(request: HttpRequest, scope: Scope, notice: str) -> HttpResponse:
+    context = _context(scope) | {"notice": notice}
+    return replace_part(request, "roles", "access/_roles.html", context)

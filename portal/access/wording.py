@@ -1,0 +1,113 @@
+"""Events about people, projects, environments and keys, in words."""
+
+from collections.abc import Mapping, Sequence
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from portal.lib import wording
+from portal.lib.wording import Recorded, Subject
+
+EVENTS = {
+    "user.created": gettext_lazy("created the account"),
+    "user.password_changed": gettext_lazy("changed the password"),
+    "user.signed_in": gettext_lazy("signed in"),
+    "user.signed_out": gettext_lazy("signed out"),
+    "member.role_set": gettext_lazy("set the role"),
+    "grant.given": gettext_lazy("gave a role to"),
+    "grant.revoked": gettext_lazy("took a role away from"),
+    "group.created": gettext_lazy("created the group"),
+    "group.deleted": gettext_lazy("deleted the group"),
+    "group.member_added": gettext_lazy("added someone to the group"),
+    "group.member_removed": gettext_lazy("took someone out of the group"),
+    "role.created": gettext_lazy("created the role"),
+    "role.edited": gettext_lazy("edited the role"),
+    "role.deleted": gettext_lazy("deleted the role"),
+    "rule.changed": gettext_lazy("changed for whom is reserved"),
+    "invitation.created": gettext_lazy("made the invitation"),
+    "invitation.accepted": gettext_lazy("accepted the invitation"),
+    "invitation.revoked": gettext_lazy("took back the invitation"),
+    "member.removed": gettext_lazy("removed the member"),
+    "key.created": gettext_lazy("created the API key"),
+    "key.revoked": gettext_lazy("revoked the API key"),
+    "project.created": gettext_lazy("created the project"),
+    "environment.created": gettext_lazy("created the environment"),
+    "environment.epoch_renewed": gettext_lazy("renewed the epoch of the environment"),
+}
+
+
+def register() -> None:
+    """Tell the history how these events read."""
+    wording.register(
+        events=EVENTS,
+        subjects={
+            "user": Subject(gettext_lazy("person"), _each, _page_of("member-list")),
+            "group": Subject(gettext_lazy("group"), _each, _page_of("group-list")),
+            "role": Subject(gettext_lazy("role"), _each, _page_of("role-list")),
+            "rule": Subject(gettext_lazy("reservation"), _each, _page_of("access-matrix")),
+            "invitation": Subject(gettext_lazy("invitation"), _each, _page_of("invitation-list")),
+            "key": Subject(gettext_lazy("API key"), _each, _page_of("key-list")),
+            "project": Subject(gettext_lazy("project"), _each, _page_of("flag-list")),
+            "environment": Subject(
+                gettext_lazy("environment"), _each, _page_of("environment-list")
+            ),
+        },
+    )
+
+
+def _page_of(name: str) -> wording.Address:
+    def address(event: Recorded) -> str:
+        return reverse(name, args=[event.project]) if event.project else ""
+
+    return address
+
+
+def _each(events: Sequence[Recorded]) -> list[list[str]]:
+    return [_sentences(event) for event in events]
+
+
+def _sentences(event: Recorded) -> list[str]:
+    before, after = event.before_document or {}, event.after_document or {}
+    shown = after or before
+    if event.subject_kind == "rule":
+        return [_reserved(after.get("roles"))]
+    if event.subject_kind == "role":
+        return _permissions(before, after)
+    if "role" in shown:
+        return _role(before.get("role"), after.get("role"), shown.get("environment"))
+    if "member" in shown:
+        return [_("It is about {name}.").format(name=shown["member"])]
+    if event.subject_kind == "key" and {"name", "kind"} <= shown.keys():
+        return [_("“{name}”, a {kind} key.").format(name=shown["name"], kind=shown["kind"])]
+    return [_("A site administrator.")] if shown.get("site_administrator") else []
+
+
+def _role(before: object, after: object, environment: object) -> list[str]:
+    if before and after:
+        return [_("{after} instead of {before}.").format(before=before, after=after)]
+    role = str(after or before).capitalize()
+    if environment == "all":
+        return [_("{role} in all environments.").format(role=role)]
+    if environment:
+        return [_("{role} in {environment}.").format(role=role, environment=environment)]
+    return [f"{role}."]
+
+
+def _reserved(names: object) -> str:
+    if not isinstance(names, list):
+        return _("Whoever has a role that permits it may.")
+    return _("Reserved for {names}.").format(names=", ".join(map(str, names)))
+
+
+def _permissions(before: Mapping[str, object], after: Mapping[str, object]) -> list[str]:
+    old, new = (_listed(one.get("permissions")) for one in (before, after))
+    sentences = {
+        _("It permits {names}."): sorted(new - old),
+        _("It no longer permits {names}."): sorted(old - new),
+    }
+    return [text.format(names=", ".join(names)) for text, names in sentences.items() if names]
+
+
+def _listed(names: object) -> set[str]:
+    return {str(name) for name in names} if isinstance(names, list) else set()

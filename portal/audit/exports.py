@@ -1,0 +1,101 @@
+"""Exporting the history: which rows, in which format, and a record that it was done."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from django.conf import settings
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from portal.audit import exporting, history, packing, sealing
+from portal.audit.exporting import Manifest
+from portal.audit.filters import Filters
+from portal.lib import journal
+from portal.lib.errors import Invalid
+from portal.lib.journal import Actor, Entry
+
+_Writer = Callable[[Iterator[tuple[object, ...]], Manifest], Iterator[bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A kind of file."""
+
+    suffix: str
+    media_type: str
+    write: _Writer
+
+
+FORMATS: Final = {
+    "csv": Format("csv", "text/csv; charset=utf-8", exporting.csv_lines),
+    "jsonl": Format("jsonl", "application/x-ndjson", exporting.json_lines),
+}
+# Few large pieces: each one is handed through the whole server.
+_PIECE_BYTES: Final = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """A file that is made while it is sent."""
+
+    name: str
+    media_type: str
+    pieces: Iterator[bytes]
+
+
+@transaction.atomic
+def start_export(
+    *, filters: Filters, format_name: str, actor: Actor, now: datetime, alone: bool = False
+) -> Export:
+    """Record that the rows are exported, and return the file as it will be made.
+
+    It comes in a zip together with the script that verifies it, unless it is wanted ``alone``.
+
+    Its rows are those up to the last one at this moment, oldest first; the record of the export
+    comes after them. The caller has made sure that the actor may. Raises Invalid for an unknown
+    format.
+    """
+    if format_name not in FORMATS:
+        raise Invalid({"format": _("Choose one of: {names}.").format(names=", ".join(FORMATS))})
+    up_to = history.newest_sequence()
+    kind, narrowed = FORMATS[format_name], filters.document
+    journal.write(
+        Entry(
+            event="audit.exported",
+            actor=actor,
+            subject_kind="audit",
+            subject=kind.suffix,
+            project=filters.project or "",
+            environment=filters.environment,
+            after={
+                "filters": narrowed,
+                "format": format_name,
+                "rows": history.matching_up_to(filters, up_to).count(),
+                "up_to": up_to,
+            },
+        )
+    )
+    manifest = Manifest(
+        key=settings.AUDIT_KEY,
+        filters={name: str(value) for name, value in narrowed.items()},
+        exported_at=now,
+    )
+    lines = kind.write(history.iterate(filters, up_to=up_to), manifest)
+    name = f"history-{filters.project or 'all'}-{now:%Y%m%dT%H%M%SZ}.{kind.suffix}"
+    if alone:
+        return Export(name, kind.media_type, _pieces(lines))
+    key = sealing.public_key(settings.AUDIT_KEY)
+    zipped = packing.packed(name, _pieces(lines), public_key=key)
+    return Export(f"{name}.zip", "application/zip", zipped)
+
+
+def _pieces(lines: Iterator[bytes]) -> Iterator[bytes]:
+    piece = bytearray()
+    for line in lines:
+        piece += line
+        if len(piece) >= _PIECE_BYTES:
+            yield bytes(piece)
+            piece.clear()
+    yield bytes(piece)

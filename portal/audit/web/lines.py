@@ -1,0 +1,60 @@
+"""Events as lines of a list: who did what, what it changed, and where to read on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from portal.audit.models import AuditEvent
+from portal.lib import wording
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One event in words. ``permanent`` is the address of its own page."""
+
+    event: AuditEvent
+    words: str
+    subject: str
+    address: str
+    changes: list[str]
+    permanent: str
+
+    @property
+    def at(self) -> str:
+        """ISO 8601 UTC; Django's own formatting of 50 times takes longer than finding them."""
+        return self.event.at.astimezone(UTC).isoformat()
+
+    @property
+    def at_words(self) -> str:
+        """The same for people without scripts."""
+        return f"{self.event.at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def lines(events: Sequence[AuditEvent], *, site: bool = False) -> list[Line]:
+    """The events in words, in their order; ``site`` leads on to the pages of the whole site."""
+    listed = [event for event in events if not event.is_abridged]
+    described = dict(
+        zip((event.sequence for event in listed), wording.changes(listed), strict=True)
+    )
+    too_long = [_("The documents are long: open the record to see what changed.")]
+    return [
+        Line(
+            event,
+            words=wording.headline(event.event),
+            subject=wording.subject_label(event.subject_kind),
+            address=wording.address(event),
+            changes=described.get(event.sequence, too_long),
+            permanent=address_of(event, site=site),
+        )
+        for event in events
+    ]
+
+
+def address_of(event: AuditEvent, *, site: bool) -> str:
+    """The permanent address of an event's page."""
+    if site:
+        return reverse("site-history-event", args=[event.sequence])
+    return reverse("history-event", args=[event.project, event.sequence])

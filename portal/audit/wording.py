@@ -1,0 +1,31 @@
+"""The audit trail's own events, in words."""
+
+from collections.abc import Sequence
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from portal.lib import wording
+from portal.lib.wording import Recorded, Subject
+
+EVENTS = {
+    "audit.exported": gettext_lazy("exported the history as"),
+    "audit.purged": gettext_lazy("purged the history"),
+}
+
+
+def register() -> None:
+    """Tell the history how these events read."""
+    wording.register(events=EVENTS, subjects={"audit": Subject(gettext_lazy("history"), _describe)})
+
+
+def _describe(events: Sequence[Recorded]) -> list[list[str]]:
+    return [_sentences(event.after_document or {}) for event in events]
+
+
+def _sentences(document: dict[str, object]) -> list[str]:
+    rows, filters = document.get("rows"), document.get("filters")
+    if rows is None or not isinstance(filters, dict):
+        return []
+    narrowed = ", ".join(f"{name}: {value}" for name, value in filters.items())
+    return [_("{rows} rows; {filters}.").format(rows=rows, filters=narrowed or _("no filter"))]

@@ -1,0 +1,14 @@
+"""Reports on who may do what and who used it, and their regular confirmation."""
+
+from django.apps import AppConfig
+
+
+class ReportsConfig(AppConfig):
+    name = "portal.reports"
+    label = "reports"
+    verbose_name = "Reports"
+
+    def ready(self) -> None:
+        from portal.reports import wording
+
+        wording.register()

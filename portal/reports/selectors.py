@@ -1,0 +1,182 @@
+"""The reports: rows for a page and for its file."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Max
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from portal.access import authority, overview, selectors
+from portal.access.models import ApiKey, Environment, Grant, KeyKind, Project, User
+from portal.access.permissions import ADMIN_KEY_PERMISSIONS, Permission
+from portal.approvals.models import Policy
+from portal.approvals.selectors import policies_of
+from portal.audit.models import AuditEvent
+from portal.lib.spreadsheets import Value
+from portal.reports.tables import Table, Wanted
+
+# Whoever holds one of these in production changes what its users get.
+CHANGES = (
+    Permission.FLAG_EDIT,
+    Permission.FLAG_TOGGLE,
+    Permission.FLAG_ARCHIVE,
+    Permission.SEGMENT_EDIT,
+    Permission.RELEASE_DEPLOY,
+    Permission.RELEASE_ROLLBACK,
+)
+
+
+def production_alone(project: Project, wanted: Wanted) -> Table:
+    """Who can change production without anybody else: people, site administrators, scripts."""
+    places = [one for one in _places(project, wanted) if one.is_production]
+    policies = policies_of(places)
+    rows = [
+        row
+        for place in places
+        for row in _who_changes(project, place, policies.get(place.pk), wanted.now)
+    ]
+    return Table([_("Environment"), _("Who"), _("Kind"), _("May")], rows)
+
+
+def unused_roles(project: Project, wanted: Wanted) -> Table:
+    """What was given long ago and has not been used since, by the audit trail."""
+    labels, used = overview.role_labels(project), _last_uses(project)
+    columns = [_("Who"), _("Role"), _("Environment"), _("Given"), _("Last used")]
+    grants = project.grants.select_related("user", "group", "environment")
+    grants = grants.prefetch_related("group__members").filter(given_at__lte=wanted.since)
+    if wanted.environment:
+        grants = grants.filter(environment=wanted.environment)
+    rows: list[tuple[Value, ...]] = []
+    for grant in grants:
+        last = max((used.get(key) for key in _users_of(grant)), key=_or_never, default=None)
+        if last is None or last < wanted.since:
+            place = grant.environment.name if grant.environment else _("all environments")
+            role = labels.get(grant.role, grant.role)
+            rows.append((_holder(grant), role, place, grant.given_at, last))
+    return Table(columns, sorted(rows, key=lambda row: (_or_never(row[4]), str(row[0]))))
+
+
+def keys_by_use(project: Project, wanted: Wanted) -> Table:
+    """The API keys that still open something, those longest unused first."""
+    columns = [_("Key"), _("Environment"), _("Kind"), _("Created by"), _("Created"), _("Last used")]
+    keys = ApiKey.objects.usable(now=wanted.now).filter(environment__in=_places(project, wanted))
+    rows = [
+        (
+            *(key.name, key.environment.name, key.get_kind_display(), key.created_by),
+            *(key.created_at, key.last_used_at),
+        )
+        for key in keys.select_related("environment")
+    ]
+    return Table(columns, sorted(rows, key=lambda row: (_or_never(row[5]), row[4])))
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A report as people find it."""
+
+    title: str | Promise
+    about: str | Promise
+    rows: Callable[[Project, Wanted], Table]
+    asks_for_days: bool = False
+
+
+REPORTS = {
+    "production-alone": Report(
+        gettext_lazy("Who can change production alone"),
+        gettext_lazy(
+            "People, site administrators and scripts that nobody else has to agree with, "
+            "in environments of the kind production."
+        ),
+        production_alone,
+    ),
+    "unused-roles": Report(
+        gettext_lazy("Roles that nobody uses"),
+        gettext_lazy(
+            "Given before the period, and nothing in the history since by whoever has it, "
+            "in that environment."
+        ),
+        unused_roles,
+        asks_for_days=True,
+    ),
+    "keys": Report(
+        gettext_lazy("API keys by last use"),
+        gettext_lazy("Every key that still opens something; what was never used comes first."),
+        keys_by_use,
+    ),
+}
+
+
+def _places(project: Project, wanted: Wanted) -> list[Environment]:
+    if wanted.environment:
+        return [wanted.environment]
+    return list(project.environments.all())
+
+
+def _who_changes(
+    project: Project, place: Environment, policy: Policy | None, now: datetime
+) -> Iterable[tuple[Value, ...]]:
+    people = list(selectors.members_of(project).filter(is_active=True))
+    roots = User.objects.filter(is_superuser=True, is_active=True)
+    roots = roots.exclude(pk__in=[one.pk for one in people])
+    people += roots.order_by("username")
+    held = authority.holdings_of_all(people, project)
+    for person in people:
+        holdings = held[person.pk]
+        names, permissions = holdings.names_in(place.pk), holdings.in_environment(place.pk)
+        may = _alone(permissions, names, policy)
+        if may:
+            kind = _("site administrator") if person.is_superuser else _("member")
+            yield place.name, person.username, kind, may
+    keys = ApiKey.objects.usable(now=now).filter(environment=place, kind=KeyKind.ADMIN)
+    may = _alone(ADMIN_KEY_PERMISSIONS, frozenset(), policy)
+    for key in keys.order_by("name") if may else ():
+        yield place.name, key.name, _("admin key"), may
+
+
+def _alone(permissions: frozenset[Permission], names: frozenset[str], policy: Policy | None) -> str:
+    """What somebody can do there without anybody else; empty for nothing."""
+    changes = ", ".join(str(one.label) for one in CHANGES if one in permissions)
+    if policy is None or not changes:
+        return changes
+    ways = []
+    if names & set(policy.break_glass):
+        ways.append(_("by breaking glass: {changes}").format(changes=changes))
+    if Permission.FLAG_TOGGLE in permissions and not policy.turning_off_needs_approval:
+        ways.append(_("turn flags off"))
+    return "; ".join(ways)
+
+
+def _last_uses(project: Project) -> dict[tuple[str, str], datetime]:
+    """(id of the user, key of the environment; empty for any) -> the last thing they did there."""
+    found: dict[tuple[str, str], datetime] = {}
+    events = AuditEvent.objects.filter(project=project.key, actor_kind="user").order_by()
+    by_place = events.values_list("actor_id", "environment").annotate(last=Max("at"))
+    for actor, environment, last in by_place:
+        for place in {environment, ""}:
+            found[actor, place] = max(last, found.get((actor, place), last))
+    return found
+
+
+def _users_of(grant: Grant) -> list[tuple[str, str]]:
+    """Where a grant would have left traces: (id of a user, key of the environment)."""
+    place = grant.environment.key if grant.environment else ""
+    ids = [grant.user_id] if grant.user_id else [one.pk for one in _members(grant)]
+    return [(str(one), place) for one in ids]
+
+
+def _members(grant: Grant) -> list[User]:
+    return list(grant.group.members.all()) if grant.group else []
+
+
+def _holder(grant: Grant) -> str:
+    if grant.user:
+        return grant.user.username
+    return _("group {name}").format(name=grant.group.name if grant.group else "")
+
+
+def _or_never(value: Value) -> float:
+    """For sorting: what never was comes before everything."""
+    return value.timestamp() if isinstance(value, datetime) else 0.0

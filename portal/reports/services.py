@@ -1,0 +1,176 @@
+"""Recertification: start a round, decide one by one, sign it off."""
+
+from datetime import datetime
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from portal.access import authority, outbox, overview
+from portal.access import services as access
+from portal.access.models import ApiKey, Project
+from portal.access.permissions import Permission
+from portal.lib import journal
+from portal.lib.errors import Invalid
+from portal.lib.journal import Actor, ActorKind, Entry
+from portal.reports.models import Decision, Recertification, RecertificationItem
+
+
+@transaction.atomic
+def start_recertification(*, project: Project, actor: Actor, now: datetime) -> Recertification:
+    """List every role and usable key of a project, to be looked at one by one.
+
+    Raises Forbidden without ``member.manage``, Invalid while another round is open.
+    """
+    authority.require(actor, Permission.MEMBER_MANAGE, project=project)
+    outbox.lock_people(project)
+    if project.recertifications.filter(signed_off_at__isnull=True).exists():
+        raise Invalid({"": _("A recertification is open already; sign it off first.")})
+    started = Recertification.objects.create(
+        project=project, started_at=now, started_by=actor.label
+    )
+    items = [*_items_of_grants(started), *_items_of_keys(started, now)]
+    RecertificationItem.objects.bulk_create(items)
+    _record("recertification.started", started, actor, after={"items": len(items)})
+    return started
+
+
+@transaction.atomic
+def confirm_item(*, item: RecertificationItem, actor: Actor, now: datetime) -> None:
+    """Say that a role or key is still needed. Again changes nothing.
+
+    Raises Forbidden without ``member.manage``; Invalid for what one holds oneself, for what is
+    gone, and once the round is signed off.
+    """
+    item = _locked(item, actor)
+    if item.is_gone:
+        raise Invalid({"": _("It was taken away already; there is nothing to confirm.")})
+    if item.decision == Decision.OPEN:
+        _decide(item, Decision.CONFIRMED, "recertification.confirmed", actor, now)
+
+
+@transaction.atomic
+def revoke_item(*, item: RecertificationItem, actor: Actor, now: datetime) -> None:
+    """Take a role or key away. Again changes nothing.
+
+    Raises as confirm_item, and where nobody could manage the members any more; Forbidden for a
+    key without ``key.manage``.
+    """
+    item = _locked(item, actor)
+    if item.is_gone:
+        return
+    if item.grant:
+        access.revoke_grant(grant=item.grant, actor=actor)
+        item.grant = None
+    elif item.api_key:
+        access.revoke_key(key=item.api_key, actor=actor, now=now)
+    _decide(item, Decision.REVOKED, "recertification.revoked", actor, now)
+
+
+@transaction.atomic
+def sign_off(*, recertification: Recertification, actor: Actor, now: datetime) -> None:
+    """Close a round with one's name. Raises Invalid while anything has not been looked at."""
+    project = recertification.project
+    authority.require(actor, Permission.MEMBER_MANAGE, project=project)
+    outbox.lock_people(project)
+    items = list(recertification.items.select_related("grant", "api_key"))
+    left = sum(item.is_undecided for item in items)
+    if left:
+        text = ngettext(
+            "{count} role or key has not been looked at yet.",
+            "{count} roles and keys have not been looked at yet.",
+            left,
+        )
+        raise Invalid({"": text.format(count=left)})
+    unsigned = Recertification.objects.filter(pk=recertification.pk, signed_off_at__isnull=True)
+    if unsigned.update(signed_off_at=now, signed_off_by=actor.label):
+        counted: dict[str, object] = {
+            "items": len(items),
+            "confirmed": sum(item.decision == Decision.CONFIRMED for item in items),
+            "taken_away": sum(item.decision == Decision.REVOKED for item in items),
+        }
+        _record("recertification.signed_off", recertification, actor, after=counted)
+
+
+def is_own(item: RecertificationItem, actor: Actor) -> bool:
+    """Whether somebody would judge what they hold, or made, themselves."""
+    if actor.kind is not ActorKind.USER:
+        return False
+    if item.api_key:
+        return str(item.api_key.creator_id) == actor.id
+    if item.grant is None:
+        return False
+    if item.grant.group:
+        return item.grant.group.members.filter(pk=actor.id).exists()
+    return str(item.grant.user_id) == actor.id
+
+
+def _locked(item: RecertificationItem, actor: Actor) -> RecertificationItem:
+    """The item as it is now, with nobody else deciding; refused where the actor may not."""
+    project = item.recertification.project
+    authority.require(actor, Permission.MEMBER_MANAGE, project=project)
+    outbox.lock_people(project)
+    rows = RecertificationItem.objects.select_related(
+        "recertification__project", "grant__project", "grant__user", "grant__group"
+    )
+    item = rows.select_related("grant__environment", "api_key__environment__project").get(
+        pk=item.pk
+    )
+    if not item.recertification.is_open:
+        raise Invalid({"": _("This recertification is signed off; start a new one.")})
+    if is_own(item, actor):
+        raise Invalid({"": _("Somebody else has to decide about what is your own.")})
+    return item
+
+
+def _decide(
+    item: RecertificationItem, decision: Decision, event: str, actor: Actor, now: datetime
+) -> None:
+    item.decision, item.decided_by, item.decided_at = decision, actor.label, now
+    item.save(update_fields=["grant", "decision", "decided_by", "decided_at"])
+    told: dict[str, object] = {"holder": item.holder, "what": item.what, "where": item.place}
+    _record(event, item.recertification, actor, after=told)
+
+
+def _items_of_grants(started: Recertification) -> list[RecertificationItem]:
+    labels = overview.role_labels(started.project)
+    grants = started.project.grants.select_related("user", "group", "environment")
+    return [
+        RecertificationItem(
+            recertification=started,
+            grant=grant,
+            holder=grant.user.username
+            if grant.user
+            else _("group {name}").format(name=grant.group.name if grant.group else ""),
+            what=labels.get(grant.role, grant.role),
+            place=grant.environment.name if grant.environment else _("all environments"),
+        )
+        for grant in grants
+    ]
+
+
+def _items_of_keys(started: Recertification, now: datetime) -> list[RecertificationItem]:
+    keys = ApiKey.objects.usable(now=now).filter(environment__project=started.project)
+    return [
+        RecertificationItem(
+            recertification=started,
+            api_key=key,
+            holder=key.created_by,
+            what=_("{kind} key “{name}”").format(kind=key.get_kind_display(), name=key.name),
+            place=key.environment.name,
+        )
+        for key in keys.select_related("environment")
+    ]
+
+
+def _record(event: str, about: Recertification, actor: Actor, *, after: dict[str, object]) -> None:
+    journal.write(
+        Entry(
+            event=event,
+            actor=actor,
+            subject_kind="recertification",
+            subject=str(about.pk),
+            project=about.project.key,
+            after=after,
+        )
+    )

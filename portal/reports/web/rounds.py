@@ -1,0 +1,108 @@
+"""The page of recertification."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from portal.access.permissions import Permission
+from portal.access.web.replies import replace_part
+from portal.access.web.scope import Scope, project_page
+from portal.lib import clock
+from portal.lib.htmx import render_page
+from portal.lib.spreadsheets import csv_response
+from portal.reports import services
+from portal.reports.models import Recertification, RecertificationItem
+
+
+def _context(scope: Scope) -> dict[str, Any]:
+    """The open round, or else the last one."""
+    current = scope.project.recertifications.first()
+    items = list(_items(current)) if current else []
+    left = [item for item in items if item.is_undecided]
+    return {
+        "scope": scope,
+        "current": current,
+        "lines": [
+            (item, services.is_own(item, scope.actor))
+            for item in sorted(items, key=lambda item: not item.is_undecided)
+        ],
+        "left": len(left),
+        "waiting": sorted({item.holder for item in left}),
+    }
+
+
+def _items(current: Recertification) -> Any:
+    return current.items.select_related("grant__group", "api_key")
+
+
+@require_safe
+@project_page(Permission.AUDIT_VIEW)
+def show(request: HttpRequest, scope: Scope) -> HttpResponse:
+    page, fragment = "reports/recertification.html", "reports/_recertification.html"
+    return render_page(request, page, fragment, _context(scope))
+
+
+@require_POST
+@project_page(Permission.MEMBER_MANAGE)
+def start(request: HttpRequest, scope: Scope) -> HttpResponse:
+    services.start_recertification(project=scope.project, actor=scope.actor, now=clock.now())
+    return _changed(request, scope, _("Started. Decide about each role and key."))
+
+
+@require_POST
+@project_page(Permission.MEMBER_MANAGE)
+def confirm(request: HttpRequest, scope: Scope, item_id: int) -> HttpResponse:
+    item = _item(scope, item_id)
+    services.confirm_item(item=item, actor=scope.actor, now=clock.now())
+    return _changed(request, scope, _("Confirmed: {name}.").format(name=_name(item)))
+
+
+@require_POST
+@project_page(Permission.MEMBER_MANAGE)
+def revoke(request: HttpRequest, scope: Scope, item_id: int) -> HttpResponse:
+    item = _item(scope, item_id)
+    services.revoke_item(item=item, actor=scope.actor, now=clock.now())
+    return _changed(request, scope, _("Taken away: {name}.").format(name=_name(item)))
+
+
+@require_POST
+@project_page(Permission.MEMBER_MANAGE)
+def sign_off(request: HttpRequest, scope: Scope) -> HttpResponse:
+    current = get_object_or_404(scope.project.recertifications, signed_off_at__isnull=True)
+    current.project = scope.project
+    services.sign_off(recertification=current, actor=scope.actor, now=clock.now())
+    return _changed(request, scope, _("Signed off."))
+
+
+@require_safe
+@project_page(Permission.AUDIT_EXPORT)
+def download(request: HttpRequest, scope: Scope) -> HttpResponse:
+    columns = [_("Who"), _("What"), _("Where"), _("Decision"), _("By"), _("At")]
+    current = scope.project.recertifications.first()
+    rows = [
+        (one.holder, one.what, one.place, _decision(one), one.decided_by, one.decided_at)
+        for one in (_items(current) if current else ())
+    ]
+    return csv_response(f"{scope.project.key}-recertification", columns, rows)
+
+
+def _decision(item: RecertificationItem) -> str:
+    gone = item.is_gone and not item.decision
+    return _("gone meanwhile") if gone else str(item.get_decision_display())
+
+
+def _item(scope: Scope, item_id: int) -> RecertificationItem:
+    items = RecertificationItem.objects.select_related("recertification__project")
+    return get_object_or_404(items, pk=item_id, recertification__project=scope.project)
+
+
+def _name(item: RecertificationItem) -> str:
+    return f"{item.holder}, {item.what} · {item.place}"
+
+
+def _changed(request: HttpRequest, scope: Scope, notice: str) -> HttpResponse:
+    context = _context(scope) | {"notice": notice}
+    return replace_part(request, "recertification", "reports/_recertification.html", context)

@@ -1,0 +1,40 @@
+"""Events of recertification, in words."""
+
+from collections.abc import Sequence
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from portal.lib import wording
+from portal.lib.wording import Recorded, Subject
+
+EVENTS = {
+    "recertification.started": gettext_lazy("started the recertification"),
+    "recertification.confirmed": gettext_lazy("confirmed in the recertification"),
+    "recertification.revoked": gettext_lazy("took away in the recertification"),
+    "recertification.signed_off": gettext_lazy("signed off the recertification"),
+}
+
+
+def register() -> None:
+    """Tell the history how these events read."""
+    label = gettext_lazy("recertification")
+    wording.register(events=EVENTS, subjects={"recertification": Subject(label, _each, _address)})
+
+
+def _address(event: Recorded) -> str:
+    return reverse("recertification", args=[event.project]) if event.project else ""
+
+
+def _each(events: Sequence[Recorded]) -> list[list[str]]:
+    return [_sentences(event.after_document or {}) for event in events]
+
+
+def _sentences(told: dict[str, object]) -> list[str]:
+    if "what" in told:
+        return [_("{holder}: {what}, {where}.").format(**told)]
+    if "confirmed" in told:
+        text = _("{confirmed} of {items} confirmed, {taken_away} taken away.")
+        return [text.format(**told)]
+    return [_("{items} roles and keys to look at.").format(items=told.get("items", 0))]

@@ -1,0 +1,94 @@
+"""Which key opens what of the management API. An address missing here fails."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from django.test import Client
+from django.urls import get_resolver, reverse
+
+from flags.models import Flag
+from portal.access.models import ApiKey, Environment, Project
+from portal.access.services import issue_key, revoke_key
+from tests.portal.access_web.world import captured, patterns, rolled_back, watched
+from tests.support.people import SETTING_UP
+
+# The key is for development of the shop, and so are the addresses.
+HOLDERS = ("nobody", "server", "client", "admin", "elsewhere", "garden", "revoked", "expired")
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+IN = "in"  # let in: what comes then depends on what is sent
+Expected = dict[str, int | str]
+OPEN: Expected = dict.fromkeys(HOLDERS, IN)
+REFUSED: Expected = {"nobody": 401, "server": 403, "client": 403, "revoked": 401, "expired": 401}
+# Flags belong to the project, configurations to the key's own environment.
+OF_THE_PROJECT: Expected = REFUSED | {"admin": IN, "elsewhere": IN, "garden": 404}
+OF_THE_ENVIRONMENT: Expected = REFUSED | {"admin": IN, "elsewhere": 403, "garden": 404}
+NOTHING: Expected = REFUSED | {"admin": 404, "elsewhere": 404, "garden": 404}
+
+TABLE: dict[str, tuple[Expected, str]] = {
+    "api-flags": (OF_THE_PROJECT, "GET HEAD POST"),
+    "api-flag": (OF_THE_PROJECT, "GET HEAD PATCH DELETE"),
+    "api-configuration": (OF_THE_ENVIRONMENT, "GET HEAD PUT"),
+    "api-import": (OF_THE_ENVIRONMENT, "POST"),
+    "api-history": (OF_THE_PROJECT, "GET HEAD"),
+    "api-nothing": (NOTHING, "GET HEAD POST PUT PATCH DELETE"),
+    "api-schema": (OPEN, "GET HEAD"),
+    "api-docs": (OPEN, "GET HEAD"),
+}
+
+
+@pytest.fixture
+def keys(
+    development: Environment, staging: Environment, garden: Project, now: datetime
+) -> dict[str, str]:
+    """A token for each holder."""
+    places = {"elsewhere": staging, "garden": garden.environments.get(key="development")}
+    found = {"nobody": ""}
+    for holder in HOLDERS[1:]:
+        issued = issue_key(
+            environment=places.get(holder, development),
+            kind=holder if holder in ("server", "client") else "admin",
+            name=holder,
+            actor=SETTING_UP,
+            now=now,
+        )
+        found[holder] = str(issued.token)
+        if holder == "revoked":
+            revoke_key(key=issued.key, actor=SETTING_UP, now=now)
+        if holder == "expired":
+            ApiKey.objects.filter(pk=issued.key.pk).update(expires_at=now - timedelta(seconds=1))
+    return found
+
+
+def test_every_address_of_the_api_stands_in_the_table() -> None:
+    names = {str(one.name) for one in patterns(get_resolver().url_patterns)}
+    assert set(TABLE) == {name for name in names if name.startswith("api-")}
+
+
+@pytest.mark.parametrize("header", ["Authorization", "X-API-Key"])
+@pytest.mark.parametrize("name", TABLE)
+def test_every_key_is_answered_as_the_table_says(
+    keys: dict[str, str], new_checkout: Flag, name: str, header: str
+) -> None:
+    expected, taken = TABLE[name]
+    arguments = {"project": "shop", "environment": "development", "key": new_checkout.key}
+    address = reverse(name, kwargs={one: arguments[one] for one in captured(name)})
+    for method in METHODS:
+        found = {holder: answer(method, address, header, keys[holder]) for holder in HOLDERS}
+        # What an address does not take it says only to who shows an admin key.
+        closed: Expected = dict.fromkeys(HOLDERS, 405)
+        closed |= REFUSED if expected != OPEN else {}
+        assert found == (expected if method in taken.split() else closed), method
+
+
+def answer(method: str, address: str, header: str, token: str) -> int | str:
+    """What somebody is answered; who is refused must have changed nothing."""
+    shown = token if header == "X-API-Key" or not token else f"Bearer {token}"
+    headers = {header: shown} if token else {}
+    with rolled_back(), watched() as written:
+        response = Client().generic(method, address, "{}", "application/json", headers=headers)
+        status = response.status_code
+        assert status < 500
+        if status in (401, 403, 404, 405):
+            assert written == []
+            return status
+        return IN

@@ -1,0 +1,180 @@
+"""What the authorization matrix speaks of, and a browser for everybody."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.conf import settings
+from django.db import connection, transaction
+from django.http import HttpResponseBase
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from flags.models import Flag
+from portal.access import services
+from portal.access.models import ApiKey, Environment, Project, User
+from portal.audit.models import AuditEvent
+from portal.reports.models import RecertificationItem
+from portal.reports.services import start_recertification
+from tests.portal.access_web.table import PEOPLE, ROLES, SIGN_IN
+from tests.support.agreeing import ask_for_something
+from tests.support.people import SETTING_UP, acting, client_of, create_person, give_role
+
+
+@dataclass(frozen=True)
+class World:
+    """What the addresses speak of, and a browser for everybody."""
+
+    browsers: dict[str, Client]
+    arguments: dict[str, Any]
+
+    def address(self, name: str, **changes: object) -> str:
+        """An address about the shop, unless ``changes`` say otherwise."""
+        arguments = self.arguments | changes
+        return reverse(name, kwargs={key: arguments[key] for key in captured(name)})
+
+
+@pytest.fixture
+def people(
+    alice: User, bob: User, charlie: User, dana: User, shop: Project, staging: Environment
+) -> dict[str, User]:
+    """Somebody for each name of the table but the anonymous one."""
+    found = {"stranger": charlie, "viewer": bob, "developer": dana, "project_admin": alice}
+    for role in ROLES:
+        if role not in found:
+            found[role] = create_person(role)
+            give_role(shop, found[role], role)
+    found["elsewhere"] = create_person("elsewhere")
+    give_role(shop, found["elsewhere"], "project_admin", staging)
+    found["root"] = create_person("root")
+    User.objects.filter(pk=found["root"].pk).update(is_superuser=True)
+    return found
+
+
+@pytest.fixture
+def world(
+    people: dict[str, User],
+    shop: Project,
+    garden: Project,
+    new_checkout: Flag,
+    shop_key: ApiKey,
+    now: datetime,
+) -> World:
+    request = ask_for_something(new_checkout, people["developer"])
+    browsers = {name: client_of(user) for name, user in people.items()} | {"anonymous": Client()}
+    browsers = {name: browsers[name] for name in PEOPLE}
+    browsers |= {"editor": browsers["developer"], "admin": browsers["project_admin"]}
+    arguments = {
+        "project": shop.key,
+        "environment": "development",
+        "key": new_checkout.key,
+        "selector": shop_key.selector,
+        "user_id": people["viewer"].pk,
+        "number": request.pk,
+        "username": people["viewer"].username,
+        "session_id": 0,
+        "link_id": 0,
+        "sequence": AuditEvent.objects.filter(project=shop.key).earliest("sequence").sequence,
+    } | _access_arguments(shop, people, now)
+    return World(browsers, arguments)
+
+
+def _access_arguments(shop: Project, people: dict[str, User], now: datetime) -> dict[str, object]:
+    """A group with the viewer in it, a role of the shop's own, an invitation, an open round."""
+    viewer, admin = people["viewer"], acting(people["project_admin"])
+    crew = services.create_group(project=shop, key="crew", name="Crew", actor=admin, now=now)
+    services.add_to_group(group=crew, user=viewer, actor=admin)
+    role = services.create_role(
+        project=shop, key="shipper", name="Shipper", permissions=["flag.view"], actor=admin
+    )
+    sent = services.create_invitation(project=shop, role="viewer", actor=admin, now=now)
+    start_recertification(project=shop, actor=admin, now=now)
+    return {
+        "group": crew.key,
+        "role": role.key,
+        "grant_id": viewer.grants.get().pk,
+        "permission": "release.deploy",
+        "invitation": sent.invitation.selector,
+        "token": str(sent.token),
+        "report": "keys",
+        "item_id": RecertificationItem.objects.get(holder=viewer.username).pk,
+    }
+
+
+@pytest.fixture
+def shop_key(development: Environment, now: datetime) -> ApiKey:
+    return services.issue_key(
+        environment=development,
+        kind="server",
+        name="Shop front",
+        actor=SETTING_UP,
+        now=now,
+    ).key
+
+
+def patterns(found: list[Any]) -> Iterator[URLPattern]:
+    for one in found:
+        if isinstance(one, URLResolver):
+            yield from patterns(one.url_patterns)
+        else:
+            yield one
+
+
+def captured(name: str) -> list[str]:
+    (found,) = (one for one in patterns(get_resolver().url_patterns) if one.name == name)
+    return list(found.pattern.regex.groupindex)
+
+
+def status_of(response: HttpResponseBase) -> int | str:
+    """The status, or ``SIGN_IN`` where someone is sent to sign in first."""
+    to_sign_in = response.headers.get("Location", "").startswith("/sign-in?next=/")
+    return SIGN_IN if response.status_code == 302 and to_sign_in else response.status_code
+
+
+def everything_kept() -> dict[str, list[dict[str, Any]]]:
+    """All rows of the product's own tables, but for the minute of the last sign-in."""
+    models = [
+        m
+        for app in ("access", "approvals", "audit", "flags", "reports")
+        for m in apps.get_app_config(app).get_models()
+    ]
+    return {
+        model._meta.label: list(model._default_manager.order_by("pk").values()) for model in models
+    }
+
+
+@contextmanager
+def rolled_back() -> Iterator[None]:
+    """Whatever somebody changes in here is undone, so that the next one finds the same."""
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
+
+
+# When a key or a session was last used is no business of anybody's rights.
+_NOTES = ("last_used_at", "usersessions_usersession", "django_session")
+
+
+@contextmanager
+def watched() -> Iterator[list[str]]:
+    """The statements with which anything was written meanwhile."""
+    found: list[str] = []
+
+    def look(execute: Any, sql: str, *rest: Any) -> Any:
+        if sql.startswith(("INSERT", "UPDATE", "DELETE")) and not any(n in sql for n in _NOTES):
+            found.append(sql)
+        return execute(sql, *rest)
+
+    with connection.execute_wrapper(look):
+        yield found
+
+
+def sign_back_in(browser: Client, session: str) -> None:
+    """Whoever signed out, or in as somebody else, is back."""
+    browser.cookies.clear()
+    if session:
+        browser.cookies[settings.SESSION_COOKIE_NAME] = session
