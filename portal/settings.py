@@ -163,10 +163,8 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat-schedule")
-
 # Mail goes nowhere unless EMAIL_URL says where; letters are kept meanwhile.
 MAIL_IS_SENT = bool(os.environ.get("EMAIL_URL"))
-globals().update(settings_env.mail())
 DEFAULT_FROM_EMAIL = settings_env.mail_address("EMAIL_FROM", "aviary@localhost")
 
 REST_FRAMEWORK = {

@@ -5,12 +5,13 @@ from rest_framework.response import Response
 
 from flags import services
 from flags.api import schema
-from flags.api.paging import switch
-from flags.api.scope import configuration_of, environment_of, etag, required_version
+from flags.api.scope import configuration_of, etag, required_version
 from flags.models import FlagConfiguration
 from flags.services import importing
 from portal.access.api import holder_of
+from portal.access.api_scope import environment_of
 from portal.lib import clock
+from portal.lib.api_query import switch
 from portal.lib.api_view import ApiView
 
 

@@ -10,9 +10,10 @@ from flags import selectors, services
 from flags.api import schema
 from flags.api.documents import flag_document, merge_patch, page_document
 from flags.api.paging import filter_of
-from flags.api.scope import etag, flag_of, project_of, seen_version
+from flags.api.scope import etag, flag_of, seen_version
 from flags.models import Flag
 from portal.access.api import holder_of
+from portal.access.api_scope import project_of
 from portal.lib import clock
 from portal.lib.api import MergePatchParser, StrictJSONParser
 from portal.lib.api_view import ApiView

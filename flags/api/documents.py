@@ -1,8 +1,8 @@
 """Flags as the API answers them."""
 
-from flags.api.paging import encode_cursor
 from flags.models import Flag
 from flags.selectors import FlagPage
+from portal.lib.api_query import encode_cursor
 
 
 def flag_document(flag: Flag) -> dict[str, object]:

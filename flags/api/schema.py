@@ -8,9 +8,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from flags.api import shapes
 from flags.importers import FORMATS
 from flags.services.importing import MODES
-from portal.lib.api_schema import answers, query
-
-_WITH_BODY: Final = (413, 415)
+from portal.lib.api_schema import WAITS, WITH_BODY, answers, query
 
 _FLAGS: Final = ["flags"]
 _IN_ONE_ENVIRONMENT: Final = ["one environment"]
@@ -35,7 +33,7 @@ create_flag = extend_schema(
     operation_id="create_flag",
     tags=_FLAGS,
     request=shapes.NewFlag,
-    responses=answers(201, shapes.Flag, *_WITH_BODY),
+    responses=answers(201, shapes.Flag, *WITH_BODY),
 )
 read_flag = extend_schema(
     operation_id="read_flag", tags=_FLAGS, responses=answers(200, shapes.Flag)
@@ -48,9 +46,11 @@ edit_flag = extend_schema(
         "application/json": shapes.FlagPatch,
         "application/merge-patch+json": shapes.FlagPatch,
     },
-    responses=answers(200, shapes.Flag, 409, *_WITH_BODY),
+    responses=answers(200, shapes.Flag, 409, *WITH_BODY),
 )
-archive_flag = extend_schema(operation_id="archive_flag", tags=_FLAGS, responses=answers(204, None))
+archive_flag = extend_schema(
+    operation_id="archive_flag", tags=_FLAGS, responses=answers(204, None, special={409: WAITS})
+)
 read_configuration = extend_schema(
     operation_id="read_configuration",
     tags=_IN_ONE_ENVIRONMENT,
@@ -61,7 +61,7 @@ save_configuration = extend_schema(
     tags=_IN_ONE_ENVIRONMENT,
     parameters=[_header("The ETag that was read.", required=True)],
     request=shapes.Configuration,
-    responses=answers(200, shapes.Configuration, 409, 428, *_WITH_BODY),
+    responses=answers(200, shapes.Configuration, 409, 428, *WITH_BODY),
 )
 import_flags = extend_schema(
     operation_id="import_flags",
@@ -77,5 +77,5 @@ import_flags = extend_schema(
         query("dry_run", "Report only, change nothing.", bool),
     ],
     request={"application/json": OpenApiTypes.OBJECT},
-    responses=answers(200, shapes.ImportReport, *_WITH_BODY),
+    responses=answers(200, shapes.ImportReport, *WITH_BODY, special={409: WAITS}),
 )

@@ -2,42 +2,17 @@
 
 import re
 
-from django.core.exceptions import PermissionDenied
 from django.http import Http404
 from django.utils.translation import gettext as _
 from rest_framework.request import Request
 
 from flags import selectors
 from flags.models import Flag, FlagConfiguration
-from portal.access import authority
-from portal.access.api import holder_of
-from portal.access.models import Environment, Project
-from portal.access.permissions import Permission
+from portal.access.api_scope import environment_of, project_of
 from portal.lib.api import PreconditionRequired
 from portal.lib.errors import Invalid
 
 _ETAG = re.compile(r'(?:W/)?"([0-9]{1,18})"')
-
-
-def project_of(request: Request, project_key: str) -> Project:
-    """The key's project, if that is the one asked for."""
-    holder = holder_of(request)
-    if holder.project.key != project_key:
-        raise Http404
-    authority.require(holder.actor, Permission.FLAG_VIEW, project=holder.project)
-    return holder.project
-
-
-def environment_of(request: Request, project_key: str, environment_key: str) -> Environment:
-    """The key's environment; another one of its project is forbidden, and said to be."""
-    project = project_of(request, project_key)
-    own = holder_of(request).environment
-    if own.key == environment_key:
-        return own
-    if not project.environments.filter(key=environment_key).exists():
-        raise Http404
-    text = _("This key is for the environment “{own}” and does not reach “{other}”.")
-    raise PermissionDenied(text.format(own=own.key, other=environment_key))
 
 
 def flag_of(request: Request, project_key: str, key: str) -> Flag:

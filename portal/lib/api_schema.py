@@ -1,5 +1,6 @@
-"""What every endpoint's description shares: parameters, and the problems that it may answer."""
+"""What the endpoints of the management API have in common in its schema."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
@@ -26,34 +27,62 @@ class InvalidProblem(Problem):
     errors = FieldError(many=True, required=False)  # type: ignore[assignment]  # a field here
 
 
-class ConflictProblem(Problem):
-    current = serializers.DictField(help_text="What is stored now.")
-    yours = serializers.DictField(help_text="What you sent.")
+class Waits(serializers.Serializer[object]):
+    """The change request that a change waits as."""
+
+    id = serializers.IntegerField()
+    address = serializers.CharField(help_text="The page where people approve it.")
+    digest = serializers.CharField(help_text="Of its content; evidence is bound to it.")
 
 
+class WaitingProblem(Problem):
+    change_request = Waits(required=False, help_text="Where it waits for approval.")
+
+
+class ConflictProblem(WaitingProblem):
+    current = serializers.DictField(required=False, help_text="What is stored now.")
+    yours = serializers.DictField(required=False, help_text="What you sent.")
+
+
+WAITS: Final = (
+    WaitingProblem,
+    "Nothing was changed: it waits for approval, or could not be carried out as it is now. "
+    "`change_request` says where it waits.",
+)
 _PROBLEMS: Final[dict[int, tuple[type[Problem], str]]] = {
     400: (InvalidProblem, "Malformed, or not valid: each field that is wrong, and why."),
     401: (Problem, "No key, or one that is unknown, revoked or expired."),
     403: (Problem, "Not an admin key, or one of another environment."),
     404: (Problem, "There is no such thing in the key's project."),
-    409: (ConflictProblem, "Changed meanwhile: what is there now, and what you sent."),
+    409: (
+        ConflictProblem,
+        "Changed meanwhile: what is there now, and what you sent. Or it waits for approval: "
+        "`change_request` says where, and nothing was changed.",
+    ),
     413: (Problem, "The body is too large."),
     415: (Problem, "The body is not JSON in UTF-8."),
     428: (Problem, "If-Match is missing."),
 }
 _ALWAYS: Final = (400, 401, 403, 404)
+WITH_BODY: Final = (413, 415)
 
 
 def query(name: str, text: str, kind: Any = str, **options: Any) -> OpenApiParameter:
-    """A parameter of the query."""
+    """A parameter of an address."""
     return OpenApiParameter(name, kind, "query", description=text, **options)
 
 
-def answers(status: int, shape: Any, *others: int) -> dict[Any, Any]:
-    """What an endpoint answers, problems among it: those of every endpoint and the ``others``."""
+def answers(
+    status: int,
+    shape: Any,
+    *others: int,
+    special: Mapping[int, tuple[type[Problem], str]] | None = None,
+) -> dict[Any, Any]:
+    """The answer of an endpoint, and the problems that it may answer; ``special`` are its own."""
+    known = {**_PROBLEMS, **(special or {})}
     problems = {
-        (code, PROBLEM): OpenApiResponse(_PROBLEMS[code][0], _PROBLEMS[code][1])
-        for code in sorted({*_ALWAYS, *others})
+        (code, PROBLEM): OpenApiResponse(*known[code])
+        for code in sorted({*_ALWAYS, *others, *(special or {})})
     }
     key: Any = (status, "application/json") if shape else status
     return {key: shape, **problems}

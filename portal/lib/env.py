@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import environ
-from environ.compat import ImproperlyConfigured
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 
@@ -75,26 +74,6 @@ def choice(name: str, default: str, choices: Sequence[str]) -> str:
     if value not in choices:
         raise SettingError(f"{name} must be one of {', '.join(choices)}, not {value!r}")
     return value
-
-
-def mail() -> dict[str, Any]:
-    """EMAIL_URL as Django wants it, nowhere where it is unset. Raises SettingError."""
-    url = os.environ.get("EMAIL_URL") or "dummymail://"
-    try:
-        found = environ.Env.email_url_config(url)
-    except (ImproperlyConfigured, ValueError):
-        # Without the address itself, which may hold a password.
-        raise SettingError("EMAIL_URL must look like smtp+tls://user:password@host:587") from None
-    return {
-        "EMAIL_BACKEND": found["EMAIL_BACKEND"],
-        "EMAIL_HOST": found["EMAIL_HOST"] or "localhost",
-        "EMAIL_PORT": found["EMAIL_PORT"] or 25,
-        "EMAIL_HOST_USER": found["EMAIL_HOST_USER"] or "",
-        "EMAIL_HOST_PASSWORD": found["EMAIL_HOST_PASSWORD"] or "",
-        "EMAIL_USE_TLS": bool(found.get("EMAIL_USE_TLS")),
-        "EMAIL_USE_SSL": bool(found.get("EMAIL_USE_SSL")),
-        "EMAIL_TIMEOUT": 10,
-    }
 
 
 def mail_address(name: str, default: str) -> str:

@@ -133,6 +133,9 @@ def join_by_invitation(
         validate_password(password, User(username=username))
     except ValidationError as error:
         raise Invalid({"password": " ".join(error.messages)}) from None
+    outbox.lock_people(
+        invitation.project
+    )  # before the audit trail's lock, which a new person takes
     user = create_user(username=username, password=password, actor=_host(invitation, trace))
     return _accept(invitation, user, trace, now), user
 

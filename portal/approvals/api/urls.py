@@ -1,9 +1,20 @@
-"""Addresses of the management API for freezes."""
+"""Addresses of the management API for approvals."""
 
 from django.urls import path
 
-from portal.approvals.api import freezes
+from portal.approvals.api import freezes, views
+
+_PROJECT = "projects/<slug:project>/"
+_REQUEST = _PROJECT + "change-requests/<int:number>"
 
 urlpatterns = [
-    path("projects/<slug:project>/freezes", freezes.FreezeList.as_view(), name="api-freezes"),
+    path(_PROJECT + "freezes", freezes.FreezeList.as_view(), name="api-freezes"),
+    path(_PROJECT + "evidence", views.EvidenceList.as_view(), name="api-evidence"),
+    path(
+        _PROJECT + "change-requests",
+        views.ChangeRequestList.as_view(),
+        name="api-change-requests",
+    ),
+    path(_REQUEST, views.ChangeRequestDetail.as_view(), name="api-change-request"),
+    path(_REQUEST + "/withdraw", views.Withdrawal.as_view(), name="api-change-request-withdraw"),
 ]

@@ -1,8 +1,9 @@
 """Loading policies from a file: all of it or nothing."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -78,11 +79,9 @@ def load_policies(
 
 @dataclass(frozen=True, slots=True)
 class _Lowered:
-    """A policy that cannot be set just so."""
+    """A policy or rule that cannot be set just so; ``again`` asks for it anew."""
 
-    environment: Environment
-    document: dict[str, Any]
-    version: int
+    again: Callable[[], object]
     waiting: Waiting
 
 
@@ -94,14 +93,19 @@ def _load(
     actor: Actor,
     now: datetime,
 ) -> list[_Lowered]:
+    lowered: list[_Lowered] = []
     for permission, names in wanted.reserved.items():
         path = wanted.paths[permission]
         ours = resolve(names, names_for(environment).known, path)
-        loaded.changes += _reserve(environment, permission, ours, actor=actor, now=now)
+        try:
+            loaded.changes += _reserve(environment, permission, ours, actor=actor, now=now)
+        except Waiting as waiting:
+            again = partial(_reserve, environment, permission, ours, actor=actor, now=now)
+            lowered.append(_Lowered(again, waiting))
         loaded.warnings += _nobody_holds(environment, ours)
-    if wanted.document is None:
-        return []
-    return _set(environment, wanted.document, loaded, actor=actor, now=now)
+    if wanted.document is not None:
+        lowered += _set(environment, wanted.document, loaded, actor=actor, now=now)
+    return lowered
 
 
 def _reserve(
@@ -152,7 +156,15 @@ def _set(
     try:
         set_policy(environment=environment, document=ours, actor=actor, now=now)
     except Waiting as waiting:
-        return [_Lowered(environment, ours, version, waiting)]
+        again = partial(
+            set_policy,
+            environment=environment,
+            document=ours,
+            expected_version=version,
+            actor=actor,
+            now=now,
+        )
+        return [_Lowered(again, waiting)]
     except Invalid as error:
         name, sentence = next(iter(error.problems.items()))
         refuse(requirement_path(key, name), sentence)
@@ -164,13 +176,7 @@ def _file_requests(lowered: Iterable[_Lowered], *, actor: Actor, now: datetime) 
     waiting = []
     for one in lowered:
         try:
-            set_policy(
-                environment=one.environment,
-                document=one.document,
-                expected_version=one.version,
-                actor=actor,
-                now=now,
-            )
+            one.again()
         except Waiting as error:
             waiting.append(error)
     return waiting

@@ -30,6 +30,11 @@ def test_the_schema__is_public_and_names_every_endpoint() -> None:
         "save_configuration",
         "import_flags",
         "list_freezes",
+        "post_evidence",
+        "list_evidence",
+        "list_change_requests",
+        "read_change_request",
+        "withdraw_change_request",
         "list_history",
     }
     assert set(schema["components"]["securitySchemes"]) == {"bearerKey", "headerKey"}
@@ -42,6 +47,24 @@ def test_the_schema__describes_errors_as_problems() -> None:
     assert set(answers) == {"200", "400", "401", "403", "404", "409", "413", "415", "428"}
     conflict = answers["409"]["content"]["application/problem+json"]["schema"]
     assert conflict == {"$ref": "#/components/schemas/ConflictProblem"}
+
+
+@pytest.mark.parametrize(
+    ("path", "method"),
+    [
+        ("environments/{environment}/flags/{key}", "put"),
+        ("flags/{key}", "patch"),
+        ("flags/{key}", "delete"),
+        ("environments/{environment}/import", "post"),
+    ],
+)
+def test_the_schema__says_of_every_write_that_it_may_wait(path: str, method: str) -> None:
+    schema = json.loads(Client().get(SCHEMA).content)
+    answers = schema["paths"][f"/api/v1/projects/{{project}}/{path}"][method]["responses"]
+    assert "`change_request` says where" in answers["409"]["description"]
+    shape = answers["409"]["content"]["application/problem+json"]["schema"]["$ref"]
+    name = shape.rpartition("/")[2]
+    assert "change_request" in schema["components"]["schemas"][name]["properties"]
 
 
 def test_the_schema__has_every_field_of_a_flag(script: Script, flag: str) -> None:

@@ -259,6 +259,17 @@ def test_lowering__waits_for_the_old_policy_and_ends_with_its_address(
     assert [*ActionRule.objects.values(), *Policy.objects.values()] == before
 
 
+def test_letting_more_roles_in__waits_as_a_request_that_is_really_there(
+    written: Written, shop: Project, production: Environment
+) -> None:
+    set_policy(production, required_approvals=1)
+    with pytest.raises(CommandError) as error:
+        load(written.permissions("flag.edit: [viewer]"))
+    request = ChangeRequest.objects.get()
+    assert (request.kind, request.subject) == ("rule", "flag.edit")
+    assert str(error.value).endswith(f"/p/shop/changes/{request.pk}")
+
+
 def test_lowering__in_a_dry_run__asks_for_nothing(shop: Project, production: Environment) -> None:
     set_policy(production, required_approvals=3)
     assert "would have to approve it first" in refused(GUIDE, dry_run=True)

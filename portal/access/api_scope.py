@@ -1,0 +1,32 @@
+"""What an admin key reaches: its project, and its own environment."""
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404
+from django.utils.translation import gettext as _
+from rest_framework.request import Request
+
+from portal.access import authority
+from portal.access.api import holder_of
+from portal.access.models import Environment, Project
+from portal.access.permissions import Permission
+
+
+def project_of(request: Request, project_key: str) -> Project:
+    """The key's project, if that is the one asked for."""
+    holder = holder_of(request)
+    if holder.project.key != project_key:
+        raise Http404
+    authority.require(holder.actor, Permission.FLAG_VIEW, project=holder.project)
+    return holder.project
+
+
+def environment_of(request: Request, project_key: str, environment_key: str) -> Environment:
+    """The key's environment; another one of its project is forbidden, and said to be."""
+    project = project_of(request, project_key)
+    own = holder_of(request).environment
+    if own.key == environment_key:
+        return own
+    if not project.environments.filter(key=environment_key).exists():
+        raise Http404
+    text = _("This key is for the environment “{own}” and does not reach “{other}”.")
+    raise PermissionDenied(text.format(own=own.key, other=environment_key))

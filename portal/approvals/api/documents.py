@@ -1,0 +1,69 @@
+"""Change requests and evidence as the API answers them."""
+
+from portal.approvals.errors import Waiting
+from portal.approvals.models import ChangeRequest, Evidence
+from portal.approvals.selectors import assess_request
+from portal.approvals.wording import missing_sentences
+from portal.lib import clock
+
+
+def request_document(request: ChangeRequest) -> dict[str, object]:
+    """A request in a list."""
+    return {
+        "id": request.pk,
+        "address": Waiting(request).address,
+        "state": request.state,
+        "title": request.title,
+        "kind": request.kind,
+        "subject_kind": request.subject_kind,
+        "subject": request.subject,
+        "environments": [environment.key for environment in request.environments.all()],
+        "author": request.author,
+        "reason": request.reason,
+        "revision": request.revision,
+        "digest": request.digest,
+        "artefact": request.artefact,
+        "apply_when_approved": request.apply_when_approved,
+        "created_at": request.created_at.isoformat(),
+        "revised_at": request.revised_at.isoformat(),
+        "closed_at": request.closed_at.isoformat() if request.closed_at else None,
+        "closed_by": request.closed_by,
+    }
+
+
+def full_document(request: ChangeRequest) -> dict[str, object]:
+    """A request with its content, its votes, and what it still lacks."""
+    assessments = assess_request(request, now=clock.database_now()) if request.is_open else []
+    votes = request.votes.select_related("user")
+    return {
+        **request_document(request),
+        "base_version": request.base_version,
+        "before": request.before,
+        "after": request.after,
+        "words": request.words,
+        "votes": [
+            {
+                "person": vote.user.username,
+                "verdict": vote.verdict,
+                "digest": vote.digest,
+                "roles": vote.names,
+                "comment": vote.comment,
+                "at": vote.at.isoformat(),
+            }
+            for vote in votes
+        ],
+        "missing": [sentence for one in assessments for sentence in missing_sentences(one)],
+    }
+
+
+def evidence_document(evidence: Evidence) -> dict[str, object]:
+    return {
+        "id": evidence.pk,
+        "digest": evidence.digest,
+        "kind": evidence.kind,
+        "result": evidence.result,
+        "detail": evidence.detail,
+        "posted_by": evidence.posted_by,
+        "posted_at": evidence.posted_at.isoformat(),
+        "expires_at": evidence.expires_at.isoformat(),
+    }

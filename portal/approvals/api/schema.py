@@ -1,0 +1,47 @@
+"""What each endpoint takes and answers, for the schema."""
+
+from typing import Final
+
+from drf_spectacular.utils import extend_schema
+
+from portal.approvals.api import shapes
+from portal.approvals.models import State
+from portal.lib.api_schema import WITH_BODY, Problem, answers, query
+
+_TAGS: Final = ["approvals"]
+_DECIDED: Final = {409: (Problem, "The request is decided already.")}
+_CURSOR: Final = query("cursor", "The `next` of the page before.")
+
+post_evidence = extend_schema(
+    operation_id="post_evidence",
+    tags=_TAGS,
+    request=shapes.NewEvidence,
+    responses=answers(201, shapes.Evidence, *WITH_BODY),
+)
+list_evidence = extend_schema(
+    operation_id="list_evidence",
+    tags=_TAGS,
+    parameters=[query("digest", "What the evidence is about.", required=True), _CURSOR],
+    responses=answers(200, shapes.EvidencePage),
+)
+list_change_requests = extend_schema(
+    operation_id="list_change_requests",
+    tags=_TAGS,
+    parameters=[
+        query("state", "Only those in this state.", enum=State.values),
+        query("environment", "Only those of this environment, which must be the key's."),
+        _CURSOR,
+    ],
+    responses=answers(200, shapes.ChangeRequestPage),
+)
+read_change_request = extend_schema(
+    operation_id="read_change_request",
+    tags=_TAGS,
+    responses=answers(200, shapes.FullChangeRequest),
+)
+withdraw_change_request = extend_schema(
+    operation_id="withdraw_change_request",
+    tags=_TAGS,
+    request=None,
+    responses=answers(200, shapes.FullChangeRequest, special=_DECIDED),
+)

@@ -1,0 +1,72 @@
+"""The shapes of requests and answers, for the schema alone."""
+
+from rest_framework import serializers
+
+from portal.approvals.models import Result, State, Verdict
+
+
+class NewEvidence(serializers.Serializer[object]):
+    digest = serializers.RegexField(
+        r"^sha256:[0-9a-f]{64}$", help_text="Of an artefact, or of a change request's content."
+    )
+    kind = serializers.RegexField(r"^[a-z][a-z0-9_]{0,49}$", help_text="Such as security_scan.")
+    result = serializers.ChoiceField(choices=Result.values)
+    expires_at = serializers.DateTimeField(help_text="With its zone, a year ahead at most.")
+    detail = serializers.CharField(required=False, max_length=2000)
+
+
+class Evidence(NewEvidence):
+    id = serializers.IntegerField()
+    posted_by = serializers.CharField()
+    posted_at = serializers.DateTimeField()
+
+
+class EvidencePage(serializers.Serializer[object]):
+    evidence = Evidence(many=True, help_text="The latest first; of each kind the latest counts.")
+    next = serializers.CharField(allow_null=True, help_text="The cursor of the next page.")
+
+
+class ChangeRequest(serializers.Serializer[object]):
+    id = serializers.IntegerField()
+    address = serializers.CharField(help_text="The page where people approve it.")
+    state = serializers.ChoiceField(choices=State.values)
+    title = serializers.CharField()
+    kind = serializers.CharField()
+    subject_kind = serializers.CharField()
+    subject = serializers.CharField()
+    environments = serializers.ListField(child=serializers.CharField())
+    author = serializers.CharField()
+    reason = serializers.CharField()
+    revision = serializers.IntegerField(help_text="Rises with every edit, which voids the votes.")
+    digest = serializers.CharField()
+    artefact = serializers.CharField(help_text="The digest of what it ships, or empty.")
+    apply_when_approved = serializers.BooleanField()
+    created_at = serializers.DateTimeField()
+    revised_at = serializers.DateTimeField()
+    closed_at = serializers.DateTimeField(allow_null=True)
+    closed_by = serializers.CharField()
+
+
+class Vote(serializers.Serializer[object]):
+    person = serializers.CharField()
+    verdict = serializers.ChoiceField(choices=Verdict.values)
+    digest = serializers.CharField()
+    roles = serializers.ListField(child=serializers.CharField(), help_text="At that time.")
+    comment = serializers.CharField()
+    at = serializers.DateTimeField()
+
+
+class FullChangeRequest(ChangeRequest):
+    base_version = serializers.CharField()
+    before = serializers.DictField()
+    after = serializers.DictField()
+    words = serializers.ListField(child=serializers.CharField())
+    votes = Vote(many=True)
+    missing = serializers.ListField(
+        child=serializers.CharField(), help_text="What it still lacks, one sentence each."
+    )
+
+
+class ChangeRequestPage(serializers.Serializer[object]):
+    change_requests = ChangeRequest(many=True)
+    next = serializers.CharField(allow_null=True, help_text="The cursor of the next page.")
