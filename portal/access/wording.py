@@ -6,6 +6,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from portal.access.permissions import BuiltinRole
 from portal.lib import wording
 from portal.lib.wording import Recorded, Subject
 
@@ -86,7 +87,9 @@ def _sentences(event: Recorded) -> list[str]:
 def _role(before: object, after: object, environment: object) -> list[str]:
     if before and after:
         return [_("{after} instead of {before}.").format(before=before, after=after)]
-    role = str(after or before).capitalize()
+    key = str(after or before)
+    role = str(BuiltinRole(key).label if key in BuiltinRole.values else key)
+    role = role[:1].upper() + role[1:]
     if environment == "all":
         return [_("{role} in all environments.").format(role=role)]
     if environment:

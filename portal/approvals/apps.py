@@ -12,12 +12,12 @@ class ApprovalsConfig(AppConfig):
         from portal.access.signals import name_removing, role_changing, rule_changing
         from portal.approvals import kinds
         from portal.approvals.services import policies, rights
-        from portal.approvals.web import history
+        from portal.approvals.web import events
 
         kinds.register(policies.POLICY, policies.PolicyKind())
         kinds.register(rights.RULE, rights.RuleKind())
         kinds.register(rights.ROLE, rights.RoleKind())
-        history.register()
+        events.register()
         rule_changing.connect(rights.on_rule_changing, dispatch_uid="policies")
         role_changing.connect(rights.on_role_changing, dispatch_uid="policies")
         name_removing.connect(policies.on_name_removing, dispatch_uid="policies")

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -11,9 +10,9 @@ from portal.approvals.wording import role_label
 from portal.audit import selectors as audit
 from portal.audit.models import AuditEvent
 from portal.lib import wording
-from portal.lib.wording import Recorded, Subject
 
 MOST = 200
+# On the page of a request, where everything is about it.
 EVENT_WORDS = {
     "change_request.opened": gettext_lazy("asked for this"),
     "change_request.edited": gettext_lazy("edited it"),
@@ -29,30 +28,10 @@ EVENT_WORDS = {
     "break_glass.not_reverted": gettext_lazy("could not take the emergency change back"),
     "break_glass.reviewed": gettext_lazy("reviewed the emergency change"),
     "evidence.posted": gettext_lazy("posted evidence"),
-    "policy.set": gettext_lazy("set the approval policy of"),
-    "policy.removed": gettext_lazy("removed the approval policy of"),
+    "change_request.held": gettext_lazy("left it for after the freeze"),
+    "change_request.not_applied": gettext_lazy("could not apply it"),
 }
 _VOTES = ("change_request.approved", "change_request.rejected")
-
-
-def register() -> None:
-    """Tell the history how the events of approvals read, and where their subjects are."""
-    wording.register(
-        events=EVENT_WORDS,
-        subjects={
-            "change_request": Subject(gettext_lazy("change request"), address=_request_address),
-            "policy": Subject(gettext_lazy("approval policy"), address=_policy_address),
-            "evidence": Subject(gettext_lazy("evidence")),
-        },
-    )
-
-
-def _request_address(event: Recorded) -> str:
-    return reverse("change-request", args=[event.project, event.subject])
-
-
-def _policy_address(event: Recorded) -> str:
-    return reverse("policy", args=[event.project, event.subject])
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +71,7 @@ def _events(request: ChangeRequest, kind: str, subject: str) -> list[AuditEvent]
 
 def _line(event: AuditEvent, last_edit: int) -> Line:
     after = event.after_document or {}
-    words = wording.headline(event.event)
+    words = str(EVENT_WORDS.get(event.event) or wording.plain(event.event))
     if event.event == "evidence.posted":
         words = f"{words}: {after.get('kind')} {after.get('result')}"
     roles = after.get("roles")

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from portal.lib import strict_json
 from tests.flags.api.script import FLAGS, PRODUCTION, Script, problem
 from tests.flags.engine.documents import any_json, relaxed
-from tests.flags.services.writes import all_rows
+from tests.support.rows import everything_kept
 
 ENDPOINTS = [
     ("POST", FLAGS),
@@ -41,12 +41,12 @@ BODIES = {
 def test_a_body_that_is_not_strict_json__is_400_and_changes_nothing(
     script: Script, flag: str, method: str, path: str
 ) -> None:
-    before = all_rows()
+    before = everything_kept()
     for name, raw in BODIES.items():
         refused = problem(script.call(method, path, raw=raw, if_match='"1"'), 400)
         assert refused["detail"].endswith("."), name
         assert "errors" not in refused, name  # refused before anything looked at it
-    assert all_rows() == before
+    assert everything_kept() == before
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/xml", "", "x", "text/json"])

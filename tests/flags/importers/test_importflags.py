@@ -12,7 +12,7 @@ from flags.models import Flag
 from portal.access.models import Environment, Project
 from portal.audit.models import AuditEvent
 from tests.flags.importers.plans import EXAMPLE, TESTS, flagd_flag
-from tests.flags.services.writes import all_rows
+from tests.support.rows import everything_kept
 
 EXAMPLE_FILE = str(TESTS / "data/flagd/example_flags.flagd.json")
 
@@ -47,11 +47,11 @@ def test_importflags__project_and_environment_that_are_missing__are_created() ->
 
 @pytest.mark.django_db
 def test_importflags__dry_run__creates_nothing_and_says_so() -> None:
-    before = all_rows()
+    before = everything_kept()
     out, beside = importflags(EXAMPLE_FILE, "--dry-run", project="new")
     assert beside == "created project new; taken back, this is a dry run\n"
     assert out.startswith("Dry run: nothing was changed. It would be:\ncreated: 8 ")
-    assert all_rows() == before
+    assert everything_kept() == before
 
 
 def test_importflags__json__is_the_report(production: Environment) -> None:
@@ -97,12 +97,12 @@ def test_importflags__what_cannot_work__is_one_line_and_changes_nothing(
     file = tmp_path / "flags.json"
     if content is not None:
         file.write_bytes(content)
-    before = all_rows()
+    before = everything_kept()
     with pytest.raises(CommandError) as refused:
         importflags(file, **options)
     assert line in str(refused.value)
     assert "\n" not in str(refused.value)
-    assert all_rows() == before
+    assert everything_kept() == before
 
 
 def test_importflags__replace__turns_off_what_the_file_does_not_have(

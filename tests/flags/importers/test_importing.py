@@ -15,8 +15,8 @@ from portal.audit import selectors as audit
 from portal.audit.models import AuditEvent
 from portal.lib.errors import Forbidden, Invalid
 from tests.flags.importers.plans import EXAMPLE, flagd_flag
-from tests.flags.services.writes import all_rows
 from tests.support.people import acting, boolean_flag
+from tests.support.rows import everything_kept
 
 RULE = {"if": [{"==": [{"var": "plan"}, "pro"]}, "blue"]}
 
@@ -83,19 +83,19 @@ def test_import__new_flags__are_off_elsewhere_and_announced_everywhere(importer:
 
 def test_import__again__changes_nothing_at_all(importer: Importer) -> None:
     importer.run(EXAMPLE)
-    before = all_rows()
+    before = everything_kept()
     report = importer.run(EXAMPLE)
     assert report.unchanged == list(EXAMPLE["flags"])
     assert (report.created, report.changed) == ([], [])
-    assert all_rows() == before
+    assert everything_kept() == before
 
 
 def test_import__dry_run__reports_the_same_and_changes_nothing(importer: Importer) -> None:
-    before, version = all_rows(), importer.versions()["production"]
+    before, version = everything_kept(), importer.versions()["production"]
     report = importer.run(EXAMPLE, dry_run=True)
     assert report.created == list(EXAMPLE["flags"])
     assert (report.dry_run, report.version) == (True, version)
-    assert all_rows() == before
+    assert everything_kept() == before
 
 
 def test_import__changed_targeting__touches_this_environment_only(importer: Importer) -> None:
@@ -146,12 +146,12 @@ def test_import__variants_that_another_environment_serves__are_kept_and_reported
 ) -> None:
     importer.flagd(colour=flagd_flag())
     variants = {"red": "#f00", "green": "#0f0"}  # staging is off and serves "false"
-    before = all_rows()
+    before = everything_kept()
     report = importer.flagd(colour=flagd_flag(variants=variants))
     assert [s.flag for s in report.skipped] == ["colour"]
     assert report.skipped[0].reason.startswith("environments.")
     assert "There is no variant 'false'" in report.skipped[0].reason
-    assert all_rows() == before
+    assert everything_kept() == before
 
 
 def test_import__another_value_type__is_skipped(importer: Importer) -> None:
@@ -237,10 +237,10 @@ def on(**changes: object) -> dict[str, object]:
 def test_import__bob_who_may_only_look__is_refused(
     importer: Importer, bob: User, new_checkout: Flag
 ) -> None:
-    before = all_rows()
+    before = everything_kept()
     with pytest.raises(Forbidden):
         Importer(importer.environment, bob, importer.now).run(EXAMPLE)
-    assert all_rows() == before
+    assert everything_kept() == before
 
 
 def test_import__charlie_the_stranger__is_refused(importer: Importer, charlie: User) -> None:
@@ -264,7 +264,7 @@ def test_import__what_makes_no_sense__names_the_field(
 def test_import__fails_half_way__leaves_nothing(
     importer: Importer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = all_rows()
+    before = everything_kept()
 
     def break_down(*_arguments: object, **_options: object) -> None:
         raise RuntimeError
@@ -272,7 +272,7 @@ def test_import__fails_half_way__leaves_nothing(
     monkeypatch.setattr("flags.services.importing.service.record", break_down)
     with pytest.raises(RuntimeError):
         importer.run(EXAMPLE)
-    assert all_rows() == before
+    assert everything_kept() == before
 
 
 def test_plan_import__does_not_share_what_it_was_given(importer: Importer) -> None:

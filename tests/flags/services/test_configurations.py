@@ -13,8 +13,9 @@ from portal.access.permissions import BUILTIN_ROLES, Permission
 from portal.audit.models import AuditEvent
 from portal.lib.errors import Conflict, Forbidden, Invalid
 from portal.lib.journal import Trace
-from tests.flags.services.writes import RULE, Desk, all_rows
+from tests.flags.services.writes import RULE, Desk
 from tests.support.people import SETTING_UP
+from tests.support.rows import everything_kept
 
 
 def admin_key(environment: Environment, now: datetime) -> ApiKey:
@@ -36,9 +37,9 @@ def test_save_configuration__alice__is_at_the_environments_version(desk: Desk, a
 
 
 def test_save_configuration__nothing_different__changes_nothing(desk: Desk, alice: User) -> None:
-    before = all_rows()
+    before = everything_kept()
     desk.save(alice)
-    assert all_rows() == before
+    assert everything_kept() == before
 
 
 def test_save_configuration__from_a_version_that_is_gone__conflicts_with_both_sides(
@@ -46,13 +47,13 @@ def test_save_configuration__from_a_version_that_is_gone__conflicts_with_both_si
 ) -> None:
     seen = desk.configuration.version
     desk.save(dana, rules=[RULE])
-    before = all_rows()
+    before = everything_kept()
     with pytest.raises(Conflict, match="dana changed this flag in Production") as refused:
         desk.save(alice, seen=seen, enabled=True, rules=[])
     assert refused.value.current["rules"] == [RULE]
     assert refused.value.current["version"] == desk.configuration.version
     assert refused.value.yours["rules"] == []
-    assert all_rows() == before
+    assert everything_kept() == before
 
 
 def test_save_configuration__another_environment_changed_meanwhile__is_fine(
@@ -90,21 +91,21 @@ def test_save_configuration__another_flag_changed_meanwhile__is_fine(
 def test_save_configuration__unusable_document__is_refused_by_path(
     desk: Desk, alice: User, changes: dict[str, Any], path: str
 ) -> None:
-    before = all_rows()
+    before = everything_kept()
     with pytest.raises(Invalid) as refused:
         desk.save(alice, **changes)
     assert [found for found in refused.value.problems if found.startswith(path)]
-    assert all_rows() == before
+    assert everything_kept() == before
 
 
 def test_save_configuration__turning_on_too__takes_the_permission_to_toggle(
     desk: Desk, dana: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(BUILTIN_ROLES, "developer", frozenset({Permission.FLAG_EDIT}))
-    before = all_rows()
+    before = everything_kept()
     with pytest.raises(Forbidden, match="turn flags on and off"):
         desk.save(dana, enabled=True, rules=[RULE])
-    assert all_rows() == before
+    assert everything_kept() == before
     assert desk.save(dana, rules=[RULE]).version > 0
 
 
@@ -120,9 +121,9 @@ def test_set_enabled__on_and_off__says_so_with_its_reason(desk: Desk, alice: Use
 
 def test_set_enabled__so_already__changes_nothing(desk: Desk, alice: User) -> None:
     desk.switch(alice, True)
-    before = all_rows()
+    before = everything_kept()
     desk.switch(alice, True)
-    assert all_rows() == before
+    assert everything_kept() == before
 
 
 def test_set_enabled__only_the_switch__leaves_the_targeting(desk: Desk, alice: User) -> None:
@@ -156,22 +157,22 @@ def test_set_enabled__off_from_a_version_that_is_gone__turns_it_off(
 
 def test_changes__to_an_archived_flag__are_refused(desk: Desk, alice: User) -> None:
     desk.archive(alice)
-    before = all_rows()
+    before = everything_kept()
     with pytest.raises(Invalid, match="Restore it first"):
         desk.switch(alice, True)
     with pytest.raises(Invalid, match="Restore it first"):
         desk.save(alice, rules=[RULE])
-    assert all_rows() == before
+    assert everything_kept() == before
 
 
 def test_changes__in_an_environment_of_another_project__find_nothing(
     desk: Desk, garden: Project, alice: User
 ) -> None:
     foreign = Desk(desk.flag, garden.environments.get(key="production"), desk.now)
-    before = all_rows()
+    before = everything_kept()
     with pytest.raises(FlagConfiguration.DoesNotExist):
         foreign.switch(alice, True)
-    assert all_rows() == before
+    assert everything_kept() == before
 
 
 def test_changes__with_an_admin_key__reach_its_own_environment(

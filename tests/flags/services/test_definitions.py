@@ -11,8 +11,9 @@ from portal.access.models import Project, User
 from portal.audit import selectors as audit
 from portal.audit.models import AuditEvent
 from portal.lib.errors import Conflict, Invalid
-from tests.flags.services.writes import RULE, Desk, all_rows
+from tests.flags.services.writes import RULE, Desk
 from tests.support.people import acting, boolean_flag
+from tests.support.rows import everything_kept
 
 THREE_VARIANTS = [
     {"key": "on", "value": True},
@@ -51,13 +52,13 @@ def test_create_flag__twice__has_a_salt_of_its_own_in_every_environment(
 
 
 def test_create_flag__key_that_is_taken__is_refused(desk: Desk, alice: User) -> None:
-    before = all_rows()
+    before = everything_kept()
     with pytest.raises(Invalid) as refused:
         desk.create(alice, desk.flag.key)
     assert refused.value.problems == {
         "key": "There is a flag with this key already; choose another."
     }
-    assert all_rows() == before
+    assert everything_kept() == before
 
 
 def test_create_flag__key_taken_in_another_project__is_fine(
@@ -89,23 +90,23 @@ def test_create_flag__key_taken_in_another_project__is_fine(
 def test_create_flag__unusable_document__is_refused_by_path(
     shop: Project, alice: User, desk: Desk, document: object, paths: set[str]
 ) -> None:
-    before = all_rows()
+    before = everything_kept()
     with pytest.raises(Invalid) as refused:
         services.create_flag(project=shop, document=document, actor=acting(alice), now=desk.now)
     assert set(refused.value.problems) == paths
-    assert all_rows() == before
+    assert everything_kept() == before
 
 
 @pytest.mark.parametrize("bad", ["nul \0", "surrogate \ud800"])
 def test_create_flag__value_no_database_can_hold__is_refused(
     desk: Desk, alice: User, bad: str
 ) -> None:
-    before = all_rows()
+    before = everything_kept()
     with pytest.raises(Invalid):
         desk.create(alice, value_type="string", variants=[{"key": "a", "value": bad}])
     with pytest.raises(Invalid):
         desk.create(alice, value_type="object", variants=[{"key": "a", "value": {"x": [bad]}}])
-    assert all_rows() == before
+    assert everything_kept() == before
 
 
 def test_edit_flag__new_name_and_variant__says_before_and_after(desk: Desk, alice: User) -> None:
@@ -120,21 +121,21 @@ def test_edit_flag__new_name_and_variant__says_before_and_after(desk: Desk, alic
 
 
 def test_edit_flag__nothing_different__changes_nothing(desk: Desk, alice: User) -> None:
-    before = all_rows()
+    before = everything_kept()
     assert desk.edit(alice).version == 1
-    assert all_rows() == before
+    assert everything_kept() == before
 
 
 def test_edit_flag__from_a_version_that_is_gone__conflicts_with_both_sides(
     desk: Desk, alice: User, dana: User
 ) -> None:
     desk.edit(dana, name="Dana's name")
-    before = all_rows()
+    before = everything_kept()
     with pytest.raises(Conflict) as refused:
         desk.edit(alice, seen=1, name="Alice's name")
     assert refused.value.current["name"] == "Dana's name"
     assert refused.value.yours["name"] == "Alice's name"
-    assert all_rows() == before
+    assert everything_kept() == before
 
 
 @pytest.mark.parametrize(("field", "value"), [("key", "other-key"), ("value_type", "string")])
@@ -144,11 +145,11 @@ def test_edit_flag__another_identity__is_refused(
     changes: dict[str, Any] = {field: value, "variants": THREE_VARIANTS}
     if field == "value_type":
         changes["variants"] = [{"key": "on", "value": "a"}]
-    before = all_rows()
+    before = everything_kept()
     with pytest.raises(Invalid) as refused:
         desk.edit(alice, **changes)
     assert list(refused.value.problems) == [field]
-    assert all_rows() == before
+    assert everything_kept() == before
 
 
 @pytest.mark.parametrize(
@@ -176,12 +177,12 @@ def test_edit_flag__variant_in_use_taken_away__names_the_environment(
 ) -> None:
     desk.edit(alice, variants=THREE_VARIANTS)
     desk.save(alice, **use)
-    before = all_rows()
+    before = everything_kept()
     with pytest.raises(Invalid) as refused:
         desk.edit(alice, variants=THREE_VARIANTS[:2])
     assert [p for p in refused.value.problems if p.startswith(f"environments.production.{path}")]
     assert "soon" in str(refused.value)
-    assert all_rows() == before
+    assert everything_kept() == before
 
 
 def test_edit_flag__variant_in_use_nowhere_taken_away__is_fine(desk: Desk, alice: User) -> None:
@@ -206,6 +207,6 @@ def test_archive_and_restore__done_already__changes_nothing(
 ) -> None:
     if verb == "archive":
         desk.archive(alice)
-    before = all_rows()
+    before = everything_kept()
     getattr(desk, verb)(alice)
-    assert all_rows() == before
+    assert everything_kept() == before

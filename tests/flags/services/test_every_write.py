@@ -9,7 +9,8 @@ from portal.audit.models import AuditEvent, ChainHead
 from portal.lib import journal
 from portal.lib.errors import Forbidden
 from portal.lib.journal import Entry, JournalMissing
-from tests.flags.services.writes import WRITES, Desk, Write, all_rows
+from tests.flags.services.writes import WRITES, Desk, Write
+from tests.support.rows import everything_kept
 
 every_write = pytest.mark.parametrize("write", WRITES.values(), ids=WRITES.keys())
 
@@ -53,10 +54,10 @@ def test_write__who_may_not__is_forbidden_and_changes_nothing(
     desk: Desk, alice: User, charlie: User, write: Write, person: str
 ) -> None:
     write.first(desk, alice)
-    before = all_rows()
+    before = everything_kept()
     with pytest.raises(Forbidden):
         write.run(desk, User.objects.get(username=person))
-    assert all_rows() == before
+    assert everything_kept() == before
 
 
 @every_write
@@ -67,11 +68,11 @@ def test_write__audit_trail_takes_nothing__changes_nothing(
         raise RuntimeError("the audit trail takes nothing")
 
     write.first(desk, alice)
-    before = all_rows()
+    before = everything_kept()
     monkeypatch.setattr(journal, "_recorder", refuse)
     with pytest.raises(RuntimeError, match="takes nothing"):
         write.run(desk, alice)
-    assert all_rows() == before
+    assert everything_kept() == before
 
 
 @pytest.mark.django_db(transaction=True)
@@ -82,17 +83,17 @@ def test_write__audit_row_refused_by_the_database__is_not_committed(
     """The chain's head was set back by somebody, so that the next row's place is taken."""
     write.first(desk, alice)
     ChainHead.objects.update(sequence=1)
-    before = all_rows()
+    before = everything_kept()
     with pytest.raises(IntegrityError):
         write.run(desk, alice)
-    assert all_rows() == before
+    assert everything_kept() == before
 
 
 def test_write__without_a_recorder__is_refused(
     desk: Desk, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = all_rows()
+    before = everything_kept()
     monkeypatch.setattr(journal, "_recorder", None)
     with pytest.raises(JournalMissing, match=r"portal\.audit"):
         desk.create(alice)
-    assert all_rows() == before
+    assert everything_kept() == before

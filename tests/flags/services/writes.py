@@ -5,9 +5,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from django.apps import apps
-from django.db import models
-
 from flags import services
 from flags.models import Flag, FlagConfiguration
 from portal.access.models import Environment, User
@@ -160,15 +157,3 @@ WRITES = {
 
 def as_actor(person: User | Actor) -> Actor:
     return acting(person) if isinstance(person, User) else person
-
-
-def all_rows() -> dict[str, list[dict[str, object]]]:
-    """Everything that the product's own tables hold."""
-    ours = [model for app in ("access", "approvals", "audit", "flags") for model in _models(app)]
-    return {
-        model._meta.label: list(model._default_manager.order_by("pk").values()) for model in ours
-    }
-
-
-def _models(app: str) -> list[type[models.Model]]:
-    return list(apps.get_app_config(app).get_models())

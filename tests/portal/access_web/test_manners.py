@@ -10,11 +10,12 @@ from django.urls import get_resolver
 from flags.models import Flag
 from portal.access.models import Project, User
 from tests.portal.access_web.table import TABLE
-from tests.portal.access_web.world import World, captured, everything_kept, patterns
+from tests.portal.access_web.world import World, captured, patterns
 from tests.portal.access_web.world import people as people
 from tests.portal.access_web.world import shop_key as shop_key
 from tests.portal.access_web.world import world as world
 from tests.support.people import client_of
+from tests.support.rows import everything_kept
 
 HTMX = {"HX-Request": "true"}
 PAGES = [name for name in TABLE if not name.startswith("api-")]

@@ -15,7 +15,6 @@ from tests.portal.access_web.table import FEW, METHODS, PEOPLE, SIGN_IN, TABLE, 
 from tests.portal.access_web.world import (
     World,
     captured,
-    everything_kept,
     patterns,
     rolled_back,
     sign_back_in,
@@ -26,6 +25,7 @@ from tests.portal.access_web.world import people as people
 from tests.portal.access_web.world import shop_key as shop_key
 from tests.portal.access_web.world import world as world
 from tests.support.people import SETTING_UP, boolean_flag
+from tests.support.rows import everything_kept
 
 
 def answers(world: World, method: str, address: str, fields: dict[str, str]) -> Expected:

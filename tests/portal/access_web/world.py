@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from django.apps import apps
 from django.conf import settings
 from django.db import connection, transaction
 from django.http import HttpResponseBase
@@ -135,18 +134,6 @@ def status_of(response: HttpResponseBase) -> int | str:
     """The status, or ``SIGN_IN`` where someone is sent to sign in first."""
     to_sign_in = response.headers.get("Location", "").startswith("/sign-in?next=/")
     return SIGN_IN if response.status_code == 302 and to_sign_in else response.status_code
-
-
-def everything_kept() -> dict[str, list[dict[str, Any]]]:
-    """All rows of the product's own tables, but for the minute of the last sign-in."""
-    models = [
-        m
-        for app in ("access", "approvals", "audit", "flags", "reports")
-        for m in apps.get_app_config(app).get_models()
-    ]
-    return {
-        model._meta.label: list(model._default_manager.order_by("pk").values()) for model in models
-    }
 
 
 @contextmanager

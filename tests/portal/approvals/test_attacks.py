@@ -13,7 +13,7 @@ from portal.approvals.changes import Terms
 from portal.approvals.errors import Barred, Closed, NoSuchRequest, NotApproved, Waiting
 from portal.approvals.models import ChangeRequest, Emergency, Vote
 from portal.lib.errors import Conflict, Invalid
-from tests.flags.services.writes import RULE, Desk, all_rows
+from tests.flags.services.writes import RULE, Desk
 from tests.portal.approvals.racing import apply, with_glass
 from tests.support.agreeing import set_policy, vote, waiting
 from tests.support.people import (
@@ -23,6 +23,7 @@ from tests.support.people import (
     create_person,
     give_role,
 )
+from tests.support.rows import everything_kept
 
 
 def save(desk: Desk, person: User, *, terms: Terms, **changes: object) -> object:
@@ -59,7 +60,7 @@ def test_edit_after_approval__with_another_kind_or_subject__is_refused(
     other = Desk(desk.create(dana, "other"), desk.environment, desk.now)
     elsewhere = Desk(desk.flag, staging, desk.now)
     terms = Terms(revise=agreed.pk)
-    before = all_rows()
+    before = everything_kept()
     attempts: list[Callable[[], object]] = [
         lambda: save(other, dana, terms=terms, enabled=True),
         lambda: save(elsewhere, dana, terms=terms, enabled=True),
@@ -68,7 +69,7 @@ def test_edit_after_approval__with_another_kind_or_subject__is_refused(
     for attempt in attempts:
         with pytest.raises(Invalid, match="stays with its subject"):
             attempt()
-    assert all_rows() == before
+    assert everything_kept() == before
 
 
 def test_edit_of_another_projects_request__finds_none(
@@ -80,11 +81,11 @@ def test_edit_of_another_projects_request__finds_none(
     place = garden.environments.get(key="production")
     set_policy(place, required_approvals=1)
     own = Desk(flag, place, now)
-    before = all_rows()
+    before = everything_kept()
     for terms in (Terms(revise=agreed.pk), Terms(agreement=agreed.pk), Terms(revise=10**9)):
         with pytest.raises(NoSuchRequest):
             save(own, charlie, terms=terms, enabled=True)
-    assert all_rows() == before
+    assert everything_kept() == before
 
 
 def test_edit_that_leaves_a_rejected_request__cannot_bring_back_an_applied_one(
@@ -179,11 +180,11 @@ def test_an_agreement__is_about_one_subject_one_kind_and_one_content(
         lambda: save(desk, dana, terms=terms, enabled=True, rules=[RULE]),
         lambda: flags.archive_flag(flag=desk.flag, actor=acting(dana), now=desk.now, terms=terms),
     ]
-    before = all_rows()
+    before = everything_kept()
     for attempt in attempts:
         with pytest.raises(Conflict):
             attempt()
-    assert all_rows() == before
+    assert everything_kept() == before
 
 
 def test_an_agreement__used_twice__is_applied_once(

@@ -15,7 +15,7 @@ from portal.approvals.changes import PLAIN
 from portal.approvals.models import ChangeRequest
 from portal.lib import clock
 from portal.lib.errors import Forbidden, Invalid
-from tests.flags.services.writes import Desk, all_rows
+from tests.flags.services.writes import Desk
 from tests.portal.approvals.racing import apply
 from tests.support.agreeing import vote
 from tests.support.people import (
@@ -23,6 +23,7 @@ from tests.support.people import (
     acting,
     client_of,
 )
+from tests.support.rows import everything_kept
 
 
 def test_rights_that_were_taken_away__are_gone_in_a_session_that_is_open(
@@ -43,11 +44,11 @@ def test_looking__approves_and_applies_nothing(
     desk: Desk, agreed: ChangeRequest, erin: User
 ) -> None:
     browser: Client = client_of(erin)
-    before = all_rows()
+    before = everything_kept()
     for query in ("", "?verdict=approve", "?do=apply", "?verdict=approve&confirmed=1"):
         browser.get(f"/p/shop/changes/{agreed.pk}{query}")
         browser.head(f"/p/shop/changes/{agreed.pk}{query}")
-    assert all_rows() == before
+    assert everything_kept() == before
 
 
 @pytest.mark.parametrize("text", ["a\0b", "x" * 5001])

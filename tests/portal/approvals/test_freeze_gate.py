@@ -18,10 +18,11 @@ from portal.audit.models import AuditEvent
 from portal.lib import clock
 from portal.lib.errors import Forbidden, Invalid
 from portal.lib.journal import Actor, Trace
-from tests.flags.services.writes import RULE, WRITES, Desk, all_rows
+from tests.flags.services.writes import RULE, WRITES, Desk
 from tests.support.agreeing import TWO_ROLES, set_policy, vote, waiting
 from tests.support.freezing import a_freeze, freeze_now
 from tests.support.people import SETTING_UP, acting, create_person, give_role
+from tests.support.rows import everything_kept
 
 # What nobody can notice, and what only turns off.
 PASSING = {"create", "edit", "turn off"}
@@ -62,12 +63,12 @@ def test_a_write_in_a_freeze__alice__is_refused_and_changes_nothing(
 ) -> None:
     WRITES[name].first(open_desk, alice)
     freeze = weekend()
-    before = all_rows()
+    before = everything_kept()
     with pytest.raises(
         Frozen, match=r"Production is frozen by “Weekend” until .* \(UTC\)"
     ) as error:
         WRITES[name].run(open_desk, alice)
-    assert all_rows() == before
+    assert everything_kept() == before
     assert error.value.status == 409
     (told,) = error.value.extras["freezes"]
     assert (told["name"], told["environments"]) == ("Weekend", ["production"])
@@ -131,10 +132,10 @@ def test_overriding__dana_without_the_permission__is_forbidden(
     open_desk: Desk, dana: User, weekend: Callable[[], FreezeWindow]
 ) -> None:
     weekend()
-    before = all_rows()
+    before = everything_kept()
     with pytest.raises(Forbidden, match="change things during a freeze"):
         overriding(open_desk).switch(dana, True)
-    assert all_rows() == before
+    assert everything_kept() == before
 
 
 def test_overriding__with_the_permission_in_another_environment__is_forbidden(

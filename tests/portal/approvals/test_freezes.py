@@ -14,9 +14,9 @@ from portal.audit import selectors as audit
 from portal.audit.models import AuditEvent
 from portal.lib import clock
 from portal.lib.errors import Conflict, Forbidden, Invalid
-from tests.flags.services.writes import all_rows
 from tests.support.freezing import a_freeze, around_now, freeze_document, freeze_now
 from tests.support.people import SETTING_UP, acting, create_person, give_role
+from tests.support.rows import everything_kept
 
 WEEKENDS = "FREQ=WEEKLY;BYDAY=FR"
 
@@ -100,11 +100,11 @@ def test_create__alice__is_kept_and_recorded(shop: Project, alice: User) -> None
 def test_create__what_cannot_be__names_the_field_and_keeps_nothing(
     shop: Project, alice: User, field: str, changes: dict[str, object], says: str
 ) -> None:
-    before = all_rows()
+    before = everything_kept()
     with pytest.raises(Invalid, match=says) as error:
         create(shop, alice, **changes)
     assert list(error.value.problems) == [field]
-    assert all_rows() == before
+    assert everything_kept() == before
 
 
 def test_create__a_name_twice__is_refused_until_the_first_is_cancelled(
@@ -122,14 +122,14 @@ def test_who_does_not_configure_environments__is_forbidden(
     shop: Project, charlie: User, person: str
 ) -> None:
     freeze, somebody = a_freeze(shop), User.objects.get(username=person)
-    before = all_rows()
+    before = everything_kept()
     with pytest.raises(Forbidden, match="configure environments"):
         create(shop, somebody, name="Other")
     with pytest.raises(Forbidden):
         edit(freeze, somebody, name="Other")
     with pytest.raises(Forbidden):
         cancel(freeze, somebody)
-    assert all_rows() == before
+    assert everything_kept() == before
 
 
 def test_heidi_of_staging__plans_freezes_there_alone(shop: Project, heidi: User) -> None:
@@ -205,12 +205,12 @@ def test_a_freeze_in_force__ivan__cannot_make_it_less(
     production: Environment, ivan: User, alice: User, changes: dict[str, Any]
 ) -> None:
     freeze = freeze_now(production)
-    before = all_rows()
+    before = everything_kept()
     with pytest.raises(Forbidden, match="change things during a freeze"):
         edit(freeze, ivan, **changes)
     with pytest.raises(Forbidden, match="change things during a freeze"):
         cancel(freeze, ivan)
-    assert all_rows() == before
+    assert everything_kept() == before
     edit(freeze, alice, **changes)
     assert last_event().event == "freeze.edited"
 

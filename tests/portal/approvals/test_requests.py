@@ -13,9 +13,10 @@ from portal.audit import selectors as audit
 from portal.audit.models import AuditEvent
 from portal.lib import clock
 from portal.lib.errors import Conflict, Forbidden, Invalid
-from tests.flags.services.writes import RULE, Desk, all_rows
+from tests.flags.services.writes import RULE, Desk
 from tests.support.agreeing import set_policy, vote, waiting
 from tests.support.people import SETTING_UP, acting, create_person, give_role
+from tests.support.rows import everything_kept
 
 
 def apply(request: ChangeRequest, person: User) -> ChangeRequest:
@@ -280,12 +281,12 @@ def test_archiving__waits_and_is_carried_out(
 
 
 def test_a_forged_agreement__opens_nothing(desk: Desk, asked: ChangeRequest, dana: User) -> None:
-    before = all_rows()
+    before = everything_kept()
     with pytest.raises((Conflict, NotApproved)):
         desk.save(dana, agreement=asked.pk, enabled=True)
     with pytest.raises(NotApproved):
         desk.save(dana, agreement=asked.pk, enabled=True, rules=[RULE])
-    assert all_rows() == before
+    assert everything_kept() == before
 
 
 def test_withdrawn__by_its_author_alone(asked: ChangeRequest, dana: User, bob: User) -> None:

@@ -11,8 +11,9 @@ from portal.approvals.models import ChangeRequest, Evidence, Policy
 from portal.audit.models import AuditEvent
 from portal.lib import clock
 from tests.flags.api.script import PRODUCTION, PROJECT, Script, answer, issue, problem
-from tests.flags.services.writes import Desk, all_rows
+from tests.flags.services.writes import Desk
 from tests.support.agreeing import vote
+from tests.support.rows import everything_kept
 
 EVIDENCE, REQUESTS = f"{PROJECT}/evidence", f"{PROJECT}/change-requests"
 DIGEST = "sha256:" + "0a" * 32
@@ -46,7 +47,7 @@ def asked(script: Script, desk: Desk) -> ChangeRequest:
 
 def stored() -> dict[str, object]:
     """Everything but the keys, which know when they were used last."""
-    return {name: rows for name, rows in all_rows().items() if name != "access.ApiKey"}
+    return {name: rows for name, rows in everything_kept().items() if name != "access.ApiKey"}
 
 
 def passed(**fields: object) -> dict[str, object]:

@@ -13,9 +13,10 @@ from portal.access.models import Environment, User
 from portal.approvals.errors import Waiting
 from portal.approvals.models import ChangeRequest
 from portal.lib import clock
-from tests.flags.services.writes import RULE, Desk, all_rows
+from tests.flags.services.writes import RULE, Desk
 from tests.support.agreeing import waiting
 from tests.support.people import client_of
+from tests.support.rows import everything_kept
 
 HTMX = {"HX-Request": "true"}
 
@@ -63,7 +64,7 @@ def buttons_of(response: HttpResponse) -> dict[str, str]:
 
 def all_kept() -> dict[str, object]:
     """All rows but those of people, in which signing in leaves its time."""
-    return {name: rows for name, rows in all_rows().items() if name != "access.User"}
+    return {name: rows for name, rows in everything_kept().items() if name != "access.User"}
 
 
 def vote_on(
