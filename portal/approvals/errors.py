@@ -53,6 +53,10 @@ class Waiting(AviaryError):
         super().__init__(text.format(number=request.pk, address=self.address))
 
     @property
+    def title(self) -> str:
+        return _("Sent for approval, and nothing is changed yet")
+
+    @property
     def extras(self) -> dict[str, Any]:
         return {
             "change_request": {

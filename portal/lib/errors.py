@@ -15,6 +15,11 @@ class AviaryError(Exception):
     status = 400
 
     @property
+    def title(self) -> str:
+        """What stands above the text on a page."""
+        return _("That did not work")
+
+    @property
     def extras(self) -> dict[str, object]:
         """What a program gets on top of the text."""
         return {}

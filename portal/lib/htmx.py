@@ -59,7 +59,7 @@ class htmx_responses:  # noqa: N801 - named like the middleware functions beside
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if not isinstance(exception, AviaryError):
             return None
-        return error_page(request, exception.status, "That did not work", str(exception))
+        return error_page(request, exception.status, exception.title, str(exception))
 
 
 def _sends_to_sign_in(response: HttpResponse) -> bool:

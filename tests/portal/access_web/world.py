@@ -1,6 +1,6 @@
 """What the authorization matrix speaks of, and a browser for everybody."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -115,6 +115,13 @@ def shop_key(development: Environment, now: datetime) -> ApiKey:
         actor=SETTING_UP,
         now=now,
     ).key
+
+
+def in_parts(names: Iterable[str], size: int = 12) -> list[Any]:
+    """Names as parameters, some at a time: making the world takes longer than asking in it."""
+    found = list(names)
+    parts = [found[start : start + size] for start in range(0, len(found), size)]
+    return [pytest.param(part, id=f"{part[0]} to {part[-1]}") for part in parts]
 
 
 def patterns(found: list[Any]) -> Iterator[URLPattern]:
