@@ -40,6 +40,7 @@ def office(stack: Stack, admin: Visitor) -> Iterator[dict[str, Visitor]]:
     assert done.status_code == 204, done.text
     made = admin.post(f"{OFFICE}/flags/new", BOOLEAN | {"key": FLAG, "name": TITLE})
     assert made.status_code == 302, made.text
+    admin.hear_messages()
     with ExitStack() as doors:
         people = {}
         for name, role in PEOPLE.items():

@@ -70,7 +70,7 @@ def test_someone_new_gets_a_password_once_and_may_only_look(
     hers = open_window()
     hers.goto("/")
     sign_in(hers, name, password)
-    expect(hers.get_by_role("heading", name="Flags")).to_be_visible()
+    expect(hers.get_by_role("heading", name=re.compile("Flags|Projects"))).to_be_visible()
     expect(button(hers, "New flag")).to_be_disabled()
 
 
@@ -153,7 +153,7 @@ def test_someone_joins_by_a_link_that_is_shown_once(page: Page, open_window: Ope
     hers.get_by_label("Password", exact=True).fill("a-swallow-in-june")
     hers.get_by_label("Password again").fill("a-swallow-in-june")
     button(hers, "Create account and join").click()
-    expect(hers.get_by_role("heading", name="Flags")).to_be_visible()
+    expect(hers.get_by_role("heading", name=re.compile("Flags|Projects"))).to_be_visible()
     page.reload()
     expect(row).to_contain_text("accepted")
 
@@ -191,4 +191,4 @@ def test_a_password_can_be_changed(open_window: OpenWindow, admin: Visitor) -> N
     sign_in(again, name, password)
     expect(again.get_by_role("alert")).to_be_visible()
     sign_in(again, name, "a-swallow-in-june")
-    expect(again.get_by_role("heading", name="Flags")).to_be_visible()
+    expect(again.get_by_role("heading", name=re.compile("Flags|Projects"))).to_be_visible()

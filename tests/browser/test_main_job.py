@@ -117,7 +117,7 @@ def test_alice_signs_in_toggles_and_the_application_gets_each_value(
     page.get_by_label("User name").fill("admin")
     page.get_by_label("Password").fill(stack.admin_password)
     page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("heading", name="Flags")).to_be_visible()
+    expect(page.get_by_role("heading", name=re.compile("Flags|Projects"))).to_be_visible()
 
     for environment in ENVIRONMENTS:
         with watching(stack.evaluator_url, tokens[environment], FLAG) as witness:

@@ -1,5 +1,6 @@
 """The second factor and sessions, as a person meets them."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.browser
 def erin(stack: Stack, admin: Visitor) -> tuple[str, str]:
     """The name and password of somebody new, who may make keys."""
     name = new_name("erin").replace(" ", "")
-    return name, admin.add_member(name, "admin")
+    return name, admin.add_member(name, "project_admin")
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def window(open_window: OpenWindow, erin: tuple[str, str]) -> Page:
     page = open_window()
     page.goto("/sign-in")
     sign_in(page, *erin)
-    expect(page.get_by_role("heading", name="Flags")).to_be_visible()
+    expect(page.get_by_role("heading", name=re.compile("Flags|Projects"))).to_be_visible()
     return page
 
 
@@ -71,9 +72,9 @@ def test_enrolled__erin__signs_in_with_a_code_and_with_a_recovery_code(
 ) -> None:
     secret, codes = enrol(window)
     sign_in_with(window, erin, totp.next_code(secret))
-    expect(window.get_by_role("heading", name="Flags")).to_be_visible()
+    expect(window.get_by_role("heading", name=re.compile("Flags|Projects"))).to_be_visible()
     sign_in_with(window, erin, codes[0])
-    expect(window.get_by_role("heading", name="Flags")).to_be_visible()
+    expect(window.get_by_role("heading", name=re.compile("Flags|Projects"))).to_be_visible()
     sign_in_with(window, erin, codes[0])
     expect(window.get_by_role("alert")).to_contain_text("Incorrect code")
     button(window, "Start over").click()

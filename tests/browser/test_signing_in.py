@@ -1,5 +1,7 @@
 """Getting in and out."""
 
+import re
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -45,14 +47,14 @@ def test_who_wanted_a_page_gets_it_after_signing_in(anyone: Page, stack: Stack) 
 def test_nobody_is_sent_to_another_site(anyone: Page, stack: Stack, elsewhere: str) -> None:
     anyone.goto("/sign-in?" + "next=" + elsewhere.replace("/", "%2F"))
     sign_in(anyone, "admin", stack.admin_password)
-    expect(anyone.get_by_role("heading", name="Flags")).to_be_visible()
+    expect(anyone.get_by_role("heading", name=re.compile("Flags|Projects"))).to_be_visible()
     expect(anyone).to_have_url(f"{stack.portal_url}{FLAGS}")
 
 
 def test_who_signed_out_sees_nothing_any_more(anyone: Page, stack: Stack) -> None:
     anyone.goto("/")
     sign_in(anyone, "admin", stack.admin_password)
-    expect(anyone.get_by_role("heading", name="Flags")).to_be_visible()
+    expect(anyone.get_by_role("heading", name=re.compile("Flags|Projects"))).to_be_visible()
     button(anyone, "Sign out").click()
     expect(anyone.get_by_role("heading", name="Sign in")).to_be_visible()
     anyone.go_back()

@@ -68,13 +68,13 @@ class Visitor:
         """A boolean flag with the variants on and off, unless ``fields`` say otherwise."""
         given = BOOLEAN | {"key": key, "name": name} | fields
         _expect(self.post(f"/p/{PROJECT}/flags/new", given), 302)
-        self._hear_messages()
+        self.hear_messages()
 
     def edit_flag(self, key: str, *, version: str, name: str) -> None:
         """Give such a boolean flag another name, from a version that this person saw."""
         fields = BOOLEAN | {"version": version, "name": name}
         _expect(self.post(f"/p/{PROJECT}/flag/settings/{key}", fields), 302)
-        self._hear_messages()
+        self.hear_messages()
 
     def save_targeting(self, key: str, environment: str, **changes: object) -> None:
         """Change the targeting of such a boolean flag, from whatever it is at now."""
@@ -90,7 +90,7 @@ class Visitor:
         } | changes
         fields = {"document": json.dumps(document), "version": version[1], "typed": environment}
         _expect(self.post(f"/p/{PROJECT}/flag/save/{environment}/{key}", fields), 302)
-        self._hear_messages()
+        self.hear_messages()
 
     def switch(self, key: str, environment: str, *, on: bool) -> None:
         """Turn a flag on or off, with every confirmation that could be asked for."""
@@ -102,7 +102,7 @@ class Visitor:
         fields = {"name": "Test application", "environment": environment, "kind": kind}
         return token_in(_expect(self.post(f"/p/{PROJECT}/keys/new", fields), 200).text)
 
-    def _hear_messages(self) -> None:
+    def hear_messages(self) -> None:
         """Open a page, lest what was said shows up later in a window of this person's."""
         self.client.get("/projects").raise_for_status()
 

@@ -49,13 +49,13 @@ def waiting(error: pytest.ExceptionInfo[Waiting]) -> ChangeRequest:
     return ChangeRequest.objects.get(pk=error.value.request.pk)
 
 
-def ask_for_something(flag: Flag, person: User) -> ChangeRequest:
-    """A request to turn a flag on in staging, which wants one approval just for that."""
-    staging = flag.project.environments.get(key="staging")
-    policy = set_policy(staging, required_approvals=1)
+def ask_for_something(flag: Flag, person: User, environment: str = "staging") -> ChangeRequest:
+    """A request to turn a flag on in an environment, which wants one approval just for that."""
+    place = flag.project.environments.get(key=environment)
+    policy = set_policy(place, required_approvals=1)
     with pytest.raises(Waiting) as error:
         flags.set_enabled(
-            flag=flag, environment=staging, enabled=True, actor=acting(person), now=clock.now()
+            flag=flag, environment=place, enabled=True, actor=acting(person), now=clock.now()
         )
     policy.delete()
     return waiting(error)

@@ -74,7 +74,7 @@ def comment_on_request(
     authority.require(actor, Permission.FLAG_VIEW, project=request.project)
     text = checked_text(text, "text")
     if not text:
-        raise Invalid({"text": _("Write something.")})
+        raise Invalid({"text": _("Write something first.")})
     comment = Comment.objects.create(
         request=request, author=actor.label, text=text, at=clock.database_now()
     )

@@ -7,9 +7,10 @@ from django.test import Client
 from django.urls import get_resolver, reverse
 
 from flags.models import Flag
-from portal.access.models import ApiKey, Environment, Project
+from portal.access.models import ApiKey, Environment, Project, User
 from portal.access.services import issue_key, revoke_key
 from tests.portal.access_web.world import captured, patterns, rolled_back, watched
+from tests.support.agreeing import ask_for_something
 from tests.support.people import SETTING_UP
 
 # The key is for development of the shop, and so are the addresses.
@@ -22,6 +23,9 @@ REFUSED: Expected = {"nobody": 401, "server": 403, "client": 403, "revoked": 401
 # Flags belong to the project, configurations to the key's own environment.
 OF_THE_PROJECT: Expected = REFUSED | {"admin": IN, "elsewhere": IN, "garden": 404}
 OF_THE_ENVIRONMENT: Expected = REFUSED | {"admin": IN, "elsewhere": 403, "garden": 404}
+# A request is of its environments. Only who asked takes it back, and these keys have not asked.
+OF_THE_REQUEST: Expected = REFUSED | {"admin": IN, "elsewhere": 404, "garden": 404}
+OF_ITS_AUTHOR: Expected = OF_THE_REQUEST | {"admin": 403}
 NOTHING: Expected = REFUSED | {"admin": 404, "elsewhere": 404, "garden": 404}
 
 TABLE: dict[str, tuple[Expected, str]] = {
@@ -30,6 +34,10 @@ TABLE: dict[str, tuple[Expected, str]] = {
     "api-configuration": (OF_THE_ENVIRONMENT, "GET HEAD PUT"),
     "api-import": (OF_THE_ENVIRONMENT, "POST"),
     "api-freezes": (OF_THE_PROJECT, "GET HEAD"),
+    "api-evidence": (OF_THE_PROJECT, "GET HEAD POST"),
+    "api-change-requests": (OF_THE_PROJECT, "GET HEAD"),
+    "api-change-request": (OF_THE_REQUEST, "GET HEAD"),
+    "api-change-request-withdraw": (OF_ITS_AUTHOR, "POST"),
     "api-history": (OF_THE_PROJECT, "GET HEAD"),
     "api-nothing": (NOTHING, "GET HEAD POST PUT PATCH DELETE"),
     "api-schema": (OPEN, "GET HEAD"),
@@ -68,11 +76,13 @@ def test_every_address_of_the_api_stands_in_the_table() -> None:
 @pytest.mark.parametrize("header", ["Authorization", "X-API-Key"])
 @pytest.mark.parametrize("name", TABLE)
 def test_every_key_is_answered_as_the_table_says(
-    keys: dict[str, str], new_checkout: Flag, name: str, header: str
+    keys: dict[str, str], new_checkout: Flag, dana: User, name: str, header: str
 ) -> None:
     expected, taken = TABLE[name]
     arguments = {"project": "shop", "environment": "development", "key": new_checkout.key}
-    address = reverse(name, kwargs={one: arguments[one] for one in captured(name)})
+    asked = ask_for_something(new_checkout, dana, "development")
+    known = arguments | {"number": asked.pk}
+    address = reverse(name, kwargs={one: known[one] for one in captured(name)})
     for method in METHODS:
         found = {holder: answer(method, address, header, keys[holder]) for holder in HOLDERS}
         # What an address does not take it says only to who shows an admin key.

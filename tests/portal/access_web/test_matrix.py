@@ -94,7 +94,9 @@ OBJECTS = [
 ]
 
 
-@pytest.mark.parametrize("names", in_parts(names_with(*OBJECTS)))
+@pytest.mark.parametrize(
+    "names", in_parts(n for n in names_with(*OBJECTS) if "project" in captured(n))
+)
 def test_nothing_of_the_shop_is_reached_through_charlies_garden(
     world: World, names: list[str]
 ) -> None:

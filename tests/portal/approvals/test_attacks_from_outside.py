@@ -83,6 +83,7 @@ def test_terms__have_nothing_that_says_it_is_approved() -> None:
         "undoing",
         "break_glass",
         "override_freeze",
+        "override_reason",
         "revise",
         "apply_when_approved",
     }
