@@ -20,7 +20,7 @@ from portal.access.web.scope import Scope, project_page
 from portal.approvals import selectors as approvals
 from portal.approvals.errors import Waiting
 from portal.approvals.models import ChangeRequest
-from portal.approvals.web.outlook import editable_request, number, outlook, read_terms
+from portal.approvals.web.outlook import Revising, editable_request, outlook, read_terms
 from portal.lib import clock
 from portal.lib.errors import Conflict, Invalid
 from portal.lib.form_paths import Fields, read_form, texts
@@ -66,8 +66,7 @@ def edit_flag(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
     if request.method != "POST":
         wanted = request.GET.get("request", "")
         asked = editable_request(scope, wanted, kind=DEFINITION, subject=flag.key)
-        revise = asked.pk if asked else None
-        return _draw(request, scope, flag, _to_form(flag, asked), revise=revise)
+        return _draw(request, scope, flag, _to_form(flag, asked), revise=Revising.of(asked))
     form = read_form(request.POST.items(), FIELDS) | {
         "key": flag.key,
         "value_type": flag.value_type,
@@ -121,7 +120,7 @@ def _draw(
         "tab": "settings",
         "form": form,
         "errors": errors,
-        "revise": number(request.POST.get("revise", "")),
+        "revise": Revising.sent(request),
         "outlook": outlook(scope, scope.project.environments.all(), turns_off=False),
         "pending": approvals.open_requests(
             scope.project, subject_kind="flag", subject=flag.key if flag else ""

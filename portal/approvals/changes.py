@@ -89,7 +89,8 @@ class Terms:
     back: neither is believed, the gate checks. ``break_glass`` does it at once and has it reviewed
     afterwards. ``override_freeze`` does it in spite of a freeze, which takes a reason: that of the
     change, or ``override_reason`` where others agreed to it. Where it has to wait for approval,
-    ``revise`` is the request that it replaces the content of, and ``apply_when_approved`` says
+    ``revise`` is the request that it replaces the content of
+    (``revision`` the one of it that somebody saw), and ``apply_when_approved`` says
     whether the last approval applies it.
     """
 
@@ -99,6 +100,7 @@ class Terms:
     override_freeze: bool = False
     override_reason: str = ""
     revise: int | None = None
+    revision: int | None = None
     apply_when_approved: bool = True
 
 

@@ -10,6 +10,7 @@ from flags.web.targeting.nodes import Drawing
 from portal.access.web.scope import Scope
 from portal.approvals import selectors as approvals
 from portal.approvals.models import ChangeRequest
+from portal.approvals.web.outlook import Revising
 
 
 def page_context(
@@ -26,7 +27,7 @@ def page_context(
         "row": FlagRow(flag),
         "cell": Cell(flag, configuration),
         "tab": "targeting",
-        "revise": asked.pk if asked else None,
+        "revise": Revising.of(asked),
         "edited": asked is not None,
         "pending": approvals.open_requests(
             scope.project, subject_kind="flag", subject=flag.key, environment=environment

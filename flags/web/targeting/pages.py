@@ -28,9 +28,9 @@ from portal.access.web.scope import Scope, project_page
 from portal.approvals.errors import Waiting
 from portal.approvals.web.outlook import (
     Outlook,
+    Revising,
     editable_request,
     fresh_for_glass,
-    number,
     outlook,
     read_terms,
 )
@@ -152,7 +152,7 @@ def _form(
         "cell": Cell(configuration.flag, configuration),
         "drawing": drawing,
         "seen_version": _seen_version(request),
-        "revise": number(request.POST.get("revise", "")),
+        "revise": Revising.sent(request),
         "edited": True,
     }
     return render(request, "flags/_targeting_form.html", context, status=status)
@@ -178,7 +178,7 @@ def _dialog(
         "version": version,
         "needs_name": _needs_name(configuration, wanted, view),
         "outlook": view,
-        "revise": number(request.POST.get("revise", "")),
+        "revise": Revising.sent(request),
         "errors": errors or {},
         "reason": request.POST.get("reason", ""),
         "wrong_name": wrong_name,

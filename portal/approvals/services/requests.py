@@ -10,7 +10,7 @@ from portal.access.models import ApiKey, Project, User
 from portal.access.permissions import Permission
 from portal.approvals import gate, telling
 from portal.approvals.changes import Change
-from portal.approvals.errors import ApprovalRequired, Barred, Closed, NoSuchRequest
+from portal.approvals.errors import ApprovalRequired, Barred, Closed, Edited, NoSuchRequest
 from portal.approvals.models import ChangeRequest, Comment, Editor, State
 from portal.approvals.recording import record_request
 from portal.lib import clock
@@ -125,6 +125,8 @@ def _revise(needed: ApprovalRequired) -> ChangeRequest:
     request = lock_request(change.project, int(needed.terms.revise or 0))
     if request.state not in (State.OPEN, State.REJECTED):
         raise Closed(request)
+    if needed.terms.revision not in (None, request.revision):
+        raise Edited
     if not _is_about(request, change):
         raise Invalid({"": _("An edit of a request stays with its subject; open another request.")})
     before = _content(request)

@@ -79,11 +79,13 @@ def may_override(scope: Scope, frozen: Iterable[InForce]) -> bool:
 
 def read_terms(request: HttpRequest) -> Terms:
     """The terms that a dialog was sent with. The gate believes none of them."""
+    revising = Revising.sent(request)
     return Terms(
         break_glass=request.POST.get("break_glass") == "1",
         override_freeze=request.POST.get("override_freeze") == "1",
         apply_when_approved=request.POST.get("apply_later") != "1",
-        revise=number(request.POST.get("revise", "")),
+        revise=revising.number if revising else None,
+        revision=revising.revision if revising else None,
     )
 
 
@@ -97,6 +99,29 @@ def fresh_for_glass(view: View) -> View:
         return chosen(request, *args, **kwargs)
 
     return choose
+
+
+@dataclass(frozen=True, slots=True)
+class Revising:
+    """The request whose content a form replaces, and the revision of it that the form shows."""
+
+    number: int
+    revision: int
+
+    @classmethod
+    def of(cls, asked: ChangeRequest | None) -> "Revising | None":
+        return cls(asked.pk, asked.revision) if asked else None
+
+    @classmethod
+    def sent(cls, request: HttpRequest) -> "Revising | None":
+        """As the form sent it back; None where it edits no request."""
+        first, _dot, second = request.POST.get("revise", "").partition(".")
+        pk, revision = number(first), number(second)
+        return None if pk is None or revision is None else cls(pk, revision)
+
+    @property
+    def token(self) -> str:
+        return f"{self.number}.{self.revision}"
 
 
 def number(text: str) -> int | None:

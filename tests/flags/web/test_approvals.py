@@ -118,13 +118,31 @@ def test_a_request__opened_for_editing__fills_the_form_and_is_edited(
     page = dana_client.get(address("flag-targeting", request=request.pk)).content.decode()
     assert f"You are editing change request {request.pk}" in page
     assert re.search(r'<option[^>]*value="off"[^>]* selected', page)
-    fields = form(configuration) | {"off_variant": "on", "revise": str(request.pk)}
+    fields = form(configuration) | {"off_variant": "on", "revise": f"{request.pk}.1"}
     again = dana_client.post(address("flag-editor"), fields | {"do": "add-rule"}).content.decode()
-    assert f'name="revise" value="{request.pk}"' in again
+    assert f'name="revise" value="{request.pk}.1"' in again
     dana_client.post(address("flag-save"), reviewed(dana_client, fields))
     edited = ChangeRequest.objects.get()
     assert (edited.pk, edited.revision, edited.votes.count()) == (request.pk, 2, 0)
     assert edited.after["off_variant"] == "on"
+
+
+def test_a_request__edited_by_two_from_one_revision__keeps_the_first(
+    dana_client: Client, alice_client: Client, configuration: FlagConfiguration
+) -> None:
+    dana_client.post(address("flag-save"), reviewed(dana_client, form(configuration)))
+    request = ChangeRequest.objects.get()
+    seen = {"revise": f"{request.pk}.1"}
+    hers = reviewed(alice_client, form(configuration) | {"off_variant": "on"} | seen)
+    other = {"off_variant": "on", "fallthrough.variant": "on"}
+    his = reviewed(dana_client, form(configuration) | other | seen)
+    assert alice_client.post(address("flag-save"), hers, headers=HTMX).status_code == 204
+    refused = dana_client.post(address("flag-save"), his, headers=HTMX)
+    assert refused.status_code == 409
+    assert "was edited since you opened it" in refused.content.decode()
+    request.refresh_from_db()
+    assert (request.revision, request.after["off_variant"]) == (2, "on")
+    assert request.after["fallthrough"] == {"variant": "off"}
 
 
 def test_a_request_of_another_flag__is_not_opened_for_editing(

@@ -85,6 +85,7 @@ def test_terms__have_nothing_that_says_it_is_approved() -> None:
         "override_freeze",
         "override_reason",
         "revise",
+        "revision",
         "apply_when_approved",
     }
     assert replace(PLAIN, agreement=1) != PLAIN
