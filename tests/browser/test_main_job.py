@@ -118,6 +118,7 @@ def test_alice_signs_in_toggles_and_the_application_gets_each_value(
     page.get_by_label("Password").fill(stack.admin_password)
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("heading", name=re.compile("Flags|Projects"))).to_be_visible()
+    page.goto(f"/p/{PROJECT}/flags/")
 
     for environment in ENVIRONMENTS:
         with watching(stack.evaluator_url, tokens[environment], FLAG) as witness:

@@ -33,10 +33,10 @@ class EvidenceList(ApiView):
     @schema.list_evidence
     def get(self, request: Request, project: str) -> Response:
         """The evidence about one digest, 50 at a time, the latest first."""
-        digest = text(request, "digest")
+        own, digest = project_of(request, project), text(request, "digest")
         if not digest:
             raise Invalid({"digest": _("Say which digest the evidence is about.")})
-        rows = Evidence.objects.filter(project=project_of(request, project), digest=digest)
+        rows = Evidence.objects.filter(project=own, digest=digest)
         page, following = _page(request, rows)
         return Response({"evidence": [evidence_document(one) for one in page], "next": following})
 
