@@ -57,6 +57,8 @@ class Supervised:
 
     def ended_within(self, seconds: float) -> bool:
         """Whether the process is gone after at most that time."""
+        if self._thread.ident is None:  # the signal to end came before it was started
+            return True
         self._thread.join(timeout=max(seconds, 0))
         return not self._thread.is_alive()
 
