@@ -7,7 +7,7 @@ import logging
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import uvicorn
 import uvloop
@@ -56,11 +56,22 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
     try:
         await Server(config).serve(sockets=[listener])
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
+        await end(tasks)
         await usage.write()
         await settings.link.close()
+
+
+async def end(tasks: Iterable["asyncio.Task[None]"]) -> None:
+    """Cancel tasks until they are gone, for two seconds at most.
+
+    Once is not always enough: a client that is just timing out takes the cancellation for its own.
+    """
+    left = set(tasks)
+    for _attempt in range(4):
+        for task in left:
+            task.cancel()
+        if left:
+            _done, left = await asyncio.wait(left, timeout=0.5)
 
 
 def main() -> int:
