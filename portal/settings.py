@@ -163,9 +163,6 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat-schedule")
-# Mail goes nowhere unless EMAIL_URL says where; letters are kept meanwhile.
-MAIL_IS_SENT = bool(os.environ.get("EMAIL_URL"))
-DEFAULT_FROM_EMAIL = settings_env.mail_address("EMAIL_FROM", "aviary@localhost")
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["portal.access.api.ApiKeyAuthentication"],
@@ -182,19 +179,19 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "ENUM_NAME_OVERRIDES": {
+        "ActorKindEnum": ["user", "key", "system"],
+        "FlagKindEnum": ["release", "experiment", "operational", "kill_switch", "permission"],
+    },
 }
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 LOG_LEVEL = settings_env.choice("LOG_LEVEL", "INFO", LOG_LEVELS)
+_LINE = "%(asctime)s %(levelname)s %(name)s %(message)s"
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {
-        "line": {
-            "()": "portal.lib.logs.LineFormatter",
-            "fmt": "%(asctime)s %(levelname)s %(name)s %(message)s",
-        }
-    },
+    "formatters": {"line": {"()": "portal.lib.logs.LineFormatter", "fmt": _LINE}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     # Anchors belong into the log, however quiet it is kept.

@@ -106,3 +106,6 @@ EMAIL_HOST_PASSWORD = _found["EMAIL_HOST_PASSWORD"] or ""
 EMAIL_USE_TLS = bool(_found.get("EMAIL_USE_TLS"))
 EMAIL_USE_SSL = bool(_found.get("EMAIL_USE_SSL"))
 EMAIL_TIMEOUT = 10
+# Mail goes nowhere unless EMAIL_URL says where; letters are kept meanwhile.
+MAIL_IS_SENT = bool(os.environ.get("EMAIL_URL"))
+DEFAULT_FROM_EMAIL = env.mail_address("EMAIL_FROM", "aviary@localhost")
