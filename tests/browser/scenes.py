@@ -194,6 +194,13 @@ def freeze_dialog(button: str) -> Callable[[Page], None]:
     return reach
 
 
+def ask_for_approval(page: Page) -> None:
+    """The dialog that sends a change for approval; for who may, with breaking glass beside it."""
+    page.goto(f"/p/{bank.PROJECT}/flags/")
+    page.get_by_role("switch", name="Teller window, Production", exact=True).click()
+    expect(page.get_by_role("button", name="Send for approval")).to_be_visible()
+
+
 def rejection_without_a_word(page: Page) -> None:
     step("Teller window", "Reject")(page)
     page.get_by_role(DIALOG).get_by_role("button", name="Reject").click()
@@ -291,6 +298,8 @@ SCENES = {
     "report": Scene(at(f"/p/{PROJECT}/reports/production-alone/")),
     "report of a viewer": Scene(at(f"/p/{PROJECT}/reports/keys/"), who="bob"),
     "recertification": Scene(at(f"/p/{PROJECT}/reports/recertification/")),
+    "ask for approval": Scene(ask_for_approval, who="dora"),
+    "ask for approval or break glass": Scene(ask_for_approval, who="otto"),
     "changes": Scene(at(bank.CHANGES), who="emil"),
     "changes of a viewer": Scene(at(bank.CHANGES), who="vera"),
     "changes, none found": Scene(at(f"{bank.CHANGES}?search=nothing-like-it"), who="vera"),
