@@ -12,12 +12,15 @@ from flags.engine import (
     AllOf,
     AnyOf,
     AttributeTest,
+    CodeDefault,
     Condition,
     Configuration,
     Fixed,
     FlagDefinition,
+    FlagTest,
     Not,
     Rule,
+    SegmentTest,
     Serve,
     Share,
     Split,
@@ -52,6 +55,10 @@ def condition(when: Condition) -> str:
     """A condition as a clause: “country is one of DE, AT and email ends with @shop.example”."""
     if isinstance(when, AttributeTest):
         return _test(when)
+    if isinstance(when, SegmentTest):
+        return _("in segment {segment}").format(segment=quoted(when.segment))
+    if isinstance(when, FlagTest):
+        return flag_test(when.flag, when.variants)
     if isinstance(when, Not):
         return _("not ({condition})").format(condition=condition(when.condition))
     if not when.conditions:
@@ -63,10 +70,19 @@ def condition(when: Condition) -> str:
     return joint.join(parts)
 
 
+def flag_test(flag: str, variants: Iterable[str]) -> str:
+    """What another flag has to serve: flag “new-cart” serves “on”."""
+    return _("flag {flag} serves {variants}").format(
+        flag=quoted(flag), variants=_(" or ").join(map(quoted, variants))
+    )
+
+
 def serve(what: Serve) -> str:
     """What is served: “on”, or “on” to 25 %, “off” to 75 % of users."""
     if isinstance(what, Fixed):
         return quoted(what.variant)
+    if isinstance(what, CodeDefault):
+        return _("the default in the code of the application")
     return _("{shares} of {units}").format(
         shares=", ".join(
             _("{variant} to {percent}").format(
@@ -94,6 +110,9 @@ def rule(one: Rule) -> str:
     who = _by(one.audience.bucket_by if one.audience else "targetingKey")
     if one.audience:
         who = _("{percent} of {units}").format(percent=percent(one.audience.percent), units=who)
+        if one.audience.group:
+            group = quoted(one.audience.group)
+            who = _("{who} that group {group} gives to this flag").format(who=who, group=group)
     else:
         who = _("all {units}").format(units=who)
     where = condition(one.when)
@@ -118,6 +137,7 @@ def summary(configuration: Configuration) -> str:
 def configuration_changes(before: Configuration, after: Configuration) -> list[str]:
     """What differs between two configurations, one sentence each; empty where nothing does."""
     sentences = list(_switch_changes(before, after))
+    sentences += _prerequisite_changes(before, after)
     sentences += _target_changes(before, after)
     sentences += _rule_changes(before.rules, after.rules)
     if before.fallthrough != after.fallthrough:
@@ -172,6 +192,16 @@ def _switch_changes(before: Configuration, after: Configuration) -> Iterable[str
         yield _("While off, everyone gets {after} instead of {before}.").format(
             before=quoted(before.off_variant), after=quoted(after.off_variant)
         )
+
+
+def _prerequisite_changes(before: Configuration, after: Configuration) -> Iterable[str]:
+    old = {one.flag: one for one in before.prerequisites}
+    new = {one.flag: one for one in after.prerequisites}
+    for flag, one in new.items():
+        if old.get(flag) != one:
+            yield _("On only where {condition}.").format(condition=flag_test(flag, one.variants))
+    for flag in old.keys() - new.keys():
+        yield _("No longer depends on flag {flag}.").format(flag=quoted(flag))
 
 
 def _target_changes(before: Configuration, after: Configuration) -> list[str]:

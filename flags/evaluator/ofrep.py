@@ -7,12 +7,13 @@ error, and never a null value; they fall back to the code default otherwise.
 import asyncio
 import hashlib
 import logging
+import time
 from collections.abc import Mapping
 from typing import Final
 
 import orjson
 
-from flags.engine import Reason, Result
+from flags.engine import ErrorCode, Reason, Result, World
 from flags.evaluator.counters import Counters
 from flags.evaluator.memory import Environment, FlagItem
 
@@ -58,7 +59,7 @@ def evaluate_one(
         counters.evaluations[FLAG_NOT_FOUND] += 1
         return 404, failure(FLAG_NOT_FOUND, f"flag {key[:ECHO_CHARS]!r} was not found", key=key)
     try:
-        return _evaluate(item, context, is_client, counters)
+        return _evaluate(item, context, state.world(time.time()), is_client, counters)
     except Exception as fault:
         _report(item, fault, counters)
         return 500, error(INTERNAL)
@@ -69,12 +70,13 @@ async def evaluate_all(
 ) -> bytes:
     """The body of a bulk answer: every flag the key may see, each a success or a failure."""
     items = state.client_flags if is_client else state.server_flags
+    world = state.world(time.time())
     parts: list[bytes] = []
     for start in range(0, len(items), SLICE):
         if start:
             await asyncio.sleep(0)
         chunk = items[start : start + SLICE]
-        parts.extend(_evaluate_item(item, context, is_client, counters) for item in chunk)
+        parts.extend(_evaluate_item(item, context, world, is_client, counters) for item in chunk)
     return b'{"flags":[' + b",".join(parts) + b"]}"
 
 
@@ -100,34 +102,49 @@ def matches_tag(if_none_match: bytes, tag: bytes) -> bool:
 
 
 def _evaluate_item(
-    item: FlagItem, context: Mapping[str, object], is_client: bool, counters: Counters
+    item: FlagItem,
+    context: Mapping[str, object],
+    world: World,
+    is_client: bool,
+    counters: Counters,
 ) -> bytes:
     try:
-        return _evaluate(item, context, is_client, counters)[1]
+        return _evaluate(item, context, world, is_client, counters)[1]
     except Exception as fault:
         _report(item, fault, counters)
         return failure(GENERAL, INTERNAL, key=item.key)
 
 
 def _evaluate(
-    item: FlagItem, context: Mapping[str, object], is_client: bool, counters: Counters
+    item: FlagItem,
+    context: Mapping[str, object],
+    world: World,
+    is_client: bool,
+    counters: Counters,
 ) -> Answer:
     if item.compiled is None:
         counters.evaluations[Reason.ERROR] += 1
         why = "" if is_client else f": {item.problem}"
         return 400, failure(GENERAL, f"flag {item.key!r} cannot be evaluated{why}", key=item.key)
-    result = item.compiled.evaluate(context)
+    result = item.compiled.evaluate(context, world)
     counters.evaluations[result.reason] += 1
     known = item.encoded.get(id(result))
     if known is not None and known[0] is result:
         return 200, known[1]
     if result.reason is Reason.ERROR:
-        details = result.error_details or f"flag {item.key!r} cannot be evaluated"
-        return 400, failure(result.error_code or GENERAL, details, key=item.key)
+        return 400, _failed(item, result, is_client)
     body = _encode(item.key, result)
     if result.reason is not Reason.SPLIT and len(item.encoded) < MAX_ENCODED:
         _keep(item, result, body)
     return 200, body
+
+
+def _failed(item: FlagItem, result: Result, is_client: bool) -> bytes:
+    """A public key is not told what the flag refers to."""
+    hidden = is_client and result.error_code is ErrorCode.GENERAL
+    details = None if hidden else result.error_details
+    details = details or f"flag {item.key!r} cannot be evaluated"
+    return failure(result.error_code or GENERAL, details, key=item.key)
 
 
 def _encode(key: str, result: Result) -> bytes:
@@ -135,7 +152,7 @@ def _encode(key: str, result: Result) -> bytes:
         "key": key,
         "value": result.value,
         "reason": result.reason,
-        "variant": result.variant or "",
+        "variant": result.label,
         "metadata": result.metadata,
     }
     if result.value is None:

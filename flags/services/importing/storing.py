@@ -41,7 +41,7 @@ def _store_flags(place: Place, new: list[Change], edited: list[Change]) -> None:
         flag.version += 1
         flag.updated_at = place.now
     fields = ["name", "kind", "variants", "client_visible", "description", "tags", "owner"]
-    fields += ["permanent", "version", "updated_at"]
+    fields += ["permanent", "metadata", "version", "updated_at"]
     Flag.objects.bulk_update(flags, fields, batch_size=_BATCH)
 
 

@@ -14,7 +14,6 @@ from flags.engine import (
     AttributeTest,
     Condition,
     Configuration,
-    Fixed,
     Not,
     Rule,
     Serve,
@@ -63,7 +62,7 @@ def _(condition: Not) -> object:
 
 
 def essence_of_serve(serve: Serve) -> object:
-    if isinstance(serve, Fixed):
+    if not isinstance(serve, Split):
         return serve
     shares = tuple(share for share in serve.shares if share.weight)
     return replace(serve, shares=shares)
