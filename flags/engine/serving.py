@@ -11,6 +11,7 @@ from flags.engine.buckets import ALGORITHMS, SCALE, unit_of
 from flags.engine.conditions import compile_attribute, compile_condition
 from flags.engine.document import (
     RANDOM,
+    TARGETING_KEY,
     Audience,
     CodeDefault,
     Fixed,
@@ -47,6 +48,16 @@ class Answers:
     def give_nothing(self, facts: Facts) -> Result:
         """The application takes the default in its code."""
         return Result(None, None, Reason.DEFAULT, metadata=facts)
+
+    def fail_without_unit(self, serve: Serve) -> Result:
+        """Nothing is left to serve: the one case in which a missing unit is an error."""
+        name = serve.bucket_by if isinstance(serve, Split) else TARGETING_KEY
+        details = f"Give a non-empty text or a whole number as '{name}': the flag is split by it."
+        return self.fail(ErrorCode.TARGETING_KEY_MISSING, details)
+
+    def fail_in_a_circle(self) -> Result:
+        """Flags or segments refer to each other in a circle."""
+        return self.fail(ErrorCode.GENERAL, "It cannot be evaluated: it refers to itself.")
 
     def fail(self, code: ErrorCode, details: str) -> Result:
         return Result(
