@@ -3,6 +3,7 @@
 Sentences for product managers and auditors, made from checked documents.
 """
 
+import json
 from collections.abc import Iterable
 
 from django.utils.translation import gettext as _
@@ -12,12 +13,14 @@ from flags.engine import (
     AllOf,
     AnyOf,
     AttributeTest,
+    ByLogic,
     CodeDefault,
     Condition,
     Configuration,
     Fixed,
     FlagDefinition,
     FlagTest,
+    LogicTest,
     Not,
     Rule,
     SegmentTest,
@@ -85,6 +88,8 @@ def condition(when: Condition) -> str:
         return _test(when)
     if isinstance(when, SegmentTest):
         return _("in segment {segment}").format(segment=quoted(when.segment))
+    if isinstance(when, LogicTest):
+        return _("JsonLogic {logic} holds").format(logic=_short(when.logic.value))
     if isinstance(when, FlagTest):
         return flag_test(when.flag, when.variants)
     if isinstance(when, Not):
@@ -109,6 +114,8 @@ def serve(what: Serve) -> str:
     """What is served: “on”, or “on” to 25 %, “off” to 75 % of users."""
     if isinstance(what, Fixed):
         return quoted(what.variant)
+    if isinstance(what, ByLogic):
+        return _("what JsonLogic {logic} names").format(logic=_short(what.logic.value))
     if isinstance(what, CodeDefault):
         return _("the default in the code of the application")
     return _("{shares} of {units}").format(
@@ -125,6 +132,11 @@ def serve(what: Serve) -> str:
 def quoted(variant: str) -> str:
     """A variant's key as it stands in a sentence."""
     return f"“{variant}”"
+
+
+def _short(logic: object, most: int = 80) -> str:
+    text = json.dumps(logic, ensure_ascii=False)
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def shares(split: Split) -> list[tuple[Share, float]]:

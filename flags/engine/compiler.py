@@ -135,7 +135,7 @@ def _compile_targets(answers: Answers, targets: tuple[Target, ...]) -> list[Step
 
 
 def _compile_rule(answers: Answers, rule: Rule) -> Step:
-    matches = compile_condition(rule.when)
+    matches = compile_condition(rule.when, answers.key)
     facts = {**answers.facts, "ruleId": rule.id}
     serve = compile_audience(answers, rule.audience, rule.serve, facts)
     return lambda context, world: serve(context, world) if matches(context, world) else None
@@ -143,5 +143,5 @@ def _compile_rule(answers: Answers, rule: Rule) -> Step:
 
 def _compile_fallthrough(answers: Answers, serve: Serve, reason: Reason) -> Evaluation:
     step = compile_serve(serve, answers, reason, answers.facts)
-    missing = answers.fail_without_unit(serve)
+    missing = answers.nothing_left(serve)
     return lambda context, world: step(context, world) or missing

@@ -87,7 +87,7 @@ def explain(
     """Explain a flag's answer; ``segments`` are those of the world, parsed."""
     # Whatever is drawn at random is drawn once, so that the explanation is of one evaluation.
     drawn = world.draw()
-    asked = Asked(context, replace(world, draw=lambda: drawn), segments)
+    asked = Asked(context, replace(world, draw=lambda: drawn), segments, flag.definition.key)
     answers = answers_of(flag)
     if not flag.configuration.enabled:
         off = answers.give(flag.configuration.off_variant, Reason.DISABLED, answers.facts)
@@ -201,7 +201,7 @@ def _fallthrough_step(
     return Step(
         "fallthrough",
         True,
-        result or answers.fail_without_unit(serve),
+        result or answers.nothing_left(serve),
         overrides=_override_traces(serve, asked),
         split=_split_bucket(serve, answers, asked),
     )

@@ -4,17 +4,18 @@ Every condition is asked, also those that an evaluation would no longer have com
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import singledispatch
 
 from flags.engine.buckets import unit_of
-from flags.engine.conditions import compile_attribute, compile_condition
+from flags.engine.conditions import compile_attribute, compile_condition, compile_logic_for
 from flags.engine.document import (
     AllOf,
     AnyOf,
     AttributeTest,
     Condition,
     FlagTest,
+    LogicTest,
     Not,
     Segment,
     SegmentTest,
@@ -27,10 +28,11 @@ from flags.engine.world import Unresolved, World
 class Trace:
     """One condition, asked.
 
-    ``kind`` is all, any, not, attribute, segment or flag. ``saw`` is what an attribute test
-    found in the context (None where it is missing), what a segment decided by (included, excluded,
-    condition), or the variant that another flag serves. ``problem`` says why it could not be asked;
-    the flag is an error then. ``parts`` are the conditions inside.
+    ``kind`` is all, any, not, attribute, logic, segment or flag. ``saw`` is what an attribute
+    test found in the context (None where it is missing), what logic made of it, what a segment
+    decided by (included, excluded, condition), or the variant that another flag serves.
+    ``problem`` says why it could not be asked; the flag is an error then. ``parts`` are the
+    conditions inside.
     """
 
     kind: str
@@ -43,11 +45,12 @@ class Trace:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Who is asked about, and among what: segments are opened, so they come parsed as well."""
+    """Who is asked about, for which flag, and among what; segments come parsed, to be opened."""
 
     context: Context
     world: World
     segments: Mapping[str, Segment] = field(default_factory=dict)
+    flag: str = ""
 
 
 @singledispatch
@@ -82,6 +85,12 @@ def _(condition: AttributeTest, asked: Asked) -> Trace:
 
 
 @trace_condition.register
+def _(condition: LogicTest, asked: Asked) -> Trace:
+    saw = compile_logic_for(condition, asked.flag)(asked.context, asked.world)
+    return Trace("logic", bool(saw), condition, saw)
+
+
+@trace_condition.register
 def _(condition: FlagTest, asked: Asked) -> Trace:
     return trace_flag(condition.flag, condition.variants, asked, condition)
 
@@ -104,7 +113,7 @@ def _(condition: SegmentTest, asked: Asked) -> Trace:
     if segment is None:
         problem = f"the segment {condition.segment!r} cannot be evaluated"
         return Trace("segment", False, condition, problem=problem)
-    inner = trace_condition(segment.when, asked)
+    inner = trace_condition(segment.when, replace(asked, flag=""))
     key = unit_of(compile_attribute(segment.keyed_by)(asked.context, asked.world))
     if key in segment.included:
         return Trace("segment", True, condition, "included", parts=(inner,))

@@ -10,12 +10,12 @@ attribute than the one named, or running data as logic: there ours is json-logic
 JsonLogic is defined. tests/cases/engine/jsonlogic.json lists what was found to differ.
 """
 
+from flags.engine.document import Logic
 from flags.engine.jsonlogic.compiling import CompiledLogic, compile_logic
-from flags.engine.jsonlogic.fractional import DEFAULT_FRACTIONAL, FRACTIONALS
-from flags.engine.jsonlogic.reading import Logic, dump_logic, read_logic
+from flags.engine.jsonlogic.fractional import FRACTIONALS
+from flags.engine.jsonlogic.reading import dump_logic, read_logic
 
 __all__ = [
-    "DEFAULT_FRACTIONAL",
     "FRACTIONALS",
     "CompiledLogic",
     "Logic",

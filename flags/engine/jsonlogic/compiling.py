@@ -3,11 +3,12 @@
 from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 
+from flags.engine.document import DEFAULT_BUCKETING, Logic
 from flags.engine.jsonlogic import eager, texts
 from flags.engine.jsonlogic.eager import Function
-from flags.engine.jsonlogic.fractional import DEFAULT_FRACTIONAL, FRACTIONALS
+from flags.engine.jsonlogic.fractional import FRACTIONALS
 from flags.engine.jsonlogic.lazy import BUILDERS
-from flags.engine.jsonlogic.reading import SPREADING, Logic
+from flags.engine.jsonlogic.reading import SPREADING
 from flags.engine.jsonlogic.running import Compiled, Steps, Unanswerable
 
 CompiledLogic: TypeAlias = Callable[[Mapping[str, object]], object]
@@ -15,7 +16,7 @@ CompiledLogic: TypeAlias = Callable[[Mapping[str, object]], object]
 _FUNCTIONS: Final[dict[str, Function]] = {**eager.FUNCTIONS, **texts.FUNCTIONS}
 
 
-def compile_logic(logic: Logic, *, fractional: str = DEFAULT_FRACTIONAL) -> CompiledLogic:
+def compile_logic(logic: Logic, *, fractional: str = DEFAULT_BUCKETING) -> CompiledLogic:
     """What the logic makes of a context, with flagd's properties in it under ``$flagd``.
 
     Never raises: None where an operation cannot use a value, or where the work is too much.

@@ -17,6 +17,7 @@ from typing import Final, TypeAlias
 import mmh3
 
 from flags.engine.buckets import hash_text
+from flags.engine.document import DEFAULT_BUCKETING
 from flags.engine.jsonlogic import cbor
 from flags.engine.jsonlogic.eager import Function
 from flags.engine.jsonlogic.loose import is_number
@@ -151,9 +152,8 @@ def _place_some(point: int, shares: list[_Share]) -> object:
     return _place_whole(point, shares) if any(weight for _variant, weight in shares) else None
 
 
-DEFAULT_FRACTIONAL: Final = "murmur3"
 FRACTIONALS: Final[dict[str, Function]] = {
     "float": Fractional(_split_text, _read_text_share, _place_float).run,
-    DEFAULT_FRACTIONAL: Fractional(_split_text, _read_share, _place_whole).run,
+    DEFAULT_BUCKETING: Fractional(_split_text, _read_share, _place_whole).run,
     "cbor": Fractional(_split_any, _read_clamped_share, _place_some).run,
 }

@@ -7,9 +7,9 @@ is replaced by it, so that logic once read stands by itself.
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Final
 
+from flags.engine.document import Logic
 from flags.engine.errors import DocumentError, Problem
 from flags.engine.limits import MAX_PROBLEMS
 from flags.engine.reading import join_quoted, quote
@@ -35,13 +35,6 @@ ARITIES: Final[dict[str, tuple[int, float]]] = {
 
 SPREADING: Final = frozenset({"+", "-", "*", "/", "min", "max", "cat", "merge", "missing"})
 """Given one argument that is no list but gives one, these take its items as their arguments."""
-
-
-@dataclass(frozen=True, slots=True)
-class Logic:
-    """Checked logic, as JSON without references. Nobody changes it."""
-
-    value: object
 
 
 def read_logic(value: object, *, evaluators: Mapping[str, object] | None = None) -> Logic:

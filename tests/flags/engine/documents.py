@@ -133,8 +133,14 @@ flag_tests = st.sampled_from(
 now_tests = st.sampled_from(
     [{"attribute": "$now", "operator": "gt", "values": [value]} for value in (10, 10_000)]
 )
+logic_tests = st.sampled_from(
+    [
+        {"jsonlogic": {"==": [{"var": "country"}, "DE"]}},
+        {"jsonlogic": {"fractional": [["", 1], ["x", 1]]}, "bucketing": "float"},
+    ]
+)
 referring_conditions = st.recursive(
-    _attribute_tests() | segment_tests | flag_tests | now_tests,
+    attribute_tests() | logic_tests | segment_tests | flag_tests | now_tests,
     lambda inner: (
         st.lists(inner, max_size=3).map(lambda group: {"all": group})
         | st.lists(inner, max_size=3).map(lambda group: {"any": group})
@@ -153,6 +159,8 @@ referring_audiences = st.fixed_dictionaries(
 referring_serves = (
     serves
     | st.just({"code_default": True})
+    | st.just({"jsonlogic": {"if": [{"var": "country"}, "on", None]}})
+    | st.just({"jsonlogic": {"fractional": [["on", 1], ["other", 1]]}})
     | st.builds(
         lambda weight, when: split(weight, overrides=[{"variant": "on", "when": when}]),
         weights,
