@@ -73,6 +73,8 @@ def _compared(compare: Comparison) -> Function:
     """Of two arguments, or of three where the second must lie between the others."""
 
     def run(arguments: list[object], _data: object) -> bool:
+        if len(arguments) == 2:  # nearly always, and three times as fast
+            return compare(*arguments)
         return all(compare(one, other) for one, other in pairwise(arguments))
 
     return run

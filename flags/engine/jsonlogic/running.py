@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
-MAX_STEPS: Final = 100_000
+MAX_STEPS: Final = 50_000
 """Operations that one evaluation may spend inside map, filter, reduce, all, none and some."""
-MAX_TEXT_CHARS: Final = 100_000
-"""The longest text that logic may put together."""
+MAX_TEXT_CHARS: Final = 10_000
+"""The longest text that logic may put together; with the steps it bounds the memory too."""
 
 
 class Unanswerable(Exception):

@@ -64,7 +64,7 @@ texts: Strategy = st.deferred(
         WORDS
         | var("plan", "app.version")
         | several("cat", WORDS | st.integers(0, 99))
-        | call("substr", WORDS, st.integers(0, 2))
+        | call("substr", WORDS, st.integers(0, 1))
         | call("if", truths, texts, texts)
     )
 )
