@@ -11,9 +11,9 @@ from rest_framework.response import Response
 from portal.access.api import holder_of
 from portal.access.models import ApiKey, KeptAnswer
 from portal.lib import clock
-from portal.lib.api import PROBLEM
 from portal.lib.api_once import REPLAYED, Respond, Reused, StillRunning
 from portal.lib.api_tags import dumps
+from portal.lib.problems import PROBLEM
 
 _HEADERS: Final = ("ETag", "Location", "Retry-After")
 

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Mapping
-from http import HTTPStatus
 from typing import Any, Final
 
 from django.core.exceptions import PermissionDenied
@@ -17,10 +16,10 @@ from rest_framework.response import Response
 
 from portal.lib import strict_json
 from portal.lib.errors import AviaryError
+from portal.lib.problems import PROBLEM, problem
 
 logger = logging.getLogger(__name__)
 
-PROBLEM: Final = "application/problem+json"
 MAX_BODY_BYTES: Final = 1024 * 1024
 _CHUNK: Final = 64 * 1024
 
@@ -155,19 +154,6 @@ class _NotFound(APIException):
 class _Denied(APIException):
     status_code = 403
     default_detail = "You may not do this."
-
-
-def problem(status: int, detail: str, **extras: object) -> dict[str, object]:
-    """A problem document; ``type`` names the kind for programs, ``detail`` is for people."""
-    title = HTTPStatus(status).phrase
-    kind = title.lower().replace(" ", "-")
-    return {
-        "type": f"urn:aviary:problem:{kind}",
-        "title": title,
-        "status": status,
-        "detail": detail,
-        **extras,
-    }
 
 
 def _headers(error: Exception) -> dict[str, str]:

@@ -4,8 +4,8 @@ from typing import Any, Final
 
 from drf_spectacular.hooks import postprocess_schema_enums
 
-from portal.lib.api import PROBLEM
 from portal.lib.api_once import HEADER, MAX_CHARS, REPLAYED
+from portal.lib.problems import PROBLEM
 
 Schema = dict[str, Any]
 _METHODS: Final = ("get", "post", "put", "patch", "delete")

@@ -6,8 +6,8 @@ from typing import Any, Final
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
 
-from portal.lib.api import PROBLEM
 from portal.lib.api_paging import MOST, USUAL
+from portal.lib.problems import PROBLEM
 
 
 class FieldError(serializers.Serializer[object]):
