@@ -1,5 +1,7 @@
 """What all operations have in common, written into the schema once instead of at each of them."""
 
+import json
+import re
 from typing import Any, Final
 
 from drf_spectacular.hooks import postprocess_schema_enums
@@ -31,6 +33,7 @@ _REPLAYED: Final = {
 }
 _TRACE: Final = {"schema": _TEXT, "description": "The request's id, also kept in the history."}
 _ALL: Final = {"503": "The database is busy or away. Nothing was saved."}
+_GOOD: Final = {"200": "As it is now.", "201": "It is there.", "204": "It is done."}
 _OF_READS: Final = {"304": "You have it already."}
 _OF_WRITES: Final = {
     "409": f"The request with this {HEADER} is still running.",
@@ -47,7 +50,32 @@ def finish(result: Schema, **arguments: Any) -> Schema:
             if method in path:
                 (_finish_read if method == "get" else _finish_write)(path[method])
                 _finish_any(path[method])
+    _close(result)
     return result
+
+
+def _close(result: Schema) -> None:
+    """What is sent has the fields that are described and no others: they are refused by name."""
+    shapes = result["components"]["schemas"]
+    operations = (one for path in result["paths"].values() for one in path.values())
+    names = {
+        name
+        for operation in operations
+        if isinstance(operation, dict)
+        for name in _names_in(operation.get("requestBody"))
+    }
+    seen: set[str] = set()
+    while names - seen:
+        name = (names - seen).pop()
+        seen.add(name)
+        names |= set(_names_in(shapes[name]))
+        if "properties" in shapes[name]:
+            shapes[name]["additionalProperties"] = False
+
+
+def _names_in(part: object) -> list[str]:
+    """The components that a part of the schema refers to."""
+    return re.findall(r'"#/components/schemas/(\w+)"', json.dumps(part, default=str))
 
 
 def _finish_read(operation: Schema) -> None:
@@ -77,7 +105,8 @@ def _finish_write(operation: Schema) -> None:
 def _finish_any(operation: Schema) -> None:
     for status, text in _ALL.items():
         operation["responses"].setdefault(status, _problem(text))
-    for response in operation["responses"].values():
+    for status, response in operation["responses"].items():
+        response["description"] = response.get("description") or _GOOD.get(status, "")
         response.setdefault("headers", {})["X-Request-ID"] = _TRACE
     operation["responses"] = dict(sorted(operation["responses"].items()))
 

@@ -13,7 +13,7 @@ RULE = {"id": "r", "when": {"all": []}, "serve": {"variant": "on"}}
 
 
 def patch(script: Script, body: object, tag: str = "") -> Any:
-    headers = {"if_match": tag} if tag else {}
+    headers: dict[str, Any] = {"if_match": tag} if tag else {}
     return script.call("PATCH", CONFIGURATION, body, **headers)
 
 

@@ -1,6 +1,7 @@
 """``Idempotency-Key``: a write that is sent again is not done again."""
 
 from datetime import timedelta
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -18,7 +19,7 @@ from tests.support.rows import everything_kept
 ON = {"enabled": True}
 
 
-def keyed(name: str = "a-1", **headers: str) -> dict[str, str]:
+def keyed(name: str = "a-1", **headers: str) -> dict[str, Any]:
     return {"Idempotency_Key": name, **headers}
 
 
