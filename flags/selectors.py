@@ -21,6 +21,7 @@ class FlagFilter:
     tag: str = ""
     archived: bool = False
     after: str = ""
+    size: int = PAGE_SIZE
 
     @property
     def narrows(self) -> bool:
@@ -43,9 +44,9 @@ def list_flags(project: Project, wanted: FlagFilter) -> FlagPage:
     """
     matching = _matching(project, wanted)
     rows = matching.filter(key__gt=wanted.after) if wanted.after else matching
-    found = list(rows.prefetch_related(_with_configurations())[: PAGE_SIZE + 1])
-    more = len(found) > PAGE_SIZE
-    flags = found[:PAGE_SIZE]
+    found = list(rows.prefetch_related(_with_configurations())[: wanted.size + 1])
+    more = len(found) > wanted.size
+    flags = found[: wanted.size]
     return FlagPage(flags, flags[-1].key if more else "", matching.count())
 
 
@@ -63,6 +64,12 @@ def get_configuration(flag: Flag, environment: Environment) -> FlagConfiguration
     )
     configuration.flag = flag
     return configuration
+
+
+def configurations_in(environment: Environment) -> QuerySet[FlagConfiguration]:
+    """The configurations of the flags in use, in one environment."""
+    found = FlagConfiguration.objects.filter(environment=environment, flag__archived_at=None)
+    return found.select_related("flag")
 
 
 def definitions_of(wanted: Collection[tuple[str, str]]) -> dict[tuple[str, str], FlagDefinition]:

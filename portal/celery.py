@@ -30,5 +30,6 @@ app.conf.beat_schedule = {
         "task": "portal.audit.tasks.anchor_head",
         "schedule": float(settings.AUDIT_ANCHOR_INTERVAL_S),
     },
+    "forget-answers": {"task": "portal.access.tasks.forget_answers", "schedule": 3600.0},
     "purge-old-audit-rows": {"task": "portal.audit.tasks.purge", "schedule": 86_400.0},
 }

@@ -3,20 +3,18 @@
 from typing import Final
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 
 from flags.api import shapes
+from flags.engine import Kind
 from flags.importers import FORMATS
 from flags.services.importing import MODES
-from portal.lib.api_schema import WAITS, WITH_BODY, answers, query
+from portal.lib.api_schema import IF_MATCH, PAGING, WAITS, WITH_BODY, answers, if_match, query
 
 _FLAGS: Final = ["flags"]
 _IN_ONE_ENVIRONMENT: Final = ["one environment"]
-_IF_MATCH = "The ETag that was read; without it whatever is there now is changed."
-
-
-def _header(text: str, *, required: bool) -> OpenApiParameter:
-    return OpenApiParameter("If-Match", str, "header", required=required, description=text)
+_MAY_MATCH: Final = "The ETag that was read; without it whatever is there now is changed."
+_ALL_BUT_OFF: Final = 'The ETag that was read; `{"enabled": false}` alone needs none.'
 
 
 list_flags = extend_schema(
@@ -25,7 +23,9 @@ list_flags = extend_schema(
     parameters=[
         query("search", "In key, name, description and owner."),
         query("archived", "The archived flags instead of the others.", bool),
-        query("cursor", "The `next` of the page before."),
+        query("kind", "Only flags of this kind.", enum=[one.value for one in Kind]),
+        query("tag", "Only flags with this tag."),
+        *PAGING,
     ],
     responses=answers(200, shapes.FlagPage),
 )
@@ -41,7 +41,7 @@ read_flag = extend_schema(
 edit_flag = extend_schema(
     operation_id="edit_flag",
     tags=_FLAGS,
-    parameters=[_header(_IF_MATCH, required=False)],
+    parameters=[if_match(_MAY_MATCH)],
     request={
         "application/json": shapes.FlagPatch,
         "application/merge-patch+json": shapes.FlagPatch,
@@ -51,6 +51,28 @@ edit_flag = extend_schema(
 archive_flag = extend_schema(
     operation_id="archive_flag", tags=_FLAGS, responses=answers(204, None, special={409: WAITS})
 )
+restore_flag = extend_schema(
+    operation_id="restore_flag",
+    tags=_FLAGS,
+    request=None,
+    responses=answers(200, shapes.Flag, special={409: WAITS}),
+)
+list_configurations = extend_schema(
+    operation_id="list_configurations",
+    tags=_IN_ONE_ENVIRONMENT,
+    parameters=PAGING,
+    responses=answers(200, shapes.ConfigurationPage),
+)
+edit_configuration = extend_schema(
+    operation_id="edit_configuration",
+    tags=_IN_ONE_ENVIRONMENT,
+    parameters=[if_match(_ALL_BUT_OFF)],
+    request={
+        "application/json": shapes.ConfigurationPatch,
+        "application/merge-patch+json": shapes.ConfigurationPatch,
+    },
+    responses=answers(200, shapes.Configuration, 409, 428, *WITH_BODY),
+)
 read_configuration = extend_schema(
     operation_id="read_configuration",
     tags=_IN_ONE_ENVIRONMENT,
@@ -59,7 +81,7 @@ read_configuration = extend_schema(
 save_configuration = extend_schema(
     operation_id="save_configuration",
     tags=_IN_ONE_ENVIRONMENT,
-    parameters=[_header("The ETag that was read.", required=True)],
+    parameters=[IF_MATCH],
     request=shapes.Configuration,
     responses=answers(200, shapes.Configuration, 409, 428, *WITH_BODY),
 )

@@ -132,6 +132,27 @@ class Configuration(serializers.Serializer[object]):
     salt = serializers.CharField(max_length=limits.MAX_SALT_CHARS)
 
 
+class ConfigurationPatch(serializers.Serializer[object]):
+    """Fields to change; null gives one back its default."""
+
+    enabled = serializers.BooleanField(required=False)
+    off_variant = serializers.CharField(required=False)
+    targets = Target(many=True, required=False, allow_null=True)
+    rules = Rule(many=True, required=False, allow_null=True)
+    fallthrough = Serve(required=False)
+    salt = serializers.CharField(required=False, max_length=limits.MAX_SALT_CHARS)
+
+
+class ListedConfiguration(Configuration):
+    flag = serializers.CharField(help_text="Its key.")
+    version = serializers.IntegerField(help_text="Also the ETag of the configuration by itself.")
+
+
+class ConfigurationPage(serializers.Serializer[object]):
+    configurations = ListedConfiguration(many=True)
+    next = serializers.CharField(allow_null=True, help_text="The cursor of the next page.")
+
+
 class SkippedFlag(serializers.Serializer[object]):
     flag = serializers.CharField()
     reason = serializers.CharField()

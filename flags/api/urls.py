@@ -10,6 +10,17 @@ _ENVIRONMENT = _PROJECT + "environments/<slug:environment>/"
 urlpatterns = [
     path(_PROJECT + "flags", definitions.FlagList.as_view(), name="api-flags"),
     path(_PROJECT + "flags/<path:key>", definitions.FlagDetail.as_view(), name="api-flag"),
+    # The verb stands first: a flag may be called "something/restore".
+    path(
+        _PROJECT + "restore/<path:key>",
+        definitions.FlagRestoring.as_view(),
+        name="api-flag-restore",
+    ),
+    path(
+        _ENVIRONMENT + "flags",
+        configurations.ConfigurationList.as_view(),
+        name="api-configurations",
+    ),
     path(
         _ENVIRONMENT + "flags/<path:key>",
         configurations.ConfigurationDetail.as_view(),

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models import F
 from django.utils.translation import gettext as _
 
 from flags.engine import FlagDefinition, default_configuration
@@ -146,7 +147,9 @@ def _set_archived(
     change = changes.archiving_change(current, archived, environments)
     passage = gate.pass_through(change, actor=actor, now=now, reason=reason, terms=terms)
     archived_at = now if archived else None
-    Flag.objects.filter(pk=flag.pk).update(archived_at=archived_at, updated_at=now)
+    Flag.objects.filter(pk=flag.pk).update(
+        archived_at=archived_at, updated_at=now, version=F("version") + 1
+    )
     advance_everywhere(flag, environments, now=now)
     record_flag(
         "flag.archived" if archived else "flag.restored",
