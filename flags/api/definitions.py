@@ -12,10 +12,12 @@ from flags.api.documents import flag_document, merge_patch, page_document
 from flags.api.paging import filter_of
 from flags.api.scope import etag, flag_of, seen_version
 from flags.models import Flag
+from flags.usage.reading import refuse_asked_for
 from portal.access.api import holder_of
 from portal.access.api_scope import project_of
 from portal.lib import clock
 from portal.lib.api import MergePatchParser, StrictJSONParser
+from portal.lib.api_query import switch
 from portal.lib.api_view import ApiView
 
 
@@ -25,7 +27,9 @@ class FlagList(ApiView):
     @schema.list_flags
     def get(self, request: Request, project: str) -> Response:
         """A page of flags, 50 at a time, in order of their keys."""
-        page = selectors.list_flags(project_of(request, project), filter_of(request))
+        page = selectors.list_flags(
+            project_of(request, project), filter_of(request), now=clock.now()
+        )
         return Response(page_document(page))
 
     @schema.create_flag
@@ -70,11 +74,17 @@ class FlagDetail(ApiView):
 
     @schema.archive_flag
     def delete(self, request: Request, project: str, key: str) -> Response:
-        """Archive a flag: evaluators stop answering it everywhere. It keeps what it has."""
+        """Archive a flag: evaluators stop answering it everywhere. It keeps what it has.
+
+        One that was asked for within the last hour is archived only with ``force``.
+        """
+        flag, now = flag_of(request, project, key), clock.now()
+        if not switch(request, "force"):
+            refuse_asked_for(flag, now=now)
         services.archive_flag(
-            flag=flag_of(request, project, key),
+            flag=flag,
             actor=holder_of(request).actor,
-            now=clock.now(),
+            now=now,
         )
         return Response(status=204)
 

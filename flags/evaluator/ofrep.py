@@ -15,6 +15,7 @@ import orjson
 from flags.engine import Reason, Result
 from flags.evaluator.counters import Counters
 from flags.evaluator.memory import Environment, FlagItem
+from flags.evaluator.tally import AskedCounts
 
 logger = logging.getLogger("aviary.evaluator")
 
@@ -53,14 +54,16 @@ def evaluate_one(
     counters: Counters,
 ) -> Answer:
     """Status and body for one flag; client keys cannot tell a hidden flag from none."""
+    tally = counters.tally.of(state.environment_id)
     item = state.flags.get(key)
     if item is None or (is_client and not item.client_visible):
         counters.evaluations[FLAG_NOT_FOUND] += 1
+        tally.miss(key, is_client=is_client)
         return 404, failure(FLAG_NOT_FOUND, f"flag {key[:ECHO_CHARS]!r} was not found", key=key)
     try:
-        return _evaluate(item, context, is_client, counters)
+        return _evaluate(item, context, is_client, tally.asked)
     except Exception as fault:
-        _report(item, fault, counters)
+        _report(item, fault, tally.asked)
         return 500, error(INTERNAL)
 
 
@@ -74,7 +77,9 @@ async def evaluate_all(
         if start:
             await asyncio.sleep(0)
         chunk = items[start : start + SLICE]
-        parts.extend(_evaluate_item(item, context, is_client, counters) for item in chunk)
+        # Taken anew after every pause: what was counted before may be on its way.
+        asked = counters.tally.of(state.environment_id).asked
+        parts.extend(_evaluate_item(item, context, is_client, asked) for item in chunk)
     return b'{"flags":[' + b",".join(parts) + b"]}"
 
 
@@ -100,24 +105,30 @@ def matches_tag(if_none_match: bytes, tag: bytes) -> bool:
 
 
 def _evaluate_item(
-    item: FlagItem, context: Mapping[str, object], is_client: bool, counters: Counters
+    item: FlagItem,
+    context: Mapping[str, object],
+    is_client: bool,
+    asked: AskedCounts,
 ) -> bytes:
     try:
-        return _evaluate(item, context, is_client, counters)[1]
+        return _evaluate(item, context, is_client, asked)[1]
     except Exception as fault:
-        _report(item, fault, counters)
+        _report(item, fault, asked)
         return failure(GENERAL, INTERNAL, key=item.key)
 
 
 def _evaluate(
-    item: FlagItem, context: Mapping[str, object], is_client: bool, counters: Counters
+    item: FlagItem,
+    context: Mapping[str, object],
+    is_client: bool,
+    asked: AskedCounts,
 ) -> Answer:
     if item.compiled is None:
-        counters.evaluations[Reason.ERROR] += 1
+        asked[item.key, None, Reason.ERROR] += 1
         why = "" if is_client else f": {item.problem}"
         return 400, failure(GENERAL, f"flag {item.key!r} cannot be evaluated{why}", key=item.key)
     result = item.compiled.evaluate(context)
-    counters.evaluations[result.reason] += 1
+    asked[item.key, result.variant, result.reason] += 1
     known = item.encoded.get(id(result))
     if known is not None and known[0] is result:
         return 200, known[1]
@@ -148,9 +159,9 @@ def _keep(item: FlagItem, result: Result, body: bytes) -> None:
         item.encoded[id(result)] = (result, body)  # holding the result keeps its id its own
 
 
-def _report(item: FlagItem, fault: Exception, counters: Counters) -> None:
+def _report(item: FlagItem, fault: Exception, asked: AskedCounts) -> None:
     """Where it failed, but not the message, which could hold a part of the context."""
-    counters.evaluations[Reason.ERROR] += 1
+    asked[item.key, None, Reason.ERROR] += 1
     trace = fault.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
