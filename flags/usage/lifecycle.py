@@ -5,6 +5,7 @@ live, everyone has been served the same for some time, or nobody asks for it any
 to archive when it decides nothing anywhere and nobody asks. What is meant to stay is in use.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -81,18 +82,27 @@ def judge(facts: Facts, *, now: datetime) -> Lifecycle:
     silent = _silence(facts, now)
     why = tuple(filter(None, (_age(facts, now), _settled(facts, now), silent)))
     if not why:
-        return Lifecycle(Stage.IN_USE, (_("It is young, decides something, or is asked for."),))
+        return Lifecycle(Stage.IN_USE, tuple(_what_keeps_it(facts, now)))
     if silent and _decides_nothing(facts):
         return Lifecycle(Stage.READY, why)
     return Lifecycle(Stage.STALE, why)
 
 
+def _what_keeps_it(facts: Facts, now: datetime) -> Iterator[str]:
+    yield _age_in_words(facts, now)
+    if facts.last_asked_at and now - facts.last_asked_at < SILENT_AFTER:
+        yield _("It was asked for within the last {time}.").format(time=_days(SILENT_AFTER))
+
+
 def _age(facts: Facts, now: datetime) -> str:
-    expected = EXPECTED_LIFE[facts.kind]
-    if now - facts.created_at <= expected:
-        return ""
+    too_old = now - facts.created_at > EXPECTED_LIFE[facts.kind]
+    return _age_in_words(facts, now) if too_old else ""
+
+
+def _age_in_words(facts: Facts, now: datetime) -> str:
     text = _("It is {age} old; a flag of this kind is expected to live {expected}.")
-    return text.format(age=_days(now - facts.created_at), expected=_days(expected))
+    expected = _days(EXPECTED_LIFE[facts.kind])
+    return text.format(age=_days(now - facts.created_at), expected=expected)
 
 
 def _settled(facts: Facts, now: datetime) -> str:

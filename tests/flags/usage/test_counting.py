@@ -52,9 +52,10 @@ def test_a_worker_that_dies__leaves_neither_counts_nor_word_of_the_batch(
     production: Environment, on: Asked, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one = batch(production, now, on)
-    with monkeypatch.context() as patched, pytest.raises(RuntimeError):
+    with monkeypatch.context() as patched:
         patched.setattr(counting, "_write_seen", _die)
-        take_batches(batches=[one], now=now)
+        with pytest.raises(RuntimeError):
+            take_batches(batches=[one], now=now)
     assert not TakenBatch.objects.exists()
     assert take_batches(batches=[one], now=now) == 1
     assert counted() == {("on", "STATIC"): 2}

@@ -32,6 +32,8 @@ TABLE: dict[str, tuple[Expected, str]] = {
     "api-flags": (OF_THE_PROJECT, "GET HEAD POST"),
     "api-flag": (OF_THE_PROJECT, "GET HEAD PATCH DELETE"),
     "api-configuration": (OF_THE_ENVIRONMENT, "GET HEAD PUT"),
+    "api-usage": (OF_THE_ENVIRONMENT, "GET HEAD"),
+    "api-unknown-flags": (OF_THE_ENVIRONMENT, "GET HEAD"),
     "api-import": (OF_THE_ENVIRONMENT, "POST"),
     "api-freezes": (OF_THE_PROJECT, "GET HEAD"),
     "api-evidence": (OF_THE_PROJECT, "GET HEAD POST"),
