@@ -15,7 +15,8 @@ from portal.lib import clock
 # The relay needs a change for as long as Redis may come back with an older state; after that it
 # publishes in full, which is only slower.
 KEEP_CHANGES = timedelta(days=1)
-BATCHES_AT_ONCE = 200
+# One transaction each: others want to write too.
+BATCHES_AT_ONCE = 50
 
 
 @shared_task(autoretry_for=(), ignore_result=True)

@@ -32,7 +32,7 @@ class FlagUsage(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["flag", "environment", "period", "start", "variant", "reason"],
+                fields=["flag", "period", "start", "environment", "variant", "reason"],
                 name="flag_usage_once",
             )
         ]

@@ -4,6 +4,7 @@ The counts and the note that a batch was taken are written in one transaction. W
 with a public key can make us keep is bounded.
 """
 
+import logging
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,8 @@ from flags.channel import Missed, UsageBatch
 from flags.models import Flag, FlagSeen, FlagUsage, Period, TakenBatch, UnknownFlag
 from portal.access.models import Environment
 from portal.lib.upserting import add_or_insert
+
+logger = logging.getLogger(__name__)
 
 KEPT_FOR = {
     Period.MINUTE: timedelta(hours=25),
@@ -52,7 +55,11 @@ def forget_old_usage(*, now: datetime) -> None:
 
 def _is_timely(batch: UsageBatch, now: datetime) -> bool:
     age = now - _moment(batch.minute)
-    return -CLOCKS_DIFFER_BY <= age <= KEPT_FOR[Period.MINUTE]
+    timely = -CLOCKS_DIFFER_BY <= age <= KEPT_FOR[Period.MINUTE]
+    if not timely:
+        text = "%d evaluations are not counted: their minute is %s; do the clocks agree?"
+        logger.warning(text, batch.total, _moment(batch.minute))
+    return timely
 
 
 def _remember(given: Mapping[str, UsageBatch], now: datetime) -> list[UsageBatch]:

@@ -130,7 +130,7 @@ def _silence(facts: Facts, now: datetime) -> str:
         return ""
     if facts.last_asked_at:
         return _("Nobody has asked for it for {time}.").format(time=_days(now - heard))
-    text = _("Nobody has asked for it since it is counted, which is {time}.")
+    text = _("Nobody has asked for it in the {time} since counting began.")
     return text.format(time=_days(now - heard))
 
 

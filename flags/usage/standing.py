@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Max, Min
+from django.db.models import Max
 
 from flags.engine import Configuration, DocumentError, Fixed
 from flags.models import Flag, FlagConfiguration, FlagSeen, FlagUsage, Period
@@ -33,8 +33,7 @@ def standings_of(project: Project, flags: Iterable[Flag], *, now: datetime) -> d
 def counted_since(project: Project) -> datetime | None:
     """The first day of which anything of a project's flags is counted."""
     days = FlagUsage.objects.filter(flag__project=project, period=Period.DAY)
-    first: datetime | None = days.aggregate(at=Min("start"))["at"]
-    return first
+    return days.order_by("start").values_list("start", flat=True).first()
 
 
 def _last_asked(flags: list[Flag]) -> dict[int, datetime]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from django.db.models import Count, QuerySet, Sum
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -31,10 +32,16 @@ class Line:
 @require_safe
 @project_page(Permission.FLAG_VIEW)
 def list_unknown(request: HttpRequest, scope: Scope, environment: str) -> HttpResponse:
+    """The page; with ``seen`` 204 when nothing changed."""
     place = scope.environment(environment)
     ignored = request.GET.get("ignored") == "1"
     rows = reading.unknown_flags(place, ignored=ignored)
+    others = reading.other_unknown(place)
+    state = _state(rows, others)
+    if request.GET.get("seen") == state:
+        return HttpResponse(status=204)
     context = {
+        "state": state,
         "scope": scope,
         "environment": place,
         "environments": scope.project.environments.all(),
@@ -42,7 +49,7 @@ def list_unknown(request: HttpRequest, scope: Scope, environment: str) -> HttpRe
         "lines": _lines(place, rows[:MOST_ROWS]),
         "total": rows.count(),
         "most": MOST_ROWS,
-        "others": reading.other_unknown(place),
+        "others": others,
     }
     return render_page(request, "flags/unknown.html", "flags/_unknown.html", context)
 
@@ -59,6 +66,12 @@ def ignore_unknown(request: HttpRequest, scope: Scope, environment: str) -> Http
     text = _("{name} is ignored.") if ignored else _("{name} is watched again.")
     address = reverse("unknown-flag-list", args=[scope.project.key, place.key])
     return redirect_to(request, address, text.format(name=name))
+
+
+def _state(rows: QuerySet[UnknownFlag], others: int) -> str:
+    """Changes whenever anything is asked for in vain."""
+    known = rows.aggregate(names=Count("pk"), asked=Sum("count"))
+    return f"{known['names']}-{known['asked'] or 0}-{others}"
 
 
 def _lines(place: Environment, rows: Iterable[UnknownFlag]) -> list[Line]:

@@ -1,5 +1,6 @@
 """Usage on the pages: the chart's table, the list, unknown names, archiving what is in use."""
 
+import re
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -25,7 +26,11 @@ ARCHIVE = "/p/shop/flag/archive/new-checkout"
 @pytest.fixture
 def in_use(production: Environment, on: Asked, now: datetime) -> None:
     """Asked for in production just now, once in vain, and once by a public key."""
-    rows = [on, Asked("new-checkout", "", "ERROR", 1), Missed("old", False, 3)]
+    rows: list[Asked | Missed] = [
+        on,
+        Asked("new-checkout", "", "ERROR", 1),
+        Missed("old", False, 3),
+    ]
     rows += [Missed("new-checkout", True, 1)]
     take_batches(batches=[batch(production, now, *rows)], now=now)
 
@@ -46,6 +51,21 @@ def test_usage__bob__sees_every_step_of_the_time(
     assert "Asked for <strong>3</strong> times." in page
     assert f'<th scope="col" class="text-end">{name}</th>' in page
     assert "Nobody has asked" in text(bob_client, f"{USAGE}?environment=staging&by={by}")
+
+
+@pytest.mark.parametrize("address", [USAGE, UNKNOWN])
+def test_a_live_page__is_drawn_anew_only_when_something_was_asked_for(
+    bob_client: Client,
+    production: Environment,
+    on: Asked,
+    in_use: None,
+    now: datetime,
+    address: str,
+) -> None:
+    (state,) = re.findall(r"seen=([\d-]+)", text(bob_client, address))
+    text(bob_client, f"{address}?seen={state}", 204)
+    take_batches(batches=[batch(production, now, on, Missed("old", False, 1))], now=now)
+    text(bob_client, f"{address}?seen={state}")
 
 
 @pytest.mark.parametrize("query", ["period=year", "by=person", "environment=nowhere"])
