@@ -12,12 +12,15 @@ from flags.engine import (
     AllOf,
     AnyOf,
     AttributeTest,
+    CodeDefault,
     Condition,
     Configuration,
     Fixed,
     FlagDefinition,
+    FlagTest,
     Not,
     Rule,
+    SegmentTest,
     Serve,
     Share,
     Split,
@@ -32,15 +35,43 @@ OPERATOR_WORDS = {
     "not_contains": gettext_lazy("does not contain"),
     "starts_with": gettext_lazy("starts with"),
     "ends_with": gettext_lazy("ends with"),
+    "matches": gettext_lazy("matches the pattern"),
     "gt": gettext_lazy("is more than"),
     "gte": gettext_lazy("is at least"),
     "lt": gettext_lazy("is less than"),
     "lte": gettext_lazy("is at most"),
+    "before": gettext_lazy("is before"),
+    "after": gettext_lazy("is after"),
+    "semver_eq": gettext_lazy("is version"),
+    "semver_gt": gettext_lazy("is a later version than"),
+    "semver_gte": gettext_lazy("is at least version"),
+    "semver_lt": gettext_lazy("is an earlier version than"),
+    "semver_lte": gettext_lazy("is at most version"),
+    "in_cidr": gettext_lazy("is an address in"),
+    "modulo": gettext_lazy("divided by"),
+    "array_contains_any": gettext_lazy("is a list with any of"),
+    "array_contains_all": gettext_lazy("is a list with all of"),
     "exists": gettext_lazy("is given"),
     "not_exists": gettext_lazy("is not given"),
     "is_true": gettext_lazy("is true"),
     "is_false": gettext_lazy("is false"),
 }
+_TIME_HINT = gettext_lazy("a time: 2026-11-23T06:30:00Z, 2026-11-23")
+_VERSION_HINT = gettext_lazy("a version: 1.2.0, 2.0.0-beta.1")
+VALUE_HINTS = {
+    "": gettext_lazy("values, separated by commas"),
+    "matches": gettext_lazy("a pattern: ^beta-, @example\\.com$"),
+    "before": _TIME_HINT,
+    "after": _TIME_HINT,
+    "semver_eq": _VERSION_HINT,
+    "semver_gt": _VERSION_HINT,
+    "semver_gte": _VERSION_HINT,
+    "semver_lt": _VERSION_HINT,
+    "semver_lte": _VERSION_HINT,
+    "in_cidr": gettext_lazy("networks: 10.0.0.0/8, 2001:db8::/32"),
+    "modulo": gettext_lazy("divisor and remainder: 10, 3"),
+}
+"""What to write for an operator's values; the empty name is that of all others."""
 
 
 def percent(value: float) -> str:
@@ -52,6 +83,10 @@ def condition(when: Condition) -> str:
     """A condition as a clause: “country is one of DE, AT and email ends with @shop.example”."""
     if isinstance(when, AttributeTest):
         return _test(when)
+    if isinstance(when, SegmentTest):
+        return _("in segment {segment}").format(segment=quoted(when.segment))
+    if isinstance(when, FlagTest):
+        return flag_test(when.flag, when.variants)
     if isinstance(when, Not):
         return _("not ({condition})").format(condition=condition(when.condition))
     if not when.conditions:
@@ -63,10 +98,19 @@ def condition(when: Condition) -> str:
     return joint.join(parts)
 
 
+def flag_test(flag: str, variants: Iterable[str]) -> str:
+    """What another flag has to serve: flag “new-cart” serves “on”."""
+    return _("flag {flag} serves {variants}").format(
+        flag=quoted(flag), variants=_(" or ").join(map(quoted, variants))
+    )
+
+
 def serve(what: Serve) -> str:
     """What is served: “on”, or “on” to 25 %, “off” to 75 % of users."""
     if isinstance(what, Fixed):
         return quoted(what.variant)
+    if isinstance(what, CodeDefault):
+        return _("the default in the code of the application")
     return _("{shares} of {units}").format(
         shares=", ".join(
             _("{variant} to {percent}").format(
@@ -94,6 +138,9 @@ def rule(one: Rule) -> str:
     who = _by(one.audience.bucket_by if one.audience else "targetingKey")
     if one.audience:
         who = _("{percent} of {units}").format(percent=percent(one.audience.percent), units=who)
+        if one.audience.group:
+            group = quoted(one.audience.group)
+            who = _("{who} that group {group} gives to this flag").format(who=who, group=group)
     else:
         who = _("all {units}").format(units=who)
     where = condition(one.when)
@@ -118,6 +165,7 @@ def summary(configuration: Configuration) -> str:
 def configuration_changes(before: Configuration, after: Configuration) -> list[str]:
     """What differs between two configurations, one sentence each; empty where nothing does."""
     sentences = list(_switch_changes(before, after))
+    sentences += _prerequisite_changes(before, after)
     sentences += _target_changes(before, after)
     sentences += _rule_changes(before.rules, after.rules)
     if before.fallthrough != after.fallthrough:
@@ -172,6 +220,16 @@ def _switch_changes(before: Configuration, after: Configuration) -> Iterable[str
         yield _("While off, everyone gets {after} instead of {before}.").format(
             before=quoted(before.off_variant), after=quoted(after.off_variant)
         )
+
+
+def _prerequisite_changes(before: Configuration, after: Configuration) -> Iterable[str]:
+    old = {one.flag: one for one in before.prerequisites}
+    new = {one.flag: one for one in after.prerequisites}
+    for flag, one in new.items():
+        if old.get(flag) != one:
+            yield _("On only where {condition}.").format(condition=flag_test(flag, one.variants))
+    for flag in old.keys() - new.keys():
+        yield _("No longer depends on flag {flag}.").format(flag=quoted(flag))
 
 
 def _target_changes(before: Configuration, after: Configuration) -> list[str]:
@@ -237,7 +295,8 @@ def _named(one: Rule) -> str:
 
 def _test(test: AttributeTest) -> str:
     words = OPERATOR_WORDS.get(test.operator, test.operator)
-    values = ", ".join(_plain(value) for value in test.values[:8])
+    between = _(" leaves ") if test.operator == "modulo" else ", "
+    values = between.join(_plain(value) for value in test.values[:8])
     if len(test.values) > 8:
         values += _(" and {count} more").format(count=len(test.values) - 8)
     case = _("(ignoring case)") if test.ignore_case else ""

@@ -2,7 +2,7 @@
 
 from rest_framework import serializers
 
-from flags.engine import OPERATORS, Kind, ValueType, limits
+from flags.engine import ALGORITHMS, OPERATORS, Kind, ValueType, limits
 
 
 def _choices(names: type[Kind] | type[ValueType]) -> list[str]:
@@ -13,6 +13,10 @@ class Variant(serializers.Serializer[object]):
     key = serializers.CharField(max_length=limits.MAX_VARIANT_KEY_CHARS)
     value = serializers.JSONField(help_text="Of the flag's value type.")
     description = serializers.CharField(required=False)
+    served_as = serializers.CharField(required=False, help_text="What answers call it.")
+    metadata = serializers.DictField(
+        required=False, help_text="Texts, numbers and booleans that answers carry."
+    )
 
 
 class NewFlag(serializers.Serializer[object]):
@@ -26,6 +30,9 @@ class NewFlag(serializers.Serializer[object]):
     owner = serializers.CharField(required=False)
     client_visible = serializers.BooleanField(default=False)
     permanent = serializers.BooleanField(default=False)
+    metadata = serializers.DictField(
+        required=False, help_text="Texts, numbers and booleans that every answer carries."
+    )
 
 
 class FlagPatch(serializers.Serializer[object]):
@@ -39,6 +46,7 @@ class FlagPatch(serializers.Serializer[object]):
     owner = serializers.CharField(required=False, allow_null=True)
     client_visible = serializers.BooleanField(required=False, allow_null=True)
     permanent = serializers.BooleanField(required=False, allow_null=True)
+    metadata = serializers.DictField(required=False, allow_null=True)
 
 
 class Flag(NewFlag):
@@ -59,26 +67,42 @@ class Share(serializers.Serializer[object]):
     weight = serializers.IntegerField(help_text="Of 100,000 in all, unless another algorithm.")
 
 
-class Serve(serializers.Serializer[object]):
-    """Either one variant or a split."""
-
-    variant = serializers.CharField(required=False)
-    split = Share(many=True, required=False)
+class Bucketing(serializers.Serializer[object]):
     bucket_by = serializers.CharField(required=False, default="targetingKey")
-    algorithm = serializers.ChoiceField(choices=["aviary", "flagd"], required=False)
+    else_by = serializers.ListField(
+        child=serializers.CharField(),
+        required=False,
+        help_text="Attributes to try where that one names no unit; $random is always another.",
+    )
+    algorithm = serializers.ChoiceField(choices=list(ALGORITHMS), required=False)
     seed = serializers.CharField(required=False)
 
 
-class Audience(serializers.Serializer[object]):
+class Override(serializers.Serializer[object]):
+    variant = serializers.CharField()
+    when = serializers.DictField()
+
+
+class Serve(Bucketing):
+    """One of: a variant; a split; the default in the application's code."""
+
+    variant = serializers.CharField(required=False)
+    split = Share(many=True, required=False)
+    overrides = Override(many=True, required=False)
+    code_default = serializers.BooleanField(required=False)
+
+
+class Audience(Bucketing):
     percent = serializers.FloatField(min_value=0, max_value=100)
-    bucket_by = serializers.CharField(required=False, default="targetingKey")
+    group = serializers.CharField(required=False, help_text="The exclusion group's key.")
 
 
 class Rule(serializers.Serializer[object]):
     id = serializers.CharField(max_length=limits.MAX_RULE_ID_CHARS)
     name = serializers.CharField(required=False)
     when = serializers.DictField(
-        help_text="One of {all: [conditions]}, {any: [conditions]}, {not: condition} or "
+        help_text="One of {all: [conditions]}, {any: [conditions]}, {not: condition}, "
+        "{segment: key}, {flag: key, variants: [keys]} or "
         "{attribute, operator, values, ignore_case}. Operators: " + ", ".join(OPERATORS) + "."
     )
     audience = Audience(required=False)
@@ -90,9 +114,15 @@ class Target(serializers.Serializer[object]):
     keys = serializers.ListField(child=serializers.CharField())
 
 
+class Prerequisite(serializers.Serializer[object]):
+    flag = serializers.CharField()
+    variants = serializers.ListField(child=serializers.CharField())
+
+
 class Configuration(serializers.Serializer[object]):
     enabled = serializers.BooleanField()
     off_variant = serializers.CharField()
+    prerequisites = Prerequisite(many=True, required=False)
     targets = Target(many=True, required=False)
     rules = Rule(many=True, required=False)
     fallthrough = Serve()

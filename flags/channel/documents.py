@@ -7,6 +7,8 @@ import orjson
 HEAD_FIELD = "head"
 FLAG_PREFIX = "flag/"
 KEY_PREFIX = "key/"
+SEGMENT_PREFIX = "segment/"
+GROUP_PREFIX = "group/"
 
 
 @dataclass(frozen=True, slots=True)

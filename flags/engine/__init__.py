@@ -1,30 +1,42 @@
 """The flag engine: documents in, answers out. Pure: no I/O, no clock, no randomness.
 
-Three kinds of documents, all plain JSON-like dicts: the flag's *definition*, its *configuration*
-in one environment, and the *environment document*, the two merged for evaluators.
+Documents are plain JSON-like dicts: a flag's *definition*, its *configuration* in one environment,
+the *environment document*, the two merged for evaluators; *segments* and *exclusion groups*.
 
     definition = parse_definition(json_object)
     configuration = parse_configuration(json_object, definition)
     document = environment_document(definition, configuration, version=7)
-    result = compile_flag(document).evaluate({"targetingKey": "u-1", "country": "DE"})
+    result = compile_flag(document).evaluate({"targetingKey": "u-1", "country": "DE"}, world)
+
+The *world* holds what flags refer to: each other, segments, groups, and the instant.
 """
 
 from flags.engine.buckets import ALGORITHMS, point
+from flags.engine.cohort_parsing import dump_group, dump_segment, parse_group, parse_segment
+from flags.engine.cohorts import CompiledGroup, CompiledSegment, compile_group, compile_segment
 from flags.engine.compiler import CompiledFlag, compile_flag
 from flags.engine.document import (
     AllOf,
     AnyOf,
     AttributeTest,
     Audience,
+    CodeDefault,
     Condition,
     Configuration,
     Fixed,
     FlagDefinition,
+    FlagTest,
+    Group,
     Kind,
     Not,
+    Override,
+    Prerequisite,
     Rule,
+    Segment,
+    SegmentTest,
     Serve,
     Share,
+    Slot,
     Split,
     Target,
     ValueType,
@@ -35,16 +47,22 @@ from flags.engine.dumping import dump_configuration, dump_definition, environmen
 from flags.engine.errors import DocumentError, Problem
 from flags.engine.operators import OPERATORS
 from flags.engine.parsing import parse_configuration, parse_definition
+from flags.engine.references import References, depth_of, find_cycle, references_of
 from flags.engine.results import Context, ErrorCode, Reason, Result, Scalar
+from flags.engine.world import EMPTY, World
 
 __all__ = [
     "ALGORITHMS",
+    "EMPTY",
     "OPERATORS",
     "AllOf",
     "AnyOf",
     "AttributeTest",
     "Audience",
+    "CodeDefault",
     "CompiledFlag",
+    "CompiledGroup",
+    "CompiledSegment",
     "Condition",
     "Configuration",
     "Context",
@@ -52,25 +70,43 @@ __all__ = [
     "ErrorCode",
     "Fixed",
     "FlagDefinition",
+    "FlagTest",
+    "Group",
     "Kind",
     "Not",
+    "Override",
+    "Prerequisite",
     "Problem",
     "Reason",
+    "References",
     "Result",
     "Rule",
     "Scalar",
+    "Segment",
+    "SegmentTest",
     "Serve",
     "Share",
+    "Slot",
     "Split",
     "Target",
     "ValueType",
     "Variant",
+    "World",
     "compile_flag",
+    "compile_group",
+    "compile_segment",
     "default_configuration",
+    "depth_of",
     "dump_configuration",
     "dump_definition",
+    "dump_group",
+    "dump_segment",
     "environment_document",
+    "find_cycle",
     "parse_configuration",
     "parse_definition",
+    "parse_group",
+    "parse_segment",
     "point",
+    "references_of",
 ]

@@ -20,15 +20,16 @@ SCALE: Final = 100_000
 
 AUDIENCE: Final = "audience"
 SPLIT: Final = "split"
+GROUP: Final = "group"
 
 
-def hash_text(text: str) -> int:
-    """MurmurHash3 x86 32-bit, seed 0, unsigned, of the UTF-8 bytes.
+def hash_text(text: str, seed: int = 0) -> int:
+    """MurmurHash3 x86 32-bit, unsigned, of the UTF-8 bytes.
 
     Always bytes: mmh3 given a text with a lone surrogate crashes the interpreter.
     Raises UnicodeEncodeError for such a text; ``unit_of`` never lets one through.
     """
-    return mmh3.hash(text.encode(), 0, False)
+    return mmh3.hash(text.encode(), seed, False)
 
 
 def point(salt: str, purpose: str, unit: str) -> int:
@@ -60,16 +61,25 @@ def _is_utf8(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Algorithm:
-    """How a split places a unit on the line of its weights.
+    """How a split or an audience places a unit.
 
     ``place(seed, unit, total)`` gives a position from 0 to ``total`` - 1, where ``total`` is the
-    sum of the weights. ``default_seed(flag_key, salt)`` is the seed of a split that names none.
-    ``check`` yields what such a split must not be.
+    sum of a split's weights. ``place_audience(seed, unit)`` gives a point from 0 to 99,999 to hold
+    against an audience's threshold; None where the product it comes from has no audiences.
+    ``salted`` says that the flag's salt is the seed and no other may be given; else the seed is
+    the flag's key where none is given. ``check`` yields what such a split must not be.
     """
 
     place: Callable[[str, str, int], int]
-    default_seed: Callable[[str, str], str]
+    place_audience: Callable[[str, str], int] | None
     check: Callable[[Split], Iterable[Problem]]
+    salted: bool = False
+
+    def seed_of(self, given: str | None, *, flag: str, salt: str) -> str:
+        """The seed that a split or an audience of this flag buckets with."""
+        if given is not None:
+            return given
+        return salt if self.salted else flag
 
 
 def _place_aviary(seed: str, unit: str, total: int) -> int:
@@ -79,6 +89,22 @@ def _place_aviary(seed: str, unit: str, total: int) -> int:
 def _place_flagd(seed: str, unit: str, total: int) -> int:
     """flagd core/pkg/evaluator/fractional.go: murmur3 of seed and unit, on the weights' sum."""
     return hash_text(f"{seed}{unit}") * total >> 32
+
+
+_UNLEASH_VARIANT_SEED: Final = 86028157
+
+
+def _place_unleash(seed: str, unit: str, total: int) -> int:
+    """Unleash's variants: murmur3 of ``groupId:unit`` with a seed of its own, modulo the weights.
+
+    It counts from 1 and takes the first variant whose weights reach the number; we from 0.
+    """
+    return hash_text(f"{seed}:{unit}", _UNLEASH_VARIANT_SEED) % total
+
+
+def _place_unleash_audience(seed: str, unit: str) -> int:
+    """Unleash's rollout: murmur3 of ``groupId:unit`` % 100 + 1 <= percent, in our points."""
+    return hash_text(f"{seed}:{unit}") % 100 * (SCALE // 100)
 
 
 def _check_aviary(split: Split) -> Iterable[Problem]:
@@ -91,13 +117,19 @@ def _check_aviary(split: Split) -> Iterable[Problem]:
         yield Problem("seed", "Remove the seed; the salt alone shuffles this algorithm.")
 
 
-def _check_flagd(split: Split) -> Iterable[Problem]:
+def _check_total(split: Split) -> Iterable[Problem]:
     total = sum(share.weight for share in split.shares)
     if not 1 <= total <= MAX_FLAGD_TOTAL:
         yield Problem("split", f"Let the weights sum to 1 to {MAX_FLAGD_TOTAL}, not {total}.")
 
 
 ALGORITHMS: Final[dict[str, Algorithm]] = {
-    DEFAULT_ALGORITHM: Algorithm(_place_aviary, lambda _key, salt: salt, _check_aviary),
-    "flagd": Algorithm(_place_flagd, lambda key, _salt: key, _check_flagd),
+    DEFAULT_ALGORITHM: Algorithm(
+        _place_aviary,
+        lambda salt, unit: point(salt, AUDIENCE, unit),
+        _check_aviary,
+        salted=True,
+    ),
+    "flagd": Algorithm(_place_flagd, None, _check_total),
+    "unleash": Algorithm(_place_unleash, _place_unleash_audience, _check_total),
 }

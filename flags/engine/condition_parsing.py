@@ -1,19 +1,30 @@
 """Reads conditions. A new kind of condition adds its reader to the table in ``_conditions``."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Final
 
-from flags.engine.document import AllOf, AnyOf, AttributeTest, Condition, Not
-from flags.engine.limits import (
-    MAX_ATTRIBUTE_CHARS,
-    MAX_CONDITION_DEPTH,
-    MAX_CONDITION_VALUES,
-    MAX_GROUP_CONDITIONS,
+from flags.engine import limits
+from flags.engine.document import (
+    AllOf,
+    AnyOf,
+    AttributeTest,
+    Condition,
+    FlagTest,
+    Not,
+    SegmentTest,
 )
 from flags.engine.operators import OPERATORS, Operator
 from flags.engine.reading import Reader, list_of, one_of, read_object, record, refuse, tagged
-from flags.engine.scalars import name, read_boolean, read_condition_value
+from flags.engine.scalars import (
+    name,
+    read_boolean,
+    read_condition_value,
+    read_flag_key,
+    read_segment_key,
+    read_variant_key,
+)
 
-read_attribute = name(MAX_ATTRIBUTE_CHARS, least=1)
+read_attribute = name(limits.MAX_ATTRIBUTE_CHARS, least=1)
 _TEST_FIELDS: dict[str, Reader[object]] = {
     "attribute": read_attribute,
     "operator": one_of(OPERATORS, "operator"),
@@ -34,7 +45,7 @@ _TEST_OF_NO_OPERATOR: Reader[Condition] = record(
     AttributeTest,
     _TEST_FIELDS,
     {
-        "values": list_of(read_condition_value, most=MAX_CONDITION_VALUES),
+        "values": list_of(read_condition_value, most=limits.MAX_CONDITION_VALUES),
         "ignore_case": read_boolean,
     },
 )
@@ -46,29 +57,45 @@ def _read_attribute_test(value: object) -> Condition:
     return (reader or _TEST_OF_NO_OPERATOR)(value)
 
 
+FLAG_AND_VARIANTS: Final[dict[str, Reader[object]]] = {
+    "flag": read_flag_key,
+    "variants": list_of(read_variant_key, least=1, most=limits.MAX_VARIANTS),
+}
+_read_segment_test: Reader[Condition] = record(SegmentTest, {"segment": read_segment_key})
+_read_flag_test: Reader[Condition] = record(FlagTest, FLAG_AND_VARIANTS)
+
+_IN_SEGMENTS: Final[dict[str, Reader[Condition]]] = {
+    "attribute": _read_attribute_test,
+    "segment": _read_segment_test,
+}
+_IN_FLAGS: Final[dict[str, Reader[Condition]]] = {**_IN_SEGMENTS, "flag": _read_flag_test}
+
+
 def _only(field: str, reader: Reader[object], build: Callable[..., Condition]) -> Reader[Condition]:
     """An object with the one field, whose name need not be a Python name ("not" is none)."""
     return record(lambda **fields: build(fields[field]), {field: reader})
 
 
 def _refuse_depth(_value: object) -> Condition:
-    refuse(f"Nest conditions at most {MAX_CONDITION_DEPTH} deep.")
+    refuse(f"Nest conditions at most {limits.MAX_CONDITION_DEPTH} deep.")
 
 
-def _conditions(levels: int) -> Reader[Condition]:
+def _conditions(leaves: Mapping[str, Reader[Condition]], levels: int) -> Reader[Condition]:
     """Reads a condition that nests at most ``levels`` deep, the outermost one included."""
     if not levels:
         return _refuse_depth
-    inner = _conditions(levels - 1)
-    group = list_of(inner, most=MAX_GROUP_CONDITIONS)
+    inner = _conditions(leaves, levels - 1)
+    group = list_of(inner, most=limits.MAX_GROUP_CONDITIONS)
     return tagged(
         {
             "all": _only("all", group, AllOf),
             "any": _only("any", group, AnyOf),
             "not": _only("not", inner, Not),
-            "attribute": _read_attribute_test,
+            **leaves,
         }
     )
 
 
-read_condition = _conditions(MAX_CONDITION_DEPTH)
+read_condition = _conditions(_IN_FLAGS, limits.MAX_CONDITION_DEPTH)
+read_segment_condition = _conditions(_IN_SEGMENTS, limits.MAX_CONDITION_DEPTH)
+"""The conditions of a segment: who belongs does not depend on what flags serve."""

@@ -1,12 +1,17 @@
 """The flag document, parsed: immutable, checked, every default filled in."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, TypeAlias
 
 from flags.engine.results import Scalar
 
 TARGETING_KEY: Final = "targetingKey"
+NOW: Final = "$now"
+"""The attribute that no context has to give: the instant of the evaluation, in Unix seconds."""
+RANDOM: Final = "$random"
+"""The unit that is another one at every evaluation."""
 DEFAULT_ALGORITHM: Final = "aviary"
 
 
@@ -32,16 +37,27 @@ class ValueType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """A value with a name; ``value`` is of the flag's type (a number is always a float)."""
+    """A value with a name; ``value`` is of the flag's type (a number is always a float).
+
+    Answers call it ``served_as``, where that is given, and carry its ``metadata``: what another
+    product's answers said of it, for flags that come from there.
+    """
 
     key: str
     value: object
     description: str = ""
+    served_as: str | None = None
+    metadata: Mapping[str, Scalar] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        """What answers call it."""
+        return self.key if self.served_as is None else self.served_as
 
 
 @dataclass(frozen=True, slots=True)
 class FlagDefinition:
-    """What a flag is, in every environment."""
+    """What a flag is, in every environment. Every answer carries its ``metadata``."""
 
     key: str
     value_type: ValueType
@@ -53,6 +69,7 @@ class FlagDefinition:
     tags: tuple[str, ...] = ()
     owner: str = ""
     permanent: bool = False
+    metadata: Mapping[str, Scalar] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +103,22 @@ class AttributeTest:
     ignore_case: bool = False
 
 
-Condition: TypeAlias = AllOf | AnyOf | Not | AttributeTest
+@dataclass(frozen=True, slots=True)
+class SegmentTest:
+    """The unit belongs to the segment."""
+
+    segment: str
+
+
+@dataclass(frozen=True, slots=True)
+class FlagTest:
+    """Another flag, asked with the same context, serves one of these variants (by their keys)."""
+
+    flag: str
+    variants: tuple[str, ...]
+
+
+Condition: TypeAlias = AllOf | AnyOf | Not | AttributeTest | SegmentTest | FlagTest
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,24 +140,48 @@ class Share:
 class Split:
     """Serve a variant by bucket; shares lie on the line in this order, so the first grows first.
 
-    ``seed`` None means the algorithm's own: the salt ("aviary") or the flag's key ("flagd").
+    ``seed`` None means the algorithm's own: the salt ("aviary") or the flag's key (the others).
+    The unit is the first that ``bucket_by`` and ``else_by`` find. ``overrides`` are asked first.
     """
 
     shares: tuple[Share, ...]
     bucket_by: str = TARGETING_KEY
+    else_by: tuple[str, ...] = ()
     algorithm: str = DEFAULT_ALGORITHM
     seed: str | None = None
+    overrides: tuple["Override", ...] = ()
 
 
-Serve: TypeAlias = Fixed | Split
+@dataclass(frozen=True, slots=True)
+class Override:
+    """Whoever meets the condition gets this variant of a split, whatever the bucket says."""
+
+    variant: str
+    when: Condition
+
+
+@dataclass(frozen=True, slots=True)
+class CodeDefault:
+    """Serve nothing, so that the application takes the default in its code."""
+
+
+Serve: TypeAlias = Fixed | Split | CodeDefault
 
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """The share of those who match; ``threshold`` in thousandths of a percent, 0 to 100,000."""
+    """The share of those who match; ``threshold`` in thousandths of a percent, 0 to 100,000.
+
+    With a ``group``, only of those whom the exclusion group gives to this flag. Unit, algorithm
+    and seed as in a split.
+    """
 
     threshold: int
     bucket_by: str = TARGETING_KEY
+    else_by: tuple[str, ...] = ()
+    algorithm: str = DEFAULT_ALGORITHM
+    seed: str | None = None
+    group: str | None = None
 
     @property
     def percent(self) -> float:
@@ -153,6 +209,14 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
+class Prerequisite:
+    """Another flag has to serve one of these variants; else this one counts as not enabled."""
+
+    flag: str
+    variants: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Configuration:
     """What a flag does in one environment. ``salt`` is the one thing to change to reshuffle."""
 
@@ -162,6 +226,7 @@ class Configuration:
     salt: str
     targets: tuple[Target, ...] = ()
     rules: tuple[Rule, ...] = ()
+    prerequisites: tuple[Prerequisite, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +236,49 @@ class EnvironmentFlag:
     definition: FlagDefinition
     configuration: Configuration
     version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A cohort: units listed by key, and those who meet the condition.
+
+    A key is the text of the attribute ``keyed_by``. Included keys belong, excluded ones do not,
+    and the condition decides about all others; without one nobody else belongs.
+    """
+
+    key: str
+    when: Condition = AnyOf()
+    included: frozenset[str] = frozenset()
+    excluded: frozenset[str] = frozenset()
+    keyed_by: str = TARGETING_KEY
+    name: str = ""
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A flag's part of a group's line, from ``start`` up to ``end`` (in points, 0 to 100,000)."""
+
+    flag: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """An exclusion group: each unit belongs to one flag at most, because slots never overlap.
+
+    The last ``holdout`` points of the line belong to no flag: whoever lies there sees none of the
+    group's audiences.
+    """
+
+    key: str
+    salt: str
+    slots: tuple[Slot, ...] = ()
+    holdout: int = 0
+    bucket_by: str = TARGETING_KEY
+    name: str = ""
+    description: str = ""
 
 
 def default_configuration(definition: FlagDefinition, *, salt: str) -> Configuration:

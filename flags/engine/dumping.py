@@ -6,18 +6,16 @@ they are, not copied: the caller must not change them.
 
 from functools import singledispatch
 
+from flags.engine.condition_dumping import dump_condition
 from flags.engine.document import (
     DEFAULT_ALGORITHM,
     TARGETING_KEY,
-    AllOf,
-    AnyOf,
-    AttributeTest,
     Audience,
-    Condition,
+    CodeDefault,
     Configuration,
     Fixed,
     FlagDefinition,
-    Not,
+    Override,
     Rule,
     Serve,
     Split,
@@ -41,6 +39,7 @@ def dump_definition(definition: FlagDefinition) -> dict[str, object]:
         "tags": list(definition.tags),
         "owner": definition.owner,
         "permanent": definition.permanent,
+        "metadata": dict(definition.metadata),
     }
 
 
@@ -56,7 +55,15 @@ def dump_configuration(configuration: Configuration) -> dict[str, object]:
         "rules": list(map(_dump_rule, configuration.rules)),
         "fallthrough": _dump_serve(configuration.fallthrough),
         "salt": configuration.salt,
+        **_dump_prerequisites(configuration),
     }
+
+
+def _dump_prerequisites(configuration: Configuration) -> dict[str, object]:
+    wanted = [
+        {"flag": one.flag, "variants": list(one.variants)} for one in configuration.prerequisites
+    ]
+    return {"prerequisites": wanted} if wanted else {}
 
 
 def environment_document(
@@ -66,7 +73,8 @@ def environment_document(
     definition_document = dump_definition(definition)
     return {
         **{field: definition_document[field] for field in _EVALUATED},
-        "variants": [{"key": one.key, "value": one.value} for one in definition.variants],
+        **({"metadata": dict(definition.metadata)} if definition.metadata else {}),
+        "variants": [_dump_served(one) for one in definition.variants],
         "version": version,
         **dump_configuration(configuration),
     }
@@ -74,25 +82,42 @@ def environment_document(
 
 def _dump_variant(variant: Variant) -> dict[str, object]:
     description = {"description": variant.description} if variant.description else {}
-    return {"key": variant.key, "value": variant.value, **description}
+    return {**_dump_served(variant), **description}
+
+
+def _dump_served(variant: Variant) -> dict[str, object]:
+    """What answers say of it."""
+    return {
+        "key": variant.key,
+        "value": variant.value,
+        **({} if variant.served_as is None else {"served_as": variant.served_as}),
+        **({"metadata": dict(variant.metadata)} if variant.metadata else {}),
+    }
 
 
 def _dump_rule(rule: Rule) -> dict[str, object]:
     return {
         "id": rule.id,
         **({"name": rule.name} if rule.name else {}),
-        "when": _dump_condition(rule.when),
+        "when": dump_condition(rule.when),
         **({"audience": _dump_audience(rule.audience)} if rule.audience else {}),
         "serve": _dump_serve(rule.serve),
     }
 
 
 def _dump_audience(audience: Audience) -> dict[str, object]:
-    return {"percent": audience.percent, **_dump_bucket_by(audience.bucket_by)}
+    group = {} if audience.group is None else {"group": audience.group}
+    return {"percent": audience.percent, **_dump_bucketing(audience), **group}
 
 
-def _dump_bucket_by(attribute: str) -> dict[str, object]:
-    return {} if attribute == TARGETING_KEY else {"bucket_by": attribute}
+def _dump_bucketing(one: Audience | Split) -> dict[str, object]:
+    is_default = one.algorithm == DEFAULT_ALGORITHM
+    return {
+        **({} if one.bucket_by == TARGETING_KEY else {"bucket_by": one.bucket_by}),
+        **({"else_by": list(one.else_by)} if one.else_by else {}),
+        **({} if is_default else {"algorithm": one.algorithm}),
+        **({} if one.seed is None else {"seed": one.seed}),
+    }
 
 
 @singledispatch
@@ -106,41 +131,19 @@ def _(serve: Fixed) -> dict[str, object]:
 
 
 @_dump_serve.register
+def _(serve: CodeDefault) -> dict[str, object]:
+    return {"code_default": True}
+
+
+@_dump_serve.register
 def _(serve: Split) -> dict[str, object]:
-    is_default = serve.algorithm == DEFAULT_ALGORITHM
+    overrides = list(map(_dump_override, serve.overrides))
     return {
         "split": [{"variant": one.variant, "weight": one.weight} for one in serve.shares],
-        **_dump_bucket_by(serve.bucket_by),
-        **({} if is_default else {"algorithm": serve.algorithm}),
-        **({} if serve.seed is None else {"seed": serve.seed}),
+        **_dump_bucketing(serve),
+        **({"overrides": overrides} if overrides else {}),
     }
 
 
-@singledispatch
-def _dump_condition(condition: Condition) -> dict[str, object]:
-    raise TypeError(type(condition).__name__)
-
-
-@_dump_condition.register
-def _(condition: AllOf) -> dict[str, object]:
-    return {"all": list(map(_dump_condition, condition.conditions))}
-
-
-@_dump_condition.register
-def _(condition: AnyOf) -> dict[str, object]:
-    return {"any": list(map(_dump_condition, condition.conditions))}
-
-
-@_dump_condition.register
-def _(condition: Not) -> dict[str, object]:
-    return {"not": _dump_condition(condition.condition)}
-
-
-@_dump_condition.register
-def _(condition: AttributeTest) -> dict[str, object]:
-    return {
-        "attribute": condition.attribute,
-        "operator": condition.operator,
-        **({"values": list(condition.values)} if condition.values else {}),
-        **({"ignore_case": True} if condition.ignore_case else {}),
-    }
+def _dump_override(override: Override) -> dict[str, object]:
+    return {"variant": override.variant, "when": dump_condition(override.when)}

@@ -20,9 +20,23 @@ MAX_RULES: Final = 200
 MAX_TARGET_KEYS: Final = 100_000
 """Keys of all the targets of one configuration together."""
 MAX_TARGETS: Final = 100
+MAX_PREREQUISITES: Final = 50
+MAX_SEGMENT_KEYS: Final = 1_000_000
+"""Of each of a segment's two lists."""
+MAX_SLOTS: Final = 1_000
+MAX_OVERRIDES: Final = 1_000
+MAX_ELSE_BY: Final = 5
+MAX_METADATA: Final = 50
+MAX_REFERENCE_DEPTH: Final = 20
+"""Flags, or segments, that refer to one another in a chain."""
 MAX_GROUP_CONDITIONS: Final = 1_000
 MAX_CONDITION_VALUES: Final = 10_000
 MAX_CONDITION_DEPTH: Final = 20
+MAX_PATTERNS: Final = 100
+MAX_PATTERN_BYTES: Final = 1 << 20
+"""Memory that one compiled pattern may take, its caches included."""
+MAX_MATCHED_CHARS: Final = 10_000
+"""Patterns are not searched for in longer texts, which bounds what one evaluation costs."""
 MAX_VALUE_DEPTH: Final = 20
 """Levels of lists and objects inside an object value, the outermost included."""
 

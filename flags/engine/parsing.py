@@ -5,23 +5,17 @@ built for the variants of its flag.
 """
 
 from collections.abc import Iterable
-from decimal import Decimal
 
 from flags.engine import limits
-from flags.engine.buckets import ALGORITHMS
-from flags.engine.condition_parsing import read_attribute, read_condition
+from flags.engine.condition_parsing import FLAG_AND_VARIANTS, read_condition
 from flags.engine.document import (
-    TARGETING_KEY,
-    Audience,
     Configuration,
     EnvironmentFlag,
-    Fixed,
     FlagDefinition,
     Kind,
+    Prerequisite,
     Rule,
     Serve,
-    Share,
-    Split,
     Target,
     ValueType,
     Variant,
@@ -36,8 +30,6 @@ from flags.engine.reading import (
     quote,
     read_object,
     record,
-    refuse,
-    tagged,
 )
 from flags.engine.scalars import (
     VALUE_READERS,
@@ -45,11 +37,13 @@ from flags.engine.scalars import (
     name,
     read_boolean,
     read_flag_key,
-    read_number,
+    read_metadata,
     read_rule_id,
+    read_salt,
     read_variant_key,
     text,
 )
+from flags.engine.serve_parsing import read_audience, serve_reader
 
 
 def parse_definition(doc: object) -> FlagDefinition:
@@ -65,14 +59,15 @@ def parse_definition(doc: object) -> FlagDefinition:
 def parse_configuration(doc: object, definition: FlagDefinition) -> Configuration:
     """The flag's configuration in one environment; it may name the definition's variants only.
 
-    Required are enabled, off_variant, fallthrough and salt; targets and rules default to none.
+    Required are enabled, off_variant, fallthrough and salt; targets, rules and prerequisites
+    default to none.
     Raises DocumentError.
     """
     variant = one_of((variant.key for variant in definition.variants), "variant")
     return _configuration(variant)(doc)
 
 
-_DEFINITION_PART = ("key", "value_type", "variants", "client_visible")
+_DEFINITION_PART = ("key", "value_type", "variants", "client_visible", "metadata")
 """The fields of an environment document that come from the flag's definition."""
 
 
@@ -108,7 +103,11 @@ def _definition(read_value: Reader[object]) -> Reader[FlagDefinition]:
     variant = record(
         Variant,
         {"key": read_variant_key, "value": read_value},
-        {"description": _read_description},
+        {
+            "description": _read_description,
+            "served_as": name(limits.MAX_VARIANT_KEY_CHARS),
+            "metadata": read_metadata,
+        },
     )
     variants: Reader[tuple[Variant, ...]] = checked(
         list_of(variant, least=1, most=limits.MAX_VARIANTS), _check_variant_keys
@@ -128,6 +127,7 @@ def _definition(read_value: Reader[object]) -> Reader[FlagDefinition]:
             "tags": list_of(name(limits.MAX_TAG_CHARS, least=1), most=limits.MAX_TAGS),
             "owner": _read_name,
             "permanent": read_boolean,
+            "metadata": read_metadata,
         },
     )
 
@@ -147,8 +147,13 @@ _UNTYPED_DEFINITION = _definition(lambda value: value)
 # Configurations
 
 
+_read_prerequisites: Reader[tuple[Prerequisite, ...]] = list_of(
+    record(Prerequisite, FLAG_AND_VARIANTS), most=limits.MAX_PREREQUISITES
+)
+
+
 def _configuration(variant: Reader[str]) -> Reader[Configuration]:
-    serve = _serve(variant)
+    serve = serve_reader(variant)
     rules: Reader[tuple[Rule, ...]] = checked(
         list_of(_rule(serve), most=limits.MAX_RULES), _check_rule_ids
     )
@@ -159,11 +164,12 @@ def _configuration(variant: Reader[str]) -> Reader[Configuration]:
                 "enabled": read_boolean,
                 "off_variant": variant,
                 "fallthrough": serve,
-                "salt": name(limits.MAX_SALT_CHARS, least=1),
+                "salt": read_salt,
             },
             {
                 "targets": list_of(_target(variant), most=limits.MAX_TARGETS),
                 "rules": rules,
+                "prerequisites": _read_prerequisites,
             },
         ),
         _check_targets,
@@ -193,45 +199,10 @@ def _rule(serve: Reader[Serve]) -> Reader[Rule]:
     return record(
         Rule,
         {"id": read_rule_id, "when": read_condition, "serve": serve},
-        {"audience": _read_audience, "name": _read_name},
+        {"audience": read_audience, "name": _read_name},
     )
 
 
 def _check_rule_ids(rules: tuple[Rule, ...]) -> Iterable[Problem]:
     for index, rule_id in _repeats(rule.id for rule in rules):
         yield Problem(f"[{index}].id", f"Give this rule another id; '{rule_id}' is taken.")
-
-
-def _read_threshold(value: object) -> int:
-    """A percentage in thousandths, exactly: the decimal number as it was written, times 1000."""
-    percent = read_number(value)
-    thousandths = Decimal(repr(percent)) * 1000
-    if not 0 <= percent <= 100 or thousandths % 1:
-        refuse("Give a percentage from 0 to 100 with at most 3 decimals.")
-    return int(thousandths)
-
-
-def _audience(percent: int, bucket_by: str = TARGETING_KEY) -> Audience:
-    return Audience(threshold=percent, bucket_by=bucket_by)
-
-
-_read_audience = record(_audience, {"percent": _read_threshold}, {"bucket_by": read_attribute})
-
-
-def _serve(variant: Reader[str]) -> Reader[Serve]:
-    return tagged({"variant": record(Fixed, {"variant": variant}), "split": _split(variant)})
-
-
-def _split(variant: Reader[str]) -> Reader[Serve]:
-    weight = integer(0, limits.MAX_FLAGD_TOTAL)
-    share = record(Share, {"variant": variant, "weight": weight})
-    split = record(
-        lambda split, **others: Split(shares=split, **others),
-        {"split": list_of(share, least=1, most=limits.MAX_VARIANTS)},
-        {
-            "bucket_by": read_attribute,
-            "algorithm": one_of(ALGORITHMS, "algorithm"),
-            "seed": text(limits.MAX_KEY_CHARS),
-        },
-    )
-    return checked(split, lambda split: ALGORITHMS[split.algorithm].check(split))

@@ -26,20 +26,26 @@ class ErrorCode(StrEnum):
     """OpenFeature's names of the errors that the engine itself finds."""
 
     TARGETING_KEY_MISSING = "TARGETING_KEY_MISSING"
+    GENERAL = "GENERAL"  # it refers to a segment or group that cannot be evaluated
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
     """One answer. Results are shared between evaluations: never change ``value`` or ``metadata``.
 
-    ``metadata`` is a plain dict of scalars: ``version``; ``ruleId`` when a rule matched; and, when
-    a bucket decided, its receipt: ``bucketPoint`` and ``bucketSalt``, from which anyone can
-    recompute the point (see ``buckets``). With reason ERROR, value and variant are None.
+    ``metadata`` is a plain dict of scalars: what the definition and the variant carry; ``version``;
+    ``ruleId`` when a rule matched; ``prerequisite``, the flag that turned this one off; and, when a
+    bucket decided, its receipt: ``bucketPoint`` and ``bucketSalt``, from which anyone can
+    recompute the point (see ``buckets``). With reason ERROR, value and variant are None; with a
+    value of None and any other reason the application takes its own default.
+
+    ``variant`` is the variant's key; ``label`` what answers call it.
     """
 
     value: object
     variant: str | None
     reason: Reason
+    label: str = ""
     error_code: ErrorCode | None = None
     error_details: str | None = None
     metadata: Mapping[str, Scalar] = field(default_factory=dict)

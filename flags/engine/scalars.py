@@ -4,13 +4,16 @@ import math
 import re
 import unicodedata
 from collections.abc import Mapping
+from decimal import Decimal
 
 from flags.engine.document import ValueType
 from flags.engine.limits import (
     MAX_CONDITION_TEXT_CHARS,
     MAX_KEY_CHARS,
+    MAX_METADATA,
     MAX_RULE_ID_CHARS,
     MAX_SAFE_INTEGER,
+    MAX_SALT_CHARS,
     MAX_STRING_VALUE_CHARS,
     MAX_VALUE_DEPTH,
     MAX_VARIANT_KEY_CHARS,
@@ -74,6 +77,9 @@ def read_flag_key(value: object) -> str:
 
 _read_key = name(MAX_KEY_CHARS, least=1)
 read_variant_key = name(MAX_VARIANT_KEY_CHARS, least=1)
+read_salt = name(MAX_SALT_CHARS, least=1)
+read_segment_key = read_flag_key
+"""Keys of segments and exclusion groups go into URLs too."""
 
 
 def read_rule_id(value: object) -> str:
@@ -122,6 +128,15 @@ def read_number_as_is(value: object) -> int | float:
     return read_number(value)
 
 
+def read_percentage(value: object) -> int:
+    """A percentage in thousandths, exactly: the decimal number as it was written, times 1000."""
+    percent = read_number(value)
+    thousandths = Decimal(repr(percent)) * 1000
+    if not 0 <= percent <= 100 or thousandths % 1:
+        refuse("Give a percentage from 0 to 100 with at most 3 decimals.")
+    return int(thousandths)
+
+
 def read_condition_value(value: object) -> Scalar:
     """A text, number or boolean to compare an attribute with."""
     if isinstance(value, bool):
@@ -161,6 +176,18 @@ _read_value_text = text(MAX_STRING_VALUE_CHARS)
 
 def _read_leaf(value: object) -> Scalar:
     return _read_value_text(value) if isinstance(value, str) else read_condition_value(value)
+
+
+_read_metadata_name = name(MAX_KEY_CHARS, least=1)
+
+
+def read_metadata(value: object) -> dict[str, Scalar]:
+    """What answers carry along: an object of texts, numbers and booleans."""
+    if not isinstance(value, Mapping):
+        refuse("Give an object of texts, numbers and booleans.")
+    if len(value) > MAX_METADATA:
+        refuse(f"Give at most {MAX_METADATA} fields.")
+    return {_read_metadata_name(key): _read_leaf(one) for key, one in value.items()}
 
 
 VALUE_READERS: dict[ValueType, Reader[object]] = {

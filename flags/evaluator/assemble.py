@@ -6,14 +6,27 @@ documents must be what the sealed head says.
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final, TypeAlias
 
 from flags.channel import ForgedEnvelope, Head, Sealer, StreamEntry
-from flags.channel.documents import FLAG_PREFIX, HEAD_FIELD, KEY_PREFIX
-from flags.engine import DocumentError, compile_flag
+from flags.channel.documents import (
+    FLAG_PREFIX,
+    GROUP_PREFIX,
+    HEAD_FIELD,
+    KEY_PREFIX,
+    SEGMENT_PREFIX,
+)
+from flags.engine import (
+    CompiledGroup,
+    CompiledSegment,
+    DocumentError,
+    compile_flag,
+    compile_group,
+    compile_segment,
+)
 from flags.evaluator.counters import Counters
 from flags.evaluator.keys import ApiKey, read_key
 from flags.evaluator.memory import Environment, FlagItem, Held, Position
@@ -147,6 +160,8 @@ class _Builder:
         self._gone = dict(same_epoch.gone) if same_epoch else {}
         self._flags = dict(same_epoch.flags) if same_epoch else {}
         self._keys = dict(same_epoch.keys) if same_epoch else {}
+        self._segments = dict(same_epoch.segments) if same_epoch else {}
+        self._groups = dict(same_epoch.groups) if same_epoch else {}
         self._sealer, self._environment_id = sealer, environment_id
         self._head, self._counters = head, counters
 
@@ -177,10 +192,13 @@ class _Builder:
     def remove(self, field: str, version: int) -> None:
         self._gone[field] = version
         held = self.fields.pop(field, None)
-        if held is not None and isinstance(held.content, FlagItem):
-            del self._flags[held.content.key]
-        elif held is not None and isinstance(held.content, ApiKey):
-            del self._keys[held.content.selector.encode()]
+        content = held.content if held is not None else None
+        if content is None:
+            return
+        if isinstance(content, ApiKey):
+            del self._keys[content.selector.encode()]
+        else:
+            del self._shelf(content)[content.key]
 
     def finish(self) -> Environment:
         """The state, complete. Raises Refused where documents are missing or too many."""
@@ -198,6 +216,8 @@ class _Builder:
             gone=self._gone,
             flags=self._flags,
             keys=self._keys,
+            segments=self._segments,
+            groups=self._groups,
         )
 
     def _known_version(self, field: str) -> int:
@@ -215,22 +235,48 @@ class _Builder:
         self.remove(field, version)
         del self._gone[field]
         self.fields[field] = Held(version, signature, content)
-        if isinstance(content, FlagItem):
-            self._flags[content.key] = content
-        elif isinstance(content, ApiKey):
+        if isinstance(content, ApiKey):
             self._keys[content.selector.encode()] = content
+        elif content is not None:
+            self._shelf(content)[content.key] = content
+
+    def _shelf(self, content: FlagItem | CompiledSegment | CompiledGroup) -> dict[str, Any]:
+        if isinstance(content, FlagItem):
+            return self._flags
+        return self._segments if isinstance(content, CompiledSegment) else self._groups
 
 
-def _read_content(field: str, document: dict[str, object]) -> FlagItem | ApiKey | None:
-    """What a document says; fields of a later Aviary, and unusable keys, are of no use here."""
-    if field.startswith(FLAG_PREFIX):
-        return _read_flag(field.removeprefix(FLAG_PREFIX), document)
-    if field.startswith(KEY_PREFIX):
-        try:
-            return read_key(field.removeprefix(KEY_PREFIX), document)
-        except ValueError as error:
-            logger.error("the API key document %s cannot be used: %s", field, error)
-    return None
+_Content: TypeAlias = FlagItem | CompiledSegment | CompiledGroup | ApiKey
+
+
+def _read_content(field: str, document: dict[str, object]) -> _Content | None:
+    """What a document says; fields of a later Aviary, and unusable documents, are of no use here.
+
+    Flags that refer to a segment or a group without use are errors; the others go on.
+    """
+    kind, _slash, key = field.partition("/")
+    reader = _READERS.get(kind + "/")
+    if reader is None:
+        return None
+    try:
+        return reader(key, document)
+    except ValueError as error:
+        logger.error("the document %s cannot be used: %s", field, _describe(error))
+        return None
+
+
+def _read_segment(key: str, document: dict[str, object]) -> CompiledSegment:
+    segment = compile_segment(document)
+    if segment.key != key:
+        raise ValueError("its document is of another segment")
+    return segment
+
+
+def _read_group(key: str, document: dict[str, object]) -> CompiledGroup:
+    group = compile_group(document)
+    if group.key != key:
+        raise ValueError("its document is of another group")
+    return group
 
 
 def _read_flag(key: str, document: dict[str, object]) -> FlagItem:
@@ -244,6 +290,14 @@ def _read_flag(key: str, document: dict[str, object]) -> FlagItem:
         visible = document.get("client_visible") is True
         return FlagItem(key, compiled=None, client_visible=visible, problem=problem)
     return FlagItem(key, compiled=compiled, client_visible=compiled.client_visible)
+
+
+_READERS: Final[dict[str, Callable[[str, dict[str, object]], _Content]]] = {
+    FLAG_PREFIX: _read_flag,
+    KEY_PREFIX: read_key,
+    SEGMENT_PREFIX: _read_segment,
+    GROUP_PREFIX: _read_group,
+}
 
 
 def _describe(error: Exception) -> str:

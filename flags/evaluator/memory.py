@@ -4,6 +4,7 @@ A state never changes once it is in its place, so a request that took it answers
 throughout, and a reader needs no lock.
 """
 
+import random
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from functools import cached_property
 from typing import TypeAlias
 
 from flags.channel import Head
-from flags.engine import CompiledFlag
+from flags.engine import CompiledFlag, CompiledGroup, CompiledSegment, World
 from flags.evaluator.keys import ApiKey
 
 Position: TypeAlias = tuple[str, int]
@@ -40,7 +41,7 @@ class Held:
 
     version: int
     signature: bytes
-    content: FlagItem | ApiKey | None
+    content: FlagItem | CompiledSegment | CompiledGroup | ApiKey | None
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,16 @@ class Environment:
     """Removed fields and the version that removed them, lest an old document bring one back."""
     flags: Mapping[str, FlagItem]
     keys: Mapping[bytes, ApiKey]
+    segments: Mapping[str, CompiledSegment] = field(default_factory=dict)
+    groups: Mapping[str, CompiledGroup] = field(default_factory=dict)
+
+    def world(self, now: float) -> World:
+        """What the flags of this state see of each other, at the instant (Unix seconds)."""
+        return World(self._compiled, self.segments, self.groups, now, _draw)
+
+    @cached_property
+    def _compiled(self) -> Mapping[str, CompiledFlag]:
+        return {k: item.compiled for k, item in self.flags.items() if item.compiled is not None}
 
     @property
     def position(self) -> Position:
@@ -79,6 +90,11 @@ class Environment:
     @cached_property
     def broken_flags(self) -> int:
         return sum(item.compiled is None for item in self.flags.values())
+
+
+def _draw() -> str:
+    """A unit for what is dealt out at random, every time anew."""
+    return f"{random.getrandbits(64):x}"
 
 
 class Place:

@@ -7,12 +7,13 @@ error, and never a null value; they fall back to the code default otherwise.
 import asyncio
 import hashlib
 import logging
+import time
 from collections.abc import Mapping
 from typing import Final
 
 import orjson
 
-from flags.engine import Reason, Result
+from flags.engine import ErrorCode, Reason, Result, World
 from flags.evaluator.counters import Counters
 from flags.evaluator.memory import Environment, FlagItem
 from flags.evaluator.tally import AskedCounts
@@ -61,7 +62,7 @@ def evaluate_one(
         tally.miss(key, is_client=is_client)
         return 404, failure(FLAG_NOT_FOUND, f"flag {key[:ECHO_CHARS]!r} was not found", key=key)
     try:
-        return _evaluate(item, context, is_client, tally.asked)
+        return _evaluate(item, context, state.world(time.time()), is_client, tally.asked)
     except Exception as fault:
         _report(item, fault, tally.asked)
         return 500, error(INTERNAL)
@@ -72,6 +73,7 @@ async def evaluate_all(
 ) -> bytes:
     """The body of a bulk answer: every flag the key may see, each a success or a failure."""
     items = state.client_flags if is_client else state.server_flags
+    world = state.world(time.time())
     parts: list[bytes] = []
     for start in range(0, len(items), SLICE):
         if start:
@@ -79,7 +81,7 @@ async def evaluate_all(
         chunk = items[start : start + SLICE]
         # Taken anew after every pause: what was counted before may be on its way.
         asked = counters.tally.of(state.environment_id).asked
-        parts.extend(_evaluate_item(item, context, is_client, asked) for item in chunk)
+        parts.extend(_evaluate_item(item, context, world, is_client, asked) for item in chunk)
     return b'{"flags":[' + b",".join(parts) + b"]}"
 
 
@@ -107,11 +109,12 @@ def matches_tag(if_none_match: bytes, tag: bytes) -> bool:
 def _evaluate_item(
     item: FlagItem,
     context: Mapping[str, object],
+    world: World,
     is_client: bool,
     asked: AskedCounts,
 ) -> bytes:
     try:
-        return _evaluate(item, context, is_client, asked)[1]
+        return _evaluate(item, context, world, is_client, asked)[1]
     except Exception as fault:
         _report(item, fault, asked)
         return failure(GENERAL, INTERNAL, key=item.key)
@@ -120,6 +123,7 @@ def _evaluate_item(
 def _evaluate(
     item: FlagItem,
     context: Mapping[str, object],
+    world: World,
     is_client: bool,
     asked: AskedCounts,
 ) -> Answer:
@@ -127,18 +131,25 @@ def _evaluate(
         asked[item.key, None, Reason.ERROR] += 1
         why = "" if is_client else f": {item.problem}"
         return 400, failure(GENERAL, f"flag {item.key!r} cannot be evaluated{why}", key=item.key)
-    result = item.compiled.evaluate(context)
+    result = item.compiled.evaluate(context, world)
     asked[item.key, result.variant, result.reason] += 1
     known = item.encoded.get(id(result))
     if known is not None and known[0] is result:
         return 200, known[1]
     if result.reason is Reason.ERROR:
-        details = result.error_details or f"flag {item.key!r} cannot be evaluated"
-        return 400, failure(result.error_code or GENERAL, details, key=item.key)
+        return 400, _failed(item, result, is_client)
     body = _encode(item.key, result)
     if result.reason is not Reason.SPLIT and len(item.encoded) < MAX_ENCODED:
         _keep(item, result, body)
     return 200, body
+
+
+def _failed(item: FlagItem, result: Result, is_client: bool) -> bytes:
+    """A public key is not told what the flag refers to."""
+    hidden = is_client and result.error_code is ErrorCode.GENERAL
+    details = None if hidden else result.error_details
+    details = details or f"flag {item.key!r} cannot be evaluated"
+    return failure(result.error_code or GENERAL, details, key=item.key)
 
 
 def _encode(key: str, result: Result) -> bytes:
@@ -146,7 +157,7 @@ def _encode(key: str, result: Result) -> bytes:
         "key": key,
         "value": result.value,
         "reason": result.reason,
-        "variant": result.variant or "",
+        "variant": result.label,
         "metadata": result.metadata,
     }
     if result.value is None:

@@ -37,6 +37,7 @@ class Flag(models.Model):
     tags = models.JSONField(default=list, blank=True)
     owner = models.CharField(max_length=150, blank=True)
     permanent = models.BooleanField(default=False)
+    metadata = models.JSONField(default=dict, blank=True)
     version = models.PositiveBigIntegerField(default=1)
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
@@ -91,4 +92,5 @@ DEFINITION_FIELDS = (
     "tags",
     "owner",
     "permanent",
+    "metadata",
 )

@@ -55,7 +55,10 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known of a flag. ``counted_since`` is None while nothing was ever counted."""
+    """What is known of a flag. ``counted_since`` is None while nothing was ever counted.
+
+    A flag ``is_needed`` where others refer to it: then it decides, though nobody asks for it.
+    """
 
     kind: str
     permanent: bool
@@ -63,6 +66,7 @@ class Facts:
     places: tuple[Standing, ...]
     last_asked_at: datetime | None
     counted_since: datetime | None
+    is_needed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +96,8 @@ def _what_keeps_it(facts: Facts, now: datetime) -> Iterator[str]:
     yield _age_in_words(facts, now)
     if facts.last_asked_at and now - facts.last_asked_at < SILENT_AFTER:
         yield _("It was asked for within the last {time}.").format(time=_days(SILENT_AFTER))
+    if facts.is_needed:
+        yield _("Other flags refer to it.")
 
 
 def _age(facts: Facts, now: datetime) -> str:
@@ -123,7 +129,7 @@ def _settled(facts: Facts, now: datetime) -> str:
 
 def _silence(facts: Facts, now: datetime) -> str:
     """That nobody asks; silence counts only from when counting began."""
-    if facts.counted_since is None:
+    if facts.counted_since is None or facts.is_needed:
         return ""
     heard = facts.last_asked_at or max(facts.created_at, facts.counted_since)
     if now - heard < SILENT_AFTER:

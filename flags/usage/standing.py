@@ -1,6 +1,6 @@
 """Where flags are in their lives, from what the database knows of them: a few queries for many."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -23,9 +23,9 @@ class Seen:
 def standings_of(project: Project, flags: Iterable[Flag], *, now: datetime) -> dict[int, Seen]:
     """By the flags' ids. Flags come with their configurations fetched."""
     found = list(flags)
-    last, since = _last_asked(found), counted_since(project)
+    last, since, needed = _last_asked(found), counted_since(project), _needed(project)
     return {
-        flag.pk: Seen(judge(_facts(flag, last, since), now=now), last.get(flag.pk))
+        flag.pk: Seen(judge(_facts(flag, last, since, needed), now=now), last.get(flag.pk))
         for flag in found
     }
 
@@ -41,7 +41,27 @@ def _last_asked(flags: list[Flag]) -> dict[int, datetime]:
     return dict(seen.values("flag").annotate(at=Max("last_at")).values_list("flag", "at"))
 
 
-def _facts(flag: Flag, last: Mapping[int, datetime], since: datetime | None) -> Facts:
+def _needed(project: Project) -> set[str]:
+    """The keys of flags that others refer to: they are evaluated without being asked for."""
+    stored = FlagConfiguration.objects.filter(flag__project=project, flag__archived_at=None)
+    documents = stored.values_list("targeting", flat=True)
+    return {key for document in documents for key in _references(document)}
+
+
+def _references(part: object) -> Iterator[str]:
+    """Whatever stands under “flag” anywhere in a document: prerequisites and conditions."""
+    if isinstance(part, dict):
+        if isinstance(part.get("flag"), str):
+            yield part["flag"]
+        part = [one for name, one in part.items() if name != "targets"]
+    if isinstance(part, list):
+        for one in part:
+            yield from _references(one)
+
+
+def _facts(
+    flag: Flag, last: Mapping[int, datetime], since: datetime | None, needed: Collection[str]
+) -> Facts:
     return Facts(
         kind=flag.kind,
         permanent=flag.permanent,
@@ -49,6 +69,7 @@ def _facts(flag: Flag, last: Mapping[int, datetime], since: datetime | None) -> 
         places=tuple(_standing(flag, one) for one in flag.configurations.all()),
         last_asked_at=last.get(flag.pk),
         counted_since=since,
+        is_needed=flag.key in needed,
     )
 
 
@@ -65,6 +86,7 @@ def _everyone_gets(configuration: Configuration) -> str:
     """The variant that everyone is served; empty where it depends on who asks."""
     if not configuration.enabled:
         return configuration.off_variant
-    open_to_all = not configuration.rules and not configuration.targets
+    chosen_by = configuration.rules, configuration.targets, configuration.prerequisites
+    open_to_all = not any(chosen_by)
     rest = configuration.fallthrough
     return rest.variant if open_to_all and isinstance(rest, Fixed) else ""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from flags.engine import Configuration, Fixed, FlagDefinition, Serve
+from flags.engine import Configuration, Fixed, FlagDefinition, Serve, Split
 from flags.wording import shares
 
 
@@ -37,6 +37,9 @@ def distribution(configuration: Configuration, definition: FlagDefinition) -> li
 
 
 def _shares(serve: Serve) -> list[tuple[str, float]]:
+    """Nothing where only the application, or its logic, knows."""
     if isinstance(serve, Fixed):
         return [(serve.variant, 100.0)]
-    return [(share.variant, percent) for share, percent in shares(serve)]
+    if isinstance(serve, Split):
+        return [(share.variant, percent) for share, percent in shares(serve)]
+    return []

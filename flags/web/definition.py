@@ -82,7 +82,7 @@ def edit_flag(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
 def _save(request: HttpRequest, scope: Scope, flag: Flag, form: Form) -> HttpResponse:
     """Raises Invalid; of a conflict it shows what the form would change in what is saved now."""
     version = request.POST.get("version", "")
-    document = _to_document(form)
+    document = _with_what_no_form_shows(_to_document(form), flag)
     try:
         services.edit_flag(
             flag=flag,
@@ -190,6 +190,18 @@ def _to_document(form: Form) -> Form:
         "owner": form.get("owner", "").strip(),
         "tags": [tag.strip() for tag in form.get("tags", "").split(",") if tag.strip()],
     }
+
+
+def _with_what_no_form_shows(document: Form, flag: Flag) -> Form:
+    """What answers carry along for flags of other products is not to edit, nor to lose."""
+    unseen = {
+        variant["key"]: {
+            name: variant[name] for name in ("served_as", "metadata") if name in variant
+        }
+        for variant in flag.variants
+    }
+    variants = [variant | unseen.get(variant["key"], {}) for variant in document["variants"]]
+    return document | {"variants": variants, "metadata": flag.metadata}
 
 
 def _parsed(text: str, path: str, problems: dict[str, str]) -> object:

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from flags.channel import Head
-from flags.engine import CompiledFlag, Result, ValueType, compile_flag
+from flags.engine import EMPTY, CompiledFlag, Result, ValueType, World, compile_flag
 from flags.evaluator import status
 from flags.evaluator.app import Evaluator
 from flags.evaluator.counters import Counters
@@ -20,7 +20,7 @@ SECRET = "alice-lives-in-berlin"
 CONTEXT = {"context": {"targetingKey": SECRET}}
 
 
-def _fail(context: Mapping[str, object]) -> Result:
+def _fail(context: Mapping[str, object], _world: World = EMPTY, /) -> Result:
     raise RuntimeError(f"cannot cope with {context}")
 
 
@@ -32,7 +32,7 @@ def key() -> Key:
 @pytest.fixture
 def memory(key: Key) -> Memory:
     """Holds a flag whose evaluation fails, and a sound one."""
-    failing = CompiledFlag("failing", ValueType.BOOLEAN, False, 1, _fail)
+    failing = CompiledFlag("failing", ValueType.BOOLEAN, False, 1, _fail, _fail)
     compiled = {"failing": failing, "sound": compile_flag(flag("sound"))}
     flags = {
         name: FlagItem(name, compiled=one, client_visible=False) for name, one in compiled.items()

@@ -32,6 +32,7 @@ def facts_of(case: dict[str, Any]) -> Facts:
         places=(first, second),
         last_asked_at=ago(case.get("asked")),
         counted_since=ago(case.get("counted", case.get("asked"))),
+        is_needed=case.get("needed", False),
     )
 
 
@@ -54,6 +55,7 @@ _facts = st.builds(
     places=st.lists(_standings, max_size=4).map(tuple),
     last_asked_at=st.none() | _moments,
     counted_since=st.none() | _moments,
+    is_needed=st.booleans(),
 )
 
 

@@ -1,0 +1,104 @@
+"""What documents refer to: whoever writes them refuses what leads nowhere or in a circle."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from flags.engine.document import (
+    AllOf,
+    AnyOf,
+    Condition,
+    Configuration,
+    FlagTest,
+    Not,
+    Segment,
+    SegmentTest,
+    Serve,
+    Split,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class References:
+    """Keys that a document names: ``variants`` are pairs of a flag and one of its variants."""
+
+    flags: frozenset[str] = frozenset()
+    segments: frozenset[str] = frozenset()
+    groups: frozenset[str] = frozenset()
+    variants: frozenset[tuple[str, str]] = frozenset()
+
+
+def references_of(document: Configuration | Segment) -> References:
+    """Everything that a configuration or a segment refers to."""
+    leaves = [leaf for one in _conditions_in(document) for leaf in _leaves(one)]
+    asked = [leaf for leaf in leaves if isinstance(leaf, FlagTest)]
+    wanted = [(one.flag, one.variants) for one in asked]
+    groups: set[str] = set()
+    if isinstance(document, Configuration):
+        wanted += [(one.flag, one.variants) for one in document.prerequisites]
+        audiences = (rule.audience for rule in document.rules)
+        groups = {one.group for one in audiences if one is not None and one.group is not None}
+    return References(
+        flags=frozenset(flag for flag, _variants in wanted),
+        segments=frozenset(one.segment for one in leaves if isinstance(one, SegmentTest)),
+        groups=frozenset(groups),
+        variants=frozenset((flag, key) for flag, variants in wanted for key in variants),
+    )
+
+
+def _conditions_in(document: Configuration | Segment) -> Iterator[Condition]:
+    if isinstance(document, Segment):
+        yield document.when
+        return
+    for rule in document.rules:
+        yield rule.when
+        yield from _overrides(rule.serve)
+    yield from _overrides(document.fallthrough)
+
+
+def _overrides(serve: Serve) -> Iterator[Condition]:
+    if isinstance(serve, Split):
+        yield from (override.when for override in serve.overrides)
+
+
+def _leaves(condition: Condition) -> Iterator[Condition]:
+    if isinstance(condition, AllOf | AnyOf):
+        for one in condition.conditions:
+            yield from _leaves(one)
+    elif isinstance(condition, Not):
+        yield from _leaves(condition.condition)
+    else:
+        yield condition
+
+
+def find_cycle(start: str, graph: Mapping[str, Iterable[str]]) -> list[str] | None:
+    """The way from ``start`` back to it, ``[start, …, start]``; None where there is none.
+
+    ``graph`` tells for each key those it refers to; a key that is not in it refers to nothing.
+    """
+    came_from: dict[str, str] = {}
+    waiting = [start]
+    while waiting:
+        key = waiting.pop()
+        for following in graph.get(key, ()):
+            if following == start:
+                return [*_way(start, key, came_from), start]
+            if following not in came_from:
+                came_from[following] = key
+                waiting.append(following)
+    return None
+
+
+def _way(start: str, end: str, came_from: Mapping[str, str]) -> list[str]:
+    way = [end]
+    while way[-1] != start:
+        way.append(came_from[way[-1]])
+    return way[::-1]
+
+
+def depth_of(start: str, graph: Mapping[str, Iterable[str]], *, most: int) -> int:
+    """The longest chain of references from ``start``, itself included; ``most`` + 1 if longer."""
+    depth, level = 0, {start}
+    while level and depth <= most:
+        level = {following for key in level for following in graph.get(key, ())}
+        depth += 1
+    return depth

@@ -1,0 +1,228 @@
+"""What a rule serves and to whom of those who match, compiled into steps."""
+
+from bisect import bisect_right
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import singledispatch
+from itertools import accumulate
+from typing import TypeAlias
+
+from flags.engine.buckets import ALGORITHMS, SCALE, unit_of
+from flags.engine.conditions import compile_attribute, compile_condition
+from flags.engine.document import (
+    RANDOM,
+    TARGETING_KEY,
+    Audience,
+    CodeDefault,
+    Fixed,
+    Serve,
+    Split,
+    Variant,
+)
+from flags.engine.results import Context, ErrorCode, Reason, Result, Scalar
+from flags.engine.world import Read, World
+
+Facts: TypeAlias = Mapping[str, Scalar]
+Step: TypeAlias = Callable[[Context, World], Result | None]
+Position: TypeAlias = Callable[[Context, World], int | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What every step of a flag builds its results from; ``facts`` is the metadata of all."""
+
+    key: str
+    salt: str
+    variants: Mapping[str, Variant]
+    facts: Facts
+
+    def give(self, key: str, reason: Reason, facts: Facts) -> Result:
+        variant = self.variants[key]
+        metadata = {**facts, **variant.metadata} if variant.metadata else facts
+        return Result(variant.value, key, reason, variant.label, metadata=metadata)
+
+    def give_by_bucket(self, key: str, facts: Facts, salt: str, point: int) -> Result:
+        receipt = {**facts, "bucketPoint": point, "bucketSalt": salt}
+        return self.give(key, Reason.SPLIT, receipt)
+
+    def give_nothing(self, facts: Facts) -> Result:
+        """The application takes the default in its code."""
+        return Result(None, None, Reason.DEFAULT, metadata=facts)
+
+    def fail_without_unit(self, serve: Serve) -> Result:
+        """Nothing is left to serve: the one case in which a missing unit is an error."""
+        name = serve.bucket_by if isinstance(serve, Split) else TARGETING_KEY
+        details = f"Give a non-empty text or a whole number as '{name}': the flag is split by it."
+        return self.fail(ErrorCode.TARGETING_KEY_MISSING, details)
+
+    def fail_in_a_circle(self) -> Result:
+        """Flags or segments refer to each other in a circle."""
+        return self.fail(ErrorCode.GENERAL, "It cannot be evaluated: it refers to itself.")
+
+    def fail(self, code: ErrorCode, details: str) -> Result:
+        return Result(
+            value=None,
+            variant=None,
+            reason=Reason.ERROR,
+            error_code=code,
+            error_details=details,
+            metadata=self.facts,
+        )
+
+
+def compile_audience(
+    answers: Answers, audience: Audience | None, serve: Serve, facts: Facts
+) -> Step:
+    """What is served, for the audience only; for all of whom nothing is hashed."""
+    if audience is None:
+        return compile_serve(serve, answers, Reason.TARGETING_MATCH, facts)
+    inside = _in_group(answers, audience)
+    if audience.threshold == SCALE:
+        everybody = compile_serve(serve, answers, Reason.TARGETING_MATCH, facts)
+        return _served_to(inside, everybody)
+    seed, place = compile_audience_place(answers, audience)
+    if isinstance(serve, Fixed):
+        return _served_to(inside, _fixed_for(answers, serve.variant, facts, place, seed, audience))
+    step = compile_serve(serve, answers, Reason.TARGETING_MATCH, facts)
+    return _served_to(inside, _step_for(step, place, audience))
+
+
+def _in_group(answers: Answers, audience: Audience) -> Callable[[Context, World], bool] | None:
+    group, flag = audience.group, answers.key
+    if group is None:
+        return None
+    return lambda context, world: world.group(group).gives(flag, context, world)
+
+
+def _served_to(inside: Callable[[Context, World], bool] | None, step: Step) -> Step:
+    if inside is None:
+        return step
+    return lambda context, world: step(context, world) if inside(context, world) else None
+
+
+def compile_audience_place(answers: Answers, audience: Audience) -> tuple[str, Position]:
+    """The seed of an audience, and where it places a unit on its line, 0 to 99,999."""
+    algorithm = ALGORITHMS[audience.algorithm]
+    seed = algorithm.seed_of(audience.seed, flag=answers.key, salt=answers.salt)
+    place = algorithm.place_audience
+    assert place is not None, "the reader has checked that it has audiences"
+    return seed, _compile_position(audience, lambda unit: place(seed, unit))
+
+
+def _fixed_for(
+    answers: Answers, variant: str, facts: Facts, place: Position, seed: str, audience: Audience
+) -> Step:
+    threshold = audience.threshold
+
+    def serve(context: Context, world: World) -> Result | None:
+        found = place(context, world)
+        if found is None or found >= threshold:
+            return None
+        return answers.give_by_bucket(variant, facts, seed, found)
+
+    return serve
+
+
+def _step_for(step: Step, place: Position, audience: Audience) -> Step:
+    threshold = audience.threshold
+
+    def serve(context: Context, world: World) -> Result | None:
+        found = place(context, world)
+        return None if found is None or found >= threshold else step(context, world)
+
+    return serve
+
+
+@singledispatch
+def compile_serve(serve: Serve, answers: Answers, reason: Reason, facts: Facts) -> Step:
+    """The step that serves this; ``reason`` where no bucket decides."""
+    raise TypeError(type(serve).__name__)
+
+
+@compile_serve.register
+def _(serve: Fixed, answers: Answers, reason: Reason, facts: Facts) -> Step:
+    result = answers.give(serve.variant, reason, facts)
+    return lambda _context, _world: result
+
+
+@compile_serve.register
+def _(serve: CodeDefault, answers: Answers, _reason: Reason, facts: Facts) -> Step:
+    nothing = answers.give_nothing(facts)
+    return lambda _context, _world: nothing
+
+
+@compile_serve.register
+def _(serve: Split, answers: Answers, _reason: Reason, facts: Facts) -> Step:
+    """The variant by bucket; None when the context has no unit."""
+    seed, place = compile_split_place(answers, serve)
+    variants = [share.variant for share in serve.shares]
+    ends = list(accumulate(share.weight for share in serve.shares))
+
+    def choose(context: Context, world: World) -> Result | None:
+        found = place(context, world)
+        if found is None:
+            return None
+        return answers.give_by_bucket(variants[bisect_right(ends, found)], facts, seed, found)
+
+    return _overridden(answers, serve, facts, choose)
+
+
+def compile_split_place(answers: Answers, split: Split) -> tuple[str, Position]:
+    """The seed of a split, and where it places a unit on the line of its weights."""
+    algorithm = ALGORITHMS[split.algorithm]
+    seed = algorithm.seed_of(split.seed, flag=answers.key, salt=answers.salt)
+    total = sum(share.weight for share in split.shares)
+    return seed, _compile_position(split, lambda unit: algorithm.place(seed, unit, total))
+
+
+def _overridden(answers: Answers, split: Split, facts: Facts, choose: Step) -> Step:
+    overrides = [
+        (compile_condition(o.when), answers.give(o.variant, Reason.TARGETING_MATCH, facts))
+        for o in split.overrides
+    ]
+    if not overrides:
+        return choose
+
+    def override(context: Context, world: World) -> Result | None:
+        for matches, result in overrides:
+            if matches(context, world):
+                return result
+        return choose(context, world)
+
+    return override
+
+
+def _compile_position(bucketing: Audience | Split, place: Callable[[str], int]) -> Position:
+    """Where the unit lies; None when the context names none."""
+    read = compile_unit(bucketing.bucket_by, bucketing.else_by)
+
+    def position(context: Context, world: World) -> int | None:
+        unit = read(context, world)
+        return None if unit is None else place(unit)
+
+    return position
+
+
+def compile_unit(
+    bucket_by: str, else_by: tuple[str, ...] = ()
+) -> Callable[[Context, World], str | None]:
+    """Reads the first unit that the attributes name."""
+    reads = tuple(map(_read_unit, (bucket_by, *else_by)))
+    first = reads[0]
+    if len(reads) == 1:
+        return lambda context, world: unit_of(first(context, world))
+
+    def read(context: Context, world: World) -> str | None:
+        for one in reads:
+            unit = unit_of(one(context, world))
+            if unit is not None:
+                return unit
+        return None
+
+    return read
+
+
+def _read_unit(attribute: str) -> Read:
+    if attribute == RANDOM:
+        return lambda _context, world: world.draw()
+    return compile_attribute(attribute)

@@ -1,0 +1,59 @@
+"""What an evaluation sees besides the context: the environment's other documents, and the instant.
+
+Flags refer to each other, to segments and to groups by key and look them up as they are asked, so
+that a change compiles the one document that changed.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from flags.engine.results import Context
+
+if TYPE_CHECKING:
+    from flags.engine.cohorts import CompiledGroup, CompiledSegment
+    from flags.engine.compiler import CompiledFlag
+
+
+class Unresolved(Exception):
+    """A document refers to one that is not there, or that cannot be evaluated."""
+
+
+def _nothing() -> str:
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """One state of an environment at one instant: ``now`` in Unix seconds.
+
+    ``draw`` gives another unit at every call, for what is dealt out at random; the engine itself
+    has no randomness, so that without one there is no such unit.
+    """
+
+    flags: "Mapping[str, CompiledFlag]"
+    segments: "Mapping[str, CompiledSegment]"
+    groups: "Mapping[str, CompiledGroup]"
+    now: float
+    draw: Callable[[], str] = _nothing
+
+    def segment(self, key: str) -> "CompiledSegment":
+        """Raises Unresolved where there is none: nobody may count as outside of it."""
+        found = self.segments.get(key)
+        if found is None:
+            raise Unresolved(f"the segment {key!r} cannot be evaluated")
+        return found
+
+    def group(self, key: str) -> "CompiledGroup":
+        """Raises Unresolved where there is none."""
+        found = self.groups.get(key)
+        if found is None:
+            raise Unresolved(f"the exclusion group {key!r} cannot be evaluated")
+        return found
+
+
+EMPTY: Final = World({}, {}, {}, 0.0)
+"""For documents that refer to nothing."""
+
+Test: TypeAlias = Callable[[Context, World], bool]
+Read: TypeAlias = Callable[[Context, World], object]
