@@ -2,11 +2,14 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.db.models import Max, Prefetch, Q, QuerySet
 
 from flags.engine import FlagDefinition, Kind
 from flags.models import Flag, FlagConfiguration
+from flags.usage.lifecycle import Stage
+from flags.usage.standing import standings_of
 from portal.access.models import Environment, Project
 
 PAGE_SIZE = 50
@@ -20,12 +23,13 @@ class FlagFilter:
     kind: str = ""
     tag: str = ""
     archived: bool = False
+    stage: str = ""
     after: str = ""
     size: int = PAGE_SIZE
 
     @property
     def narrows(self) -> bool:
-        return bool(self.search or self.kind or self.tag)
+        return bool(self.search or self.kind or self.tag or self.stage)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +41,14 @@ class FlagPage:
     total: int
 
 
-def list_flags(project: Project, wanted: FlagFilter) -> FlagPage:
+def list_flags(project: Project, wanted: FlagFilter, *, now: datetime) -> FlagPage:
     """A page of a project's flags, each with its configurations in order of environments.
 
     Paged by key and not by number, so that a flag created meanwhile shifts nothing.
     """
     matching = _matching(project, wanted)
+    if wanted.stage in {stage.value for stage in Stage}:
+        matching = _at_stage(project, matching, wanted.stage, now)
     rows = matching.filter(key__gt=wanted.after) if wanted.after else matching
     found = list(rows.prefetch_related(_with_configurations())[: wanted.size + 1])
     more = len(found) > wanted.size
@@ -110,6 +116,12 @@ def _matching(project: Project, wanted: FlagFilter) -> QuerySet[Flag]:
         tagged = [flag.pk for flag in flags.only("pk", "tags") if wanted.tag in flag.tags]
         flags = flags.filter(pk__in=tagged)
     return flags
+
+
+def _at_stage(project: Project, flags: QuerySet[Flag], stage: str, now: datetime) -> QuerySet[Flag]:
+    found = list(flags.prefetch_related(_with_configurations()))
+    seen = standings_of(project, found, now=now)
+    return flags.filter(pk__in=[pk for pk, one in seen.items() if one.lifecycle.stage == stage])
 
 
 def _with_configurations() -> "Prefetch[str]":

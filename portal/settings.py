@@ -133,8 +133,8 @@ USE_I18N = USE_TZ = True
 STATIC_URL = "static/"
 NODE_MODULES = BASE_DIR / "node_modules"
 STATICFILES_DIRS: list[Path | tuple[str, Path]] = [BASE_DIR / "static"]
-if (NODE_MODULES / "@tabler" / "core").is_dir():
-    STATICFILES_DIRS.append(("tabler", NODE_MODULES / "@tabler" / "core" / "dist"))
+NPM = {"tabler": NODE_MODULES / "@tabler/core/dist", "uplot": NODE_MODULES / "uplot/dist"}
+STATICFILES_DIRS += [(name, folder) for name, folder in NPM.items() if folder.is_dir()]
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_MAX_AGE = 300
 

@@ -9,6 +9,7 @@ from flags.api import shapes
 from flags.engine import Kind
 from flags.importers import FORMATS
 from flags.services.importing import MODES
+from flags.usage.reading import ASPECTS, SPANS
 from portal.lib.api_schema import IF_MATCH, PAGING, WAITS, WITH_BODY, answers, if_match, query
 
 _FLAGS: Final = ["flags"]
@@ -49,7 +50,16 @@ edit_flag = extend_schema(
     responses=answers(200, shapes.Flag, 409, *WITH_BODY),
 )
 archive_flag = extend_schema(
-    operation_id="archive_flag", tags=_FLAGS, responses=answers(204, None, special={409: WAITS})
+    operation_id="archive_flag",
+    tags=_FLAGS,
+    parameters=[query("force", "Archive it although it is still asked for.", bool)],
+    responses=answers(
+        204,
+        None,
+        special={
+            409: (WAITS[0], "It was asked for within the last hour; send `force`. " + WAITS[1])
+        },
+    ),
 )
 restore_flag = extend_schema(
     operation_id="restore_flag",
@@ -84,6 +94,21 @@ save_configuration = extend_schema(
     parameters=[IF_MATCH],
     request=shapes.Configuration,
     responses=answers(200, shapes.Configuration, 409, 428, *WITH_BODY),
+)
+read_usage = extend_schema(
+    operation_id="read_usage",
+    tags=_IN_ONE_ENVIRONMENT,
+    parameters=[
+        query("period", "How far back; a day unless told.", enum=list(SPANS)),
+        query("by", "What is told apart; the variant unless told.", enum=list(ASPECTS)),
+    ],
+    responses=answers(200, shapes.Usage),
+)
+list_unknown_flags = extend_schema(
+    operation_id="list_unknown_flags",
+    tags=_IN_ONE_ENVIRONMENT,
+    parameters=[query("ignored", "Those that people ignore, instead of the others.", bool)],
+    responses=answers(200, shapes.UnknownFlags),
 )
 import_flags = extend_schema(
     operation_id="import_flags",

@@ -169,3 +169,32 @@ class ImportReport(serializers.Serializer[object]):
     notes = serializers.ListField(child=serializers.CharField())
     dry_run = serializers.BooleanField()
     version = serializers.IntegerField(help_text="The environment's, afterwards.")
+
+
+class UsageCounts(serializers.Serializer[object]):
+    start = serializers.DateTimeField()
+    counts = serializers.DictField(child=serializers.IntegerField(), help_text="By name.")
+
+
+class Usage(serializers.Serializer[object]):
+    period = serializers.CharField()
+    by = serializers.CharField()
+    total = serializers.IntegerField()
+    last_seen_at = serializers.DateTimeField(allow_null=True)
+    last_served_at = serializers.DictField(
+        child=serializers.DateTimeField(), help_text="By variant."
+    )
+    counts = UsageCounts(many=True)
+
+
+class UnknownFlag(serializers.Serializer[object]):
+    name = serializers.CharField()
+    by = serializers.CharField(help_text="The kind of keys it is asked with: server or client.")
+    count = serializers.IntegerField()
+    first_at = serializers.DateTimeField()
+    last_at = serializers.DateTimeField()
+
+
+class UnknownFlags(serializers.Serializer[object]):
+    unknown_flags = UnknownFlag(many=True)
+    others = serializers.IntegerField(help_text="Questions for names that are not kept.")

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from flags.api import configurations, definitions
+from flags.api import configurations, definitions, usage
 
 _PROJECT = "projects/<slug:project>/"
 _ENVIRONMENT = _PROJECT + "environments/<slug:environment>/"
@@ -26,5 +26,7 @@ urlpatterns = [
         configurations.ConfigurationDetail.as_view(),
         name="api-configuration",
     ),
+    path(_ENVIRONMENT + "usage/<path:key>", usage.FlagUsage.as_view(), name="api-usage"),
+    path(_ENVIRONMENT + "unknown-flags", usage.UnknownFlags.as_view(), name="api-unknown-flags"),
     path(_ENVIRONMENT + "import", configurations.Import.as_view(), name="api-import"),
 ]

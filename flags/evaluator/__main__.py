@@ -17,6 +17,7 @@ from flags.evaluator.counters import Counters
 from flags.evaluator.follower import Follower
 from flags.evaluator.memory import Memory
 from flags.evaluator.settings import Settings, listen, read_settings
+from flags.evaluator.telling import Telling
 from flags.evaluator.usage import Usage
 from portal.lib.env import SettingError
 from portal.lib.logs import LineFormatter
@@ -52,12 +53,14 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
     )
     follower = Follower(memory, settings.link, settings.sealer, counters)
     usage = Usage(memory, settings.link)
-    tasks = [asyncio.create_task(one.run()) for one in (follower, usage)]
+    telling = Telling(counters, settings.link)
+    tasks = [asyncio.create_task(one.run()) for one in (follower, usage, telling)]
     try:
         await Server(config).serve(sockets=[listener])
     finally:
         await end(tasks)
         await usage.write()
+        await telling.end()
         await settings.link.close()
 
 

@@ -70,7 +70,7 @@ class _EvaluatorCollector(Collector):
         for (route, status), count in counters.requests.items():
             requests.add_metric([route, str(status)], count)
         evaluations = _counter("evaluations", "Flags evaluated.", "reason")
-        for reason, count in counters.evaluations.items():
+        for reason, count in counters.all_evaluations().items():
             evaluations.add_metric([reason], count)
         refused = _counter("refused", "Refused from Redis: forged, older, incomplete.", "cause")
         for cause, count in counters.refused.items():
@@ -80,6 +80,7 @@ class _EvaluatorCollector(Collector):
             ("reloads", "Full loads of an environment.", counters.reloads),
             ("stream_entries", "Changes applied from the stream.", counters.entries),
             ("redis_failures", "Times that Redis did not answer.", counters.redis_failures),
+            ("usage_lost", "Evaluations not told to the portal.", counters.usage_lost),
         ):
             yield CounterMetricFamily(f"aviary_evaluator_{name}", help_text, value=count)
 

@@ -45,7 +45,7 @@ STARTING_VARIANTS = {
 @project_page(Permission.FLAG_EDIT)
 def create_flag(request: HttpRequest, scope: Scope) -> HttpResponse:
     if request.method != "POST":
-        return _draw(request, scope, None, _new_form("boolean"))
+        return _draw(request, scope, None, _new_form("boolean", request.GET.get("key", "")))
     form = read_form(request.POST.items(), FIELDS)
     if request.POST.get("do"):
         return _draw(request, scope, None, _rearrange(form, request.POST["do"]))
@@ -133,8 +133,10 @@ def _draw(
     return render_page(request, page, "flags/_definition_form.html", context, status=status)
 
 
-def _new_form(value_type: str) -> Form:
-    return {"kind": "release", "value_type": value_type, "variants": _starting(value_type)}
+def _new_form(value_type: str, key: str) -> Form:
+    """An empty form; ``key`` is what applications ask for already, if somebody came from there."""
+    variants = _starting(value_type)
+    return {"key": key, "kind": "release", "value_type": value_type, "variants": variants}
 
 
 def _starting(value_type: str) -> list[Form]:

@@ -27,6 +27,10 @@ EVENTS = {
     "flag.restored": gettext_lazy("restored the flag"),
     "environment.flags_started": gettext_lazy("gave every flag a configuration in"),
 }
+UNKNOWN_EVENTS = {
+    "unknown_flag.ignored": gettext_lazy("ignored the unknown flag"),
+    "unknown_flag.watched": gettext_lazy("watched again the unknown flag"),
+}
 
 
 def register() -> None:
@@ -34,6 +38,17 @@ def register() -> None:
     words.register(
         events=EVENTS, subjects={"flag": Subject(gettext_lazy("flag"), _describe, _address)}
     )
+    unknown = Subject(gettext_lazy("unknown flag"), _say_nothing, _unknown_address)
+    words.register(events=UNKNOWN_EVENTS, subjects={"unknown_flag": unknown})
+
+
+def _unknown_address(event: Recorded) -> str:
+    place = [event.project, event.environment]
+    return reverse("unknown-flag-list", args=place) if all(place) else ""
+
+
+def _say_nothing(events: Sequence[Recorded]) -> list[list[str]]:
+    return [[] for _event in events]
 
 
 def _address(event: Recorded) -> str:

@@ -1,10 +1,13 @@
 """Flags and configurations as lists and headers show them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flags import wording
 from flags.engine import DocumentError
 from flags.models import Flag, FlagConfiguration
+from flags.usage.standing import Seen
+from flags.web.sparkline import sparkline
 from portal.access.models import Environment
 
 
@@ -34,10 +37,13 @@ class Cell:
 
 
 class FlagRow:
-    """A flag and its cells in order of environments."""
+    """A flag and its cells in order of environments; in lists also how much it is asked for."""
 
-    def __init__(self, flag: Flag) -> None:
-        self.flag = flag
+    def __init__(
+        self, flag: Flag, seen: Seen | None = None, counts: Sequence[int] | None = None
+    ) -> None:
+        self.flag, self.seen = flag, seen
+        self.sparkline = sparkline(counts) if counts else None
         self.cells = []
         for configuration in flag.configurations.all():
             configuration.flag = flag

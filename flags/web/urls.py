@@ -2,12 +2,23 @@
 
 from django.urls import path
 
-from flags.web import archiving, definition, history, listing, switching
+from flags.web import archiving, definition, history, listing, switching, unknown, usage
 from flags.web.targeting import pages as targeting
 
 urlpatterns = [
     path("p/<slug:project>/flags/", listing.list_flags, name="flag-list"),
     path("p/<slug:project>/flags/new", definition.create_flag, name="flag-create"),
+    path(
+        "p/<slug:project>/flags/unknown/<slug:environment>",
+        unknown.list_unknown,
+        name="unknown-flag-list",
+    ),
+    path(
+        "p/<slug:project>/flags/unknown/<slug:environment>/ignore",
+        unknown.ignore_unknown,
+        name="unknown-flag-ignore",
+    ),
+    path("p/<slug:project>/flag/usage/<path:key>", usage.flag_usage, name="flag-usage"),
     path(
         "p/<slug:project>/flag/targeting/<slug:environment>/<path:key>",
         targeting.targeting,

@@ -115,6 +115,19 @@ def notice(page: Page) -> None:
     expect(page.get_by_text("Search ranking is")).to_be_visible()
 
 
+def usage(page: Page) -> None:
+    """The chart with its table unfolded."""
+    page.goto(f"{FLAG}/usage/new-checkout")
+    expect(page.locator("#usage canvas")).to_be_visible()
+    page.get_by_text("The numbers as a table").click()
+
+
+def unknown(page: Page) -> None:
+    page.goto(FLAGS)
+    page.get_by_role("link", name="Unknown flags").click()
+    expect(page.get_by_role("heading", name="Unknown flags")).to_be_visible()
+
+
 def open_record(page: Page) -> None:
     page.goto(f"{HISTORY}?event=flag.enabled")
     page.locator("article time").first.click()
@@ -254,6 +267,8 @@ SCENES = {
     "targeting of a viewer": Scene(at(f"{TARGETING}/new-checkout"), who="bob"),
     "editor with errors": Scene(editor_with_errors, refused=422),
     "review": Scene(review),
+    "usage of a flag": Scene(usage),
+    "unknown flags": Scene(unknown),
     "history of a flag": Scene(at(f"{FLAG}/history/new-checkout")),
     "history": Scene(at(HISTORY)),
     "history of a viewer": Scene(at(HISTORY), who="bob"),

@@ -30,6 +30,8 @@ def test_the_schema__is_public_and_names_every_endpoint() -> None:
         "archive_flag",
         "read_configuration",
         "save_configuration",
+        "read_usage",
+        "list_unknown_flags",
         "import_flags",
         "list_freezes",
         "post_evidence",

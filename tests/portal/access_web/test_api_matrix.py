@@ -38,6 +38,8 @@ TABLE: dict[str, tuple[Expected, str]] = {
     "api-flag-restore": (OF_THE_PROJECT, "POST"),
     "api-configurations": (OF_THE_ENVIRONMENT, "GET HEAD"),
     "api-configuration": (OF_THE_ENVIRONMENT, "GET HEAD PUT PATCH"),
+    "api-usage": (OF_THE_ENVIRONMENT, "GET HEAD"),
+    "api-unknown-flags": (OF_THE_ENVIRONMENT, "GET HEAD"),
     "api-import": (OF_THE_ENVIRONMENT, "POST"),
     "api-freezes": (OF_THE_PROJECT, "GET HEAD"),
     "api-evidence": (OF_THE_PROJECT, "GET HEAD POST"),

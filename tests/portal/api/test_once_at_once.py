@@ -1,5 +1,7 @@
 """The same request many times at one instant, each with a transaction of its own."""
 
+from typing import cast
+
 import pytest
 
 from portal.access.models import Environment, Project
@@ -19,7 +21,7 @@ def test_the_same_request__four_times_at_once__is_done_once_and_answered_alike(
     def send() -> Response:
         return Script(token).post(FLAGS, boolean_flag("cart"), Idempotency_Key="a-1")
 
-    responses = concurrently.run(send, send, send, send)
+    responses = [cast(Response, one) for one in concurrently.run(send, send, send, send)]
     documents = [answer(response, 201) for response in responses]
     assert [one == documents[0] for one in documents] == [True] * 4
     assert sum("Idempotency-Replayed" in response for response in responses) == 3

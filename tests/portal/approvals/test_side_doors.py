@@ -76,8 +76,9 @@ DOORS: dict[str, Attempt] = {
     "import_document": _import,
     "import_flags": _import_plan,
 }
-# A new flag is off everywhere; nothing that was served before is served otherwise.
-NOT_GUARDED = {"create_flag"}
+# A new flag is off everywhere; nothing that was served before is served otherwise. Names that no
+# flag has are served nothing.
+NOT_GUARDED = {"create_flag", "ignore_unknown_flag"}
 
 
 def _restore(desk: Desk, person: User) -> object:
