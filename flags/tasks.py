@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from celery import shared_task
 from redis import RedisError
 
+from flags.services import plans
 from flags.snapshots import relay
 from portal.access import services as access
 from portal.access.models import EnvironmentChange
@@ -39,3 +40,9 @@ def keep_key_use() -> None:
         return  # nothing is lost: the evaluators and Redis keep it until the next beat
     instants = {selector: datetime.fromtimestamp(at, UTC) for selector, at in used.items()}
     access.note_uses(used_at=instants, now=clock.now())
+
+
+@shared_task(ignore_result=True)
+def carry_out_plans() -> None:
+    """Carry out what is due of schedules and ramps."""
+    plans.carry_out_due(now=clock.now())
