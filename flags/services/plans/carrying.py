@@ -59,8 +59,7 @@ def _carry_out(seen: Plan, now: datetime) -> None:
         return  # somebody stopped it, or another worker did it
     actor = _actor(plan)
     try:
-        with transaction.atomic():
-            _perform(plan, actor, now)
+        _perform(plan, actor, now)  # the service undoes what it did, and keeps a request it opened
     except Frozen as frozen:
         _hold(plan, actor, str(frozen))
     except Waiting as waiting:

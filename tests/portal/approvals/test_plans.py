@@ -55,6 +55,7 @@ def test_a_plan__is_nothing_before_others_agree_and_theirs_is_the_authors(
 
 
 def test_breaking_glass__is_not_for_plans(desk: Desk, frank: User) -> None:
+    Policy.objects.all().delete()
     set_policy(desk.environment, **TWO_ROLES, break_glass=["devops_lead"])
     glass = replace(desk, terms=Terms(break_glass=True), reason="It burns")
     with pytest.raises((Forbidden, Invalid)):
@@ -69,7 +70,7 @@ def test_a_plan_changed_after_it_was_agreed_to__serves_nothing_and_asks(
     before = desk.configuration.document | {"enabled": "zone" not in tamper}
     if "operation" in tamper:
         desk.flag.configurations.filter(environment=desk.environment).update(enabled=True)
-        set_policy(desk.environment, **TWO_ROLES, off_needs_approval=True)
+        set_policy(desk.environment, **TWO_ROLES, turning_off_needs_approval=True)
     Plan.objects.filter(pk=planned.pk).update(document=planned.document | tamper)
     plan = carry_out(planned)
     assert desk.configuration.document == before
