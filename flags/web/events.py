@@ -29,7 +29,7 @@ EVENTS = {
     "flag.schedule_paused": gettext_lazy("paused a schedule of"),
     "flag.schedule_resumed": gettext_lazy("resumed a schedule of"),
     "flag.schedule_cancelled": gettext_lazy("cancelled a schedule of"),
-    "flag.schedule_step_done": gettext_lazy("carried out what was planned for"),
+    "flag.schedule_was_so": gettext_lazy("had nothing left to change of"),
     "flag.schedule_step_failed": gettext_lazy("could not carry out what was planned for"),
     "flag.schedule_held": gettext_lazy("waits for the end of a freeze with"),
     "flag.schedule_held_back": gettext_lazy("does not go on by itself with"),
@@ -38,7 +38,7 @@ EVENTS = {
     "flag.ramp_paused": gettext_lazy("paused a ramp of"),
     "flag.ramp_resumed": gettext_lazy("resumed a ramp of"),
     "flag.ramp_cancelled": gettext_lazy("cancelled a ramp of"),
-    "flag.ramp_step_done": gettext_lazy("took a step of the ramp of"),
+    "flag.ramp_was_so": gettext_lazy("had nothing left to raise of"),
     "flag.ramp_step_failed": gettext_lazy("could not take a step of the ramp of"),
     "flag.ramp_held": gettext_lazy("waits for the end of a freeze with the ramp of"),
     "flag.ramp_held_back": gettext_lazy("does not go on by itself with the ramp of"),
@@ -65,7 +65,7 @@ def _describe(events: Sequence[Recorded]) -> list[list[str]]:
 def _changes(event: Recorded, definition: FlagDefinition | None) -> list[str]:
     """The change in sentences. Variants may have changed since, so a document may not parse now."""
     before, after = event.before_document, event.after_document
-    if after and "plan" in after:
+    if after and "plan" in after and isinstance(after["words"], list):
         return [str(sentence) for sentence in after["words"]]
     if event.event not in EVENTS or before is None or after is None or "archived" in after:
         return []

@@ -59,7 +59,8 @@ def _carry_out(seen: Plan, now: datetime) -> None:
         return  # somebody stopped it, or another worker did it
     actor = _actor(plan)
     try:
-        _perform(plan, actor, now)  # the service undoes what it did, and keeps a request it opened
+        # The service undoes what it did, and keeps a request that it opened.
+        changed = _perform(plan, actor, now)
     except Frozen as frozen:
         _hold(plan, actor, str(frozen))
     except Waiting as waiting:
@@ -69,7 +70,9 @@ def _carry_out(seen: Plan, now: datetime) -> None:
     except AviaryError as error:
         _give_up(plan, actor, str(error))
     else:
-        _move_on(plan, actor, clock.database_now())
+        if not changed:
+            shared.record_plan("was_so", plan, actor, reason=_why(plan))
+        _move_on(plan, clock.database_now())
 
 
 def _claim(seen: Plan) -> Plan | None:
@@ -96,16 +99,15 @@ def _claim(seen: Plan) -> Plan | None:
     return plan
 
 
-def _perform(plan: Plan, actor: Actor, now: datetime) -> None:
-    """The step, through the service that everybody uses."""
+def _perform(plan: Plan, actor: Actor, now: datetime) -> bool:
+    """The step, through the service that everybody uses; returns whether anything changed."""
     current = shared.current_configuration(plan)
     if plan.flag.is_archived:
         raise Halted(_("The flag is archived."), ends=True)
     if plan.is_ramp:
         require_untouched(plan, current)
     after = shared.outcome(plan, current.document)
-    assert plan.due_at is not None
-    configurations.save_configuration(
+    saved = configurations.save_configuration(
         flag=plan.flag,
         environment=plan.environment,
         document=after,
@@ -116,6 +118,7 @@ def _perform(plan: Plan, actor: Actor, now: datetime) -> None:
         terms=Terms(step=Step(shared.kind_name(plan), plan.pk, plan.step)),
     )
     plan.base = targeting_digest(after) if plan.base else ""
+    return saved.version != current.version
 
 
 def _why(plan: Plan) -> str:
@@ -129,8 +132,7 @@ def _actor(plan: Plan) -> Actor:
     return journal.system(f"{plan.kind} {plan.pk} of {plan.author}"[:200])
 
 
-def _move_on(plan: Plan, actor: Actor, moment: datetime) -> None:
-    shared.record_plan("step_done", plan, actor)
+def _move_on(plan: Plan, moment: datetime) -> None:
     plan.share = plan.steps[plan.step].share if plan.is_ramp else None
     plan.step, plan.done_at, plan.problem = plan.step + 1, moment, ""
     plan.failures, plan.retry_at = 0, None

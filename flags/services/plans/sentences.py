@@ -1,6 +1,8 @@
 """Plans in sentences: what will happen, when, in the plan's zone and in UTC."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext as _
@@ -11,6 +13,7 @@ from flags.plans import OPERATIONS, following
 from flags.services.changes import configuration_words
 from portal.approvals.freeze_wording import local_time, recurrence_words
 
+Document = Mapping[str, Any]
 _SHOWN = 5
 _UNITS = ((86_400, "day"), (3600, "hour"), (60, "minute"))
 
@@ -25,19 +28,21 @@ def title(plan: Plan) -> str:
     return text.format(label=label[:1].lower() + label[1:], **names)
 
 
-def words(plan: Plan, current: dict[str, object]) -> list[str]:
+def words(plan: Plan, current: Document) -> list[str]:
     """The whole plan, one sentence each; ``current`` is the configuration as it is now."""
     if plan.is_ramp:
-        return [ramp_start(plan), f"{target_words(plan.document)}:", *ramp_table(plan)]
-    return [what(plan), *when(plan), *_replaced(plan, current)]
+        return [ramp_start(plan), f"{target_words(plan.document, current)}:", *ramp_table(plan)]
+    return [what(plan, current), *when(plan), *_replaced(plan, current)]
 
 
-def what(plan: Plan) -> str:
+def what(plan: Plan, current: Document) -> str:
     """What a schedule does each time."""
     document = plan.document
     if document["operation"] == "percent":
         text = _("Let {percent} % of those into the rule {rule} who match it.")
-        return text.format(percent=f"{document['percent']:g}", rule=document["rule"])
+        return text.format(
+            percent=f"{document['percent']:g}", rule=_rule_name(current, document["rule"])
+        )
     return f"{OPERATIONS[document['operation']].label}."
 
 
@@ -59,15 +64,21 @@ def moment_words(at: datetime, zone: str) -> str:
     return f"{local} ({zone}), {at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
-def target_words(document: dict[str, object]) -> str:
+def target_words(document: Document, current: Document) -> str:
     """What a ramp moves."""
     target = document["target"]
-    assert isinstance(target, dict)
+    rule = _rule_name(current, target["rule"])
     if target["part"] == "audience":
-        return _("Share of those who match the rule {rule}").format(rule=target["rule"])
+        return _("Share of those who match the rule {rule}").format(rule=rule)
     if target["rule"]:
-        return _("First share of the split of the rule {rule}").format(rule=target["rule"])
+        return _("First share of the split of the rule {rule}").format(rule=rule)
     return _("First share of the split for everyone else")
+
+
+def _rule_name(current: Document, rule_id: str) -> str:
+    """What people call a rule: its name, or its id where it has none."""
+    found = next((rule for rule in current.get("rules", []) if rule["id"] == rule_id), None)
+    return f"“{found['name']}”" if found and found.get("name") else rule_id
 
 
 def ramp_start(plan: Plan) -> str:
@@ -108,7 +119,7 @@ def lasting(seconds: int) -> str:
     return " ".join(parts)
 
 
-def _replaced(plan: Plan, current: dict[str, object]) -> list[str]:
+def _replaced(plan: Plan, current: Document) -> list[str]:
     if plan.document["operation"] != "replace":
         return []
     after = {"enabled": current["enabled"], **plan.document["configuration"]}

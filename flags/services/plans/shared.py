@@ -43,7 +43,7 @@ def plan_change(plan: Plan, current: Document | None = None) -> Change:
         before={},
         after=plan.document,
         permissions=plan.permissions,
-        words=tuple(sentences.words(plan, dict(current)) if current is not None else ()),
+        words=tuple(sentences.words(plan, current) if current is not None else ()),
         turns_off=plan.turns_off,
         serves=False,
     )

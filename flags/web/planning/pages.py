@@ -62,7 +62,7 @@ def timeline(request: HttpRequest, scope: Scope, environment: str, key: str) -> 
     happened = history.page(filters).events[:_SHOWN]
     context = {
         **_context(scope, flag, place),
-        "plans": rows_of(scope, flag, place, now),
+        "plans": rows_of(scope, flag, place),
         "lines": lines(happened) if Permission.AUDIT_VIEW in scope.permissions else [],
         "why_not_schedule": _why_not(scope, PlanKind.SCHEDULE),
         "why_not_ramp": _why_not(scope, PlanKind.RAMP),
@@ -124,7 +124,8 @@ def preview_plan(
         else:
             coming = following(timetable_of(wanted), now, UPCOMING)
             moments = [Moment(o.at, sentences.moment_words(o.at, wanted["zone"])) for o in coming]
-            context |= {"words": [sentences.what(plan)], "moments": moments}
+            current = selectors.get_configuration(flag, place).document
+            context |= {"words": [sentences.what(plan, current)], "moments": moments}
     except Invalid as error:
         context["problem"] = next(iter(error.problems.values())) if form.values["starts"] else ""
     return render(request, "flags/_plan_preview.html", context)

@@ -39,7 +39,7 @@ class PlanRow:
     """A plan, what is next of it, and what the reader may do with it."""
 
     plan: Plan
-    now: datetime
+    current: dict[str, object]
     share: int | None
     buttons: list[Button]
 
@@ -49,8 +49,9 @@ class PlanRow:
 
     @property
     def what(self) -> str:
-        document = self.plan.document
-        return sentences.target_words(document) if self.plan.is_ramp else sentences.what(self.plan)
+        if self.plan.is_ramp:
+            return sentences.target_words(self.plan.document, self.current)
+        return sentences.what(self.plan, self.current)
 
     @property
     def colour(self) -> str:
@@ -87,18 +88,18 @@ class PlanRow:
         )
 
 
-def rows_of(scope: Scope, flag: Flag, environment: Environment, now: datetime) -> list[PlanRow]:
+def rows_of(scope: Scope, flag: Flag, environment: Environment) -> list[PlanRow]:
     """The plans that are alive, what is due first first."""
     plans = list(Plan.objects.alive().filter(flag=flag, environment=environment).order_by("due_at"))
     configuration = next(
         one for one in flag.configurations.all() if one.environment_id == environment.pk
     )
-    rows = []
+    document, rows = configuration.document, []
     for plan in plans:
         plan.flag, plan.environment = flag, environment
         target = plan.document.get("target")
-        share = share_of(configuration.document, target) if target else None
-        rows.append(PlanRow(plan, now, share, _buttons(scope, plan)))
+        share = share_of(document, target) if target else None
+        rows.append(PlanRow(plan, document, share, _buttons(scope, plan)))
     return rows
 
 

@@ -29,9 +29,7 @@ def test_a_schedule__is_created_read_listed_paused_resumed_and_cancelled(
     assert made.status_code == 201, made.content
     created: dict[str, Any] = json.loads(made.content)
     # The clocks skip the time that is named.
-    assert created["next"] == [
-        "2099-03-29T01:00:00+00:00"
-    ]
+    assert created["next"] == ["2099-03-29T01:00:00+00:00"]
     assert (created["state"], created["reason"], created["change_request"]) == (
         "running",
         "The fair",

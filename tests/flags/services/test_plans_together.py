@@ -30,7 +30,7 @@ def test_two_workers__do_a_step_once(desk: Desk, dana: User) -> None:
     assert not [one for one in outcomes if isinstance(one, Exception)]
     ramp.refresh_from_db()
     assert (ramp.step, share_now(desk)) == (1, 10)
-    assert AuditEvent.objects.filter(event="flag.ramp_step_done").count() == 1
+    assert AuditEvent.objects.filter(actor=f"ramp {ramp.pk} of dana").count() == 1
 
 
 def test_a_step_and_a_cancel_at_once__one_wins_and_both_know(desk: Desk, dana: User) -> None:

@@ -95,7 +95,8 @@ def _share_a_rule(desk: Desk) -> None:
 
 def _resume(desk: Desk, person: User) -> object:
     """What was planned and paused before the policy came."""
-    plan = a_schedule(replace(desk, environment=desk.flag.project.environments.first()), person)
+    elsewhere = desk.flag.project.environments.get(key="development")
+    plan = a_schedule(replace(desk, environment=elsewhere), person)
     common: dict[str, Any] = {"plan": plan, "actor": acting(person), "now": desk.now}
     flags.pause_plan(**common)
     Plan.objects.filter(pk=plan.pk).update(environment=desk.environment)
