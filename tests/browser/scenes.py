@@ -277,7 +277,6 @@ SCENES = {
     "editor with errors": Scene(editor_with_errors, refused=422),
     "review": Scene(review),
     "timeline": Scene(timeline),
-    "timeline of a viewer": Scene(at(f"{FLAG}/timeline/production/new-checkout"), who="bob"),
     "new schedule": Scene(plan_preview),
     "new ramp": Scene(ramp_dialog),
     "history of a flag": Scene(at(f"{FLAG}/history/new-checkout")),

@@ -263,8 +263,6 @@ def test_a_step_that_breaks__is_tried_again_and_blocks_nobody(
         broken = carry_out(broken) if broken.is_running else broken
     assert broken.is_paused
     assert "broke on our side" in broken.problem
-    monkeypatch.undo()
-    services.resume_plan(plan=broken, actor=acting(dana), now=desk.now)
 
 
 class Killed(BaseException):
