@@ -6,7 +6,7 @@ from celery import shared_task
 from django.db import IntegrityError
 from redis import RedisError
 
-from flags.services import counting, reminding
+from flags.services import counting, plans, reminding
 from flags.snapshots import relay
 from portal.access import services as access
 from portal.access.models import EnvironmentChange
@@ -66,3 +66,9 @@ def forget_old_usage() -> None:
 def remind_owners() -> None:
     """Tell owners of flags that have done their work."""
     reminding.remind_owners(now=clock.now())
+
+
+@shared_task(ignore_result=True)
+def carry_out_plans() -> None:
+    """Carry out what is due of schedules and ramps."""
+    plans.carry_out_due(now=clock.now())

@@ -20,6 +20,7 @@ app.conf.beat_schedule = {
         "schedule": 10.0,
     },
     "apply-after-freezes": {"task": "portal.approvals.tasks.apply_waiting", "schedule": 10.0},
+    "carry-out-plans": {"task": "flags.tasks.carry_out_plans", "schedule": 5.0},
     "send-letters": {"task": "portal.letters.tasks.send_letters", "schedule": 5.0},
     "forget-letters": {"task": "portal.letters.tasks.forget_old_letters", "schedule": 86_400.0},
     "remind": {"task": "portal.approvals.tasks.remind", "schedule": 600.0},

@@ -1,5 +1,6 @@
 from flags.models.configuration import FlagConfiguration
 from flags.models.flag import Flag
+from flags.models.plan import ALIVE, Plan, PlanKind, PlanState
 from flags.models.usage import (
     FlagSeen,
     FlagUsage,
@@ -10,12 +11,16 @@ from flags.models.usage import (
 )
 
 __all__ = [
+    "ALIVE",
     "Flag",
     "FlagConfiguration",
     "FlagSeen",
     "FlagUsage",
     "LifecycleNotice",
     "Period",
+    "Plan",
+    "PlanKind",
+    "PlanState",
     "TakenBatch",
     "UnknownFlag",
 ]

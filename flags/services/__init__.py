@@ -2,15 +2,27 @@
 
 from flags.services.configurations import Switched, save_configuration, set_enabled
 from flags.services.definitions import archive_flag, create_flag, edit_flag, restore_flag
+from flags.services.plans import (
+    cancel_plan,
+    create_ramp,
+    create_schedule,
+    pause_plan,
+    resume_plan,
+)
 from flags.services.unknown import ignore_unknown_flag
 
 __all__ = [
     "Switched",
     "archive_flag",
+    "cancel_plan",
     "create_flag",
+    "create_ramp",
+    "create_schedule",
     "edit_flag",
     "ignore_unknown_flag",
+    "pause_plan",
     "restore_flag",
+    "resume_plan",
     "save_configuration",
     "set_enabled",
 ]

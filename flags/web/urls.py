@@ -3,6 +3,7 @@
 from django.urls import path
 
 from flags.web import archiving, definition, history, listing, switching, unknown, usage
+from flags.web.planning import pages as planning
 from flags.web.targeting import pages as targeting
 
 urlpatterns = [
@@ -43,6 +44,26 @@ urlpatterns = [
         "p/<slug:project>/flag/switch/<slug:environment>/<path:key>",
         switching.switch,
         name="flag-switch",
+    ),
+    path(
+        "p/<slug:project>/flag/timeline/<slug:environment>/<path:key>",
+        planning.timeline,
+        name="flag-timeline",
+    ),
+    path(
+        "p/<slug:project>/flag/plan/<slug:environment>/new/<slug:kind>/<path:key>",
+        planning.create_plan,
+        name="flag-plan-create",
+    ),
+    path(
+        "p/<slug:project>/flag/plan/<slug:environment>/preview/<slug:kind>/<path:key>",
+        planning.preview_plan,
+        name="flag-plan-preview",
+    ),
+    path(
+        "p/<slug:project>/flag/plan/<slug:environment>/<int:plan>/<slug:step>/<path:key>",
+        planning.steer_plan,
+        name="flag-plan-steer",
     ),
     path("p/<slug:project>/flag/history/<path:key>", history.flag_history, name="flag-history"),
     path("p/<slug:project>/flag/settings/<path:key>", definition.edit_flag, name="flag-settings"),

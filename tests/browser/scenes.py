@@ -239,6 +239,28 @@ def policy_review(approvals: str) -> Callable[[Page], None]:
     return reach
 
 
+def plan_preview(page: Page) -> None:
+    """The dialog of a recurring schedule, with its next five times."""
+    dialog(f"{FLAG}/timeline/production/new-checkout", "Schedule a change")(page)
+    page.get_by_label("When").fill("2090-03-24T02:30")
+    page.get_by_label("Time zone").fill("Europe/Berlin")
+    page.get_by_label("Repeats").select_option(label="Every week")
+    expect(page.get_by_role(DIALOG).get_by_role("listitem")).to_have_count(5)
+
+
+def timeline(page: Page) -> None:
+    """What is planned, and what happened."""
+    plan_preview(page)
+    page.get_by_label("Type production to confirm").fill("production")
+    page.get_by_role("button", name="Plan it").click()
+    expect(page.get_by_role("button", name="Cancel plan").first).to_be_visible()
+
+
+def ramp_dialog(page: Page) -> None:
+    dialog(f"{FLAG}/timeline/production/new-checkout", "Ramp up")(page)
+    expect(page.get_by_role("heading", name="What will happen")).to_be_visible()
+
+
 SCENES = {
     "sign-in": Scene(at("/sign-in"), who="nobody"),
     "sign-in refused": Scene(wrong_password, who="nobody"),
@@ -269,6 +291,9 @@ SCENES = {
     "review": Scene(review),
     "usage of a flag": Scene(usage),
     "unknown flags": Scene(unknown),
+    "timeline": Scene(timeline),
+    "new schedule": Scene(plan_preview),
+    "new ramp": Scene(ramp_dialog),
     "history of a flag": Scene(at(f"{FLAG}/history/new-checkout")),
     "history": Scene(at(HISTORY)),
     "history of a viewer": Scene(at(HISTORY), who="bob"),

@@ -110,6 +110,12 @@ FREEZE = {
     "ends": "2100-01-02T08:00",
     "zone": "Europe/Berlin",
 }
+SCHEDULE = {
+    "operation": "turn_on",
+    "starts": "2099-12-31T16:00",
+    "zone": "Europe/Berlin",
+    "repeat": "once",
+}
 NEW_PROJECT = {"key": "new", "name": "New"}
 ROLE = {"role": "qa", "environment": "staging"}
 JOINING = {
@@ -118,6 +124,7 @@ JOINING = {
     "password_again": "a-swallow-in-june",
 }
 KEY = {"name": "Shop front", "environment": "development", "kind": "server"}
+PLAN_STEPS = ("", "-pause", "-resume", "-cancel")
 # The management API knows keys alone: whom a browser is signed in as makes no difference.
 BY_KEY_ALONE = everyone(401)
 
@@ -246,6 +253,10 @@ TABLE = {
     "flag-review": Row(CLOSED, editors(200), TARGETING),
     "flag-save": Row(CLOSED, editors(302), DOCUMENT),
     "flag-switch": Row(CLOSED, only(SWITCHERS, 200), {"enabled": "1"}),
+    "flag-timeline": Row(members(200)),
+    "flag-plan-create": Row(only(SWITCHERS, 200), only(SWITCHERS, 302), SCHEDULE),
+    "flag-plan-preview": Row(CLOSED, only(SWITCHERS, 200), SCHEDULE),
+    "flag-plan-steer": Row(members(200), only(SWITCHERS, 302)),
     "flag-history": Row(members(200)),
     "flag-settings": Row(members(200), editors(302), NEW_FLAG | {"version": "1"}),
     "flag-archive": Row(editors(200), editors(302)),
@@ -262,6 +273,9 @@ TABLE |= dict.fromkeys(
         "api-unknown-flags",
         "api-freezes",
         "api-import",
+        "api-schedules",
+        "api-ramps",
+        *(f"api-{kind}{step}" for kind in ("schedule", "ramp") for step in PLAN_STEPS),
         "api-evidence",
         "api-change-requests",
         "api-change-request",
