@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import MutableMapping
 from typing import Any
 
+import orjson
 import pytest
 
 from flags.channel import Head
@@ -153,3 +154,15 @@ def test_a_ticket__is_good_for_a_window_at_least_and_two_at_most() -> None:
         assert hall.query(now=begin) != hall.query(now=begin + WINDOW_S)
 
     asyncio.run(scene())
+
+
+def test_the_address__is_public_where_the_settings_name_one() -> None:
+    memory = Memory()
+    there = Streams(memory, Counters(), Tickets(b"k"), public_url="https://flags.example/a/")
+    here = Streams(memory, Counters(), Tickets(b"k"))
+    (public,), (relative,) = (
+        orjson.loads(one.describe(state_at(1), ALICE, now=NOW)) for one in (there, here)
+    )
+    assert set(public) == {"type", "url", "inactivityDelaySec"}
+    assert set(relative) == {"type", "endpoint", "inactivityDelaySec"}
+    assert public["url"] == "https://flags.example/a" + relative["endpoint"]["requestUri"]

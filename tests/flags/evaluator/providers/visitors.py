@@ -131,5 +131,6 @@ class Python:
         self._provider.session.close()
 
     def _details(self, flag: str, otherwise: Any) -> Any:
-        ask = {bool: self._client.get_boolean_details, str: self._client.get_string_details}
-        return ask[type(otherwise)](flag, otherwise, self._context)
+        if isinstance(otherwise, str):
+            return self._client.get_string_details(flag, otherwise, self._context)
+        return self._client.get_boolean_details(flag, otherwise, self._context)
