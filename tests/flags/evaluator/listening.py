@@ -3,6 +3,7 @@
 import contextlib
 import json
 import queue
+import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -63,7 +64,17 @@ def listening(shop: Shop, target: str = "", **headers: str) -> Iterator[Ear]:
         if response.status_code == 200:
             reader.start()
             ear.next()  # the greeting: from now on every change is heard
-        yield ear
+        try:
+            yield ear
+        finally:
+            _hang_up(response)
+
+
+def _hang_up(response: httpx.Response) -> None:
+    """Closing alone tells the other side nothing while a thread is still reading."""
+    with contextlib.suppress(OSError):
+        line = response.extensions["network_stream"].get_extra_info("socket")
+        line.shutdown(socket.SHUT_RDWR)
 
 
 def _take_down(response: httpx.Response, frames: "queue.Queue[dict[str, str] | None]") -> None:
