@@ -24,6 +24,13 @@ class Counters:
     reloads: int = 0
     entries: int = 0
     redis_failures: int = 0
+    limited: int = 0
+    """Requests beyond the rate of their key."""
+    streams: int = 0
+    """Event streams open now."""
+    streams_cut: int = 0
+    """Event streams whose reader took nothing any more."""
+    events: int = 0
 
     def all_evaluations(self) -> Counter[str]:
         """By reason; ERROR for every flag that could not be evaluated."""

@@ -85,14 +85,22 @@ async def evaluate_all(
     return b'{"flags":[' + b",".join(parts) + b"]}"
 
 
-def entity_tag(state: Environment, body: bytes, *, is_client: bool) -> bytes:
+def with_streams(body: bytes, streams: bytes) -> bytes:
+    """A bulk body that says where its reader hears of changes."""
+    return body[:-1] + b',"eventStreams":' + streams + b"}"
+
+
+def entity_tag(state: Environment, body: bytes, *, is_client: bool, stamp: bytes = b"") -> bytes:
     """A quoted tag of the results themselves and of who may see them.
+
+    ``stamp``, of 32 bytes at most, is whatever else makes one answer another.
 
     Over results, not configuration: the reference web provider sends its tag again after the
     context has changed.
     """
     scope = b"%d client" if is_client else b"%d server"
-    digest = hashlib.blake2b(body, digest_size=16, key=scope % state.environment_id)
+    scope %= state.environment_id
+    digest = hashlib.blake2b(body, digest_size=16, key=scope + b" " + stamp)
     return b'"' + digest.hexdigest().encode() + b'"'
 
 

@@ -62,6 +62,9 @@ class _EvaluatorCollector(Collector):
             "Whether Redis answered last time.",
             value=float(self._memory.is_connected),
         )
+        open_streams = _gauge("streams", "Event streams open.")
+        open_streams.add_metric([], self._counters.streams)
+        yield open_streams
         yield from self._collect_environments()
 
     def _collect_counters(self) -> Iterable[Metric]:
@@ -81,6 +84,9 @@ class _EvaluatorCollector(Collector):
             ("stream_entries", "Changes applied from the stream.", counters.entries),
             ("redis_failures", "Times that Redis did not answer.", counters.redis_failures),
             ("usage_lost", "Evaluations not told to the portal.", counters.usage_lost),
+            ("limited", "Requests beyond the rate of their key.", counters.limited),
+            ("events_sent", "Events sent to streams.", counters.events),
+            ("streams_cut", "Event streams whose reader took nothing.", counters.streams_cut),
         ):
             yield CounterMetricFamily(f"aviary_evaluator_{name}", help_text, value=count)
 

@@ -31,6 +31,7 @@ EVENTS = {
     "invitation.revoked": gettext_lazy("took back the invitation"),
     "member.removed": gettext_lazy("removed the member"),
     "key.created": gettext_lazy("created the API key"),
+    "key.edited": gettext_lazy("edited the API key"),
     "key.revoked": gettext_lazy("revoked the API key"),
     "project.created": gettext_lazy("created the project"),
     "environment.created": gettext_lazy("created the environment"),

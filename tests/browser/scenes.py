@@ -308,6 +308,7 @@ SCENES = {
     "keys of a viewer": Scene(at(f"/p/{PROJECT}/keys/"), who="bob"),
     "new key": Scene(dialog(f"/p/{PROJECT}/keys/", "New key")),
     "token": Scene(new_key),
+    "edit key": Scene(dialog(f"/p/{PROJECT}/keys/", "Edit Demo application")),
     "revoke": Scene(dialog(f"/p/{PROJECT}/keys/", "Revoke Demo application")),
     "environments": Scene(at(f"/p/{PROJECT}/environments/")),
     "environments of a viewer": Scene(at(f"/p/{PROJECT}/environments/"), who="bob"),

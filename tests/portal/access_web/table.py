@@ -167,6 +167,7 @@ TABLE = {
     "project-create": Row(signed_in(200), signed_in(403, root=204), NEW_PROJECT),
     "key-list": Row(members(200)),
     "key-create": Row(only(KEY_KEEPERS, 200), only(KEY_KEEPERS, 200), KEY),
+    "key-edit": Row(only(KEY_KEEPERS, 200), only(KEY_KEEPERS, 200), {"rate_limit": "5"}),
     "key-revoke": Row(only(KEY_KEEPERS, 200), only(KEY_KEEPERS, 200)),
     "member-list": Row(members(200)),
     "member-add": Row(admins(200), admins(200), {"username": "erin", "role": "viewer"}),
