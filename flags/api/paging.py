@@ -2,7 +2,7 @@
 
 from rest_framework.request import Request
 
-from flags.selectors import FlagFilter
+from flags.searching import FlagFilter
 from portal.lib.api_query import decode_cursor, switch, text
 
 

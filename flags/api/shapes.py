@@ -26,6 +26,9 @@ class NewFlag(serializers.Serializer[object]):
     owner = serializers.CharField(required=False)
     client_visible = serializers.BooleanField(default=False)
     permanent = serializers.BooleanField(default=False)
+    json_schema = serializers.DictField(
+        required=False, help_text="What every value of an object flag satisfies (2020-12)."
+    )
 
 
 class FlagPatch(serializers.Serializer[object]):
@@ -39,6 +42,7 @@ class FlagPatch(serializers.Serializer[object]):
     owner = serializers.CharField(required=False, allow_null=True)
     client_visible = serializers.BooleanField(required=False, allow_null=True)
     permanent = serializers.BooleanField(required=False, allow_null=True)
+    json_schema = serializers.DictField(required=False, allow_null=True)
 
 
 class Flag(NewFlag):

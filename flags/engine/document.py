@@ -53,6 +53,7 @@ class FlagDefinition:
     tags: tuple[str, ...] = ()
     owner: str = ""
     permanent: bool = False
+    json_schema: dict[str, object] | None = None
 
 
 @dataclass(frozen=True, slots=True)
