@@ -119,7 +119,9 @@ def _values(wanted: FlagFilter) -> list[object]:
     """What a cursor holds; empty where somebody made it up."""
     try:
         texts = json.loads(wanted.after)
-        readers = [COLUMNS[one.removeprefix("-")].read for one in wanted.sort]
+        readers: list[Callable[[str], object]] = [
+            COLUMNS[one.removeprefix("-")].read for one in wanted.sort
+        ]
         if not all(isinstance(text, str) and "\0" not in text for text in texts):
             return []
         return [read(text) for read, text in zip([*readers, str], texts, strict=True)]
@@ -167,7 +169,8 @@ def _found(project: Project, text: str) -> Q:
 
 
 def _holding(rows: QuerySet[Any], field: str, text: str) -> QuerySet[Any]:
-    return rows.annotate(found=Cast(field, TextField())).filter(found__icontains=text)
+    as_text: QuerySet[Any] = rows.annotate(found=Cast(field, TextField()))
+    return as_text.filter(found__icontains=text)
 
 
 def _escaped(text: str) -> set[str]:

@@ -139,7 +139,7 @@ def _pattern(
         yield ValidationError(_("does not fit the pattern {pattern}").format(pattern=pattern))
 
 
-_Validator = validators.extend(Draft202012Validator, {"pattern": _pattern})
+_Validator = validators.extend(Draft202012Validator, {"pattern": _pattern})  # type: ignore[no-untyped-call]
 
 
 def _errors(validator: Any, value: object) -> Iterator[ValidationError]:

@@ -28,6 +28,20 @@ class Cell:
             return str(error)
 
     @property
+    def rules(self) -> int:
+        """How many rules and lists of single users there are."""
+        targeting = self.configuration.targeting
+        return len(targeting.get("rules", ())) + len(targeting.get("targets", ()))
+
+    @property
+    def fallthrough(self) -> str:
+        """What everyone else gets while it is on."""
+        try:
+            return wording.serve(self.configuration.configuration.fallthrough)
+        except DocumentError as error:
+            return str(error)
+
+    @property
     def id(self) -> str:
         """The element id of its switch."""
         return f"switch-{self.configuration.pk}"
@@ -36,8 +50,8 @@ class Cell:
 class FlagRow:
     """A flag and its cells in order of environments."""
 
-    def __init__(self, flag: Flag) -> None:
-        self.flag = flag
+    def __init__(self, flag: Flag, *, favourite: bool = False) -> None:
+        self.flag, self.favourite = flag, favourite
         self.cells = []
         for configuration in flag.configurations.all():
             configuration.flag = flag
