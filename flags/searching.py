@@ -119,12 +119,11 @@ def _values(wanted: FlagFilter) -> list[object]:
     """What a cursor holds; empty where somebody made it up."""
     try:
         texts = json.loads(wanted.after)
-        readers: list[Callable[[str], object]] = [
-            COLUMNS[one.removeprefix("-")].read for one in wanted.sort
-        ]
+        columns = [COLUMNS[one.removeprefix("-")] for one in wanted.sort]
+        readers = [*(column.read for column in columns), str]
         if not all(isinstance(text, str) and "\0" not in text for text in texts):
             return []
-        return [read(text) for read, text in zip([*readers, str], texts, strict=True)]
+        return [read(text) for read, text in zip(readers, texts, strict=True)]
     except (ValueError, TypeError, RecursionError):
         return []
 

@@ -73,11 +73,28 @@ DOORS: dict[str, Attempt] = {
     "edit_flag": lambda desk, person: desk.edit(person, variants=OTHER_VARIANTS),
     "archive_flag": lambda desk, person: desk.archive(person),
     "restore_flag": lambda desk, person: _restore(desk, person),
+    "copy_configuration": lambda desk, person: _copy(desk, person),
     "import_document": _import,
     "import_flags": _import_plan,
 }
 # A new flag is off everywhere; nothing that was served before is served otherwise.
-NOT_GUARDED = {"create_flag"}
+# Nor by a clone, whose targeting is saved by save_configuration; and what is done to many flags is
+# done to each through its own door. See test_copying and test_bulk.
+NOT_GUARDED = {"create_flag", "clone_flag", "change_flags"}
+
+
+def _copy(desk: Desk, person: User) -> object:
+    staging = desk.flag.project.environments.get(key="staging")
+    there = FlagConfiguration.objects.get(flag=desk.flag, environment=staging)
+    there.targeting = {**there.targeting, "rules": [RULE]}
+    there.save()
+    return flags.copy_configuration(
+        **_common(desk, person),
+        source=staging,
+        target=desk.environment,
+        source_version=there.version,
+        expected_version=desk.configuration.version,
+    )
 
 
 def _restore(desk: Desk, person: User) -> object:
