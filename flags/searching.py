@@ -120,7 +120,8 @@ def _values(wanted: FlagFilter) -> list[object]:
     try:
         texts = json.loads(wanted.after)
         columns = [COLUMNS[one.removeprefix("-")] for one in wanted.sort]
-        readers = [*(column.read for column in columns), str]
+        readers: list[Callable[[str], object]] = [column.read for column in columns]
+        readers.append(str)
         if not all(isinstance(text, str) and "\0" not in text for text in texts):
             return []
         return [read(text) for read, text in zip(readers, texts, strict=True)]
