@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 from rest_framework.request import Request
 
 from flags.engine import Kind
-from flags.selectors import FlagFilter
+from flags.searching import FlagFilter
 from portal.lib.api_paging import PAGING, limit_of
 from portal.lib.api_query import decode_cursor, switch, text
 from portal.lib.errors import Invalid
@@ -19,7 +19,7 @@ def filter_of(request: Request) -> FlagFilter:
     return FlagFilter(
         search=text(request, "search"),
         kind=_kind(text(request, "kind")),
-        tag=text(request, "tag"),
+        tags=tuple(filter(None, [text(request, "tag")])),
         archived=switch(request, "archived"),
         after=decode_cursor(text(request, "cursor")),
         size=limit_of(request),

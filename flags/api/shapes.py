@@ -34,6 +34,9 @@ class NewFlag(serializers.Serializer[object]):
     metadata = serializers.DictField(
         required=False, help_text="Texts, numbers and booleans that every answer carries."
     )
+    json_schema = serializers.DictField(
+        required=False, help_text="What every value of an object flag satisfies (2020-12)."
+    )
 
 
 class FlagPatch(serializers.Serializer[object]):
@@ -48,6 +51,7 @@ class FlagPatch(serializers.Serializer[object]):
     client_visible = serializers.BooleanField(required=False, allow_null=True)
     permanent = serializers.BooleanField(required=False, allow_null=True)
     metadata = serializers.DictField(required=False, allow_null=True)
+    json_schema = serializers.DictField(required=False, allow_null=True)
 
 
 class Flag(NewFlag):

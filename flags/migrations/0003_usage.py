@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("access", "0007_usage"),
+        ("access", "0008_usage"),
         ("flags", "0002_vendor_metadata"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

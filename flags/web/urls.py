@@ -2,12 +2,32 @@
 
 from django.urls import path
 
-from flags.web import archiving, definition, history, listing, switching, unknown, usage
+from flags.web import (
+    archiving,
+    bulk,
+    comparing,
+    copying,
+    definition,
+    history,
+    listing,
+    naming,
+    switching,
+    unknown,
+    usage,
+    views,
+)
 from flags.web.planning import pages as planning
 from flags.web.targeting import pages as targeting
 
 urlpatterns = [
     path("p/<slug:project>/flags/", listing.list_flags, name="flag-list"),
+    path("p/<slug:project>/flags/export", listing.export_flags, name="flag-export"),
+    path("p/<slug:project>/flags/many", bulk.change_many, name="flag-bulk"),
+    path("p/<slug:project>/flags/compare", comparing.compare, name="flag-compare"),
+    path("p/<slug:project>/flags/naming", naming.naming_rule, name="naming-rule"),
+    path("p/<slug:project>/flags/views/new", views.create_view, name="view-create"),
+    path("p/<slug:project>/flags/views/<int:view>", views.edit_view, name="view-edit"),
+    path("p/<slug:project>/flags/views/<int:view>/delete", views.delete_view, name="view-delete"),
     path("p/<slug:project>/flags/new", definition.create_flag, name="flag-create"),
     path(
         "p/<slug:project>/flags/unknown/<slug:environment>",
@@ -67,6 +87,13 @@ urlpatterns = [
     ),
     path("p/<slug:project>/flag/history/<path:key>", history.flag_history, name="flag-history"),
     path("p/<slug:project>/flag/settings/<path:key>", definition.edit_flag, name="flag-settings"),
+    path(
+        "p/<slug:project>/flag/copy/<slug:environment>/<path:key>",
+        copying.copy_configuration,
+        name="flag-copy",
+    ),
+    path("p/<slug:project>/flag/clone/<path:key>", copying.clone_flag, name="flag-clone"),
+    path("p/<slug:project>/flag/favourite/<path:key>", listing.favour, name="flag-favourite"),
     path("p/<slug:project>/flag/archive/<path:key>", archiving.archive, name="flag-archive"),
     path("p/<slug:project>/flag/restore/<path:key>", archiving.restore, name="flag-restore"),
     path("p/<slug:project>/flag/open/<path:key>", targeting.first_environment, name="flag"),

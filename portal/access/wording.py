@@ -34,6 +34,7 @@ EVENTS = {
     "key.edited": gettext_lazy("edited the API key"),
     "key.revoked": gettext_lazy("revoked the API key"),
     "project.created": gettext_lazy("created the project"),
+    "project.naming_rule_changed": gettext_lazy("changed how flags are named in"),
     "environment.created": gettext_lazy("created the environment"),
     "environment.epoch_renewed": gettext_lazy("renewed the epoch of the environment"),
 }

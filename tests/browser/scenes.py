@@ -128,6 +128,20 @@ def unknown(page: Page) -> None:
     expect(page.get_by_role("heading", name="Unknown flags")).to_be_visible()
 
 
+def more_filters(page: Page) -> None:
+    page.goto(FLAGS)
+    page.locator("summary", has_text="More").click()
+
+
+def many(page: Page) -> None:
+    page.goto(FLAGS)
+    page.get_by_label("Tick Search ranking").check()
+    page.get_by_label("Tick Home page banner").check()
+    page.get_by_label("What to do with the ticked flags").select_option("turn_on:production")
+    page.get_by_role("button", name="Go on").click()
+    expect(page.get_by_role(DIALOG)).to_be_visible()
+
+
 def open_record(page: Page) -> None:
     page.goto(f"{HISTORY}?event=flag.enabled")
     page.locator("article time").first.click()
@@ -276,6 +290,15 @@ SCENES = {
     "person": Scene(at("/people/bob/")),
     "flags": Scene(at(FLAGS)),
     "flags, notice": Scene(notice),
+    "flags, more filters": Scene(more_filters),
+    "flags, many": Scene(many),
+    "flags, saved view": Scene(dialog(FLAGS, "Save view")),
+    "environments compared": Scene(at(f"{FLAGS}compare?every=1")),
+    "copy from another environment": Scene(
+        dialog(f"{TARGETING}/new-checkout", "Copy from another environment")
+    ),
+    "clone": Scene(dialog(f"{TARGETING}/new-checkout", "Clone")),
+    "naming": Scene(at(f"{FLAGS}naming")),
     "flags, none found": Scene(at(f"{FLAGS}?search=nothing-like-it")),
     "flags, archived": Scene(at(f"{FLAGS}?archived=1")),
     "flags of a viewer": Scene(at(FLAGS), who="bob"),

@@ -93,6 +93,7 @@ NEW_FLAG = {
     "variants[1].key": "off",
     "variants[1].value": "false",
 }
+MANY = {"flag": "new-checkout", "action": "set_owner", "owner": "dana", "confirmed": "1"}
 TARGETING = {
     "off_variant": "off",
     "salt": "s",
@@ -260,6 +261,19 @@ TABLE = {
     "flag-plan-steer": Row(members(200), only(SWITCHERS, 302)),
     "flag-history": Row(members(200)),
     "flag-settings": Row(members(200), editors(302), NEW_FLAG | {"version": "1"}),
+    "flag-export": Row(members(200)),
+    "flag-favourite": Row(CLOSED, members(200), {"favourite": "1"}),
+    "flag-bulk": Row(CLOSED, editors(200), MANY),
+    "flag-compare": Row(members(200)),
+    "flag-copy": Row(editors(200), editors(409), {"source": "staging"}),
+    "flag-clone": Row(editors(200), editors(302), {"key": "dark-mode"}),
+    "naming-rule": Row(
+        members(200), only(CONFIGURERS, 302), {"pattern": "[a-z]+", "example": "cart"}
+    ),
+    "view-create": Row(members(200), members(302), {"name": "Old ones", "query": "kind=release"}),
+    # A shared one of Dana's; the others may have it shown first.
+    "view-edit": Row(members(200), members(302), {"name": "Other"}),
+    "view-delete": Row(CLOSED, only(f"developer {CONFIGURERS}", 302)),
     "flag-archive": Row(editors(200), editors(302)),
     "flag-restore": Row(CLOSED, editors(302)),
 }

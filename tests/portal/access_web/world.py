@@ -13,7 +13,8 @@ from django.http import HttpResponseBase
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
-from flags.models import Flag
+from flags.models import Flag, SavedView
+from flags.services.arranging import save_view
 from portal.access import services
 from portal.access.models import ApiKey, Environment, Project, User
 from portal.audit.models import AuditEvent
@@ -84,12 +85,26 @@ def world(
         "plan": plan.pk,
         "kind": "schedule",
         "step": "pause",
+        "view": _a_view(shop, people["developer"]).pk,
         "username": people["viewer"].username,
         "session_id": 0,
         "link_id": 0,
         "sequence": AuditEvent.objects.filter(project=shop.key).earliest("sequence").sequence,
     } | _access_arguments(shop, people, now)
     return World(browsers, arguments)
+
+
+def _a_view(shop: Project, owner: User) -> SavedView:
+    return save_view(
+        project=shop,
+        user=owner,
+        actor=acting(owner),
+        view=None,
+        name="Checkout",
+        query="search=checkout",
+        shared=True,
+        default=False,
+    )
 
 
 def _access_arguments(shop: Project, people: dict[str, User], now: datetime) -> dict[str, object]:

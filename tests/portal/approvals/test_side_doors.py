@@ -78,13 +78,23 @@ DOORS: dict[str, Attempt] = {
     "create_schedule": lambda desk, person: a_schedule(desk, person),
     "create_ramp": lambda desk, person: a_ramp(desk, person),
     "resume_plan": lambda desk, person: _resume(desk, person),
+    "copy_configuration": lambda desk, person: _copy(desk, person),
     "import_document": _import,
     "import_flags": _import_plan,
 }
 # A new flag is off everywhere; nothing that was served before is served otherwise. Names that no
 # flag has are served nothing.
 # Stopping a plan turns nothing on.
-NOT_GUARDED = {"create_flag", "ignore_unknown_flag", "pause_plan", "cancel_plan"}
+# Nor by a clone, whose targeting is saved by save_configuration; and what is done to many flags is
+# done to each through its own door. See test_copying and test_bulk.
+NOT_GUARDED = {
+    "create_flag",
+    "clone_flag",
+    "change_flags",
+    "ignore_unknown_flag",
+    "pause_plan",
+    "cancel_plan",
+}
 
 
 def _share_a_rule(desk: Desk) -> None:
@@ -103,6 +113,20 @@ def _resume(desk: Desk, person: User) -> object:
     Plan.objects.filter(pk=plan.pk).update(environment=desk.environment)
     plan.refresh_from_db()
     return flags.resume_plan(**common)
+
+
+def _copy(desk: Desk, person: User) -> object:
+    staging = desk.flag.project.environments.get(key="staging")
+    there = FlagConfiguration.objects.get(flag=desk.flag, environment=staging)
+    there.targeting = {**there.targeting, "rules": [RULE]}
+    there.save()
+    return flags.copy_configuration(
+        **_common(desk, person),
+        source=staging,
+        target=desk.environment,
+        source_version=there.version,
+        expected_version=desk.configuration.version,
+    )
 
 
 def _restore(desk: Desk, person: User) -> object:
