@@ -33,7 +33,7 @@ class NewSchedule(serializers.Serializer[object]):
     reason = serializers.CharField(required=False, allow_blank=True)
 
 
-class Target(serializers.Serializer[object]):
+class RampTarget(serializers.Serializer[object]):
     part = serializers.ChoiceField(choices=["audience", "split"])
     rule = serializers.CharField(
         required=False, allow_blank=True, help_text="Its id; for a split, none is everyone else."
@@ -57,7 +57,7 @@ class Linear(serializers.Serializer[object]):
 
 class NewRamp(serializers.Serializer[object]):
     flag = serializers.CharField(help_text="Its key.")
-    target = Target()
+    target = RampTarget()
     steps = RampStep(many=True, required=False, help_text="Either these or `linear`; rising.")
     linear = Linear(required=False)
     starts = serializers.CharField(
