@@ -35,15 +35,43 @@ OPERATOR_WORDS = {
     "not_contains": gettext_lazy("does not contain"),
     "starts_with": gettext_lazy("starts with"),
     "ends_with": gettext_lazy("ends with"),
+    "matches": gettext_lazy("matches the pattern"),
     "gt": gettext_lazy("is more than"),
     "gte": gettext_lazy("is at least"),
     "lt": gettext_lazy("is less than"),
     "lte": gettext_lazy("is at most"),
+    "before": gettext_lazy("is before"),
+    "after": gettext_lazy("is after"),
+    "semver_eq": gettext_lazy("is version"),
+    "semver_gt": gettext_lazy("is a later version than"),
+    "semver_gte": gettext_lazy("is at least version"),
+    "semver_lt": gettext_lazy("is an earlier version than"),
+    "semver_lte": gettext_lazy("is at most version"),
+    "in_cidr": gettext_lazy("is an address in"),
+    "modulo": gettext_lazy("divided by"),
+    "array_contains_any": gettext_lazy("is a list with any of"),
+    "array_contains_all": gettext_lazy("is a list with all of"),
     "exists": gettext_lazy("is given"),
     "not_exists": gettext_lazy("is not given"),
     "is_true": gettext_lazy("is true"),
     "is_false": gettext_lazy("is false"),
 }
+_TIME_HINT = gettext_lazy("a time: 2026-11-23T06:30:00Z, 2026-11-23")
+_VERSION_HINT = gettext_lazy("a version: 1.2.0, 2.0.0-beta.1")
+VALUE_HINTS = {
+    "": gettext_lazy("values, separated by commas"),
+    "matches": gettext_lazy("a pattern: ^beta-, @example\\.com$"),
+    "before": _TIME_HINT,
+    "after": _TIME_HINT,
+    "semver_eq": _VERSION_HINT,
+    "semver_gt": _VERSION_HINT,
+    "semver_gte": _VERSION_HINT,
+    "semver_lt": _VERSION_HINT,
+    "semver_lte": _VERSION_HINT,
+    "in_cidr": gettext_lazy("networks: 10.0.0.0/8, 2001:db8::/32"),
+    "modulo": gettext_lazy("divisor and remainder: 10, 3"),
+}
+"""What to write for an operator's values; the empty name is that of all others."""
 
 
 def percent(value: float) -> str:
@@ -267,7 +295,8 @@ def _named(one: Rule) -> str:
 
 def _test(test: AttributeTest) -> str:
     words = OPERATOR_WORDS.get(test.operator, test.operator)
-    values = ", ".join(_plain(value) for value in test.values[:8])
+    between = _(" leaves ") if test.operator == "modulo" else ", "
+    values = between.join(_plain(value) for value in test.values[:8])
     if len(test.values) > 8:
         values += _(" and {count} more").format(count=len(test.values) - 8)
     case = _("(ignoring case)") if test.ignore_case else ""

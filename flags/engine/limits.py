@@ -32,6 +32,11 @@ MAX_REFERENCE_DEPTH: Final = 20
 MAX_GROUP_CONDITIONS: Final = 1_000
 MAX_CONDITION_VALUES: Final = 10_000
 MAX_CONDITION_DEPTH: Final = 20
+MAX_PATTERNS: Final = 100
+MAX_PATTERN_BYTES: Final = 1 << 20
+"""Memory that one compiled pattern may take, its caches included."""
+MAX_MATCHED_CHARS: Final = 10_000
+"""Patterns are not searched for in longer texts, which bounds what one evaluation costs."""
 MAX_VALUE_DEPTH: Final = 20
 """Levels of lists and objects inside an object value, the outermost included."""
 

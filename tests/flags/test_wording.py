@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 
 from flags import wording
-from flags.engine import Configuration, parse_configuration, parse_definition
+from flags.engine import OPERATORS, Configuration, parse_configuration, parse_definition
+from flags.wording import OPERATOR_WORDS, VALUE_HINTS
 from tests.flags.engine.documents import (
     BOOLEAN,
     configuration,
@@ -46,6 +47,7 @@ def changes_between(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
         ({"attribute": "n", "operator": "gt", "values": [2.5]}, "n is more than 2.5"),
         ({"attribute": "n", "operator": "lt", "values": [2.0]}, "n is less than 2"),
         ({"attribute": "b", "operator": "equals", "values": [True]}, "b is yes"),
+        ({"attribute": "n", "operator": "modulo", "values": [10, 3]}, "n divided by 10 leaves 3"),
         ({**COUNTRY, "ignore_case": True}, "country is one of DE, AT (ignoring case)"),
     ],
 )
@@ -53,6 +55,11 @@ def test_conditions_are_clauses(when: dict[str, Any], words: str) -> None:
     (one,) = parsed(rules=[rule(when=when)]).rules
     found = wording.condition(one.when)
     assert found.endswith(words[2:]) if words.startswith("… ") else found == words
+
+
+def test_every_operator_has_words_and_no_others_do() -> None:
+    assert set(OPERATOR_WORDS) == set(OPERATORS)
+    assert set(VALUE_HINTS) - {""} <= set(OPERATORS)
 
 
 def test_a_rule_is_a_sentence() -> None:

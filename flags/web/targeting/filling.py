@@ -69,7 +69,7 @@ def _group(when: dict[str, Any]) -> Form:
 def _condition(when: dict[str, Any]) -> Form:
     if "attribute" not in when:
         return _group(when)
-    line, way = _line(when.get("values", []))
+    line, way = _line(when["operator"], when.get("values", []))
     return {
         "attribute": when["attribute"],
         "operator": when["operator"],
@@ -79,12 +79,14 @@ def _condition(when: dict[str, Any]) -> Form:
     }
 
 
-def _line(values: list[object]) -> tuple[str, str]:
+def _line(operator: str, values: list[object]) -> tuple[str, str]:
     """Values as one line, and the plainest way of reading it that gives the same values back."""
+    if operator == "matches" and len(values) == 1 and not _LINE_BREAKS & set(str(values[0])):
+        return str(values[0]), "pattern"
     written = io.StringIO()
     csv.writer(written, lineterminator="").writerow(values)
     line = written.getvalue() if values else ""
-    for way in ("text", "number"):
+    for way in () if operator == "matches" else ("text", "number"):
         if not _LINE_BREAKS & set(line) and _reads(line, way, values):
             return line, way
     return json.dumps(values, ensure_ascii=False)[1:-1], "json"

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from flags.engine import OPERATORS
-from flags.web.targeting.reading import NUMBER_OPERATORS, SPLIT, Form
-from flags.wording import OPERATOR_WORDS
+from flags.web.targeting.reading import NUMBER_OPERATORS, SPLIT, TEXT_OPERATORS, Form
+from flags.wording import OPERATOR_WORDS, VALUE_HINTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +49,13 @@ class TestNode:
     @property
     def can_be_written_otherwise(self) -> bool:
         number_only = self.operator.value in NUMBER_OPERATORS
-        text_only = self.operator.value in ("starts_with", "ends_with") and self.way != "json"
+        text_only = self.operator.value in TEXT_OPERATORS and self.way != "json"
         return self.takes_values and not number_only and not text_only
+
+    @property
+    def hint(self) -> str:
+        """What to write into the values, with an example where their shape is special."""
+        return str(VALUE_HINTS.get(self.operator.value, VALUE_HINTS[""]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,14 +110,25 @@ def _condition(part: Form, path: str, problems: _Problems) -> dict[str, object]:
     }
     known = OPERATORS.get(operator)
     if known is None or known.read_values is not None:
-        way = "number" if operator in NUMBER_OPERATORS else part.get("as", "")
+        way = _way(operator, part.get("as", ""))
         test["values"] = _values(part.get("values", ""), way, f"{path}.values", problems)
     if part.get("ignore_case") and known and known.ignores_case:
         test["ignore_case"] = True
     return test
 
 
-NUMBER_OPERATORS = frozenset({"gt", "gte", "lt", "lte"})
+NUMBER_OPERATORS = frozenset({"gt", "gte", "lt", "lte", "modulo"})
+TEXT_OPERATORS = frozenset(
+    {"starts_with", "ends_with", "matches", "in_cidr"}
+    | {f"semver_{comparison}" for comparison in ("eq", "gt", "gte", "lt", "lte")}
+)
+
+
+def _way(operator: str, chosen: str) -> str:
+    """How an operator's values are written. A pattern is one whole line: {1,2} is no list."""
+    if operator in NUMBER_OPERATORS:
+        return "number"
+    return "pattern" if operator == "matches" and chosen != "json" else chosen
 
 
 def _values(text: str, way: str, path: str, problems: _Problems) -> list[object]:
@@ -135,13 +146,15 @@ def _values(text: str, way: str, path: str, problems: _Problems) -> list[object]
 
 
 def read_values(text: str, way: str) -> list[object]:
-    """The values on one line, written as texts, as numbers, or as JSON where neither will do.
+    """The values on one line, written as texts, as numbers, as a pattern, or else as JSON.
 
     Raises csv.Error, or ValueError for what is no number or no JSON.
     """
     if way == "json":
         values: list[object] = json.loads(f"[{text}]")
         return values
+    if way == "pattern":
+        return [text]
     parts = next(csv.reader([text], skipinitialspace=True, strict=True), [])
     texts = [part.strip() for part in parts if part.strip()]
     return [_number(part) for part in texts] if way == "number" else list(texts)

@@ -1,6 +1,7 @@
 """Small documents to start from, and hypothesis strategies for whole ones."""
 
 import string
+from collections.abc import Collection
 from typing import Any
 
 from hypothesis import settings
@@ -51,21 +52,36 @@ contexts = st.dictionaries(attributes | st.just("a") | st.just("user") | any_tex
 _texts = st.text(string.ascii_letters + "äß🐦 ", min_size=1, max_size=5)
 _safe = st.integers(-(2**53) + 1, 2**53 - 1)
 _finite = st.floats(allow_nan=False, allow_infinity=False)
+_patterns = st.sampled_from([r"^a\d{1,2}$", "a|b", r"[^,]+, x", "(?i)ß", "x\ny", " a "])
+_times = st.sampled_from(["2026-11-23", "2026-11-23T06:30:00.25+01:00", 1_700_000_000, -0.5])
+_versions = st.sampled_from(["1.2.0", "v2.0.0-beta.1+linux", "0.0.10"])
+_networks = st.sampled_from(["10.0.0.0/8", "2001:db8::/32", "::ffff:10.1.0.0/112", "192.0.2.1"])
+_divisions = st.integers(1, 2**53 - 1).flatmap(
+    lambda divisor: st.tuples(st.just(divisor), st.integers(0, divisor - 1)).map(list)
+)
 _plain_values = _texts | st.booleans() | _safe | _finite
 _VALUES = {
     **dict.fromkeys(
-        ["in", "not_in", "contains", "not_contains"],
+        ["in", "not_in", "contains", "not_contains", "array_contains_any", "array_contains_all"],
         st.lists(_plain_values, min_size=1, max_size=4),
     ),
     **dict.fromkeys(["equals", "not_equals"], st.lists(_plain_values, min_size=1, max_size=1)),
     **dict.fromkeys(["starts_with", "ends_with"], st.lists(_texts, min_size=1, max_size=3)),
     **dict.fromkeys(["gt", "gte", "lt", "lte"], st.lists(_safe | _finite, min_size=1, max_size=1)),
+    "matches": st.lists(_patterns, min_size=1, max_size=3),
+    **dict.fromkeys(["before", "after"], st.lists(_times, min_size=1, max_size=1)),
+    **dict.fromkeys(
+        [f"semver_{comparison}" for comparison in ("eq", "gt", "gte", "lt", "lte")],
+        st.lists(_versions, min_size=1, max_size=1),
+    ),
+    "in_cidr": st.lists(_networks, min_size=1, max_size=3),
+    "modulo": _divisions,
 }
 
 
 @st.composite
-def _attribute_tests(draw: st.DrawFn) -> dict[str, Any]:
-    operator = draw(st.sampled_from(sorted(OPERATORS)))
+def attribute_tests(draw: st.DrawFn, operators: Collection[str] = OPERATORS) -> dict[str, Any]:
+    operator = draw(st.sampled_from(sorted(operators)))
     test: dict[str, Any] = {"attribute": draw(attributes), "operator": operator}
     if operator in _VALUES:
         test["values"] = draw(_VALUES[operator])
@@ -75,7 +91,7 @@ def _attribute_tests(draw: st.DrawFn) -> dict[str, Any]:
 
 
 conditions = st.recursive(
-    _attribute_tests(),
+    attribute_tests(),
     lambda inner: (
         st.lists(inner, max_size=3).map(lambda group: {"all": group})
         | st.lists(inner, max_size=3).map(lambda group: {"any": group})

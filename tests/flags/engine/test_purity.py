@@ -1,4 +1,4 @@
-"""The engine depends on nothing but the standard library and the hash."""
+"""The engine depends on nothing but the standard library, the hash and the patterns."""
 
 import ast
 import sys
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import flags.engine
 
-ALLOWED = {"mmh3", "flags.engine"}
+ALLOWED = {"mmh3", "re2", "flags.engine"}
 IMPURE = {"random", "secrets", "time", "datetime", "os", "socket", "uuid", "pathlib", "logging"}
 SOURCES = sorted(Path(flags.engine.__file__).parent.rglob("*.py"))
 

@@ -22,7 +22,7 @@ from flags.engine import (
     parse_configuration,
 )
 from flags.web.targeting.filling import to_form
-from flags.web.targeting.reading import to_document
+from flags.web.targeting.reading import read_values, to_document
 from tests.flags.engine.documents import configuration, configurations, relaxed, rule
 from tests.flags.web.forms import DEFINITION, form_of
 
@@ -145,6 +145,19 @@ def test_every_text_to_compare_with_is_kept(values: list[str]) -> None:
 def test_values_keep_their_type_and_spelling(values: list[object]) -> None:
     when = {"attribute": "a", "operator": "in", "values": values}
     is_kept(configuration(rules=[rule(when=when)]))
+
+
+@pytest.mark.parametrize(
+    "patterns", [[r"^a{1,2}, \S+$"], [" a "], ['"'], ["5"], ["a", "b,c"], ["line\nbreak"], ["[1]"]]
+)
+def test_patterns_keep_their_commas_and_spaces(patterns: list[str]) -> None:
+    when = {"attribute": "a", "operator": "matches", "values": patterns}
+    is_kept(configuration(rules=[rule(when=when)]))
+
+
+def test_a_pattern_is_typed_as_it_is() -> None:
+    """Commas separate values elsewhere; here {1,2} would become two patterns."""
+    assert read_values(r'^a{1,2}"$', "pattern") == [r'^a{1,2}"$']
 
 
 def test_shares_keep_their_order_and_repetitions() -> None:

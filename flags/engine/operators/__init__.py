@@ -1,0 +1,102 @@
+"""The operators of attribute tests: a table of functions.
+
+An operator builds, once, from its values a predicate over the attribute's value. They share:
+
+- A missing attribute, like one that is null, arrives as None. None is of no type, so it fails
+  every positive operator. A negated operator is the exact negation of its positive one, so it
+  matches there; so does ``not_exists``.
+- Nothing raises on a value of the wrong type: it does not match (and the negation does).
+- Types are strict: "5" is not 5 and True is not 1; but numbers compare as such, 1 == 1.0.
+- ``contains`` looks for any of its texts in a text, or for any of its values in a list; the
+  ``array_`` ones look into lists alone.
+- With ``ignore_case`` both sides are case-folded (Unicode's full folding: "ß" is "ss"); patterns
+  are matched without regard to case instead.
+- Work is bounded by the attribute's size: what is too long for what an operator reads (a version,
+  an address, a point in time, a text to search for patterns) does not match.
+"""
+
+import operator
+from typing import Final
+
+from flags.engine.limits import MAX_CONDITION_TEXT_CHARS, MAX_CONDITION_VALUES
+from flags.engine.operators import comparing, instants, networks, patterns, versions
+from flags.engine.operators.base import Operator, Predicate, Values, negated
+from flags.engine.reading import Reader, list_of
+from flags.engine.results import Scalar
+from flags.engine.scalars import read_condition_value, read_number_as_is, text
+
+__all__ = ["OPERATORS", "Operator", "Predicate", "Values", "build_predicate"]
+
+_read_one = list_of(read_condition_value, least=1, most=1)
+_read_number: Reader[Values] = list_of(read_number_as_is, least=1, most=1)
+_read_many = list_of(read_condition_value, least=1, most=MAX_CONDITION_VALUES)
+_read_texts: Reader[Values] = list_of(
+    text(MAX_CONDITION_TEXT_CHARS, least=1), least=1, most=MAX_CONDITION_VALUES
+)
+
+
+def _ordering(compare: comparing.Comparison) -> Operator:
+    return Operator(comparing.ordering(compare), _read_number)
+
+
+def _version(compare: comparing.Comparison) -> Operator:
+    return Operator(versions.compared(compare), versions.read_version)
+
+
+OPERATORS: Final[dict[str, Operator]] = {
+    "in": Operator(comparing.is_in, _read_many, ignores_case=True),
+    "not_in": Operator(negated(comparing.is_in), _read_many, ignores_case=True),
+    "equals": Operator(comparing.is_in, _read_one, ignores_case=True),
+    "not_equals": Operator(negated(comparing.is_in), _read_one, ignores_case=True),
+    "contains": Operator(comparing.contains, _read_many, ignores_case=True),
+    "not_contains": Operator(negated(comparing.contains), _read_many, ignores_case=True),
+    "starts_with": Operator(comparing.starts_with, _read_texts, ignores_case=True),
+    "ends_with": Operator(comparing.ends_with, _read_texts, ignores_case=True),
+    "matches": Operator(
+        patterns.matches,
+        patterns.read_patterns,
+        ignores_case=True,
+        build_folded=patterns.matches_folded,
+    ),
+    "gt": _ordering(operator.gt),
+    "gte": _ordering(operator.ge),
+    "lt": _ordering(operator.lt),
+    "lte": _ordering(operator.le),
+    "before": Operator(instants.before, instants.read_instants),
+    "after": Operator(instants.after, instants.read_instants),
+    "semver_eq": _version(operator.eq),
+    "semver_gt": _version(operator.gt),
+    "semver_gte": _version(operator.ge),
+    "semver_lt": _version(operator.lt),
+    "semver_lte": _version(operator.le),
+    "in_cidr": Operator(networks.in_cidr, networks.read_networks),
+    "modulo": Operator(comparing.modulo, comparing.read_divisor_and_remainder),
+    "array_contains_any": Operator(comparing.array_contains_any, _read_many, ignores_case=True),
+    "array_contains_all": Operator(comparing.array_contains_all, _read_many, ignores_case=True),
+    "exists": Operator(lambda _: lambda value: value is not None),
+    "not_exists": Operator(lambda _: lambda value: value is None),
+    "is_true": Operator(lambda _: lambda value: value is True),
+    "is_false": Operator(lambda _: lambda value: value is False),
+}
+
+
+def build_predicate(name: str, values: Values, *, ignore_case: bool = False) -> Predicate:
+    """The predicate of the operator called ``name``; KeyError if there is none."""
+    known = OPERATORS[name]
+    if not ignore_case:
+        return known.build(values)
+    if known.build_folded:
+        return known.build_folded(values)
+    predicate = known.build(tuple(map(_fold_scalar, values)))
+    return lambda value: predicate(_fold(value))
+
+
+def _fold_scalar(value: Scalar) -> Scalar:
+    return value.casefold() if isinstance(value, str) else value
+
+
+def _fold(value: object) -> object:
+    """Texts folded, in a list too; anything else as it is."""
+    if isinstance(value, comparing.LISTS):
+        return [item.casefold() if isinstance(item, str) else item for item in value]
+    return value.casefold() if isinstance(value, str) else value

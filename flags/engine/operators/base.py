@@ -1,0 +1,42 @@
+"""What every operator is made of."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from flags.engine.reading import Reader
+from flags.engine.results import Scalar
+
+Values: TypeAlias = tuple[Scalar, ...]
+Predicate: TypeAlias = Callable[[object], bool]
+Build: TypeAlias = Callable[[Values], Predicate]
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """``read_values`` reads the test's values, None where it takes none; ``build`` gets them.
+
+    Where case may be ignored, ``build_folded`` gets the values instead if folding them and the
+    attribute would not do: a pattern's ``\\S`` is not its ``\\s``.
+    """
+
+    build: Build
+    read_values: Reader[Values] | None = None
+    ignores_case: bool = False
+    build_folded: Build | None = None
+
+
+def is_number(value: object) -> bool:
+    """A number as JSON knows them: True is none."""
+    # A tuple, not a union: a union is built anew, and searched slower, at every call.
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def negated(build: Build) -> Build:
+    """The exact opposite of an operator, also for what is missing or of the wrong type."""
+
+    def build_negated(values: Values) -> Predicate:
+        predicate = build(values)
+        return lambda value: not predicate(value)
+
+    return build_negated

@@ -1,0 +1,101 @@
+"""Operators that compare with texts, numbers and booleans as they are."""
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final, TypeAlias, cast
+
+from flags.engine.errors import Problem
+from flags.engine.limits import MAX_UNIT_INTEGER
+from flags.engine.operators.base import Build, Predicate, Values, is_number
+from flags.engine.reading import checked, list_of
+from flags.engine.scalars import read_safe_integer
+
+Comparison: TypeAlias = Callable[[Any, Any], bool]
+
+# Tuples, not unions: a union is built anew, and searched slower, at every call.
+_SCALARS: Final = (str, int, float)
+LISTS: Final = (list, tuple)
+
+# In a set True and 1 are one; these two stand in for the booleans.
+_BOOLEANS: Final = (object(), object())
+
+
+def _comparable(value: object) -> object:
+    """``value`` as one that compares type-strictly; None when it equals nothing."""
+    if isinstance(value, bool):
+        return _BOOLEANS[value]
+    return value if isinstance(value, _SCALARS) else None
+
+
+def is_in(values: Values) -> Predicate:
+    allowed = frozenset(map(_comparable, values))
+    return lambda value: _comparable(value) in allowed
+
+
+def contains(values: Values) -> Predicate:
+    is_member = is_in(values)
+    texts = [value for value in values if isinstance(value, str)]
+
+    def contains_any(value: object) -> bool:
+        if isinstance(value, str):
+            return any(text in value for text in texts)
+        return isinstance(value, LISTS) and any(map(is_member, value))
+
+    return contains_any
+
+
+def array_contains_any(values: Values) -> Predicate:
+    is_member = is_in(values)
+    return lambda value: isinstance(value, LISTS) and any(map(is_member, value))
+
+
+def array_contains_all(values: Values) -> Predicate:
+    wanted = frozenset(map(_comparable, values))
+    return lambda value: isinstance(value, LISTS) and wanted.issubset(map(_comparable, value))
+
+
+def starts_with(values: Values) -> Predicate:
+    texts = tuple(map(str, values))
+    return lambda value: isinstance(value, str) and value.startswith(texts)
+
+
+def ends_with(values: Values) -> Predicate:
+    texts = tuple(map(str, values))
+    return lambda value: isinstance(value, str) and value.endswith(texts)
+
+
+def ordering(compare: Comparison) -> Build:
+    """NaN needs no case of its own: it compares false with everything."""
+
+    def build(values: Values) -> Predicate:
+        (bound,) = values
+        return lambda value: is_number(value) and compare(value, bound)
+
+    return build
+
+
+def modulo(values: Values) -> Predicate:
+    """Whole numbers only, 7.0 included, up to where such a number identifies a unit.
+
+    The remainder is never negative: -1 modulo 3 is 2.
+    """
+    divisor, remainder = cast(tuple[int, int], values)
+
+    def has_remainder(value: object) -> bool:
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            return False
+        if not -MAX_UNIT_INTEGER <= value <= MAX_UNIT_INTEGER or value != int(value):
+            return False
+        return int(value) % divisor == remainder
+
+    return has_remainder
+
+
+def _check_divisor(values: tuple[int, ...]) -> Iterable[Problem]:
+    divisor, remainder = values
+    if divisor < 1:
+        yield Problem("[0]", "Give a divisor of at least 1.")
+    elif not 0 <= remainder < divisor:
+        yield Problem("[1]", f"Give a remainder from 0 to {divisor - 1}.")
+
+
+read_divisor_and_remainder = checked(list_of(read_safe_integer, least=2, most=2), _check_divisor)

@@ -1,0 +1,103 @@
+"""``before`` and ``after``: points in time, written in any of these ways on either side.
+
+- RFC 3339: ``2026-11-23T06:30:00Z``, ``2026-11-23T07:30:00.25+01:00``. Seconds may be left out,
+  a space may stand for the T, and a text without an offset means UTC. Fractions count to about
+  a quarter of a microsecond, as far as a number of seconds holds them.
+- A date, ``2026-11-23``: midnight UTC, at which that day begins.
+- A number: seconds since 1970-01-01T00:00:00Z. A text of digits is none.
+
+The module datetime is not used: the engine reads no clock, and years after 9999 need no exception.
+"""
+
+import operator
+import re
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any, Final
+
+from flags.engine.operators.base import Build, Predicate, Values, is_number
+from flags.engine.reading import list_of, refuse
+from flags.engine.results import Scalar
+from flags.engine.scalars import read_number_as_is
+
+_MAX_CHARS: Final = 40
+_INSTANT: Final = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)"
+    r"(?:[Tt ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?"
+    r"(?:[Zz]|([+-])(\d\d):(\d\d))?)?",
+    re.ASCII,
+)
+_MONTH_DAYS: Final = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+
+
+def seconds_of(value: object) -> int | float | None:
+    """Seconds since 1970 in UTC; None for what is no point in time."""
+    if isinstance(value, str):
+        return _parse(value)
+    return value if is_number(value) else None  # type: ignore[return-value]
+
+
+def _parse(text: str) -> int | float | None:
+    found = _INSTANT.fullmatch(text) if len(text) <= _MAX_CHARS else None
+    if not found:
+        return None
+    year, month, day, hour, minute, second = (int(part or 0) for part in found.groups()[:6])
+    fraction, sign, offset_hours, offset_minutes = found.groups()[6:]
+    away = (int(offset_hours or 0), int(offset_minutes or 0))
+    # A second of 60 is a leap second: the same as the one after it.
+    if not _is_date(year, month, day) or hour > 23 or minute > 59 or second > 60:
+        return None
+    if away > (23, 59) or away[1] > 59:
+        return None
+    offset = (away[0] * 60 + away[1]) * (-60 if sign == "-" else 60)
+    whole = _days(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second - offset
+    # Rounded once, so that .1 here is the .1 of the same point written as a number.
+    return float(whole + Fraction(int(fraction), 10 ** len(fraction))) if fraction else whole
+
+
+def _is_date(year: int, month: int, day: int) -> bool:
+    if not (1 <= month <= 12 and day >= 1):
+        return False
+    is_leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
+    return day <= _MONTH_DAYS[month - 1] + (month == 2 and is_leap)
+
+
+def _days(year: int, month: int, day: int) -> int:
+    """Days since 1970-01-01, by the Gregorian calendar carried back to year 0.
+
+    Years begin in March here, so that the leap day is the last of its year.
+    """
+    shifted = year - (month < 3)
+    of_year = (153 * ((month + 9) % 12) + 2) // 5 + day - 1
+    return shifted * 365 + shifted // 4 - shifted // 100 + shifted // 400 + of_year - 719_468
+
+
+def _compared(compare: Callable[[Any, Any], bool]) -> Build:
+    def build(values: Values) -> Predicate:
+        bound = seconds_of(values[0])
+
+        def does_compare(value: object) -> bool:
+            instant = seconds_of(value)
+            return instant is not None and compare(instant, bound)
+
+        return does_compare
+
+    return build
+
+
+before: Final = _compared(operator.lt)
+after: Final = _compared(operator.gt)
+
+
+def _read_instant(value: object) -> Scalar:
+    if not isinstance(value, str):
+        return read_number_as_is(value)
+    if _parse(value) is None:
+        refuse(
+            "Give a point in time such as 2026-11-23T06:30:00Z, a date such as 2026-11-23,"
+            " or a number of seconds since 1970."
+        )
+    return value
+
+
+read_instants = list_of(_read_instant, least=1, most=1)
