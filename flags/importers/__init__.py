@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
-from flags.importers import flagd, native
+from flags.importers import flagd, native, unleash
 from flags.importers.base import ImportPlan, PlannedFlag, Refused, Skipped, quote
 
 __all__ = [
@@ -22,7 +22,7 @@ Importer = Callable[[object, str], ImportPlan]
 FORMATS: Final[dict[str, Importer | None]] = {
     "native": native.read,
     "flagd": flagd.read,
-    "unleash": None,
+    "unleash": unleash.read,
     "flagsmith": None,
     "growthbook": None,
     "launchdarkly": None,

@@ -11,22 +11,12 @@ What is taken over with care:
 
 import operator
 from collections.abc import Callable
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from flags.importers.base import quote, refuse
+from flags.importers.building import ALWAYS, NEVER, Document, combine, negate, test
 from flags.importers.flagd.logic import operation, read_variable
 
-Document: TypeAlias = dict[str, Any]
-ALWAYS: Final[Document] = {"all": []}
-NEVER: Final[Document] = {"any": []}
-
-_NEGATED = {
-    "equals": "not_equals",
-    "in": "not_in",
-    "contains": "not_contains",
-    "not_exists": "exists",
-}
-_NEGATED |= {negative: positive for positive, negative in _NEGATED.items()}
 _LOOSELY_TRUE: Final[list[object]] = [True, 1, "1"]
 _LOOSELY_FALSE: Final[list[object]] = [False, 0, "0", ""]
 
@@ -42,26 +32,6 @@ def read_condition(node: object, path: str) -> Document:
     if reader is None:
         refuse(path, f"the operation {quote(name)} is not available as a condition")
     return reader(arguments, f"{path}.{name}")
-
-
-def combine(conditions: list[Document]) -> Document:
-    """All of them, without a group where none is needed."""
-    if len(conditions) == 1:
-        return conditions[0]
-    nested = [c["all"] if set(c) == {"all"} else [c] for c in conditions]
-    return {"all": [condition for group in nested for condition in group]}
-
-
-def test(attribute: str, name: str, *values: object) -> Document:
-    """A test of one attribute."""
-    with_values = {"values": list(values)} if values else {}
-    return {"attribute": attribute, "operator": name, **with_values}
-
-
-def negate(condition: Document) -> Document:
-    """The opposite, with the operator's own opposite where it has one."""
-    opposite = _NEGATED.get(condition.get("operator", ""))
-    return {**condition, "operator": opposite} if opposite else {"not": condition}
 
 
 def guarded(condition: Document) -> frozenset[str]:

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from flags.importers.base import quote, refuse
-from flags.importers.flagd.conditions import CONDITIONS, combine, guarded, read_condition
+from flags.importers.building import Document, combine
+from flags.importers.flagd.conditions import CONDITIONS, guarded, read_condition
 from flags.importers.flagd.fractional import read_fractional
 from flags.importers.flagd.logic import is_operation, operation
 
-Document: TypeAlias = dict[str, Any]
 Given: TypeAlias = list[Document]
 
 
