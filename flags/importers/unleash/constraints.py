@@ -59,7 +59,8 @@ def read_constraint(node: Object, path: str) -> Document:
         condition = on_attribute(constraint.attribute, build(constraint))
     except NeverHolds as never:
         raise NeverHolds(f"{path}: {never}") from None
-    return negate(condition) if constraint.inverted else condition
+    is_negated = constraint.inverted != (constraint.operator == "NOT_IN")
+    return negate(condition) if is_negated else condition
 
 
 def on_attribute(name: str, build: Build) -> Document:
@@ -210,6 +211,7 @@ def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
 
 _OPERATORS: Final[dict[str, Callable[[Constraint], Build]]] = {
     "IN": _in,
+    "NOT_IN": _in,
     "STR_STARTS_WITH": _text("starts_with"),
     "STR_ENDS_WITH": _text("ends_with"),
     "STR_CONTAINS": _text("contains"),
