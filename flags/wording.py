@@ -3,6 +3,7 @@
 Sentences for product managers and auditors, made from checked documents.
 """
 
+import json
 from collections.abc import Iterable
 
 from django.utils.translation import gettext as _
@@ -12,12 +13,14 @@ from flags.engine import (
     AllOf,
     AnyOf,
     AttributeTest,
+    ByLogic,
     CodeDefault,
     Condition,
     Configuration,
     Fixed,
     FlagDefinition,
     FlagTest,
+    LogicTest,
     Not,
     Rule,
     SegmentTest,
@@ -35,7 +38,7 @@ OPERATOR_WORDS = {
     "not_contains": gettext_lazy("does not contain"),
     "starts_with": gettext_lazy("starts with"),
     "ends_with": gettext_lazy("ends with"),
-    "matches": gettext_lazy("matches the pattern"),
+    "matches": gettext_lazy("matches"),
     "gt": gettext_lazy("is more than"),
     "gte": gettext_lazy("is at least"),
     "lt": gettext_lazy("is less than"),
@@ -48,24 +51,24 @@ OPERATOR_WORDS = {
     "before": gettext_lazy("is before"),
     "after": gettext_lazy("is after"),
     "semver_eq": gettext_lazy("is version"),
-    "semver_gt": gettext_lazy("is a later version than"),
+    "semver_gt": gettext_lazy("is newer than"),
     "semver_gte": gettext_lazy("is at least version"),
-    "semver_lt": gettext_lazy("is an earlier version than"),
+    "semver_lt": gettext_lazy("is older than"),
     "semver_lte": gettext_lazy("is at most version"),
-    "in_cidr": gettext_lazy("is an address in"),
+    "in_cidr": gettext_lazy("is in network"),
     "modulo": gettext_lazy("divided by"),
-    "array_contains_any": gettext_lazy("is a list with any of"),
-    "array_contains_all": gettext_lazy("is a list with all of"),
+    "array_contains_any": gettext_lazy("has any of"),
+    "array_contains_all": gettext_lazy("has all of"),
     "exists": gettext_lazy("is given"),
     "not_exists": gettext_lazy("is not given"),
     "is_true": gettext_lazy("is true"),
     "is_false": gettext_lazy("is false"),
 }
-_TIME_HINT = gettext_lazy("a time: 2026-11-23T06:30:00Z, 2026-11-23")
-_VERSION_HINT = gettext_lazy("a version: 1.2.0, 2.0.0-beta.1")
+_TIME_HINT = gettext_lazy("2026-11-23T06:30:00Z")
+_VERSION_HINT = gettext_lazy("version: 1.2.0")
 VALUE_HINTS = {
     "": gettext_lazy("values, separated by commas"),
-    "matches": gettext_lazy("a pattern: ^beta-, @example\\.com$"),
+    "matches": gettext_lazy("pattern: ^beta-"),
     "before": _TIME_HINT,
     "after": _TIME_HINT,
     "semver_eq": _VERSION_HINT,
@@ -73,8 +76,8 @@ VALUE_HINTS = {
     "semver_gte": _VERSION_HINT,
     "semver_lt": _VERSION_HINT,
     "semver_lte": _VERSION_HINT,
-    "in_cidr": gettext_lazy("networks: 10.0.0.0/8, 2001:db8::/32"),
-    "modulo": gettext_lazy("divisor and remainder: 10, 3"),
+    "in_cidr": gettext_lazy("such as 10.0.0.0/8"),
+    "modulo": gettext_lazy("divisor, remainder"),
 }
 """What to write for an operator's values; the empty name is that of all others."""
 
@@ -90,6 +93,8 @@ def condition(when: Condition) -> str:
         return _test(when)
     if isinstance(when, SegmentTest):
         return _("in segment {segment}").format(segment=quoted(when.segment))
+    if isinstance(when, LogicTest):
+        return _("JsonLogic {logic} holds").format(logic=_short(when.logic.value))
     if isinstance(when, FlagTest):
         return flag_test(when.flag, when.variants)
     if isinstance(when, Not):
@@ -114,6 +119,8 @@ def serve(what: Serve) -> str:
     """What is served: “on”, or “on” to 25 %, “off” to 75 % of users."""
     if isinstance(what, Fixed):
         return quoted(what.variant)
+    if isinstance(what, ByLogic):
+        return _("what JsonLogic {logic} names").format(logic=_short(what.logic.value))
     if isinstance(what, CodeDefault):
         return _("the default in the code of the application")
     return _("{shares} of {units}").format(
@@ -130,6 +137,11 @@ def serve(what: Serve) -> str:
 def quoted(variant: str) -> str:
     """A variant's key as it stands in a sentence."""
     return f"“{variant}”"
+
+
+def _short(logic: object, most: int = 80) -> str:
+    text = json.dumps(logic, ensure_ascii=False)
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def shares(split: Split) -> list[tuple[Share, float]]:

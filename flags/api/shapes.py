@@ -3,6 +3,7 @@
 from rest_framework import serializers
 
 from flags.engine import ALGORITHMS, OPERATORS, Kind, ValueType, limits
+from flags.engine.jsonlogic import FRACTIONALS
 
 
 def _choices(names: type[Kind] | type[ValueType]) -> list[str]:
@@ -84,11 +85,13 @@ class Override(serializers.Serializer[object]):
 
 
 class Serve(Bucketing):
-    """One of: a variant; a split; the default in the application's code."""
+    """One of: a variant; a split; what logic names; the default in the application's code."""
 
     variant = serializers.CharField(required=False)
     split = Share(many=True, required=False)
     overrides = Override(many=True, required=False)
+    jsonlogic = serializers.JSONField(required=False)
+    bucketing = serializers.ChoiceField(choices=list(FRACTIONALS), required=False)
     code_default = serializers.BooleanField(required=False)
 
 
@@ -102,7 +105,7 @@ class Rule(serializers.Serializer[object]):
     name = serializers.CharField(required=False)
     when = serializers.DictField(
         help_text="One of {all: [conditions]}, {any: [conditions]}, {not: condition}, "
-        "{segment: key}, {flag: key, variants: [keys]} or "
+        "{segment: key}, {flag: key, variants: [keys]}, {jsonlogic: logic} or "
         "{attribute, operator, values, ignore_case}. Operators: " + ", ".join(OPERATORS) + "."
     )
     audience = Audience(required=False)

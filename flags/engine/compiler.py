@@ -17,7 +17,6 @@ from flags.engine.document import (
     Prerequisite,
     Rule,
     Serve,
-    Split,
     Target,
     ValueType,
 )
@@ -84,7 +83,7 @@ def _guarded(evaluate: Evaluation, answers: Answers) -> Evaluate:
         except Unresolved as missing:
             return answers.fail(ErrorCode.GENERAL, f"It cannot be evaluated: {missing}.")
         except RecursionError:
-            return answers.fail(ErrorCode.GENERAL, "It cannot be evaluated: it refers to itself.")
+            return answers.fail_in_a_circle()
 
     return guarded
 
@@ -136,7 +135,7 @@ def _compile_targets(answers: Answers, targets: tuple[Target, ...]) -> list[Step
 
 
 def _compile_rule(answers: Answers, rule: Rule) -> Step:
-    matches = compile_condition(rule.when)
+    matches = compile_condition(rule.when, answers.key)
     facts = {**answers.facts, "ruleId": rule.id}
     serve = compile_audience(answers, rule.audience, rule.serve, facts)
     return lambda context, world: serve(context, world) if matches(context, world) else None
@@ -144,12 +143,5 @@ def _compile_rule(answers: Answers, rule: Rule) -> Step:
 
 def _compile_fallthrough(answers: Answers, serve: Serve, reason: Reason) -> Evaluation:
     step = compile_serve(serve, answers, reason, answers.facts)
-    missing = _nothing_to_serve(answers, serve)
+    missing = answers.nothing_left(serve)
     return lambda context, world: step(context, world) or missing
-
-
-def _nothing_to_serve(answers: Answers, serve: Serve) -> Result:
-    """Nothing is left to serve: the one case in which a missing unit is an error."""
-    attribute = serve.bucket_by if isinstance(serve, Split) else TARGETING_KEY
-    details = f"Give a non-empty text or a whole number as '{attribute}': the flag is split by it."
-    return answers.fail(ErrorCode.TARGETING_KEY_MISSING, details)

@@ -3,14 +3,18 @@
 from functools import singledispatch
 
 from flags.engine.document import (
+    DEFAULT_BUCKETING,
     AllOf,
     AnyOf,
     AttributeTest,
+    ByLogic,
     Condition,
     FlagTest,
+    LogicTest,
     Not,
     SegmentTest,
 )
+from flags.engine.jsonlogic import dump_logic
 
 
 @singledispatch
@@ -52,3 +56,15 @@ def _(condition: SegmentTest) -> dict[str, object]:
 @dump_condition.register
 def _(condition: FlagTest) -> dict[str, object]:
     return {"flag": condition.flag, "variants": list(condition.variants)}
+
+
+@dump_condition.register
+def _(condition: LogicTest) -> dict[str, object]:
+    return dump_by_logic(condition)
+
+
+def dump_by_logic(one: LogicTest | ByLogic) -> dict[str, object]:
+    """Logic as a plain document."""
+    is_default = one.bucketing == DEFAULT_BUCKETING
+    bucketing = {} if is_default else {"bucketing": one.bucketing}
+    return {"jsonlogic": dump_logic(one.logic), **bucketing}

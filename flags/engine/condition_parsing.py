@@ -1,7 +1,7 @@
 """Reads conditions. A new kind of condition adds its reader to the table in ``_conditions``."""
 
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Final, TypeVar
 
 from flags.engine import limits
 from flags.engine.document import (
@@ -10,9 +10,11 @@ from flags.engine.document import (
     AttributeTest,
     Condition,
     FlagTest,
+    LogicTest,
     Not,
     SegmentTest,
 )
+from flags.engine.jsonlogic import FRACTIONALS, read_logic
 from flags.engine.operators import OPERATORS, Operator
 from flags.engine.reading import Reader, list_of, one_of, read_object, record, refuse, tagged
 from flags.engine.scalars import (
@@ -23,6 +25,8 @@ from flags.engine.scalars import (
     read_segment_key,
     read_variant_key,
 )
+
+T = TypeVar("T")
 
 read_attribute = name(limits.MAX_ATTRIBUTE_CHARS, least=1)
 _TEST_FIELDS: dict[str, Reader[object]] = {
@@ -64,9 +68,21 @@ FLAG_AND_VARIANTS: Final[dict[str, Reader[object]]] = {
 _read_segment_test: Reader[Condition] = record(SegmentTest, {"segment": read_segment_key})
 _read_flag_test: Reader[Condition] = record(FlagTest, FLAG_AND_VARIANTS)
 
+
+def logic_reader(build: Callable[..., T]) -> Reader[T]:
+    """Reads JsonLogic, and the generation of flagd's bucketing that it means."""
+    return record(
+        lambda jsonlogic, **others: build(logic=jsonlogic, **others),
+        {"jsonlogic": read_logic},
+        {"bucketing": one_of(FRACTIONALS, "bucketing")},
+    )
+
+
+_read_logic_test: Reader[Condition] = logic_reader(LogicTest)
 _IN_SEGMENTS: Final[dict[str, Reader[Condition]]] = {
     "attribute": _read_attribute_test,
     "segment": _read_segment_test,
+    "jsonlogic": _read_logic_test,
 }
 _IN_FLAGS: Final[dict[str, Reader[Condition]]] = {**_IN_SEGMENTS, "flag": _read_flag_test}
 

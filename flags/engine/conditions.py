@@ -11,11 +11,14 @@ from flags.engine.document import (
     AllOf,
     AnyOf,
     AttributeTest,
+    ByLogic,
     Condition,
     FlagTest,
+    LogicTest,
     Not,
     SegmentTest,
 )
+from flags.engine.jsonlogic import compile_logic
 from flags.engine.operators import build_predicate
 from flags.engine.results import Context
 from flags.engine.world import Read, Test, World
@@ -48,8 +51,8 @@ def _walk(value: object, steps: list[str]) -> object:
 
 
 @singledispatch
-def compile_condition(condition: Condition) -> Test:
-    """Whether a context meets the condition.
+def compile_condition(condition: Condition, flag: str = "") -> Test:
+    """Whether a context meets the condition, which stands in ``flag`` if it stands in one.
 
     Raises nothing but world.Unresolved, whatever the context holds.
     """
@@ -57,7 +60,7 @@ def compile_condition(condition: Condition) -> Test:
 
 
 @compile_condition.register
-def _(condition: AttributeTest) -> Test:
+def _(condition: AttributeTest, _flag: str = "") -> Test:
     test = build_predicate(condition.operator, condition.values, ignore_case=condition.ignore_case)
     path = condition.attribute
     if "." not in path and path != NOW:  # what nearly all tests are: one call less
@@ -67,13 +70,13 @@ def _(condition: AttributeTest) -> Test:
 
 
 @compile_condition.register
-def _(condition: SegmentTest) -> Test:
+def _(condition: SegmentTest, _flag: str = "") -> Test:
     key = condition.segment
     return lambda context, world: world.segment(key).contains(context, world)
 
 
 @compile_condition.register
-def _(condition: FlagTest) -> Test:
+def _(condition: FlagTest, _flag: str = "") -> Test:
     return compile_flag_test(condition.flag, condition.variants)
 
 
@@ -89,14 +92,30 @@ def compile_flag_test(key: str, variants: tuple[str, ...]) -> Test:
 
 
 @compile_condition.register
-def _(condition: Not) -> Test:
-    test = compile_condition(condition.condition)
+def _(condition: LogicTest, flag: str = "") -> Test:
+    run = compile_logic_for(condition, flag)
+    return lambda context, world: bool(run(context, world))
+
+
+def compile_logic_for(one: LogicTest | ByLogic, flag: str) -> Read:
+    """What the logic makes of a context; flagd's own properties are there for it."""
+    run = compile_logic(one.logic, fractional=one.bucketing)
+
+    def read(context: Context, world: World) -> object:
+        return run({**context, "$flagd": {"flagKey": flag, "timestamp": int(world.now)}})
+
+    return read
+
+
+@compile_condition.register
+def _(condition: Not, flag: str = "") -> Test:
+    test = compile_condition(condition.condition, flag)
     return lambda context, world: not test(context, world)
 
 
 @compile_condition.register
-def _(condition: AllOf) -> Test:
-    tests = tuple(map(compile_condition, condition.conditions))
+def _(condition: AllOf, flag: str = "") -> Test:
+    tests = tuple(compile_condition(one, flag) for one in condition.conditions)
     if len(tests) == 1:
         return tests[0]
 
@@ -110,8 +129,8 @@ def _(condition: AllOf) -> Test:
 
 
 @compile_condition.register
-def _(condition: AnyOf) -> Test:
-    tests = tuple(map(compile_condition, condition.conditions))
+def _(condition: AnyOf, flag: str = "") -> Test:
+    tests = tuple(compile_condition(one, flag) for one in condition.conditions)
     if len(tests) == 1:
         return tests[0]
 

@@ -13,6 +13,8 @@ NOW: Final = "$now"
 RANDOM: Final = "$random"
 """The unit that is another one at every evaluation."""
 DEFAULT_ALGORITHM: Final = "aviary"
+DEFAULT_BUCKETING: Final = "murmur3"
+"""The generation of flagd's ``fractional`` that is meant where none is named."""
 
 
 class Kind(StrEnum):
@@ -118,7 +120,25 @@ class FlagTest:
     variants: tuple[str, ...]
 
 
-Condition: TypeAlias = AllOf | AnyOf | Not | AttributeTest | SegmentTest | FlagTest
+@dataclass(frozen=True, slots=True)
+class Logic:
+    """Checked JsonLogic, as JSON without references. Nobody changes it."""
+
+    value: object
+
+
+@dataclass(frozen=True, slots=True)
+class LogicTest:
+    """JsonLogic makes of the context what counts as true.
+
+    ``bucketing`` is the generation of flagd's ``fractional`` in it (see jsonlogic).
+    """
+
+    logic: Logic
+    bucketing: str = DEFAULT_BUCKETING
+
+
+Condition: TypeAlias = AllOf | AnyOf | Not | AttributeTest | SegmentTest | FlagTest | LogicTest
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,11 +181,22 @@ class Override:
 
 
 @dataclass(frozen=True, slots=True)
+class ByLogic:
+    """Serve the variant that JsonLogic names by its key, true and false meaning those texts.
+
+    Null means that this does not apply; what names no variant of the flag is an error.
+    """
+
+    logic: Logic
+    bucketing: str = DEFAULT_BUCKETING
+
+
+@dataclass(frozen=True, slots=True)
 class CodeDefault:
     """Serve nothing, so that the application takes the default in its code."""
 
 
-Serve: TypeAlias = Fixed | Split | CodeDefault
+Serve: TypeAlias = Fixed | Split | ByLogic | CodeDefault
 
 
 @dataclass(frozen=True, slots=True)

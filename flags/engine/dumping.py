@@ -6,11 +6,12 @@ they are, not copied: the caller must not change them.
 
 from functools import singledispatch
 
-from flags.engine.condition_dumping import dump_condition
+from flags.engine.condition_dumping import dump_by_logic, dump_condition
 from flags.engine.document import (
     DEFAULT_ALGORITHM,
     TARGETING_KEY,
     Audience,
+    ByLogic,
     CodeDefault,
     Configuration,
     Fixed,
@@ -133,6 +134,11 @@ def _(serve: Fixed) -> dict[str, object]:
 @_dump_serve.register
 def _(serve: CodeDefault) -> dict[str, object]:
     return {"code_default": True}
+
+
+@_dump_serve.register
+def _(serve: ByLogic) -> dict[str, object]:
+    return dump_by_logic(serve)
 
 
 @_dump_serve.register

@@ -4,8 +4,17 @@ from collections.abc import Iterable
 
 from flags.engine import limits
 from flags.engine.buckets import ALGORITHMS
-from flags.engine.condition_parsing import read_attribute, read_condition
-from flags.engine.document import Audience, CodeDefault, Fixed, Override, Serve, Share, Split
+from flags.engine.condition_parsing import logic_reader, read_attribute, read_condition
+from flags.engine.document import (
+    Audience,
+    ByLogic,
+    CodeDefault,
+    Fixed,
+    Override,
+    Serve,
+    Share,
+    Split,
+)
 from flags.engine.errors import Problem
 from flags.engine.reading import Reader, checked, list_of, one_of, record, refuse, tagged
 from flags.engine.scalars import integer, read_boolean, read_percentage, read_segment_key, text
@@ -42,6 +51,7 @@ def serve_reader(variant: Reader[str]) -> Reader[Serve]:
         {
             "variant": record(Fixed, {"variant": variant}),
             "split": _split(variant),
+            "jsonlogic": logic_reader(ByLogic),
             "code_default": record(lambda code_default: CodeDefault(), {"code_default": _read_yes}),
         }
     )

@@ -8,10 +8,12 @@ from itertools import accumulate
 from typing import TypeAlias
 
 from flags.engine.buckets import ALGORITHMS, SCALE, unit_of
-from flags.engine.conditions import compile_attribute, compile_condition
+from flags.engine.conditions import compile_attribute, compile_condition, compile_logic_for
 from flags.engine.document import (
     RANDOM,
+    TARGETING_KEY,
     Audience,
+    ByLogic,
     CodeDefault,
     Fixed,
     Serve,
@@ -47,6 +49,22 @@ class Answers:
     def give_nothing(self, facts: Facts) -> Result:
         """The application takes the default in its code."""
         return Result(None, None, Reason.DEFAULT, metadata=facts)
+
+    def nothing_left(self, serve: Serve) -> Result:
+        """What comes of a fallthrough that serves nothing: the one case in which a missing unit
+        is an error, and where logic names no variant the application's own default."""
+        if isinstance(serve, ByLogic):
+            return self.give_nothing(self.facts)
+        name = serve.bucket_by if isinstance(serve, Split) else TARGETING_KEY
+        details = f"Give a non-empty text or a whole number as '{name}': the flag is split by it."
+        return self.fail(ErrorCode.TARGETING_KEY_MISSING, details)
+
+    def fail_by_logic(self) -> Result:
+        return self.fail(ErrorCode.GENERAL, "Its logic names a variant that it does not have.")
+
+    def fail_in_a_circle(self) -> Result:
+        """Flags or segments refer to each other in a circle."""
+        return self.fail(ErrorCode.GENERAL, "It cannot be evaluated: it refers to itself.")
 
     def fail(self, code: ErrorCode, details: str) -> Result:
         return Result(
@@ -141,6 +159,32 @@ def _(serve: CodeDefault, answers: Answers, _reason: Reason, facts: Facts) -> St
 
 
 @compile_serve.register
+def _(serve: ByLogic, answers: Answers, _reason: Reason, facts: Facts) -> Step:
+    """Always for a reason: logic may look at anything, a bucket among other things."""
+    run = compile_logic_for(serve, answers.key)
+    results = {key: answers.give(key, Reason.TARGETING_MATCH, facts) for key in answers.variants}
+
+    def choose(context: Context, world: World) -> Result | None:
+        chosen = run(context, world)
+        if chosen is None:
+            return None
+        return results.get(name_of(chosen) or "") or answers.fail_by_logic()
+
+    return choose
+
+
+def name_of(chosen: object) -> str | None:
+    """The variant's key that logic means, as flagd reads it: without white space and quotes."""
+    if isinstance(chosen, bool):
+        return "true" if chosen else "false"
+    if isinstance(chosen, float) and chosen.is_integer():
+        return str(int(chosen))
+    if isinstance(chosen, str):
+        return chosen.strip().replace('"', "")
+    return str(chosen) if isinstance(chosen, int | float) else None
+
+
+@compile_serve.register
 def _(serve: Split, answers: Answers, _reason: Reason, facts: Facts) -> Step:
     """The variant by bucket; None when the context has no unit."""
     seed, place = compile_split_place(answers, serve)
@@ -166,7 +210,10 @@ def compile_split_place(answers: Answers, split: Split) -> tuple[str, Position]:
 
 def _overridden(answers: Answers, split: Split, facts: Facts, choose: Step) -> Step:
     overrides = [
-        (compile_condition(o.when), answers.give(o.variant, Reason.TARGETING_MATCH, facts))
+        (
+            compile_condition(o.when, answers.key),
+            answers.give(o.variant, Reason.TARGETING_MATCH, facts),
+        )
         for o in split.overrides
     ]
     if not overrides:

@@ -12,7 +12,7 @@ from flags.engine import FlagDefinition, default_configuration
 from flags.models import Flag, FlagConfiguration
 from flags.services import changes
 from flags.services.parsing import configuration_from, definition_from
-from flags.services.recording import advance_everywhere, record_flag
+from flags.services.recording import advance_everywhere, record_flag, record_start
 from portal.access import authority, outbox
 from portal.access.models import Environment, Project
 from portal.access.permissions import Permission
@@ -42,10 +42,11 @@ def create_flag(*, project: Project, document: object, actor: Actor, now: dateti
     flag = Flag(project=project, created_at=now, updated_at=now)
     flag.set_definition(definition)
     flag.save()
-    for environment in environments:
-        add_configuration(flag, environment, definition, now=now)
+    started = [add_configuration(flag, one, definition, now=now) for one in environments]
     advance_everywhere(flag, environments, now=now)
-    record_flag("flag.created", flag, actor=actor, after=flag.document)
+    documents = {one.environment.key: one.document for one in started}
+    after = {**flag.document, "environments": documents}
+    record_flag("flag.created", flag, actor=actor, after=after)
     return flag
 
 
@@ -60,9 +61,14 @@ def add_configuration(
 
 
 def on_environment_created(*, environment: Environment, now: datetime, **_signal: Any) -> None:
-    """Give every flag of the project a configuration in its new environment."""
-    for flag in Flag.objects.filter(project=environment.project):
-        add_configuration(flag, environment, flag.definition, now=now)
+    """Give every flag of the project a configuration in its new environment.
+
+    One row of the history holds them all: what flags answered there follows from history alone.
+    """
+    flags = Flag.objects.filter(project=environment.project)
+    started = [add_configuration(flag, environment, flag.definition, now=now) for flag in flags]
+    if started:
+        record_start(environment, {one.flag.key: one.document for one in started})
 
 
 @gated

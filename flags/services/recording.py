@@ -42,3 +42,18 @@ def record_flag(
             reason=reason.strip(),
         )
     )
+
+
+def record_start(environment: Environment, documents: Mapping[str, object]) -> None:
+    """Write the audit row of the flags' first configurations in a new environment."""
+    journal.write(
+        Entry(
+            event="environment.flags_started",
+            actor=journal.system("new environment"),
+            subject_kind="environment",
+            subject=environment.key,
+            project=environment.project.key,
+            environment=environment.key,
+            after={"flags": documents},
+        )
+    )

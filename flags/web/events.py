@@ -25,6 +25,7 @@ EVENTS = {
     "flag.targeting_changed": gettext_lazy("changed the targeting of"),
     "flag.archived": gettext_lazy("archived the flag"),
     "flag.restored": gettext_lazy("restored the flag"),
+    "environment.flags_started": gettext_lazy("gave every flag a configuration in"),
 }
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeAlias
 
@@ -74,7 +74,10 @@ class Place:
 
 @dataclass(slots=True)
 class Change:
-    """A flag and its configuration as they are to be, and as they were."""
+    """A flag and its configuration as they are to be, and as they were.
+
+    ``elsewhere`` are a new flag's configurations in the other environments, by their keys.
+    """
 
     flag: Flag
     configuration: FlagConfiguration
@@ -82,6 +85,7 @@ class Change:
     configuration_before: Document
     edited: bool = False
     configured: bool = False
+    elsewhere: dict[str, Document] = field(default_factory=dict)
 
     @property
     def is_new(self) -> bool:

@@ -58,6 +58,7 @@ def _store_defaults(place: Place, environment: Environment, new: list[Change]) -
         configuration = place.default(change.flag, change.flag.definition)
         configuration.environment = environment
         configuration.version = environment.version
+        change.elsewhere[environment.key] = configuration.document
         rows.append(configuration)
     FlagConfiguration.objects.bulk_create(rows, batch_size=_BATCH)
 
@@ -89,7 +90,8 @@ def _entries(place: Place, change: Change) -> Iterator[Entry]:
     """One row says all of a new flag, as a large file brings thousands; else one per document."""
     document, configuration = change.flag.document, change.configuration.document
     if change.is_new:
-        after = {**document, "environments": {place.environment.key: configuration}}
+        environments = {**change.elsewhere, place.environment.key: configuration}
+        after = {**document, "environments": environments}
         yield _entry(place, change, "flag.created", None, after)
         return
     if change.edited:

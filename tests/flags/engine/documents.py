@@ -127,3 +127,61 @@ def configurations(draw: st.DrawFn) -> dict[str, Any]:
         targets=[{"variant": "on", "keys": keys[:2]}, {"variant": "off", "keys": keys[2:]}],
         fallthrough=draw(serves),
     )
+
+
+# References for configurations that stand in a world: what is there, and what is not.
+segment_tests = st.sampled_from([{"segment": "testers"}, {"segment": "nowhere"}])
+flag_tests = st.sampled_from(
+    [{"flag": "new-cart", "variants": ["on"]}, {"flag": "nowhere", "variants": ["on", "off"]}]
+)
+now_tests = st.sampled_from(
+    [{"attribute": "$now", "operator": "gt", "values": [value]} for value in (10, 10_000)]
+)
+logic_tests = st.sampled_from(
+    [
+        {"jsonlogic": {"==": [{"var": "country"}, "DE"]}},
+        {"jsonlogic": {"fractional": [["", 1], ["x", 1]]}, "bucketing": "float"},
+    ]
+)
+referring_conditions = st.recursive(
+    attribute_tests() | logic_tests | segment_tests | flag_tests | now_tests,
+    lambda inner: (
+        st.lists(inner, max_size=3).map(lambda group: {"all": group})
+        | st.lists(inner, max_size=3).map(lambda group: {"any": group})
+        | inner.map(lambda one: {"not": one})
+    ),
+    max_leaves=6,
+)
+referring_audiences = st.fixed_dictionaries(
+    {"percent": percents},
+    optional={
+        "bucket_by": attributes,
+        "else_by": st.lists(attributes, min_size=1, max_size=2),
+        "group": st.sampled_from(["colours", "colours", "nowhere"]),
+    },
+)
+referring_serves = (
+    serves
+    | st.just({"code_default": True})
+    | st.just({"jsonlogic": {"if": [{"var": "country"}, "on", None]}})
+    | st.just({"jsonlogic": {"fractional": [["on", 1], ["other", 1]]}})
+    | st.builds(
+        lambda weight, when: split(weight, overrides=[{"variant": "on", "when": when}]),
+        weights,
+        referring_conditions,
+    )
+)
+
+
+@st.composite
+def referring_configurations(draw: st.DrawFn) -> dict[str, Any]:
+    """Referring to flag new-cart, segment testers, group colours, and to what is not there."""
+    parts = {"when": referring_conditions, "serve": referring_serves}
+    rules = st.fixed_dictionaries(parts, optional={"audience": referring_audiences})
+    bodies = draw(st.lists(rules, max_size=3))
+    return {
+        **draw(configurations()),
+        "rules": [{"id": f"r-{index}", **body} for index, body in enumerate(bodies)],
+        "fallthrough": draw(referring_serves),
+        "prerequisites": draw(st.lists(flag_tests, max_size=1)),
+    }

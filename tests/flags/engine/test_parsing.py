@@ -88,7 +88,7 @@ def replace_at(document: Any, way: list[int], damage: object) -> Any:
 
 
 @relaxed
-@given(documents.configurations())
+@given(documents.configurations() | documents.referring_configurations())
 @example(configuration(rules=[rule(audience={"percent": 0.001}), rule("q", name="Beta")]))
 def test_configuration__dumped_and_parsed__is_the_same(document: dict[str, Any]) -> None:
     parsed = parse_configuration(document, DEFINITION)

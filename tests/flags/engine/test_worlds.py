@@ -133,13 +133,14 @@ def test_vendor_facts__of_flag_and_variant__stand_in_every_answer() -> None:
 
 
 @relaxed
-@given(documents.configurations(), documents.contexts)
+@given(documents.referring_configurations(), documents.contexts)
 @example(configuration(prerequisites=[{"flag": "checkout", "variants": ["on"]}]), {})
 def test_evaluate__any_flag_in_any_world__answers_with_a_variant_or_an_error(
     flag: dict[str, Any], context: dict[str, Any]
 ) -> None:
     segments = {"testers": {"included": ["alice"]}}
-    world = world_of({"checkout": flag, "new-cart": configuration()}, segments)
+    groups = {"colours": {"salt": "c", "slots": SLOTS}}
+    world = world_of({"checkout": flag, "new-cart": configuration()}, segments, groups)
     result = world.flags["checkout"].evaluate(context, world)
     assert result.variant in ("on", "off") or result.reason in (Reason.ERROR, Reason.DEFAULT)
     json.dumps(dict(result.metadata), allow_nan=False)

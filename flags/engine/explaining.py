@@ -1,0 +1,269 @@
+"""Why a flag answers what it answers: every part of it in order, and what each one saw.
+
+The explanation asks part by part what the compiled flag does in one go; that both come to the same
+result is a property the tests hold them to.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from itertools import accumulate
+
+from flags.engine.buckets import SCALE, unit_of
+from flags.engine.compiler import answers_of
+from flags.engine.conditions import compile_attribute
+from flags.engine.document import (
+    TARGETING_KEY,
+    Audience,
+    EnvironmentFlag,
+    Fixed,
+    FlagTest,
+    Prerequisite,
+    Rule,
+    Segment,
+    Serve,
+    Split,
+)
+from flags.engine.results import Context, ErrorCode, Reason, Result
+from flags.engine.serving import (
+    Answers,
+    Facts,
+    compile_audience_place,
+    compile_serve,
+    compile_split_place,
+    compile_unit,
+)
+from flags.engine.serving import Step as EngineStep
+from flags.engine.tracing import Asked, Trace, problem_in, trace_condition, trace_flag
+from flags.engine.world import Unresolved, World
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """Where a unit lies on a line of ``total`` points, and which part of it was asked for.
+
+    ``unit`` and ``point`` are None where the context names no unit. ``parts`` are the names, starts
+    and ends of what lies on the line; ``chosen`` is the part that the point lies in, if any.
+    """
+
+    by: tuple[str, ...]
+    seed: str
+    unit: str | None
+    point: int | None
+    total: int
+    parts: tuple[tuple[str, int, int], ...]
+    chosen: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One part of the flag: ``kind`` is disabled, prerequisite, target, rule or fallthrough.
+
+    ``reached`` says whether the evaluation came to it; ``result`` is what it would answer, None
+    where it does not apply. ``group``, ``audience`` and ``split`` are the hashes it asked for.
+    """
+
+    kind: str
+    reached: bool
+    result: Result | None
+    rule: Rule | None = None
+    condition: Trace | None = None
+    overrides: tuple[Trace, ...] = ()
+    group: Bucket | None = None
+    audience: Bucket | None = None
+    split: Bucket | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """The answer, and every step of the flag in order."""
+
+    result: Result
+    steps: tuple[Step, ...] = field(default_factory=tuple)
+
+
+def explain(
+    flag: EnvironmentFlag, context: Context, world: World, segments: Mapping[str, Segment]
+) -> Explanation:
+    """Explain a flag's answer; ``segments`` are those of the world, parsed."""
+    # Whatever is drawn at random is drawn once, so that the explanation is of one evaluation.
+    drawn = world.draw()
+    asked = Asked(context, replace(world, draw=lambda: drawn), segments, flag.definition.key)
+    answers = answers_of(flag)
+    if not flag.configuration.enabled:
+        off = answers.give(flag.configuration.off_variant, Reason.DISABLED, answers.facts)
+        return Explanation(off, (Step("disabled", True, off),))
+    try:
+        return _until_decided(_steps(flag, answers, asked))
+    except RecursionError:
+        return Explanation(answers.fail_in_a_circle())
+
+
+def _until_decided(steps: list[Step]) -> Explanation:
+    """The first step with a result decides; the evaluation does not come to those after it."""
+    decisive = next(index for index, step in enumerate(steps) if step.result is not None)
+    reached = [replace(step, reached=index <= decisive) for index, step in enumerate(steps)]
+    result = steps[decisive].result
+    assert result is not None
+    return Explanation(result, tuple(reached))
+
+
+def _steps(flag: EnvironmentFlag, answers: Answers, asked: Asked) -> list[Step]:
+    configuration = flag.configuration
+    off = configuration.off_variant
+    steps = [_prerequisite_step(one, off, answers, asked) for one in configuration.prerequisites]
+    if any(target.keys for target in configuration.targets):
+        steps.append(_target_step(flag, answers, asked))
+    steps += [_rule_step(rule, answers, asked) for rule in configuration.rules]
+    reason = Reason.DEFAULT if steps else Reason.STATIC
+    return [*steps, _fallthrough_step(flag, answers, asked, reason)]
+
+
+def _prerequisite_step(one: Prerequisite, off: str, answers: Answers, asked: Asked) -> Step:
+    trace = trace_flag(one.flag, one.variants, asked, FlagTest(one.flag, one.variants))
+    facts = {**answers.facts, "prerequisite": one.flag}
+    result = None if trace.matched else answers.give(off, Reason.DISABLED, facts)
+    return Step("prerequisite", True, _failed(trace, answers) or result, condition=trace)
+
+
+def _failed(trace: Trace, answers: Answers) -> Result | None:
+    """A condition that cannot be asked is the flag's error."""
+    problem = problem_in(trace)
+    return _unevaluable(problem, answers) if problem else None
+
+
+def _unevaluable(problem: str, answers: Answers) -> Result:
+    return answers.fail(ErrorCode.GENERAL, f"It cannot be evaluated: {problem}.")
+
+
+def _target_step(flag: EnvironmentFlag, answers: Answers, asked: Asked) -> Step:
+    unit = unit_of(asked.context.get(TARGETING_KEY))
+    found = next((one for one in flag.configuration.targets if unit in one.keys), None)
+    if found is None:
+        return Step("target", True, None)
+    result = answers.give(found.variant, Reason.TARGETING_MATCH, answers.facts)
+    return Step("target", True, result)
+
+
+def _rule_step(rule: Rule, answers: Answers, asked: Asked) -> Step:
+    condition = trace_condition(rule.when, asked)
+    group, group_problem = _group_bucket(rule.audience, answers, asked)
+    audience = _audience_bucket(rule.audience, answers, asked)
+    result = _failed(condition, answers)
+    if result is None and condition.matched and group_problem:
+        result = _unevaluable(group_problem, answers)
+    elif result is None and condition.matched and _lets_in(group) and _lets_in(audience):
+        facts = {**answers.facts, "ruleId": rule.id}
+        result = _served(rule.serve, answers, asked, facts, audience)
+    return Step(
+        "rule",
+        True,
+        result,
+        rule=rule,
+        condition=condition,
+        overrides=_override_traces(rule.serve, asked),
+        group=group,
+        audience=audience,
+        split=_split_bucket(rule.serve, answers, asked),
+    )
+
+
+def _override_traces(serve: Serve, asked: Asked) -> tuple[Trace, ...]:
+    if not isinstance(serve, Split):
+        return ()
+    return tuple(trace_condition(one.when, asked) for one in serve.overrides)
+
+
+def _lets_in(bucket: Bucket | None) -> bool:
+    return bucket is None or bucket.chosen is not None
+
+
+def _served(
+    serve: Serve, answers: Answers, asked: Asked, facts: Facts, audience: Bucket | None
+) -> Result | None:
+    """What the rule serves who got in; one variant for a share of all is decided by that hash."""
+    if isinstance(serve, Fixed) and audience is not None and audience.point is not None:
+        return answers.give_by_bucket(serve.variant, facts, audience.seed, audience.point)
+    return _ask(compile_serve(serve, answers, Reason.TARGETING_MATCH, facts), answers, asked)
+
+
+def _ask(step: EngineStep, answers: Answers, asked: Asked) -> Result | None:
+    try:
+        return step(asked.context, asked.world)
+    except Unresolved as missing:
+        return _unevaluable(str(missing), answers)
+
+
+def _fallthrough_step(
+    flag: EnvironmentFlag, answers: Answers, asked: Asked, reason: Reason
+) -> Step:
+    serve = flag.configuration.fallthrough
+    result = _ask(compile_serve(serve, answers, reason, answers.facts), answers, asked)
+    return Step(
+        "fallthrough",
+        True,
+        result or answers.nothing_left(serve),
+        overrides=_override_traces(serve, asked),
+        split=_split_bucket(serve, answers, asked),
+    )
+
+
+def _audience_bucket(audience: Audience | None, answers: Answers, asked: Asked) -> Bucket | None:
+    """None where nobody is kept out and so nothing is hashed."""
+    if audience is None or audience.threshold == SCALE:
+        return None
+    seed, place = compile_audience_place(answers, audience)
+    point = place(asked.context, asked.world)
+    inside = point is not None and point < audience.threshold
+    return Bucket(
+        by=(audience.bucket_by, *audience.else_by),
+        seed=seed,
+        unit=compile_unit(audience.bucket_by, audience.else_by)(asked.context, asked.world),
+        point=point,
+        total=SCALE,
+        parts=(("audience", 0, audience.threshold),),
+        chosen="audience" if inside else None,
+    )
+
+
+def _group_bucket(
+    audience: Audience | None, answers: Answers, asked: Asked
+) -> tuple[Bucket | None, str]:
+    """The group's hash, or why there is none."""
+    if audience is None or audience.group is None:
+        return None, ""
+    group = asked.world.groups.get(audience.group)
+    if group is None:
+        return None, f"the exclusion group {audience.group!r} cannot be evaluated"
+    inside = group.gives(answers.key, asked.context, asked.world)
+    bucket = Bucket(
+        by=(group.bucket_by,),
+        seed=group.salt,
+        unit=unit_of(compile_attribute(group.bucket_by)(asked.context, asked.world)),
+        point=group.position(asked.context, asked.world),
+        total=SCALE,
+        parts=tuple((flag, start, end) for flag, (start, end) in group.slots.items()),
+        chosen=answers.key if inside else None,
+    )
+    return bucket, ""
+
+
+def _split_bucket(serve: Serve, answers: Answers, asked: Asked) -> Bucket | None:
+    if not isinstance(serve, Split):
+        return None
+    seed, place = compile_split_place(answers, serve)
+    point = place(asked.context, asked.world)
+    ends = list(accumulate(share.weight for share in serve.shares))
+    parts = tuple(
+        (share.variant, start, end)
+        for share, start, end in zip(serve.shares, [0, *ends], ends, strict=False)
+    )
+    chosen = [name for name, start, end in parts if point is not None and start <= point < end]
+    return Bucket(
+        by=(serve.bucket_by, *serve.else_by),
+        seed=seed,
+        unit=compile_unit(serve.bucket_by, serve.else_by)(asked.context, asked.world),
+        point=point,
+        total=ends[-1],
+        parts=parts,
+        chosen=next(iter(chosen), None),
+    )
