@@ -56,6 +56,7 @@ class Import(ApiView):
             format_name=request.query_params.get("format", ""),
             document=request.data,
             mode=request.query_params.get("mode", "merge"),
+            bucketing=request.query_params.get("bucketing"),
             dry_run=switch(request, "dry_run"),
             actor=holder_of(request).actor,
             now=clock.now(),

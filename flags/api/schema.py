@@ -6,7 +6,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 
 from flags.api import shapes
-from flags.importers import FORMATS
+from flags.importers import BUCKETINGS, FORMATS
 from flags.services.importing import MODES
 from portal.lib.api_schema import WAITS, WITH_BODY, answers, query
 
@@ -75,6 +75,11 @@ import_flags = extend_schema(
         ),
         query("mode", "What becomes of the flags that the file does not have.", enum=MODES),
         query("dry_run", "Report only, change nothing.", bool),
+        query(
+            "bucketing",
+            "The generation of flagd whose users keep their variants.",
+            enum=BUCKETINGS,
+        ),
     ],
     request={"application/json": OpenApiTypes.OBJECT},
     responses=answers(200, shapes.ImportReport, *WITH_BODY, special={409: WAITS}),

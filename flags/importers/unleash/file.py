@@ -25,8 +25,8 @@ _HOSTNAME = (
 )
 
 
-def read(document: object, environment: str) -> ImportPlan:
-    """The plan for an answer of the client API; the environment does not matter. Raises Refused."""
+def read(document: object) -> ImportPlan:
+    """The plan for an answer of the client API. Raises Refused."""
     file = _file(document)
     segments = _segments(file)
     plan = ImportPlan("unleash")

@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from yggdrasil_engine.engine import UnleashEngine
+from yggdrasil_engine.engine import UnleashEngine  # type: ignore[import-untyped]
 
 from tests.flags.engine.documents import relaxed
 from tests.flags.importers.unleash import Answer, Imported, plan_unleash

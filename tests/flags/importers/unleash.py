@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from UnleashClient import UnleashClient
 from UnleashClient.cache import FileCache
+from UnleashClient.clients.unleash_client import UnleashClient
 from UnleashClient.utils import InstanceAllowType
 
 from flags.engine import CompiledFlag, World
