@@ -111,7 +111,9 @@ def _everybody(_parameters: Parameters, _flag: str) -> Entry:
 
 
 def _listed(parameters: Parameters, name: str) -> list[str]:
-    return [part.strip() for part in parameters.get(name, "").split(",")]
+    if name not in parameters:
+        raise NeverHolds(f"it has no {name}")
+    return [part.strip() for part in parameters[name].split(",")]
 
 
 def _user_with_id(parameters: Parameters, _flag: str) -> Entry:
