@@ -39,4 +39,5 @@ def negate(condition: Document) -> Document:
     opposite = _NEGATED.get(condition.get("operator", ""))
     if opposite:
         return {**condition, "operator": opposite}
-    return condition.get("not", {"not": condition})
+    positive: Document = condition.get("not", {"not": condition})
+    return positive
