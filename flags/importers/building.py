@@ -39,5 +39,5 @@ def negate(condition: Document) -> Document:
     opposite = _NEGATED.get(condition.get("operator", ""))
     if opposite:
         return {**condition, "operator": opposite}
-    positive: Document = condition.get("not", {"not": condition})
-    return positive
+    inner: Document = condition.get("not", {"not": condition})
+    return inner

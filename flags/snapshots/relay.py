@@ -79,6 +79,23 @@ def read_keys_used() -> dict[str, float]:
     }
 
 
+def read_usage(most: int) -> dict[bytes, channel.UsageBatch | None]:
+    """The oldest batches of counts, by their place on the stream; None for what is malformed.
+
+    Raises redis.RedisError when Redis does not answer.
+    """
+    entries = cast(
+        list[tuple[bytes, dict[bytes, bytes]]],
+        _redis(_SWEEP_TIMEOUT_S).xrange(channel.USAGE_STREAM, count=most),
+    )
+    return {place: channel.read_batch(fields.get(b"batch", b"")) for place, fields in entries}
+
+
+def forget_usage(places: Iterable[bytes]) -> None:
+    """Drop batches that the database has. Raises redis.RedisError."""
+    _redis(_SWEEP_TIMEOUT_S).xdel(channel.USAGE_STREAM, *places)
+
+
 def run(stop: threading.Event) -> None:
     """Sweep until told to stop; troubles are logged when they begin and when they end."""
     trouble = ""
