@@ -8,9 +8,9 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from flags.engine import FlagDefinition, default_configuration
+from flags.engine import FlagDefinition, Named, default_configuration
 from flags.models import Flag, FlagConfiguration
-from flags.services import changes
+from flags.services import changes, referring
 from flags.services.parsing import configuration_from, definition_from
 from flags.services.recording import advance_everywhere, record_flag
 from portal.access import authority, outbox
@@ -95,6 +95,7 @@ def edit_flag(
         )
     _refuse_another_identity(flag, definition)
     _refuse_breaking(flag, definition)
+    referring.refuse_removing_variants(flag, [variant.key for variant in definition.variants])
     flag.set_definition(definition)
     if same_document(flag.document, before):
         return flag
@@ -116,7 +117,8 @@ def archive_flag(
 ) -> None:
     """Take a flag out of use: evaluators stop answering it. It keeps its configuration.
 
-    Raises Forbidden without ``flag.archive``, Waiting where a policy wants others to agree first.
+    Raises Forbidden without ``flag.archive``, InUse where other flags ask it, Waiting where a
+    policy wants others to agree first.
     """
     _set_archived(flag, archived=True, actor=actor, now=now, reason=reason, terms=terms)
 
@@ -125,7 +127,10 @@ def archive_flag(
 def restore_flag(
     *, flag: Flag, actor: Actor, now: datetime, reason: str = "", terms: Terms = PLAIN
 ) -> None:
-    """Bring an archived flag back, just as it was. Raises what archive_flag raises."""
+    """Bring an archived flag back, just as it was.
+
+    Raises Forbidden, Waiting, and Invalid where what it refers to has gone meanwhile.
+    """
     _set_archived(flag, archived=False, actor=actor, now=now, reason=reason, terms=terms)
 
 
@@ -137,6 +142,7 @@ def _set_archived(
     current = Flag.objects.select_related("project").get(pk=flag.pk)
     if current.is_archived == archived:
         return  # it is so already
+    _check_references(current, archived=archived)
     change = changes.archiving_change(current, archived, environments)
     passage = gate.pass_through(change, actor=actor, now=now, reason=reason, terms=terms)
     archived_at = now if archived else None
@@ -150,6 +156,15 @@ def _set_archived(
         after=change.after,
         reason=passage.reason,
     )
+
+
+def _check_references(flag: Flag, *, archived: bool) -> None:
+    """What others refer to stays, and what comes back may have lost what it refers to."""
+    if not archived:
+        referring.check_restored(flag)
+        return
+    text = _("Other flags ask this one: {uses}. Take it out there first.")
+    referring.refuse_unless_unused(flag.project, Named.FLAG, flag.key, text)
 
 
 def changed_meanwhile() -> str:

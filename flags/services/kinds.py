@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from flags.importers import ImportPlan
 from flags.models import Flag, FlagConfiguration
-from flags.services import changes, configurations, definitions, importing
+from flags.services import changes, cohort_kinds, configurations, definitions, importing
 from flags.services.importing.asking import IMPORT
 from portal.access.models import Environment
 from portal.approvals import kinds
@@ -27,6 +27,7 @@ def register_all() -> None:
     kinds.register(changes.DEFINITION, DefinitionKind())
     kinds.register(changes.ARCHIVING, ArchivingKind())
     kinds.register(IMPORT, ImportKind())
+    cohort_kinds.register_all()
 
 
 class ConfigurationKind:

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from flags.web import archiving, definition, history, listing, switching
+from flags.web.cohorts.urls import urlpatterns as cohorts
 from flags.web.targeting import pages as targeting
 
 urlpatterns = [
@@ -38,4 +39,5 @@ urlpatterns = [
     path("p/<slug:project>/flag/archive/<path:key>", archiving.archive, name="flag-archive"),
     path("p/<slug:project>/flag/restore/<path:key>", archiving.restore, name="flag-restore"),
     path("p/<slug:project>/flag/open/<path:key>", targeting.first_environment, name="flag"),
+    *cohorts,
 ]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from portal.approvals.changes import Terms
 from portal.approvals.models import ChangeRequest
@@ -16,6 +16,15 @@ class Side:
 
     version: str
     document: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Dependant:
+    """Something that refers to the subject of a request: its name, its page, and where it does."""
+
+    title: str
+    address: str
+    where: str
 
 
 class Kind(Protocol):
@@ -55,6 +64,15 @@ class Kind(Protocol):
         ...
 
 
+@runtime_checkable
+class HasDependants(Protocol):
+    """A kind of change whose subject others refer to."""
+
+    def dependants(self, request: ChangeRequest) -> list[Dependant]:
+        """What refers to the subject now."""
+        ...
+
+
 _kinds: dict[str, Kind] = {}
 
 
@@ -66,3 +84,9 @@ def register(name: str, kind: Kind) -> None:
 def kind_of(request: ChangeRequest) -> Kind:
     """Who carries out what a request asks for."""
     return _kinds[request.kind]
+
+
+def dependants_of(request: ChangeRequest) -> list[Dependant]:
+    """What refers to the subject of a request, where its kind can tell."""
+    kind = kind_of(request)
+    return kind.dependants(request) if isinstance(kind, HasDependants) else []
