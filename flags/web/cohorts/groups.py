@@ -157,16 +157,26 @@ def _draw(
 
 def parts_of(group: Group) -> list[Part]:
     """The line from its start to its end: slots, free room, and the holdout last."""
-    slots = [
-        _part(slot.flag, slot.start, slot.end, index % _COLOURS + 1, slot.flag)
-        for index, slot in enumerate(sorted(group.slots, key=lambda one: one.start))
+    ordered = sorted(group.slots, key=lambda one: one.start)
+    colours = {slot.flag: index % _COLOURS + 1 for index, slot in enumerate(ordered)}
+    spans = [(slot.start, slot.end, slot.flag) for slot in ordered]
+    spans += [(start, end, "") for start, end in free_room(group)]
+    parts = [
+        _part(flag or _("free"), start, end, colours.get(flag, 0), flag)
+        for start, end, flag in sorted(spans)
     ]
-    free = [_part(_("free"), start, end, 0) for start, end in free_room(group)]
     end = 100 * _POINTS
     held = [_part(_("holdout"), end - group.holdout, end, 0)] if group.holdout else []
-    return sorted([*slots, *free], key=lambda part: float(part.start.split()[0])) + held
+    return parts + held
 
 
 def _part(label: str, start: int, end: int, colour: int, flag: str = "") -> Part:
-    lengths = [cohort_wording.length(points) for points in (end - start, start, end)]
-    return Part(label, (end - start) / _POINTS, *lengths, colour=colour, flag=flag)
+    return Part(
+        label=label,
+        percent=(end - start) / _POINTS,
+        length=cohort_wording.length(end - start),
+        start=cohort_wording.length(start),
+        end=cohort_wording.length(end),
+        colour=colour,
+        flag=flag,
+    )

@@ -7,6 +7,6 @@ from playwright.sync_api import Page, expect
 @pytest.mark.browser
 def test_the_page__shows_every_operation_and_what_it_takes(browser_page: Page) -> None:
     browser_page.goto("/api/docs/")
-    expect(browser_page.locator(".opblock")).to_have_count(15)
+    expect(browser_page.locator(".opblock")).to_have_count(27)
     browser_page.locator(".opblock", has_text="/import").locator(".opblock-summary").click()
     expect(browser_page.get_by_text("Report only, change nothing.")).to_be_visible()

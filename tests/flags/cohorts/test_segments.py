@@ -1,5 +1,7 @@
 """Segments: who is in them, what may refer to what, and what the history can give back."""
 
+from typing import Any
+
 import pytest
 from django.db import DatabaseError, transaction
 
@@ -8,7 +10,7 @@ from flags.models import KeyList, Segment
 from flags.services import key_lists
 from flags.services.key_lists import Mode
 from flags.services.referring import InUse
-from portal.access.models import EnvironmentChange, User
+from portal.access.models import EnvironmentChange, Project, User
 from portal.audit.models import AuditEvent
 from portal.lib.errors import Conflict, Forbidden, Invalid
 from tests.flags.cohorts.bench import GERMANS, Bench
@@ -97,20 +99,12 @@ def test_a_key_list__cannot_be_changed_in_the_database(bench: Bench) -> None:
 
 
 def test_edit_segment__with_the_list_of_another_project__is_refused(
-    bench: Bench, dana: User, garden_list: KeyList
+    bench: Bench, dana: User, garden: Project
 ) -> None:
-    segment = bench.segment()
+    segment, theirs = bench.segment(), key_lists.store(garden, ["gnome"], now=bench.desk.now)
     with pytest.raises(Invalid) as error:
-        bench.edit(segment, dana, included=garden_list.document)
+        bench.edit(segment, dana, included=theirs.document)
     assert list(error.value.problems) == ["included"]
-
-
-@pytest.fixture
-def garden_list(garden: object, bench: Bench) -> KeyList:
-    from portal.access.models import Project
-
-    assert isinstance(garden, Project)
-    return key_lists.store(garden, ["gnome"], now=bench.desk.now)
 
 
 @pytest.mark.parametrize("person", ["bob", "charlie"])
@@ -173,7 +167,7 @@ def test_delete_segment__in_use__says_by_what(bench: Bench, dana: User) -> None:
     assert Segment.objects.filter(key="beta").exists()
 
 
-UNKNOWN = {
+UNKNOWN: dict[str, dict[str, Any]] = {
     "segment": {"rules": [{"id": "r", "when": {"segment": "x"}, "serve": {"variant": "on"}}]},
     "flag": {"prerequisites": [{"flag": "x", "variants": ["on"]}]},
     "itself": {"prerequisites": [{"flag": "new-checkout", "variants": ["on"]}]},
@@ -197,9 +191,9 @@ def test_save_configuration__naming_what_is_not_there__is_refused_at_its_place(
 ) -> None:
     bench.flag("other")
     with pytest.raises(Invalid) as error:
-        bench.desk.save(dana, **UNKNOWN[what])  # type: ignore[arg-type]
+        bench.desk.save(dana, **UNKNOWN[what])
     (path,) = error.value.problems
-    assert path.startswith(next(iter(UNKNOWN[what])) + "[0].")
+    assert path.startswith(("rules[0].", "prerequisites[0]."))
 
 
 def test_a_circle_of_flags__is_refused_in_one_environment_only(bench: Bench, dana: User) -> None:
