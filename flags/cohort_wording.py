@@ -1,6 +1,6 @@
 """Segments and exclusion groups in words: what they are, and what a change to them changes."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -18,14 +18,12 @@ LISTS = {"included": gettext_lazy("always in"), "excluded": gettext_lazy("never 
 
 
 def segment_changes(before: Segment, after: Segment) -> list[str]:
-    """What differs between two segments, their lists included, one sentence each."""
+    """What differs between two segments but for their lists, one sentence each."""
     sentences = _about_changes(before, after)
     if before.when != after.when:
         text = _("In it are those where {after}. It was: {before}.")
         names = {"after": condition(after.when), "before": condition(before.when)}
         sentences.append(text.format(**names))
-    for name in LISTS:
-        sentences += _list_changes(name, getattr(before, name), getattr(after, name))
     return sentences
 
 
@@ -42,29 +40,35 @@ def _value(one: object, name: str) -> str:
     return str(getattr(one, name)) or _("nothing")
 
 
-def _list_changes(name: str, before: frozenset[str], after: frozenset[str]) -> Iterator[str]:
-    added, removed = after - before, before - after
+def list_changes(name: str, added: Collection[str], removed: Collection[str]) -> Iterator[str]:
+    """Who came to a list and who went."""
     if added:
         text = ngettext(
             "{count} key more is {list}: {keys}.",
             "{count} keys more are {list}: {keys}.",
             len(added),
         )
-        yield text.format(count=len(added), list=LISTS[name], keys=_listed(added))
+        yield text.format(count=f"{len(added):,}", list=LISTS[name], keys=_listed(added))
     if removed:
         text = ngettext(
             "{count} key is no longer {list}: {keys}.",
             "{count} keys are no longer {list}: {keys}.",
             len(removed),
         )
-        yield text.format(count=len(removed), list=LISTS[name], keys=_listed(removed))
+        yield text.format(count=f"{len(removed):,}", list=LISTS[name], keys=_listed(removed))
+
+
+def list_counts(name: str, before: int, after: int) -> str:
+    """A change of a list that is too large to be named key by key."""
+    text = _("Other keys are {list}: {after} of them, instead of {before}.")
+    return text.format(list=LISTS[name], after=f"{after:,}", before=f"{before:,}")
 
 
 def _listed(keys: Iterable[str]) -> str:
     ordered = sorted(keys)
     names = ", ".join(quoted(_short(key)) for key in ordered[:_MOST_KEYS])
     more = len(ordered) - _MOST_KEYS
-    return _("{names} and {more} more").format(names=names, more=more) if more > 0 else names
+    return _("{names} and {more} more").format(names=names, more=f"{more:,}") if more > 0 else names
 
 
 def _short(key: str) -> str:

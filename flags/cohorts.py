@@ -11,7 +11,7 @@ from flags.models import ExclusionGroup, KeyList, Segment
 from flags.models.segment import ABOUT_FIELDS, LISTS
 from portal.access.models import Project
 
-PAGE_SIZE = 100
+PAGE_SIZE = 50
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,7 @@
 """The shapes of segments and exclusion groups, for the schema alone: the engine checks them."""
 
+from typing import Any
+
 from rest_framework import serializers
 
 from flags.engine import limits
@@ -84,17 +86,20 @@ class KeyReport(serializers.Serializer[object]):
     version = serializers.IntegerField(help_text="The segment's, afterwards.")
 
 
-class Slot(serializers.Serializer[object]):
-    """A flag's part of the line, in percent."""
+class _SlotEnds(serializers.Serializer[object]):
+    flag = serializers.CharField()
+    to = serializers.FloatField(min_value=0, max_value=100)
 
-    def get_fields(self) -> dict[str, serializers.Field[object, object, object, object]]:
-        """``from`` is no name in Python."""
-        point = {"min_value": 0, "max_value": 100}
-        return {
-            "flag": serializers.CharField(),
-            "from": serializers.FloatField(**point),
-            "to": serializers.FloatField(**point),
-        }
+
+# "from" is no name in Python.
+Slot: Any = type(
+    "Slot",
+    (_SlotEnds,),
+    {
+        "__doc__": "A flag's part of the line, in percent.",
+        "from": serializers.FloatField(min_value=0, max_value=100),
+    },
+)
 
 
 class GroupPatch(serializers.Serializer[object]):

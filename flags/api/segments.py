@@ -44,7 +44,7 @@ class CSVParser(BaseParser):
         stream: Any,
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
-    ) -> io.BytesIO:
+    ) -> Any:
         body = io.BytesIO()
         while chunk := stream.read(_CHUNK):
             body.write(chunk)

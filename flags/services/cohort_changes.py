@@ -6,8 +6,9 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from flags import cohort_wording, cohorts
-from flags.engine import DocumentError, parse_group
+from flags.engine import DocumentError, parse_group, parse_segment
 from flags.models import ExclusionGroup, KeyList, Segment
+from flags.models.segment import ABOUT_FIELDS, LISTS
 from portal.access.models import Environment, Project
 from portal.access.permissions import Permission
 from portal.approvals.changes import Change, same_document
@@ -93,13 +94,49 @@ def subject_kind(one: Segment | ExclusionGroup) -> str:
 
 
 def segment_words(project: Project, before: Document, after: Document) -> list[str]:
-    """What differs between two segments, one sentence each; their lists are looked up."""
+    """What differs between two segments, one sentence each; lists that differ are looked up."""
     try:
-        return cohort_wording.segment_changes(
-            cohorts.segment_of(project, before), cohorts.segment_of(project, after)
-        )
+        sentences = _about_words(before, after)
+        for name in _differing(before, after):
+            old, new = (
+                frozenset(cohorts.list_of(project, side[name]["digest"]).keys)
+                for side in (before, after)
+            )
+            sentences += cohort_wording.list_changes(name, new - old, old - new)
     except (DocumentError, KeyList.DoesNotExist):
         return [_("It is of another time; see the documents.")]
+    return sentences
+
+
+def recorded_words(before: Document, after: Document) -> list[str]:
+    """The same of a row of the history, which names the keys where they are few; no list is read.
+
+    A page of the history may show many changes of lists of 100,000 keys.
+    """
+    try:
+        sentences = _about_words(before, after)
+    except DocumentError:
+        return [_("It is of another time; see the documents.")]
+    named = after.get("keys", {})
+    for name in _differing(before, after):
+        if name in named:
+            sentences += cohort_wording.list_changes(name, **named[name])
+        else:
+            counts = before[name]["count"], after[name]["count"]
+            sentences.append(cohort_wording.list_counts(name, *counts))
+    return sentences
+
+
+def _about_words(before: Document, after: Document) -> list[str]:
+    old, new = (
+        parse_segment({field: side[field] for field in ABOUT_FIELDS if field in side})
+        for side in (before, after)
+    )
+    return cohort_wording.segment_changes(old, new)
+
+
+def _differing(before: Document, after: Document) -> list[str]:
+    return [name for name in LISTS if before[name]["digest"] != after[name]["digest"]]
 
 
 def group_words(before: Document, after: Document) -> list[str]:

@@ -57,7 +57,7 @@ class KeyFile:
             self.keys.add(key)
         if len(self.keys) > MOST_KEYS:
             text = _("The file has more than {most} keys, which is what a list holds at most.")
-            raise Invalid({"file": text.format(most=MOST_KEYS)})
+            raise Invalid({"file": text.format(most=f"{MOST_KEYS:,}")})
 
 
 def read_csv(file: IO[bytes], *, size: int) -> KeyFile:
@@ -115,7 +115,8 @@ def _cells(lines: IO[str]) -> Iterator[tuple[int, str]]:
 
 def _chain(first: str, rest: Iterable[str]) -> Iterator[str]:
     yield first
-    yield from rest
+    for line in rest:  # noqa: UP028 - yield from would close the file with the generator
+        yield line
 
 
 def _unescaped(cell: str) -> str:

@@ -65,7 +65,7 @@ def decide(segment: Segment, change: KeyChange) -> tuple[frozenset[str], KeyRepo
         wanted = keys - conflicts | (current if change.mode is Mode.ADD else frozenset())
     if len(wanted) > MOST_KEYS:
         text = _("A list holds at most {most} keys; this would make it {count}.")
-        raise Invalid({"keys": text.format(most=MOST_KEYS, count=len(wanted))})
+        raise Invalid({"keys": text.format(most=f"{MOST_KEYS:,}", count=f"{len(wanted):,}")})
     removing = change.mode is Mode.REMOVE
     return wanted, KeyReport(
         added=len(wanted - current),

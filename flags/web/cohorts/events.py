@@ -6,7 +6,6 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy
 
 from flags.services import cohort_changes
-from portal.access.models import Project
 from portal.lib import wording as words
 from portal.lib.wording import Recorded, Subject
 
@@ -42,18 +41,16 @@ def _group_address(event: Recorded) -> str:
 
 
 def _describe_segments(events: Sequence[Recorded]) -> list[list[str]]:
-    projects = Project.objects.filter(key__in={event.project for event in events})
-    by_key = {project.key: project for project in projects}
-    return [_segment_changes(event, by_key.get(event.project)) for event in events]
-
-
-def _segment_changes(event: Recorded, project: Project | None) -> list[str]:
-    before, after = event.before_document, event.after_document
-    if project is None or before is None or after is None:
-        return []
-    return cohort_changes.segment_words(project, before, after)
+    sides = [(event.before_document, event.after_document) for event in events]
+    return [
+        cohort_changes.recorded_words(before, after) if before and after else []
+        for before, after in sides
+    ]
 
 
 def _describe_groups(events: Sequence[Recorded]) -> list[list[str]]:
     sides = [(event.before_document, event.after_document) for event in events]
-    return [cohort_changes.group_words(*both) if all(both) else [] for both in sides]  # type: ignore[arg-type]
+    return [
+        cohort_changes.group_words(before, after) if before and after else []
+        for before, after in sides
+    ]

@@ -1,6 +1,6 @@
 """The list of exclusion groups, and the page of one with its line drawn."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -40,6 +40,7 @@ class Part:
     end: str
     colour: int
     flag: str = ""
+    is_holdout: bool = False
 
 
 @require_safe
@@ -166,8 +167,8 @@ def parts_of(group: Group) -> list[Part]:
         for start, end, flag in sorted(spans)
     ]
     end = 100 * _POINTS
-    held = [_part(_("holdout"), end - group.holdout, end, 0)] if group.holdout else []
-    return parts + held
+    held = _part(_("holdout"), end - group.holdout, end, 0)
+    return [*parts, replace(held, is_holdout=True)] if group.holdout else parts
 
 
 def _part(label: str, start: int, end: int, colour: int, flag: str = "") -> Part:

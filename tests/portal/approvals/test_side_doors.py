@@ -112,7 +112,7 @@ def served(environment: Environment) -> dict[str, object]:
     rows = FlagConfiguration.objects.filter(
         environment=environment, flag__archived_at=None
     ).select_related("flag")
-    cohorts = [
+    cohorts: list[Segment | ExclusionGroup] = [
         *Segment.objects.filter(project=environment.project),
         *ExclusionGroup.objects.filter(project=environment.project),
     ]
