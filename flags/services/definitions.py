@@ -95,7 +95,6 @@ def edit_flag(
         )
     _refuse_another_identity(flag, definition)
     _refuse_breaking(flag, definition)
-    referring.refuse_removing_variants(flag, [variant.key for variant in definition.variants])
     flag.set_definition(definition)
     if same_document(flag.document, before):
         return flag
@@ -184,7 +183,8 @@ def _refuse_another_identity(flag: Flag, definition: FlagDefinition) -> None:
 
 
 def _refuse_breaking(flag: Flag, definition: FlagDefinition) -> None:
-    """Every environment's configuration must still be valid under the new definition."""
+    """Every environment's configuration, and what other flags name, must still be there."""
+    referring.refuse_removing_variants(flag, [variant.key for variant in definition.variants])
     for configuration in _configurations(flag):
         configuration_from(
             configuration.document,
