@@ -8,7 +8,7 @@ from django.db.models import Manager, Model
 
 from flags.models import Flag, FlagConfiguration
 from flags.services import configurations
-from flags.services.importing.deciding import Change, Document, Place
+from flags.services.importing.place import Change, Document, Place
 from portal.access import outbox
 from portal.access.models import Environment
 from portal.lib import journal
