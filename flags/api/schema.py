@@ -107,7 +107,10 @@ read_usage = extend_schema(
 list_unknown_flags = extend_schema(
     operation_id="list_unknown_flags",
     tags=_IN_ONE_ENVIRONMENT,
-    parameters=[query("ignored", "Those that people ignore, instead of the others.", bool)],
+    parameters=[
+        query("ignored", "Those that people ignore, instead of the others.", bool),
+        *PAGING,
+    ],
     responses=answers(200, shapes.UnknownFlags),
 )
 import_flags = extend_schema(
