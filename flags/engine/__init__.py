@@ -24,6 +24,7 @@ from flags.engine.document import (
     CodeDefault,
     Condition,
     Configuration,
+    EnvironmentFlag,
     Fixed,
     FlagDefinition,
     FlagTest,
@@ -48,7 +49,7 @@ from flags.engine.document import (
 from flags.engine.dumping import dump_configuration, dump_definition, environment_document
 from flags.engine.errors import DocumentError, Problem
 from flags.engine.operators import OPERATORS
-from flags.engine.parsing import parse_configuration, parse_definition
+from flags.engine.parsing import parse_configuration, parse_definition, parse_environment
 from flags.engine.references import References, depth_of, find_cycle, references_of
 from flags.engine.results import Context, ErrorCode, Reason, Result, Scalar
 from flags.engine.world import EMPTY, World
@@ -70,6 +71,7 @@ __all__ = [
     "Configuration",
     "Context",
     "DocumentError",
+    "EnvironmentFlag",
     "ErrorCode",
     "Fixed",
     "FlagDefinition",
@@ -109,6 +111,7 @@ __all__ = [
     "find_cycle",
     "parse_configuration",
     "parse_definition",
+    "parse_environment",
     "parse_group",
     "parse_segment",
     "point",
