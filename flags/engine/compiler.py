@@ -36,7 +36,7 @@ class Evaluate(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class CompiledFlag:
-    """A flag ready to evaluate.
+    """A flag ready to evaluate; ``source`` is what it was compiled from.
 
     ``answer`` is ``evaluate`` for the flags that refer to this one: what it raises is their error
     as well.
@@ -48,6 +48,7 @@ class CompiledFlag:
     version: int
     evaluate: Evaluate
     answer: Evaluation
+    source: EnvironmentFlag
 
 
 def compile_flag(document: Mapping[str, object]) -> CompiledFlag:
@@ -63,6 +64,7 @@ def compile_flag(document: Mapping[str, object]) -> CompiledFlag:
         version=parsed.version,
         evaluate=_guarded(answer, answers),
         answer=answer,
+        source=parsed,
     )
 
 
