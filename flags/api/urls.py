@@ -2,18 +2,50 @@
 
 from django.urls import path
 
-from flags.api import configurations, definitions
+from flags.api import configurations, definitions, plans, usage
+from flags.models import PlanKind
 
 _PROJECT = "projects/<slug:project>/"
 _ENVIRONMENT = _PROJECT + "environments/<slug:environment>/"
 
+_STEPS = ("pause", "resume", "cancel")
+
 urlpatterns = [
     path(_PROJECT + "flags", definitions.FlagList.as_view(), name="api-flags"),
     path(_PROJECT + "flags/<path:key>", definitions.FlagDetail.as_view(), name="api-flag"),
+    # The verb stands first: a flag may be called "something/restore".
+    path(
+        _PROJECT + "restore/<path:key>",
+        definitions.FlagRestoring.as_view(),
+        name="api-flag-restore",
+    ),
+    path(
+        _ENVIRONMENT + "flags",
+        configurations.ConfigurationList.as_view(),
+        name="api-configurations",
+    ),
     path(
         _ENVIRONMENT + "flags/<path:key>",
         configurations.ConfigurationDetail.as_view(),
         name="api-configuration",
     ),
+    path(_ENVIRONMENT + "usage/<path:key>", usage.FlagUsage.as_view(), name="api-usage"),
+    path(_ENVIRONMENT + "unknown-flags", usage.UnknownFlags.as_view(), name="api-unknown-flags"),
     path(_ENVIRONMENT + "import", configurations.Import.as_view(), name="api-import"),
 ]
+
+urlpatterns += [
+    path(_ENVIRONMENT + "schedules", plans.ScheduleList.as_view(), name="api-schedules"),
+    path(_ENVIRONMENT + "ramps", plans.RampList.as_view(), name="api-ramps"),
+]
+for _kind in PlanKind:
+    _one = f"{_ENVIRONMENT}{_kind}s/<int:plan>"
+    urlpatterns += [
+        path(_one, plans.detail(_kind).as_view(), name=f"api-{_kind}"),
+        *(
+            path(
+                f"{_one}/{step}", plans.steering(_kind, step).as_view(), name=f"api-{_kind}-{step}"
+            )
+            for step in _STEPS
+        ),
+    ]

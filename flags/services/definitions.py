@@ -6,11 +6,12 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models import F
 from django.utils.translation import gettext as _
 
 from flags.engine import FlagDefinition, default_configuration
 from flags.models import Flag, FlagConfiguration
-from flags.services import changes
+from flags.services import changes, naming
 from flags.services.parsing import configuration_from, definition_from
 from flags.services.recording import advance_everywhere, record_flag, record_start
 from portal.access import authority, outbox
@@ -37,6 +38,7 @@ def create_flag(*, project: Project, document: object, actor: Actor, now: dateti
     authority.require(actor, Permission.FLAG_EDIT, project=project)
     definition = definition_from(document)
     environments = outbox.lock_project(project)
+    naming.require_key(naming.rule_of(project), definition.key)
     if Flag.objects.filter(project=project, key=definition.key).exists():
         raise Invalid({"key": _("There is a flag with this key already; choose another.")})
     flag = Flag(project=project, created_at=now, updated_at=now)
@@ -146,7 +148,9 @@ def _set_archived(
     change = changes.archiving_change(current, archived, environments)
     passage = gate.pass_through(change, actor=actor, now=now, reason=reason, terms=terms)
     archived_at = now if archived else None
-    Flag.objects.filter(pk=flag.pk).update(archived_at=archived_at, updated_at=now)
+    Flag.objects.filter(pk=flag.pk).update(
+        archived_at=archived_at, updated_at=now, version=F("version") + 1
+    )
     advance_everywhere(flag, environments, now=now)
     record_flag(
         "flag.archived" if archived else "flag.restored",

@@ -10,14 +10,20 @@ from flags.engine import (
     parse_configuration,
     parse_definition,
 )
+from flags.services.schemas import check_values
 from portal.lib.errors import Invalid
 
 T = TypeVar("T")
 
 
 def definition_from(document: object) -> FlagDefinition:
-    """A valid definition. Raises Invalid with the path of each problem."""
-    return _checked(lambda: parse_definition(document))
+    """A valid definition, its values as its schema wants them.
+
+    Raises Invalid with the path of each problem.
+    """
+    definition = _checked(lambda: parse_definition(document))
+    check_values(definition)
+    return definition
 
 
 def configuration_from(

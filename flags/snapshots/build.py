@@ -113,6 +113,8 @@ def _key_document(key: ApiKey) -> dict[str, object]:
         "verifier": key.verifier,
         "origins": key.allowed_origins,
         "expires_at": key.expires_at.timestamp() if key.expires_at else None,
+        "rate": key.rate_limit,
+        "burst": key.burst_limit,
     }
 
 

@@ -14,19 +14,22 @@ from typing import Any, cast
 
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections
+from django.db.models import F
 from redis import Redis, RedisError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from flags import channel
 from flags.snapshots.publisher import Outcome, Publisher
-from portal.access.models import Environment
+from portal.access.models import Environment, EnvironmentChange
 
 logger = logging.getLogger(__name__)
 
 # A person waits for the nudge, so it gives up early; the sweep has time for a large environment.
 _NUDGE_TIMEOUT_S = 0.3
 _SWEEP_TIMEOUT_S = 3.0
+_LARGE_CHANGE = 500
+"""Objects that one version changed, above which publishing it may take its time."""
 SWEEP_INTERVAL_S = 0.25
 _SELECTOR = re.compile(rb"[a-z0-9]{16}")
 _SECONDS = re.compile(rb"[0-9]{1,10}(?:\.[0-9]{1,6})?")
@@ -51,9 +54,18 @@ def on_environments_advanced(environment_ids: Iterable[int], **_signal: Any) -> 
     """Publish at once what was just committed. A Redis that is away costs no more than a wait."""
     try:
         for environment_id in environment_ids:
-            _publisher(_NUDGE_TIMEOUT_S).publish(environment_id)
+            _publisher(_patience(environment_id)).publish(environment_id)
     except RedisError as error:
         logger.warning("published later, Redis does not answer: %s", error)
+
+
+def _patience(environment_id: int) -> float:
+    """Whoever imports thousands of flags waits for them anyway; whoever switches one does not."""
+    last = EnvironmentChange.objects.filter(
+        environment_id=environment_id, version=F("environment__version")
+    )
+    is_large = last[_LARGE_CHANGE : _LARGE_CHANGE + 1].exists()
+    return _SWEEP_TIMEOUT_S if is_large else _NUDGE_TIMEOUT_S
 
 
 def sweep() -> int:
@@ -77,6 +89,23 @@ def read_keys_used() -> dict[str, float]:
         for selector, at in told.items()
         if _SELECTOR.fullmatch(selector) and _SECONDS.fullmatch(at)
     }
+
+
+def read_usage(most: int) -> dict[bytes, channel.UsageBatch | None]:
+    """The oldest batches of counts, by their place on the stream; None for what is malformed.
+
+    Raises redis.RedisError when Redis does not answer.
+    """
+    entries = cast(
+        list[tuple[bytes, dict[bytes, bytes]]],
+        _redis(_SWEEP_TIMEOUT_S).xrange(channel.USAGE_STREAM, count=most),
+    )
+    return {place: channel.read_batch(fields.get(b"batch", b"")) for place, fields in entries}
+
+
+def forget_usage(places: Iterable[bytes]) -> None:
+    """Drop batches that the database has. Raises redis.RedisError."""
+    _redis(_SWEEP_TIMEOUT_S).xdel(channel.USAGE_STREAM, *places)
 
 
 def run(stop: threading.Event) -> None:

@@ -17,7 +17,8 @@ from flags.engine import (
     dump_definition,
 )
 from flags.importers import ImportPlan, PlannedFlag, Skipped
-from flags.models import Flag, FlagConfiguration
+from flags.models import Flag, FlagConfiguration, NamingRule
+from flags.services import naming
 from flags.services.definitions import new_salt
 from flags.services.importing.report import ImportReport
 from flags.services.parsing import configuration_from, definition_from
@@ -39,6 +40,7 @@ class Place:
     flags: dict[str, Flag]
     configurations: dict[int, dict[int, FlagConfiguration]]
     now: datetime
+    naming: NamingRule | None = None
 
     @classmethod
     def load(cls, environment: Environment, now: datetime) -> "Place":
@@ -54,7 +56,8 @@ class Place:
         for flag in flags.values():
             flag.project = project
             configurations[here.pk][flag.pk].flag = flag
-        return cls(here, list(environments.values()), flags, configurations, now)
+        others, rule = list(environments.values()), naming.rule_of(project)
+        return cls(here, others, flags, configurations, now, rule)
 
     @property
     def base_version(self) -> str:
@@ -166,6 +169,7 @@ def _decide_one(place: Place, planned: PlannedFlag, replace: bool) -> Change:
 
 def _create(place: Place, planned: PlannedFlag) -> Change:
     definition = definition_from(planned.definition)
+    naming.require_key(place.naming, definition.key)
     flag = Flag(project=place.environment.project, created_at=place.now, updated_at=place.now)
     flag.set_definition(definition)
     configuration = place.default(flag, definition)

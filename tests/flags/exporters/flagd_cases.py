@@ -103,7 +103,9 @@ _FLAGS: dict[str, Document] = {
     "audience-all": {"rules": [rule(audience={"percent": 100.0})]},
     "audience-none": {"rules": [rule(audience={"percent": 0.0})]},
     "audience-split": {"rules": [rule(audience=_HALF, serve=split(50_000))]},
-    "audience-by": {"rules": [rule(audience={**_HALF, "bucket_by": "age", "else_by": ["country"]})]},
+    "audience-by": {
+        "rules": [rule(audience={**_HALF, "bucket_by": "age", "else_by": ["country"]})]
+    },
     "group": {"rules": [rule(audience={**_HALF, "group": "colours"})]},
     "group-all": {"rules": [rule(audience={"percent": 100.0, "group": "colours"})]},
     "group-without": {"rules": [rule(audience={"percent": 100.0, "group": "colours"})]},
@@ -193,7 +195,17 @@ _POOLS: dict[str, list[object]] = {
     "age": [0, 1, 2, 5, 17, 18, 19, -1, -3, -4, 8.0, 2.5, 1e300, 2.0**53 + 2],
     "tags": [["a", "b"], ["a"], ["é", 5], "abc", "é", [False, 1]],
     "beta": [True, False],
-    "version": ["1.2.0", "1.2", "1", "v1.2.0", "V1.2.0", "2.0.0-rc.1", "1.2.0+x", "0.9.0", "1.2.0 "],
+    "version": [
+        "1.2.0",
+        "1.2",
+        "1",
+        "v1.2.0",
+        "V1.2.0",
+        "2.0.0-rc.1",
+        "1.2.0+x",
+        "0.9.0",
+        "1.2.0 ",
+    ],
 }
 
 

@@ -13,16 +13,19 @@ from django.http import HttpResponseBase
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
-from flags.models import Flag
+from flags.models import Flag, SavedView
+from flags.services.arranging import save_view
 from portal.access import services
 from portal.access.models import ApiKey, Environment, Project, User
 from portal.audit.models import AuditEvent
 from portal.reports.models import RecertificationItem
 from portal.reports.services import start_recertification
+from tests.flags.services.writes import Desk
 from tests.portal.access_web.table import PEOPLE, ROLES, SIGN_IN
 from tests.support.agreeing import ask_for_something
 from tests.support.freezing import a_freeze
 from tests.support.people import SETTING_UP, acting, client_of, create_person, give_role
+from tests.support.planning import a_schedule
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,9 @@ def world(
     now: datetime,
 ) -> World:
     request = ask_for_something(new_checkout, people["developer"])
+    plan = a_schedule(
+        Desk(new_checkout, shop.environments.get(key="development"), now), people["developer"]
+    )
     browsers = {name: client_of(user) for name, user in people.items()} | {"anonymous": Client()}
     browsers = {name: browsers[name] for name in PEOPLE}
     browsers |= {"editor": browsers["developer"], "admin": browsers["project_admin"]}
@@ -76,12 +82,29 @@ def world(
         "user_id": people["viewer"].pk,
         "number": request.pk,
         "freeze": a_freeze(shop).pk,
+        "plan": plan.pk,
+        "kind": "schedule",
+        "step": "pause",
+        "view": _a_view(shop, people["developer"]).pk,
         "username": people["viewer"].username,
         "session_id": 0,
         "link_id": 0,
         "sequence": AuditEvent.objects.filter(project=shop.key).earliest("sequence").sequence,
     } | _access_arguments(shop, people, now)
     return World(browsers, arguments)
+
+
+def _a_view(shop: Project, owner: User) -> SavedView:
+    return save_view(
+        project=shop,
+        user=owner,
+        actor=acting(owner),
+        view=None,
+        name="Checkout",
+        query="search=checkout",
+        shared=True,
+        default=False,
+    )
 
 
 def _access_arguments(shop: Project, people: dict[str, User], now: datetime) -> dict[str, object]:

@@ -6,6 +6,7 @@ The list below is complete: a service that nobody has put into it fails the firs
 import io
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from flags import services as flags
-from flags.models import FlagConfiguration
+from flags.models import FlagConfiguration, Plan
 from flags.services import importing
 from portal.access.models import Environment, User
 from portal.approvals.errors import Waiting
@@ -22,6 +23,7 @@ from tests.flags.api.script import FLAGS, PRODUCTION, Script, issue, problem
 from tests.flags.services.writes import RULE, Desk
 from tests.support.agreeing import set_policy
 from tests.support.people import acting, boolean_flag
+from tests.support.planning import SHARED_RULE, a_ramp, a_schedule
 
 KEY = "new-checkout"
 OTHER_VARIANTS = [{"key": "on", "value": False}, {"key": "off", "value": True}]
@@ -73,11 +75,58 @@ DOORS: dict[str, Attempt] = {
     "edit_flag": lambda desk, person: desk.edit(person, variants=OTHER_VARIANTS),
     "archive_flag": lambda desk, person: desk.archive(person),
     "restore_flag": lambda desk, person: _restore(desk, person),
+    "create_schedule": lambda desk, person: a_schedule(desk, person),
+    "create_ramp": lambda desk, person: a_ramp(desk, person),
+    "resume_plan": lambda desk, person: _resume(desk, person),
+    "copy_configuration": lambda desk, person: _copy(desk, person),
     "import_document": _import,
     "import_flags": _import_plan,
 }
-# A new flag is off everywhere; nothing that was served before is served otherwise.
-NOT_GUARDED = {"create_flag"}
+# A new flag is off everywhere; nothing that was served before is served otherwise. Names that no
+# flag has are served nothing.
+# Stopping a plan turns nothing on.
+# Nor by a clone, whose targeting is saved by save_configuration; and what is done to many flags is
+# done to each through its own door. See test_copying and test_bulk.
+NOT_GUARDED = {
+    "create_flag",
+    "clone_flag",
+    "change_flags",
+    "ignore_unknown_flag",
+    "pause_plan",
+    "cancel_plan",
+}
+
+
+def _share_a_rule(desk: Desk) -> None:
+    """What a ramp needs, as if it had been there before the policy."""
+    configuration = desk.configuration
+    configuration.targeting["rules"] = [SHARED_RULE]
+    configuration.save()
+
+
+def _resume(desk: Desk, person: User) -> object:
+    """What was planned and paused before the policy came."""
+    elsewhere = desk.flag.project.environments.get(key="development")
+    plan = a_schedule(replace(desk, environment=elsewhere), person)
+    common: dict[str, Any] = {"plan": plan, "actor": acting(person), "now": desk.now}
+    flags.pause_plan(**common)
+    Plan.objects.filter(pk=plan.pk).update(environment=desk.environment)
+    plan.refresh_from_db()
+    return flags.resume_plan(**common)
+
+
+def _copy(desk: Desk, person: User) -> object:
+    staging = desk.flag.project.environments.get(key="staging")
+    there = FlagConfiguration.objects.get(flag=desk.flag, environment=staging)
+    there.targeting = {**there.targeting, "rules": [RULE]}
+    there.save()
+    return flags.copy_configuration(
+        **_common(desk, person),
+        source=staging,
+        target=desk.environment,
+        source_version=there.version,
+        expected_version=desk.configuration.version,
+    )
 
 
 def _restore(desk: Desk, person: User) -> object:
@@ -110,6 +159,8 @@ def test_every_door__opens_a_request_and_changes_nothing(
     if door == "restore_flag":
         desk.flag.archived_at = desk.now
         desk.flag.save()
+    if door == "create_ramp":
+        _share_a_rule(desk)
     before, version = served(guarded), guarded.version
     with pytest.raises(Waiting):
         DOORS[door](desk, dana)
