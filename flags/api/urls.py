@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from flags.api import configurations, definitions, plans, usage
+from flags.api import configurations, definitions, exporting, plans, usage
 from flags.models import PlanKind
 
 _PROJECT = "projects/<slug:project>/"
@@ -32,6 +32,12 @@ urlpatterns = [
     path(_ENVIRONMENT + "usage/<path:key>", usage.FlagUsage.as_view(), name="api-usage"),
     path(_ENVIRONMENT + "unknown-flags", usage.UnknownFlags.as_view(), name="api-unknown-flags"),
     path(_ENVIRONMENT + "import", configurations.Import.as_view(), name="api-import"),
+    path(_PROJECT + "export", exporting.ProjectExport.as_view(), name="api-export"),
+    path(
+        _ENVIRONMENT + "export",
+        exporting.EnvironmentExport.as_view(),
+        name="api-environment-export",
+    ),
 ]
 
 urlpatterns += [

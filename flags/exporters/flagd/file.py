@@ -62,6 +62,13 @@ class FlagdFile:
             self.without_metadata.append(written.key)
         self.evaluators.update(written.evaluators)
 
+    @property
+    def notes(self) -> list[str]:
+        """What answers of flagd do not carry."""
+        if not self.without_metadata:
+            return []
+        return [f"without the metadata of its variants: {', '.join(self.without_metadata)}"]
+
     def document(self, flag_set: str) -> dict[str, Any]:
         """The file. Every answer of flagd carries its metadata, so there is little of that."""
         evaluators = {key: self.evaluators[key] for key in in_order(self.evaluators)}
@@ -96,6 +103,8 @@ def write_flag(flag: EnvironmentFlag, corpus: Corpus) -> Written:
         document = _write(flag, writing)
     except NotExpressible as error:
         reason = str(error)
+    except RecursionError:
+        reason = "its targeting is too deep"
     drops_metadata = any(one.metadata for one in flag.definition.variants)
     return Written(key, document, reason, writing.evaluators, writing.used, drops_metadata)
 
@@ -136,8 +145,9 @@ def _default(configuration: Configuration, names: Mapping[str, str]) -> str | No
     serves = (fallthrough, *(rule.serve for rule in configuration.rules))
     if isinstance(fallthrough, ByLogic) or any(isinstance(one, CodeDefault) for one in serves):
         return None
-    is_fixed = isinstance(fallthrough, Fixed)
-    return names[fallthrough.variant if is_fixed else configuration.off_variant]
+    if isinstance(fallthrough, Fixed):
+        return names[fallthrough.variant]
+    return names[configuration.off_variant]
 
 
 def _names(definition: FlagDefinition) -> dict[str, str]:
