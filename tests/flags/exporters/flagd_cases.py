@@ -209,12 +209,12 @@ _POOLS: dict[str, list[object]] = {
 }
 
 
-def contexts(count: int, seed: int = 4) -> Iterator[Document]:
+def contexts(count: int, *, odd: float = 0.2, seed: int = 4) -> Iterator[Document]:
     """Reasonable values mostly; some missing, some of no type that anybody expects."""
     chance = random.Random(seed)
     for _ in range(count):
         yield {
-            name: chance.choice(_ODD if chance.random() < 0.2 else pool)
+            name: chance.choice(_ODD if chance.random() < odd else pool)
             for name, pool in _POOLS.items()
             if chance.random() < 0.85
         }

@@ -43,17 +43,17 @@ class Flagd:
 
 def _read(logic: object, evaluators: Mapping[str, object]) -> Logic:
     """The flag's logic; one that is too large for a condition of ours, too."""
-    return Logic(_resolved(logic, evaluators))
+    return Logic(resolved(logic, evaluators))
 
 
-def _resolved(value: Any, evaluators: Mapping[str, object]) -> Any:
+def resolved(value: Any, evaluators: Mapping[str, object]) -> Any:
     if isinstance(value, list):
-        return [_resolved(one, evaluators) for one in value]
+        return [resolved(one, evaluators) for one in value]
     if isinstance(value, dict):
         if set(value) == {"$ref"}:
             assert re.fullmatch("[A-Za-z0-9_-]+", value["$ref"])
             return evaluators[value["$ref"]]
-        return {name: _resolved(one, evaluators) for name, one in value.items()}
+        return {name: resolved(one, evaluators) for name, one in value.items()}
     return value
 
 
