@@ -4,6 +4,7 @@ from django.urls import path
 
 from flags.web import archiving, definition, history, listing, switching
 from flags.web.targeting import pages as targeting
+from flags.web.targeting import trying
 
 urlpatterns = [
     path("p/<slug:project>/flags/", listing.list_flags, name="flag-list"),
@@ -17,6 +18,11 @@ urlpatterns = [
         "p/<slug:project>/flag/editor/<slug:environment>/<path:key>",
         targeting.edit_form,
         name="flag-editor",
+    ),
+    path(
+        "p/<slug:project>/flag/try/<slug:environment>/<path:key>",
+        trying.try_sample,
+        name="flag-try",
     ),
     path(
         "p/<slug:project>/flag/review/<slug:environment>/<path:key>",
