@@ -116,30 +116,35 @@
 
   // Rules are dragged by their handles, with mouse or finger; the arrows do the same by keyboard.
   let drag;
-  const DRAG_EDGE = 90;
-  const markDrop = () => {
-    const others = drag.rules.filter((rule) => rule !== drag.rule);
-    for (const rule of others) rule.classList.remove("drop-before", "drop-after");
-    if (drag.to < others.length) others[drag.to].classList.add("drop-before");
-    else others.at(-1).classList.add("drop-after");
+  const [DRAG_EDGE, DRAG_DEPTH] = [90, 40];
+  // A rule gives way as soon as one is a little into it: rules may be taller than the window.
+  const isPassed = (rule, at) => {
+    const { top, bottom } = rule.getBoundingClientRect();
+    return drag.y > (at < drag.from ? bottom - DRAG_DEPTH : top + DRAG_DEPTH);
+  };
+  const followDrag = () => {
+    if (drag.y < DRAG_EDGE) scrollBy(0, -16);
+    if (drag.y > innerHeight - DRAG_EDGE) scrollBy(0, 16);
+    drag.to = drag.others.filter(isPassed).length;
+    drag.others.forEach((rule, at) => {
+      rule.classList.toggle("drop-before", at === drag.to && drag.to !== drag.from);
+      rule.classList.toggle("drop-after", at === drag.others.length - 1 && drag.to > at && drag.to !== drag.from);
+    });
   };
   const startDrag = (event, handle) => {
     const rules = [...handle.closest("form").querySelectorAll("[data-rule]")];
     const rule = handle.closest("[data-rule]");
+    const from = rules.indexOf(rule);
     event.preventDefault();
     handle.setPointerCapture(event.pointerId);
-    drag = { handle, rule, rules, from: rules.indexOf(rule), to: rules.indexOf(rule) };
+    drag = { handle, rules, others: rules.filter((other) => other !== rule), from, to: from, y: event.clientY };
+    drag.timer = setInterval(followDrag, 30);
     rule.classList.add("dragged");
   };
-  const moveDrag = (event) => {
-    if (event.clientY < DRAG_EDGE) scrollBy(0, -16);
-    if (event.clientY > innerHeight - DRAG_EDGE) scrollBy(0, 16);
-    const others = drag.rules.filter((rule) => rule !== drag.rule);
-    drag.to = others.filter((rule) => rule.getBoundingClientRect().top + rule.offsetHeight / 2 < event.clientY).length;
-    markDrop();
-  };
   const endDrag = (dropped) => {
-    const { handle, rules, from, to } = drag;
+    followDrag();
+    const { handle, rules, from, to, timer } = drag;
+    clearInterval(timer);
     drag = undefined;
     for (const rule of rules) rule.classList.remove("dragged", "drop-before", "drop-after");
     if (!dropped || from === to) return;
@@ -150,7 +155,7 @@
     const handle = event.target.closest("[data-drag]");
     if (handle && event.button === 0) startDrag(event, handle);
   });
-  document.addEventListener("pointermove", (event) => drag && moveDrag(event));
+  document.addEventListener("pointermove", (event) => drag && (drag.y = event.clientY));
   document.addEventListener("pointerup", () => drag && endDrag(true));
   document.addEventListener("pointercancel", () => drag && endDrag(false));
 

@@ -102,6 +102,34 @@ def review(page: Page) -> None:
     expect(page.get_by_role(DIALOG)).to_be_visible()
 
 
+def every_condition(page: Page) -> None:
+    """The editor with a condition of each kind, and a sample user who is explained."""
+    page.goto(f"{TARGETING}/new-checkout")
+    for part in ("Segment", "Other flag", "Group", "JsonLogic"):
+        page.get_by_role("button", name=part, exact=True).first.click()
+        expect(page.locator(".htmx-request")).to_have_count(0)
+    page.get_by_label("Operator").first.select_option(label="is before")
+    page.get_by_role("button", name="Add flag").click()
+    expect(page.get_by_label("flag", exact=True).first).to_be_focused()
+
+
+def explained(page: Page) -> None:
+    page.goto(f"{TARGETING}/new-checkout")
+    page.locator("#sample").get_by_label("country").fill("DE")
+    expect(page.locator("#tried")).to_contain_text('(it is "DE")')
+
+
+def conflict(page: Page) -> None:
+    """Saving from a version that is no longer the newest."""
+    page.goto(f"{FLAG}/targeting/development/new-checkout")
+    page.get_by_label("What they get").last.select_option(label="off")
+    expect(page.locator(".htmx-request")).to_have_count(0)
+    page.locator("#targeting-version").evaluate("input => input.value = '0'")
+    page.get_by_role("button", name="Review and save").click()
+    page.get_by_role("button", name="Save in Development").click()
+    expect(page.get_by_text("Two people edited this at once")).to_be_visible()
+
+
 def flag_with_errors(page: Page) -> None:
     page.goto(f"{FLAGS}new")
     page.get_by_label("Value of variant 1").fill("maybe")
@@ -254,6 +282,10 @@ SCENES = {
     "targeting of a viewer": Scene(at(f"{TARGETING}/new-checkout"), who="bob"),
     "editor with errors": Scene(editor_with_errors, refused=422),
     "review": Scene(review),
+    "editor with every condition": Scene(every_condition),
+    "sample user": Scene(explained),
+    "deal out anew": Scene(dialog(f"{TARGETING}/new-checkout", "Deal out anew…")),
+    "conflict": Scene(conflict, refused=409),
     "history of a flag": Scene(at(f"{FLAG}/history/new-checkout")),
     "history": Scene(at(HISTORY)),
     "history of a viewer": Scene(at(HISTORY), who="bob"),

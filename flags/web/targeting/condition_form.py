@@ -7,6 +7,8 @@ nobody touched comes back as it was.
 from collections.abc import Callable
 from typing import Any, Final
 
+from django.utils.translation import gettext as _
+
 from flags.engine import OPERATORS
 from flags.web.targeting.form import Form, Problems, dicts_in, read_json, text_in, write_json
 from flags.web.targeting.values import values_in, way_of, write_values
@@ -114,7 +116,10 @@ def read_flag(part: Form, _path: str = "", _problems: Problems | None = None) ->
 
 def read_logic(part: Form, path: str, problems: Problems) -> Document:
     """JsonLogic; a problem where it is no JSON."""
-    logic = read_json(text_in(part, "logic"), f"{path}.logic", problems)
+    text = text_in(part, "logic")
+    logic = read_json(text, f"{path}.logic", problems)
+    if not text.strip():
+        problems[f"{path}.logic"] = _("Write the JsonLogic, or take it out.")
     bucketing = text_in(part, "bucketing")
     return {"jsonlogic": logic} | ({"bucketing": bucketing} if bucketing else {})
 
