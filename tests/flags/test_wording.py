@@ -75,6 +75,28 @@ def test_a_rule_is_a_sentence() -> None:
 
 
 @pytest.mark.parametrize(
+    ("serve", "words"),
+    [
+        (
+            split(1_000, else_by=["sessionId"]),
+            "“on” to 1 %, “off” to 99 % of users, else values of sessionId",
+        ),
+        (
+            split(1_000, overrides=[{"variant": "off", "when": COUNTRY}]),
+            "“off” where country is one of DE, AT; else “on” to 1 %, “off” to 99 % of users",
+        ),
+        (
+            split(1_000, algorithm="unleash"),
+            "“on” to 1 %, “off” to 99 % of users (buckets as in Unleash)",
+        ),
+        ({"code_default": True}, "the default in the code of the application"),
+    ],
+)
+def test_whatever_is_served_has_words(serve: dict[str, Any], words: str) -> None:
+    assert wording.serve(parsed(fallthrough=serve).fallthrough) == words
+
+
+@pytest.mark.parametrize(
     ("changes", "words"),
     [
         ({"enabled": False}, "everyone gets “off”"),
@@ -148,7 +170,7 @@ def test_another_seed_is_said_to_deal_out_anew() -> None:
         {"fallthrough": split(1, algorithm="flagd", seed="a")},
         {"fallthrough": split(1, algorithm="flagd", seed="b")},
     )
-    assert sentence.endswith("of users as before, but dealt out anew.")
+    assert sentence.endswith("of users (buckets as in flagd) as before, but dealt out anew.")
 
 
 def essence_of(whole: Configuration) -> object:

@@ -21,7 +21,7 @@ from flags.web.targeting.form import (
     text_in,
 )
 from flags.web.targeting.overriding import override_words
-from flags.wording import OPERATOR_WORDS
+from flags.wording import OPERATOR_WORDS, product
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,10 @@ class BucketingNode:
     @property
     def is_imported(self) -> bool:
         return is_in_parts(self.algorithm)
+
+    @property
+    def product(self) -> str:
+        return product(self.algorithm)
 
 
 @dataclass(frozen=True, slots=True)
