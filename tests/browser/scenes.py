@@ -7,6 +7,7 @@ from typing import Final
 from playwright.sync_api import Page, expect
 
 from tests.browser import bank
+from tests.browser.finding import choose, settle
 from tests.browser.visitors import PROJECT
 
 FLAGS = f"/p/{PROJECT}/flags/"
@@ -103,12 +104,12 @@ def review(page: Page) -> None:
 
 
 def every_condition(page: Page) -> None:
-    """The editor with a condition of each kind, and a sample user who is explained."""
+    """The editor with a condition of each kind, and a flag that it depends on."""
     page.goto(f"{TARGETING}/new-checkout")
     for part in ("Segment", "Other flag", "Group", "JsonLogic"):
         page.get_by_role("button", name=part, exact=True).first.click()
-        expect(page.locator(".htmx-request")).to_have_count(0)
-    page.get_by_label("Operator").first.select_option(label="is before")
+        settle(page)
+    choose(page.get_by_label("Operator").first, "is before")
     page.get_by_role("button", name="Add flag").click()
     expect(page.get_by_label("flag", exact=True).first).to_be_focused()
 
@@ -122,8 +123,7 @@ def explained(page: Page) -> None:
 def conflict(page: Page) -> None:
     """Saving from a version that is no longer the newest."""
     page.goto(f"{FLAG}/targeting/development/new-checkout")
-    page.get_by_label("What they get").last.select_option(label="off")
-    expect(page.locator(".htmx-request")).to_have_count(0)
+    choose(page.get_by_label("What they get").last, "off")
     page.locator("#targeting-version").evaluate("input => input.value = '0'")
     page.get_by_role("button", name="Review and save").click()
     page.get_by_role("button", name="Save in Development").click()
