@@ -1,7 +1,9 @@
 """The world that a flag's evaluation sees, read from the rows: what it refers to, and no more."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from datetime import datetime
+from typing import Any, TypeVar
 
 from flags.engine import (
     CompiledFlag,
@@ -16,11 +18,15 @@ from flags.engine import (
     compile_segment,
     dump_group,
     dump_segment,
+    parse_group,
+    parse_segment,
     references_of,
 )
-from flags.models import FlagConfiguration
+from flags.models import ExclusionGroup, FlagConfiguration
+from flags.models import Segment as SegmentRow
 from portal.access.models import Environment, Project
 
+T = TypeVar("T", Group, Segment)
 Segments = Mapping[str, Segment]
 
 
@@ -47,15 +53,26 @@ def scenery_of(
     return world, segments
 
 
-def segments_in(project: Project, keys: Iterable[str] | None = None) -> dict[str, Segment]:
-    """The segments of a project, or those of these keys, by key; without their listed keys
-    where ``keys`` is None."""
-    return {}
+def segments_in(project: Project, keys: Iterable[str]) -> dict[str, Segment]:
+    """The segments of these keys with all that is listed in them; without those that do not
+    parse."""
+    rows = SegmentRow.objects.filter(project=project, key__in=list(keys))
+    rows = rows.select_related("included", "excluded")
+    return _parsed(rows.defer("included__content", "excluded__content"), parse_segment)
 
 
-def groups_in(project: Project, keys: Iterable[str] | None = None) -> dict[str, Group]:
-    """The exclusion groups of a project, or those of these keys, by key."""
-    return {}
+def groups_in(project: Project, keys: Iterable[str]) -> dict[str, Group]:
+    """The exclusion groups of these keys; without those that do not parse."""
+    rows = ExclusionGroup.objects.filter(project=project, key__in=list(keys))
+    return _parsed(rows, parse_group)
+
+
+def _parsed(rows: Iterable[Any], parse: Callable[[object], T]) -> dict[str, T]:
+    found = {}
+    for row in rows:
+        with suppress(DocumentError):
+            found[row.key] = parse(row.engine_document)
+    return found
 
 
 def _flags_asked(

@@ -2,51 +2,72 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 
-from django.db.models import Max, Prefetch, Q, QuerySet
+from django.db.models import Max, Prefetch, QuerySet
 
-from flags.engine import FlagDefinition, Kind
-from flags.models import Flag, FlagConfiguration
-from portal.access.models import Environment, Project
-
-PAGE_SIZE = 50
-
-
-@dataclass(frozen=True, slots=True)
-class FlagFilter:
-    """What a list of flags is narrowed to; empty values do not narrow."""
-
-    search: str = ""
-    kind: str = ""
-    tag: str = ""
-    archived: bool = False
-    after: str = ""
-
-    @property
-    def narrows(self) -> bool:
-        return bool(self.search or self.kind or self.tag)
+from flags import searching
+from flags.engine import FlagDefinition
+from flags.models import Favourite, Flag, FlagConfiguration, SavedView
+from flags.searching import FlagFilter
+from flags.usage.lifecycle import Stage
+from flags.usage.standing import standings_of
+from portal.access import selectors as access
+from portal.access.models import Environment, Project, User
 
 
 @dataclass(frozen=True, slots=True)
 class FlagPage:
-    """One page of flags in order of their keys; ``next_after`` continues it."""
+    """One page of flags; ``next_after`` continues it."""
 
     flags: list[Flag]
     next_after: str
     total: int
 
 
-def list_flags(project: Project, wanted: FlagFilter) -> FlagPage:
+def list_flags(project: Project, wanted: FlagFilter, *, now: datetime) -> FlagPage:
     """A page of a project's flags, each with its configurations in order of environments.
 
-    Paged by key and not by number, so that a flag created meanwhile shifts nothing.
+    Paged by what they are sorted by and not by number, so that a flag created meanwhile shifts
+    nothing.
     """
-    matching = _matching(project, wanted)
-    rows = matching.filter(key__gt=wanted.after) if wanted.after else matching
-    found = list(rows.prefetch_related(_with_configurations())[: PAGE_SIZE + 1])
-    more = len(found) > PAGE_SIZE
-    flags = found[:PAGE_SIZE]
-    return FlagPage(flags, flags[-1].key if more else "", matching.count())
+    matching = _matching(project, wanted, now)
+    rows = searching.rest(matching, wanted)
+    found = list(rows.prefetch_related(_with_configurations())[: wanted.size + 1])
+    more = len(found) > wanted.size
+    flags = found[: wanted.size]
+    after = searching.cursor(flags[-1], wanted) if more else ""
+    return FlagPage(flags, after, matching.count())
+
+
+def all_flags(project: Project, wanted: FlagFilter, *, now: datetime) -> list[Flag]:
+    """Every flag that matches, each with its configurations, in the order that is wanted."""
+    return list(_matching(project, wanted, now).prefetch_related(_with_configurations()))
+
+
+def matching_keys(project: Project, wanted: FlagFilter, most: int, *, now: datetime) -> list[str]:
+    """The keys of the flags that match; at most that many."""
+    return list(_matching(project, wanted, now).values_list("key", flat=True)[:most])
+
+
+def _matching(project: Project, wanted: FlagFilter, now: datetime) -> QuerySet[Flag]:
+    """Where a flag is in its life is judged, and cannot be asked of the database."""
+    found = searching.matching(project, wanted)
+    if wanted.stage not in {stage.value for stage in Stage}:
+        return found
+    return _at_stage(project, found, wanted.stage, now)
+
+
+def flags_of(project: Project, keys: Collection[str]) -> list[Flag]:
+    """The flags of these keys, each with its configurations; those it has not are left out."""
+    rows = Flag.objects.filter(project=project, key__in=keys).order_by("key")
+    return _in_project(project, list(rows.prefetch_related(_with_configurations())))
+
+
+def _in_project(project: Project, flags: list[Flag]) -> list[Flag]:
+    for flag in flags:
+        flag.project = project
+    return flags
 
 
 def get_flag(project: Project, key: str) -> Flag:
@@ -63,6 +84,12 @@ def get_configuration(flag: Flag, environment: Environment) -> FlagConfiguration
     )
     configuration.flag = flag
     return configuration
+
+
+def configurations_in(environment: Environment) -> QuerySet[FlagConfiguration]:
+    """The configurations of the flags in use, in one environment."""
+    found = FlagConfiguration.objects.filter(environment=environment, flag__archived_at=None)
+    return found.select_related("flag")
 
 
 def definitions_of(wanted: Collection[tuple[str, str]]) -> dict[tuple[str, str], FlagDefinition]:
@@ -86,23 +113,45 @@ def known_tags(project: Project) -> list[str]:
     return sorted({tag for tags in lists for tag in tags})
 
 
-def _matching(project: Project, wanted: FlagFilter) -> QuerySet[Flag]:
-    flags = Flag.objects.filter(project=project).order_by("key")
-    flags = flags.archived() if wanted.archived else flags.alive()
-    if wanted.search:
-        text = wanted.search
-        flags = flags.filter(
-            Q(key__icontains=text)
-            | Q(name__icontains=text)
-            | Q(description__icontains=text)
-            | Q(owner__icontains=text)
-        )
-    if wanted.kind in {kind.value for kind in Kind}:
-        flags = flags.filter(kind=wanted.kind)
-    if wanted.tag:
-        tagged = [flag.pk for flag in flags.only("pk", "tags") if wanted.tag in flag.tags]
-        flags = flags.filter(pk__in=tagged)
-    return flags
+def known_owners(project: Project) -> list[str]:
+    """Who owns flags here: for the filter."""
+    owners = Flag.objects.filter(project=project).exclude(owner="")
+    return sorted(set(owners.values_list("owner", flat=True)))
+
+
+def possible_owners(project: Project) -> list[str]:
+    """Members, groups and whoever owns a flag already: to choose from; others may be typed."""
+    people = access.members_of(project).values_list("username", flat=True)
+    groups = project.groups.values_list("key", flat=True)
+    return sorted({*known_owners(project), *people, *groups})
+
+
+def names_of(user: User, project: Project) -> tuple[str, ...]:
+    """Under which names someone owns flags: their own and those of their groups."""
+    groups = user.project_groups.filter(project=project).values_list("key", "name")
+    return (user.username, *{name for names in groups for name in names})
+
+
+def favourites_of(user: User, project: Project) -> set[int]:
+    """The ids of someone's favourite flags."""
+    found = Favourite.objects.filter(user=user, flag__project=project)
+    return set(found.values_list("flag_id", flat=True))
+
+
+def views_of(user: User, project: Project) -> QuerySet[SavedView]:
+    """The saved views that someone sees: their own and the shared ones."""
+    return SavedView.objects.filter(project=project).seen_by(user)
+
+
+def default_view(user: User, project: Project) -> SavedView | None:
+    """The view that someone wants to see first."""
+    return views_of(user, project).filter(default_for=user).first()
+
+
+def _at_stage(project: Project, flags: QuerySet[Flag], stage: str, now: datetime) -> QuerySet[Flag]:
+    found = list(flags.prefetch_related(_with_configurations()))
+    seen = standings_of(project, found, now=now)
+    return flags.filter(pk__in=[pk for pk, one in seen.items() if one.lifecycle.stage == stage])
 
 
 def _with_configurations() -> "Prefetch[str]":

@@ -3,8 +3,10 @@
 from datetime import UTC, datetime, timedelta
 
 from celery import shared_task
+from django.db import IntegrityError
 from redis import RedisError
 
+from flags.services import counting, plans, reminding
 from flags.snapshots import relay
 from portal.access import services as access
 from portal.access.models import EnvironmentChange
@@ -13,6 +15,8 @@ from portal.lib import clock
 # The relay needs a change for as long as Redis may come back with an older state; after that it
 # publishes in full, which is only slower.
 KEEP_CHANGES = timedelta(days=1)
+# One transaction each: others want to write too.
+BATCHES_AT_ONCE = 50
 
 
 @shared_task(autoretry_for=(), ignore_result=True)
@@ -39,3 +43,32 @@ def keep_key_use() -> None:
         return  # nothing is lost: the evaluators and Redis keep it until the next beat
     instants = {selector: datetime.fromtimestamp(at, UTC) for selector, at in used.items()}
     access.note_uses(used_at=instants, now=clock.now())
+
+
+@shared_task(autoretry_for=(), ignore_result=True)
+def keep_usage() -> None:
+    """Take over from Redis what evaluators counted, oldest first, until there is no more."""
+    try:
+        while batches := relay.read_usage(BATCHES_AT_ONCE):
+            counting.take_batches(batches=filter(None, batches.values()), now=clock.now())
+            relay.forget_usage(batches)
+    except (RedisError, IntegrityError):
+        return  # Redis is away, or another worker is here; it is all there at the next beat
+
+
+@shared_task(ignore_result=True)
+def forget_old_usage() -> None:
+    """Drop counts that nobody looks at any more."""
+    counting.forget_old_usage(now=clock.now())
+
+
+@shared_task(ignore_result=True)
+def remind_owners() -> None:
+    """Tell owners of flags that have done their work."""
+    reminding.remind_owners(now=clock.now())
+
+
+@shared_task(ignore_result=True)
+def carry_out_plans() -> None:
+    """Carry out what is due of schedules and ramps."""
+    plans.carry_out_due(now=clock.now())

@@ -46,6 +46,11 @@ OPERATOR_WORDS = {
     "gte": gettext_lazy("is at least"),
     "lt": gettext_lazy("is less than"),
     "lte": gettext_lazy("is at most"),
+    "num_eq": gettext_lazy("is, read as a number,"),
+    "num_gt": gettext_lazy("is, read as a number, more than"),
+    "num_gte": gettext_lazy("is, read as a number, at least"),
+    "num_lt": gettext_lazy("is, read as a number, less than"),
+    "num_lte": gettext_lazy("is, read as a number, at most"),
     "before": gettext_lazy("is before"),
     "after": gettext_lazy("is after"),
     "semver_eq": gettext_lazy("is version"),
@@ -237,6 +242,11 @@ _FIELD_NAMES = {
     "owner": gettext_lazy("Owner"),
     "permanent": gettext_lazy("Permanent"),
 }
+_SCHEMA_CHANGES = {
+    (False, True): gettext_lazy("Values have to satisfy a schema from now on."),
+    (True, False): gettext_lazy("Values no longer have to satisfy a schema."),
+    (True, True): gettext_lazy("The schema of its values changed."),
+}
 
 
 def definition_changes(before: FlagDefinition, after: FlagDefinition) -> list[str]:
@@ -261,6 +271,9 @@ def definition_changes(before: FlagDefinition, after: FlagDefinition) -> list[st
         for key in new
         if key in old and new[key] != old[key]
     ]
+    if before.json_schema != after.json_schema:
+        had, has = before.json_schema is not None, after.json_schema is not None
+        sentences.append(str(_SCHEMA_CHANGES[had, has]))
     if not sentences and list(old) != list(new):
         sentences.append(_("The variants stand in another order."))
     return sentences

@@ -3,11 +3,13 @@
 from django.urls import include, path, re_path
 
 from flags.api import urls as flag_urls
+from portal.access.rest import urls as access_urls
 from portal.approvals.api import urls as approval_urls
 from portal.audit.api import urls as audit_urls
 from portal.lib import api_pages
 
 urlpatterns = [
+    path("api/v1/", include(access_urls)),
     path("api/v1/", include(flag_urls)),
     path("api/v1/", include(approval_urls)),
     path("api/v1/", include(audit_urls)),

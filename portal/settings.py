@@ -128,14 +128,13 @@ LOGOUT_REDIRECT_URL = "sign-in"
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
-USE_I18N = True
-USE_TZ = True
+USE_I18N = USE_TZ = True
 
 STATIC_URL = "static/"
 NODE_MODULES = BASE_DIR / "node_modules"
 STATICFILES_DIRS: list[Path | tuple[str, Path]] = [BASE_DIR / "static"]
-if (NODE_MODULES / "@tabler" / "core").is_dir():
-    STATICFILES_DIRS.append(("tabler", NODE_MODULES / "@tabler" / "core" / "dist"))
+NPM = {"tabler": NODE_MODULES / "@tabler/core/dist", "uplot": NODE_MODULES / "uplot/dist"}
+STATICFILES_DIRS += [(name, folder) for name, folder in NPM.items() if folder.is_dir()]
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_MAX_AGE = 300
 
@@ -157,8 +156,7 @@ X_FRAME_OPTIONS = "DENY"
 
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://")
 CELERY_ACCEPT_CONTENT = ["json"]
-CELERY_TASK_IGNORE_RESULT = True
-CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_IGNORE_RESULT = CELERY_TASK_ACKS_LATE = True
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
@@ -177,10 +175,13 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "Aviary management API",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
+    "POSTPROCESSING_HOOKS": ["portal.lib.api_finish.finish"],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "ENUM_NAME_OVERRIDES": {
         "ActorKindEnum": ["user", "key", "system"],
+        "ChangeRequestStateEnum": ["open", "applied", "rejected", "withdrawn"],
+        "InvitationStateEnum": ["open", "accepted", "revoked", "expired"],
         "FlagKindEnum": ["release", "experiment", "operational", "kill_switch", "permission"],
     },
 }

@@ -221,11 +221,57 @@
     }
     typedMeanwhile = [];
   });
+  // What was ticked in the list stays ticked when it is drawn anew.
+  let ticked = [];
+  const ticks = () => document.querySelectorAll("input[type=checkbox][data-tick]");
+  const showTicks = () => {
+    const count = [...ticks()].filter((box) => box.name === "flag" && box.checked).length;
+    for (const place of document.querySelectorAll("[data-ticked]")) place.textContent = count;
+  };
+  document.addEventListener("htmx:beforeSwap", () => (ticked = [...ticks()].filter((box) => box.checked).map((box) => `${box.name} ${box.value}`)));
+  document.addEventListener("htmx:afterSwap", () => {
+    for (const box of ticks()) if (ticked.includes(`${box.name} ${box.value}`)) box.checked = true;
+    showTicks();
+  });
+  document.addEventListener("aviary:unselect", () => {
+    for (const box of ticks()) box.checked = false;
+    ticked = [];
+    showTicks();
+  });
+  document.addEventListener("change", (event) => {
+    if (event.target.dataset?.tickAll !== undefined) for (const box of ticks()) if (box.name === "flag") box.checked = event.target.checked;
+    showTicks();
+  });
+  const addTag = (button) => {
+    const input = document.getElementById(button.dataset.into);
+    const tags = input.value.split(",").map((tag) => tag.trim()).filter(Boolean);
+    if (!tags.includes(button.dataset.addTag)) input.value = [...tags, button.dataset.addTag].join(", ");
+    input.focus();
+  };
   // Each refresh finds out anew that the session has ended; it is said once.
   document.addEventListener("htmx:beforeSwap", (event) => {
     if (event.detail.xhr.status === 401 && document.querySelector("[data-signed-out]")) event.preventDefault();
   });
   document.addEventListener("htmx:sendError", () => notify(document.body.dataset.offline ?? "The server does not answer. Nothing was saved; try again."));
+
+  // Uploads: how far the file has come, then that it is being read.
+  const uploadOf = (event) => (event.detail.elt?.matches?.("form[data-upload]") ? event.detail.elt.querySelector(".upload") : null);
+  const showUpload = (box, bar, said) => {
+    box.hidden = false;
+    bar(box.querySelector("progress"));
+    const words = box.querySelector("[role=status]");
+    if (words.textContent !== words.dataset[said]) words.textContent = words.dataset[said];
+  };
+  document.addEventListener("htmx:xhr:progress", (event) => {
+    const [box, { loaded, total }] = [uploadOf(event), event.detail];
+    if (!box || !total) return;
+    if (loaded < total) showUpload(box, (bar) => (bar.value = (loaded / total) * 100), "sending");
+    else showUpload(box, (bar) => bar.removeAttribute("value"), "reading");
+  });
+  document.addEventListener("htmx:afterRequest", (event) => {
+    const box = uploadOf(event);
+    if (box) box.hidden = true;
+  });
 
   const notify = (text) => {
     if (document.querySelector("[data-offline]")) return;
@@ -239,11 +285,12 @@
   };
 
   document.addEventListener("click", (event) => {
-    const target = event.target.closest("[data-close-dialog],[data-dismiss-notice],[data-copy],[data-theme-switch]");
+    const target = event.target.closest("[data-close-dialog],[data-dismiss-notice],[data-copy],[data-theme-switch],[data-add-tag]");
     if (!target) return;
     if (target.dataset.closeDialog !== undefined) closeDialog();
     if (target.dataset.dismissNotice !== undefined) target.closest("[data-notice]").remove();
     if (target.dataset.copy !== undefined) copy(target);
+    if (target.dataset.addTag !== undefined) addTag(target);
     if (target.dataset.themeSwitch !== undefined) {
       window.aviaryTheme.next();
       showTheme();

@@ -8,25 +8,34 @@ from rest_framework.response import Response
 
 from flags import selectors, services
 from flags.api import schema
-from flags.api.documents import flag_document, merge_patch, page_document
-from flags.api.paging import filter_of
+from flags.api.documents import flag_document, merge_patch
+from flags.api.paging import ASKS, filter_of
 from flags.api.scope import etag, flag_of, seen_version
 from flags.models import Flag
+from flags.usage.reading import refuse_asked_for
 from portal.access.api import holder_of
 from portal.access.api_scope import project_of
 from portal.lib import clock
 from portal.lib.api import MergePatchParser, StrictJSONParser
+from portal.lib.api_paging import listing
+from portal.lib.api_query import encode_cursor, switch
 from portal.lib.api_view import ApiView
 
 
 class FlagList(ApiView):
     """The flags of a project."""
 
+    asks = {"GET": ASKS}
+
     @schema.list_flags
     def get(self, request: Request, project: str) -> Response:
-        """A page of flags, 50 at a time, in order of their keys."""
-        page = selectors.list_flags(project_of(request, project), filter_of(request))
-        return Response(page_document(page))
+        """A page of flags, in order of their keys."""
+        found = filter_of(request)
+        page = selectors.list_flags(project_of(request, project), found, now=clock.now())
+        documents = [flag_document(flag) for flag in page.flags]
+        return listing(
+            request, "flags", documents, encode_cursor(page.next_after), total=page.total
+        )
 
     @schema.create_flag
     def post(self, request: Request, project: str) -> Response:
@@ -45,6 +54,7 @@ class FlagDetail(ApiView):
     """One flag; its key may hold slashes."""
 
     parser_classes = [StrictJSONParser, MergePatchParser]
+    asks = {"DELETE": ("force",)}
 
     @schema.read_flag
     def get(self, request: Request, project: str, key: str) -> Response:
@@ -70,13 +80,30 @@ class FlagDetail(ApiView):
 
     @schema.archive_flag
     def delete(self, request: Request, project: str, key: str) -> Response:
-        """Archive a flag: evaluators stop answering it everywhere. It keeps what it has."""
+        """Archive a flag: evaluators stop answering it everywhere. It keeps what it has.
+
+        One that was asked for within the last hour is archived only with ``force``.
+        """
+        flag, now = flag_of(request, project, key), clock.now()
+        if not switch(request, "force"):
+            refuse_asked_for(flag, now=now)
         services.archive_flag(
-            flag=flag_of(request, project, key),
+            flag=flag,
             actor=holder_of(request).actor,
-            now=clock.now(),
+            now=now,
         )
         return Response(status=204)
+
+
+class FlagRestoring(ApiView):
+    """Bringing an archived flag back."""
+
+    @schema.restore_flag
+    def post(self, request: Request, project: str, key: str) -> Response:
+        """Bring an archived flag back, just as it was."""
+        flag = flag_of(request, project, key)
+        services.restore_flag(flag=flag, actor=holder_of(request).actor, now=clock.now())
+        return _answer(flag_of(request, project, key))
 
 
 def _answer(flag: Flag, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:

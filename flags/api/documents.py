@@ -1,8 +1,6 @@
 """Flags as the API answers them."""
 
 from flags.models import Flag
-from flags.selectors import FlagPage
-from portal.lib.api_query import encode_cursor
 
 
 def flag_document(flag: Flag) -> dict[str, object]:
@@ -13,15 +11,6 @@ def flag_document(flag: Flag) -> dict[str, object]:
         "version": flag.version,
         "created_at": flag.created_at.isoformat(),
         "updated_at": flag.updated_at.isoformat(),
-    }
-
-
-def page_document(page: FlagPage) -> dict[str, object]:
-    """One page of a list; ``next`` is the cursor of the one after it."""
-    return {
-        "flags": [flag_document(flag) for flag in page.flags],
-        "next": encode_cursor(page.next_after),
-        "total": page.total,
     }
 
 

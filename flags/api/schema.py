@@ -3,20 +3,19 @@
 from typing import Final
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 
 from flags.api import shapes
-from flags.importers import FORMATS
+from flags.engine import Kind
+from flags.importers import BUCKETINGS, FORMATS
 from flags.services.importing import MODES
-from portal.lib.api_schema import WAITS, WITH_BODY, answers, query
+from flags.usage.reading import ASPECTS, SPANS
+from portal.lib.api_schema import IF_MATCH, PAGING, WAITS, WITH_BODY, answers, if_match, query
 
 _FLAGS: Final = ["flags"]
 _IN_ONE_ENVIRONMENT: Final = ["one environment"]
-_IF_MATCH = "The ETag that was read; without it whatever is there now is changed."
-
-
-def _header(text: str, *, required: bool) -> OpenApiParameter:
-    return OpenApiParameter("If-Match", str, "header", required=required, description=text)
+_MAY_MATCH: Final = "The ETag that was read; without it whatever is there now is changed."
+_ALL_BUT_OFF: Final = 'The ETag that was read; `{"enabled": false}` alone needs none.'
 
 
 list_flags = extend_schema(
@@ -25,7 +24,9 @@ list_flags = extend_schema(
     parameters=[
         query("search", "In key, name, description and owner."),
         query("archived", "The archived flags instead of the others.", bool),
-        query("cursor", "The `next` of the page before."),
+        query("kind", "Only flags of this kind.", enum=[one.value for one in Kind]),
+        query("tag", "Only flags with this tag."),
+        *PAGING,
     ],
     responses=answers(200, shapes.FlagPage),
 )
@@ -41,7 +42,7 @@ read_flag = extend_schema(
 edit_flag = extend_schema(
     operation_id="edit_flag",
     tags=_FLAGS,
-    parameters=[_header(_IF_MATCH, required=False)],
+    parameters=[if_match(_MAY_MATCH)],
     request={
         "application/json": shapes.FlagPatch,
         "application/merge-patch+json": shapes.FlagPatch,
@@ -49,7 +50,38 @@ edit_flag = extend_schema(
     responses=answers(200, shapes.Flag, 409, *WITH_BODY),
 )
 archive_flag = extend_schema(
-    operation_id="archive_flag", tags=_FLAGS, responses=answers(204, None, special={409: WAITS})
+    operation_id="archive_flag",
+    tags=_FLAGS,
+    parameters=[query("force", "Archive it although it is still asked for.", bool)],
+    responses=answers(
+        204,
+        None,
+        special={
+            409: (WAITS[0], "It was asked for within the last hour; send `force`. " + WAITS[1])
+        },
+    ),
+)
+restore_flag = extend_schema(
+    operation_id="restore_flag",
+    tags=_FLAGS,
+    request=None,
+    responses=answers(200, shapes.Flag, special={409: WAITS}),
+)
+list_configurations = extend_schema(
+    operation_id="list_configurations",
+    tags=_IN_ONE_ENVIRONMENT,
+    parameters=PAGING,
+    responses=answers(200, shapes.ConfigurationPage),
+)
+edit_configuration = extend_schema(
+    operation_id="edit_configuration",
+    tags=_IN_ONE_ENVIRONMENT,
+    parameters=[if_match(_ALL_BUT_OFF)],
+    request={
+        "application/json": shapes.ConfigurationPatch,
+        "application/merge-patch+json": shapes.ConfigurationPatch,
+    },
+    responses=answers(200, shapes.Configuration, 409, 428, *WITH_BODY),
 )
 read_configuration = extend_schema(
     operation_id="read_configuration",
@@ -59,9 +91,27 @@ read_configuration = extend_schema(
 save_configuration = extend_schema(
     operation_id="save_configuration",
     tags=_IN_ONE_ENVIRONMENT,
-    parameters=[_header("The ETag that was read.", required=True)],
+    parameters=[IF_MATCH],
     request=shapes.Configuration,
     responses=answers(200, shapes.Configuration, 409, 428, *WITH_BODY),
+)
+read_usage = extend_schema(
+    operation_id="read_usage",
+    tags=_IN_ONE_ENVIRONMENT,
+    parameters=[
+        query("period", "How far back; a day unless told.", enum=list(SPANS)),
+        query("by", "What is told apart; the variant unless told.", enum=list(ASPECTS)),
+    ],
+    responses=answers(200, shapes.Usage),
+)
+list_unknown_flags = extend_schema(
+    operation_id="list_unknown_flags",
+    tags=_IN_ONE_ENVIRONMENT,
+    parameters=[
+        query("ignored", "Those that people ignore, instead of the others.", bool),
+        *PAGING,
+    ],
+    responses=answers(200, shapes.UnknownFlags),
 )
 import_flags = extend_schema(
     operation_id="import_flags",
@@ -75,6 +125,11 @@ import_flags = extend_schema(
         ),
         query("mode", "What becomes of the flags that the file does not have.", enum=MODES),
         query("dry_run", "Report only, change nothing.", bool),
+        query(
+            "bucketing",
+            "The generation of flagd whose users keep their variants.",
+            enum=BUCKETINGS,
+        ),
     ],
     request={"application/json": OpenApiTypes.OBJECT},
     responses=answers(200, shapes.ImportReport, *WITH_BODY, special={409: WAITS}),

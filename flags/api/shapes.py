@@ -34,6 +34,9 @@ class NewFlag(serializers.Serializer[object]):
     metadata = serializers.DictField(
         required=False, help_text="Texts, numbers and booleans that every answer carries."
     )
+    json_schema = serializers.DictField(
+        required=False, help_text="What every value of an object flag satisfies (2020-12)."
+    )
 
 
 class FlagPatch(serializers.Serializer[object]):
@@ -48,6 +51,7 @@ class FlagPatch(serializers.Serializer[object]):
     client_visible = serializers.BooleanField(required=False, allow_null=True)
     permanent = serializers.BooleanField(required=False, allow_null=True)
     metadata = serializers.DictField(required=False, allow_null=True)
+    json_schema = serializers.DictField(required=False, allow_null=True)
 
 
 class Flag(NewFlag):
@@ -132,6 +136,27 @@ class Configuration(serializers.Serializer[object]):
     salt = serializers.CharField(max_length=limits.MAX_SALT_CHARS)
 
 
+class ConfigurationPatch(serializers.Serializer[object]):
+    """Fields to change; null gives one back its default."""
+
+    enabled = serializers.BooleanField(required=False)
+    off_variant = serializers.CharField(required=False)
+    targets = Target(many=True, required=False, allow_null=True)
+    rules = Rule(many=True, required=False, allow_null=True)
+    fallthrough = Serve(required=False)
+    salt = serializers.CharField(required=False, max_length=limits.MAX_SALT_CHARS)
+
+
+class ListedConfiguration(Configuration):
+    flag = serializers.CharField(help_text="Its key.")
+    version = serializers.IntegerField(help_text="Also the ETag of the configuration by itself.")
+
+
+class ConfigurationPage(serializers.Serializer[object]):
+    configurations = ListedConfiguration(many=True)
+    next = serializers.CharField(allow_null=True, help_text="The cursor of the next page.")
+
+
 class SkippedFlag(serializers.Serializer[object]):
     flag = serializers.CharField()
     reason = serializers.CharField()
@@ -148,3 +173,33 @@ class ImportReport(serializers.Serializer[object]):
     notes = serializers.ListField(child=serializers.CharField())
     dry_run = serializers.BooleanField()
     version = serializers.IntegerField(help_text="The environment's, afterwards.")
+
+
+class UsageCounts(serializers.Serializer[object]):
+    start = serializers.DateTimeField()
+    counts = serializers.DictField(child=serializers.IntegerField(), help_text="By name.")
+
+
+class Usage(serializers.Serializer[object]):
+    period = serializers.CharField()
+    by = serializers.CharField()
+    total = serializers.IntegerField()
+    last_seen_at = serializers.DateTimeField(allow_null=True)
+    last_served_at = serializers.DictField(
+        child=serializers.DateTimeField(), help_text="By variant."
+    )
+    counts = UsageCounts(many=True)
+
+
+class UnknownFlag(serializers.Serializer[object]):
+    name = serializers.CharField()
+    by = serializers.CharField(help_text="The kind of keys it is asked with: server or client.")
+    count = serializers.IntegerField()
+    first_at = serializers.DateTimeField()
+    last_at = serializers.DateTimeField()
+
+
+class UnknownFlags(serializers.Serializer[object]):
+    unknown_flags = UnknownFlag(many=True)
+    next = serializers.CharField(allow_null=True, help_text="The cursor of the next page.")
+    others = serializers.IntegerField(help_text="Questions for names that are not kept.")

@@ -15,7 +15,9 @@ key                       type    holds
 ``aviary:environments`` (a hash of environment id -> project/environment) lists the environments
 and ``aviary:environments:changes`` (a stream) announces a new one. The other way round,
 ``aviary:keys:used`` (a hash of selector -> Unix seconds) says when API keys were last used; it is
-not sealed, for it decides nothing.
+not sealed, for it decides nothing. Nor is ``aviary:usage`` (a stream of batches, see ``usage``),
+which says what was asked for; nor ``aviary:{env:7}:told`` (``EPOCH:VERSION``), which is where an
+evaluator came to last, for those who wait for it.
 """
 
 from flags.channel.documents import Change, Head, StreamEntry
@@ -27,17 +29,23 @@ from flags.channel.keys import (
     STREAM_LENGTH,
     EnvironmentKeys,
 )
+from flags.channel.usage import USAGE_STREAM, Asked, Missed, UsageBatch, read_batch
 
 __all__ = [
     "KEYS_USED",
     "REGISTRY",
     "REGISTRY_STREAM",
     "STREAM_LENGTH",
+    "USAGE_STREAM",
+    "Asked",
     "Change",
     "Envelope",
     "EnvironmentKeys",
     "ForgedEnvelope",
     "Head",
+    "Missed",
     "Sealer",
     "StreamEntry",
+    "UsageBatch",
+    "read_batch",
 ]

@@ -72,6 +72,7 @@ class FlagDefinition:
     owner: str = ""
     permanent: bool = False
     metadata: Mapping[str, Scalar] = field(default_factory=dict)
+    json_schema: dict[str, object] | None = None
 
 
 @dataclass(frozen=True, slots=True)

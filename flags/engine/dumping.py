@@ -28,7 +28,8 @@ _EVALUATED = ("key", "value_type", "client_visible")
 
 
 def dump_definition(definition: FlagDefinition) -> dict[str, object]:
-    """The definition as a plain document, every field written out."""
+    """The definition as a plain document, every field written out but a schema that it has not."""
+    schema = definition.json_schema
     return {
         "key": definition.key,
         "name": definition.name,
@@ -41,6 +42,7 @@ def dump_definition(definition: FlagDefinition) -> dict[str, object]:
         "owner": definition.owner,
         "permanent": definition.permanent,
         "metadata": dict(definition.metadata),
+        **({} if schema is None else {"json_schema": schema}),
     }
 
 

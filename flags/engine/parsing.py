@@ -37,6 +37,7 @@ from flags.engine.scalars import (
     name,
     read_boolean,
     read_flag_key,
+    read_json_object,
     read_metadata,
     read_rule_id,
     read_salt,
@@ -112,7 +113,7 @@ def _definition(read_value: Reader[object]) -> Reader[FlagDefinition]:
     variants: Reader[tuple[Variant, ...]] = checked(
         list_of(variant, least=1, most=limits.MAX_VARIANTS), _check_variant_keys
     )
-    return record(
+    definition = record(
         FlagDefinition,
         {
             "key": read_flag_key,
@@ -128,8 +129,15 @@ def _definition(read_value: Reader[object]) -> Reader[FlagDefinition]:
             "owner": _read_name,
             "permanent": read_boolean,
             "metadata": read_metadata,
+            "json_schema": read_json_object,
         },
     )
+    return checked(definition, _check_schema)
+
+
+def _check_schema(definition: FlagDefinition) -> Iterable[Problem]:
+    if definition.json_schema is not None and definition.value_type is not ValueType.OBJECT:
+        yield Problem("json_schema", "Only the values of object flags have a schema.")
 
 
 def _check_variant_keys(variants: tuple[Variant, ...]) -> Iterable[Problem]:

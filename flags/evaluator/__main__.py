@@ -17,6 +17,8 @@ from flags.evaluator.counters import Counters
 from flags.evaluator.follower import Follower
 from flags.evaluator.memory import Memory
 from flags.evaluator.settings import Settings, listen, read_settings
+from flags.evaluator.streams import Streams
+from flags.evaluator.telling import Telling
 from flags.evaluator.usage import Usage
 from portal.lib.env import SettingError
 from portal.lib.logs import LineFormatter
@@ -26,7 +28,18 @@ KEEP_ALIVE_S = 65  # longer than the usual load balancer's 60, so that it is nev
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server, ending with status 0 instead of raising the signal again."""
+    """uvicorn's server, ending with status 0 instead of raising the signal again.
+
+    Event streams are ended first: it would wait for them.
+    """
+
+    def __init__(self, config: uvicorn.Config, streams: Streams) -> None:
+        super().__init__(config)
+        self._streams = streams
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._streams.close()
+        await super().shutdown(sockets)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -39,8 +52,9 @@ class Server(uvicorn.Server):
 async def serve(settings: Settings, listener: socket.socket) -> None:
     """Answer requests and follow Redis until a signal comes."""
     memory, counters = Memory(), Counters()
+    streams = Streams(memory, counters, settings.tickets, public_url=settings.public_url)
     config = uvicorn.Config(
-        Evaluator(memory, counters),
+        Evaluator(memory, counters, streams),
         http="httptools",
         ws="none",
         lifespan="off",
@@ -52,12 +66,14 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
     )
     follower = Follower(memory, settings.link, settings.sealer, counters)
     usage = Usage(memory, settings.link)
-    tasks = [asyncio.create_task(one.run()) for one in (follower, usage)]
+    telling = Telling(counters, settings.link)
+    tasks = [asyncio.create_task(one.run()) for one in (follower, usage, telling, streams)]
     try:
-        await Server(config).serve(sockets=[listener])
+        await Server(config, streams).serve(sockets=[listener])
     finally:
         await end(tasks)
         await usage.write()
+        await telling.end()
         await settings.link.close()
 
 

@@ -5,22 +5,19 @@ No framework: an evaluation takes some ten microseconds, and a router would take
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, Final, NamedTuple
+from collections.abc import Callable
+from typing import Final, NamedTuple
 from urllib.parse import unquote_to_bytes
 
-from flags.evaluator import body, keys, ofrep, status
-from flags.evaluator.body import BadBody, Disconnected, Receive
+from flags.evaluator import body, conditional, cors, keys, limits, ofrep, status, tickets
+from flags.evaluator.body import BadBody, Disconnected
 from flags.evaluator.counters import Counters
 from flags.evaluator.keys import AccessRefused
 from flags.evaluator.memory import Memory, Place
+from flags.evaluator.streams import EVENTS_PATH, Reader, Streams
+from flags.evaluator.wire import Header, Headers, Receive, Scope, Send
 
 logger = logging.getLogger("aviary.evaluator")
-
-Scope = MutableMapping[str, Any]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-Header = tuple[bytes, bytes]
-Headers = dict[bytes, bytes]
 
 FLAGS_PATH: Final = b"/ofrep/v1/evaluate/flags"
 FLAG_PREFIX: Final = FLAGS_PATH + b"/"
@@ -35,24 +32,36 @@ EXTRA_HEADERS: Final[dict[int, tuple[Header, ...]]] = {
     413: (CLOSE,),
     503: ((b"retry-after", b"1"),),
 }
+STREAM_WAIT_S: Final = 30
 UNKNOWN_PATH: Final = (
     "there is nothing here: see /ofrep/v1/evaluate/flags, without a trailing slash"
 )
 
 
 class Reply(NamedTuple):
-    """What goes back; a 304 has no body."""
+    """What goes back; a 304 and a 204 have no body, and a stream has its reader instead."""
 
     status: int
     body: bytes
     headers: tuple[Header, ...] = (JSON,)
+    reader: Reader | None = None
+
+
+class Asked(NamedTuple):
+    """A request that was let in."""
+
+    place: Place
+    api_key: keys.ApiKey
+    headers: Headers
+    query: bytes
 
 
 class Evaluator:
-    """The application. Its only state is the memory that the follower keeps up to date."""
+    """The application. What it answers from is the memory that the follower keeps up to date."""
 
-    def __init__(self, memory: Memory, counters: Counters) -> None:
-        self._memory, self._counters = memory, counters
+    def __init__(self, memory: Memory, counters: Counters, streams: Streams) -> None:
+        self._memory, self._counters, self._streams = memory, counters, streams
+        self._limits = limits.Limits()
         self._metrics = status.Metrics(memory, counters)
         self._pages: dict[bytes, Callable[[], Reply]] = {
             b"/health": self._health,
@@ -63,7 +72,7 @@ class Evaluator:
     @property
     def routes(self) -> tuple[str, ...]:
         """Every address there is; ``{key}`` stands for a flag's key."""
-        exact = (FLAGS_PATH, *self._pages)
+        exact = (FLAGS_PATH, EVENTS_PATH, *self._pages)
         return (FLAG_PREFIX.decode() + "{key}", *(path.decode() for path in exact))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -78,7 +87,10 @@ class Evaluator:
             logger.error("a request failed: %s", type(fault).__name__)
             reply = Reply(500, ofrep.error(ofrep.INTERNAL))
         self._counters.requests[(route, reply.status)] += 1
-        await _send(send, reply)
+        if reply.reader is not None:
+            await self._streams.serve(reply.reader, receive, send)
+        else:
+            await _send(send, reply)
 
     async def _answer(self, scope: Scope, receive: Receive) -> tuple[str, Reply]:
         path: bytes = scope["raw_path"]
@@ -86,6 +98,8 @@ class Evaluator:
             return "single", await self._evaluate(scope, receive, path[len(FLAG_PREFIX) :])
         if path == FLAGS_PATH:
             return "bulk", await self._evaluate(scope, receive, None)
+        if path == EVENTS_PATH:
+            return "events", self._open_stream(scope)
         page = self._pages.get(path)
         if page is None:
             return "unknown", Reply(404, ofrep.error(UNKNOWN_PATH))
@@ -95,43 +109,69 @@ class Evaluator:
 
     async def _evaluate(self, scope: Scope, receive: Receive, raw_key: bytes | None) -> Reply:
         """Evaluate one flag, or all of them where there is no key."""
-        if scope["method"] != "POST":
-            return _wrong_method(b"POST")
         headers: Headers = dict(scope["headers"])
-        key = None if raw_key is None else unquote_to_bytes(raw_key).decode(errors="replace")
+        if scope["method"] != "POST":
+            return _without(scope, headers, b"POST")
         try:
             place, api_key = self._authenticate(headers)
-            body.check_headers(headers.get(b"content-type"), headers.get(b"content-length"))
-            context = body.read_context(await body.read_body(receive))
+            shared = cors.allow(api_key, headers.get(b"origin"))
         except AccessRefused as refused:
             return _reply(refused.status, ofrep.error(refused.details))
+        wait_s = self._limits.wait_s(api_key, now=time.monotonic())
+        if wait_s:
+            self._counters.limited += 1
+            reply = _limited(limits.describe(api_key, wait_s), wait_s)
+        else:
+            asked = Asked(place, api_key, headers, scope["query_string"])
+            reply = await self._evaluate_for(asked, receive, raw_key)
+        return reply._replace(headers=(*reply.headers, *shared)) if shared else reply
+
+    async def _evaluate_for(self, asked: Asked, receive: Receive, raw_key: bytes | None) -> Reply:
+        """Evaluate for a key that was let in."""
+        place, api_key, headers, _query = asked
+        key = None if raw_key is None else unquote_to_bytes(raw_key).decode(errors="replace")
+        try:
+            body.check_headers(headers.get(b"content-type"), headers.get(b"content-length"))
+            context = body.read_context(await body.read_body(receive))
         except BadBody as bad:
             return _refuse_body(bad, key)
         if key is None:
-            return await self._evaluate_all(place, context, headers, is_client=api_key.is_client)
+            return await self._evaluate_all(asked, context)
         answer = ofrep.evaluate_one(
             place.state, key, context, is_client=api_key.is_client, counters=self._counters
         )
         return Reply(*answer, (JSON, *_freshness(place)))
 
-    async def _evaluate_all(
-        self,
-        place: Place,
-        context: dict[str, object],
-        headers: Headers,
-        *,
-        is_client: bool,
-    ) -> Reply:
+    async def _evaluate_all(self, asked: Asked, context: dict[str, object]) -> Reply:
+        place, api_key, headers, query = asked
+        wanted = conditional.read_query(query)
+        if wanted is not None and not await conditional.catch_up(place, wanted):
+            return _reply(503, ofrep.error(conditional.BEHIND))
         state, about = place.state, _freshness(place)
+        is_client, now = api_key.is_client, time.time()
         content = await ofrep.evaluate_all(
             state, context, is_client=is_client, counters=self._counters
         )
-        tag = ofrep.entity_tag(state, content, is_client=is_client)
-        about = ((b"etag", tag), *about)
+        stamp = b"%s %d" % (api_key.selector.encode(), tickets.window(now))
+        tag = ofrep.entity_tag(state, content, is_client=is_client, stamp=stamp)
+        about = ((b"etag", tag), conditional.last_modified(state), *about)
         offered = headers.get(b"if-none-match")
         if offered is not None and ofrep.matches_tag(offered, tag):
             return Reply(304, b"", about)
-        return Reply(200, content, (JSON, *about))
+        streams = self._streams.describe(state, api_key, now=now)
+        return Reply(200, ofrep.with_streams(content, streams), (JSON, *about))
+
+    def _open_stream(self, scope: Scope) -> Reply:
+        headers: Headers = dict(scope["headers"])
+        if scope["method"] != "GET":
+            return _without(scope, headers, b"GET")
+        try:
+            reader = self._streams.open(scope["query_string"], headers, now=time.time())
+        except AccessRefused as refused:
+            if refused.status == 429:
+                return _limited(refused.details, STREAM_WAIT_S)
+            return _reply(refused.status, ofrep.error(refused.details))
+        return Reply(200, b"", (), reader)
 
     def _authenticate(self, headers: Headers) -> tuple[Place, keys.ApiKey]:
         if not self._memory.places:
@@ -158,6 +198,16 @@ def _reply(code: int, content: bytes) -> Reply:
     return Reply(code, content, (JSON, *EXTRA_HEADERS.get(code, ())))
 
 
+def _limited(details: str, wait_s: int) -> Reply:
+    return Reply(429, ofrep.error(details), (JSON, (b"retry-after", b"%d" % wait_s)))
+
+
+def _without(scope: Scope, headers: Headers, method: bytes) -> Reply:
+    """A browser's question before it asks, or a method that the address does not take."""
+    told = cors.answer_preflight(headers, method) if scope["method"] == "OPTIONS" else None
+    return _wrong_method(method) if told is None else Reply(204, b"", told)
+
+
 def _wrong_method(allowed: bytes) -> Reply:
     details = f"this address takes {allowed.decode()} only"
     return Reply(405, ofrep.error(details), (JSON, (b"allow", allowed)))
@@ -179,7 +229,7 @@ def _freshness(place: Place) -> tuple[Header, ...]:
 
 async def _send(send: Send, reply: Reply) -> None:
     headers = list(reply.headers)
-    if reply.status != 304:
+    if reply.status not in (204, 304):
         headers.append((b"content-length", b"%d" % len(reply.body)))
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     await send({"type": "http.response.body", "body": reply.body})

@@ -2,10 +2,12 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
+from collections.abc import Iterable, Iterator, MutableMapping
 from typing import Any, Final
 
 import orjson
+
+from flags.evaluator.wire import Receive
 
 MAX_BODY_BYTES: Final = 1024 * 1024
 # A body that trickles in keeps nothing but its own connection waiting, and not for ever.
@@ -18,8 +20,6 @@ INVALID_CONTEXT: Final = "INVALID_CONTEXT"
 
 TOO_LARGE: Final = f"the body is larger than {MAX_BODY_BYTES} bytes"
 NOT_UTF8: Final = "send the body as JSON in UTF-8: 'Content-Type: application/json' is enough"
-
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 
 class BadBody(Exception):

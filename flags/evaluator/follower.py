@@ -43,6 +43,7 @@ class Follower:
         self._compared = asyncio.Event()
         self._locks: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._complaints: dict[int, str] = {}
+        self._compare_began_at = 0.0
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
@@ -68,7 +69,8 @@ class Follower:
     async def compare(self) -> None:
         """One comparison of everything, then a pause until the next is due or asked for."""
         self._registry_changed.clear()
-        due_at = time.monotonic() + COMPARE_EVERY_S
+        self._compare_began_at = time.monotonic()
+        due_at = self._compare_began_at + COMPARE_EVERY_S
         heads = await self._read_heads()
         self._memory.missing = {
             one for one, sealed in heads.items() if sealed and self._held(one) is None
@@ -178,6 +180,7 @@ class Follower:
                 return False
             self._memory.swap(state)
             self._counters.entries += 1
+            await self._tell(state)
             return True
 
     # Loading in full
@@ -212,6 +215,12 @@ class Follower:
         self._positions[environment_id] = snapshot.last_id
         self._complaints.pop(environment_id, None)
         logger.info("environment %d is at version %d", environment_id, state.version)
+        await self._tell(state)
+
+    async def _tell(self, state: Environment) -> None:
+        """An import waits for this word before it answers, though not for long."""
+        with contextlib.suppress(RedisError, OSError):
+            await self._link.write_told(state.environment_id, state.epoch, state.version)
 
     # Keeping notes
 
@@ -220,7 +229,9 @@ class Follower:
         return place.state if place is not None else None
 
     def _confirm(self, environment_id: int) -> None:
-        self._memory.places[environment_id].confirmed_at = time.monotonic()
+        place = self._memory.places[environment_id]
+        place.confirmed_at = time.monotonic()
+        place.compared_from = self._compare_began_at
         self._complaints.pop(environment_id, None)
 
     def _complain(self, environment_id: int, refused: Refused) -> None:

@@ -35,13 +35,19 @@ class AccessRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A key as the portal publishes it; ``expires_at`` in Unix seconds, None for never."""
+    """A key as the portal publishes it; ``expires_at`` in Unix seconds, None for never.
+
+    ``rate`` is in requests per second, None for as many as come; ``burst`` how many may come at
+    once, None for one second's worth.
+    """
 
     selector: str
     kind: str
     verifier: bytes
     origins: tuple[str, ...]
     expires_at: float | None
+    rate: int | None = None
+    burst: int | None = None
 
     @property
     def is_client(self) -> bool:
@@ -68,7 +74,18 @@ def read_key(selector: str, document: Mapping[str, object]) -> ApiKey:
         verifier=bytes.fromhex(verifier),
         origins=tuple(map(str, origins)),
         expires_at=expires_at,
+        rate=_read_limit(document, "rate"),
+        burst=_read_limit(document, "burst"),
     )
+
+
+def _read_limit(document: Mapping[str, object], name: str) -> int | None:
+    limit = document.get(name)
+    if limit is None:
+        return None
+    if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
+        raise ValueError(f"its {name} is not a whole number above 0")
+    return limit
 
 
 def find_token(authorization: bytes | None, api_key: bytes | None) -> bytes | None:

@@ -12,7 +12,8 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from flags.channel import KEYS_USED, REGISTRY, EnvironmentKeys
+from flags.channel import KEYS_USED, REGISTRY, USAGE_STREAM, EnvironmentKeys, UsageBatch
+from flags.channel.usage import USAGE_STREAM_LENGTH
 
 CONNECT_TIMEOUT_S: Final = 0.5
 COMPARE_TIMEOUT_S: Final = 0.5
@@ -82,6 +83,16 @@ class Link:
         """Leave word of when keys were used, by their selectors, in Unix seconds."""
         seconds = {selector: f"{at:.3f}" for selector, at in used.items()}
         await cast(Any, self._tell.hset(KEYS_USED, mapping=cast(Any, seconds)))
+
+    async def write_told(self, environment_id: int, epoch: str, version: int) -> None:
+        """Leave word of what is answered with now."""
+        await self._tell.set(EnvironmentKeys(environment_id).told, f"{epoch}:{version}")
+
+    async def write_usage(self, batch: UsageBatch) -> None:
+        """Leave word of what was asked for; the oldest goes where nobody takes it."""
+        await self._tell.xadd(
+            USAGE_STREAM, {"batch": batch.dump()}, maxlen=USAGE_STREAM_LENGTH, approximate=True
+        )
 
     async def close(self) -> None:
         for client in (self._compare, self._stream, self._load, self._tell):

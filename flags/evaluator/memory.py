@@ -6,7 +6,7 @@ throughout, and a reader needs no lock.
 
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeAlias
@@ -88,6 +88,13 @@ class Environment:
         return tuple(item for item in self.server_flags if item.client_visible)
 
     @cached_property
+    def instants(self) -> tuple[float, ...]:
+        """When answers change although nobody changes anything, in Unix seconds, in order."""
+        flags = {at for flag in self._compiled.values() for at in flag.instants}
+        segments = {at for segment in self.segments.values() for at in segment.instants}
+        return tuple(sorted(flags | segments))
+
+    @cached_property
     def broken_flags(self) -> int:
         return sum(item.compiled is None for item in self.flags.values())
 
@@ -98,13 +105,18 @@ def _draw() -> str:
 
 
 class Place:
-    """Where an environment's current state is found; ``confirmed_at`` is monotonic time."""
+    """Where an environment's current state is found.
 
-    __slots__ = ("confirmed_at", "state")
+    ``confirmed_at`` is when Redis last said so much, and ``compared_from`` when the comparison
+    began that last found nothing newer; both in monotonic time.
+    """
+
+    __slots__ = ("compared_from", "confirmed_at", "state")
 
     def __init__(self, state: Environment) -> None:
         self.state = state
         self.confirmed_at = time.monotonic()
+        self.compared_from = 0.0
 
 
 @dataclass(slots=True)
@@ -120,6 +132,8 @@ class Memory:
     is_listed: bool = False
     """The registry was read, and each environment in it tried, at least once."""
     is_connected: bool = False
+    watchers: list[Callable[[Environment | None, Environment], None]] = field(default_factory=list)
+    """Called with the old and the new state of an environment; they must not wait."""
 
     @property
     def is_ready(self) -> bool:
@@ -134,6 +148,7 @@ class Memory:
     def swap(self, state: Environment) -> None:
         """Put a newer state in its place; no request sees anything in between."""
         place = self.places.get(state.environment_id)
+        before = place.state if place is not None else None
         if place is None:
             place = self.places[state.environment_id] = Place(state)
         else:
@@ -142,6 +157,8 @@ class Memory:
         self.missing.discard(state.environment_id)
         self.selectors.update((selector, (place, key)) for selector, key in state.keys.items())
         place.confirmed_at = time.monotonic()
+        for watch in self.watchers:
+            watch(before, state)
 
     def _forget_keys(self, place: Place, *, kept: Mapping[bytes, ApiKey]) -> None:
         for selector in place.state.keys:

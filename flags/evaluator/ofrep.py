@@ -16,6 +16,7 @@ import orjson
 from flags.engine import ErrorCode, Reason, Result, World
 from flags.evaluator.counters import Counters
 from flags.evaluator.memory import Environment, FlagItem
+from flags.evaluator.tally import AskedCounts
 
 logger = logging.getLogger("aviary.evaluator")
 
@@ -54,14 +55,16 @@ def evaluate_one(
     counters: Counters,
 ) -> Answer:
     """Status and body for one flag; client keys cannot tell a hidden flag from none."""
+    tally = counters.tally.of(state.environment_id)
     item = state.flags.get(key)
     if item is None or (is_client and not item.client_visible):
         counters.evaluations[FLAG_NOT_FOUND] += 1
+        tally.miss(key, is_client=is_client)
         return 404, failure(FLAG_NOT_FOUND, f"flag {key[:ECHO_CHARS]!r} was not found", key=key)
     try:
-        return _evaluate(item, context, state.world(time.time()), is_client, counters)
+        return _evaluate(item, context, state.world(time.time()), is_client, tally.asked)
     except Exception as fault:
-        _report(item, fault, counters)
+        _report(item, fault, tally.asked)
         return 500, error(INTERNAL)
 
 
@@ -76,18 +79,28 @@ async def evaluate_all(
         if start:
             await asyncio.sleep(0)
         chunk = items[start : start + SLICE]
-        parts.extend(_evaluate_item(item, context, world, is_client, counters) for item in chunk)
+        # Taken anew after every pause: what was counted before may be on its way.
+        asked = counters.tally.of(state.environment_id).asked
+        parts.extend(_evaluate_item(item, context, world, is_client, asked) for item in chunk)
     return b'{"flags":[' + b",".join(parts) + b"]}"
 
 
-def entity_tag(state: Environment, body: bytes, *, is_client: bool) -> bytes:
+def with_streams(body: bytes, streams: bytes) -> bytes:
+    """A bulk body that says where its reader hears of changes."""
+    return body[:-1] + b',"eventStreams":' + streams + b"}"
+
+
+def entity_tag(state: Environment, body: bytes, *, is_client: bool, stamp: bytes = b"") -> bytes:
     """A quoted tag of the results themselves and of who may see them.
+
+    ``stamp``, of 32 bytes at most, is whatever else makes one answer another.
 
     Over results, not configuration: the reference web provider sends its tag again after the
     context has changed.
     """
     scope = b"%d client" if is_client else b"%d server"
-    digest = hashlib.blake2b(body, digest_size=16, key=scope % state.environment_id)
+    scope %= state.environment_id
+    digest = hashlib.blake2b(body, digest_size=16, key=scope + b" " + stamp)
     return b'"' + digest.hexdigest().encode() + b'"'
 
 
@@ -106,12 +119,12 @@ def _evaluate_item(
     context: Mapping[str, object],
     world: World,
     is_client: bool,
-    counters: Counters,
+    asked: AskedCounts,
 ) -> bytes:
     try:
-        return _evaluate(item, context, world, is_client, counters)[1]
+        return _evaluate(item, context, world, is_client, asked)[1]
     except Exception as fault:
-        _report(item, fault, counters)
+        _report(item, fault, asked)
         return failure(GENERAL, INTERNAL, key=item.key)
 
 
@@ -120,14 +133,14 @@ def _evaluate(
     context: Mapping[str, object],
     world: World,
     is_client: bool,
-    counters: Counters,
+    asked: AskedCounts,
 ) -> Answer:
     if item.compiled is None:
-        counters.evaluations[Reason.ERROR] += 1
+        asked[item.key, None, Reason.ERROR] += 1
         why = "" if is_client else f": {item.problem}"
         return 400, failure(GENERAL, f"flag {item.key!r} cannot be evaluated{why}", key=item.key)
     result = item.compiled.evaluate(context, world)
-    counters.evaluations[result.reason] += 1
+    asked[item.key, result.variant, result.reason] += 1
     known = item.encoded.get(id(result))
     if known is not None and known[0] is result:
         return 200, known[1]
@@ -165,9 +178,9 @@ def _keep(item: FlagItem, result: Result, body: bytes) -> None:
         item.encoded[id(result)] = (result, body)  # holding the result keeps its id its own
 
 
-def _report(item: FlagItem, fault: Exception, counters: Counters) -> None:
+def _report(item: FlagItem, fault: Exception, asked: AskedCounts) -> None:
     """Where it failed, but not the message, which could hold a part of the context."""
-    counters.evaluations[Reason.ERROR] += 1
+    asked[item.key, None, Reason.ERROR] += 1
     trace = fault.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from flags.channel import Sealer
 from flags.evaluator.link import Link
+from flags.evaluator.tickets import Tickets, derive_key
 from portal.lib import env
 
 
@@ -17,16 +18,22 @@ class Settings:
     port: int
     link: Link
     sealer: Sealer
+    tickets: Tickets
+    public_url: str
+    """Where clients reach the evaluator; empty for wherever they asked it."""
 
 
 def read_settings() -> Settings:
     """Raises env.SettingError with one sentence about the first setting that is wrong."""
     env.load_file()
+    secret = env.secret_bytes("SNAPSHOT_KEY")
     return Settings(
         host=os.environ.get("EVALUATOR_HOST") or "127.0.0.1",
         port=env.whole_number("EVALUATOR_PORT", 8080, most=65535),
         link=_read_link(),
-        sealer=Sealer(env.secret_bytes("SNAPSHOT_KEY")),
+        sealer=Sealer(secret),
+        tickets=Tickets(derive_key(secret)),
+        public_url=os.environ.get("EVALUATOR_URL", ""),
     )
 
 

@@ -62,6 +62,9 @@ class _EvaluatorCollector(Collector):
             "Whether Redis answered last time.",
             value=float(self._memory.is_connected),
         )
+        open_streams = _gauge("streams", "Event streams open.")
+        open_streams.add_metric([], self._counters.streams)
+        yield open_streams
         yield from self._collect_environments()
 
     def _collect_counters(self) -> Iterable[Metric]:
@@ -70,7 +73,7 @@ class _EvaluatorCollector(Collector):
         for (route, status), count in counters.requests.items():
             requests.add_metric([route, str(status)], count)
         evaluations = _counter("evaluations", "Flags evaluated.", "reason")
-        for reason, count in counters.evaluations.items():
+        for reason, count in counters.all_evaluations().items():
             evaluations.add_metric([reason], count)
         refused = _counter("refused", "Refused from Redis: forged, older, incomplete.", "cause")
         for cause, count in counters.refused.items():
@@ -80,6 +83,10 @@ class _EvaluatorCollector(Collector):
             ("reloads", "Full loads of an environment.", counters.reloads),
             ("stream_entries", "Changes applied from the stream.", counters.entries),
             ("redis_failures", "Times that Redis did not answer.", counters.redis_failures),
+            ("usage_lost", "Evaluations not told to the portal.", counters.usage_lost),
+            ("limited", "Requests beyond the rate of their key.", counters.limited),
+            ("events_sent", "Events sent to streams.", counters.events),
+            ("streams_cut", "Event streams whose reader took nothing.", counters.streams_cut),
         ):
             yield CounterMetricFamily(f"aviary_evaluator_{name}", help_text, value=count)
 

@@ -20,13 +20,11 @@ from flags.importers.base import (
 _SHAPE = "Expected a list of flags, or an object of flags by their key."
 # Fields of the document that are not part of a definition.
 _NOT_DEFINITION = {"environments", "archived", "version", "created_at", "updated_at"}
-_NOT_YET = {"json_schema"}
 
 
 def read(document: object, environment: str) -> ImportPlan:
     """The plan for one environment. Raises Refused."""
     plan = ImportPlan("native")
-    unused: dict[str, None] = {}
     without: list[str] = []
     for key, flag in _flags(document):
         try:
@@ -35,11 +33,8 @@ def read(document: object, environment: str) -> ImportPlan:
             plan.skip(key, str(error))
             continue
         plan.add(planned)
-        unused |= {name: None for name in flag if name in _NOT_YET}
         if planned.configuration is None:
             without.append(key)
-    if unused:
-        plan.notes.append(f"fields that are not available yet: {listed(list(unused))}")
     if without:
         plan.notes.append(f"without a configuration for {quote(environment)}: {listed(without)}")
     return plan
@@ -76,8 +71,7 @@ def _read_flag(key: str, flag: Mapping[str, object], environment: str) -> Planne
         refuse("key", f"{quote(flag['key'])} stands under {quote(key)}")
     if flag.get("archived", False) is not False:
         refuse("archived", "the file says that this flag is archived")
-    left_out = _NOT_DEFINITION | _NOT_YET
-    definition = {name: value for name, value in flag.items() if name not in left_out}
+    definition = {name: value for name, value in flag.items() if name not in _NOT_DEFINITION}
     return PlannedFlag(key, {**definition, "key": key}, _configuration(flag, environment))
 
 

@@ -1,4 +1,36 @@
 from flags.models.configuration import FlagConfiguration
 from flags.models.flag import Flag
+from flags.models.group import ExclusionGroup
+from flags.models.key_list import KeyList
+from flags.models.manners import Favourite, NamingRule, SavedView
+from flags.models.plan import ALIVE, Plan, PlanKind, PlanState
+from flags.models.segment import Segment
+from flags.models.usage import (
+    FlagSeen,
+    FlagUsage,
+    LifecycleNotice,
+    Period,
+    TakenBatch,
+    UnknownFlag,
+)
 
-__all__ = ["Flag", "FlagConfiguration"]
+__all__ = [
+    "ALIVE",
+    "ExclusionGroup",
+    "Favourite",
+    "Flag",
+    "FlagConfiguration",
+    "FlagSeen",
+    "FlagUsage",
+    "KeyList",
+    "LifecycleNotice",
+    "NamingRule",
+    "Period",
+    "Plan",
+    "PlanKind",
+    "PlanState",
+    "SavedView",
+    "Segment",
+    "TakenBatch",
+    "UnknownFlag",
+]

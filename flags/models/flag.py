@@ -38,6 +38,7 @@ class Flag(models.Model):
     owner = models.CharField(max_length=150, blank=True)
     permanent = models.BooleanField(default=False)
     metadata = models.JSONField(default=dict, blank=True)
+    json_schema = models.JSONField(null=True, blank=True)
     version = models.PositiveBigIntegerField(default=1)
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
@@ -69,7 +70,8 @@ class Flag(models.Model):
     @property
     def document(self) -> dict[str, object]:
         """The definition as a document of the engine."""
-        return {field: getattr(self, field) for field in DEFINITION_FIELDS}
+        schema = {} if self.json_schema is None else {"json_schema": self.json_schema}
+        return {field: getattr(self, field) for field in DEFINITION_FIELDS} | schema
 
     @property
     def definition(self) -> FlagDefinition:
@@ -79,6 +81,7 @@ class Flag(models.Model):
         """Take the columns from a valid definition; the caller saves."""
         for field, value in dump_definition(definition).items():
             setattr(self, field, value)
+        self.json_schema = definition.json_schema
 
 
 DEFINITION_FIELDS = (

@@ -6,11 +6,12 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models import F
 from django.utils.translation import gettext as _
 
-from flags.engine import FlagDefinition, default_configuration
+from flags.engine import FlagDefinition, Named, default_configuration
 from flags.models import Flag, FlagConfiguration
-from flags.services import changes
+from flags.services import changes, naming, referring
 from flags.services.parsing import configuration_from, definition_from
 from flags.services.recording import advance_everywhere, record_flag, record_start
 from portal.access import authority, outbox
@@ -37,6 +38,7 @@ def create_flag(*, project: Project, document: object, actor: Actor, now: dateti
     authority.require(actor, Permission.FLAG_EDIT, project=project)
     definition = definition_from(document)
     environments = outbox.lock_project(project)
+    naming.require_key(naming.rule_of(project), definition.key)
     if Flag.objects.filter(project=project, key=definition.key).exists():
         raise Invalid({"key": _("There is a flag with this key already; choose another.")})
     flag = Flag(project=project, created_at=now, updated_at=now)
@@ -122,7 +124,8 @@ def archive_flag(
 ) -> None:
     """Take a flag out of use: evaluators stop answering it. It keeps its configuration.
 
-    Raises Forbidden without ``flag.archive``, Waiting where a policy wants others to agree first.
+    Raises Forbidden without ``flag.archive``, InUse where other flags ask it, Waiting where a
+    policy wants others to agree first.
     """
     _set_archived(flag, archived=True, actor=actor, now=now, reason=reason, terms=terms)
 
@@ -131,7 +134,10 @@ def archive_flag(
 def restore_flag(
     *, flag: Flag, actor: Actor, now: datetime, reason: str = "", terms: Terms = PLAIN
 ) -> None:
-    """Bring an archived flag back, just as it was. Raises what archive_flag raises."""
+    """Bring an archived flag back, just as it was.
+
+    Raises Forbidden, Waiting, and Invalid where what it refers to has gone meanwhile.
+    """
     _set_archived(flag, archived=False, actor=actor, now=now, reason=reason, terms=terms)
 
 
@@ -143,10 +149,13 @@ def _set_archived(
     current = Flag.objects.select_related("project").get(pk=flag.pk)
     if current.is_archived == archived:
         return  # it is so already
+    _check_references(current, archived=archived)
     change = changes.archiving_change(current, archived, environments)
     passage = gate.pass_through(change, actor=actor, now=now, reason=reason, terms=terms)
     archived_at = now if archived else None
-    Flag.objects.filter(pk=flag.pk).update(archived_at=archived_at, updated_at=now)
+    Flag.objects.filter(pk=flag.pk).update(
+        archived_at=archived_at, updated_at=now, version=F("version") + 1
+    )
     advance_everywhere(flag, environments, now=now)
     record_flag(
         "flag.archived" if archived else "flag.restored",
@@ -156,6 +165,15 @@ def _set_archived(
         after=change.after,
         reason=passage.reason,
     )
+
+
+def _check_references(flag: Flag, *, archived: bool) -> None:
+    """What others refer to stays, and what comes back may have lost what it refers to."""
+    if not archived:
+        referring.check_restored(flag)
+        return
+    text = _("Other flags ask this one: {uses}. Take it out there first.")
+    referring.refuse_unless_unused(flag.project, Named.FLAG, flag.key, text)
 
 
 def changed_meanwhile() -> str:
@@ -175,7 +193,8 @@ def _refuse_another_identity(flag: Flag, definition: FlagDefinition) -> None:
 
 
 def _refuse_breaking(flag: Flag, definition: FlagDefinition) -> None:
-    """Every environment's configuration must still be valid under the new definition."""
+    """Every environment's configuration, and what other flags name, must still be there."""
+    referring.refuse_removing_variants(flag, [variant.key for variant in definition.variants])
     for configuration in _configurations(flag):
         configuration_from(
             configuration.document,

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from flags import services
 from flags.models import Flag
+from flags.usage import reading
 from flags.web.finding import find_flag
 from flags.web.rows import FlagRow
 from portal.access.permissions import Permission
@@ -28,6 +29,8 @@ def archive(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
     flag = find_flag(scope, key)
     if request.method != "POST":
         return _dialog(request, scope, flag)
+    if _is_asked_for(flag) and request.POST.get("typed", "").strip() != flag.key:
+        return _dialog(request, scope, flag, wrong_name=True)
     reason, terms = request.POST.get("reason", ""), read_terms(request)
     try:
         services.archive_flag(
@@ -53,8 +56,17 @@ def restore(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
     return redirect_to(request, address, _("{flag} is back, as it was.").format(flag=flag.title))
 
 
+def _is_asked_for(flag: Flag) -> bool:
+    return bool(reading.recent_use(flag, now=clock.now()))
+
+
 def _dialog(
-    request: HttpRequest, scope: Scope, flag: Flag, errors: Mapping[str, str] | None = None
+    request: HttpRequest,
+    scope: Scope,
+    flag: Flag,
+    errors: Mapping[str, str] | None = None,
+    *,
+    wrong_name: bool = False,
 ) -> HttpResponse:
     places = scope.project.environments.all()
     context = {
@@ -63,7 +75,9 @@ def _dialog(
         "row": FlagRow(flag),
         "outlook": outlook(scope, places, turns_off=False),
         "errors": errors or {},
+        "uses": reading.recent_use(flag, now=clock.now()),
+        "wrong_name": wrong_name,
         "reason": request.POST.get("reason", ""),
     }
-    status = 422 if errors else 200
+    status = 422 if errors or wrong_name else 200
     return render(request, "flags/_archive_dialog.html", context, status=status)

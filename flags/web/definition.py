@@ -8,9 +8,10 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from flags import services, wording
+from flags import selectors, services, wording
 from flags.engine import Kind, ValueType
 from flags.models import Flag
+from flags.services import naming
 from flags.services.changes import DEFINITION
 from flags.services.parsing import definition_from
 from flags.web.finding import find_flag
@@ -29,7 +30,7 @@ from portal.lib.htmx import redirect_to, render_page
 Form = dict[str, Any]
 FIELDS: Fields = {
     **texts("key", "name", "kind", "value_type", "description", "owner", "tags", "version"),
-    **texts("client_visible", "permanent"),
+    **texts("client_visible", "permanent", "json_schema"),
     "variants": [texts("key", "value", "description")],
 }
 STARTING_VARIANTS = {
@@ -45,7 +46,7 @@ STARTING_VARIANTS = {
 @project_page(Permission.FLAG_EDIT)
 def create_flag(request: HttpRequest, scope: Scope) -> HttpResponse:
     if request.method != "POST":
-        return _draw(request, scope, None, _new_form("boolean"))
+        return _draw(request, scope, None, _new_form("boolean", request.GET.get("key", "")))
     form = read_form(request.POST.items(), FIELDS)
     if request.POST.get("do"):
         return _draw(request, scope, None, _rearrange(form, request.POST["do"]))
@@ -112,7 +113,8 @@ def _draw(
     status: int = 200,
     **extra: object,
 ) -> HttpResponse:
-    errors = extra.pop("errors", {})
+    errors: Any = extra.pop("errors", {})
+    form = form | {"variants": _with_errors(form, errors)}
     context = {
         "scope": scope,
         "flag": flag,
@@ -127,14 +129,25 @@ def _draw(
         ),
         "kinds": [(kind.value, kind.value.replace("_", " ")) for kind in Kind],
         "value_types": [value_type.value for value_type in ValueType],
+        "owners": selectors.possible_owners(scope.project),
+        "known_tags": selectors.known_tags(scope.project),
+        "rule": None if flag else naming.rule_of(scope.project),
         **extra,
     }
     page = "flags/settings.html" if flag else "flags/create.html"
     return render_page(request, page, "flags/_definition_form.html", context, status=status)
 
 
-def _new_form(value_type: str) -> Form:
-    return {"kind": "release", "value_type": value_type, "variants": _starting(value_type)}
+def _with_errors(form: Form, errors: dict[str, str]) -> list[Form]:
+    """The variants, each with what is wrong with its value."""
+    rows = enumerate(_variants(form))
+    return [row | {"error": errors.get(f"variants[{index}].value", "")} for index, row in rows]
+
+
+def _new_form(value_type: str, key: str) -> Form:
+    """An empty form; ``key`` is what applications ask for already, if somebody came from there."""
+    variants = _starting(value_type)
+    return {"key": key, "kind": "release", "value_type": value_type, "variants": variants}
 
 
 def _starting(value_type: str) -> list[Form]:
@@ -153,7 +166,11 @@ def _to_form(flag: Flag, asked: ChangeRequest | None = None) -> Form:
         }
         for variant in document["variants"]
     ]
-    return {**document, "variants": variants, "tags": ", ".join(document["tags"])}
+    schema = document.get("json_schema")
+    text = "" if schema is None else _value_text(schema, "object")
+    return {**document, "variants": variants, "tags": ", ".join(document["tags"])} | {
+        "json_schema": text
+    }
 
 
 def _value_text(value: object, value_type: str) -> str:
@@ -174,9 +191,12 @@ def _to_document(form: Form) -> Form:
         if value_type != "string":
             variant["value"] = _parsed(variant["value"], f"variants[{index}].value", problems)
         variants.append(variant)
+    schema = {}
+    if value_type == "object" and form.get("json_schema", "").strip():
+        schema["json_schema"] = _parsed(form["json_schema"], "json_schema", problems)
     if problems:
         raise Invalid(problems)
-    return {
+    return schema | {
         "key": form.get("key", "").strip(),
         "name": form.get("name", "").strip(),
         "kind": form.get("kind", ""),

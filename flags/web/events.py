@@ -26,6 +26,28 @@ EVENTS = {
     "flag.archived": gettext_lazy("archived the flag"),
     "flag.restored": gettext_lazy("restored the flag"),
     "environment.flags_started": gettext_lazy("gave every flag a configuration in"),
+    "flag.schedule_created": gettext_lazy("planned a change of"),
+    "flag.schedule_paused": gettext_lazy("paused a schedule of"),
+    "flag.schedule_resumed": gettext_lazy("resumed a schedule of"),
+    "flag.schedule_cancelled": gettext_lazy("cancelled a schedule of"),
+    "flag.schedule_was_so": gettext_lazy("had nothing left to change of"),
+    "flag.schedule_step_failed": gettext_lazy("could not carry out what was planned for"),
+    "flag.schedule_held": gettext_lazy("waits for the end of a freeze with"),
+    "flag.schedule_held_back": gettext_lazy("does not go on by itself with"),
+    "flag.schedule_stopped": gettext_lazy("ended with"),
+    "flag.ramp_created": gettext_lazy("planned a ramp of"),
+    "flag.ramp_paused": gettext_lazy("paused a ramp of"),
+    "flag.ramp_resumed": gettext_lazy("resumed a ramp of"),
+    "flag.ramp_cancelled": gettext_lazy("cancelled a ramp of"),
+    "flag.ramp_was_so": gettext_lazy("had nothing left to raise of"),
+    "flag.ramp_step_failed": gettext_lazy("could not take a step of the ramp of"),
+    "flag.ramp_held": gettext_lazy("waits for the end of a freeze with the ramp of"),
+    "flag.ramp_held_back": gettext_lazy("does not go on by itself with the ramp of"),
+    "flag.ramp_stopped": gettext_lazy("ended the ramp of"),
+}
+UNKNOWN_EVENTS = {
+    "unknown_flag.ignored": gettext_lazy("ignored the unknown flag"),
+    "unknown_flag.watched": gettext_lazy("watched again the unknown flag"),
 }
 
 
@@ -34,6 +56,17 @@ def register() -> None:
     words.register(
         events=EVENTS, subjects={"flag": Subject(gettext_lazy("flag"), _describe, _address)}
     )
+    unknown = Subject(gettext_lazy("unknown flag"), _say_nothing, _unknown_address)
+    words.register(events=UNKNOWN_EVENTS, subjects={"unknown_flag": unknown})
+
+
+def _unknown_address(event: Recorded) -> str:
+    place = [event.project, event.environment]
+    return reverse("unknown-flag-list", args=place) if all(place) else ""
+
+
+def _say_nothing(events: Sequence[Recorded]) -> list[list[str]]:
+    return [[] for _event in events]
 
 
 def _address(event: Recorded) -> str:
@@ -48,6 +81,8 @@ def _describe(events: Sequence[Recorded]) -> list[list[str]]:
 def _changes(event: Recorded, definition: FlagDefinition | None) -> list[str]:
     """The change in sentences. Variants may have changed since, so a document may not parse now."""
     before, after = event.before_document, event.after_document
+    if after and "plan" in after and isinstance(after["words"], list):
+        return [str(sentence) for sentence in after["words"]]
     if event.event not in EVENTS or before is None or after is None or "archived" in after:
         return []
     try:

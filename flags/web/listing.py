@@ -1,58 +1,167 @@
 """The list of flags: one row per flag, every environment in it."""
 
-from django.http import HttpRequest, HttpResponse
-from django.views.decorators.http import require_safe
+from collections.abc import Iterator
+from datetime import datetime
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_POST, require_safe
 
 from flags import selectors
 from flags.engine import Kind
-from flags.selectors import FlagFilter
-from flags.web.rows import FlagRow
+from flags.models import Flag
+from flags.searching import FlagFilter
+from flags.selectors import FlagPage
+from flags.services.arranging import set_favourite
+from flags.services.bulk import ACTIONS, MOST_FLAGS
+from flags.usage import reading
+from flags.usage.lifecycle import Stage
+from flags.usage.standing import standings_of
+from flags.web.filters import MINE, lasting, query_of, read_filter
+from flags.web.finding import find_flag
+from flags.web.rows import Cell, FlagRow
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
-from portal.lib.htmx import render_page
+from portal.lib import clock
+from portal.lib.htmx import render_page, wants_fragment
+from portal.lib.spreadsheets import Value, csv_response
+
+SORTS = {
+    "name": gettext_lazy("Name"),
+    "kind": gettext_lazy("Kind"),
+    "owner": gettext_lazy("Owner"),
+    "-updated": gettext_lazy("Changed last"),
+    "-created": gettext_lazy("Newest"),
+    "created": gettext_lazy("Oldest"),
+}
 
 
 @require_safe
 @project_page(Permission.FLAG_VIEW)
 def list_flags(request: HttpRequest, scope: Scope) -> HttpResponse:
-    """The page; with ``seen`` the table alone, or 204 when nothing changed since then."""
+    """The page; with ``seen`` the table alone, or 204 when nothing changed since then.
+
+    Without any filter it is the reader's default view, where they have one.
+    """
+    if not request.GET and not wants_fragment(request):
+        view = selectors.default_view(scope.user, scope.project)
+        if view:
+            return HttpResponseRedirect(f"?{view.query}&view={view.pk}")
     state = selectors.state_of(scope.project)
     if request.GET.get("seen") == state:
         return HttpResponse(status=204)
-    context = _context(request, scope, state)
+    context = _context(request, scope, state, clock.now())
     return render_page(request, "flags/list.html", "flags/_list.html", context)
 
 
-def _context(request: HttpRequest, scope: Scope, state: str) -> dict[str, object]:
-    wanted = FlagFilter(
-        search=request.GET.get("search", "").strip(),
-        kind=request.GET.get("kind", ""),
-        tag=request.GET.get("tag", ""),
-        archived=request.GET.get("archived") == "1",
-        after=request.GET.get("after", ""),
-    )
-    page = selectors.list_flags(scope.project, wanted)
+@require_safe
+@project_page(Permission.FLAG_VIEW)
+def export_flags(request: HttpRequest, scope: Scope) -> HttpResponse:
+    """Every flag that the filters of the list let through, as CSV."""
+    places = list(scope.project.environments.all())
+    columns = ["key", "name", "kind", "value_type", "owner", "tags", "client_visible", "permanent"]
+    columns += ["created_at", "updated_at", "archived_at"]
+    columns += [f"{place.key}.{what}" for place in places for what in ("enabled", "serves")]
+    flags = selectors.all_flags(scope.project, read_filter(request.GET, scope), now=clock.now())
+    rows = (_row(flag) for flag in flags)
+    return csv_response(f"flags-{scope.project.key}", columns, rows)
+
+
+@require_POST
+@project_page(Permission.FLAG_VIEW)
+def favour(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
+    """Star a flag, or no longer."""
+    flag = find_flag(scope, key)
+    favourite = request.POST.get("favourite") == "1"
+    set_favourite(flag=flag, user=scope.user, favourite=favourite)
+    context = {"scope": scope, "flag": flag, "favourite": favourite}
+    return render(request, "flags/_star.html", context)
+
+
+def _row(flag: Flag) -> list[Value]:
+    row: list[Value] = [flag.key, flag.name, flag.kind, flag.value_type, flag.owner]
+    row += [" ".join(flag.tags), _yes(flag.client_visible), _yes(flag.permanent)]
+    row += [flag.created_at, flag.updated_at, flag.archived_at]
+    return [*row, *(text for cell in FlagRow(flag).cells for text in _cell(cell))]
+
+
+def _cell(cell: Cell) -> Iterator[str]:
+    yield _yes(cell.configuration.enabled)
+    yield cell.summary
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else "no"
+
+
+def _context(request: HttpRequest, scope: Scope, state: str, now: datetime) -> dict[str, object]:
+    wanted = read_filter(request.GET, scope)
+    page = selectors.list_flags(scope.project, wanted, now=now)
     return {
         "scope": scope,
         "wanted": wanted,
-        "query": _query(request),
-        "first_query": _query(request, after=None),
-        "next_query": page.next_after and _query(request, after=page.next_after),
+        "query": query_of(request, {}),
+        "first_query": query_of(request, {"after": None}),
+        "next_query": page.next_after and query_of(request, {"after": page.next_after}),
         "page": page,
-        "rows": [FlagRow(flag) for flag in page.flags],
+        "rows": _rows(scope, page, now),
         "environments": scope.project.environments.all(),
-        "kinds": [(kind.value, kind.value.replace("_", " ")) for kind in Kind],
-        "tags": selectors.known_tags(scope.project),
         "state": state,
+        "most": MOST_FLAGS,
+        **({} if wants_fragment(request) else _choices(request, scope, wanted)),
     }
 
 
-def _query(request: HttpRequest, **changes: str | None) -> str:
-    """The page's own query with changes; None drops a name. Filters survive every link."""
-    query = request.GET.copy()
-    for name, value in {"seen": None, **changes}.items():
-        if value is None:
-            query.pop(name, None)
-        else:
-            query[name] = value
-    return query.urlencode()
+def _rows(scope: Scope, page: FlagPage, now: datetime) -> list[FlagRow]:
+    seen = standings_of(scope.project, page.flags, now=now)
+    counts = reading.hourly_counts(page.flags, now=now)
+    favourites = selectors.favourites_of(scope.user, scope.project)
+    return [
+        FlagRow(flag, seen[flag.pk], counts.get(flag.pk), favourite=flag.pk in favourites)
+        for flag in page.flags
+    ]
+
+
+def _choices(request: HttpRequest, scope: Scope, wanted: FlagFilter) -> dict[str, object]:
+    """What the form of filters offers, and what of it is chosen."""
+    views = list(selectors.views_of(scope.user, scope.project))
+    columns = [one for one in wanted.sort if one != "favourite"]
+    place = scope.project.environments.last()
+    return {
+        "stages": [(stage.value, stage.label) for stage in Stage],
+        "unknown_place": place,
+        "unknown_count": reading.unknown_flags(place).count() if place else 0,
+        "kinds": [(kind.value, kind.value.replace("_", " ")) for kind in Kind],
+        "tags": selectors.known_tags(scope.project),
+        "owners": [(MINE, _("Mine")), *((o, o) for o in selectors.known_owners(scope.project))],
+        "owner": request.GET.get("owner", ""),
+        "places": [
+            (place, request.GET.get(f"in.{place.key}", ""))
+            for place in scope.project.environments.all()
+        ],
+        "sorts": SORTS.items(),
+        "favourites_first": "favourite" in wanted.sort,
+        "sorted_by": [*columns, "", ""][:2],
+        "views": views,
+        "view": next((one for one in views if str(one.pk) == request.GET.get("view")), None),
+        "lasting": lasting(request.GET),
+        "actions": _actions(scope),
+    }
+
+
+def _actions(scope: Scope) -> list[tuple[str, str]]:
+    """What may be done to many flags, as far as the reader may."""
+    offered = []
+    for name, action in ACTIONS.items():
+        if action.needs == "environment":
+            text = _("{action} in {environment}")
+            offered += [
+                (f"{name}:{place.key}", text.format(action=action.label, environment=place.name))
+                for place in scope.project.environments.all()
+                if scope.allows(action.permission, place)
+            ]
+        elif action.permission in scope.permissions:
+            offered.append((name, str(action.label)))
+    return offered

@@ -1,10 +1,13 @@
 """Flags and configurations as lists and headers show them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flags import wording
 from flags.engine import DocumentError
 from flags.models import Flag, FlagConfiguration
+from flags.usage.standing import Seen
+from flags.web.sparkline import sparkline
 from portal.access.models import Environment
 
 
@@ -28,16 +31,38 @@ class Cell:
             return str(error)
 
     @property
+    def rules(self) -> int:
+        """How many rules and lists of single users there are."""
+        targeting = self.configuration.targeting
+        return len(targeting.get("rules", ())) + len(targeting.get("targets", ()))
+
+    @property
+    def fallthrough(self) -> str:
+        """What everyone else gets while it is on."""
+        try:
+            return wording.serve(self.configuration.configuration.fallthrough)
+        except DocumentError as error:
+            return str(error)
+
+    @property
     def id(self) -> str:
         """The element id of its switch."""
         return f"switch-{self.configuration.pk}"
 
 
 class FlagRow:
-    """A flag and its cells in order of environments."""
+    """A flag and its cells in order of environments; in lists also how much it is asked for."""
 
-    def __init__(self, flag: Flag) -> None:
-        self.flag = flag
+    def __init__(
+        self,
+        flag: Flag,
+        seen: Seen | None = None,
+        counts: Sequence[int] | None = None,
+        *,
+        favourite: bool = False,
+    ) -> None:
+        self.flag, self.seen, self.favourite = flag, seen, favourite
+        self.sparkline = sparkline(counts) if counts else None
         self.cells = []
         for configuration in flag.configurations.all():
             configuration.flag = flag

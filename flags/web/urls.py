@@ -2,13 +2,46 @@
 
 from django.urls import path
 
-from flags.web import archiving, definition, history, listing, switching
+from flags.web import (
+    archiving,
+    bulk,
+    comparing,
+    copying,
+    definition,
+    history,
+    listing,
+    naming,
+    switching,
+    unknown,
+    usage,
+    views,
+)
+from flags.web.cohorts.urls import urlpatterns as cohorts
+from flags.web.planning import pages as planning
 from flags.web.targeting import pages as targeting
 from flags.web.targeting import trying
 
 urlpatterns = [
     path("p/<slug:project>/flags/", listing.list_flags, name="flag-list"),
+    path("p/<slug:project>/flags/export", listing.export_flags, name="flag-export"),
+    path("p/<slug:project>/flags/many", bulk.change_many, name="flag-bulk"),
+    path("p/<slug:project>/flags/compare", comparing.compare, name="flag-compare"),
+    path("p/<slug:project>/flags/naming", naming.naming_rule, name="naming-rule"),
+    path("p/<slug:project>/flags/views/new", views.create_view, name="view-create"),
+    path("p/<slug:project>/flags/views/<int:view>", views.edit_view, name="view-edit"),
+    path("p/<slug:project>/flags/views/<int:view>/delete", views.delete_view, name="view-delete"),
     path("p/<slug:project>/flags/new", definition.create_flag, name="flag-create"),
+    path(
+        "p/<slug:project>/flags/unknown/<slug:environment>",
+        unknown.list_unknown,
+        name="unknown-flag-list",
+    ),
+    path(
+        "p/<slug:project>/flags/unknown/<slug:environment>/ignore",
+        unknown.ignore_unknown,
+        name="unknown-flag-ignore",
+    ),
+    path("p/<slug:project>/flag/usage/<path:key>", usage.flag_usage, name="flag-usage"),
     path(
         "p/<slug:project>/flag/targeting/<slug:environment>/<path:key>",
         targeting.targeting,
@@ -39,9 +72,37 @@ urlpatterns = [
         switching.switch,
         name="flag-switch",
     ),
+    path(
+        "p/<slug:project>/flag/timeline/<slug:environment>/<path:key>",
+        planning.timeline,
+        name="flag-timeline",
+    ),
+    path(
+        "p/<slug:project>/flag/plan/<slug:environment>/new/<slug:kind>/<path:key>",
+        planning.create_plan,
+        name="flag-plan-create",
+    ),
+    path(
+        "p/<slug:project>/flag/plan/<slug:environment>/preview/<slug:kind>/<path:key>",
+        planning.preview_plan,
+        name="flag-plan-preview",
+    ),
+    path(
+        "p/<slug:project>/flag/plan/<slug:environment>/<int:plan>/<slug:step>/<path:key>",
+        planning.steer_plan,
+        name="flag-plan-steer",
+    ),
     path("p/<slug:project>/flag/history/<path:key>", history.flag_history, name="flag-history"),
     path("p/<slug:project>/flag/settings/<path:key>", definition.edit_flag, name="flag-settings"),
+    path(
+        "p/<slug:project>/flag/copy/<slug:environment>/<path:key>",
+        copying.copy_configuration,
+        name="flag-copy",
+    ),
+    path("p/<slug:project>/flag/clone/<path:key>", copying.clone_flag, name="flag-clone"),
+    path("p/<slug:project>/flag/favourite/<path:key>", listing.favour, name="flag-favourite"),
     path("p/<slug:project>/flag/archive/<path:key>", archiving.archive, name="flag-archive"),
     path("p/<slug:project>/flag/restore/<path:key>", archiving.restore, name="flag-restore"),
     path("p/<slug:project>/flag/open/<path:key>", targeting.first_environment, name="flag"),
+    *cohorts,
 ]

@@ -31,8 +31,10 @@ EVENTS = {
     "invitation.revoked": gettext_lazy("took back the invitation"),
     "member.removed": gettext_lazy("removed the member"),
     "key.created": gettext_lazy("created the API key"),
+    "key.edited": gettext_lazy("edited the API key"),
     "key.revoked": gettext_lazy("revoked the API key"),
     "project.created": gettext_lazy("created the project"),
+    "project.naming_rule_changed": gettext_lazy("changed how flags are named in"),
     "environment.created": gettext_lazy("created the environment"),
     "environment.epoch_renewed": gettext_lazy("renewed the epoch of the environment"),
 }

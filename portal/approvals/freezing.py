@@ -107,10 +107,10 @@ def _local_starts(window: Window, lo: datetime, hi: datetime) -> Iterator[dateti
 
 
 def _occurrence(start: datetime, end: datetime, zone: ZoneInfo) -> Occurrence:
-    return Occurrence(_moment(start, zone, fold=0), _moment(end, zone, fold=1), start, end)
+    return Occurrence(moment_of(start, zone, fold=0), moment_of(end, zone, fold=1), start, end)
 
 
-def _moment(local: datetime, zone: ZoneInfo, *, fold: int) -> datetime:
+def moment_of(local: datetime, zone: ZoneInfo, *, fold: int) -> datetime:
     """When a zone's clock shows a local time: the first time (fold 0) or the last (fold 1)."""
     found = local.replace(tzinfo=zone, fold=fold).astimezone(UTC)
     if found.astimezone(zone).replace(tzinfo=None, fold=0) == local:

@@ -13,16 +13,17 @@ from django.utils.translation import gettext as _
 from portal.access import authority
 from portal.access.models import Environment, Project, User
 from portal.access.permissions import Permission
-from portal.approvals import selectors, telling
+from portal.approvals import planned, selectors, telling
+from portal.approvals.authors import require_author
 from portal.approvals.changes import Change, Terms, same_document
-from portal.approvals.errors import ApprovalRequired, Barred, Closed, NoSuchRequest, NotApproved
+from portal.approvals.errors import ApprovalRequired, Closed, NoSuchRequest, NotApproved
 from portal.approvals.models import ChangeRequest, Emergency, Policy, State, Verdict
 from portal.approvals.overriding import freezes_stopping, outside, pass_freezes
 from portal.approvals.recording import environment_key, record_request
 from portal.approvals.wording import missing_sentences
 from portal.lib import clock
 from portal.lib.errors import Conflict, Forbidden, Invalid, checked_text
-from portal.lib.journal import Actor, ActorKind
+from portal.lib.journal import Actor
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +43,10 @@ def require(
 ) -> None:
     """Raise Forbidden unless the actor holds the permission.
 
-    Who carries out what others agreed to needs none of their own: the gate asks for the author's.
+    Who carries out what others agreed to, or what a plan says, needs none of their own: the gate
+    asks for the author's.
     """
-    if terms.agreement is None and terms.undoing is None:
+    if terms.agreement is None and terms.undoing is None and terms.step is None:
         authority.require(actor, permission, project=project, environment=environment)
 
 
@@ -61,6 +63,8 @@ def pass_through(
     moment, reason = clock.database_now(), checked_text(reason, "reason")
     if terms.undoing is not None:
         return _by_undoing(change, terms.undoing)
+    if terms.step is not None:
+        return Passage(planned.pass_step(change, terms.step, actor=actor, now=now, reason=reason))
     frozen = freezes_stopping(change, moment)
     override = terms.override_freeze
     if terms.agreement is not None:
@@ -95,7 +99,7 @@ def _by_agreement(change: Change, pk: int, *, actor: Actor, moment: datetime) ->
             current=dict(change.before),
             yours=dict(request.after),
         )
-    _require_author(request)
+    require_author(request)
     missing = [
         sentence
         for one in selectors.assess_request(request, now=moment)
@@ -115,23 +119,6 @@ def _by_agreement(change: Change, pk: int, *, actor: Actor, moment: datetime) ->
 
 def _with_number(request: ChangeRequest) -> str:
     return f"{request.reason} (change request {request.pk})".strip()
-
-
-def author_of(request: ChangeRequest) -> Actor:
-    """Who asked for a request."""
-    return Actor(ActorKind(request.author_kind), request.author_id_text, request.author)
-
-
-def _require_author(request: ChangeRequest) -> None:
-    """Who asked must still be someone who may want this."""
-    author = author_of(request)
-    environments = list(request.environments.all())
-    where = environments[0] if len(environments) == 1 else None
-    held = authority.permissions_of(author, request.project, where)
-    for permission in map(Permission, request.permissions):
-        if permission not in held:
-            text = _("{person}, who asked for this, may no longer {permission}.")
-            raise Barred(text.format(person=request.author, permission=permission.label))
 
 
 def _by_undoing(change: Change, pk: int) -> Passage:

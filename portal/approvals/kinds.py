@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
-from portal.approvals.changes import Terms
+from portal.approvals.changes import Change, Step, Terms
 from portal.approvals.models import ChangeRequest
 from portal.lib.journal import Actor
 
@@ -16,6 +16,15 @@ class Side:
 
     version: str
     document: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Dependant:
+    """Something that refers to the subject of a request: its name, its page, and where it does."""
+
+    title: str
+    address: str
+    where: str
 
 
 class Kind(Protocol):
@@ -55,7 +64,36 @@ class Kind(Protocol):
         ...
 
 
+@runtime_checkable
+class HasDependants(Protocol):
+    """A kind of change whose subject others refer to."""
+
+    def dependants(self, request: ChangeRequest) -> list[Dependant]:
+        """What refers to the subject now."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class DueStep:
+    """What is due of a plan: who answers for it, the plan as the change that others agreed to, and
+    the request that they agreed to it by."""
+
+    author: Actor
+    plan: Change
+    agreement: int | None
+
+
+class Planner(Protocol):
+    """Who keeps the plans of one kind."""
+
+    def due_step(self, step: Step, change: Change, *, at: datetime) -> DueStep | None:
+        """What the gate has to know, where the plan is alive, exactly this step of it is due at
+        that moment, and the change is what the plan says; None otherwise."""
+        ...
+
+
 _kinds: dict[str, Kind] = {}
+_planners: dict[str, Planner] = {}
 
 
 def register(name: str, kind: Kind) -> None:
@@ -66,3 +104,20 @@ def register(name: str, kind: Kind) -> None:
 def kind_of(request: ChangeRequest) -> Kind:
     """Who carries out what a request asks for."""
     return _kinds[request.kind]
+
+
+def register_planner(name: str, planner: Planner) -> None:
+    """Make ``planner`` the one that knows the plans which are changes of that kind."""
+    _planners[name] = planner
+
+
+def due_step(step: Step, change: Change, *, at: datetime) -> DueStep | None:
+    """What is due of a plan; None where it does not say that this change happens now."""
+    planner = _planners.get(step.kind)
+    return planner.due_step(step, change, at=at) if planner else None
+
+
+def dependants_of(request: ChangeRequest) -> list[Dependant]:
+    """What refers to the subject of a request, where its kind can tell."""
+    kind = kind_of(request)
+    return kind.dependants(request) if isinstance(kind, HasDependants) else []

@@ -133,6 +133,6 @@ def _check_together(rule: Rule) -> None:
     if rule.frequency == "WEEKLY" and rule.month_days:
         raise BadRule(_("A rule by weeks has no BYMONTHDAY; use FREQ=MONTHLY."))
     if len(rule.hours or (0,)) * len(rule.minutes or (0,)) > MOST_TIMES:
-        raise BadRule(_("A freeze begins at most {n} times a day.").format(n=MOST_TIMES))
+        raise BadRule(_("A rule has at most {n} times a day.").format(n=MOST_TIMES))
     if rule.positions and not (rule.weekdays or rule.month_days or rule.months or rule.hours):
         raise BadRule(_("BYSETPOS chooses among the days of another part, such as BYDAY."))

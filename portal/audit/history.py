@@ -60,22 +60,28 @@ def matching_up_to(filters: Filters, sequence: int) -> QuerySet[AuditEvent]:
     return bounded(matching(filters), "lte", sequence)
 
 
-def page(filters: Filters, *, before: int | None = None, after: int | None = None) -> Page:
+def page(
+    filters: Filters,
+    *,
+    before: int | None = None,
+    after: int | None = None,
+    size: int = PAGE_SIZE,
+) -> Page:
     """The newest rows, those just before a sequence, or those just after one."""
     rows = matching(filters)
     if after is not None and before is None:
-        found = _sequences(bounded(rows, "gt", after), "sequence")
-        if len(found) > PAGE_SIZE:
-            shown = found[PAGE_SIZE - 1 :: -1]
+        found = _sequences(bounded(rows, "gt", after), "sequence", limit=size + 1)
+        if len(found) > size:
+            shown = found[size - 1 :: -1]
             return Page(_loaded(shown), earlier=shown[-1], later=shown[0])
         # Arrived at the newest: a whole page of them.
     elif before is not None:
         rows = bounded(rows, "lt", before)
-    found = _sequences(rows, "-sequence")
-    shown = found[:PAGE_SIZE]
+    found = _sequences(rows, "-sequence", limit=size + 1)
+    shown = found[:size]
     return Page(
         _loaded(shown),
-        earlier=shown[-1] if len(found) > PAGE_SIZE else None,
+        earlier=shown[-1] if len(found) > size else None,
         later=(shown[0] if shown else before - 1) if before is not None else None,
     )
 

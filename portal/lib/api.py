@@ -1,10 +1,11 @@
 """What every endpoint of the management API shares: strict bodies in, readable problems out."""
 
+import logging
 from collections.abc import Mapping
-from http import HTTPStatus
 from typing import Any, Final
 
 from django.core.exceptions import PermissionDenied
+from django.db import OperationalError
 from django.http import Http404
 from django.utils.http import parse_header_parameters
 from rest_framework.exceptions import APIException, ParseError, UnsupportedMediaType
@@ -15,8 +16,10 @@ from rest_framework.response import Response
 
 from portal.lib import strict_json
 from portal.lib.errors import AviaryError
+from portal.lib.problems import PROBLEM, problem
 
-PROBLEM: Final = "application/problem+json"
+logger = logging.getLogger(__name__)
+
 MAX_BODY_BYTES: Final = 1024 * 1024
 _CHUNK: Final = 64 * 1024
 
@@ -29,6 +32,23 @@ class TooLarge(APIException):
 
     def __init__(self, most: int) -> None:
         super().__init__(f"The body is larger than the {most} bytes that this address takes.")
+
+
+class LengthRequired(APIException):
+    """The body comes in parts, and nobody said how long it is."""
+
+    status_code = 411
+    default_detail = "Send Content-Length: a body whose length is not said is not read."
+    default_code = "length_required"
+
+
+class Busy(APIException):
+    """The database is away, or somebody else has it for too long."""
+
+    status_code = 503
+    default_detail = "The database is busy or away. Nothing was saved; try again in a moment."
+    default_code = "busy"
+    wait = 1
 
 
 class PreconditionRequired(APIException):
@@ -120,6 +140,9 @@ def _known(error: Exception) -> Exception:
         return _NotFound()
     if isinstance(error, PermissionDenied):
         return _Denied(str(error) or None)
+    if isinstance(error, OperationalError):
+        logger.warning("a request found the database away: %s", type(error).__name__)
+        return Busy()
     return error
 
 
@@ -131,19 +154,6 @@ class _NotFound(APIException):
 class _Denied(APIException):
     status_code = 403
     default_detail = "You may not do this."
-
-
-def problem(status: int, detail: str, **extras: object) -> dict[str, object]:
-    """A problem document; ``type`` names the kind for programs, ``detail`` is for people."""
-    title = HTTPStatus(status).phrase
-    kind = title.lower().replace(" ", "-")
-    return {
-        "type": f"urn:aviary:problem:{kind}",
-        "title": title,
-        "status": status,
-        "detail": detail,
-        **extras,
-    }
 
 
 def _headers(error: Exception) -> dict[str, str]:

@@ -6,7 +6,8 @@ from typing import Any, Final
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
 
-from portal.lib.api import PROBLEM
+from portal.lib.api_paging import MOST, USUAL
+from portal.lib.problems import PROBLEM
 
 
 class FieldError(serializers.Serializer[object]):
@@ -70,6 +71,23 @@ WITH_BODY: Final = (413, 415)
 def query(name: str, text: str, kind: Any = str, **options: Any) -> OpenApiParameter:
     """A parameter of an address."""
     return OpenApiParameter(name, kind, "query", description=text, **options)
+
+
+def if_match(text: str, *, required: bool = False) -> OpenApiParameter:
+    """The header that names what was read; writes say ``text`` of it."""
+    return OpenApiParameter("If-Match", str, "header", required=required, description=text)
+
+
+IF_MATCH: Final = if_match("The ETag that was read.", required=True)
+PAGING: Final = [
+    query("cursor", "The `next` of the page before."),
+    OpenApiParameter(
+        "limit",
+        {"type": "integer", "minimum": 1, "maximum": MOST, "default": USUAL},
+        "query",
+        description="How many at most.",
+    ),
+]
 
 
 def answers(

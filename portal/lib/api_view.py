@@ -1,11 +1,85 @@
 """What every endpoint of the management API is. Apart from ``api``, which DRF's views import."""
 
+from collections.abc import Collection, Mapping
+from typing import Any, ClassVar
+
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from rest_framework.exceptions import MethodNotAllowed
+from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from portal.lib.api import JSONOnly
+from portal.lib import api_once
+from portal.lib.api import JSONOnly, LengthRequired
+from portal.lib.api_tags import tagged
+from portal.lib.errors import Invalid
+
+READS = ("GET", "HEAD")
+WRITES = ("POST", "PUT", "PATCH", "DELETE")
 
 
 class ApiView(APIView):
-    """An endpoint of the management API; answers 404 for whatever is not of the key's project."""
+    """An endpoint of the management API; answers 404 for whatever is not of the key's project.
+
+    Every read carries an ETag and answers 304 to who has it; every write may carry an
+    Idempotency-Key and is then done once.
+    """
 
     content_negotiation_class = JSONOnly
+    # What may stand in the query, by method; whatever else does is refused by name.
+    asks: ClassVar[Mapping[str, Collection[str]]] = {}
+    # What is said of the methods that an endpoint does not have; empty for the usual.
+    refusal: ClassVar[str] = ""
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Response:
+        """As DRF's, with the handler run once where the request says so."""
+        self.args, self.kwargs = args, kwargs
+        asked = self.initialize_request(request, *args, **kwargs)
+        self.request = asked
+        self.headers = self.default_response_headers
+        try:
+            self.initial(asked, *args, **kwargs)
+            response = api_once.respond(asked, lambda: self._respond(asked))
+        except Exception as error:
+            response = self.handle_exception(error)
+        self.response = self.finalize_response(asked, response, *args, **kwargs)
+        return self.response
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Who is let in is told what of the request cannot be read."""
+        super().initial(request, *args, **kwargs)
+        method = str(request.method)
+        if not hasattr(self, method.lower()):
+            raise MethodNotAllowed(method, str(self.refusal) or None)
+        _refuse_unknown(request, self.asks.get("GET" if method == "HEAD" else method, ()))
+        if _is_chunked(request):
+            raise LengthRequired
+
+    def finalize_response(
+        self, request: HttpRequest | Request, response: Any, *args: Any, **kwargs: Any
+    ) -> Response:
+        """With its ETag; without a body for who has it already."""
+        final: Response = super().finalize_response(request, response, *args, **kwargs)  # type: ignore[arg-type]
+        return tagged(request, final) if request.method in READS else final
+
+    def _respond(self, request: Request) -> Response:
+        """What the endpoint answers, problems included; faults of ours are raised."""
+        try:
+            handler = getattr(self, str(request.method).lower())
+            return handler(request, *self.args, **self.kwargs)  # type: ignore[no-any-return]
+        except Exception as error:
+            return self.handle_exception(error)
+
+
+def _refuse_unknown(request: Request, known: Collection[str]) -> None:
+    unknown = [name for name in request.query_params if name not in known]
+    if unknown:
+        text = _("There is no such parameter.")
+        raise Invalid({name[:100].replace("\0", ""): text for name in unknown})
+
+
+def _is_chunked(request: Request) -> bool:
+    """A body whose length is not said would be taken for none at all."""
+    chunked = bool(request.META.get("HTTP_TRANSFER_ENCODING"))
+    return chunked and not request.META.get("CONTENT_LENGTH")

@@ -4,9 +4,11 @@ import sys
 from collections.abc import Mapping
 
 from django.db import OperationalError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
+
+from portal.lib.problems import PROBLEM, problem
 
 
 class AviaryError(Exception):
@@ -131,6 +133,8 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Our own fault, or the database's: then it says that trying again may help."""
+    if request.path.startswith("/api/"):
+        return _server_problem()
     if isinstance(sys.exc_info()[1], OperationalError):
         return error_page(
             request,
@@ -144,3 +148,9 @@ def server_error(request: HttpRequest) -> HttpResponse:
         _("Something broke on our side"),
         _("What you sent was not saved. The log has the details under this request's id."),
     )
+
+
+def _server_problem() -> HttpResponse:
+    """As server_error, for programs."""
+    text = _("Something broke on our side. The log has the details under this request's id.")
+    return JsonResponse(problem(500, text), status=500, content_type=PROBLEM)

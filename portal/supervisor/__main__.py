@@ -48,9 +48,10 @@ def _up(supervisor: Supervisor) -> None:
     require_free(addresses.host, addresses.port, setting="PORT")
     require_free(addresses.host, addresses.evaluator_port, setting="EVALUATOR_PORT")
     os.environ.setdefault("PORTAL_URL", addresses.portal_url)
+    public_url = os.environ.get("EVALUATOR_URL", "")
     os.environ.setdefault("EVALUATOR_URL", addresses.evaluator_url)
     _start_redis(supervisor)
-    supervisor.start(processes.evaluator(addresses))
+    supervisor.start(processes.evaluator(addresses, public_url=public_url))
 
     # Django reads its settings when it is imported, so only now.
     from portal.supervisor import first_start

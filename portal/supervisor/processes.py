@@ -40,12 +40,20 @@ class Addresses:
         return "127.0.0.1" if self.host in ANY_ADDRESS else self.host
 
 
-def evaluator(addresses: Addresses) -> Process:
-    """Answers applications; needs Redis alone."""
+def evaluator(addresses: Addresses, *, public_url: str = "") -> Process:
+    """Answers applications; needs Redis alone.
+
+    It names its event streams by ``public_url`` only where somebody set one: what was merely
+    guessed from the port would send clients elsewhere than where they asked.
+    """
     return Process(
         "evaluator",
         [sys.executable, "-m", "flags.evaluator"],
-        {"EVALUATOR_HOST": addresses.host, "EVALUATOR_PORT": str(addresses.evaluator_port)},
+        {
+            "EVALUATOR_HOST": addresses.host,
+            "EVALUATOR_PORT": str(addresses.evaluator_port),
+            "EVALUATOR_URL": public_url,
+        },
     )
 
 

@@ -58,6 +58,15 @@ def switch(title: str) -> Callable[[Page], None]:
     return reach
 
 
+def keys_to_add(page: Page) -> None:
+    """The dialog that says what the keys would change."""
+    page.goto(f"/p/{bank.PROJECT}/segment/open/testers")
+    page.get_by_text("Add, remove or replace keys: Always in").click()
+    page.get_by_label("Keys, one per line").first.fill("carol\nbob")
+    page.get_by_role("button", name="See what would change").first.click()
+    expect(page.get_by_role(DIALOG)).to_be_visible()
+
+
 def wrong_name(page: Page) -> None:
     switch("Home page banner")(page)
     page.get_by_label("Type production to confirm").fill("staging")
@@ -141,6 +150,33 @@ def notice(page: Page) -> None:
     page.goto(FLAGS)
     page.get_by_role("switch", name="Search ranking, Development", exact=True).click()
     expect(page.get_by_text("Search ranking is")).to_be_visible()
+
+
+def usage(page: Page) -> None:
+    """The chart with its table unfolded."""
+    page.goto(f"{FLAG}/usage/new-checkout")
+    expect(page.locator("#usage canvas")).to_be_visible()
+    page.get_by_text("The numbers as a table").click()
+
+
+def unknown(page: Page) -> None:
+    page.goto(FLAGS)
+    page.get_by_role("link", name="Unknown flags").click()
+    expect(page.get_by_role("heading", name="Unknown flags")).to_be_visible()
+
+
+def more_filters(page: Page) -> None:
+    page.goto(FLAGS)
+    page.locator("summary", has_text="More").click()
+
+
+def many(page: Page) -> None:
+    page.goto(FLAGS)
+    page.get_by_label("Tick Search ranking").check()
+    page.get_by_label("Tick Home page banner").check()
+    page.get_by_label("What to do with the ticked flags").select_option("turn_on:production")
+    page.get_by_role("button", name="Go on").click()
+    expect(page.get_by_role(DIALOG)).to_be_visible()
 
 
 def open_record(page: Page) -> None:
@@ -254,6 +290,28 @@ def policy_review(approvals: str) -> Callable[[Page], None]:
     return reach
 
 
+def plan_preview(page: Page) -> None:
+    """The dialog of a recurring schedule, with its next five times."""
+    dialog(f"{FLAG}/timeline/production/new-checkout", "Schedule a change")(page)
+    page.get_by_label("When").fill("2090-03-24T02:30")
+    page.get_by_label("Time zone").fill("Europe/Berlin")
+    page.get_by_label("Repeats").select_option(label="Every week")
+    expect(page.get_by_role(DIALOG).get_by_role("listitem")).to_have_count(5)
+
+
+def timeline(page: Page) -> None:
+    """What is planned, and what happened."""
+    plan_preview(page)
+    page.get_by_label("Type production to confirm").fill("production")
+    page.get_by_role("button", name="Plan it").click()
+    expect(page.get_by_role("button", name="Cancel plan").first).to_be_visible()
+
+
+def ramp_dialog(page: Page) -> None:
+    dialog(f"{FLAG}/timeline/production/new-checkout", "Ramp up")(page)
+    expect(page.get_by_role("heading", name="What will happen")).to_be_visible()
+
+
 SCENES = {
     "sign-in": Scene(at("/sign-in"), who="nobody"),
     "sign-in refused": Scene(wrong_password, who="nobody"),
@@ -269,6 +327,15 @@ SCENES = {
     "person": Scene(at("/people/bob/")),
     "flags": Scene(at(FLAGS)),
     "flags, notice": Scene(notice),
+    "flags, more filters": Scene(more_filters),
+    "flags, many": Scene(many),
+    "flags, saved view": Scene(dialog(FLAGS, "Save view")),
+    "environments compared": Scene(at(f"{FLAGS}compare?every=1")),
+    "copy from another environment": Scene(
+        dialog(f"{TARGETING}/new-checkout", "Copy from another environment")
+    ),
+    "clone": Scene(dialog(f"{TARGETING}/new-checkout", "Clone")),
+    "naming": Scene(at(f"{FLAGS}naming")),
     "flags, none found": Scene(at(f"{FLAGS}?search=nothing-like-it")),
     "flags, archived": Scene(at(f"{FLAGS}?archived=1")),
     "flags of a viewer": Scene(at(FLAGS), who="bob"),
@@ -286,6 +353,11 @@ SCENES = {
     "sample user": Scene(explained),
     "deal out anew": Scene(dialog(f"{TARGETING}/new-checkout", "Deal out anew…")),
     "conflict": Scene(conflict, refused=409),
+    "usage of a flag": Scene(usage),
+    "unknown flags": Scene(unknown),
+    "timeline": Scene(timeline),
+    "new schedule": Scene(plan_preview),
+    "new ramp": Scene(ramp_dialog),
     "history of a flag": Scene(at(f"{FLAG}/history/new-checkout")),
     "history": Scene(at(HISTORY)),
     "history of a viewer": Scene(at(HISTORY), who="bob"),
@@ -300,6 +372,7 @@ SCENES = {
     "keys of a viewer": Scene(at(f"/p/{PROJECT}/keys/"), who="bob"),
     "new key": Scene(dialog(f"/p/{PROJECT}/keys/", "New key")),
     "token": Scene(new_key),
+    "edit key": Scene(dialog(f"/p/{PROJECT}/keys/", "Edit Demo application")),
     "revoke": Scene(dialog(f"/p/{PROJECT}/keys/", "Revoke Demo application")),
     "environments": Scene(at(f"/p/{PROJECT}/environments/")),
     "environments of a viewer": Scene(at(f"/p/{PROJECT}/environments/"), who="bob"),
@@ -326,6 +399,15 @@ SCENES = {
     "reserve": Scene(
         dialog(f"/p/{PROJECT}/access/", "Change who may deploy releases in Production")
     ),
+    "segments": Scene(at(f"/p/{bank.PROJECT}/segments/")),
+    "new segment": Scene(at(f"/p/{bank.PROJECT}/segments/new")),
+    "segment": Scene(at(f"/p/{bank.PROJECT}/segment/open/testers")),
+    "segment, conditions": Scene(at(f"/p/{bank.PROJECT}/segment/edit/testers")),
+    "segment, change of keys": Scene(keys_to_add),
+    "delete segment": Scene(dialog(f"/p/{bank.PROJECT}/segment/open/testers", "Delete")),
+    "exclusion groups": Scene(at(f"/p/{bank.PROJECT}/exclusion-groups/")),
+    "new exclusion group": Scene(at(f"/p/{bank.PROJECT}/exclusion-groups/new")),
+    "exclusion group": Scene(at(f"/p/{bank.PROJECT}/exclusion-group/open/experiments")),
     "reports": Scene(at(f"/p/{PROJECT}/reports/")),
     "report": Scene(at(f"/p/{PROJECT}/reports/production-alone/")),
     "report of a viewer": Scene(at(f"/p/{PROJECT}/reports/keys/"), who="bob"),

@@ -62,10 +62,38 @@ def test_filters_add_up_and_stand_in_the_address(page: Page) -> None:
     page.get_by_label("Kind", exact=True).select_option("operational")
     expect(page.get_by_role("link", name="Free shipping from")).to_be_visible()
     expect(page.get_by_role("link", name="New checkout")).to_have_count(0)
-    page.get_by_label("Tag", exact=True).select_option("checkout")
+    page.locator("summary", has_text="Tags").click()
+    page.get_by_label("checkout", exact=True).check()
     expect(page.get_by_role("link", name="Recommendation weight")).to_have_count(0)
     expect(page.get_by_role("link", name="Free shipping from")).to_be_visible()
     expect(page).to_have_url(re.compile(r"kind=operational&tag=checkout"))
+
+
+def test_ticked_flags__stay_ticked_while_the_list_changes_and_are_done_together(
+    flags: Page, key: str, dana: Visitor, applications: dict[str, Application]
+) -> None:
+    flags.get_by_label(f"Tick {key}").check()
+    dana.switch(key, "staging", on=True)
+    expect(switch_of(flags, key, "Staging")).to_have_attribute("aria-checked", "true")
+    expect(flags.get_by_label(f"Tick {key}")).to_be_checked()
+    flags.get_by_label("What to do with the ticked flags").select_option("turn_on:production")
+    button(flags, "Go on").click()
+    expect(dialog_of(flags)).to_contain_text(f"{key} off now; everyone gets “on”")
+    flags.get_by_label("Type production to confirm").fill("production")
+    dialog_of(flags).get_by_role("button", name="Turn on", exact=True).click()
+    expect(dialog_of(flags)).to_contain_text("Done: 1 flag")
+    wait_until(lambda: applications["production"].value_of(key) is True)
+    button(flags, "Close").last.click()
+    expect(flags.get_by_label(f"Tick {key}")).not_to_be_checked()
+    expect(switch_of(flags, key, "Production")).to_have_attribute("aria-checked", "true")
+
+
+def test_a_star__stays_and_narrows_the_list(flags: Page, key: str) -> None:
+    star = flags.get_by_role("button", name=f"Favourite: {key}")
+    star.click()
+    expect(star).to_have_attribute("aria-pressed", "true")
+    flags.goto(f"{FLAGS}?favourite=1&search={key}")
+    expect(star).to_be_visible()
 
 
 def test_slash_leads_to_the_search(page: Page) -> None:
@@ -241,7 +269,7 @@ def test_a_session_that_ended_is_said_once_and_leads_to_signing_in(
 
 def test_the_keyboard_alone_is_enough_and_keeps_its_place(flags: Page, key: str) -> None:
     flags.get_by_label(SEARCH).focus()
-    for _press in range(12):
+    for _press in range(20):
         flags.keyboard.press("Tab")
         if flags.evaluate("document.activeElement.role") == "switch":
             break

@@ -5,10 +5,9 @@ from dataclasses import dataclass, field
 
 from django.utils.translation import gettext as _
 
-from flags import scenery
-from flags.engine import Slot
-from flags.models import Flag
+from flags.models import ExclusionGroup, Flag, Segment
 from flags.wording import percent
+from portal.access.models import Project
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,20 +42,24 @@ def catalogue_for(flag: Flag) -> Catalogue:
             key: Named(key, name, tuple(one["key"] for one in variants))
             for key, name, variants in rows
         },
-        segments={
-            key: Named(key, one.name) for key, one in scenery.segments_in(flag.project).items()
-        },
+        segments=segments_of(flag.project),
         groups={
-            key: Named(key, one.name, part=_part(one.slots, flag.key))
-            for key, one in scenery.groups_in(flag.project).items()
+            one.key: Named(one.key, one.name, part=_part(one, flag.key))
+            for one in ExclusionGroup.objects.filter(project=flag.project)
         },
     )
 
 
-def _part(slots: tuple[Slot, ...], flag: str) -> str:
+def segments_of(project: Project) -> dict[str, Named]:
+    """The segments of a project, to pick from."""
+    rows = Segment.objects.filter(project=project).values_list("key", "name")
+    return {key: Named(key, name) for key, name in rows}
+
+
+def _part(group: ExclusionGroup, flag: str) -> str:
     """Which part of a group's line belongs to a flag: 0 % to 25 %; empty where none does."""
-    found = next((slot for slot in slots if slot.flag == flag), None)
+    found = next((slot for slot in group.slots if slot["flag"] == flag), None)
     if found is None:
         return ""
-    ends = {"start": percent(found.start / 1000), "end": percent(found.end / 1000)}
+    ends = {"start": percent(found["from"]), "end": percent(found["to"])}
     return _("{start} to {end}").format(**ends)

@@ -16,7 +16,10 @@ LINE_BREAK: Final = re.compile(r"\r\n|\n|\r")
 _LINE_BREAKS: Final = set("\r\n")
 _MOST_ON_ONE_LINE: Final = 8
 
-NUMBER_OPERATORS = frozenset({"gt", "gte", "lt", "lte", "modulo"})
+NUMBER_OPERATORS = frozenset(
+    {"gt", "gte", "lt", "lte", "modulo"}
+    | {f"num_{comparison}" for comparison in ("eq", "gt", "gte", "lt", "lte")}
+)
 TEXT_OPERATORS = frozenset(
     {"starts_with", "ends_with", "matches", "in_cidr", "before", "after"}
     | {f"semver_{comparison}" for comparison in ("eq", "gt", "gte", "lt", "lte")}

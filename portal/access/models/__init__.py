@@ -1,3 +1,4 @@
+from portal.access.models.answer import KeptAnswer
 from portal.access.models.environment import (
     Environment,
     EnvironmentChange,
@@ -22,6 +23,7 @@ __all__ = [
     "Group",
     "Invitation",
     "InvitationState",
+    "KeptAnswer",
     "KeyKind",
     "Project",
     "SignInCounter",

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -15,6 +16,10 @@ class KeyKind(models.TextChoices):
     SERVER = "server", _("server")
     CLIENT = "client", _("client (public)")
     ADMIN = "admin", _("admin")
+
+
+MOST_REQUESTS = 1_000_000
+_WHOLE = [MinValueValidator(1), MaxValueValidator(MOST_REQUESTS)]
 
 
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
@@ -35,6 +40,9 @@ class ApiKey(models.Model):
     selector = models.CharField(max_length=16, unique=True)
     verifier = models.CharField(max_length=64)
     allowed_origins = models.JSONField(default=list, blank=True)
+    # Requests per second, and at once; each evaluator process counts for itself. None: no limit.
+    rate_limit = models.PositiveIntegerField(null=True, blank=True, validators=_WHOLE)
+    burst_limit = models.PositiveIntegerField(null=True, blank=True, validators=_WHOLE)
     created_by = models.CharField(max_length=150)
     # Whoever made a key answers for what is asked with it: they cannot approve that.
     creator = models.ForeignKey(

@@ -18,7 +18,7 @@ from portal.access.services.invitations import (
     revoke_invitation,
 )
 from portal.access.services.key_use import note_use, note_uses
-from portal.access.services.keys import IssuedKey, issue_key, revoke_key
+from portal.access.services.keys import IssuedKey, edit_key, issue_key, revoke_key
 from portal.access.services.members import AddedMember, add_member, remove_member
 from portal.access.services.people import (
     change_password,
@@ -62,6 +62,7 @@ __all__ = [
     "create_user",
     "delete_group",
     "delete_role",
+    "edit_key",
     "edit_role",
     "grant_role",
     "guess_kind",

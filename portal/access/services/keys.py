@@ -8,13 +8,16 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from portal.access import authority, outbox
-from portal.access.models import ApiKey, Environment
+from portal.access.models import ApiKey, Environment, KeyKind
 from portal.access.permissions import Permission
+from portal.access.services.origins import read_origins
 from portal.access.services.validation import validate
 from portal.access.tokens import Token, new_token
 from portal.lib import journal
 from portal.lib.errors import Invalid
 from portal.lib.journal import Actor, Entry
+
+EDITED = ["revoked_at", "allowed_origins", "rate_limit", "burst_limit"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +41,8 @@ def issue_key(
 ) -> IssuedKey:
     """Create an API key.
 
-    Raises Forbidden without ``key.manage``, Invalid for an unknown kind, an empty name or an
-    expiry in the past.
+    Raises Forbidden without ``key.manage``, Invalid for an unknown kind, an empty name, an
+    expiry in the past, or origins that are none or of a key that is not for web pages.
     """
     project = environment.project
     authority.require(actor, Permission.KEY_MANAGE, project=project, environment=environment)
@@ -53,7 +56,7 @@ def issue_key(
         name=name.strip(),
         selector=token.selector,
         verifier=token.verifier,
-        allowed_origins=list(allowed_origins),
+        allowed_origins=_origins_for(kind, allowed_origins),
         created_by=actor.label,
         creator=authority.user_of(actor),
         created_at=now,
@@ -64,6 +67,50 @@ def issue_key(
     version = outbox.advance(locked, kind=outbox.KEY, keys=[key.selector], now=now)
     _record_key(key, "key.created", actor, version, after=_describe_key(key))
     return IssuedKey(key, token)
+
+
+@transaction.atomic
+def edit_key(
+    *,
+    key: ApiKey,
+    allowed_origins: Sequence[str],
+    rate_limit: int | None,
+    burst_limit: int | None,
+    actor: Actor,
+    now: datetime,
+) -> None:
+    """Change from which web pages a key may be used, and how often.
+
+    ``rate_limit`` is in requests per second, ``burst_limit`` in requests at once; both are
+    counted by each evaluator process for itself, and None is no limit. To what is so already,
+    nothing happens. Raises Forbidden, and Invalid naming the field, or none for a revoked key.
+    """
+    environment = key.environment
+    authority.require(
+        actor, Permission.KEY_MANAGE, project=environment.project, environment=environment
+    )
+    if burst_limit is not None and rate_limit is None:
+        raise Invalid({"rate_limit": _("A limit at once takes one per second as well.")})
+    (locked,) = outbox.lock_environments([environment])
+    key.refresh_from_db(fields=EDITED)
+    before = _describe_key(key)
+    key.allowed_origins = _origins_for(key.kind, allowed_origins)
+    key.rate_limit, key.burst_limit = rate_limit, burst_limit
+    if _describe_key(key) == before:
+        return
+    if key.is_revoked:
+        raise Invalid({"": _("The key is revoked: it cannot be used any more, nor edited.")})
+    validate(key)
+    key.save(update_fields=EDITED[1:])
+    version = outbox.advance(locked, kind=outbox.KEY, keys=[key.selector], now=now)
+    _record_key(key, "key.edited", actor, version, before=before, after=_describe_key(key))
+
+
+def _origins_for(kind: str, origins: Sequence[str]) -> list[str]:
+    if origins and kind != KeyKind.CLIENT:
+        text = _("Only client keys are used by web pages; leave this empty.")
+        raise Invalid({"allowed_origins": text})
+    return read_origins(origins)
 
 
 @transaction.atomic
@@ -88,6 +135,8 @@ def _describe_key(key: ApiKey) -> dict[str, object]:
         "selector": key.selector,
         "expires_at": key.expires_at.isoformat() if key.expires_at else None,
         "allowed_origins": key.allowed_origins,
+        "rate_limit": key.rate_limit,
+        "burst_limit": key.burst_limit,
     }
 
 

@@ -59,6 +59,13 @@ def change_email(request: HttpRequest) -> HttpResponse:
     return redirect_to(request, reverse("account"), _("Your e-mail address is saved."))
 
 
+@require_POST
+def change_letters(request: HttpRequest) -> HttpResponse:
+    wanted = request.POST.get("digests") == "on"
+    people.set_digests(user=person_of(request), wanted=wanted, actor=actor_of(request))
+    return redirect_to(request, reverse("account"), _("Your choice of letters is saved."))
+
+
 class ChangePassword(views.PasswordChangeView):
     """One's own password. Other sessions of the person end with it."""
 

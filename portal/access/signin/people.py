@@ -90,6 +90,17 @@ def set_email(*, user: User, email: str, actor: Actor) -> None:
 
 
 @transaction.atomic
+def set_digests(*, user: User, wanted: bool, actor: Actor) -> None:
+    """Whether someone is written to about the flags that they own."""
+    if user.wants_digests == wanted:
+        return
+    user.wants_digests = wanted
+    user.save(update_fields=["wants_digests"])
+    before, after = {"wants_digests": not wanted}, {"wants_digests": wanted}
+    record("user.letters_changed", user, actor, before=before, after=after)
+
+
+@transaction.atomic
 def set_active(*, user: User, active: bool, actor: Actor) -> None:
     """Let someone in again, or keep them out and end their sessions. Raises Invalid for oneself."""
     if not active and actor.id == str(user.pk):

@@ -18,6 +18,7 @@ urlpatterns = [
     path("sign-out", entrance.SignOut.as_view(), name="sign-out"),
     path("account/", account.show_account, name="account"),
     path("account/email", account.change_email, name="account-email"),
+    path("account/letters", account.change_letters, name="account-letters"),
     path("account/password", account.ChangePassword.as_view(), name="password_change"),
     path("account/two-factor", two_factor.Enrol.as_view(), name="two-factor-enrol"),
     path("account/two-factor/remove", two_factor.remove_two_factor, name="two-factor-remove"),

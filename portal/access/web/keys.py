@@ -8,7 +8,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from portal.access import selectors, services
-from portal.access.models import KeyKind
+from portal.access.models import ApiKey, KeyKind
+from portal.access.models.key import MOST_REQUESTS
 from portal.access.permissions import Permission
 from portal.access.signin import needs_fresh_sign_in
 from portal.access.web.scope import Scope, project_page
@@ -63,6 +64,57 @@ def _issue(request: HttpRequest, scope: Scope) -> services.IssuedKey:
         expires_at=now + timedelta(days=int(days)) if days else None,
         allowed_origins=request.POST.get("allowed_origins", "").split(),
     )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@project_page(Permission.KEY_MANAGE)
+def edit_key(request: HttpRequest, scope: Scope, selector: str) -> HttpResponse:
+    """Change where and how often a key may be used."""
+    key = get_object_or_404(selectors.keys_of(scope.project), selector=selector)
+    key.environment.project = scope.project
+    context: dict[str, object] = {
+        "scope": scope,
+        "key": key,
+        "values": request.POST or _values(key),
+        "rate_first": key.kind != KeyKind.CLIENT,
+    }
+    if request.method != "POST":
+        return render(request, "access/_key_edit_dialog.html", context)
+    try:
+        services.edit_key(
+            key=key,
+            allowed_origins=request.POST.get("allowed_origins", "").split(),
+            rate_limit=_read_limit(request, "rate_limit"),
+            burst_limit=_read_limit(request, "burst_limit"),
+            actor=scope.actor,
+            now=clock.now(),
+        )
+    except Invalid as error:
+        context["errors"] = error.problems
+        return render(request, "access/_key_edit_dialog.html", context, status=422)
+    notice = _("Saved {name}.").format(name=key.name)
+    response = render(request, "access/_keys_changed.html", _context(scope) | {"notice": notice})
+    response["HX-Retarget"], response["HX-Reswap"] = "#keys", "outerHTML"
+    return response
+
+
+def _values(key: ApiKey) -> dict[str, object]:
+    return {
+        "allowed_origins": " ".join(key.allowed_origins),
+        "rate_limit": key.rate_limit,
+        "burst_limit": key.burst_limit,
+    }
+
+
+def _read_limit(request: HttpRequest, name: str) -> int | None:
+    """A whole number, or None for an empty field. Raises Invalid for anything else."""
+    text = request.POST.get(name, "").strip()
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and 0 < int(text[:8]) <= MOST_REQUESTS):
+        sentence = _("Enter a whole number from 1 to {most}, or nothing for no limit.")
+        raise Invalid({name: sentence.format(most=f"{MOST_REQUESTS:,}")})
+    return int(text[:8])
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -24,6 +24,7 @@ urlpatterns = [
     path("projects/new", projects.create_project, name="project-create"),
     path("p/<slug:project>/keys/", keys.list_keys, name="key-list"),
     path("p/<slug:project>/keys/new", keys.create_key, name="key-create"),
+    path("p/<slug:project>/keys/<str:selector>/edit", keys.edit_key, name="key-edit"),
     path("p/<slug:project>/keys/<str:selector>/revoke", keys.revoke_key, name="key-revoke"),
     path("p/<slug:project>/environments/", environments.list_environments, name="environment-list"),
     path("p/<slug:project>/environments/new", environments.add_environment, name="environment-add"),

@@ -1,7 +1,7 @@
 """Change requests and evidence as the API answers them."""
 
 from portal.approvals.errors import Waiting
-from portal.approvals.models import ChangeRequest, Evidence
+from portal.approvals.models import ChangeRequest, Comment, Evidence
 from portal.approvals.selectors import assess_request
 from portal.approvals.wording import missing_sentences
 from portal.lib import clock
@@ -66,4 +66,13 @@ def evidence_document(evidence: Evidence) -> dict[str, object]:
         "posted_by": evidence.posted_by,
         "posted_at": evidence.posted_at.isoformat(),
         "expires_at": evidence.expires_at.isoformat(),
+    }
+
+
+def comment_document(comment: Comment) -> dict[str, object]:
+    return {
+        "id": comment.pk,
+        "author": comment.author,
+        "text": comment.text,
+        "at": comment.at.isoformat(),
     }

@@ -7,11 +7,10 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from portal.access import authority
 from portal.access.api import KeyHolder
@@ -22,7 +21,8 @@ from portal.approvals.freezes import freezes_of
 from portal.approvals.freezing import YEARS, Occurrence, coming, in_force
 from portal.approvals.models import FreezeWindow
 from portal.lib import clock
-from portal.lib.api import PROBLEM, JSONOnly
+from portal.lib.api_schema import answers
+from portal.lib.api_view import ApiView
 from portal.lib.errors import Invalid
 
 
@@ -57,27 +57,10 @@ class Freezes(serializers.Serializer[Any]):
     freezes = Freeze(many=True)
 
 
-class FreezeProblem(serializers.Serializer[Any]):
-    """What is wrong, for programs and for people (RFC 9457)."""
-
-    type = serializers.CharField()
-    title = serializers.CharField()
-    status = serializers.IntegerField()
-    detail = serializers.CharField()
-
-
-_PROBLEMS = {
-    400: "``at`` is no time.",
-    401: "No key, or one that is unknown, revoked or expired.",
-    403: "Not an admin key, or one of another environment.",
-    404: "There is no such thing in the key's project.",
-}
-
-
-class FreezeList(APIView):
+class FreezeList(ApiView):
     """The freezes of one environment."""
 
-    content_negotiation_class = JSONOnly
+    asks = {"GET": ("environment", "at")}
 
     @extend_schema(
         operation_id="list_freezes",
@@ -88,13 +71,7 @@ class FreezeList(APIView):
                 "at", datetime, description="With an offset or Z; now, unless it is given."
             ),
         ],
-        responses={
-            (200, "application/json"): Freezes,
-            **{
-                (status, PROBLEM): OpenApiResponse(FreezeProblem, text)
-                for status, text in _PROBLEMS.items()
-            },
-        },
+        responses=answers(200, Freezes),
     )
     def get(self, request: Request, project: str) -> Response:
         """Whether the environment is frozen now, or at another time, and by what."""

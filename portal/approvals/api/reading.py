@@ -27,6 +27,18 @@ def evidence_fields(document: object) -> dict[str, Any]:
     return {**document, "expires_at": _moment(document["expires_at"])}
 
 
+def comment_text(document: object) -> str:
+    """What a comment says. Raises Invalid with each field that is wrong."""
+    if not isinstance(document, Mapping):
+        raise Invalid({"": _("Send an object with {fields}.").format(fields="text")})
+    problems = {name: _("There is no such field.") for name in document if name != "text"}
+    if not isinstance(document.get("text"), str):
+        problems["text"] = _("Send a text.")
+    if problems:
+        raise Invalid(problems)
+    return str(document["text"])
+
+
 def _moment(text: str) -> datetime:
     try:
         moment = parse_datetime(text)

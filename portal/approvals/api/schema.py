@@ -6,11 +6,10 @@ from drf_spectacular.utils import extend_schema
 
 from portal.approvals.api import shapes
 from portal.approvals.models import State
-from portal.lib.api_schema import WITH_BODY, Problem, answers, query
+from portal.lib.api_schema import PAGING, WITH_BODY, Problem, answers, query
 
 _TAGS: Final = ["approvals"]
 _DECIDED: Final = {409: (Problem, "The request is decided already.")}
-_CURSOR: Final = query("cursor", "The `next` of the page before.")
 
 post_evidence = extend_schema(
     operation_id="post_evidence",
@@ -21,7 +20,7 @@ post_evidence = extend_schema(
 list_evidence = extend_schema(
     operation_id="list_evidence",
     tags=_TAGS,
-    parameters=[query("digest", "What the evidence is about.", required=True), _CURSOR],
+    parameters=[query("digest", "What the evidence is about.", required=True), *PAGING],
     responses=answers(200, shapes.EvidencePage),
 )
 list_change_requests = extend_schema(
@@ -30,7 +29,7 @@ list_change_requests = extend_schema(
     parameters=[
         query("state", "Only those in this state.", enum=State.values),
         query("environment", "Only those of this environment, which must be the key's."),
-        _CURSOR,
+        *PAGING,
     ],
     responses=answers(200, shapes.ChangeRequestPage),
 )
@@ -44,4 +43,19 @@ withdraw_change_request = extend_schema(
     tags=_TAGS,
     request=None,
     responses=answers(200, shapes.FullChangeRequest, special=_DECIDED),
+)
+list_comments = extend_schema(
+    operation_id="list_comments",
+    tags=_TAGS,
+    parameters=PAGING,
+    responses=answers(200, shapes.CommentPage),
+)
+comment_on_change_request = extend_schema(
+    operation_id="comment_on_change_request",
+    tags=_TAGS,
+    request=shapes.NewComment,
+    responses=answers(201, shapes.Comment, *WITH_BODY),
+)
+read_policy = extend_schema(
+    operation_id="read_policy", tags=_TAGS, responses=answers(200, shapes.Policy)
 )

@@ -3,6 +3,7 @@
 from rest_framework import serializers
 
 from portal.approvals.models import Result, State, Verdict
+from portal.lib.errors import MOST_TEXT
 
 
 class NewEvidence(serializers.Serializer[object]):
@@ -70,3 +71,38 @@ class FullChangeRequest(ChangeRequest):
 class ChangeRequestPage(serializers.Serializer[object]):
     change_requests = ChangeRequest(many=True)
     next = serializers.CharField(allow_null=True, help_text="The cursor of the next page.")
+
+
+class NewComment(serializers.Serializer[object]):
+    text = serializers.CharField(max_length=MOST_TEXT)
+
+
+class Comment(NewComment):
+    id = serializers.IntegerField()
+    author = serializers.CharField()
+    at = serializers.DateTimeField()
+
+
+class CommentPage(serializers.Serializer[object]):
+    comments = Comment(many=True)
+    next = serializers.CharField(allow_null=True, help_text="The cursor of the next page.")
+
+
+class Policy(serializers.Serializer[object]):
+    """What an environment wants before something changes in it."""
+
+    required_approvals = serializers.IntegerField(help_text="How many people have to agree.")
+    required_roles = serializers.ListField(
+        child=serializers.CharField(), help_text="What they must cover between them."
+    )
+    evidence = serializers.DictField(
+        child=serializers.CharField(), help_text="Its kinds, each for `all` or for `artefacts`."
+    )
+    turning_off_needs_approval = serializers.BooleanField()
+    break_glass = serializers.ListField(
+        child=serializers.CharField(), help_text="Who may act first and be reviewed later."
+    )
+    break_glass_minutes = serializers.IntegerField()
+    version = serializers.IntegerField(help_text="Also the ETag.")
+    updated_at = serializers.DateTimeField()
+    updated_by = serializers.CharField()

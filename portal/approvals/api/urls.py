@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from portal.approvals.api import freezes, views
+from portal.approvals.api import freezes, policies, views
 
 _PROJECT = "projects/<slug:project>/"
 _REQUEST = _PROJECT + "change-requests/<int:number>"
@@ -17,4 +17,10 @@ urlpatterns = [
     ),
     path(_REQUEST, views.ChangeRequestDetail.as_view(), name="api-change-request"),
     path(_REQUEST + "/withdraw", views.Withdrawal.as_view(), name="api-change-request-withdraw"),
+    path(_REQUEST + "/comments", views.CommentList.as_view(), name="api-change-request-comments"),
+    path(
+        _PROJECT + "environments/<slug:environment>/policy",
+        policies.PolicyDetail.as_view(),
+        name="api-policy",
+    ),
 ]

@@ -3,8 +3,6 @@
 Keys ask, post evidence and look; they never vote, and they apply nothing.
 """
 
-from typing import TypeVar
-
 from django.db.models import QuerySet
 from django.http import Http404
 from django.utils.translation import gettext as _
@@ -15,30 +13,35 @@ from portal.access.api import holder_of
 from portal.access.api_scope import environment_of, project_of
 from portal.approvals import selectors, services
 from portal.approvals.api import schema
-from portal.approvals.api.documents import evidence_document, full_document, request_document
-from portal.approvals.api.reading import evidence_fields
-from portal.approvals.models import ChangeRequest, Evidence, State
+from portal.approvals.api.documents import (
+    comment_document,
+    evidence_document,
+    full_document,
+    request_document,
+)
+from portal.approvals.api.reading import comment_text, evidence_fields
+from portal.approvals.models import ChangeRequest, Comment, Evidence, State
 from portal.lib import clock
-from portal.lib.api_query import bad_cursor, decode_cursor, encode_cursor, text
+from portal.lib.api_paging import PAGING, listing, page_of
+from portal.lib.api_query import text
 from portal.lib.api_view import ApiView
 from portal.lib.errors import Invalid
-
-PAGE = 50
-Row = TypeVar("Row", ChangeRequest, Evidence)
 
 
 class EvidenceList(ApiView):
     """What machines found out about a digest."""
 
+    asks = {"GET": ("digest", *PAGING)}
+
     @schema.list_evidence
     def get(self, request: Request, project: str) -> Response:
-        """The evidence about one digest, 50 at a time, the latest first."""
+        """The evidence about one digest, the latest first."""
         own, digest = project_of(request, project), text(request, "digest")
         if not digest:
             raise Invalid({"digest": _("Say which digest the evidence is about.")})
         rows = Evidence.objects.filter(project=own, digest=digest)
-        page, following = _page(request, rows)
-        return Response({"evidence": [evidence_document(one) for one in page], "next": following})
+        page, following = page_of(request, rows, by="-pk")
+        return listing(request, "evidence", [evidence_document(one) for one in page], following)
 
     @schema.post_evidence
     def post(self, request: Request, project: str) -> Response:
@@ -55,9 +58,11 @@ class EvidenceList(ApiView):
 class ChangeRequestList(ApiView):
     """The change requests that concern the key's environment."""
 
+    asks = {"GET": ("state", "environment", *PAGING)}
+
     @schema.list_change_requests
     def get(self, request: Request, project: str) -> Response:
-        """A page of change requests, 50 at a time, the newest first."""
+        """A page of change requests, the newest first."""
         rows, state = _requests(request, project), text(request, "state")
         place = text(request, "environment")
         if place:
@@ -65,9 +70,10 @@ class ChangeRequestList(ApiView):
         if state and state not in State.values:
             states = ", ".join(State.values)
             raise Invalid({"state": _("Choose one of: {states}.").format(states=states)})
-        page, following = _page(request, rows.filter(state=state) if state else rows)
+        rows = rows.filter(state=state) if state else rows
+        page, following = page_of(request, rows, by="-pk")
         documents = [request_document(one) for one in page]
-        return Response({"change_requests": documents, "next": following})
+        return listing(request, "change_requests", documents, following)
 
 
 class ChangeRequestDetail(ApiView):
@@ -91,6 +97,30 @@ class Withdrawal(ApiView):
         return Response(full_document(asked))
 
 
+class CommentList(ApiView):
+    """What was said about a change request."""
+
+    asks = {"GET": PAGING}
+
+    @schema.list_comments
+    def get(self, request: Request, project: str, number: int) -> Response:
+        """A page of comments, the first ones first."""
+        rows = Comment.objects.filter(request=_request(request, project, number))
+        page, following = page_of(request, rows, by="pk")
+        return listing(request, "comments", [comment_document(one) for one in page], following)
+
+    @schema.comment_on_change_request
+    def post(self, request: Request, project: str, number: int) -> Response:
+        """Say something about it, for the people who approve it to read."""
+        comment = services.comment_on_request(
+            request=_request(request, project, number),
+            text=comment_text(request.data),
+            actor=holder_of(request).actor,
+            now=clock.now(),
+        )
+        return Response(comment_document(comment), status=201)
+
+
 def _requests(request: Request, project: str) -> QuerySet[ChangeRequest]:
     rows = selectors.requests_of(project_of(request, project))
     return rows.filter(environments=holder_of(request).environment)
@@ -101,15 +131,3 @@ def _request(request: Request, project: str, number: int) -> ChangeRequest:
     if found is None:
         raise Http404
     return found
-
-
-def _page(request: Request, rows: QuerySet[Row]) -> tuple[list[Row], str | None]:
-    """The rows after the cursor, and the cursor of the page after; newest first."""
-    after = decode_cursor(text(request, "cursor"))
-    if after:
-        if not (after.isascii() and after.isdigit() and len(after) < 19):
-            raise bad_cursor()
-        rows = rows.filter(pk__lt=int(after))
-    found = list(rows.order_by("-pk")[: PAGE + 1])
-    page = found[:PAGE]
-    return page, encode_cursor(str(page[-1].pk)) if len(found) > PAGE else None

@@ -9,9 +9,9 @@ from portal.access import authority, outbox
 from portal.access.models import User
 from portal.access.permissions import Permission
 from portal.approvals import kinds, selectors
+from portal.approvals.authors import author_of
 from portal.approvals.changes import Terms
 from portal.approvals.errors import Closed
-from portal.approvals.gate import author_of
 from portal.approvals.models import ChangeRequest
 from portal.approvals.services.requests import lock_request
 from portal.lib.errors import Conflict, Forbidden

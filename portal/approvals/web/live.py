@@ -27,10 +27,15 @@ def is_unchanged(request: HttpRequest, beat: str) -> bool:
 
 
 def draw(
-    request: HttpRequest, name: str, context: dict[str, object], beat: str
+    request: HttpRequest,
+    name: str,
+    context: dict[str, object],
+    beat: str,
+    *,
+    folder: str = "approvals",
 ) -> dict[str, object]:
     """The context with the live part drawn: ``live.body``, and ``live.seen`` to ask with."""
-    body = render_to_string(f"approvals/_{name}.html", context, request)
+    body = render_to_string(f"{folder}/_{name}.html", context, request)
     drawn = hashlib.sha256(body.encode()).hexdigest()[:16]
     live = {
         "id": name,
@@ -43,12 +48,18 @@ def draw(
 
 
 def answer(
-    request: HttpRequest, name: str, context: dict[str, object], beat: str, *, status: int = 200
+    request: HttpRequest,
+    name: str,
+    context: dict[str, object],
+    beat: str,
+    *,
+    status: int = 200,
+    folder: str = "approvals",
 ) -> HttpResponse:
     """The page ``name``, or its live part where htmx asks; 204 where it looks the same as seen."""
-    drawn = draw(request, name, context, beat)
+    drawn = draw(request, name, context, beat, folder=folder)
     if not wants_fragment(request):
-        return render(request, f"approvals/{name}.html", drawn, status=status)
+        return render(request, f"{folder}/{name}.html", drawn, status=status)
     live = drawn["live"]
     assert isinstance(live, dict)
     if request.GET.get("seen", "").rpartition(".")[2] == live["drawn"]:

@@ -12,9 +12,10 @@ from portal.access.api import holder_of
 from portal.access.permissions import Permission
 from portal.audit import history
 from portal.audit.api import schema
-from portal.audit.filters import parse
+from portal.audit.filters import PARAMETERS, parse
 from portal.audit.models import AuditEvent
 from portal.lib import clock, wording
+from portal.lib.api_paging import PAGING, limit_of, listing
 from portal.lib.api_view import ApiView
 from portal.lib.errors import Invalid
 
@@ -22,9 +23,11 @@ from portal.lib.errors import Invalid
 class History(ApiView):
     """What happened in a project."""
 
+    asks = {"GET": (*PARAMETERS, *PAGING)}
+
     @schema.list_history
     def get(self, request: Request, project: str) -> Response:
-        """A page of records, 50 at a time, newest first.
+        """A page of records, newest first.
 
         Records come in order of `sequence`. `next` continues with earlier ones, and does so
         unmoved by records that are added meanwhile.
@@ -34,18 +37,18 @@ class History(ApiView):
             raise Http404
         authority.require(holder.actor, Permission.AUDIT_VIEW, project=holder.project)
         query = parse(request.query_params.dict(), project=project, now=clock.now())
-        before = _cursor(request)
+        before, size = _cursor(request), limit_of(request)
         if query.problems:
             raise Invalid(query.problems)
-        page = history.page(query.filters, before=before)
+        page = history.page(query.filters, before=before, size=size)
         count = history.count(query.filters)
-        return Response(
-            {
-                "events": [_document(event) for event in history.whole(page.events)],
-                "next": str(page.earlier) if page.earlier else None,
-                "count": count.number,
-                "count_is_exact": count.is_exact,
-            }
+        return listing(
+            request,
+            "events",
+            [_document(event) for event in history.whole(page.events)],
+            str(page.earlier) if page.earlier else None,
+            count=count.number,
+            count_is_exact=count.is_exact,
         )
 
 

@@ -4,7 +4,7 @@ from drf_spectacular.utils import extend_schema
 
 from portal.audit.api import shapes
 from portal.audit.filters import PERIODS
-from portal.lib.api_schema import answers, query
+from portal.lib.api_schema import PAGING, answers, query
 
 list_history = extend_schema(
     operation_id="list_history",
@@ -21,7 +21,7 @@ list_history = extend_schema(
         query("zone", "The time zone of from and to where they name none; else UTC."),
         query("text", "Words in the reason, the subject, the actor or the event."),
         query("request", "The id of the request that the events came from."),
-        query("cursor", "The `next` of the page before."),
+        *PAGING,
     ],
     responses=answers(200, shapes.HistoryPage),
 )

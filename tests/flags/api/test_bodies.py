@@ -13,6 +13,7 @@ ENDPOINTS = [
     ("POST", FLAGS),
     ("PATCH", f"{FLAGS}/new-checkout"),
     ("PUT", f"{PRODUCTION}/flags/new-checkout"),
+    ("PATCH", f"{PRODUCTION}/flags/new-checkout"),
     ("POST", f"{PRODUCTION}/import?format=flagd"),
     ("POST", f"{PRODUCTION}/import?format=native"),
 ]
@@ -46,6 +47,15 @@ def test_a_body_that_is_not_strict_json__is_400_and_changes_nothing(
         refused = problem(script.call(method, path, raw=raw, if_match='"1"'), 400)
         assert refused["detail"].endswith("."), name
         assert "errors" not in refused, name  # refused before anything looked at it
+    assert everything_kept() == before
+
+
+def test_a_body_that_is_not_strict_json__to_be_done_once__is_not_kept(
+    script: Script, flag: str
+) -> None:
+    before = everything_kept()
+    for raw in BODIES.values():
+        problem(script.call("POST", FLAGS, raw=raw, idempotency_key="a"), 400)
     assert everything_kept() == before
 
 

@@ -3,10 +3,15 @@
 import pytest
 from playwright.sync_api import Page, expect
 
+METHODS = {"get", "post", "put", "patch", "delete"}
+
 
 @pytest.mark.browser
 def test_the_page__shows_every_operation_and_what_it_takes(browser_page: Page) -> None:
+    schema = browser_page.request.get("/api/schema/", headers={"Accept": "application/json"}).json()
+    operations = sum(len(METHODS & set(path)) for path in schema["paths"].values())
+    assert operations > 30
     browser_page.goto("/api/docs/")
-    expect(browser_page.locator(".opblock")).to_have_count(15)
+    expect(browser_page.locator(".opblock")).to_have_count(operations)
     browser_page.locator(".opblock", has_text="/import").locator(".opblock-summary").click()
     expect(browser_page.get_by_text("Report only, change nothing.")).to_be_visible()

@@ -68,7 +68,8 @@ class Key:
         return {"Authorization": f"Bearer {self.token}"}
 
 
-def new_key(kind: str = "server", *, expires_at: float | None = None) -> Key:
+def new_key(kind: str = "server", *, expires_at: float | None = None, **published: object) -> Key:
+    """A key of random characters; more about it is published as named."""
     alphabet = string.ascii_lowercase + string.digits
     selector = "".join(secrets.choice(alphabet) for _ in range(16))
     # A secret with both characters that a careless parser would split at.
@@ -79,6 +80,7 @@ def new_key(kind: str = "server", *, expires_at: float | None = None) -> Key:
         "verifier": hashlib.sha256(secret.encode()).hexdigest(),
         "origins": [],
         "expires_at": expires_at,
+        **published,
     }
     return Key(selector, f"av_{kind}_{selector}_{secret}", document)
 

@@ -8,6 +8,8 @@ import pytest
 from flags.evaluator.app import Evaluator
 from flags.evaluator.counters import Counters
 from flags.evaluator.memory import Memory
+from flags.evaluator.streams import Streams
+from flags.evaluator.tickets import Tickets
 from tests.flags.evaluator.publisher import Key, flag, new_key
 from tests.flags.evaluator.shop import Shop
 
@@ -21,6 +23,8 @@ OPEN = dict.fromkeys(HOLDERS, 200)
 TABLE = {
     SINGLE: ("POST", REFUSED | {"server": 200, "client": 404, "neighbour": 404}),
     BULK: ("POST", REFUSED | {"server": 200, "client": 200, "neighbour": 200}),
+    # A key is no ticket: what a ticket opens is tested with the streams.
+    "/ofrep/v1/events": ("GET", dict.fromkeys(HOLDERS, 401)),
     "/health": ("GET HEAD", OPEN),
     "/ready": ("GET HEAD", OPEN),
     "/metrics": ("GET HEAD", OPEN),
@@ -28,7 +32,9 @@ TABLE = {
 
 
 def test_every_address_of_the_evaluator_stands_in_the_table() -> None:
-    assert set(TABLE) == set(Evaluator(Memory(), Counters()).routes)
+    memory, counters = Memory(), Counters()
+    streams = Streams(memory, counters, Tickets(b"k"))
+    assert set(TABLE) == set(Evaluator(memory, counters, streams).routes)
 
 
 @pytest.fixture

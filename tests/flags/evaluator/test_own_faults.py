@@ -13,6 +13,8 @@ from flags.evaluator.app import Evaluator
 from flags.evaluator.counters import Counters
 from flags.evaluator.keys import ApiKey, read_key
 from flags.evaluator.memory import Environment, FlagItem, Memory
+from flags.evaluator.streams import Streams
+from flags.evaluator.tickets import Tickets
 from tests.flags.evaluator.publisher import Key, flag, new_key
 from tests.flags.evaluator.shop import FLAGS
 
@@ -46,7 +48,9 @@ def memory(key: Key) -> Memory:
 
 def _post(memory: Memory, key: Key, path: str) -> httpx.Response:
     async def post() -> httpx.Response:
-        transport = httpx.ASGITransport(Evaluator(memory, Counters()))
+        counters = Counters()
+        streams = Streams(memory, counters, Tickets(b"k"))
+        transport = httpx.ASGITransport(Evaluator(memory, counters, streams))
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
             return await client.post(path, json=CONTEXT, headers=key.headers)
 

@@ -80,10 +80,9 @@ def test_a_flag_of_another_shape__is_skipped(changes: dict[str, object], reason:
     assert [flag.key for flag in planned.flags] == ["fine"]
 
 
-def test_a_schema_for_values__is_noted_as_not_available() -> None:
-    assert plan(FLAG | {"json_schema": {}}).notes == [
-        "fields that are not available yet: json_schema"
-    ]
+def test_a_schema_for_values__is_taken_over() -> None:
+    (planned,) = plan(FLAG | {"json_schema": {"type": "object"}}).flags
+    assert planned.definition["json_schema"] == {"type": "object"}
 
 
 @pytest.mark.parametrize(

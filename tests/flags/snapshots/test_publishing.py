@@ -127,6 +127,8 @@ def test_publish__key__carries_no_secret(publisher: Publisher, desk: Desk, shelf
         "verifier": issued.token.verifier,
         "origins": ["https://shop.example"],
         "expires_at": None,
+        "rate": None,
+        "burst": None,
     }
 
 

@@ -62,6 +62,9 @@ def writes(
         "create_user": lambda: s.create_user(username="eve", password="x" * 20, **by),
         "delete_group": lambda: s.delete_group(group=group, **by),
         "delete_role": lambda: s.delete_role(role=role, **by),
+        "edit_key": lambda: s.edit_key(
+            key=key, allowed_origins=[], rate_limit=5, burst_limit=None, **on
+        ),
         "edit_role": lambda: s.edit_role(role=role, name="Other", permissions=[], **by),
         "grant_role": lambda: s.grant_role(project=shop, to=bob, role="developer", **on),
         "issue_key": lambda: s.issue_key(environment=production, kind="server", name="b", **on),

@@ -2,6 +2,7 @@
 
 import json
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -30,7 +31,7 @@ def issue(
         actor=acting(actor),
         now=now,
         expires_at=expires_at,
-        allowed_origins=["https://shop.example"],
+        allowed_origins=["https://shop.example"] if kind == "client" else [],
     )
 
 
@@ -153,3 +154,66 @@ def test_revoke_key__an_editor__is_forbidden(
         services.revoke_key(key=key, actor=acting(dana), now=now)
     key.refresh_from_db()
     assert not key.is_revoked
+
+
+EDIT: dict[str, Any] = {
+    "allowed_origins": ["https://shop.example"],
+    "rate_limit": 50,
+    "burst_limit": None,
+}
+
+
+def test_edit_key__alice__publishes_and_records_what_changed(
+    production: Environment, alice: User, now: datetime
+) -> None:
+    key = issue(production, alice, now, kind="client").key
+    services.edit_key(key=key, **EDIT, actor=acting(alice), now=now)
+    services.edit_key(key=key, **EDIT, actor=acting(alice), now=now)
+    key.refresh_from_db()
+    production.refresh_from_db()
+    assert (key.allowed_origins, key.rate_limit) == (["https://shop.example"], 50)
+    event = AuditEvent.objects.get(event="key.edited", subject=key.selector)
+    assert event.version == production.version
+    assert (event.before_document or {})["rate_limit"] is None
+    assert (event.after_document or {})["rate_limit"] == 50
+
+
+def test_edit_key__who_may_not__is_forbidden(
+    production: Environment, alice: User, dana: User, now: datetime
+) -> None:
+    key = issue(production, alice, now, kind="client").key
+    with pytest.raises(Forbidden):
+        services.edit_key(key=key, **EDIT, actor=acting(dana), now=now)
+
+
+def test_edit_key__revoked__is_refused(production: Environment, alice: User, now: datetime) -> None:
+    key = issue(production, alice, now, kind="client").key
+    services.revoke_key(key=key, actor=acting(alice), now=now)
+    with pytest.raises(Invalid, match="revoked"):
+        services.edit_key(key=key, **EDIT, actor=acting(alice), now=now)
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "field"),
+    [
+        ("server", {}, "allowed_origins"),
+        ("client", {"allowed_origins": ["shop.example"]}, "allowed_origins"),
+        ("client", {"rate_limit": 0}, "rate_limit"),
+        ("client", {"rate_limit": None, "burst_limit": 5}, "rate_limit"),
+        ("client", {"burst_limit": 1_000_001}, "burst_limit"),
+    ],
+)
+def test_edit_key__unusable_values__are_refused_by_field(
+    production: Environment,
+    alice: User,
+    now: datetime,
+    kind: str,
+    change: dict[str, Any],
+    field: str,
+) -> None:
+    key = issue(production, alice, now, kind=kind).key
+    values: dict[str, Any] = EDIT | change
+    with pytest.raises(Invalid) as refused:
+        services.edit_key(key=key, **values, actor=acting(alice), now=now)
+    assert list(refused.value.problems) == [field]
+    assert not AuditEvent.objects.filter(event="key.edited").exists()

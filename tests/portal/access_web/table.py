@@ -93,6 +93,7 @@ NEW_FLAG = {
     "variants[1].key": "off",
     "variants[1].value": "false",
 }
+MANY = {"flag": "new-checkout", "action": "set_owner", "owner": "dana", "confirmed": "1"}
 TARGETING = {
     "off_variant": "off",
     "salt": "s",
@@ -103,12 +104,20 @@ DOCUMENT = {
     "document": '{"enabled":true,"off_variant":"off","fallthrough":{"variant":"on"},"salt":"s"}',
     "version": "1",
 }
+SEGMENT = {"document": '{"key":"new-checkout","name":"Staff"}', "version": "1"}
+GROUP = {"document": '{"key":"new-checkout","name":"Checkout"}', "version": "1"}
 FREEZE = {
     "name": "New year",
     "environments": "development",
     "starts": "2099-12-31T16:00",
     "ends": "2100-01-02T08:00",
     "zone": "Europe/Berlin",
+}
+SCHEDULE = {
+    "operation": "turn_on",
+    "starts": "2099-12-31T16:00",
+    "zone": "Europe/Berlin",
+    "repeat": "once",
 }
 NEW_PROJECT = {"key": "new", "name": "New"}
 ROLE = {"role": "qa", "environment": "staging"}
@@ -118,6 +127,7 @@ JOINING = {
     "password_again": "a-swallow-in-june",
 }
 KEY = {"name": "Shop front", "environment": "development", "kind": "server"}
+PLAN_STEPS = ("", "-pause", "-resume", "-cancel")
 # The management API knows keys alone: whom a browser is signed in as makes no difference.
 BY_KEY_ALONE = everyone(401)
 
@@ -136,6 +146,7 @@ TABLE = {
     "sign-out": Row(signed_in(405), signed_in(302)),
     "account": Row(signed_in(200)),
     "account-email": Row(CLOSED, signed_in(302), {"email": "me@example.com"}),
+    "account-letters": Row(CLOSED, signed_in(302), {"digests": ""}),
     "password_change": Row(signed_in(200), signed_in(200), put=signed_in(200)),
     "two-factor-enrol": Row(signed_in(200), signed_in(200)),
     "two-factor-remove": Row(CLOSED, signed_in(302)),
@@ -159,6 +170,7 @@ TABLE = {
     "project-create": Row(signed_in(200), signed_in(403, root=204), NEW_PROJECT),
     "key-list": Row(members(200)),
     "key-create": Row(only(KEY_KEEPERS, 200), only(KEY_KEEPERS, 200), KEY),
+    "key-edit": Row(only(KEY_KEEPERS, 200), only(KEY_KEEPERS, 200), {"rate_limit": "5"}),
     "key-revoke": Row(only(KEY_KEEPERS, 200), only(KEY_KEEPERS, 200)),
     "member-list": Row(members(200)),
     "member-add": Row(admins(200), admins(200), {"username": "erin", "role": "viewer"}),
@@ -235,6 +247,9 @@ TABLE = {
     "site-history-event": Row(signed_in(403, root=200)),
     "site-history-export": Row(CLOSED, signed_in(403, root=200), {"format": "csv"}),
     "flag-list": Row(members(200)),
+    "unknown-flag-list": Row(members(200)),
+    "unknown-flag-ignore": Row(CLOSED, editors(302), {"name": "nothing"}),
+    "flag-usage": Row(members(200)),
     "flag-create": Row(editors(200), editors(302), NEW_FLAG),
     "flag": Row(members(302)),
     "flag-targeting": Row(members(200)),
@@ -243,22 +258,82 @@ TABLE = {
     "flag-review": Row(CLOSED, editors(200), TARGETING),
     "flag-save": Row(CLOSED, editors(302), DOCUMENT),
     "flag-switch": Row(CLOSED, only(SWITCHERS, 200), {"enabled": "1"}),
+    "flag-timeline": Row(members(200)),
+    "flag-plan-create": Row(only(SWITCHERS, 200), only(SWITCHERS, 302), SCHEDULE),
+    "flag-plan-preview": Row(CLOSED, only(SWITCHERS, 200), SCHEDULE),
+    "flag-plan-steer": Row(members(200), only(SWITCHERS, 302)),
     "flag-history": Row(members(200)),
     "flag-settings": Row(members(200), editors(302), NEW_FLAG | {"version": "1"}),
+    "flag-export": Row(members(200)),
+    "flag-favourite": Row(CLOSED, members(200), {"favourite": "1"}),
+    "flag-bulk": Row(CLOSED, editors(200), MANY),
+    "flag-compare": Row(members(200)),
+    "flag-copy": Row(editors(200), editors(409), {"source": "staging"}),
+    "flag-clone": Row(editors(200), editors(302), {"key": "dark-mode"}),
+    "naming-rule": Row(
+        members(200), only(CONFIGURERS, 302), {"pattern": "[a-z]+", "example": "cart"}
+    ),
+    "view-create": Row(members(200), members(302), {"name": "Old ones", "query": "kind=release"}),
+    # A shared one of Dana's; the others may have it shown first.
+    "view-edit": Row(members(200), members(302), {"name": "Other"}),
+    "view-delete": Row(CLOSED, only(f"developer {CONFIGURERS}", 302)),
     "flag-archive": Row(editors(200), editors(302)),
     "flag-restore": Row(CLOSED, editors(302)),
+    "segment-list": Row(members(200)),
+    "segment-create": Row(editors(200), editors(302), {"key": "staff"}),
+    "segment": Row(members(200)),
+    "segment-edit": Row(editors(200), editors(200), {"version": "1"}),
+    "segment-save": Row(CLOSED, editors(302), SEGMENT),
+    "segment-test": Row(members(200)),
+    "segment-history": Row(members(200)),
+    "segment-delete": Row(editors(200), editors(302)),
+    "segment-keys": Row(members(200)),
+    "segment-csv": Row(members(200)),
+    "segment-change": Row(CLOSED, editors(200), {"mode": "remove", "keys": "erin"}),
+    "exclusion-group-list": Row(members(200)),
+    "exclusion-group-create": Row(editors(200), editors(302), {"key": "search"}),
+    "exclusion-group": Row(members(200)),
+    "exclusion-group-review": Row(CLOSED, editors(200), {"do": "reshuffle", "version": "1"}),
+    "exclusion-group-save": Row(CLOSED, editors(302), GROUP),
+    "exclusion-group-history": Row(members(200)),
+    "exclusion-group-delete": Row(editors(200), editors(302)),
 }
 TABLE |= dict.fromkeys(
     (
         "api-flags",
         "api-flag",
+        "api-flag-restore",
+        "api-configurations",
         "api-configuration",
+        "api-usage",
+        "api-unknown-flags",
         "api-freezes",
         "api-import",
+        "api-schedules",
+        "api-ramps",
+        *(f"api-{kind}{step}" for kind in ("schedule", "ramp") for step in PLAN_STEPS),
+        "api-segments",
+        "api-segment",
+        "api-segment-keys",
+        "api-exclusion-groups",
+        "api-exclusion-group",
         "api-evidence",
         "api-change-requests",
         "api-change-request",
+        "api-change-request-comments",
         "api-change-request-withdraw",
+        "api-policy",
+        "api-projects",
+        "api-project",
+        "api-environments",
+        "api-environment",
+        "api-members",
+        "api-grants",
+        "api-groups",
+        "api-roles",
+        "api-invitations",
+        "api-keys",
+        "api-key",
         "api-history",
         "api-nothing",
     ),

@@ -7,11 +7,15 @@ from django.test import Client
 from django.urls import get_resolver, reverse
 
 from flags.models import Flag
+from flags.services import create_group, create_segment
 from portal.access.models import ApiKey, Environment, Project, User
 from portal.access.services import issue_key, revoke_key
+from portal.lib import clock
+from tests.flags.services.writes import Desk
 from tests.portal.access_web.world import captured, patterns, rolled_back, watched
 from tests.support.agreeing import ask_for_something
 from tests.support.people import SETTING_UP
+from tests.support.planning import a_schedule
 
 # The key is for development of the shop, and so are the addresses.
 HOLDERS = ("nobody", "server", "client", "admin", "elsewhere", "garden", "revoked", "expired")
@@ -26,19 +30,58 @@ OF_THE_ENVIRONMENT: Expected = REFUSED | {"admin": IN, "elsewhere": 403, "garden
 # A request is of its environments. Only who asked takes it back, and these keys have not asked.
 OF_THE_REQUEST: Expected = REFUSED | {"admin": IN, "elsewhere": 404, "garden": 404}
 OF_ITS_AUTHOR: Expected = OF_THE_REQUEST | {"admin": 403}
+# The plan of these tests is a schedule.
+NO_RAMP: Expected = OF_THE_ENVIRONMENT | {"admin": 404}
 NOTHING: Expected = REFUSED | {"admin": 404, "elsewhere": 404, "garden": 404}
+
+# Development has none.
+OF_A_POLICY: Expected = OF_THE_ENVIRONMENT | {"admin": 404}
+OF_WHOEVER: Expected = REFUSED | dict.fromkeys(("admin", "elsewhere", "garden"), IN)
 
 TABLE: dict[str, tuple[Expected, str]] = {
     "api-flags": (OF_THE_PROJECT, "GET HEAD POST"),
     "api-flag": (OF_THE_PROJECT, "GET HEAD PATCH DELETE"),
-    "api-configuration": (OF_THE_ENVIRONMENT, "GET HEAD PUT"),
+    "api-flag-restore": (OF_THE_PROJECT, "POST"),
+    "api-configurations": (OF_THE_ENVIRONMENT, "GET HEAD"),
+    "api-configuration": (OF_THE_ENVIRONMENT, "GET HEAD PUT PATCH"),
+    "api-usage": (OF_THE_ENVIRONMENT, "GET HEAD"),
+    "api-unknown-flags": (OF_THE_ENVIRONMENT, "GET HEAD"),
     "api-import": (OF_THE_ENVIRONMENT, "POST"),
+    "api-schedules": (OF_THE_ENVIRONMENT, "GET HEAD POST"),
+    "api-schedule": (OF_THE_ENVIRONMENT, "GET HEAD"),
+    "api-schedule-pause": (OF_THE_ENVIRONMENT, "POST"),
+    "api-schedule-resume": (OF_THE_ENVIRONMENT, "POST"),
+    "api-schedule-cancel": (OF_THE_ENVIRONMENT, "POST"),
+    "api-ramps": (OF_THE_ENVIRONMENT, "GET HEAD POST"),
+    "api-ramp": (NO_RAMP, "GET HEAD"),
+    "api-ramp-pause": (NO_RAMP, "POST"),
+    "api-ramp-resume": (NO_RAMP, "POST"),
+    "api-ramp-cancel": (NO_RAMP, "POST"),
+    "api-segments": (OF_THE_PROJECT, "GET HEAD POST"),
+    "api-segment": (OF_THE_PROJECT, "GET HEAD PATCH DELETE"),
+    "api-segment-keys": (OF_THE_PROJECT, "GET HEAD POST"),
+    "api-exclusion-groups": (OF_THE_PROJECT, "GET HEAD POST"),
+    "api-exclusion-group": (OF_THE_PROJECT, "GET HEAD PATCH DELETE"),
     "api-freezes": (OF_THE_PROJECT, "GET HEAD"),
     "api-evidence": (OF_THE_PROJECT, "GET HEAD POST"),
     "api-change-requests": (OF_THE_PROJECT, "GET HEAD"),
     "api-change-request": (OF_THE_REQUEST, "GET HEAD"),
+    "api-change-request-comments": (OF_THE_REQUEST, "GET HEAD POST"),
     "api-change-request-withdraw": (OF_ITS_AUTHOR, "POST"),
     "api-history": (OF_THE_PROJECT, "GET HEAD"),
+    "api-policy": (OF_A_POLICY, "GET HEAD"),
+    # Keys look at who has access, and hand none out.
+    "api-projects": (OF_WHOEVER, "GET HEAD"),
+    "api-project": (OF_THE_PROJECT, "GET HEAD"),
+    "api-environments": (OF_THE_PROJECT, "GET HEAD"),
+    "api-environment": (OF_THE_PROJECT, "GET HEAD"),
+    "api-members": (OF_THE_PROJECT, "GET HEAD"),
+    "api-grants": (OF_THE_PROJECT, "GET HEAD"),
+    "api-groups": (OF_THE_PROJECT, "GET HEAD"),
+    "api-roles": (OF_THE_PROJECT, "GET HEAD"),
+    "api-invitations": (OF_THE_PROJECT, "GET HEAD"),
+    "api-keys": (OF_THE_PROJECT, "GET HEAD"),
+    "api-key": (OF_THE_PROJECT, "GET HEAD"),
     "api-nothing": (NOTHING, "GET HEAD POST PUT PATCH DELETE"),
     "api-schema": (OPEN, "GET HEAD"),
     "api-docs": (OPEN, "GET HEAD"),
@@ -76,12 +119,25 @@ def test_every_address_of_the_api_stands_in_the_table() -> None:
 @pytest.mark.parametrize("header", ["Authorization", "X-API-Key"])
 @pytest.mark.parametrize("name", TABLE)
 def test_every_key_is_answered_as_the_table_says(
-    keys: dict[str, str], new_checkout: Flag, dana: User, name: str, header: str
+    keys: dict[str, str],
+    new_checkout: Flag,
+    dana: User,
+    shop: Project,
+    now: datetime,
+    name: str,
+    header: str,
 ) -> None:
     expected, taken = TABLE[name]
     arguments = {"project": "shop", "environment": "development", "key": new_checkout.key}
+    # Of the same key as the flag, so that one argument names them all.
+    for create in (create_segment, create_group):
+        create(project=shop, document={"key": new_checkout.key}, actor=SETTING_UP, now=now)
     asked = ask_for_something(new_checkout, dana, "development")
-    known = arguments | {"number": asked.pk}
+    a_key = ApiKey.objects.filter(environment__project__key="shop").earliest("pk")
+    place = Environment.objects.get(project__key="shop", key="development")
+    plan = a_schedule(Desk(new_checkout, place, clock.now()), dana)
+    known = arguments | {"number": asked.pk, "selector": a_key.selector, "plan": plan.pk}
+    known["which"] = "included"
     address = reverse(name, kwargs={one: known[one] for one in captured(name)})
     for method in METHODS:
         found = {holder: answer(method, address, header, keys[holder]) for holder in HOLDERS}

@@ -84,6 +84,7 @@ OBJECTS = [
     "selector",
     "user_id",
     "number",
+    "view",
     "freeze",
     "group",
     "role",

@@ -13,16 +13,21 @@ from django.http import HttpResponseBase
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
-from flags.models import Flag
+from flags.models import Flag, SavedView
+from flags.services import create_group as create_exclusion_group
+from flags.services import create_segment
+from flags.services.arranging import save_view
 from portal.access import services
 from portal.access.models import ApiKey, Environment, Project, User
 from portal.audit.models import AuditEvent
 from portal.reports.models import RecertificationItem
 from portal.reports.services import start_recertification
+from tests.flags.services.writes import Desk
 from tests.portal.access_web.table import PEOPLE, ROLES, SIGN_IN
 from tests.support.agreeing import ask_for_something
 from tests.support.freezing import a_freeze
 from tests.support.people import SETTING_UP, acting, client_of, create_person, give_role
+from tests.support.planning import a_schedule
 
 
 @dataclass(frozen=True)
@@ -64,7 +69,13 @@ def world(
     shop_key: ApiKey,
     now: datetime,
 ) -> World:
+    # Of the same key as the flag, so that one argument names them all.
+    for create in (create_segment, create_exclusion_group):
+        create(project=shop, document={"key": new_checkout.key}, actor=SETTING_UP, now=now)
     request = ask_for_something(new_checkout, people["developer"])
+    plan = a_schedule(
+        Desk(new_checkout, shop.environments.get(key="development"), now), people["developer"]
+    )
     browsers = {name: client_of(user) for name, user in people.items()} | {"anonymous": Client()}
     browsers = {name: browsers[name] for name in PEOPLE}
     browsers |= {"editor": browsers["developer"], "admin": browsers["project_admin"]}
@@ -72,16 +83,34 @@ def world(
         "project": shop.key,
         "environment": "development",
         "key": new_checkout.key,
+        "which": "included",
         "selector": shop_key.selector,
         "user_id": people["viewer"].pk,
         "number": request.pk,
         "freeze": a_freeze(shop).pk,
+        "plan": plan.pk,
+        "kind": "schedule",
+        "step": "pause",
+        "view": _a_view(shop, people["developer"]).pk,
         "username": people["viewer"].username,
         "session_id": 0,
         "link_id": 0,
         "sequence": AuditEvent.objects.filter(project=shop.key).earliest("sequence").sequence,
     } | _access_arguments(shop, people, now)
     return World(browsers, arguments)
+
+
+def _a_view(shop: Project, owner: User) -> SavedView:
+    return save_view(
+        project=shop,
+        user=owner,
+        actor=acting(owner),
+        view=None,
+        name="Checkout",
+        query="search=checkout",
+        shared=True,
+        default=False,
+    )
 
 
 def _access_arguments(shop: Project, people: dict[str, User], now: datetime) -> dict[str, object]:

@@ -1,0 +1,96 @@
+"""Never answering from anything older than what a request names.
+
+The **configuration tag** of events, ``flagConfigEtag``, is ``EPOCH.VERSION`` of the environment:
+opaque to clients, sortable for us. It says how new a configuration is, whereas the ``ETag`` of a
+bulk answer says what the results are; one never stands for the other. ``flagConfigLastModified``
+is when that configuration was published, in whole seconds; it counts only where no tag is given.
+"""
+
+import asyncio
+import time
+from datetime import UTC, datetime
+from email.utils import formatdate
+from functools import lru_cache
+from typing import Final, NamedTuple
+from urllib.parse import parse_qs
+
+from flags.evaluator.memory import Environment, Place, Position
+from flags.evaluator.wire import Header
+
+# Heads are compared every second, after which nothing newer can be missing.
+WAIT_S: Final = 1.2
+LOOK_EVERY_S: Final = 0.01
+MAX_FIELDS: Final = 20
+BEHIND: Final = "the evaluator does not have the named configuration yet: try again in a second"
+
+
+class Wanted(NamedTuple):
+    """What an answer must not be older than."""
+
+    position: Position | None
+    published_at: int | None
+
+
+def write_tag(state: Environment) -> str:
+    """The configuration tag of a state."""
+    return f"{state.epoch}.{state.version}"
+
+
+def read_tag(tag: str) -> Position | None:
+    """The position of a configuration tag; None for a tag that is none of ours."""
+    epoch, dot, version = tag.strip('"').rpartition(".")
+    if not (dot and version.isascii() and version.isdigit() and len(version) <= 18):
+        return None
+    return epoch, int(version)
+
+
+def read_query(query: bytes) -> Wanted | None:
+    """What the query names; None where it names nothing that can be understood."""
+    try:
+        fields = parse_qs(query.decode("latin-1"), max_num_fields=MAX_FIELDS) if query else {}
+    except ValueError:
+        return None
+    position = read_tag(fields.get("flagConfigEtag", [""])[-1])
+    published_at = _read_instant(fields.get("flagConfigLastModified", [""])[-1])
+    return Wanted(position, published_at) if position or published_at is not None else None
+
+
+def _read_instant(text: str) -> int | None:
+    """Unix seconds of a number, or of an ISO 8601 date whose "+" a query turned into a space."""
+    if text.isascii() and text.isdigit():
+        return int(text[:18])
+    try:
+        at = datetime.fromisoformat(text.replace(" ", "+"))
+        return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp())
+    except (ValueError, OverflowError):
+        return None
+
+
+async def catch_up(place: Place, wanted: Wanted) -> bool:
+    """Wait until the place holds what is wanted, or Redis has confirmed that nothing is newer.
+
+    False where neither came true in time. The confirmation is what makes a tag that nobody ever
+    gave out harmless, and an instant that another process read off a later publication.
+    """
+    asked_at = time.monotonic()
+    while not _holds(place.state, wanted) and place.compared_from < asked_at:
+        if time.monotonic() - asked_at > WAIT_S:
+            return False
+        await asyncio.sleep(LOOK_EVERY_S)
+    return True
+
+
+def _holds(state: Environment, wanted: Wanted) -> bool:
+    if wanted.position is not None:
+        return state.position >= wanted.position
+    return int(state.head.published_at) >= (wanted.published_at or 0)
+
+
+def last_modified(state: Environment) -> Header:
+    """When what is answered from was published."""
+    return b"last-modified", _http_date(int(state.head.published_at))
+
+
+@lru_cache(maxsize=256)
+def _http_date(seconds: int) -> bytes:
+    return formatdate(seconds, usegmt=True).encode()

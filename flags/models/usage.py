@@ -1,0 +1,116 @@
+"""What applications asked for: counts, and when each variant was last served."""
+
+from django.db import models
+
+from flags.models.flag import Flag
+from portal.access.models import Environment, User
+
+
+class Period(models.TextChoices):
+    """How long one row counts."""
+
+    MINUTE = "m", "minute"
+    HOUR = "h", "hour"
+    DAY = "d", "day"
+
+
+class FlagUsage(models.Model):
+    """How often a flag was answered with a variant for a reason, from ``start`` on.
+
+    Every answer counts in three rows: of its minute, its hour and its day (UTC). So nothing has to
+    be rolled up later, and each kind of row is simply kept for as long as it is looked at.
+    """
+
+    flag = models.ForeignKey(Flag, on_delete=models.CASCADE, related_name="usage")
+    environment = models.ForeignKey(Environment, on_delete=models.CASCADE, related_name="+")
+    variant = models.CharField(max_length=100, blank=True)
+    reason = models.CharField(max_length=30)
+    period = models.CharField(max_length=1, choices=Period)
+    start = models.DateTimeField()
+    count = models.PositiveBigIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["flag", "period", "start", "environment", "variant", "reason"],
+                name="flag_usage_once",
+            )
+        ]
+        indexes = [models.Index(fields=["period", "start"], name="flag_usage_age")]
+
+
+class FlagSeen(models.Model):
+    """When a variant of a flag was last served; the variant is empty where there was no value."""
+
+    flag = models.ForeignKey(Flag, on_delete=models.CASCADE, related_name="seen")
+    environment = models.ForeignKey(Environment, on_delete=models.CASCADE, related_name="+")
+    variant = models.CharField(max_length=100, blank=True)
+    last_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["flag", "environment", "variant"], name="flag_seen_once"
+            )
+        ]
+
+
+class UnknownFlagQuerySet(models.QuerySet["UnknownFlag"]):
+    """Filters on names that were asked for."""
+
+    def named(self) -> "UnknownFlagQuerySet":
+        """Without the row that counts all the others."""
+        return self.exclude(name="")
+
+    def watched(self) -> "UnknownFlagQuerySet":
+        return self.filter(ignored_at=None)
+
+
+class UnknownFlag(models.Model):
+    """A name that applications ask for and that is answered “not found”.
+
+    ``by_client`` sets apart what public keys ask for, which anyone may hold. Of each there are only
+    so many; the row without a name counts the others.
+    """
+
+    environment = models.ForeignKey(
+        Environment, on_delete=models.CASCADE, related_name="unknown_flags"
+    )
+    name = models.CharField(max_length=200, blank=True)
+    by_client = models.BooleanField()
+    count = models.PositiveBigIntegerField()
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField()
+    ignored_at = models.DateTimeField(null=True)
+
+    objects = UnknownFlagQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-last_at", "name"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["environment", "name", "by_client"], name="unknown_flag_once"
+            )
+        ]
+        indexes = [models.Index(fields=["last_at"], name="unknown_flag_age")]
+
+
+class TakenBatch(models.Model):
+    """A batch of counts that was added up: whoever finds it again leaves it alone."""
+
+    batch_id = models.CharField(max_length=32, unique=True)
+    taken_at = models.DateTimeField(db_index=True)
+
+
+class LifecycleNotice(models.Model):
+    """That an owner was told of a flag's state; forgotten when the flag is in use again."""
+
+    flag = models.ForeignKey(Flag, on_delete=models.CASCADE, related_name="notices")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    state = models.CharField(max_length=20)
+    told_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["flag", "user", "state"], name="lifecycle_told_once")
+        ]

@@ -1,0 +1,178 @@
+"""Adding up what evaluators counted: each batch once, whatever dies in between.
+
+The counts and the note that a batch was taken are written in one transaction. What a stranger
+with a public key can make us keep is bounded.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+
+from flags.channel import Missed, UsageBatch
+from flags.models import Flag, FlagSeen, FlagUsage, Period, TakenBatch, UnknownFlag
+from portal.access.models import Environment
+from portal.lib.upserting import add_or_insert
+
+logger = logging.getLogger(__name__)
+
+KEPT_FOR = {
+    Period.MINUTE: timedelta(hours=25),
+    Period.HOUR: timedelta(days=35),
+    Period.DAY: timedelta(days=400),
+}
+# A batch may come again for as long as it would be added up, so word of it is kept for longer.
+TAKEN_KEPT_FOR = timedelta(days=2)
+UNKNOWN_KEPT_FOR = timedelta(days=35)
+MAX_UNKNOWN_BY_SERVERS, MAX_UNKNOWN_BY_CLIENTS = 1_000, 100
+CLOCKS_DIFFER_BY = timedelta(minutes=5)
+
+Flags = Mapping[tuple[int, str], Flag]
+
+
+def take_batches(*, batches: Iterable[UsageBatch], now: datetime) -> int:
+    """Add up those batches that nobody has added up yet; returns how many that were.
+
+    Raises IntegrityError, and has done nothing, where another worker is at the same batches.
+    """
+    given = {batch.id: batch for batch in batches if _is_timely(batch, now)}
+    with transaction.atomic():
+        fresh = _remember(given, now)
+        _count(fresh, now)
+    return len(fresh)
+
+
+def forget_old_usage(*, now: datetime) -> None:
+    """Delete what nobody looks at any more."""
+    for period, age in KEPT_FOR.items():
+        FlagUsage.objects.filter(period=period, start__lt=now - age).delete()
+    TakenBatch.objects.filter(taken_at__lt=now - TAKEN_KEPT_FOR).delete()
+    UnknownFlag.objects.filter(last_at__lt=now - UNKNOWN_KEPT_FOR, ignored_at=None).delete()
+
+
+def _is_timely(batch: UsageBatch, now: datetime) -> bool:
+    age = now - _moment(batch.minute)
+    timely = -CLOCKS_DIFFER_BY <= age <= KEPT_FOR[Period.MINUTE]
+    if not timely:
+        text = "%d evaluations are not counted: their minute is %s; do the clocks agree?"
+        logger.warning(text, batch.total, _moment(batch.minute))
+    return timely
+
+
+def _remember(given: Mapping[str, UsageBatch], now: datetime) -> list[UsageBatch]:
+    """Note the batches that nobody has taken. Raises IntegrityError where somebody just does."""
+    known = TakenBatch.objects.filter(batch_id__in=given).values_list("batch_id", flat=True)
+    fresh = [given[one] for one in given.keys() - set(known)]
+    TakenBatch.objects.bulk_create(TakenBatch(batch_id=one.id, taken_at=now) for one in fresh)
+    return fresh
+
+
+def _count(batches: Collection[UsageBatch], now: datetime) -> None:
+    ids = {batch.environment_id for batch in batches}
+    places = Environment.objects.in_bulk(ids)
+    known = [batch for batch in batches if batch.environment_id in places]
+    flags = _flags_of(known, places)
+    _count_asked(known, places, flags, now)
+    for pk in sorted(places):
+        _count_missed(places[pk], [one for one in known if one.environment_id == pk], now)
+
+
+def _flags_of(batches: Iterable[UsageBatch], places: Mapping[int, Environment]) -> Flags:
+    """The flags that were asked for, by project and key."""
+    keys = {row.flag for batch in batches for row in batch.asked}
+    projects = {place.project_id for place in places.values()}
+    found = Flag.objects.filter(project__in=projects, key__in=keys)
+    return {(flag.project_id, flag.key): flag for flag in found}
+
+
+def _count_asked(
+    batches: Iterable[UsageBatch], places: Mapping[int, Environment], flags: Flags, now: datetime
+) -> None:
+    counts: Counter[tuple[Any, ...]] = Counter()
+    seen: dict[tuple[int, int, str], datetime] = {}
+    for batch in batches:
+        project = places[batch.environment_id].project_id
+        at = min(_moment(batch.last_at), now)
+        starts = starts_of(_moment(batch.minute))
+        for row in batch.asked:
+            flag = flags.get((project, row.flag))
+            if flag is None:
+                continue  # nobody but a forger counts a flag that does not exist
+            variant = _variant_of(flag, row.variant)
+            place = (flag.pk, batch.environment_id, variant)
+            seen[place] = max(at, seen.get(place, at))
+            for period, start in starts.items():
+                counts[(*place, row.reason, period, start)] += row.count
+    _write_usage(counts)
+    _write_seen(seen)
+
+
+def _write_usage(counts: Mapping[tuple[Any, ...], int]) -> None:
+    names = ("flag", "environment", "variant", "reason", "period", "start")
+    rows = [{**dict(zip(names, key, strict=True)), "count": n} for key, n in counts.items()]
+    add_or_insert(FlagUsage, rows, by=names, adds=["count"])
+
+
+def _write_seen(seen: Mapping[tuple[int, int, str], datetime]) -> None:
+    names = ("flag", "environment", "variant")
+    rows = [{**dict(zip(names, key, strict=True)), "last_at": at} for key, at in seen.items()]
+    add_or_insert(FlagSeen, rows, by=names, latest=["last_at"])
+
+
+def starts_of(minute: datetime) -> dict[Period, datetime]:
+    """The beginning of the minute, the hour and the day that hold a minute, in UTC."""
+    hour = minute.replace(minute=0)
+    return {Period.MINUTE: minute, Period.HOUR: hour, Period.DAY: hour.replace(hour=0)}
+
+
+def _variant_of(flag: Flag, variant: str) -> str:
+    """Only variants that the flag has: of others a forger could make up any number."""
+    return variant if any(one["key"] == variant for one in flag.variants) else ""
+
+
+def _count_missed(place: Environment, batches: Iterable[UsageBatch], now: datetime) -> None:
+    found = [(row, min(_moment(batch.last_at), now)) for batch in batches for row in batch.missed]
+    for by_client, most in ((False, MAX_UNKNOWN_BY_SERVERS), (True, MAX_UNKNOWN_BY_CLIENTS)):
+        mine = [(row, at) for row, at in found if row.by_client == by_client]
+        if mine:
+            _write_missed(place, mine, by_client=by_client, most=most)
+
+
+def _write_missed(
+    place: Environment, found: Iterable[tuple[Missed, datetime]], *, by_client: bool, most: int
+) -> None:
+    """Names are kept up to a number; whatever else was asked for counts in the row without one."""
+    held = UnknownFlag.objects.named().filter(environment=place, by_client=by_client)
+    names = set(held.values_list("name", flat=True))
+    counts: Counter[str] = Counter()
+    last: dict[str, datetime] = {}
+    for row, at in found:
+        name = row.name if row.name in names or len(names) < most else ""
+        names |= {name} - {""}
+        counts[name] += row.count
+        last[name] = max(at, last.get(name, at))
+    rows = [
+        {
+            "environment": place.pk,
+            "name": name,
+            "by_client": by_client,
+            "count": count,
+            "first_at": last[name],
+            "last_at": last[name],
+        }
+        for name, count in counts.items()
+    ]
+    add_or_insert(
+        UnknownFlag,
+        rows,
+        by=["environment", "name", "by_client"],
+        adds=["count"],
+        latest=["last_at"],
+    )
+
+
+def _moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

@@ -1,0 +1,200 @@
+"""Making plans: schedules and ramps."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from flags.models import Flag, FlagConfiguration, Plan, PlanKind
+from flags.plans import (
+    following,
+    read_ramp,
+    read_schedule,
+    share_of,
+    targeting_digest,
+    timetable_of,
+)
+from flags.services.parsing import configuration_from
+from flags.services.plans import shared
+from portal.access import authority, outbox
+from portal.access.models import ApiKey, Environment, User
+from portal.approvals import gate
+from portal.approvals.authors import author_of
+from portal.approvals.changes import PLAIN, Terms
+from portal.approvals.models import ChangeRequest
+from portal.approvals.services import gated
+from portal.lib import clock
+from portal.lib.errors import Conflict, Invalid, checked_text
+from portal.lib.journal import Actor, ActorKind
+
+# More than anybody follows; each is a due row.
+MOST_PLANS = 50
+
+
+@gated
+def create_schedule(
+    *,
+    flag: Flag,
+    environment: Environment,
+    document: object,
+    actor: Actor,
+    now: datetime,
+    reason: str = "",
+    terms: Terms = PLAIN,
+) -> Plan:
+    """Plan a change of a flag in one environment for an instant, or for many.
+
+    Raises Invalid with each field that is wrong (see flags.plans.reading), or where it would never
+    happen; Forbidden without what the change itself takes; Waiting where the environment's policy
+    wants others to agree; Conflict where what it replaces was changed since that was asked.
+    """
+    moment = clock.database_now()
+    current = _locked(flag, environment)
+    wanted = read_schedule(document, moment=moment)
+    _check_schedule(wanted, current)
+    (first,) = following(timetable_of(wanted), moment)
+    plan = _plan(PlanKind.SCHEDULE, current, wanted, moment, first.at)
+    plan.base = wanted.get("base", "")
+    return _store(plan, current, actor=actor, now=now, reason=reason, terms=terms)
+
+
+@gated
+def create_ramp(
+    *,
+    flag: Flag,
+    environment: Environment,
+    document: object,
+    actor: Actor,
+    now: datetime,
+    reason: str = "",
+    terms: Terms = PLAIN,
+) -> Plan:
+    """Plan a share of a flag in one environment to rise, step by step.
+
+    Raises what create_schedule raises; Invalid too where its place is not there, or has another
+    ramp already.
+    """
+    moment = clock.database_now()
+    current = _locked(flag, environment)
+    wanted = read_ramp(document, moment=moment)
+    starts = wanted["starts"] and following(timetable_of(wanted), moment)[0].at
+    plan = _plan(PlanKind.RAMP, current, wanted, moment, starts or moment)
+    plan.anchor_at = plan.due_at
+    plan.due_at = (starts or moment) + timedelta(seconds=plan.steps[0].after_s)
+    _check_ramp(plan, current)
+    return _store(plan, current, actor=actor, now=now, reason=reason, terms=terms)
+
+
+def _locked(flag: Flag, environment: Environment) -> FlagConfiguration:
+    (locked,) = outbox.lock_environments([environment])
+    current = FlagConfiguration.objects.select_related("flag__project").get(
+        flag=flag, environment=environment
+    )
+    locked.project = current.flag.project
+    current.environment = locked
+    if current.flag.is_archived:
+        raise Invalid({"": _("This flag is archived. Restore it first.")})
+    if Plan.objects.alive().filter(flag=flag, environment=locked).count() >= MOST_PLANS:
+        raise Invalid({"": _("There are {n} plans already; cancel some.").format(n=MOST_PLANS)})
+    return current
+
+
+def _plan(
+    kind: PlanKind,
+    current: FlagConfiguration,
+    document: dict[str, Any],
+    moment: datetime,
+    due_at: datetime,
+) -> Plan:
+    return Plan(
+        kind=kind,
+        flag=current.flag,
+        environment=current.environment,
+        document=document,
+        due_at=due_at,
+        created_at=moment,
+    )
+
+
+def _check_schedule(wanted: dict[str, Any], current: FlagConfiguration) -> None:
+    """That it could be carried out now. Fills in what a replacement was made for."""
+    document, definition = current.document, current.flag.definition
+    if wanted["operation"] == "percent":
+        if all(rule.id != wanted["rule"] for rule in current.configuration.rules):
+            raise Invalid({"rule": _("There is no such rule.")})
+    elif wanted["operation"] == "replace":
+        after = {"enabled": document["enabled"], **wanted["configuration"]}
+        configuration_from(after, definition, under="configuration")
+        base = targeting_digest(document)
+        if wanted["base"] not in ("", base):
+            text = _("Somebody changed who gets what since this was asked for.")
+            raise Conflict(text, current=document, yours=after)
+        wanted["base"] = base
+
+
+def _check_ramp(plan: Plan, current: FlagConfiguration) -> None:
+    target, steps = plan.document["target"], plan.steps
+    share = share_of(current.document, target)
+    if share is None:
+        raise Invalid({"target": _no_place(target)})
+    if steps[-1].share < share:
+        raise Invalid({"target": _("It is higher than the ramp's end already.")})
+    plan.step = len(steps) - 1
+    shared.outcome(plan, current.document)  # raises where the other share has no room for it
+    plan.step = 0
+    running = Plan.objects.alive().filter(flag=plan.flag, environment=plan.environment, kind="ramp")
+    if any(other.document["target"] == target for other in running):
+        raise Invalid({"target": _("There is a ramp for this already; cancel it first.")})
+
+
+def _no_place(target: dict[str, str]) -> str:
+    if target["part"] == "audience":
+        return _(
+            "There is no such rule, or it lets everybody in; give it a share of its own first."
+        )
+    return _("There is no split there; choose one with two shares or more.")
+
+
+def _store(
+    plan: Plan,
+    current: FlagConfiguration,
+    *,
+    actor: Actor,
+    now: datetime,
+    reason: str,
+    terms: Terms,
+) -> Plan:
+    for permission in plan.permissions:
+        gate.require(
+            actor,
+            permission,
+            project=plan.flag.project,
+            environment=plan.environment,
+            terms=terms,
+        )
+    change = shared.plan_change(plan, current.document)
+    passage = gate.pass_through(change, actor=actor, now=now, reason=reason, terms=terms)
+    plan.reason = checked_text(reason, "reason")
+    answer_for(plan, actor, terms.agreement)
+    plan.changed_at, plan.changed_by = plan.created_at, actor.label
+    plan.save()
+    shared.record_plan("created", plan, actor, words=list(change.words), reason=passage.reason)
+    return plan
+
+
+def answer_for(plan: Plan, actor: Actor, agreement: int | None) -> None:
+    """Note who answers for a plan: who asked for it, where others agreed."""
+    plan.agreement_id = agreement
+    request = ChangeRequest.objects.filter(pk=agreement).first() if agreement else None
+    author = author_of(request) if request else actor
+    plan.author_kind, plan.author_id_text = str(author.kind), author.id
+    plan.author = author.label
+    plan.author_user = request.author_user if request else _person(author)
+
+
+def _person(actor: Actor) -> User | None:
+    """The person to tell; behind a key, whoever made it."""
+    if actor.kind is not ActorKind.KEY:
+        return authority.user_of(actor)
+    key = ApiKey.objects.select_related("creator").filter(pk=actor.id).first()
+    return key.creator if key else None

@@ -1,0 +1,135 @@
+"""Pausing, resuming and cancelling plans. Stopping is free; going on may take approval."""
+
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from flags.models import Plan, PlanState
+from flags.plans import following, share_of
+from flags.services.plans import shared
+from flags.services.plans.making import answer_for
+from portal.access import authority
+from portal.access.permissions import Permission
+from portal.approvals import gate, planned
+from portal.approvals.changes import PLAIN, Terms
+from portal.approvals.errors import Barred
+from portal.approvals.services import gated
+from portal.lib import clock
+from portal.lib.errors import Forbidden, Invalid, checked_text
+from portal.lib.journal import Actor
+
+
+@transaction.atomic
+def pause_plan(*, plan: Plan, actor: Actor, now: datetime, reason: str = "") -> Plan:
+    """Let a plan rest; what was left of its time stays. No policy asks: it turns nothing on.
+
+    Raises Forbidden without ``flag.edit`` or ``flag.toggle``, Invalid where it does not run.
+    """
+    locked = shared.lock_plan(plan)
+    _require_one(locked, actor)
+    if not locked.is_running:
+        raise Invalid({"": _("This plan does not run.")})
+    why = checked_text(reason, "reason")
+    rest(locked, PlanState.PAUSED, actor, clock.database_now(), why)
+    shared.record_plan("paused", locked, actor, reason=why)
+    return locked
+
+
+@transaction.atomic
+def cancel_plan(*, plan: Plan, actor: Actor, now: datetime, reason: str = "") -> Plan:
+    """End a plan; what it has done so far stays. Raises what pause_plan raises."""
+    locked = shared.lock_plan(plan)
+    _require_one(locked, actor)
+    if not locked.is_alive:
+        raise Invalid({"": _("This plan is over already.")})
+    why = checked_text(reason, "reason")
+    rest(locked, PlanState.CANCELLED, actor, clock.database_now(), why)
+    shared.record_plan("cancelled", locked, actor, reason=why)
+    return locked
+
+
+@gated
+def resume_plan(
+    *, plan: Plan, actor: Actor, now: datetime, reason: str = "", terms: Terms = PLAIN
+) -> Plan:
+    """Let a paused plan go on.
+
+    A ramp goes on from the share that is there now, with the time that was left; a schedule with
+    its next time. What others agreed to still holds where it would be agreed to again; otherwise
+    the gate is asked anew, and whoever resumes answers for the plan from then on. Raises Forbidden
+    without what the plan's change takes, Invalid where it is not paused or its time is over,
+    Waiting where a policy wants others to agree.
+    """
+    locked = shared.lock_plan(plan)
+    for permission in locked.permissions:
+        gate.require(
+            actor,
+            permission,
+            project=locked.flag.project,
+            environment=locked.environment,
+            terms=terms,
+        )
+    if not locked.is_paused:
+        raise Invalid({"": _("This plan is not paused.")})
+    moment = clock.database_now()
+    _go_on(locked, moment)
+    if terms.agreement is not None or not _still_agreed(locked, moment):
+        locked.round += 1
+        current = shared.current_configuration(locked).document
+        change = shared.plan_change(locked, current)
+        gate.pass_through(change, actor=actor, now=now, reason=reason, terms=terms)
+        answer_for(locked, actor, terms.agreement)
+    locked.changed_at, locked.changed_by = moment, actor.label
+    locked.save()
+    shared.record_plan("resumed", locked, actor, reason=reason)
+    return locked
+
+
+def rest(plan: Plan, state: PlanState, actor: Actor, moment: datetime, why: str) -> None:
+    """Stop a locked plan for now or for good, for services that have asked who may."""
+    plan.state, plan.problem = state, why
+    plan.changed_at, plan.changed_by = moment, actor.label
+    plan.failures, plan.retry_at = 0, None
+    if state != PlanState.PAUSED:
+        plan.due_at = None
+    plan.save()
+
+
+def _require_one(plan: Plan, actor: Actor) -> None:
+    """Whoever can change the flag there in any way can also stop what changes it by itself."""
+    held = authority.permissions_of(actor, plan.flag.project, plan.environment)
+    if not held & {Permission.FLAG_EDIT, Permission.FLAG_TOGGLE}:
+        raise Forbidden(plan.permissions[0])
+
+
+def _still_agreed(plan: Plan, moment: datetime) -> bool:
+    try:
+        return planned.is_agreed(shared.plan_change(plan), plan.agreement_id, moment=moment)
+    except Barred:
+        return False
+
+
+def _go_on(plan: Plan, moment: datetime) -> None:
+    """Set a paused plan to run, with its next instant. Raises Invalid where it has none."""
+    plan.state, plan.problem, plan.share = PlanState.RUNNING, "", None
+    if not plan.is_ramp:
+        coming = following(plan.timetable, moment)
+        if not coming:
+            raise Invalid({"": _("Its time is over. Make a new plan instead.")})
+        plan.due_at = coming[0].at
+        return
+    left = max(timedelta(), (plan.due_at or moment) - plan.changed_at)
+    _skip_what_is_reached(plan)
+    plan.due_at = moment + left
+    plan.anchor_at = plan.due_at - plan.after
+
+
+def _skip_what_is_reached(plan: Plan) -> None:
+    configuration = shared.current_configuration(plan).document
+    share = share_of(configuration, plan.document["target"])
+    if share is None or share > plan.steps[-1].share:
+        text = _("There is nothing left to raise: the share is gone, or higher already.")
+        raise Invalid({"": text})
+    while plan.steps[plan.step].share < share:
+        plan.step += 1

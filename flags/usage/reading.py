@@ -1,0 +1,178 @@
+"""How often flags were asked for, as charts, tables and the API show it."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.db.models import Max, QuerySet, Sum
+from django.utils.translation import gettext as _
+
+from flags.models import Flag, FlagSeen, FlagUsage, Period, UnknownFlag
+from portal.access.models import Environment
+from portal.lib.errors import AviaryError
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of time up to now: so many rows of a period."""
+
+    period: Period
+    step: timedelta
+    steps: int
+
+
+SPANS: Final = {
+    "hour": Span(Period.MINUTE, timedelta(minutes=1), 60),
+    "day": Span(Period.HOUR, HOUR, 24),
+    "month": Span(Period.DAY, DAY, 30),
+}
+ASPECTS: Final = ("variant", "reason")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """The counts from one instant on, in the order of the series' names."""
+
+    start: datetime
+    counts: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Counts over time, by variant or by reason; every step is there, with zeros."""
+
+    names: tuple[str, ...]
+    lines: tuple[Line, ...]
+
+    @property
+    def totals(self) -> tuple[int, ...]:
+        return tuple(map(sum, zip(*(line.counts for line in self.lines), strict=True)))
+
+    @property
+    def total(self) -> int:
+        return sum(self.totals)
+
+
+@dataclass(frozen=True, slots=True)
+class RecentUse:
+    """How often a flag was asked for in an environment lately, and when it last was."""
+
+    environment: Environment
+    count: int
+    last_at: datetime
+
+
+class StillAskedFor(AviaryError):
+    """The flag is in use, and nobody has said that this is known."""
+
+    status = 409
+
+    def __init__(self, uses: Iterable[RecentUse]) -> None:
+        text = _("{n} times in {environment}, last at {time} UTC")
+        found = [
+            text.format(
+                n=one.count, environment=one.environment.key, time=f"{one.last_at:%Y-%m-%d %H:%M}"
+            )
+            for one in uses
+        ]
+        start = _("It was asked for within the last hour: {uses}. Nothing was changed.")
+        super().__init__(start.format(uses="; ".join(found)))
+
+
+def series_of(
+    flag: Flag, environment: Environment, *, span: Span, aspect: str, now: datetime
+) -> Series:
+    """A flag's use in an environment; ``aspect`` is one of ASPECTS."""
+    starts = _starts(span, now)
+    rows = _usage(flag, environment, span.period, starts[0])
+    counts: defaultdict[datetime, Counter[str]] = defaultdict(Counter)
+    found = rows.values("start", aspect).annotate(n=Sum("count"))
+    for start, name, count in found.values_list("start", aspect, "n"):
+        counts[start][name] += count
+    names = _names(flag, aspect, counts.values())
+    lines = (Line(start, tuple(counts[start][name] for name in names)) for start in starts)
+    return Series(names, tuple(lines))
+
+
+def last_served(flag: Flag, environment: Environment) -> dict[str, datetime]:
+    """When each variant was last served; the empty name stands for “no value”."""
+    seen = FlagSeen.objects.filter(flag=flag, environment=environment)
+    return dict(seen.values_list("variant", "last_at"))
+
+
+def recent_use(flag: Flag, *, now: datetime) -> list[RecentUse]:
+    """The environments in which a flag was asked for within the last hour."""
+    since = now - HOUR
+    seen = FlagSeen.objects.filter(flag=flag, last_at__gt=since)
+    last = dict(
+        seen.values("environment").annotate(at=Max("last_at")).values_list("environment", "at")
+    )
+    rows = FlagUsage.objects.filter(flag=flag, period=Period.MINUTE, start__gt=since)
+    counts = dict(
+        rows.values("environment").annotate(n=Sum("count")).values_list("environment", "n")
+    )
+    places = Environment.objects.filter(pk__in=last)
+    return [RecentUse(place, counts.get(place.pk, 0), last[place.pk]) for place in places]
+
+
+def refuse_asked_for(flag: Flag, *, now: datetime) -> None:
+    """Raise StillAskedFor for a flag in use; one that is archived already is asked for in vain."""
+    uses = [] if flag.is_archived else recent_use(flag, now=now)
+    if uses:
+        raise StillAskedFor(uses)
+
+
+def hourly_counts(flags: Iterable[Flag], *, now: datetime) -> dict[int, list[int]]:
+    """By flag, the counts of the last 24 hours in all environments together."""
+    starts = _starts(SPANS["day"], now)
+    place = {start: index for index, start in enumerate(starts)}
+    rows = FlagUsage.objects.filter(
+        flag__in=[flag.pk for flag in flags], period=Period.HOUR, start__gte=starts[0]
+    )
+    found: defaultdict[int, list[int]] = defaultdict(lambda: [0] * len(starts))
+    summed = rows.values("flag", "start").annotate(n=Sum("count"))
+    for flag, start, count in summed.values_list("flag", "start", "n"):
+        if start in place:
+            found[flag][place[start]] += count
+    return dict(found)
+
+
+def unknown_flags(environment: Environment, *, ignored: bool = False) -> QuerySet[UnknownFlag]:
+    """Names that were asked for in vain, the last asked first."""
+    rows = UnknownFlag.objects.named().filter(environment=environment)
+    return rows.exclude(ignored_at=None) if ignored else rows.watched()
+
+
+def other_unknown(environment: Environment) -> int:
+    """How often names were asked for in vain that are not kept one by one."""
+    others = UnknownFlag.objects.filter(environment=environment, name="")
+    return others.aggregate(n=Sum("count"))["n"] or 0
+
+
+def _usage(
+    flag: Flag, environment: Environment, period: Period, since: datetime
+) -> QuerySet[FlagUsage]:
+    return FlagUsage.objects.filter(
+        flag=flag, environment=environment, period=period, start__gte=since
+    )
+
+
+def _starts(span: Span, now: datetime) -> list[datetime]:
+    """The beginnings of the steps, oldest first; the last one holds now."""
+    newest = now.replace(second=0, microsecond=0)
+    if span.step >= HOUR:
+        newest = newest.replace(minute=0)
+    if span.step >= DAY:
+        newest = newest.replace(hour=0)
+    return [newest - span.step * back for back in reversed(range(span.steps))]
+
+
+def _names(flag: Flag, aspect: str, found: Iterable[Counter[str]]) -> tuple[str, ...]:
+    """Variants in the flag's own order, and whatever else there was."""
+    there = set().union(*found)
+    known = [one["key"] for one in flag.variants] if aspect == "variant" else []
+    return (*known, *sorted(there - set(known)))

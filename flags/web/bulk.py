@@ -1,0 +1,158 @@
+"""The same done to many flags: a dialog that says to which, and what became of each.
+
+Friction follows risk: turning flags on in production takes the environment's name.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from flags import selectors
+from flags.models import Flag
+from flags.services import bulk
+from flags.services.bulk import ACTIONS, MOST_FLAGS, Action, End, Job
+from flags.web.filters import read_filter
+from flags.web.rows import Cell, FlagRow
+from portal.access.models import Environment
+from portal.access.permissions import Permission
+from portal.access.web.scope import Scope, project_page
+from portal.approvals.web.outlook import Outlook, outlook, read_terms
+from portal.lib import clock
+from portal.lib.errors import Forbidden, Invalid
+
+ENDS = tuple(End)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What somebody wants done, to which flags, and what that would mean."""
+
+    name: str
+    action: Action
+    environment: Environment | None
+    flags: list[Flag]
+    outlook: Outlook
+
+    @property
+    def turns_on(self) -> bool:
+        return self.name == "turn_on"
+
+    @property
+    def value(self) -> str:
+        """The action as the form names it."""
+        return f"{self.name}:{self.environment.key}" if self.environment else self.name
+
+    @property
+    def needs_name(self) -> bool:
+        """Whether the environment's name is typed; not where others have to agree anyway."""
+        risky = self.environment is not None and self.environment.is_production
+        return self.turns_on and risky and not self.outlook.needs_approval
+
+    @property
+    def cells(self) -> list[Cell]:
+        """The flags in the environment that it is about."""
+        place = self.environment
+        rows = [FlagRow(flag).cells for flag in self.flags] if place else []
+        return [cell for cells in rows for cell in cells if cell.environment == place]
+
+
+@require_POST
+@project_page(Permission.FLAG_VIEW)
+def change_many(request: HttpRequest, scope: Scope) -> HttpResponse:
+    """The dialog; confirmed, what became of each flag."""
+    asked = _asked(request, scope)
+    if request.POST.get("confirmed") != "1":
+        return _dialog(request, scope, asked)
+    if asked.needs_name and request.POST.get("typed", "").strip() != _key(asked):
+        return _dialog(request, scope, asked, wrong_name=True)
+    try:
+        outcomes = bulk.change_flags(
+            flags=asked.flags, action=asked.name, job=_job(request, scope, asked)
+        )
+    except Invalid as error:
+        return _dialog(request, scope, asked, errors=error.problems)
+    counts = [(end.value, [one for one in outcomes if one.end is end]) for end in ENDS]
+    context = {"scope": scope, "asked": asked, "counts": counts, "total": len(outcomes)}
+    response = render(request, "flags/_bulk_done.html", context)
+    response["HX-Trigger"] = "aviary:unselect"
+    return response
+
+
+def _asked(request: HttpRequest, scope: Scope) -> Asked:
+    """Raises Invalid for no action and too many flags, PermissionDenied for what they may not."""
+    name, _colon, place = request.POST.get("action", "").partition(":")
+    action = ACTIONS.get(name)
+    if action is None:
+        raise Invalid({"": _("Choose what to do with the flags, then press the button again.")})
+    environment = scope.environment(place) if action.needs == "environment" else None
+    held = (
+        scope.allows(action.permission, environment)
+        if environment
+        else action.permission in scope.permissions
+    )
+    if not held:
+        raise PermissionDenied(str(Forbidden(action.permission)))
+    places = {"environment": [environment], "": scope.project.environments.all()}
+    affected = [one for one in places.get(action.needs, []) if one]
+    view = outlook(scope, affected, turns_off=name == "turn_off")
+    return Asked(name, action, environment, _chosen(request, scope), view)
+
+
+def _chosen(request: HttpRequest, scope: Scope) -> list[Flag]:
+    keys = request.POST.getlist("flag")
+    if request.POST.get("matching") == "1":
+        wanted = replace(read_filter(QueryDict(request.POST.get("query", "")), scope), after="")
+        keys = selectors.matching_keys(scope.project, wanted, MOST_FLAGS + 1, now=clock.now())
+    if len(keys) > MOST_FLAGS:
+        text = _("At most {most} flags at once; narrow the list with its filters.")
+        raise Invalid({"": text.format(most=MOST_FLAGS)})
+    flags = selectors.flags_of(scope.project, keys)
+    if not flags:
+        raise Invalid({"": _("Choose flags first: tick the boxes in front of them.")})
+    return flags
+
+
+def _job(request: HttpRequest, scope: Scope, asked: Asked) -> Job:
+    seen = (one.partition(" ") for one in request.POST.getlist("seen"))
+    terms = replace(read_terms(request), break_glass=False, revise=None, revision=None)
+    return Job(
+        actor=scope.actor,
+        now=clock.now(),
+        environment=asked.environment,
+        tags=tuple(filter(None, (t.strip() for t in request.POST.get("tags", "").split(",")))),
+        owner=request.POST.get("owner", "").strip(),
+        reason=request.POST.get("reason", ""),
+        terms=terms,
+        seen={key: int(v[:18]) for v, _s, key in seen if v.isascii() and v.isdigit()},
+    )
+
+
+def _dialog(
+    request: HttpRequest,
+    scope: Scope,
+    asked: Asked,
+    *,
+    wrong_name: bool = False,
+    errors: Mapping[str, str] | None = None,
+) -> HttpResponse:
+    context = {
+        "scope": scope,
+        "asked": asked,
+        "outlook": asked.outlook,
+        "wrong_name": wrong_name,
+        "errors": errors or {},
+        "values": request.POST,
+        "tags": selectors.known_tags(scope.project) if asked.action.needs == "tags" else [],
+        "owners": selectors.possible_owners(scope.project),
+    }
+    status = 422 if wrong_name or errors else 200
+    return render(request, "flags/_bulk_dialog.html", context, status=status)
+
+
+def _key(asked: Asked) -> str:
+    return asked.environment.key if asked.environment else ""

@@ -1,0 +1,125 @@
+"""Two environments side by side: per flag, what the one does and the other does not."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from flags import selectors
+from flags.models import Flag, FlagConfiguration
+from flags.searching import FlagFilter
+from flags.services import changes
+from flags.web.rows import Cell
+from portal.access.models import Environment
+from portal.access.permissions import Permission
+from portal.access.web.scope import Scope, project_page
+from portal.approvals.changes import same_document
+from portal.lib import clock
+from portal.lib.htmx import render_page
+
+PAGE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A flag in two environments."""
+
+    flag: Flag
+    left: Cell
+    right: Cell
+
+    @property
+    def differs(self) -> bool:
+        return not same_document(_unsalted(self.left), _unsalted(self.right))
+
+    @property
+    def words(self) -> list[str]:
+        """What the right does otherwise than the left."""
+        sentences = changes.configuration_words(self.flag, self._as_right(), self.right_document)
+        return [*self._switch_words(), *sentences]
+
+    def _switch_words(self) -> list[str]:
+        """Nobody has turned anything on or off: it simply is so in each of them."""
+        cells = sorted((self.left, self.right), key=lambda cell: cell.configuration.enabled)
+        if cells[0].configuration.enabled == cells[1].configuration.enabled:
+            return []
+        names = {"off": cells[0].environment.name, "on": cells[1].environment.name}
+        return [_("It is on in {on} and off in {off}.").format(**names)]
+
+    @property
+    def left_text(self) -> str:
+        return _text(self.left)
+
+    @property
+    def right_text(self) -> str:
+        return _text(self.right)
+
+    @property
+    def right_document(self) -> dict[str, Any]:
+        return self.right.configuration.document
+
+    def _as_right(self) -> dict[str, Any]:
+        """Salts differ everywhere, and on purpose: that is no difference worth a word."""
+        same = {name: self.right_document[name] for name in ("salt", "enabled")}
+        return {**self.left.configuration.document, **same}
+
+
+@require_safe
+@project_page(Permission.FLAG_VIEW)
+def compare(request: HttpRequest, scope: Scope) -> HttpResponse:
+    """By default the last two environments, and only what differs."""
+    places = list(scope.project.environments.all())
+    left = _place(places, request.GET.get("left", ""), places[-2:][0])
+    right = _place(places, request.GET.get("right", ""), places[-1])
+    every = request.GET.get("every") == "1"
+    wanted = FlagFilter(search=request.GET.get("search", "").strip()[:200])
+    pairs = _pairs(scope, wanted, left, right)
+    shown = [pair for pair in pairs if every or pair.differs]
+    after = request.GET.get("after", "")
+    later = [pair for pair in shown if pair.flag.key > after]
+    query = request.GET.copy()
+    query["after"] = later[:PAGE][-1].flag.key if len(later) > PAGE else ""
+    context = {
+        "scope": scope,
+        "places": places,
+        "left": left,
+        "right": right,
+        "every": every,
+        "search": wanted.search,
+        "pairs": later[:PAGE],
+        "total": len(pairs),
+        "shown": len(shown),
+        "next_query": query.urlencode() if query["after"] else "",
+    }
+    return render_page(request, "flags/compare.html", "flags/_compare.html", context)
+
+
+def _place(places: list[Environment], key: str, otherwise: Environment) -> Environment:
+    return next((place for place in places if place.key == key), otherwise)
+
+
+def _pairs(scope: Scope, wanted: FlagFilter, left: Environment, right: Environment) -> list[Pair]:
+    pairs = []
+    for flag in sorted(
+        selectors.all_flags(scope.project, wanted, now=clock.now()), key=lambda flag: flag.key
+    ):
+        flag.project = scope.project
+        cells = {c.environment_id: _cell(flag, c) for c in flag.configurations.all()}
+        pairs.append(Pair(flag, cells[left.pk], cells[right.pk]))
+    return pairs
+
+
+def _cell(flag: Flag, configuration: FlagConfiguration) -> Cell:
+    configuration.flag = flag
+    return Cell(flag, configuration)
+
+
+def _unsalted(cell: Cell) -> dict[str, Any]:
+    return {**cell.configuration.document, "salt": ""}
+
+
+def _text(cell: Cell) -> str:
+    return json.dumps(cell.configuration.document, ensure_ascii=False, indent=2, sort_keys=True)

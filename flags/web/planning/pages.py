@@ -1,0 +1,252 @@
+"""The timeline: what happened to a flag in one environment, and what is planned."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from flags import selectors, services
+from flags.models import Flag, Plan, PlanKind
+from flags.plans import following, read_ramp, read_schedule, timetable_of
+from flags.services.plans import sentences
+from flags.web.finding import find_flag
+from flags.web.planning import forms
+from flags.web.planning.forms import Form
+from flags.web.planning.rows import UPCOMING, Moment, rows_of, why_not_steer
+from flags.web.rows import Cell, FlagRow
+from portal.access.models import Environment
+from portal.access.permissions import Permission
+from portal.access.web.scope import Scope, project_page
+from portal.approvals import selectors as approvals
+from portal.approvals.errors import Waiting
+from portal.approvals.freezing import zones
+from portal.approvals.web import live
+from portal.approvals.web.freeze_calendar import reader_zone
+from portal.approvals.web.freeze_form import DAYS, REPEATS
+from portal.approvals.web.outlook import outlook
+from portal.audit import history
+from portal.audit.filters import Filters
+from portal.audit.web.lines import lines
+from portal.lib import clock
+from portal.lib.errors import AviaryError, Conflict, Forbidden, Invalid
+from portal.lib.htmx import redirect_to, wants_fragment
+
+_READERS = {PlanKind.SCHEDULE: read_schedule, PlanKind.RAMP: read_ramp}
+_MAKERS = {PlanKind.SCHEDULE: services.create_schedule, PlanKind.RAMP: services.create_ramp}
+_STEPS = {
+    "pause": services.pause_plan,
+    "resume": services.resume_plan,
+    "cancel": services.cancel_plan,
+}
+_SHOWN = 30
+
+
+@require_safe
+@project_page(Permission.FLAG_VIEW)
+def timeline(request: HttpRequest, scope: Scope, environment: str, key: str) -> HttpResponse:
+    """What happened and what is planned, kept up to date."""
+    now = clock.now()
+    beat = live.pulse(now)
+    if wants_fragment(request) and live.is_unchanged(request, beat):
+        return HttpResponse(status=204)
+    flag, place = find_flag(scope, key), scope.environment(environment)
+    filters = Filters(
+        project=scope.project.key, kind="flag", subject=flag.key, environment=place.key
+    )
+    happened = history.page(filters).events[:_SHOWN]
+    context = {
+        **_context(scope, flag, place),
+        "plans": rows_of(scope, flag, place),
+        "lines": lines(happened) if Permission.AUDIT_VIEW in scope.permissions else [],
+        "why_not_schedule": _why_not(scope, PlanKind.SCHEDULE),
+        "why_not_ramp": _why_not(scope, PlanKind.RAMP),
+        "live_url": _address("flag-timeline", scope, flag, place),
+        "pending": approvals.open_requests(
+            scope.project, subject_kind="flag", subject=flag.key, environment=place
+        ),
+    }
+    return live.answer(request, "timeline", context, beat, folder="flags")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@project_page(Permission.FLAG_VIEW)
+def create_plan(
+    request: HttpRequest, scope: Scope, environment: str, kind: str, key: str
+) -> HttpResponse:
+    """The dialog of a new schedule or ramp."""
+    chosen, flag, place = _kind(scope, kind), find_flag(scope, key), scope.environment(environment)
+    if request.method != "POST":
+        document = selectors.get_configuration(flag, place).document
+        form = forms.new_form(chosen, reader_zone(request), document)
+        return _dialog(request, scope, flag, place, chosen, form)
+    form = forms.sent_form(request.POST)
+    try:
+        _require_typed(scope, place, form)
+        _MAKERS[chosen](
+            flag=flag,
+            environment=place,
+            document=forms.document_of(chosen, form, request.POST),
+            actor=scope.actor,
+            now=clock.now(),
+            reason=form.values["reason"],
+        )
+    except Waiting as waiting:
+        return redirect_to(request, waiting.path, _("Sent for approval. Nothing has changed yet."))
+    except Invalid as error:
+        return _dialog(request, scope, flag, place, chosen, form, errors=error.problems)
+    except Conflict as conflict:
+        return _dialog(request, scope, flag, place, chosen, form, errors={"": str(conflict)})
+    address = _address("flag-timeline", scope, flag, place)
+    return redirect_to(request, address, _("It is planned."))
+
+
+@require_POST
+@project_page(Permission.FLAG_VIEW)
+def preview_plan(
+    request: HttpRequest, scope: Scope, environment: str, kind: str, key: str
+) -> HttpResponse:
+    """When it would happen: nothing is saved, and half a form is no error."""
+    chosen, flag, place = _kind(scope, kind), find_flag(scope, key), scope.environment(environment)
+    form, now = forms.sent_form(request.POST), clock.now()
+    context: dict[str, object] = {"words": [], "moments": []}
+    try:
+        document = forms.document_of(chosen, form, request.POST)
+        wanted = _READERS[chosen](document, moment=now)
+        plan = Plan(kind=chosen, flag=flag, environment=place, document=wanted)
+        if plan.is_ramp:
+            context |= {"words": [sentences.ramp_start(plan)], "steps": sentences.ramp_table(plan)}
+        else:
+            coming = following(timetable_of(wanted), now, UPCOMING)
+            moments = [Moment(o.at, sentences.moment_words(o.at, wanted["zone"])) for o in coming]
+            current = selectors.get_configuration(flag, place).document
+            context |= {"words": [sentences.what(plan, current)], "moments": moments}
+    except Invalid as error:
+        context["problem"] = next(iter(error.problems.values())) if form.values["starts"] else ""
+    return render(request, "flags/_plan_preview.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@project_page(Permission.FLAG_VIEW)
+def steer_plan(
+    request: HttpRequest, scope: Scope, environment: str, plan: int, step: str, key: str
+) -> HttpResponse:
+    """Pausing, resuming and cancelling, each with a dialog that asks why."""
+    flag, place = find_flag(scope, key), scope.environment(environment)
+    found = Plan.objects.filter(pk=plan, flag=flag, environment=place).first()
+    if found is None or step not in _STEPS:
+        raise Http404
+    found.flag, found.environment = flag, place
+    if request.method != "POST":
+        context = {
+            **_context(scope, flag, place),
+            "plan": found,
+            "title": sentences.title(found),
+            "step": step,
+            "why_not": why_not_steer(scope, found, step),
+            "outlook": _outlook(scope, place, turns_off=step != "resume" or found.turns_off),
+        }
+        return render(request, "flags/_plan_steer_dialog.html", context)
+    message = _("Done.")
+    address = _address("flag-timeline", scope, flag, place)
+    try:
+        reason = request.POST.get("reason", "")
+        _STEPS[step](plan=found, actor=scope.actor, now=clock.now(), reason=reason)
+    except Waiting as waiting:
+        address, message = waiting.path, _("Sent for approval. Nothing has changed yet.")
+    return redirect_to(request, address, message)
+
+
+def _context(scope: Scope, flag: Flag, place: Environment) -> dict[str, Any]:
+    configuration = selectors.get_configuration(flag, place)
+    return {
+        "scope": scope,
+        "flag": flag,
+        "environment": place,
+        "row": FlagRow(flag),
+        "cell": Cell(flag, configuration),
+        "tab": "timeline",
+    }
+
+
+def _kind(scope: Scope, name: str) -> PlanKind:
+    """Raises Http404 for what is none, PermissionDenied for who may make none."""
+    if name not in PlanKind.values:
+        raise Http404
+    why = _why_not(scope, PlanKind(name))
+    if why:
+        raise PermissionDenied(why)
+    return PlanKind(name)
+
+
+def _why_not(scope: Scope, kind: PlanKind) -> str:
+    """Which of its operations somebody may plan, the services decide."""
+    wanted = {Permission.FLAG_EDIT}
+    if kind == PlanKind.SCHEDULE:
+        wanted.add(Permission.FLAG_TOGGLE)
+    return "" if scope.permissions & wanted else str(Forbidden(min(wanted)))
+
+
+def _require_typed(scope: Scope, place: Environment, form: Form) -> None:
+    """Where nobody else looks at it, production is typed; turning off is free of that."""
+    if not _is_typed(scope, place) or form.values["operation"] == "turn_off":
+        return
+    if form.values["typed"] != place.key:
+        text = _("Type {key} to confirm.").format(key=place.key)
+        raise Invalid({"typed": text})
+
+
+def _is_typed(scope: Scope, place: Environment) -> bool:
+    return place.is_production and not _outlook(scope, place).needs_approval
+
+
+def _outlook(scope: Scope, place: Environment, *, turns_off: bool = False) -> Any:
+    """A plan may be made in a freeze, and glass is not broken for it."""
+    view = outlook(scope, [place], turns_off=turns_off)
+    return replace(view, frozen=[], may_break_glass=False)
+
+
+def _dialog(
+    request: HttpRequest,
+    scope: Scope,
+    flag: Flag,
+    place: Environment,
+    kind: PlanKind,
+    form: Form,
+    *,
+    errors: Mapping[str, str] | None = None,
+) -> HttpResponse:
+    try:
+        configuration = selectors.get_configuration(flag, place).configuration
+        choices = {
+            "rules": forms.rules_of(configuration),
+            "targets": forms.targets_of(configuration),
+        }
+    except (AviaryError, ValueError):  # what is stored is of another time
+        choices = {"rules": [], "targets": []}
+    context = {
+        **_context(scope, flag, place),
+        **choices,
+        "kind": str(kind),
+        "values": form.values,
+        "steps": form.rows,
+        "operations": forms.operations(),
+        "errors": errors or {},
+        "whole": [text for path, text in (errors or {}).items()],
+        "repeats": REPEATS.items(),
+        "weekdays": DAYS,
+        "zones": sorted(zones()),
+        "typed": _is_typed(scope, place),
+        "outlook": _outlook(scope, place),
+    }
+    status = 422 if errors else 200
+    return render(request, f"flags/_{kind}_dialog.html", context, status=status)
+
+
+def _address(name: str, scope: Scope, flag: Flag, place: Environment) -> str:
+    return reverse(name, args=[scope.project.key, place.key, flag.key])

@@ -1,0 +1,118 @@
+"""Saved views: the filters of the list under a name."""
+
+from collections.abc import Mapping
+
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST
+
+from flags import selectors
+from flags.models import SavedView
+from flags.services import arranging
+from flags.web.filters import lasting
+from portal.access.permissions import Permission
+from portal.access.web.scope import Scope, project_page
+from portal.lib.errors import Forbidden, Invalid
+from portal.lib.htmx import redirect_to
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@project_page(Permission.FLAG_VIEW)
+def create_view(request: HttpRequest, scope: Scope) -> HttpResponse:
+    """The dialog, about the filters in its address; sent, the view."""
+    if request.method == "POST":
+        return _save(request, scope, None)
+    values = {"query": lasting(request.GET)}
+    return _dialog(request, scope, None, values)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@project_page(Permission.FLAG_VIEW)
+def edit_view(request: HttpRequest, scope: Scope, view: int) -> HttpResponse:
+    """Rename a view, share it, give it other filters, or see it first.
+
+    Whoever did not make it can only do the last.
+    """
+    found = _find(scope, view)
+    if request.method == "POST":
+        return _save(request, scope, found)
+    values: dict[str, object] = {
+        "name": found.name,
+        "shared": found.shared,
+        "query": found.query,
+        "current": lasting(request.GET),
+        "default": found.default_for.filter(pk=scope.user.pk).exists(),
+    }
+    return _dialog(request, scope, found, values)
+
+
+@require_POST
+@project_page(Permission.FLAG_VIEW)
+def delete_view(request: HttpRequest, scope: Scope, view: int) -> HttpResponse:
+    found = _find(scope, view)
+    if not _may_change(scope, found):
+        raise Forbidden(_("change views of others"))
+    arranging.delete_view(view=found)
+    return redirect_to(request, _list(scope) + "?all=1", _("The view is deleted."))
+
+
+def _find(scope: Scope, pk: int) -> SavedView:
+    found = selectors.views_of(scope.user, scope.project).filter(pk=pk).first()
+    if found is None:
+        raise Http404(str(pk))
+    return found
+
+
+def _may_change(scope: Scope, view: SavedView | None) -> bool:
+    """Whoever made it, and for shared ones whoever sets up the project: people leave."""
+    if view is None or view.owner_id == scope.user.pk:
+        return True
+    return Permission.ENVIRONMENT_CONFIGURE in scope.permissions
+
+
+def _save(request: HttpRequest, scope: Scope, view: SavedView | None) -> HttpResponse:
+    default = request.POST.get("default") == "1"
+    if view is not None and not _may_change(scope, view):
+        arranging.set_default(view=view, user=scope.user, default=default)
+        return redirect_to(request, _address(scope, view))
+    try:
+        saved = arranging.save_view(
+            project=scope.project,
+            user=scope.user,
+            actor=scope.actor,
+            view=view,
+            name=request.POST.get("name", ""),
+            query=lasting(QueryDict(request.POST.get("query", ""))),
+            shared=request.POST.get("shared") == "1",
+            default=default,
+        )
+    except Invalid as error:
+        return _dialog(request, scope, view, request.POST.dict(), error.problems)
+    return redirect_to(request, _address(scope, saved), _("The view is saved."))
+
+
+def _dialog(
+    request: HttpRequest,
+    scope: Scope,
+    view: SavedView | None,
+    values: Mapping[str, object],
+    errors: Mapping[str, str] | None = None,
+) -> HttpResponse:
+    context = {
+        "scope": scope,
+        "view": view,
+        "values": values,
+        "errors": errors or {},
+        "may_change": _may_change(scope, view),
+    }
+    return render(request, "flags/_view_dialog.html", context, status=422 if errors else 200)
+
+
+def _list(scope: Scope) -> str:
+    return reverse("flag-list", args=[scope.project.key])
+
+
+def _address(scope: Scope, view: SavedView) -> str:
+    return f"{_list(scope)}?{view.query}&view={view.pk}"

@@ -1,0 +1,40 @@
+"""Who asked for a change, and whether they may still want it."""
+
+from collections.abc import Iterable
+
+from django.utils.translation import gettext as _
+
+from portal.access import authority
+from portal.access.models import Environment, Project
+from portal.access.permissions import Permission
+from portal.approvals.errors import Barred
+from portal.approvals.models import ChangeRequest
+from portal.lib.journal import Actor, ActorKind
+
+
+def author_of(request: ChangeRequest) -> Actor:
+    """Who asked for a request."""
+    return Actor(ActorKind(request.author_kind), request.author_id_text, request.author)
+
+
+def require_author(request: ChangeRequest) -> None:
+    """Who asked must still be someone who may want this. Raises Barred."""
+    permissions = map(Permission, request.permissions)
+    places = list(request.environments.all())
+    require_still(author_of(request), permissions, project=request.project, places=places)
+
+
+def require_still(
+    author: Actor,
+    permissions: Iterable[Permission],
+    *,
+    project: Project,
+    places: list[Environment],
+) -> None:
+    """Somebody must hold each permission now. Raises Barred, which says who lacks what."""
+    where = places[0] if len(places) == 1 else None
+    held = authority.permissions_of(author, project, where)
+    for permission in permissions:
+        if permission not in held:
+            text = _("{person}, who asked for this, may no longer {permission}.")
+            raise Barred(text.format(person=author.label, permission=permission.label))

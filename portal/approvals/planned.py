@@ -1,0 +1,60 @@
+"""What passes the gate because a plan says so.
+
+A plan is not believed either. Whoever keeps it is asked whether it is alive, this step of it due,
+and the change what it says. Where a policy wants others to agree, the request about exactly this
+plan must have been applied, and its votes are counted anew by the roles of this moment; where that
+is not enough, a request for this one change is opened instead. Where no policy asks, the author
+must be somebody who may make the change now.
+"""
+
+from datetime import datetime
+
+from django.utils.translation import gettext as _
+
+from portal.approvals import kinds, selectors
+from portal.approvals.authors import require_author, require_still
+from portal.approvals.changes import PLAIN, Change, Step
+from portal.approvals.errors import ApprovalRequired
+from portal.approvals.models import ChangeRequest, State
+from portal.approvals.overriding import freezes_stopping, pass_freezes
+from portal.lib import clock
+from portal.lib.errors import Invalid
+from portal.lib.journal import Actor
+
+
+def pass_step(change: Change, step: Step, *, actor: Actor, now: datetime, reason: str) -> str:
+    """Let a step of a plan pass; returns the reason for the history.
+
+    Raises Invalid where no plan says so, Barred where its author may no longer want it,
+    ApprovalRequired where a policy wants more than what was agreed to, Frozen in a freeze, which
+    plans never override.
+    """
+    moment = clock.database_now()
+    due = kinds.due_step(step, change, at=moment)
+    if due is None:
+        raise Invalid({"": _("No plan says that this happens now.")})
+    places = list(change.environments)
+    require_still(due.author, change.permissions, project=change.project, places=places)
+    policies = selectors.policies_wanting(places, turns_off=change.turns_off)
+    if policies and not is_agreed(due.plan, due.agreement, moment=moment):
+        wanting = [policy.environment for policy in policies]
+        raise ApprovalRequired(
+            change, wanting, actor=due.author, now=now, reason=reason, terms=PLAIN
+        )
+    pass_freezes(change, freezes_stopping(change, moment), actor=actor, reason="", override=False)
+    if due.agreement is None:
+        return reason
+    return f"{reason} (change request {due.agreement})"
+
+
+def is_agreed(plan: Change, agreement: int | None, *, moment: datetime) -> bool:
+    """Whether a request about exactly this plan was applied, and would be again: by who may want it
+    now, and by the roles that its voters hold now."""
+    requests = ChangeRequest.objects.select_for_update(no_key=True)
+    request = requests.filter(pk=agreement or 0, project=plan.project, state=State.APPLIED).first()
+    if request is None or (request.kind, request.digest) != (plan.kind, plan.digest):
+        return False
+    request.project = plan.project
+    require_author(request)
+    assessments = selectors.assess_request(request, now=moment)
+    return all(one.standing.is_satisfied for one in assessments)

@@ -1,0 +1,81 @@
+"""Writes that are done once: what Idempotency-Key asks for.
+
+The answers are kept beside the API keys, above this package, so whoever keeps them registers here
+when Django starts.
+"""
+
+import hashlib
+import re
+from collections.abc import Callable
+from typing import Final
+
+from django.utils.translation import gettext as _
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from portal.lib.api_tags import dumps
+from portal.lib.errors import AviaryError, Invalid
+
+HEADER: Final = "Idempotency-Key"
+REPLAYED: Final = "Idempotency-Replayed"
+MAX_CHARS: Final = 200
+WRITES: Final = ("POST", "PUT", "PATCH", "DELETE")
+_FORM: Final = re.compile(rf"[!-~]{{1,{MAX_CHARS}}}")
+
+Respond = Callable[[], Response]
+Keeper = Callable[[Request, str, str, Respond], Response]
+_keeper: Keeper | None = None
+
+
+class Reused(AviaryError):
+    """The same Idempotency-Key with another request."""
+
+    status = 422
+
+    def __init__(self) -> None:
+        text = _("This Idempotency-Key was used for another request; take a new one for this.")
+        super().__init__(text)
+
+
+class StillRunning(AviaryError):
+    """The first request with this Idempotency-Key has not been answered yet."""
+
+    status = 409
+
+    def __init__(self) -> None:
+        text = _("The request with this Idempotency-Key is still running. Try again in a moment.")
+        super().__init__(text)
+
+
+def register(keeper: Keeper) -> None:
+    """Make ``keeper`` the one that keeps answers and gives them again."""
+    global _keeper  # one per process, set once at start-up
+    _keeper = keeper
+
+
+def respond(request: Request, answer: Respond) -> Response:
+    """What ``answer`` answers; the answer of before where the same was asked before.
+
+    Raises Invalid for a key that is none, Reused where it was used for something else, and
+    StillRunning.
+    """
+    key = request.META.get("HTTP_IDEMPOTENCY_KEY")
+    if key is None or request.method not in WRITES:
+        return answer()
+    if not _FORM.fullmatch(key):
+        text = _("Send 1 to {most} visible ASCII characters, without blanks.")
+        raise Invalid({HEADER: text.format(most=MAX_CHARS)})
+    if _keeper is None:
+        raise RuntimeError("nobody keeps answers; is portal.access installed?")
+    return _keeper(request, key, _digest(request), answer)
+
+
+def _digest(request: Request) -> str:
+    """Of everything that says what is asked for; reads the body, and refuses it where it is bad."""
+    parts = [
+        str(request.method),
+        request.get_full_path(),
+        request.META.get("HTTP_IF_MATCH", ""),
+        dumps(request.data),
+    ]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()

@@ -1,0 +1,87 @@
+"""Pages of lists: cut after a row and not by number, so that a new row shifts nothing."""
+
+from collections.abc import Iterable, Sequence
+from functools import reduce
+from typing import Final, TypeVar
+from urllib.parse import quote
+
+from django.db.models import Model, QuerySet
+from django.utils.translation import gettext as _
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from portal.lib.api_query import bad_cursor, decode_cursor, encode_cursor, text
+from portal.lib.errors import Invalid
+
+USUAL: Final = 50
+MOST: Final = 200
+# What every list may be asked.
+PAGING: Final = ("cursor", "limit")
+Row = TypeVar("Row", bound=Model)
+
+
+def limit_of(request: Request) -> int:
+    """How many rows are wanted at most. Raises Invalid."""
+    wanted = text(request, "limit") or str(USUAL)
+    if not (wanted.isascii() and wanted.isdigit() and len(wanted) < 5):
+        wanted = "0"
+    if not 1 <= int(wanted) <= MOST:
+        raise Invalid({"limit": _("Send a number from 1 to {most}.").format(most=MOST)})
+    return int(wanted)
+
+
+def whole_cursor(request: Request) -> int | None:
+    """The number that the cursor goes on after; None without one. Raises Invalid."""
+    after = decode_cursor(text(request, "cursor"))
+    if not after:
+        return None
+    if not (after.isascii() and after.isdigit() and len(after) < 19):
+        raise bad_cursor()
+    return int(after)
+
+
+def page_of(request: Request, rows: QuerySet[Row], *, by: str) -> tuple[list[Row], str | None]:
+    """The rows after the cursor in order of ``by``, and the cursor of the page after them.
+
+    ``by`` names a field that no two rows share: ``key`` or ``pk``, with ``-`` for the last first.
+    """
+    field, size = by.lstrip("-"), limit_of(request)
+    after: object = decode_cursor(text(request, "cursor"))
+    if field == "pk":
+        after = whole_cursor(request)
+    if after not in (None, ""):
+        rows = rows.filter(**{f"{field}__{'lt' if by.startswith('-') else 'gt'}": after})
+    found = list(rows.order_by(by)[: size + 1])
+    page = found[:size]
+    more = len(found) > size
+    return page, encode_cursor(_cursor_of(page[-1], field)) if more else None
+
+
+def page_of_keys(request: Request, keys: Iterable[str]) -> tuple[list[str], str | None]:
+    """As page_of, of what is no table: keys in order."""
+    after, size = decode_cursor(text(request, "cursor")), limit_of(request)
+    found = sorted(key for key in keys if key > after)
+    page = found[:size]
+    return page, encode_cursor(page[-1]) if len(found) > size else None
+
+
+def listing(
+    request: Request,
+    name: str,
+    documents: Sequence[object],
+    following: str | None,
+    **more: object,
+) -> Response:
+    """A page as it is answered: ``next`` is its cursor, the Link header its address."""
+    response = Response({name: documents, "next": following, **more})
+    if following:
+        query = request.query_params.copy()
+        query["cursor"] = following
+        path = quote(request.path, safe="/%")
+        response["Link"] = f'<{path}?{query.urlencode()}>; rel="next"'
+    return response
+
+
+def _cursor_of(row: Model, field: str) -> str:
+    """The field of a row, or, as in ``flag__key``, of one that it belongs to."""
+    return str(reduce(getattr, field.split("__"), row))

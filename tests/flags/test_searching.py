@@ -1,0 +1,92 @@
+"""Finding flags in a list, and leafing through it in any order."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from flags import selectors
+from flags.models import Flag
+from flags.searching import COLUMNS, FlagFilter, cursor, matching, read_sort, rest
+from flags.services.arranging import set_favourite
+from portal.access.models import User
+from tests.flags.services.conftest import desk as desk
+from tests.flags.services.writes import Desk
+
+
+def keys(desk: Desk, **wanted: Any) -> list[str]:
+    return [
+        flag.key
+        for flag in selectors.all_flags(desk.flag.project, FlagFilter(**wanted), now=desk.now)
+    ]
+
+
+@pytest.fixture
+def banner(desk: Desk, dana: User) -> Flag:
+    flag = desk.create(
+        dana,
+        "banner",
+        value_type="string",
+        variants=[{"key": "a", "value": "Grüße aus Köln"}, {"key": "b", "value": ""}],
+        tags=["häuser", "front"],
+        owner="crew",
+        description="On top",
+    )
+    rule = {"id": "r", "serve": {"variant": "a"}}
+    rule["when"] = {"attribute": "loyalty.tier", "operator": "in", "values": ["gold"]}
+    Desk(flag, desk.environment, desk.now).save(dana, rules=[rule], enabled=True)
+    return flag
+
+
+@pytest.mark.parametrize(
+    "text", ["banner", "on TOP", "crew", "häuser", "Grüße aus", "loyalty", "loyalty.tier"]
+)
+def test_the_search__finds_it_wherever_it_is_said(desk: Desk, banner: Flag, text: str) -> None:
+    assert keys(desk, search=text) == ["banner"]
+
+
+def test_the_search__values_in_rules_and_wildcards__find_nothing(desk: Desk, banner: Flag) -> None:
+    assert keys(desk, search="gold") == []
+    assert keys(desk, search="%") == []
+
+
+def test_filters__add_up(desk: Desk, banner: Flag, dana: User, alice: User) -> None:
+    assert keys(desk, tags=("front", "häuser")) == ["banner"]
+    assert keys(desk, tags=("front", "back")) == []
+    assert keys(desk, owners=("crew", "dana")) == ["banner"]
+    assert keys(desk, states=(("production", True), ("staging", False))) == ["banner"]
+    assert keys(desk, states=(("production", True), ("staging", True))) == []
+    set_favourite(flag=banner, user=dana, favourite=True)
+    assert keys(desk, favourite=True, reader=dana.pk) == ["banner"]
+    assert keys(desk, favourite=True, reader=alice.pk) == []
+    first = keys(desk, sort=("favourite",), reader=dana.pk)
+    assert first == ["banner", desk.flag.key]
+
+
+@pytest.mark.parametrize("sort", [(), *((c,) for c in COLUMNS), ("kind", "-name"), ("-updated",)])
+def test_leafing__in_any_order__misses_nothing_and_repeats_nothing(
+    desk: Desk, dana: User, sort: tuple[str, ...]
+) -> None:
+    for number in range(6):
+        kind = ("release", "operational")[number % 2]
+        flag = desk.create(dana, f"f{number}", kind=kind, name=f"Name {9 - number}")
+        set_favourite(flag=flag, user=dana, favourite=number % 3 == 0)
+    wanted = FlagFilter(sort=sort, reader=dana.pk)
+    everything = list(matching(desk.flag.project, wanted))
+    seen: list[str] = []
+    for _step in everything:
+        (flag, *_rest) = rest(matching(desk.flag.project, wanted), wanted)
+        seen.append(flag.key)
+        wanted = replace(wanted, after=cursor(flag, wanted))
+    assert seen == [flag.key for flag in everything]
+    assert not rest(matching(desk.flag.project, wanted), wanted).exists()
+
+
+@pytest.mark.parametrize("after", ["x", "[]", '["a"]', '["\\u0000", "b"]', "[1, 2]", "[" * 9000])
+def test_a_made_up_cursor__is_the_first_page(desk: Desk, after: str) -> None:
+    wanted = FlagFilter(sort=("updated",), after=after)
+    assert rest(matching(desk.flag.project, wanted), wanted).count() == 1
+
+
+def test_columns_that_do_not_exist__are_left_out() -> None:
+    assert read_sort("kind,-nonsense,-updated,kind,,name,owner") == ("kind", "-updated", "name")
