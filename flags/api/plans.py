@@ -200,9 +200,3 @@ def _plan_of(request: Request, project: str, environment: str, kind: PlanKind, n
 def _fitting(number: int) -> int:
     """No database has a row of a number that it cannot hold."""
     return number if number < 2**63 else 0
-
-
-def _number(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) < 19):
-        raise bad_cursor()
-    return int(text)

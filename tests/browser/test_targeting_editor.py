@@ -300,7 +300,10 @@ def test_turning_on_beside_the_form_keeps_what_is_being_edited(
     wait_until(lambda: applications["development"].value_of(key, country="DE") is False)
 
 
-def test_other_flags_and_segments_are_picked_and_said_in_words(editor: Page) -> None:
+def test_other_flags__are_picked_and_what_is_not_there_is_named(
+    editor: Page, troubles: Troubles
+) -> None:
+    troubles.expect("status of 422")
     button(editor, "Add flag").click()
     asked = editor.get_by_label("flag", exact=True)
     expect(asked).to_be_focused()
@@ -310,11 +313,14 @@ def test_other_flags_and_segments_are_picked_and_said_in_words(editor: Page) -> 
     button(editor, "Add rule").click()
     button(editor, "Remove condition").last.click()
     button(editor, "Segment").click()
-    editor.get_by_label("in segment").fill("beta-testers")
-    expect(button(editor, "Remove condition")).to_have_count(2)
+    editor.get_by_label("in segment").fill("nobody-home")
+    button(editor, "Review and save").click()
+    expect(editor.get_by_role("alert")).to_contain_text("There is no segment “nobody-home”")
+    button(editor, "Remove condition").last.click()
+    expect(editor.get_by_label("in segment")).to_have_count(0)
     changes = review(editor)
     expect(changes).to_contain_text("On only where flag “search-ranking” serves “semantic”.")
-    expect(changes).to_contain_text("New rule: all users where in segment “beta-testers” get “on”.")
+    expect(changes).to_contain_text("New rule: all users get “on”.")
 
 
 def test_a_sample_user__is_asked_about_the_form_as_it_stands(editor: Page) -> None:

@@ -17,6 +17,7 @@ from flags.merging import Side
 from flags.models import FlagConfiguration
 from flags.services.changes import CONFIGURATION
 from flags.services.parsing import configuration_from
+from flags.services.referring import check_configuration
 from flags.web.finding import find_flag
 from flags.web.rows import Cell
 from flags.web.targeting import conflicts, editing, filling, reading
@@ -129,6 +130,8 @@ def review(request: HttpRequest, scope: Scope, environment: str, key: str) -> Ht
     try:
         document = reading.to_document(form, enabled=configuration.enabled)
         wanted = configuration_from(document, configuration.flag.definition)
+        # Asked again under locks when it is saved; here so that the input at fault can be shown.
+        check_configuration(configuration.flag, configuration.environment, wanted)
     except Invalid as error:
         return _problems(request, scope, configuration, form, error)
     return _dialog(request, scope, configuration, wanted, document, seen_version(request))
