@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from flags.api import configurations, definitions, plans, usage
+from flags.api import configurations, definitions, plans, taking, usage
 from flags.models import PlanKind
 
 _PROJECT = "projects/<slug:project>/"
@@ -19,6 +19,9 @@ urlpatterns = [
         definitions.FlagRestoring.as_view(),
         name="api-flag-restore",
     ),
+    path(_PROJECT + "clone/<path:key>", taking.Cloning.as_view(), name="api-flag-clone"),
+    path(_PROJECT + "bulk", taking.Bulk.as_view(), name="api-bulk"),
+    path(_ENVIRONMENT + "copy/<path:key>", taking.Copying.as_view(), name="api-copy"),
     path(
         _ENVIRONMENT + "flags",
         configurations.ConfigurationList.as_view(),
