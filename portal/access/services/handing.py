@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 from portal.access import authority
 from portal.access.models import Group, KeyKind, Project
 from portal.access.permissions import HANDED_OUT_BY_PEOPLE, Permission
+from portal.access.signals import handing_out
 from portal.lib.errors import AviaryError
 from portal.lib.journal import Actor, ActorKind
 
@@ -32,6 +33,7 @@ def require_may_give(
         *(gives.roles.get(name, ()) for name, _where in gives.given)
     )
     _refuse(everywhere & HANDED_OUT_BY_PEOPLE)
+    handing_out.send(sender=None, project=project, names={name for name, _where in gives.given})
     for environment in project.environments.all():
         held = gives.in_environment(environment.pk)
         _refuse(held - authority.may_hand_out(actor, project, environment))

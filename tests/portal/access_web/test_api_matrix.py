@@ -22,8 +22,10 @@ from tests.support.planning import a_schedule
 
 # The key is for development of the shop, and so are the addresses.
 # The steward's key has every right that keys can have.
-HOLDERS = ("nobody", "server", "client", "admin", "steward", "elsewhere", "garden")
-HOLDERS += ("revoked", "expired")
+HOLDERS = (
+    *("nobody", "server", "client", "admin", "steward"),
+    *("elsewhere", "garden", "revoked", "expired"),
+)
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 IN = "in"  # let in: what comes then depends on what is sent
 Expected = dict[str, int | str]
