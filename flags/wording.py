@@ -134,9 +134,13 @@ def quoted(variant: str) -> str:
     return f"“{variant}”"
 
 
-def _short(logic: object, most: int = 80) -> str:
-    text = json.dumps(logic, ensure_ascii=False)
+def shortened(text: str, most: int = 80) -> str:
+    """A text that leaves room for others in its sentence."""
     return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def _short(logic: object) -> str:
+    return shortened(json.dumps(logic, ensure_ascii=False))
 
 
 def shares(split: Split) -> list[tuple[Share, float]]:

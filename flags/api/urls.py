@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from flags.api import configurations, definitions, plans, usage
+from flags.api import configurations, definitions, explaining, plans, usage
 from flags.models import PlanKind
 
 _PROJECT = "projects/<slug:project>/"
@@ -31,6 +31,8 @@ urlpatterns = [
     ),
     path(_ENVIRONMENT + "usage/<path:key>", usage.FlagUsage.as_view(), name="api-usage"),
     path(_ENVIRONMENT + "unknown-flags", usage.UnknownFlags.as_view(), name="api-unknown-flags"),
+    path(_ENVIRONMENT + "explain", explaining.Explain.as_view(), name="api-explain"),
+    path(_ENVIRONMENT + "past", explaining.ExplainPast.as_view(), name="api-past"),
     path(_ENVIRONMENT + "import", configurations.Import.as_view(), name="api-import"),
 ]
 

@@ -15,6 +15,7 @@ from flags.engine.buckets import ALGORITHMS, point
 from flags.engine.cohort_parsing import dump_group, dump_segment, parse_group, parse_segment
 from flags.engine.cohorts import CompiledGroup, CompiledSegment, compile_group, compile_segment
 from flags.engine.compiler import CompiledFlag, compile_flag
+from flags.engine.condition_dumping import dump_condition
 from flags.engine.document import (
     AllOf,
     AnyOf,
@@ -101,6 +102,7 @@ __all__ = [
     "compile_segment",
     "default_configuration",
     "depth_of",
+    "dump_condition",
     "dump_configuration",
     "dump_definition",
     "dump_group",

@@ -1,0 +1,99 @@
+"""The world that a flag's evaluation sees, read from the rows: what it refers to, and no more."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from flags.engine import (
+    CompiledFlag,
+    Configuration,
+    DocumentError,
+    Group,
+    References,
+    Segment,
+    World,
+    compile_flag,
+    compile_group,
+    compile_segment,
+    dump_group,
+    dump_segment,
+    references_of,
+)
+from flags.models import FlagConfiguration
+from portal.access.models import Environment, Project
+
+Segments = Mapping[str, Segment]
+
+
+def scenery_of(
+    environment: Environment, now: datetime, configuration: Configuration
+) -> tuple[World, Segments]:
+    """What a configuration refers to in an environment, and what that refers to, to the end.
+
+    Also the segments, parsed. What is not there, or does not parse, is left out, as evaluators
+    have it.
+    """
+    named = references_of(configuration)
+    flags, references = _flags_asked(environment, named.flags)
+    everything = [named, *references]
+    wanted = _all_of(one.segments for one in everything)
+    segments = _segments_named(environment.project, wanted)
+    groups = groups_in(environment.project, _all_of(one.groups for one in everything))
+    world = World(
+        flags,
+        {key: compile_segment(dump_segment(one)) for key, one in segments.items()},
+        {key: compile_group(dump_group(one)) for key, one in groups.items()},
+        now.timestamp(),
+    )
+    return world, segments
+
+
+def segments_in(project: Project, keys: Iterable[str] | None = None) -> dict[str, Segment]:
+    """The segments of a project, or those of these keys, by key; without their listed keys
+    where ``keys`` is None."""
+    return {}
+
+
+def groups_in(project: Project, keys: Iterable[str] | None = None) -> dict[str, Group]:
+    """The exclusion groups of a project, or those of these keys, by key."""
+    return {}
+
+
+def _flags_asked(
+    environment: Environment, keys: Iterable[str]
+) -> tuple[dict[str, CompiledFlag], list[References]]:
+    """Flags with all that they ask in turn: one query for each step of the chain."""
+    compiled: dict[str, CompiledFlag] = {}
+    references: list[References] = []
+    seen: set[str] = set()
+    waiting = set(keys)
+    while waiting:
+        seen |= waiting
+        rows = FlagConfiguration.objects.select_related("flag").filter(
+            environment=environment, flag__key__in=waiting, flag__archived_at__isnull=True
+        )
+        found = [named for row in rows if (named := _add(row, compiled)) is not None]
+        references += found
+        waiting = _all_of(one.flags for one in found) - seen
+    return compiled, references
+
+
+def _add(row: FlagConfiguration, compiled: dict[str, CompiledFlag]) -> References | None:
+    try:
+        compiled[row.flag.key] = compile_flag(row.environment_document())
+    except DocumentError:
+        return None
+    return references_of(row.configuration)
+
+
+def _segments_named(project: Project, keys: set[str]) -> dict[str, Segment]:
+    found: dict[str, Segment] = {}
+    waiting = keys
+    while waiting:
+        new = segments_in(project, waiting)
+        found |= new
+        waiting = _all_of(references_of(one).segments for one in new.values()) - found.keys()
+    return found
+
+
+def _all_of(sets: Iterable[frozenset[str]]) -> set[str]:
+    return set().union(*sets)
