@@ -89,7 +89,7 @@ class ConfigurationDetail(ApiView):
 class Import(ApiView):
     """Flags from a file."""
 
-    asks = {"POST": ("format", "mode", "dry_run")}
+    asks = {"POST": ("format", "mode", "bucketing", "dry_run")}
     max_body_bytes = 20 * 1024 * 1024
 
     @schema.import_flags
@@ -105,6 +105,7 @@ class Import(ApiView):
             format_name=request.query_params.get("format", ""),
             document=request.data,
             mode=request.query_params.get("mode", "merge"),
+            bucketing=request.query_params.get("bucketing"),
             dry_run=switch(request, "dry_run"),
             actor=holder_of(request).actor,
             now=clock.now(),

@@ -7,7 +7,7 @@ from drf_spectacular.utils import extend_schema
 
 from flags.api import shapes
 from flags.engine import Kind
-from flags.importers import FORMATS
+from flags.importers import BUCKETINGS, FORMATS
 from flags.services.importing import MODES
 from flags.usage.reading import ASPECTS, SPANS
 from portal.lib.api_schema import IF_MATCH, PAGING, WAITS, WITH_BODY, answers, if_match, query
@@ -122,6 +122,11 @@ import_flags = extend_schema(
         ),
         query("mode", "What becomes of the flags that the file does not have.", enum=MODES),
         query("dry_run", "Report only, change nothing.", bool),
+        query(
+            "bucketing",
+            "The generation of flagd whose users keep their variants.",
+            enum=BUCKETINGS,
+        ),
     ],
     request={"application/json": OpenApiTypes.OBJECT},
     responses=answers(200, shapes.ImportReport, *WITH_BODY, special={409: WAITS}),

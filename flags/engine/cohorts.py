@@ -7,6 +7,7 @@ from flags.engine.buckets import GROUP, point, unit_of
 from flags.engine.cohort_parsing import parse_group, parse_segment
 from flags.engine.conditions import compile_attribute, compile_condition
 from flags.engine.document import Segment
+from flags.engine.references import instants_of
 from flags.engine.results import Context
 from flags.engine.world import Read, Test, World
 
@@ -17,12 +18,13 @@ class CompiledSegment:
 
     key: str
     contains: Test
+    instants: frozenset[float] = frozenset()
 
 
 def compile_segment(document: object) -> CompiledSegment:
     """The segment of a document. Raises DocumentError if the document is wrong."""
     segment = parse_segment(document)
-    return CompiledSegment(segment.key, _compile_membership(segment))
+    return CompiledSegment(segment.key, _compile_membership(segment), instants_of(segment))
 
 
 def _compile_membership(segment: Segment) -> Test:

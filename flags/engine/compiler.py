@@ -21,6 +21,7 @@ from flags.engine.document import (
     ValueType,
 )
 from flags.engine.parsing import parse_environment
+from flags.engine.references import instants_of
 from flags.engine.results import Context, ErrorCode, Reason, Result
 from flags.engine.serving import Answers, Step, compile_audience, compile_serve
 from flags.engine.world import EMPTY, Unresolved, World
@@ -39,7 +40,7 @@ class CompiledFlag:
     """A flag ready to evaluate.
 
     ``answer`` is ``evaluate`` for the flags that refer to this one: what it raises is their error
-    as well.
+    as well. ``instants`` are those at which its answers may change by themselves, in Unix seconds.
     """
 
     key: str
@@ -48,6 +49,7 @@ class CompiledFlag:
     version: int
     evaluate: Evaluate
     answer: Evaluation
+    instants: frozenset[float] = frozenset()
 
 
 def compile_flag(document: Mapping[str, object]) -> CompiledFlag:
@@ -63,6 +65,7 @@ def compile_flag(document: Mapping[str, object]) -> CompiledFlag:
         version=parsed.version,
         evaluate=_guarded(answer, answers),
         answer=answer,
+        instants=instants_of(parsed.configuration),
     )
 
 

@@ -4,8 +4,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from flags.engine.document import (
+    NOW,
     AllOf,
     AnyOf,
+    AttributeTest,
     Condition,
     Configuration,
     FlagTest,
@@ -15,6 +17,7 @@ from flags.engine.document import (
     Serve,
     Split,
 )
+from flags.engine.operators.instants import seconds_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,17 @@ def references_of(document: Configuration | Segment) -> References:
         groups=frozenset(groups),
         variants=frozenset((flag, key) for flag, variants in wanted for key in variants),
     )
+
+
+def instants_of(document: Configuration | Segment) -> frozenset[float]:
+    """The instants, in Unix seconds, at which a test of ``$now`` may come to another result.
+
+    JsonLogic that looks at ``$flagd.timestamp`` may do so at any time, and is not asked.
+    """
+    leaves = (leaf for one in _conditions_in(document) for leaf in _leaves(one))
+    tests = (one for one in leaves if isinstance(one, AttributeTest) and one.attribute == NOW)
+    found = (seconds_of(value) for test in tests for value in test.values)
+    return frozenset(float(seconds) for seconds in found if seconds is not None)
 
 
 def _conditions_in(document: Configuration | Segment) -> Iterator[Condition]:

@@ -67,7 +67,7 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
     follower = Follower(memory, settings.link, settings.sealer, counters)
     usage = Usage(memory, settings.link)
     telling = Telling(counters, settings.link)
-    tasks = [asyncio.create_task(one.run()) for one in (follower, usage, telling)]
+    tasks = [asyncio.create_task(one.run()) for one in (follower, usage, telling, streams)]
     try:
         await Server(config, streams).serve(sockets=[listener])
     finally:

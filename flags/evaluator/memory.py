@@ -88,6 +88,13 @@ class Environment:
         return tuple(item for item in self.server_flags if item.client_visible)
 
     @cached_property
+    def instants(self) -> tuple[float, ...]:
+        """When answers change although nobody changes anything, in Unix seconds, in order."""
+        flags = {at for flag in self._compiled.values() for at in flag.instants}
+        segments = {at for segment in self.segments.values() for at in segment.instants}
+        return tuple(sorted(flags | segments))
+
+    @cached_property
     def broken_flags(self) -> int:
         return sum(item.compiled is None for item in self.flags.values())
 

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import resource
 import time
+from bisect import bisect_right
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable
 from typing import Final
@@ -33,6 +34,9 @@ HEARTBEAT: Final = b":\n\n"
 WRITE_TIMEOUT_S: Final = 10.0
 INACTIVITY_DELAY_S: Final = 120
 RECONNECT_MS: Final = 2000
+
+# How late a reader may hear of an instant at which answers change by themselves.
+INSTANT_TICK_S: Final = 0.25
 
 # Readers woken before evaluations get their turn again; all of them evaluate anew at once.
 SLICE: Final = 32
@@ -180,6 +184,18 @@ class Streams:
         self._counters.events += 1
         return _refetch(reader.place.state)
 
+    async def run(self) -> None:
+        """Tell of the instants at which time-based rules change answers, until cancelled."""
+        told_until = time.time()
+        while True:
+            await asyncio.sleep(INSTANT_TICK_S)
+            now = time.time()
+            for environment_id, readers in self._readers.items():
+                place = self._memory.places.get(environment_id)
+                if readers and place and _lies_between(place.state.instants, told_until, now):
+                    self._mark(readers)
+            told_until = now
+
     def close(self) -> None:
         """End all streams and open no more: the process is ending."""
         self._closed = True
@@ -230,6 +246,11 @@ class Streams:
                 reader.queued = False
                 reader.wake.set()
             await asyncio.sleep(PAUSE_S)
+
+
+def _lies_between(instants: tuple[float, ...], start: float, end: float) -> bool:
+    """Whether one of them is after ``start`` and not after ``end``."""
+    return bisect_right(instants, start) < bisect_right(instants, end)
 
 
 def _concerns_flags(before: Environment, state: Environment) -> bool:

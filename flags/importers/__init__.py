@@ -1,28 +1,47 @@
 """Flags from other products' files. Pure: no Django, no database."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
-from flags.importers import flagd, native
+from flags.engine.document import DEFAULT_BUCKETING
+from flags.engine.jsonlogic import FRACTIONALS
+from flags.importers import flagd, native, unleash
 from flags.importers.base import ImportPlan, PlannedFlag, Refused, Skipped, quote
 
 __all__ = [
+    "BUCKETINGS",
     "FORMATS",
     "ImportPlan",
     "PlannedFlag",
     "Refused",
     "Skipped",
+    "UnknownBucketing",
     "UnknownFormat",
     "plan_import",
 ]
 
-Importer = Callable[[object, str], ImportPlan]
-"""From a parsed file and the key of the chosen environment to a plan. Raises Refused."""
+
+BUCKETINGS: Final = (DEFAULT_BUCKETING, *sorted(set(FRACTIONALS) - {DEFAULT_BUCKETING}))
+"""The generations of flagd's bucketing, its usual one first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What an import says besides the file: the key of the environment, and for flagd's files the
+    generation of its bucketing."""
+
+    environment: str
+    bucketing: str | None = None
+
+
+Importer = Callable[[object, Options], ImportPlan]
+"""From a parsed file to a plan. Raises Refused."""
 
 FORMATS: Final[dict[str, Importer | None]] = {
-    "native": native.read,
-    "flagd": flagd.read,
-    "unleash": None,
+    "native": lambda document, options: native.read(document, options.environment),
+    "flagd": lambda document, options: flagd.read(document, options.bucketing or BUCKETINGS[0]),
+    "unleash": lambda document, _options: unleash.read(document),
     "flagsmith": None,
     "growthbook": None,
     "launchdarkly": None,
@@ -35,12 +54,33 @@ class UnknownFormat(Refused):
     """There is no such importer, or not yet."""
 
 
-def plan_import(format_name: str, document: object, *, environment: str) -> ImportPlan:
-    """What the file asks for. Raises UnknownFormat, and Refused for an unusable file."""
+class UnknownBucketing(Refused):
+    """There is no such generation of flagd's bucketing, or the format has none at all."""
+
+
+def plan_import(
+    format_name: str, document: object, *, environment: str, bucketing: str | None = None
+) -> ImportPlan:
+    """What the file asks for.
+
+    Raises UnknownFormat, UnknownBucketing, and Refused for an unusable file.
+    """
     importer = FORMATS.get(format_name)
     if importer is None:
         available = ", ".join(name for name, reader in FORMATS.items() if reader)
         known = format_name in FORMATS
         problem = "is not available yet" if known else "is not a format we know"
         raise UnknownFormat(f"{quote(format_name)} {problem}; available: {available}.")
-    return importer(document, environment)
+    if bucketing is not None:
+        _check_bucketing(format_name, bucketing)
+    return importer(document, Options(environment, bucketing))
+
+
+def _check_bucketing(format_name: str, bucketing: str) -> None:
+    if format_name != "flagd":
+        raise UnknownBucketing("Only flagd's files are bucketed in more than one way.")
+    if bucketing not in BUCKETINGS:
+        known = ", ".join(BUCKETINGS)
+        raise UnknownBucketing(
+            f"{quote(bucketing)} is no bucketing of flagd's; use one of {known}."
+        )

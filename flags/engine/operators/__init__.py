@@ -6,7 +6,8 @@ An operator builds, once, from its values a predicate over the attribute's value
   every positive operator. A negated operator is the exact negation of its positive one, so it
   matches there; so does ``not_exists``.
 - Nothing raises on a value of the wrong type: it does not match (and the negation does).
-- Types are strict: "5" is not 5 and True is not 1; but numbers compare as such, 1 == 1.0.
+- Types are strict: "5" is not 5 and True is not 1; but numbers compare as such, 1 == 1.0. Only the
+  ``num_`` ones read a number out of a text.
 - ``contains`` looks for any of its texts in a text, or for any of its values in a list; the
   ``array_`` ones look into lists alone.
 - With ``ignore_case`` both sides are case-folded (Unicode's full folding: "ß" is "ss"); patterns
@@ -19,7 +20,7 @@ import operator
 from typing import Final
 
 from flags.engine.limits import MAX_CONDITION_TEXT_CHARS, MAX_CONDITION_VALUES
-from flags.engine.operators import comparing, instants, networks, patterns, versions
+from flags.engine.operators import comparing, instants, networks, patterns, versions, written
 from flags.engine.operators.base import Operator, Predicate, Values, negated
 from flags.engine.reading import Reader, list_of
 from flags.engine.results import Scalar
@@ -62,6 +63,11 @@ OPERATORS: Final[dict[str, Operator]] = {
     "gte": _ordering(operator.ge),
     "lt": _ordering(operator.lt),
     "lte": _ordering(operator.le),
+    "num_eq": Operator(written.num_eq, _read_number),
+    "num_gt": Operator(written.num_gt, _read_number),
+    "num_gte": Operator(written.num_gte, _read_number),
+    "num_lt": Operator(written.num_lt, _read_number),
+    "num_lte": Operator(written.num_lte, _read_number),
     "before": Operator(instants.before, instants.read_instants),
     "after": Operator(instants.after, instants.read_instants),
     "semver_eq": _version(operator.eq),

@@ -3,30 +3,19 @@
 What is taken over with care:
 
 - ``==`` is loose. With a text that does not read as a number it is the strict comparison; with
-  true and false it also matches 1, "1" and 0, "0", "". With numbers it would match every text that
-  reads as one, so it is refused, as ``===`` is probably what was meant.
-- ``<`` and its like take a missing attribute for 0, so ours say so explicitly.
+  true and false it also matches 1, "1" and 0, "0", "". With numbers it matches every text that
+  reads as one, and so do ``<`` and its like; they stay JsonLogic, as does whether an attribute
+  counts as true.
 - ``in`` looks into a text or a list, whichever the attribute is; so does our ``contains``.
 """
 
-import operator
 from collections.abc import Callable
-from typing import Any, Final, TypeAlias
+from typing import Final
 
 from flags.importers.base import quote, refuse
+from flags.importers.building import ALWAYS, NEVER, Document, negate, test
 from flags.importers.flagd.logic import operation, read_variable
 
-Document: TypeAlias = dict[str, Any]
-ALWAYS: Final[Document] = {"all": []}
-NEVER: Final[Document] = {"any": []}
-
-_NEGATED = {
-    "equals": "not_equals",
-    "in": "not_in",
-    "contains": "not_contains",
-    "not_exists": "exists",
-}
-_NEGATED |= {negative: positive for positive, negative in _NEGATED.items()}
 _LOOSELY_TRUE: Final[list[object]] = [True, 1, "1"]
 _LOOSELY_FALSE: Final[list[object]] = [False, 0, "0", ""]
 
@@ -38,30 +27,11 @@ def read_condition(node: object, path: str) -> Document:
     name, arguments = operation(node, path)
     reader = CONDITIONS.get(name)
     if name == "var":
-        refuse(path, "whether an attribute counts as true is not available; compare it instead")
+        read_variable(node, path)
+        return {"jsonlogic": {"!!": [node]}}
     if reader is None:
         refuse(path, f"the operation {quote(name)} is not available as a condition")
     return reader(arguments, f"{path}.{name}")
-
-
-def combine(conditions: list[Document]) -> Document:
-    """All of them, without a group where none is needed."""
-    if len(conditions) == 1:
-        return conditions[0]
-    nested = [c["all"] if set(c) == {"all"} else [c] for c in conditions]
-    return {"all": [condition for group in nested for condition in group]}
-
-
-def test(attribute: str, name: str, *values: object) -> Document:
-    """A test of one attribute."""
-    with_values = {"values": list(values)} if values else {}
-    return {"attribute": attribute, "operator": name, **with_values}
-
-
-def negate(condition: Document) -> Document:
-    """The opposite, with the operator's own opposite where it has one."""
-    opposite = _NEGATED.get(condition.get("operator", ""))
-    return {**condition, "operator": opposite} if opposite else {"not": condition}
 
 
 def guarded(condition: Document) -> frozenset[str]:
@@ -75,13 +45,6 @@ def guarded(condition: Document) -> frozenset[str]:
     if positive and all(isinstance(v, str) and v for v in condition["values"]):
         return frozenset([condition["attribute"]])
     return frozenset()
-
-
-def compares_numbers(condition: Document) -> bool:
-    """Whether it holds an ordering, which flagd would try on texts too."""
-    inner = [*condition.get("all", []), *condition.get("any", [])]
-    inner += [condition["not"]] if "not" in condition else []
-    return condition.get("operator") in _ORDERINGS or any(map(compares_numbers, inner))
 
 
 def _variable_and_literal(arguments: list[object], path: str) -> tuple[str, object, bool]:
@@ -110,7 +73,7 @@ def _loosely(arguments: list[object], path: str) -> Document:
     if isinstance(literal, bool):
         return test(attribute, "in", *(_LOOSELY_TRUE if literal else _LOOSELY_FALSE))
     if isinstance(literal, int | float) or (isinstance(literal, str) and _reads_as_number(literal)):
-        refuse(path, f"{quote(literal)} is compared loosely, with texts and numbers; use '==='")
+        return {"jsonlogic": {"==": arguments}}
     return _strictly(arguments, path)
 
 
@@ -149,32 +112,15 @@ def _affix(name: str) -> Callable[[list[object], str], Document]:
     return read
 
 
-_ORDERINGS: Final[dict[str, Callable[[Any, Any], bool]]] = {
-    "lt": operator.lt,
-    "lte": operator.le,
-    "gt": operator.gt,
-    "gte": operator.ge,
-}
-_MIRRORED = {"lt": "gt", "lte": "gte", "gt": "lt", "gte": "lte"}
-
-
 def _ordering(name: str) -> Callable[[list[object], str], Document]:
     def read(arguments: list[object], path: str) -> Document:
-        if len(arguments) == 3 and name in ("lt", "lte"):
-            sides = [read(arguments[:2], path), read(arguments[1:], path)]
-            return combine(sides)
-        attribute, literal, attribute_first = _variable_and_literal(arguments, path)
-        if isinstance(literal, bool) or not isinstance(literal, int | float):
-            refuse(path, f"only numbers can be ordered, not {quote(literal)}")
-        return _bound(attribute, name if attribute_first else _MIRRORED[name], literal)
+        names = [read_variable(a, f"{path}[{i}]") for i, a in enumerate(arguments)]
+        fixed = [a for a, found in zip(arguments, names, strict=True) if found is None]
+        if len(arguments) - len(fixed) != 1 or any(isinstance(a, dict | list) for a in fixed):
+            refuse(path, "only an attribute and fixed values can be compared")
+        return {"jsonlogic": {name: arguments}}
 
     return read
-
-
-def _bound(attribute: str, name: str, number: float) -> Document:
-    bound = test(attribute, name, number)
-    missing_counts = _ORDERINGS[name](0, number)
-    return {"any": [bound, test(attribute, "not_exists")]} if missing_counts else bound
 
 
 def _group(name: str) -> Callable[[list[object], str], Document]:
@@ -201,10 +147,10 @@ CONDITIONS: Final[dict[str, Callable[[list[object], str], Document]]] = {
     "in": _inside,
     "starts_with": _affix("starts_with"),
     "ends_with": _affix("ends_with"),
-    "<": _ordering("lt"),
-    "<=": _ordering("lte"),
-    ">": _ordering("gt"),
-    ">=": _ordering("gte"),
+    "<": _ordering("<"),
+    "<=": _ordering("<="),
+    ">": _ordering(">"),
+    ">=": _ordering(">="),
     "and": _group("all"),
     "or": _group("any"),
     "!": lambda arguments, path: negate(_single(arguments, path)),

@@ -1,7 +1,7 @@
 """A whole file of flagd's: its flags one by one, so that a bad one harms no other."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeAlias
+from typing import Any
 
 from flags.importers.base import (
     ImportPlan,
@@ -12,43 +12,42 @@ from flags.importers.base import (
     quote,
     refuse,
 )
-from flags.importers.flagd.conditions import compares_numbers
-from flags.importers.flagd.logic import Expansion
-from flags.importers.flagd.targeting import read_rules
+from flags.importers.flagd.targeting import Chosen, Surroundings, read_targeting
 
-Document: TypeAlias = dict[str, Any]
-_KNOWN_FIELDS = {"key", "state", "variants", "defaultVariant", "targeting"}
-_FILE_FIELDS = {"$schema", "$evaluators", "flags"}
+_KNOWN_FIELDS = {"key", "state", "variants", "defaultVariant", "targeting", "metadata"}
+_FILE_FIELDS = {"$schema", "$evaluators", "flags", "metadata"}
 
 _DISABLED = (
-    "flagd leaves disabled flags to the code's own default; here they serve their default variant "
-    "while off: "
-)
-_ORDERED = (
-    "flagd also orders texts and booleans as numbers; here only numbers are ordered (and a missing "
-    "attribute counts as 0, as it does there): "
+    "flagd leaves disabled flags to the code's own default; here they serve a variant while off, "
+    "the default one or else one that is false, or the last: "
 )
 _FIELDS = "fields that change no answer and are not taken over: "
 
 
-def read(document: object, environment: str) -> ImportPlan:
-    """The plan for a flagd file; the environment does not matter. Raises Refused."""
+def read(document: object, bucketing: str) -> ImportPlan:
+    """The plan for a flagd file, bucketed as this generation of flagd does. Raises Refused."""
     if not isinstance(document, Mapping) or "flags" not in document:
         raise Refused("This is not a flagd file: expected an object with 'flags'.")
-    evaluators = document.get("$evaluators", {})
-    if not isinstance(evaluators, Mapping):
-        raise Refused("This is not a flagd file: '$evaluators' must be an object.")
+    evaluators = _object_in(document, "$evaluators")
+    metadata = _object_in(document, "metadata")
     plan = ImportPlan("flagd")
     unused = {name: None for name in document if name not in _FILE_FIELDS}
     for key, flag in _flags(document["flags"]):
         try:
-            plan.add(_read_flag(key, flag, evaluators))
+            plan.add(_read_flag(key, flag, metadata, Surroundings(evaluators, bucketing)))
         except NotExpressible as error:
             plan.skip(key, str(error))
             continue
         unused |= {name: None for name in flag if name not in _KNOWN_FIELDS}
     _add_notes(plan, list(unused))
     return plan
+
+
+def _object_in(document: Mapping[str, object], field: str) -> Mapping[str, object]:
+    found = document.get(field, {})
+    if not isinstance(found, Mapping):
+        raise Refused(f"This is not a flagd file: '{field}' must be an object.")
+    return found
 
 
 def _flags(flags: object) -> Iterable[tuple[str, Any]]:
@@ -71,51 +70,47 @@ def _key_of(flag: object, index: int) -> str:
 
 def _add_notes(plan: ImportPlan, unused: list[str]) -> None:
     off = [f.key for f in plan.flags if f.configuration and not f.configuration["enabled"]]
-    ordered = [f.key for f in plan.flags if f.configuration and _orders(f.configuration)]
-    for text, names in ((_DISABLED, off), (_ORDERED, ordered), (_FIELDS, unused)):
+    for text, names in ((_DISABLED, off), (_FIELDS, unused)):
         if names:
             plan.notes.append(text + listed(names))
 
 
-def _orders(configuration: Mapping[str, Any]) -> bool:
-    return any(compares_numbers(rule["when"]) for rule in configuration["rules"])
-
-
-def _read_flag(key: str, flag: object, evaluators: Mapping[str, object]) -> PlannedFlag:
+def _read_flag(
+    key: str, flag: object, metadata: Mapping[str, object], around: Surroundings
+) -> PlannedFlag:
     if not isinstance(flag, Mapping):
         refuse("", f"a flag is an object, not {quote(flag)}")
     state, variants = flag.get("state"), _read_variants(flag.get("variants"))
     if state not in ("ENABLED", "DISABLED"):
         refuse("state", f"must be ENABLED or DISABLED, not {quote(state)}")
     default = _read_default(flag.get("defaultVariant"), variants)
+    served = {"code_default": True} if default is None else {"variant": default}
     return PlannedFlag(
         key=key,
         definition={
             "key": key,
             "value_type": _value_type(list(variants.values())),
             "variants": [{"key": name, "value": value} for name, value in variants.items()],
+            "metadata": {**metadata, **_read_metadata(flag.get("metadata"))},
         },
         configuration={
             "enabled": state == "ENABLED",
-            "off_variant": default,
+            "off_variant": default or _first_off(variants),
             "targets": [],
-            "rules": _read_targeting(flag.get("targeting"), evaluators, key, variants, default),
-            "fallthrough": {"variant": default},
+            "rules": read_targeting(
+                flag.get("targeting"), around, Chosen(key, list(variants), served)
+            ),
+            "fallthrough": served,
         },
     )
 
 
-def _read_targeting(
-    targeting: object,
-    evaluators: Mapping[str, object],
-    key: str,
-    variants: Mapping[str, object],
-    default: str,
-) -> list[Document]:
-    if targeting is None or targeting == {}:
-        return []
-    expanded = Expansion(evaluators).expand(targeting, "targeting")
-    return read_rules(expanded, "targeting", flag=key, variants=list(variants), default=default)
+def _read_metadata(metadata: object) -> Mapping[str, object]:
+    if metadata is None:
+        return {}
+    if not isinstance(metadata, Mapping):
+        refuse("metadata", f"expected an object, found {quote(metadata)}")
+    return metadata
 
 
 def _read_variants(variants: object) -> Mapping[str, object]:
@@ -124,12 +119,18 @@ def _read_variants(variants: object) -> Mapping[str, object]:
     return variants
 
 
-def _read_default(default: object, variants: Mapping[str, object]) -> str:
-    if default is None:
-        refuse("defaultVariant", "the code's own default cannot be served; name a variant")
-    if not isinstance(default, str) or default not in variants:
+def _read_default(default: object, variants: Mapping[str, object]) -> str | None:
+    """The default variant; None where the default in the code is to be taken."""
+    if default is None or default == "":
+        return None
+    name = str(default).lower() if isinstance(default, bool) else default
+    if not isinstance(name, str) or name not in variants:
         refuse("defaultVariant", f"the flag has no variant {quote(default)}")
-    return default
+    return name
+
+
+def _first_off(variants: Mapping[str, object]) -> str:
+    return next((name for name, value in variants.items() if value is False), list(variants)[-1])
 
 
 def _value_type(values: list[object]) -> str:

@@ -5,16 +5,15 @@ is a text: what the first argument evaluates to, else the flag's key followed by
 """
 
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from flags.engine import ALGORITHMS
 from flags.importers.base import quote, refuse
-from flags.importers.flagd.conditions import test
+from flags.importers.building import Document, test
 from flags.importers.flagd.logic import FLAG_KEY, is_operation, operation, read_variable
 
 TARGETING_KEY = "targetingKey"
 FLAGD = "flagd"
-Document: TypeAlias = dict[str, Any]
 Extra: TypeAlias = tuple[Document | None, Document]
 """A condition beside those of the branch, None for none, and what to serve then."""
 

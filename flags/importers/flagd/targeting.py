@@ -1,15 +1,21 @@
-"""flagd's ``targeting`` as a list of rules: its branches in order, the first that fits wins."""
+"""flagd's ``targeting`` as a list of rules: its branches in order, the first that fits wins.
 
-from collections.abc import Iterator
+What rules cannot say stays as it is, JsonLogic, in one rule for all: it answers as flagd does.
+"""
+
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Final, TypeAlias
 
-from flags.importers.base import quote, refuse
-from flags.importers.flagd.conditions import CONDITIONS, combine, guarded, read_condition
+from flags.engine import DocumentError
+from flags.engine.document import DEFAULT_BUCKETING
+from flags.engine.jsonlogic import read_logic
+from flags.importers.base import NotExpressible, quote, refuse
+from flags.importers.building import ALWAYS, Document, combine
+from flags.importers.flagd.conditions import CONDITIONS, guarded, read_condition
 from flags.importers.flagd.fractional import read_fractional
-from flags.importers.flagd.logic import is_operation, operation
+from flags.importers.flagd.logic import Expansion, is_operation, operation
 
-Document: TypeAlias = dict[str, Any]
 Given: TypeAlias = list[Document]
 
 
@@ -30,14 +36,63 @@ class Step:
     serve: Document | None
 
 
-def read_rules(
-    targeting: object, path: str, *, flag: str, variants: list[str], default: str
-) -> list[Document]:
-    """The rules; whom none of them fits gets the default variant. Raises NotExpressible."""
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the file says for all flags, and the generation of flagd's bucketing."""
+
+    evaluators: Mapping[str, object]
+    bucketing: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What a flag's targeting chooses from: its variants, else ``default`` is served."""
+
+    flag: str
+    variants: list[str]
+    default: Document
+
+
+def read_targeting(targeting: object, around: Surroundings, chosen: Chosen) -> list[Document]:
+    """The rules. Raises NotExpressible for what flagd could not evaluate either."""
+    if targeting is None or targeting == {}:
+        return []
+    expanded = Expansion(around.evaluators).expand(targeting, "targeting")
+    is_default = around.bucketing == DEFAULT_BUCKETING
+    if is_default or not _splits(expanded):
+        try:
+            return read_rules(expanded, "targeting", chosen)
+        except NotExpressible:
+            pass
+    if not isinstance(expanded, dict):
+        refuse("targeting", f"expected an operation, found {quote(expanded)}")
+    return [_by_logic(expanded, {} if is_default else {"bucketing": around.bucketing})]
+
+
+def _splits(node: object) -> bool:
+    """Whether a bucket decides anything in it."""
+    if isinstance(node, list):
+        return any(map(_splits, node))
+    return isinstance(node, dict) and ("fractional" in node or any(map(_splits, node.values())))
+
+
+def _by_logic(logic: Document, bucketing: Document) -> Document:
+    try:
+        read_logic(logic)
+    except DocumentError as error:
+        refuse("targeting", " ".join(map(str, error.problems[:_REASONS])))
+    return {"id": "flagd-1", "when": ALWAYS, "serve": {"jsonlogic": logic, **bucketing}}
+
+
+_REASONS: Final = 3
+
+
+def read_rules(targeting: object, path: str, chosen: Chosen) -> list[Document]:
+    """The rules; whom none of them fits gets the flag's default. Raises NotExpressible."""
     steps = [
         step
         for branch in _branches(targeting, path, [])
-        for step in _steps(branch, flag, set(variants))
+        for step in _steps(branch, chosen.flag, set(chosen.variants))
     ]
     while steps and steps[-1].serve is None:
         steps.pop()  # the default is what comes after the rules anyway
@@ -45,7 +100,7 @@ def read_rules(
         {
             "id": f"flagd-{number}",
             "when": combine(step.given),
-            "serve": step.serve or {"variant": default},
+            "serve": step.serve or chosen.default,
         }
         for number, step in enumerate(steps, start=1)
     ]

@@ -30,6 +30,11 @@ class Command(BaseCommand):
         parser.add_argument("--project", required=True)
         parser.add_argument("--environment", required=True)
         parser.add_argument("--mode", choices=importing.MODES, default="merge")
+        parser.add_argument(
+            "--bucketing",
+            choices=importers.BUCKETINGS,
+            help="the generation of flagd whose users keep their variants",
+        )
         parser.add_argument("--dry-run", action="store_true", help="report only, change nothing")
         parser.add_argument("--json", action="store_true", help="print the report as JSON")
         parser.add_argument("file", metavar="FILE", help="'-' reads standard input")
@@ -48,7 +53,10 @@ class Command(BaseCommand):
 
     def _import(self, document: object, options: dict[str, Any]) -> importing.ImportReport:
         plan = importers.plan_import(
-            options["format"], document, environment=options["environment"]
+            options["format"],
+            document,
+            environment=options["environment"],
+            bucketing=options["bucketing"],
         )
         environment = provisioning.find_environment(options["project"], options["environment"])
         if environment is None:

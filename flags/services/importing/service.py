@@ -6,7 +6,13 @@ from functools import partial
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from flags.importers import ImportPlan, Refused, UnknownFormat, plan_import
+from flags.importers import (
+    ImportPlan,
+    Refused,
+    UnknownBucketing,
+    UnknownFormat,
+    plan_import,
+)
 from flags.services.importing.asking import import_change
 from flags.services.importing.deciding import REPLACE, Place, decide
 from flags.services.importing.report import ImportReport
@@ -31,15 +37,19 @@ def import_document(
     dry_run: bool,
     actor: Actor,
     now: datetime,
+    bucketing: str | None = None,
 ) -> ImportReport:
     """Import a file that has been parsed; see import_flags.
 
-    Raises Invalid where the format is unknown or the file as a whole is not what it should be.
+    Raises Invalid where the format or, for a file of flagd's, the ``bucketing`` is unknown, or the
+    file as a whole is not what it should be.
     """
     try:
-        plan = plan_import(format_name, document, environment=environment.key)
+        plan = plan_import(format_name, document, environment=environment.key, bucketing=bucketing)
     except UnknownFormat as error:
         raise Invalid({"format": str(error)}) from None
+    except UnknownBucketing as error:
+        raise Invalid({"bucketing": str(error)}) from None
     except Refused as error:
         raise Invalid({"": str(error)}) from None
     return import_flags(

@@ -117,7 +117,10 @@ def _condition(part: Form, path: str, problems: _Problems) -> dict[str, object]:
     return test
 
 
-NUMBER_OPERATORS = frozenset({"gt", "gte", "lt", "lte", "modulo"})
+NUMBER_OPERATORS = frozenset(
+    {"gt", "gte", "lt", "lte", "modulo"}
+    | {f"num_{comparison}" for comparison in ("eq", "gt", "gte", "lt", "lte")}
+)
 TEXT_OPERATORS = frozenset(
     {"starts_with", "ends_with", "matches", "in_cidr"}
     | {f"semver_{comparison}" for comparison in ("eq", "gt", "gte", "lt", "lte")}

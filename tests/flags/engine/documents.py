@@ -67,7 +67,11 @@ _VALUES = {
     ),
     **dict.fromkeys(["equals", "not_equals"], st.lists(_plain_values, min_size=1, max_size=1)),
     **dict.fromkeys(["starts_with", "ends_with"], st.lists(_texts, min_size=1, max_size=3)),
-    **dict.fromkeys(["gt", "gte", "lt", "lte"], st.lists(_safe | _finite, min_size=1, max_size=1)),
+    **dict.fromkeys(
+        [f"{prefix}{name}" for prefix in ("", "num_") for name in ("gt", "gte", "lt", "lte")]
+        + ["num_eq"],
+        st.lists(_safe | _finite, min_size=1, max_size=1),
+    ),
     "matches": st.lists(_patterns, min_size=1, max_size=3),
     **dict.fromkeys(["before", "after"], st.lists(_times, min_size=1, max_size=1)),
     **dict.fromkeys(

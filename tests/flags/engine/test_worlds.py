@@ -214,6 +214,15 @@ def test_references__of_a_configuration__are_all_there() -> None:
     assert found.variants == {("a", "on"), ("b", "x")}
 
 
+def test_instants__of_rules_and_segments__are_those_at_which_answers_change() -> None:
+    late = {"attribute": "$now", "operator": "after", "values": ["2026-11-23T06:30:00+01:00"]}
+    early = {"attribute": "$now", "operator": "lt", "values": [1000]}
+    other = {"attribute": "signup", "operator": "after", "values": [5000]}
+    rules = [rule("a", when={"any": [late, {"not": early}]}), rule("b", when=other)]
+    assert compile_flag(environment(rules=rules)).instants == {1_795_411_800.0, 1000.0}
+    assert compile_segment({"key": "s", "when": early}).instants == {1000.0}
+
+
 def test_find_cycle__shows_the_way_or_nothing() -> None:
     graph = {"a": ["b", "d"], "b": ["c"], "c": ["a"], "d": []}
     assert find_cycle("a", graph) == ["a", "b", "c", "a"]

@@ -74,6 +74,19 @@ def test_a_change_between_the_answer_and_the_stream_is_told(shop: Shop) -> None:
         assert ear.hear()["id"].endswith(f".{shop.portal.version}")
 
 
+def test_an_instant_at_which_answers_change_is_told(shop: Shop) -> None:
+    """Nobody publishes anything: the rule itself knows when."""
+    at = time.time() + 1.5
+    when = {"attribute": "$now", "operator": "gte", "values": [at]}
+    rules = [{"id": "late", "when": when, "serve": {"variant": "off"}}]
+    shop.open(flag("sale", "early", rules=rules))
+    with listening(shop) as ear:
+        before = shop.ask_all()
+        assert ear.hear()["type"] == "refetchEvaluation"
+        after = shop.ask_all(tag=before.headers["etag"])
+    assert (before.json()["flags"][0]["value"], after.json()["flags"][0]["value"]) == ("early", "")
+
+
 def test_the_address_stays_the_same_while_nothing_changes(shop: Shop, client_key: Key) -> None:
     shop.open(flag("a"), keys=(client_key,))
     assert address(shop) == address(shop)

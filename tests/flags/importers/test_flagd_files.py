@@ -8,13 +8,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flags.engine import DocumentError
-from flags.importers import FORMATS, Refused, UnknownFormat, plan_import
+from flags.engine import DocumentError, World
+from flags.engine.jsonlogic import FRACTIONALS
+from flags.importers import (
+    BUCKETINGS,
+    FORMATS,
+    Refused,
+    UnknownBucketing,
+    UnknownFormat,
+    plan_import,
+)
 from tests.flags.engine.documents import any_json, any_text, relaxed
 from tests.flags.importers.plans import TESTS, compiled, flagd_flag, plan_flagd
 
 REFUSED: list[dict[str, Any]] = json.loads(
     (TESTS / "cases/importers/flagd_refused.json").read_text(encoding="utf-8")
+)
+BY_LOGIC: list[dict[str, Any]] = json.loads(
+    (TESTS / "cases/importers/flagd_by_logic.json").read_text(encoding="utf-8")
 )
 # Each of ten doubles the one before it ten times over.
 EVALUATORS = {
@@ -53,6 +64,7 @@ def test_a_flag_that_is_no_object__harms_no_other(flag: object) -> None:
         {"flags": [{}]},
         {"flags": [1]},
         {"flags": {}, "$evaluators": []},
+        {"flags": {}, "metadata": "x"},
         {"flags": {1: {}}},
     ],
 )
@@ -76,19 +88,64 @@ def test_a_disabled_flag__serves_its_default_variant_while_off_and_says_so() -> 
     plan = plan_flagd({"off": flagd_flag(state="DISABLED")})
     result = compiled(plan.flags[0]).evaluate({})
     assert (result.variant, result.reason) == ("red", "DISABLED")
-    assert len(plan.notes) == 1
-    assert plan.notes[0].endswith("serve their default variant while off: off")
+    assert plan.notes[0].endswith("or else one that is false, or the last: off")
+
+
+def test_a_flag_without_a_default__leaves_it_to_the_code() -> None:
+    switch = {"variants": {"yes": True, "no": False}, "defaultVariant": None}
+    plan = plan_flagd({"a": flagd_flag(**switch), "off": flagd_flag(state="DISABLED", **switch)})
+    result = compiled(plan.flags[0]).evaluate({})
+    assert (result.value, result.variant, result.reason) == (None, None, "DEFAULT")
+    assert compiled(plan.flags[1]).evaluate({}).variant == "no"
+
+
+def test_metadata_of_the_file_and_of_the_flag__goes_into_every_answer() -> None:
+    flag = flagd_flag({"var": "x"}, metadata={"team": "cart", "beta": True})
+    plan = plan_flagd({"a": flag}, metadata={"flagSetId": "shop", "team": "web"})
+    for context in ({}, {"x": "blue"}, {"x": "nothing"}):
+        facts = compiled(plan.flags[0]).evaluate(context).metadata
+        assert (facts["flagSetId"], facts["team"], facts["beta"]) == ("shop", "cart", True)
+    assert plan.notes == []
 
 
 def test_what_changes_no_answer__is_noted() -> None:
-    plan = plan_flagd({"a": flagd_flag(metadata={"team": "cart"})}, metadata={"version": "1"})
-    assert plan.notes == ["fields that change no answer and are not taken over: metadata"]
+    plan = plan_flagd({"a": flagd_flag(source="x")})
+    assert plan.notes == ["fields that change no answer and are not taken over: source"]
 
 
-def test_an_ordering__is_noted() -> None:
-    nested = {"!": {"or": [{">": [{"var": "age"}, 18]}]}}
-    plan = plan_flagd({"a": flagd_flag({"if": [nested, "blue"]})})
-    assert plan.notes[0].startswith("flagd also orders texts")
+@pytest.mark.parametrize("case", BY_LOGIC, ids=lambda case: case["name"])
+def test_what_rules_cannot_say__stays_logic_and_answers_as_flagd(case: dict[str, Any]) -> None:
+    flag = flagd_flag(case.get("targeting"), **case.get("flag", {}))
+    plan = plan_flagd({"colour": flag})
+    ours, world = compiled(plan.flags[0]), World({}, {}, {}, 1_800_000_000.0)
+    for context, expected in case["answers"]:
+        result = ours.evaluate(context, world)
+        assert (result.variant or result.reason) == (expected or "DEFAULT"), context
+
+
+@pytest.mark.parametrize("bucketing", BUCKETINGS)
+def test_a_generation_of_bucketing__is_taken_by_name(bucketing: str) -> None:
+    targeting = {"fractional": [["red", 1], ["blue", 1]]}
+    document = {"flags": {"colour": flagd_flag(targeting)}}
+    plan = plan_import("flagd", document, environment="production", bucketing=bucketing)
+    flag = compiled(plan.flags[0])
+    place = FRACTIONALS[bucketing]
+    for number in range(100):
+        context = {"targetingKey": f"user-{number}"}
+        chosen = place([["red", 1], ["blue", 1]], {**context, "$flagd": {"flagKey": "colour"}})
+        assert flag.evaluate(context).variant == chosen
+
+
+@pytest.mark.parametrize(
+    ("name", "bucketing", "problem"),
+    [
+        ("flagd", "sha1", r"^'sha1' is no bucketing of flagd's; use one of murmur3, cbor, float"),
+        ("unleash", "float", "^Only flagd's files are bucketed in more than one way"),
+    ],
+)
+def test_another_bucketing__is_refused(name: str, bucketing: str, problem: str) -> None:
+    with pytest.raises(UnknownBucketing, match=problem):
+        plan_import(name, {"flags": {}}, environment="production", bucketing=bucketing)
 
 
 @pytest.mark.parametrize(
@@ -112,7 +169,7 @@ def test_variants__say_what_type_the_flag_is(values: list[object], value_type: s
 @pytest.mark.parametrize("name", [name for name, reader in FORMATS.items() if reader is None])
 def test_a_format_that_is_to_come__says_which_there_are(name: str) -> None:
     with pytest.raises(
-        UnknownFormat, match=f"^'{name}' is not available yet; available: native, flagd"
+        UnknownFormat, match=f"^'{name}' is not available yet; available: native, flagd, unleash"
     ):
         plan_import(name, {}, environment="production")
 
@@ -163,7 +220,7 @@ def test_any_json__is_planned_skipped_or_refused(flags: Any, evaluators: object)
 
 
 @relaxed
-@given(any_json, st.sampled_from(["native", "flagd"]))
+@given(any_json, st.sampled_from(["native", "flagd", "unleash"]))
 def test_any_json__raises_nothing_but_refused(document: object, name: str) -> None:
     with contextlib.suppress(Refused):
         plan_import(name, document, environment="production")

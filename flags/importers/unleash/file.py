@@ -1,0 +1,131 @@
+"""An answer of Unleash's client API: toggles one by one, so that a bad one harms no other."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from flags.importers.base import ImportPlan, NotExpressible, Refused, listed, quote
+from flags.importers.unleash.parents import Parent
+from flags.importers.unleash.shape import Object
+from flags.importers.unleash.strategies import Segments
+from flags.importers.unleash.toggles import Toggle, read_segments, read_toggle
+
+_KNOWN_FIELDS = {
+    "name",
+    "type",
+    "description",
+    "enabled",
+    "strategies",
+    "variants",
+    "dependencies",
+}
+_FIELDS = "fields that change no answer and are not taken over: "
+_HOSTNAME = (
+    "the strategy 'applicationHostname' asks for the host that the SDK runs on; here the context "
+    "has to say it as 'hostname': "
+)
+
+
+def read(document: object) -> ImportPlan:
+    """The plan for an answer of the client API. Raises Refused."""
+    file = _file(document)
+    segments = _segments(file)
+    plan = ImportPlan("unleash")
+    toggles: list[Toggle] = []
+    parents: dict[str, Parent | None] = {}
+    for name, node in _named(file["features"], plan):
+        parents[name] = None
+        try:
+            toggle = read_toggle(name, node, segments)
+            parents[name] = toggle.as_parent
+            toggles.append(toggle)
+        except NotExpressible as error:
+            plan.skip(name, str(error))
+    for toggle in toggles:
+        _plan(plan, toggle, parents)
+    _add_notes(plan, toggles)
+    return plan
+
+
+def _plan(plan: ImportPlan, toggle: Toggle, parents: Mapping[str, Parent | None]) -> None:
+    try:
+        planned = toggle.plan(parents)
+    except NotExpressible as error:
+        plan.skip(toggle.name, str(error))
+    else:
+        plan.add(planned)
+
+
+def _file(document: object) -> dict[str, Any]:
+    if isinstance(document, Mapping) and isinstance(document.get("events"), list):
+        return _hydrated(document["events"])
+    if not isinstance(document, Mapping) or not isinstance(document.get("features"), list):
+        raise Refused("This is not from Unleash's client API: expected an object with 'features'.")
+    return dict(document)
+
+
+def _hydrated(events: list[object]) -> dict[str, Any]:
+    """The state after the events of the newer, incremental answer."""
+    state: dict[str, dict[object, object]] = {"features": {}, "segments": {}}
+    for event in events:
+        if not isinstance(event, Mapping):
+            raise Refused("This is not from Unleash's client API: an event is not an object.")
+        if event.get("type") == "hydration":
+            for field, identity in (("features", "name"), ("segments", "id")):
+                state[field] = _by(event.get(field), identity)
+        _follow(state, event)
+    return {field: list(found.values()) for field, found in state.items()}
+
+
+def _by(nodes: object, identity: str) -> dict[object, object]:
+    if not isinstance(nodes, list) or not all(isinstance(node, Mapping) for node in nodes):
+        return {}
+    return {str(node.get(identity)): node for node in nodes}
+
+
+def _follow(state: dict[str, dict[object, object]], event: Object) -> None:
+    match event.get("type"):
+        case "feature-updated":
+            state["features"] |= _by([event.get("feature")], "name")
+        case "feature-removed":
+            state["features"].pop(str(event.get("featureName")), None)
+        case "segment-updated":
+            state["segments"] |= _by([event.get("segment")], "id")
+        case "segment-removed":
+            state["segments"].pop(str(event.get("segmentId")), None)
+
+
+def _segments(file: Object) -> Segments:
+    try:
+        return dict(read_segments(file))
+    except NotExpressible as error:
+        raise Refused(f"This is not from Unleash's client API: {error}.") from None
+
+
+def _named(nodes: list[object], plan: ImportPlan) -> Iterator[tuple[str, Object]]:
+    seen: set[str] = set()
+    for index, node in enumerate(nodes):
+        name = node.get("name") if isinstance(node, Mapping) else None
+        if not isinstance(node, Mapping) or not isinstance(name, str):
+            plan.skip(f"features[{index}]", f"expected a toggle with a name, found {quote(node)}")
+        elif name in seen:
+            plan.skip(name, "the file has this flag twice; the first counts")
+        else:
+            seen.add(name)
+            yield name, node
+
+
+def _add_notes(plan: ImportPlan, toggles: list[Toggle]) -> None:
+    planned = {flag.key for flag in plan.flags}
+    taken = [toggle for toggle in toggles if toggle.name in planned]
+    plan.notes += [f"{quote(t.name)[1:-1]}: {note}" for t in taken for note in t.notes]
+    hosts = [toggle.name for toggle in taken if _asks_for_host(toggle)]
+    if hosts:
+        plan.notes.append(_HOSTNAME + listed(hosts))
+    unused = {name: None for toggle in taken for name in toggle.node if name not in _KNOWN_FIELDS}
+    if unused:
+        plan.notes.append(_FIELDS + listed(list(unused)))
+
+
+def _asks_for_host(toggle: Toggle) -> bool:
+    strategies = toggle.node.get("strategies") or []
+    return any(strategy.get("name") == "applicationHostname" for strategy in strategies)
