@@ -34,6 +34,7 @@ class Explain(ApiView):
 
         `answer` is what OFREP answers to a server key. Nothing of the context is kept.
         """
+        environment_of(request, project, environment)
         fields = _fields(request, {"flag", "context"})
         configuration = configuration_of(request, project, environment, _flag(fields))
         found = explain_now(configuration, _context(fields), now=clock.now())
@@ -53,9 +54,7 @@ class ExplainPast(ApiView):
         of the context is kept.
         """
         place = environment_of(request, project, environment)
-        authority.require(
-            holder_of(request).actor, Permission.AUDIT_VIEW, project=place.project
-        )
+        authority.require(holder_of(request).actor, Permission.AUDIT_VIEW, project=place.project)
         fields = _fields(request, {"flag", "context", "at"})
         moment = _moment(fields.get("at"))
         answer = past.answer_at(

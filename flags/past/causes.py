@@ -50,16 +50,12 @@ def approval_of(row: AuditEvent) -> Approval | None:
     if said is None:
         return None
     rows = AuditEvent.objects.filter(subject=said[2], sequence__lt=row.sequence)
-    about = rows.filter(
-        project=row.project, subject_kind="change_request", event=_SAYS[said[1]]
-    )
+    about = rows.filter(project=row.project, subject_kind="change_request", event=_SAYS[said[1]])
     applied = about.order_by("-sequence").first()
     if applied is None or not _is_one_write(applied, row):
         return None
     people = (applied.after_document or {}).get("approved_by", [])
-    return Approval(
-        int(said[2]), said[1] != "change request", tuple(_listed(people)), applied
-    )
+    return Approval(int(said[2]), said[1] != "change request", tuple(_listed(people)), applied)
 
 
 def _listed(people: object) -> list[Mapping[str, Any]]:

@@ -6,6 +6,7 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.utils.translation import gettext as _
 
 from flags import cohorts
+from flags.engine.parsing import DEFINITION_PART
 from flags.past.telling import (
     ARCHIVED,
     ARCHIVINGS,
@@ -21,6 +22,7 @@ from flags.past.telling import (
 )
 from flags.past.trail import Trail
 from portal.access.models import Project
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -86,5 +88,4 @@ class Past:
 
 def _served(definition: Document) -> Document:
     """What of a definition evaluators load."""
-    wanted = ("key", "value_type", "variants", "client_visible", "metadata")
-    return {name: definition[name] for name in wanted if name in definition}
+    return {name: definition[name] for name in DEFINITION_PART if name in definition}

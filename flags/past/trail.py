@@ -53,9 +53,7 @@ class Trail:
         return self._purged_before is not None and self.moment < self._purged_before
 
     def _why_purged(self, subject: str) -> str:
-        text = _(
-            "What the history said about “{subject}” was purged: it keeps nothing from before {day}."
-        )
+        text = _("What the history said about “{subject}” was purged: it reaches back to {day}.")
         day = f"{self._purged_before:%Y-%m-%d %H:%M} UTC"
         return text.format(subject=subject, day=day)
 

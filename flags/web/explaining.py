@@ -214,8 +214,8 @@ def _part(bucket: Bucket) -> str:
                 return _("let in, within {where}").format(where=where)
             return _("in {name}, {where}").format(name=wording.quoted(name), where=where)
     if [name for name, _start, _end in bucket.parts] == ["audience"]:
-        end = _position(bucket.parts[0][2], bucket.total)
-        return _("not let in, which ends at {end}").format(end=end)
+        most = _position(bucket.parts[0][2], bucket.total)
+        return _("not let in, which ends at {end}").format(end=most)
     return _("in no part of it")
 
 
