@@ -11,9 +11,11 @@ class FlagsConfig(AppConfig):
         from flags.services import definitions, kinds
         from flags.snapshots import relay
         from flags.web import events
+        from flags.web.cohorts import events as cohort_events
         from portal.access.signals import environment_created, environments_advanced
 
         kinds.register_all()
         environments_advanced.connect(relay.on_environments_advanced, dispatch_uid="relay")
         environment_created.connect(definitions.on_environment_created, dispatch_uid="flags")
         events.register()
+        cohort_events.register()

@@ -47,15 +47,26 @@ def scenery_of(
     return world, segments
 
 
-def segments_in(project: Project, keys: Iterable[str] | None = None) -> dict[str, Segment]:
-    """The segments of a project, or those of these keys, by key; without their listed keys
-    where ``keys`` is None."""
-    return {}
+def segments_in(project: Project, keys: Iterable[str]) -> dict[str, Segment]:
+    """The segments of these keys with all that is listed in them; without those that do not
+    parse."""
+    rows = SegmentRow.objects.filter(project=project, key__in=list(keys))
+    rows = rows.select_related("included", "excluded")
+    return _parsed(rows.defer("included__content", "excluded__content"), parse_segment)
 
 
-def groups_in(project: Project, keys: Iterable[str] | None = None) -> dict[str, Group]:
-    """The exclusion groups of a project, or those of these keys, by key."""
-    return {}
+def groups_in(project: Project, keys: Iterable[str]) -> dict[str, Group]:
+    """The exclusion groups of these keys; without those that do not parse."""
+    rows = ExclusionGroup.objects.filter(project=project, key__in=list(keys))
+    return _parsed(rows, parse_group)
+
+
+def _parsed(rows: Iterable[Any], parse: Callable[[object], T]) -> dict[str, T]:
+    found = {}
+    for row in rows:
+        with suppress(DocumentError):
+            found[row.key] = parse(row.engine_document)
+    return found
 
 
 def _flags_asked(

@@ -180,6 +180,25 @@
   });
   document.addEventListener("htmx:sendError", () => notify(document.body.dataset.offline ?? "The server does not answer. Nothing was saved; try again."));
 
+  // Uploads: how far the file has come, then that it is being read.
+  const uploadOf = (event) => (event.detail.elt?.matches?.("form[data-upload]") ? event.detail.elt.querySelector(".upload") : null);
+  const showUpload = (box, bar, said) => {
+    box.hidden = false;
+    bar(box.querySelector("progress"));
+    const words = box.querySelector("[role=status]");
+    if (words.textContent !== words.dataset[said]) words.textContent = words.dataset[said];
+  };
+  document.addEventListener("htmx:xhr:progress", (event) => {
+    const [box, { loaded, total }] = [uploadOf(event), event.detail];
+    if (!box || !total) return;
+    if (loaded < total) showUpload(box, (bar) => (bar.value = (loaded / total) * 100), "sending");
+    else showUpload(box, (bar) => bar.removeAttribute("value"), "reading");
+  });
+  document.addEventListener("htmx:afterRequest", (event) => {
+    const box = uploadOf(event);
+    if (box) box.hidden = true;
+  });
+
   const notify = (text) => {
     if (document.querySelector("[data-offline]")) return;
     const box = document.createElement("div");

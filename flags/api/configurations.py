@@ -9,6 +9,7 @@ from flags.api.documents import merge_patch
 from flags.api.scope import configuration_of, etag, required_version, seen_version
 from flags.models import FlagConfiguration
 from flags.services import importing
+from flags.snapshots import relay
 from portal.access.api import holder_of
 from portal.access.api_scope import environment_of
 from portal.lib import clock
@@ -98,10 +99,12 @@ class Import(ApiView):
 
         Only this environment's configurations change; new flags are off in the others. Mode
         ``replace`` also turns off, in this environment, the flags that the file does not have.
-        Flags that cannot be taken over exactly are reported with the reason and left alone.
+        Flags that cannot be taken over exactly are reported with the reason and left alone. When it
+        answers, so do the evaluators.
         """
+        place = environment_of(request, project, environment)
         report = importing.import_document(
-            environment=environment_of(request, project, environment),
+            environment=place,
             format_name=request.query_params.get("format", ""),
             document=request.data,
             mode=request.query_params.get("mode", "merge"),
@@ -110,6 +113,8 @@ class Import(ApiView):
             actor=holder_of(request).actor,
             now=clock.now(),
         )
+        many = len(report.created) + len(report.changed) + len(report.disabled)
+        relay.wait_until_told(place, report.version, within_s=1 + many / 1000)
         return Response(report.document)
 
 

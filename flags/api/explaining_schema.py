@@ -12,7 +12,7 @@ _TAGS: Final = ["explanations"]
 
 class Question(serializers.Serializer[object]):
     flag = serializers.CharField(help_text="Its key.")
-    context = serializers.DictField(
+    context = serializers.DictField(  # type: ignore[assignment]  # a field here
         required=False, help_text="As applications send it: `targetingKey` and attributes."
     )
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from flags.api import configurations, definitions, explaining, plans, usage
+from flags.api import configurations, definitions, explaining, groups, plans, segments, usage
 from flags.models import PlanKind
 
 _PROJECT = "projects/<slug:project>/"
@@ -34,6 +34,19 @@ urlpatterns = [
     path(_ENVIRONMENT + "explain", explaining.Explain.as_view(), name="api-explain"),
     path(_ENVIRONMENT + "past", explaining.ExplainPast.as_view(), name="api-past"),
     path(_ENVIRONMENT + "import", configurations.Import.as_view(), name="api-import"),
+    path(_PROJECT + "segments", segments.SegmentList.as_view(), name="api-segments"),
+    path(_PROJECT + "segments/<path:key>", segments.SegmentDetail.as_view(), name="api-segment"),
+    path(
+        _PROJECT + "segment-keys/<slug:which>/<path:key>",
+        segments.SegmentKeys.as_view(),
+        name="api-segment-keys",
+    ),
+    path(_PROJECT + "exclusion-groups", groups.GroupList.as_view(), name="api-exclusion-groups"),
+    path(
+        _PROJECT + "exclusion-groups/<path:key>",
+        groups.GroupDetail.as_view(),
+        name="api-exclusion-group",
+    ),
 ]
 
 urlpatterns += [

@@ -16,7 +16,8 @@ key                       type    holds
 and ``aviary:environments:changes`` (a stream) announces a new one. The other way round,
 ``aviary:keys:used`` (a hash of selector -> Unix seconds) says when API keys were last used; it is
 not sealed, for it decides nothing. Nor is ``aviary:usage`` (a stream of batches, see ``usage``),
-which says what was asked for.
+which says what was asked for; nor ``aviary:{env:7}:told`` (``EPOCH:VERSION``), which is where an
+evaluator came to last, for those who wait for it.
 """
 
 from flags.channel.documents import Change, Head, StreamEntry

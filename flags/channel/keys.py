@@ -12,7 +12,7 @@ STREAM_LENGTH = 1000
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentKeys:
-    """The three keys of one environment; the braces make a cluster keep them together."""
+    """The keys of one environment; the braces make a cluster keep them together."""
 
     environment_id: int
 
@@ -27,3 +27,7 @@ class EnvironmentKeys:
     @property
     def stream(self) -> str:
         return f"aviary:{{env:{self.environment_id}}}:stream"
+
+    @property
+    def told(self) -> str:
+        return f"aviary:{{env:{self.environment_id}}}:told"

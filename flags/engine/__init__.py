@@ -48,6 +48,8 @@ from flags.engine.document import (
 )
 from flags.engine.dumping import dump_configuration, dump_definition, environment_document
 from flags.engine.errors import DocumentError, Problem
+from flags.engine.lines import disturbances, free_room, place_slot
+from flags.engine.mentions import Mention, Named, mentions_in, mentions_in_condition
 from flags.engine.operators import OPERATORS
 from flags.engine.parsing import parse_configuration, parse_definition
 from flags.engine.references import References, depth_of, find_cycle, references_of
@@ -78,6 +80,8 @@ __all__ = [
     "Group",
     "Kind",
     "LogicTest",
+    "Mention",
+    "Named",
     "Not",
     "Override",
     "Prerequisite",
@@ -102,6 +106,7 @@ __all__ = [
     "compile_segment",
     "default_configuration",
     "depth_of",
+    "disturbances",
     "dump_condition",
     "dump_configuration",
     "dump_definition",
@@ -109,10 +114,14 @@ __all__ = [
     "dump_segment",
     "environment_document",
     "find_cycle",
+    "free_room",
+    "mentions_in",
+    "mentions_in_condition",
     "parse_configuration",
     "parse_definition",
     "parse_group",
     "parse_segment",
+    "place_slot",
     "point",
     "references_of",
 ]

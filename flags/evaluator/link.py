@@ -84,6 +84,10 @@ class Link:
         seconds = {selector: f"{at:.3f}" for selector, at in used.items()}
         await cast(Any, self._tell.hset(KEYS_USED, mapping=cast(Any, seconds)))
 
+    async def write_told(self, environment_id: int, epoch: str, version: int) -> None:
+        """Leave word of what is answered with now."""
+        await self._tell.set(EnvironmentKeys(environment_id).told, f"{epoch}:{version}")
+
     async def write_usage(self, batch: UsageBatch) -> None:
         """Leave word of what was asked for; the oldest goes where nobody takes it."""
         await self._tell.xadd(

@@ -6,7 +6,7 @@ whether the documents are valid flags is for the engine to say, when they are st
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 
 class Refused(ValueError):
@@ -47,6 +47,9 @@ class Skipped:
     reason: str
 
 
+TWICE: Final = "the file has this flag twice; the first counts"
+
+
 @dataclass(slots=True)
 class ImportPlan:
     """What a file asks for. Every flag of the file stands in ``flags`` or in ``skipped``.
@@ -79,7 +82,7 @@ class ImportPlan:
     def add(self, flag: PlannedFlag) -> None:
         """Plan a flag; a key that comes twice is taken once and reported."""
         if flag.key in self.keys:
-            self.skipped.append(Skipped(flag.key, "the file has this flag twice; the first counts"))
+            self.skipped.append(Skipped(flag.key, TWICE))
             return
         self.keys.add(flag.key)
         self.flags.append(flag)

@@ -1,7 +1,10 @@
 from flags.models.configuration import FlagConfiguration
 from flags.models.flag import Flag
+from flags.models.group import ExclusionGroup
+from flags.models.key_list import KeyList
 from flags.models.manners import Favourite, NamingRule, SavedView
 from flags.models.plan import ALIVE, Plan, PlanKind, PlanState
+from flags.models.segment import Segment
 from flags.models.usage import (
     FlagSeen,
     FlagUsage,
@@ -13,11 +16,13 @@ from flags.models.usage import (
 
 __all__ = [
     "ALIVE",
+    "ExclusionGroup",
     "Favourite",
     "Flag",
     "FlagConfiguration",
     "FlagSeen",
     "FlagUsage",
+    "KeyList",
     "LifecycleNotice",
     "NamingRule",
     "Period",
@@ -25,6 +30,7 @@ __all__ = [
     "PlanKind",
     "PlanState",
     "SavedView",
+    "Segment",
     "TakenBatch",
     "UnknownFlag",
 ]

@@ -11,7 +11,6 @@ from flags.past.rebuilding import Past, Source
 from flags.past.scene import gather
 from flags.past.trail import Trail
 from portal.access.models import Project
-from portal.audit.models import AuditEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +59,6 @@ def _without_version(found: Explained) -> Explained:
 def _causes(sources: list[Source]) -> tuple[Cause, ...]:
     by_sequence: dict[int, Source] = {}
     for source in sources:
-        assert isinstance(source.row, AuditEvent)
         by_sequence.setdefault(source.row.sequence, source)
     return tuple(
         Cause(source.kind, source.key, source.row, approval_of(source.row))

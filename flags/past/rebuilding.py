@@ -22,6 +22,7 @@ from flags.past.telling import (
 )
 from flags.past.trail import Trail
 from portal.access.models import Project
+from portal.audit.models import AuditEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class Source:
 
     kind: str
     key: str
-    row: Row
+    row: AuditEvent
 
 
 @dataclass
@@ -76,14 +77,18 @@ class Past:
         found = self.trail.told(ARCHIVED, key)
         # That it was configured proves that it was in use, but did not make it so.
         if found.row is not None and found.row.event in ARCHIVINGS:
-            self.sources.append(Source("flag", key, found.row))
+            self._note("flag", key, found.row)
         return bool(found.document is None or found.document["archived"])
 
     def _told(self, aspect: Aspect, *subjects: str) -> Document | None:
         found: Told = self.trail.told(aspect, *subjects)
         if found.row is not None:
-            self.sources.append(Source(aspect.kind, subjects[0], found.row))
+            self._note(aspect.kind, subjects[0], found.row)
         return found.document
+
+    def _note(self, kind: str, key: str, row: Row) -> None:
+        assert isinstance(row, AuditEvent)
+        self.sources.append(Source(kind, key, row))
 
 
 def _served(definition: Document) -> Document:

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from flags.engine import Configuration
 from flags.models import Flag, FlagConfiguration
-from flags.services import changes
+from flags.services import changes, referring
 from flags.services.parsing import configuration_from
 from flags.services.recording import record_flag
 from portal.access import outbox
@@ -47,8 +47,9 @@ def save_configuration(
     """Replace a flag's configuration in one environment.
 
     Raises Forbidden without ``flag.edit`` (and ``flag.toggle`` where it turns on or off); Invalid
-    when the document is; Conflict, with both sides, when it is no longer at ``expected_version``;
-    Waiting where the environment's policy wants others to agree first.
+    when the document is, or refers to what is not there or in a circle; Conflict, with both sides,
+    when it is no longer at ``expected_version``; Waiting where the environment's policy wants
+    others to agree first.
     """
     _require(Permission.FLAG_EDIT, flag, environment, actor, terms)
     current = _locked(flag, environment)
@@ -57,6 +58,7 @@ def save_configuration(
         raise _conflict(current, document)
     if wanted.enabled != current.enabled:
         _require(Permission.FLAG_TOGGLE, flag, environment, actor, terms)
+    referring.check_configuration(current.flag, current.environment, wanted)
     return _store(current, wanted, actor=actor, now=now, reason=reason, terms=terms)
 
 

@@ -9,9 +9,9 @@ from django.db import transaction
 from django.db.models import F
 from django.utils.translation import gettext as _
 
-from flags.engine import FlagDefinition, default_configuration
+from flags.engine import FlagDefinition, Named, default_configuration
 from flags.models import Flag, FlagConfiguration
-from flags.services import changes, naming
+from flags.services import changes, naming, referring
 from flags.services.parsing import configuration_from, definition_from
 from flags.services.recording import advance_everywhere, record_flag, record_start
 from portal.access import authority, outbox
@@ -124,7 +124,8 @@ def archive_flag(
 ) -> None:
     """Take a flag out of use: evaluators stop answering it. It keeps its configuration.
 
-    Raises Forbidden without ``flag.archive``, Waiting where a policy wants others to agree first.
+    Raises Forbidden without ``flag.archive``, InUse where other flags ask it, Waiting where a
+    policy wants others to agree first.
     """
     _set_archived(flag, archived=True, actor=actor, now=now, reason=reason, terms=terms)
 
@@ -133,7 +134,10 @@ def archive_flag(
 def restore_flag(
     *, flag: Flag, actor: Actor, now: datetime, reason: str = "", terms: Terms = PLAIN
 ) -> None:
-    """Bring an archived flag back, just as it was. Raises what archive_flag raises."""
+    """Bring an archived flag back, just as it was.
+
+    Raises Forbidden, Waiting, and Invalid where what it refers to has gone meanwhile.
+    """
     _set_archived(flag, archived=False, actor=actor, now=now, reason=reason, terms=terms)
 
 
@@ -145,6 +149,7 @@ def _set_archived(
     current = Flag.objects.select_related("project").get(pk=flag.pk)
     if current.is_archived == archived:
         return  # it is so already
+    _check_references(current, archived=archived)
     change = changes.archiving_change(current, archived, environments)
     passage = gate.pass_through(change, actor=actor, now=now, reason=reason, terms=terms)
     archived_at = now if archived else None
@@ -160,6 +165,15 @@ def _set_archived(
         after=change.after,
         reason=passage.reason,
     )
+
+
+def _check_references(flag: Flag, *, archived: bool) -> None:
+    """What others refer to stays, and what comes back may have lost what it refers to."""
+    if not archived:
+        referring.check_restored(flag)
+        return
+    text = _("Other flags ask this one: {uses}. Take it out there first.")
+    referring.refuse_unless_unused(flag.project, Named.FLAG, flag.key, text)
 
 
 def changed_meanwhile() -> str:
@@ -179,7 +193,8 @@ def _refuse_another_identity(flag: Flag, definition: FlagDefinition) -> None:
 
 
 def _refuse_breaking(flag: Flag, definition: FlagDefinition) -> None:
-    """Every environment's configuration must still be valid under the new definition."""
+    """Every environment's configuration, and what other flags name, must still be there."""
+    referring.refuse_removing_variants(flag, [variant.key for variant in definition.variants])
     for configuration in _configurations(flag):
         configuration_from(
             configuration.document,

@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from flags.importers import ImportPlan
 from flags.models import Flag, FlagConfiguration
-from flags.services import changes, configurations, definitions, importing
+from flags.services import changes, cohort_kinds, configurations, definitions, importing
 from flags.services.importing.asking import IMPORT
 from flags.services.plans import kinds as plans
 from portal.access.models import Environment
@@ -29,6 +29,7 @@ def register_all() -> None:
     kinds.register(changes.ARCHIVING, ArchivingKind())
     kinds.register(IMPORT, ImportKind())
     plans.register_all()
+    cohort_kinds.register_all()
 
 
 class ConfigurationKind:

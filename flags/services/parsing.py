@@ -7,8 +7,12 @@ from flags.engine import (
     Configuration,
     DocumentError,
     FlagDefinition,
+    Group,
+    Segment,
     parse_configuration,
     parse_definition,
+    parse_group,
+    parse_segment,
 )
 from flags.services.schemas import check_values
 from portal.lib.errors import Invalid
@@ -31,6 +35,16 @@ def configuration_from(
 ) -> Configuration:
     """A valid configuration. Raises Invalid with the path of each problem, below ``under``."""
     return _checked(lambda: parse_configuration(document, definition), under=under)
+
+
+def segment_from(document: object) -> Segment:
+    """A valid segment. Raises Invalid with the path of each problem."""
+    return _checked(lambda: parse_segment(document))
+
+
+def group_from(document: object) -> Group:
+    """A valid exclusion group. Raises Invalid with the path of each problem."""
+    return _checked(lambda: parse_group(document))
 
 
 def _checked(parse: Callable[[], T], *, under: str = "") -> T:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from flags.models import Flag, FlagConfiguration
+from flags.models import ExclusionGroup, Flag, FlagConfiguration, Segment
 from portal.access import outbox
 from portal.access.models import Environment
 from portal.lib import journal
@@ -55,5 +55,35 @@ def record_start(environment: Environment, documents: Mapping[str, object]) -> N
             project=environment.project.key,
             environment=environment.key,
             after={"flags": documents},
+        )
+    )
+
+
+def advance_all(environments: Iterable[Environment], kind: str, key: str, *, now: datetime) -> None:
+    """Give every environment a version for a change to a segment or a group; rows are locked."""
+    for environment in environments:
+        outbox.advance(environment, kind=kind, keys=[key], now=now)
+
+
+def record_cohort(
+    event: str,
+    one: Segment | ExclusionGroup,
+    *,
+    actor: Actor,
+    before: Mapping[str, object] | None = None,
+    after: Mapping[str, object] | None = None,
+    reason: str = "",
+) -> None:
+    """Write the audit row of a change to a segment or an exclusion group."""
+    journal.write(
+        Entry(
+            event=event,
+            actor=actor,
+            subject_kind="segment" if isinstance(one, Segment) else "exclusion_group",
+            subject=one.key,
+            project=one.project.key,
+            before=before,
+            after=after,
+            reason=reason.strip(),
         )
     )

@@ -5,17 +5,22 @@ from dataclasses import dataclass
 
 from django.db import transaction
 
-from flags.channel.documents import FLAG_PREFIX, KEY_PREFIX
+from flags.channel.documents import FLAG_PREFIX, GROUP_PREFIX, KEY_PREFIX, SEGMENT_PREFIX
 from flags.engine import DocumentError
 from flags.engine.parsing import DEFINITION_PART
-from flags.models import FlagConfiguration
+from flags.models import ExclusionGroup, FlagConfiguration, Segment
 from portal.access import outbox
 from portal.access.models import ApiKey, Environment
 
 logger = logging.getLogger(__name__)
 Documents = dict[str, dict[str, object] | None]
 
-_PREFIXES = {outbox.FLAG: FLAG_PREFIX, outbox.KEY: KEY_PREFIX}
+_PREFIXES = {
+    outbox.FLAG: FLAG_PREFIX,
+    outbox.KEY: KEY_PREFIX,
+    outbox.SEGMENT: SEGMENT_PREFIX,
+    outbox.GROUP: GROUP_PREFIX,
+}
 _OPTIMISTIC_READS = 3
 
 
@@ -57,9 +62,10 @@ def _read(environment: Environment, since: int | None) -> Snapshot:
     changed = None if since is None else _changed_keys(environment, since)
     if changed is None:
         since = None
-    flags = _flag_documents(environment, None if changed is None else changed[outbox.FLAG])
-    keys = _key_documents(environment, None if changed is None else changed[outbox.KEY])
-    return Snapshot(environment, since, flags | keys, _count(environment))
+    documents: Documents = {}
+    for kind, read in _READERS.items():
+        documents |= read(environment, None if changed is None else changed[kind])
+    return Snapshot(environment, since, documents, _count(environment))
 
 
 def _changed_keys(environment: Environment, since: int) -> dict[str, set[str]] | None:
@@ -120,9 +126,38 @@ def _key_document(key: ApiKey) -> dict[str, object]:
     }
 
 
+def _segment_documents(environment: Environment, keys: set[str] | None) -> Documents:
+    """Segments with their lists, which may hold 100,000 keys: only what changed is read."""
+    segments = Segment.objects.filter(project=environment.project)
+    segments = segments.select_related("included", "excluded")
+    segments = segments.defer("included__content", "excluded__content")
+    if keys is not None:
+        segments = segments.filter(key__in=keys)
+    documents: Documents = {SEGMENT_PREFIX + key: None for key in keys or ()}
+    return documents | {SEGMENT_PREFIX + one.key: one.engine_document for one in segments}
+
+
+def _group_documents(environment: Environment, keys: set[str] | None) -> Documents:
+    groups = ExclusionGroup.objects.filter(project=environment.project)
+    if keys is not None:
+        groups = groups.filter(key__in=keys)
+    documents: Documents = {GROUP_PREFIX + key: None for key in keys or ()}
+    return documents | {GROUP_PREFIX + one.key: one.engine_document for one in groups}
+
+
+_READERS = {
+    outbox.FLAG: _flag_documents,
+    outbox.KEY: _key_documents,
+    outbox.SEGMENT: _segment_documents,
+    outbox.GROUP: _group_documents,
+}
+
+
 def _count(environment: Environment) -> int:
     flags = FlagConfiguration.objects.filter(
         environment=environment, flag__archived_at__isnull=True
     )
     keys = ApiKey.objects.filter(environment=environment, revoked_at__isnull=True)
-    return flags.count() + keys.count()
+    segments = Segment.objects.filter(project=environment.project)
+    groups = ExclusionGroup.objects.filter(project=environment.project)
+    return sum(rows.count() for rows in (flags, keys, segments, groups))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from flags import selectors
@@ -37,7 +38,16 @@ class Pair:
     @property
     def words(self) -> list[str]:
         """What the right does otherwise than the left."""
-        return changes.configuration_words(self.flag, self._as_right(), self.right_document)
+        sentences = changes.configuration_words(self.flag, self._as_right(), self.right_document)
+        return [*self._switch_words(), *sentences]
+
+    def _switch_words(self) -> list[str]:
+        """Nobody has turned anything on or off: it simply is so in each of them."""
+        cells = sorted((self.left, self.right), key=lambda cell: cell.configuration.enabled)
+        if cells[0].configuration.enabled == cells[1].configuration.enabled:
+            return []
+        names = {"off": cells[0].environment.name, "on": cells[1].environment.name}
+        return [_("It is on in {on} and off in {off}.").format(**names)]
 
     @property
     def left_text(self) -> str:
@@ -53,7 +63,8 @@ class Pair:
 
     def _as_right(self) -> dict[str, Any]:
         """Salts differ everywhere, and on purpose: that is no difference worth a word."""
-        return {**self.left.configuration.document, "salt": self.right_document["salt"]}
+        same = {name: self.right_document[name] for name in ("salt", "enabled")}
+        return {**self.left.configuration.document, **same}
 
 
 @require_safe

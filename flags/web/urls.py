@@ -17,6 +17,7 @@ from flags.web import (
     usage,
     views,
 )
+from flags.web.cohorts.urls import urlpatterns as cohorts
 from flags.web.planning import pages as planning
 from flags.web.targeting import pages as targeting
 
@@ -100,4 +101,5 @@ urlpatterns = [
     path("p/<slug:project>/flag/archive/<path:key>", archiving.archive, name="flag-archive"),
     path("p/<slug:project>/flag/restore/<path:key>", archiving.restore, name="flag-restore"),
     path("p/<slug:project>/flag/open/<path:key>", targeting.first_environment, name="flag"),
+    *cohorts,
 ]

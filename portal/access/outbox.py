@@ -15,6 +15,8 @@ from portal.access.signals import environments_advanced
 
 FLAG = "flag"
 KEY = "key"
+SEGMENT = "segment"
+GROUP = "group"
 
 
 def lock_environments(environments: Iterable[Environment]) -> list[Environment]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from portal.approvals.changes import Change, Step, Terms
 from portal.approvals.models import ChangeRequest
@@ -16,6 +16,15 @@ class Side:
 
     version: str
     document: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Dependant:
+    """Something that refers to the subject of a request: its name, its page, and where it does."""
+
+    title: str
+    address: str
+    where: str
 
 
 class Kind(Protocol):
@@ -52,6 +61,15 @@ class Kind(Protocol):
 
     def words(self, request: ChangeRequest, before: Mapping[str, Any]) -> list[str]:
         """What the request would change from ``before``, one sentence each."""
+        ...
+
+
+@runtime_checkable
+class HasDependants(Protocol):
+    """A kind of change whose subject others refer to."""
+
+    def dependants(self, request: ChangeRequest) -> list[Dependant]:
+        """What refers to the subject now."""
         ...
 
 
@@ -97,3 +115,9 @@ def due_step(step: Step, change: Change, *, at: datetime) -> DueStep | None:
     """What is due of a plan; None where it does not say that this change happens now."""
     planner = _planners.get(step.kind)
     return planner.due_step(step, change, at=at) if planner else None
+
+
+def dependants_of(request: ChangeRequest) -> list[Dependant]:
+    """What refers to the subject of a request, where its kind can tell."""
+    kind = kind_of(request)
+    return kind.dependants(request) if isinstance(kind, HasDependants) else []

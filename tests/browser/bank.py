@@ -101,6 +101,18 @@ class Bank:
         )  # fmt: skip
 
 
+def _cohorts(bank: Bank) -> None:
+    """A segment with users in both lists, and a group with a flag, free room and a holdout."""
+    from flags import services
+
+    common: dict[str, Any] = {"actor": bank.operator, "now": bank.now, "project": bank.project}
+    slots = [{"flag": "vault-door", "from": 0, "to": 25}]
+    users = {"included": ["alice", "bob"], "excluded": ["eve"]}
+    services.create_segment(document={"key": "testers", "name": "Testers", **users}, **common)
+    group = {"key": "experiments", "slots": slots, "holdout": 10}
+    services.create_group(document=group, **common)
+
+
 def fill() -> None:
     """Make all of it."""
     from portal.approvals import services
@@ -109,6 +121,7 @@ def fill() -> None:
     bank = Bank()
     bank.guard()
     bank.vote(bank.ask("vault-door"), "emil")
+    _cohorts(bank)
     bank.ask("teller-window")
     bank.vote(bank.ask("night-safe"), "emil", "reject")
     drifted = bank.ask("cash-machine")

@@ -60,6 +60,15 @@ def switch(title: str) -> Callable[[Page], None]:
     return reach
 
 
+def keys_to_add(page: Page) -> None:
+    """The dialog that says what the keys would change."""
+    page.goto(f"/p/{bank.PROJECT}/segment/open/testers")
+    page.get_by_text("Add, remove or replace keys: Always in").click()
+    page.get_by_label("Keys, one per line").first.fill("carol\nbob")
+    page.get_by_role("button", name="See what would change").first.click()
+    expect(page.get_by_role(DIALOG)).to_be_visible()
+
+
 def wrong_name(page: Page) -> None:
     switch("Home page banner")(page)
     page.get_by_label("Type production to confirm").fill("staging")
@@ -382,6 +391,15 @@ SCENES = {
     "reserve": Scene(
         dialog(f"/p/{PROJECT}/access/", "Change who may deploy releases in Production")
     ),
+    "segments": Scene(at(f"/p/{bank.PROJECT}/segments/")),
+    "new segment": Scene(at(f"/p/{bank.PROJECT}/segments/new")),
+    "segment": Scene(at(f"/p/{bank.PROJECT}/segment/open/testers")),
+    "segment, conditions": Scene(at(f"/p/{bank.PROJECT}/segment/edit/testers")),
+    "segment, change of keys": Scene(keys_to_add),
+    "delete segment": Scene(dialog(f"/p/{bank.PROJECT}/segment/open/testers", "Delete")),
+    "exclusion groups": Scene(at(f"/p/{bank.PROJECT}/exclusion-groups/")),
+    "new exclusion group": Scene(at(f"/p/{bank.PROJECT}/exclusion-groups/new")),
+    "exclusion group": Scene(at(f"/p/{bank.PROJECT}/exclusion-group/open/experiments")),
     "reports": Scene(at(f"/p/{PROJECT}/reports/")),
     "report": Scene(at(f"/p/{PROJECT}/reports/production-alone/")),
     "report of a viewer": Scene(at(f"/p/{PROJECT}/reports/keys/"), who="bob"),

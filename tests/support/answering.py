@@ -43,7 +43,7 @@ def state_of(environment: Environment) -> State:
 
 def ask(state: State, flag: str, context: dict[str, Any], *, at: float | None = None) -> Answer:
     """Status and body of the answer to a server key, at that Unix time."""
-    with mock.patch.object(ofrep.time, "time", return_value=at or time.time()):
+    with mock.patch("flags.evaluator.ofrep.time.time", return_value=at or time.time()):
         status, body = ofrep.evaluate_one(
             state, flag, context, is_client=False, counters=Counters()
         )

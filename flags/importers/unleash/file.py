@@ -3,7 +3,15 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from flags.importers.base import ImportPlan, NotExpressible, Refused, listed, quote
+from flags.importers.base import (
+    TWICE,
+    ImportPlan,
+    NotExpressible,
+    Refused,
+    Skipped,
+    listed,
+    quote,
+)
 from flags.importers.unleash.parents import Parent
 from flags.importers.unleash.shape import Object
 from flags.importers.unleash.strategies import Segments
@@ -108,7 +116,7 @@ def _named(nodes: list[object], plan: ImportPlan) -> Iterator[tuple[str, Object]
         if not isinstance(node, Mapping) or not isinstance(name, str):
             plan.skip(f"features[{index}]", f"expected a toggle with a name, found {quote(node)}")
         elif name in seen:
-            plan.skip(name, "the file has this flag twice; the first counts")
+            plan.skipped.append(Skipped(name, TWICE))
         else:
             seen.add(name)
             yield name, node

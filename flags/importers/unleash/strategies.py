@@ -53,12 +53,13 @@ def read_strategy(node: Object, path: str, *, flag: str, segments: Segments) -> 
     reader = _STRATEGIES.get(name)
     if reader is None:
         raise NeverHolds(f"{path}: the strategy {quote(name)} is unknown")
-    entry = reader(read_parameters(node, path), flag)
+    try:
+        entry = reader(read_parameters(node, path), flag)
+    except NeverHolds as never:
+        raise NeverHolds(f"{path}: {never}") from None
+    constraints = objects_in(node, "constraints", f"{path}.")
     conditions = [
-        *(
-            read_constraint(one, place)
-            for one, place in objects_in(node, "constraints", f"{path}.")
-        ),
+        *(read_constraint(one, place) for one, place in constraints),
         *_in_segments(node, path, segments),
     ]
     return Admission(combine([*entry.when, *conditions]), entry.audience)

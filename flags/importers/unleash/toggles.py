@@ -27,6 +27,8 @@ class Toggle:
 
     name: str
     node: Object
+    enabled: bool
+    kind: str | None
     rules: list[Document]
     otherwise: Document
     variants: Variants
@@ -48,23 +50,33 @@ class Toggle:
             self.notes.append(f"{never}; it is off for everybody, as there")
             rules = [_closing(str(never)), *rules]
         configuration = {
-            "enabled": switch_in(self.node, "enabled", default=None),
+            "enabled": self.enabled,
             "off_variant": OFF,
             "targets": [],
             "rules": rules,
             "fallthrough": self.otherwise,
             **depends,
         }
-        return PlannedFlag(
-            self.name, _definition(self.name, self.node, self.variants), configuration
-        )
+        return PlannedFlag(self.name, self._definition, configuration)
+
+    @property
+    def _definition(self) -> Document:
+        described = self.node.get("description")
+        return {
+            "key": self.name,
+            "value_type": "boolean",
+            "variants": self.variants.documents,
+            **({"description": described} if isinstance(described, str) else {}),
+            **({"kind": self.kind} if self.kind else {}),
+        }
 
 
 def read_toggle(name: str, node: Object, segments: Segments) -> Toggle:
     """The toggle. Raises NotExpressible."""
     variants = Variants()
     served = read_split(node, "", variants=variants, stickiness="", seed=name) or {"variant": ON}
-    toggle = Toggle(name, node, [], served, variants)
+    enabled, kind = switch_in(node, "enabled", default=None), _read_kind(node)
+    toggle = Toggle(name, node, enabled, kind, [], served, variants)
     strategies = list(objects_in(node, "strategies"))
     for number, (strategy, path) in enumerate(strategies, start=1):
         own = _own_variants(strategy, path, name, variants)
@@ -107,18 +119,11 @@ def _closing(reason: str) -> Document:
     return {**rule, "name": name} if name.isprintable() else rule
 
 
-def _definition(name: str, node: Object, variants: Variants) -> Document:
-    described = node.get("description")
+def _read_kind(node: Object) -> str | None:
     kind = node.get("type")
     if kind is not None and not isinstance(kind, str):
         refuse("type", f"expected a text, found {quote(kind)}")
-    return {
-        "key": name,
-        "value_type": "boolean",
-        "variants": variants.documents,
-        **({"description": described} if isinstance(described, str) else {}),
-        **({"kind": _KINDS[kind]} if kind in _KINDS else {}),
-    }
+    return _KINDS.get(kind or "")
 
 
 def read_segments(document: Object) -> Iterator[tuple[int, Document | NeverHolds]]:

@@ -3,7 +3,7 @@
 from django.utils.translation import gettext as _
 
 from flags.importers import ImportPlan
-from flags.services.importing.deciding import Change, Place
+from flags.services.importing.place import Change, Place
 from flags.services.importing.report import ImportReport
 from portal.access.permissions import Permission
 from portal.approvals import changes

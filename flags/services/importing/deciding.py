@@ -2,9 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any
 
 from django.utils.translation import gettext as _
 
@@ -12,116 +10,51 @@ from flags.engine import (
     Configuration,
     DocumentError,
     FlagDefinition,
-    default_configuration,
     dump_configuration,
     dump_definition,
 )
 from flags.importers import ImportPlan, PlannedFlag, Skipped
-from flags.models import Flag, FlagConfiguration, NamingRule
+from flags.models import Flag, FlagConfiguration
 from flags.services import naming
-from flags.services.definitions import new_salt
+from flags.services.importing.consistency import take_back_misleading
+from flags.services.importing.place import Change, Document, Place
 from flags.services.importing.report import ImportReport
 from flags.services.parsing import configuration_from, definition_from
-from portal.access import outbox
-from portal.access.models import Environment
 from portal.lib.errors import Invalid
 
 REPLACE = "replace"
 _REASONS = 3
-Document: TypeAlias = dict[str, Any]
-
-
-@dataclass(slots=True)
-class Place:
-    """Where the import happens: the project as it is, the rows of its environments locked."""
-
-    environment: Environment
-    others: list[Environment]
-    flags: dict[str, Flag]
-    configurations: dict[int, dict[int, FlagConfiguration]]
-    now: datetime
-    naming: NamingRule | None = None
-
-    @classmethod
-    def load(cls, environment: Environment, now: datetime) -> "Place":
-        project = environment.project
-        environments = {e.pk: e for e in outbox.lock_project(project)}
-        for one in environments.values():
-            one.project = project
-        flags = {flag.key: flag for flag in Flag.objects.filter(project=project)}
-        configurations: dict[int, dict[int, FlagConfiguration]] = {pk: {} for pk in environments}
-        for configuration in FlagConfiguration.objects.filter(flag__project=project):
-            configurations[configuration.environment_id][configuration.flag_id] = configuration
-        here = environments.pop(environment.pk)
-        for flag in flags.values():
-            flag.project = project
-            configurations[here.pk][flag.pk].flag = flag
-        others, rule = list(environments.values()), naming.rule_of(project)
-        return cls(here, others, flags, configurations, now, rule)
-
-    @property
-    def base_version(self) -> str:
-        """The versions of all environments: any change of a flag is a change of one of them."""
-        places = sorted([self.environment, *self.others], key=lambda place: place.pk)
-        return ",".join(f"{place.key}:{place.version}" for place in places)
-
-    def configuration(self, flag: Flag) -> FlagConfiguration:
-        return self.configurations[self.environment.pk][flag.pk]
-
-    def default(self, flag: Flag, definition: FlagDefinition) -> FlagConfiguration:
-        """What a new flag starts with."""
-        configuration = FlagConfiguration(flag=flag, updated_at=self.now)
-        configuration.set_configuration(default_configuration(definition, salt=new_salt()))
-        return configuration
-
-
-@dataclass(slots=True)
-class Change:
-    """A flag and its configuration as they are to be, and as they were.
-
-    ``elsewhere`` are a new flag's configurations in the other environments, by their keys.
-    """
-
-    flag: Flag
-    configuration: FlagConfiguration
-    definition_before: Document | None
-    configuration_before: Document
-    edited: bool = False
-    configured: bool = False
-    elsewhere: dict[str, Document] = field(default_factory=dict)
-
-    @property
-    def is_new(self) -> bool:
-        return self.definition_before is None
-
-    @property
-    def toggles(self) -> bool:
-        return bool(self.configuration.enabled != self.configuration_before["enabled"])
 
 
 def decide(place: Place, plan: ImportPlan, *, replace: bool) -> tuple[list[Change], ImportReport]:
     """The changes to store, their flags already as they are to be, and the report of them."""
     report = ImportReport(skipped=list(plan.skipped), notes=list(plan.notes))
-    changes = []
+    decided = []
     for planned in plan.flags:
         try:
-            change = _decide_one(place, planned, replace)
+            decided.append(_decide_one(place, planned, replace))
         except Invalid as error:
             report.skipped.append(Skipped(planned.key, _reason(error)))
-            continue
-        if change.is_new:
-            report.created.append(planned.key)
-        elif change.edited or change.configured:
-            report.changed.append(planned.key)
-        else:
-            report.unchanged.append(planned.key)
-            continue
-        changes.append(change)
+    changes = _without_misleading(place, decided, report)
     if replace:
         absent = [_turn_off(place, flag) for flag in _absent(place, plan)]
         report.disabled = [change.flag.key for change in absent]
         changes += absent
     return changes, report
+
+
+def _without_misleading(place: Place, decided: list[Change], report: ImportReport) -> list[Change]:
+    """The changes that make a difference, and that refer to nothing that is not there."""
+    kept, misleading = take_back_misleading(place, decided)
+    report.skipped += [Skipped(change.flag.key, _reason(error)) for change, error in misleading]
+    for change in kept:
+        if change.is_new:
+            report.created.append(change.flag.key)
+        elif change.differs:
+            report.changed.append(change.flag.key)
+        else:
+            report.unchanged.append(change.flag.key)
+    return [change for change in kept if change.is_new or change.differs]
 
 
 def _reason(error: Invalid) -> str:

@@ -14,7 +14,8 @@ from flags.importers import (
     plan_import,
 )
 from flags.services.importing.asking import import_change
-from flags.services.importing.deciding import REPLACE, Place, decide
+from flags.services.importing.deciding import REPLACE, decide
+from flags.services.importing.place import Place
 from flags.services.importing.report import ImportReport
 from flags.services.importing.storing import record, store
 from portal.access.models import Environment

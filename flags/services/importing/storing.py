@@ -2,16 +2,20 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from typing import TypeVar
+
+from django.db.models import Manager, Model
 
 from flags.models import Flag, FlagConfiguration
 from flags.services import configurations
-from flags.services.importing.deciding import Change, Document, Place
+from flags.services.importing.place import Change, Document, Place
 from portal.access import outbox
 from portal.access.models import Environment
 from portal.lib import journal
 from portal.lib.journal import Actor, Entry
 
 _BATCH = 500
+Row = TypeVar("Row", bound=Model)
 _NOBODY = journal.system("")  # until the row is written
 
 
@@ -42,7 +46,19 @@ def _store_flags(place: Place, new: list[Change], edited: list[Change]) -> None:
         flag.updated_at = place.now
     fields = ["name", "kind", "variants", "client_visible", "description", "tags", "owner"]
     fields += ["permanent", "metadata", "version", "updated_at"]
-    Flag.objects.bulk_update(flags, fields, batch_size=_BATCH)
+    _update(Flag.objects, flags, fields)
+
+
+def _update(rows: Manager[Row], changed: list[Row], fields: list[str]) -> None:
+    """Rows that are all there already. A bulk_update, one CASE per row and field, takes ten times
+    as long."""
+    rows.bulk_create(
+        changed,
+        batch_size=_BATCH,
+        update_conflicts=True,
+        unique_fields=["id"],
+        update_fields=fields,
+    )
 
 
 def _follow(environment: Environment, edited: list[Change]) -> None:
@@ -74,7 +90,7 @@ def _store_configurations(place: Place, changes: list[Change], actor: Actor) -> 
     FlagConfiguration.objects.bulk_create(new, batch_size=_BATCH)
     kept = [change.configuration for change in changes if not change.is_new]
     fields = ["enabled", "targeting", "version", "updated_at", "updated_by"]
-    FlagConfiguration.objects.bulk_update(kept, fields, batch_size=_BATCH)
+    _update(FlagConfiguration.objects, kept, fields)
 
 
 def record(place: Place, changes: Iterable[Change], actor: Actor, *, reason: str) -> None:

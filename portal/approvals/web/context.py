@@ -102,6 +102,7 @@ def request_context(scope: Scope, asked: ChangeRequest, now: datetime) -> dict[s
         "gone": gone,
         "address": "" if gone else kind.address(asked),
         "edit_address": edit_address,
+        "dependants": [] if gone else kinds.dependants_of(asked),
         "changes": differences(asked.before, asked.after),
         "before": shown(asked.before),
         "after": shown(asked.after),

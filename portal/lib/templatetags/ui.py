@@ -35,3 +35,9 @@ def _icon(name: str) -> str:
 def percent_number(value: float) -> str:
     """A percentage for scripts: always with a point, whatever the language."""
     return f"{value:.3f}"
+
+
+@register.filter
+def grouped(value: int) -> str:
+    """A whole number that people can read: 100,000."""
+    return f"{value:,}"

@@ -116,20 +116,45 @@ def test_import__replace__turns_off_the_others(script: Script) -> None:
 
 
 def test_import__a_flag_it_cannot_express__is_answered_with_the_reason(script: Script) -> None:
-    report = answer(script.post(IMPORT, {"flags": {"colour": flagd_flag({"var": "x"})}}))
+    flag = flagd_flag(defaultVariant="green")
+    report = answer(script.post(IMPORT, {"flags": {"colour": flag}}))
     assert report["skipped"] == [
-        {
-            "flag": "colour",
-            "reason": "targeting: the operation 'var' cannot choose a variant here",
-        }
+        {"flag": "colour", "reason": "defaultVariant: the flag has no variant 'green'"}
     ]
+
+
+def test_import__toggles_of_unleash__are_there_or_reported(script: Script) -> None:
+    toggles = [
+        {"name": "new", "enabled": True, "strategies": [{"name": "default"}]},
+        {"name": "broken", "enabled": "yes"},
+    ]
+    address = IMPORT.replace("flagd", "unleash")
+    trial = answer(script.post(f"{address}&dry_run=1&mode=replace", {"features": toggles}))
+    report = answer(script.post(f"{address}&mode=replace", {"features": toggles}))
+    assert (trial["created"], report["created"]) == (["new"], ["new"])
+    assert [skipped["flag"] for skipped in report["skipped"]] == ["broken"]
+    assert Flag.objects.get().variants[0] == {
+        "key": "on",
+        "value": True,
+        "served_as": "disabled",
+        "metadata": {"enabled": True},
+    }
+
+
+def test_import__a_generation_of_flagd__is_taken_by_name(script: Script) -> None:
+    flags = {"flags": {"colour": flagd_flag({"fractional": [["red"], ["blue"]]})}}
+    answer(script.post(f"{IMPORT}&bucketing=cbor", flags))
+    served = FlagConfiguration.objects.get(environment__key="production").targeting["rules"][0]
+    assert served["serve"]["bucketing"] == "cbor"
 
 
 @pytest.mark.parametrize(
     ("query", "body", "path"),
     [
         ("", {}, "format"),
-        ("?format=unleash", {}, "format"),
+        ("?format=growthbook", {}, "format"),
+        ("?format=flagd&bucketing=sha1", {"flags": {}}, "bucketing"),
+        ("?format=unleash", {}, ""),
         ("?format=%00", {}, "format"),
         ("?format=flagd&mode=remove", {"flags": {}}, "mode"),
         ("?format=flagd&dry_run=perhaps", {"flags": {}}, "dry_run"),
@@ -147,9 +172,8 @@ def test_import__what_makes_no_sense__names_the_field(
 
 
 def test_import__a_file_of_several_megabytes__is_read(script: Script) -> None:
-    description = {"description": "x" * (2 * 1024 * 1024)}
-    report = answer(script.post(IMPORT, {"flags": {}, "metadata": description}))
-    assert report["notes"] == ["fields that change no answer and are not taken over: metadata"]
+    report = answer(script.post(IMPORT, {"flags": {}, "about": "x" * (2 * 1024 * 1024)}))
+    assert report["notes"] == ["fields that change no answer and are not taken over: about"]
 
 
 def test_import__a_file_that_is_too_large__is_413(script: Script) -> None:

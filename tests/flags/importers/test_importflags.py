@@ -74,9 +74,9 @@ def test_importflags__skipped_flags__are_listed_with_their_reasons(
     production: Environment, tmp_path: Path
 ) -> None:
     file = tmp_path / "flags.yaml"
-    file.write_text("flags:\n  a:\n    state: ENABLED\n    variants: {on: true}\n")
+    file.write_text("flags:\n  a:\n    state: MAYBE\n    variants: {on: true}\n")
     out, _beside = importflags(file)
-    assert "skipped: 1\n  a: defaultVariant: the code's own default cannot be served" in out
+    assert "skipped: 1\n  a: state: must be ENABLED or DISABLED, not 'MAYBE'" in out
 
 
 @pytest.mark.django_db
@@ -85,8 +85,16 @@ def test_importflags__skipped_flags__are_listed_with_their_reasons(
     [
         (b"{", {}, "This is not JSON: "),
         (b"[]", {}, "This is not a flagd file: "),
-        (b"{}", {"format": "toml"}, "'toml' is not a format we know; available: native, flagd."),
-        (b"{}", {"format": "goff"}, "'goff' is not available yet; available: native, flagd."),
+        (
+            b"{}",
+            {"format": "toml"},
+            "'toml' is not a format we know; available: native, flagd, ",
+        ),
+        (
+            b"{}",
+            {"format": "goff"},
+            "'goff' is not available yet; available: native, flagd, ",
+        ),
         (b'{"flags": {}}', {"project": "No Such Key"}, "Use 1 to 50 lower-case letters"),
         (None, {}, "cannot read "),
     ],
@@ -103,6 +111,26 @@ def test_importflags__what_cannot_work__is_one_line_and_changes_nothing(
     assert line in str(refused.value)
     assert "\n" not in str(refused.value)
     assert everything_kept() == before
+
+
+def test_importflags__toggles_of_unleash__are_there(
+    production: Environment, tmp_path: Path
+) -> None:
+    file = tmp_path / "features.json"
+    toggle = {"name": "new", "enabled": True, "strategies": [{"name": "somebody-elses"}]}
+    file.write_text(json.dumps({"version": 1, "features": [toggle]}))
+    out, _beside = importflags(file, "--mode=replace", format="unleash")
+    assert "created: 1 (new)" in out
+    assert "note: new: strategies[0]: the strategy 'somebody-elses' is unknown; " in out
+
+
+def test_importflags__bucketing__is_taken_by_name(production: Environment, tmp_path: Path) -> None:
+    file = tmp_path / "flags.json"
+    file.write_text(json.dumps({"flags": {"a": flagd_flag({"fractional": [["red"], ["blue"]]})}}))
+    importflags(file, "--bucketing=float")
+    report = json.loads(importflags(file, "--bucketing=float", "--json")[0])
+    assert report["unchanged"] == ["a"]
+    assert json.loads(importflags(file, "--json")[0])["changed"] == ["a"]
 
 
 def test_importflags__replace__turns_off_what_the_file_does_not_have(

@@ -198,7 +198,7 @@ def test_replace__flags_the_file_does_not_have__are_off_here_and_keep_their_targ
 
 def test_replace__flags_that_cannot_be_taken_over__are_left_alone(importer: Importer) -> None:
     importer.flagd(mine=flagd_flag())
-    report = importer.flagd(mode="replace", mine=flagd_flag(defaultVariant=None))
+    report = importer.flagd(mode="replace", mine=flagd_flag(defaultVariant="green"))
     assert (report.disabled, [s.flag for s in report.skipped]) == ([], ["mine"])
     assert importer.configuration("mine").enabled
 

@@ -104,6 +104,8 @@ DOCUMENT = {
     "document": '{"enabled":true,"off_variant":"off","fallthrough":{"variant":"on"},"salt":"s"}',
     "version": "1",
 }
+SEGMENT = {"document": '{"key":"new-checkout","name":"Staff"}', "version": "1"}
+GROUP = {"document": '{"key":"new-checkout","name":"Checkout"}', "version": "1"}
 FREEZE = {
     "name": "New year",
     "environments": "development",
@@ -279,6 +281,24 @@ TABLE = {
     "view-delete": Row(CLOSED, only(f"developer {CONFIGURERS}", 302)),
     "flag-archive": Row(editors(200), editors(302)),
     "flag-restore": Row(CLOSED, editors(302)),
+    "segment-list": Row(members(200)),
+    "segment-create": Row(editors(200), editors(302), {"key": "staff"}),
+    "segment": Row(members(200)),
+    "segment-edit": Row(editors(200), editors(200), {"version": "1"}),
+    "segment-save": Row(CLOSED, editors(302), SEGMENT),
+    "segment-test": Row(members(200)),
+    "segment-history": Row(members(200)),
+    "segment-delete": Row(editors(200), editors(302)),
+    "segment-keys": Row(members(200)),
+    "segment-csv": Row(members(200)),
+    "segment-change": Row(CLOSED, editors(200), {"mode": "remove", "keys": "erin"}),
+    "exclusion-group-list": Row(members(200)),
+    "exclusion-group-create": Row(editors(200), editors(302), {"key": "search"}),
+    "exclusion-group": Row(members(200)),
+    "exclusion-group-review": Row(CLOSED, editors(200), {"do": "reshuffle", "version": "1"}),
+    "exclusion-group-save": Row(CLOSED, editors(302), GROUP),
+    "exclusion-group-history": Row(members(200)),
+    "exclusion-group-delete": Row(editors(200), editors(302)),
 }
 TABLE |= dict.fromkeys(
     (
@@ -296,6 +316,11 @@ TABLE |= dict.fromkeys(
         "api-schedules",
         "api-ramps",
         *(f"api-{kind}{step}" for kind in ("schedule", "ramp") for step in PLAN_STEPS),
+        "api-segments",
+        "api-segment",
+        "api-segment-keys",
+        "api-exclusion-groups",
+        "api-exclusion-group",
         "api-evidence",
         "api-change-requests",
         "api-change-request",

@@ -7,6 +7,7 @@ from django.test import Client
 from django.urls import get_resolver, reverse
 
 from flags.models import Flag
+from flags.services import create_group, create_segment
 from portal.access.models import ApiKey, Environment, Project, User
 from portal.access.services import issue_key, revoke_key
 from portal.lib import clock
@@ -58,6 +59,11 @@ TABLE: dict[str, tuple[Expected, str]] = {
     "api-ramp-pause": (NO_RAMP, "POST"),
     "api-ramp-resume": (NO_RAMP, "POST"),
     "api-ramp-cancel": (NO_RAMP, "POST"),
+    "api-segments": (OF_THE_PROJECT, "GET HEAD POST"),
+    "api-segment": (OF_THE_PROJECT, "GET HEAD PATCH DELETE"),
+    "api-segment-keys": (OF_THE_PROJECT, "GET HEAD POST"),
+    "api-exclusion-groups": (OF_THE_PROJECT, "GET HEAD POST"),
+    "api-exclusion-group": (OF_THE_PROJECT, "GET HEAD PATCH DELETE"),
     "api-freezes": (OF_THE_PROJECT, "GET HEAD"),
     "api-evidence": (OF_THE_PROJECT, "GET HEAD POST"),
     "api-change-requests": (OF_THE_PROJECT, "GET HEAD"),
@@ -115,15 +121,25 @@ def test_every_address_of_the_api_stands_in_the_table() -> None:
 @pytest.mark.parametrize("header", ["Authorization", "X-API-Key"])
 @pytest.mark.parametrize("name", TABLE)
 def test_every_key_is_answered_as_the_table_says(
-    keys: dict[str, str], new_checkout: Flag, dana: User, name: str, header: str
+    keys: dict[str, str],
+    new_checkout: Flag,
+    dana: User,
+    shop: Project,
+    now: datetime,
+    name: str,
+    header: str,
 ) -> None:
     expected, taken = TABLE[name]
     arguments = {"project": "shop", "environment": "development", "key": new_checkout.key}
+    # Of the same key as the flag, so that one argument names them all.
+    for create in (create_segment, create_group):
+        create(project=shop, document={"key": new_checkout.key}, actor=SETTING_UP, now=now)
     asked = ask_for_something(new_checkout, dana, "development")
     a_key = ApiKey.objects.filter(environment__project__key="shop").earliest("pk")
     place = Environment.objects.get(project__key="shop", key="development")
     plan = a_schedule(Desk(new_checkout, place, clock.now()), dana)
     known = arguments | {"number": asked.pk, "selector": a_key.selector, "plan": plan.pk}
+    known["which"] = "included"
     address = reverse(name, kwargs={one: known[one] for one in captured(name)})
     for method in METHODS:
         found = {holder: answer(method, address, header, keys[holder]) for holder in HOLDERS}

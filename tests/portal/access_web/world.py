@@ -14,6 +14,8 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from flags.models import Flag, SavedView
+from flags.services import create_group as create_exclusion_group
+from flags.services import create_segment
 from flags.services.arranging import save_view
 from portal.access import services
 from portal.access.models import ApiKey, Environment, Project, User
@@ -67,6 +69,9 @@ def world(
     shop_key: ApiKey,
     now: datetime,
 ) -> World:
+    # Of the same key as the flag, so that one argument names them all.
+    for create in (create_segment, create_exclusion_group):
+        create(project=shop, document={"key": new_checkout.key}, actor=SETTING_UP, now=now)
     request = ask_for_something(new_checkout, people["developer"])
     plan = a_schedule(
         Desk(new_checkout, shop.environments.get(key="development"), now), people["developer"]
@@ -78,6 +83,7 @@ def world(
         "project": shop.key,
         "environment": "development",
         "key": new_checkout.key,
+        "which": "included",
         "selector": shop_key.selector,
         "user_id": people["viewer"].pk,
         "number": request.pk,

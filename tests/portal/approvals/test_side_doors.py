@@ -14,15 +14,16 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from flags import services as flags
-from flags.models import FlagConfiguration, Plan
+from flags.models import ExclusionGroup, FlagConfiguration, Plan, Segment
 from flags.services import importing
 from portal.access.models import Environment, User
 from portal.approvals.errors import Waiting
 from portal.approvals.models import ChangeRequest, State
 from tests.flags.api.script import FLAGS, PRODUCTION, Script, issue, problem
+from tests.flags.cohorts.bench import Bench
 from tests.flags.services.writes import RULE, Desk
-from tests.support.agreeing import set_policy
-from tests.support.people import acting, boolean_flag
+from tests.support.agreeing import set_policy, vote
+from tests.support.people import acting, boolean_flag, client_of
 from tests.support.planning import SHARED_RULE, a_ramp, a_schedule
 
 KEY = "new-checkout"
@@ -81,14 +82,23 @@ DOORS: dict[str, Attempt] = {
     "copy_configuration": lambda desk, person: _copy(desk, person),
     "import_document": _import,
     "import_flags": _import_plan,
+    "edit_segment": lambda desk, person: _bench(desk).edit(
+        _segment(desk), person, when={"all": []}
+    ),
+    "change_keys": lambda desk, person: _bench(desk).keys(_segment(desk), person, "alice"),
+    "delete_segment": lambda desk, person: _bench(desk).delete(_segment(desk), person),
+    "edit_group": lambda desk, person: _bench(desk).edit_group(_group(desk), person, holdout=5),
+    "delete_group": lambda desk, person: _bench(desk).delete_group(_group(desk), person),
 }
 # A new flag is off everywhere; nothing that was served before is served otherwise. Names that no
-# flag has are served nothing.
+# flag has are served nothing, and nothing names a new segment or exclusion group.
 # Stopping a plan turns nothing on.
 # Nor by a clone, whose targeting is saved by save_configuration; and what is done to many flags is
 # done to each through its own door. See test_copying and test_bulk.
 NOT_GUARDED = {
     "create_flag",
+    "create_segment",
+    "create_group",
     "clone_flag",
     "change_flags",
     "ignore_unknown_flag",
@@ -129,6 +139,18 @@ def _copy(desk: Desk, person: User) -> object:
     )
 
 
+def _bench(desk: Desk) -> Bench:
+    return Bench(desk)
+
+
+def _segment(desk: Desk) -> Segment:
+    return Segment.objects.get(project=desk.flag.project)
+
+
+def _group(desk: Desk) -> ExclusionGroup:
+    return ExclusionGroup.objects.get(project=desk.flag.project)
+
+
 def _restore(desk: Desk, person: User) -> object:
     desk.flag.archived_at = desk.now
     desk.flag.save()
@@ -140,10 +162,14 @@ def served(environment: Environment) -> dict[str, object]:
     rows = FlagConfiguration.objects.filter(
         environment=environment, flag__archived_at=None
     ).select_related("flag")
+    cohorts: list[Segment | ExclusionGroup] = [
+        *Segment.objects.filter(project=environment.project),
+        *ExclusionGroup.objects.filter(project=environment.project),
+    ]
     return {
         row.flag.key: {k: v for k, v in row.environment_document().items() if k != "version"}
         for row in rows
-    }
+    } | {f"{one.pk} {type(one).__name__}": one.engine_document for one in cohorts}
 
 
 def test_every_service_of_flags__is_behind_the_gate_or_has_a_reason() -> None:
@@ -161,6 +187,9 @@ def test_every_door__opens_a_request_and_changes_nothing(
         desk.flag.save()
     if door == "create_ramp":
         _share_a_rule(desk)
+    Bench(desk).segment()
+    Bench(desk).group()
+    guarded.refresh_from_db()
     before, version = served(guarded), guarded.version
     with pytest.raises(Waiting):
         DOORS[door](desk, dana)
@@ -287,3 +316,19 @@ def test_a_policy_on_another_environment__guards_what_all_share(
     desk.environment.policy.delete()
     set_policy(staging, required_approvals=1)
     assert waits(Script(issue(desk.environment)).call("DELETE", f"{FLAGS}/{KEY}"))
+
+
+def test_a_segment_approved__is_carried_out_with_the_keys_that_were_asked_for(
+    desk: Desk, guarded: Environment, dana: User, erin: User, frank: User
+) -> None:
+    """The list outlives the refusal; undecided, it serves nobody."""
+    segment = Bench(desk).segment()
+    with pytest.raises(Waiting):
+        Bench(desk).keys(segment, dana, "alice", "bob")
+    request = ChangeRequest.objects.get()
+    assert request.words == ["2 keys more are always in: “alice”, “bob”."]
+    page = client_of(erin).get(f"/p/shop/changes/{request.pk}")
+    assert page.status_code == 200
+    vote(request, erin)
+    vote(request, frank)
+    assert Segment.objects.get().included.keys == ("alice", "bob")

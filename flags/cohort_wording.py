@@ -1,0 +1,118 @@
+"""Segments and exclusion groups in words: what they are, and what a change to them changes."""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from flags.engine import Group, Segment, Slot
+from flags.wording import condition, percent, quoted
+
+_MOST_KEYS = 10
+_ABOUT = {
+    "name": gettext_lazy("Name"),
+    "description": gettext_lazy("Description"),
+    "keyed_by": gettext_lazy("Listed by"),
+}
+LISTS = {"included": gettext_lazy("always in"), "excluded": gettext_lazy("never in")}
+
+
+def segment_changes(before: Segment, after: Segment) -> list[str]:
+    """What differs between two segments but for their lists, one sentence each."""
+    sentences = _about_changes(before, after)
+    if before.when != after.when:
+        text = _("In it are those where {after}. It was: {before}.")
+        names = {"after": condition(after.when), "before": condition(before.when)}
+        sentences.append(text.format(**names))
+    return sentences
+
+
+def _about_changes(before: Segment | Group, after: Segment | Group) -> list[str]:
+    text = _("{field}: {after} instead of {before}.")
+    return [
+        text.format(field=label, after=_value(after, name), before=_value(before, name))
+        for name, label in _ABOUT.items()
+        if hasattr(before, name) and getattr(before, name) != getattr(after, name)
+    ]
+
+
+def _value(one: object, name: str) -> str:
+    return str(getattr(one, name)) or _("nothing")
+
+
+def list_changes(name: str, added: Collection[str], removed: Collection[str]) -> Iterator[str]:
+    """Who came to a list and who went."""
+    if added:
+        text = ngettext(
+            "{count} key more is {list}: {keys}.",
+            "{count} keys more are {list}: {keys}.",
+            len(added),
+        )
+        yield text.format(count=f"{len(added):,}", list=LISTS[name], keys=_listed(added))
+    if removed:
+        text = ngettext(
+            "{count} key is no longer {list}: {keys}.",
+            "{count} keys are no longer {list}: {keys}.",
+            len(removed),
+        )
+        yield text.format(count=f"{len(removed):,}", list=LISTS[name], keys=_listed(removed))
+
+
+def list_counts(name: str, before: int, after: int) -> str:
+    """A change of a list that is too large to be named key by key."""
+    text = _("Other keys are {list}: {after} of them, instead of {before}.")
+    return text.format(list=LISTS[name], after=f"{after:,}", before=f"{before:,}")
+
+
+def _listed(keys: Iterable[str]) -> str:
+    ordered = sorted(keys)
+    names = ", ".join(quoted(_short(key)) for key in ordered[:_MOST_KEYS])
+    more = len(ordered) - _MOST_KEYS
+    return _("{names} and {more} more").format(names=names, more=f"{more:,}") if more > 0 else names
+
+
+def _short(key: str) -> str:
+    return key if len(key) <= 60 else key[:59] + "…"
+
+
+def group_changes(before: Group, after: Group) -> list[str]:
+    """What differs between two exclusion groups, one sentence each."""
+    sentences = _about_changes(before, after)
+    if (before.salt, before.bucket_by) != (after.salt, after.bucket_by):
+        sentences.append(_("Everybody is dealt out anew: users may come to another flag."))
+    if before.bucket_by != after.bucket_by:
+        text = _("Users are told apart by {after} instead of {before}.")
+        sentences.append(text.format(after=after.bucket_by, before=before.bucket_by))
+    sentences += _slot_changes(before.slots, after.slots)
+    if before.holdout != after.holdout:
+        text = _("The holdout is {after} instead of {before}.")
+        names = {"after": length(after.holdout), "before": length(before.holdout)}
+        sentences.append(text.format(**names))
+    return sentences
+
+
+def _slot_changes(before: Sequence[Slot], after: Sequence[Slot]) -> Iterator[str]:
+    old, new = ({slot.flag: slot for slot in slots} for slots in (before, after))
+    for flag, slot in new.items():
+        if flag not in old:
+            text = _("Flag {flag} gets {part} of the line, {place}.")
+        elif old[flag] != slot:
+            text = _("Flag {flag} has {part} of the line, {place}, instead of {before}.")
+        else:
+            continue
+        before_part = length(old[flag].end - old[flag].start) if flag in old else ""
+        part = length(slot.end - slot.start)
+        yield text.format(flag=quoted(flag), part=part, place=span(slot), before=before_part)
+    for flag in old.keys() - new.keys():
+        yield _("Flag {flag} no longer has a part of the line.").format(flag=quoted(flag))
+
+
+def length(points: int) -> str:
+    """A length on the line: 12.5 %."""
+    return percent(points / 1000)
+
+
+def span(slot: Slot) -> str:
+    """Where a slot lies: from 0 % to 25 %."""
+    text = _("from {start} to {end}")
+    return text.format(start=length(slot.start), end=length(slot.end))

@@ -1,0 +1,97 @@
+"""Who refers to what: flags and segments that name a flag, a segment or an exclusion group."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from django.db.models import QuerySet, TextField
+from django.db.models.functions import Cast
+
+from flags.engine import Mention, Named, mentions_in, mentions_in_condition
+from flags.models import FlagConfiguration, Segment
+from portal.access.models import Environment, Project
+
+
+@dataclass(slots=True)
+class Use:
+    """A flag or a segment that refers to something; for a flag, the environments it does so in."""
+
+    kind: Named
+    key: str
+    title: str
+    environments: list[Environment] = field(default_factory=list)
+
+
+def uses_of(
+    project: Project, kind: Named, key: str, *, variants: Iterable[str] | None = None
+) -> list[Use]:
+    """What refers to something, flags first; archived flags do not count.
+
+    Of a flag, with ``variants``, only what names one of these.
+    """
+    wanted = None if variants is None else frozenset(variants)
+    found: dict[str, Use] = {}
+    for row in mentioning(project, kind):
+        if _names(mentions_in(row.document), kind, key, wanted):
+            use = found.setdefault(row.flag.key, Use(Named.FLAG, row.flag.key, row.flag.title))
+            use.environments.append(row.environment)
+    segments = _segments_naming(project, key) if kind is Named.SEGMENT else []
+    uses = sorted(found.values(), key=lambda use: use.key)
+    return uses + [Use(Named.SEGMENT, one.key, one.title) for one in segments]
+
+
+def uses_of_all(project: Project) -> Counter[str]:
+    """How many flags and segments refer to each segment of a project."""
+    flags: dict[str, set[str]] = {}
+    for row in mentioning(project, Named.SEGMENT):
+        named = {one.key for one in mentions_in(row.document) if one.kind is Named.SEGMENT}
+        flags.setdefault(row.flag.key, set()).update(named)
+    everything = [*flags.values(), *segment_graph(project).values()]
+    return Counter(key for named in everything for key in named)
+
+
+def mentioning(project: Project, kind: Named) -> Iterator[FlagConfiguration]:
+    """The configurations of flags in use that may name something of a kind.
+
+    The database finds them by the field's name alone, so that a project of thousands of flags is
+    not read for the few that do.
+    """
+    return _narrowed(FlagConfiguration.objects.filter(flag__project=project), kind).iterator(500)
+
+
+def mentioning_in(environment: Environment, kind: Named) -> Iterator[FlagConfiguration]:
+    """The same in one environment."""
+    rows = FlagConfiguration.objects.filter(environment=environment)
+    return _narrowed(rows, kind).iterator(500)
+
+
+def _narrowed(rows: QuerySet[FlagConfiguration], kind: Named) -> QuerySet[FlagConfiguration]:
+    return (
+        rows.filter(flag__archived_at__isnull=True)
+        .annotate(text=Cast("targeting", TextField()))
+        .filter(text__contains=f'"{kind}"')
+        .select_related("flag", "environment")
+        .order_by("flag__key", "environment__position", "environment_id")
+    )
+
+
+def segment_graph(project: Project) -> dict[str, frozenset[str]]:
+    """Each segment of a project with those that its condition names."""
+    rows = Segment.objects.filter(project=project).values_list("key", "when")
+    return {
+        key: frozenset(one.key for one in mentions_in_condition(when, "when")) for key, when in rows
+    }
+
+
+def _segments_naming(project: Project, key: str) -> list[Segment]:
+    naming = [one for one, named in segment_graph(project).items() if key in named]
+    return list(Segment.objects.filter(project=project, key__in=naming).defer("description"))
+
+
+def _names(
+    mentions: Iterable[Mention], kind: Named, key: str, variants: frozenset[str] | None
+) -> bool:
+    return any(
+        one.kind is kind and one.key == key and (variants is None or variants & set(one.variants))
+        for one in mentions
+    )

@@ -1,0 +1,188 @@
+"""Creating, editing and deleting exclusion groups. Whoever is in a part of the line stays in it."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from flags import cohorts
+from flags.dependants import uses_of
+from flags.engine import Group, Named, disturbances, dump_group, place_slot
+from flags.models import ExclusionGroup, Flag
+from flags.services import cohort_changes as changes
+from flags.services import referring
+from flags.services.definitions import new_salt
+from flags.services.parsing import group_from
+from flags.services.recording import advance_all, record_cohort
+from flags.services.referring import InUse
+from portal.access import authority, outbox
+from portal.access.models import Project
+from portal.access.permissions import Permission
+from portal.approvals import gate
+from portal.approvals.changes import PLAIN, Terms, same_document
+from portal.approvals.services import gated
+from portal.lib.errors import Conflict, Invalid
+from portal.lib.journal import Actor
+
+
+@transaction.atomic
+def create_group(
+    *, project: Project, document: object, actor: Actor, now: datetime, reason: str = ""
+) -> ExclusionGroup:
+    """Create an exclusion group; without a salt it gets a fresh one.
+
+    No audience names it yet, so nobody is served otherwise by it. Raises Forbidden without
+    ``segment.edit``; Invalid when the document is, or the key is taken.
+    """
+    authority.require(actor, Permission.SEGMENT_EDIT, project=project)
+    given = {"salt": new_salt(), **document} if isinstance(document, Mapping) else document
+    wanted = group_from(given)
+    environments = outbox.lock_project(project)
+    if ExclusionGroup.objects.filter(project=project, key=wanted.key).exists():
+        text = _("There is an exclusion group with this key already; choose another.")
+        raise Invalid({"key": text})
+    _refuse_unknown_flags(project, wanted, known=())
+    group = ExclusionGroup(project=project, created_at=now, updated_at=now, updated_by=actor.label)
+    group.set_group(wanted)
+    group.save()
+    advance_all(environments, outbox.GROUP, group.key, now=now)
+    record_cohort(
+        "exclusion_group.created", group, actor=actor, after=group.document, reason=reason
+    )
+    return group
+
+
+@gated
+def edit_group(
+    *,
+    group: ExclusionGroup,
+    document: object,
+    expected_version: int,
+    actor: Actor,
+    now: datetime,
+    reason: str = "",
+    terms: Terms = PLAIN,
+) -> ExclusionGroup:
+    """Change the slots, the holdout or what the group is called; its key stays.
+
+    Slots and holdout grow into free room only, so that users keep their place; with another salt
+    or ``bucket_by`` everybody is dealt out anew, on purpose. Raises Forbidden; Invalid when the
+    document is, or somebody would lose their place; InUse when a flag would lose a part that its
+    rules name; Conflict when the group is no longer at ``expected_version``; Waiting.
+    """
+    gate.require(actor, Permission.SEGMENT_EDIT, project=group.project, terms=terms)
+    environments = outbox.lock_project(group.project)
+    group = cohorts.get_group(group.project, group.key)
+    before, held = group.document, group.group
+    given = {"salt": group.salt, **document} if isinstance(document, Mapping) else document
+    wanted = group_from(given)
+    if group.version != expected_version:
+        raise _conflict(group, document)
+    check_edit(group.project, held, wanted)
+    group.set_group(wanted)
+    if same_document(group.document, before):
+        return group
+    change = changes.group_change(group, before, environments)
+    if change.serves:
+        reason = gate.pass_through(change, actor=actor, now=now, reason=reason, terms=terms).reason
+        advance_all(environments, outbox.GROUP, group.key, now=now)
+    _save(group, actor=actor, now=now)
+    event = "exclusion_group.edited" if held.salt == wanted.salt else "exclusion_group.reshuffled"
+    record_cohort(event, group, actor=actor, before=before, after=group.document, reason=reason)
+    return group
+
+
+def _save(group: ExclusionGroup, *, actor: Actor, now: datetime) -> None:
+    group.version += 1
+    group.updated_at, group.updated_by = now, actor.label
+    group.save()
+
+
+@gated
+def delete_group(
+    *,
+    group: ExclusionGroup,
+    actor: Actor,
+    now: datetime,
+    expected_version: int | None = None,
+    reason: str = "",
+    terms: Terms = PLAIN,
+) -> None:
+    """Delete an exclusion group that no rule names.
+
+    Raises Forbidden; InUse; Conflict when it is no longer at ``expected_version``; Waiting.
+    """
+    gate.require(actor, Permission.SEGMENT_EDIT, project=group.project, terms=terms)
+    environments = outbox.lock_project(group.project)
+    group = cohorts.get_group(group.project, group.key)
+    if expected_version not in (None, group.version):
+        raise _conflict(group, {})
+    text = _("This exclusion group is in use, by {uses}. Take it out there first.")
+    referring.refuse_unless_unused(group.project, Named.GROUP, group.key, text)
+    change = changes.deletion(changes.GROUP_DELETION, group, environments)
+    passage = gate.pass_through(change, actor=actor, now=now, reason=reason, terms=terms)
+    before = group.document
+    group.delete()
+    advance_all(environments, outbox.GROUP, group.key, now=now)
+    event = "exclusion_group.deleted"
+    record_cohort(event, group, actor=actor, before=before, reason=passage.reason)
+
+
+def with_slot(group: Group, flag: str, width: int) -> dict[str, object]:
+    """The group's document with a slot of this width for a flag, in thousandths of a percent.
+
+    A width of 0 takes it away. Raises Invalid where there is no room.
+    """
+    others = tuple(slot for slot in group.slots if slot.flag != flag)
+    if not width:
+        return dump_group(replace(group, slots=others))
+    slot = place_slot(group, flag, width)
+    if slot is None:
+        text = _("There is no free room of this size on the line, where users would keep theirs.")
+        raise Invalid({"percent": text})
+    slots = sorted([*others, slot], key=lambda one: one.start)
+    return dump_group(replace(group, slots=tuple(slots)))
+
+
+def reshuffled(group: ExclusionGroup) -> dict[str, Any]:
+    """The group's document with a fresh salt: everybody is dealt out anew."""
+    return group.document | {"salt": new_salt()}
+
+
+def check_edit(project: Project, held: Group, wanted: Group) -> None:
+    """Raise Invalid where somebody would lose their place, InUse where a rule names what goes."""
+    if wanted.key != held.key:
+        raise Invalid({"key": _("An exclusion group keeps its key.")})
+    referring.refuse({one.path: one.message for one in disturbances(held, wanted)})
+    _refuse_unknown_flags(project, wanted, known=[slot.flag for slot in held.slots])
+    losing = {slot.flag for slot in held.slots} - {slot.flag for slot in wanted.slots}
+    uses = uses_of(project, Named.GROUP, wanted.key) if losing else []
+    naming = [use for use in uses if use.key in losing]
+    if naming:
+        text = _("A rule asks for the part that would go, in {uses}. Take it out there first.")
+        raise InUse("slots", text, naming)
+
+
+def _refuse_unknown_flags(project: Project, group: Group, *, known: list[str] | tuple[()]) -> None:
+    """An archived flag keeps the slot it has: it may come back. Raises Invalid."""
+    flags = {*known, *Flag.objects.alive().filter(project=project).values_list("key", flat=True)}
+    text = _("There is no flag “{key}” in use in this project.")
+    referring.refuse(
+        {
+            f"slots[{index}].flag": text.format(key=slot.flag)
+            for index, slot in enumerate(group.slots)
+            if slot.flag not in flags
+        }
+    )
+
+
+def _conflict(group: ExclusionGroup, document: object) -> Conflict:
+    text = _("{person} changed this exclusion group while you were editing it.")
+    return Conflict(
+        text.format(person=group.updated_by or _("Someone")),
+        current=group.document | {"version": group.version},
+        yours=dict(document) if isinstance(document, Mapping) else {},
+    )

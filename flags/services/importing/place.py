@@ -1,0 +1,95 @@
+"""The project that an import changes, and what becomes of each of its flags."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, TypeAlias
+
+from flags.engine import FlagDefinition, default_configuration
+from flags.models import Flag, FlagConfiguration, NamingRule
+from flags.services import naming
+from flags.services.definitions import new_salt
+from portal.access import outbox
+from portal.access.models import Environment
+
+Document: TypeAlias = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Place:
+    """Where the import happens: the project as it is, the rows of its environments locked."""
+
+    environment: Environment
+    others: list[Environment]
+    flags: dict[str, Flag]
+    configurations: dict[int, dict[int, FlagConfiguration]]
+    now: datetime
+    naming: NamingRule | None = None
+
+    @classmethod
+    def load(cls, environment: Environment, now: datetime) -> "Place":
+        project = environment.project
+        environments = {e.pk: e for e in outbox.lock_project(project)}
+        for one in environments.values():
+            one.project = project
+        flags = {flag.key: flag for flag in Flag.objects.filter(project=project)}
+        configurations: dict[int, dict[int, FlagConfiguration]] = {pk: {} for pk in environments}
+        for configuration in FlagConfiguration.objects.filter(flag__project=project):
+            configurations[configuration.environment_id][configuration.flag_id] = configuration
+        here = environments.pop(environment.pk)
+        for flag in flags.values():
+            flag.project = project
+            configurations[here.pk][flag.pk].flag = flag
+        others, rule = list(environments.values()), naming.rule_of(project)
+        return cls(here, others, flags, configurations, now, rule)
+
+    @property
+    def base_version(self) -> str:
+        """The versions of all environments: any change of a flag is a change of one of them."""
+        places = sorted([self.environment, *self.others], key=lambda place: place.pk)
+        return ",".join(f"{place.key}:{place.version}" for place in places)
+
+    def configuration(self, flag: Flag) -> FlagConfiguration:
+        return self.configurations[self.environment.pk][flag.pk]
+
+    def default(self, flag: Flag, definition: FlagDefinition) -> FlagConfiguration:
+        """What a new flag starts with."""
+        configuration = FlagConfiguration(flag=flag, updated_at=self.now)
+        configuration.set_configuration(default_configuration(definition, salt=new_salt()))
+        return configuration
+
+
+@dataclass(slots=True)
+class Change:
+    """A flag and its configuration as they are to be, and as they were.
+
+    ``elsewhere`` are a new flag's configurations in the other environments, by their keys.
+    """
+
+    flag: Flag
+    configuration: FlagConfiguration
+    definition_before: Document | None
+    configuration_before: Document
+    edited: bool = False
+    configured: bool = False
+    elsewhere: dict[str, Document] = field(default_factory=dict)
+
+    @property
+    def is_new(self) -> bool:
+        return self.definition_before is None
+
+    @property
+    def differs(self) -> bool:
+        return self.edited or self.configured
+
+    def take_back(self) -> None:
+        """Make flag and configuration again what they were."""
+        if self.definition_before is not None:
+            for name, value in self.definition_before.items():
+                setattr(self.flag, name, value)
+        targeting = dict(self.configuration_before)
+        self.configuration.enabled = targeting.pop("enabled")
+        self.configuration.targeting = targeting
+
+    @property
+    def toggles(self) -> bool:
+        return bool(self.configuration.enabled != self.configuration_before["enabled"])

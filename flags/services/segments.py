@@ -1,0 +1,254 @@
+"""Creating, editing and deleting segments, and changing who is listed in them."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from flags import cohorts
+from flags.engine import Named, dump_segment
+from flags.models import KeyList, Segment
+from flags.models.segment import ABOUT_FIELDS, LISTS
+from flags.services import cohort_changes as changes
+from flags.services import key_lists, referring
+from flags.services.key_lists import KeyChange, KeyReport
+from flags.services.parsing import segment_from
+from flags.services.recording import advance_all, record_cohort
+from portal.access import authority, outbox
+from portal.access.models import Project
+from portal.access.permissions import Permission
+from portal.approvals import gate
+from portal.approvals.changes import PLAIN, Terms, same_document
+from portal.approvals.services import gated
+from portal.lib.errors import Conflict, Invalid
+from portal.lib.journal import Actor
+
+SMALL = 200
+"""Keys added or removed that an audit row names one by one; of more it has digests and counts."""
+_ATTEMPTS = 5
+
+
+@transaction.atomic
+def create_segment(
+    *, project: Project, document: object, actor: Actor, now: datetime, reason: str = ""
+) -> Segment:
+    """Create a segment. Nothing refers to it yet, so nobody is served otherwise by it.
+
+    Raises Forbidden without ``segment.edit``; Invalid when the document is, or the key is taken.
+    """
+    authority.require(actor, Permission.SEGMENT_EDIT, project=project)
+    wanted = segment_from(document)
+    environments = outbox.lock_project(project)
+    if Segment.objects.filter(project=project, key=wanted.key).exists():
+        raise Invalid({"key": _("There is a segment with this key already; choose another.")})
+    about = _about(dump_segment(wanted))
+    referring.check_segment(wanted.key, about["when"], project)
+    segment = Segment(project=project, created_at=now, updated_at=now, updated_by=actor.label)
+    _fill(segment, about)
+    for name in LISTS:
+        keys = getattr(wanted, name)
+        _check_length(name, len(keys))
+        setattr(segment, name, key_lists.store(project, keys, now=now))
+    segment.save()
+    advance_all(environments, outbox.SEGMENT, segment.key, now=now)
+    record_cohort(
+        "segment.created", segment, actor=actor, after=_told(segment, None), reason=reason
+    )
+    return segment
+
+
+@gated
+def edit_segment(
+    *,
+    segment: Segment,
+    document: object,
+    expected_version: int,
+    actor: Actor,
+    now: datetime,
+    reason: str = "",
+    terms: Terms = PLAIN,
+) -> Segment:
+    """Change who belongs to a segment, or what it is called; its key stays.
+
+    The lists stay as they are, unless the document names others by the digests of lists that the
+    project has: see change_keys. Raises Forbidden; Invalid when the document is; Conflict when the
+    segment is no longer at ``expected_version``; Waiting where a policy wants others to agree
+    first.
+    """
+    gate.require(actor, Permission.SEGMENT_EDIT, project=segment.project, terms=terms)
+    environments = outbox.lock_project(segment.project)
+    segment = cohorts.get_segment(segment.project, segment.key)
+    about, lists = _read(segment, document)
+    before, lists_before = segment.document, {name: getattr(segment, name) for name in LISTS}
+    if segment.version != expected_version:
+        raise _conflict(segment, document)
+    referring.check_segment(segment.key, about["when"], segment.project)
+    _fill(segment, about | lists)
+    if same_document(segment.document, before):
+        return segment
+    change = changes.segment_change(segment, before, environments)
+    if change.serves:
+        reason = gate.pass_through(change, actor=actor, now=now, reason=reason, terms=terms).reason
+        advance_all(environments, outbox.SEGMENT, segment.key, now=now)
+    _save(segment, actor=actor, now=now)
+    event, after = _event(before, segment.document), _told(segment, lists_before)
+    record_cohort(event, segment, actor=actor, before=before, after=after, reason=reason)
+    return segment
+
+
+def _save(segment: Segment, *, actor: Actor, now: datetime) -> None:
+    segment.version += 1
+    segment.updated_at, segment.updated_by = now, actor.label
+    segment.save()
+
+
+def change_keys(
+    *,
+    segment: Segment,
+    change: KeyChange,
+    actor: Actor,
+    now: datetime,
+    expected_version: int | None = None,
+    reason: str = "",
+    terms: Terms = PLAIN,
+) -> KeyReport:
+    """Add keys to one of a segment's lists, remove them from it, or replace it.
+
+    A key that stands in the other list stays there and is reported. Without ``expected_version``
+    it is done again on what somebody else made of the list meanwhile. Raises what edit_segment
+    raises, and Invalid where the list gets too long.
+    """
+    gate.require(actor, Permission.SEGMENT_EDIT, project=segment.project, terms=terms)
+    attempts = _ATTEMPTS if expected_version is None else 1
+    while True:
+        attempts -= 1
+        current = cohorts.get_segment(segment.project, segment.key)
+        wanted, report = key_lists.decide(current, change)
+        stored = key_lists.store(segment.project, wanted, now=now)
+        try:
+            edit_segment(
+                segment=current,
+                document=current.document | {change.list_name: stored.document},
+                expected_version=current.version if expected_version is None else expected_version,
+                actor=actor,
+                now=now,
+                reason=reason,
+                terms=terms,
+            )
+        except Conflict:
+            if not attempts:
+                raise
+        else:
+            return report
+
+
+@gated
+def delete_segment(
+    *,
+    segment: Segment,
+    actor: Actor,
+    now: datetime,
+    expected_version: int | None = None,
+    reason: str = "",
+    terms: Terms = PLAIN,
+) -> None:
+    """Delete a segment that nothing refers to. The history keeps what it was, lists included.
+
+    Raises Forbidden; InUse where something refers to it; Conflict when it is no longer at
+    ``expected_version``; Waiting where a policy wants others to agree first.
+    """
+    gate.require(actor, Permission.SEGMENT_EDIT, project=segment.project, terms=terms)
+    environments = outbox.lock_project(segment.project)
+    segment = cohorts.get_segment(segment.project, segment.key)
+    if expected_version not in (None, segment.version):
+        raise _conflict(segment, {})
+    text = _("This segment is in use, by {uses}. Take it out there first.")
+    referring.refuse_unless_unused(segment.project, Named.SEGMENT, segment.key, text)
+    change = changes.deletion(changes.SEGMENT_DELETION, segment, environments)
+    passage = gate.pass_through(change, actor=actor, now=now, reason=reason, terms=terms)
+    before = segment.document
+    segment.delete()
+    advance_all(environments, outbox.SEGMENT, segment.key, now=now)
+    record_cohort("segment.deleted", segment, actor=actor, before=before, reason=passage.reason)
+
+
+def _read(segment: Segment, document: object) -> tuple[dict[str, Any], dict[str, KeyList]]:
+    """The wanted segment without its lists, and the lists that the document names."""
+    given = dict(document) if isinstance(document, Mapping) else {}
+    lists = {name: _named_list(segment, name, given.pop(name)) for name in LISTS if name in given}
+    wanted = segment_from(given if isinstance(document, Mapping) else document)
+    if wanted.key != segment.key:
+        raise Invalid({"key": _("A segment keeps its key.")})
+    included, excluded = (lists.get(name, getattr(segment, name)) for name in LISTS)
+    if lists and not set(included.keys).isdisjoint(excluded.keys):
+        raise Invalid({"excluded": _("No key may stand in both lists.")})
+    return _about(dump_segment(wanted)), lists
+
+
+def _named_list(segment: Segment, name: str, named: object) -> KeyList:
+    digest = named.get("digest") if isinstance(named, Mapping) else None
+    try:
+        found = cohorts.list_of(segment.project, str(digest))
+    except KeyList.DoesNotExist:
+        raise Invalid({name: _("Change the keys of a list by its own address.")}) from None
+    _check_length(name, found.count)
+    return found
+
+
+def _check_length(name: str, count: int) -> None:
+    if count > key_lists.MOST_KEYS:
+        text = _("A list holds at most {most} keys.").format(most=f"{key_lists.MOST_KEYS:,}")
+        raise Invalid({name: text})
+
+
+def _about(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Every field but the lists, those that hold their default too."""
+    return {**_DEFAULTS, **{f: document[f] for f in ABOUT_FIELDS if f in document}}
+
+
+_DEFAULTS: dict[str, Any] = {
+    "name": "",
+    "description": "",
+    "when": {"any": []},
+    "keyed_by": "targetingKey",
+}
+
+
+def _fill(segment: Segment, fields: Mapping[str, Any]) -> None:
+    for name, value in fields.items():
+        setattr(segment, name, value)
+
+
+def _event(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    """What to call the edit: where only lists differ, that."""
+    same = all(same_document(before[name], after[name]) for name in ABOUT_FIELDS)
+    return "segment.keys_changed" if same else "segment.edited"
+
+
+def _told(segment: Segment, before: Mapping[str, KeyList] | None) -> dict[str, Any]:
+    """The segment as the history keeps it; few added and removed keys it names."""
+    told: dict[str, Any] = {}
+    for name in LISTS:
+        now, old = getattr(segment, name), before[name] if before else None
+        if old != now and (old or now.count):
+            told |= _named_changes(name, old.keys if old else (), now.keys)
+    return segment.document | ({"keys": told} if told else {})
+
+
+def _named_changes(name: str, before: Iterable[str], after: Iterable[str]) -> dict[str, Any]:
+    old, new = frozenset(before), frozenset(after)
+    added, removed = new - old, old - new
+    if len(added) + len(removed) > SMALL:
+        return {}
+    return {name: {"added": sorted(added), "removed": sorted(removed)}}
+
+
+def _conflict(segment: Segment, document: object) -> Conflict:
+    text = _("{person} changed this segment while you were editing it.")
+    return Conflict(
+        text.format(person=segment.updated_by or _("Someone")),
+        current=segment.document | {"version": segment.version},
+        yours=dict(document) if isinstance(document, Mapping) else {},
+    )

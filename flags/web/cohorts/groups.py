@@ -1,0 +1,183 @@
+"""The list of exclusion groups, and the page of one with its line drawn."""
+
+from dataclasses import dataclass, replace
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from flags import cohort_wording, services
+from flags.engine import Group, free_room
+from flags.models import ExclusionGroup, Flag
+from flags.services import cohort_changes
+from flags.services import groups as group_services
+from flags.services.parsing import group_from
+from flags.web.cohorts.saving import Review, page_of, review_dialog, sent_version, users_of
+from flags.web.cohorts.segments import draw_history, header
+from flags.web.finding import find_group
+from portal.access.permissions import Permission
+from portal.access.web.scope import Scope, project_page
+from portal.lib import clock
+from portal.lib.errors import Invalid
+from portal.lib.htmx import redirect_to, render_page
+
+_FIELDS = ("key", "name", "description", "bucket_by")
+_COLOURS = 5
+_POINTS = 1000  # of a percent
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of the line as it is drawn; ``flag`` is empty for free room and the holdout."""
+
+    label: str
+    percent: float
+    length: str
+    start: str
+    end: str
+    colour: int
+    flag: str = ""
+    is_holdout: bool = False
+
+
+@require_safe
+@project_page(Permission.FLAG_VIEW)
+def list_groups(request: HttpRequest, scope: Scope) -> HttpResponse:
+    groups = ExclusionGroup.objects.filter(project=scope.project)
+    rows = [{"group": one, "parts": parts_of(one.group)} for one in groups]
+    return render(request, "cohorts/groups.html", {"scope": scope, "rows": rows})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@project_page(Permission.SEGMENT_EDIT)
+def create_group(request: HttpRequest, scope: Scope) -> HttpResponse:
+    form = {name: request.POST.get(name, "").strip() for name in _FIELDS}
+    errors: dict[str, str] = {}
+    if request.method == "POST":
+        document = {name: value for name, value in form.items() if value or name == "key"}
+        try:
+            group = services.create_group(
+                project=scope.project, document=document, actor=scope.actor, now=clock.now()
+            )
+        except Invalid as error:
+            errors = error.problems
+        else:
+            text = _("{group} is there. Give flags their part of it.").format(group=group.title)
+            return redirect_to(request, page_of(group), text)
+    context = {"scope": scope, "form": form, "errors": errors}
+    template = ("cohorts/group_create.html", "cohorts/_group_form.html")
+    return render_page(request, *template, context, status=422 if errors else 200)
+
+
+@require_safe
+@project_page(Permission.FLAG_VIEW)
+def show_group(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
+    return _draw(request, scope, find_group(scope, key))
+
+
+@require_POST
+@project_page(Permission.SEGMENT_EDIT)
+def review_group(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
+    """Check what is wanted; answers the dialog that says what would change, or the problem."""
+    group = find_group(scope, key)
+    wanted = _WANTED.get(request.POST.get("do", ""), _about)
+    try:
+        after = wanted(request, group)
+        group_services.check_edit(group.project, group.group, group_from(after))
+    except Invalid as error:
+        return _draw(request, scope, group, errors=error.problems, status=422)
+    words = cohort_changes.group_words(group.document, after)
+    return review_dialog(request, scope, group, Review(after, sent_version(request), words))
+
+
+@require_safe
+@project_page(Permission.AUDIT_VIEW)
+def group_history(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
+    return draw_history(request, scope, find_group(scope, key))
+
+
+def _slot(request: HttpRequest, group: ExclusionGroup) -> dict[str, Any]:
+    width = _points(request.POST.get("percent", ""))
+    return group_services.with_slot(group.group, request.POST.get("flag", ""), width)
+
+
+def _holdout(request: HttpRequest, group: ExclusionGroup) -> dict[str, Any]:
+    points = _points(request.POST.get("percent", ""))
+    return group.document | {"holdout": points / _POINTS}
+
+
+def _reshuffle(_request: HttpRequest, group: ExclusionGroup) -> dict[str, Any]:
+    return group_services.reshuffled(group)
+
+
+def _about(request: HttpRequest, group: ExclusionGroup) -> dict[str, Any]:
+    names = ("name", "description")
+    return group.document | {name: request.POST.get(name, "").strip() for name in names}
+
+
+_WANTED = {"slot": _slot, "holdout": _holdout, "reshuffle": _reshuffle, "about": _about}
+
+
+def _points(text: str) -> int:
+    """A percentage in thousandths. Raises Invalid where it is none."""
+    try:
+        value = Decimal(text.strip().replace(",", ".") or "-1")
+    except InvalidOperation:
+        value = Decimal(-1)
+    if not value.is_finite() or not 0 <= value <= 100 or value * _POINTS % 1:
+        problem = _("Give a percentage from 0 to 100, with at most 3 decimals.")
+        raise Invalid({"percent": problem})
+    return int(value * _POINTS)
+
+
+def _draw(
+    request: HttpRequest,
+    scope: Scope,
+    group: ExclusionGroup,
+    *,
+    errors: dict[str, str] | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    flags = Flag.objects.alive().filter(project=scope.project).order_by("key")
+    context = {
+        **header(scope, group, "group"),
+        "parts": parts_of(group.group),
+        "flags": flags.only("key", "name"),
+        "uses": users_of(group),
+        "errors": errors or {},
+        "chosen": request.POST.get("flag", ""),
+        "percent": request.POST.get("percent", ""),
+        "done": request.POST.get("do", ""),
+    }
+    page = ("cohorts/group.html", "cohorts/_group_page.html")
+    return render_page(request, *page, context, status=status)
+
+
+def parts_of(group: Group) -> list[Part]:
+    """The line from its start to its end: slots, free room, and the holdout last."""
+    ordered = sorted(group.slots, key=lambda one: one.start)
+    colours = {slot.flag: index % _COLOURS + 1 for index, slot in enumerate(ordered)}
+    spans = [(slot.start, slot.end, slot.flag) for slot in ordered]
+    spans += [(start, end, "") for start, end in free_room(group)]
+    parts = [
+        _part(flag or _("free"), start, end, colours.get(flag, 0), flag)
+        for start, end, flag in sorted(spans)
+    ]
+    end = 100 * _POINTS
+    held = _part(_("holdout"), end - group.holdout, end, 0)
+    return [*parts, replace(held, is_holdout=True)] if group.holdout else parts
+
+
+def _part(label: str, start: int, end: int, colour: int, flag: str = "") -> Part:
+    return Part(
+        label=label,
+        percent=(end - start) / _POINTS,
+        length=cohort_wording.length(end - start),
+        start=cohort_wording.length(start),
+        end=cohort_wording.length(end),
+        colour=colour,
+        flag=flag,
+    )

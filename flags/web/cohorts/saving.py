@@ -1,0 +1,231 @@
+"""Saving what was reviewed of a segment or an exclusion group, and deleting one.
+
+Every edit comes by a dialog that says what would change, who uses it, and what becomes of the
+click.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST
+
+from flags import services
+from flags.dependants import Use, uses_of
+from flags.engine import Named
+from flags.models import ExclusionGroup, Segment
+from flags.services import cohort_changes
+from flags.web.finding import find_group, find_segment
+from portal.access.permissions import Permission
+from portal.access.web.scope import Scope, project_page
+from portal.approvals.errors import Waiting
+from portal.approvals.web.outlook import fresh_for_glass, outlook, read_terms
+from portal.lib import clock
+from portal.lib.errors import Conflict, Invalid
+from portal.lib.htmx import redirect_to
+
+Cohort = Segment | ExclusionGroup
+PAGES = {"segment": "segment", "exclusion_group": "exclusion-group"}
+
+
+@dataclass(slots=True)
+class Review:
+    """What a dialog shows before something is saved."""
+
+    document: Mapping[str, Any]
+    version: int
+    words: list[str]
+    report: object = None
+    errors: Mapping[str, str] = field(default_factory=dict)
+    conflict: str = ""
+    wrong_name: bool = False
+
+
+def page_of(one: Cohort) -> str:
+    """The address of a segment or group."""
+    return address(one, PAGES[cohort_changes.subject_kind(one)])
+
+
+def address(one: Cohort, name: str) -> str:
+    return reverse(name, kwargs={"project": one.project.key, "key": one.key})
+
+
+def users_of(one: Cohort) -> list[Use]:
+    """What refers to it."""
+    kind = Named.SEGMENT if isinstance(one, Segment) else Named.GROUP
+    return uses_of(one.project, kind, one.key)
+
+
+def review_dialog(
+    request: HttpRequest, scope: Scope, one: Cohort, review: Review, *, status: int = 200
+) -> HttpResponse:
+    """The dialog: what would change, for whom, and the button."""
+    view = outlook(scope, scope.project.environments.all(), turns_off=False)
+    uses = users_of(one)
+    context = {
+        "scope": scope,
+        "one": one,
+        "review": review,
+        "document": json.dumps(review.document),
+        "save": address(one, f"{PAGES[cohort_changes.subject_kind(one)]}-save"),
+        "page": page_of(one),
+        "outlook": view,
+        "uses": uses,
+        "needs_name": _is_live(uses) and not view.needs_approval,
+        "reason": request.POST.get("reason", ""),
+    }
+    response = render(request, "cohorts/_review_dialog.html", context, status=status)
+    response["HX-Retarget"], response["HX-Reswap"] = "#dialog", "innerHTML"
+    return response
+
+
+def _is_live(uses: list[Use]) -> bool:
+    """Whether the click can reach production's users: then the key is typed."""
+    places = (place for use in uses for place in use.environments)
+    return any(use.kind is Named.SEGMENT for use in uses) or any(p.is_production for p in places)
+
+
+@require_POST
+@project_page(Permission.SEGMENT_EDIT)
+@fresh_for_glass
+def save_segment(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
+    """Save a segment as it was reviewed."""
+    segment = find_segment(scope, key)
+
+    def write(document: Mapping[str, Any]) -> object:
+        return services.edit_segment(segment=segment, document=document, **_common(request, scope))
+
+    def words(document: Mapping[str, Any]) -> list[str]:
+        after = segment.document | dict(document)
+        return cohort_changes.segment_words(segment.project, segment.document, after)
+
+    return _save(request, scope, segment, write, words)
+
+
+@require_POST
+@project_page(Permission.SEGMENT_EDIT)
+@fresh_for_glass
+def save_group(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
+    """Save an exclusion group as it was reviewed."""
+    group = find_group(scope, key)
+
+    def write(document: Mapping[str, Any]) -> object:
+        return services.edit_group(group=group, document=document, **_common(request, scope))
+
+    def words(document: Mapping[str, Any]) -> list[str]:
+        return cohort_changes.group_words(group.document, document)
+
+    return _save(request, scope, group, write, words)
+
+
+def _save(
+    request: HttpRequest,
+    scope: Scope,
+    one: Cohort,
+    write: Callable[[Mapping[str, Any]], object],
+    words: Callable[[Mapping[str, Any]], list[str]],
+) -> HttpResponse:
+    document = sent_document(request)
+    review = Review(document, sent_version(request), words(document))
+    view = outlook(scope, scope.project.environments.all(), turns_off=False)
+    if _is_live(users_of(one)) and not view.needs_approval and not _name_typed(request, one):
+        review.wrong_name = True
+        return review_dialog(request, scope, one, review, status=422)
+    try:
+        write(document)
+    except Waiting as waiting:
+        return redirect_to(request, waiting.path, _("Sent for approval. Nothing has changed yet."))
+    except Conflict as conflict:
+        review.conflict = str(conflict)
+        return review_dialog(request, scope, one, review, status=409)
+    except Invalid as error:
+        review.errors = error.problems
+        return review_dialog(request, scope, one, review, status=422)
+    return redirect_to(request, page_of(one), _("Saved, in every environment."))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@project_page(Permission.SEGMENT_EDIT)
+def delete_segment(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
+    segment = find_segment(scope, key)
+    return _delete(request, scope, segment, partial(services.delete_segment, segment=segment))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@project_page(Permission.SEGMENT_EDIT)
+def delete_group(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
+    group = find_group(scope, key)
+    return _delete(request, scope, group, partial(services.delete_group, group=group))
+
+
+def _delete(
+    request: HttpRequest, scope: Scope, one: Cohort, write: Callable[..., None]
+) -> HttpResponse:
+    if request.method != "POST":
+        return _delete_dialog(request, scope, one)
+    try:
+        write(
+            actor=scope.actor,
+            now=clock.now(),
+            reason=request.POST.get("reason", ""),
+            terms=read_terms(request),
+        )
+    except Waiting as waiting:
+        return redirect_to(request, waiting.path, _("Sent for approval. Nothing has changed yet."))
+    except Invalid as error:
+        return _delete_dialog(request, scope, one, error.problems)
+    name = f"{PAGES[cohort_changes.subject_kind(one)]}-list"
+    text = _("{name} is deleted; the history keeps what it was.").format(name=one.title)
+    return redirect_to(request, reverse(name, args=[scope.project.key]), text)
+
+
+def _delete_dialog(
+    request: HttpRequest, scope: Scope, one: Cohort, errors: Mapping[str, str] | None = None
+) -> HttpResponse:
+    context = {
+        "scope": scope,
+        "one": one,
+        "uses": users_of(one),
+        "outlook": outlook(scope, scope.project.environments.all(), turns_off=False),
+        "errors": errors or {},
+        "reason": request.POST.get("reason", ""),
+    }
+    status = 422 if errors else 200
+    return render(request, "cohorts/_delete_dialog.html", context, status=status)
+
+
+def _common(request: HttpRequest, scope: Scope) -> dict[str, Any]:
+    return {
+        "expected_version": sent_version(request),
+        "actor": scope.actor,
+        "now": clock.now(),
+        "reason": request.POST.get("reason", ""),
+        "terms": read_terms(request),
+    }
+
+
+def sent_version(request: HttpRequest) -> int:
+    """The version that a form was filled from. One without is of no version, and conflicts."""
+    text = request.POST.get("version", "")
+    return int(text[:18]) if text.isascii() and text.isdigit() else -1
+
+
+def sent_document(request: HttpRequest) -> dict[str, Any]:
+    """The document that a dialog carries along. Raises Invalid where it is none."""
+    try:
+        document = json.loads(request.POST.get("document", ""))
+    except (ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict):
+        raise Invalid({"": _("This form is damaged. Reload the page; nothing was saved.")})
+    return document
+
+
+def _name_typed(request: HttpRequest, one: Cohort) -> bool:
+    return request.POST.get("typed", "").strip() == one.key
