@@ -1,7 +1,9 @@
 """The world that a flag's evaluation sees, read from the rows: what it refers to, and no more."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from datetime import datetime
+from typing import Any, TypeVar
 
 from flags.engine import (
     CompiledFlag,
@@ -16,11 +18,15 @@ from flags.engine import (
     compile_segment,
     dump_group,
     dump_segment,
+    parse_group,
+    parse_segment,
     references_of,
 )
-from flags.models import FlagConfiguration
+from flags.models import ExclusionGroup, FlagConfiguration
+from flags.models import Segment as SegmentRow
 from portal.access.models import Environment, Project
 
+T = TypeVar("T", Group, Segment)
 Segments = Mapping[str, Segment]
 
 

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from flags.channel import Asked, Missed, UsageBatch, read_batch
 from flags.channel.usage import ROWS_PER_BATCH
 from flags.engine import answers
-from flags.evaluator import ofrep
 from flags.evaluator.counters import Counters
 from flags.evaluator.tally import MAX_MISSED_BY_CLIENTS, MAX_MISSED_BY_SERVERS, EnvironmentTally
 from flags.evaluator.telling import pause_s
