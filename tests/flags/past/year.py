@@ -11,7 +11,7 @@ from flags.models import Flag
 from flags.services import importing
 from flags.services.groups import reshuffled
 from flags.services.key_lists import Mode
-from portal.access.models import Project, User
+from portal.access.models import Environment, Project, User
 from portal.access.services import create_environment
 from portal.lib import clock
 from tests.flags.cohorts.bench import GERMANS, Bench
@@ -50,30 +50,35 @@ class Year:
     def any_desk(self) -> Desk:
         flag = self.dice.choice(list(Flag.objects.filter(project=self.project)))
         flag.project = self.project
-        place = self.dice.choice(list(self.project.environments.all()))
+        place = self.dice.choice(self.places())
         place.project = self.project
         return Desk(flag, place, clock.now())
 
+    def places(self) -> list[Environment]:
+        """The one environment, and the newest."""
+        newest = self.project.environments.order_by("-pk")[0]
+        return [self.desk.environment, newest]
+
     def note_answers(self) -> None:
-        """What every environment answers now."""
-        for place in self.project.environments.all():
+        """What the environments answer now."""
+        for place in self.places():
             state, moment = state_of(place), clock.now()
             for key in ("new-checkout", OTHER):
-                context = self.dice.choice(CONTEXTS)
-                answer = ask(state, key, context, at=moment.timestamp())
-                self.answered.append((moment, place.key, key, context, answer))
+                for context in CONTEXTS:
+                    answer = ask(state, key, context, at=moment.timestamp())
+                    self.answered.append((moment, place.key, key, context, answer))
 
 
 def target(year: Year) -> None:
     desk = year.any_desk()
-    whens = [RULE["when"], {"all": []}, {"segment": "beta"}, {"segment": "inner"}]
+    whens = [RULE["when"], {"segment": "beta"}, {"segment": "beta"}, {"segment": "inner"}]
     if desk.flag.key != OTHER:
         whens += [ASKS, {"not": ASKS}]
     audience = {"percent": year.dice.choice([0.0, 50.0, 99.0])}
     shares = [{}, {"audience": audience}, {"audience": audience | {"group": "line"}}]
     rules = [RULE | {"when": year.dice.choice(whens), **year.dice.choice(shares)}]
     fallthrough = year.dice.choice([{"variant": "on"}, {"variant": "off"}, SPLIT])
-    enabled = year.dice.random() < 0.8
+    enabled = year.dice.random() < 0.95
     desk.save(year.alice, rules=rules, fallthrough=fallthrough, enabled=enabled)
 
 
@@ -184,15 +189,15 @@ def begin(year: Year) -> None:
 
 CHANGES: dict[Callable[[Year], None], int] = {
     target: 10,
-    list_keys: 3,
-    redraw: 2,
+    list_keys: 6,
+    redraw: 5,
     rename: 1,
-    deal_anew: 2,
+    deal_anew: 3,
     come_and_go: 1,
-    switch: 4,
+    switch: 2,
     redefine: 3,
     archive: 1,
-    restore: 3,
+    restore: 4,
     bring_in: 2,
     ramp: 1,
     schedule: 1,
