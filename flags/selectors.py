@@ -92,6 +92,12 @@ def configurations_in(environment: Environment) -> QuerySet[FlagConfiguration]:
     return found.select_related("flag")
 
 
+def configurations_of(project: Project) -> QuerySet[FlagConfiguration]:
+    """The configurations of the flags in use, in every environment."""
+    found = FlagConfiguration.objects.filter(flag__project=project, flag__archived_at=None)
+    return found.select_related("flag", "environment")
+
+
 def definitions_of(wanted: Collection[tuple[str, str]]) -> dict[tuple[str, str], FlagDefinition]:
     """What the flags of these (project key, flag key) are now; those that are gone are left out."""
     keys = {key for _project, key in wanted}

@@ -15,5 +15,5 @@ urlpatterns = [
     path("api/v1/", include(audit_urls)),
     path("api/schema/", api_pages.Schema.as_view(), name="api-schema"),
     path("api/docs/", api_pages.Docs.as_view(url_name="api-schema"), name="api-docs"),
-    re_path(r"^api/v1(?:/.*)?$", api_pages.NoSuchEndpoint.as_view(), name="api-nothing"),
+    re_path(r"^api/v1(?:/[\s\S]*)?$", api_pages.NoSuchEndpoint.as_view(), name="api-nothing"),
 ]

@@ -7,11 +7,10 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 
 from flags.api import cohort_shapes as shapes
 from flags.services.key_lists import Mode
-from portal.lib.api_schema import WITH_BODY, answers, query
+from portal.lib.api_schema import PAGING, WITH_BODY, answers, query
 
 _SEGMENTS: Final = ["segments"]
 _GROUPS: Final = ["exclusion groups"]
-_CURSOR = query("cursor", "The `next` of the page before.")
 _IF_MATCH = OpenApiParameter(
     "If-Match",
     str,
@@ -27,7 +26,7 @@ def _patch(shape: Any) -> dict[str, Any]:
 list_segments = extend_schema(
     operation_id="list_segments",
     tags=_SEGMENTS,
-    parameters=[query("search", "In key and name."), _CURSOR],
+    parameters=[query("search", "In key and name."), *PAGING],
     responses=answers(200, shapes.SegmentPage),
 )
 create_segment = extend_schema(
@@ -55,8 +54,8 @@ delete_segment = extend_schema(
 list_keys = extend_schema(
     operation_id="list_segment_keys",
     tags=_SEGMENTS,
-    parameters=[query("search", "In the key."), _CURSOR],
-    responses=answers(200, shapes.KeyPage),
+    parameters=[query("search", "In the key."), *PAGING],
+    responses=answers(200, shapes.SegmentKeyPage),
 )
 change_keys = extend_schema(
     operation_id="change_segment_keys",
@@ -71,8 +70,8 @@ change_keys = extend_schema(
 list_groups = extend_schema(
     operation_id="list_exclusion_groups",
     tags=_GROUPS,
-    parameters=[_CURSOR],
-    responses=answers(200, shapes.GroupPage),
+    parameters=PAGING,
+    responses=answers(200, shapes.ExclusionGroupPage),
 )
 create_group = extend_schema(
     operation_id="create_exclusion_group",

@@ -55,7 +55,7 @@ class SegmentPage(serializers.Serializer[object]):
     next = serializers.CharField(allow_null=True, help_text="The cursor of the next page.")
 
 
-class KeyPage(serializers.Serializer[object]):
+class SegmentKeyPage(serializers.Serializer[object]):
     keys = serializers.ListField(child=serializers.CharField())
     next = serializers.CharField(allow_null=True, help_text="The cursor of the next page.")
     total = serializers.IntegerField()
@@ -137,6 +137,6 @@ class Group(serializers.Serializer[object]):
         ref_name = "ExclusionGroup"
 
 
-class GroupPage(serializers.Serializer[object]):
+class ExclusionGroupPage(serializers.Serializer[object]):
     groups = Group(many=True)
     next = serializers.CharField(allow_null=True, help_text="The cursor of the next page.")

@@ -16,24 +16,21 @@ from portal.access.api import holder_of
 from portal.access.api_scope import project_of
 from portal.lib import clock
 from portal.lib.api import MergePatchParser, StrictJSONParser
-from portal.lib.api_query import decode_cursor, encode_cursor, text
+from portal.lib.api_paging import PAGING, listing, page_of
 from portal.lib.api_view import ApiView
-
-PAGE_SIZE = 100
 
 
 class GroupList(ApiView):
     """The exclusion groups of a project."""
 
+    asks = {"GET": PAGING}
+
     @schema.list_groups
     def get(self, request: Request, project: str) -> Response:
-        """A page of exclusion groups, 100 at a time, in order of their keys."""
+        """A page of exclusion groups, in order of their keys."""
         groups = ExclusionGroup.objects.filter(project=project_of(request, project))
-        after = decode_cursor(text(request, "cursor"))
-        found = list(groups.filter(key__gt=after)[: PAGE_SIZE + 1])
-        page, more = found[:PAGE_SIZE], len(found) > PAGE_SIZE
-        following = encode_cursor(page[-1].key if more else "")
-        return Response({"groups": [group_document(one) for one in page], "next": following})
+        page, following = page_of(request, groups, by="key")
+        return listing(request, "groups", list(map(group_document, page)), following)
 
     @schema.create_group
     def post(self, request: Request, project: str) -> Response:

@@ -9,7 +9,7 @@ from rest_framework import serializers
 from flags.api.shapes import Configuration
 from flags.models import PlanKind, PlanState
 from flags.plans import OPERATIONS
-from portal.lib.api_schema import WAITS, WITH_BODY, answers, query
+from portal.lib.api_schema import PAGING, WAITS, WITH_BODY, answers, query
 
 _TAGS: Final = ["one environment"]
 
@@ -102,7 +102,7 @@ class Why(serializers.Serializer[object]):
 _PARAMETERS: Final = [
     query("flag", "Only the plans of the flag with this key."),
     query("over", "Also those that are finished or cancelled.", bool),
-    query("cursor", "The `next` of the page before."),
+    *PAGING,
 ]
 _WAITS: Final = {409: WAITS}
 

@@ -17,17 +17,18 @@ from portal.access.api import holder_of
 from portal.access.api_scope import environment_of
 from portal.access.models import Environment
 from portal.lib import clock
-from portal.lib.api_query import bad_cursor, decode_cursor, encode_cursor, switch, text
+from portal.lib.api_paging import PAGING, listing, page_of
+from portal.lib.api_query import switch, text
 from portal.lib.api_view import ApiView
 from portal.lib.errors import Invalid
 
-PAGE_SIZE = 50
 UPCOMING = 5
 
 
 class PlanList(ApiView):
     """The plans of one kind in an environment."""
 
+    asks = {"GET": ("flag", "over", *PAGING)}
     kind: ClassVar[PlanKind]
     make: ClassVar[Callable[..., Plan]]
 
@@ -38,12 +39,8 @@ class PlanList(ApiView):
         key = text(request, "flag")
         found = found.filter(flag__key=key) if key else found
         found = found if switch(request, "over") else found.alive()
-        cursor = text(request, "cursor")
-        found = found.filter(pk__lt=_number(decode_cursor(cursor))) if cursor else found
-        page = list(found.order_by("-pk")[: PAGE_SIZE + 1])
-        more = str(page[PAGE_SIZE - 1].pk) if len(page) > PAGE_SIZE else ""
-        documents = [plan_document(plan) for plan in page[:PAGE_SIZE]]
-        return Response({f"{self.kind}s": documents, "next": encode_cursor(more)})
+        page, more = page_of(request, found, by="-pk")
+        return listing(request, f"{self.kind}s", list(map(plan_document, page)), more)
 
     def create_plan(self, request: Request, project: str, environment: str) -> Response:
         place = environment_of(request, project, environment)
@@ -203,9 +200,3 @@ def _plan_of(request: Request, project: str, environment: str, kind: PlanKind, n
 def _fitting(number: int) -> int:
     """No database has a row of a number that it cannot hold."""
     return number if number < 2**63 else 0
-
-
-def _number(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) < 19):
-        raise bad_cursor()
-    return int(text)

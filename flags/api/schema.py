@@ -7,6 +7,7 @@ from drf_spectacular.utils import extend_schema
 
 from flags.api import shapes
 from flags.engine import Kind
+from flags.exports import FORMATS as EXPORT_FORMATS
 from flags.importers import BUCKETINGS, FORMATS
 from flags.services.importing import MODES
 from flags.usage.reading import ASPECTS, SPANS
@@ -107,7 +108,10 @@ read_usage = extend_schema(
 list_unknown_flags = extend_schema(
     operation_id="list_unknown_flags",
     tags=_IN_ONE_ENVIRONMENT,
-    parameters=[query("ignored", "Those that people ignore, instead of the others.", bool)],
+    parameters=[
+        query("ignored", "Those that people ignore, instead of the others.", bool),
+        *PAGING,
+    ],
     responses=answers(200, shapes.UnknownFlags),
 )
 import_flags = extend_schema(
@@ -130,4 +134,16 @@ import_flags = extend_schema(
     ],
     request={"application/json": OpenApiTypes.OBJECT},
     responses=answers(200, shapes.ImportReport, *WITH_BODY, special={409: WAITS}),
+)
+export_project = extend_schema(
+    operation_id="export_project", tags=_FLAGS, responses=answers(200, OpenApiTypes.OBJECT)
+)
+export_environment = extend_schema(
+    operation_id="export_environment",
+    tags=_IN_ONE_ENVIRONMENT,
+    parameters=[
+        query("format", "What the file shall be.", enum=EXPORT_FORMATS, default="native"),
+        query("report", "What is in the file and what not, instead of it.", bool),
+    ],
+    responses=answers(200, OpenApiTypes.OBJECT),
 )

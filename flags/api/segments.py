@@ -25,12 +25,11 @@ from portal.access.api import holder_of
 from portal.access.api_scope import project_of
 from portal.lib import clock
 from portal.lib.api import MergePatchParser, StrictJSONParser, TooLarge
+from portal.lib.api_paging import PAGING, limit_of, listing, page_of_keys
 from portal.lib.api_query import decode_cursor, encode_cursor, text
 from portal.lib.api_view import ApiView
 from portal.lib.errors import Invalid
 
-PAGE_SIZE = 100
-KEYS_PAGE_SIZE = 1000
 _CHUNK = 64 * 1024
 
 
@@ -57,15 +56,17 @@ class CSVParser(BaseParser):
 class SegmentList(ApiView):
     """The segments of a project."""
 
+    asks = {"GET": ("search", *PAGING)}
+
     @schema.list_segments
     def get(self, request: Request, project: str) -> Response:
-        """A page of segments, 100 at a time, in order of their keys."""
-        after = decode_cursor(text(request, "cursor"))
-        found = cohorts.list_segments(project_of(request, project), search=text(request, "search"))
-        rows = [one for one in found if one.key > after]
-        page, more = rows[:PAGE_SIZE], len(rows) > PAGE_SIZE
-        following = encode_cursor(page[-1].key if more else "")
-        return Response({"segments": [segment_document(one) for one in page], "next": following})
+        """A page of segments, in order of their keys."""
+        search = text(request, "search")
+        found = cohorts.list_segments(project_of(request, project), search=search)
+        by_key = {segment.key: segment for segment in found}
+        page, following = page_of_keys(request, by_key)
+        documents = [segment_document(by_key[key]) for key in page]
+        return listing(request, "segments", documents, following)
 
     @schema.create_segment
     def post(self, request: Request, project: str) -> Response:
@@ -121,19 +122,20 @@ class SegmentKeys(ApiView):
 
     parser_classes = [StrictJSONParser, CSVParser]
     max_body_bytes = key_files.MOST_BYTES
+    asks = {"GET": ("search", *PAGING), "POST": ("mode",)}
 
     @schema.list_keys
     def get(self, request: Request, project: str, which: str, key: str) -> Response:
-        """A page of keys, 1,000 at a time, in their order."""
+        """A page of keys, in their order."""
         segment = _with_list(segment_of(request, project, key), which)
         page = cohorts.page_of_keys(
             getattr(segment, which).keys,
             search=text(request, "search"),
             after=decode_cursor(text(request, "cursor")),
-            size=KEYS_PAGE_SIZE,
+            size=limit_of(request),
         )
         following = encode_cursor(page.next_after)
-        return Response({"keys": page.keys, "next": following, "total": page.total})
+        return listing(request, "keys", page.keys, following, total=page.total)
 
     @schema.change_keys
     def post(self, request: Request, project: str, which: str, key: str) -> Response:

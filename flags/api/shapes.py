@@ -201,4 +201,5 @@ class UnknownFlag(serializers.Serializer[object]):
 
 class UnknownFlags(serializers.Serializer[object]):
     unknown_flags = UnknownFlag(many=True)
+    next = serializers.CharField(allow_null=True, help_text="The cursor of the next page.")
     others = serializers.IntegerField(help_text="Questions for names that are not kept.")

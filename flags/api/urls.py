@@ -2,7 +2,16 @@
 
 from django.urls import path
 
-from flags.api import configurations, definitions, explaining, groups, plans, segments, usage
+from flags.api import (
+    configurations,
+    definitions,
+    explaining,
+    exporting,
+    groups,
+    plans,
+    segments,
+    usage,
+)
 from flags.models import PlanKind
 
 _PROJECT = "projects/<slug:project>/"
@@ -46,6 +55,12 @@ urlpatterns = [
         _PROJECT + "exclusion-groups/<path:key>",
         groups.GroupDetail.as_view(),
         name="api-exclusion-group",
+    ),
+    path(_PROJECT + "export", exporting.ProjectExport.as_view(), name="api-export"),
+    path(
+        _ENVIRONMENT + "export",
+        exporting.EnvironmentExport.as_view(),
+        name="api-environment-export",
     ),
 ]
 

@@ -13,6 +13,7 @@ from flags.usage import reading
 from flags.usage.reading import ASPECTS, SPANS, Series
 from portal.access.api_scope import environment_of
 from portal.lib import clock
+from portal.lib.api_paging import PAGING, listing, page_of
 from portal.lib.api_query import switch, text
 from portal.lib.api_view import ApiView
 from portal.lib.errors import Invalid
@@ -52,15 +53,17 @@ class FlagUsage(ApiView):
 class UnknownFlags(ApiView):
     """Names that applications ask for in an environment and that no flag has."""
 
-    asks = {"GET": ("ignored",)}
+    asks = {"GET": ("ignored", *PAGING)}
 
     @schema.list_unknown_flags
     def get(self, request: Request, project: str, environment: str) -> Response:
-        """At most 1,100 names, the last asked first; the others are counted together."""
+        """A page of names, the newest first; those beyond 1,100 are counted together."""
         place = environment_of(request, project, environment)
         rows = reading.unknown_flags(place, ignored=switch(request, "ignored"))
-        found = [_unknown(row) for row in rows]
-        return Response({"unknown_flags": found, "others": reading.other_unknown(place)})
+        page, following = page_of(request, rows, by="-pk")
+        others = reading.other_unknown(place)
+        found = list(map(_unknown, page))
+        return listing(request, "unknown_flags", found, following, others=others)
 
 
 def _counts(series: Series) -> list[dict[str, object]]:

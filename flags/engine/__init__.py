@@ -25,6 +25,7 @@ from flags.engine.document import (
     CodeDefault,
     Condition,
     Configuration,
+    EnvironmentFlag,
     Fixed,
     FlagDefinition,
     FlagTest,
@@ -51,7 +52,7 @@ from flags.engine.errors import DocumentError, Problem
 from flags.engine.lines import disturbances, free_room, place_slot
 from flags.engine.mentions import Mention, Named, mentions_in, mentions_in_condition
 from flags.engine.operators import OPERATORS
-from flags.engine.parsing import parse_configuration, parse_definition
+from flags.engine.parsing import parse_configuration, parse_definition, parse_environment
 from flags.engine.references import References, depth_of, find_cycle, references_of
 from flags.engine.results import Context, ErrorCode, Reason, Result, Scalar
 from flags.engine.world import EMPTY, World
@@ -73,6 +74,7 @@ __all__ = [
     "Configuration",
     "Context",
     "DocumentError",
+    "EnvironmentFlag",
     "ErrorCode",
     "Fixed",
     "FlagDefinition",
@@ -119,6 +121,7 @@ __all__ = [
     "mentions_in_condition",
     "parse_configuration",
     "parse_definition",
+    "parse_environment",
     "parse_group",
     "parse_segment",
     "place_slot",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from flags.engine.buckets import GROUP, point, unit_of
 from flags.engine.cohort_parsing import parse_group, parse_segment
 from flags.engine.conditions import compile_attribute, compile_condition
-from flags.engine.document import Segment
+from flags.engine.document import Group, Segment
 from flags.engine.references import instants_of
 from flags.engine.results import Context
 from flags.engine.world import Read, Test, World
@@ -14,17 +14,19 @@ from flags.engine.world import Read, Test, World
 
 @dataclass(frozen=True, slots=True)
 class CompiledSegment:
-    """A segment ready to ask."""
+    """A segment ready to ask; ``source`` is what it was compiled from."""
 
     key: str
     contains: Test
+    source: Segment
     instants: frozenset[float] = frozenset()
 
 
 def compile_segment(document: object) -> CompiledSegment:
     """The segment of a document. Raises DocumentError if the document is wrong."""
     segment = parse_segment(document)
-    return CompiledSegment(segment.key, _compile_membership(segment), instants_of(segment))
+    membership, instants = _compile_membership(segment), instants_of(segment)
+    return CompiledSegment(segment.key, membership, segment, instants)
 
 
 def _compile_membership(segment: Segment) -> Test:
@@ -52,6 +54,7 @@ class CompiledGroup:
     bucket_by: str
     slots: Mapping[str, tuple[int, int]]
     read: Read
+    source: Group
 
     def position(self, context: Context, world: World) -> int | None:
         """Where the unit lies on the group's line; None without a unit."""
@@ -74,4 +77,5 @@ def compile_group(document: object) -> CompiledGroup:
         bucket_by=group.bucket_by,
         slots={slot.flag: (slot.start, slot.end) for slot in group.slots},
         read=compile_attribute(group.bucket_by),
+        source=group,
     )

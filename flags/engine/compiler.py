@@ -37,7 +37,7 @@ class Evaluate(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class CompiledFlag:
-    """A flag ready to evaluate.
+    """A flag ready to evaluate; ``source`` is what it was compiled from.
 
     ``answer`` is ``evaluate`` for the flags that refer to this one: what it raises is their error
     as well. ``instants`` are those at which its answers may change by themselves, in Unix seconds.
@@ -49,6 +49,7 @@ class CompiledFlag:
     version: int
     evaluate: Evaluate
     answer: Evaluation
+    source: EnvironmentFlag
     instants: frozenset[float] = frozenset()
 
 
@@ -65,6 +66,7 @@ def compile_flag(document: Mapping[str, object]) -> CompiledFlag:
         version=parsed.version,
         evaluate=_guarded(answer, answers),
         answer=answer,
+        source=parsed,
         instants=instants_of(parsed.configuration),
     )
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 from urllib.parse import unquote_to_bytes
 
-from flags.evaluator import body, conditional, cors, keys, limits, ofrep, status, tickets
+from flags.evaluator import body, conditional, cors, keys, limits, ofrep, status, syncing, tickets
 from flags.evaluator.body import BadBody, Disconnected
 from flags.evaluator.counters import Counters
 from flags.evaluator.keys import AccessRefused
@@ -62,6 +62,7 @@ class Evaluator:
     def __init__(self, memory: Memory, counters: Counters, streams: Streams) -> None:
         self._memory, self._counters, self._streams = memory, counters, streams
         self._limits = limits.Limits()
+        self._flagd_files = syncing.FlagdFiles()
         self._metrics = status.Metrics(memory, counters)
         self._pages: dict[bytes, Callable[[], Reply]] = {
             b"/health": self._health,
@@ -72,7 +73,7 @@ class Evaluator:
     @property
     def routes(self) -> tuple[str, ...]:
         """Every address there is; ``{key}`` stands for a flag's key."""
-        exact = (FLAGS_PATH, EVENTS_PATH, *self._pages)
+        exact = (FLAGS_PATH, EVENTS_PATH, syncing.PATH, *self._pages)
         return (FLAG_PREFIX.decode() + "{key}", *(path.decode() for path in exact))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -100,6 +101,8 @@ class Evaluator:
             return "bulk", await self._evaluate(scope, receive, None)
         if path == EVENTS_PATH:
             return "events", self._open_stream(scope)
+        if path == syncing.PATH:
+            return "flagd", await self._send_flagd_file(scope)
         page = self._pages.get(path)
         if page is None:
             return "unknown", Reply(404, ofrep.error(UNKNOWN_PATH))
@@ -160,6 +163,28 @@ class Evaluator:
             return Reply(304, b"", about)
         streams = self._streams.describe(state, api_key, now=now)
         return Reply(200, ofrep.with_streams(content, streams), (JSON, *about))
+
+    async def _send_flagd_file(self, scope: Scope) -> Reply:
+        """All flags of the environment, rules and all: for server keys alone."""
+        headers: Headers = dict(scope["headers"])
+        if scope["method"] not in ("GET", "HEAD"):
+            return _wrong_method(b"GET, HEAD")
+        try:
+            place, api_key = self._authenticate(headers)
+            syncing.check(api_key)
+        except AccessRefused as refused:
+            return _reply(refused.status, ofrep.error(refused.details))
+        wait_s = self._limits.wait_s(api_key, now=time.monotonic())
+        if wait_s:
+            self._counters.limited += 1
+            return _limited(limits.describe(api_key, wait_s), wait_s)
+        freshness = _freshness(place)
+        file = await self._flagd_files.read(place.state)
+        about = (*file.headers, *freshness)
+        offered = headers.get(b"if-none-match")
+        if offered is not None and ofrep.matches_tag(offered, file.tag):
+            return Reply(304, b"", about)
+        return Reply(200, file.body, (JSON, *about))
 
     def _open_stream(self, scope: Scope) -> Reply:
         headers: Headers = dict(scope["headers"])

@@ -15,6 +15,18 @@ except ImportError:  # a PyYAML built without libyaml: the same, slower
 
 _YAML_SUFFIXES: Final = (".yaml", ".yml")
 
+YAML_TYPES: Final = tuple(
+    (f"tag:yaml.org,2002:{name}", re.compile(pattern), list(first))
+    for name, pattern, first in (
+        ("bool", r"^(?:true|True|TRUE|false|False|FALSE)$", "tTfF"),
+        ("null", r"^(?:~|null|Null|NULL|)$", ["~", "n", "N", ""]),
+        ("int", r"^[-+]?(?:0|[1-9][0-9]{0,400})$", "-+0123456789"),
+        ("float", r"^[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*)(?:[eE][-+]?[0-9]+)?$", "-+.0123456789"),
+        ("float", r"^[-+]?[0-9]+[eE][-+]?[0-9]+$", "-+0123456789"),
+    )
+)
+"""What a text without quotes is read as: tag, pattern, and the characters that it begins with."""
+
 
 def read_text(raw: bytes, *, name: str = "") -> object:
     """The document in a file. Raises Refused with one sentence.
@@ -74,11 +86,5 @@ class _Loader(SafeLoader):
         return mapping
 
 
-for _tag, _pattern, _first in (
-    ("bool", r"^(?:true|True|TRUE|false|False|FALSE)$", "tTfF"),
-    ("null", r"^(?:~|null|Null|NULL|)$", ["~", "n", "N", ""]),
-    ("int", r"^[-+]?(?:0|[1-9][0-9]{0,400})$", "-+0123456789"),
-    ("float", r"^[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*)(?:[eE][-+]?[0-9]+)?$", "-+.0123456789"),
-    ("float", r"^[-+]?[0-9]+[eE][-+]?[0-9]+$", "-+0123456789"),
-):
-    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), list(_first))
+for _tag, _pattern, _first in YAML_TYPES:
+    _Loader.add_implicit_resolver(_tag, _pattern, _first)

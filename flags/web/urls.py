@@ -9,6 +9,7 @@ from flags.web import (
     comparing,
     copying,
     definition,
+    files,
     history,
     listing,
     naming,
@@ -24,6 +25,8 @@ from flags.web.targeting import pages as targeting
 urlpatterns = [
     path("p/<slug:project>/flags/", listing.list_flags, name="flag-list"),
     path("p/<slug:project>/flags/export", listing.export_flags, name="flag-export"),
+    path("p/<slug:project>/flags/files", files.choose_file, name="flag-files"),
+    path("p/<slug:project>/flags/file", files.download_file, name="flag-file"),
     path("p/<slug:project>/flags/many", bulk.change_many, name="flag-bulk"),
     path("p/<slug:project>/flags/compare", comparing.compare, name="flag-compare"),
     path("p/<slug:project>/flags/naming", naming.naming_rule, name="naming-rule"),

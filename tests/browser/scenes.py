@@ -325,6 +325,7 @@ SCENES = {
     "flags, many": Scene(many),
     "flags, saved view": Scene(dialog(FLAGS, "Save view")),
     "environments compared": Scene(at(f"{FLAGS}compare?every=1")),
+    "export": Scene(at(f"{FLAGS}files?environment=production&format=flagd")),
     "copy from another environment": Scene(
         dialog(f"{TARGETING}/new-checkout", "Copy from another environment")
     ),

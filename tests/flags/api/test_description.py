@@ -35,6 +35,8 @@ def test_the_schema__is_public_and_names_every_endpoint() -> None:
         "import_flags",
         "explain_flag",
         "explain_past",
+        "export_project",
+        "export_environment",
         "list_schedules",
         "create_schedule",
         "read_schedule",

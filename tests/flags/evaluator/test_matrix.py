@@ -25,6 +25,11 @@ TABLE = {
     BULK: ("POST", REFUSED | {"server": 200, "client": 200, "neighbour": 200}),
     # A key is no ticket: what a ticket opens is tested with the streams.
     "/ofrep/v1/events": ("GET", dict.fromkeys(HOLDERS, 401)),
+    # A neighbour's server key gets the neighbour's file.
+    "/flagd/v1/flags.json": (
+        "GET HEAD",
+        REFUSED | {"server": 200, "client": 403, "neighbour": 200},
+    ),
     "/health": ("GET HEAD", OPEN),
     "/ready": ("GET HEAD", OPEN),
     "/metrics": ("GET HEAD", OPEN),

@@ -34,8 +34,9 @@ def key() -> Key:
 @pytest.fixture
 def memory(key: Key) -> Memory:
     """Holds a flag whose evaluation fails, and a sound one."""
-    failing = CompiledFlag("failing", ValueType.BOOLEAN, False, 1, _fail, _fail)
-    compiled = {"failing": failing, "sound": compile_flag(flag("sound"))}
+    sound = compile_flag(flag("sound"))
+    failing = CompiledFlag("failing", ValueType.BOOLEAN, False, 1, _fail, _fail, sound.source)
+    compiled = {"failing": failing, "sound": sound}
     flags = {
         name: FlagItem(name, compiled=one, client_visible=False) for name, one in compiled.items()
     }

@@ -181,6 +181,7 @@ def come_and_go(year: Year) -> None:
 def begin(year: Year) -> None:
     """What the others change."""
     bring_in(year)
+    grow(year)
     year.bench.segment("inner", when={"attribute": "age", "operator": "exists"})
     year.bench.segment("beta", when=GERMANS, included=["u-2"])
     slots = [{"flag": "new-checkout", "from": 0, "to": 60}, {"flag": OTHER, "from": 60, "to": 90}]

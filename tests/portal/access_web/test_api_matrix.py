@@ -49,6 +49,8 @@ TABLE: dict[str, tuple[Expected, str]] = {
     "api-past": (OF_THE_ENVIRONMENT, "POST"),
     "api-unknown-flags": (OF_THE_ENVIRONMENT, "GET HEAD"),
     "api-import": (OF_THE_ENVIRONMENT, "POST"),
+    "api-export": (OF_THE_PROJECT, "GET HEAD"),
+    "api-environment-export": (OF_THE_ENVIRONMENT, "GET HEAD"),
     "api-schedules": (OF_THE_ENVIRONMENT, "GET HEAD POST"),
     "api-schedule": (OF_THE_ENVIRONMENT, "GET HEAD"),
     "api-schedule-pause": (OF_THE_ENVIRONMENT, "POST"),

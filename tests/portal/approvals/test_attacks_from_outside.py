@@ -80,6 +80,7 @@ def test_terms__have_nothing_that_says_it_is_approved() -> None:
     """Mass assignment: whatever terms a caller makes up, the gate looks up what they name."""
     assert set(PLAIN.__dataclass_fields__) == {
         "agreement",
+        "step",
         "undoing",
         "break_glass",
         "override_freeze",

@@ -1,0 +1,147 @@
+"""``/flagd/v1/flags.json``: what a flagd daemon fetches to serve the environment's flags itself.
+
+The file is made from what is held anyway, once per state. Each flag's part of it is kept with the
+documents that it was made from, so that a change of one flag makes a few parts anew.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import quote
+
+import orjson
+
+from flags.evaluator.keys import AccessRefused, ApiKey
+from flags.evaluator.memory import Environment
+from flags.evaluator.wire import Header
+from flags.exporters.base import Corpus
+from flags.exporters.flagd import metadata_of, write_flag
+from flags.exporters.flagd.file import SCHEMA
+
+PATH: Final = b"/flagd/v1/flags.json"
+NOT_PUBLIC: Final = "flagd gets the rules themselves: give it a server key"
+# Flags written before requests get their turn.
+SLICE: Final = 16
+MAX_NAMED_CHARS: Final = 2_000
+"""Of the keys of flags that were left out, in a header."""
+
+
+def check(api_key: ApiKey) -> None:
+    """Raises AccessRefused for a public key, which never sees a rule."""
+    if api_key.is_client:
+        raise AccessRefused(403, NOT_PUBLIC)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One flag, as JSON; None where flagd cannot have it."""
+
+    content: bytes | None
+    evaluators: Mapping[str, bytes]
+    used: Mapping[tuple[str, str], object]
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """The file of one state."""
+
+    body: bytes
+    tag: bytes
+    headers: tuple[Header, ...]
+
+
+@dataclass(slots=True)
+class _Shelf:
+    """What is kept of an environment; the lock lets one request write and the others wait."""
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    state: Environment | None = None
+    file: File | None = None
+    parts: dict[str, Part] = field(default_factory=dict)
+
+
+class FlagdFiles:
+    """The environments' files, for those that were ever asked for."""
+
+    def __init__(self) -> None:
+        self._shelves: dict[int, _Shelf] = {}
+
+    async def read(self, state: Environment) -> File:
+        """The file of the state."""
+        shelf = self._shelves.setdefault(state.environment_id, _Shelf())
+        if shelf.state is state and shelf.file is not None:
+            return shelf.file
+        async with shelf.lock:
+            if shelf.file is None or shelf.state is not state:
+                shelf.parts = await _write_parts(state, shelf.parts)
+                shelf.file, shelf.state = _join(state, shelf.parts), state
+            return shelf.file
+
+
+async def _write_parts(state: Environment, known: Mapping[str, Part]) -> dict[str, Part]:
+    corpus = _corpus(state)
+    shelves = {"flag": corpus.flags, "segment": corpus.segments, "group": corpus.groups}
+    parts, written = {}, 0
+    for key in sorted(corpus.flags):
+        part = known.get(key)
+        if part is None or not _is_current(part, shelves):
+            part, written = _write(key, corpus), written + 1
+            if written % SLICE == 0:
+                await asyncio.sleep(0)
+        parts[key] = part
+    return parts
+
+
+def _corpus(state: Environment) -> Corpus:
+    items = state.flags.items()
+    return Corpus(
+        {key: item.compiled.source for key, item in items if item.compiled is not None},
+        {key: one.source for key, one in state.segments.items()},
+        {key: one.source for key, one in state.groups.items()},
+    )
+
+
+def _is_current(part: Part, shelves: Mapping[str, Mapping[str, object]]) -> bool:
+    return all(shelves[kind].get(key) is one for (kind, key), one in part.used.items())
+
+
+def _write(key: str, corpus: Corpus) -> Part:
+    written = write_flag(corpus.flags[key], corpus)
+    if written.document is None:
+        return Part(None, {}, written.used)
+    content = orjson.dumps(key) + b":" + orjson.dumps(written.document)
+    evaluators = {name: orjson.dumps(logic) for name, logic in written.evaluators.items()}
+    return Part(content, evaluators, written.used)
+
+
+def _join(state: Environment, parts: Mapping[str, Part]) -> File:
+    """Whatever else is the same, the same flags make the same file: flagd compares it."""
+    left_out = [key for key in sorted(state.flags) if key not in parts or not parts[key].content]
+    metadata = metadata_of(f"{state.head.project}/{state.head.environment}", len(left_out))
+    evaluators = {name: one for part in parts.values() for name, one in part.evaluators.items()}
+    flags = b",".join(part.content for part in parts.values() if part.content)
+    named = b",".join(orjson.dumps(name) + b":" + evaluators[name] for name in sorted(evaluators))
+    body = b'{"$schema":%b,"metadata":%b,"flags":{%b},"$evaluators":{%b}}' % (
+        orjson.dumps(SCHEMA),
+        orjson.dumps(metadata),
+        flags,
+        named,
+    )
+    tag = b'"%b"' % hashlib.blake2b(body, digest_size=16).hexdigest().encode()
+    named_header = [(b"x-aviary-left-out", _names(left_out))] if left_out else []
+    return File(body, tag, ((b"etag", tag), *named_header))
+
+
+def _names(keys: list[str]) -> bytes:
+    """The keys, percent-encoded, as many as a header should hold."""
+    names, room = [], MAX_NAMED_CHARS
+    for key in keys:
+        name = quote(key, safe="/")
+        room -= len(name) + 1
+        if room < 0:
+            names.append("...")
+            break
+        names.append(name)
+    return ",".join(names).encode()

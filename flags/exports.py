@@ -1,0 +1,97 @@
+"""Flags as files: of a project or of one environment, for people, programs and other products."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any, Final
+
+from flags import selectors
+from flags.engine import DocumentError, EnvironmentFlag, parse_environment
+from flags.exporters import native
+from flags.exporters.base import Corpus, LeftOut
+from flags.exporters.flagd import write_file
+from flags.models import FlagConfiguration
+from portal.access.models import Environment, Project
+
+FORMATS: Final = ("native", "flagd")
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """A file's content; ``left_out`` are the flags that it does not have, and why."""
+
+    document: dict[str, Any]
+    flags: int
+    left_out: list[LeftOut] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def report(self) -> dict[str, object]:
+        """What people should know of it, as JSON."""
+        return {
+            "flags": self.flags,
+            "left_out": [{"flag": one.flag, "reason": one.reason} for one in self.left_out],
+            "notes": self.notes,
+        }
+
+
+def export_project(project: Project, *, environments: Collection[str] | None = None) -> Export:
+    """Every flag in use with its configurations, as our own document.
+
+    Of all environments, or of those whose keys are given.
+    """
+    rows = selectors.configurations_of(project)
+    if environments is not None:
+        rows = rows.filter(environment__key__in=environments)
+    return _export_native(rows)
+
+
+def export_environment(environment: Environment, *, format_name: str) -> Export:
+    """Every flag in use as it is in one environment; KeyError for a format not in FORMATS."""
+    return _WRITERS[format_name](environment)
+
+
+def _native(environment: Environment) -> Export:
+    return _export_native(selectors.configurations_in(environment).select_related("environment"))
+
+
+def _export_native(rows: Iterable[FlagConfiguration]) -> Export:
+    """A row that no longer parses is left out, and the others go on."""
+    found, left_out = [], []
+    of_flags = groupby(sorted(rows, key=_by_flag), key=lambda row: row.flag)
+    for flag, configurations in of_flags:
+        try:
+            by_place = {one.environment.key: one.configuration for one in configurations}
+            found.append((flag.definition, by_place))
+        except DocumentError as error:
+            left_out.append(LeftOut(flag.key, str(error.problems[0])))
+    return Export(native.write_document(found), len(found), left_out)
+
+
+def _by_flag(row: FlagConfiguration) -> tuple[str, int, int]:
+    return (row.flag.key, row.environment.position, row.environment_id)
+
+
+def _flagd(environment: Environment) -> Export:
+    corpus, broken = _read_corpus(environment)
+    file = write_file(corpus)
+    for key, reason in broken.items():
+        file.left_out.append(LeftOut(key, reason))
+    file.left_out.sort(key=lambda one: one.flag)
+    name = f"{environment.project.key}/{environment.key}"
+    return Export(file.document(name), len(file.flags), file.left_out, file.notes)
+
+
+def _read_corpus(environment: Environment) -> tuple[Corpus, dict[str, str]]:
+    """What evaluators hold, and what is wrong with the flags that they cannot evaluate."""
+    flags: dict[str, EnvironmentFlag] = {}
+    broken: dict[str, str] = {}
+    for row in selectors.configurations_in(environment).order_by("flag__key"):
+        try:
+            flags[row.flag.key] = parse_environment(row.environment_document())
+        except DocumentError as error:
+            broken[row.flag.key] = str(error.problems[0])
+    return Corpus(flags), broken
+
+
+_WRITERS: Final = {"native": _native, "flagd": _flagd}
