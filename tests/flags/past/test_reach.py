@@ -12,11 +12,13 @@ from flags import past
 from flags.past import Answer, NotTold, telling
 from flags.web.events import EVENTS
 from portal.access.models import User
+from portal.access.services import create_environment
 from portal.audit import services as audit
 from portal.audit.models import AuditEvent
 from portal.lib import clock, journal
 from tests.flags.services.writes import Desk
 from tests.support import append_only
+from tests.support.people import acting
 
 pytestmark = pytest.mark.django_db
 TELL_NOTHING = ("flag.schedule_", "flag.ramp_")
@@ -126,3 +128,15 @@ def test_past__many_changes__reads_a_few_rows(
         desk.switch(alice, number % 2 == 0)
     with transaction.atomic(), django_assert_max_num_queries(15):
         answer(desk, clock.now())
+
+
+def test_past__environment_that_came_later__is_told_by_its_start(desk: Desk, alice: User) -> None:
+    before = clock.now()
+    place = create_environment(
+        project=desk.flag.project, key="qa", kind="staging", actor=acting(alice), now=before
+    )
+    there = Desk(desk.flag, place, clock.now())
+    found = answer(there, clock.now())
+    assert found.explained.body["reason"] == "DISABLED"
+    assert found.causes[0].row.event == "environment.flags_started"
+    assert answer(there, before).explained.status == 404
