@@ -13,6 +13,7 @@ from flags.engine import (
     AllOf,
     AnyOf,
     AttributeTest,
+    Audience,
     ByLogic,
     CodeDefault,
     Condition,
@@ -22,12 +23,14 @@ from flags.engine import (
     FlagTest,
     LogicTest,
     Not,
+    Override,
     Rule,
     SegmentTest,
     Serve,
     Share,
     Split,
 )
+from flags.engine.document import DEFAULT_ALGORITHM, TARGETING_KEY
 
 OPERATOR_WORDS = {
     "in": gettext_lazy("is one of"),
@@ -123,15 +126,49 @@ def serve(what: Serve) -> str:
         return _("what JsonLogic {logic} names").format(logic=_short(what.logic.value))
     if isinstance(what, CodeDefault):
         return _("the default in the code of the application")
-    return _("{shares} of {units}").format(
+    dealt = _("{shares} of {units}").format(
         shares=", ".join(
             _("{variant} to {percent}").format(
                 variant=quoted(share.variant), percent=percent(share_percent)
             )
             for share, share_percent in shares(what)
         ),
-        units=_by(what.bucket_by),
+        units=_told_apart_by(what),
     )
+    first = "".join(map(_override, what.overrides[:_MOST_OVERRIDES]))
+    more = len(what.overrides) - _MOST_OVERRIDES
+    if more > 0:
+        first += _("{count} more exceptions; else ").format(count=more)
+    return first + dealt
+
+
+_MOST_OVERRIDES = 3
+
+
+def _override(one: Override) -> str:
+    return _("{variant} where {where}; else ").format(
+        variant=quoted(one.variant), where=condition(one.when)
+    )
+
+
+def _told_apart_by(one: Split | Audience) -> str:
+    """Whose shares they are: users, else values of sessionId (buckets as in Unleash)."""
+    units = _by(one.bucket_by)
+    for attribute in one.else_by:
+        units = _("{units}, else {others}").format(units=units, others=_by(attribute))
+    if one.algorithm == DEFAULT_ALGORITHM:
+        return units
+    return _("{units} (buckets as in {product})").format(
+        units=units, product=product(one.algorithm)
+    )
+
+
+def product(algorithm: str) -> str:
+    """Whose formula an algorithm is."""
+    return _PRODUCTS.get(algorithm, algorithm)
+
+
+_PRODUCTS = {"unleash": "Unleash", "flagsmith": "Flagsmith", "growthbook": "GrowthBook"}
 
 
 def quoted(variant: str) -> str:
@@ -156,7 +193,7 @@ def shares(split: Split) -> list[tuple[Share, float]]:
 
 def rule(one: Rule) -> str:
     """A rule as a sentence: 25 % of users where country is DE get “on”."""
-    who = _by(one.audience.bucket_by if one.audience else "targetingKey")
+    who = _told_apart_by(one.audience) if one.audience else _by(TARGETING_KEY)
     if one.audience:
         who = _("{percent} of {units}").format(percent=percent(one.audience.percent), units=who)
         if one.audience.group:
@@ -302,7 +339,7 @@ def _rule_changes(before: tuple[Rule, ...], after: tuple[Rule, ...]) -> list[str
 
 
 def _rule_change(before: Rule, after: Rule) -> str:
-    """Sentences leave out the ninth value, types and seeds: then they say so."""
+    """Sentences leave out the ninth value, types, seeds and moves: then they say so."""
     was, is_now = _named(before), _named(after)
     if was == is_now:
         return _("Rule changed in a detail that is not put into words: {rule}.").format(rule=is_now)
@@ -339,7 +376,7 @@ def _grouped(part: Condition) -> str:
 
 def _by(attribute: str) -> str:
     return (
-        _("users") if attribute == "targetingKey" else _("values of {name}").format(name=attribute)
+        _("users") if attribute == TARGETING_KEY else _("values of {name}").format(name=attribute)
     )
 
 

@@ -87,8 +87,81 @@
     setTimeout(() => (label.textContent = before), 1500);
   };
 
+  // The sample user beside the targeting form is kept in this tab and nowhere else, and asked about
+  // anew whenever the form or the sample changes.
+  const sampleForm = () => document.getElementById("sample");
+  const keptSample = () => JSON.parse(sessionStorage.getItem(`aviary-sample-${sampleForm().dataset.keepSample}`) ?? "{}");
+  const askAboutSample = () => sampleForm() && window.htmx.trigger(sampleForm(), "sample-changed");
+  const keepSample = () => {
+    const kept = keptSample();
+    for (const input of sampleForm().querySelectorAll("[data-keep]")) kept[input.dataset.keep] = input.value;
+    sessionStorage.setItem(`aviary-sample-${sampleForm().dataset.keepSample}`, JSON.stringify(kept));
+  };
+  const restoreSample = () => {
+    if (!sampleForm()) return;
+    const kept = keptSample();
+    const inputs = [...sampleForm().querySelectorAll("[data-keep]")].filter((input) => input.value !== (kept[input.dataset.keep] ?? ""));
+    for (const input of inputs) input.value = kept[input.dataset.keep] ?? "";
+    if (inputs.length) askAboutSample();
+  };
+
+  // A moment is picked in the reader's zone and written in UTC.
+  const writeInstant = (picker) => {
+    const picked = new Date(picker.value);
+    const input = document.getElementById(picker.dataset.instantFor);
+    if (!input || Number.isNaN(picked.getTime())) return;
+    input.value = picked.toISOString().replace(".000Z", "Z");
+    input.dispatchEvent(new Event("input", { bubbles: true }));
+  };
+
+  // Rules are dragged by their handles, with mouse or finger; the arrows do the same by keyboard.
+  let drag;
+  const [DRAG_EDGE, DRAG_DEPTH] = [90, 40];
+  // A rule gives way as soon as one is a little into it: rules may be taller than the window.
+  const isPassed = (rule, at) => {
+    const { top, bottom } = rule.getBoundingClientRect();
+    return drag.y > (at < drag.from ? bottom - DRAG_DEPTH : top + DRAG_DEPTH);
+  };
+  const followDrag = () => {
+    if (drag.y < DRAG_EDGE) scrollBy(0, -16);
+    if (drag.y > innerHeight - DRAG_EDGE) scrollBy(0, 16);
+    drag.to = drag.others.filter(isPassed).length;
+    drag.others.forEach((rule, at) => {
+      rule.classList.toggle("drop-before", at === drag.to && drag.to !== drag.from);
+      rule.classList.toggle("drop-after", at === drag.others.length - 1 && drag.to > at && drag.to !== drag.from);
+    });
+  };
+  const startDrag = (event, handle) => {
+    const rules = [...handle.closest("form").querySelectorAll("[data-rule]")];
+    const rule = handle.closest("[data-rule]");
+    const from = rules.indexOf(rule);
+    event.preventDefault();
+    handle.setPointerCapture(event.pointerId);
+    drag = { handle, rules, others: rules.filter((other) => other !== rule), from, to: from, y: event.clientY };
+    drag.timer = setInterval(followDrag, 30);
+    rule.classList.add("dragged");
+  };
+  const endDrag = (dropped) => {
+    followDrag();
+    const { handle, rules, from, to, timer } = drag;
+    clearInterval(timer);
+    drag = undefined;
+    for (const rule of rules) rule.classList.remove("dragged", "drop-before", "drop-after");
+    if (!dropped || from === to) return;
+    handle.setAttribute("hx-vals", JSON.stringify({ do: `drop:${handle.dataset.drag}@${to}` }));
+    window.htmx.trigger(handle, "dropped");
+  };
+  document.addEventListener("pointerdown", (event) => {
+    const handle = event.target.closest("[data-drag]");
+    if (handle && event.button === 0) startDrag(event, handle);
+  });
+  document.addEventListener("pointermove", (event) => drag && (drag.y = event.clientY));
+  document.addEventListener("pointerup", () => drag && endDrag(true));
+  document.addEventListener("pointercancel", () => drag && endDrag(false));
+
   const prepare = (root) => {
     localTimes(root);
+    restoreSample();
     countDown();
     root.querySelectorAll("[data-notice]").forEach(watchNotice);
     root.querySelectorAll("select[data-own-zone]").forEach(offerOwnZone);
@@ -105,9 +178,10 @@
     dialog().addEventListener("close", dialogClosed);
     dialog().addEventListener("click", (event) => event.target === dialog() && closeDialog());
   });
-  document.addEventListener("htmx:afterSettle", () => {
+  document.addEventListener("htmx:afterSettle", (event) => {
     prepare(document);
     settleDialog();
+    if (event.detail.elt?.id === "targeting") askAboutSample();
     const wanted = document.querySelector("[data-focus]");
     if (wanted) {
       wanted.removeAttribute("data-focus");
@@ -136,7 +210,7 @@
     if (!form.matches("form[data-warn-unsaved]")) return;
     const { elt, formData: sent } = event.detail.requestConfig;
     if (elt !== form && form.classList.contains("htmx-request")) event.preventDefault();
-    const renumbered = /^(remove|up|down)/.test(sent.get("do") ?? "");
+    const renumbered = /^(remove|up|down|drop|merge)/.test(sent.get("do") ?? "");
     const typed = [...form.querySelectorAll("input[name]:not([type]),input[type=text],textarea[name]")].filter((input) => sent.has(input.name) && sent.get(input.name) !== input.value);
     typedMeanwhile = renumbered ? [] : typed.map((input) => [input.name, input.value]);
   });
@@ -228,6 +302,11 @@
     if (input.dataset?.keyInput !== undefined) input.dataset.typed = "1";
     const form = input.closest?.("form[data-warn-unsaved]");
     if (form) form.dataset.edited = "1";
+    if (input.form?.id === "sample") keepSample();
+    if (input.form?.id === "sample" || form?.id === "targeting") askAboutSample();
+  });
+  document.addEventListener("change", (event) => {
+    if (event.target.dataset?.instantFor) writeInstant(event.target);
   });
   // Never lose a half-written form.
   addEventListener("beforeunload", (event) => {

@@ -1,8 +1,13 @@
 """Who gets it: the shares of users per variant, as far as they are known without the users."""
 
+from collections import defaultdict
 from dataclasses import dataclass
+from math import prod
 
-from flags.engine import Configuration, Fixed, FlagDefinition, Serve, Split
+from django.utils.translation import gettext as _
+
+from flags import wording
+from flags.engine import AllOf, Audience, Configuration, Fixed, FlagDefinition, Rule, Serve, Split
 from flags.wording import shares
 
 
@@ -12,28 +17,101 @@ class Portion:
 
     variant: str
     percent: float
-    colour: int
+    colour: int | str
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """Who gets what of those who match one rule."""
+
+    title: str
+    words: str
+    portions: list[Portion]
 
 
 # The colours there are; more variants than that share them.
 COLOURS = 5
+# What rounding leaves is no portion.
+_LEAST = 0.0004
+# Of those who are asked further.
+ON = "on"
 
 
 def distribution(configuration: Configuration, definition: FlagDefinition) -> list[Portion]:
-    """The portions of everyone who is neither singled out nor caught by a rule.
+    """The portions of everyone who is neither singled out nor caught by a rule's conditions.
 
     A variant keeps its colour whatever its share; a boolean's false is always the grey one.
     """
-    colours = {
+    colours = _colours(definition)
+    if not configuration.enabled:
+        return [Portion(configuration.off_variant, 100.0, colours[configuration.off_variant])]
+    found: dict[str, float] = defaultdict(float)
+    left = _Left()
+    for rule in configuration.rules:
+        if rule.when == AllOf() and not (rule.audience and rule.audience.group):
+            _deal(found, rule.serve, left.let_in(rule.audience))
+    _deal(found, configuration.fallthrough, left.rest)
+    ordered = sorted(found, key=list(colours).index)
+    return [Portion(variant, found[variant], colours[variant]) for variant in ordered]
+
+
+class _Left:
+    """Who is left of everyone, rule by rule.
+
+    Rules that bucket alike let the same users in first, so the second of them lets in only those
+    between its threshold and the first one's; different hashes are independent of each other.
+    """
+
+    def __init__(self) -> None:
+        self._covered: dict[object, float] = {}
+
+    @property
+    def rest(self) -> float:
+        return prod(1 - one for one in self._covered.values())
+
+    def let_in(self, audience: Audience | None) -> float:
+        """The part of everyone that a rule for all takes, 0 to 1."""
+        before = self.rest
+        if audience is None:
+            self._covered[None] = 1.0
+            return before
+        hashed = (audience.bucket_by, audience.else_by, audience.algorithm, audience.seed)
+        covered = self._covered.get(hashed, 0.0)
+        self._covered[hashed] = max(covered, audience.threshold / 100_000)
+        return before - self.rest
+
+
+def bars(configuration: Configuration, definition: FlagDefinition) -> list[Bar]:
+    """For each rule who gets what of those who match it; who is not let in is asked further."""
+    colours = _colours(definition)
+    return [_bar(rule, number, colours) for number, rule in enumerate(configuration.rules, 1)]
+
+
+def _bar(rule: Rule, number: int, colours: dict[str, int]) -> Bar:
+    let_in = rule.audience.percent if rule.audience else 100.0
+    portions = [
+        Portion(variant, percent * let_in / 100, colours[variant])
+        for variant, percent in _shares(rule.serve)
+        if percent
+    ]
+    if let_in < 100:
+        portions.append(Portion(_("asked further"), 100 - let_in, ON))
+    title = _("Rule {number}").format(number=number)
+    name = f"{title}: {rule.name}" if rule.name else title
+    return Bar(name, wording.rule(rule), portions)
+
+
+def _colours(definition: FlagDefinition) -> dict[str, int]:
+    return {
         variant.key: 0 if variant.value is False else 1 + index % COLOURS
         for index, variant in enumerate(definition.variants)
     }
-    if not configuration.enabled:
-        return [Portion(configuration.off_variant, 100.0, colours[configuration.off_variant])]
-    return [
-        Portion(variant, percent, colours[variant])
-        for variant, percent in _shares(configuration.fallthrough)
-    ]
+
+
+def _deal(found: dict[str, float], serve: Serve, part: float) -> None:
+    for variant, percent in _shares(serve):
+        if percent * part > _LEAST:
+            found[variant] += percent * part
 
 
 def _shares(serve: Serve) -> list[tuple[str, float]]:

@@ -21,6 +21,7 @@ from flags.web import (
 from flags.web.cohorts.urls import urlpatterns as cohorts
 from flags.web.planning import pages as planning
 from flags.web.targeting import pages as targeting
+from flags.web.targeting import trying
 
 urlpatterns = [
     path("p/<slug:project>/flags/", listing.list_flags, name="flag-list"),
@@ -56,6 +57,11 @@ urlpatterns = [
         "p/<slug:project>/flag/editor/<slug:environment>/<path:key>",
         targeting.edit_form,
         name="flag-editor",
+    ),
+    path(
+        "p/<slug:project>/flag/try/<slug:environment>/<path:key>",
+        trying.try_sample,
+        name="flag-try",
     ),
     path(
         "p/<slug:project>/flag/review/<slug:environment>/<path:key>",

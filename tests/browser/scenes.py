@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 
 from portal.lib import clock
 from tests.browser import bank
+from tests.browser.finding import choose, settle
 from tests.browser.visitors import PROJECT
 
 FLAGS = f"/p/{PROJECT}/flags/"
@@ -112,6 +113,33 @@ def review(page: Page) -> None:
     page.get_by_label("Name of rule 1").fill("Everybody who works here")
     page.get_by_role("button", name="Review and save").click()
     expect(page.get_by_role(DIALOG)).to_be_visible()
+
+
+def every_condition(page: Page) -> None:
+    """The editor with a condition of each kind, and a flag that it depends on."""
+    page.goto(f"{TARGETING}/new-checkout")
+    for part in ("Segment", "Other flag", "Group", "JsonLogic"):
+        page.get_by_role("button", name=part, exact=True).first.click()
+        settle(page)
+    choose(page.get_by_label("Operator").first, "is before")
+    page.get_by_role("button", name="Add flag").click()
+    expect(page.get_by_label("flag", exact=True).first).to_be_focused()
+
+
+def explained(page: Page) -> None:
+    page.goto(f"{TARGETING}/new-checkout")
+    page.locator("#sample").get_by_label("country").fill("DE")
+    expect(page.locator("#tried")).to_contain_text('(it is "DE")')
+
+
+def conflict(page: Page) -> None:
+    """Saving from a version that is no longer the newest."""
+    page.goto(f"{FLAG}/targeting/development/new-checkout")
+    choose(page.get_by_label("What they get").last, "off")
+    page.locator("#targeting-version").evaluate("input => input.value = '0'")
+    page.get_by_role("button", name="Review and save").click()
+    page.get_by_role("button", name="Save in Development").click()
+    expect(page.get_by_text("Two people edited this at once")).to_be_visible()
 
 
 def flag_with_errors(page: Page) -> None:
@@ -344,6 +372,10 @@ SCENES = {
     "targeting of a viewer": Scene(at(f"{TARGETING}/new-checkout"), who="bob"),
     "editor with errors": Scene(editor_with_errors, refused=422),
     "review": Scene(review),
+    "editor with every condition": Scene(every_condition),
+    "sample user": Scene(explained),
+    "deal out anew": Scene(dialog(f"{TARGETING}/new-checkout", "Deal out anew…")),
+    "conflict": Scene(conflict, refused=409),
     "usage of a flag": Scene(usage),
     "explained": Scene(explained),
     "looked up": Scene(looked_up, who="bob"),

@@ -1,5 +1,7 @@
 """Who gets what: building rules, reviewing them in words, saving them."""
 
+import re
+
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
@@ -208,6 +210,19 @@ def test_a_review_is_answered_although_the_form_is_being_drawn_anew(editor: Page
     expect(dialog_of(editor)).to_contain_text("where country is none of DE get “on”")
 
 
+def drag_rule(page: Page, number: int, *, onto: int) -> None:
+    """By its handle to the name of another rule, with rules smaller than the window."""
+    page.set_viewport_size({"width": 1280, "height": 2400})
+    handle = page.locator("[data-drag]").nth(number - 1).bounding_box()
+    target = page.get_by_label(f"Name of rule {onto}").bounding_box()
+    assert handle
+    assert target
+    page.mouse.move(handle["x"] + 5, handle["y"] + 5)
+    page.mouse.down()
+    page.mouse.move(handle["x"] + 5, target["y"] + 30, steps=4)
+    page.mouse.up()
+
+
 def test_rules_are_moved_and_removed(editor: Page) -> None:
     for name in ("first", "second"):
         button(editor, "Add rule").click()
@@ -216,6 +231,13 @@ def test_rules_are_moved_and_removed(editor: Page) -> None:
     button(editor, "Move rule 2 up").click()
     expect(editor.get_by_label("Name of rule 1")).to_have_value("second")
     expect(editor.get_by_label("Name of rule 2")).to_have_value("first")
+    expect(button(editor, "Move rule 1 down")).to_be_focused()
+    expect(editor.locator("#said")).to_have_text("It is rule 1 now.")
+    drag_rule(editor, 1, onto=2)
+    expect(editor.get_by_label("Name of rule 1")).to_have_value("first")
+    expect(button(editor, "Move rule 2 up")).to_be_focused()
+    drag_rule(editor, 2, onto=1)
+    expect(editor.get_by_label("Name of rule 1")).to_have_value("second")
     button(editor, "Remove rule 1").click()
     expect(editor.get_by_label("Name of rule 1")).to_have_value("first")
     expect(editor.get_by_label("Name of rule 2")).to_have_count(0)
@@ -249,11 +271,17 @@ def test_two_people_edit_at_once_and_see_both_sides(
     both = dialog_of(editor)
     expect(both).to_contain_text("dana saved another version in Development meanwhile.")
     sides = both.get_by_role("heading", level=3)
-    expect(sides).to_have_text(["Saved by them", "Yours", "What yours would change in theirs"])
+    expect(sides).to_have_text(["What they changed", "What you changed"])
     expect(both).to_contain_text("New rule: all users where country is one of DE get “on”.")
-    expect(both).to_contain_text("Everyone else gets “on” instead of “off”.")
-    button(editor, "Back to my form").click()
+    expect(both).to_contain_text("Everyone else gets “off” instead of “on”.")
+    button(editor, "Put mine on top of theirs").click()
+    expect(both).to_have_count(0)
+    expect(editor.get_by_text("dana has changed this flag here.")).to_have_count(0)
     expect(editor.get_by_label("Values")).to_have_value("DE")
+    changes = review(editor)
+    expect(changes).to_contain_text("New rule: all users where country is one of DE get “on”.")
+    expect(changes).not_to_contain_text("Everyone else")
+    save(editor)
 
 
 def test_turning_on_beside_the_form_keeps_what_is_being_edited(
@@ -270,6 +298,70 @@ def test_turning_on_beside_the_form_keeps_what_is_being_edited(
     review(page)
     save(page)
     wait_until(lambda: applications["development"].value_of(key, country="DE") is False)
+
+
+def test_other_flags__are_picked_and_what_is_not_there_is_named(
+    editor: Page, troubles: Troubles
+) -> None:
+    troubles.expect("status of 422")
+    button(editor, "Add flag").click()
+    asked = editor.get_by_label("flag", exact=True)
+    expect(asked).to_be_focused()
+    asked.fill("search-ranking")
+    asked.press("Tab")
+    editor.get_by_role("checkbox", name="semantic").check()
+    button(editor, "Add rule").click()
+    button(editor, "Remove condition").last.click()
+    button(editor, "Segment").click()
+    editor.get_by_label("in segment").fill("nobody-home")
+    button(editor, "Review and save").click()
+    expect(editor.get_by_role("alert")).to_contain_text("There is no segment “nobody-home”")
+    button(editor, "Remove condition").last.click()
+    expect(editor.get_by_label("in segment")).to_have_count(0)
+    changes = review(editor)
+    expect(changes).to_contain_text("On only where flag “search-ranking” serves “semantic”.")
+    expect(changes).to_contain_text("New rule: all users get “on”.")
+
+
+def test_a_sample_user__is_asked_about_the_form_as_it_stands(editor: Page) -> None:
+    tried = editor.locator("#tried")
+    expect(tried).to_contain_text("Everyone gets the same.")
+    add_rule_for_country(editor, "DE")
+    choose(editor.get_by_label("What they get").first, "off")
+    expect(tried).to_contain_text("country is one of DE (it is not given)")
+    editor.locator("#sample").get_by_label("country").fill("DE")
+    expect(tried).to_contain_text("Rule 1 Serves “off”.")
+    expect(tried).to_contain_text('(it is "DE")')
+    editor.get_by_text("More attributes, as JSON").click()
+    more = editor.locator("#sample").get_by_label("More attributes, as JSON")
+    more.fill('{"country"')
+    expect(tried).to_contain_text("This is not JSON")
+    more.fill('{"country": "FR"}')
+    expect(tried).to_contain_text("Does not match.")
+    expect(editor.locator("#gets")).to_contain_text("Rule 1 of those who match")
+
+
+def test_the_sample__is_still_there_after_a_reload(editor: Page) -> None:
+    editor.get_by_label("Targeting key", exact=True).fill("user-7")
+    settle(editor)
+    editor.reload()
+    expect(editor.get_by_label("Targeting key", exact=True)).to_have_value("user-7")
+
+
+def test_a_moment__is_picked_in_the_readers_zone_and_written_in_utc(editor: Page) -> None:
+    add_rule_for_country(editor, "")
+    choose(editor.get_by_label("Operator"), "is before")
+    editor.get_by_label("Pick the moment, in your time zone").fill("2026-11-20T10:00:00")
+    expect(editor.get_by_label("Values")).to_have_value(re.compile(r"^2026-11-\d\dT\d\d:\d\d:00Z$"))
+
+
+def test_dealing_out_anew__is_asked_twice(editor: Page) -> None:
+    button(editor, "Deal out anew…").click()
+    expect(dialog_of(editor)).to_contain_text("other users come to lie in it")
+    button(editor, "Deal out anew").click()
+    expect(editor.get_by_text("will be dealt out anew when you save")).to_be_visible()
+    expect(button(editor, "Deal out anew…")).to_be_focused()
+    expect(review(editor)).to_contain_text("Percentages are dealt out anew")
 
 
 def test_nothing_different_is_nothing_to_save(editor: Page) -> None:

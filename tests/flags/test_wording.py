@@ -1,5 +1,6 @@
 """Flags in words: true, complete, and never the same for two different things."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,12 +12,11 @@ from flags.wording import OPERATOR_WORDS, VALUE_HINTS
 from tests.flags.engine.documents import (
     BOOLEAN,
     configuration,
-    configurations,
+    referring_configurations,
     relaxed,
     rule,
     split,
 )
-from tests.flags.web.test_editor_round_trip import essence_of
 
 DEFINITION = parse_definition(BOOLEAN)
 COUNTRY = {"attribute": "country", "operator": "in", "values": ["DE", "AT"]}
@@ -72,6 +72,28 @@ def test_a_rule_is_a_sentence() -> None:
         "25 % of values of company where country is one of DE, AT get "
         "“on” to 12.5 %, “off” to 87.5 % of users"
     )
+
+
+@pytest.mark.parametrize(
+    ("serve", "words"),
+    [
+        (
+            split(1_000, else_by=["sessionId"]),
+            "“on” to 1 %, “off” to 99 % of users, else values of sessionId",
+        ),
+        (
+            split(1_000, overrides=[{"variant": "off", "when": COUNTRY}]),
+            "“off” where country is one of DE, AT; else “on” to 1 %, “off” to 99 % of users",
+        ),
+        (
+            split(1_000, algorithm="unleash"),
+            "“on” to 1 %, “off” to 99 % of users (buckets as in Unleash)",
+        ),
+        ({"code_default": True}, "the default in the code of the application"),
+    ],
+)
+def test_whatever_is_served_has_words(serve: dict[str, Any], words: str) -> None:
+    assert wording.serve(parsed(fallthrough=serve).fallthrough) == words
 
 
 @pytest.mark.parametrize(
@@ -148,11 +170,17 @@ def test_another_seed_is_said_to_deal_out_anew() -> None:
         {"fallthrough": split(1, algorithm="flagd", seed="a")},
         {"fallthrough": split(1, algorithm="flagd", seed="b")},
     )
-    assert sentence.endswith("of users as before, but dealt out anew.")
+    assert sentence.endswith("of users (buckets as in flagd) as before, but dealt out anew.")
+
+
+def essence_of(whole: Configuration) -> object:
+    """The same users singled out in another order are the same users."""
+    singled_out = {key: target.variant for target in whole.targets for key in target.keys}
+    return replace(whole, targets=()), singled_out
 
 
 @relaxed
-@given(configurations(), configurations())
+@given(referring_configurations(), referring_configurations())
 def test_no_difference_goes_unmentioned(before: dict[str, Any], after: dict[str, Any]) -> None:
     """What the review does not mention could not be saved, and nobody would find it later."""
     old, new = (parse_configuration(one, DEFINITION) for one in (before, after))

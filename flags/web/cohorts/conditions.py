@@ -5,7 +5,9 @@ from typing import Any
 
 from flags.engine import FlagDefinition, ValueType, Variant
 from flags.web.targeting import editing, filling, reading, shape
+from flags.web.targeting.catalogue import Catalogue, segments_of
 from flags.web.targeting.nodes import Drawing
+from portal.access.models import Project
 from portal.lib.errors import Invalid
 from portal.lib.form_paths import Fields
 
@@ -15,6 +17,7 @@ _RULE = "rules[0]"
 _ON = "on"
 _NO_FLAG = FlagDefinition("-", ValueType.BOOLEAN, (Variant(_ON, True),))
 _GROUPS = ("all", "any")
+_LEAVES = ("attribute", "segment", "jsonlogic")
 
 
 def to_form(when: Mapping[str, Any]) -> Form | None:
@@ -44,13 +47,14 @@ def rearrange(form: Form, command: str) -> str:
     return editing.apply(form, command, _NO_FLAG)
 
 
-def drawing(form: Form, errors: Mapping[str, str], focus: str) -> Drawing:
-    """The editor's part, ready to draw."""
+def drawing(form: Form, errors: Mapping[str, str], focus: str, project: Project) -> Drawing:
+    """The editor's part, ready to draw; a segment cannot ask what flags serve."""
     problems = {
         reading.form_path(f"{_RULE}.{path}" if path.startswith("when") else path): text
         for path, text in errors.items()
     }
-    return Drawing({"rules": form.get("rules", [])}, problems, focus)
+    catalogue = Catalogue(segments=segments_of(project), may_ask_flags=False)
+    return Drawing({"rules": form.get("rules", [])}, problems, focus, catalogue)
 
 
 def _is_drawable(when: Mapping[str, Any]) -> bool:
@@ -59,4 +63,4 @@ def _is_drawable(when: Mapping[str, Any]) -> bool:
     for name in _GROUPS:
         if name in when:
             return all(_is_drawable(part) for part in when[name])
-    return "attribute" in when
+    return any(name in when for name in _LEAVES)

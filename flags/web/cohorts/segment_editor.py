@@ -97,7 +97,7 @@ def _draw(
         "tab": "edit",
         "form": form,
         "errors": problems,
-        "drawing": conditions.drawing(form, problems, focus),
+        "drawing": conditions.drawing(form, problems, focus, scope.project),
         "editor": request.path,
         "as_json": "json" in form,
     }

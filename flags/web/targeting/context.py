@@ -1,16 +1,25 @@
 """What the targeting page shows of a flag in one environment."""
 
-from flags import wording
+from collections.abc import Mapping
+
+from django.http import HttpRequest
+
+from flags.engine import Configuration
 from flags.models import FlagConfiguration
-from flags.web.audience import distribution
+from flags.services.parsing import configuration_from
 from flags.web.rows import Cell, FlagRow
 from flags.web.snippets import snippets
 from flags.web.targeting import filling
+from flags.web.targeting.catalogue import catalogue_for
+from flags.web.targeting.form import Form
 from flags.web.targeting.nodes import Drawing
+from flags.web.targeting.sending import write_base
+from flags.web.targeting.trying import NOBODY, outlook_context
 from portal.access.web.scope import Scope
 from portal.approvals import selectors as approvals
 from portal.approvals.models import ChangeRequest
 from portal.approvals.web.outlook import Revising
+from portal.lib import clock
 
 
 def page_context(
@@ -20,7 +29,6 @@ def page_context(
     flag, environment = configuration.flag, configuration.environment
     document = asked.after if asked else configuration.document
     form = filling.to_form(document, flag.definition)
-    parsed = configuration.configuration
     return {
         "scope": scope,
         "flag": flag,
@@ -32,8 +40,36 @@ def page_context(
         "pending": approvals.open_requests(
             scope.project, subject_kind="flag", subject=flag.key, environment=environment
         ),
-        "drawing": Drawing(form, {}),
-        "distribution": distribution(parsed, flag.definition),
-        "rule_words": [wording.rule(rule) for rule in parsed.rules],
+        "drawing": Drawing(form, {}, catalogue=catalogue_for(flag)),
+        "base": write_base(configuration.document),
         "snippets": snippets(flag),
+        **_outlook(configuration, configuration_from(document, flag.definition)),
+    }
+
+
+def _outlook(configuration: FlagConfiguration, wanted: Configuration) -> dict[str, object]:
+    definition = configuration.flag.definition
+    return outlook_context(configuration, wanted, definition, NOBODY, clock.now())
+
+
+def form_context(
+    request: HttpRequest,
+    scope: Scope,
+    configuration: FlagConfiguration,
+    form: Form,
+    *,
+    errors: Mapping[str, str] | None = None,
+    focus: str = "",
+) -> dict[str, object]:
+    """The context of the form alone, drawn anew with what was sent."""
+    flag = configuration.flag
+    return {
+        "scope": scope,
+        "flag": flag,
+        "cell": Cell(flag, configuration),
+        "drawing": Drawing(form, errors or {}, focus, catalogue_for(flag)),
+        "base": request.POST.get("base", ""),
+        "reshuffled": form.get("salt") != configuration.document["salt"],
+        "revise": Revising.sent(request),
+        "edited": True,
     }

@@ -5,9 +5,12 @@ import secrets
 from collections.abc import Callable
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from flags.engine import FlagDefinition
-from flags.web.targeting.filling import serve_form
-from flags.web.targeting.reading import SPLIT, Form
+from flags.services.definitions import new_salt
+from flags.web.targeting.form import SPLIT, Form
+from flags.web.targeting.serve_form import serve_to_form
 
 _PLACE = re.compile(r"^(?P<list>[a-z_.\[\]0-9]+)\[(?P<index>\d{1,6})\]$")
 _STEP = re.compile(r"\[(\d{1,6})\]|([a-z_]+)")
@@ -24,6 +27,15 @@ def apply(form: Form, command: str, definition: FlagDefinition) -> str:
     for serve in [form.get("fallthrough"), *(rule.get("serve") for rule in _rules(form))]:
         _deal_out(serve)
     return focus
+
+
+def announcement(command: str, focus: str) -> str:
+    """What a screen reader is told of a part that was moved."""
+    verb, _colon, _place = command.partition(":")
+    place = _PLACE.match(focus.rpartition(".")[0])
+    if verb not in ("up", "down", "drop") or place is None:
+        return ""
+    return _("It is rule {number} now.").format(number=int(place["index"]) + 1)
 
 
 def _rules(form: Form) -> list[Form]:
@@ -56,7 +68,7 @@ def _add_rule(form: Form, _place: str, definition: FlagDefinition) -> str:
             "name": "",
             "when": {"match": "all", "conditions": [new_condition()]},
             "audience": {"percent": "100"},
-            "serve": serve_form({"variant": variants[0]}, variants),
+            "serve": serve_to_form({"variant": variants[0]}, variants),
         }
     )
     return f"rules[{len(rules) - 1}].when.conditions[0].attribute"
@@ -68,16 +80,35 @@ def _add_target(form: Form, _place: str, definition: FlagDefinition) -> str:
     return f"targets[{len(targets) - 1}].keys"
 
 
-def _add_condition(form: Form, place: str, _definition: FlagDefinition) -> str:
-    return _add_to_group(form, place, new_condition(), "attribute")
+def _add_prerequisite(form: Form, _place: str, _definition: FlagDefinition) -> str:
+    prerequisites = form.setdefault("prerequisites", [])
+    prerequisites.append({"flag": "", "variants": []})
+    return f"prerequisites[{len(prerequisites) - 1}].flag"
 
 
-def _add_group(form: Form, place: str, _definition: FlagDefinition) -> str:
-    group = {"match": "any", "conditions": [new_condition()]}
-    return _add_to_group(form, place, group, "conditions[0].attribute")
+_NEW_PARTS: dict[str, tuple[Callable[[], Form], str]] = {
+    "condition": (new_condition, "attribute"),
+    "segment": (lambda: {"segment": ""}, "segment"),
+    "flag": (lambda: {"flag": "", "variants": []}, "flag"),
+    "logic": (lambda: {"logic": ""}, "logic"),
+    "group": (
+        lambda: {"match": "any", "conditions": [new_condition()]},
+        "conditions[0].attribute",
+    ),
+}
+"""What a group of conditions can be given, and which input of it gets the focus."""
 
 
-def _add_to_group(form: Form, place: str, part: Form, focus: str) -> str:
+def _add_to_group(kind: str) -> Callable[[Form, str, FlagDefinition], str]:
+    make, focus = _NEW_PARTS[kind]
+
+    def add(form: Form, place: str, _definition: FlagDefinition) -> str:
+        return _append_to_group(form, place, make(), focus)
+
+    return add
+
+
+def _append_to_group(form: Form, place: str, part: Form, focus: str) -> str:
     group = _find(form, place)
     if not isinstance(group, dict):
         return ""
@@ -94,25 +125,48 @@ def _remove(form: Form, place: str, _definition: FlagDefinition) -> str:
 
 
 def _move(by: int) -> Callable[[Form, str, FlagDefinition], str]:
+    """One place up or down; the same button keeps the focus, or the other one at an end."""
+
     def move(form: Form, place: str, _definition: FlagDefinition) -> str:
         parts, index = _list_and_index(form, place)
-        if parts is None or not 0 <= index + by < len(parts):
+        to = index + by
+        if parts is None or not 0 <= to < len(parts):
             return ""
-        parts[index], parts[index + by] = parts[index + by], parts[index]
-        moved = place.rpartition("[")[0]
-        return f"{moved}[{index + by}].move"
+        parts.insert(to, parts.pop(index))
+        at_end = to == (0 if by < 0 else len(parts) - 1)
+        button = "up" if (by < 0) != at_end else "down"
+        return f"{place.rpartition('[')[0]}[{to}].{button}"
 
     return move
+
+
+def _drop(form: Form, place: str, _definition: FlagDefinition) -> str:
+    """To where it was dragged: ``rules[2]@0`` is that the third becomes the first."""
+    source, _at, target = place.partition("@")
+    parts, index = _list_and_index(form, source)
+    if parts is None or not (target.isascii() and target.isdigit()):
+        return ""
+    to = min(int(target[:6]), len(parts) - 1)
+    parts.insert(to, parts.pop(index))
+    return f"{source.rpartition('[')[0]}[{to}].{'up' if to else 'down'}"
+
+
+def _reshuffle(form: Form, _place: str, _definition: FlagDefinition) -> str:
+    """Another salt: everybody is dealt out anew. Nothing of it counts before the form is saved."""
+    form["salt"] = new_salt()
+    return "salt"
 
 
 _ACTIONS: dict[str, Callable[[Form, str, FlagDefinition], str]] = {
     "add-rule": _add_rule,
     "add-target": _add_target,
-    "add-condition": _add_condition,
-    "add-group": _add_group,
+    "add-prerequisite": _add_prerequisite,
+    **{f"add-{kind}": _add_to_group(kind) for kind in _NEW_PARTS},
     "remove": _remove,
     "up": _move(-1),
     "down": _move(1),
+    "drop": _drop,
+    "reshuffle": _reshuffle,
 }
 
 

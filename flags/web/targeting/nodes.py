@@ -1,88 +1,70 @@
 """The form as templates draw it: every part knows its path and its problem."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from flags.engine import OPERATORS
-from flags.web.targeting.reading import NUMBER_OPERATORS, SPLIT, TEXT_OPERATORS, Form
-from flags.wording import OPERATOR_WORDS, VALUE_HINTS
-
-
-@dataclass(frozen=True, slots=True)
-class Input:
-    """One input: its name, what it holds, and what is wrong with that."""
-
-    path: str
-    value: str
-    error: str = ""
-
-    @property
-    def id(self) -> str:
-        """An element id made from the path."""
-        return self.path.replace("[", "-").replace("].", "-").replace("]", "").replace(".", "-")
-
-
-@dataclass(frozen=True, slots=True)
-class TestNode:
-    """A test of one attribute."""
-
-    path: str
-    attribute: Input
-    operator: Input
-    values: Input
-    way: str
-    ignore_case: bool
-
-    is_group = False
-
-    @property
-    def takes_values(self) -> bool:
-        known = OPERATORS.get(self.operator.value)
-        return known is None or known.read_values is not None
-
-    @property
-    def can_ignore_case(self) -> bool:
-        known = OPERATORS.get(self.operator.value)
-        return known is not None and known.ignores_case
-
-    @property
-    def can_be_written_otherwise(self) -> bool:
-        number_only = self.operator.value in NUMBER_OPERATORS
-        text_only = self.operator.value in TEXT_OPERATORS and self.way != "json"
-        return self.takes_values and not number_only and not text_only
-
-    @property
-    def hint(self) -> str:
-        """What to write into the values, with an example where their shape is special."""
-        return str(VALUE_HINTS.get(self.operator.value, VALUE_HINTS[""]))
+from flags.web.targeting.catalogue import NOTHING, Catalogue
+from flags.web.targeting.condition_nodes import (
+    Conditions,
+    Errors,
+    FlagNode,
+    GroupNode,
+    Input,
+    read_input,
+)
+from flags.web.targeting.form import (
+    CODE,
+    LOGIC,
+    SPLIT,
+    Form,
+    dicts_in,
+    is_in_parts,
+    text_in,
+)
+from flags.web.targeting.overriding import override_words
+from flags.wording import OPERATOR_WORDS, product
 
 
 @dataclass(frozen=True, slots=True)
-class GroupNode:
-    """Conditions of which all, any or none must hold."""
+class BucketingNode:
+    """What decides where users lie: whom it tells apart, and whose formula it is."""
 
     path: str
-    match: str
-    bare: bool
-    children: list["TestNode | GroupNode"]
-    error: str
-    depth: int
+    bucket_by: Input
+    else_by: Input
+    algorithm: str
+    seed: str | None
 
-    is_group = True
+    @property
+    def is_imported(self) -> bool:
+        return is_in_parts(self.algorithm)
+
+    @property
+    def product(self) -> str:
+        return product(self.algorithm)
+
+
+@dataclass(frozen=True, slots=True)
+class ShareNode:
+    """A variant's share."""
+
+    path: str
+    variant: str
+    weight: Input
+    is_listed: bool
 
 
 @dataclass(frozen=True, slots=True)
 class ServeNode:
-    """What is served: one variant, or shares."""
+    """What is served: one variant, shares, what logic names, or nothing."""
 
     path: str
     variant: Input
-    shares: list[Input]
-    share_variants: list[str]
-    bucket_by: Input
-    algorithm: str
-    seed: str | None
+    shares: list[ShareNode]
+    bucketing: BucketingNode
+    logic: Input
+    generation: str
+    overrides: Input
+    override_words: list[str]
     error: str
 
     @property
@@ -90,12 +72,28 @@ class ServeNode:
         return self.variant.value == SPLIT
 
     @property
-    def rows(self) -> list[tuple[str, Input]]:
-        return list(zip(self.share_variants, self.shares, strict=True))
+    def is_logic(self) -> bool:
+        return self.variant.value == LOGIC
+
+    @property
+    def is_code_default(self) -> bool:
+        return self.variant.value == CODE
 
     @property
     def unit(self) -> str:
-        return "" if self.algorithm == "flagd" else "%"
+        return "" if self.bucketing.is_imported else "%"
+
+
+@dataclass(frozen=True, slots=True)
+class AudienceNode:
+    """Whom a rule lets in of those who match."""
+
+    percent: Input
+    bucketing: BucketingNode
+    group: Input
+    group_name: str
+    group_part: str
+    is_given: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +105,18 @@ class RuleNode:
     id: str
     name: Input
     when: GroupNode
-    percent: Input
-    bucket_by: Input
+    audience: AudienceNode
     serve: ServeNode
+    error: str
+
+    @property
+    def up(self) -> str:
+        """What its button to move it up is called where it gets the focus."""
+        return f"{self.path}.up"
+
+    @property
+    def down(self) -> str:
+        return f"{self.path}.down"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,18 +132,26 @@ class Drawing:
     """The whole form, ready to draw."""
 
     operators = tuple(OPERATOR_WORDS.items())
-    split = SPLIT
+    split, logic, code = SPLIT, LOGIC, CODE
 
-    def __init__(self, form: Form, errors: Mapping[str, str], focus: str = "") -> None:
+    def __init__(
+        self, form: Form, errors: Errors, focus: str = "", catalogue: Catalogue = NOTHING
+    ) -> None:
         self._errors = errors
         self.focus = focus
+        self.catalogue = catalogue
+        conditions = Conditions(catalogue, errors)
         self.off_variant = self._input(form, "off_variant", "off_variant")
-        self.salt = _text(form, "salt")
-        self.targets = [
-            self._target(t, f"targets[{i}]") for i, t in enumerate(_dicts(form, "targets"))
+        self.salt = text_in(form, "salt")
+        self.prerequisites: list[FlagNode] = [
+            conditions.flag(one, f"prerequisites[{index}]")
+            for index, one in enumerate(dicts_in(form, "prerequisites"))
         ]
-        self.rules = [self._rule(r, i) for i, r in enumerate(_dicts(form, "rules"))]
-        self.fallthrough = self._serve(form.get("fallthrough", {}), "fallthrough")
+        self.targets = [
+            self._target(t, f"targets[{i}]") for i, t in enumerate(dicts_in(form, "targets"))
+        ]
+        self.rules = [self._rule(r, i, conditions) for i, r in enumerate(dicts_in(form, "rules"))]
+        self.fallthrough = self._serve(_dict(form, "fallthrough"), "fallthrough")
 
     @property
     def problems(self) -> list[str]:
@@ -144,7 +159,7 @@ class Drawing:
         return list(dict.fromkeys(self._errors.values()))
 
     def _input(self, node: Form, name: str, path: str) -> Input:
-        return Input(path, _text(node, name), self._errors.get(path, ""))
+        return read_input(node, name, path, self._errors)
 
     def _target(self, target: Form, path: str) -> TargetNode:
         return TargetNode(
@@ -153,69 +168,62 @@ class Drawing:
             self._input(target, "keys", f"{path}.keys"),
         )
 
-    def _rule(self, rule: Form, index: int) -> RuleNode:
+    def _rule(self, rule: Form, index: int, conditions: Conditions) -> RuleNode:
         path = f"rules[{index}]"
-        audience = _dict(rule, "audience")
         return RuleNode(
             path=path,
             number=index + 1,
-            id=_text(rule, "id"),
+            id=text_in(rule, "id"),
             name=self._input(rule, "name", f"{path}.name"),
-            when=self._group(_dict(rule, "when"), f"{path}.when", 0),
-            percent=self._input(audience, "percent", f"{path}.audience.percent"),
-            bucket_by=self._input(audience, "bucket_by", f"{path}.audience.bucket_by"),
+            when=conditions.group(_dict(rule, "when"), f"{path}.when"),
+            audience=self._audience(_dict(rule, "audience"), f"{path}.audience"),
             serve=self._serve(_dict(rule, "serve"), f"{path}.serve"),
+            error=self._errors.get(path, "") or self._errors.get(f"{path}.id", ""),
         )
 
-    def _group(self, group: Form, path: str, depth: int) -> GroupNode:
-        children = [
-            self._condition(part, f"{path}.conditions[{index}]", depth)
-            for index, part in enumerate(_dicts(group, "conditions"))
-        ]
-        match = _text(group, "match") or "all"
-        bare = bool(group.get("bare"))
-        return GroupNode(path, match, bare, children, self._errors.get(path, ""), depth)
+    def _audience(self, audience: Form, path: str) -> AudienceNode:
+        group = self._input(audience, "group", f"{path}.group")
+        known = self.catalogue.groups.get(group.value)
+        return AudienceNode(
+            percent=self._input(audience, "percent", f"{path}.percent"),
+            bucketing=self._bucketing(audience, path),
+            group=group,
+            group_name=known.name or known.key if known else "",
+            group_part=known.part if known else "",
+            is_given=bool(audience.get("given")),
+        )
 
-    def _condition(self, part: Form, path: str, depth: int) -> TestNode | GroupNode:
-        # The engine refuses what is nested deeper; drawing it would only invite more.
-        if "match" in part and depth < 20:
-            return self._group(part, path, depth + 1)
-        return TestNode(
-            path,
-            self._input(part, "attribute", f"{path}.attribute"),
-            self._input(part, "operator", f"{path}.operator"),
-            self._input(part, "values", f"{path}.values"),
-            way=_text(part, "as"),
-            ignore_case=bool(part.get("ignore_case")),
+    def _bucketing(self, node: Form, path: str) -> BucketingNode:
+        return BucketingNode(
+            path=path,
+            bucket_by=self._input(node, "bucket_by", f"{path}.bucket_by"),
+            else_by=self._input(node, "else_by", f"{path}.else_by"),
+            algorithm=text_in(node, "algorithm"),
+            seed=node.get("seed"),
         )
 
     def _serve(self, serve: Form, path: str) -> ServeNode:
-        shares = _dicts(serve, "split")
+        overrides = self._input(serve, "overrides", f"{path}.overrides")
         return ServeNode(
             path=path,
             variant=self._input(serve, "variant", f"{path}.variant"),
             shares=[
-                self._input(share, "weight", f"{path}.split[{index}].weight")
-                for index, share in enumerate(shares)
+                self._share(share, f"{path}.split[{index}]")
+                for index, share in enumerate(dicts_in(serve, "split"))
             ],
-            share_variants=[_text(share, "variant") for share in shares],
-            bucket_by=self._input(serve, "bucket_by", f"{path}.bucket_by"),
-            algorithm=_text(serve, "algorithm"),
-            seed=serve.get("seed"),
+            bucketing=self._bucketing(serve, path),
+            logic=self._input(serve, "logic", f"{path}.logic"),
+            generation=text_in(serve, "bucketing"),
+            overrides=overrides,
+            override_words=override_words(overrides.value),
             error=self._errors.get(f"{path}.split", "") or self._errors.get(path, ""),
         )
 
-
-def _text(node: Form, name: str) -> str:
-    value = node.get(name, "")
-    return value if isinstance(value, str) else ""
+    def _share(self, share: Form, path: str) -> ShareNode:
+        weight = self._input(share, "weight", f"{path}.weight")
+        return ShareNode(path, text_in(share, "variant"), weight, bool(share.get("listed")))
 
 
 def _dict(node: Form, name: str) -> Form:
-    value: Any = node.get(name, {})
+    value = node.get(name, {})
     return value if isinstance(value, dict) else {}
-
-
-def _dicts(node: Form, name: str) -> list[Form]:
-    value = node.get(name, [])
-    return [part for part in value if isinstance(part, dict)] if isinstance(value, list) else []

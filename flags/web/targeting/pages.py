@@ -12,15 +12,18 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from flags import selectors, services, wording
-from flags.engine import Configuration
+from flags.engine import Configuration, dump_configuration
+from flags.merging import Side
 from flags.models import FlagConfiguration
 from flags.services.changes import CONFIGURATION
 from flags.services.parsing import configuration_from
+from flags.services.referring import check_configuration
 from flags.web.finding import find_flag
 from flags.web.rows import Cell
-from flags.web.targeting import editing, reading
-from flags.web.targeting.context import page_context
-from flags.web.targeting.nodes import Drawing
+from flags.web.targeting import conflicts, editing, filling, reading
+from flags.web.targeting.context import form_context, page_context
+from flags.web.targeting.form import Form
+from flags.web.targeting.sending import seen_version, sent_base, sent_document, write_base
 from flags.web.targeting.shape import FIELDS
 from portal.access.models import Environment
 from portal.access.permissions import Permission
@@ -34,6 +37,7 @@ from portal.approvals.web.outlook import (
     outlook,
     read_terms,
 )
+from portal.audit.diffing import differences
 from portal.lib import clock
 from portal.lib.errors import Conflict, Invalid
 from portal.lib.form_paths import read_form
@@ -75,9 +79,46 @@ def targeting(request: HttpRequest, scope: Scope, environment: str, key: str) ->
 def edit_form(request: HttpRequest, scope: Scope, environment: str, key: str) -> HttpResponse:
     """Rearrange the form as its button says; nothing is saved."""
     configuration = _configuration(scope, environment, key)
+    command = request.POST.get("do", "")
+    if command == "ask-reshuffle":
+        context = {"scope": scope, "cell": Cell(configuration.flag, configuration)}
+        return _in_dialog(render(request, "flags/_reshuffle_dialog.html", context))
     form = read_form(request.POST.items(), FIELDS)
-    focus = editing.apply(form, request.POST.get("do", ""), configuration.flag.definition)
-    return _form(request, scope, configuration, Drawing(form, {}, focus))
+    if command.startswith("merge:"):
+        return _merged(request, scope, configuration, form, command.partition(":")[2])
+    focus = editing.apply(form, command, configuration.flag.definition)
+    context = form_context(request, scope, configuration, form, focus=focus)
+    context |= {
+        "seen_version": seen_version(request),
+        "said": editing.announcement(command, focus),
+        "close_dialog": command == "reshuffle",
+    }
+    return render(request, "flags/_edited.html", context)
+
+
+def _merged(
+    request: HttpRequest, scope: Scope, saved: FlagConfiguration, form: Form, prefer: str
+) -> HttpResponse:
+    """The form with both edits in it, filled from the newest version; nothing is saved."""
+    try:
+        document = reading.to_document(form, enabled=saved.enabled)
+        configuration_from(document, saved.flag.definition)
+    except Invalid as error:
+        return _problems(request, scope, saved, form, error)
+    side = Side.THEIRS if prefer == Side.THEIRS else Side.MINE
+    merged = conflicts.merge_onto(sent_base(request), saved, document, side)
+    whole = merged.document if merged else document
+    definition = saved.flag.definition
+    context = form_context(request, scope, saved, filling.to_form(whole, definition))
+    context |= {
+        "base": write_base(saved.document),
+        "seen_version": saved.version,
+        "said": _("Both edits are in the form now. Nothing is saved yet."),
+        "close_dialog": True,
+        "live": True,
+        "was_merged": True,
+    }
+    return render(request, "flags/_edited.html", context)
 
 
 @require_POST
@@ -89,10 +130,11 @@ def review(request: HttpRequest, scope: Scope, environment: str, key: str) -> Ht
     try:
         document = reading.to_document(form, enabled=configuration.enabled)
         wanted = configuration_from(document, configuration.flag.definition)
+        # Asked again under locks when it is saved; here so that the input at fault can be shown.
+        check_configuration(configuration.flag, configuration.environment, wanted)
     except Invalid as error:
-        problems = {reading.form_path(path): text for path, text in error.problems.items()}
-        return _form(request, scope, configuration, Drawing(form, problems), status=422)
-    return _dialog(request, scope, configuration, wanted, document, _seen_version(request))
+        return _problems(request, scope, configuration, form, error)
+    return _dialog(request, scope, configuration, wanted, document, seen_version(request))
 
 
 @require_POST
@@ -101,29 +143,29 @@ def review(request: HttpRequest, scope: Scope, environment: str, key: str) -> Ht
 def save(request: HttpRequest, scope: Scope, environment: str, key: str) -> HttpResponse:
     """Save what was reviewed."""
     configuration = _configuration(scope, environment, key)
-    document = _document(request)
+    document = sent_document(request)
     wanted = configuration_from(document, configuration.flag.definition)
     view = _outlook(scope, configuration, wanted)
     if _needs_name(configuration, wanted, view) and not _name_typed(
         request, configuration.environment
     ):
-        version = _seen_version(request)
+        version = seen_version(request)
         return _dialog(request, scope, configuration, wanted, document, version, wrong_name=True)
     try:
         services.save_configuration(
             flag=configuration.flag,
             environment=configuration.environment,
             document=document,
-            expected_version=_seen_version(request),
+            expected_version=seen_version(request),
             actor=scope.actor,
             now=clock.now(),
             reason=request.POST.get("reason", ""),
             terms=read_terms(request),
         )
     except Conflict:
-        return _conflict(request, scope, environment, key, wanted)
+        return _conflict(request, scope, environment, key, wanted, document)
     except Invalid as error:
-        version = _seen_version(request)
+        version = seen_version(request)
         return _dialog(
             request, scope, configuration, wanted, document, version, errors=error.problems
         )
@@ -138,24 +180,17 @@ def _configuration(scope: Scope, environment: str, key: str) -> FlagConfiguratio
     return selectors.get_configuration(flag, scope.environment(environment))
 
 
-def _form(
+def _problems(
     request: HttpRequest,
     scope: Scope,
     configuration: FlagConfiguration,
-    drawing: Drawing,
-    *,
-    status: int = 200,
+    form: Form,
+    error: Invalid,
 ) -> HttpResponse:
-    context = {
-        "scope": scope,
-        "flag": configuration.flag,
-        "cell": Cell(configuration.flag, configuration),
-        "drawing": drawing,
-        "seen_version": _seen_version(request),
-        "revise": Revising.sent(request),
-        "edited": True,
-    }
-    return render(request, "flags/_targeting_form.html", context, status=status)
+    problems = {reading.form_path(path): text for path, text in error.problems.items()}
+    context = form_context(request, scope, configuration, form, errors=problems)
+    context |= {"seen_version": seen_version(request), "close_dialog": True}
+    return render(request, "flags/_edited.html", context, status=422)
 
 
 def _dialog(
@@ -175,6 +210,8 @@ def _dialog(
         "cell": Cell(configuration.flag, configuration),
         "changes": wording.configuration_changes(configuration.configuration, wanted),
         "document": json.dumps(document),
+        "base": request.POST.get("base", ""),
+        "differences": differences(configuration.document, dump_configuration(wanted)),
         "version": version,
         "needs_name": _needs_name(configuration, wanted, view),
         "outlook": view,
@@ -189,19 +226,17 @@ def _dialog(
 
 
 def _conflict(
-    request: HttpRequest, scope: Scope, environment: str, key: str, yours: Configuration
+    request: HttpRequest,
+    scope: Scope,
+    environment: str,
+    key: str,
+    yours: Configuration,
+    document: Any,
 ) -> HttpResponse:
     """Both sides of a stale edit; what was typed is still in the form behind the dialog."""
     theirs = _configuration(scope, environment, key)
-    context = {
-        "scope": scope,
-        "cell": Cell(theirs.flag, theirs),
-        "changes": wording.configuration_changes(theirs.configuration, yours),
-        "theirs": [wording.rule(rule) for rule in theirs.configuration.rules],
-        "theirs_rest": wording.serve(theirs.configuration.fallthrough),
-        "yours": [wording.rule(rule) for rule in yours.rules],
-        "yours_rest": wording.serve(yours.fallthrough),
-    }
+    sides = conflicts.both_sides(sent_base(request), theirs, yours, document)
+    context = {"scope": scope, "cell": Cell(theirs.flag, theirs), "sides": sides}
     return _in_dialog(render(request, "flags/_conflict_dialog.html", context, status=409))
 
 
@@ -226,21 +261,6 @@ def _needs_name(configuration: FlagConfiguration, wanted: Configuration, view: O
 
 def _name_typed(request: HttpRequest, environment: Environment) -> bool:
     return request.POST.get("typed", "").strip() == environment.key
-
-
-def _seen_version(request: HttpRequest) -> int:
-    """The version the form was filled from. A form without one is of no version and conflicts."""
-    text = request.POST.get("version", "")
-    return int(text[:18]) if text.isascii() and text.isdigit() else -1
-
-
-def _document(request: HttpRequest) -> Any:
-    try:
-        return json.loads(request.POST.get("document", ""))
-    except (ValueError, RecursionError):
-        raise Invalid(
-            {"": _("This form is damaged. Reload the page; nothing was saved.")}
-        ) from None
 
 
 def _address(scope: Scope, configuration: FlagConfiguration) -> str:

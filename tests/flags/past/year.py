@@ -71,13 +71,15 @@ class Year:
 
 def target(year: Year) -> None:
     desk = year.any_desk()
-    whens = [RULE["when"], {"segment": "beta"}, {"segment": "beta"}, {"segment": "inner"}]
+    beta = {"segment": "beta"}
+    whens: list[Any] = [RULE["when"], beta, beta, {"segment": "inner"}]
     if desk.flag.key != OTHER:
         whens += [ASKS, {"not": ASKS}]
     audience = {"percent": year.dice.choice([0.0, 50.0, 99.0])}
-    shares = [{}, {"audience": audience}, {"audience": audience | {"group": "line"}}]
+    shares: list[Any] = [{}, {"audience": audience}, {"audience": audience | {"group": "line"}}]
     rules = [RULE | {"when": year.dice.choice(whens), **year.dice.choice(shares)}]
-    fallthrough = year.dice.choice([{"variant": "on"}, {"variant": "off"}, SPLIT])
+    serves: list[Any] = [{"variant": "on"}, {"variant": "off"}, SPLIT]
+    fallthrough = year.dice.choice(serves)
     enabled = year.dice.random() < 0.95
     desk.save(year.alice, rules=rules, fallthrough=fallthrough, enabled=enabled)
 

@@ -8,8 +8,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from flags.engine import DocumentError, parse_configuration
-from flags.web.targeting import editing, reading
-from flags.web.targeting.nodes import Drawing, GroupNode
+from flags.web.targeting import condition_nodes, editing, reading
+from flags.web.targeting.nodes import Drawing
 from portal.lib.errors import Invalid
 from tests.flags.engine.documents import relaxed
 from tests.flags.web.forms import DEFINITION, draw, form_from
@@ -20,6 +20,8 @@ STEPS = st.sampled_from(
         *("rules", "targets", "fallthrough", "when", "conditions", "serve", "split", "audience"),
         *("variant", "keys", "weight", "percent", "bucket_by", "match", "attribute", "operator"),
         *("values", "as", "ignore_case", "name", "id", "off_variant", "salt", "algorithm", "seed"),
+        *("segment", "flag", "variants", "key", "logic", "bucketing", "overrides", "else_by"),
+        *("group", "given", "listed", "prerequisites"),
     ]
 )
 PLACES = st.sampled_from(["", "[0]", "[1]", "[999999]"])
@@ -27,15 +29,34 @@ PATHS = st.lists(st.tuples(STEPS, PLACES).map("".join), min_size=1, max_size=5).
 VALUES = st.sampled_from(
     [
         *("", "0", "100", "-1", "1e400", "NaN", "Infinity", "100.0001", "1_0", "٣", "1e999999999"),
-        *("*split", "on", "flagd", "none", "any", "number", "json", "gt", "in", "is_true"),
+        *(
+            "*split",
+            "*logic",
+            "*code",
+            "on",
+            "flagd",
+            "unleash",
+            "none",
+            "any",
+            "number",
+            "json",
+            "gt",
+            "in",
+            "is_true",
+        ),
         *('"', "[", '"a', "]]", "{}", "1,2", "\0", "<b>", "9" * 5_000, "[" * 50_000),
     ]
 ) | st.text(max_size=10)
 FORMS = st.lists(st.tuples(PATHS, VALUES), max_size=12)
 VERBS = st.sampled_from(
-    ["add-rule", "add-target", "add-condition", "add-group", "remove", "up", "down", "", "drop"]
+    [
+        *("add-rule", "add-target", "add-condition", "add-group", "remove", "up", "down", ""),
+        *("add-segment", "add-flag", "add-logic", "add-prerequisite", "drop", "reshuffle"),
+    ]
 )
-COMMANDS = st.builds(lambda verb, place: f"{verb}:{place}", VERBS, PATHS) | st.text(max_size=20)
+COMMANDS = st.builds(
+    lambda verb, place, to: f"{verb}:{place}{to}", VERBS, PATHS, st.sampled_from(["", "@0", "@x"])
+) | st.text(max_size=20)
 
 
 @relaxed
@@ -75,6 +96,7 @@ def test_every_form_is_a_document_or_refused(pairs: list[tuple[str, str]]) -> No
 @given(FORMS)
 @example([("rules[0].when.match[0]", "all"), ("fallthrough", "x"), ("salt[0]", "s")])
 @example([("fallthrough.seed.x", "y"), ("fallthrough.algorithm", "flagd")])
+@example([("fallthrough.variant", "*split"), ("fallthrough.overrides", "[{}, 5]")])
 def test_every_form_can_be_drawn_again(pairs: list[tuple[str, str]]) -> None:
     assert 'id="targeting"' in draw(form_from(pairs))
 
@@ -112,6 +134,13 @@ def test_what_engine_and_form_call_a_place_is_the_same() -> None:
         "targets[0].keys[7]": "targets[0].keys",
         "fallthrough.split[1].weight": "fallthrough.split[1].weight",
         "rules[1].audience.percent": "rules[1].audience.percent",
+        "rules[0].audience.else_by[1]": "rules[0].audience.else_by",
+        "rules[0].when.not.segment": "rules[0].when.conditions[0].segment",
+        "rules[0].when.all[0].variants[2]": "rules[0].when.conditions[0].variants",
+        "rules[0].when.jsonlogic.if[0]": "rules[0].when.logic",
+        "rules[0].serve.overrides[0].when.all[1].values": "rules[0].serve.overrides",
+        "fallthrough.jsonlogic.==": "fallthrough.logic",
+        "prerequisites[1].flag": "prerequisites[1].flag",
     }
     assert {path: reading.form_path(path) for path in pairs} == pairs
 
@@ -136,5 +165,5 @@ def test_every_problem_of_the_engine_finds_its_input() -> None:
     (problem,) = refused.value.problems
     drawing = Drawing(form, {reading.form_path(problem.path): problem.message})
     (test,) = drawing.rules[0].when.children
-    assert not isinstance(test, GroupNode)
+    assert isinstance(test, condition_nodes.TestNode)
     assert test.attribute.error == problem.message, json.dumps(problem.path)

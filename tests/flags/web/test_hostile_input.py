@@ -118,7 +118,7 @@ def test_markup_in_dialogs_and_notices_is_shown_as_text(
     flag = create(shop, MARKUP, name=MARKUP, variants=[ON, OFF])
     save_everything_hostile(flag, production)
     fields = {"enabled": "1", "reason": MARKUP, "typed": MARKUP, "confirmed": "1", "document": "x"}
-    for name in ("flag-switch", "flag-review", "flag-editor", "flag-save"):
+    for name in ("flag-switch", "flag-review", "flag-editor", "flag-try", "flag-save"):
         for environment in ("production", "development"):
             response = browser.post(address(name, MARKUP, environment), fields)
             text = response.content.decode()
@@ -205,6 +205,7 @@ FORMS_AT = [
     ("flag-archive", {"key": "new-checkout"}),
     ("flag-switch", {"environment": "production", "key": "new-checkout"}),
     ("flag-editor", {"environment": "production", "key": "new-checkout"}),
+    ("flag-try", {"environment": "production", "key": "new-checkout"}),
     ("flag-review", {"environment": "production", "key": "new-checkout"}),
     ("flag-save", {"environment": "production", "key": "new-checkout"}),
     ("key-create", {}),

@@ -257,6 +257,7 @@ TABLE = {
     "flag": Row(members(302)),
     "flag-targeting": Row(members(200)),
     "flag-editor": Row(CLOSED, editors(200), {"do": "add-rule"}),
+    "flag-try": Row(CLOSED, members(200), {"sample.key": "u-1"}),
     "flag-review": Row(CLOSED, editors(200), TARGETING),
     "flag-save": Row(CLOSED, editors(302), DOCUMENT),
     "flag-switch": Row(CLOSED, only(SWITCHERS, 200), {"enabled": "1"}),

@@ -1,0 +1,155 @@
+"""What is served and whom rules let in, in the form, both ways."""
+
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
+
+from django.utils.translation import gettext as _
+
+from flags.web.targeting.condition_form import logic_to_form, read_logic
+from flags.web.targeting.form import (
+    CODE,
+    LOGIC,
+    SPLIT,
+    TARGETING_KEY,
+    Form,
+    Problems,
+    dicts_in,
+    is_in_parts,
+    read_json,
+    text_in,
+    write_json,
+)
+from flags.web.targeting.values import values_in, write_values
+
+Document = dict[str, Any]
+_ALL: Final = 100
+
+
+def serve_to_form(serve: Document, variants: list[str]) -> Form:
+    """What is served, with a share for every variant so that each can be given one."""
+    if "split" in serve:
+        return _split_to_form(serve, variants)
+    form = {"split": _shares([], variants, 1000)}
+    if "jsonlogic" in serve:
+        return form | {"variant": LOGIC} | logic_to_form(serve)
+    return form | {"variant": serve.get("variant", CODE)}
+
+
+def _split_to_form(serve: Document, variants: list[str]) -> Form:
+    per_unit = 1 if is_in_parts(serve.get("algorithm")) else 1000
+    overrides = serve.get("overrides")
+    return {
+        "variant": SPLIT,
+        "split": _shares(serve["split"], variants, per_unit),
+        **_bucketing_to_form(serve),
+        **({"overrides": write_json(overrides)} if overrides else {}),
+    }
+
+
+def _bucketing_to_form(one: Document) -> Form:
+    else_by, _way = write_values("in", one.get("else_by", []))
+    kept = {name: one[name] for name in ("algorithm", "seed") if name in one}
+    return {"bucket_by": one.get("bucket_by", TARGETING_KEY), "else_by": else_by} | kept
+
+
+def _shares(split: list[Document], variants: list[str], per_unit: int) -> list[Form]:
+    """The shares in their order, then the variants that have none: order decides who grows."""
+    shares = [(share["variant"], share["weight"], "on") for share in split]
+    given = {variant for variant, _weight, _listed in shares}
+    shares += [(key, 0, "") for key in variants if key not in given]
+    return [
+        {"variant": key, "weight": _number(weight / per_unit), "listed": listed}
+        for key, weight, listed in shares
+    ]
+
+
+def _number(weight: float) -> str:
+    return f"{weight:.3f}".rstrip("0").rstrip(".")
+
+
+def audience_to_form(audience: Document | None) -> Form:
+    """Whom a rule lets in; without an audience, everyone."""
+    if audience is None:
+        return {"percent": "100", "bucket_by": TARGETING_KEY}
+    return {
+        "percent": _number(audience["percent"]),
+        **_bucketing_to_form(audience),
+        "group": audience.get("group", ""),
+        "given": "on" if audience["percent"] == _ALL else "",
+    }
+
+
+def read_serve(serve: Form, path: str, problems: Problems) -> Document:
+    """What the form serves."""
+    chosen = serve.get("variant", "")
+    if chosen == SPLIT:
+        return _read_split(serve, path, problems)
+    if chosen == LOGIC:
+        return read_logic(serve, path, problems)
+    return {"code_default": True} if chosen == CODE else {"variant": chosen}
+
+
+def _read_split(serve: Form, path: str, problems: Problems) -> Document:
+    in_parts = is_in_parts(serve.get("algorithm"))
+    read_weight = _parts if in_parts else _weight
+    shares = []
+    for index, share in enumerate(dicts_in(serve, "split")):
+        text = text_in(share, "weight") or "0"
+        weight = read_weight(text, f"{path}.split[{index}].weight", problems)
+        if weight or share.get("listed"):
+            shares.append({"variant": share.get("variant", ""), "weight": weight})
+    total = sum(int(str(share["weight"])) for share in shares)
+    if not in_parts and total != 100_000 and not problems:
+        problems[f"{path}.split"] = _("The shares add up to {total} %; make it 100 %.").format(
+            total=f"{total / 1000:g}"
+        )
+    overrides = text_in(serve, "overrides").strip()
+    given = {"overrides": read_json(overrides, f"{path}.overrides", problems)} if overrides else {}
+    return {"split": shares} | _read_bucketing(serve, path, problems) | given
+
+
+def _read_bucketing(node: Form, path: str, problems: Problems) -> Document:
+    attribute = text_in(node, "bucket_by").strip()
+    else_by = values_in(text_in(node, "else_by"), "text", f"{path}.else_by", problems)
+    kept: Document = {name: node[name] for name in ("algorithm", "seed") if name in node}
+    return {
+        **({"bucket_by": attribute} if attribute not in ("", TARGETING_KEY) else {}),
+        **({"else_by": else_by} if else_by else {}),
+        **kept,
+    }
+
+
+def read_audience(audience: Form, path: str, problems: Problems) -> Document | None:
+    """Whom the form lets in; None for everyone."""
+    percent = read_percent(text_in(audience, "percent") or "100", f"{path}.percent", problems)
+    group = text_in(audience, "group").strip()
+    if percent == _ALL and not group and not audience.get("given"):
+        return None
+    return {
+        "percent": float(percent),
+        **_read_bucketing(audience, path, problems),
+        **({"group": group} if group else {}),
+    }
+
+
+def _weight(text: str, path: str, problems: Problems) -> int:
+    return int(read_percent(text, path, problems) * 1000)
+
+
+def _parts(text: str, path: str, problems: Problems) -> int:
+    if not text.isascii() or not text.isdigit():
+        problems[path] = _("Give a whole number of parts.")
+        return 0
+    return int(text[:12])
+
+
+def read_percent(text: str, path: str, problems: Problems) -> Decimal:
+    """A percentage; a problem where it is none."""
+    try:
+        value = Decimal(text.strip().replace(",", "."))
+    except InvalidOperation:
+        value = Decimal(-1)
+    if not value.is_finite() or not 0 <= value <= 100 or value * 1000 % 1:
+        problems[path] = _("Give a percentage from 0 to 100, with at most 3 decimals.")
+        return Decimal(100)
+    return value
