@@ -162,7 +162,7 @@ def usage(page: Page) -> None:
     page.get_by_text("The numbers as a table").click()
 
 
-def explained(page: Page) -> None:
+def explained_everywhere(page: Page) -> None:
     page.goto(f"{FLAG}/explain/new-checkout")
     page.get_by_label("Targeting key").fill("user-42")
     page.get_by_label("Attributes").fill("country = DE")
@@ -377,7 +377,7 @@ SCENES = {
     "deal out anew": Scene(dialog(f"{TARGETING}/new-checkout", "Deal out anew…")),
     "conflict": Scene(conflict, refused=409),
     "usage of a flag": Scene(usage),
-    "explained": Scene(explained),
+    "explained everywhere": Scene(explained_everywhere),
     "looked up": Scene(looked_up, who="bob"),
     "unknown flags": Scene(unknown),
     "timeline": Scene(timeline),
