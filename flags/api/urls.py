@@ -5,6 +5,7 @@ from django.urls import path
 from flags.api import (
     configurations,
     definitions,
+    explaining,
     exporting,
     groups,
     plans,
@@ -43,6 +44,8 @@ urlpatterns = [
     ),
     path(_ENVIRONMENT + "usage/<path:key>", usage.FlagUsage.as_view(), name="api-usage"),
     path(_ENVIRONMENT + "unknown-flags", usage.UnknownFlags.as_view(), name="api-unknown-flags"),
+    path(_ENVIRONMENT + "explain", explaining.Explain.as_view(), name="api-explain"),
+    path(_ENVIRONMENT + "past", explaining.ExplainPast.as_view(), name="api-past"),
     path(_ENVIRONMENT + "import", configurations.Import.as_view(), name="api-import"),
     path(_PROJECT + "segments", segments.SegmentList.as_view(), name="api-segments"),
     path(_PROJECT + "segments/<path:key>", segments.SegmentDetail.as_view(), name="api-segment"),

@@ -15,6 +15,7 @@ from flags.engine.buckets import ALGORITHMS, point
 from flags.engine.cohort_parsing import dump_group, dump_segment, parse_group, parse_segment
 from flags.engine.cohorts import CompiledGroup, CompiledSegment, compile_group, compile_segment
 from flags.engine.compiler import CompiledFlag, compile_flag
+from flags.engine.condition_dumping import dump_condition
 from flags.engine.document import (
     AllOf,
     AnyOf,
@@ -108,6 +109,7 @@ __all__ = [
     "default_configuration",
     "depth_of",
     "disturbances",
+    "dump_condition",
     "dump_configuration",
     "dump_definition",
     "dump_group",

@@ -68,14 +68,14 @@ def parse_configuration(doc: object, definition: FlagDefinition) -> Configuratio
     return _configuration(variant)(doc)
 
 
-_DEFINITION_PART = ("key", "value_type", "variants", "client_visible", "metadata")
+DEFINITION_PART = ("key", "value_type", "variants", "client_visible", "metadata")
 """The fields of an environment document that come from the flag's definition."""
 
 
 def parse_environment(doc: object) -> EnvironmentFlag:
     """What evaluators load: see ``dumping.environment_document``. Raises DocumentError."""
     document = dict(read_object(doc))
-    part = {field: document.pop(field) for field in _DEFINITION_PART if field in document}
+    part = {field: document.pop(field) for field in DEFINITION_PART if field in document}
     definition = parse_definition(part)
     version = _read_version({"version": document.pop("version", None)})
     return EnvironmentFlag(definition, parse_configuration(document, definition), version)

@@ -1,8 +1,4 @@
-"""OFREP's answers: the exact JSON of one evaluation and of all of them.
-
-Stock providers need ``variant`` and ``reason`` with every value, ``errorDetails`` with every
-error, and never a null value; they fall back to the code default otherwise.
-"""
+"""OFREP's answers: the exact JSON of one evaluation and of all of them."""
 
 import asyncio
 import hashlib
@@ -13,15 +9,14 @@ from typing import Final
 
 import orjson
 
-from flags.engine import ErrorCode, Reason, Result, World
+from flags.engine import ErrorCode, Reason, Result, World, answers
+from flags.engine.answers import FLAG_NOT_FOUND, GENERAL
 from flags.evaluator.counters import Counters
 from flags.evaluator.memory import Environment, FlagItem
 from flags.evaluator.tally import AskedCounts
 
 logger = logging.getLogger("aviary.evaluator")
 
-FLAG_NOT_FOUND: Final = "FLAG_NOT_FOUND"
-GENERAL: Final = "GENERAL"
 INTERNAL: Final = "the evaluator failed to answer: its log says why"
 
 # The engine shares the results that need no bucket, so their JSON is worth keeping.
@@ -29,16 +24,13 @@ MAX_ENCODED: Final = 64
 MAX_ENCODED_BYTES: Final = 4096
 # Flags of a bulk answer evaluated before other requests get their turn.
 SLICE: Final = 256
-ECHO_CHARS: Final = 250
-"""Longer keys cannot exist; an answer does not repeat more of them."""
 
 Answer = tuple[int, bytes]
 
 
 def failure(code: str, details: str, *, key: str | None = None) -> bytes:
     """An evaluation failure; without a key, that of a bulk request."""
-    named = {} if key is None else {"key": key[:ECHO_CHARS]}
-    return orjson.dumps({**named, "errorCode": code, "errorDetails": details})
+    return orjson.dumps(answers.failure(code, details, key=key))
 
 
 def error(details: str) -> bytes:
@@ -60,7 +52,7 @@ def evaluate_one(
     if item is None or (is_client and not item.client_visible):
         counters.evaluations[FLAG_NOT_FOUND] += 1
         tally.miss(key, is_client=is_client)
-        return 404, failure(FLAG_NOT_FOUND, f"flag {key[:ECHO_CHARS]!r} was not found", key=key)
+        return 404, orjson.dumps(answers.not_found(key))
     try:
         return _evaluate(item, context, state.world(time.time()), is_client, tally.asked)
     except Exception as fault:
@@ -161,16 +153,7 @@ def _failed(item: FlagItem, result: Result, is_client: bool) -> bytes:
 
 
 def _encode(key: str, result: Result) -> bytes:
-    answer: dict[str, object] = {
-        "key": key,
-        "value": result.value,
-        "reason": result.reason,
-        "variant": result.label,
-        "metadata": result.metadata,
-    }
-    if result.value is None:
-        del answer["value"]  # OFREP's way of saying "take the default in the code"
-    return orjson.dumps(answer)
+    return orjson.dumps(answers.success(key, result))
 
 
 def _keep(item: FlagItem, result: Result, body: bytes) -> None:

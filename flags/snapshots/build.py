@@ -7,6 +7,7 @@ from django.db import transaction
 
 from flags.channel.documents import FLAG_PREFIX, GROUP_PREFIX, KEY_PREFIX, SEGMENT_PREFIX
 from flags.engine import DocumentError
+from flags.engine.parsing import DEFINITION_PART
 from flags.models import ExclusionGroup, FlagConfiguration, Segment
 from portal.access import outbox
 from portal.access.models import ApiKey, Environment
@@ -100,7 +101,8 @@ def _flag_document(configuration: FlagConfiguration) -> dict[str, object]:
         return configuration.environment_document()
     except DocumentError as error:
         logger.error("flag %s does not parse: %s", configuration.flag.key, error)
-        flag = configuration.flag.document
+        document = configuration.flag.document
+        flag = {field: document[field] for field in DEFINITION_PART}
         return flag | configuration.document | {"version": configuration.version}
 
 

@@ -4,6 +4,7 @@ from django.urls import path
 
 from flags.web import (
     archiving,
+    asked,
     bulk,
     comparing,
     copying,
@@ -44,6 +45,8 @@ urlpatterns = [
         unknown.ignore_unknown,
         name="unknown-flag-ignore",
     ),
+    path("p/<slug:project>/past/", asked.explain_past, name="past"),
+    path("p/<slug:project>/flag/explain/<path:key>", asked.explain, name="flag-explain"),
     path("p/<slug:project>/flag/usage/<path:key>", usage.flag_usage, name="flag-usage"),
     path(
         "p/<slug:project>/flag/targeting/<slug:environment>/<path:key>",

@@ -38,7 +38,16 @@ def chain_fault(anchors: Mapping[int, str] | None = None) -> Fault | None:
 
 
 def start_of_chain() -> Place:
-    """The last purged row, or the chain's origin.
+    """The last purged row, or the chain's origin."""
+    purge = last_purge()
+    if purge is None:
+        return chain.ORIGIN
+    after = purge.after_document or {}
+    return Place(int(str(after["last_sequence"])), str(after["last_hash"]))
+
+
+def last_purge() -> AuditEvent | None:
+    """The event of the last purge; None where nothing was purged.
 
     Nobody without the key can write the event that says so; one that somebody made up is passed
     over here, and found by the walk.
@@ -46,9 +55,8 @@ def start_of_chain() -> Place:
     for event in _purges().iterator(chunk_size=100):
         content = stored.exactly(event.sequence)
         if chain.link(settings.AUDIT_KEY, event.previous_hash, content) == event.hash:
-            after = event.after_document or {}
-            return Place(int(str(after["last_sequence"])), str(after["last_hash"]))
-    return chain.ORIGIN
+            return event
+    return None
 
 
 def _purges() -> QuerySet[AuditEvent]:

@@ -31,6 +31,9 @@ class ApiView(APIView):
     asks: ClassVar[Mapping[str, Collection[str]]] = {}
     # What is said of the methods that an endpoint does not have; empty for the usual.
     refusal: ClassVar[str] = ""
+    # Whether Idempotency-Key keeps the answer; not where nothing is written, and an answer says
+    # of somebody what nobody should keep.
+    keeps_answers: ClassVar[bool] = True
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Response:
         """As DRF's, with the handler run once where the request says so."""
@@ -40,7 +43,7 @@ class ApiView(APIView):
         self.headers = self.default_response_headers
         try:
             self.initial(asked, *args, **kwargs)
-            response = api_once.respond(asked, lambda: self._respond(asked))
+            response = self._respond_once(asked) if self.keeps_answers else self._respond(asked)
         except Exception as error:
             response = self.handle_exception(error)
         self.response = self.finalize_response(asked, response, *args, **kwargs)
@@ -62,6 +65,9 @@ class ApiView(APIView):
         """With its ETag; without a body for who has it already."""
         final: Response = super().finalize_response(request, response, *args, **kwargs)  # type: ignore[arg-type]
         return tagged(request, final) if request.method in READS else final
+
+    def _respond_once(self, request: Request) -> Response:
+        return api_once.respond(request, lambda: self._respond(request))
 
     def _respond(self, request: Request) -> Response:
         """What the endpoint answers, problems included; faults of ours are raised."""

@@ -1,11 +1,14 @@
 """Every page and dialog there is, each reached the way a person reaches it."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import quote
 
 from playwright.sync_api import Page, expect
 
+from portal.lib import clock
 from tests.browser import bank
 from tests.browser.finding import choose, settle
 from tests.browser.visitors import PROJECT
@@ -157,6 +160,25 @@ def usage(page: Page) -> None:
     page.goto(f"{FLAG}/usage/new-checkout")
     expect(page.locator("#usage canvas")).to_be_visible()
     page.get_by_text("The numbers as a table").click()
+
+
+def explained_everywhere(page: Page) -> None:
+    page.goto(f"{FLAG}/explain/new-checkout")
+    page.get_by_label("Targeting key").fill("user-42")
+    page.get_by_label("Attributes").fill("country = DE")
+    page.get_by_role("button", name="Explain").click()
+    expect(page.locator("#answers section").first).to_be_visible()
+
+
+def looked_up(page: Page) -> None:
+    """By its address, as somebody passed it on."""
+    asked = [
+        ["flag", "new-checkout"],
+        ["unit", "user-42"],
+        ["at", f"{clock.now():%Y-%m-%dT%H:%M:%S}"],
+    ]
+    page.goto(f"/p/{PROJECT}/past/#ask={quote(json.dumps(asked))}")
+    expect(page.get_by_text("Who made it so")).to_be_visible()
 
 
 def unknown(page: Page) -> None:
@@ -355,6 +377,8 @@ SCENES = {
     "deal out anew": Scene(dialog(f"{TARGETING}/new-checkout", "Deal out anew…")),
     "conflict": Scene(conflict, refused=409),
     "usage of a flag": Scene(usage),
+    "explained everywhere": Scene(explained_everywhere),
+    "looked up": Scene(looked_up, who="bob"),
     "unknown flags": Scene(unknown),
     "timeline": Scene(timeline),
     "new schedule": Scene(plan_preview),

@@ -33,6 +33,8 @@ def test_the_schema__is_public_and_names_every_endpoint() -> None:
         "read_usage",
         "list_unknown_flags",
         "import_flags",
+        "explain_flag",
+        "explain_past",
         "export_project",
         "export_environment",
         "list_schedules",

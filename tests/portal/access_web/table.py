@@ -113,6 +113,7 @@ FREEZE = {
     "ends": "2100-01-02T08:00",
     "zone": "Europe/Berlin",
 }
+PAST = {"flag": "new-checkout", "environment": "production", "at": "2026-01-01T00:00"}
 SCHEDULE = {
     "operation": "turn_on",
     "starts": "2099-12-31T16:00",
@@ -250,6 +251,8 @@ TABLE = {
     "unknown-flag-list": Row(members(200)),
     "unknown-flag-ignore": Row(CLOSED, editors(302), {"name": "nothing"}),
     "flag-usage": Row(members(200)),
+    "flag-explain": Row(members(200), members(200), {"environment": "production"}),
+    "past": Row(members(200), members(200), PAST),
     "flag-create": Row(editors(200), editors(302), NEW_FLAG),
     "flag": Row(members(302)),
     "flag-targeting": Row(members(200)),
@@ -308,6 +311,8 @@ TABLE |= dict.fromkeys(
         "api-configurations",
         "api-configuration",
         "api-usage",
+        "api-explain",
+        "api-past",
         "api-unknown-flags",
         "api-freezes",
         "api-import",

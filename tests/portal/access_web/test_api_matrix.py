@@ -68,6 +68,8 @@ TABLE: dict[str, tuple[Expected, str]] = {
     "api-configurations": (OF_THE_ENVIRONMENT, "GET HEAD"),
     "api-configuration": (OF_THE_ENVIRONMENT, "GET HEAD PUT PATCH"),
     "api-usage": (OF_THE_ENVIRONMENT, "GET HEAD"),
+    "api-explain": (OF_THE_ENVIRONMENT, "POST"),
+    "api-past": (OF_THE_ENVIRONMENT, "POST"),
     "api-unknown-flags": (OF_THE_ENVIRONMENT, "GET HEAD"),
     "api-import": (OF_THE_ENVIRONMENT, "POST"),
     "api-export": (OF_THE_PROJECT, "GET HEAD"),
