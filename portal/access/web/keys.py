@@ -23,7 +23,7 @@ LIFETIMES = {"": _("never"), "30": _("in 30 days"), "90": _("in 90 days"), "365"
 # What a key does with each of its rights; people can do more with the same.
 RIGHTS = {
     Permission.ENVIRONMENT_CONFIGURE: gettext_lazy(
-        "Add and rename environments, set approval policies and plan freezes. What lowers a "
+        "Add environments, set approval policies and plan freezes. What lowers a "
         "policy waits for people all the same."
     ),
     Permission.MEMBER_MANAGE: gettext_lazy(
