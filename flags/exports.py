@@ -5,8 +5,17 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any, Final
 
+from flags import models as rows
 from flags import selectors
-from flags.engine import DocumentError, EnvironmentFlag, parse_environment
+from flags.engine import (
+    DocumentError,
+    EnvironmentFlag,
+    Group,
+    Segment,
+    parse_environment,
+    parse_group,
+    parse_segment,
+)
 from flags.exporters import native
 from flags.exporters.base import Corpus, LeftOut
 from flags.exporters.flagd import write_file
@@ -40,10 +49,10 @@ def export_project(project: Project, *, environments: Collection[str] | None = N
 
     Of all environments, or of those whose keys are given.
     """
-    rows = selectors.configurations_of(project)
+    found = selectors.configurations_of(project)
     if environments is not None:
-        rows = rows.filter(environment__key__in=environments)
-    return _export_native(rows)
+        found = found.filter(environment__key__in=environments)
+    return _export_native(project, found)
 
 
 def export_environment(environment: Environment, *, format_name: str) -> Export:
@@ -52,20 +61,22 @@ def export_environment(environment: Environment, *, format_name: str) -> Export:
 
 
 def _native(environment: Environment) -> Export:
-    return _export_native(selectors.configurations_in(environment).select_related("environment"))
+    found = selectors.configurations_in(environment).select_related("environment")
+    return _export_native(environment.project, found)
 
 
-def _export_native(rows: Iterable[FlagConfiguration]) -> Export:
+def _export_native(project: Project, configurations: Iterable[FlagConfiguration]) -> Export:
     """A row that no longer parses is left out, and the others go on."""
     found, left_out = [], []
-    of_flags = groupby(sorted(rows, key=_by_flag), key=lambda row: row.flag)
-    for flag, configurations in of_flags:
+    of_flags = groupby(sorted(configurations, key=_by_flag), key=lambda row: row.flag)
+    for flag, in_places in of_flags:
         try:
-            by_place = {one.environment.key: one.configuration for one in configurations}
+            by_place = {one.environment.key: one.configuration for one in in_places}
             found.append((flag.definition, by_place))
         except DocumentError as error:
             left_out.append(LeftOut(flag.key, str(error.problems[0])))
-    return Export(native.write_document(found), len(found), left_out)
+    document = native.write_document(found, *_cohorts_of(project))
+    return Export(document, len(found), left_out)
 
 
 def _by_flag(row: FlagConfiguration) -> tuple[str, int, int]:
@@ -91,7 +102,20 @@ def _read_corpus(environment: Environment) -> tuple[Corpus, dict[str, str]]:
             flags[row.flag.key] = parse_environment(row.environment_document())
         except DocumentError as error:
             broken[row.flag.key] = str(error.problems[0])
-    return Corpus(flags), broken
+    segments, groups = _cohorts_of(environment.project)
+    by_key = {one.key: one for one in segments}
+    return Corpus(flags, by_key, {one.key: one for one in groups}), broken
+
+
+def _cohorts_of(project: Project) -> tuple[list[Segment], list[Group]]:
+    """The project's segments, their lists included, and its exclusion groups."""
+    segments = rows.Segment.objects.filter(project=project).select_related("included", "excluded")
+    segments = segments.defer("included__content", "excluded__content")
+    groups = rows.ExclusionGroup.objects.filter(project=project)
+    return (
+        [parse_segment(one.engine_document) for one in segments],
+        [parse_group(one.engine_document) for one in groups],
+    )
 
 
 _WRITERS: Final = {"native": _native, "flagd": _flagd}

@@ -6,6 +6,7 @@ from pathlib import Path
 import environ
 
 from portal.lib import env as settings_env
+from portal.lib.api_enums import ENUM_NAMES
 from portal.lib.env import BASE_DIR, SettingError
 from portal.settings_signin import *  # noqa: F403 - apart from these, see there
 
@@ -178,12 +179,7 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": ["portal.lib.api_finish.finish"],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "ENUM_NAME_OVERRIDES": {
-        "ActorKindEnum": ["user", "key", "system"],
-        "ChangeRequestStateEnum": ["open", "applied", "rejected", "withdrawn"],
-        "InvitationStateEnum": ["open", "accepted", "revoked", "expired"],
-        "FlagKindEnum": ["release", "experiment", "operational", "kill_switch", "permission"],
-    },
+    "ENUM_NAME_OVERRIDES": ENUM_NAMES,
 }
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")

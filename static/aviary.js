@@ -181,7 +181,12 @@
   document.addEventListener("htmx:afterSettle", (event) => {
     prepare(document);
     settleDialog();
-    if (event.detail.elt?.id === "targeting") askAboutSample();
+    if (event.detail.elt?.id === "targeting") {
+      askAboutSample();
+      // What a button of the form did, for who does not see it; the region itself is never replaced.
+      const said = document.getElementById("said");
+      if (said) said.textContent = event.detail.elt.dataset.said ?? "";
+    }
     const wanted = document.querySelector("[data-focus]");
     if (wanted) {
       wanted.removeAttribute("data-focus");

@@ -76,7 +76,7 @@ list_groups = extend_schema(
 create_group = extend_schema(
     operation_id="create_exclusion_group",
     tags=_GROUPS,
-    request=shapes.NewGroup,
+    request=shapes.NewExclusionGroup,
     responses=answers(201, shapes.Group, *WITH_BODY),
 )
 read_group = extend_schema(
@@ -86,7 +86,7 @@ edit_group = extend_schema(
     operation_id="edit_exclusion_group",
     tags=_GROUPS,
     parameters=[_IF_MATCH],
-    request=_patch(shapes.GroupPatch),
+    request=_patch(shapes.ExclusionGroupPatch),
     responses=answers(200, shapes.Group, 409, *WITH_BODY),
 )
 delete_group = extend_schema(

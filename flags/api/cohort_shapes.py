@@ -102,7 +102,7 @@ Slot: Any = type(
 )
 
 
-class GroupPatch(serializers.Serializer[object]):
+class ExclusionGroupPatch(serializers.Serializer[object]):
     """Fields to change. Slots and holdout grow into free room only; users keep their place."""
 
     name = serializers.CharField(required=False, allow_null=True)
@@ -117,7 +117,7 @@ class GroupPatch(serializers.Serializer[object]):
     bucket_by = serializers.CharField(required=False, allow_null=True)
 
 
-class NewGroup(GroupPatch):
+class NewExclusionGroup(ExclusionGroupPatch):
     key = serializers.CharField(max_length=limits.MAX_KEY_CHARS)
 
 

@@ -6,7 +6,7 @@ from rest_framework.response import Response
 from flags import selectors, services
 from flags.api import schema
 from flags.api.documents import merge_patch
-from flags.api.scope import configuration_of, etag, required_version, seen_version
+from flags.api.scope import configuration_of
 from flags.models import FlagConfiguration
 from flags.services import importing
 from flags.snapshots import relay
@@ -14,6 +14,7 @@ from portal.access.api import holder_of
 from portal.access.api_scope import environment_of
 from portal.lib import clock
 from portal.lib.api import MergePatchParser, StrictJSONParser
+from portal.lib.api_match import etag, required_version, seen_version
 from portal.lib.api_paging import PAGING, listing, page_of
 from portal.lib.api_query import switch
 from portal.lib.api_view import ApiView

@@ -10,13 +10,14 @@ from flags import selectors, services
 from flags.api import schema
 from flags.api.documents import flag_document, merge_patch
 from flags.api.paging import ASKS, filter_of
-from flags.api.scope import etag, flag_of, seen_version
+from flags.api.scope import flag_of
 from flags.models import Flag
 from flags.usage.reading import refuse_asked_for
 from portal.access.api import holder_of
 from portal.access.api_scope import project_of
 from portal.lib import clock
 from portal.lib.api import MergePatchParser, StrictJSONParser
+from portal.lib.api_match import etag, seen_version
 from portal.lib.api_paging import listing
 from portal.lib.api_query import encode_cursor, switch
 from portal.lib.api_view import ApiView

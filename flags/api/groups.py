@@ -10,12 +10,12 @@ from rest_framework.response import Response
 from flags import cohorts, services
 from flags.api import cohort_schema as schema
 from flags.api.documents import merge_patch
-from flags.api.scope import etag, seen_version
 from flags.models import ExclusionGroup
 from portal.access.api import holder_of
 from portal.access.api_scope import project_of
 from portal.lib import clock
 from portal.lib.api import MergePatchParser, StrictJSONParser
+from portal.lib.api_match import etag, seen_version
 from portal.lib.api_paging import PAGING, listing, page_of
 from portal.lib.api_view import ApiView
 

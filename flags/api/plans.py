@@ -31,6 +31,7 @@ class PlanList(ApiView):
     asks = {"GET": ("flag", "over", *PAGING)}
     kind: ClassVar[PlanKind]
     make: ClassVar[Callable[..., Plan]]
+    asks = {"GET": ("flag", "over", *PAGING)}
 
     def list_plans(self, request: Request, project: str, environment: str) -> Response:
         """A page of plans, the newest first; those that are over only where they are asked for."""

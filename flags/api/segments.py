@@ -15,7 +15,6 @@ from rest_framework.response import Response
 from flags import cohorts, services
 from flags.api import cohort_schema as schema
 from flags.api.documents import merge_patch
-from flags.api.scope import etag, seen_version
 from flags.models import Segment
 from flags.models.segment import LISTS
 from flags.services import key_files, key_lists
@@ -25,6 +24,7 @@ from portal.access.api import holder_of
 from portal.access.api_scope import project_of
 from portal.lib import clock
 from portal.lib.api import MergePatchParser, StrictJSONParser, TooLarge
+from portal.lib.api_match import etag, seen_version
 from portal.lib.api_paging import PAGING, limit_of, listing, page_of_keys
 from portal.lib.api_query import decode_cursor, encode_cursor, text
 from portal.lib.api_view import ApiView

@@ -10,6 +10,7 @@ from flags.api import (
     groups,
     plans,
     segments,
+    taking,
     usage,
 )
 from flags.models import PlanKind
@@ -28,6 +29,9 @@ urlpatterns = [
         definitions.FlagRestoring.as_view(),
         name="api-flag-restore",
     ),
+    path(_PROJECT + "clone/<path:key>", taking.Cloning.as_view(), name="api-flag-clone"),
+    path(_PROJECT + "bulk", taking.Bulk.as_view(), name="api-bulk"),
+    path(_ENVIRONMENT + "copy/<path:key>", taking.Copying.as_view(), name="api-copy"),
     path(
         _ENVIRONMENT + "flags",
         configurations.ConfigurationList.as_view(),

@@ -22,8 +22,9 @@ from flags.exporters.flagd.file import SCHEMA
 
 PATH: Final = b"/flagd/v1/flags.json"
 NOT_PUBLIC: Final = "flagd gets the rules themselves: give it a server key"
-# Flags written before requests get their turn.
-SLICE: Final = 16
+# Flags looked through before requests get their turn; writing one costs as much as many looks.
+SLICE: Final = 512
+COST: Final = 64
 MAX_NAMED_CHARS: Final = 2_000
 """Of the keys of flags that were left out, in a header."""
 
@@ -39,7 +40,7 @@ class Part:
     """One flag, as JSON; None where flagd cannot have it."""
 
     content: bytes | None
-    evaluators: Mapping[str, bytes]
+    evaluators: Mapping[str, object]
     used: Mapping[tuple[str, str], object]
 
 
@@ -76,21 +77,27 @@ class FlagdFiles:
         async with shelf.lock:
             if shelf.file is None or shelf.state is not state:
                 shelf.parts = await _write_parts(state, shelf.parts)
-                shelf.file, shelf.state = _join(state, shelf.parts), state
+                # Hashing ten megabytes would be a pause; it needs nothing of this thread's.
+                shelf.file = await asyncio.to_thread(_join, state, shelf.parts)
+                shelf.state = state
             return shelf.file
 
 
 async def _write_parts(state: Environment, known: Mapping[str, Part]) -> dict[str, Part]:
     corpus = _corpus(state)
     shelves = {"flag": corpus.flags, "segment": corpus.segments, "group": corpus.groups}
-    parts, written = {}, 0
+    parts: dict[str, Part] = {}
+    work = 0
     for key in sorted(corpus.flags):
         part = known.get(key)
+        work += 1
         if part is None or not _is_current(part, shelves):
-            part, written = _write(key, corpus), written + 1
-            if written % SLICE == 0:
-                await asyncio.sleep(0)
+            part = _write(key, corpus)
+            work += COST
         parts[key] = part
+        if work > SLICE:
+            work = 0
+            await asyncio.sleep(0)
     return parts
 
 
@@ -112,8 +119,7 @@ def _write(key: str, corpus: Corpus) -> Part:
     if written.document is None:
         return Part(None, {}, written.used)
     content = orjson.dumps(key) + b":" + orjson.dumps(written.document)
-    evaluators = {name: orjson.dumps(logic) for name, logic in written.evaluators.items()}
-    return Part(content, evaluators, written.used)
+    return Part(content, written.evaluators, written.used)
 
 
 def _join(state: Environment, parts: Mapping[str, Part]) -> File:
@@ -122,12 +128,11 @@ def _join(state: Environment, parts: Mapping[str, Part]) -> File:
     metadata = metadata_of(f"{state.head.project}/{state.head.environment}", len(left_out))
     evaluators = {name: one for part in parts.values() for name, one in part.evaluators.items()}
     flags = b",".join(part.content for part in parts.values() if part.content)
-    named = b",".join(orjson.dumps(name) + b":" + evaluators[name] for name in sorted(evaluators))
-    body = b'{"$schema":%b,"metadata":%b,"flags":{%b},"$evaluators":{%b}}' % (
+    body = b'{"$schema":%b,"metadata":%b,"flags":{%b},"$evaluators":%b}' % (
         orjson.dumps(SCHEMA),
         orjson.dumps(metadata),
         flags,
-        named,
+        orjson.dumps(evaluators, option=orjson.OPT_SORT_KEYS),
     )
     tag = b'"%b"' % hashlib.blake2b(body, digest_size=16).hexdigest().encode()
     named_header = [(b"x-aviary-left-out", _names(left_out))] if left_out else []

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from flags.engine import EnvironmentFlag, Group, Segment
 
@@ -31,6 +31,8 @@ class Corpus:
     flags: Mapping[str, EnvironmentFlag]
     segments: Mapping[str, Segment] = field(default_factory=dict)
     groups: Mapping[str, Group] = field(default_factory=dict)
+    written: dict[str, Any] = field(default_factory=dict, compare=False)
+    """What exporters have made of a segment already: it may be long, and many flags refer to it."""
 
 
 def in_order(keys: Iterable[str]) -> list[str]:

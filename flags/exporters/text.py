@@ -24,7 +24,7 @@ def to_json(document: object) -> str:
 
 def to_yaml(document: object) -> str:
     """In blocks, in the order of the document, without references."""
-    return yaml.dump(  # type: ignore[no-any-return]
+    return yaml.dump(
         document,
         Dumper=_Dumper,
         sort_keys=False,

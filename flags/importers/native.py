@@ -35,6 +35,7 @@ def read(document: object, environment: str) -> ImportPlan:
         plan.add(planned)
         if planned.configuration is None:
             without.append(key)
+    plan.notes += _notes_of_cohorts(document)
     if without:
         plan.notes.append(f"without a configuration for {quote(environment)}: {listed(without)}")
     return plan
@@ -51,6 +52,17 @@ def _flags(document: object) -> Iterable[tuple[str, Mapping[str, object]]]:
         raise Refused(_SHAPE)
     objects = [_object(index, flag) for index, flag in enumerate(document)]
     return [(_text(flag.get("key"), index), flag) for index, flag in enumerate(objects)]
+
+
+def _notes_of_cohorts(document: object) -> Iterable[str]:
+    """Segments and groups are the project's, not an environment's: they are not taken over here."""
+    if not isinstance(document, Mapping):
+        return
+    for name in ("segments", "groups"):
+        found = document.get(name)
+        if isinstance(found, list) and found:
+            keys = [str(one.get("key")) for one in found if isinstance(one, Mapping)]
+            yield f"{name} of the file are not imported, create them first: {listed(keys)}"
 
 
 def _object(where: object, flag: object) -> Mapping[str, object]:

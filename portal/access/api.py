@@ -15,6 +15,7 @@ from portal.lib import clock
 from portal.lib.journal import Actor
 from portal.lib.middleware import trace_of
 
+_ORPHANED = "The account that this key answers to is gone or deactivated. Ask for a new key."
 _BAD_KEY = "This API key is unknown, revoked or expired."
 
 
@@ -59,6 +60,8 @@ class ApiKeyAuthentication(BaseAuthentication):
         if key.kind != KeyKind.ADMIN:
             text = f"This is a {key.kind} key; the management API takes an admin key."
             raise PermissionDenied(text)
+        if key.is_orphaned:
+            raise PermissionDenied(_ORPHANED)
         services.note_use(key=key, now=clock.now())
         actor = authority.key_actor(key, trace_of(_django(request)))
         return KeyHolder(key, actor), key
@@ -77,7 +80,7 @@ def _shown(request: Request) -> str:
 def _usable_key(token: Token) -> ApiKey | None:
     """The key that the token proves. An unknown one takes as long to refuse as a wrong secret."""
     known = token.selector.isascii() and token.selector.isalnum()
-    keys = ApiKey.objects.usable(now=clock.now()).select_related("environment__project")
+    keys = ApiKey.objects.usable(now=clock.now()).select_related("environment__project", "creator")
     key = keys.filter(selector=token.selector).first() if known else None
     proven = token.proves(key.verifier if key else NO_VERIFIER)
     return key if proven and key and token.kind == key.kind else None

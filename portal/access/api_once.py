@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from portal.access.api import holder_of
 from portal.access.models import ApiKey, KeptAnswer
 from portal.lib import clock
-from portal.lib.api_once import REPLAYED, Respond, Reused, StillRunning
+from portal.lib.api_once import REPLAYED, Respond, Reused, Secretive, StillRunning
 from portal.lib.api_tags import dumps
 from portal.lib.problems import PROBLEM
 
@@ -54,7 +54,8 @@ def _claim(key: ApiKey, name: str, digest: str, now: datetime) -> tuple[KeptAnsw
 def _keep(kept: KeptAnswer, response: Response) -> None:
     kept.status = response.status_code
     kept.headers = {name: response[name] for name in _HEADERS if name in response}
-    kept.body = "" if response.data is None else dumps(response.data)
+    document = response.kept if isinstance(response, Secretive) else response.data
+    kept.body = "" if document is None else dumps(document)
     kept.save(update_fields=["status", "headers", "body"])
 
 

@@ -20,12 +20,34 @@ def project_of(request: Request, project_key: str) -> Project:
     return holder.project
 
 
-def environment_of(request: Request, project_key: str, environment_key: str) -> Environment:
-    """The key's environment; another one of its project is forbidden, and said to be."""
+def allowed(request: Request, project_key: str, permission: Permission) -> Project:
+    """As project_of, for what the key needs a permission for. Raises Forbidden."""
+    project = project_of(request, project_key)
+    authority.require(holder_of(request).actor, permission, project=project)
+    return project
+
+
+def allowed_here(request: Request, project_key: str, permission: Permission) -> Environment:
+    """The key's own environment, for what the key needs a permission for there."""
+    project, own = project_of(request, project_key), holder_of(request).environment
+    authority.require(holder_of(request).actor, permission, project=project, environment=own)
+    return own
+
+
+def environment_of(
+    request: Request,
+    project_key: str,
+    environment_key: str,
+    permission: Permission = Permission.FLAG_VIEW,
+) -> Environment:
+    """The key's environment; another one of its project is forbidden, and said to be.
+
+    Raises Forbidden where the key lacks the permission that something needs there.
+    """
     project = project_of(request, project_key)
     own = holder_of(request).environment
     if own.key == environment_key:
-        return own
+        return allowed_here(request, project_key, permission)
     if not project.environments.filter(key=environment_key).exists():
         raise Http404
     text = _("This key is for the environment “{own}” and does not reach “{other}”.")

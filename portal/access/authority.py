@@ -17,9 +17,11 @@ from portal.access.models import (
     User,
 )
 from portal.access.permissions import (
+    ADDITIONAL_RIGHTS,
     ADMIN_KEY_PERMISSIONS,
     BUILTIN_ROLES,
     EVERYTHING,
+    HANDED_OUT_BY_PEOPLE,
     Permission,
 )
 from portal.lib import clock
@@ -35,6 +37,14 @@ def user_actor(user: User, trace: Trace) -> Actor:
 def key_actor(key: ApiKey, trace: Trace) -> Actor:
     """The actor for a script that shows an API key."""
     return Actor(ActorKind.KEY, str(key.pk), f"{key.name} ({key.selector})", trace)
+
+
+def answerable(actor: Actor) -> User | None:
+    """The person behind an actor; behind a key, whoever made it."""
+    if actor.kind is not ActorKind.KEY:
+        return user_of(actor)
+    key = ApiKey.objects.select_related("creator").filter(pk=actor.id).first()
+    return key.creator if key else None
 
 
 def user_of(actor: Actor) -> User | None:
@@ -114,12 +124,47 @@ def require(
 def _permissions_of_key(
     actor: Actor, project: Project, environment: Environment | None
 ) -> frozenset[Permission]:
-    """An admin key reaches its own environment, and the flags of the project it belongs to."""
-    key = ApiKey.objects.usable(now=clock.now()).filter(pk=actor.id, kind=KeyKind.ADMIN)
+    """An admin key reaches its own environment, and the flags of the project it belongs to.
+
+    It may do there what it was issued for, as far as whoever made it may do it at this moment.
+    """
+    keys = ApiKey.objects.usable(now=clock.now()).filter(pk=actor.id, kind=KeyKind.ADMIN)
     if environment is not None:
-        key = key.filter(environment=environment)
-    found = key.filter(environment__project=project).exists()
-    return ADMIN_KEY_PERMISSIONS if found else NOTHING
+        keys = keys.filter(environment=environment)
+    key = keys.filter(environment__project=project).select_related("creator").first()
+    if key is None:
+        return NOTHING
+    return permissions_of_key(key) & _cap(key, project, environment)
+
+
+def permissions_of_key(key: ApiKey) -> frozenset[Permission]:
+    """What an admin key was issued for, whatever became of its maker since."""
+    rights = {right for right in ADDITIONAL_RIGHTS if right in key.rights}
+    return ADMIN_KEY_PERMISSIONS | rights
+
+
+def may_hand_out(actor: Actor, project: Project, environment: Environment) -> frozenset[Permission]:
+    """What an actor who manages members may give others in an environment: people everything.
+
+    A key gives nobody more than its maker may do, and never what only people hand out.
+    """
+    if actor.kind is not ActorKind.KEY:
+        return EVERYTHING
+    key = ApiKey.objects.select_related("creator").filter(pk=actor.id).first()
+    return _cap(key, project, environment) - HANDED_OUT_BY_PEOPLE if key else NOTHING
+
+
+def holdings_of_names(given: Iterable[tuple[str, int | None]], project: Project) -> Holdings:
+    """What somebody would hold who is given these roles and groups, and nothing else."""
+    environments = frozenset(project.environments.values_list("pk", flat=True))
+    return Holdings(frozenset(given), role_table(project), _rules(project), environments)
+
+
+def _cap(key: ApiKey, project: Project, environment: Environment | None) -> frozenset[Permission]:
+    """What whoever made a key may do now; an operator everything, who is gone nothing."""
+    if key.by_operator:
+        return EVERYTHING
+    return permissions_of_user(key.creator, project, environment) if key.creator else NOTHING
 
 
 def _given(people: list[User], project: Project) -> dict[int, set[tuple[str, int | None]]]:

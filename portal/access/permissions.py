@@ -80,6 +80,17 @@ ADMIN_KEY_PERMISSIONS: frozenset[Permission] = frozenset(
         P.AUDIT_EXPORT,
     }
 )
+# What an admin key may be given on top, when it is issued.
+ADDITIONAL_RIGHTS: tuple[Permission, ...] = (
+    P.ENVIRONMENT_CONFIGURE,
+    P.MEMBER_MANAGE,
+    P.KEY_MANAGE,
+)
+# What stands between a key and a change takes a person to hand out: whoever steals a key that
+# manages members would else invite the people who agree with it.
+HANDED_OUT_BY_PEOPLE: frozenset[Permission] = frozenset(
+    {P.CHANGE_REQUEST_APPROVE, P.RELEASE_APPROVE, P.FREEZE_OVERRIDE}
+)
 EVERYTHING: frozenset[Permission] = frozenset(Permission)
 
 # What an environment can reserve for named roles: things that are done in it. The others are

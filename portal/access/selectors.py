@@ -20,7 +20,7 @@ def keys_of(project: Project) -> QuerySet[ApiKey]:
     """A project's API keys, the usable ones first, newest first."""
     return (
         ApiKey.objects.filter(environment__project=project)
-        .select_related("environment")
+        .select_related("environment", "creator")
         .order_by("environment__position", "revoked_at", "-created_at", "-id")
     )
 

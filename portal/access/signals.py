@@ -27,6 +27,10 @@ rule_changing = Signal()
 # and ``permissions`` as they are to be, ``actor`` and ``now``.
 role_changing = Signal()
 
+# Sent where a key gives somebody roles or groups, with ``project`` and ``names``: whoever knows of
+# one that takes a person to hand out raises an error that says so.
+handing_out = Signal()
+
 
 class Postponed(Exception):
     """A change does not happen now. ``file`` keeps it, once all of it is undone.

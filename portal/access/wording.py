@@ -19,6 +19,7 @@ EVENTS = {
     "grant.given": gettext_lazy("gave a role to"),
     "grant.revoked": gettext_lazy("took a role away from"),
     "group.created": gettext_lazy("created the group"),
+    "group.edited": gettext_lazy("renamed the group"),
     "group.deleted": gettext_lazy("deleted the group"),
     "group.member_added": gettext_lazy("added someone to the group"),
     "group.member_removed": gettext_lazy("took someone out of the group"),
@@ -35,6 +36,8 @@ EVENTS = {
     "key.revoked": gettext_lazy("revoked the API key"),
     "project.created": gettext_lazy("created the project"),
     "project.naming_rule_changed": gettext_lazy("changed how flags are named in"),
+    "project.edited": gettext_lazy("renamed the project"),
+    "environment.edited": gettext_lazy("renamed the environment"),
     "environment.created": gettext_lazy("created the environment"),
     "environment.epoch_renewed": gettext_lazy("renewed the epoch of the environment"),
 }

@@ -9,7 +9,12 @@ class ApprovalsConfig(AppConfig):
     verbose_name = "Approvals"
 
     def ready(self) -> None:
-        from portal.access.signals import name_removing, role_changing, rule_changing
+        from portal.access.signals import (
+            handing_out,
+            name_removing,
+            role_changing,
+            rule_changing,
+        )
         from portal.approvals import kinds
         from portal.approvals.services import policies, rights
         from portal.approvals.web import events
@@ -21,3 +26,4 @@ class ApprovalsConfig(AppConfig):
         rule_changing.connect(rights.on_rule_changing, dispatch_uid="policies")
         role_changing.connect(rights.on_role_changing, dispatch_uid="policies")
         name_removing.connect(policies.on_name_removing, dispatch_uid="policies")
+        handing_out.connect(policies.on_handing_out, dispatch_uid="policies")

@@ -7,7 +7,7 @@ when Django starts.
 import hashlib
 import re
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from django.utils.translation import gettext as _
 from rest_framework.request import Request
@@ -25,6 +25,20 @@ _FORM: Final = re.compile(rf"[!-~]{{1,{MAX_CHARS}}}")
 Respond = Callable[[], Response]
 Keeper = Callable[[Request, str, str, Respond], Response]
 _keeper: Keeper | None = None
+
+
+class Secretive(Response):
+    """An answer with something that is shown once: a field that is null where it is replayed."""
+
+    def __init__(self, data: dict[str, object], *, hidden: str, **options: Any) -> None:
+        super().__init__(data, **options)
+        self.hidden = hidden
+
+    @property
+    def kept(self) -> dict[str, object]:
+        """What may be kept of it, and answered again."""
+        text = _("It was shown the first time and is kept nowhere. If lost, make another.")
+        return {**self.data, self.hidden: None, "notice": text}
 
 
 class Reused(AviaryError):

@@ -11,10 +11,11 @@ from django.utils.translation import gettext_lazy
 
 from portal.access import authority, overview, selectors
 from portal.access.models import ApiKey, Environment, Grant, KeyKind, Project, User
-from portal.access.permissions import ADMIN_KEY_PERMISSIONS, Permission
+from portal.access.permissions import Permission
 from portal.approvals.models import Policy
 from portal.approvals.selectors import policies_of
 from portal.audit.models import AuditEvent
+from portal.lib.journal import Trace
 from portal.lib.spreadsheets import Value
 from portal.reports.tables import Table, Wanted
 
@@ -131,9 +132,11 @@ def _who_changes(
             kind = _("site administrator") if person.is_superuser else _("member")
             yield place.name, person.username, kind, may
     keys = ApiKey.objects.usable(now=now).filter(environment=place, kind=KeyKind.ADMIN)
-    may = _alone(ADMIN_KEY_PERMISSIONS, frozenset(), policy)
-    for key in keys.order_by("name") if may else ():
-        yield place.name, key.name, _("admin key"), may
+    for key in keys.order_by("name"):
+        actor = authority.key_actor(key, Trace())
+        may = _alone(authority.permissions_of(actor, project, place), frozenset(), policy)
+        if may:
+            yield place.name, key.name, _("admin key"), may
 
 
 def _alone(permissions: frozenset[Permission], names: frozenset[str], policy: Policy | None) -> str:

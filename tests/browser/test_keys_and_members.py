@@ -33,7 +33,7 @@ def test_a_token_is_shown_once_works_at_once_and_no_more_once_revoked(
     button(page, "New key").click()
     expect(page.get_by_label("Name")).to_be_focused()
     page.get_by_label("Name").fill(name)
-    page.get_by_label("Environment").select_option("staging")
+    page.get_by_label("Environment", exact=True).select_option("staging")
     button(page, "Create key").click()
     token = page.get_by_role("textbox", name="Token").input_value()
     expect(dialog_of(page)).to_contain_text("This is the only time its token is shown")

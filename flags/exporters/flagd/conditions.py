@@ -3,10 +3,7 @@
 That another flag serves something is registered in ``answers``.
 """
 
-import json
-import re
 from functools import singledispatch
-from typing import Final
 
 from flags.engine import (
     AllOf,
@@ -23,9 +20,6 @@ from flags.exporters.flagd import passing
 from flags.exporters.flagd.logic import Logic, either, every, negate
 from flags.exporters.flagd.operators import write_test
 from flags.exporters.flagd.state import Writing
-
-# flagd puts evaluators in their place as text, by a regular expression.
-_EVALUATOR_NAME: Final = re.compile(r"[A-Za-z0-9_-]+")
 
 
 @singledispatch
@@ -68,17 +62,7 @@ def _(condition: SegmentTest, writing: Writing) -> Logic:
     segment = writing.look_up("segment", key, writing.corpus.segments)
     if segment is None:
         refuse(f"there is no segment '{key}' that can be evaluated")
-    logic = writing.inside("segment", key, lambda: _write_membership(segment, writing))
-    if writing.is_inside or not _may_be_evaluator(key, logic):
-        return logic
-    writing.evaluators[key] = logic
-    return {"$ref": key}
-
-
-def _may_be_evaluator(key: str, logic: Logic) -> bool:
-    """flagd reads "$" in an evaluator as a part of what it replaces."""
-    is_operation = isinstance(logic, dict)
-    return bool(is_operation and _EVALUATOR_NAME.fullmatch(key) and "$" not in json.dumps(logic))
+    return writing.segment(key, lambda inner: _write_membership(segment, inner))
 
 
 def _write_membership(segment: Segment, writing: Writing) -> Logic:

@@ -15,7 +15,6 @@ from flags.engine.document import DEFAULT_ALGORITHM, RANDOM
 from flags.exporters.base import refuse
 from flags.exporters.flagd import passing
 from flags.exporters.flagd.conditions import write_condition
-from flags.exporters.flagd.guards import is_unit, unit_text
 from flags.exporters.flagd.logic import Choice, Logic, choose, either, every, same
 from flags.exporters.flagd.state import Writing
 
@@ -108,8 +107,9 @@ def _in_group(key: str | None, part: Part) -> Logic:
     if slot is None or slot.start == slot.end:
         return False
     shares = [(_OUT, slot.start), (_IN, slot.end - slot.start), (_OUT, SCALE - slot.end)]
-    unit = part.writing.unit(group.bucket_by)
-    return _is_in([(is_unit(unit), _fractional(f"{group.salt}.{GROUP}.", unit, shares))])
+    applies = part.writing.is_unit(group.bucket_by)
+    unit = part.writing.unit_text(group.bucket_by)
+    return _is_in([(applies, _fractional(f"{group.salt}.{GROUP}.", unit, shares))])
 
 
 def _is_in(placed: list[Choice]) -> Logic:
@@ -123,8 +123,7 @@ def _by_units(
     paths = (one.bucket_by, *one.else_by)
     if RANDOM in paths:
         refuse("it deals out at random")
-    units = [writing.unit(path) for path in paths]
-    return [(is_unit(unit), place(unit)) for unit in units]
+    return [(writing.is_unit(path), place(writing.unit_text(path))) for path in paths]
 
 
 def _prefix(one: Audience | Split, flag: EnvironmentFlag, purpose: str) -> str:
@@ -141,5 +140,5 @@ def _prefix(one: Audience | Split, flag: EnvironmentFlag, purpose: str) -> str:
 
 
 def _fractional(prefix: str, unit: Logic, shares: Sequence[Share]) -> Logic:
-    bucket = {"cat": [prefix, unit_text(unit)]} if prefix else unit_text(unit)
+    bucket = {"cat": [prefix, unit]} if prefix else unit
     return {"fractional": [bucket, *([name, weight] for name, weight in shares if weight)]}

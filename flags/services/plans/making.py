@@ -17,7 +17,7 @@ from flags.plans import (
 from flags.services.parsing import configuration_from
 from flags.services.plans import shared
 from portal.access import authority, outbox
-from portal.access.models import ApiKey, Environment, User
+from portal.access.models import Environment
 from portal.approvals import gate
 from portal.approvals.authors import author_of
 from portal.approvals.changes import PLAIN, Terms
@@ -25,7 +25,7 @@ from portal.approvals.models import ChangeRequest
 from portal.approvals.services import gated
 from portal.lib import clock
 from portal.lib.errors import Conflict, Invalid, checked_text
-from portal.lib.journal import Actor, ActorKind
+from portal.lib.journal import Actor
 
 # More than anybody follows; each is a due row.
 MOST_PLANS = 50
@@ -189,12 +189,4 @@ def answer_for(plan: Plan, actor: Actor, agreement: int | None) -> None:
     author = author_of(request) if request else actor
     plan.author_kind, plan.author_id_text = str(author.kind), author.id
     plan.author = author.label
-    plan.author_user = request.author_user if request else _person(author)
-
-
-def _person(actor: Actor) -> User | None:
-    """The person to tell; behind a key, whoever made it."""
-    if actor.kind is not ActorKind.KEY:
-        return authority.user_of(actor)
-    key = ApiKey.objects.select_related("creator").filter(pk=actor.id).first()
-    return key.creator if key else None
+    plan.author_user = request.author_user if request else authority.answerable(author)

@@ -7,6 +7,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from portal.access.models.environment import Environment
+from portal.access.models.key import ApiKey
 from portal.access.models.project import Project
 from portal.access.models.user import User
 
@@ -34,6 +35,10 @@ class Invitation(models.Model):
     # Who is gone vouches for nobody: then it cannot be accepted any more.
     inviter = models.ForeignKey(
         User, on_delete=models.SET_NULL, related_name="invitations", null=True, blank=True
+    )
+    # The key that it was made with, which has to be good still when it is accepted.
+    made_with = models.ForeignKey(
+        ApiKey, on_delete=models.SET_NULL, related_name="+", null=True, blank=True
     )
     created_by = models.CharField(max_length=150)
     created_at = models.DateTimeField()

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from portal.access.models.environment import Environment
 from portal.access.models.user import User
+from portal.access.permissions import Permission
 
 
 class KeyKind(models.TextChoices):
@@ -48,6 +49,10 @@ class ApiKey(models.Model):
     creator = models.ForeignKey(
         User, on_delete=models.SET_NULL, related_name="created_keys", null=True, blank=True
     )
+    # Made by a command on the machine: no account stands behind it, and none caps what it may.
+    by_operator = models.BooleanField(default=False)
+    # What an admin key may do on top of what every one may; see authority for what counts of it.
+    rights = models.JSONField(default=list, blank=True)
     created_at = models.DateTimeField()
     last_used_at = models.DateTimeField(null=True, blank=True)
     expires_at = models.DateTimeField(null=True, blank=True)
@@ -60,11 +65,25 @@ class ApiKey(models.Model):
         constraints = [
             models.CheckConstraint(
                 condition=models.Q(kind__in=KeyKind.values), name="key_kind_known"
-            )
+            ),
+            models.CheckConstraint(
+                condition=models.Q(kind=KeyKind.ADMIN) | models.Q(rights=[]),
+                name="key_rights_of_admins",
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.name} ({self.kind})"
+
+    @property
+    def is_orphaned(self) -> bool:
+        """Whether the account that answers for the key is gone or deactivated."""
+        return not self.by_operator and not (self.creator and self.creator.is_active)
+
+    @property
+    def right_labels(self) -> list[str]:
+        """What it may do on top, in words."""
+        return [str(Permission(one).label) for one in self.rights if one in Permission.values]
 
     @property
     def is_revoked(self) -> bool:

@@ -17,6 +17,12 @@ class Project(serializers.Serializer[object]):
     created_at = serializers.DateTimeField()
 
 
+class Renaming(serializers.Serializer[object]):
+    """Another name. The key stays."""
+
+    name = serializers.CharField(max_length=100)
+
+
 class ProjectPage(Page):
     projects = Project(many=True)
 
@@ -27,6 +33,11 @@ class Environment(serializers.Serializer[object]):
     kind = serializers.ChoiceField(choices=EnvironmentKind.values)
     position = serializers.IntegerField(help_text="Where it stands among the others.")
     version = serializers.IntegerField(help_text="Rises with every change that evaluators see.")
+
+
+class NewEnvironment(serializers.Serializer[object]):
+    key = serializers.CharField(max_length=50)
+    kind = serializers.ChoiceField(choices=EnvironmentKind.values)
 
 
 class EnvironmentPage(Page):
@@ -45,6 +56,21 @@ class Member(serializers.Serializer[object]):
     roles = HeldRole(many=True)
 
 
+class MemberPatch(serializers.Serializer[object]):
+    """What becomes the only role given by name, in all environments."""
+
+    role = serializers.CharField()
+
+
+class WithPlace(serializers.Serializer[object]):
+    role = serializers.CharField()
+    environment = serializers.CharField(required=False, allow_null=True, help_text=_EVERYWHERE)
+
+
+class NewMember(WithPlace):
+    username = serializers.CharField(help_text="Of somebody who has an account.")
+
+
 class MemberPage(Page):
     members = Member(many=True)
 
@@ -60,6 +86,13 @@ class Grant(serializers.Serializer[object]):
     given_at = serializers.DateTimeField()
 
 
+class NewGrant(WithPlace):
+    """A role for a member or for a group: name one of the two."""
+
+    member = serializers.CharField(required=False)
+    group = serializers.CharField(required=False)
+
+
 class GrantPage(Page):
     grants = Grant(many=True)
 
@@ -68,6 +101,11 @@ class Group(serializers.Serializer[object]):
     key = serializers.CharField()
     name = serializers.CharField()
     members = serializers.ListField(child=serializers.CharField())
+
+
+class NewGroup(serializers.Serializer[object]):
+    key = serializers.CharField(max_length=50)
+    name = serializers.CharField(required=False, max_length=100)
 
 
 class GroupPage(Page):
@@ -80,6 +118,17 @@ class Role(serializers.Serializer[object]):
     permissions = serializers.ListField(child=serializers.CharField())
     custom = serializers.BooleanField(help_text="Whether the project made it.")
     given = serializers.IntegerField(help_text="How often it is given.")
+
+
+class RolePatch(serializers.Serializer[object]):
+    name = serializers.CharField(required=False, max_length=100)
+    permissions = serializers.ListField(child=serializers.CharField(), required=False)
+
+
+class NewRole(serializers.Serializer[object]):
+    key = serializers.CharField(max_length=50)
+    name = serializers.CharField(required=False, max_length=100)
+    permissions = serializers.ListField(child=serializers.CharField())
 
 
 class RolePage(Page):
@@ -98,6 +147,15 @@ class Invitation(serializers.Serializer[object]):
     accepted_by = serializers.CharField(allow_null=True)
 
 
+class NewInvitation(WithPlace):
+    note = serializers.CharField(required=False, max_length=200)
+
+
+class SentInvitation(Invitation):
+    link = serializers.CharField(allow_null=True, help_text="Null where the answer is replayed.")
+    notice = serializers.CharField(help_text="Why there is no link, or empty.")
+
+
 class InvitationPage(Page):
     invitations = Invitation(many=True)
 
@@ -110,11 +168,39 @@ class Key(serializers.Serializer[object]):
     kind = serializers.ChoiceField(choices=KeyKind.values)
     environment = serializers.CharField()
     allowed_origins = serializers.ListField(child=serializers.CharField())
+    rate_limit = serializers.IntegerField(allow_null=True, help_text="Requests per second.")
+    burst_limit = serializers.IntegerField(allow_null=True, help_text="Requests at once.")
+    rights = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="What an admin key may do on top, as far as its maker still may.",
+    )
     created_by = serializers.CharField()
     created_at = serializers.DateTimeField()
     last_used_at = serializers.DateTimeField(allow_null=True)
     expires_at = serializers.DateTimeField(allow_null=True)
     revoked_at = serializers.DateTimeField(allow_null=True)
+
+
+class NewKey(serializers.Serializer[object]):
+    """A server or client key for the environment of the key that asks."""
+
+    name = serializers.CharField(max_length=100)
+    kind = serializers.ChoiceField(choices=["server", "client"])
+    expires_at = serializers.DateTimeField(required=False, allow_null=True)
+    allowed_origins = serializers.ListField(
+        child=serializers.CharField(), required=False, help_text="Of client keys alone."
+    )
+
+
+class IssuedKey(Key):
+    token = serializers.CharField(allow_null=True, help_text="Null where the answer is replayed.")
+    notice = serializers.CharField(help_text="Why there is no token, or empty.")
+
+
+class KeyPatch(serializers.Serializer[object]):
+    allowed_origins = serializers.ListField(child=serializers.CharField(), required=False)
+    rate_limit = serializers.IntegerField(required=False, allow_null=True, min_value=1)
+    burst_limit = serializers.IntegerField(required=False, allow_null=True, min_value=1)
 
 
 class KeyPage(Page):

@@ -5,8 +5,10 @@ from portal.access.services.groups import (
     add_to_group,
     create_group,
     delete_group,
+    edit_group,
     remove_from_group,
 )
+from portal.access.services.handing import NotByKeys
 from portal.access.services.invitations import (
     InvitationOver,
     NoSuchInvitation,
@@ -29,6 +31,8 @@ from portal.access.services.people import (
 from portal.access.services.projects import (
     create_environment,
     create_project,
+    edit_environment,
+    edit_project,
     guess_kind,
     renew_epoch,
 )
@@ -48,6 +52,7 @@ __all__ = [
     "InvitationOver",
     "IssuedKey",
     "NoSuchInvitation",
+    "NotByKeys",
     "SentInvitation",
     "accept_invitation",
     "add_member",
@@ -62,7 +67,10 @@ __all__ = [
     "create_user",
     "delete_group",
     "delete_role",
+    "edit_environment",
+    "edit_group",
     "edit_key",
+    "edit_project",
     "edit_role",
     "grant_role",
     "guess_kind",

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from portal.access import authority, outbox, selectors
 from portal.access.models import Environment, Grant, Group, Project, User
 from portal.access.permissions import Permission
+from portal.access.services.handing import require_may_give
 from portal.lib import journal
 from portal.lib.errors import Invalid
 from portal.lib.journal import Actor, Entry
@@ -27,10 +28,12 @@ def grant_role(
 ) -> Grant:
     """Give a role to a person or a group, in one environment or in all; again changes nothing.
 
-    Raises Forbidden without ``member.manage``, Invalid for a role that the project does not have.
+    Raises Forbidden without ``member.manage``, NotByKeys where a key would give too much, Invalid
+    for a role that the project does not have.
     """
     authority.require(actor, Permission.MEMBER_MANAGE, project=project)
     outbox.lock_people(project)
+    require_may_give(actor, project, [(role, environment.pk if environment else None)])
     return store_grant(
         project=project, to=to, role=role, actor=actor, now=now, environment=environment
     )
@@ -54,6 +57,7 @@ def set_role(*, project: Project, user: User, role: str, actor: Actor, now: date
     """
     authority.require(actor, Permission.MEMBER_MANAGE, project=project)
     with keeping_an_admin(project):
+        require_may_give(actor, project, [(role, None)])
         kept = store_grant(project=project, to=user, role=role, actor=actor, now=now)
         for grant in project.grants.filter(user=user).exclude(pk=kept.pk):
             _remove(grant, actor)

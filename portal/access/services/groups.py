@@ -9,6 +9,7 @@ from portal.access import authority, outbox
 from portal.access.models import Group, Project, User
 from portal.access.permissions import Permission
 from portal.access.services.grants import keeping_an_admin
+from portal.access.services.handing import given_by, require_may_give
 from portal.access.services.names import refuse_needed_name, refuse_taken_name
 from portal.access.services.validation import validate
 from portal.lib import journal
@@ -26,6 +27,20 @@ def create_group(*, project: Project, key: str, name: str, actor: Actor, now: da
     validate(group)
     group.save()
     _record("group.created", group, actor, after={"name": group.name})
+    return group
+
+
+@transaction.atomic
+def edit_group(*, group: Group, name: str, actor: Actor) -> Group:
+    """Give a group another name; its key stays. Raises Invalid for a name that is none."""
+    authority.require(actor, Permission.MEMBER_MANAGE, project=group.project)
+    outbox.lock_people(group.project)
+    group.refresh_from_db(fields=["name"])
+    before, group.name = group.name, name.strip()
+    validate(group)
+    if group.name != before:
+        group.save(update_fields=["name"])
+        _record("group.edited", group, actor, before={"name": before}, after={"name": group.name})
     return group
 
 
@@ -49,9 +64,10 @@ def delete_group(*, group: Group, actor: Actor) -> None:
 
 @transaction.atomic
 def add_to_group(*, group: Group, user: User, actor: Actor) -> None:
-    """Put a person into a group; again changes nothing."""
+    """Put a person into a group; again changes nothing. Raises NotByKeys as grant_role does."""
     authority.require(actor, Permission.MEMBER_MANAGE, project=group.project)
     outbox.lock_people(group.project)
+    require_may_give(actor, group.project, given_by(group))
     if not user.is_active:
         text = _("The account of {name} is deactivated.").format(name=user.username)
         raise Invalid({"username": text})

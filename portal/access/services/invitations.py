@@ -13,6 +13,7 @@ from portal.access import authority, outbox
 from portal.access.models import Environment, Invitation, InvitationState, Project, User
 from portal.access.permissions import Permission
 from portal.access.services.grants import store_grant
+from portal.access.services.handing import require_may_give
 from portal.access.services.people import create_user
 from portal.access.services.validation import validate
 from portal.access.tokens import NO_VERIFIER, Token, new_token, parse_token
@@ -59,13 +60,15 @@ def create_invitation(
 ) -> SentInvitation:
     """Make a link with which one person joins a project within a week.
 
-    Raises Forbidden without ``member.manage``; Invalid for a role that the project does not have.
+    Raises Forbidden without ``member.manage``; NotByKeys where a key would give too much; Invalid
+    for a role that the project does not have.
     """
     authority.require(actor, Permission.MEMBER_MANAGE, project=project)
     outbox.lock_people(project)
     known = authority.role_table(project)
     if role not in known:
         raise Invalid({"role": _("Choose one of: {roles}.").format(roles=", ".join(known))})
+    require_may_give(actor, project, [(role, environment.pk if environment else None)])
     token = new_token(KIND)
     invitation = Invitation(
         project=project,
@@ -75,6 +78,7 @@ def create_invitation(
         selector=token.selector,
         verifier=token.verifier,
         inviter=authority.user_of(actor),
+        made_with_id=int(actor.id) if actor.kind is ActorKind.KEY else None,
         created_by=actor.label,
         created_at=now,
         expires_at=now + LIFETIME,
@@ -141,16 +145,18 @@ def join_by_invitation(
 
 
 def _accept(invitation: Invitation, user: User, trace: Trace, now: datetime) -> Invitation:
-    project, inviter = invitation.project, invitation.inviter
+    project = invitation.project
     outbox.lock_people(project)
-    if not inviter or Permission.MEMBER_MANAGE not in authority.permissions_of_user(
-        inviter, project
+    host = _behind(invitation, trace)
+    if host is None or Permission.MEMBER_MANAGE not in authority.permissions_of(
+        host, project, None
     ):
         text = _("{name} may not invite people to {project} any more. Ask for a new invitation.")
         raise InvitationOver(text.format(name=invitation.created_by, project=project.name))
     if invitation.role not in authority.role_table(project):
         text = _("The role {role} does not exist any more. Ask for a new invitation.")
         raise InvitationOver(text.format(role=invitation.role))
+    require_may_give(host, project, [(invitation.role, invitation.environment_id)])
     if _unused(invitation).update(accepted_at=now, accepted_by=user) != 1:
         raise InvitationOver(_("This invitation has been used. Ask for a new one."))
     store_grant(
@@ -179,6 +185,13 @@ def _unused(invitation: Invitation) -> QuerySet[Invitation]:
     return Invitation.objects.filter(
         pk=invitation.pk, accepted_at__isnull=True, revoked_at__isnull=True
     )
+
+
+def _behind(invitation: Invitation, trace: Trace) -> Actor | None:
+    """Whoever made an invitation, with what they may do now; None where they are gone."""
+    if invitation.made_with:
+        return authority.key_actor(invitation.made_with, trace)
+    return authority.user_actor(invitation.inviter, trace) if invitation.inviter else None
 
 
 def _host(invitation: Invitation, trace: Trace) -> Actor:

@@ -9,13 +9,14 @@ from django.utils.translation import gettext as _
 
 from portal.access import authority, outbox
 from portal.access.models import ApiKey, Environment, KeyKind
-from portal.access.permissions import Permission
+from portal.access.permissions import ADDITIONAL_RIGHTS, Permission
+from portal.access.services.handing import refuse_admin_keys
 from portal.access.services.origins import read_origins
 from portal.access.services.validation import validate
 from portal.access.tokens import Token, new_token
 from portal.lib import journal
 from portal.lib.errors import Invalid
-from portal.lib.journal import Actor, Entry
+from portal.lib.journal import Actor, ActorKind, Entry
 
 EDITED = ["revoked_at", "allowed_origins", "rate_limit", "burst_limit"]
 
@@ -38,14 +39,18 @@ def issue_key(
     now: datetime,
     expires_at: datetime | None = None,
     allowed_origins: Sequence[str] = (),
+    rights: Sequence[str] = (),
 ) -> IssuedKey:
-    """Create an API key.
+    """Create an API key. ``rights`` are what an admin key may do on top of what every one may.
 
-    Raises Forbidden without ``key.manage``, Invalid for an unknown kind, an empty name, an
-    expiry in the past, or origins that are none or of a key that is not for web pages.
+    Raises Forbidden without ``key.manage``, and for a right that the actor does not hold;
+    NotByKeys where a key asks for an admin key; Invalid for an unknown kind, an empty name, an
+    expiry in the past, rights that keys do not have, or origins that are none or of a key that
+    is not for web pages.
     """
     project = environment.project
     authority.require(actor, Permission.KEY_MANAGE, project=project, environment=environment)
+    refuse_admin_keys(actor, kind)
     if expires_at is not None and expires_at <= now:
         raise Invalid({"expires_at": _("Choose a time in the future, or none.")})
     (locked,) = outbox.lock_environments([environment])
@@ -58,7 +63,9 @@ def issue_key(
         verifier=token.verifier,
         allowed_origins=_origins_for(kind, allowed_origins),
         created_by=actor.label,
-        creator=authority.user_of(actor),
+        creator=authority.answerable(actor),
+        by_operator=_is_of_an_operator(actor),
+        rights=_rights_for(kind, rights, actor, environment),
         created_at=now,
         expires_at=expires_at,
     )
@@ -89,6 +96,7 @@ def edit_key(
     authority.require(
         actor, Permission.KEY_MANAGE, project=environment.project, environment=environment
     )
+    refuse_admin_keys(actor, key.kind)
     if burst_limit is not None and rate_limit is None:
         raise Invalid({"rate_limit": _("A limit at once takes one per second as well.")})
     (locked,) = outbox.lock_environments([environment])
@@ -104,6 +112,30 @@ def edit_key(
     key.save(update_fields=EDITED[1:])
     version = outbox.advance(locked, kind=outbox.KEY, keys=[key.selector], now=now)
     _record_key(key, "key.edited", actor, version, before=before, after=_describe_key(key))
+
+
+def _rights_for(
+    kind: str, rights: Sequence[str], actor: Actor, environment: Environment
+) -> list[str]:
+    """The rights in order; nobody gives a key what they do not hold themselves."""
+    wanted = [str(right) for right in ADDITIONAL_RIGHTS if right in rights]
+    if set(rights) - set(wanted):
+        text = _("Choose from: {rights}.").format(rights=", ".join(ADDITIONAL_RIGHTS))
+        raise Invalid({"rights": text})
+    if wanted and kind != KeyKind.ADMIN:
+        raise Invalid({"rights": _("Only admin keys have rights of their own; leave this empty.")})
+    for right in wanted:
+        authority.require(
+            actor, Permission(right), project=environment.project, environment=environment
+        )
+    return wanted
+
+
+def _is_of_an_operator(actor: Actor) -> bool:
+    """Made by a command, or with a key that was: nobody's account stands behind it."""
+    if actor.kind is ActorKind.KEY:
+        return ApiKey.objects.filter(pk=actor.id, by_operator=True).exists()
+    return actor.kind is ActorKind.SYSTEM
 
 
 def _origins_for(kind: str, origins: Sequence[str]) -> list[str]:
@@ -137,6 +169,7 @@ def _describe_key(key: ApiKey) -> dict[str, object]:
         "allowed_origins": key.allowed_origins,
         "rate_limit": key.rate_limit,
         "burst_limit": key.burst_limit,
+        "rights": key.rights,
     }
 
 

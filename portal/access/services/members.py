@@ -15,7 +15,7 @@ from portal.access.services.people import create_user
 from portal.access.tokens import new_password
 from portal.lib import journal
 from portal.lib.errors import Invalid
-from portal.lib.journal import Actor, Entry
+from portal.lib.journal import Actor, ActorKind, Entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,8 @@ def add_member(
 ) -> AddedMember:
     """Make someone a member by name; whoever is new gets an account and a random password.
 
-    Raises Invalid when they are a member already or the name cannot be used.
+    Raises Invalid when they are a member already or the name cannot be used, and where a key asks
+    for somebody who has no account.
     """
     authority.require(actor, Permission.MEMBER_MANAGE, project=project)
     outbox.lock_people(project)  # before the audit trail's lock, which a new person takes
@@ -47,6 +48,9 @@ def add_member(
     if user and selectors.members_of(project).filter(pk=user.pk).exists():
         raise Invalid({"username": _("{name} is a member already.").format(name=username)})
     password = None
+    if user is None and actor.kind is ActorKind.KEY:
+        text = _("Nobody is called {name}; API keys make no accounts. Send an invitation.")
+        raise Invalid({"username": text.format(name=username)})
     if user is None:
         password = new_password()
         user = create_user(username=username, password=password, actor=actor)

@@ -100,6 +100,66 @@ def create_environment(
 
 
 @transaction.atomic
+def edit_project(*, project: Project, name: str, actor: Actor) -> Project:
+    """Give a project another name; its key stays.
+
+    Raises Forbidden without ``environment.configure``, Invalid for a name that is none.
+    """
+    authority.require(actor, Permission.ENVIRONMENT_CONFIGURE, project=project)
+    outbox.lock_people(project)
+    project.refresh_from_db()
+    before, project.name = project.name, name.strip()
+    validate(project)
+    if project.name == before:
+        return project
+    project.save(update_fields=["name"])
+    journal.write(
+        Entry(
+            event="project.edited",
+            actor=actor,
+            subject_kind="project",
+            subject=project.key,
+            project=project.key,
+            before={"name": before},
+            after={"name": project.name},
+        )
+    )
+    return project
+
+
+@transaction.atomic
+def edit_environment(*, environment: Environment, name: str, actor: Actor) -> Environment:
+    """Give an environment another name; evaluators know it by its key, which stays.
+
+    Raises Forbidden without ``environment.configure`` in it, Invalid for a name that is none.
+    """
+    project = environment.project
+    authority.require(
+        actor, Permission.ENVIRONMENT_CONFIGURE, project=project, environment=environment
+    )
+    (locked,) = outbox.lock_environments([environment])
+    locked.project = project
+    before, locked.name = locked.name, name.strip()
+    validate(locked)
+    if locked.name == before:
+        return locked
+    locked.save(update_fields=["name"])
+    journal.write(
+        Entry(
+            event="environment.edited",
+            actor=actor,
+            subject_kind="environment",
+            subject=locked.key,
+            project=project.key,
+            environment=locked.key,
+            before={"name": before},
+            after={"name": locked.name},
+        )
+    )
+    return locked
+
+
+@transaction.atomic
 def renew_epoch(*, environment_id: int, seen_epoch: str, seen_version: int) -> Environment:
     """Start a new history where evaluators know a state that the database does not.
 

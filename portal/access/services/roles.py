@@ -11,6 +11,7 @@ from portal.access import authority, outbox
 from portal.access.models import ActionRule, CustomRole, Environment, Project
 from portal.access.permissions import RESERVABLE, Permission
 from portal.access.services.grants import keeping_an_admin
+from portal.access.services.handing import require_may_permit
 from portal.access.services.names import refuse_needed_name, refuse_taken_name
 from portal.access.services.postponing import postponable
 from portal.access.services.validation import validate
@@ -24,12 +25,16 @@ from portal.lib.journal import Actor, Entry
 def create_role(
     *, project: Project, key: str, name: str, permissions: Iterable[str], actor: Actor
 ) -> CustomRole:
-    """Create a role. Raises Invalid for a name that is taken and for unknown permissions."""
+    """Create a role. Raises Invalid for a name that is taken and for unknown permissions.
+
+    Raises NotByKeys where a key would have it permit too much.
+    """
     authority.require(actor, Permission.MEMBER_MANAGE, project=project)
     outbox.lock_people(project)
     refuse_taken_name(project, key)
     role = CustomRole(project=project, key=key, name=name.strip() or key)
     role.permissions = _known(permissions)
+    require_may_permit(actor, project, role.permissions)
     validate(role)
     role.save()
     _record("role.created", role, actor, after=_describe(role))
@@ -42,13 +47,15 @@ def edit_role(
 ) -> CustomRole:
     """Rename a role, or change what it permits.
 
-    Raises Invalid for unknown permissions and where nobody could manage the members any more; what
+    Raises NotByKeys where a key would have it permit more than its maker may do; Invalid for
+    unknown permissions and where nobody could manage the members any more; what
     says where it waits, where somebody has to agree first.
     """
     authority.require(actor, Permission.MEMBER_MANAGE, project=role.project)
     outbox.lock_people(role.project)
     role = CustomRole.objects.select_related("project").get(pk=role.pk)
     wanted = _known(permissions)
+    require_may_permit(actor, role.project, set(wanted) - set(role.permissions))
     role_changing.send(sender=None, role=role, name=name, permissions=wanted, actor=actor)
     return store_role(role=role, name=name, permissions=wanted, actor=actor)
 

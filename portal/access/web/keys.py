@@ -5,6 +5,7 @@ from datetime import timedelta
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
 from portal.access import selectors, services
@@ -18,6 +19,21 @@ from portal.lib.errors import Invalid
 from portal.lib.htmx import render_page
 
 LIFETIMES = {"": _("never"), "30": _("in 30 days"), "90": _("in 90 days"), "365": _("in a year")}
+
+# What a key does with each of its rights; people can do more with the same.
+RIGHTS = {
+    Permission.ENVIRONMENT_CONFIGURE: gettext_lazy(
+        "Add environments, set approval policies and plan freezes. What lowers a "
+        "policy waits for people all the same."
+    ),
+    Permission.MEMBER_MANAGE: gettext_lazy(
+        "Invite people, and give roles and groups that permit no more than you may do. It "
+        "never lets anybody approve."
+    ),
+    Permission.KEY_MANAGE: gettext_lazy(
+        "Make and revoke server and client keys; never admin keys."
+    ),
+}
 
 
 def _context(scope: Scope) -> dict[str, object]:
@@ -38,6 +54,8 @@ def create_key(request: HttpRequest, scope: Scope) -> HttpResponse:
         "scope": scope,
         "kinds": KeyKind.choices,
         "lifetimes": LIFETIMES,
+        "rights": [(one, text) for one, text in RIGHTS.items() if _holds(scope, one)],
+        "chosen_rights": request.POST.getlist("rights"),
         "values": request.POST or {"environment": request.GET.get("environment", "")},
     }
     if request.method != "POST":
@@ -63,7 +81,13 @@ def _issue(request: HttpRequest, scope: Scope) -> services.IssuedKey:
         now=now,
         expires_at=now + timedelta(days=int(days)) if days else None,
         allowed_origins=request.POST.get("allowed_origins", "").split(),
+        rights=request.POST.getlist("rights"),
     )
+
+
+def _holds(scope: Scope, right: Permission) -> bool:
+    """Whether it is offered: the service asks again, for the environment that is chosen."""
+    return any(scope.allows(right, place) for place in scope.project.environments.all())
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -6,7 +6,7 @@ from drf_spectacular.utils import extend_schema
 
 from portal.approvals.api import shapes
 from portal.approvals.models import State
-from portal.lib.api_schema import PAGING, WITH_BODY, Problem, answers, query
+from portal.lib.api_schema import PAGING, WITH_BODY, Problem, answers, if_match, query
 
 _TAGS: Final = ["approvals"]
 _DECIDED: Final = {409: (Problem, "The request is decided already.")}
@@ -58,4 +58,11 @@ comment_on_change_request = extend_schema(
 )
 read_policy = extend_schema(
     operation_id="read_policy", tags=_TAGS, responses=answers(200, shapes.Policy)
+)
+set_policy = extend_schema(
+    operation_id="set_policy",
+    tags=_TAGS,
+    parameters=[if_match("The ETag that was read; none where there is no policy yet.")],
+    request=shapes.NewPolicy,
+    responses=answers(200, shapes.Policy, 409, 428, *WITH_BODY),
 )

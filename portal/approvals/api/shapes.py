@@ -3,6 +3,7 @@
 from rest_framework import serializers
 
 from portal.approvals.models import Result, State, Verdict
+from portal.approvals.policy_rules import MINUTES, MOST_APPROVALS, SCOPES
 from portal.lib.errors import MOST_TEXT
 
 
@@ -86,6 +87,21 @@ class Comment(NewComment):
 class CommentPage(serializers.Serializer[object]):
     comments = Comment(many=True)
     next = serializers.CharField(allow_null=True, help_text="The cursor of the next page.")
+
+
+class NewPolicy(serializers.Serializer[object]):
+    """What an environment is to want; what is left out is as strict as where nothing is said."""
+
+    required_approvals = serializers.IntegerField(
+        min_value=1, max_value=MOST_APPROVALS, help_text="How many people have to agree."
+    )
+    required_roles = serializers.ListField(child=serializers.CharField(), required=False)
+    evidence = serializers.DictField(child=serializers.ChoiceField(choices=SCOPES), required=False)
+    turning_off_needs_approval = serializers.BooleanField(required=False)
+    break_glass = serializers.ListField(child=serializers.CharField(), required=False)
+    break_glass_minutes = serializers.IntegerField(
+        required=False, min_value=MINUTES[0], max_value=MINUTES[-1]
+    )
 
 
 class Policy(serializers.Serializer[object]):

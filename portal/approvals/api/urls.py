@@ -9,6 +9,7 @@ _REQUEST = _PROJECT + "change-requests/<int:number>"
 
 urlpatterns = [
     path(_PROJECT + "freezes", freezes.FreezeList.as_view(), name="api-freezes"),
+    path(_PROJECT + "freezes/<int:freeze>", freezes.FreezeDetail.as_view(), name="api-freeze"),
     path(_PROJECT + "evidence", views.EvidenceList.as_view(), name="api-evidence"),
     path(
         _PROJECT + "change-requests",

@@ -1,6 +1,6 @@
 """Setting an environment's approval policy. What lowers it, the old one must approve."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from portal.access import authority, outbox
 from portal.access.models import Environment, Project
 from portal.access.permissions import Permission
+from portal.access.services import NotByKeys
 from portal.approvals import gate
 from portal.approvals.changes import PLAIN, Change, Terms
 from portal.approvals.kinds import Side
@@ -131,6 +132,14 @@ def on_name_removing(*, project: Project, name: str, **_signal: Any) -> None:
         if name in policy.required_roles or name in policy.break_glass:
             text = _("The policy of {environment} names {name}; change the policy first.")
             raise Invalid({"": text.format(environment=policy.environment.name, name=name)})
+
+
+def on_handing_out(*, project: Project, names: Set[str], **_signal: Any) -> None:
+    """Keep keys from naming who may act first and be reviewed later."""
+    for policy in Policy.objects.filter(environment__project=project):
+        if names & set(policy.break_glass):
+            text = _("Whoever has this may break glass; somebody who may gives it in person.")
+            raise NotByKeys(text)
 
 
 def _check(wanted: Document, environment: Environment) -> None:

@@ -6,7 +6,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from portal.access import authority, outbox
-from portal.access.models import ApiKey, Project, User
+from portal.access.models import Project, User
 from portal.access.permissions import Permission
 from portal.approvals import gate, telling
 from portal.approvals.changes import Change
@@ -15,7 +15,7 @@ from portal.approvals.models import ChangeRequest, Comment, Editor, State
 from portal.approvals.recording import record_request
 from portal.lib import clock
 from portal.lib.errors import Forbidden, Invalid, checked_text
-from portal.lib.journal import Actor, ActorKind
+from portal.lib.journal import Actor
 
 
 @transaction.atomic
@@ -105,7 +105,7 @@ def _open(needed: ApprovalRequired) -> ChangeRequest:
     request = gate.new_request(
         change,
         actor=actor,
-        author_user=_answerable(actor),
+        author_user=authority.answerable(actor),
         moment=moment,
         reason=needed.reason,
     )
@@ -153,17 +153,9 @@ def _is_about(request: ChangeRequest, change: Change) -> bool:
 
 
 def _remember_editor(request: ChangeRequest, actor: Actor) -> None:
-    editor = _answerable(actor)
+    editor = authority.answerable(actor)
     if editor is not None:
         Editor.objects.get_or_create(request=request, user=editor)
-
-
-def _answerable(actor: Actor) -> User | None:
-    """The person behind an actor; behind a key, whoever made it."""
-    if actor.kind is ActorKind.KEY:
-        key = ApiKey.objects.select_related("creator").filter(pk=actor.id).first()
-        return key.creator if key else None
-    return authority.user_of(actor)
 
 
 def _content(request: ChangeRequest) -> dict[str, object]:

@@ -85,6 +85,37 @@ def test_the_schema__is_public_and_names_every_endpoint() -> None:
         "list_invitations",
         "list_keys",
         "read_key",
+        "edit_project",
+        "create_environment",
+        "edit_environment",
+        "add_member",
+        "edit_member",
+        "remove_member",
+        "give_role",
+        "revoke_grant",
+        "create_group",
+        "read_group",
+        "edit_group",
+        "delete_group",
+        "add_to_group",
+        "remove_from_group",
+        "create_role",
+        "read_role",
+        "edit_role",
+        "delete_role",
+        "create_invitation",
+        "revoke_invitation",
+        "create_key",
+        "edit_key",
+        "revoke_key",
+        "set_policy",
+        "create_freeze",
+        "read_freeze",
+        "edit_freeze",
+        "cancel_freeze",
+        "copy_configuration",
+        "clone_flag",
+        "change_flags",
     }
     assert set(schema["components"]["securitySchemes"]) == {"bearerKey", "headerKey"}
 
@@ -113,6 +144,9 @@ def test_the_schema__describes_errors_as_problems() -> None:
         ("segment-keys/{which}/{key}", "post"),
         ("exclusion-groups/{key}", "patch"),
         ("exclusion-groups/{key}", "delete"),
+        ("environments/{environment}/copy/{key}", "post"),
+        ("environments/{environment}/policy", "put"),
+        ("roles/{role}", "patch"),
     ],
 )
 def test_the_schema__says_of_every_write_that_it_may_wait(path: str, method: str) -> None:
@@ -198,7 +232,16 @@ def test_every_write__describes_that_it_can_be_done_once() -> None:
 
 def test_what_is_sent__has_no_other_fields_than_those_described() -> None:
     schema = json.loads(Client().get(SCHEMA).content)
-    for name in ("NewFlag", "Variant", "Configuration", "Rule", "NewEvidence", "NewComment"):
+    for name in (
+        "NewFlag",
+        "Variant",
+        "Configuration",
+        "Rule",
+        "NewEvidence",
+        "NewComment",
+        "NewKey",
+        "NewGrant",
+    ):
         assert schema["components"]["schemas"][name]["additionalProperties"] is False, name
 
 

@@ -73,7 +73,9 @@ def answer(key: str, result: object) -> Answer:
     flag = FILE["flags"][key]
     name = flag["defaultVariant"] if result is None else result
     assert name is None or isinstance(name, str), (key, result)
-    return (name, flag["variants"][name]) if name in flag["variants"] else NOTHING
+    if name is None or name not in flag["variants"]:
+        return NOTHING
+    return (name, flag["variants"][name])
 
 
 def test_the_library_of_flagd__random_contexts__answers_as_we_do(library: Path) -> None:

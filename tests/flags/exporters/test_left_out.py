@@ -13,7 +13,7 @@ REGEX = when("matches", "email", "x$")
 OTHER = {"jsonlogic": {"fractional": [["on", 1], ["off", 1]]}, "bucketing": "cbor"}
 
 
-def ruled(condition: object, **more: object) -> dict[str, Any]:
+def ruled(condition: object, **more: Any) -> dict[str, Any]:
     return {"rules": [rule(when=condition, **more)]}
 
 

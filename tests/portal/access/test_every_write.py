@@ -62,6 +62,9 @@ def writes(
         "create_user": lambda: s.create_user(username="eve", password="x" * 20, **by),
         "delete_group": lambda: s.delete_group(group=group, **by),
         "delete_role": lambda: s.delete_role(role=role, **by),
+        "edit_environment": lambda: s.edit_environment(environment=production, name="P", **by),
+        "edit_group": lambda: s.edit_group(group=group, name="Other", **by),
+        "edit_project": lambda: s.edit_project(project=shop, name="Other", **by),
         "edit_key": lambda: s.edit_key(
             key=key, allowed_origins=[], rate_limit=5, burst_limit=None, **on
         ),
@@ -91,6 +94,7 @@ def writes(
 # What is no function, what only reads, what others call when they have asked who may, and notes of
 # when a key was last used, which are nobody's doing.
 NOT_WRITES = {"AddedMember", "InvitationOver", "IssuedKey", "NoSuchInvitation", "SentInvitation"}
+NOT_WRITES |= {"NotByKeys"}
 NOT_WRITES |= {"checked_names", "guess_kind", "names_reserved", "open_invitation"}
 NOT_WRITES |= {"note_use", "note_uses", "store_role", "store_rule"}
 WRITES = sorted(set(services.__all__) - NOT_WRITES)

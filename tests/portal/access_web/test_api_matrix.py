@@ -1,6 +1,7 @@
 """Which key opens what of the management API. An address missing here fails."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -8,35 +9,57 @@ from django.urls import get_resolver, reverse
 
 from flags.models import Flag
 from flags.services import create_group, create_segment
+from portal.access import services
 from portal.access.models import ApiKey, Environment, Project, User
+from portal.access.permissions import ADDITIONAL_RIGHTS
 from portal.access.services import issue_key, revoke_key
 from portal.lib import clock
 from tests.flags.services.writes import Desk
 from tests.portal.access_web.world import captured, patterns, rolled_back, watched
 from tests.support.agreeing import ask_for_something
+from tests.support.freezing import a_freeze
 from tests.support.people import SETTING_UP
 from tests.support.planning import a_schedule
 
 # The key is for development of the shop, and so are the addresses.
-HOLDERS = ("nobody", "server", "client", "admin", "elsewhere", "garden", "revoked", "expired")
+# The steward's key has every right that keys can have.
+HOLDERS = (
+    *("nobody", "server", "client", "admin", "steward"),
+    *("elsewhere", "garden", "revoked", "expired"),
+)
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 IN = "in"  # let in: what comes then depends on what is sent
 Expected = dict[str, int | str]
 OPEN: Expected = dict.fromkeys(HOLDERS, IN)
 REFUSED: Expected = {"nobody": 401, "server": 403, "client": 403, "revoked": 401, "expired": 401}
 # Flags belong to the project, configurations to the key's own environment.
-OF_THE_PROJECT: Expected = REFUSED | {"admin": IN, "elsewhere": IN, "garden": 404}
-OF_THE_ENVIRONMENT: Expected = REFUSED | {"admin": IN, "elsewhere": 403, "garden": 404}
+OF_THE_PROJECT: Expected = REFUSED | {"admin": IN, "steward": IN, "elsewhere": IN, "garden": 404}
+OF_THE_ENVIRONMENT: Expected = REFUSED | {
+    "admin": IN,
+    "steward": IN,
+    "elsewhere": 403,
+    "garden": 404,
+}
 # A request is of its environments. Only who asked takes it back, and these keys have not asked.
-OF_THE_REQUEST: Expected = REFUSED | {"admin": IN, "elsewhere": 404, "garden": 404}
+OF_THE_REQUEST: Expected = REFUSED | {
+    "admin": IN,
+    "steward": IN,
+    "elsewhere": 404,
+    "garden": 404,
+}
+# Whoever configures the environment takes it back as well.
 OF_ITS_AUTHOR: Expected = OF_THE_REQUEST | {"admin": 403}
 # The plan of these tests is a schedule.
-NO_RAMP: Expected = OF_THE_ENVIRONMENT | {"admin": 404}
-NOTHING: Expected = REFUSED | {"admin": 404, "elsewhere": 404, "garden": 404}
+NO_RAMP: Expected = OF_THE_ENVIRONMENT | {"admin": 404, "steward": 404}
+NOTHING: Expected = REFUSED | dict.fromkeys(("admin", "steward", "elsewhere", "garden"), 404)
 
 # Development has none.
-OF_A_POLICY: Expected = OF_THE_ENVIRONMENT | {"admin": 404}
-OF_WHOEVER: Expected = REFUSED | dict.fromkeys(("admin", "elsewhere", "garden"), IN)
+OF_A_POLICY: Expected = OF_THE_ENVIRONMENT | {"admin": 404, "steward": 404}
+OF_WHOEVER: Expected = REFUSED | dict.fromkeys(("admin", "steward", "elsewhere", "garden"), IN)
+# What takes a further right: in the project, and in the key's own environment.
+TAKES_A_RIGHT: Expected = OF_THE_PROJECT | {"admin": 403, "elsewhere": 403}
+# The window of these tests is for development.
+OF_A_FREEZE: Expected = OF_THE_ENVIRONMENT | {"elsewhere": 404}
 
 TABLE: dict[str, tuple[Expected, str]] = {
     "api-flags": (OF_THE_PROJECT, "GET HEAD POST"),
@@ -66,7 +89,11 @@ TABLE: dict[str, tuple[Expected, str]] = {
     "api-segment-keys": (OF_THE_PROJECT, "GET HEAD POST"),
     "api-exclusion-groups": (OF_THE_PROJECT, "GET HEAD POST"),
     "api-exclusion-group": (OF_THE_PROJECT, "GET HEAD PATCH DELETE"),
+    "api-flag-clone": (OF_THE_PROJECT, "POST"),
+    "api-bulk": (OF_THE_PROJECT, "POST"),
+    "api-copy": (OF_THE_ENVIRONMENT, "POST"),
     "api-freezes": (OF_THE_PROJECT, "GET HEAD"),
+    "api-freeze": (OF_A_FREEZE, "GET HEAD"),
     "api-evidence": (OF_THE_PROJECT, "GET HEAD POST"),
     "api-change-requests": (OF_THE_PROJECT, "GET HEAD"),
     "api-change-request": (OF_THE_REQUEST, "GET HEAD"),
@@ -74,21 +101,49 @@ TABLE: dict[str, tuple[Expected, str]] = {
     "api-change-request-withdraw": (OF_ITS_AUTHOR, "POST"),
     "api-history": (OF_THE_PROJECT, "GET HEAD"),
     "api-policy": (OF_A_POLICY, "GET HEAD"),
-    # Keys look at who has access, and hand none out.
+    # Every admin key looks at who has access.
     "api-projects": (OF_WHOEVER, "GET HEAD"),
     "api-project": (OF_THE_PROJECT, "GET HEAD"),
     "api-environments": (OF_THE_PROJECT, "GET HEAD"),
     "api-environment": (OF_THE_PROJECT, "GET HEAD"),
     "api-members": (OF_THE_PROJECT, "GET HEAD"),
     "api-grants": (OF_THE_PROJECT, "GET HEAD"),
+    "api-member": (TAKES_A_RIGHT, ""),
+    "api-grant": (TAKES_A_RIGHT, ""),
     "api-groups": (OF_THE_PROJECT, "GET HEAD"),
+    "api-group": (OF_THE_PROJECT, "GET HEAD"),
+    "api-group-member": (TAKES_A_RIGHT, ""),
     "api-roles": (OF_THE_PROJECT, "GET HEAD"),
+    "api-role": (OF_THE_PROJECT, "GET HEAD"),
+    "api-invitation": (TAKES_A_RIGHT, ""),
     "api-invitations": (OF_THE_PROJECT, "GET HEAD"),
     "api-keys": (OF_THE_PROJECT, "GET HEAD"),
     "api-key": (OF_THE_PROJECT, "GET HEAD"),
     "api-nothing": (NOTHING, "GET HEAD POST PUT PATCH DELETE"),
     "api-schema": (OPEN, "GET HEAD"),
     "api-docs": (OPEN, "GET HEAD"),
+}
+# What takes another right than reading the same address.
+WRITES: dict[str, str] = {
+    "api-project": "PATCH",
+    "api-environments": "POST",
+    "api-members": "POST",
+    "api-member": "PATCH DELETE",
+    "api-grants": "POST",
+    "api-grant": "DELETE",
+    "api-groups": "POST",
+    "api-group": "PATCH DELETE",
+    "api-group-member": "PUT DELETE",
+    "api-roles": "POST",
+    "api-role": "PATCH DELETE",
+    "api-invitations": "POST",
+    "api-invitation": "DELETE",
+    "api-keys": "POST",
+    "api-key": "PATCH DELETE",
+    "api-freezes": "POST",
+    "api-freeze": "PUT DELETE",
+    "api-environment": "PATCH",
+    "api-policy": "PUT",
 }
 
 
@@ -106,6 +161,7 @@ def keys(
             name=holder,
             actor=SETTING_UP,
             now=now,
+            rights=ADDITIONAL_RIGHTS if holder == "steward" else (),
         )
         found[holder] = str(issued.token)
         if holder == "revoked":
@@ -142,13 +198,34 @@ def test_every_key_is_answered_as_the_table_says(
     plan = a_schedule(Desk(new_checkout, place, clock.now()), dana)
     known = arguments | {"number": asked.pk, "selector": a_key.selector, "plan": plan.pk}
     known["which"] = "included"
+    known |= _access(dana, now=clock.now())
     address = reverse(name, kwargs={one: known[one] for one in captured(name)})
     for method in METHODS:
         found = {holder: answer(method, address, header, keys[holder]) for holder in HOLDERS}
         # What an address does not take it says only to who shows an admin key.
         closed: Expected = dict.fromkeys(HOLDERS, 405)
         closed |= REFUSED if expected != OPEN else {}
-        assert found == (expected if method in taken.split() else closed), method
+        wanted = expected if method in taken.split() else closed
+        wanted = TAKES_A_RIGHT if method in WRITES.get(name, "").split() else wanted
+        assert found == wanted, method
+
+
+def _access(dana: User, *, now: datetime) -> dict[str, object]:
+    """A group with somebody in it, a role, an invitation, a grant and a window."""
+    shop = Project.objects.get(key="shop")
+    by: dict[str, Any] = {"project": shop, "actor": SETTING_UP}
+    group = services.create_group(key="crew", name="Crew", now=now, **by)
+    services.add_to_group(group=group, user=dana, actor=SETTING_UP)
+    role = services.create_role(key="shipper", name="S", permissions=["flag.view"], **by)
+    sent = services.create_invitation(role="viewer", now=now, **by)
+    return {
+        "group": group.key,
+        "role": role.key,
+        "username": dana.username,
+        "invitation": sent.invitation.selector,
+        "grant": shop.grants.filter(user=dana).earliest("pk").pk,
+        "freeze": a_freeze(shop).pk,
+    }
 
 
 def answer(method: str, address: str, header: str, token: str) -> int | str:

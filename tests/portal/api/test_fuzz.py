@@ -38,8 +38,12 @@ by = {"environment": place, "actor": actor, "now": now}
 set_policy(document={"required_approvals": 1}, **by)
 with suppress(Waiting):
     set_enabled(flag=flag, enabled=True, **by)
-key = services.issue_key(environment=place, kind="admin", name="Fuzz", actor=actor, now=now)
-print(key.token, key.key.selector, ChangeRequest.objects.get(project=project).pk)
+rights = ["environment.configure", "member.manage", "key.manage"]
+key = services.issue_key(**by, kind="admin", name="Fuzz", rights=rights)
+other = services.issue_key(**by, kind="server", name="Fuzz")
+group = services.create_group(project=project, key="crew", name="Crew", actor=actor, now=now)
+number = ChangeRequest.objects.get(project=project).pk
+print(key.token, other.key.selector, number)
 """
 
 
@@ -48,7 +52,13 @@ def known(stack: Stack) -> dict[str, str]:
     """What there is in a project that no other test looks at, and an admin key of it."""
     printed = stack.manage("shell", "-v", "0", "-c", SET_UP).stdout.strip().splitlines()[-1]
     found = dict(zip(("token", "selector", "number"), printed.split(), strict=True))
-    return found | {"project": "fuzz", "environment": "production", "key": "a-flag"}
+    return found | {
+        "project": "fuzz",
+        "environment": "production",
+        "key": "a-flag",
+        "group": "crew",
+        "role": "viewer",
+    }
 
 
 def test_every_operation__whatever_it_is_sent__answers_as_described(

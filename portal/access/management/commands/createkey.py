@@ -6,6 +6,7 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from portal.access import provisioning, services
 from portal.access.models import KeyKind
+from portal.access.permissions import ADDITIONAL_RIGHTS
 from portal.lib import clock
 from portal.lib.commands import failure, operator
 from portal.lib.errors import AviaryError
@@ -18,6 +19,13 @@ class Command(BaseCommand):
         parser.add_argument("--project", required=True)
         parser.add_argument("--environment", required=True)
         parser.add_argument("--kind", required=True, choices=KeyKind.values)
+        parser.add_argument(
+            "--right",
+            action="append",
+            default=[],
+            choices=[str(right) for right in ADDITIONAL_RIGHTS],
+            help="What an admin key may do on top; may be said several times.",
+        )
         parser.add_argument("--name", default="Made by createkey")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -34,6 +42,7 @@ class Command(BaseCommand):
                 environment=environment,
                 kind=options["kind"],
                 name=options["name"],
+                rights=options["right"],
                 actor=actor,
                 now=now,
             )
