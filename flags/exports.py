@@ -13,7 +13,6 @@ from flags.engine import (
     Group,
     Segment,
     parse_environment,
-    parse_group,
     parse_segment,
 )
 from flags.exporters import native
@@ -113,8 +112,8 @@ def _cohorts_of(project: Project) -> tuple[list[Segment], list[Group]]:
     segments = segments.defer("included__content", "excluded__content")
     groups = rows.ExclusionGroup.objects.filter(project=project)
     return (
-        [parse_segment(one.engine_document) for one in segments],
-        [parse_group(one.engine_document) for one in groups],
+        [parse_segment(one.about | one.engine_document) for one in segments],
+        [one.group for one in groups],
     )
 
 

@@ -100,8 +100,9 @@ class Import(ApiView):
 
         Only this environment's configurations change; new flags are off in the others. Mode
         ``replace`` also turns off, in this environment, the flags that the file does not have.
-        Flags that cannot be taken over exactly are reported with the reason and left alone. When it
-        answers, so do the evaluators.
+        Segments and exclusion groups of the file are created or changed for all environments, and
+        none is deleted. What cannot be taken over exactly is reported with the reason and left
+        alone. When it answers, so do the evaluators.
         """
         place = environment_of(request, project, environment)
         report = importing.import_document(
@@ -114,8 +115,7 @@ class Import(ApiView):
             actor=holder_of(request).actor,
             now=clock.now(),
         )
-        many = len(report.created) + len(report.changed) + len(report.disabled)
-        relay.wait_until_told(place, report.version, within_s=1 + many / 1000)
+        relay.wait_until_told(place, report.version, within_s=1 + report.changes / 1000)
         return Response(report.document)
 
 

@@ -162,6 +162,18 @@ class SkippedFlag(serializers.Serializer[object]):
     reason = serializers.CharField()
 
 
+class SkippedCohort(serializers.Serializer[object]):
+    key = serializers.CharField()
+    reason = serializers.CharField()
+
+
+class CohortReport(serializers.Serializer[object]):
+    created = serializers.ListField(child=serializers.CharField())
+    changed = serializers.ListField(child=serializers.CharField())
+    unchanged = serializers.ListField(child=serializers.CharField())
+    skipped = SkippedCohort(many=True)
+
+
 class ImportReport(serializers.Serializer[object]):
     created = serializers.ListField(child=serializers.CharField())
     changed = serializers.ListField(child=serializers.CharField())
@@ -170,6 +182,8 @@ class ImportReport(serializers.Serializer[object]):
         child=serializers.CharField(), help_text="Turned off: the file does not have them."
     )
     skipped = SkippedFlag(many=True)
+    segments = CohortReport(help_text="The project's segments that the file has.")
+    groups = CohortReport(help_text="Its exclusion groups.")
     notes = serializers.ListField(child=serializers.CharField())
     dry_run = serializers.BooleanField()
     version = serializers.IntegerField(help_text="The environment's, afterwards.")

@@ -7,15 +7,25 @@ from typing import Final
 from flags.engine.document import DEFAULT_BUCKETING
 from flags.engine.jsonlogic import FRACTIONALS
 from flags.importers import flagd, native, unleash
-from flags.importers.base import ImportPlan, PlannedFlag, Refused, Skipped, quote
+from flags.importers.base import (
+    ImportPlan,
+    PlannedCohorts,
+    PlannedFlag,
+    Refused,
+    Skipped,
+    SkippedCohort,
+    quote,
+)
 
 __all__ = [
     "BUCKETINGS",
     "FORMATS",
     "ImportPlan",
+    "PlannedCohorts",
     "PlannedFlag",
     "Refused",
     "Skipped",
+    "SkippedCohort",
     "UnknownBucketing",
     "UnknownFormat",
     "plan_import",

@@ -4,7 +4,7 @@ Importers are pure: a parsed file in, an ``ImportPlan`` out. They check only wha
 whether the documents are valid flags is for the engine to say, when they are stored.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NoReturn
 
@@ -47,15 +47,49 @@ class Skipped:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class SkippedCohort:
+    """A segment or exclusion group of the file that is left alone, and the reason for it."""
+
+    key: str
+    reason: str
+
+
 TWICE: Final = "the file has this flag twice; the first counts"
+_COHORT_TWICE: Final = "the file has this key twice; the first counts"
+
+
+@dataclass(slots=True)
+class PlannedCohorts:
+    """The segments of a file, or its exclusion groups, by their keys: documents of the engine.
+
+    Each says all that the thing does, its lists included. What people call it stays as it is where
+    the document has no name and no description.
+    """
+
+    documents: dict[str, Mapping[str, object]] = field(default_factory=dict)
+    skipped: list[SkippedCohort] = field(default_factory=list)
+
+    def add(self, key: str, document: Mapping[str, object]) -> None:
+        """Plan one; a key that comes twice is taken once and reported."""
+        if key in self.documents:
+            self.skipped.append(SkippedCohort(key, _COHORT_TWICE))
+        else:
+            self.documents[key] = document
+
+    @classmethod
+    def of(cls, documents: Iterable[Mapping[str, Any]]) -> "PlannedCohorts":
+        """Those of a plan's document."""
+        return cls({one["key"]: one for one in documents})
 
 
 @dataclass(slots=True)
 class ImportPlan:
     """What a file asks for. Every flag of the file stands in ``flags`` or in ``skipped``.
 
-    ``keys`` are those of both: what the file speaks of. ``notes`` say what was taken over
-    differently, or not at all, without changing any answer.
+    ``keys`` are those of both: what the file speaks of. ``segments`` and ``groups`` are those that
+    its flags may refer to; they are the project's, in every environment. ``notes`` say what
+    was taken over differently, or not at all, without changing any answer.
     """
 
     source: str
@@ -63,6 +97,8 @@ class ImportPlan:
     skipped: list[Skipped] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     keys: set[str] = field(default_factory=set)
+    segments: PlannedCohorts = field(default_factory=PlannedCohorts)
+    groups: PlannedCohorts = field(default_factory=PlannedCohorts)
 
     @property
     def document(self) -> dict[str, object]:
@@ -71,13 +107,27 @@ class ImportPlan:
             {"key": f.key, "definition": f.definition, "configuration": f.configuration}
             for f in self.flags
         ]
-        return {"source": self.source, "flags": flags, "keys": sorted(self.keys)}
+        cohorts = {"segments": self.segments.documents, "groups": self.groups.documents}
+        return {
+            "source": self.source,
+            "flags": flags,
+            "keys": sorted(self.keys),
+            # Left out where there are none: requests that are open keep the digest that they had.
+            **{name: list(found.values()) for name, found in cohorts.items() if found},
+        }
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> "ImportPlan":
         """The plan that ``document`` was made from."""
         flags = [PlannedFlag(**flag) for flag in document["flags"]]
-        return cls(document["source"], flags, keys=set(document["keys"]))
+        segments, groups = (PlannedCohorts.of(document.get(n, [])) for n in ("segments", "groups"))
+        return cls(
+            document["source"],
+            flags,
+            keys=set(document["keys"]),
+            segments=segments,
+            groups=groups,
+        )
 
     def add(self, flag: PlannedFlag) -> None:
         """Plan a flag; a key that comes twice is taken once and reported."""

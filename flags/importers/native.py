@@ -2,7 +2,8 @@
 
 A file holds a list of flags, or an object of flags by their key, either one perhaps under
 ``flags``; or a single flag. Each carries its definition and, under ``environments``, a
-configuration per environment, of which the chosen one's is taken.
+configuration per environment, of which the chosen one's is taken. Beside ``flags`` there may be
+``segments`` and ``groups`` of the project that they refer to, each a list or an object by key.
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,6 +19,7 @@ from flags.importers.base import (
 )
 
 _SHAPE = "Expected a list of flags, or an object of flags by their key."
+_COHORT_SHAPE = "Expected {name} to be a list of objects, each with a key that is a text."
 # Fields of the document that are not part of a definition.
 _NOT_DEFINITION = {"environments", "archived", "version", "created_at", "updated_at"}
 
@@ -35,7 +37,7 @@ def read(document: object, environment: str) -> ImportPlan:
         plan.add(planned)
         if planned.configuration is None:
             without.append(key)
-    plan.notes += _notes_of_cohorts(document)
+    _read_cohorts(document, plan)
     if without:
         plan.notes.append(f"without a configuration for {quote(environment)}: {listed(without)}")
     return plan
@@ -54,15 +56,32 @@ def _flags(document: object) -> Iterable[tuple[str, Mapping[str, object]]]:
     return [(_text(flag.get("key"), index), flag) for index, flag in enumerate(objects)]
 
 
-def _notes_of_cohorts(document: object) -> Iterable[str]:
-    """Segments and groups are the project's, not an environment's: they are not taken over here."""
-    if not isinstance(document, Mapping):
+def _read_cohorts(document: object, plan: ImportPlan) -> None:
+    """Segments and groups beside the flags; in a file of flags by their keys these are flags."""
+    if not isinstance(document, Mapping) or not isinstance(document.get("flags"), list | Mapping):
         return
-    for name in ("segments", "groups"):
-        found = document.get(name)
-        if isinstance(found, list) and found:
-            keys = [str(one.get("key")) for one in found if isinstance(one, Mapping)]
-            yield f"{name} of the file are not imported, create them first: {listed(keys)}"
+    for name, planned in (("segments", plan.segments), ("groups", plan.groups)):
+        for key, one in _cohorts_in(document.get(name, []), name):
+            planned.add(key, {**one, "key": key})
+
+
+def _cohorts_in(found: object, name: str) -> Iterable[tuple[str, Mapping[str, object]]]:
+    """Raises Refused for what is no list of them: flags could not refer to them."""
+    if isinstance(found, Mapping):
+        found = [{"key": key, **_cohort(one, name)} for key, one in found.items()]
+    if not isinstance(found, list):
+        raise Refused(_COHORT_SHAPE.format(name=name))
+    for one in found:
+        key = _cohort(one, name).get("key")
+        if not isinstance(key, str):
+            raise Refused(_COHORT_SHAPE.format(name=name))
+        yield key, one
+
+
+def _cohort(one: object, name: str) -> Mapping[str, object]:
+    if not isinstance(one, Mapping) or not all(isinstance(field, str) for field in one):
+        raise Refused(_COHORT_SHAPE.format(name=name))
+    return one
 
 
 def _object(where: object, flag: object) -> Mapping[str, object]:

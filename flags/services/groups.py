@@ -45,13 +45,10 @@ def create_group(
         text = _("There is an exclusion group with this key already; choose another.")
         raise Invalid({"key": text})
     _refuse_unknown_flags(project, wanted, known=())
-    group = ExclusionGroup(project=project, created_at=now, updated_at=now, updated_by=actor.label)
+    group = ExclusionGroup(project=project, created_at=now)
     group.set_group(wanted)
-    group.save()
     advance_all(environments, outbox.GROUP, group.key, now=now)
-    record_cohort(
-        "exclusion_group.created", group, actor=actor, after=group.document, reason=reason
-    )
+    store_group(group, None, actor=actor, now=now, reason=reason)
     return group
 
 
@@ -89,16 +86,34 @@ def edit_group(
     if change.serves:
         reason = gate.pass_through(change, actor=actor, now=now, reason=reason, terms=terms).reason
         advance_all(environments, outbox.GROUP, group.key, now=now)
-    _save(group, actor=actor, now=now)
-    event = "exclusion_group.edited" if held.salt == wanted.salt else "exclusion_group.reshuffled"
-    record_cohort(event, group, actor=actor, before=before, after=group.document, reason=reason)
+    store_group(group, before, actor=actor, now=now, reason=reason)
     return group
 
 
-def _save(group: ExclusionGroup, *, actor: Actor, now: datetime) -> None:
-    group.version += 1
+def store_group(
+    group: ExclusionGroup,
+    before: Mapping[str, Any] | None,
+    *,
+    actor: Actor,
+    now: datetime,
+    reason: str,
+) -> None:
+    """Save what was decided and tell the history; ``before`` is None for a new one.
+
+    Checks, the gate and the environments' versions are the caller's.
+    """
+    group.version += before is not None
     group.updated_at, group.updated_by = now, actor.label
     group.save()
+    event = _event(group, before)
+    record_cohort(event, group, actor=actor, before=before, after=group.document, reason=reason)
+
+
+def _event(group: ExclusionGroup, before: Mapping[str, Any] | None) -> str:
+    if before is None:
+        return "exclusion_group.created"
+    same_line = before["salt"] == group.salt
+    return "exclusion_group.edited" if same_line else "exclusion_group.reshuffled"
 
 
 @gated
@@ -156,8 +171,13 @@ def check_edit(project: Project, held: Group, wanted: Group) -> None:
     """Raise Invalid where somebody would lose their place, InUse where a rule names what goes."""
     if wanted.key != held.key:
         raise Invalid({"key": _("An exclusion group keeps its key.")})
-    referring.refuse({one.path: one.message for one in disturbances(held, wanted)})
+    check_places(project, held, wanted)
     _refuse_unknown_flags(project, wanted, known=[slot.flag for slot in held.slots])
+
+
+def check_places(project: Project, held: Group, wanted: Group) -> None:
+    """The same, but for which flags there are: those of an import may come with it."""
+    referring.refuse({one.path: one.message for one in disturbances(held, wanted)})
     losing = {slot.flag for slot in held.slots} - {slot.flag for slot in wanted.slots}
     uses = uses_of(project, Named.GROUP, wanted.key) if losing else []
     naming = [use for use in uses if use.key in losing]

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from flags import cohorts
 from flags.engine import Named, dump_segment
+from flags.engine import Segment as SegmentDocument
 from flags.models import KeyList, Segment
 from flags.models.segment import ABOUT_FIELDS, LISTS
 from flags.services import cohort_changes as changes
@@ -43,19 +44,11 @@ def create_segment(
     environments = outbox.lock_project(project)
     if Segment.objects.filter(project=project, key=wanted.key).exists():
         raise Invalid({"key": _("There is a segment with this key already; choose another.")})
-    about = _about(dump_segment(wanted))
-    referring.check_segment(wanted.key, about["when"], project)
-    segment = Segment(project=project, created_at=now, updated_at=now, updated_by=actor.label)
-    _fill(segment, about)
-    for name in LISTS:
-        keys = getattr(wanted, name)
-        _check_length(name, len(keys))
-        setattr(segment, name, key_lists.store(project, keys, now=now))
-    segment.save()
+    segment = Segment(project=project, created_at=now)
+    fill_segment(segment, wanted, now=now)
+    referring.check_segment(segment.key, segment.when, project)
     advance_all(environments, outbox.SEGMENT, segment.key, now=now)
-    record_cohort(
-        "segment.created", segment, actor=actor, after=_told(segment, None), reason=reason
-    )
+    store_segment(segment, None, actor=actor, now=now, reason=reason)
     return segment
 
 
@@ -81,7 +74,7 @@ def edit_segment(
     environments = outbox.lock_project(segment.project)
     segment = cohorts.get_segment(segment.project, segment.key)
     about, lists = _read(segment, document)
-    before, lists_before = segment.document, {name: getattr(segment, name) for name in LISTS}
+    before = segment.document
     if segment.version != expected_version:
         raise _conflict(segment, document)
     referring.check_segment(segment.key, about["when"], segment.project)
@@ -92,16 +85,40 @@ def edit_segment(
     if change.serves:
         reason = gate.pass_through(change, actor=actor, now=now, reason=reason, terms=terms).reason
         advance_all(environments, outbox.SEGMENT, segment.key, now=now)
-    _save(segment, actor=actor, now=now)
-    event, after = _event(before, segment.document), _told(segment, lists_before)
-    record_cohort(event, segment, actor=actor, before=before, after=after, reason=reason)
+    store_segment(segment, before, actor=actor, now=now, reason=reason)
     return segment
 
 
-def _save(segment: Segment, *, actor: Actor, now: datetime) -> None:
-    segment.version += 1
+def fill_segment(segment: Segment, wanted: SegmentDocument, *, now: datetime) -> None:
+    """Take all columns from a valid segment; only its lists are stored.
+
+    Raises Invalid where one gets too long.
+    """
+    _fill(segment, _about(dump_segment(wanted)))
+    for name in LISTS:
+        keys = getattr(wanted, name)
+        _check_length(name, len(keys))
+        setattr(segment, name, key_lists.store(segment.project, keys, now=now))
+
+
+def store_segment(
+    segment: Segment,
+    before: Mapping[str, Any] | None,
+    *,
+    actor: Actor,
+    now: datetime,
+    reason: str,
+) -> None:
+    """Save what was decided and tell the history; ``before`` is None for a new one.
+
+    Checks, the gate and the environments' versions are the caller's.
+    """
+    segment.version += before is not None
     segment.updated_at, segment.updated_by = now, actor.label
     segment.save()
+    event = "segment.created" if before is None else _event(before, segment.document)
+    after = _told(segment, before)
+    record_cohort(event, segment, actor=actor, before=before, after=after, reason=reason)
 
 
 def change_keys(
@@ -227,13 +244,14 @@ def _event(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
     return "segment.keys_changed" if same else "segment.edited"
 
 
-def _told(segment: Segment, before: Mapping[str, KeyList] | None) -> dict[str, Any]:
+def _told(segment: Segment, before: Mapping[str, Any] | None) -> dict[str, Any]:
     """The segment as the history keeps it; few added and removed keys it names."""
     told: dict[str, Any] = {}
     for name in LISTS:
-        now, old = getattr(segment, name), before[name] if before else None
-        if old != now and (old or now.count):
-            told |= _named_changes(name, old.keys if old else (), now.keys)
+        now, digest = getattr(segment, name), before[name]["digest"] if before else None
+        if digest != now.digest and (before or now.count):
+            old = cohorts.list_of(segment.project, digest).keys if digest else ()
+            told |= _named_changes(name, old, now.keys)
     return segment.document | ({"keys": told} if told else {})
 
 

@@ -22,7 +22,9 @@ from portal.lib.errors import AviaryError
 class Command(BaseCommand):
     help = (
         "Import flags into one environment. Mode 'replace' also turns off, in this environment, "
-        "the flags that the file does not have. A missing project or environment is created."
+        "the flags that the file does not have. Segments and exclusion groups of the file are the "
+        "project's: they are created or changed for every environment. A missing project or "
+        "environment is created."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -120,9 +122,24 @@ def describe(report: importing.ImportReport) -> str:
     lines += [f"{name}: {len(keys)}{_names(keys)}" for name, keys in counts.items()]
     lines.append(f"skipped: {len(report.skipped)}")
     lines += [f"  {ascii(s.flag)[1:-1]}: {s.reason}" for s in report.skipped]
+    for kind, cohorts in (("segments", report.segments), ("groups", report.groups)):
+        lines += _describe_cohorts(kind, cohorts)
     lines += [f"note: {note}" for note in report.notes]
     lines.append(f"version: {report.version}")
     return "\n".join(lines)
+
+
+def _describe_cohorts(kind: str, report: importing.CohortReport) -> list[str]:
+    """What became of the file's segments or groups; nothing where it has none."""
+    counts = {
+        "created": report.created,
+        "changed": report.changed,
+        "unchanged": report.unchanged,
+    }
+    lines = [f"{kind} {name}: {len(keys)}{_names(keys)}" for name, keys in counts.items() if keys]
+    if report.skipped:
+        lines.append(f"{kind} skipped: {len(report.skipped)}")
+    return lines + [f"  {ascii(one.key)[1:-1]}: {one.reason}" for one in report.skipped]
 
 
 def _names(keys: list[str], most: int = 20) -> str:

@@ -1,6 +1,6 @@
 """Taking over flags from a file, all of them in one transaction and one version."""
 
-from flags.services.importing.report import ImportReport
+from flags.services.importing.report import CohortReport, ImportReport
 from flags.services.importing.service import MODES, import_document, import_flags
 
-__all__ = ["MODES", "ImportReport", "import_document", "import_flags"]
+__all__ = ["MODES", "CohortReport", "ImportReport", "import_document", "import_flags"]

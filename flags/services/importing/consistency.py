@@ -5,24 +5,27 @@ from functools import cached_property
 
 from django.utils.translation import gettext as _
 
-from flags.dependants import segment_graph
 from flags.engine import Named, mentions_in
 from flags.services import referring
+from flags.services.importing.cohorts import Cohorts
 from flags.services.importing.place import Change, Document, Place
 from portal.lib.errors import Invalid
 
 Refused = tuple[Change, Invalid]
 
 
-def take_back_misleading(place: Place, decided: list[Change]) -> tuple[list[Change], list[Refused]]:
+def take_back_misleading(
+    place: Place, cohorts: Cohorts, decided: list[Change]
+) -> tuple[list[Change], list[Refused]]:
     """The changes that hold together, and those that do not, taken back, each with the reason.
 
-    Flags of one file may refer to each other in any order. Taking one back can leave another
-    without what it refers to, so they are asked again until all that is left holds.
+    Flags of one file may refer to each other in any order, and to its segments and groups. Taking
+    one back can leave another without what it refers to, so they are asked again until all that is
+    left holds.
     """
     kept, refused = decided, list[Refused]()
     while True:
-        neighbourhood = _Neighbourhood(place, kept)
+        neighbourhood = _Neighbourhood(place, cohorts, kept)
         found = [(one, error) for one in kept if (error := neighbourhood.refusal_of(one))]
         if not found:
             return kept, refused
@@ -36,8 +39,7 @@ def take_back_misleading(place: Place, decided: list[Change]) -> tuple[list[Chan
 class _Neighbourhood:
     """The project as it would be after these changes."""
 
-    def __init__(self, place: Place, changes: list[Change]) -> None:
-        project = place.environment.project
+    def __init__(self, place: Place, cohorts: Cohorts, changes: list[Change]) -> None:
         flags = place.flags | {change.flag.key: change.flag for change in changes}
         self._place = place
         self._documents = {
@@ -47,8 +49,8 @@ class _Neighbourhood:
         } | {change.flag.key: change.configuration.document for change in changes}
         self._neighbours = referring.Neighbours(
             flags=referring.variants_of(one for one in flags.values() if not one.is_archived),
-            segments=frozenset(segment_graph(project)),
-            slots=referring.slots_of(project),
+            segments=cohorts.known,
+            slots=cohorts.slots,
             graph={key: referring.asks(document) for key, document in self._documents.items()},
         )
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -16,37 +17,62 @@ from flags.engine import (
 from flags.importers import ImportPlan, PlannedFlag, Skipped
 from flags.models import Flag, FlagConfiguration
 from flags.services import naming
+from flags.services.importing.cohorts import Cohorts, decide_cohorts
 from flags.services.importing.consistency import take_back_misleading
 from flags.services.importing.place import Change, Document, Place
-from flags.services.importing.report import ImportReport
+from flags.services.importing.report import ImportReport, reason_of
 from flags.services.parsing import configuration_from, definition_from
 from portal.lib.errors import Invalid
 
 REPLACE = "replace"
-_REASONS = 3
 
 
-def decide(place: Place, plan: ImportPlan, *, replace: bool) -> tuple[list[Change], ImportReport]:
-    """The changes to store, their flags already as they are to be, and the report of them."""
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What an import is about to do: the rows are as they are to be, and nothing is stored."""
+
+    changes: list[Change]
+    cohorts: Cohorts
+    report: ImportReport
+
+    @property
+    def differs(self) -> bool:
+        return bool(self.changes) or self.cohorts.differ
+
+    @property
+    def everywhere(self) -> bool:
+        """Whether other environments have a part in it: new flags are off there."""
+        return self.cohorts.differ or any(change.edited for change in self.changes)
+
+    @property
+    def toggles(self) -> bool:
+        return any(change.toggles for change in self.changes)
+
+
+def decide(place: Place, plan: ImportPlan, *, replace: bool) -> Decision:
+    """The changes to store, and the report of them. Segments and groups stay in either mode."""
     report = ImportReport(skipped=list(plan.skipped), notes=list(plan.notes))
+    cohorts = decide_cohorts(place, plan, report)
     decided = []
     for planned in plan.flags:
         try:
             decided.append(_decide_one(place, planned, replace))
         except Invalid as error:
-            report.skipped.append(Skipped(planned.key, _reason(error)))
-    changes = _without_misleading(place, decided, report)
+            report.skipped.append(Skipped(planned.key, reason_of(error)))
+    changes = _without_misleading(place, cohorts, decided, report)
     if replace:
         absent = [_turn_off(place, flag) for flag in _absent(place, plan)]
         report.disabled = [change.flag.key for change in absent]
         changes += absent
-    return changes, report
+    return Decision(changes, cohorts, report)
 
 
-def _without_misleading(place: Place, decided: list[Change], report: ImportReport) -> list[Change]:
+def _without_misleading(
+    place: Place, cohorts: Cohorts, decided: list[Change], report: ImportReport
+) -> list[Change]:
     """The changes that make a difference, and that refer to nothing that is not there."""
-    kept, misleading = take_back_misleading(place, decided)
-    report.skipped += [Skipped(change.flag.key, _reason(error)) for change, error in misleading]
+    kept, misleading = take_back_misleading(place, cohorts, decided)
+    report.skipped += [Skipped(change.flag.key, reason_of(error)) for change, error in misleading]
     for change in kept:
         if change.is_new:
             report.created.append(change.flag.key)
@@ -55,12 +81,6 @@ def _without_misleading(place: Place, decided: list[Change], report: ImportRepor
         else:
             report.unchanged.append(change.flag.key)
     return [change for change in kept if change.is_new or change.differs]
-
-
-def _reason(error: Invalid) -> str:
-    problems = [f"{path}: {text}" if path else text for path, text in error.problems.items()]
-    more = f" And {len(problems) - _REASONS} more." if len(problems) > _REASONS else ""
-    return " ".join(problems[:_REASONS]) + more
 
 
 def _absent(place: Place, plan: ImportPlan) -> Iterator[Flag]:

@@ -2,7 +2,20 @@
 
 from dataclasses import asdict, dataclass, field
 
-from flags.importers import Skipped
+from flags.importers import Skipped, SkippedCohort
+from portal.lib.errors import Invalid
+
+_REASONS = 3
+
+
+@dataclass(slots=True)
+class CohortReport:
+    """What became of the file's segments, or of its exclusion groups, by their keys."""
+
+    created: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+    unchanged: list[str] = field(default_factory=list)
+    skipped: list[SkippedCohort] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -18,6 +31,8 @@ class ImportReport:
     unchanged: list[str] = field(default_factory=list)
     disabled: list[str] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
+    segments: CohortReport = field(default_factory=CohortReport)
+    groups: CohortReport = field(default_factory=CohortReport)
     notes: list[str] = field(default_factory=list)
     dry_run: bool = False
     version: int = 0
@@ -26,3 +41,17 @@ class ImportReport:
     def document(self) -> dict[str, object]:
         """The report as JSON has it."""
         return asdict(self)
+
+    @property
+    def changes(self) -> int:
+        """How many documents evaluators hear of."""
+        cohorts = len(self.segments.created) + len(self.segments.changed)
+        cohorts += len(self.groups.created) + len(self.groups.changed)
+        return cohorts + len(self.created) + len(self.changed) + len(self.disabled)
+
+
+def reason_of(error: Invalid) -> str:
+    """Why something of the file is left alone: the first few problems with it."""
+    problems = [f"{path}: {text}" if path else text for path, text in error.problems.items()]
+    more = f" And {len(problems) - _REASONS} more." if len(problems) > _REASONS else ""
+    return " ".join(problems[:_REASONS]) + more

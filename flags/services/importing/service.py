@@ -17,7 +17,7 @@ from flags.services.importing.asking import import_change
 from flags.services.importing.deciding import REPLACE, decide
 from flags.services.importing.place import Place
 from flags.services.importing.report import ImportReport
-from flags.services.importing.storing import record, store
+from flags.services.importing.storing import record, store, store_cohorts
 from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.approvals import gate
@@ -73,13 +73,16 @@ def import_flags(
 ) -> ImportReport:
     """Create and change flags as planned; one version per environment, audit rows per flag.
 
+    The file's segments and exclusion groups, each with a version of its own kind, come first: they
+    are the project's, so every environment gets them, and none is ever deleted.
     New flags are off in every other environment. Only this environment's configurations change;
     a flag whose new definition would break another environment's is skipped. Mode "replace"
     also turns off, in this environment only, the flags that the file does not have: they keep
     their targeting, and nothing is archived or deleted. Flags that are skipped are left alone.
     A dry run does all of it and takes it back, and asks nobody for approval.
 
-    Raises Forbidden without ``flag.edit`` (and ``flag.toggle`` where a flag goes on or off);
+    Raises Forbidden without ``flag.edit`` (``flag.toggle`` where a flag goes on or off,
+    ``segment.edit`` in the whole project where a segment or a group is created or changed);
     Invalid for an unknown mode; Conflict where the project is no longer at ``base_version``;
     Waiting where a policy wants others to agree first.
     """
@@ -92,13 +95,17 @@ def import_flags(
     version = place.environment.version
     if base_version is not None and base_version != place.base_version:
         raise Conflict(_("Flags were changed meanwhile."), current={}, yours={"mode": mode})
-    changes, report = decide(place, plan, replace=mode == REPLACE)
-    if any(change.toggles for change in changes):
+    decision = decide(place, plan, replace=mode == REPLACE)
+    changes, report = decision.changes, decision.report
+    if decision.toggles:
         require(Permission.FLAG_TOGGLE)
+    if decision.cohorts.differ:
+        require(Permission.SEGMENT_EDIT, environment=None)
     why = " ".join(filter(None, [reason, f"import ({plan.source})"]))
-    if changes and not dry_run:
-        change = import_change(place, plan, mode, changes, report)
+    if decision.differs and not dry_run:
+        change = import_change(place, plan, mode, decision)
         why = gate.pass_through(change, actor=actor, now=now, reason=why, terms=terms).reason
+    store_cohorts(place, decision.cohorts, actor, reason=why)
     store(place, changes, actor)
     record(place, changes, actor, reason=why)
     report.dry_run, report.version = dry_run, place.environment.version

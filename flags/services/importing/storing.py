@@ -8,7 +8,10 @@ from django.db.models import Manager, Model
 
 from flags.models import Flag, FlagConfiguration
 from flags.services import configurations
+from flags.services.groups import store_group
+from flags.services.importing.cohorts import Cohorts
 from flags.services.importing.place import Change, Document, Place
+from flags.services.segments import store_segment
 from portal.access import outbox
 from portal.access.models import Environment
 from portal.lib import journal
@@ -17,6 +20,19 @@ from portal.lib.journal import Actor, Entry
 _BATCH = 500
 Row = TypeVar("Row", bound=Model)
 _NOBODY = journal.system("")  # until the row is written
+
+
+def store_cohorts(place: Place, cohorts: Cohorts, actor: Actor, *, reason: str) -> None:
+    """Write segments and groups, their audit rows, and word of them for every environment."""
+    for environment in (place.environment, *place.others):
+        for kind, found in ((outbox.SEGMENT, cohorts.segments), (outbox.GROUP, cohorts.groups)):
+            _advance(place, environment, [one.row.key for one in found], kind=kind)
+    for segment in cohorts.segments:
+        store_segment(segment.row, segment.before, actor=actor, now=place.now, reason=reason)
+    for group in cohorts.groups:
+        if group.before is None:
+            group.row.created_at = place.now
+        store_group(group.row, group.before, actor=actor, now=place.now, reason=reason)
 
 
 def store(place: Place, changes: list[Change], actor: Actor) -> None:
@@ -33,9 +49,11 @@ def store(place: Place, changes: list[Change], actor: Actor) -> None:
     _store_configurations(place, changes, actor)
 
 
-def _advance(place: Place, environment: Environment, keys: list[str]) -> None:
+def _advance(
+    place: Place, environment: Environment, keys: list[str], *, kind: str = outbox.FLAG
+) -> None:
     if keys:
-        outbox.advance(environment, kind=outbox.FLAG, keys=keys, now=place.now)
+        outbox.advance(environment, kind=kind, keys=keys, now=place.now)
 
 
 def _store_flags(place: Place, new: list[Change], edited: list[Change]) -> None:

@@ -1,0 +1,171 @@
+"""What an import makes of segments and exclusion groups, before the flags that refer to them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Generic, TypeVar
+
+from flags import cohorts
+from flags.dependants import segment_graph
+from flags.engine import mentions_in_condition
+from flags.importers import ImportPlan, PlannedCohorts, SkippedCohort
+from flags.models import ExclusionGroup, Segment
+from flags.services import referring
+from flags.services.definitions import new_salt
+from flags.services.groups import check_places
+from flags.services.importing.place import Document, Place
+from flags.services.importing.report import CohortReport, ImportReport, reason_of
+from flags.services.parsing import group_from, segment_from
+from flags.services.segments import fill_segment
+from portal.access.models import Project
+from portal.approvals.changes import same_document
+from portal.lib.errors import Invalid
+
+Row = TypeVar("Row", Segment, ExclusionGroup)
+Graph = Mapping[str, frozenset[str]]
+_NAMES = ("name", "description")
+
+
+@dataclass(frozen=True, slots=True)
+class CohortChange(Generic[Row]):
+    """A segment or a group as it is to be, and its document as it was; None for a new one."""
+
+    row: Row
+    before: Document | None
+
+    @property
+    def differs(self) -> bool:
+        return self.before is None or not same_document(self.before, self.row.document)
+
+
+@dataclass(slots=True)
+class Cohorts:
+    """Those to store, and what flags may refer to once they are."""
+
+    segments: list[CohortChange[Segment]] = field(default_factory=list)
+    groups: list[CohortChange[ExclusionGroup]] = field(default_factory=list)
+    known: frozenset[str] = frozenset()
+    slots: Graph = field(default_factory=dict)
+
+    @property
+    def differ(self) -> bool:
+        return bool(self.segments or self.groups)
+
+
+def decide_cohorts(place: Place, plan: ImportPlan, report: ImportReport) -> Cohorts:
+    """The changes that can be; why others cannot is in the report.
+
+    Stored is nothing but lists of keys: they never change, and serve nobody by themselves.
+    """
+    project = place.environment.project
+    graph = segment_graph(project)
+    segments = _decide(plan.segments, report.segments, partial(_decide_segment, place))
+    segments = _without_misleading(segments, graph, report.segments)
+    groups = _decide(plan.groups, report.groups, partial(_decide_group, project))
+    report.notes += _notes_of_slots(place, plan, groups)
+    slots = referring.slots_of(project) | {one.row.key: _flags_in(one.row) for one in groups}
+    return Cohorts(
+        segments=_differing(segments, report.segments),
+        groups=_differing(groups, report.groups),
+        known=frozenset([*graph, *(one.row.key for one in segments)]),
+        slots=slots,
+    )
+
+
+def _decide(
+    planned: PlannedCohorts,
+    report: CohortReport,
+    decide_one: Callable[[Mapping[str, object]], CohortChange[Row]],
+) -> list[CohortChange[Row]]:
+    report.skipped += planned.skipped
+    decided = []
+    for key, document in planned.documents.items():
+        try:
+            decided.append(decide_one(document))
+        except Invalid as error:
+            report.skipped.append(SkippedCohort(key, reason_of(error)))
+    return decided
+
+
+def _decide_segment(place: Place, document: Mapping[str, object]) -> CohortChange[Segment]:
+    """Raises Invalid where the document is, or a list is too long."""
+    project = place.environment.project
+    try:
+        row = cohorts.get_segment(project, str(document["key"]))
+    except Segment.DoesNotExist:
+        row = Segment(project=project, created_at=place.now)
+    before = row.document if row.pk else None
+    fill_segment(row, segment_from(_named(document, before)), now=place.now)
+    return CohortChange(row, before)
+
+
+def _decide_group(project: Project, document: Mapping[str, object]) -> CohortChange[ExclusionGroup]:
+    """Raises Invalid where the document is, or somebody would lose their place."""
+    try:
+        row = cohorts.get_group(project, str(document["key"]))
+    except ExclusionGroup.DoesNotExist:
+        row = ExclusionGroup(project=project, salt=new_salt())
+    before, held = (row.document, row.group) if row.pk else (None, None)
+    wanted = group_from({"salt": row.salt, **_named(document, before)})
+    if held is not None:
+        check_places(project, held, wanted)
+    row.set_group(wanted)
+    return CohortChange(row, before)
+
+
+def _named(document: Mapping[str, object], before: Document | None) -> dict[str, Any]:
+    """What people call a thing stays where the file says nothing of it."""
+    return {**{name: before[name] for name in _NAMES if before}, **document}
+
+
+def _without_misleading(
+    decided: list[CohortChange[Segment]], graph: Graph, report: CohortReport
+) -> list[CohortChange[Segment]]:
+    """Segments of one file may name each other in any order; see take_back_misleading."""
+    kept = decided
+    while True:
+        mentions = {one.row.key: list(mentions_in_condition(one.row.when, "when")) for one in kept}
+        named = {key: frozenset(one.key for one in found) for key, found in mentions.items()}
+        wanted = {**graph, **named}
+        problems = {
+            key: found
+            for key, places in mentions.items()
+            if (found := referring.problems_of_segment(key, places, wanted))
+        }
+        if not problems:
+            return kept
+        kept = [one for one in kept if one.row.key not in problems]
+        report.skipped += [
+            SkippedCohort(key, reason_of(Invalid(found))) for key, found in problems.items()
+        ]
+
+
+def _differing(decided: list[CohortChange[Row]], report: CohortReport) -> list[CohortChange[Row]]:
+    """The changes that make a difference; what all of them are goes into the report."""
+    for one in decided:
+        if one.before is None:
+            report.created.append(one.row.key)
+        elif one.differs:
+            report.changed.append(one.row.key)
+        else:
+            report.unchanged.append(one.row.key)
+    return [one for one in decided if one.differs]
+
+
+def _flags_in(group: ExclusionGroup) -> frozenset[str]:
+    return frozenset(slot["flag"] for slot in group.slots)
+
+
+def _notes_of_slots(
+    place: Place, plan: ImportPlan, groups: list[CohortChange[ExclusionGroup]]
+) -> list[str]:
+    """A part of a group outlives its flag, which may be archived where the file is from.
+
+    So it stays reserved, and everybody else's place is what it was there.
+    """
+    flags = {*place.flags, *(planned.key for planned in plan.flags)}
+    return [
+        f"the group {one.row.key} keeps a part for {flag}, which is no flag here"
+        for one in groups
+        for flag in sorted(_flags_in(one.row) - flags)
+    ]
