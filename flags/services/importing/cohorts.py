@@ -1,13 +1,15 @@
 """What an import makes of segments and exclusion groups, before the flags that refer to them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Generic, TypeVar
 
+from django.utils.translation import gettext as _
+
 from flags import cohorts
 from flags.dependants import segment_graph
-from flags.engine import mentions_in_condition
+from flags.engine import Mention, Named, mentions_in_condition
 from flags.importers import ImportPlan, PlannedCohorts, SkippedCohort
 from flags.models import ExclusionGroup, Segment
 from flags.services import referring
@@ -46,6 +48,7 @@ class Cohorts:
     groups: list[CohortChange[ExclusionGroup]] = field(default_factory=list)
     known: frozenset[str] = frozenset()
     slots: Graph = field(default_factory=dict)
+    refused: Collection[tuple[Named, str]] = ()
 
     @property
     def differ(self) -> bool:
@@ -60,7 +63,7 @@ def decide_cohorts(place: Place, plan: ImportPlan, report: ImportReport) -> Coho
     project = place.environment.project
     graph = segment_graph(project)
     segments = _decide(plan.segments, report.segments, partial(_decide_segment, place))
-    segments = _without_misleading(segments, graph, report.segments)
+    segments = _without_misleading(segments, graph, plan.segments, report.segments)
     groups = _decide(plan.groups, report.groups, partial(_decide_group, project))
     report.notes += _notes_of_slots(place, plan, groups)
     slots = referring.slots_of(project) | {one.row.key: _flags_in(one.row) for one in groups}
@@ -69,6 +72,8 @@ def decide_cohorts(place: Place, plan: ImportPlan, report: ImportReport) -> Coho
         groups=_differing(groups, report.groups),
         known=frozenset([*graph, *(one.row.key for one in segments)]),
         slots=slots,
+        refused=_refused(Named.SEGMENT, plan.segments, segments)
+        | _refused(Named.GROUP, plan.groups, groups),
     )
 
 
@@ -119,25 +124,44 @@ def _named(document: Mapping[str, object], before: Document | None) -> dict[str,
 
 
 def _without_misleading(
-    decided: list[CohortChange[Segment]], graph: Graph, report: CohortReport
+    decided: list[CohortChange[Segment]],
+    graph: Graph,
+    planned: PlannedCohorts,
+    report: CohortReport,
 ) -> list[CohortChange[Segment]]:
     """Segments of one file may name each other in any order; see take_back_misleading."""
-    kept = decided
+    mentions = {one.row.key: list(mentions_in_condition(one.row.when, "when")) for one in decided}
     while True:
-        mentions = {one.row.key: list(mentions_in_condition(one.row.when, "when")) for one in kept}
-        named = {key: frozenset(one.key for one in found) for key, found in mentions.items()}
-        wanted = {**graph, **named}
+        refused = {(Named.SEGMENT, key) for key in planned.documents.keys() - mentions.keys()}
+        asked = {key: frozenset(one.key for one in found) for key, found in mentions.items()}
+        wanted = {**graph, **asked}
         problems = {
-            key: found
-            for key, places in mentions.items()
-            if (found := referring.problems_of_segment(key, places, wanted))
+            key: problems_of_refused(found, refused)
+            or referring.problems_of_segment(key, found, wanted)
+            for key, found in mentions.items()
         }
-        if not problems:
-            return kept
-        kept = [one for one in kept if one.row.key not in problems]
-        report.skipped += [
-            SkippedCohort(key, reason_of(Invalid(found))) for key, found in problems.items()
-        ]
+        bad = {key: found for key, found in problems.items() if found}
+        if not bad:
+            return [one for one in decided if one.row.key in mentions]
+        for key, found in bad.items():
+            del mentions[key]
+            report.skipped.append(SkippedCohort(key, reason_of(Invalid(found))))
+
+
+def problems_of_refused(
+    mentions: Iterable[Mention], refused: Collection[tuple[Named, str]]
+) -> dict[str, str]:
+    """Who names what the file has otherwise than the project would answer otherwise than there."""
+    text = _("What the file says of “{key}” cannot be taken over.")
+    return {
+        one.path: text.format(key=one.key) for one in mentions if (one.kind, one.key) in refused
+    }
+
+
+def _refused(
+    kind: Named, planned: PlannedCohorts, kept: Iterable[CohortChange[Row]]
+) -> set[tuple[Named, str]]:
+    return {(kind, key) for key in planned.documents.keys() - {one.row.key for one in kept}}
 
 
 def _differing(decided: list[CohortChange[Row]], report: CohortReport) -> list[CohortChange[Row]]:

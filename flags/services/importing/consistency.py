@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 
 from flags.engine import Named, mentions_in
 from flags.services import referring
-from flags.services.importing.cohorts import Cohorts
+from flags.services.importing.cohorts import Cohorts, problems_of_refused
 from flags.services.importing.place import Change, Document, Place
 from portal.lib.errors import Invalid
 
@@ -41,7 +41,7 @@ class _Neighbourhood:
 
     def __init__(self, place: Place, cohorts: Cohorts, changes: list[Change]) -> None:
         flags = place.flags | {change.flag.key: change.flag for change in changes}
-        self._place = place
+        self._place, self._refused = place, cohorts.refused
         self._documents = {
             key: place.configuration(flag).document
             for key, flag in place.flags.items()
@@ -59,7 +59,9 @@ class _Neighbourhood:
         key, problems = change.flag.key, dict[str, str]()
         if change.is_new or change.configured:
             mentions = list(mentions_in(change.configuration.document))
-            problems = referring.problems_of(key, mentions, self._neighbours)
+            problems = problems_of_refused(mentions, self._refused) or referring.problems_of(
+                key, mentions, self._neighbours
+            )
         if change.edited and not problems:
             problems = self._removed_variants(change)
         return Invalid(problems) if problems else None

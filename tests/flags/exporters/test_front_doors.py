@@ -9,10 +9,11 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
 
+from flags.explained import explain_now
 from flags.importers import plan_import
 from flags.importers.text import read_text
-from flags.models import Flag
-from flags.services import create_flag, save_configuration
+from flags.models import Flag, FlagConfiguration
+from flags.services import create_flag, create_group, create_segment, save_configuration
 from flags.services.importing import import_flags
 from portal.access.models import Environment, Project, User
 from portal.access.services import issue_key
@@ -60,20 +61,63 @@ def get(address: str, key: str, **headers: str) -> Any:
     return Client().get(f"/api/v1/projects/shop/{address}", headers=told)
 
 
+@pytest.fixture
+def cohorts(hidden: Flag, development: Environment, now: datetime) -> None:
+    """Segments and an exclusion group, with flags that refer to them."""
+    told: dict[str, Any] = {"project": development.project, "actor": SETTING_UP, "now": now}
+    listed = {"included": ["ann", "ben"], "excluded": ["eve"], "keyed_by": "account"}
+    germans = {"when": when("in", "country", "DE"), "name": "Germans", "description": "Of all ages"}
+    create_segment(document={"key": "germans", **germans, **listed}, **told)
+    create_segment(document={"key": "all-of-them", "when": {"segment": "germans"}}, **told)
+    slots = [{"flag": "hidden", "from": 10.0, "to": 40.0}]
+    line = {"key": "line", "name": "Checkout", "salt": "dealt", "slots": slots, "holdout": 12.5}
+    create_group(document=line, **told)
+    configuration = hidden.configurations.get(environment=development)
+    segment = {"id": "s", "when": {"segment": "all-of-them"}, "serve": {"variant": "on"}}
+    audience = {"percent": 100, "group": "line"}
+    part = {"id": "g", "when": {"all": []}, "audience": audience, "serve": {"variant": "on"}}
+    rules = {"rules": [REGEX, segment, part], "fallthrough": {"variant": "off"}}
+    save_configuration(
+        flag=hidden,
+        environment=development,
+        document={**configuration.document, **rules},
+        expected_version=configuration.version,
+        actor=SETTING_UP,
+        now=now,
+    )
+
+
+def answers(place: Environment, now: datetime) -> list[object]:
+    """What the flag ``hidden`` answers here, user by user."""
+    flags = FlagConfiguration.objects.select_related("flag", "environment")
+    found = flags.get(environment=place, flag__key="hidden")
+    people = [{"account": name} for name in ("ann", "eve")] + [{"country": "DE"}]
+    people += [{"account": "eve", "country": "DE"}, *({} for _ in range(60))]
+    contexts = [{"targetingKey": f"u-{n}", **one} for n, one in enumerate(people)]
+    bodies = [explain_now(found, context, now=now).body for context in contexts]
+    return [(body["value"], body["reason"], body["variant"]) for body in bodies]
+
+
 @pytest.mark.parametrize("syntax", ["--yaml", "--json"])
 def test_exportflags__imported_into_another_project__are_the_same_flags(
-    hidden: Flag, garden: Project, now: datetime, syntax: str
+    cohorts: None, development: Environment, garden: Project, now: datetime, syntax: str
 ) -> None:
     place = garden.environments.get(key="development")
     text, beside = exportflags(syntax)
     assert beside == ""
     document = read_text(text.encode(), name=f"flags.{syntax[2:]}")
     plan = plan_import("native", document, environment="development")
-    import_flags(
+    report = import_flags(
         environment=place, plan=plan, mode="merge", dry_run=False, actor=SETTING_UP, now=now
     )
+    assert report.segments.created == ["all-of-them", "germans"]
+    assert report.groups.created == ["line"]
     only = ("--environment", "development", syntax)
     assert exportflags(*only, project="garden") == exportflags(*only)
+    assert "Of all ages" in text
+    there = answers(place, now)
+    assert there == answers(development, now)
+    assert len(set(there)) == 2  # somebody is in, and somebody is not
 
 
 def test_exportflags__flagd__names_what_is_left_out(hidden: Flag) -> None:
