@@ -13,9 +13,10 @@ from flags.importers.base import (
     quote,
 )
 from flags.importers.unleash.parents import Parent
+from flags.importers.unleash.segments import read_segments
 from flags.importers.unleash.shape import Object
 from flags.importers.unleash.strategies import Segments
-from flags.importers.unleash.toggles import Toggle, read_segments, read_toggle
+from flags.importers.unleash.toggles import Toggle, read_toggle
 
 _KNOWN_FIELDS = {
     "name",
@@ -36,8 +37,8 @@ _HOSTNAME = (
 def read(document: object) -> ImportPlan:
     """The plan for an answer of the client API. Raises Refused."""
     file = _file(document)
-    segments = _segments(file)
     plan = ImportPlan("unleash")
+    segments = _segments(file, plan)
     toggles: list[Toggle] = []
     parents: dict[str, Parent | None] = {}
     for name, node in _named(file["features"], plan):
@@ -102,9 +103,9 @@ def _follow(state: dict[str, dict[object, object]], event: Object) -> None:
             state["segments"].pop(str(event.get("segmentId")), None)
 
 
-def _segments(file: Object) -> Segments:
+def _segments(file: Object, plan: ImportPlan) -> Segments:
     try:
-        return dict(read_segments(file))
+        return read_segments(file, plan.segments)
     except NotExpressible as error:
         raise Refused(f"This is not from Unleash's client API: {error}.") from None
 

@@ -1,12 +1,11 @@
 """One of Unleash's toggles, as a flag."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from flags.importers.base import NotExpressible, PlannedFlag, quote, refuse
-from flags.importers.building import ALWAYS, Document, combine
-from flags.importers.unleash.constraints import read_constraint
+from flags.importers.base import PlannedFlag, quote, refuse
+from flags.importers.building import ALWAYS, Document
 from flags.importers.unleash.parents import Parent, Unsatisfiable, read_parents
 from flags.importers.unleash.shape import NeverHolds, Object, list_in, objects_in, switch_in
 from flags.importers.unleash.strategies import Segments, read_parameters, read_strategy
@@ -124,22 +123,3 @@ def _read_kind(node: Object) -> str | None:
     if kind is not None and not isinstance(kind, str):
         refuse("type", f"expected a text, found {quote(kind)}")
     return _KINDS.get(kind or "")
-
-
-def read_segments(document: Object) -> Iterator[tuple[int, Document | NeverHolds]]:
-    """The file's segments by their ids; raises NotExpressible for one that is malformed."""
-    for node, path in objects_in(document, "segments"):
-        identity = node.get("id")
-        if not isinstance(identity, int):
-            refuse(f"{path}.id", f"expected a number, found {quote(identity)}")
-        yield identity, _read_segment(node, path)
-
-
-def _read_segment(node: Object, path: str) -> Document | NeverHolds:
-    try:
-        constraints = objects_in(node, "constraints", f"{path}.")
-        return combine([read_constraint(one, place) for one, place in constraints])
-    except NeverHolds as never:
-        return never
-    except NotExpressible as error:
-        return NeverHolds(str(error))

@@ -11,6 +11,7 @@ from flags import cohorts
 from flags.dependants import segment_graph
 from flags.engine import Mention, Named, mentions_in_condition
 from flags.importers import ImportPlan, PlannedCohorts, SkippedCohort
+from flags.importers.yielding import give_way
 from flags.models import ExclusionGroup, Segment
 from flags.services import referring
 from flags.services.definitions import new_salt
@@ -53,6 +54,14 @@ class Cohorts:
     @property
     def differ(self) -> bool:
         return bool(self.segments or self.groups)
+
+
+def beside_present(place: Place, plan: ImportPlan) -> ImportPlan:
+    """The plan as it may stand beside the segments that the project has; see give_way."""
+    if not plan.segments.documents:
+        return plan
+    rows = cohorts.list_segments(place.environment.project)
+    return give_way(plan, {one.key: one.document for one in rows})
 
 
 def decide_cohorts(place: Place, plan: ImportPlan, report: ImportReport) -> Cohorts:

@@ -14,6 +14,7 @@ from flags.importers import (
     plan_import,
 )
 from flags.services.importing.asking import import_change
+from flags.services.importing.cohorts import beside_present
 from flags.services.importing.deciding import REPLACE, decide
 from flags.services.importing.place import Place
 from flags.services.importing.report import ImportReport
@@ -95,6 +96,7 @@ def import_flags(
     version = place.environment.version
     if base_version is not None and base_version != place.base_version:
         raise Conflict(_("Flags were changed meanwhile."), current={}, yours={"mode": mode})
+    plan = beside_present(place, plan)
     decision = decide(place, plan, replace=mode == REPLACE)
     changes, report = decision.changes, decision.report
     if decision.toggles:

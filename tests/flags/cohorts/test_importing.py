@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from flags.models import ExclusionGroup, Flag, Segment
+from flags.models import ExclusionGroup, Flag, FlagConfiguration, Segment
 from flags.services import importing
 from portal.access.models import EnvironmentChange, User
 from portal.access.permissions import Permission
@@ -27,9 +27,9 @@ LINE = {
 
 
 def run(bench: Bench, document: object, **options: Any) -> importing.ImportReport:
+    usual = {"format_name": "native", "mode": "merge", "dry_run": False, "actor": SETTING_UP}
     return importing.import_document(
-        **{"mode": "merge", "dry_run": False, "actor": SETTING_UP, **options},
-        format_name="native",
+        **{**usual, **options},
         document=document,
         environment=bench.desk.environment,
         now=bench.desk.now,
@@ -118,10 +118,8 @@ def test_a_segment_that_differs__is_edited_and_keeps_what_people_call_it(bench: 
     assert (beta.included.keys, beta.when) == (("ann", "ben"), GERMANS)
     assert Segment.objects.filter(key="kept").exists()
     edit = AuditEvent.objects.get(event="segment.edited")
-    assert (edit.after_document or {})["keys"]["included"] == {
-        "added": ["ann", "ben"],
-        "removed": ["zoe"],
-    }
+    after: Any = edit.after_document
+    assert after["keys"]["included"] == {"added": ["ann", "ben"], "removed": ["zoe"]}
 
 
 def test_segments_in_a_circle_or_broken__are_reported_with_the_flags_that_name_them(
@@ -188,3 +186,57 @@ def test_an_import_of_segments__waits_for_every_environment_and_then_does_as_agr
     assert set(Segment.objects.values_list("key", flat=True)) == {"beta", "more"}
     assert ExclusionGroup.objects.get().key == "line"
     assert Flag.objects.filter(key="cart").exists()
+
+
+# Segments of Unleash
+
+
+def unleash(*values: str) -> dict[str, Any]:
+    """A toggle for a segment of countries."""
+    constraint = {"contextName": "country", "operator": "IN", "values": list(values)}
+    segments = [{"id": 7, "name": "Home & away", "constraints": [constraint]}]
+    strategy = {"name": "default", "segments": [7]}
+    toggle = {"name": "cart", "enabled": True, "strategies": [strategy]}
+    return {"version": 2, "features": [toggle], "segments": segments}
+
+
+def condition_of_cart(bench: Bench) -> Any:
+    found = FlagConfiguration.objects.get(flag__key="cart", environment=bench.desk.environment)
+    return found.targeting["rules"][0]["when"]
+
+
+def test_unleash__segments__are_the_projects_and_follow_the_next_file(bench: Bench) -> None:
+    report = run(bench, unleash("DE"), format_name="unleash")
+    assert (report.segments.created, report.notes) == (["home-away"], [])
+    assert condition_of_cart(bench) == {"segment": "home-away"}
+    segment = Segment.objects.get()
+    assert (segment.name, segment.description) == ("Home & away", "Unleash segment 7")
+    assert segment.when == GERMANS
+    again = run(bench, unleash("DE"), format_name="unleash")
+    assert (again.segments.unchanged, again.unchanged) == (["home-away"], ["cart"])
+    next_file = run(bench, unleash("FR"), format_name="unleash")
+    assert (next_file.segments.changed, next_file.unchanged) == (["home-away"], ["cart"])
+
+
+@pytest.mark.parametrize("fields", [{}, {"when": GERMANS, "included": ["ann"]}])
+def test_unleash__a_segment_called_like_another_one_here__is_spelled_out_in_the_flag(
+    bench: Bench, fields: dict[str, Any]
+) -> None:
+    mine = bench.segment("home-away", description="Unleash segment 7", **fields)
+    if not fields:
+        Segment.objects.update(description="Mine")
+    report = run(bench, unleash("DE"), format_name="unleash")
+    assert (report.created, report.segments.changed) == (["cart"], [])
+    assert report.notes == [
+        "the project has other segments of these keys; flags get the conditions themselves: "
+        "home-away"
+    ]
+    assert condition_of_cart(bench) == GERMANS
+    assert Segment.objects.get().version == mine.version
+
+
+def test_unleash__a_segment_that_is_the_same_here__is_referred_to(bench: Bench) -> None:
+    bench.segment("home-away", description="Mine", when=GERMANS)
+    report = run(bench, unleash("DE"), format_name="unleash")
+    assert report.segments.unchanged == ["home-away"]
+    assert condition_of_cart(bench) == {"segment": "home-away"}

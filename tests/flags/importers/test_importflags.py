@@ -57,9 +57,8 @@ def test_importflags__dry_run__creates_nothing_and_says_so() -> None:
 def test_importflags__json__is_the_report(production: Environment) -> None:
     report = json.loads(importflags(EXAMPLE_FILE, "--json")[0])
     assert report["created"] == list(EXAMPLE["flags"])
-    assert sorted(report) == sorted(
-        ["created", "changed", "unchanged", "disabled", "skipped", "notes", "dry_run", "version"]
-    )
+    counts = {"created", "changed", "unchanged", "disabled", "skipped", "segments", "groups"}
+    assert set(report) == counts | {"notes", "dry_run", "version"}
 
 
 def test_importflags__a_dash__reads_standard_input(
@@ -140,3 +139,16 @@ def test_importflags__replace__turns_off_what_the_file_does_not_have(
     file = tmp_path / "flags.json"
     file.write_text(json.dumps({"flags": {"colour": flagd_flag()}}))
     assert "turned off: 8 (fibAlgo, headerColor, " in importflags(file, "--mode=replace")[0]
+
+
+def test_importflags__segments_of_a_file__are_told_apart_from_its_flags(
+    production: Environment, tmp_path: Path
+) -> None:
+    file = tmp_path / "flags.json"
+    segments = [{"key": "beta", "included": ["ann"]}, {"key": "wrong", "colour": 1}]
+    file.write_text(json.dumps({"flags": [], "segments": segments}))
+    out, _beside = importflags(file, format="native")
+    assert "\nsegments created: 1 (beta)\nsegments skipped: 1\n  wrong: colour: Remove" in out
+    report = json.loads(importflags(file, "--json", format="native")[0])
+    assert report["segments"]["unchanged"] == ["beta"]
+    assert report["groups"] == {"created": [], "changed": [], "unchanged": [], "skipped": []}

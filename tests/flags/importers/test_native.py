@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from flags.importers import Refused, plan_import
+from flags.importers import ImportPlan, Refused, plan_import
 from flags.importers.text import read_text
 from tests.flags.importers.plans import compiled, variant
 
@@ -63,6 +63,21 @@ def test_another_environment__has_no_configuration_and_says_so() -> None:
 def test_a_file_of_no_flags__is_refused_whole(document: object) -> None:
     with pytest.raises(Refused, match=r"^Expected a list of flags"):
         plan(document)
+
+
+@pytest.mark.parametrize(
+    "segments", [1, "x", [1], [{}], [{"key": 1}], {"beta": 1}, [{"key": "a", 1: 2}]]
+)
+def test_a_file_whose_segments_are_none__is_refused_whole(segments: object) -> None:
+    with pytest.raises(Refused, match=r"^Expected segments to be a list of objects"):
+        plan({"flags": [FLAG], "segments": segments})
+
+
+def test_a_plan__from_its_own_document__asks_for_the_same() -> None:
+    groups = {"line": {"salt": "s"}}
+    planned = plan({"flags": [FLAG], "segments": [{"key": "beta"}], "groups": groups})
+    assert planned.groups.documents == {"line": {"key": "line", "salt": "s"}}
+    assert ImportPlan.from_document(planned.document) == planned
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from UnleashClient.cache import FileCache
 from UnleashClient.clients.unleash_client import UnleashClient
 from UnleashClient.utils import InstanceAllowType
 
-from flags.engine import CompiledFlag, World
+from flags.engine import CompiledFlag, World, compile_segment
 from flags.importers import ImportPlan, plan_import
 from tests.flags.importers.plans import compiled
 
@@ -37,7 +37,8 @@ class Imported:
     def __init__(self, plan: ImportPlan, *, now: float = 1_700_000_000.0) -> None:
         self.flags: dict[str, CompiledFlag] = {one.key: compiled(one) for one in plan.flags}
         self._draws = 0
-        self._world = World(self.flags, {}, {}, now, self._draw)
+        segments = {key: compile_segment(one) for key, one in plan.segments.documents.items()}
+        self._world = World(self.flags, segments, {}, now, self._draw)
 
     def _draw(self) -> str:
         self._draws += 1
