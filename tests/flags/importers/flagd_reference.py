@@ -89,10 +89,16 @@ def _affix(name: str) -> Callable[[Any, Any], bool]:
     return lambda a, b: isinstance(a, str) and isinstance(b, str) and bool(getattr(a, name)(b))
 
 
-def _between(compare: Callable[[float, float], bool]) -> Callable[..., bool]:
-    return lambda *all_of: all(
-        compare(_number(a), _number(b)) for a, b in itertools.pairwise(all_of)
-    )
+def _between(
+    compare: Callable[[float, float], bool], *, or_equal: bool = False
+) -> Callable[..., bool]:
+    """What is not there counts as 0 in an order, but is equal to no number: as in flagd's Go."""
+
+    def holds(one: Any, other: Any) -> bool:
+        a, b = _number(one), _number(other)
+        return compare(a, b) or (or_equal and a == b and (one is None) is (other is None))
+
+    return lambda *all_of: all(holds(a, b) for a, b in itertools.pairwise(all_of))
 
 
 def _fractional(values: list[Any], data: Context) -> Any:
@@ -127,7 +133,7 @@ _OPERATIONS: dict[str, Callable[..., Any]] = {
     "starts_with": _affix("startswith"),
     "ends_with": _affix("endswith"),
     "<": _between(lambda a, b: a < b),
-    "<=": _between(lambda a, b: a <= b),
+    "<=": _between(lambda a, b: a < b, or_equal=True),
     ">": _between(lambda a, b: a > b),
-    ">=": _between(lambda a, b: a >= b),
+    ">=": _between(lambda a, b: a > b, or_equal=True),
 }

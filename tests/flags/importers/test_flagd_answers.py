@@ -203,6 +203,7 @@ def _interleaved(conditions: list[Any], outcomes: list[Any]) -> list[Any]:
 @given(_targetings, st.lists(_contexts, min_size=5, max_size=5))
 @example({"fractional": [{"var": "email"}, ["red", 1], ["blue", 1]]}, [{"email": 2}] * 5)
 @example({"if": [{"<": [{"var": "age"}, 18]}, "blue"]}, [{}] * 5)
+@example({"if": [{"<=": [{"var": "age"}, 0]}, "blue"]}, [{}] * 5)
 def test_any_targeting_we_take_over__answers_as_flagd(
     targeting: object, contexts: list[dict[str, Any]]
 ) -> None:

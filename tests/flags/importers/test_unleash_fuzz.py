@@ -158,7 +158,7 @@ def theirs(toggles: list[Any], segments: list[Any], name: str, context: dict[str
 
 # What the newer engine takes for a whole toggle gone wrong, and the older ones for a constraint or
 # strategy that does not hold; we side with the older ones.
-_GONE_WRONG = re.compile(r"is no number|is no whole number|unknown|has no segment")
+_GONE_WRONG = re.compile(r"is no number|is no whole number|is no version|unknown|has no segment")
 
 
 @relaxed
