@@ -38,11 +38,22 @@ def scenery_of(
     Also the segments, parsed. What is not there, or does not parse, is left out, as evaluators
     have it.
     """
-    named = references_of(configuration)
-    flags, references = _flags_asked(environment, named.flags)
-    everything = [named, *references]
+    return scenery_for(environment, now, [configuration])
+
+
+def scenery_for(
+    environment: Environment,
+    now: datetime,
+    configurations: Iterable[Configuration],
+    *,
+    instead: Segments | None = None,
+) -> tuple[World, Segments]:
+    """What some configurations refer to; segments of ``instead`` take the place of those there."""
+    named = [references_of(one) for one in configurations]
+    flags, references = _flags_asked(environment, _all_of(one.flags for one in named))
+    everything = [*named, *references]
     wanted = _all_of(one.segments for one in everything)
-    segments = _segments_named(environment.project, wanted)
+    segments = _segments_named(environment.project, wanted, instead or {})
     groups = groups_in(environment.project, _all_of(one.groups for one in everything))
     world = World(
         flags,
@@ -102,11 +113,12 @@ def _add(row: FlagConfiguration, compiled: dict[str, CompiledFlag]) -> Reference
     return references_of(row.configuration)
 
 
-def _segments_named(project: Project, keys: set[str]) -> dict[str, Segment]:
+def _segments_named(project: Project, keys: set[str], instead: Segments) -> dict[str, Segment]:
     found: dict[str, Segment] = {}
     waiting = keys
     while waiting:
-        new = segments_in(project, waiting)
+        known = {key: instead[key] for key in waiting & instead.keys()}
+        new = segments_in(project, waiting - known.keys()) | known
         found |= new
         waiting = _all_of(references_of(one).segments for one in new.values()) - found.keys()
     return found

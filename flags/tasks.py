@@ -6,7 +6,7 @@ from celery import shared_task
 from django.db import IntegrityError
 from redis import RedisError
 
-from flags.services import counting, plans, reminding
+from flags.services import counting, plans, reminding, sampling
 from flags.snapshots import relay
 from portal.access import services as access
 from portal.access.models import EnvironmentChange
@@ -60,6 +60,18 @@ def keep_usage() -> None:
 def forget_old_usage() -> None:
     """Drop counts that nobody looks at any more."""
     counting.forget_old_usage(now=clock.now())
+
+
+@shared_task(autoretry_for=(), ignore_result=True)
+def keep_samples() -> None:
+    """Take over from Redis what evaluators were asked with, and drop what is a day old."""
+    sampling.forget_old_samples(now=clock.now())
+    try:
+        while batches := relay.read_samples(BATCHES_AT_ONCE):
+            sampling.take_samples(batches=filter(None, batches.values()), now=clock.now())
+            relay.forget_samples(batches)
+    except (RedisError, IntegrityError):
+        return  # Redis is away, or another worker is here
 
 
 @shared_task(ignore_result=True)

@@ -27,6 +27,7 @@ app.conf.beat_schedule = {
     "publish-what-a-nudge-missed": {"task": "flags.tasks.publish_all", "schedule": 10.0},
     "keep-when-keys-were-used": {"task": "flags.tasks.keep_key_use", "schedule": 15.0},
     "keep-what-was-asked-for": {"task": "flags.tasks.keep_usage", "schedule": 5.0},
+    "keep-samples": {"task": "flags.tasks.keep_samples", "schedule": 15.0},
     "forget-old-usage": {"task": "flags.tasks.forget_old_usage", "schedule": 3600.0},
     "remind-owners-of-flags": {"task": "flags.tasks.remind_owners", "schedule": 3600.0},
     "forget-published-changes": {"task": "flags.tasks.forget_old_changes", "schedule": 3600.0},

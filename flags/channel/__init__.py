@@ -17,7 +17,8 @@ and ``aviary:environments:changes`` (a stream) announces a new one. The other wa
 ``aviary:keys:used`` (a hash of selector -> Unix seconds) says when API keys were last used; it is
 not sealed, for it decides nothing. Nor is ``aviary:usage`` (a stream of batches, see ``usage``),
 which says what was asked for; nor ``aviary:{env:7}:told`` (``EPOCH:VERSION``), which is where an
-evaluator came to last, for those who wait for it.
+evaluator came to last, for those who wait for it. ``aviary:samples`` (a stream, see ``samples``)
+carries what evaluators were asked with, where a project wants that: sealed, gone within minutes.
 """
 
 from flags.channel.documents import Change, Head, StreamEntry
@@ -29,12 +30,14 @@ from flags.channel.keys import (
     STREAM_LENGTH,
     EnvironmentKeys,
 )
+from flags.channel.samples import SAMPLES_STREAM, SampleBatch, open_samples
 from flags.channel.usage import USAGE_STREAM, Asked, Missed, UsageBatch, read_batch
 
 __all__ = [
     "KEYS_USED",
     "REGISTRY",
     "REGISTRY_STREAM",
+    "SAMPLES_STREAM",
     "STREAM_LENGTH",
     "USAGE_STREAM",
     "Asked",
@@ -44,8 +47,10 @@ __all__ = [
     "ForgedEnvelope",
     "Head",
     "Missed",
+    "SampleBatch",
     "Sealer",
     "StreamEntry",
     "UsageBatch",
+    "open_samples",
     "read_batch",
 ]

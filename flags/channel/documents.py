@@ -13,13 +13,17 @@ GROUP_PREFIX = "group/"
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """Where an environment stands. ``published_at`` is in Unix seconds of the database clock."""
+    """Where an environment stands. ``published_at`` is in Unix seconds of the database clock.
+
+    ``sampling`` lets evaluators keep samples of what they are asked with (see ``samples``).
+    """
 
     project: str
     environment: str
     kind: str
     documents: int
     published_at: float
+    sampling: bool = False
 
     def to_document(self) -> dict[str, object]:
         return {
@@ -28,6 +32,7 @@ class Head:
             "kind": self.kind,
             "documents": self.documents,
             "published_at": self.published_at,
+            "sampling": self.sampling,
         }
 
 

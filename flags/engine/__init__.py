@@ -11,6 +11,7 @@ the *environment document*, the two merged for evaluators; *segments* and *exclu
 The *world* holds what flags refer to: each other, segments, groups, and the instant.
 """
 
+from flags.engine.attributes import EVERYTHING, attributes_of, minimised, units_of
 from flags.engine.buckets import ALGORITHMS, point
 from flags.engine.cohort_parsing import dump_group, dump_segment, parse_group, parse_segment
 from flags.engine.cohorts import CompiledGroup, CompiledSegment, compile_group, compile_segment
@@ -60,6 +61,7 @@ from flags.engine.world import EMPTY, World
 __all__ = [
     "ALGORITHMS",
     "EMPTY",
+    "EVERYTHING",
     "OPERATORS",
     "AllOf",
     "AnyOf",
@@ -103,6 +105,7 @@ __all__ = [
     "ValueType",
     "Variant",
     "World",
+    "attributes_of",
     "compile_flag",
     "compile_group",
     "compile_segment",
@@ -119,6 +122,7 @@ __all__ = [
     "free_room",
     "mentions_in",
     "mentions_in_condition",
+    "minimised",
     "parse_configuration",
     "parse_definition",
     "parse_environment",
@@ -127,4 +131,5 @@ __all__ = [
     "place_slot",
     "point",
     "references_of",
+    "units_of",
 ]

@@ -32,8 +32,8 @@ class References:
 
 def references_of(document: Configuration | Segment) -> References:
     """Everything that a configuration or a segment refers to."""
-    leaves = [leaf for one in _conditions_in(document) for leaf in _leaves(one)]
-    asked = [leaf for leaf in leaves if isinstance(leaf, FlagTest)]
+    tests = [leaf for one in conditions_in(document) for leaf in leaves(one)]
+    asked = [leaf for leaf in tests if isinstance(leaf, FlagTest)]
     wanted = [(one.flag, one.variants) for one in asked]
     groups: set[str] = set()
     if isinstance(document, Configuration):
@@ -42,7 +42,7 @@ def references_of(document: Configuration | Segment) -> References:
         groups = {one.group for one in audiences if one is not None and one.group is not None}
     return References(
         flags=frozenset(flag for flag, _variants in wanted),
-        segments=frozenset(one.segment for one in leaves if isinstance(one, SegmentTest)),
+        segments=frozenset(one.segment for one in tests if isinstance(one, SegmentTest)),
         groups=frozenset(groups),
         variants=frozenset((flag, key) for flag, variants in wanted for key in variants),
     )
@@ -53,13 +53,14 @@ def instants_of(document: Configuration | Segment) -> frozenset[float]:
 
     JsonLogic that looks at ``$flagd.timestamp`` may do so at any time, and is not asked.
     """
-    leaves = (leaf for one in _conditions_in(document) for leaf in _leaves(one))
-    tests = (one for one in leaves if isinstance(one, AttributeTest) and one.attribute == NOW)
-    found = (seconds_of(value) for test in tests for value in test.values)
-    return frozenset(float(seconds) for seconds in found if seconds is not None)
+    found = (leaf for one in conditions_in(document) for leaf in leaves(one))
+    tests = (one for one in found if isinstance(one, AttributeTest) and one.attribute == NOW)
+    instants = (seconds_of(value) for test in tests for value in test.values)
+    return frozenset(float(seconds) for seconds in instants if seconds is not None)
 
 
-def _conditions_in(document: Configuration | Segment) -> Iterator[Condition]:
+def conditions_in(document: Configuration | Segment) -> Iterator[Condition]:
+    """Every condition of a document, as it stands there."""
     if isinstance(document, Segment):
         yield document.when
         return
@@ -74,12 +75,13 @@ def _overrides(serve: Serve) -> Iterator[Condition]:
         yield from (override.when for override in serve.overrides)
 
 
-def _leaves(condition: Condition) -> Iterator[Condition]:
+def leaves(condition: Condition) -> Iterator[Condition]:
+    """What a condition consists of in the end."""
     if isinstance(condition, AllOf | AnyOf):
         for one in condition.conditions:
-            yield from _leaves(one)
+            yield from leaves(one)
     elif isinstance(condition, Not):
-        yield from _leaves(condition.condition)
+        yield from leaves(condition.condition)
     else:
         yield condition
 

@@ -16,6 +16,7 @@ from flags.evaluator.app import Evaluator
 from flags.evaluator.counters import Counters
 from flags.evaluator.follower import Follower
 from flags.evaluator.memory import Memory
+from flags.evaluator.sampling import Sampling
 from flags.evaluator.settings import Settings, listen, read_settings
 from flags.evaluator.streams import Streams
 from flags.evaluator.telling import Telling
@@ -67,13 +68,16 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
     follower = Follower(memory, settings.link, settings.sealer, counters)
     usage = Usage(memory, settings.link)
     telling = Telling(counters, settings.link)
-    tasks = [asyncio.create_task(one.run()) for one in (follower, usage, telling, streams)]
+    sampling = Sampling(counters.samples, memory, settings.link, settings.sealer)
+    parts = (follower, usage, telling, sampling, streams)
+    tasks = [asyncio.create_task(one.run()) for one in parts]
     try:
         await Server(config, streams).serve(sockets=[listener])
     finally:
         await end(tasks)
         await usage.write()
         await telling.end()
+        await sampling.flush()
         await settings.link.close()
 
 

@@ -138,6 +138,8 @@ class Evaluator:
             context = body.read_context(await body.read_body(receive))
         except BadBody as bad:
             return _refuse_body(bad, key)
+        if place.state.head.sampling:
+            self._counters.samples.offer(place.state.environment_id, context)
         if key is None:
             return await self._evaluate_all(asked, context)
         answer = ofrep.evaluate_one(

@@ -109,6 +109,7 @@ def _read_head(document: dict[str, object]) -> Head:
         kind=str(document["kind"]),
         documents=documents,
         published_at=float(published_at),
+        sampling=document.get("sampling") is True,
     )
 
 

@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from flags.channel import UsageBatch
+from flags.evaluator.sampling import Samples
 from flags.evaluator.tally import Tally
 
 
@@ -19,6 +20,8 @@ class Counters:
     """What Redis offered and the evaluator did not believe, by cause (see ``assemble.Cause``)."""
     tally: Tally = field(default_factory=Tally)
     """What is asked for; taken and told to the portal now and then."""
+    samples: Samples = field(default_factory=Samples)
+    """What was asked with, where a project wants that; taken like the tally."""
     usage_lost: int = 0
     """Evaluations that nobody will be told of: Redis was away for too long."""
     reloads: int = 0

@@ -12,7 +12,15 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from flags.channel import KEYS_USED, REGISTRY, USAGE_STREAM, EnvironmentKeys, UsageBatch
+from flags.channel import (
+    KEYS_USED,
+    REGISTRY,
+    SAMPLES_STREAM,
+    USAGE_STREAM,
+    EnvironmentKeys,
+    UsageBatch,
+)
+from flags.channel.samples import SAMPLES_KEPT_FOR_S, SAMPLES_STREAM_LENGTH
 from flags.channel.usage import USAGE_STREAM_LENGTH
 
 CONNECT_TIMEOUT_S: Final = 0.5
@@ -93,6 +101,21 @@ class Link:
         await self._tell.xadd(
             USAGE_STREAM, {"batch": batch.dump()}, maxlen=USAGE_STREAM_LENGTH, approximate=True
         )
+
+    async def write_samples(self, batches: list[dict[str, bytes]], now: float) -> None:
+        """Leave samples for a worker; those that nobody took go after minutes."""
+        oldest = int((now - SAMPLES_KEPT_FOR_S) * 1000)
+        async with self._tell.pipeline(transaction=False) as pipe:
+            for batch in batches:
+                pipe.xadd(
+                    SAMPLES_STREAM,
+                    cast(Any, batch),
+                    maxlen=SAMPLES_STREAM_LENGTH,
+                    approximate=False,
+                )
+            pipe.xtrim(SAMPLES_STREAM, minid=cast(Any, oldest), approximate=False)
+            pipe.expire(SAMPLES_STREAM, SAMPLES_KEPT_FOR_S)
+            await pipe.execute()
 
     async def close(self) -> None:
         for client in (self._compare, self._stream, self._load, self._tell):

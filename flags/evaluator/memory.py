@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import TypeAlias
 
 from flags.channel import Head
-from flags.engine import CompiledFlag, CompiledGroup, CompiledSegment, World
+from flags.engine import CompiledFlag, CompiledGroup, CompiledSegment, World, attributes_of
 from flags.evaluator.keys import ApiKey
 
 Position: TypeAlias = tuple[str, int]
@@ -22,7 +22,7 @@ Position: TypeAlias = tuple[str, int]
 class FlagItem:
     """A flag ready to be answered; ``compiled`` is None where its document cannot be evaluated."""
 
-    __slots__ = ("client_visible", "compiled", "encoded", "key", "problem")
+    __slots__ = ("_attributes", "client_visible", "compiled", "encoded", "key", "problem")
 
     def __init__(
         self, key: str, *, compiled: CompiledFlag | None, client_visible: bool, problem: str = ""
@@ -33,6 +33,15 @@ class FlagItem:
         self.problem = problem
         self.encoded: dict[int, tuple[object, bytes]] = {}
         """Answers already written as JSON, by the identity of the engine's shared result."""
+        self._attributes: frozenset[str] | None = None
+
+    @property
+    def attributes(self) -> frozenset[str]:
+        """What it reads of a context; found out once, and only where somebody wants to know."""
+        if self._attributes is None:
+            configuration = self.compiled.source.configuration if self.compiled else None
+            self._attributes = attributes_of(configuration) if configuration else frozenset()
+        return self._attributes
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +102,14 @@ class Environment:
         flags = {at for flag in self._compiled.values() for at in flag.instants}
         segments = {at for segment in self.segments.values() for at in segment.instants}
         return tuple(sorted(flags | segments))
+
+    @cached_property
+    def attributes(self) -> frozenset[str]:
+        """All that flags, segments and groups read of a context."""
+        flags = (item.attributes for item in self.flags.values())
+        segments = (attributes_of(one.source) for one in self.segments.values())
+        groups = (attributes_of(one.source) for one in self.groups.values())
+        return frozenset().union(*flags, *segments, *groups)
 
     @cached_property
     def broken_flags(self) -> int:

@@ -4,6 +4,7 @@ from flags.models.group import ExclusionGroup
 from flags.models.key_list import KeyList
 from flags.models.manners import Favourite, NamingRule, SavedView
 from flags.models.plan import ALIVE, Plan, PlanKind, PlanState
+from flags.models.sampling import ContextSample, ContextSampling
 from flags.models.segment import Segment
 from flags.models.usage import (
     FlagSeen,
@@ -16,6 +17,8 @@ from flags.models.usage import (
 
 __all__ = [
     "ALIVE",
+    "ContextSample",
+    "ContextSampling",
     "ExclusionGroup",
     "Favourite",
     "Flag",

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.urls import reverse
 
-from flags import cohorts
+from flags import cohorts, impact
 from flags.dependants import Use, uses_of
 from flags.engine import Named
 from flags.models import ExclusionGroup, Segment
@@ -14,7 +14,7 @@ from flags.services import cohort_changes as changes
 from flags.services import groups, segments
 from portal.approvals import kinds
 from portal.approvals.changes import Terms
-from portal.approvals.kinds import Dependant, Side
+from portal.approvals.kinds import Dependant, Impact, Side
 from portal.approvals.models import ChangeRequest
 from portal.lib.journal import Actor
 
@@ -66,6 +66,11 @@ class SegmentKind:
     def words(self, request: ChangeRequest, before: Document) -> list[str]:
         return changes.segment_words(request.project, before, request.after)
 
+    def impact(self, request: ChangeRequest, *, now: datetime) -> Impact | None:
+        return impact.of_segment(
+            request.project, request.subject, request.after, request.environments.all(), now=now
+        )
+
     def dependants(self, request: ChangeRequest) -> list[Dependant]:
         return _dependants(request, Named.SEGMENT)
 
@@ -95,6 +100,9 @@ class SegmentDeletionKind(SegmentKind):
 
     def words(self, request: ChangeRequest, before: Document) -> list[str]:
         return list(request.words)
+
+    def impact(self, request: ChangeRequest, *, now: datetime) -> Impact | None:
+        return None  # only what nothing refers to is deleted
 
 
 class GroupKind:

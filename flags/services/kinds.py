@@ -6,6 +6,7 @@ from typing import Any
 
 from django.urls import reverse
 
+from flags import impact
 from flags.importers import ImportPlan
 from flags.models import Flag, FlagConfiguration
 from flags.services import changes, cohort_kinds, configurations, definitions, importing
@@ -14,7 +15,7 @@ from flags.services.plans import kinds as plans
 from portal.access.models import Environment
 from portal.approvals import kinds
 from portal.approvals.changes import Terms
-from portal.approvals.kinds import Side
+from portal.approvals.kinds import Impact, Side
 from portal.approvals.models import ChangeRequest
 from portal.lib.errors import Conflict
 from portal.lib.journal import Actor
@@ -72,6 +73,11 @@ class ConfigurationKind:
 
     def words(self, request: ChangeRequest, before: Document) -> list[str]:
         return changes.configuration_words(flag_of(request), before, request.after)
+
+    def impact(self, request: ChangeRequest, *, now: datetime) -> Impact:
+        rows = FlagConfiguration.objects.select_related("flag", "environment__project")
+        row = rows.get(flag=flag_of(request), environment=request.environments.get())
+        return impact.of_configuration(row, request.after, now=now)
 
 
 class DefinitionKind:

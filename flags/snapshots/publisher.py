@@ -8,6 +8,7 @@ from redis import Redis
 
 from flags import channel
 from flags.channel.documents import HEAD_FIELD, Change, Head, StreamEntry
+from flags.models import ContextSampling
 from flags.snapshots import build
 from portal.access import services
 from portal.access.models import Environment
@@ -123,6 +124,7 @@ class Publisher:
             kind=environment.kind,
             documents=documents,
             published_at=clock.now().timestamp(),
+            sampling=ContextSampling.objects.filter(project=environment.project).exists(),
         )
         envelope = channel.Envelope(environment.epoch, environment.version, head.to_document())
         return self._sealer.seal(envelope, environment_id=environment.pk, field=HEAD_FIELD)

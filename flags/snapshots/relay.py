@@ -130,6 +130,24 @@ def forget_usage(places: Iterable[bytes]) -> None:
     _redis(_SWEEP_TIMEOUT_S).xdel(channel.USAGE_STREAM, *places)
 
 
+def read_samples(most: int) -> dict[bytes, channel.SampleBatch | None]:
+    """The oldest batches of samples, by their place on the stream; None for what is none of ours.
+
+    Raises redis.RedisError when Redis does not answer.
+    """
+    entries = cast(
+        list[tuple[bytes, dict[bytes, bytes]]],
+        _redis(_SWEEP_TIMEOUT_S).xrange(channel.SAMPLES_STREAM, count=most),
+    )
+    sealer = channel.Sealer(settings.SNAPSHOT_KEY)
+    return {place: channel.open_samples(fields, sealer) for place, fields in entries}
+
+
+def forget_samples(places: Iterable[bytes]) -> None:
+    """Drop batches of samples that the database has. Raises redis.RedisError."""
+    _redis(_SWEEP_TIMEOUT_S).xdel(channel.SAMPLES_STREAM, *places)
+
+
 def run(stop: threading.Event) -> None:
     """Sweep until told to stop; troubles are logged when they begin and when they end."""
     trouble = ""

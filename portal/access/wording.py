@@ -35,6 +35,7 @@ EVENTS = {
     "key.edited": gettext_lazy("edited the API key"),
     "key.revoked": gettext_lazy("revoked the API key"),
     "project.created": gettext_lazy("created the project"),
+    "project.context_sampling_changed": gettext_lazy("changed what is kept of requests in"),
     "project.naming_rule_changed": gettext_lazy("changed how flags are named in"),
     "project.edited": gettext_lazy("renamed the project"),
     "environment.edited": gettext_lazy("renamed the environment"),

@@ -27,6 +27,52 @@ class Dependant:
     where: str
 
 
+@dataclass(frozen=True, slots=True)
+class Flip:
+    """How many of those sampled get ``after`` instead of ``before``."""
+
+    before: str
+    after: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One of them: what is known of it, as names and values, and what it gets."""
+
+    known: tuple[tuple[str, str], ...]
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What becomes of one thing in one place, for ``sampled`` of those who lately asked."""
+
+    title: str
+    sampled: int
+    flips: tuple[Flip, ...] = ()
+    examples: tuple[Example, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def flipping(self) -> int:
+        return sum(flip.count for flip in self.flips)
+
+
+@dataclass(frozen=True, slots=True)
+class Impact:
+    """What a request would do to those who lately asked.
+
+    ``address`` is where it is set that some of them are kept; ``is_on`` whether they are.
+    """
+
+    is_on: bool
+    address: str
+    effects: tuple[Effect, ...] = ()
+    remark: str = ""
+
+
 class Kind(Protocol):
     """What can be asked of one kind of change."""
 
@@ -70,6 +116,15 @@ class HasDependants(Protocol):
 
     def dependants(self, request: ChangeRequest) -> list[Dependant]:
         """What refers to the subject now."""
+        ...
+
+
+@runtime_checkable
+class HasImpact(Protocol):
+    """A kind of change that can be tried out on those who lately asked."""
+
+    def impact(self, request: ChangeRequest, *, now: datetime) -> Impact | None:
+        """What an open request would do to them; None where nobody can be concerned."""
         ...
 
 
@@ -121,3 +176,9 @@ def dependants_of(request: ChangeRequest) -> list[Dependant]:
     """What refers to the subject of a request, where its kind can tell."""
     kind = kind_of(request)
     return kind.dependants(request) if isinstance(kind, HasDependants) else []
+
+
+def impact_of(request: ChangeRequest, *, now: datetime) -> Impact | None:
+    """What an open request would do to those who lately asked, where its kind can tell."""
+    kind = kind_of(request)
+    return kind.impact(request, now=now) if isinstance(kind, HasImpact) else None

@@ -359,6 +359,7 @@ SCENES = {
     ),
     "clone": Scene(dialog(f"{TARGETING}/new-checkout", "Clone")),
     "naming": Scene(at(f"{FLAGS}naming")),
+    "context sampling": Scene(at(f"{FLAGS}sampling")),
     "flags, none found": Scene(at(f"{FLAGS}?search=nothing-like-it")),
     "flags, archived": Scene(at(f"{FLAGS}?archived=1")),
     "flags of a viewer": Scene(at(FLAGS), who="bob"),

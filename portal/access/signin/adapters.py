@@ -1,14 +1,12 @@
 """Where allauth asks what to do: the account, the second factor, single sign-on."""
 
-import base64
-import hashlib
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
-from cryptography.fernet import Fernet, MultiFernet
+from cryptography.fernet import MultiFernet
 from django.conf import settings
 from django.contrib.auth import authenticate
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -22,6 +20,7 @@ from portal.access import authority, services
 from portal.access.models import User
 from portal.access.signin import oidc, people, requests, throttle
 from portal.lib import clock
+from portal.lib.encrypting import box_for
 from portal.lib.errors import error_page
 from portal.lib.middleware import trace_of
 
@@ -100,9 +99,7 @@ class TwoFactorAdapter(DefaultMFAAdapter):
 
 
 def _fernet() -> MultiFernet:
-    keys = [str(key) for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)]
-    salted = [hashlib.sha256(b"portal.access.signin:" + key.encode()).digest() for key in keys]
-    return MultiFernet([Fernet(base64.urlsafe_b64encode(key)) for key in salted])
+    return box_for("portal.access.signin")
 
 
 class SingleSignOnAdapter(DefaultSocialAccountAdapter):

@@ -2,6 +2,7 @@
 
 import copy
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -15,7 +16,7 @@ from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope
 from portal.approvals import kinds, prospects, selectors
-from portal.approvals.kinds import Side
+from portal.approvals.kinds import Impact, Side
 from portal.approvals.models import ChangeRequest, Emergency
 from portal.approvals.prospects import Outlook
 from portal.approvals.searching import REVIEW_WITHIN, review_is_overdue
@@ -103,6 +104,7 @@ def request_context(scope: Scope, asked: ChangeRequest, now: datetime) -> dict[s
         "address": "" if gone else kind.address(asked),
         "edit_address": edit_address,
         "dependants": [] if gone else kinds.dependants_of(asked),
+        "impact": _impact(asked, now, gone=gone),
         "changes": differences(asked.before, asked.after),
         "before": shown(asked.before),
         "after": shown(asked.after),
@@ -124,6 +126,11 @@ def request_context(scope: Scope, asked: ChangeRequest, now: datetime) -> dict[s
         "portal_url": settings.PORTAL_URL,
         "in_a_week": (now + timedelta(days=7)).date(),
     }
+
+
+def _impact(asked: ChangeRequest, now: datetime, *, gone: bool) -> Callable[[], Impact | None]:
+    """Found out when the page asks for it: dialogs, which share all of this, do not."""
+    return lambda: kinds.impact_of(asked, now=now) if asked.is_open and not gone else None
 
 
 def shown(document: object) -> str:

@@ -275,6 +275,7 @@ TABLE = {
     "flag-compare": Row(members(200)),
     "flag-copy": Row(editors(200), editors(409), {"source": "staging"}),
     "flag-clone": Row(editors(200), editors(302), {"key": "dark-mode"}),
+    "context-sampling": Row(members(200), only(CONFIGURERS, 302), {"sampled": "1"}),
     "naming-rule": Row(
         members(200), only(CONFIGURERS, 302), {"pattern": "[a-z]+", "example": "cart"}
     ),

@@ -1,0 +1,42 @@
+"""Whether samples of what applications ask with are kept: the page, and setting it."""
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+from flags import samples
+from flags.services import sampling
+from portal.access.permissions import Permission
+from portal.access.web.scope import Scope, project_page
+from portal.lib import clock
+from portal.lib.htmx import redirect_to, render_page
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@project_page(Permission.FLAG_VIEW)
+def context_sampling(request: HttpRequest, scope: Scope) -> HttpResponse:
+    """Everybody may read it; who may not set it is refused by the service."""
+    if request.method != "POST":
+        return _draw(request, scope)
+    sampled = request.POST.get("sampled") == "1"
+    sampling.set_sampling(
+        project=scope.project, sampled=sampled, actor=scope.actor, now=clock.now()
+    )
+    address = reverse("context-sampling", args=[scope.project.key])
+    on, off = (
+        _("Samples are kept from now on."),
+        _("No samples are kept; those there were are gone."),
+    )
+    return redirect_to(request, address, on if sampled else off)
+
+
+def _draw(request: HttpRequest, scope: Scope) -> HttpResponse:
+    context = {
+        "scope": scope,
+        "sampled": samples.is_sampled(scope.project),
+        "most": samples.MOST,
+        "hours": samples.KEPT_FOR.days * 24,
+    }
+    page, fragment = "flags/sampling.html", "flags/_sampling_form.html"
+    return render_page(request, page, fragment, context)
