@@ -127,6 +127,7 @@ def _access_arguments(shop: Project, people: dict[str, User], now: datetime) -> 
         "group": crew.key,
         "role": role.key,
         "grant_id": viewer.grants.get().pk,
+        "grant": viewer.grants.get().pk,
         "permission": "release.deploy",
         "invitation": sent.invitation.selector,
         "token": str(sent.token),
