@@ -1,5 +1,6 @@
 """The import itself: lock, decide, store, record; or do all of it and take it back."""
 
+from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 
@@ -15,7 +16,7 @@ from flags.importers import (
 )
 from flags.services.importing.asking import import_change
 from flags.services.importing.cohorts import beside_present
-from flags.services.importing.deciding import REPLACE, decide
+from flags.services.importing.deciding import REPLACE, Decision, decide
 from flags.services.importing.place import Place
 from flags.services.importing.report import ImportReport
 from flags.services.importing.storing import record, store, store_cohorts
@@ -98,20 +99,24 @@ def import_flags(
         raise Conflict(_("Flags were changed meanwhile."), current={}, yours={"mode": mode})
     plan = beside_present(place, plan)
     decision = decide(place, plan, replace=mode == REPLACE)
-    changes, report = decision.changes, decision.report
-    if decision.toggles:
-        require(Permission.FLAG_TOGGLE)
-    if decision.cohorts.differ:
-        require(Permission.SEGMENT_EDIT, environment=None)
+    _require_more(decision, require)
     why = " ".join(filter(None, [reason, f"import ({plan.source})"]))
     if decision.differs and not dry_run:
         change = import_change(place, plan, mode, decision)
         why = gate.pass_through(change, actor=actor, now=now, reason=why, terms=terms).reason
     store_cohorts(place, decision.cohorts, actor, reason=why)
-    store(place, changes, actor)
-    record(place, changes, actor, reason=why)
-    report.dry_run, report.version = dry_run, place.environment.version
+    store(place, decision.changes, actor)
+    record(place, decision.changes, actor, reason=why)
+    decision.report.dry_run = dry_run
+    decision.report.version = version if dry_run else place.environment.version
     if dry_run:
-        report.version = version
         transaction.set_rollback(True)
-    return report
+    return decision.report
+
+
+def _require_more(decision: Decision, require: Callable[..., None]) -> None:
+    """What only some imports take. Segments and groups are the project's, not an environment's."""
+    if decision.toggles:
+        require(Permission.FLAG_TOGGLE)
+    if decision.cohorts.differ:
+        require(Permission.SEGMENT_EDIT, environment=None)
