@@ -202,8 +202,9 @@ def _effect(title: str, held: Collection[Sample], before: Side, after: Side) -> 
         old, new = before.variant(one.context), after.variant(one.context)
         if old == new:
             continue
-        if len(examples) < MOST_EXAMPLES:
-            examples.append(Example(_known(one.context, needed, units), old, new))
+        example = Example(_known(one.context, needed, units), old, new)
+        if len(examples) < MOST_EXAMPLES and example not in examples:  # masked, many look alike
+            examples.append(example)
         pairs[old, new] += 1
     flips = tuple(Flip(old, new, count) for (old, new), count in pairs.most_common())
     remarks = tuple(_remarks(held, usable, needed))

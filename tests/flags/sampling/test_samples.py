@@ -161,7 +161,7 @@ def test_impact__two_pairs__are_counted_with_masked_examples(served: Desk) -> No
     assert (effect.sampled, effect.flipping) == (100, 100)
     assert effect.flips == (Flip("on", "off", 60), Flip("off", "on", 40))
     assert effect.remarks == ()
-    assert len(effect.examples) == 5
+    assert len(effect.examples) == 2
     for example in effect.examples:
         known = dict(example.known)
         assert known["targetingKey"] == "pe…"
