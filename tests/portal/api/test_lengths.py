@@ -3,6 +3,7 @@
 import http.client
 import json
 from collections.abc import Iterator
+from contextlib import closing
 
 from tests.support.stack import Stack
 
@@ -18,8 +19,9 @@ def test_a_body_in_parts__is_411_and_says_what_to_send(stack: Stack) -> None:
         yield b'"a"}'
 
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-    connection.request("POST", "/api/v1/projects/lengths/flags", parts(), headers)
-    response = connection.getresponse()
-    document = json.loads(response.read())
+    with closing(connection):
+        connection.request("POST", "/api/v1/projects/lengths/flags", parts(), headers)
+        response = connection.getresponse()
+        document = json.loads(response.read())
     assert (response.status, document["status"]) == (411, 411)
     assert "Content-Length" in document["detail"]
