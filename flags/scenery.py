@@ -97,7 +97,10 @@ def _flags_asked(
     while waiting:
         seen |= waiting
         rows = FlagConfiguration.objects.select_related("flag").filter(
-            environment=environment, flag__key__in=waiting, flag__archived_at__isnull=True
+            environment=environment,
+            flag__key__in=waiting,
+            flag__archived_at__isnull=True,
+            introduced=True,
         )
         found = [named for row in rows if (named := _add(row, compiled)) is not None]
         references += found

@@ -124,7 +124,13 @@ def _in_use(_row: Row) -> Said:
     return dict(_IN_USE)
 
 
-_SWITCHES: Final = ("flag.enabled", "flag.disabled", "flag.targeting_changed")
+_SWITCHES: Final = (
+    "flag.enabled",
+    "flag.disabled",
+    "flag.targeting_changed",
+    "flag.introduced",
+    "flag.withdrawn",
+)
 ARCHIVINGS: Final = ("flag.archived", "flag.restored")
 
 DEFINITION: Final = Aspect(

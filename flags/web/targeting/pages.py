@@ -101,7 +101,7 @@ def _merged(
 ) -> HttpResponse:
     """The form with both edits in it, filled from the newest version; nothing is saved."""
     try:
-        document = reading.to_document(form, enabled=saved.enabled)
+        document = reading.to_document(form, enabled=saved.enabled, introduced=saved.introduced)
         configuration_from(document, saved.flag.definition)
     except Invalid as error:
         return _problems(request, scope, saved, form, error)
@@ -127,8 +127,9 @@ def review(request: HttpRequest, scope: Scope, environment: str, key: str) -> Ht
     """Check the form; answers the dialog that shows what would change, or the form's problems."""
     configuration = _configuration(scope, environment, key)
     form = read_form(request.POST.items(), FIELDS)
+    state = {"enabled": configuration.enabled, "introduced": configuration.introduced}
     try:
-        document = reading.to_document(form, enabled=configuration.enabled)
+        document = reading.to_document(form, **state)
         wanted = configuration_from(document, configuration.flag.definition)
         # Asked again under locks when it is saved; here so that the input at fault can be shown.
         check_configuration(configuration.flag, configuration.environment, wanted)
@@ -247,7 +248,10 @@ def _in_dialog(response: HttpResponse) -> HttpResponse:
 
 
 def _outlook(scope: Scope, configuration: FlagConfiguration, wanted: Configuration) -> Outlook:
-    """What would become of the save: where it does nothing but turn off, nobody needs to agree."""
+    """What would become of the save: where it does nothing but turn off, or nobody notices it,
+    nobody needs to agree."""
+    if not wanted.introduced:
+        return outlook(scope, [], turns_off=False)
     turns_off = replace(configuration.configuration, enabled=False) == wanted
     turns_off &= configuration.enabled
     return outlook(scope, [configuration.environment], turns_off=turns_off)

@@ -14,7 +14,7 @@ from flags.web.targeting.values import LINE_BREAK
 from portal.lib.errors import Invalid
 
 
-def to_document(form: Form, *, enabled: bool) -> dict[str, object]:
+def to_document(form: Form, *, enabled: bool, introduced: bool = True) -> dict[str, object]:
     """The configuration document that the form describes.
 
     Raises Invalid where an input cannot be read at all; whether what was read makes sense is for
@@ -36,6 +36,7 @@ def to_document(form: Form, *, enabled: bool) -> dict[str, object]:
         "fallthrough": read_serve(form.get("fallthrough", {}), "fallthrough", problems),
         "salt": form.get("salt", ""),
         **({"prerequisites": prerequisites} if prerequisites else {}),
+        **({} if introduced else {"introduced": False}),
     }
     if problems:
         raise Invalid(problems)
