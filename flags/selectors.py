@@ -92,11 +92,6 @@ def configurations_in(environment: Environment) -> QuerySet[FlagConfiguration]:
     return found.select_related("flag")
 
 
-def served_in(environment: Environment) -> QuerySet[FlagConfiguration]:
-    """The configurations that evaluators have of an environment."""
-    return configurations_in(environment).filter(introduced=True)
-
-
 def configurations_of(project: Project) -> QuerySet[FlagConfiguration]:
     """The configurations of the flags in use, in every environment."""
     found = FlagConfiguration.objects.filter(flag__project=project, flag__archived_at=None)

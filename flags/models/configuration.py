@@ -12,6 +12,14 @@ from flags.models.flag import Flag
 from portal.access.models import Environment
 
 
+class ConfigurationQuerySet(models.QuerySet["FlagConfiguration"]):
+    """Filters on configurations."""
+
+    def served(self) -> "ConfigurationQuerySet":
+        """Those that evaluators have."""
+        return self.filter(introduced=True, flag__archived_at__isnull=True)
+
+
 class FlagConfiguration(models.Model):
     """The configuration of one flag in one environment.
 
@@ -30,6 +38,8 @@ class FlagConfiguration(models.Model):
     version = models.PositiveBigIntegerField(default=0)
     updated_at = models.DateTimeField()
     updated_by = models.CharField(max_length=200, blank=True)
+
+    objects = ConfigurationQuerySet.as_manager()
 
     class Meta:
         ordering = ["environment__position", "environment_id"]

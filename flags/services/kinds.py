@@ -50,7 +50,8 @@ class ConfigurationKind:
         configurations.save_configuration(
             flag=flag_of(request),
             environment=request.environments.get(),
-            document=document,
+            # What a request asks for is whole: a document that says nothing of it is introduced.
+            document={"introduced": True, **document},
             expected_version=changes.version_of(base_version),
             actor=actor,
             now=now,

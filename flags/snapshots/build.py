@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from django.db import transaction
 
-from flags import selectors
 from flags.channel.documents import FLAG_PREFIX, GROUP_PREFIX, KEY_PREFIX, SEGMENT_PREFIX
 from flags.engine import DocumentError
 from flags.engine.parsing import DEFINITION_PART
@@ -81,7 +80,8 @@ def _changed_keys(environment: Environment, since: int) -> dict[str, set[str]] |
 
 
 def _flag_documents(environment: Environment, keys: set[str] | None) -> Documents:
-    configurations = selectors.served_in(environment)
+    configurations = FlagConfiguration.objects.served().filter(environment=environment)
+    configurations = configurations.select_related("flag")
     if keys is not None:
         configurations = configurations.filter(flag__key__in=keys)
     documents: Documents = {FLAG_PREFIX + key: None for key in keys or ()}
@@ -153,7 +153,7 @@ _READERS = {
 
 
 def _count(environment: Environment) -> int:
-    flags = selectors.served_in(environment)
+    flags = FlagConfiguration.objects.served().filter(environment=environment)
     keys = ApiKey.objects.filter(environment=environment, revoked_at__isnull=True)
     segments = Segment.objects.filter(project=environment.project)
     groups = ExclusionGroup.objects.filter(project=environment.project)

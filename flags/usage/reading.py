@@ -9,7 +9,7 @@ from typing import Final
 from django.db.models import Max, QuerySet, Sum
 from django.utils.translation import gettext as _
 
-from flags.models import Flag, FlagSeen, FlagUsage, Period, UnknownFlag
+from flags.models import Flag, FlagConfiguration, FlagSeen, FlagUsage, Period, UnknownFlag
 from portal.access.models import Environment
 from portal.lib.errors import AviaryError
 
@@ -119,9 +119,11 @@ def recent_use(flag: Flag, *, now: datetime) -> list[RecentUse]:
     return [RecentUse(place, counts.get(place.pk, 0), last[place.pk]) for place in places]
 
 
-def refuse_asked_for(flag: Flag, *, now: datetime) -> None:
-    """Raise StillAskedFor for a flag in use; one that is archived already is asked for in vain."""
+def refuse_asked_for(flag: Flag, *, now: datetime, within: Environment) -> None:
+    """Raise StillAskedFor for a flag in use in an environment, which is all that a key may know;
+    one that is archived already is asked for in vain."""
     uses = [] if flag.is_archived else recent_use(flag, now=now)
+    uses = [use for use in uses if use.environment == within]
     if uses:
         raise StillAskedFor(uses)
 
@@ -142,8 +144,11 @@ def hourly_counts(flags: Iterable[Flag], *, now: datetime) -> dict[int, list[int
 
 
 def unknown_flags(environment: Environment, *, ignored: bool = False) -> QuerySet[UnknownFlag]:
-    """Names that were asked for in vain, the last asked first."""
+    """Names that were asked for in vain, the last asked first; without flags that are still to be
+    introduced there."""
     rows = UnknownFlag.objects.named().filter(environment=environment)
+    coming = FlagConfiguration.objects.filter(environment=environment, introduced=False)
+    rows = rows.exclude(name__in=coming.filter(flag__archived_at=None).values("flag__key"))
     return rows.exclude(ignored_at=None) if ignored else rows.watched()
 
 

@@ -41,8 +41,9 @@ class ImportReport:
 
     @property
     def document(self) -> dict[str, object]:
-        """The report as JSON has it."""
-        return asdict(self)
+        """The report as JSON has it; ``introduced`` only where flags are."""
+        found = asdict(self)
+        return {name: one for name, one in found.items() if one or name != "introduced"}
 
     @property
     def changes(self) -> int:
