@@ -13,14 +13,18 @@ import pytest
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import transaction
 
+from flags.models import Plan
 from flags.services import configurations, definitions, effects, groups, segments
 from flags.services.importing import place as import_place
 from flags.services.importing import service as import_service
 from flags.services.plans import making, steering
+from flags.services.plans.making import answer_for
 from portal.access.models import Project, User
 from portal.approvals import gate, planned
 from portal.approvals.services import policies, rights
 from portal.lib.errors import AviaryError
+from portal.lib.journal import Actor
+from tests.flags.effects.routes import BODIES, FORMS, send, unsafe_routes
 from tests.flags.effects.world import Unagreed, Watch, World, build
 from tests.flags.effects.writers import NOT_DRIVEN, WRITERS, found_writers
 
@@ -65,6 +69,15 @@ def test_random_writes__change_no_answer_that_nobody_agreed_to(world: World, see
     drive(world, dice, turns[:STEPS])
 
 
+@pytest.mark.parametrize("seed", SEEDS)
+def test_random_requests__change_no_answer_that_nobody_agreed_to(world: World, seed: int) -> None:
+    dice, watch = Random(seed), Watch(world)
+    often = [one for one in unsafe_routes() if one in BODIES or one[0] in FORMS]
+    for name, method in dice.sample([*unsafe_routes(), *often * 3], STEPS):
+        send(world, dice, name, method)
+        watch.check(f"{method} {name}")
+
+
 def _passes(change: Any, *, reason: str, **_how: Any) -> gate.Passage:
     return gate.Passage(reason)
 
@@ -76,6 +89,11 @@ OPEN_GATE = SimpleNamespace(
 )
 NO_POLICY = SimpleNamespace(policies_of=lambda _places: {})
 Mutation = tuple[object, str, object]
+
+
+def _answers_alone(plan: Plan, actor: Actor, _agreement: int | None) -> None:
+    """Without a gate a forged agreement would be stored, which the database refuses."""
+    answer_for(plan, actor, None)
 
 
 def _nowhere(*_arguments: object) -> list[object]:
@@ -111,6 +129,7 @@ MUTANTS: dict[str, tuple[list[Mutation], list[str]]] = {
             (making, "gate", OPEN_GATE),
             (steering, "gate", OPEN_GATE),
             (planned, "is_agreed", lambda *_what, **_how: True),
+            (making, "answer_for", _answers_alone),
         ],
         ["create_schedule", "create_ramp", "carry_out_due"],
     ),

@@ -40,7 +40,7 @@ def found_writers() -> Iterator[str]:
         for module in pkgutil.walk_packages(root.__path__, f"{package}."):
             for name, one in vars(importlib.import_module(module.name)).items():
                 if not name.startswith("_") and inspect.isfunction(one):
-                    takes = inspect.signature(one).parameters.keys() & {"actor", "now"}
+                    takes = inspect.signature(one).parameters.keys() & {"actor", "now", "job"}
                     if takes and one.__module__ == module.name:
                         yield f"{module.name}.{name}"
 
