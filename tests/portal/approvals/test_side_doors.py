@@ -88,11 +88,10 @@ DOORS: dict[str, Attempt] = {
     "change_keys": lambda desk, person: _bench(desk).keys(_segment(desk), person, "alice"),
     "edit_group": lambda desk, person: _bench(desk).edit_group(_group(desk), person, holdout=5),
 }
-# A new flag is not introduced there. Names that no flag has are served nothing, and nothing names a
-# new segment or exclusion group, or one that may be deleted; see test_reach for those that something
-# still to happen names. Stopping a plan turns nothing on.
-# A clone is not introduced either, and what is done to many flags is
-# done to each through its own door. See test_copying and test_bulk.
+# A new flag is not introduced there, and neither is a clone. Names that no flag has are served
+# nothing, and nothing names a new segment or exclusion group, or one that may be deleted; see
+# test_reach for those that something still to happen names. Stopping a plan turns nothing on. What
+# is done to many flags is done to each through its own door. See test_copying and test_bulk.
 NOT_GUARDED = {
     "create_flag",
     "create_segment",
@@ -200,7 +199,7 @@ def test_every_door__opens_a_request_and_changes_nothing(
         desk.flag.archived_at = desk.now
         desk.flag.save()
     Bench(desk).segment()
-    Bench(desk).group()
+    Bench(desk).group(slots=[{"flag": KEY, "from": 0, "to": 50}])
     use_cohorts(desk)
     if door == "create_ramp":
         _share_a_rule(desk)
