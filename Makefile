@@ -6,10 +6,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help up install test check bench lock clean
+.PHONY: help up install test test-all check bench lock clean
 help: ## what there is
 	@echo 'make up      start Aviary: portal on :8000, evaluator on :8080 (PORT=, EVALUATOR_PORT=, AVIARY_DEMO=0)'
-	@echo 'make test    every test, on SQLite, and on PostgreSQL where its server is installed'
+	@echo 'make test    every test on SQLite, and on PostgreSQL, where it is installed, what a database can change'
+	@echo 'make test-all  every test on both'
 	@echo 'make check   format, lint, types, import contracts, migrations, deployment checks, tests'
 	@echo 'make bench   measure, on this machine'
 	@echo 'make lock    renew requirements*.lock and package-lock.json'
@@ -70,6 +71,9 @@ node_modules/.installed: package.json package-lock.json | $(if $(HAS_NPM),,$(VEN
 
 test: installed $(VENV)/.installed-dev
 	@$(BIN)/python -m tests
+
+test-all: installed $(VENV)/.installed-dev
+	@$(BIN)/python -m tests --all
 
 check: installed $(VENV)/.installed-dev
 	@$(BIN)/ruff format --check .

@@ -29,7 +29,13 @@ settings.WHITENOISE_USE_FINDERS = False
 hypothesis.settings.register_profile("aviary", deadline=None)
 hypothesis.settings.load_profile("aviary")
 
-pytest_plugins = ["tests.support.parts", "tests.support.people", "tests.support.agreeing"]
+pytest_plugins = [
+    "tests.support.spent",
+    "tests.support.remembering",
+    "tests.support.parts",
+    "tests.support.people",
+    "tests.support.agreeing",
+]
 
 _DATABASE = {"db", "transactional_db", "stack"}
 
@@ -42,14 +48,27 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what cannot run here; keep the tests of the one stack in one worker."""
+    """Leave out what cannot run here; keep the tests of one stack in one worker."""
     left_out = [item for item in items if not _is_wanted(item, config)]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in set(left_out)]
     for item in items:
         if "stack" in _fixtures(item):
-            item.add_marker(pytest.mark.xdist_group("stack"))
+            item.add_marker(pytest.mark.xdist_group(_stack_of(item)))
+        if _commits(item):
+            item.add_marker("postgresql")
+
+
+def _stack_of(item: pytest.Item) -> str:
+    """Two at most, one for each worker: looking at every page changes nothing that others see."""
+    return "scenes" if "scene" in _fixtures(item) else "journeys"
+
+
+def _commits(item: pytest.Item) -> bool:
+    """What commits is about locks, races or other processes, where databases differ."""
+    mark = item.get_closest_marker("django_db")
+    return "transactional_db" in _fixtures(item) or bool(mark and mark.kwargs.get("transaction"))
 
 
 def _is_wanted(item: pytest.Item, config: pytest.Config) -> bool:

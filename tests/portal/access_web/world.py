@@ -44,6 +44,12 @@ class World:
 
 
 @pytest.fixture
+def whole_matrix(request: pytest.FixtureRequest) -> bool:
+    """Everybody is asked on one database: on the other, by `make test-all` alone."""
+    return connection.vendor == "sqlite" or request.config.getoption("-m") != "postgresql"
+
+
+@pytest.fixture
 def people(
     alice: User, bob: User, charlie: User, dana: User, shop: Project, staging: Environment
 ) -> dict[str, User]:

@@ -20,6 +20,8 @@ from tests.portal.audit.conftest import record
 from tests.support import append_only
 from tests.support.http_server import serving
 
+pytestmark = pytest.mark.postgresql
+
 
 @pytest.fixture
 def anchored(trail: None, anchor_file: Path) -> Path:
