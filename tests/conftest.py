@@ -2,6 +2,7 @@
 
 import os
 import sys
+from pathlib import Path
 
 import django
 import hypothesis
@@ -38,12 +39,19 @@ pytest_plugins = [
 ]
 
 _DATABASE = {"db", "transactional_db", "stack"}
+# Not even looked at where only the database is of interest: half of all tests are there.
+_WITHOUT_DATABASE = ("browser", "supervisor", "flags/engine", "flags/evaluator")
+_FOLDERS = [Path(__file__).parent / name for name in _WITHOUT_DATABASE]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--database-only", action="store_true", help="only what touches the portal's database"
     )
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    return True if config.getoption("--database-only") and collection_path in _FOLDERS else None
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -54,10 +62,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in set(left_out)]
     for item in items:
+        _check_folder(item)
         if "stack" in _fixtures(item):
             item.add_marker(pytest.mark.xdist_group(_stack_of(item)))
         if _commits(item):
             item.add_marker("postgresql")
+
+
+def _check_folder(item: pytest.Item) -> None:
+    """A test that would never run on PostgreSQL, and nobody would notice, is an error."""
+    if item.get_closest_marker("browser") or not _touches_the_database(item):
+        return
+    if any(folder in item.path.parents for folder in _FOLDERS):
+        raise pytest.UsageError(f"{item.nodeid} uses the database: move it, or see tests/conftest")
 
 
 def _stack_of(item: pytest.Item) -> str:
