@@ -179,6 +179,34 @@ def status_of(response: HttpResponseBase) -> int | str:
     return SIGN_IN if response.status_code == 302 and to_sign_in else response.status_code
 
 
+def header_problems(response: HttpResponseBase) -> Iterator[str]:
+    policy = response.headers.get("Content-Security-Policy", "")
+    if "default-src 'none'" not in policy or "script-src 'self'" not in policy:
+        yield f"policy: {policy}"
+    if "unsafe" in policy or "frame-ancestors 'none'" not in policy:
+        yield f"policy: {policy}"
+    wanted = {
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
+        "Referrer-Policy": "same-origin",
+        "Cross-Origin-Opener-Policy": "same-origin",
+    }
+    for name, value in wanted.items():
+        if response.headers.get(name) != value:
+            yield f"{name}: {response.headers.get(name)}"
+    if len(response.headers.get("X-Request-ID", "")) != 16:
+        yield "no request id"
+
+
+def caching_problems(response: HttpResponseBase) -> Iterator[str]:
+    """What would let a cache keep somebody's page."""
+    if response.headers.get("Content-Type", "").startswith("text/html"):
+        if "no-store" not in response.headers.get("Cache-Control", ""):
+            yield f"kept: {response.headers.get('Cache-Control')}"
+        if "HX-Request" not in response.headers.get("Vary", ""):
+            yield f"Vary: {response.headers.get('Vary')}"
+
+
 @contextmanager
 def rolled_back() -> Iterator[None]:
     """Whatever somebody changes in here is undone, so that the next one finds the same."""
