@@ -84,6 +84,7 @@ def approve(before: Installation, person: str, asked: dict[str, Any]) -> None:
 
 
 def test_everything_under_way__after_the_upgrade__goes_on(before: Installation) -> None:
+    ((planned_for,),) = before.run_sql("SELECT due_at FROM flags_plan WHERE id = 3")
     hold_still(before)
     before.stack.start()
 
@@ -103,7 +104,7 @@ def test_everything_under_way__after_the_upgrade__goes_on(before: Installation) 
     # The emergency ends, and so do plans, by the worker of today.
     assert value_for(before, "payments", country="DE") is True
     before.run_sql("UPDATE approvals_emergency SET reverts_at = ?", LONG_AGO)
-    before.run_sql("UPDATE flags_plan SET due_at = ?", LONG_AGO)
+    before.run_sql("UPDATE flags_plan SET due_at = ? WHERE id = 3", planned_for)
     wait_until(
         lambda: before.run_sql("SELECT 1 FROM approvals_emergency WHERE reverted_at IS NOT NULL"),
         within_s=60,
