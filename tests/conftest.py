@@ -97,7 +97,8 @@ def _is_wanted(item: pytest.Item, config: pytest.Config) -> bool:
 
 
 def _touches_the_database(item: pytest.Item) -> bool:
-    return bool(item.get_closest_marker("django_db")) or bool(_DATABASE & _fixtures(item))
+    marked = item.get_closest_marker("django_db") or item.get_closest_marker("postgresql")
+    return bool(marked) or bool(_DATABASE & _fixtures(item))
 
 
 def _fixtures(item: pytest.Item) -> set[str]:
