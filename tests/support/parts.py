@@ -62,7 +62,9 @@ def browser() -> Iterator[Browser]:
     """The machine's Chromium."""
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(
-            executable_path=chromium.find(), args=chromium.arguments()
+            executable_path=chromium.find(),
+            args=chromium.arguments(),
+            env=chromium.environment(),
         )
         yield started
         started.close()
