@@ -68,7 +68,9 @@ def browser() -> "Iterator[Browser]":
 
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(
-            executable_path=chromium.find(), args=chromium.arguments()
+            executable_path=chromium.find(),
+            args=chromium.arguments(),
+            env=chromium.environment(),
         )
         yield started
         started.close()
