@@ -35,7 +35,8 @@ class History(ApiView):
         """
         own = allowed_here(request, project, Permission.FLAG_VIEW)
         allowed(request, project, Permission.AUDIT_VIEW)
-        if asked := text(request, "environment"):
+        asked = text(request, "environment")
+        if own.project.environments.filter(key=asked).exists():
             environment_of(request, project, asked)
         query = parse(request.query_params.dict(), project=project, now=clock.now())
         before, size = _cursor(request), limit_of(request)

@@ -5,6 +5,7 @@ from typing import Any, TypeAlias
 
 from django.test import Client
 
+from flags.models import FlagConfiguration
 from portal.access import services
 from portal.access.models import Environment
 from portal.lib import clock
@@ -23,6 +24,12 @@ def issue(environment: Environment, kind: str = "admin") -> str:
         environment=environment, kind=kind, name="Pipeline", actor=SETTING_UP, now=clock.now()
     )
     return str(issued.token)
+
+
+def serve_only_in(place: Environment) -> None:
+    """As if the other environments had had policies when the flags came: then what a key changes
+    of a flag is noticed in its own environment alone."""
+    FlagConfiguration.objects.exclude(environment=place).update(introduced=False)
 
 
 class Script:

@@ -19,7 +19,7 @@ from flags.services import importing
 from portal.access.models import Environment, User
 from portal.approvals.errors import Waiting
 from portal.approvals.models import ChangeRequest, State
-from tests.flags.api.script import FLAGS, PRODUCTION, Script, issue, problem
+from tests.flags.api.script import FLAGS, PRODUCTION, Script, issue, problem, serve_only_in
 from tests.flags.cohorts.bench import Bench
 from tests.flags.services.writes import RULE, Desk
 from tests.support.agreeing import set_policy, vote
@@ -112,12 +112,6 @@ def use_cohorts(desk: Desk) -> None:
     rules = [RULE | {"when": {"segment": "beta"}}]
     rules += [RULE | {"id": "r-2", "audience": {"percent": 50, "group": "checkout"}}]
     rows.update(targeting=desk.configuration.targeting | {"rules": rules})
-
-
-def serve_only_there(desk: Desk) -> None:
-    """As if the other environments had had policies when the flag came: a key changes its own."""
-    rows = FlagConfiguration.objects.filter(flag=desk.flag)
-    rows.exclude(environment=desk.environment).update(introduced=False)
 
 
 def _share_a_rule(desk: Desk) -> None:
@@ -256,12 +250,12 @@ def test_put_configuration__waits(script: Script, desk: Desk) -> None:
 
 
 def test_patch_flag__waits(script: Script, desk: Desk) -> None:
-    serve_only_there(desk)
+    serve_only_in(desk.environment)
     assert waits(script.call("PATCH", f"{FLAGS}/{KEY}", {"variants": OTHER_VARIANTS})).serves
 
 
 def test_delete_flag__waits(script: Script, desk: Desk) -> None:
-    serve_only_there(desk)
+    serve_only_in(desk.environment)
     assert waits(script.call("DELETE", f"{FLAGS}/{KEY}")).kind == "flag.archiving"
     desk.flag.refresh_from_db()
     assert not desk.flag.is_archived
