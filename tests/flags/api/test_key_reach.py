@@ -69,7 +69,7 @@ def test_history__of_the_key__holds_no_other_environment(
 
 
 def _is_new_flag(event: dict[str, Any]) -> bool:
-    return event["event"] == "flag.created"
+    return bool(event["event"] == "flag.created")
 
 
 def test_a_request_to_import_elsewhere__keeps_what_it_wants_there(
@@ -173,7 +173,8 @@ def test_a_segment_that_others_ask_for__takes_the_right_there(
     when = {"any": [{"segment": "inner"}]}
     services.create_segment(**common, document={"key": "beta", "when": when})
     there.save(dana, rules=[SEGMENT])
-    key, everyone = "inner" if indirect else "beta", {"when": {"any": None, "all": []}}
+    key = "inner" if indirect else "beta"
+    everyone: dict[str, Any] = {"when": {"any": None, "all": []}}
     refused(here.call("PATCH", f"{PROJECT}/segments/{key}", everyone), "production")
     body = {"mode": "add", "keys": ["erin"]}
     refused(here.post(f"{PROJECT}/segment-keys/included/{key}", body), "production")

@@ -115,7 +115,7 @@ def build(project: Project, people: dict[str, User]) -> World:
 
 
 def _configure(world: World, place: Environment) -> None:
-    wanted: dict[str, dict[str, object]] = {
+    wanted: dict[str, dict[str, Any]] = {
         "banner": {"enabled": True},
         "theme": {"enabled": True},
         "old": {"enabled": True},
@@ -197,7 +197,11 @@ def agreement_of(world: World) -> dict[str, Any]:
     rule = ActionRule.objects.filter(environment=world.production, permission=approve).first()
     roles = authority.role_table(world.project).items()
     held = {name for name, permitted in roles if approve in permitted}
-    return {"policy": policy and policy.document, "approvers": set(rule.roles) if rule else held}
+    return {
+        "policy": policy and policy.document,
+        "approvers": set(rule.roles) if rule else held,
+        "roles": {name for name, _permitted in roles},
+    }
 
 
 class Watch:
@@ -280,4 +284,5 @@ def _is_weaker(before: dict[str, Any], after: dict[str, Any]) -> bool:
         return True
     if was and not set(becomes["required_roles"]) >= set(was["required_roles"]):
         return True
-    return not after["approvers"] <= before["approvers"]
+    # A role that is new is held by nobody; who gives it to whom is not asked here.
+    return not after["approvers"] & before["roles"] <= before["approvers"]

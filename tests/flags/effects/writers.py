@@ -231,7 +231,7 @@ def _group(world: World, dice: Random) -> ExclusionGroup:
 
 def _edit_group(world: World, dice: Random, actor: Actor) -> object:
     one = _group(world, dice)
-    changes = [
+    changes: list[dict[str, Any]] = [
         {"salt": f"s{dice.randrange(99)}"},
         {"holdout": dice.randrange(1, 30)},
         {"name": "N"},

@@ -29,7 +29,7 @@ from tests.support.people import SETTING_UP, acting, boolean_flag
 from tests.support.planning import a_schedule
 
 CREATORS = ["create", "clone", "import", "import elsewhere with segments", "restore"]
-NEEDS_BANNER = {"prerequisites": [{"flag": "banner", "variants": ["on"]}]}
+NEEDS_BANNER: dict[str, Any] = {"prerequisites": [{"flag": "banner", "variants": ["on"]}]}
 
 
 def answers(place: Environment, key: str = "brand-new") -> int:
