@@ -41,6 +41,7 @@ def create_flag(*, project: Project, document: object, actor: Actor, now: dateti
     naming.require_key(naming.rule_of(project), definition.key)
     if Flag.objects.filter(project=project, key=definition.key).exists():
         raise Invalid({"key": _("There is a flag with this key already; choose another.")})
+    naming.refuse_alike(Flag.objects.filter(project=project), definition.key)
     flag = Flag(project=project, created_at=now, updated_at=now)
     flag.set_definition(definition)
     flag.save()

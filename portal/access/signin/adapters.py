@@ -16,7 +16,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from portal.access import authority, services
+from portal.access import authority, selectors, services
 from portal.access.models import User
 from portal.access.signin import oidc, people, requests, throttle
 from portal.lib.encrypting import box_for
@@ -34,8 +34,13 @@ class AccountAdapter(DefaultAccountAdapter):
     }
 
     def authenticate(self, request: HttpRequest, **credentials: Any) -> User | None:
-        """Who has this name and password. Raises LockedOut before looking at either."""
-        name = str(credentials["username"])
+        """Who has this name and password. Raises LockedOut before looking at the password.
+
+        A name that nobody has counts as the one that it can be taken for.
+        """
+        typed = str(credentials["username"])
+        found = selectors.account_named(typed)
+        credentials["username"] = found.username if found else typed
         signed_in = request.user.is_authenticated
 
         def check() -> User | None:
@@ -44,10 +49,10 @@ class AccountAdapter(DefaultAccountAdapter):
 
         return throttle.judge(
             check,
-            account=name,
+            account=throttle.password_of(found) if found else f"name {typed}",
             address=requests.neighbourhood_of(request),
             event="user.proof_failed" if signed_in else "user.sign_in_failed",
-            subject=people.name_for_record(name),
+            subject=found.username if found else people.name_for_record(typed),
             actor=requests.actor_of(request) if signed_in else requests.stranger_of(request),
         )
 

@@ -143,7 +143,9 @@ def judge(
 @transaction.atomic
 def unlock(*, user: User, actor: Actor) -> None:
     """Forget the failures of someone, and of the addresses they came from."""
-    mine = SignInCounter.objects.filter(account__in=[_hash(user.username), _hash(code_of(user))])
+    mine = SignInCounter.objects.filter(
+        account__in=[_hash(password_of(user)), _hash(code_of(user))]
+    )
     addresses = list(mine.filter(failures__gt=0).exclude(address="").values_list("address"))
     of_address = Q(account="", address__in=[address for (address,) in addresses])
     for rows in (mine, SignInCounter.objects.filter(of_address)):
@@ -151,6 +153,15 @@ def unlock(*, user: User, actor: Actor) -> None:
     journal.write(
         Entry(event="user.unlocked", actor=actor, subject_kind="user", subject=user.username)
     )
+
+
+def password_of(user: User) -> str:
+    """The account that attempts at someone's password are counted for, however it was typed.
+
+    One whose name clashes with another's has a counter of its own: the other's owner could
+    otherwise set it back by signing in.
+    """
+    return f"account {user.pk}" if user.name_key is None else user.username
 
 
 def code_of(user: User) -> str:
