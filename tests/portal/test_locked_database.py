@@ -31,7 +31,9 @@ def locked() -> Iterator[None]:
         other.set_autocommit(False)
         with other.cursor() as cursor:
             if other.vendor == "postgresql":
-                tables = "usersessions_usersession, access_project, access_apikey"
+                tables = (
+                    "usersessions_usersession, access_project, access_environment, access_apikey"
+                )
                 cursor.execute(f"LOCK TABLE {tables} IN EXCLUSIVE MODE")
             else:
                 cursor.execute("BEGIN IMMEDIATE")
