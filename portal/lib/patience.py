@@ -90,7 +90,7 @@ def set_limit(limit_s: float) -> None:
     if raw is None:
         return
     # A transaction that has failed takes no statement any more, and waits for nobody.
-    with suppress(connection.Database.Error):
+    with suppress(DatabaseError), connection.wrap_database_errors:
         if connection.vendor == "sqlite":
             raw.execute(f"PRAGMA busy_timeout = {milliseconds}")
         else:

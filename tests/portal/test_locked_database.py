@@ -8,7 +8,7 @@ import pytest
 from allauth.usersessions.models import UserSession
 from django.db import connection, connections
 from django.db.models import F
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.test import Client
 from pytest_django.fixtures import Settings
 
@@ -115,16 +115,17 @@ class Slow:
         patience_of_request(execute, "UPDATE", None, False, {"connection": connection})
 
 
-def test_waits__of_one_request__share_its_time(monkeypatch: pytest.MonkeyPatch, rf: object) -> None:
+def test_waits__of_one_request__share_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
     slow = Slow(monkeypatch)
 
-    def view(_request: object) -> None:
+    def view(_request: HttpRequest) -> HttpResponse:
         with only_a_trace("last seen"):
             slow.wait(9)
         slow.wait(0.01)
         slow.wait(3)
         slow.wait(9)
         slow.wait(9)
+        return HttpResponse()
 
     shared_patience(view)(HttpRequest())
     assert slow.waits == pytest.approx([0.2, 0.01, 3, 0.8, 0.25])

@@ -28,7 +28,7 @@ class SignInForm(LoginForm):
         return str(super().add_prefix("username" if field_name == "login" else field_name))
 
 
-class ChangePasswordForm(PasswordChangeForm):  # type: ignore[type-arg]  # not generic as it runs
+class ChangePasswordForm(PasswordChangeForm):
     """One's own password: the old one is asked for under the limits of signing in."""
 
     def clean_old_password(self) -> str:

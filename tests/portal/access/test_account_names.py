@@ -87,7 +87,7 @@ def test_roads__invitation_member_page_and_command__all_refuse(
 @pytest.mark.django_db(transaction=True)
 def test_create__two_at_once__one_wins_and_the_other_is_told() -> None:
     names = ["sam", "Sam", "SAM", "sAm"]
-    found = concurrently.run(*[lambda name=name: create_person(name) for name in names])  # type: ignore[misc]
+    found = concurrently.run(*[lambda name=name: create_person(name) for name in names])
     refused = [one for one in found if isinstance(one, Exception)]
     assert len(refused) == 3
     assert all(isinstance(one, Invalid) and "can be taken for" in str(one) for one in refused)
