@@ -111,12 +111,12 @@ class Slow:
             self.waits.append(min(most_s, self.limit))
             self.time += self.waits[-1]
 
-        (patience_of_request,) = connection.execute_wrappers
+        patience_of_request = connection.execute_wrappers[-1]
         patience_of_request(execute, "UPDATE", None, False, {"connection": connection})
 
 
 def test_waits__of_one_request__share_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    slow = Slow(monkeypatch)
+    slow, wrappers = Slow(monkeypatch), list(connection.execute_wrappers)
 
     def view(_request: HttpRequest) -> HttpResponse:
         with only_a_trace("last seen"):
@@ -130,4 +130,4 @@ def test_waits__of_one_request__share_its_time(monkeypatch: pytest.MonkeyPatch) 
     shared_patience(view)(HttpRequest())
     assert slow.waits == pytest.approx([0.2, 0.01, 3, 0.8, 0.25])
     assert slow.limit == 4
-    assert not connection.execute_wrappers
+    assert connection.execute_wrappers == wrappers
