@@ -12,6 +12,7 @@ from urllib.parse import unquote_to_bytes
 from flags.evaluator import body, conditional, cors, keys, limits, ofrep, status, syncing, tickets
 from flags.evaluator.body import BadBody, Disconnected
 from flags.evaluator.counters import Counters
+from flags.evaluator.framing import DEFAULT_LIMITS, RequestLimits
 from flags.evaluator.keys import AccessRefused
 from flags.evaluator.memory import Memory, Place
 from flags.evaluator.streams import EVENTS_PATH, Reader, Streams
@@ -30,6 +31,7 @@ EXTRA_HEADERS: Final[dict[int, tuple[Header, ...]]] = {
     # The rest of the body is not wanted, so the connection cannot be used again.
     408: (CLOSE,),
     413: (CLOSE,),
+    415: (CLOSE,),
     503: ((b"retry-after", b"1"),),
 }
 STREAM_WAIT_S: Final = 30
@@ -59,8 +61,15 @@ class Asked(NamedTuple):
 class Evaluator:
     """The application. What it answers from is the memory that the follower keeps up to date."""
 
-    def __init__(self, memory: Memory, counters: Counters, streams: Streams) -> None:
+    def __init__(
+        self,
+        memory: Memory,
+        counters: Counters,
+        streams: Streams,
+        request_limits: RequestLimits = DEFAULT_LIMITS,
+    ) -> None:
         self._memory, self._counters, self._streams = memory, counters, streams
+        self._request_limits = request_limits
         self._limits = limits.Limits()
         self._flagd_files = syncing.FlagdFiles()
         self._metrics = status.Metrics(memory, counters)
@@ -134,8 +143,9 @@ class Evaluator:
         place, api_key, headers, _query = asked
         key = None if raw_key is None else unquote_to_bytes(raw_key).decode(errors="replace")
         try:
-            body.check_headers(headers.get(b"content-type"), headers.get(b"content-length"))
-            context = body.read_context(await body.read_body(receive))
+            body.check_headers(headers, self._request_limits)
+            raw = await body.read_body(receive, self._request_limits)
+            context = body.read_context(raw, self._request_limits)
         except BadBody as bad:
             return _refuse_body(bad, key)
         if place.state.head.sampling:
