@@ -47,6 +47,8 @@ class Reply(NamedTuple):
     body: bytes
     headers: tuple[Header, ...] = (JSON,)
     reader: Reader | None = None
+    is_anyones: bool = False
+    """Refused before a key had a say in who may read it: so any web page may."""
 
 
 class Asked(NamedTuple):
@@ -95,7 +97,10 @@ class Evaluator:
             return
         except Exception as fault:  # nothing about it leaves the process
             logger.error("a request failed: %s", type(fault).__name__)
-            reply = Reply(500, ofrep.error(ofrep.INTERNAL))
+            reply = Reply(500, ofrep.error(ofrep.INTERNAL), is_anyones=True)
+        if reply.is_anyones:
+            readable = cors.let_anyone_read(dict(scope["headers"]).get(b"origin"))
+            reply = reply._replace(headers=(*reply.headers, *readable))
         self._counters.requests[(route, reply.status)] += 1
         if reply.reader is not None:
             await self._streams.serve(reply.reader, receive, send)
@@ -114,7 +119,7 @@ class Evaluator:
             return "flagd", await self._send_flagd_file(scope)
         page = self._pages.get(path)
         if page is None:
-            return "unknown", Reply(404, ofrep.error(UNKNOWN_PATH))
+            return "unknown", Reply(404, ofrep.error(UNKNOWN_PATH), is_anyones=True)
         if scope["method"] not in ("GET", "HEAD"):
             return path[1:].decode(), _wrong_method(b"GET, HEAD")
         return path[1:].decode(), page()
@@ -128,7 +133,7 @@ class Evaluator:
             place, api_key = self._authenticate(headers)
             shared = cors.allow(api_key, headers.get(b"origin"))
         except AccessRefused as refused:
-            return _reply(refused.status, ofrep.error(refused.details))
+            return _refuse(refused)
         wait_s = self._limits.wait_s(api_key, now=time.monotonic())
         if wait_s:
             self._counters.limited += 1
@@ -185,7 +190,7 @@ class Evaluator:
             place, api_key = self._authenticate(headers)
             syncing.check(api_key)
         except AccessRefused as refused:
-            return _reply(refused.status, ofrep.error(refused.details))
+            return _refuse(refused)
         wait_s = self._limits.wait_s(api_key, now=time.monotonic())
         if wait_s:
             self._counters.limited += 1
@@ -205,9 +210,7 @@ class Evaluator:
         try:
             reader = self._streams.open(scope["query_string"], headers, now=time.time())
         except AccessRefused as refused:
-            if refused.status == 429:
-                return _limited(refused.details, STREAM_WAIT_S)
-            return _reply(refused.status, ofrep.error(refused.details))
+            return _refuse(refused)
         return Reply(200, b"", (), reader)
 
     def _authenticate(self, headers: Headers) -> tuple[Place, keys.ApiKey]:
@@ -235,6 +238,14 @@ def _reply(code: int, content: bytes) -> Reply:
     return Reply(code, content, (JSON, *EXTRA_HEADERS.get(code, ())))
 
 
+def _refuse(refused: AccessRefused) -> Reply:
+    """A page whose key was revoked has to learn of it."""
+    if refused.status == 429:
+        return _limited(refused.details, STREAM_WAIT_S)._replace(is_anyones=True)
+    reply = _reply(refused.status, ofrep.error(refused.details))
+    return reply._replace(is_anyones=True)
+
+
 def _limited(details: str, wait_s: int) -> Reply:
     return Reply(429, ofrep.error(details), (JSON, (b"retry-after", b"%d" % wait_s)))
 
@@ -247,7 +258,7 @@ def _without(scope: Scope, headers: Headers, method: bytes) -> Reply:
 
 def _wrong_method(allowed: bytes) -> Reply:
     details = f"this address takes {allowed.decode()} only"
-    return Reply(405, ofrep.error(details), (JSON, (b"allow", allowed)))
+    return Reply(405, ofrep.error(details), (JSON, (b"allow", allowed)), is_anyones=True)
 
 
 def _refuse_body(bad: BadBody, key: str | None) -> Reply:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from flags.evaluator.framing import RequestLimits
 from tests.flags.evaluator.connections import Connection, ask
 from tests.flags.evaluator.publisher import flag
-from tests.flags.evaluator.servers import EvaluatorProcess, RedisServer, wait_until
+from tests.flags.evaluator.servers import wait_until
 from tests.flags.evaluator.shop import FLAGS, Shop
 
 JDK = Path("tests/cases/evaluator/jdk-http-client.bin").read_bytes()
