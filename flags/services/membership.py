@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from flags import cohorts
 from flags.dependants import segment_graph
-from flags.engine import DocumentError, World, compile_segment
+from flags.engine import DocumentError, OverBudget, World, compile_segment
 from flags.engine.cohorts import CompiledSegment
 from flags.models import Segment
 from flags.models.segment import LISTS
@@ -39,6 +39,8 @@ def explain_membership(segment: Segment, *, unit: str, attributes: str) -> Membe
         found = _ask(segment, _placed(context, segment.keyed_by, unit))
     except DocumentError as error:
         return Membership(None, str(error))
+    except OverBudget:
+        return Membership(None, _("Asking takes more steps than one evaluation may take."))
     if found:
         return Membership(True, _("The key is in no list, and the conditions hold."))
     return Membership(False, _("The key is in no list, and the conditions do not hold."))
