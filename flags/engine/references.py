@@ -96,11 +96,13 @@ def _weight(condition: Condition) -> int:
 
 
 def _operations(logic: object) -> int:
+    """With their arguments, but not what only stands in lists: that is paid for by who reads it."""
     if isinstance(logic, list):
         return sum(map(_operations, logic))
-    if isinstance(logic, dict):
-        return (len(logic) == 1) + sum(map(_operations, logic.values()))
-    return 0
+    if not isinstance(logic, dict):
+        return 0
+    given = [len(one) for one in logic.values() if isinstance(one, list)]
+    return 1 + sum(given) + sum(map(_operations, logic.values()))
 
 
 def leaves(condition: Condition) -> Iterator[Condition]:

@@ -5,8 +5,9 @@ from typing import Final, TypeAlias
 
 Cost: TypeAlias = Callable[[list[object]], int]
 
-CHARS_READ: Final = 7
-"""A text that is read costs a step for every 128 characters: it is compared, cut or hashed then."""
+CHARS_READ: Final = 5
+"""A text that is read costs a step for every 32 characters: it is compared, cut or hashed then."""
+_VERSIONS: Final = 120
 _ENCODED: Final = 10_000
 """An object that is hashed as a whole, of as many values as a context may have."""
 
@@ -56,4 +57,5 @@ COSTS: Final[dict[str, Cost]] = {
     "merge": _lists,
     "cat": _texts,
     "fractional": _encoded,
+    "sem_ver": lambda _arguments: _VERSIONS,
 }

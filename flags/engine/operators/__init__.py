@@ -22,7 +22,7 @@ from typing import Final
 
 from flags.engine.limits import MAX_CONDITION_TEXT_CHARS, MAX_CONDITION_VALUES
 from flags.engine.operators import comparing, instants, networks, patterns, versions, written
-from flags.engine.operators.base import Cost, Operator, Predicate, Values, negated
+from flags.engine.operators.base import Build, Cost, Operator, Predicate, Values, negated
 from flags.engine.reading import Reader, list_of
 from flags.engine.results import Scalar
 from flags.engine.scalars import read_condition_value, read_number_as_is, text
@@ -42,7 +42,17 @@ def _ordering(compare: comparing.Comparison) -> Operator:
 
 
 def _version(compare: comparing.Comparison) -> Operator:
-    return Operator(versions.compared(compare), versions.read_version)
+    return Operator(
+        versions.compared(compare), versions.read_version, cost=versions.cost_of_versions
+    )
+
+
+def _written(build: Build) -> Operator:
+    return Operator(build, _read_number, cost=written.cost_of_written)
+
+
+def _instant(build: Build) -> Operator:
+    return Operator(build, instants.read_instants, cost=instants.cost_of_instants)
 
 
 OPERATORS: Final[dict[str, Operator]] = {
@@ -73,19 +83,19 @@ OPERATORS: Final[dict[str, Operator]] = {
     "gte": _ordering(operator.ge),
     "lt": _ordering(operator.lt),
     "lte": _ordering(operator.le),
-    "num_eq": Operator(written.num_eq, _read_number),
-    "num_gt": Operator(written.num_gt, _read_number),
-    "num_gte": Operator(written.num_gte, _read_number),
-    "num_lt": Operator(written.num_lt, _read_number),
-    "num_lte": Operator(written.num_lte, _read_number),
-    "before": Operator(instants.before, instants.read_instants),
-    "after": Operator(instants.after, instants.read_instants),
+    "num_eq": _written(written.num_eq),
+    "num_gt": _written(written.num_gt),
+    "num_gte": _written(written.num_gte),
+    "num_lt": _written(written.num_lt),
+    "num_lte": _written(written.num_lte),
+    "before": _instant(instants.before),
+    "after": _instant(instants.after),
     "semver_eq": _version(operator.eq),
     "semver_gt": _version(operator.gt),
     "semver_gte": _version(operator.ge),
     "semver_lt": _version(operator.lt),
     "semver_lte": _version(operator.le),
-    "in_cidr": Operator(networks.in_cidr, networks.read_networks),
+    "in_cidr": Operator(networks.in_cidr, networks.read_networks, cost=networks.cost_of_networks),
     "modulo": Operator(comparing.modulo, comparing.read_divisor_and_remainder),
     "array_contains_any": Operator(
         comparing.array_contains_any, _read_many, ignores_case=True, cost=comparing.cost_of_list

@@ -30,6 +30,15 @@ class Operator:
     cost: Callable[[Values], Cost | None] = lambda _values: None
 
 
+def cost_of_reading(most_chars: int, steps: int) -> Callable[[Values], Cost]:
+    """Of an operator that reads something out of a text, if it is not too long for it."""
+
+    def build(_values: Values) -> Cost:
+        return lambda value: steps if isinstance(value, str) and len(value) <= most_chars else 0
+
+    return build
+
+
 def is_number(value: object) -> bool:
     """A number as JSON knows them: True is none."""
     # A tuple, not a union: a union is built anew, and searched slower, at every call.
