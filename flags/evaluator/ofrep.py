@@ -9,6 +9,7 @@ from typing import Final
 
 import orjson
 
+from flags.channel import OVER_BUDGET
 from flags.engine import ErrorCode, Reason, Result, Steps, World, answers
 from flags.engine.answers import FLAG_NOT_FOUND, GENERAL
 from flags.evaluator.counters import Counters
@@ -28,8 +29,6 @@ FLAG_STEPS: Final = 100
 # Steps that one bulk answer may take; after that only flags that cost little are evaluated.
 BULK_STEPS: Final = 2_000_000
 FEW_STEPS: Final = 1_000
-OVER_BUDGET: Final = "OVER_BUDGET"
-"""Counted in place of a reason where a flag took too much work."""
 
 Answer = tuple[int, bytes]
 

@@ -55,11 +55,15 @@ TOO_MUCH: dict[str, dict[str, Any]] = {
     "logic, long sums": rules(logic({"!": [{"+": {"var": "many"}}]}), times=3),
     "logic, lists of lists": rules(logic({"map": [{"var": "many"}, {"in": [-1, [1, 2, 3]]}]})),
     "logic, contexts copied": rules(logic({"!!": [{"var": "none"}]}), times=200),
+    "versions": rules({"any": [when("semver_gt", "1.2.3", attribute="version")] * 900}),
+    "addresses": rules({"any": [when("in_cidr", "10.0.0.0/8", attribute="address")] * 600}),
+    "instants": rules({"any": [when("before", "2020-01-01", attribute="at")] * 900}),
     "more conditions than steps": rules(
         {"all": [{"any": [{"attribute": "none", "operator": "exists"}] * 999}] * 51}
     ),
 }
-WIDE = {**CONTEXT, "text": "ab" * 5_000, **{f"a{n}": n for n in range(9_000)}}
+WIDE = {**CONTEXT, "text": "ab" * 5_000, "version": "1.0.0", "address": "::1", "at": "2026-01-01"}
+WIDE |= {f"a{n}": n for n in range(9_000)}
 
 
 @pytest.mark.parametrize("name", TOO_MUCH)
@@ -109,13 +113,8 @@ def test_flags_that_ask_each_other__pay_for_all_of_them() -> None:
 )
 def test_what_is_large_but_usual__is_evaluated(document: dict[str, Any]) -> None:
     agent = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0"
-    context = {
-        "targetingKey": "u",
-        "long": agent,
-        "page": "a" * 2_000,
-        "many": MANY,
-        "some": MANY[:5_000],
-    }
+    context: dict[str, Any] = {"targetingKey": "u", "long": agent, "page": "a" * 2_000}
+    context |= {"many": MANY, "some": MANY[:5_000]}
     result = compile_flag(document).evaluate(context)
     assert result.reason != "ERROR", result.error_details
 
