@@ -112,3 +112,19 @@ def test_any_object__is_fine_or_refused(document: object) -> None:
         strict_json.check(document)
     except strict_json.NotStrict as refused:
         assert str(refused).endswith(".")  # noqa: PT017 - either is fine
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'{"flags":[' + b"{}," * 4_000_000 + b"{}]}",
+        b"flags: [" + b"{}," * 60_000 + b"{}]",
+    ],
+    ids=["JSON", "YAML"],
+)
+def test_an_import_of_far_too_many_values__is_400_and_says_so(
+    script: Script, flag: str, raw: bytes
+) -> None:
+    path = f"{PRODUCTION}/import"
+    refused = problem(script.call("POST", path, raw=raw), 400)
+    assert "more than 1" in json.dumps(refused)
