@@ -128,7 +128,8 @@ def _parse(body: bytes, limits: RequestLimits) -> object:
     # texts account for, none was dropped as a duplicate.
     if body.count(b":") != members:
         _refuse_duplicates(body, document, members)
-    if b"u0000" in body and any("\0" in text for text in _texts_in(document)):
+    # First for the backslash alone, which is found, or not, ten times as fast.
+    if b"\\" in body and b"u0000" in body and any("\0" in text for text in _texts_in(document)):
         raise BadBody("the body holds a NUL character")
     return document
 
