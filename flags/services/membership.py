@@ -1,6 +1,5 @@
 """Whether somebody belongs to a segment, and why: asked of the engine that evaluators ask."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +12,7 @@ from flags.engine import DocumentError, OverBudget, World, compile_segment
 from flags.engine.cohorts import CompiledSegment
 from flags.models import Segment
 from flags.models.segment import LISTS
-from portal.lib import clock
+from portal.lib import clock, strict_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +51,8 @@ def _keys(segment: Segment, name: str) -> frozenset[str]:
 
 def _context(text: str) -> dict[str, Any] | None:
     try:
-        found = json.loads(text) if text.strip() else {}
-    except (ValueError, RecursionError):
+        found = strict_json.loads_text(text) if text.strip() else {}
+    except strict_json.NotStrict:
         return None
     return found if isinstance(found, dict) else None
 
