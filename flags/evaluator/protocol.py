@@ -9,7 +9,11 @@ import asyncio
 from typing import Any, Final
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 
 from flags.evaluator import framing, ofrep
 from flags.evaluator.counters import Counters
@@ -87,10 +91,9 @@ class Protocol(HttpToolsProtocol):
     def _read(self, data: bytes) -> None:
         """Read as much as belongs to one request, and keep the rest until that is answered."""
         try:
-            at = self._read_body(data, 0) if not self._is_whole else 0
-            if self._is_whole:
-                at = self._read_head(data, at)
-                at = self._read_body(data, at) if not self._is_whole else at
+            at = self._read_body(data, 0)
+            at = self._read_head(data, at)
+            at = self._read_body(data, at)
         except Refused as refused:
             self._refuse(refused)
             return
@@ -103,11 +106,12 @@ class Protocol(HttpToolsProtocol):
 
     @property
     def _is_busy(self) -> bool:
-        return self.cycle is not None and not self.cycle.response_complete
+        cycle: RequestResponseCycle | None = self.cycle
+        return cycle is not None and not cycle.response_complete
 
     def _read_head(self, data: bytes, at: int) -> int:
         """Let the parser have the head if all of it is there; returns the place behind it."""
-        if at == len(data) or self._is_busy:
+        if not self._is_whole or at == len(data) or self._is_busy:
             return at
         start = at + 2 if data.startswith(b"\r\n", at) else at  # old clients leave one behind
         end = framing.find_end(data, start, self._limits) if start < len(data) else -1
@@ -125,6 +129,8 @@ class Protocol(HttpToolsProtocol):
 
     def _read_body(self, data: bytes, at: int) -> int:
         """Let the parser have what there is of the body; returns the place behind it."""
+        if self._is_whole:
+            return at
         if isinstance(self._body, Chunks):
             end = self._body.take(data, at)
             is_done = self._body.is_done

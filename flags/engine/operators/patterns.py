@@ -44,7 +44,7 @@ def _matching(*, ignore_case: bool) -> Build:
 
 def cost_of_matches(values: Values) -> Cost:
     """RE2 usually takes a step per character, but one per instruction where it has to."""
-    size = sum(_compile(str(value), ignore_case=False).programsize for value in values)
+    size: int = sum(_compile(str(v), ignore_case=False).programsize for v in values)
 
     def cost(value: object) -> int:
         if not isinstance(value, str) or len(value) > MAX_MATCHED_CHARS:

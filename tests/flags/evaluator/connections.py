@@ -59,7 +59,7 @@ class Connection:
     def __init__(self, limits: RequestLimits) -> None:
         make = partial(Protocol, limits=limits, counters=Counters())
         config = uvicorn.Config(
-            echo, http=make, ws="none", lifespan="off", log_config=None, proxy_headers=False
+            echo, ws="none", lifespan="off", log_config=None, proxy_headers=False
         )
         self.line = Line()
         self._protocol = make(
