@@ -22,7 +22,7 @@ from portal.approvals import selectors as approvals
 from portal.approvals.errors import Waiting
 from portal.approvals.models import ChangeRequest
 from portal.approvals.web.outlook import Revising, editable_request, outlook, read_terms
-from portal.lib import clock
+from portal.lib import clock, strict_json
 from portal.lib.errors import Conflict, Invalid
 from portal.lib.form_paths import Fields, read_form, texts
 from portal.lib.htmx import redirect_to, render_page
@@ -224,8 +224,8 @@ def _with_what_no_form_shows(document: Form, flag: Flag) -> Form:
 
 def _parsed(text: str, path: str, problems: dict[str, str]) -> object:
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
+        return strict_json.loads_text(text)
+    except strict_json.NotStrict:
         problems[path] = _('Write it as JSON: true, 12, 0.5 or {{"a": 1}}.').format()
         return None
 

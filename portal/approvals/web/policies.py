@@ -167,7 +167,7 @@ def _asked(scope: Scope, place: Environment, number: str) -> ChangeRequest | Non
 def _document(text: str) -> dict[str, Any] | None:
     """The reviewed document; null is no policy. Raises Invalid for anything else."""
     try:
-        document = strict_json.loads(text.encode("utf-8", "surrogatepass"))
+        document = strict_json.loads_text(text)
     except strict_json.NotStrict as error:
         raise Invalid({"document": str(error)}) from None
     if document is not None and not isinstance(document, dict):
