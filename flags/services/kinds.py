@@ -7,7 +7,9 @@ from typing import Any
 from django.urls import reverse
 
 from flags import impact
+from flags.clash_wording import clash_sentences, rule_names_in
 from flags.importers import ImportPlan
+from flags.merging import CONFIGURATION, DEFINITION
 from flags.models import Flag, FlagConfiguration
 from flags.services import changes, cohort_kinds, configurations, definitions, importing
 from flags.services.importing.asking import IMPORT
@@ -15,8 +17,9 @@ from flags.services.plans import kinds as plans
 from portal.access.models import Environment
 from portal.approvals import kinds
 from portal.approvals.changes import Terms
-from portal.approvals.kinds import Impact, Side
+from portal.approvals.kinds import Impact, Merged, Side
 from portal.approvals.models import ChangeRequest
+from portal.lib import merging
 from portal.lib.errors import Conflict
 from portal.lib.journal import Actor
 
@@ -74,6 +77,20 @@ class ConfigurationKind:
     def words(self, request: ChangeRequest, before: Document) -> list[str]:
         return changes.configuration_words(flag_of(request), before, request.after)
 
+    def merge(
+        self,
+        request: ChangeRequest,
+        *,
+        base: Document,
+        theirs: Document,
+        mine: Document,
+        prefer: merging.Side,
+    ) -> Merged:
+        merged = merging.merge(base, theirs, mine, parts=CONFIGURATION, prefer=prefer)
+        definition = flag_of(request).definition
+        names = rule_names_in(definition, base, theirs, mine) if merged.clashes else {}
+        return Merged(merged.document, clash_sentences(merged.clashes, names))
+
     def impact(self, request: ChangeRequest, *, now: datetime) -> Impact:
         rows = FlagConfiguration.objects.select_related("flag", "environment__project")
         row = rows.get(flag=flag_of(request), environment=request.environments.get())
@@ -116,6 +133,18 @@ class DefinitionKind:
 
     def words(self, request: ChangeRequest, before: Document) -> list[str]:
         return changes.definition_words(before, request.after)
+
+    def merge(
+        self,
+        request: ChangeRequest,
+        *,
+        base: Document,
+        theirs: Document,
+        mine: Document,
+        prefer: merging.Side,
+    ) -> Merged:
+        merged = merging.merge(base, theirs, mine, parts=DEFINITION, prefer=prefer)
+        return Merged(merged.document, clash_sentences(merged.clashes, {}))
 
 
 class ArchivingKind:

@@ -5,8 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol, runtime_checkable
 
-from portal.approvals.changes import Change, Step, Terms
+from django.utils.translation import gettext as _
+
+from portal.approvals.changes import Change, Step, Terms, same_document
 from portal.approvals.models import ChangeRequest
+from portal.lib import merging
 from portal.lib.journal import Actor
 
 
@@ -16,6 +19,23 @@ class Side:
 
     version: str
     document: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """Two edits of a subject brought together, and what both changed, one sentence each."""
+
+    document: dict[str, Any]
+    clashes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Who gets what in one place, before and after, one sentence each."""
+
+    title: str
+    before: tuple[str, ...]
+    after: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +131,32 @@ class Kind(Protocol):
 
 
 @runtime_checkable
+class HasParts(Protocol):
+    """A kind of change whose documents have parts that can be merged one by one."""
+
+    def merge(
+        self,
+        request: ChangeRequest,
+        *,
+        base: Mapping[str, Any],
+        theirs: Mapping[str, Any],
+        mine: Mapping[str, Any],
+        prefer: merging.Side,
+    ) -> Merged:
+        """Bring two documents together that both started from ``base``."""
+        ...
+
+
+@runtime_checkable
+class HasOutcome(Protocol):
+    """A kind of change that can say who gets what by it."""
+
+    def outcomes(self, request: ChangeRequest) -> list[Outcome]:
+        """Who gets what before the request is applied, and after."""
+        ...
+
+
+@runtime_checkable
 class HasDependants(Protocol):
     """A kind of change whose subject others refer to."""
 
@@ -170,6 +216,57 @@ def due_step(step: Step, change: Change, *, at: datetime) -> DueStep | None:
     """What is due of a plan; None where it does not say that this change happens now."""
     planner = _planners.get(step.kind)
     return planner.due_step(step, change, at=at) if planner else None
+
+
+def has_moved(request: ChangeRequest, current: Side) -> bool:
+    """Whether the subject is no longer what a request starts from.
+
+    What has no versions of its own is compared by its document.
+    """
+    if request.base_version:
+        return current.version != request.base_version
+    return not same_document(current.document, request.before)
+
+
+def merge_of(
+    request: ChangeRequest,
+    *,
+    base: Mapping[str, Any],
+    theirs: Mapping[str, Any],
+    mine: Mapping[str, Any],
+    prefer: merging.Side = merging.Side.MINE,
+) -> Merged:
+    """Two edits of a request's subject brought together.
+
+    Where one of the three is nothing at all (a policy that was removed) there are no parts.
+    """
+    kind = kind_of(request)
+    if not (base and theirs and mine):
+        return _merge_whole(base, theirs, mine, prefer)
+    if isinstance(kind, HasParts):
+        return kind.merge(request, base=base, theirs=theirs, mine=mine, prefer=prefer)
+    merged = merging.merge(base, theirs, mine, prefer=prefer)
+    return Merged(merged.document, tuple(clash.field for clash in merged.clashes))
+
+
+def _merge_whole(
+    base: Mapping[str, Any],
+    theirs: Mapping[str, Any],
+    mine: Mapping[str, Any],
+    prefer: merging.Side,
+) -> Merged:
+    if same_document(theirs, base) or same_document(theirs, mine):
+        return Merged(dict(mine))
+    if same_document(mine, base):
+        return Merged(dict(theirs))
+    kept = mine if prefer is merging.Side.MINE else theirs
+    return Merged(dict(kept), (_("one changed it, the other removed it"),))
+
+
+def outcomes_of(request: ChangeRequest) -> list[Outcome]:
+    """Who gets what before and after a request, where its kind can tell."""
+    kind = kind_of(request)
+    return kind.outcomes(request) if isinstance(kind, HasOutcome) else []
 
 
 def dependants_of(request: ChangeRequest) -> list[Dependant]:

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 
 from flags.engine import dump_configuration, parse_configuration, parse_definition
-from flags.merging import ORDER, Merged, Side, merge
+from flags.merging import merge
+from portal.lib.merging import ORDER, Merged, Side
 from tests.flags.engine.documents import (
     BOOLEAN,
     configuration,

@@ -13,7 +13,6 @@ from django.views.decorators.http import require_POST, require_safe
 
 from flags import selectors, services, wording
 from flags.engine import Configuration, dump_configuration
-from flags.merging import Side
 from flags.models import FlagConfiguration
 from flags.services.changes import CONFIGURATION
 from flags.services.parsing import configuration_from
@@ -42,6 +41,7 @@ from portal.lib import clock
 from portal.lib.errors import Conflict, Invalid
 from portal.lib.form_paths import read_form
 from portal.lib.htmx import redirect_to, render_page
+from portal.lib.merging import Side
 
 
 @require_safe

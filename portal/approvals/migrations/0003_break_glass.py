@@ -1,0 +1,71 @@
+from typing import Any
+
+import django.db.models.deletion
+from django.db import migrations, models
+
+
+def begin_logs(apps: Any, schema_editor: Any) -> None:
+    """What emergency changes that run now made of their subjects stands in their requests."""
+    emergencies = apps.get_model("approvals", "Emergency").objects.select_related("request")
+    log = apps.get_model("approvals", "EmergencyLog").objects
+    running = emergencies.filter(confirmed_at=None, reverted_at=None, superseded_at=None)
+    found: dict[tuple[Any, ...], Any] = {}
+    for one in running.order_by("pk"):
+        places = frozenset(one.request.environments.values_list("pk", flat=True))
+        about = (one.request.project_id, one.request.kind, one.request.subject, places)
+        one.first = found.setdefault(about, one)
+        one.save(update_fields=["first"])
+        before, after = one.request.before, one.request.after
+        log.create(first=one.first, emergency=one, before=before, after=after)
+
+
+class Migration(migrations.Migration):
+    dependencies = [("approvals", "0002_freezes")]
+
+    operations = [
+        migrations.AddField("emergency", "kept", models.JSONField(default=list)),
+        migrations.AddField("emergency", "problem", models.TextField(blank=True)),
+        migrations.AddField(
+            "emergency",
+            "first",
+            models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="+",
+                to="approvals.emergency",
+            ),
+        ),
+        migrations.CreateModel(
+            name="EmergencyLog",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("is_ending", models.BooleanField(default=False)),
+                ("before", models.JSONField()),
+                ("after", models.JSONField()),
+                (
+                    "emergency",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="approvals.emergency",
+                    ),
+                ),
+                (
+                    "first",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="log",
+                        to="approvals.emergency",
+                    ),
+                ),
+            ],
+            options={"ordering": ["pk"]},
+        ),
+        migrations.RunPython(begin_logs, migrations.RunPython.noop),
+    ]

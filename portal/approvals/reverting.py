@@ -1,0 +1,123 @@
+"""What an emergency change goes back to: the last state that was agreed to.
+
+While emergency changes of a subject run, the gate keeps a log of what changes it. To end one of
+them, that log is played again without it: each change that was agreed to, or made by an emergency
+that still runs, is merged onto the state without what has ended. So a second emergency change does
+not become the state that the first goes back to, and what others changed meanwhile stays, also
+where it clashes with what is taken back. What no gate has seen (a name, flags of an import) lies
+between two rows of the log and counts as agreed to.
+"""
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import QuerySet
+
+from portal.approvals import kinds
+from portal.approvals.changes import Change
+from portal.approvals.models import ChangeRequest, Emergency, EmergencyLog
+
+Document = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Reverted:
+    """A subject without some emergency changes; ``kept`` says what others changed as well, so that
+    theirs stands."""
+
+    document: Document
+    kept: tuple[str, ...] = ()
+
+
+def running() -> QuerySet[Emergency]:
+    """All emergency changes that have not ended, the first one first."""
+    found = Emergency.objects.filter(confirmed_at=None, reverted_at=None, superseded_at=None)
+    return found.order_by("pk")
+
+
+def state_without(emergency: Emergency, current: Document) -> Reverted:
+    """What becomes of the subject, as it is now, when one emergency change ends."""
+    return _play(emergency, current, {emergency.pk})
+
+
+def agreed_state(emergency: Emergency, current: Document) -> Reverted:
+    """The subject, as it is now, without any emergency change that nobody has confirmed."""
+    unconfirmed = running().filter(first=emergency.first_id).values_list("pk", flat=True)
+    return _play(emergency, current, set(unconfirmed))
+
+
+def _play(emergency: Emergency, current: Document, ending: set[int]) -> Reverted:
+    rows = list(EmergencyLog.objects.filter(first=emergency.first_id).select_related("emergency"))
+    state: Document = rows[0].before
+    kept: dict[str, None] = {}
+    following = [*(row.before for row in rows[1:]), current]
+    for row, then in zip(rows, following, strict=True):
+        for base, mine in ((row.before, row.after), (row.after, then)):
+            if mine is row.after and _is_out(row, ending):
+                continue
+            merged = kinds.merge_of(emergency.request, base=base, theirs=state, mine=mine)
+            state = merged.document
+            if mine is then or row.emergency is None or row.emergency.confirmed_at:
+                kept |= dict.fromkeys(merged.clashes)
+    return Reverted(state, tuple(kept))
+
+
+def _is_out(row: EmergencyLog, ending: set[int]) -> bool:
+    """Whether a row is left out when the log is played again."""
+    one = row.emergency
+    ended = one is not None and (one.reverted_at or one.superseded_at or one.pk in ending)
+    return row.is_ending or bool(ended)
+
+
+def about(change: Change) -> Emergency | None:
+    """A running emergency change of what a change is about."""
+    places = [environment.pk for environment in change.environments]
+    same = running().filter(
+        request__project=change.project,
+        request__kind=change.kind,
+        request__subject=change.subject,
+        request__environments__in=places,
+    )
+    return same.select_related("request__project").first()
+
+
+def note(change: Change, emergency: Emergency | None = None, *, is_ending: bool = False) -> None:
+    """Keep a change that passed the gate, where emergency changes of the same subject run.
+
+    ``emergency`` is the one that it makes, or ends.
+    """
+    first = emergency and emergency.first_id
+    if first is None:
+        other = about(change)
+        first = other and other.first_id
+    if emergency is not None and emergency.first_id is None:
+        emergency.first_id = first = first or emergency.pk
+        emergency.save(update_fields=["first"])
+    if first is not None:
+        EmergencyLog.objects.create(
+            first_id=first,
+            emergency=emergency,
+            is_ending=is_ending,
+            before=dict(change.before),
+            after=dict(change.after),
+        )
+
+
+def forget(emergency: Emergency) -> None:
+    """Let a log go once none of its emergency changes runs any more.
+
+    Its rows are read first: another emergency change may begin in it at this moment.
+    """
+    log = EmergencyLog.objects.filter(first=emergency.first_id)
+    rows = list(log.values_list("pk", flat=True))
+    if not running().filter(first=emergency.first_id).exists():
+        log.filter(pk__in=rows).delete()
+
+
+def words_to(request: ChangeRequest, before: Document, after: Document) -> list[str]:
+    """What differs between two states of a request's subject, one sentence each."""
+    other = copy.copy(request)
+    other.before, other.after = dict(before), dict(after)
+    return kinds.kind_of(request).words(other, before)
