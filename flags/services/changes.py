@@ -5,14 +5,14 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from flags import wording
+from flags import dependants, wording
 from flags.engine import DocumentError, parse_configuration, parse_definition
 from flags.models import Flag, FlagConfiguration
 from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.approvals.changes import Change, same_document
 
-CONFIGURATION = "flag.configuration"
+CONFIGURATION = dependants.CONFIGURATION
 DEFINITION = "flag.definition"
 ARCHIVING = "flag.archiving"
 Document = Mapping[str, Any]

@@ -35,6 +35,21 @@ def register_all() -> None:
     kinds.register(changes.GROUP_DELETION, GroupDeletionKind())
 
 
+class _Deletion:
+    """A deletion has no parts: it is asked for again as it is, or not at all."""
+
+    def merge(
+        self,
+        request: ChangeRequest,
+        *,
+        base: Document,
+        theirs: Document,
+        mine: Document,
+        prefer: merging.Side,
+    ) -> Merged:
+        return kinds.merge_whole(base, theirs, mine, prefer)
+
+
 class SegmentKind:
     """Who is in a segment."""
 
@@ -92,7 +107,7 @@ class SegmentKind:
         return _dependants(request, Named.SEGMENT)
 
 
-class SegmentDeletionKind(SegmentKind):
+class SegmentDeletionKind(_Deletion, SegmentKind):
     """Deleting a segment."""
 
     def apply(
@@ -175,7 +190,7 @@ class GroupKind:
         return _dependants(request, Named.GROUP)
 
 
-class GroupDeletionKind(GroupKind):
+class GroupDeletionKind(_Deletion, GroupKind):
     """Deleting an exclusion group."""
 
     def apply(

@@ -1,5 +1,6 @@
 """Who carries out which kind of change. Those above register; approvals know none of them."""
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -236,31 +237,43 @@ def merge_of(
     mine: Mapping[str, Any],
     prefer: merging.Side = merging.Side.MINE,
 ) -> Merged:
-    """Two edits of a request's subject brought together.
-
-    Where one of the three is nothing at all (a policy that was removed) there are no parts.
-    """
+    """Two edits of a request's subject brought together."""
     kind = kind_of(request)
-    if not (base and theirs and mine):
-        return _merge_whole(base, theirs, mine, prefer)
     if isinstance(kind, HasParts):
         return kind.merge(request, base=base, theirs=theirs, mine=mine, prefer=prefer)
-    merged = merging.merge(base, theirs, mine, prefer=prefer)
-    return Merged(merged.document, tuple(clash.field for clash in merged.clashes))
+    return merge_whole(base, theirs, mine, prefer)
 
 
-def _merge_whole(
+def merge_whole(
     base: Mapping[str, Any],
     theirs: Mapping[str, Any],
     mine: Mapping[str, Any],
     prefer: merging.Side,
 ) -> Merged:
-    if same_document(theirs, base) or same_document(theirs, mine):
-        return Merged(dict(mine))
-    if same_document(mine, base):
-        return Merged(dict(theirs))
-    kept = mine if prefer is merging.Side.MINE else theirs
-    return Merged(dict(kept), (_("one changed it, the other removed it"),))
+    """The same of what has no parts, or is there on one side alone."""
+    whole = merging.Merging(prefer)
+    document = whole.whole(base, theirs, mine, ("", "", ""))
+    return Merged(dict(document), (_("The whole of it"),) if whole.clashes else ())
+
+
+def up_to_date(
+    request: ChangeRequest, current: Side, prefer: merging.Side = merging.Side.MINE
+) -> Merged:
+    """What a request asks for, on top of what its subject is now."""
+    if not has_moved(request, current):
+        return Merged(dict(request.after))
+    return merge_of(
+        request, base=request.before, theirs=current.document, mine=request.after, prefer=prefer
+    )
+
+
+def words_between(
+    request: ChangeRequest, before: Mapping[str, Any], after: Mapping[str, Any]
+) -> list[str]:
+    """What differs between two states of a request's subject, one sentence each."""
+    other = copy.copy(request)
+    other.before, other.after = dict(before), dict(after)
+    return kind_of(request).words(other, before)
 
 
 def outcomes_of(request: ChangeRequest) -> list[Outcome]:

@@ -8,15 +8,16 @@ where it clashes with what is taken back. What no gate has seen (a name, flags o
 between two rows of the log and counts as agreed to.
 """
 
-import copy
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import QuerySet
 
+from portal.access.models import Project
 from portal.approvals import kinds
 from portal.approvals.changes import Change
+from portal.approvals.errors import EmergencyRunning
 from portal.approvals.models import ChangeRequest, Emergency, EmergencyLog
 
 Document = Mapping[str, Any]
@@ -83,6 +84,26 @@ def about(change: Change) -> Emergency | None:
     return same.select_related("request__project").first()
 
 
+def going_back(project: Project, kind: str) -> Iterator[tuple[ChangeRequest, Document]]:
+    """What the running emergency changes of one kind go back to, with a request about each."""
+    found = running().filter(request__project=project, request__kind=kind)
+    logs = {one.first_id: one for one in found.select_related("request__project")}
+    for emergency in logs.values():
+        current = kinds.kind_of(emergency.request).current(emergency.request).document
+        yield emergency.request, agreed_state(emergency, current).document
+
+
+def require_untouched(change: Change) -> None:
+    """Raise EmergencyRunning where a plan's step would build on what nobody has agreed to."""
+    emergency = about(change)
+    if emergency is None:
+        return
+    agreed = agreed_state(emergency, change.before).document
+    request = emergency.request
+    if kinds.merge_of(request, base=change.before, theirs=agreed, mine=change.after).clashes:
+        raise EmergencyRunning(request)
+
+
 def note(change: Change, emergency: Emergency | None = None, *, is_ending: bool = False) -> None:
     """Keep a change that passed the gate, where emergency changes of the same subject run.
 
@@ -114,10 +135,3 @@ def forget(emergency: Emergency) -> None:
     rows = list(log.values_list("pk", flat=True))
     if not running().filter(first=emergency.first_id).exists():
         log.filter(pk__in=rows).delete()
-
-
-def words_to(request: ChangeRequest, before: Document, after: Document) -> list[str]:
-    """What differs between two states of a request's subject, one sentence each."""
-    other = copy.copy(request)
-    other.before, other.after = dict(before), dict(after)
-    return kinds.kind_of(request).words(other, before)

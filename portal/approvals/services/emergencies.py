@@ -113,7 +113,7 @@ def _take_back(emergency: Emergency, actor: Actor, now: datetime) -> Emergency:
     if same_document(reverted.document, current.document):
         text = _("All that it changed has been changed again since.")
         return _end(emergency, "superseded_at", actor, reason=text)
-    words = reverting.words_to(request, current.document, reverted.document)
+    words = kinds.words_between(request, current.document, reverted.document)
     with transaction.atomic():
         kind.apply(
             request,

@@ -11,18 +11,23 @@ from portal.access import authority, outbox
 from portal.access.models import Environment, Project
 from portal.access.permissions import Permission
 from portal.access.services import NotByKeys
-from portal.approvals import gate
+from portal.approvals import gate, kinds
 from portal.approvals.changes import PLAIN, Change, Terms
-from portal.approvals.kinds import Side
+from portal.approvals.kinds import Merged, Side
 from portal.approvals.models import POLICY_FIELDS, ChangeRequest, Policy
 from portal.approvals.policy_rules import Names, complete, is_lowering, problems_of
 from portal.approvals.services.gated import gated
-from portal.approvals.wording import policy_changes
-from portal.lib import journal
+from portal.approvals.wording import field_names, policy_changes
+from portal.lib import journal, merging
 from portal.lib.errors import Conflict, Invalid
 from portal.lib.journal import Actor, Entry
 
 POLICY = "policy"
+_PARTS: merging.Parts = {
+    "required_roles": merging.Merging.members,
+    "break_glass": merging.Merging.members,
+    "evidence": merging.Merging.fields,
+}
 Document = Mapping[str, Any]
 
 
@@ -107,6 +112,20 @@ class PolicyKind:
 
     def words(self, request: ChangeRequest, before: Document) -> list[str]:
         return policy_changes(before, request.after)
+
+    def merge(
+        self,
+        request: ChangeRequest,
+        *,
+        base: Document,
+        theirs: Document,
+        mine: Document,
+        prefer: merging.Side,
+    ) -> Merged:
+        if not (base and theirs and mine):  # one of them is no policy at all
+            return kinds.merge_whole(base, theirs, mine, prefer)
+        merged = merging.merge(base, theirs, mine, parts=_PARTS, prefer=prefer)
+        return Merged(merged.document, field_names([one.field for one in merged.clashes]))
 
 
 def names_for(environment: Environment) -> Names:

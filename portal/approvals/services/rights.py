@@ -17,14 +17,14 @@ from portal.access import services as access
 from portal.access.models import CustomRole, Environment, Project
 from portal.access.permissions import Permission
 from portal.access.signals import Postponed
-from portal.approvals import gate
+from portal.approvals import gate, kinds
 from portal.approvals.changes import PLAIN, Change, Terms
 from portal.approvals.errors import ApprovalRequired, Waiting
-from portal.approvals.kinds import Side
+from portal.approvals.kinds import Merged, Side
 from portal.approvals.models import ChangeRequest
 from portal.approvals.services.requests import file_request
 from portal.approvals.wording import listed
-from portal.lib import clock
+from portal.lib import clock, merging
 from portal.lib.errors import Conflict
 from portal.lib.journal import Actor
 
@@ -110,6 +110,17 @@ class RuleKind:
     def words(self, request: ChangeRequest, before: Document) -> list[str]:
         return list(request.words)
 
+    def merge(
+        self,
+        request: ChangeRequest,
+        *,
+        base: Document,
+        theirs: Document,
+        mine: Document,
+        prefer: merging.Side,
+    ) -> Merged:
+        return _merge(base, theirs, mine, prefer)
+
 
 class RoleKind:
     """Carries out the changes of roles that the policies approved."""
@@ -148,6 +159,28 @@ class RoleKind:
 
     def words(self, request: ChangeRequest, before: Document) -> list[str]:
         return list(request.words)
+
+    def merge(
+        self,
+        request: ChangeRequest,
+        *,
+        base: Document,
+        theirs: Document,
+        mine: Document,
+        prefer: merging.Side,
+    ) -> Merged:
+        return _merge(base, theirs, mine, prefer)
+
+
+def _merge(base: Document, theirs: Document, mine: Document, prefer: merging.Side) -> Merged:
+    """What was added or removed on both sides; a name that both changed is a clash."""
+    if not theirs:  # the role is gone
+        return kinds.merge_whole(base, theirs, mine, prefer)
+    members = merging.Merging.members
+    parts: merging.Parts = {"roles": members, "permissions": members}
+    merged = merging.merge(base, theirs, mine, parts=parts, prefer=prefer)
+    labels = {"name": _("The name"), "roles": _("Who may do it")}
+    return Merged(merged.document, tuple(labels[one.field] for one in merged.clashes))
 
 
 def _demand(change: Change, actor: Actor, now: datetime) -> None:
