@@ -214,6 +214,21 @@ class ImportKind:
         places = request.project.environments.order_by("pk")
         return Side(",".join(f"{place.key}:{place.version}" for place in places), {})
 
+    def merge(
+        self,
+        request: ChangeRequest,
+        *,
+        base: Document,
+        theirs: Document,
+        mine: Document,
+        prefer: merging.Side,
+    ) -> Merged:
+        """The file overwrites what it names, so what of that was changed meanwhile is a clash."""
+        plan = ImportPlan.from_document(mine["plan"])
+        names, others = importing.split_off_changed(plan, _import_place(request), request)
+        chosen = plan if prefer is merging.Side.MINE else others
+        return Merged({**mine, "plan": chosen.document}, names)
+
     def address(self, request: ChangeRequest) -> str:
         return reverse("flag-list", args=[request.project.key])
 

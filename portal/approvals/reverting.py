@@ -81,7 +81,8 @@ def about(change: Change) -> Emergency | None:
         request__subject=change.subject,
         request__environments__in=places,
     )
-    return same.select_related("request__project").first()
+    same = same.filter(first__isnull=False)  # not the one that is just being made
+    return same.select_related("request__project", "first").first()
 
 
 def going_back(project: Project, kind: str) -> Iterator[tuple[ChangeRequest, Document]]:
@@ -109,16 +110,14 @@ def note(change: Change, emergency: Emergency | None = None, *, is_ending: bool 
 
     ``emergency`` is the one that it makes, or ends.
     """
-    first = emergency and emergency.first_id
-    if first is None:
-        other = about(change)
-        first = other and other.first_id
+    begun = about(change) if emergency is None or emergency.first_id is None else emergency
     if emergency is not None and emergency.first_id is None:
-        emergency.first_id = first = first or emergency.pk
+        emergency.first = (begun and begun.first) or emergency
         emergency.save(update_fields=["first"])
-    if first is not None:
+        begun = emergency
+    if begun is not None:
         EmergencyLog.objects.create(
-            first_id=first,
+            first_id=begun.first_id,
             emergency=emergency,
             is_ending=is_ending,
             before=dict(change.before),

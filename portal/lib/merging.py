@@ -23,6 +23,11 @@ class Side(StrEnum):
     THEIRS = "theirs"
 
 
+def side_of(text: str) -> Side:
+    """Whose version stands, as a form says it; mine where it says nothing."""
+    return Side.THEIRS if text == Side.THEIRS else Side.MINE
+
+
 @dataclass(frozen=True, slots=True)
 class Clash:
     """Both changed the same thing: ``field`` of the document, the key of the part of it (a rule's

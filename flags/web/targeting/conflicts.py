@@ -28,38 +28,49 @@ class BothSides:
 
 
 def both_sides(
-    base: object, saved: FlagConfiguration, yours: Configuration, document: Mapping[str, Any]
+    base: object,
+    saved: FlagConfiguration,
+    yours: Configuration,
+    document: Mapping[str, Any],
+    *,
+    with_switch: bool,
 ) -> BothSides:
     """Both sides of a conflict in words."""
     mine_on_theirs = wording.configuration_changes(saved.configuration, yours)
     started = _parsed(base, saved.flag.definition)
     if started is None:
         return BothSides(None, None, mine_on_theirs, [])
-    merged = merge_onto(base, saved, document)
+    merged = merge_onto(base, saved, document, with_switch=with_switch)
+    changed = yours if with_switch else _as_it_was_switched(yours, started)
     names = rule_names(saved.configuration.rules, yours.rules, started.rules)
     return BothSides(
         theirs=wording.configuration_changes(started, saved.configuration),
-        mine=wording.configuration_changes(started, _as_it_was_switched(yours, started)),
+        mine=wording.configuration_changes(started, changed),
         mine_on_theirs=mine_on_theirs,
         clashes=list(clash_sentences(merged.clashes, names)) if merged else [],
     )
 
 
 def _as_it_was_switched(yours: Configuration, started: Configuration) -> Configuration:
-    """The form has no switch: turned on or off meanwhile, that was not this edit."""
+    """A form without a switch: turned on or off meanwhile, that was not this edit."""
     return replace(yours, enabled=started.enabled)
 
 
 def merge_onto(
-    base: object, saved: FlagConfiguration, mine: Mapping[str, Any], prefer: Side = Side.MINE
+    base: object,
+    saved: FlagConfiguration,
+    mine: Mapping[str, Any],
+    prefer: Side = Side.MINE,
+    *,
+    with_switch: bool,
 ) -> Merged | None:
     """My edit on top of what is saved; None where what it started from is not known.
 
-    The switch is not the form's: it stays as it is.
+    Where the form has no switch, that stays as it is.
     """
     if _parsed(base, saved.flag.definition) is None or not isinstance(base, dict):
         return None
-    enabled = {"enabled": saved.enabled}
+    enabled = {} if with_switch else {"enabled": saved.enabled}
     return merge(base | enabled, saved.document, {**mine, **enabled}, prefer=prefer)
 
 

@@ -52,16 +52,15 @@ def renew_request(
             {"": _("Already up to date: nothing is left to change. Withdraw the request.")}
         )
     try:
-        with transaction.atomic():
-            kind.apply(
-                locked,
-                document=merged.document,
-                base_version=current.version,
-                actor=actor,
-                now=now,
-                reason=locked.reason,
-                terms=Terms(revise=locked.pk, apply_when_approved=locked.apply_when_approved),
-            )
+        kind.apply(
+            locked,
+            document=merged.document,
+            base_version=current.version,
+            actor=actor,
+            now=now,
+            reason=locked.reason,
+            terms=Terms(revise=locked.pk, apply_when_approved=locked.apply_when_approved),
+        )
     except Waiting as waiting:
         return waiting.request
     except ApprovalRequired as needed:

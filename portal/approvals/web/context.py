@@ -17,7 +17,6 @@ from portal.access.web.scope import Scope
 from portal.approvals import kinds, prospects, selectors
 from portal.approvals.changes import same_document
 from portal.approvals.kinds import Impact
-from portal.approvals.kinds import Side as Present
 from portal.approvals.models import ChangeRequest, Emergency
 from portal.approvals.prospects import Outlook
 from portal.approvals.searching import REVIEW_WITHIN, review_is_overdue
@@ -188,7 +187,7 @@ def _drift(asked: ChangeRequest) -> tuple[Drift | None, bool]:
     return drift, False
 
 
-def _meanwhile(asked: ChangeRequest, current: Present) -> list[str]:
+def _meanwhile(asked: ChangeRequest, current: kinds.Side) -> list[str]:
     """What became of the thing meanwhile: the kind's words for a request of just that."""
     if not current.document or same_document(current.document, asked.before):
         return []

@@ -534,13 +534,14 @@ def _carry_out(
     if model.state()[name] == value:
         return
     turns_off = (name, value) == ("enabled", False)
+    changes: dict[str, Any] = {name: value}
     if operation == "glass" and not turns_off:
-        emergency = break_glass(desk, grace, **{name: value})
+        emergency = break_glass(desk, grace, **changes)
         model.log.append((emergency.pk, name, value))
         return
     if turns_off:  # needs nobody
         desk.switch(dana, False)
     else:
         with without_policy(desk.environment):
-            desk.save(dana, **{name: value})
+            desk.save(dana, **changes)
     model.log.append((None, name, value))
