@@ -108,6 +108,15 @@ def segment_words(project: Project, before: Document, after: Document) -> list[s
     return sentences
 
 
+def members_words(document: Document) -> tuple[str, ...]:
+    """Who is in a segment, one sentence each."""
+    try:
+        segment = parse_segment({f: document[f] for f in ABOUT_FIELDS if f in document})
+    except DocumentError:
+        return (_("It is of another time; see the documents."),)
+    return cohort_wording.members(segment, {name: document[name]["count"] for name in LISTS})
+
+
 def recorded_words(before: Document, after: Document) -> list[str]:
     """The same of a row of the history, which names the keys where they are few; no list is read.
 

@@ -5,12 +5,13 @@ from datetime import datetime
 from typing import Any
 
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from flags import cohorts, impact
+from flags import cohorts, impact, outcome_wording
 from flags.clash_wording import clash_sentences
 from flags.dependants import Use, uses_of
-from flags.engine import Named
+from flags.engine import Named, parse_group
 from flags.merging import GROUP, merge_keys
 from flags.models import ExclusionGroup, Segment
 from flags.models.segment import LISTS
@@ -19,7 +20,7 @@ from flags.services import groups, key_lists, segments
 from portal.access.models import Project
 from portal.approvals import kinds
 from portal.approvals.changes import Terms
-from portal.approvals.kinds import Dependant, Impact, Merged, Side
+from portal.approvals.kinds import Dependant, Impact, Merged, Outcome, Side
 from portal.approvals.models import ChangeRequest
 from portal.lib import clock, merging
 from portal.lib.journal import Actor
@@ -37,6 +38,9 @@ def register_all() -> None:
 
 class _Deletion:
     """A deletion has no parts: it is asked for again as it is, or not at all."""
+
+    def outcomes(self, request: ChangeRequest) -> list[Outcome]:
+        return []  # only what nothing refers to is deleted
 
     def merge(
         self,
@@ -97,6 +101,10 @@ class SegmentKind:
         prefer: merging.Side,
     ) -> Merged:
         return _merge_segments(request.project, base, theirs, mine, prefer)
+
+    def outcomes(self, request: ChangeRequest) -> list[Outcome]:
+        sides = (changes.members_words(one) for one in (request.before, request.after))
+        return [Outcome(_("Who is in the segment"), *sides)]
 
     def impact(self, request: ChangeRequest, *, now: datetime) -> Impact | None:
         return impact.of_segment(
@@ -173,6 +181,11 @@ class GroupKind:
 
     def words(self, request: ChangeRequest, before: Document) -> list[str]:
         return changes.group_words(before, request.after)
+
+    def outcomes(self, request: ChangeRequest) -> list[Outcome]:
+        both = (request.before, request.after)
+        sides = (outcome_wording.shares(parse_group(one)) for one in both)
+        return [Outcome(_("Shares"), *sides)]
 
     def merge(
         self,

@@ -5,9 +5,11 @@ from datetime import datetime
 from typing import Any
 
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
-from flags import impact
+from flags import impact, outcome_wording
 from flags.clash_wording import clash_sentences, rule_names_in
+from flags.engine import parse_definition
 from flags.importers import ImportPlan
 from flags.merging import CONFIGURATION, DEFINITION
 from flags.models import Flag, FlagConfiguration
@@ -17,7 +19,7 @@ from flags.services.plans import kinds as plans
 from portal.access.models import Environment
 from portal.approvals import kinds
 from portal.approvals.changes import Terms
-from portal.approvals.kinds import Impact, Merged, Side
+from portal.approvals.kinds import Impact, Merged, Outcome, Side
 from portal.approvals.models import ChangeRequest
 from portal.lib import merging
 from portal.lib.errors import Conflict
@@ -91,6 +93,11 @@ class ConfigurationKind:
         names = rule_names_in(definition, base, theirs, mine) if merged.clashes else {}
         return Merged(merged.document, clash_sentences(merged.clashes, names))
 
+    def outcomes(self, request: ChangeRequest) -> list[Outcome]:
+        flag, environment = flag_of(request), request.environments.get()
+        sides = (changes.who_gets_what(flag, one) for one in (request.before, request.after))
+        return [Outcome(environment.name, *sides)]
+
     def impact(self, request: ChangeRequest, *, now: datetime) -> Impact:
         rows = FlagConfiguration.objects.select_related("flag", "environment__project")
         row = rows.get(flag=flag_of(request), environment=request.environments.get())
@@ -146,6 +153,17 @@ class DefinitionKind:
         merged = merging.merge(base, theirs, mine, parts=DEFINITION, prefer=prefer)
         return Merged(merged.document, clash_sentences(merged.clashes, {}))
 
+    def outcomes(self, request: ChangeRequest) -> list[Outcome]:
+        """The values, and who gets which of them in each environment."""
+        flag, sides = flag_of(request), (request.before, request.after)
+        values = (outcome_wording.values(parse_definition(one)) for one in sides)
+        found = [Outcome(_("The values"), *values)]
+        for row in flag.configurations.select_related("environment"):
+            row.flag = flag
+            gets = changes.who_gets_what(flag, row.document)
+            found.append(Outcome(row.environment.name, gets, gets))
+        return found
+
 
 class ArchivingKind:
     """Taking a flag out of use, and bringing it back."""
@@ -181,6 +199,15 @@ class ArchivingKind:
 
     def words(self, request: ChangeRequest, before: Document) -> list[str]:
         return list(request.words)
+
+    def outcomes(self, request: ChangeRequest) -> list[Outcome]:
+        flag, gone = flag_of(request), (_("Applications get “flag not found”."),)
+        found = []
+        for row in flag.configurations.select_related("environment"):
+            gets = changes.who_gets_what(flag, row.document)
+            sides = (gets, gone) if request.after["archived"] else (gone, gets)
+            found.append(Outcome(row.environment.name, *sides))
+        return found
 
 
 class ImportKind:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol, runtime_checkable
 
+from django.core.exceptions import ObjectDoesNotExist
 from django.utils.translation import gettext as _
 
 from portal.approvals.changes import Change, Step, Terms, same_document
@@ -279,7 +280,10 @@ def words_between(
 def outcomes_of(request: ChangeRequest) -> list[Outcome]:
     """Who gets what before and after a request, where its kind can tell."""
     kind = kind_of(request)
-    return kind.outcomes(request) if isinstance(kind, HasOutcome) else []
+    try:
+        return kind.outcomes(request) if isinstance(kind, HasOutcome) else []
+    except ObjectDoesNotExist:
+        return []
 
 
 def dependants_of(request: ChangeRequest) -> list[Dependant]:

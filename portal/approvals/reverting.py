@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.core.exceptions import ObjectDoesNotExist
 from django.db.models import QuerySet
 
 from portal.access.models import Project
@@ -90,7 +91,10 @@ def going_back(project: Project, kind: str) -> Iterator[tuple[ChangeRequest, Doc
     found = running().filter(request__project=project, request__kind=kind)
     logs = {one.first_id: one for one in found.select_related("request__project")}
     for emergency in logs.values():
-        current = kinds.kind_of(emergency.request).current(emergency.request).document
+        try:
+            current = kinds.kind_of(emergency.request).current(emergency.request).document
+        except ObjectDoesNotExist:
+            continue  # what it changed has been deleted
         yield emergency.request, agreed_state(emergency, current).document
 
 

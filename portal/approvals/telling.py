@@ -1,7 +1,7 @@
 """Who is written to about change requests and emergencies, and what."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from django.conf import settings
 from django.utils import translation
@@ -10,8 +10,9 @@ from django.utils.translation import gettext as _
 from portal.access import authority
 from portal.access import selectors as access
 from portal.access.models import User
-from portal.approvals import selectors
+from portal.approvals import kinds, selectors
 from portal.approvals.errors import request_path
+from portal.approvals.kinds import Outcome
 from portal.approvals.models import ChangeRequest, Emergency, Vote
 from portal.letters import services as letters
 
@@ -38,6 +39,7 @@ def tell_opened(request: ChangeRequest) -> None:
             text.format(person=request.author, title=request.title),
             [_("Please look at it, and approve or reject it.")],
             request,
+            outcomes=kinds.outcomes_of(request),
         )
 
 
@@ -79,7 +81,8 @@ def tell_broken_glass(emergency: Emergency) -> None:
             _("Somebody else than {person} has to review it.").format(person=emergency.actor),
         ]
         people = [one for one in _watchers(emergency) if one.pk != emergency.actor_user_id]
-        _write(people, f"glass:{emergency.pk}", subject, lines, request)
+        outcomes = kinds.outcomes_of(request)
+        _write(people, f"glass:{emergency.pk}", subject, lines, request, outcomes=outcomes)
 
 
 def tell_kept(emergency: Emergency) -> None:
@@ -153,6 +156,18 @@ def _language() -> translation.override:
     return translation.override(settings.LANGUAGE_CODE)
 
 
+def _outcome_parts(outcomes: Sequence[Outcome]) -> Iterator[str]:
+    """Who gets what before and after, place by place."""
+    for one in outcomes[:_MOST_LINES]:
+        if one.before == one.after:
+            sides = [(_("{title}, as before:"), one.after)]
+        else:
+            sides = [(_("{title}, before:"), one.before), (_("{title}, after:"), one.after)]
+        for label, sentences in sides:
+            lines = "\n".join(f"- {line[:_MOST_CHARS]}" for line in sentences[:_MOST_LINES])
+            yield f"{label.format(title=one.title)}\n{lines}"
+
+
 def _write(
     to: Iterable[User],
     key: str,
@@ -160,6 +175,7 @@ def _write(
     lines: list[str],
     request: ChangeRequest,
     words: Sequence[str] | None = None,
+    outcomes: Sequence[Outcome] = (),
 ) -> None:
     words = list(map(str, request.words if words is None else words))
     more = [_("and {n} more").format(n=len(words) - _MOST_LINES)] if words[_MOST_LINES:] else []
@@ -168,6 +184,7 @@ def _write(
         subject,
         *(line for line in lines if line),
         "\n".join(f"- {line[:_MOST_CHARS]}" for line in [*words[:_MOST_LINES], *more]),
+        *_outcome_parts(outcomes),
         *(line[:_MOST_CHARS] for line in reason),
         f"{settings.PORTAL_URL}{request_path(request)}",
     ]

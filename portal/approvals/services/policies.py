@@ -13,11 +13,11 @@ from portal.access.permissions import Permission
 from portal.access.services import NotByKeys
 from portal.approvals import gate, kinds
 from portal.approvals.changes import PLAIN, Change, Terms
-from portal.approvals.kinds import Merged, Side
+from portal.approvals.kinds import Merged, Outcome, Side
 from portal.approvals.models import POLICY_FIELDS, ChangeRequest, Policy
 from portal.approvals.policy_rules import Names, complete, is_lowering, problems_of
 from portal.approvals.services.gated import gated
-from portal.approvals.wording import field_names, policy_changes
+from portal.approvals.wording import field_names, policy_changes, policy_sentences
 from portal.lib import journal, merging
 from portal.lib.errors import Conflict, Invalid
 from portal.lib.journal import Actor, Entry
@@ -113,6 +113,10 @@ class PolicyKind:
     def words(self, request: ChangeRequest, before: Document) -> list[str]:
         return policy_changes(before, request.after)
 
+    def outcomes(self, request: ChangeRequest) -> list[Outcome]:
+        sides = (_outcome_words(one) for one in (request.before, request.after))
+        return [Outcome(_environment(request).name, *sides)]
+
     def merge(
         self,
         request: ChangeRequest,
@@ -126,6 +130,10 @@ class PolicyKind:
             return kinds.merge_whole(base, theirs, mine, prefer)
         merged = merging.merge(base, theirs, mine, parts=_PARTS, prefer=prefer)
         return Merged(merged.document, field_names([one.field for one in merged.clashes]))
+
+
+def _outcome_words(document: Document) -> tuple[str, ...]:
+    return tuple(policy_sentences(document)) if document else (_("Nobody has to approve changes."),)
 
 
 def names_for(environment: Environment) -> Names:

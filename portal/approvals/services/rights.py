@@ -20,10 +20,10 @@ from portal.access.signals import Postponed
 from portal.approvals import gate, kinds
 from portal.approvals.changes import PLAIN, Change, Terms
 from portal.approvals.errors import ApprovalRequired, Waiting
-from portal.approvals.kinds import Merged, Side
+from portal.approvals.kinds import Merged, Outcome, Side
 from portal.approvals.models import ChangeRequest
 from portal.approvals.services.requests import file_request
-from portal.approvals.wording import listed
+from portal.approvals.wording import listed, role_label
 from portal.lib import clock, merging
 from portal.lib.errors import Conflict
 from portal.lib.journal import Actor
@@ -121,6 +121,10 @@ class RuleKind:
     ) -> Merged:
         return _merge(base, theirs, mine, prefer)
 
+    def outcomes(self, request: ChangeRequest) -> list[Outcome]:
+        label = str(Permission(request.subject).label)
+        return [Outcome(label, _who(request.before["roles"]), _who(request.after["roles"]))]
+
 
 class RoleKind:
     """Carries out the changes of roles that the policies approved."""
@@ -170,6 +174,22 @@ class RoleKind:
         prefer: merging.Side,
     ) -> Merged:
         return _merge(base, theirs, mine, prefer)
+
+    def outcomes(self, request: ChangeRequest) -> list[Outcome]:
+        sides = (_permitted(one["permissions"]) for one in (request.before, request.after))
+        return [Outcome(request.after["name"], *sides)]
+
+
+def _who(names: list[str] | None) -> tuple[str, ...]:
+    if names is None:
+        return (_("Everybody whose role permits it."),)
+    if not names:
+        return (_("Nobody."),)
+    return (_("Only {names}.").format(names=listed(map(role_label, names))),)
+
+
+def _permitted(permissions: list[str]) -> tuple[str, ...]:
+    return tuple(str(Permission(one).label) for one in permissions if one in Permission.values)
 
 
 def _merge(base: Document, theirs: Document, mine: Document, prefer: merging.Side) -> Merged:

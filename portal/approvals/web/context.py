@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope
-from portal.approvals import kinds, prospects, selectors
+from portal.approvals import kinds, prospects, reverting, selectors
 from portal.approvals.changes import same_document
 from portal.approvals.kinds import Impact
 from portal.approvals.models import ChangeRequest, Emergency
@@ -57,12 +57,18 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class EmergencyView:
-    """An emergency, whether its review is late, and what the reader may do about it."""
+    """An emergency, whether its review is late, and what the reader may do about it.
+
+    ``goes_back`` says what becomes of its subject when it ends, ``keeps`` what of it stays because
+    others changed the same; None where it does not run any more.
+    """
 
     emergency: Emergency
     overdue: bool
     review_due_at: datetime
     steps: list[Step]
+    goes_back: list[str] | None = None
+    keeps: tuple[str, ...] = ()
 
 
 def find_request(scope: Scope, number: int) -> ChangeRequest:
@@ -108,6 +114,7 @@ def request_context(scope: Scope, asked: ChangeRequest, now: datetime) -> dict[s
         "address": "" if gone else kind.address(asked),
         "edit_address": edit_address,
         "dependants": [] if gone else kinds.dependants_of(asked),
+        "outcomes": kinds.outcomes_of(asked),
         "impact": _impact(asked, now, gone=gone),
         "changes": differences(asked.before, asked.after),
         "before": shown(asked.before),
@@ -149,12 +156,27 @@ def view_of(
     scope: Scope, emergency: Emergency, deciding: list[Environment], now: datetime
 ) -> EmergencyView:
     """An emergency as the pages show it."""
+    goes_back, keeps = _goes_back(emergency)
     return EmergencyView(
+        goes_back=goes_back,
+        keeps=keeps,
         emergency=emergency,
         overdue=review_is_overdue(emergency, now=now),
         review_due_at=emergency.at + REVIEW_WITHIN,
         steps=emergency_steps(scope, emergency, deciding),
     )
+
+
+def _goes_back(emergency: Emergency) -> tuple[list[str] | None, tuple[str, ...]]:
+    request = emergency.request
+    if not emergency.is_running:
+        return None, ()
+    try:
+        current = kinds.kind_of(request).current(request).document
+    except ObjectDoesNotExist:
+        return None, ()
+    reverted = reverting.state_without(emergency, current)
+    return kinds.words_between(request, current, reverted.document), reverted.kept
 
 
 def _lines(scope: Scope, asked: ChangeRequest) -> list[object]:
