@@ -9,7 +9,7 @@ from django.utils.translation import ngettext
 
 from flags import wording
 from flags.cohort_wording import length, span
-from flags.engine import Configuration, FlagDefinition, Group, Target
+from flags.engine import Configuration, FlagDefinition, Group, Rule, Target
 from flags.wording import quoted, shortened
 
 _MOST_CLAUSES: Final = 20
@@ -47,7 +47,7 @@ def turned_on(configuration: Configuration) -> str:
     return _("Turned on: {who}.").format(who="; ".join(clauses(configuration)))
 
 
-def _rule(one: wording.Rule) -> str:
+def _rule(one: Rule) -> str:
     return f"{wording.rule(one)} ({quoted(one.name)})" if one.name else wording.rule(one)
 
 

@@ -121,7 +121,7 @@ def note(change: Change, emergency: Emergency | None = None, *, is_ending: bool 
         begun = emergency
     if begun is not None:
         EmergencyLog.objects.create(
-            first_id=begun.first_id,
+            first=begun.first or begun,
             emergency=emergency,
             is_ending=is_ending,
             before=dict(change.before),
