@@ -18,8 +18,8 @@ from portal.approvals.models import ChangeRequest, Policy
 from portal.lib.errors import Invalid
 from portal.lib.merging import Side
 from tests.flags.services.writes import RULE, Desk
-from tests.portal.approvals.test_break_glass import serve, without_policy
 from tests.support.agreeing import waiting
+from tests.support.glass import serve, without_policy
 from tests.support.people import acting
 
 Write = Callable[[Desk, User, str], object]

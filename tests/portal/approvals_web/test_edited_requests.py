@@ -12,9 +12,9 @@ from portal.approvals.errors import Waiting
 from portal.approvals.models import ChangeRequest
 from portal.letters.models import Letter
 from tests.flags.services.writes import RULE, Desk
-from tests.portal.approvals.test_break_glass import serve, without_policy
 from tests.portal.approvals_web.conftest import Window, at, text_of
 from tests.support.agreeing import waiting
+from tests.support.glass import serve, without_policy
 from tests.support.people import acting
 
 FORM = "flag/targeting/production/new-checkout"

@@ -1,22 +1,14 @@
-"""What an emergency change goes back to: what was agreed to last, whatever came in between."""
+"""What an emergency change goes back to, whatever came in between."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import transaction
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from flags import services as flags
-from flags.models import ExclusionGroup, Flag, FlagConfiguration, Segment
-from flags.services.key_lists import KeyChange, Mode
-from portal.access.models import Environment, Project, User
+from flags.models import Flag
+from portal.access.models import Environment, User
 from portal.approvals import services
-from portal.approvals.changes import Terms
 from portal.approvals.errors import Waiting
 from portal.approvals.models import ChangeRequest, Emergency, EmergencyLog, Policy
 from portal.approvals.services import emergencies
@@ -26,61 +18,11 @@ from portal.lib import clock
 from portal.lib.errors import Invalid
 from tests.flags.services.writes import RULE, Desk
 from tests.portal.approvals.racing import at_once
-from tests.support.agreeing import TWO_ROLES, set_policy, vote, waiting
+from tests.support.agreeing import vote, waiting
 from tests.support.freezing import freeze_now
-from tests.support.people import acting, create_person, give_role
+from tests.support.glass import break_glass, end, end_all, serve, without_policy
+from tests.support.people import acting
 from tests.support.planning import SHARED_RULE, a_ramp, carry_out, share_now
-
-GLASS = Terms(break_glass=True)
-REASON = "checkout is down"
-
-
-@pytest.fixture
-def grace(shop: Project) -> User:
-    """She may change everything, and break glass."""
-    person = create_person("grace")
-    for role in ("on_call_engineer", "developer"):
-        give_role(shop, person, role)
-    return person
-
-
-@pytest.fixture
-def desk(desk: Desk, guarded: Environment) -> Desk:
-    """Production's flag, already on, where on-call engineers may break glass."""
-    guarded.policy.delete()
-    FlagConfiguration.objects.filter(flag=desk.flag, environment=guarded).update(enabled=True)
-    set_policy(guarded, **TWO_ROLES, break_glass=["on_call_engineer"], break_glass_minutes=30)
-    return desk
-
-
-def break_glass(desk: Desk, person: User, **changes: Any) -> Emergency:
-    desk.save(person, break_glass=True, reason=REASON, **changes)
-    return Emergency.objects.latest("pk")
-
-
-def end(*chosen: Emergency) -> None:
-    """Let their time be over, and the worker come by."""
-    past = clock.database_now() - timedelta(seconds=1)
-    keys = [one.pk for one in chosen]
-    Emergency.objects.filter(pk__in=keys).update(reverts_at=past)
-    services.revert_due(now=clock.now())
-
-
-def end_all() -> None:
-    end(*Emergency.objects.all())
-
-
-@contextmanager
-def without_policy(place: Environment) -> Iterator[None]:
-    """What is done in here needs nobody."""
-    policy = Policy.objects.get(environment=place)
-    Policy.objects.all().delete()
-    yield
-    policy.save(force_insert=True)
-
-
-def serve(variant: str) -> dict[str, str]:
-    return {"variant": variant}
 
 
 def test_a_second_emergency_in_a_row__does_not_move_what_is_gone_back_to(
@@ -98,127 +40,6 @@ def test_a_second_emergency_in_a_row__does_not_move_what_is_gone_back_to(
     end_all()
     assert desk.configuration.document == agreed
     assert not EmergencyLog.objects.exists()
-
-
-# Whatever glass can be broken for
-
-
-@dataclass(frozen=True)
-class Subject:
-    """One kind of thing: how to change it in the given way, and what it is."""
-
-    change: Callable[[Desk, User, int], object]
-    document: Callable[[Desk], Any]
-
-
-def _edit_definition(desk: Desk, person: User, n: int) -> None:
-    variants = [{"key": "on", "value": True}, {"key": "off", "value": False}]
-    variants += [{"key": f"v{one}", "value": True} for one in range(n)]
-    flag = Flag.objects.get(pk=desk.flag.pk)
-    flags.edit_flag(
-        flag=flag,
-        document=flag.document | {"variants": variants, "client_visible": n % 2 == 0},
-        expected_version=flag.version,
-        actor=acting(person),
-        now=desk.now,
-        reason=REASON,
-        terms=GLASS,
-    )
-
-
-def _edit_segment(desk: Desk, person: User, n: int) -> None:
-    segment = Segment.objects.get()
-    country = {"attribute": "country", "operator": "in", "values": [f"C{n}"]}
-    flags.edit_segment(
-        segment=segment,
-        document=segment.about | {"when": country},
-        expected_version=segment.version,
-        actor=acting(person),
-        now=desk.now,
-        reason=REASON,
-        terms=GLASS,
-    )
-
-
-def _change_keys(desk: Desk, person: User, n: int) -> None:
-    flags.change_keys(
-        segment=Segment.objects.get(),
-        change=KeyChange("included", Mode.ADD, [f"user-{n}"]),
-        actor=acting(person),
-        now=desk.now,
-        reason=REASON,
-        terms=GLASS,
-    )
-
-
-def _edit_group(desk: Desk, person: User, n: int) -> None:
-    group = ExclusionGroup.objects.get()
-    flags.edit_group(
-        group=group,
-        document=group.document | {"holdout": float(n), "salt": f"salt-{n}"},
-        expected_version=group.version,
-        actor=acting(person),
-        now=desk.now,
-        reason=REASON,
-        terms=GLASS,
-    )
-
-
-SUBJECTS = {
-    "configuration": Subject(
-        lambda desk, who, n: break_glass(desk, who, salt=f"salt-{n}", rules=[RULE][: n % 2]),
-        lambda desk: desk.configuration.document,
-    ),
-    "definition": Subject(
-        _edit_definition, lambda desk: Flag.objects.get(pk=desk.flag.pk).document
-    ),
-    "segment": Subject(_edit_segment, lambda _desk: Segment.objects.get().document),
-    "keys of a segment": Subject(_change_keys, lambda _desk: Segment.objects.get().document),
-    "exclusion group": Subject(_edit_group, lambda _desk: ExclusionGroup.objects.get().document),
-}
-
-
-@pytest.fixture
-def cohorts(desk: Desk, shop: Project, alice: User) -> None:
-    common: dict[str, Any] = {"project": shop, "actor": acting(alice), "now": desk.now}
-    when = {"attribute": "country", "operator": "in", "values": ["DE"]}
-    flags.create_segment(document={"key": "beta", "when": when}, **common)
-    flags.create_group(document={"key": "line", "slots": [], "holdout": 0}, **common)
-
-
-@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
-@pytest.mark.parametrize("subject", SUBJECTS)
-@pytest.mark.usefixtures("cohorts")
-def test_three_in_a_row__ended_in_any_order__leave_what_was_agreed_to(
-    desk: Desk, grace: User, subject: str, order: tuple[int, ...]
-) -> None:
-    about = SUBJECTS[subject]
-    agreed = about.document(desk)
-    for n in (1, 2, 3):
-        about.change(desk, grace, n)
-        assert about.document(desk) != agreed
-    made = list(Emergency.objects.order_by("pk"))
-    assert len(made) == 3
-    for index in order:
-        end(made[index])
-    assert about.document(desk) == agreed
-    assert not Emergency.objects.filter(reverted_at=None, superseded_at=None).exists()
-
-
-def test_archiving__is_taken_back_whatever_was_renamed_meanwhile(
-    desk: Desk, grace: User, alice: User
-) -> None:
-    give_role(desk.flag.project, grace, "project_admin")
-    flags.archive_flag(
-        flag=desk.flag, actor=acting(grace), now=desk.now, reason=REASON, terms=GLASS
-    )
-    desk.edit(alice, name="Another name")
-    end_all()
-    flag = Flag.objects.get(pk=desk.flag.pk)
-    assert (flag.is_archived, flag.name) == (False, "Another name")
-
-
-# What comes in between
 
 
 def _approved(desk: Desk, dana: User, *voters: User, **changes: Any) -> ChangeRequest:
@@ -393,8 +214,9 @@ def test_what_cannot_be_gone_back_to__is_said_once_and_tried_again(
     desk: Desk, grace: User, alice: User, guarded: Environment
 ) -> None:
     """A variant that an emergency added is served with approval: it has to stay until it is not."""
-    before = desk.flag.document
-    _edit_definition(desk, grace, 1)
+    before: Any = desk.flag.document
+    variants = [*before["variants"], {"key": "v0", "value": True}]
+    replace(desk, terms=GLASS, reason=REASON).edit(grace, variants=variants)
     emergency = Emergency.objects.get()
     with without_policy(guarded):
         desk.save(alice, off_variant="v0")
@@ -455,93 +277,3 @@ def test_two_workers_and_a_confirmation_at_once__end_each_once(
     assert desk.configuration.document == agreed | {"salt": salt}
     ended = AuditEvent.objects.filter(event__in=("break_glass.reverted", "break_glass.confirmed"))
     assert ended.count() == 2
-
-
-# Against a small model: of each field the last change counts that was not taken back
-
-FIELDS: dict[str, list[Any]] = {
-    "enabled": [True, False],
-    "off_variant": ["on", "off"],
-    "fallthrough": [serve("on"), serve("off")],
-    "salt": ["a", "b", "c"],
-}
-_writes = st.sampled_from(list(FIELDS)).flatmap(
-    lambda name: st.tuples(st.just(name), st.sampled_from(FIELDS[name]))
-)
-_operations = st.one_of(
-    st.tuples(st.just("glass"), _writes),
-    st.tuples(st.just("agreed"), _writes),
-    st.tuples(st.just("turn off"), st.none()),
-    st.tuples(st.sampled_from(["end", "confirm"]), st.integers(0, 3)),
-)
-
-
-@dataclass
-class Model:
-    """A log of assignments; those of emergencies that ended do not count."""
-
-    log: list[tuple[int | None, str, Any]]
-    ended: set[int | None]
-
-    def state(self) -> dict[str, Any]:
-        return {name: value for owner, name, value in self.log if owner not in self.ended}
-
-
-@settings(max_examples=25, suppress_health_check=list(HealthCheck))
-@given(operations=st.lists(_operations, max_size=14))
-def test_any_course_of_events__serves_what_was_agreed_to_and_what_still_runs(
-    desk: Desk, grace: User, erin: User, dana: User, operations: list[tuple[str, Any]]
-) -> None:
-    with transaction.atomic():
-        start = desk.configuration.document
-        model = Model([(None, name, start[name]) for name in FIELDS], set())
-        for operation, given_ in operations:
-            _carry_out(desk, (grace, erin, dana), model, operation, given_)
-            assert _served(desk) == model.state()
-        for one in _running():
-            model.ended.add(one.pk)
-        end_all()
-        assert _served(desk) == model.state()
-        transaction.set_rollback(True)
-
-
-def _served(desk: Desk) -> dict[str, Any]:
-    document = desk.configuration.document
-    return {name: document[name] for name in FIELDS}
-
-
-def _running() -> list[Emergency]:
-    found = Emergency.objects.filter(confirmed_at=None, reverted_at=None, superseded_at=None)
-    return list(found.order_by("pk"))
-
-
-def _carry_out(
-    desk: Desk, people: tuple[User, User, User], model: Model, operation: str, given_: Any
-) -> None:
-    grace, erin, dana = people
-    if operation in ("end", "confirm"):
-        running = _running()
-        if not running:
-            return
-        chosen = running[given_ % len(running)]
-        if operation == "end":
-            model.ended.add(chosen.pk)
-            end(chosen)
-        else:
-            services.confirm_emergency(emergency=chosen, actor=acting(erin), now=desk.now)
-        return
-    name, value = given_ or ("enabled", False)
-    if model.state()[name] == value:
-        return
-    turns_off = (name, value) == ("enabled", False)
-    changes: dict[str, Any] = {name: value}
-    if operation == "glass" and not turns_off:
-        emergency = break_glass(desk, grace, **changes)
-        model.log.append((emergency.pk, name, value))
-        return
-    if turns_off:  # needs nobody
-        desk.switch(dana, False)
-    else:
-        with without_policy(desk.environment):
-            desk.save(dana, **changes)
-    model.log.append((None, name, value))
