@@ -20,7 +20,7 @@ from tests.flags.services.writes import RULE, Desk
 from tests.portal.approvals.racing import at_once
 from tests.support.agreeing import vote, waiting
 from tests.support.freezing import freeze_now
-from tests.support.glass import break_glass, end, end_all, serve, without_policy
+from tests.support.glass import GLASS, REASON, break_glass, end, end_all, serve, without_policy
 from tests.support.people import acting
 from tests.support.planning import SHARED_RULE, a_ramp, carry_out, share_now
 
