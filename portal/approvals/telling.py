@@ -135,6 +135,7 @@ def remind_voters(request: ChangeRequest, day: int) -> None:
             subject,
             [_("Asked by {person}.").format(person=request.author)],
             request,
+            outcomes=kinds.outcomes_of(request),
         )
 
 
