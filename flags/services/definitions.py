@@ -3,12 +3,14 @@
 import secrets
 from collections.abc import Iterable
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from django.db import transaction
 from django.db.models import F
 from django.utils.translation import gettext as _
 
+from flags import dependants
 from flags.engine import FlagDefinition, Named, default_configuration
 from flags.models import Flag, FlagConfiguration
 from flags.services import changes, naming, referring
@@ -196,7 +198,7 @@ def _refuse_another_identity(flag: Flag, definition: FlagDefinition) -> None:
 def _refuse_breaking(flag: Flag, definition: FlagDefinition) -> None:
     """Every environment's configuration, and what other flags name, must still be there."""
     referring.refuse_removing_variants(flag, [variant.key for variant in definition.variants])
-    for configuration in _configurations(flag):
+    for configuration in chain(_configurations(flag), dependants.going_back(flag.project, flag)):
         configuration_from(
             configuration.document,
             definition,
