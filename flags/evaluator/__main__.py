@@ -13,6 +13,7 @@ import uvicorn
 import uvloop
 
 from flags.evaluator.app import Evaluator
+from flags.evaluator.copies import Copies
 from flags.evaluator.counters import Counters
 from flags.evaluator.follower import Follower
 from flags.evaluator.memory import Memory
@@ -25,6 +26,7 @@ from portal.lib.env import SettingError
 from portal.lib.logs import LineFormatter
 
 GRACE_S = 5
+READ_COPIES_S = 10
 KEEP_ALIVE_S = 65  # longer than the usual load balancer's 60, so that it is never us who closes
 
 
@@ -69,8 +71,16 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
     usage = Usage(memory, settings.link)
     telling = Telling(counters, settings.link)
     sampling = Sampling(counters.samples, memory, settings.link, settings.sealer)
-    parts = (follower, usage, telling, sampling, streams)
+    copies = Copies(
+        memory,
+        settings.sealer,
+        counters,
+        folder=settings.copy_dir,
+        max_age_s=settings.copy_max_age_s,
+    )
+    parts = (copies, usage, telling, sampling, streams)
     tasks = [asyncio.create_task(one.run()) for one in parts]
+    tasks.append(asyncio.create_task(_follow(copies, follower)))
     try:
         await Server(config, streams).serve(sockets=[listener])
     finally:
@@ -78,7 +88,15 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
         await usage.write()
         await telling.end()
         await sampling.flush()
+        await copies.write()
         await settings.link.close()
+
+
+async def _follow(copies: Copies, follower: Follower) -> None:
+    """Disk is read first: nothing older than a copy is taken from Redis. It may hang."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(copies.read(), READ_COPIES_S)
+    await follower.run()
 
 
 async def end(tasks: Iterable["asyncio.Task[None]"]) -> None:

@@ -83,6 +83,8 @@ class _EvaluatorCollector(Collector):
             ("reloads", "Full loads of an environment.", counters.reloads),
             ("stream_entries", "Changes applied from the stream.", counters.entries),
             ("redis_failures", "Times that Redis did not answer.", counters.redis_failures),
+            ("copies_written", "Copies written to disk.", counters.copies_written),
+            ("copies_failed", "Copies not written, or not usable.", counters.copies_failed),
             ("usage_lost", "Evaluations not told to the portal.", counters.usage_lost),
             ("limited", "Requests beyond the rate of their key.", counters.limited),
             ("events_sent", "Events sent to streams.", counters.events),

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -80,8 +80,16 @@ class RedisServer:
 class EvaluatorProcess:
     """``python -m flags.evaluator`` on a free port, and a client for it."""
 
-    def __init__(self, redis_url: str, folder: Path, *, snapshot_key: str = SNAPSHOT_KEY) -> None:
+    def __init__(
+        self,
+        redis_url: str,
+        folder: Path,
+        *,
+        snapshot_key: str = SNAPSHOT_KEY,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
         self._log = folder / f"evaluator-{id(self)}.log"
+        self.copies = folder / "evaluator"
         self._environment = {
             **os.environ,
             "AVIARY_VAR": str(folder),
@@ -89,6 +97,7 @@ class EvaluatorProcess:
             "SNAPSHOT_KEY": snapshot_key,
             "EVALUATOR_HOST": "127.0.0.1",
             "EVALUATOR_PORT": "0",
+            **(settings or {}),
         }
 
     def start(self) -> None:
@@ -117,9 +126,10 @@ class EvaluatorProcess:
             self._process.stdout.close()
 
     @contextlib.contextmanager
-    def another(self) -> Iterator["EvaluatorProcess"]:
-        """A second process with the same settings, started now."""
-        second = EvaluatorProcess(self._environment["REDIS_URL"], self._log.parent)
+    def another(self, **settings: str) -> Iterator["EvaluatorProcess"]:
+        """A second process with the same settings, or others as named, started now."""
+        url = self._environment["REDIS_URL"]
+        second = EvaluatorProcess(url, self._log.parent, settings=settings)
         second.start()
         try:
             yield second
