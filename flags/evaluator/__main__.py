@@ -17,6 +17,7 @@ from flags.evaluator.copies import Copies
 from flags.evaluator.counters import Counters
 from flags.evaluator.follower import Follower
 from flags.evaluator.memory import Memory
+from flags.evaluator.reporting import Reporting
 from flags.evaluator.sampling import Sampling
 from flags.evaluator.settings import Settings, listen, read_settings
 from flags.evaluator.streams import Streams
@@ -57,7 +58,7 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
     memory, counters = Memory(), Counters()
     streams = Streams(memory, counters, settings.tickets, public_url=settings.public_url)
     config = uvicorn.Config(
-        Evaluator(memory, counters, streams),
+        Evaluator(memory, counters, streams, metrics_token=settings.metrics_token),
         http="httptools",
         ws="none",
         lifespan="off",
@@ -78,7 +79,9 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
         folder=settings.copy_dir,
         max_age_s=settings.copy_max_age_s,
     )
-    parts = (copies, usage, telling, sampling, streams)
+    port = listener.getsockname()[1]
+    reporting = Reporting(memory, settings.link, settings.sealer, port=port)
+    parts = (copies, reporting, usage, telling, sampling, streams)
     tasks = [asyncio.create_task(one.run()) for one in parts]
     tasks.append(asyncio.create_task(_follow(copies, follower)))
     try:
@@ -88,6 +91,7 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
         await usage.write()
         await telling.end()
         await sampling.flush()
+        await reporting.end()
         await copies.write()
         await settings.link.close()
 

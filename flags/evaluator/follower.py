@@ -44,7 +44,7 @@ class Follower:
         self._compared = asyncio.Event()
         self._tried = asyncio.Event()
         self._locks: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._complaints: dict[int, str] = {}
+        self._complaints = memory.troubles
         self._compare_began_at = 0.0
 
     async def run(self) -> None:
@@ -200,7 +200,6 @@ class Follower:
                 return False
             self._memory.swap(state)
             self._counters.entries += 1
-            await self._tell(state)
             return True
 
     # Loading in full
@@ -236,12 +235,6 @@ class Follower:
         self._positions[environment_id] = snapshot.last_id
         self._complaints.pop(environment_id, None)
         logger.info("environment %d is at version %d", environment_id, state.version)
-        await self._tell(state)
-
-    async def _tell(self, state: Environment) -> None:
-        """An import waits for this word before it answers, though not for long."""
-        with contextlib.suppress(RedisError, OSError):
-            await self._link.write_told(state.environment_id, state.epoch, state.version)
 
     # Keeping notes
 

@@ -155,6 +155,8 @@ class Memory:
     """The environments in the registry when it was last read."""
     missing: set[int] = field(default_factory=set)
     """Environments that Redis has and that could not be loaded yet."""
+    troubles: dict[int, str] = field(default_factory=dict)
+    """What is wrong with what Redis has of an environment, as long as it is."""
     used: dict[str, float] = field(default_factory=dict)
     """When keys were last used and nobody was told yet: selector -> Unix seconds."""
     is_listed: bool = False
@@ -163,6 +165,8 @@ class Memory:
     """The first round of loading is over, whatever it came to."""
     started_at: float = field(default_factory=time.monotonic)
     is_connected: bool = False
+    is_writable: bool = True
+    """Whether Redis takes what it is told: one that is full brings nothing new either."""
     watchers: list[Callable[[Environment | None, Environment], None]] = field(default_factory=list)
     """Called with the old and the new state of an environment; they must not wait."""
 

@@ -25,6 +25,8 @@ class Settings:
     copy_dir: Path | None
     """Where copies of what is served are kept; None for nowhere."""
     copy_max_age_s: float
+    metrics_token: bytes
+    """Who shows it sees the names of environments; empty for nobody."""
 
 
 def read_settings() -> Settings:
@@ -40,6 +42,7 @@ def read_settings() -> Settings:
         public_url=os.environ.get("EVALUATOR_URL", ""),
         copy_dir=_copy_dir(),
         copy_max_age_s=3600 * env.whole_number("EVALUATOR_COPY_MAX_AGE_H", 168, most=87_600),
+        metrics_token=env.optional_secret("METRICS_TOKEN"),
     )
 
 
