@@ -152,7 +152,7 @@ def test_toggle__no_evaluator_was_ever_there__says_so_calmly(
     assert "New checkout is on in Development." in page
     flags = alice_client.get("/p/shop/flags/").content.decode()
     assert "No evaluator has reported yet." in flags
-    assert "Saved" not in flags
+    assert 'class="arrival"' not in flags
 
 
 def test_reports__last_one_is_old__it_is_unknown_whether_any_has_it(
