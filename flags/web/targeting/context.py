@@ -7,6 +7,7 @@ from django.http import HttpRequest
 from flags.engine import Configuration
 from flags.models import FlagConfiguration
 from flags.services.parsing import configuration_from
+from flags.web import arriving
 from flags.web.rows import Cell, FlagRow
 from flags.web.snippets import snippets
 from flags.web.targeting import filling
@@ -37,11 +38,13 @@ def page_context(
     drift = drift_of(asked, prefer) if asked else None
     document = drift.document if drift else configuration.document
     form = filling.to_form(document, flag.definition, with_switch=asked is not None)
+    mark = arriving.read_marks([environment], [flag]).get((environment.pk, flag.key))
     return {
         "scope": scope,
         "flag": flag,
         "row": FlagRow(flag),
-        "cell": Cell(flag, configuration),
+        "cell": Cell(flag, configuration, mark),
+        "no_evaluator": arriving.no_evaluator([environment]),
         "tab": "targeting",
         "revise": Revising.of(asked),
         "drift": drift,
