@@ -2,6 +2,7 @@
 
 from portal.access.models import Environment
 from portal.approvals.errors import Waiting
+from portal.approvals.kinds import outcomes_of
 from portal.approvals.models import ChangeRequest, Comment, Evidence
 from portal.approvals.selectors import assess_request
 from portal.approvals.wording import missing_sentences
@@ -46,6 +47,10 @@ def full_document(request: ChangeRequest, environment: Environment) -> dict[str,
         "before": {} if elsewhere else request.before,
         "after": {} if elsewhere else request.after,
         "words": request.words,
+        "outcomes": [
+            {"title": one.title, "before": list(one.before), "after": list(one.after)}
+            for one in outcomes_of(request)
+        ],
         "votes": [
             {
                 "person": vote.user.username,
