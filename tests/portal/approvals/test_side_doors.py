@@ -189,12 +189,12 @@ def test_every_service_of_flags__is_behind_the_gate_or_has_a_reason() -> None:
 def test_every_door__opens_a_request_and_changes_nothing(
     desk: Desk, guarded: Environment, dana: User, door: str
 ) -> None:
-    if door == "restore_flag":
-        desk.flag.archived_at = desk.now
-        desk.flag.save()
     Bench(desk).segment()
     Bench(desk).group(slots=[{"flag": KEY, "from": 0, "to": 50}])
     use_cohorts(desk)
+    if door == "restore_flag":
+        desk.flag.archived_at = desk.now
+        desk.flag.save()
     if door == "create_ramp":
         _share_a_rule(desk)
     guarded.refresh_from_db()
