@@ -23,10 +23,12 @@ from flags.engine import (
 )
 from flags.models import Flag, FlagConfiguration, Plan
 from portal.access.models import Environment, Project
-from portal.approvals.models import ChangeRequest, Emergency, State
+from portal.approvals import reverting
+from portal.approvals.models import ChangeRequest, EmergencyLog, State
 
 Document = Mapping[str, Any]
 Busy = Collection[tuple[str, int]]
+_SUBJECTS = {Named.SEGMENT: "segment", Named.GROUP: "exclusion_group"}
 
 
 def introduced_rows(flag: Flag) -> list[FlagConfiguration]:
@@ -80,7 +82,7 @@ def busy_in(project: Project) -> set[tuple[str, int]]:
     """Flags and ids of environments where something agreed to is still to happen: a plan, or the
     end of an emergency. It may serve any variant."""
     plans = Plan.objects.alive().filter(flag__project=project)
-    running = _emergencies(project).filter(request__subject_kind="flag")
+    running = reverting.running().filter(request__project=project, request__subject_kind="flag")
     return set(plans.values_list("flag__key", "environment")) | set(
         running.values_list("request__subject", "request__environments")
     )
@@ -135,7 +137,11 @@ class Reach:
 def reach_of(project: Project, kind: Named, key: str) -> Reach:
     """Where a segment or an exclusion group reaches, by way of other segments too."""
     keys = reaching(project, key) if kind is Named.SEGMENT else {key}
+    ends = reverting.running().filter(
+        request__project=project, request__subject_kind=_SUBJECTS[kind], request__subject=key
+    )
     reach = Reach(agreeing=_mentioned_ahead(project, keys))
+    reach.agreeing |= set(ends.values_list("request__environments", flat=True))
     for row in mentioning(project, kind, archived=True):
         if any(one.kind is kind and one.key in keys for one in mentions_in(row.document)):
             is_served = row.introduced and not row.flag.is_archived
@@ -146,17 +152,17 @@ def reach_of(project: Project, kind: Named, key: str) -> Reach:
 def _mentioned_ahead(project: Project, keys: Iterable[str]) -> set[int]:
     """Where something still to happen holds one of these keys, whatever it names by it."""
     requests = ChangeRequest.objects.filter(project=project, state=State.OPEN)
-    running = ChangeRequest.objects.filter(emergency__in=_emergencies(project))
     plans = Plan.objects.alive().filter(flag__project=project)
-    found = _holding(requests, "after", keys).values_list("environments", flat=True)
-    back = _holding(running, "before", keys).values_list("environments", flat=True)
-    planned = _holding(plans, "document", keys).values_list("environment", flat=True)
-    return {pk for rows in (found, back, planned) for pk in rows if pk is not None}
-
-
-def _emergencies(project: Project) -> QuerySet[Emergency]:
-    rows = Emergency.objects.filter(request__project=project)
-    return rows.filter(confirmed_at=None, reverted_at=None, superseded_at=None)
+    logs = EmergencyLog.objects.filter(first__request__project=project)
+    found = (
+        _holding(requests, "after", keys).values_list("environments", flat=True),
+        _holding(plans, "document", keys).values_list("environment", flat=True),
+        *(
+            _holding(logs, side, keys).values_list("first__request__environments", flat=True)
+            for side in ("before", "after")
+        ),
+    )
+    return {pk for rows in found for pk in rows if pk is not None}
 
 
 def _holding(rows: QuerySet[Any], name: str, keys: Iterable[str]) -> QuerySet[Any]:

@@ -170,11 +170,13 @@ def _wanted(
     """The file's configuration; its salt is the one there is, unless the file names another.
 
     Where the file has none it stays as it is, but off if the file is to replace everything. What
-    the file configures is introduced, unless it says that it is not; nothing is taken back.
+    the file configures is introduced, unless it says that it is not; what is on always is, and
+    nothing is taken back.
     """
     planned_document = planned.configuration
     document = {"salt": current.targeting["salt"], **(planned_document or current.document)}
-    if document.get("introduced") is False and (current.pk and current.introduced):
+    stays = document.get("enabled") is True or (current.pk and current.introduced)
+    if document.get("introduced") is False and stays:
         document["introduced"] = True
     if planned_document is None and turn_off:
         document["enabled"] = False

@@ -40,10 +40,10 @@ def _configure(desk: Desk, who: User, part: str) -> None:
 
 def _define(desk: Desk, who: User, part: str) -> None:
     variants = list(Flag.objects.get(pk=desk.flag.pk).variants)
-    if part == "mine":
-        desk.edit(who, variants=[*variants, {"key": "third", "value": True}])
-    else:
-        desk.edit(who, variants=[*variants, {"key": "fourth", "value": True}], tags=["new"])
+    added = {"key": "third" if part == "mine" else "fourth", "value": True}
+    metadata = {**Flag.objects.get(pk=desk.flag.pk).metadata, part: 1}
+    more = {} if part == "mine" else {"tags": ["new"]}
+    desk.edit(who, variants=[*variants, added], metadata=metadata, **more)
 
 
 def _segment(desk: Desk, who: User, part: str) -> None:
@@ -63,7 +63,7 @@ def _segment(desk: Desk, who: User, part: str) -> None:
 
 def _group(desk: Desk, who: User, part: str) -> None:
     group = ExclusionGroup.objects.get()
-    slot = {"flag": desk.flag.key, "from": 0, "to": 10}
+    slot = {"flag": desk.flag.key, "from": 0, "to": 20}
     changes: dict[str, Any] = {"mine": {"holdout": 20}, "theirs": {"slots": [slot]}}
     flags.edit_group(
         group=group,
@@ -86,7 +86,13 @@ SUBJECTS = {
 def cohorts(desk: Desk, shop: Project, alice: User) -> None:
     common: dict[str, Any] = {"project": shop, "actor": acting(alice), "now": desk.now}
     flags.create_segment(document={"key": "beta", "included": ["a"]}, **common)
-    flags.create_group(document={"key": "line", "slots": [], "holdout": 0}, **common)
+    slots = [{"flag": desk.flag.key, "from": 0, "to": 10}]
+    flags.create_group(document={"key": "line", "slots": slots, "holdout": 0}, **common)
+    # Rules that ask for both, as if they had been there before the policy.
+    rules = [RULE | {"id": "r-2", "when": {"segment": "beta"}}]
+    rules += [RULE | {"id": "r-3", "audience": {"percent": 50.0, "group": "line"}}]
+    row = desk.configuration
+    FlagConfiguration.objects.filter(pk=row.pk).update(targeting=row.targeting | {"rules": rules})
 
 
 def renew(request: ChangeRequest, person: User, prefer: Side | None = None) -> ChangeRequest:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from flags import services as flags
-from flags.models import ExclusionGroup, Flag, Segment
+from flags.models import ExclusionGroup, Flag, FlagConfiguration, Segment
 from flags.services.key_lists import KeyChange, Mode
 from portal.access.models import Project, User
 from portal.approvals.models import Emergency
@@ -30,7 +30,8 @@ def _edit_definition(desk: Desk, person: User, n: int) -> None:
     flag = Flag.objects.get(pk=desk.flag.pk)
     flags.edit_flag(
         flag=flag,
-        document=flag.document | {"variants": variants, "client_visible": n % 2 == 0},
+        document=flag.document
+        | {"variants": variants, "client_visible": n % 2 == 0, "metadata": {"n": n}},
         expected_version=flag.version,
         actor=acting(person),
         now=desk.now,
@@ -96,7 +97,13 @@ def cohorts(desk: Desk, shop: Project, alice: User) -> None:
     common: dict[str, Any] = {"project": shop, "actor": acting(alice), "now": desk.now}
     when = {"attribute": "country", "operator": "in", "values": ["DE"]}
     flags.create_segment(document={"key": "beta", "when": when}, **common)
-    flags.create_group(document={"key": "line", "slots": [], "holdout": 0}, **common)
+    slots = [{"flag": desk.flag.key, "from": 0, "to": 50}]
+    flags.create_group(document={"key": "line", "slots": slots, "holdout": 0}, **common)
+    # Rules that ask for both, as if they had been there before the policy.
+    rules = [RULE | {"id": "r-2", "when": {"segment": "beta"}}]
+    rules += [RULE | {"id": "r-3", "audience": {"percent": 50.0, "group": "line"}}]
+    row = desk.configuration
+    FlagConfiguration.objects.filter(pk=row.pk).update(targeting=row.targeting | {"rules": rules})
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
