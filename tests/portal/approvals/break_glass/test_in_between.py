@@ -216,7 +216,8 @@ def test_what_cannot_be_gone_back_to__is_said_once_and_tried_again(
     """A variant that an emergency added is served with approval: it has to stay until it is not."""
     before: Any = desk.flag.document
     variants = [*before["variants"], {"key": "v0", "value": True}]
-    replace(desk, terms=GLASS, reason=REASON).edit(grace, variants=variants)
+    glass = replace(desk, terms=GLASS, reason=REASON)
+    glass.edit(grace, variants=variants, metadata={"why": "checkout"})
     emergency = Emergency.objects.get()
     with without_policy(guarded):
         desk.save(alice, off_variant="v0")
