@@ -2,15 +2,26 @@
 
 from django.db import transaction
 
-from portal.access.models import User
+from portal.access.models import SponsorshipKind, User
+from portal.access.services.sponsoring import record_sponsorship
 from portal.access.services.validation import validate
 from portal.lib import journal
 from portal.lib.journal import Actor, Entry
 
 
 @transaction.atomic
-def create_user(*, username: str, password: str, actor: Actor, is_superuser: bool = False) -> User:
-    """Create someone who can sign in. Raises Invalid when the name is taken or malformed."""
+def create_user(
+    *,
+    username: str,
+    password: str,
+    actor: Actor,
+    is_superuser: bool = False,
+    inviter: Actor | None = None,
+) -> User:
+    """Create someone who can sign in; ``inviter`` is who let them choose name and password.
+
+    Raises Invalid when the name is taken or malformed.
+    """
     user = User(username=username, is_superuser=is_superuser, is_staff=is_superuser)
     user.set_password(password)
     validate(user)
@@ -24,6 +35,8 @@ def create_user(*, username: str, password: str, actor: Actor, is_superuser: boo
             after={"site_administrator": is_superuser},
         )
     )
+    kind = SponsorshipKind.INVITATION if inviter else SponsorshipKind.ACCOUNT
+    record_sponsorship(inviter or actor, user, kind)
     return user
 
 
@@ -33,6 +46,7 @@ def change_password(*, user: User, password: str, actor: Actor) -> None:
     user.set_password(password)
     user.save(update_fields=["password"])
     _record_person("user.password_changed", user.username, actor)
+    record_sponsorship(actor, user, SponsorshipKind.PASSWORD)
 
 
 @transaction.atomic

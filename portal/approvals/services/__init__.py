@@ -1,5 +1,6 @@
 """Everything that changes policies, requests, votes, evidence and emergencies."""
 
+from portal.approvals.services.adopting import adopt_request
 from portal.approvals.services.applying import apply_request
 from portal.approvals.services.emergencies import (
     confirm_emergency,
@@ -19,6 +20,7 @@ from portal.approvals.services.votes import Voted, cast_vote, withdraw_vote
 
 __all__ = [
     "Voted",
+    "adopt_request",
     "apply_request",
     "apply_waiting",
     "cancel_freeze",

@@ -26,6 +26,19 @@ class Command(BaseCommand):
             choices=[str(right) for right in ADDITIONAL_RIGHTS],
             help="What an admin key may do on top; may be said several times.",
         )
+        parser.add_argument(
+            "--evidence",
+            action="append",
+            default=[],
+            metavar="KIND",
+            help="A kind of evidence that an admin key may post; may be said several times.",
+        )
+        parser.add_argument(
+            "--owner",
+            metavar="USER",
+            help="Who answers for the key: the author of what is asked with it, who cannot approve "
+            "that. The key may do what they may.",
+        )
         parser.add_argument("--name", default="Made by createkey")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -43,6 +56,8 @@ class Command(BaseCommand):
                 kind=options["kind"],
                 name=options["name"],
                 rights=options["right"],
+                evidence=options["evidence"],
+                owner=provisioning.find_person(options["owner"]),
                 actor=actor,
                 now=now,
             )
