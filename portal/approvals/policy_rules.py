@@ -11,7 +11,7 @@ from portal.access.permissions import Permission
 
 MOST_APPROVALS = 20
 MINUTES = range(5, 24 * 60 + 1)
-DAYS = range(91)
+DAYS = range(90 + 1)
 SCOPES = ("all", "artefacts")
 DEFAULTS: Mapping[str, Any] = {
     "required_roles": [],

@@ -72,6 +72,11 @@ class Outlook:
     def environment(self) -> Environment:
         return self.assessment.environment
 
+    @property
+    def ready(self) -> list[Candidate]:
+        """Those whose approval would count now."""
+        return [one for one in self.candidates if not one.why_not]
+
 
 @dataclass(frozen=True, slots=True)
 class _People:

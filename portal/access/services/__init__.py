@@ -49,7 +49,6 @@ from portal.access.services.roles import (
 )
 from portal.access.services.sponsoring import (
     confirm_approver,
-    recent_sponsorships,
     require_approver,
 )
 
@@ -88,7 +87,6 @@ __all__ = [
     "note_use",
     "note_uses",
     "open_invitation",
-    "recent_sponsorships",
     "record_sign_in",
     "record_sign_out",
     "remove_from_group",

@@ -1,12 +1,9 @@
 """Keeping who gave whom what, and the word of others that two people are two."""
 
-from datetime import timedelta
-
 from django.db import transaction
-from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
-from portal.access import authority, outbox
+from portal.access import authority, outbox, selectors
 from portal.access.models import (
     ApproverConfirmation,
     Environment,
@@ -20,9 +17,6 @@ from portal.access.permissions import Permission
 from portal.lib import clock, journal
 from portal.lib.errors import Forbidden, Invalid
 from portal.lib.journal import Actor, Entry
-
-# The longest that a policy may ask for.
-MOST_DAYS = 90
 
 
 def record_sponsorship(
@@ -81,7 +75,7 @@ def confirm_approver(*, project: Project, person: User, actor: Actor) -> Approve
     confirmer = require_approver(actor, project)
     if confirmer.pk == person.pk:
         raise Invalid({"": _("Somebody else who may approve changes has to confirm you.")})
-    given = recent_sponsorships(project).filter(person=person)
+    given = selectors.recent_sponsorships(project).filter(person=person)
     if not given.exists():
         text = _("There is nothing to confirm: nobody gave {name} anything lately.")
         raise Invalid({"": text.format(name=person.username)})
@@ -100,13 +94,6 @@ def confirm_approver(*, project: Project, person: User, actor: Actor) -> Approve
     )
     journal.write(entry)
     return confirmation
-
-
-def recent_sponsorships(project: Project) -> QuerySet[Sponsorship]:
-    """What can still matter in a project, whatever its policies ask for."""
-    since = clock.database_now() - timedelta(days=MOST_DAYS)
-    found = Sponsorship.objects.filter(Q(project=None) | Q(project=project), at__gt=since)
-    return found.select_related("sponsor", "person")
 
 
 def require_approver(

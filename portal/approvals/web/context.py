@@ -22,7 +22,12 @@ from portal.approvals.prospects import Outlook
 from portal.approvals.searching import REVIEW_WITHIN, review_is_overdue
 from portal.approvals.web.history import comments_of, lines_of
 from portal.approvals.web.steps import Facts, Step, emergency_steps, steps_of
-from portal.approvals.wording import missing_in, missing_sentences, policy_sentence
+from portal.approvals.wording import (
+    missing_in,
+    missing_sentences,
+    policy_sentence,
+    unowned_sentence,
+)
 from portal.audit.diffing import Difference, differences
 
 LONGEST = 100_000
@@ -99,6 +104,7 @@ def request_context(scope: Scope, asked: ChangeRequest, now: datetime) -> dict[s
             Place(one, policy_sentence(one.assessment.policy), missing_sentences(one.assessment))
             for one in outlooks
         ],
+        "unowned": unowned_sentence(asked),
         "drift": drift,
         "gone": gone,
         "address": "" if gone else kind.address(asked),
