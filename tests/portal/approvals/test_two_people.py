@@ -164,7 +164,7 @@ def test_a_role_without_a_vote__binds_nobody(
 def test_glass__is_not_confirmed_or_reviewed_by_somebody_whom_the_breaker_made(
     desk: Desk, shop: Project, alice: User, frank: User
 ) -> None:
-    set_policy(desk.environment, **TWO_ROLES, break_glass=["project_admin"])
+    Policy.objects.update(break_glass=["project_admin"])
     puppet = add(shop, alice, "puppet", "devops_lead")
     desk.switch(alice, True, break_glass=True, reason="fire")
     emergency = Emergency.objects.get()
@@ -185,7 +185,7 @@ def test_a_key_with_member_manage__gives_nobody_a_vote_nor_the_right_to_give_one
 ) -> None:
     """The road of the issue: a role, an invitation, a stranger who adds two accounts."""
     access.create_group(project=shop, key="board", name="Board", actor=SETTING_UP, now=desk.now)
-    set_policy(desk.environment, required_approvals=2, required_roles=["board", "devops_lead"])
+    Policy.objects.update(required_roles=["board", "devops_lead"])
     issued = access.issue_key(
         environment=desk.environment,
         kind="admin",
