@@ -91,7 +91,7 @@ def _sentences(event: Recorded) -> list[str]:
     if event.subject_kind == "key" and {"name", "kind"} <= shown.keys():
         return [_("“{name}”, a {kind} key.").format(name=shown["name"], kind=shown["kind"])]
     if event.subject_kind == "key" and isinstance(shown.get("evidence"), list):
-        kinds = ", ".join(map(str, after.get("evidence") or ()))
+        kinds = ", ".join(sorted(_listed(after.get("evidence"))))
         return [_("It may post the evidence {kinds}.").format(kinds=kinds or _("none"))]
     return [_("A site administrator.")] if shown.get("site_administrator") else []
 

@@ -84,11 +84,11 @@ def _keep_invitation(apps: StateApps, invitation: Any) -> None:
 
 
 def _sponsor(apps: StateApps, event: Any) -> int | None:
-    if event.actor_kind == "user":
-        users = apps.get_model("access", "User").objects
-        return users.filter(pk=event.actor_id).values_list("pk", flat=True).first()
-    keys = apps.get_model("access", "ApiKey").objects
-    return keys.filter(pk=event.actor_id).values_list("creator_id", flat=True).first()
+    rows, field = apps.get_model("access", "User").objects.all(), "pk"
+    if event.actor_kind == "key":
+        rows, field = apps.get_model("access", "ApiKey").objects.all(), "creator_id"
+    found: int | None = rows.filter(pk=event.actor_id).values_list(field, flat=True).first()
+    return found
 
 
 def _keep(
