@@ -8,6 +8,7 @@ class FlagsConfig(AppConfig):
     verbose_name = "Flags"
 
     def ready(self) -> None:
+        from flags.past import states
         from flags.services import definitions, kinds
         from flags.snapshots import relay
         from flags.web import events
@@ -18,4 +19,5 @@ class FlagsConfig(AppConfig):
         environments_advanced.connect(relay.on_environments_advanced, dispatch_uid="relay")
         environment_created.connect(definitions.on_environment_created, dispatch_uid="flags")
         events.register()
+        states.register()
         cohort_events.register()

@@ -6,6 +6,8 @@ import pytest
 from django.db import DatabaseError, connection
 from django.test import Client
 
+pytestmark = pytest.mark.postgresql
+
 
 @pytest.fixture
 def broken_database(db: None) -> Iterator[None]:
