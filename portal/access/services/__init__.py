@@ -47,10 +47,7 @@ from portal.access.services.roles import (
     store_role,
     store_rule,
 )
-from portal.access.services.sponsoring import (
-    confirm_approver,
-    require_approver,
-)
+from portal.access.services.sponsoring import confirm_approver
 
 __all__ = [
     "AddedMember",
@@ -92,7 +89,6 @@ __all__ = [
     "remove_from_group",
     "remove_member",
     "renew_epoch",
-    "require_approver",
     "reserve",
     "revoke_grant",
     "revoke_invitation",
