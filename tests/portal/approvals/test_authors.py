@@ -171,6 +171,7 @@ def test_evidence_of_another_environments_key__does_not_count(
     assert vote(request, erin).request.state == State.OPEN
 
 
+@pytest.mark.postgresql
 def test_evidence_of_who_asked__counts_once_another_approver_confirmed_the_key(
     desk: Desk, scanned: Environment, alice: User, erin: User, frank: User
 ) -> None:

@@ -65,6 +65,7 @@ def test_a_project_admin__who_adds_two_accounts_and_votes_with_both__is_refused(
     assert not desk.configuration.enabled
 
 
+@pytest.mark.postgresql
 def test_those_whom_a_guest_adds__are_one_with_who_invited_the_guest(
     desk: Desk, shop: Project, alice: User, erin: User
 ) -> None:
@@ -249,6 +250,7 @@ def ask_off_and_on(desk: Desk, person: User) -> ChangeRequest:
     return ask(desk, person)
 
 
+@pytest.mark.postgresql
 def test_a_confirmed_approver__counts_unless_who_confirmed_takes_part(
     desk: Desk, shop: Project, alice: User, dana: User, erin: User, frank: User
 ) -> None:

@@ -91,7 +91,6 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     ({"expires_at": "2001-01-31T00:00:00Z"}, "expires_at", "This has expired already"),
     ({"expires_at": "9999-01-31T00:00:00Z"}, "expires_at", "a year at most"),
     ({"detail": "x" * 2001}, "detail", "at most 2,000 characters"),
-    ({"detail": "a\0b"}, "detail", "no NUL"),
     ({"posted_by": "alice"}, "posted_by", "There is no such field."),
 ]
 
