@@ -5,13 +5,16 @@ No framework: an evaluation takes some ten microseconds, and a router would take
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final, NamedTuple
 from urllib.parse import unquote_to_bytes
+
+import orjson
 
 from flags.evaluator import body, conditional, cors, keys, limits, ofrep, status, syncing, tickets
 from flags.evaluator.body import BadBody, Disconnected
 from flags.evaluator.counters import Counters
+from flags.evaluator.framing import DEFAULT_LIMITS, RequestLimits
 from flags.evaluator.keys import AccessRefused
 from flags.evaluator.memory import Memory, Place
 from flags.evaluator.streams import EVENTS_PATH, Reader, Streams
@@ -30,6 +33,7 @@ EXTRA_HEADERS: Final[dict[int, tuple[Header, ...]]] = {
     # The rest of the body is not wanted, so the connection cannot be used again.
     408: (CLOSE,),
     413: (CLOSE,),
+    415: (CLOSE,),
     503: ((b"retry-after", b"1"),),
 }
 STREAM_WAIT_S: Final = 30
@@ -45,6 +49,8 @@ class Reply(NamedTuple):
     body: bytes
     headers: tuple[Header, ...] = (JSON,)
     reader: Reader | None = None
+    is_anyones: bool = False
+    """Refused before a key had a say in who may read it: so any web page may."""
 
 
 class Asked(NamedTuple):
@@ -59,12 +65,21 @@ class Asked(NamedTuple):
 class Evaluator:
     """The application. What it answers from is the memory that the follower keeps up to date."""
 
-    def __init__(self, memory: Memory, counters: Counters, streams: Streams) -> None:
+    def __init__(
+        self,
+        memory: Memory,
+        counters: Counters,
+        streams: Streams,
+        request_limits: RequestLimits = DEFAULT_LIMITS,
+        *,
+        metrics_token: bytes = b"",
+    ) -> None:
         self._memory, self._counters, self._streams = memory, counters, streams
+        self._request_limits = request_limits
         self._limits = limits.Limits()
         self._flagd_files = syncing.FlagdFiles()
-        self._metrics = status.Metrics(memory, counters)
-        self._pages: dict[bytes, Callable[[], Reply]] = {
+        self._metrics_token = metrics_token
+        self._pages: dict[bytes, Callable[[Scope], Reply]] = {
             b"/health": self._health,
             b"/ready": self._ready,
             b"/metrics": self._write_metrics,
@@ -86,7 +101,10 @@ class Evaluator:
             return
         except Exception as fault:  # nothing about it leaves the process
             logger.error("a request failed: %s", type(fault).__name__)
-            reply = Reply(500, ofrep.error(ofrep.INTERNAL))
+            reply = Reply(500, ofrep.error(ofrep.INTERNAL), is_anyones=True)
+        if reply.is_anyones:
+            readable = cors.let_anyone_read(dict(scope["headers"]).get(b"origin"))
+            reply = reply._replace(headers=(*reply.headers, *readable))
         self._counters.requests[(route, reply.status)] += 1
         if reply.reader is not None:
             await self._streams.serve(reply.reader, receive, send)
@@ -105,10 +123,10 @@ class Evaluator:
             return "flagd", await self._send_flagd_file(scope)
         page = self._pages.get(path)
         if page is None:
-            return "unknown", Reply(404, ofrep.error(UNKNOWN_PATH))
+            return "unknown", Reply(404, ofrep.error(UNKNOWN_PATH), is_anyones=True)
         if scope["method"] not in ("GET", "HEAD"):
             return path[1:].decode(), _wrong_method(b"GET, HEAD")
-        return path[1:].decode(), page()
+        return path[1:].decode(), page(scope)
 
     async def _evaluate(self, scope: Scope, receive: Receive, raw_key: bytes | None) -> Reply:
         """Evaluate one flag, or all of them where there is no key."""
@@ -119,7 +137,7 @@ class Evaluator:
             place, api_key = self._authenticate(headers)
             shared = cors.allow(api_key, headers.get(b"origin"))
         except AccessRefused as refused:
-            return _reply(refused.status, ofrep.error(refused.details))
+            return _refuse(refused)
         wait_s = self._limits.wait_s(api_key, now=time.monotonic())
         if wait_s:
             self._counters.limited += 1
@@ -134,8 +152,9 @@ class Evaluator:
         place, api_key, headers, _query = asked
         key = None if raw_key is None else unquote_to_bytes(raw_key).decode(errors="replace")
         try:
-            body.check_headers(headers.get(b"content-type"), headers.get(b"content-length"))
-            context = body.read_context(await body.read_body(receive))
+            body.check_headers(headers, self._request_limits)
+            raw = await body.read_body(receive, self._request_limits)
+            context = body.read_context(raw, self._request_limits)
         except BadBody as bad:
             return _refuse_body(bad, key)
         if place.state.head.sampling:
@@ -175,7 +194,7 @@ class Evaluator:
             place, api_key = self._authenticate(headers)
             syncing.check(api_key)
         except AccessRefused as refused:
-            return _reply(refused.status, ofrep.error(refused.details))
+            return _refuse(refused)
         wait_s = self._limits.wait_s(api_key, now=time.monotonic())
         if wait_s:
             self._counters.limited += 1
@@ -195,9 +214,7 @@ class Evaluator:
         try:
             reader = self._streams.open(scope["query_string"], headers, now=time.time())
         except AccessRefused as refused:
-            if refused.status == 429:
-                return _limited(refused.details, STREAM_WAIT_S)
-            return _reply(refused.status, ofrep.error(refused.details))
+            return _refuse(refused)
         return Reply(200, b"", (), reader)
 
     def _authenticate(self, headers: Headers) -> tuple[Place, keys.ApiKey]:
@@ -209,20 +226,32 @@ class Evaluator:
         self._memory.used[found[1].selector] = now
         return found
 
-    def _health(self) -> Reply:
-        return Reply(200, status.describe_health(self._memory))
+    def _health(self, scope: Scope) -> Reply:
+        return Reply(200, status.describe_health(self._memory, self._named(scope) or ()))
 
-    def _ready(self) -> Reply:
-        if self._memory.is_ready:
-            return Reply(200, b'{"ready":true}')
-        return _reply(503, ofrep.error(keys.LOADING))
+    def _ready(self, scope: Scope) -> Reply:
+        query, named = scope["query_string"], self._named(scope)
+        code, document = status.answer_ready(self._memory, query, named)
+        return _reply(code, orjson.dumps(document))
 
-    def _write_metrics(self) -> Reply:
-        return Reply(200, self._metrics.write(), (TEXT,))
+    def _write_metrics(self, scope: Scope) -> Reply:
+        named = self._named(scope) or ()
+        return Reply(200, status.write_metrics(self._memory, self._counters, named), (TEXT,))
+
+    def _named(self, scope: Scope) -> Collection[int] | None:
+        return status.visible(self._memory, dict(scope["headers"]), self._metrics_token)
 
 
 def _reply(code: int, content: bytes) -> Reply:
     return Reply(code, content, (JSON, *EXTRA_HEADERS.get(code, ())))
+
+
+def _refuse(refused: AccessRefused) -> Reply:
+    """A page whose key was revoked has to learn of it."""
+    if refused.status == 429:
+        return _limited(refused.details, STREAM_WAIT_S)._replace(is_anyones=True)
+    reply = _reply(refused.status, ofrep.error(refused.details))
+    return reply._replace(is_anyones=True)
 
 
 def _limited(details: str, wait_s: int) -> Reply:
@@ -237,7 +266,7 @@ def _without(scope: Scope, headers: Headers, method: bytes) -> Reply:
 
 def _wrong_method(allowed: bytes) -> Reply:
     details = f"this address takes {allowed.decode()} only"
-    return Reply(405, ofrep.error(details), (JSON, (b"allow", allowed)))
+    return Reply(405, ofrep.error(details), (JSON, (b"allow", allowed)), is_anyones=True)
 
 
 def _refuse_body(bad: BadBody, key: str | None) -> Reply:

@@ -21,12 +21,13 @@ from flags.dependants import Use, uses_of
 from flags.engine import Named
 from flags.models import ExclusionGroup, Segment
 from flags.services import cohort_changes
+from flags.web.arriving import said_of_saving
 from flags.web.finding import find_group, find_segment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.approvals.errors import Waiting
 from portal.approvals.web.outlook import fresh_for_glass, outlook, read_terms
-from portal.lib import clock
+from portal.lib import clock, strict_json
 from portal.lib.errors import Conflict, Invalid
 from portal.lib.htmx import redirect_to
 
@@ -147,7 +148,9 @@ def _save(
     except Invalid as error:
         review.errors = error.problems
         return review_dialog(request, scope, one, review, status=422)
-    return redirect_to(request, page_of(one), _("Saved, in every environment."))
+    places = scope.project.environments.all()
+    message = said_of_saving(places, _("Saved, in every environment."))
+    return redirect_to(request, page_of(one), message)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -219,8 +222,8 @@ def sent_version(request: HttpRequest) -> int:
 def sent_document(request: HttpRequest) -> dict[str, Any]:
     """The document that a dialog carries along. Raises Invalid where it is none."""
     try:
-        document = json.loads(request.POST.get("document", ""))
-    except (ValueError, RecursionError):
+        document = strict_json.loads_text(request.POST.get("document", ""))
+    except strict_json.NotStrict:
         document = None
     if not isinstance(document, dict):
         raise Invalid({"": _("This form is damaged. Reload the page; nothing was saved.")})

@@ -1,11 +1,14 @@
 """Everything that changes the accounts of people."""
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
 
+from portal.access import selectors
 from portal.access.models import SponsorshipKind, User
 from portal.access.services.sponsoring import record_sponsorship
 from portal.access.services.validation import validate
-from portal.lib import journal
+from portal.lib import journal, lookalikes
+from portal.lib.errors import Invalid
 from portal.lib.journal import Actor, Entry
 
 
@@ -20,12 +23,19 @@ def create_user(
 ) -> User:
     """Create someone who can sign in; ``inviter`` is who let them choose name and password.
 
-    Raises Invalid when the name is taken or malformed.
+    Raises Invalid when the name is malformed, taken, or can be taken for that of another account.
     """
+    username = User.normalize_username(username)
     user = User(username=username, is_superuser=is_superuser, is_staff=is_superuser)
     user.set_password(password)
     validate(user)
-    user.save()
+    _check_name(username)
+    try:
+        with transaction.atomic():
+            user.save()
+    except IntegrityError:  # somebody else took the name between our look and this
+        _check_name(username)
+        raise
     journal.write(
         Entry(
             event="user.created",
@@ -38,6 +48,16 @@ def create_user(
     kind = SponsorshipKind.INVITATION if inviter else SponsorshipKind.ACCOUNT
     record_sponsorship(inviter or actor, user, kind)
     return user
+
+
+def _check_name(username: str) -> None:
+    """Raise Invalid for a name that mixes scripts, or that people would take for another's."""
+    if not lookalikes.is_of_one_script(username):
+        raise Invalid({"username": _("Use letters of one script, such as Latin or Cyrillic.")})
+    other = selectors.lookalike_of(username)
+    if other:
+        text = _("“{name}” can be taken for the account “{other}”. Choose another name.")
+        raise Invalid({"username": text.format(name=username, other=other.username)})
 
 
 @transaction.atomic

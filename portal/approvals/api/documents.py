@@ -2,6 +2,7 @@
 
 from portal.approvals import oneness
 from portal.approvals.errors import Waiting
+from portal.approvals.kinds import outcomes_of
 from portal.approvals.models import ChangeRequest, Comment, Evidence, Verdict, Vote
 from portal.approvals.selectors import Assessment, assess_request
 from portal.approvals.wording import missing_in
@@ -42,6 +43,10 @@ def full_document(request: ChangeRequest) -> dict[str, object]:
         "before": request.before,
         "after": request.after,
         "words": request.words,
+        "outcomes": [
+            {"title": one.title, "before": list(one.before), "after": list(one.after)}
+            for one in outcomes_of(request)
+        ],
         "votes": [
             {
                 "person": vote.user.username,

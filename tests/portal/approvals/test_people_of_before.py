@@ -21,7 +21,7 @@ from tests.support.agreeing import TWO_ROLES, set_policy, vote, waiting
 from tests.support.people import PASSWORD, SETTING_UP, acting
 
 pytestmark = pytest.mark.postgresql
-before = importlib.import_module("portal.approvals.migrations.0004_people_of_before")
+before = importlib.import_module("portal.approvals.migrations.0006_people_of_before")
 
 
 def told() -> set[tuple[object, ...]]:

@@ -39,6 +39,13 @@ class Command(BaseCommand):
             help="Who answers for the key: the author of what is asked with it, who cannot approve "
             "that. The key may do what they may.",
         )
+        parser.add_argument(
+            "--origin",
+            action="append",
+            default=[],
+            help="A web page's origin that may use a client key, such as https://shop.example;"
+            " may be said several times.",
+        )
         parser.add_argument("--name", default="Made by createkey")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -58,6 +65,7 @@ class Command(BaseCommand):
                 rights=options["right"],
                 evidence=options["evidence"],
                 owner=provisioning.find_person(options["owner"]),
+                allowed_origins=options["origin"],
                 actor=actor,
                 now=now,
             )

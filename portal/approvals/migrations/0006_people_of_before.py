@@ -151,8 +151,8 @@ def _digest(request: Any) -> str:
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("approvals", "0003_people"),
-        ("access", "0011_people"),
+        ("approvals", "0005_people"),
+        ("access", "0012_people"),
         ("audit", "0004_history"),
     ]
 

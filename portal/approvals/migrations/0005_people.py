@@ -6,8 +6,8 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("access", "0011_people"),
-        ("approvals", "0002_freezes"),
+        ("access", "0012_people"),
+        ("approvals", "0004_break_glass_logs"),
     ]
 
     operations = [
