@@ -32,10 +32,11 @@ from flags.channel.keys import (
     EnvironmentKeys,
 )
 from flags.channel.samples import SAMPLES_STREAM, SampleBatch, open_samples
-from flags.channel.usage import USAGE_STREAM, Asked, Missed, UsageBatch, read_batch
+from flags.channel.usage import OVER_BUDGET, USAGE_STREAM, Asked, Missed, UsageBatch, read_batch
 
 __all__ = [
     "KEYS_USED",
+    "OVER_BUDGET",
     "REGISTRY",
     "REGISTRY_STREAM",
     "SAMPLES_STREAM",
