@@ -236,7 +236,9 @@ TABLE = {
     "emergency-list": Row(members(200)),
     "policy": Row(members(200)),
     "policy-review": Row(
-        CLOSED, only(CONFIGURERS, 200), {"approvals": "1", "minutes": "60", "version": "0"}
+        CLOSED,
+        only(CONFIGURERS, 200),
+        {"approvals": "1", "minutes": "60", "days": "30", "version": "0"},
     ),
     "policy-save": Row(
         CLOSED, only(CONFIGURERS, 302), {"document": '{"required_approvals":1}', "version": "0"}

@@ -2,6 +2,7 @@
 
 import importlib
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.apps import apps
@@ -44,7 +45,7 @@ def test_who_gave_whom_what__is_found_in_the_history_and_the_invitations(
         now=now,
     )
     key = authority.key_actor(issued.key, Trace())
-    common = {"project": shop, "now": now}
+    common: dict[str, Any] = {"project": shop, "now": now}
     access.add_member(username="late", role="qa", actor=acting(alice), **common)
     access.grant_role(to=dana, role="viewer", environment=production, actor=key, **common)
     crew = access.create_group(key="crew", name="Crew", actor=SETTING_UP, **common)
