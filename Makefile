@@ -6,13 +6,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help up install test test-all check bench lock clean
+.PHONY: help up install test test-all check bench faults lock clean
 help: ## what there is
 	@echo 'make up      start Aviary: portal on :8000, evaluator on :8080 (PORT=, EVALUATOR_PORT=, AVIARY_DEMO=0)'
 	@echo 'make test    every test on SQLite, and on PostgreSQL, where it is installed, what a database can change'
 	@echo 'make test-all  every test on both'
 	@echo 'make check   format, lint, types, import contracts, migrations, deployment checks, tests'
 	@echo 'make bench   measure, on this machine'
+	@echo 'make faults  break a running Aviary in every way, and see what it does'
 	@echo 'make lock    renew requirements*.lock and package-lock.json'
 
 up: installed
@@ -98,6 +99,10 @@ check: installed-dev
 
 bench: installed-dev
 	@$(BIN)/python -m bench
+
+# FAULTS= names some of them.
+faults: installed $(VENV)/.installed-dev
+	@$(BIN)/python -m tests.faults $(FAULTS)
 
 lock:
 	@uv pip compile pyproject.toml -o requirements.lock $(LOCK_OPTIONS)

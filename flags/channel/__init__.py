@@ -16,8 +16,9 @@ key                       type    holds
 and ``aviary:environments:changes`` (a stream) announces a new one. The other way round,
 ``aviary:keys:used`` (a hash of selector -> Unix seconds) says when API keys were last used; it is
 not sealed, for it decides nothing. Nor is ``aviary:usage`` (a stream of batches, see ``usage``),
-which says what was asked for; nor ``aviary:{env:7}:told`` (``EPOCH:VERSION``), which is where an
-evaluator came to last, for those who wait for it. ``aviary:samples`` (a stream, see ``samples``)
+which says what was asked for. ``aviary:{env:7}:reports`` (a hash, see ``reports``) says which
+evaluators there are and which version each answers from. ``aviary:samples`` (a stream, see
+``samples``)
 carries what evaluators were asked with, where a project wants that: sealed, gone within minutes.
 """
 

@@ -29,5 +29,5 @@ class EnvironmentKeys:
         return f"aviary:{{env:{self.environment_id}}}:stream"
 
     @property
-    def told(self) -> str:
-        return f"aviary:{{env:{self.environment_id}}}:told"
+    def reports(self) -> str:
+        return f"aviary:{{env:{self.environment_id}}}:reports"

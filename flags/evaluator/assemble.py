@@ -192,8 +192,7 @@ class _Builder:
         elif envelope.document is None:
             self.remove(field, envelope.version)
         else:
-            signature = sealed.split(b":", 3)[2]
-            self._take(field, envelope.version, signature, envelope.document)
+            self._take(field, envelope.version, sealed, envelope.document)
 
     def remove(self, field: str, version: int) -> None:
         self._gone[field] = version
@@ -230,9 +229,8 @@ class _Builder:
         held = self.fields.get(field)
         return held.version if held is not None else self._gone.get(field, 0)
 
-    def _take(
-        self, field: str, version: int, signature: bytes, document: dict[str, object]
-    ) -> None:
+    def _take(self, field: str, version: int, sealed: bytes, document: dict[str, object]) -> None:
+        signature = sealed.split(b":", 3)[2]
         held = self.fields.get(field)
         if held is not None and held.signature == signature:
             return
@@ -240,7 +238,7 @@ class _Builder:
         # A document of this field that was readable before must not survive one that is not.
         self.remove(field, version)
         del self._gone[field]
-        self.fields[field] = Held(version, signature, content)
+        self.fields[field] = Held(version, signature, content, sealed)
         if isinstance(content, ApiKey):
             self._keys[content.selector.encode()] = content
         elif content is not None:

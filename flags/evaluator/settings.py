@@ -3,6 +3,7 @@
 import os
 import socket
 from dataclasses import dataclass
+from pathlib import Path
 
 from flags.channel import Sealer
 from flags.evaluator.framing import RequestLimits
@@ -23,6 +24,11 @@ class Settings:
     public_url: str
     """Where clients reach the evaluator; empty for wherever they asked it."""
     limits: RequestLimits
+    copy_dir: Path | None
+    """Where copies of what is served are kept; None for nowhere."""
+    copy_max_age_s: float
+    metrics_token: bytes
+    """Who shows it sees the names of environments; empty for nobody."""
 
 
 def read_settings() -> Settings:
@@ -37,6 +43,9 @@ def read_settings() -> Settings:
         tickets=Tickets(derive_key(secret)),
         public_url=os.environ.get("EVALUATOR_URL", ""),
         limits=_read_limits(),
+        copy_dir=_copy_dir(),
+        copy_max_age_s=3600 * env.whole_number("EVALUATOR_COPY_MAX_AGE_H", 168, most=87_600),
+        metrics_token=env.optional_secret("METRICS_TOKEN"),
     )
 
 
@@ -52,6 +61,14 @@ def _read_limits() -> RequestLimits:
         json_depth=env.whole_number("EVALUATOR_JSON_DEPTH", 64, least=2, most=500),
         json_values=env.whole_number("EVALUATOR_JSON_VALUES", 10_000, least=10, most=1_000_000),
     )
+
+
+def _copy_dir() -> Path | None:
+    """Unset is the usual place; empty switches copies off."""
+    folder = os.environ.get("EVALUATOR_COPY_DIR")
+    if folder is None:
+        return env.var_dir() / "evaluator"
+    return Path(folder) if folder else None
 
 
 def _read_link() -> Link:

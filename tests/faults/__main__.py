@@ -1,0 +1,36 @@
+"""``python -m tests.faults [NAME …]``: one line per fault; status 1 when a bar is missed."""
+
+import sys
+import traceback
+
+from bench import machine
+from tests.faults.harness import Fault, find_faults, run
+
+
+def main(wanted: list[str]) -> int:
+    """Run the named faults, or all; returns the exit status."""
+    known = find_faults()
+    if set(wanted) - set(known):
+        print(f"aviary: there are {', '.join(sorted(known))}", file=sys.stderr)
+        return 2
+    print(f"{machine.describe()}\n", flush=True)
+    passed = [_report(known[name]) for name in wanted or sorted(known)]
+    print(f"\n{sum(passed)} of {len(passed)} faults within their bars")
+    return 0 if all(passed) else 1
+
+
+def _report(one: Fault) -> bool:
+    try:
+        figures = run(one)
+    except Exception as error:
+        print(f"FAIL  {one.title}: {error!r}", flush=True)
+        traceback.print_exc()
+        return False
+    passed = not any(figure.misses(timed=True) for figure in figures)
+    told = "; ".join(map(str, figures))
+    print(f"{'pass' if passed else 'FAIL'}  {one.title}: {told}", flush=True)
+    return passed
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,95 @@
+"""A small TCP proxy on loopback, to cut connections or to swallow what they carry."""
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+
+class Proxy:
+    """Carries bytes from a TCP port of its own to a unix socket, while it is let."""
+
+    def __init__(self, target: Path) -> None:
+        self._target = target
+        self._loop = asyncio.new_event_loop()
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._refusing = self._swallowing = False
+        self._started = threading.Event()
+        self.port = 0
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def cut(self) -> None:
+        """Close every connection and take no other."""
+        self._refusing = True
+        self._loop.call_soon_threadsafe(self._close_all)
+
+    def blackhole(self) -> None:
+        """Keep connections open and take new ones; nothing gets through either way."""
+        self._swallowing = True
+
+    def heal(self) -> None:
+        """Carry on. What was swallowed is lost, so connections of before are closed."""
+        self._refusing = self._swallowing = False
+        self._loop.call_soon_threadsafe(self._close_all)
+
+    def run(self) -> None:
+        """Serve until the loop is stopped."""
+        asyncio.set_event_loop(self._loop)
+        server = self._loop.run_until_complete(asyncio.start_server(self._serve, "127.0.0.1", 0))
+        self.port = server.sockets[0].getsockname()[1]
+        self._started.set()
+        self._loop.run_forever()
+        self._close_all()
+        server.close()
+        for task in asyncio.all_tasks(self._loop):
+            task.cancel()
+        self._loop.run_until_complete(asyncio.sleep(0.05))
+        self._loop.close()
+
+    def wait(self) -> None:
+        assert self._started.wait(5), "the proxy did not start"
+
+    def stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+
+    def _close_all(self) -> None:
+        for writer in self._writers:
+            writer.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._refusing:
+            writer.close()
+            return
+        back, forth = await asyncio.open_unix_connection(str(self._target))
+        ends = {writer, forth}
+        self._writers |= ends
+        with contextlib.suppress(OSError, asyncio.CancelledError):
+            await asyncio.gather(self._carry(reader, forth), self._carry(back, writer))
+        for one in ends:
+            one.close()
+        self._writers -= ends
+
+    async def _carry(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        while content := await source.read(65536):
+            if not self._swallowing:
+                sink.write(content)
+                await sink.drain()
+        sink.close()
+
+
+@contextlib.contextmanager
+def proxying(target: Path) -> Iterator[Proxy]:
+    """A proxy before the unix socket, for as long as the block runs."""
+    proxy = Proxy(target)
+    thread = threading.Thread(target=proxy.run, daemon=True)
+    thread.start()
+    proxy.wait()
+    try:
+        yield proxy
+    finally:
+        proxy.stop()
+        thread.join(5)
