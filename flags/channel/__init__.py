@@ -19,11 +19,15 @@ not sealed, for it decides nothing. Nor is ``aviary:usage`` (a stream of batches
 which says what was asked for; nor ``aviary:{env:7}:told`` (``EPOCH:VERSION``), which is where an
 evaluator came to last, for those who wait for it. ``aviary:samples`` (a stream, see ``samples``)
 carries what evaluators were asked with, where a project wants that: sealed, gone within minutes.
+``aviary:doubts`` (a hash of environment id -> the sealed head that is held, or nothing) is where an
+evaluator says that it refused something; the relay then compares everything. It says no more than
+that: a head is evidence of a set back database only where its seal holds.
 """
 
 from flags.channel.documents import Change, Head, StreamEntry
-from flags.channel.envelope import Envelope, ForgedEnvelope, Sealer
+from flags.channel.envelope import DIGEST_MODULUS, Envelope, ForgedEnvelope, Sealer
 from flags.channel.keys import (
+    DOUBTS,
     KEYS_USED,
     REGISTRY,
     REGISTRY_STREAM,
@@ -34,6 +38,8 @@ from flags.channel.samples import SAMPLES_STREAM, SampleBatch, open_samples
 from flags.channel.usage import USAGE_STREAM, Asked, Missed, UsageBatch, read_batch
 
 __all__ = [
+    "DIGEST_MODULUS",
+    "DOUBTS",
     "KEYS_USED",
     "REGISTRY",
     "REGISTRY_STREAM",

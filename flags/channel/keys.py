@@ -5,6 +5,7 @@ from dataclasses import dataclass
 REGISTRY = "aviary:environments"
 REGISTRY_STREAM = "aviary:environments:changes"
 KEYS_USED = "aviary:keys:used"
+DOUBTS = "aviary:doubts"
 
 # Entries kept per environment. A follower that was away for longer reloads in full.
 STREAM_LENGTH = 1000

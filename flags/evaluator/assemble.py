@@ -1,7 +1,7 @@
 """From sealed documents to the next state of an environment, or to a reason for refusing them.
 
-Nothing here trusts Redis: every seal is checked, versions never go back, and the number of
-documents must be what the sealed head says.
+Nothing here trusts Redis: every seal is checked, versions never go back, and the documents must
+be just those that the sealed head was made for.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, TypeAlias
 
-from flags.channel import ForgedEnvelope, Head, Sealer, StreamEntry
+from flags.channel import DIGEST_MODULUS, ForgedEnvelope, Head, Sealer, StreamEntry
 from flags.channel.documents import (
     FLAG_PREFIX,
     GROUP_PREFIX,
@@ -50,6 +50,7 @@ class Cause(StrEnum):
     OTHER_EPOCH = "other_epoch"
     OLDER_DOCUMENT = "older_document"
     INCOMPLETE = "incomplete"
+    MISMATCH = "mismatch"
 
 
 class Refused(Exception):
@@ -68,6 +69,8 @@ class OpenHead:
     version: int
     head: Head
     sealed: bytes
+    total: int
+    """What the environment's documents weigh together."""
 
     @property
     def position(self) -> Position:
@@ -83,6 +86,12 @@ class OpenHead:
             details = f"version {self.version} is before {held.version}"
             raise Refused(Cause.OLDER_VERSION, details)
 
+    def check_not_another(self, held: Environment | None) -> None:
+        """Raises Refused for the version that memory has, with other documents."""
+        if held is not None and self.position == held.position and self.total != held.total:
+            details = f"version {self.version} is not the one that is held"
+            raise Refused(Cause.MISMATCH, details)
+
 
 def open_head(sealer: Sealer, environment_id: int, sealed: bytes) -> OpenHead:
     """Open the head of an environment. Raises Refused."""
@@ -94,9 +103,10 @@ def open_head(sealer: Sealer, environment_id: int, sealed: bytes) -> OpenHead:
         raise Refused(Cause.MALFORMED, "the head cannot be read") from None
     try:
         head = _read_head(envelope.document or {})
+        total = sealer.read_sum(head.digest, environment_id=environment_id)
     except (KeyError, TypeError, ValueError) as error:
         raise Refused(Cause.MALFORMED, f"the head cannot be used: {error!r}") from None
-    return OpenHead(envelope.epoch, envelope.version, head, sealed)
+    return OpenHead(envelope.epoch, envelope.version, head, sealed, total)
 
 
 def _read_head(document: dict[str, object]) -> Head:
@@ -110,6 +120,8 @@ def _read_head(document: dict[str, object]) -> Head:
         documents=documents,
         published_at=float(published_at),
         sampling=document.get("sampling") is True,
+        digest=str(document.get("digest", "")),
+        nonce=str(document.get("nonce", "")),
     )
 
 
@@ -124,6 +136,7 @@ async def assemble_full(
 ) -> Environment:
     """The state that a full load describes. Raises Refused."""
     head.check_not_older(held)
+    head.check_not_another(held)
     if head.head.documents != len(documents):
         details = f"{len(documents)} documents where the head says {head.head.documents}"
         raise Refused(Cause.INCOMPLETE, details)
@@ -165,6 +178,7 @@ class _Builder:
         self._keys = dict(same_epoch.keys) if same_epoch else {}
         self._segments = dict(same_epoch.segments) if same_epoch else {}
         self._groups = dict(same_epoch.groups) if same_epoch else {}
+        self._total = same_epoch.total if same_epoch else 0
         self._sealer, self._environment_id = sealer, environment_id
         self._head, self._counters = head, counters
 
@@ -192,13 +206,16 @@ class _Builder:
         elif envelope.document is None:
             self.remove(field, envelope.version)
         else:
-            signature = sealed.split(b":", 3)[2]
-            self._take(field, envelope.version, signature, envelope.document)
+            weight = self._sealer.weigh(sealed, environment_id=self._environment_id, field=field)
+            self._take(field, envelope.version, weight, envelope.document)
 
     def remove(self, field: str, version: int) -> None:
         self._gone[field] = version
         held = self.fields.pop(field, None)
-        content = held.content if held is not None else None
+        if held is None:
+            return
+        self._total -= held.weight
+        content = held.content
         if content is None:
             return
         if isinstance(content, ApiKey):
@@ -212,12 +229,18 @@ class _Builder:
         if len(self.fields) != head.head.documents:
             details = f"{len(self.fields)} usable documents, the head says {head.head.documents}"
             raise Refused(Cause.INCOMPLETE, details)
+        if self._total % DIGEST_MODULUS != head.total:
+            details = (
+                f"the documents are not those of version {head.version}: one is older or newer"
+            )
+            raise Refused(Cause.MISMATCH, details)
         return Environment(
             environment_id=self._environment_id,
             epoch=head.epoch,
             version=head.version,
             head=head.head,
             sealed_head=head.sealed,
+            total=head.total,
             fields=self.fields,
             gone=self._gone,
             flags=self._flags,
@@ -230,17 +253,17 @@ class _Builder:
         held = self.fields.get(field)
         return held.version if held is not None else self._gone.get(field, 0)
 
-    def _take(
-        self, field: str, version: int, signature: bytes, document: dict[str, object]
-    ) -> None:
+    def _take(self, field: str, version: int, weight: int, document: dict[str, object]) -> None:
         held = self.fields.get(field)
-        if held is not None and held.signature == signature:
+        if held is not None and held.weight == weight:  # the same content, published again
+            self.fields[field] = Held(version, weight, held.content)
             return
         content = _read_content(field, document)
         # A document of this field that was readable before must not survive one that is not.
         self.remove(field, version)
         del self._gone[field]
-        self.fields[field] = Held(version, signature, content)
+        self._total += weight
+        self.fields[field] = Held(version, weight, content)
         if isinstance(content, ApiKey):
             self._keys[content.selector.encode()] = content
         elif content is not None:

@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from flags.channel import REGISTRY_STREAM, EnvironmentKeys, Sealer, StreamEntry
 from flags.evaluator import assemble
@@ -29,6 +29,8 @@ COMPARE_EVERY_S: Final = 1.0
 RETRY_FIRST_S: Final = 0.25
 RETRY_MOST_S: Final = 1.0
 JITTER_S: Final = 0.1
+# What is wrong with all of Redis stands among the troubles under this.
+NO_ENVIRONMENT: Final = 0
 
 
 class Follower:
@@ -42,7 +44,7 @@ class Follower:
         self._registry_changed = asyncio.Event()
         self._compared = asyncio.Event()
         self._locks: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._complaints: dict[int, str] = {}
+        self._doubted: set[int] = set()
         self._compare_began_at = 0.0
 
     async def run(self) -> None:
@@ -83,13 +85,14 @@ class Follower:
                 failures.append(error)
         self._memory.is_listed = True
         self._compared.set()
+        await self._write_doubts()
         if failures:
             raise failures[0]
         await self._pause(due_at - time.monotonic())
 
-    async def _read_heads(self) -> dict[int, bytes | None]:
+    async def _read_heads(self) -> dict[int, bytes | ResponseError | None]:
         try:
-            registry = await self._link.read_registry()
+            registry = await self._read_registry()
             heads = await self._link.read_heads(sorted(registry | self._memory.places.keys()))
         except (RedisError, OSError) as error:
             self._note_connection(error)
@@ -97,9 +100,25 @@ class Follower:
         self._note_connection(None)
         return heads
 
-    async def _compare_head(self, environment_id: int, sealed: bytes | None) -> None:
+    async def _read_registry(self) -> set[int]:
+        try:
+            registry = await self._link.read_registry()
+        except ResponseError:
+            self._complain(
+                NO_ENVIRONMENT, Refused(Cause.MALFORMED, "the registry is of a wrong type")
+            )
+            return set()
+        self._memory.troubles.pop(NO_ENVIRONMENT, None)
+        return registry
+
+    async def _compare_head(
+        self, environment_id: int, sealed: bytes | ResponseError | None
+    ) -> None:
         held = self._held(environment_id)
         if sealed is None:
+            return
+        if isinstance(sealed, ResponseError):
+            self._complain(environment_id, Refused(Cause.MALFORMED, "the head is of a wrong type"))
             return
         if held is not None and sealed == held.sealed_head:
             self._confirm(environment_id)
@@ -107,6 +126,7 @@ class Follower:
         try:
             head = assemble.open_head(self._sealer, environment_id, sealed)
             head.check_not_older(held)
+            head.check_not_another(held)
         except Refused as refused:
             self._complain(environment_id, refused)
             return
@@ -197,6 +217,9 @@ class Follower:
                 await self._load(environment_id, held)
             except Refused as refused:
                 self._complain(environment_id, refused)
+            except ResponseError:
+                details = "its documents or its stream are of a wrong type"
+                self._complain(environment_id, Refused(Cause.MALFORMED, details))
 
     async def _load(self, environment_id: int, held: Environment | None) -> None:
         snapshot = await self._link.load(environment_id)
@@ -213,7 +236,7 @@ class Follower:
         )
         self._memory.swap(state)
         self._positions[environment_id] = snapshot.last_id
-        self._complaints.pop(environment_id, None)
+        self._memory.troubles.pop(environment_id, None)
         logger.info("environment %d is at version %d", environment_id, state.version)
         await self._tell(state)
 
@@ -221,6 +244,15 @@ class Follower:
         """An import waits for this word before it answers, though not for long."""
         with contextlib.suppress(RedisError, OSError):
             await self._link.write_told(state.environment_id, state.epoch, state.version)
+
+    async def _write_doubts(self) -> None:
+        """The relay compares everything then; what is held here may tell it of a restore."""
+        doubted, self._doubted = self._doubted, set()
+        states = {one: self._held(one) for one in doubted}
+        doubts = {one: state.sealed_head if state else b"" for one, state in states.items()}
+        if doubts:
+            with contextlib.suppress(RedisError, OSError):
+                await self._link.write_doubts(doubts)
 
     # Keeping notes
 
@@ -232,14 +264,15 @@ class Follower:
         place = self._memory.places[environment_id]
         place.confirmed_at = time.monotonic()
         place.compared_from = self._compare_began_at
-        self._complaints.pop(environment_id, None)
+        self._memory.troubles.pop(environment_id, None)
 
     def _complain(self, environment_id: int, refused: Refused) -> None:
-        """Count every refusal, log each new one."""
+        """Count every refusal, log each new one, and let the relay know."""
         self._counters.refused[refused.cause] += 1
+        self._doubted.add(environment_id)
         complaint = f"{refused.cause}: {refused}"
-        if self._complaints.get(environment_id) != complaint:
-            self._complaints[environment_id] = complaint
+        if self._memory.troubles.get(environment_id) != complaint:
+            self._memory.troubles[environment_id] = complaint
             logger.error("refused from Redis for environment %d, %s", environment_id, complaint)
 
     def _note_connection(self, error: Exception | None) -> None:

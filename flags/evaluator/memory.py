@@ -46,10 +46,13 @@ class FlagItem:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A document that is held: as sealed at ``version``; content None if it is of no use here."""
+    """A document that is held: as sealed at ``version``; content None if it is of no use here.
+
+    ``weight`` is what it adds to the environment's sum, the same for the same content.
+    """
 
     version: int
-    signature: bytes
+    weight: int
     content: FlagItem | CompiledSegment | CompiledGroup | ApiKey | None
 
 
@@ -62,6 +65,8 @@ class Environment:
     version: int
     head: Head
     sealed_head: bytes
+    total: int
+    """The sum of all documents' weights, as the head says it."""
     fields: Mapping[str, Held]
     gone: Mapping[str, int]
     """Removed fields and the version that removed them, lest an old document bring one back."""
@@ -144,6 +149,8 @@ class Memory:
     selectors: dict[bytes, tuple[Place, ApiKey]] = field(default_factory=dict)
     missing: set[int] = field(default_factory=set)
     """Environments that Redis has and that could not be loaded yet."""
+    troubles: dict[int, str] = field(default_factory=dict)
+    """What was refused from Redis last, by environment, for as long as nothing else was taken."""
     used: dict[str, float] = field(default_factory=dict)
     """When keys were last used and nobody was told yet: selector -> Unix seconds."""
     is_listed: bool = False

@@ -30,6 +30,11 @@ def describe_health(memory: Memory) -> bytes:
             "status": "empty" if not environments else "stale" if stale else "ok",
             "redis": {"connected": memory.is_connected},
             "environments": environments,
+            # The cause alone: details name flags.
+            "refused": {
+                str(one): trouble.partition(":")[0]
+                for one, trouble in sorted(memory.troubles.items())
+            },
         }
     )
 
@@ -104,6 +109,10 @@ class _EvaluatorCollector(Collector):
             broken.add_metric(where, state.broken_flags)
             stale.add_metric(where, staleness_s(place))
         yield from (version, flags, broken, stale)
+        refusing = _gauge("refusing", "Whether what Redis offers is refused.", "id", "cause")
+        for one, trouble in self._memory.troubles.items():
+            refusing.add_metric([str(one), trouble.partition(":")[0]], 1)
+        yield refusing
 
 
 def _counter(name: str, help_text: str, *labels: str) -> CounterMetricFamily:
