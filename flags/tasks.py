@@ -25,6 +25,7 @@ def publish_all() -> None:
     """Publish what is behind, in case no relay process runs."""
     try:
         relay.sweep()
+        relay.look_around()
     except RedisError:
         return  # the next beat tries again; the relay logs it
 

@@ -21,7 +21,8 @@ evaluator came to last, for those who wait for it. ``aviary:samples`` (a stream,
 carries what evaluators were asked with, where a project wants that: sealed, gone within minutes.
 ``aviary:doubts`` (a hash of environment id -> the sealed head that is held, or nothing) is where an
 evaluator says that it refused something; the relay then compares everything. It says no more than
-that: a head is evidence of a set back database only where its seal holds.
+that: a head is evidence of a set back database only where its seal holds. ``aviary:relay`` (a
+sealed string, gone after a minute) is what a relay could not publish, and what it had to mend.
 """
 
 from flags.channel.documents import Change, Head, StreamEntry
@@ -31,6 +32,7 @@ from flags.channel.keys import (
     KEYS_USED,
     REGISTRY,
     REGISTRY_STREAM,
+    RELAY,
     STREAM_LENGTH,
     EnvironmentKeys,
 )
@@ -43,6 +45,7 @@ __all__ = [
     "KEYS_USED",
     "REGISTRY",
     "REGISTRY_STREAM",
+    "RELAY",
     "SAMPLES_STREAM",
     "STREAM_LENGTH",
     "USAGE_STREAM",

@@ -65,8 +65,6 @@ class Environment:
     version: int
     head: Head
     sealed_head: bytes
-    total: int
-    """The sum of all documents' weights, as the head says it."""
     fields: Mapping[str, Held]
     gone: Mapping[str, int]
     """Removed fields and the version that removed them, lest an old document bring one back."""
@@ -74,6 +72,8 @@ class Environment:
     keys: Mapping[bytes, ApiKey]
     segments: Mapping[str, CompiledSegment] = field(default_factory=dict)
     groups: Mapping[str, CompiledGroup] = field(default_factory=dict)
+    total: int = 0
+    """The sum of all documents' weights."""
 
     def world(self, now: float) -> World:
         """What the flags of this state see of each other, at the instant (Unix seconds)."""

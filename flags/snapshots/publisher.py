@@ -9,6 +9,7 @@ from typing import cast
 from redis import Redis
 
 from flags import channel
+from flags.channel import DIGEST_MODULUS
 from flags.channel.documents import HEAD_FIELD, Change, Head, StreamEntry
 from flags.models import ContextSampling
 from flags.snapshots import build
@@ -86,14 +87,31 @@ class Publisher:
         pipeline.hlen(keys.documents)
         pipeline.hexists(channel.REGISTRY, str(environment_id))
         raw, documents, registered = pipeline.execute()
+        held = self._open(environment_id, raw, documents)
+        held.registered = bool(registered)
+        return held
+
+    def read_all(self, environment_id: int) -> tuple[HeldHead, dict[bytes, bytes]]:
+        """What Redis holds at one instant, with all documents."""
+        keys = channel.EnvironmentKeys(environment_id)
+        pipeline = self._redis.pipeline(transaction=True)
+        pipeline.get(keys.head)
+        pipeline.hgetall(keys.documents)
+        raw, documents = pipeline.execute()
+        return self._open(environment_id, raw, len(documents)), documents
+
+    def _open(self, environment_id: int, raw: bytes | None, documents: int) -> HeldHead:
         try:
             held = HeldHead.read(raw, self._sealer, environment_id)
-            held.complete = held.total is not None and held.documents == documents
-            held.registered = bool(registered)
-            return held
         except channel.ForgedEnvelope as error:
             logger.error("environment %s: %s; publishing everything anew", environment_id, error)
             return HeldHead(raw=raw)
+        held.complete = held.total is not None and held.documents == documents
+        return held
+
+    def weigh(self, snapshot: build.Snapshot) -> int:
+        """The sum of the documents' weights."""
+        return self._weigh_all(snapshot.environment.pk, self._seal_all(snapshot)) % DIGEST_MODULUS
 
     def _send(self, held: HeldHead, snapshot: build.Snapshot) -> bool:
         changes = self._seal_all(snapshot)
@@ -101,7 +119,7 @@ class Publisher:
         if total is None:
             snapshot = build.read_snapshot(snapshot.environment.pk, since=None)
             changes = self._seal_all(snapshot)
-            total = self.weigh_all(snapshot.environment.pk, changes)
+            total = self._weigh_all(snapshot.environment.pk, changes)
         environment = snapshot.environment
         keys = channel.EnvironmentKeys(environment.pk)
         head = self._seal_head(environment, snapshot.total, total)
@@ -138,7 +156,7 @@ class Publisher:
         where that shows already.
         """
         after, environment_id = (
-            self.weigh_all(snapshot.environment.pk, changes),
+            self._weigh_all(snapshot.environment.pk, changes),
             snapshot.environment.pk,
         )
         if snapshot.since is None or held.total is None:
@@ -149,7 +167,7 @@ class Publisher:
         added = sum(not one.removed for one in changes) - len(before)
         if held.documents + added != snapshot.total:
             return None
-        return held.total + after - self.weigh_all(environment_id, before)
+        return held.total + after - self._weigh_all(environment_id, before)
 
     def _read_replaced(self, environment_id: int, changes: list[Change]) -> list[Change] | None:
         """The documents that Redis holds in the place of these; None where a seal does not hold."""
@@ -161,9 +179,9 @@ class Publisher:
         found = [
             Change(f, raw, removed=False) for f, raw in zip(fields, stored, strict=True) if raw
         ]
-        return found if all(self.holds(environment_id, one) for one in found) else None
+        return found if all(self._holds(environment_id, one) for one in found) else None
 
-    def holds(self, environment_id: int, change: Change) -> bool:
+    def _holds(self, environment_id: int, change: Change) -> bool:
         """Whether the seal of a stored document does."""
         try:
             self._sealer.open(change.sealed, environment_id=environment_id, field=change.field)
@@ -171,7 +189,7 @@ class Publisher:
             return False
         return True
 
-    def weigh_all(self, environment_id: int, changes: Iterable[Change]) -> int:
+    def _weigh_all(self, environment_id: int, changes: Iterable[Change]) -> int:
         """The sum of the documents' weights."""
         weigh = self._sealer.weigh
         return sum(weigh(c.sealed, environment_id=environment_id, field=c.field) for c in changes)
