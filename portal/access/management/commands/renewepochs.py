@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from portal.access import services
 from portal.access.models import Environment
@@ -22,6 +22,8 @@ class Command(BaseCommand):
         chosen = Environment.objects.select_related("project").order_by("project__key", "position")
         if options["project"]:
             chosen = chosen.filter(project__key=options["project"])
+            if not chosen:
+                raise CommandError(f"there is no environment in a project {options['project']}")
         for environment in chosen:
             services.renew_epoch(
                 environment_id=environment.pk,
@@ -30,5 +32,3 @@ class Command(BaseCommand):
                 actor=operator("renewepochs"),
             )
             self.stdout.write(f"{environment}: new epoch; evaluators reload it")
-        if not chosen:
-            self.stderr.write("There is no such environment, so nothing was done.")
