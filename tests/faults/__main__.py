@@ -4,7 +4,7 @@ import sys
 import traceback
 
 from bench import machine
-from tests.faults.harness import Fault, find_faults, run
+from tests.faults.harness import Fault, Stage, find_faults
 
 
 def main(wanted: list[str]) -> int:
@@ -14,14 +14,20 @@ def main(wanted: list[str]) -> int:
         print(f"aviary: there are {', '.join(sorted(known))}", file=sys.stderr)
         return 2
     print(f"{machine.describe()}\n", flush=True)
-    passed = [_report(known[name]) for name in wanted or sorted(known)]
+    chosen = [known[name] for name in wanted or known]
+    stage = Stage()
+    try:
+        # Those on one database after another, so that few installations are started.
+        passed = [_report(stage, one) for one in sorted(chosen, key=lambda one: one.on_postgres)]
+    finally:
+        stage.close()
     print(f"\n{sum(passed)} of {len(passed)} faults within their bars")
     return 0 if all(passed) else 1
 
 
-def _report(one: Fault) -> bool:
+def _report(stage: Stage, one: Fault) -> bool:
     try:
-        figures = run(one)
+        figures = stage.run(one)
     except Exception as error:
         print(f"FAIL  {one.title}: {error!r}", flush=True)
         traceback.print_exc()
