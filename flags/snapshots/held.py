@@ -28,25 +28,32 @@ class HeldHead:
         self.complete = self.registered = False
 
     @classmethod
-    def read(cls, raw: bytes | None, sealer: channel.Sealer, environment_id: int) -> "HeldHead":
-        """Open the head. Raises ForgedEnvelope when somebody else wrote it."""
+    def read(
+        cls, raw: bytes | None, documents: int, sealer: channel.Sealer, environment_id: int
+    ) -> "HeldHead":
+        """Open a head beside which lie so many documents.
+
+        Raises ForgedEnvelope when somebody else wrote it.
+        """
         if raw is None:
             return cls(raw=None)
         envelope = sealer.open(raw, environment_id=environment_id, field=HEAD_FIELD)
-        document = envelope.document or {}
+        said = envelope.document or {}
         total: int | None
         try:
-            total = sealer.read_sum(str(document.get("digest", "")), environment_id=environment_id)
+            total = sealer.read_sum(str(said.get("digest", "")), environment_id=environment_id)
         except ValueError:  # written by an Aviary that had no digest yet
             total = None
-        return cls(
+        held = cls(
             raw,
             epoch=envelope.epoch,
             version=envelope.version,
-            nonce=str(document.get("nonce", "")),
-            documents=int(str(document.get("documents", 0))),
+            nonce=str(said.get("nonce", "")),
+            documents=documents,
             total=total,
         )
+        held.complete = total is not None and said.get("documents") == documents
+        return held
 
     def is_at(self, environment: Environment) -> bool:
         """Whether it says just this version of this history."""

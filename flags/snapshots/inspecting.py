@@ -93,7 +93,7 @@ class Inspector:
 
     def _open(self, environment_id: int, raw: bytes) -> HeldHead:
         try:
-            return HeldHead.read(raw or None, self._sealer, environment_id)
+            return HeldHead.read(raw or None, 0, self._sealer, environment_id)
         except ForgedEnvelope:
             return HeldHead(raw=None)
 

@@ -102,12 +102,10 @@ class Publisher:
 
     def _open(self, environment_id: int, raw: bytes | None, documents: int) -> HeldHead:
         try:
-            held = HeldHead.read(raw, self._sealer, environment_id)
+            return HeldHead.read(raw, documents, self._sealer, environment_id)
         except channel.ForgedEnvelope as error:
             logger.error("environment %s: %s; publishing everything anew", environment_id, error)
             return HeldHead(raw=raw)
-        held.complete = held.total is not None and held.documents == documents
-        return held
 
     def weigh(self, snapshot: build.Snapshot) -> int:
         """The sum of the documents' weights."""

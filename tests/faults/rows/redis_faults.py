@@ -131,9 +131,12 @@ def _stored(client: Any, name: str) -> bytes:
 
 def _first_value(place: Installation, evaluator: EvaluatorProcess) -> object:
     """The first value that is answered at all."""
-    return wait_until(
-        lambda: (_value(place, evaluator),) != (None,) and (_value(place, evaluator),)
-    )[0]
+
+    def ask() -> tuple[object] | None:
+        value = _value(place, evaluator)
+        return None if value is None else (value,)
+
+    return wait_until(ask, within_s=60)[0]
 
 
 @fault("stale head and document, forged entry", in_ci=True)
