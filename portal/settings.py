@@ -30,6 +30,7 @@ AUDIT_ANCHOR_WEBHOOK = settings_env.web_address("AUDIT_ANCHOR_WEBHOOK")
 AUDIT_ANCHOR_WEBHOOK_PRIVATE = settings_env.switch("AUDIT_ANCHOR_WEBHOOK_PRIVATE")
 AUDIT_RETENTION_DAYS = settings_env.whole_number("AUDIT_RETENTION_DAYS", 0, most=36_500)
 SNAPSHOT_KEY = settings_env.secret_bytes("SNAPSHOT_KEY")
+METRICS_TOKEN = settings_env.optional_secret("METRICS_TOKEN")
 REDIS_URL = settings_env.redis_url()
 # Where people and applications reach the two servers: for links, curl lines and snippets.
 PORTAL_URL = os.environ.get("PORTAL_URL") or f"http://127.0.0.1:{os.environ.get('PORT', '8000')}"

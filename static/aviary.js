@@ -195,7 +195,7 @@
   });
   // Live refreshes wait while someone is in a dialog, or has clicked something that they would
   // replace: the answer to that click needs the element it came from. The next one brings it all.
-  const mustWait = (part) => part.dataset?.live !== undefined && (dialog().open || part.querySelector(".htmx-request") !== null);
+  const mustWait = (part) => part.dataset?.live !== undefined && (dialog().open || part.querySelector(".htmx-request:not(.arrival)") !== null);
   document.addEventListener("htmx:beforeRequest", (event) => mustWait(event.detail.elt) && event.preventDefault());
   document.addEventListener("htmx:beforeSwap", (event) => mustWait(event.detail.requestConfig.elt) && event.preventDefault());
   // What was unfolded in a live part stays so when it is drawn anew.

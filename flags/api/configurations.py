@@ -9,7 +9,7 @@ from flags.api.documents import merge_patch
 from flags.api.scope import configuration_of
 from flags.models import FlagConfiguration
 from flags.services import importing
-from flags.snapshots import relay
+from flags.snapshots import delivery
 from portal.access.api import holder_of
 from portal.access.api_scope import environment_of
 from portal.lib import clock
@@ -115,7 +115,7 @@ class Import(ApiView):
             actor=holder_of(request).actor,
             now=clock.now(),
         )
-        relay.wait_until_told(place, report.version, within_s=1 + report.changes / 1000)
+        delivery.wait_until_live([place], within_s=1 + report.changes / 1000)
         return Response(report.document)
 
 

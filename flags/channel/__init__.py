@@ -16,13 +16,14 @@ key                       type    holds
 and ``aviary:environments:changes`` (a stream) announces a new one. The other way round,
 ``aviary:keys:used`` (a hash of selector -> Unix seconds) says when API keys were last used; it is
 not sealed, for it decides nothing. Nor is ``aviary:usage`` (a stream of batches, see ``usage``),
-which says what was asked for; nor ``aviary:{env:7}:told`` (``EPOCH:VERSION``), which is where an
-evaluator came to last, for those who wait for it. ``aviary:samples`` (a stream, see ``samples``)
+which says what was asked for. ``aviary:{env:7}:reports`` (a hash, see ``reports``) says which
+evaluators there are and which version each answers from. ``aviary:samples`` (a stream, see
+``samples``)
 carries what evaluators were asked with, where a project wants that: sealed, gone within minutes.
 ``aviary:doubts`` (a hash of environment id -> the sealed head that is held, or nothing) is where an
 evaluator says that it refused something; the relay then compares everything. It says no more than
-that: a head is evidence of a set back database only where its seal holds. ``aviary:relay`` (a
-sealed string, gone after a minute) is what a relay could not publish, and what it had to mend.
+that: a head is evidence of a set back database only where its seal holds. ``aviary:mended`` (a hash
+of key -> count) is what relays had to delete or to publish anew, for the portal's metrics.
 """
 
 from flags.channel.documents import Change, Head, StreamEntry
@@ -30,9 +31,9 @@ from flags.channel.envelope import DIGEST_MODULUS, Envelope, ForgedEnvelope, Sea
 from flags.channel.keys import (
     DOUBTS,
     KEYS_USED,
+    MENDED,
     REGISTRY,
     REGISTRY_STREAM,
-    RELAY,
     STREAM_LENGTH,
     EnvironmentKeys,
 )
@@ -43,9 +44,9 @@ __all__ = [
     "DIGEST_MODULUS",
     "DOUBTS",
     "KEYS_USED",
+    "MENDED",
     "REGISTRY",
     "REGISTRY_STREAM",
-    "RELAY",
     "SAMPLES_STREAM",
     "STREAM_LENGTH",
     "USAGE_STREAM",

@@ -6,7 +6,7 @@ REGISTRY = "aviary:environments"
 REGISTRY_STREAM = "aviary:environments:changes"
 KEYS_USED = "aviary:keys:used"
 DOUBTS = "aviary:doubts"
-RELAY = "aviary:relay"
+MENDED = "aviary:mended"
 
 # Entries kept per environment. A follower that was away for longer reloads in full.
 STREAM_LENGTH = 1000
@@ -31,11 +31,11 @@ class EnvironmentKeys:
         return f"aviary:{{env:{self.environment_id}}}:stream"
 
     @property
-    def told(self) -> str:
-        return f"aviary:{{env:{self.environment_id}}}:told"
+    def reports(self) -> str:
+        return f"aviary:{{env:{self.environment_id}}}:reports"
 
     @property
     def types(self) -> dict[str, str]:
         """What each of them is, by Redis' names of types."""
-        names = (self.head, self.documents, self.stream, self.told)
-        return dict(zip(names, ("string", "hash", "stream", "string"), strict=True))
+        names = (self.head, self.documents, self.stream, self.reports)
+        return dict(zip(names, ("string", "hash", "stream", "hash"), strict=True))

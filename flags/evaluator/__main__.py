@@ -13,9 +13,11 @@ import uvicorn
 import uvloop
 
 from flags.evaluator.app import Evaluator
+from flags.evaluator.copies import Copies
 from flags.evaluator.counters import Counters
 from flags.evaluator.follower import Follower
 from flags.evaluator.memory import Memory
+from flags.evaluator.reporting import Reporting
 from flags.evaluator.sampling import Sampling
 from flags.evaluator.settings import Settings, listen, read_settings
 from flags.evaluator.streams import Streams
@@ -25,6 +27,7 @@ from portal.lib.env import SettingError
 from portal.lib.logs import LineFormatter
 
 GRACE_S = 5
+READ_COPIES_S = 10
 KEEP_ALIVE_S = 65  # longer than the usual load balancer's 60, so that it is never us who closes
 
 
@@ -55,7 +58,7 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
     memory, counters = Memory(), Counters()
     streams = Streams(memory, counters, settings.tickets, public_url=settings.public_url)
     config = uvicorn.Config(
-        Evaluator(memory, counters, streams),
+        Evaluator(memory, counters, streams, metrics_token=settings.metrics_token),
         http="httptools",
         ws="none",
         lifespan="off",
@@ -69,8 +72,18 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
     usage = Usage(memory, settings.link)
     telling = Telling(counters, settings.link)
     sampling = Sampling(counters.samples, memory, settings.link, settings.sealer)
-    parts = (follower, usage, telling, sampling, streams)
+    copies = Copies(
+        memory,
+        settings.sealer,
+        counters,
+        folder=settings.copy_dir,
+        max_age_s=settings.copy_max_age_s,
+    )
+    port = listener.getsockname()[1]
+    reporting = Reporting(memory, settings.link, settings.sealer, port=port)
+    parts = (copies, reporting, usage, telling, sampling, streams)
     tasks = [asyncio.create_task(one.run()) for one in parts]
+    tasks.append(asyncio.create_task(_follow(copies, follower)))
     try:
         await Server(config, streams).serve(sockets=[listener])
     finally:
@@ -78,7 +91,16 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
         await usage.write()
         await telling.end()
         await sampling.flush()
+        await reporting.end()
+        await copies.write()
         await settings.link.close()
+
+
+async def _follow(copies: Copies, follower: Follower) -> None:
+    """Disk is read first: nothing older than a copy is taken from Redis. It may hang."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(copies.read(), READ_COPIES_S)
+    await follower.run()
 
 
 async def end(tasks: Iterable["asyncio.Task[None]"]) -> None:

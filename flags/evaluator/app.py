@@ -5,9 +5,11 @@ No framework: an evaluation takes some ten microseconds, and a router would take
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final, NamedTuple
 from urllib.parse import unquote_to_bytes
+
+import orjson
 
 from flags.evaluator import body, conditional, cors, keys, limits, ofrep, status, syncing, tickets
 from flags.evaluator.body import BadBody, Disconnected
@@ -59,12 +61,19 @@ class Asked(NamedTuple):
 class Evaluator:
     """The application. What it answers from is the memory that the follower keeps up to date."""
 
-    def __init__(self, memory: Memory, counters: Counters, streams: Streams) -> None:
+    def __init__(
+        self,
+        memory: Memory,
+        counters: Counters,
+        streams: Streams,
+        *,
+        metrics_token: bytes = b"",
+    ) -> None:
         self._memory, self._counters, self._streams = memory, counters, streams
         self._limits = limits.Limits()
         self._flagd_files = syncing.FlagdFiles()
-        self._metrics = status.Metrics(memory, counters)
-        self._pages: dict[bytes, Callable[[], Reply]] = {
+        self._metrics_token = metrics_token
+        self._pages: dict[bytes, Callable[[Scope], Reply]] = {
             b"/health": self._health,
             b"/ready": self._ready,
             b"/metrics": self._write_metrics,
@@ -108,7 +117,7 @@ class Evaluator:
             return "unknown", Reply(404, ofrep.error(UNKNOWN_PATH))
         if scope["method"] not in ("GET", "HEAD"):
             return path[1:].decode(), _wrong_method(b"GET, HEAD")
-        return path[1:].decode(), page()
+        return path[1:].decode(), page(scope)
 
     async def _evaluate(self, scope: Scope, receive: Receive, raw_key: bytes | None) -> Reply:
         """Evaluate one flag, or all of them where there is no key."""
@@ -209,16 +218,20 @@ class Evaluator:
         self._memory.used[found[1].selector] = now
         return found
 
-    def _health(self) -> Reply:
-        return Reply(200, status.describe_health(self._memory))
+    def _health(self, scope: Scope) -> Reply:
+        return Reply(200, status.describe_health(self._memory, self._named(scope) or ()))
 
-    def _ready(self) -> Reply:
-        if self._memory.is_ready:
-            return Reply(200, b'{"ready":true}')
-        return _reply(503, ofrep.error(keys.LOADING))
+    def _ready(self, scope: Scope) -> Reply:
+        query, named = scope["query_string"], self._named(scope)
+        code, document = status.answer_ready(self._memory, query, named)
+        return _reply(code, orjson.dumps(document))
 
-    def _write_metrics(self) -> Reply:
-        return Reply(200, self._metrics.write(), (TEXT,))
+    def _write_metrics(self, scope: Scope) -> Reply:
+        named = self._named(scope) or ()
+        return Reply(200, status.write_metrics(self._memory, self._counters, named), (TEXT,))
+
+    def _named(self, scope: Scope) -> Collection[int] | None:
+        return status.visible(self._memory, dict(scope["headers"]), self._metrics_token)
 
 
 def _reply(code: int, content: bytes) -> Reply:

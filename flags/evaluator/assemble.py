@@ -6,34 +6,26 @@ be just those that the sealed head was made for.
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from flags.channel import DIGEST_MODULUS, ForgedEnvelope, Head, Sealer, StreamEntry
 from flags.channel.documents import (
-    FLAG_PREFIX,
-    GROUP_PREFIX,
     HEAD_FIELD,
-    KEY_PREFIX,
-    SEGMENT_PREFIX,
 )
 from flags.engine import (
     CompiledGroup,
     CompiledSegment,
-    DocumentError,
-    compile_flag,
-    compile_group,
-    compile_segment,
 )
+from flags.evaluator.contents import read_content
 from flags.evaluator.counters import Counters
-from flags.evaluator.keys import ApiKey, read_key
+from flags.evaluator.keys import ApiKey
 from flags.evaluator.memory import Environment, FlagItem, Held, Position
 
 logger = logging.getLogger("aviary.evaluator")
 
-PROBLEM_CHARS: Final = 200
 # Documents opened before requests get their turn again.
 SLICE: Final = 32
 # Bytes of a document that are opened in a thread: a segment of 100,000 keys takes 0.1 s.
@@ -206,8 +198,7 @@ class _Builder:
         elif envelope.document is None:
             self.remove(field, envelope.version)
         else:
-            weight = self._sealer.weigh(sealed, environment_id=self._environment_id, field=field)
-            self._take(field, envelope.version, weight, envelope.document)
+            self._take(field, envelope.version, sealed, envelope.document)
 
     def remove(self, field: str, version: int) -> None:
         self._gone[field] = version
@@ -253,17 +244,18 @@ class _Builder:
         held = self.fields.get(field)
         return held.version if held is not None else self._gone.get(field, 0)
 
-    def _take(self, field: str, version: int, weight: int, document: dict[str, object]) -> None:
+    def _take(self, field: str, version: int, sealed: bytes, document: dict[str, object]) -> None:
+        weight = self._sealer.weigh(sealed, environment_id=self._environment_id, field=field)
         held = self.fields.get(field)
         if held is not None and held.weight == weight:  # the same content, published again
-            self.fields[field] = Held(version, weight, held.content)
+            self.fields[field] = Held(version, weight, held.content, sealed)
             return
-        content = _read_content(field, document)
+        content = read_content(field, document)
         # A document of this field that was readable before must not survive one that is not.
         self.remove(field, version)
         del self._gone[field]
         self._total += weight
-        self.fields[field] = Held(version, weight, content)
+        self.fields[field] = Held(version, weight, content, sealed)
         if isinstance(content, ApiKey):
             self._keys[content.selector.encode()] = content
         elif content is not None:
@@ -273,63 +265,3 @@ class _Builder:
         if isinstance(content, FlagItem):
             return self._flags
         return self._segments if isinstance(content, CompiledSegment) else self._groups
-
-
-_Content: TypeAlias = FlagItem | CompiledSegment | CompiledGroup | ApiKey
-
-
-def _read_content(field: str, document: dict[str, object]) -> _Content | None:
-    """What a document says; fields of a later Aviary, and unusable documents, are of no use here.
-
-    Flags that refer to a segment or a group without use are errors; the others go on.
-    """
-    kind, _slash, key = field.partition("/")
-    reader = _READERS.get(kind + "/")
-    if reader is None:
-        return None
-    try:
-        return reader(key, document)
-    except ValueError as error:
-        logger.error("the document %s cannot be used: %s", field, _describe(error))
-        return None
-
-
-def _read_segment(key: str, document: dict[str, object]) -> CompiledSegment:
-    segment = compile_segment(document)
-    if segment.key != key:
-        raise ValueError("its document is of another segment")
-    return segment
-
-
-def _read_group(key: str, document: dict[str, object]) -> CompiledGroup:
-    group = compile_group(document)
-    if group.key != key:
-        raise ValueError("its document is of another group")
-    return group
-
-
-def _read_flag(key: str, document: dict[str, object]) -> FlagItem:
-    try:
-        compiled = compile_flag(document)
-        if compiled.key != key:
-            raise ValueError("its document is of another flag")
-    except Exception as error:  # whatever is wrong with one flag must not take the others along
-        problem = _describe(error)
-        logger.error("flag %r cannot be evaluated: %s", key, problem)
-        visible = document.get("client_visible") is True
-        return FlagItem(key, compiled=None, client_visible=visible, problem=problem)
-    return FlagItem(key, compiled=compiled, client_visible=compiled.client_visible)
-
-
-_READERS: Final[dict[str, Callable[[str, dict[str, object]], _Content]]] = {
-    FLAG_PREFIX: _read_flag,
-    KEY_PREFIX: read_key,
-    SEGMENT_PREFIX: _read_segment,
-    GROUP_PREFIX: _read_group,
-}
-
-
-def _describe(error: Exception) -> str:
-    if isinstance(error, DocumentError):
-        return str(error.problems[0])[:PROBLEM_CHARS]
-    return str(error)[:PROBLEM_CHARS] if type(error) is ValueError else "its document is not valid"

@@ -27,6 +27,9 @@ class Counters:
     reloads: int = 0
     entries: int = 0
     redis_failures: int = 0
+    copies_written: int = 0
+    copies_failed: int = 0
+    """Times that a copy could not be written to disk, read from it, or believed."""
     limited: int = 0
     """Requests beyond the rate of their key."""
     streams: int = 0

@@ -29,6 +29,7 @@ COMPARE_EVERY_S: Final = 1.0
 RETRY_FIRST_S: Final = 0.25
 RETRY_MOST_S: Final = 1.0
 JITTER_S: Final = 0.1
+COPY_PATIENCE_S: Final = 1.0
 # What is wrong with all of Redis stands among the troubles under this.
 NO_ENVIRONMENT: Final = 0
 
@@ -43,14 +44,25 @@ class Follower:
         self._registry_position = b"0-0"
         self._registry_changed = asyncio.Event()
         self._compared = asyncio.Event()
+        self._tried = asyncio.Event()
         self._locks: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._doubted: set[int] = set()
         self._compare_began_at = 0.0
 
     async def run(self) -> None:
+        """Follow; what was read from disk is served where Redis has given nothing in time."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._forever(self.compare))
             group.create_task(self._forever(self.follow))
+            group.create_task(self._serve_copies())
+
+    async def _serve_copies(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._tried.wait(), COPY_PATIENCE_S)
+        listed = self._memory.listed
+        for environment_id, copy in list(self._memory.copies.items()):
+            if copy.may_serve and (not listed or environment_id in listed):
+                self._memory.serve_copy(environment_id)
 
     async def _forever(self, step: Callable[[], Awaitable[None]]) -> None:
         delay = RETRY_FIRST_S
@@ -72,10 +84,17 @@ class Follower:
         """One comparison of everything, then a pause until the next is due or asked for."""
         self._registry_changed.clear()
         self._compare_began_at = time.monotonic()
-        due_at = self._compare_began_at + COMPARE_EVERY_S
+        try:
+            await self._compare_all()
+        finally:
+            self._memory.is_tried = True
+            self._tried.set()
+        await self._pause(self._compare_began_at + COMPARE_EVERY_S - time.monotonic())
+
+    async def _compare_all(self) -> None:
         heads = await self._read_heads()
         self._memory.missing = {
-            one for one, sealed in heads.items() if sealed and self._held(one) is None
+            one for one, sealed in heads.items() if sealed and one not in self._memory.places
         }
         failures: list[Exception] = []
         for environment_id, sealed in heads.items():
@@ -88,7 +107,6 @@ class Follower:
         await self._write_doubts()
         if failures:
             raise failures[0]
-        await self._pause(due_at - time.monotonic())
 
     async def _read_heads(self) -> dict[int, bytes | ResponseError | None]:
         try:
@@ -98,6 +116,7 @@ class Follower:
             self._note_connection(error)
             raise
         self._note_connection(None)
+        self._memory.listed = registry
         return heads
 
     async def _read_registry(self) -> set[int]:
@@ -114,13 +133,14 @@ class Follower:
     async def _compare_head(
         self, environment_id: int, sealed: bytes | ResponseError | None
     ) -> None:
-        held = self._held(environment_id)
+        held = self._memory.held(environment_id)
         if sealed is None:
             return
         if isinstance(sealed, ResponseError):
             self._complain(environment_id, Refused(Cause.MALFORMED, "the head is of a wrong type"))
             return
-        if held is not None and sealed == held.sealed_head:
+        is_loaded = environment_id in self._positions  # else it is from disk, or not held
+        if is_loaded and held is not None and sealed == held.sealed_head:
             self._confirm(environment_id)
             return
         try:
@@ -130,7 +150,7 @@ class Follower:
         except Refused as refused:
             self._complain(environment_id, refused)
             return
-        if held is not None and head.position == held.position:
+        if is_loaded and held is not None and head.position == held.position:
             self._confirm(environment_id)  # published anew, or again
         else:
             await self.reload(environment_id, wanted=head.position)
@@ -182,7 +202,7 @@ class Follower:
     async def _apply(self, environment_id: int, entry: StreamEntry) -> bool:
         """Whether memory is at the entry's version, or beyond, without a reload."""
         async with self._locks[environment_id]:
-            held = self._held(environment_id)
+            held = self._memory.held(environment_id)
             if held is None:
                 return False
             if (entry.epoch, entry.version) <= held.position:
@@ -200,18 +220,18 @@ class Follower:
                 return False
             self._memory.swap(state)
             self._counters.entries += 1
-            await self._tell(state)
             return True
 
     # Loading in full
 
     async def reload(self, environment_id: int, *, wanted: Position | None = None) -> None:
         """Load one environment in full; many evaluators do not all ask at the same instant."""
-        if self._held(environment_id) is not None:
+        is_loaded = environment_id in self._positions
+        if is_loaded:
             await asyncio.sleep(random.uniform(0, JITTER_S))  # noqa: S311 (no secret)
         async with self._locks[environment_id]:
-            held = self._held(environment_id)
-            if wanted is not None and held is not None and held.position >= wanted:
+            held = self._memory.held(environment_id)
+            if is_loaded and wanted is not None and held is not None and held.position >= wanted:
                 return  # the stream brought it meanwhile
             try:
                 await self._load(environment_id, held)
@@ -238,27 +258,17 @@ class Follower:
         self._positions[environment_id] = snapshot.last_id
         self._memory.troubles.pop(environment_id, None)
         logger.info("environment %d is at version %d", environment_id, state.version)
-        await self._tell(state)
-
-    async def _tell(self, state: Environment) -> None:
-        """An import waits for this word before it answers, though not for long."""
-        with contextlib.suppress(RedisError, OSError):
-            await self._link.write_told(state.environment_id, state.epoch, state.version)
 
     async def _write_doubts(self) -> None:
         """The relay compares everything then; what is held here may tell it of a restore."""
         doubted, self._doubted = self._doubted, set()
-        states = {one: self._held(one) for one in doubted}
+        states = {one: self._memory.held(one) for one in doubted}
         doubts = {one: state.sealed_head if state else b"" for one, state in states.items()}
         if doubts:
             with contextlib.suppress(RedisError, OSError):
                 await self._link.write_doubts(doubts)
 
     # Keeping notes
-
-    def _held(self, environment_id: int) -> Environment | None:
-        place = self._memory.places.get(environment_id)
-        return place.state if place is not None else None
 
     def _confirm(self, environment_id: int) -> None:
         place = self._memory.places[environment_id]

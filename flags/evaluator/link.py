@@ -5,7 +5,7 @@ against a frozen server.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
@@ -23,6 +23,7 @@ from flags.channel import (
     EnvironmentKeys,
     UsageBatch,
 )
+from flags.channel.reports import REPORT_SCRIPT
 from flags.channel.samples import SAMPLES_KEPT_FOR_S, SAMPLES_STREAM_LENGTH
 from flags.channel.usage import USAGE_STREAM_LENGTH
 
@@ -122,9 +123,26 @@ class Link:
         seconds = {selector: f"{at:.3f}" for selector, at in used.items()}
         await cast(Any, self._tell.hset(KEYS_USED, mapping=cast(Any, seconds)))
 
-    async def write_told(self, environment_id: int, epoch: str, version: int) -> None:
-        """Leave word of what is answered with now."""
-        await self._tell.set(EnvironmentKeys(environment_id).told, f"{epoch}:{version}")
+    async def write_reports(self, evaluator: str, reports: Mapping[int, bytes]) -> None:
+        """Leave word of what is answered with now, sealed, by environment.
+
+        Raises ResponseError where Redis answers and does not take them.
+        """
+        async with self._tell.pipeline(transaction=False) as pipe:
+            for environment_id, sealed in reports.items():
+                name = EnvironmentKeys(environment_id).reports
+                pipe.eval(REPORT_SCRIPT, 1, name, evaluator, sealed)
+            answers = await pipe.execute(raise_on_error=False)
+        failures = [one for one in answers if isinstance(one, Exception)]
+        if failures:
+            raise failures[0]
+
+    async def forget_reports(self, evaluator: str, environment_ids: Iterable[int]) -> None:
+        """Take back all that an evaluator reported: it ends."""
+        async with self._tell.pipeline(transaction=False) as pipe:
+            for environment_id in environment_ids:
+                pipe.hdel(EnvironmentKeys(environment_id).reports, evaluator)
+            await pipe.execute()
 
     async def write_usage(self, batch: UsageBatch) -> None:
         """Leave word of what was asked for; the oldest goes where nobody takes it."""

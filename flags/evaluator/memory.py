@@ -9,12 +9,13 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from flags.channel import Head
 from flags.engine import CompiledFlag, CompiledGroup, CompiledSegment, World, attributes_of
 from flags.evaluator.keys import ApiKey
 
+FIRST_ROUND_S: Final = 10.0
 Position: TypeAlias = tuple[str, int]
 """Epoch and version, which sort by time."""
 
@@ -54,6 +55,8 @@ class Held:
     version: int
     weight: int
     content: FlagItem | CompiledSegment | CompiledGroup | ApiKey | None
+    sealed: bytes
+    """As it came, for the copy on disk."""
 
 
 @dataclass(frozen=True)
@@ -130,15 +133,19 @@ class Place:
     """Where an environment's current state is found.
 
     ``confirmed_at`` is when Redis last said so much, and ``compared_from`` when the comparison
-    began that last found nothing newer; both in monotonic time.
+    began that last found nothing newer; both in monotonic time. ``held_since`` is when this
+    version was put here. ``from_disk`` holds until Redis was read; ``may_serve`` is no for a copy
+    that is too old.
     """
 
-    __slots__ = ("compared_from", "confirmed_at", "state")
+    __slots__ = ("compared_from", "confirmed_at", "from_disk", "held_since", "may_serve", "state")
 
     def __init__(self, state: Environment) -> None:
         self.state = state
-        self.confirmed_at = time.monotonic()
+        self.confirmed_at = self.held_since = time.monotonic()
         self.compared_from = 0.0
+        self.from_disk = False
+        self.may_serve = True
 
 
 @dataclass(slots=True)
@@ -147,27 +154,50 @@ class Memory:
 
     places: dict[int, Place] = field(default_factory=dict)
     selectors: dict[bytes, tuple[Place, ApiKey]] = field(default_factory=dict)
+    copies: dict[int, Place] = field(default_factory=dict)
+    """Read from disk and not served yet: Redis is asked first, and may not give anything older."""
+    listed: set[int] = field(default_factory=set)
+    """The environments in the registry when it was last read."""
     missing: set[int] = field(default_factory=set)
     """Environments that Redis has and that could not be loaded yet."""
     troubles: dict[int, str] = field(default_factory=dict)
-    """What was refused from Redis last, by environment, for as long as nothing else was taken."""
+    """What is wrong with what Redis has of an environment, as long as it is."""
     used: dict[str, float] = field(default_factory=dict)
     """When keys were last used and nobody was told yet: selector -> Unix seconds."""
     is_listed: bool = False
     """The registry was read, and each environment in it tried, at least once."""
+    is_tried: bool = False
+    """The first round of loading is over, whatever it came to."""
+    started_at: float = field(default_factory=time.monotonic)
     is_connected: bool = False
+    is_writable: bool = True
+    """Whether Redis takes what it is told: one that is full brings nothing new either."""
     watchers: list[Callable[[Environment | None, Environment], None]] = field(default_factory=list)
     """Called with the old and the new state of an environment; they must not wait."""
 
     @property
     def is_ready(self) -> bool:
-        """Something can be served, and the first round of loading is over."""
-        return self.is_listed and bool(self.places)
+        """Something can be served, and the first round of loading is over or takes too long."""
+        waited = time.monotonic() - self.started_at > FIRST_ROUND_S
+        return bool(self.places) and (self.is_tried or waited)
 
     @property
     def is_complete(self) -> bool:
         """Whatever Redis has is held, so that an unknown key is really unknown."""
         return self.is_listed and not self.missing
+
+    def held(self, environment_id: int) -> Environment | None:
+        """What is known of an environment, served or not: nothing older is taken."""
+        place = self.places.get(environment_id) or self.copies.get(environment_id)
+        return place.state if place is not None else None
+
+    def serve_copy(self, environment_id: int) -> None:
+        """Serve what disk has, where Redis has given nothing."""
+        copy = self.copies.pop(environment_id)
+        if environment_id not in self.places:
+            self.swap(copy.state)
+            place = self.places[environment_id]
+            place.confirmed_at, place.from_disk = copy.confirmed_at, True
 
     def swap(self, state: Environment) -> None:
         """Put a newer state in its place; no request sees anything in between."""
@@ -180,7 +210,8 @@ class Memory:
             place.state = state
         self.missing.discard(state.environment_id)
         self.selectors.update((selector, (place, key)) for selector, key in state.keys.items())
-        place.confirmed_at = time.monotonic()
+        place.confirmed_at = place.held_since = time.monotonic()
+        place.from_disk = False
         for watch in self.watchers:
             watch(before, state)
 

@@ -3,6 +3,7 @@
 import os
 import socket
 from dataclasses import dataclass
+from pathlib import Path
 
 from flags.channel import Sealer
 from flags.evaluator.link import Link
@@ -21,6 +22,11 @@ class Settings:
     tickets: Tickets
     public_url: str
     """Where clients reach the evaluator; empty for wherever they asked it."""
+    copy_dir: Path | None
+    """Where copies of what is served are kept; None for nowhere."""
+    copy_max_age_s: float
+    metrics_token: bytes
+    """Who shows it sees the names of environments; empty for nobody."""
 
 
 def read_settings() -> Settings:
@@ -34,7 +40,18 @@ def read_settings() -> Settings:
         sealer=Sealer(secret),
         tickets=Tickets(derive_key(secret)),
         public_url=os.environ.get("EVALUATOR_URL", ""),
+        copy_dir=_copy_dir(),
+        copy_max_age_s=3600 * env.whole_number("EVALUATOR_COPY_MAX_AGE_H", 168, most=87_600),
+        metrics_token=env.optional_secret("METRICS_TOKEN"),
     )
+
+
+def _copy_dir() -> Path | None:
+    """Unset is the usual place; empty switches copies off."""
+    folder = os.environ.get("EVALUATOR_COPY_DIR")
+    if folder is None:
+        return env.var_dir() / "evaluator"
+    return Path(folder) if folder else None
 
 
 def _read_link() -> Link:

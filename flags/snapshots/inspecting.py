@@ -37,14 +37,10 @@ class Inspector:
         self._redis, self._sealer, self._publisher = redis, sealer, publisher
         self._rests_until: dict[int, float] = {}
         self._moved: dict[int, int] = {}
-        self.mended = 0
-        """Keys deleted and environments published anew."""
 
     def mend(self, environment_ids: Iterable[int]) -> bool:
         """Delete keys that nobody can work with; whether there were any."""
-        names = mending.mend(self._redis, environment_ids)
-        self.mended += len(names)
-        return bool(names)
+        return bool(mending.mend(self._redis, environment_ids))
 
     def answer_doubts(self, environment_ids: list[int]) -> None:
         """Compare each environment that an evaluator doubts."""
@@ -146,4 +142,4 @@ class Inspector:
             environment_id,
         )
         if self._publisher.publish(environment_id, anew=True) is Outcome.PUBLISHED:
-            self.mended += 1
+            mending.note(self._redis, [EnvironmentKeys(environment_id).documents])

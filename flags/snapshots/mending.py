@@ -13,9 +13,9 @@ from redis import Redis, ResponseError
 from flags.channel import (
     DOUBTS,
     KEYS_USED,
+    MENDED,
     REGISTRY,
     REGISTRY_STREAM,
-    RELAY,
     SAMPLES_STREAM,
     USAGE_STREAM,
     EnvironmentKeys,
@@ -31,7 +31,7 @@ _SHARED: Final = {
     USAGE_STREAM: "stream",
     SAMPLES_STREAM: "stream",
     DOUBTS: "hash",
-    RELAY: "string",
+    MENDED: "hash",
 }
 
 
@@ -51,7 +51,14 @@ def mend(redis: Redis, environment_ids: Iterable[int]) -> list[str]:
     for name, why in wrong.items():
         redis.delete(name)
         logger.error("deleted %s from Redis: %s", name, why)
+    note(redis, wrong)
     return list(wrong)
+
+
+def note(redis: Redis, names: Iterable[str]) -> None:
+    """Count keys that were mended, where the portal finds it."""
+    for name in names:
+        redis.hincrby(MENDED, name, 1)
 
 
 def _types(redis: Redis, names: list[str]) -> dict[str, str]:

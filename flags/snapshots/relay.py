@@ -8,7 +8,6 @@ decided by comparing versions, so it does not matter how often or by whom it is 
 import logging
 import re
 import threading
-import time
 from collections.abc import Iterable
 from functools import cache
 from typing import Any, cast
@@ -20,11 +19,10 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from flags import channel
-from flags.channel import EnvironmentKeys
 from flags.snapshots.inspecting import Inspector
 from flags.snapshots.publisher import Publisher
 from flags.snapshots.sweeping import Sweeper, environment_ids
-from portal.access.models import Environment, EnvironmentChange
+from portal.access.models import EnvironmentChange
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +31,6 @@ _NUDGE_TIMEOUT_S = 0.3
 _SWEEP_TIMEOUT_S = 3.0
 _LARGE_CHANGE = 500
 """Objects that one version changed, above which publishing it may take its time."""
-_TOLD_EVERY_S = 0.01
 _SELECTOR = re.compile(rb"[a-z0-9]{16}")
 _SECONDS = re.compile(rb"[0-9]{1,10}(?:\.[0-9]{1,6})?")
 
@@ -79,23 +76,9 @@ def _patience(environment_id: int) -> float:
     return _SWEEP_TIMEOUT_S if is_large else _NUDGE_TIMEOUT_S
 
 
-def wait_until_told(environment: Environment, version: int, *, within_s: float) -> None:
-    """Wait until an evaluator answers with this version.
-
-    No longer than that, and not at all where none has ever told of this environment.
-    """
-    deadline = time.monotonic() + within_s
-    try:
-        while _is_behind(environment, version) and time.monotonic() < deadline:
-            time.sleep(_TOLD_EVERY_S)
-    except RedisError as error:
-        logger.warning("nobody told of version %d: %s", version, error)
-
-
-def _is_behind(environment: Environment, version: int) -> bool:
-    told = cast(bytes | None, _redis(_NUDGE_TIMEOUT_S).get(EnvironmentKeys(environment.pk).told))
-    epoch, _colon, reached = (told or b"").decode(errors="replace").rpartition(":")
-    return epoch == environment.epoch and reached.isdecimal() and int(reached) < version
+def connection() -> Redis:
+    """For short questions, which somebody waits for."""
+    return _redis(_NUDGE_TIMEOUT_S)
 
 
 def sweep() -> int:
@@ -128,6 +111,16 @@ def read_keys_used() -> dict[str, float]:
         for selector, at in told.items()
         if _SELECTOR.fullmatch(selector) and _SECONDS.fullmatch(at)
     }
+
+
+def read_mended() -> dict[str, int]:
+    """How often relays mended a key of Redis, by its name.
+
+    Raises redis.RedisError when Redis does not answer.
+    """
+    told = cast(dict[bytes, bytes], _redis(_NUDGE_TIMEOUT_S).hgetall(channel.MENDED))
+    named = {name.decode(errors="replace"): count for name, count in told.items()}
+    return {name: int(count) for name, count in named.items() if count.isdigit()}
 
 
 def read_usage(most: int) -> dict[bytes, channel.UsageBatch | None]:

@@ -19,6 +19,7 @@ from flags.services.bulk import ACTIONS, MOST_FLAGS
 from flags.usage import reading
 from flags.usage.lifecycle import Stage
 from flags.usage.standing import standings_of
+from flags.web import arriving
 from flags.web.filters import MINE, lasting, query_of, read_filter
 from flags.web.finding import find_flag
 from flags.web.rows import Cell, FlagRow
@@ -108,6 +109,7 @@ def _context(request: HttpRequest, scope: Scope, state: str, now: datetime) -> d
         "page": page,
         "rows": _rows(scope, page, now),
         "environments": scope.project.environments.all(),
+        "no_evaluator": arriving.no_evaluator(scope.project.environments.all()),
         "state": state,
         "most": MOST_FLAGS,
         **({} if wants_fragment(request) else _choices(request, scope, wanted)),
@@ -118,8 +120,15 @@ def _rows(scope: Scope, page: FlagPage, now: datetime) -> list[FlagRow]:
     seen = standings_of(scope.project, page.flags, now=now)
     counts = reading.hourly_counts(page.flags, now=now)
     favourites = selectors.favourites_of(scope.user, scope.project)
+    marks = arriving.read_marks(scope.project.environments.all(), page.flags)
     return [
-        FlagRow(flag, seen[flag.pk], counts.get(flag.pk), favourite=flag.pk in favourites)
+        FlagRow(
+            flag,
+            seen[flag.pk],
+            counts.get(flag.pk),
+            favourite=flag.pk in favourites,
+            marks=marks,
+        )
         for flag in page.flags
     ]
 

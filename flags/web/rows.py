@@ -7,6 +7,7 @@ from flags import wording
 from flags.engine import DocumentError
 from flags.models import Flag, FlagConfiguration
 from flags.usage.standing import Seen
+from flags.web.arriving import Mark, Marks
 from flags.web.sparkline import sparkline
 from portal.access.models import Environment
 
@@ -17,6 +18,8 @@ class Cell:
 
     flag: Flag
     configuration: FlagConfiguration
+    mark: Mark | None = None
+    """What is said of a change that is not known to be live."""
 
     @property
     def environment(self) -> Environment:
@@ -60,10 +63,12 @@ class FlagRow:
         counts: Sequence[int] | None = None,
         *,
         favourite: bool = False,
+        marks: Marks | None = None,
     ) -> None:
         self.flag, self.seen, self.favourite = flag, seen, favourite
         self.sparkline = sparkline(counts) if counts else None
         self.cells = []
         for configuration in flag.configurations.all():
             configuration.flag = flag
-            self.cells.append(Cell(flag, configuration))
+            mark = (marks or {}).get((configuration.environment_id, flag.key))
+            self.cells.append(Cell(flag, configuration, mark))

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_POST
 from flags import selectors, services, wording
 from flags.models import Flag
 from flags.services import Switched
+from flags.web import arriving
 from flags.web.finding import find_flag
 from flags.web.rows import Cell
 from flags.web.targeting.context import page_context
@@ -115,11 +116,13 @@ def _dialog(
 
 def _switched(request: HttpRequest, scope: Scope, switched: Switched) -> HttpResponse:
     configuration = switched.configuration
-    cell = Cell(configuration.flag, configuration)
+    mark = arriving.mark_switched(configuration.environment, configuration.flag)
+    cell = Cell(configuration.flag, configuration, mark)
     state = _("on") if configuration.enabled else _("off")
-    notice = _("{flag} is {state} in {environment}.").format(
-        flag=cell.flag.title, state=state, environment=cell.environment.name
-    )
+    text = _("{flag} is {state} in {environment}.")
+    if mark is not None:
+        text = _("{flag}, {state} in {environment}.") + f" {mark.words}"
+    notice = text.format(flag=cell.flag.title, state=state, environment=cell.environment.name)
     context = {
         "scope": scope,
         "cell": cell,

@@ -4,6 +4,7 @@ from django.urls import path
 
 from flags.web import (
     archiving,
+    arriving,
     asked,
     bulk,
     comparing,
@@ -26,6 +27,7 @@ from flags.web.targeting import trying
 
 urlpatterns = [
     path("p/<slug:project>/flags/", listing.list_flags, name="flag-list"),
+    path("p/<slug:project>/flags/evaluators", arriving.evaluators, name="flag-evaluators"),
     path("p/<slug:project>/flags/export", listing.export_flags, name="flag-export"),
     path("p/<slug:project>/flags/files", files.choose_file, name="flag-files"),
     path("p/<slug:project>/flags/file", files.download_file, name="flag-file"),
@@ -79,6 +81,11 @@ urlpatterns = [
         "p/<slug:project>/flag/switch/<slug:environment>/<path:key>",
         switching.switch,
         name="flag-switch",
+    ),
+    path(
+        "p/<slug:project>/flag/mark/<slug:environment>/<path:key>",
+        arriving.flag_mark,
+        name="flag-mark",
     ),
     path(
         "p/<slug:project>/flag/timeline/<slug:environment>/<path:key>",

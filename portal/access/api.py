@@ -50,7 +50,7 @@ class ApiKeyAuthentication(BaseAuthentication):
         Raises AuthenticationFailed (401) for a key that opens nothing, PermissionDenied (403) for
         one of another kind.
         """
-        shown = _shown(request)
+        shown = token_shown(_django(request))
         if not shown:
             return None
         token = parse_token(shown)
@@ -70,11 +70,18 @@ class ApiKeyAuthentication(BaseAuthentication):
         return 'Bearer realm="aviary"'
 
 
-def _shown(request: Request) -> str:
+def token_shown(request: HttpRequest) -> str:
+    """What a request shows, in either of two headers; empty for nothing."""
     scheme, _space, credentials = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
     if scheme.lower() == "bearer":
         return str(credentials).strip()
     return str(request.META.get("HTTP_X_API_KEY", "")).strip()
+
+
+def key_shown(request: HttpRequest) -> ApiKey | None:
+    """The key of any kind that a request proves to have; None for none."""
+    token = parse_token(token_shown(request))
+    return _usable_key(token) if token else None
 
 
 def _usable_key(token: Token) -> ApiKey | None:

@@ -6,7 +6,8 @@ from typing import Any, Final
 
 from drf_spectacular.hooks import postprocess_schema_enums
 
-from portal.lib.api_once import HEADER, MAX_CHARS, REPLAYED
+from portal.lib.api_once import HEADER, MAX_CHARS, REPLAYED, WRITES
+from portal.lib.api_published import FIELD
 from portal.lib.problems import PROBLEM
 
 Schema = dict[str, Any]
@@ -31,6 +32,11 @@ _REPLAYED: Final = {
     "schema": {"type": "string", "enum": ["true"]},
     "description": "There where the answer is that of the first time.",
 }
+_PUBLISHED: Final = {
+    "type": "boolean",
+    "description": "Whether every evaluator that reports has the change when this is answered. "
+    "There where something changed that evaluators serve; ignored where it is sent back.",
+}
 _TRACE: Final = {"schema": _TEXT, "description": "The request's id, also kept in the history."}
 _ALL: Final = {"503": "The database is busy or away. Nothing was saved."}
 _GOOD: Final = {"200": "As it is now.", "201": "It is there.", "204": "It is done."}
@@ -51,7 +57,23 @@ def finish(result: Schema, **arguments: Any) -> Schema:
                 (_finish_read if method == "get" else _finish_write)(path[method])
                 _finish_any(path[method])
     _close(result)
+    _add_published(result)
     return result
+
+
+def _add_published(result: Schema) -> None:
+    """What a write answers is what a read does, and whether it is live."""
+    shapes = result["components"]["schemas"]
+    for path in result["paths"].values():
+        for method in WRITES:
+            for status in ("200", "201"):
+                response = path.get(method.lower(), {}).get("responses", {}).get(status, {})
+                content = response.get("content", {}).get("application/json", {})
+                name = content.get("schema", {}).get("$ref", "").rpartition("/")[2]
+                if "properties" in shapes.get(name, {}):
+                    written = {**shapes[name]["properties"], FIELD: _PUBLISHED}
+                    shapes[f"{name}Written"] = {**shapes[name], "properties": written}
+                    content["schema"] = {"$ref": f"#/components/schemas/{name}Written"}
 
 
 def _close(result: Schema) -> None:

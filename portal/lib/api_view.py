@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from portal.lib import api_once
+from portal.lib import api_once, api_published
 from portal.lib.api import JSONOnly, LengthRequired
 from portal.lib.api_tags import tagged
 from portal.lib.errors import Invalid
@@ -37,6 +37,7 @@ class ApiView(APIView):
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Response:
         """As DRF's, with the handler run once where the request says so."""
+        api_published.start()
         self.args, self.kwargs = args, kwargs
         asked = self.initialize_request(request, *args, **kwargs)
         self.request = asked
@@ -58,13 +59,18 @@ class ApiView(APIView):
         _refuse_unknown(request, self.asks.get("GET" if method == "HEAD" else method, ()))
         if _is_chunked(request):
             raise LengthRequired
+        if method == "PUT":
+            api_published.ignore_in(request.data)
 
     def finalize_response(
         self, request: HttpRequest | Request, response: Any, *args: Any, **kwargs: Any
     ) -> Response:
         """With its ETag; without a body for who has it already."""
         final: Response = super().finalize_response(request, response, *args, **kwargs)  # type: ignore[arg-type]
-        return tagged(request, final) if request.method in READS else final
+        if request.method in READS:
+            return tagged(request, final)
+        api_published.add_to(request, final)
+        return final
 
     def _respond_once(self, request: Request) -> Response:
         return api_once.respond(request, lambda: self._respond(request))

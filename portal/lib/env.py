@@ -119,6 +119,11 @@ def web_address(name: str) -> str:
     return value
 
 
+def optional_secret(name: str) -> bytes:
+    """A secret as ``secret_bytes`` wants it, empty where it is unset. Raises SettingError."""
+    return secret_bytes(name) if os.environ.get(name) else b""
+
+
 def secret_bytes(name: str) -> bytes:
     """A secret of at least 32 bytes. Raises SettingError when it is unset or too short."""
     value = required(name).encode()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from portal.lib.env import SettingError
 
-SECRETS = ("SECRET_KEY", "AUDIT_KEY", "SNAPSHOT_KEY")
+SECRETS = ("SECRET_KEY", "AUDIT_KEY", "SNAPSHOT_KEY", "METRICS_TOKEN")
 
 
 def prepare(folder: Path) -> None:

@@ -132,10 +132,12 @@ class Installation:
 
     def place(self) -> dict[str, Any]:
         """What the evaluator says of the environment."""
-        named = (f"{one['project']}/{one['environment']}" for one in self.health()["environments"])
-        return dict(zip(named, self.health()["environments"], strict=True))[
-            f"{PROJECT}/{ENVIRONMENT}"
-        ]
+        (found,) = (
+            one
+            for one in self.health()["environments"]
+            if (one["project"], one["environment"]) == (PROJECT, ENVIRONMENT)
+        )
+        return dict(found)
 
     def metric(self, name: str) -> float:
         """The sum of a metric of the evaluator over all its labels."""
@@ -147,7 +149,11 @@ class Installation:
 
     def health(self) -> dict[str, Any]:
         """What the evaluator says about itself."""
-        found: dict[str, Any] = httpx.get(f"{self.stack.evaluator_url}/health", timeout=5).json()
+        found: dict[str, Any] = httpx.get(
+            f"{self.stack.evaluator_url}/health",
+            headers={"Authorization": f"Bearer {self.server}"},
+            timeout=5,
+        ).json()
         return found
 
     def seconds_until(self, probe: Callable[[], object], *, within_s: float = 90.0) -> float:

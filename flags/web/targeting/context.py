@@ -7,6 +7,7 @@ from django.http import HttpRequest
 from flags.engine import Configuration
 from flags.models import FlagConfiguration
 from flags.services.parsing import configuration_from
+from flags.web import arriving
 from flags.web.rows import Cell, FlagRow
 from flags.web.snippets import snippets
 from flags.web.targeting import filling
@@ -29,11 +30,13 @@ def page_context(
     flag, environment = configuration.flag, configuration.environment
     document = asked.after if asked else configuration.document
     form = filling.to_form(document, flag.definition)
+    mark = arriving.read_marks([environment], [flag]).get((environment.pk, flag.key))
     return {
         "scope": scope,
         "flag": flag,
         "row": FlagRow(flag),
-        "cell": Cell(flag, configuration),
+        "cell": Cell(flag, configuration, mark),
+        "no_evaluator": arriving.no_evaluator([environment]),
         "tab": "targeting",
         "revise": Revising.of(asked),
         "edited": asked is not None,

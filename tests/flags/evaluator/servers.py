@@ -6,9 +6,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import httpx
 import redis
@@ -17,6 +17,8 @@ from portal.supervisor.embedded_redis import find_server
 
 ROOT = Path(__file__).resolve().parents[3]
 SNAPSHOT_KEY = "a-snapshot-key-only-for-these-tests"
+METRICS_TOKEN = "a-metrics-token-only-for-these-tests"
+MONITORING = {"Authorization": f"Bearer {METRICS_TOKEN}"}
 DEADLINE_S = 10.0
 
 Found = TypeVar("Found")
@@ -80,8 +82,16 @@ class RedisServer:
 class EvaluatorProcess:
     """``python -m flags.evaluator`` on a free port, and a client for it."""
 
-    def __init__(self, redis_url: str, folder: Path, *, snapshot_key: str = SNAPSHOT_KEY) -> None:
+    def __init__(
+        self,
+        redis_url: str,
+        folder: Path,
+        *,
+        snapshot_key: str = SNAPSHOT_KEY,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
         self._log = folder / f"evaluator-{id(self)}.log"
+        self.copies = folder / "evaluator"
         self._environment = {
             **os.environ,
             "AVIARY_VAR": str(folder),
@@ -89,6 +99,8 @@ class EvaluatorProcess:
             "SNAPSHOT_KEY": snapshot_key,
             "EVALUATOR_HOST": "127.0.0.1",
             "EVALUATOR_PORT": "0",
+            "METRICS_TOKEN": METRICS_TOKEN,
+            **(settings or {}),
         }
 
     def start(self) -> None:
@@ -117,9 +129,10 @@ class EvaluatorProcess:
             self._process.stdout.close()
 
     @contextlib.contextmanager
-    def another(self) -> Iterator["EvaluatorProcess"]:
-        """A second process with the same settings, started now."""
-        second = EvaluatorProcess(self._environment["REDIS_URL"], self._log.parent)
+    def another(self, **settings: str) -> Iterator["EvaluatorProcess"]:
+        """A second process with the same settings, or others as named, started now."""
+        url = self._environment["REDIS_URL"]
+        second = EvaluatorProcess(url, self._log.parent, settings=settings)
         second.start()
         try:
             yield second
@@ -135,6 +148,13 @@ class EvaluatorProcess:
     def log(self) -> str:
         return self._log.read_text()
 
+    def health(self) -> dict[str, Any]:
+        """What /health tells those who may see everything."""
+        answer = self.http.get("/health", headers=MONITORING)
+        assert answer.status_code == 200
+        document: dict[str, Any] = answer.json()
+        return document
+
     def is_ready(self) -> bool:
         return self.http.get("/ready").status_code == 200
 
@@ -145,7 +165,7 @@ class EvaluatorProcess:
         """One number of /metrics; 0 while it was never counted."""
         told = ",".join(f'{label}="{value}"' for label, value in sorted(labels.items()))
         wanted = f"aviary_evaluator_{name}{{{told}}} " if told else f"aviary_evaluator_{name} "
-        for line in self.http.get("/metrics").text.splitlines():
+        for line in self.http.get("/metrics", headers=MONITORING).text.splitlines():
             if line.startswith(wanted):
                 return float(line.removeprefix(wanted))
         return 0.0

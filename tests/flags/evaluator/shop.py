@@ -38,7 +38,7 @@ class Shop:
 
     def served(self) -> tuple[str, int] | None:
         """Epoch and version that the evaluator answers from."""
-        for one in self.evaluator.http.get("/health").json()["environments"]:
+        for one in self.evaluator.health()["environments"]:
             if one["id"] == self.portal.environment_id:
                 return one["epoch"], one["version"]
         return None

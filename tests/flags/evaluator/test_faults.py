@@ -8,7 +8,7 @@ from tests.flags.evaluator.shop import Shop
 
 
 def _is_connected(shop: Shop) -> bool:
-    return bool(shop.evaluator.http.get("/health").json()["redis"]["connected"])
+    return bool(shop.evaluator.health()["redis"]["connected"])
 
 
 def test_a_killed_redis_that_comes_back_empty_is_followed_again(
@@ -39,7 +39,7 @@ def test_a_frozen_redis_slows_nobody_down_and_staleness_is_told(
     own_redis.freeze()
     try:
         assert _share_of_time_in_slow_answers(own_shop) < 0.25
-        health = own_shop.evaluator.http.get("/health").json()
+        health = own_shop.evaluator.health()
         assert health["status"] == "stale"
         assert health["environments"][0]["staleness_s"] > 3
     finally:
@@ -124,7 +124,7 @@ def test_an_evaluator_started_before_redis_waits_for_it(
     with own_evaluator.another() as second:
         late = Shop(own_shop.portal, second, own_shop.key)
         assert second.http.get("/ready").status_code == 503
-        assert second.http.get("/health").json()["status"] == "empty"
+        assert second.health()["status"] == "empty"
         own_redis.start()
         late.open(flag("a"))
         assert late.value("a") is True

@@ -76,7 +76,7 @@ def test_without_redis_what_is_not_held_is_a_503_and_what_is_held_an_answer(
 ) -> None:
     own_shop.open(flag("a"))
     own_redis.kill()
-    wait_until(lambda: not own_evaluator.http.get("/health").json()["redis"]["connected"])
+    wait_until(lambda: not own_evaluator.health()["redis"]["connected"])
     behind = ask(own_shop, flagConfigEtag=tag_of(own_shop.portal, version=99))
     assert (behind.status_code, behind.headers["retry-after"]) == (503, "1")
     assert "does not have the named configuration yet" in behind.json()["errorDetails"]

@@ -261,6 +261,8 @@ TABLE = {
     "flag-review": Row(CLOSED, editors(200), TARGETING),
     "flag-save": Row(CLOSED, editors(302), DOCUMENT),
     "flag-switch": Row(CLOSED, only(SWITCHERS, 200), {"enabled": "1"}),
+    "flag-mark": Row(members(200)),
+    "flag-evaluators": Row(members(200)),
     "flag-timeline": Row(members(200)),
     "flag-plan-create": Row(only(SWITCHERS, 200), only(SWITCHERS, 302), SCHEDULE),
     "flag-plan-preview": Row(CLOSED, only(SWITCHERS, 200), SCHEDULE),

@@ -1,0 +1,119 @@
+"""Whether what was saved is live: marks beside switches, which go away once it is."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from django.db.models import Min
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_safe
+
+from flags.models import Flag
+from flags.snapshots import delivery
+from flags.snapshots.delivery import Arrival, Delivery
+from flags.web.finding import find_flag
+from portal.access import outbox
+from portal.access.models import Environment
+from portal.access.permissions import Permission
+from portal.access.web.scope import Scope, project_page
+from portal.lib import clock
+
+MOST_NAMES: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What is said of a change that is not known to be live."""
+
+    words: str
+    evaluators: str = ""
+    """The names of those that do not have it."""
+
+
+Marks = dict[tuple[int, str], Mark]
+
+
+def read_marks(environments: Iterable[Environment], flags: Collection[Flag]) -> Marks:
+    """The marks of these flags, by environment's id and flag's key."""
+    return _marks(delivery.read(environments).values(), [flag.key for flag in flags])
+
+
+def mark_switched(environment: Environment, flag: Flag) -> Mark | None:
+    """The mark of a flag that was just changed, after a moment in which it mostly gets there."""
+    found = delivery.wait_until_live([environment], within_s=delivery.PATIENCE_S)
+    return _marks(found.values(), [flag.key]).get((environment.pk, flag.key))
+
+
+def no_evaluator(environments: Iterable[Environment]) -> bool:
+    """Whether nobody would notice any change: no evaluator has reported, here or elsewhere."""
+    found = delivery.read(environments).values()
+    return bool(found) and all(one.arrival is Arrival.UNUSED for one in found)
+
+
+@require_safe
+@project_page(Permission.FLAG_VIEW)
+def flag_mark(request: HttpRequest, scope: Scope, environment: str, key: str) -> HttpResponse:
+    """One mark as it is now, or nothing, which takes it from the page."""
+    flag, place = find_flag(scope, key), scope.environment(environment)
+    mark = read_marks([place], [flag]).get((place.pk, flag.key))
+    context = {"scope": scope, "flag": flag, "place": place, "mark": mark}
+    return render(request, "flags/_mark.html", context)
+
+
+@require_safe
+@project_page(Permission.FLAG_VIEW)
+def evaluators(request: HttpRequest, scope: Scope) -> HttpResponse:
+    """The line that says that no evaluator has reported, or nothing."""
+    unused = no_evaluator(scope.project.environments.all())
+    return render(request, "flags/_no_evaluator.html", {"scope": scope, "no_evaluator": unused})
+
+
+def _marks(deliveries: Iterable[Delivery], keys: list[str]) -> Marks:
+    marks: Marks = {}
+    now = clock.now()
+    for one in deliveries:
+        changes = one.changes().filter(kind=outbox.FLAG, key__in=keys)
+        firsts = changes.values_list("key").annotate(at=Min("changed_at"))
+        for key, since in firsts:
+            marks[one.environment_id, key] = Mark(_describe(one, since, now), _names(one))
+    return marks
+
+
+def _describe(one: Delivery, since: datetime, now: datetime) -> str:
+    waited = _lasting((now - since).total_seconds())
+    if one.arrival is Arrival.UNKNOWN:
+        return _("Saved. Evaluators cannot be reached, so it is unknown whether they have it.")
+    if one.arrival is Arrival.SILENT:
+        silent = _lasting(min(report.age_s for report in one.reports))
+        text = _(
+            "Saved. No evaluator has reported for {time}, so it is unknown whether any has it."
+        )
+        return text.format(time=silent)
+    if not one.live:
+        return _("Saved, not yet live: not sent to evaluators for {time}.").format(time=waited)
+    text = ngettext(
+        "Saved, not yet live: {behind} of {n} evaluator behind for {time}.",
+        "Saved, not yet live: {behind} of {n} evaluators behind for {time}.",
+        len(one.live),
+    )
+    return text.format(behind=len(one.behind), n=len(one.live), time=waited)
+
+
+def _names(one: Delivery) -> str:
+    names = [report.evaluator.partition("#")[0] for report in one.behind]
+    more = ["…"] if len(names) > MOST_NAMES else []
+    return ", ".join([*names[:MOST_NAMES], *more])
+
+
+def _lasting(seconds: float) -> str:
+    """“12 s”, “3 min”, “2 h”: at most two digits change while one looks."""
+    whole = max(0, int(seconds))
+    if whole < 60:
+        return _("{n} s").format(n=whole)
+    if whole < 3600:
+        return _("{n} min").format(n=whole // 60)
+    return _("{n} h").format(n=whole // 3600)

@@ -1,0 +1,52 @@
+"""Whether what a write changed is live: ``published`` in its answer.
+
+Evaluators are above this package, so whoever knows where changes have come registers here when
+Django starts, and notes what was changed.
+"""
+
+from collections.abc import Callable, Iterable
+from contextvars import ContextVar
+from typing import Any, Final
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from portal.lib.api_once import REPLAYED
+
+FIELD: Final = "published"
+IsLive = Callable[[Request, set[int]], bool]
+_is_live: IsLive | None = None
+_changed: ContextVar[set[int] | None] = ContextVar("changed", default=None)
+
+
+def register(is_live: IsLive) -> None:
+    """``is_live`` is asked for environments; for all of the caller's where a write is replayed."""
+    global _is_live
+    _is_live = is_live
+
+
+def start() -> None:
+    """A request begins, in this thread."""
+    _changed.set(set())
+
+
+def note_changed(environment_ids: Iterable[int], **_signal: Any) -> None:
+    """What the request committed."""
+    changed = _changed.get()
+    if changed is not None:
+        changed.update(environment_ids)
+
+
+def ignore_in(document: Any) -> None:
+    """Who sends an answer back, changed, need not take it out."""
+    if isinstance(document, dict):
+        document.pop(FIELD, None)
+
+
+def add_to(request: Any, response: Response) -> None:
+    """Say so in the answer, where the write changed something that evaluators serve."""
+    changed = _changed.get() or set()
+    if _is_live is None or not isinstance(response.data, dict) or response.status_code >= 300:
+        return
+    if changed or REPLAYED in response:
+        response.data = {**response.data, FIELD: _is_live(request, changed)}
