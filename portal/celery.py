@@ -33,7 +33,7 @@ app.conf.beat_schedule = {
     "forget-published-changes": {"task": "flags.tasks.forget_old_changes", "schedule": 3600.0},
     "anchor-the-audit-trail": {
         "task": "portal.audit.tasks.anchor_head",
-        "schedule": float(settings.AUDIT_ANCHOR_INTERVAL_S),
+        "schedule": float(settings.AUDIT_ANCHOR_WEBHOOK_INTERVAL_S),
     },
     "forget-answers": {"task": "portal.access.tasks.forget_answers", "schedule": 3600.0},
     "purge-old-audit-rows": {"task": "portal.audit.tasks.purge", "schedule": 86_400.0},

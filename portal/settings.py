@@ -24,7 +24,10 @@ SECRET_KEY = settings_env.required("SECRET_KEY")
 AUDIT_KEY = settings_env.secret_bytes("AUDIT_KEY")
 AUDIT_ANCHOR_FILE = os.environ.get("AUDIT_ANCHOR_FILE") or str(VAR_DIR / "audit-anchors.jsonl")
 AUDIT_ANCHOR_INTERVAL_S = settings_env.whole_number(
-    "AUDIT_ANCHOR_INTERVAL_S", 300, least=5, most=86_400
+    "AUDIT_ANCHOR_INTERVAL_S", 10, least=5, most=86_400
+)
+AUDIT_ANCHOR_WEBHOOK_INTERVAL_S = settings_env.whole_number(
+    "AUDIT_ANCHOR_WEBHOOK_INTERVAL_S", 300, least=5, most=86_400
 )
 AUDIT_ANCHOR_WEBHOOK = settings_env.web_address("AUDIT_ANCHOR_WEBHOOK")
 AUDIT_ANCHOR_WEBHOOK_PRIVATE = settings_env.switch("AUDIT_ANCHOR_WEBHOOK_PRIVATE")

@@ -1,13 +1,17 @@
-"""``make test``: every test on SQLite, then on PostgreSQL all that touch a database and no browser.
+"""``make test``: every test on SQLite, then on PostgreSQL what a database can change.
 
-Arguments go to pytest. AVIARY_TEST_EVERYTHING=1 makes a missing server or browser a failure.
+``--all``, which is ``make test-all``, runs on PostgreSQL all that touch a database and no browser.
+Other arguments go to pytest. AVIARY_TEST_EVERYTHING=1 makes a missing server or browser a failure.
 """
 
 import os
+import resource
 import signal
 import subprocess
 import sys
+import time
 from contextlib import ExitStack
+from pathlib import Path
 from types import FrameType
 
 from tests.support import chromium, postgres, settings_env
@@ -15,11 +19,36 @@ from tests.support import chromium, postgres, settings_env
 # Two at a time: the smallest machines have two processors.
 _PYTEST = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "loadgroup"]
 _NO_TESTS_COLLECTED = 5
+# What a database can change.
+_CHOSEN = ["-m", "postgresql"]
 
 
 def main(arguments: list[str]) -> int:
     """Run them; returns the exit status of the first run that failed, or 0."""
     binaries = postgres.find_binaries()
+    if not _may_start(binaries):
+        return 1
+    on_postgresql = ["--database-only", *_CHOSEN]
+    if "--all" in arguments:
+        arguments.remove("--all")
+        on_postgresql = ["--database-only"]
+    spent = [_Spent("SQLite")]
+    status = spent[0].run(arguments)
+    if status == 0 and binaries:
+        with ExitStack() as parts:
+            url = parts.enter_context(postgres.running(binaries))
+            spent.append(_Spent("PostgreSQL"))
+            status = spent[1].run([*on_postgresql, *arguments], url)
+        if status == _NO_TESTS_COLLECTED:  # those chosen by the arguments touch no database
+            status = 0
+    print("\naviary: where the time went")
+    for one in spent:
+        print(one.report(), flush=True)
+    return status
+
+
+def _may_start(binaries: Path | None) -> bool:
+    """Say what will be left out; whether that is allowed."""
     missing = [] if binaries else ["the run on PostgreSQL (no initdb and pg_ctl found)"]
     if not chromium.find():
         missing.append(f"browser tests (no {', '.join(chromium.NAMES)} on PATH)")
@@ -27,25 +56,40 @@ def main(arguments: list[str]) -> int:
         print(f"aviary: left out: {'; '.join(missing)}", flush=True)
         if os.environ.get("AVIARY_TEST_EVERYTHING") == "1":
             print("aviary: AVIARY_TEST_EVERYTHING=1 allows nothing to be left out", flush=True)
-            return 1
-    status = _run("SQLite", arguments)
-    if status == 0 and binaries:
-        with ExitStack() as parts:
-            url = parts.enter_context(postgres.running(binaries))
-            status = _run("PostgreSQL", ["--database-only", *arguments], url)
-        if status == _NO_TESTS_COLLECTED:  # those chosen by the arguments touch no database
-            status = 0
-    return status
+            return False
+    return True
 
 
-def _run(database: str, arguments: list[str], url: str | None = None) -> int:
-    print(f"aviary: tests on {database}", flush=True)
-    environment = settings_env.clean_environment()
-    if url:
-        environment[settings_env.DATABASE_SETTING] = url
-    return subprocess.run(
-        [*_PYTEST, *arguments], check=False, cwd=settings_env.ROOT, env=environment
-    ).returncode
+class _Spent:
+    """One run of pytest, and what it took."""
+
+    def __init__(self, database: str) -> None:
+        self.database = database
+        self._by_file = settings_env.temporary_folder() / "spent"
+        self._wall = self._processor = 0.0
+
+    def run(self, arguments: list[str], url: str | None = None) -> int:
+        """Returns its exit status."""
+        print(f"aviary: tests on {self.database}", flush=True)
+        environment = settings_env.clean_environment()
+        if url:
+            environment[settings_env.DATABASE_SETTING] = url
+        command = [*_PYTEST, f"--spent={self._by_file}", *arguments]
+        started = time.monotonic(), _processor_time()
+        done = subprocess.run(command, check=False, cwd=settings_env.ROOT, env=environment)
+        self._wall, self._processor = time.monotonic() - started[0], _processor_time() - started[1]
+        return done.returncode
+
+    def report(self) -> str:
+        by_file = self._by_file.read_text() if self._by_file.exists() else ""
+        took = f"{self._wall:.0f} s, {self._processor:.0f} s of processor"
+        return f"on {self.database}: {took}\n{by_file}"
+
+
+def _processor_time() -> float:
+    """Of all processes that have ended and that somebody waited for."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _end(_number: int, _frame: FrameType | None) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from pathlib import Path
 
 import django
 import hypothesis
@@ -29,9 +30,18 @@ settings.WHITENOISE_USE_FINDERS = False
 hypothesis.settings.register_profile("aviary", deadline=None)
 hypothesis.settings.load_profile("aviary")
 
-pytest_plugins = ["tests.support.parts", "tests.support.people", "tests.support.agreeing"]
+pytest_plugins = [
+    "tests.support.spent",
+    "tests.support.remembering",
+    "tests.support.parts",
+    "tests.support.people",
+    "tests.support.agreeing",
+]
 
 _DATABASE = {"db", "transactional_db", "stack"}
+# Not even looked at where only the database is of interest: half of all tests are there.
+_WITHOUT_DATABASE = ("browser", "supervisor", "flags/engine", "flags/evaluator")
+_FOLDERS = [Path(__file__).parent / name for name in _WITHOUT_DATABASE]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -40,16 +50,42 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    return True if config.getoption("--database-only") and collection_path in _FOLDERS else None
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what cannot run here; keep the tests of the one stack in one worker."""
+    """Leave out what cannot run here; keep the tests of one stack in one worker."""
     left_out = [item for item in items if not _is_wanted(item, config)]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in set(left_out)]
     for item in items:
+        _check_folder(item)
         if "stack" in _fixtures(item):
-            item.add_marker(pytest.mark.xdist_group("stack"))
+            item.add_marker(pytest.mark.xdist_group(_stack_of(item)))
+        if _commits(item):
+            item.add_marker("postgresql")
+
+
+def _check_folder(item: pytest.Item) -> None:
+    """A test that would never run on PostgreSQL, and nobody would notice, is an error."""
+    if item.get_closest_marker("browser") or not _touches_the_database(item):
+        return
+    if any(folder in item.path.parents for folder in _FOLDERS):
+        raise pytest.UsageError(f"{item.nodeid} uses the database: move it, or see tests/conftest")
+
+
+def _stack_of(item: pytest.Item) -> str:
+    """Two at most, one for each worker: looking at every page changes nothing that others see."""
+    return "scenes" if "scene" in _fixtures(item) else "journeys"
+
+
+def _commits(item: pytest.Item) -> bool:
+    """What commits is about locks, races or other processes, where databases differ."""
+    mark = item.get_closest_marker("django_db")
+    return "transactional_db" in _fixtures(item) or bool(mark and mark.kwargs.get("transaction"))
 
 
 def _is_wanted(item: pytest.Item, config: pytest.Config) -> bool:
@@ -61,7 +97,8 @@ def _is_wanted(item: pytest.Item, config: pytest.Config) -> bool:
 
 
 def _touches_the_database(item: pytest.Item) -> bool:
-    return bool(item.get_closest_marker("django_db")) or bool(_DATABASE & _fixtures(item))
+    marked = item.get_closest_marker("django_db") or item.get_closest_marker("postgresql")
+    return bool(marked) or bool(_DATABASE & _fixtures(item))
 
 
 def _fixtures(item: pytest.Item) -> set[str]:

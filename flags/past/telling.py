@@ -117,6 +117,22 @@ def _within(row: Row, container: str, key: str) -> Said:
     return dict(documents[key])
 
 
+# What a purge writes down anew: the state that purged rows told of, one document a row.
+KEPT: Final = "audit.state_kept"
+
+
+def _kept(kind: str) -> dict[str, Callable[[Row], Said]]:
+    """How such a row tells: the document was so before it, and went on to be."""
+
+    def read(row: Row) -> Said:
+        after = row.after_document or {}
+        document = after.get("document")
+        is_document = after.get("kind") == kind and isinstance(document, Mapping)
+        return dict(document) if is_document else SILENT
+
+    return {KEPT: read}
+
+
 _IN_USE: Final = {"archived": False}
 
 
@@ -124,30 +140,36 @@ def _in_use(_row: Row) -> Said:
     return dict(_IN_USE)
 
 
-_SWITCHES: Final = ("flag.enabled", "flag.disabled", "flag.targeting_changed")
+SWITCHES: Final = ("flag.enabled", "flag.disabled", "flag.targeting_changed")
 ARCHIVINGS: Final = ("flag.archived", "flag.restored")
 
 DEFINITION: Final = Aspect(
     "flag",
-    after=dict.fromkeys(("flag.created", "flag.edited"), _document_after),
-    before={"flag.created": _nothing, "flag.edited": _document_before},
+    after=dict.fromkeys(("flag.created", "flag.edited"), _document_after) | _kept("definition"),
+    before={"flag.created": _nothing, "flag.edited": _document_before} | _kept("definition"),
+    placed=frozenset({KEPT}),
 )
 # An archived flag is not configured, so whoever configured it found it in use.
 ARCHIVED: Final = Aspect(
     "flag",
-    after=dict.fromkeys((*_SWITCHES, "flag.created"), _in_use)
-    | dict.fromkeys(ARCHIVINGS, _document_after),
-    before=dict.fromkeys(_SWITCHES, _in_use)
+    after=dict.fromkeys((*SWITCHES, "flag.created"), _in_use)
+    | dict.fromkeys(ARCHIVINGS, _document_after)
+    | _kept("archiving"),
+    before=dict.fromkeys(SWITCHES, _in_use)
     | dict.fromkeys(ARCHIVINGS, _document_before)
-    | {"flag.created": _nothing},
+    | {"flag.created": _nothing}
+    | _kept("archiving"),
+    placed=frozenset({KEPT}),
 )
 SEGMENT: Final = Aspect(
     "segment",
     after=dict.fromkeys(
         ("segment.created", "segment.edited", "segment.keys_changed", "segment.deleted"),
         _document_after,
-    ),
+    )
+    | _kept("segment"),
     before={"segment.created": _nothing}
+    | _kept("segment")
     | dict.fromkeys(
         ("segment.edited", "segment.keys_changed", "segment.deleted"), _document_before
     ),
@@ -162,8 +184,10 @@ GROUP: Final = Aspect(
             "exclusion_group.deleted",
         ),
         _document_after,
-    ),
+    )
+    | _kept("exclusion group"),
     before={"exclusion_group.created": _nothing}
+    | _kept("exclusion group")
     | dict.fromkeys(
         ("exclusion_group.edited", "exclusion_group.reshuffled", "exclusion_group.deleted"),
         _document_before,
@@ -180,8 +204,10 @@ def configuration_in(environment: str, flag: str) -> Aspect:
     }
     return Aspect(
         "flag",
-        after=dict.fromkeys(_SWITCHES, _document_after) | first,
-        before=dict.fromkeys(_SWITCHES, _document_before) | dict.fromkeys(first, _nothing),
+        after=dict.fromkeys(SWITCHES, _document_after) | first | _kept("configuration"),
+        before=dict.fromkeys(SWITCHES, _document_before)
+        | dict.fromkeys(first, _nothing)
+        | _kept("configuration"),
         environment=environment,
-        placed=frozenset((*_SWITCHES, STARTED)),
+        placed=frozenset((*SWITCHES, STARTED, KEPT)),
     )

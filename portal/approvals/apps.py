@@ -15,7 +15,7 @@ class ApprovalsConfig(AppConfig):
             role_changing,
             rule_changing,
         )
-        from portal.approvals import kinds
+        from portal.approvals import kinds, states
         from portal.approvals.services import policies, rights
         from portal.approvals.web import events
 
@@ -23,6 +23,7 @@ class ApprovalsConfig(AppConfig):
         kinds.register(rights.RULE, rights.RuleKind())
         kinds.register(rights.ROLE, rights.RoleKind())
         events.register()
+        states.register()
         rule_changing.connect(rights.on_rule_changing, dispatch_uid="policies")
         role_changing.connect(rights.on_role_changing, dispatch_uid="policies")
         name_removing.connect(policies.on_name_removing, dispatch_uid="policies")

@@ -23,6 +23,7 @@ from portal.audit import sealing
 
 FORMAT = "aviary-audit-anchor/1"
 _LONGEST_LINE = 1024
+_HOUR = len("2026-03-01T12")
 
 
 class BadAnchor(ValueError):
@@ -122,11 +123,56 @@ class AnchorFile:
 @contextmanager
 def opened(path: Path, key: bytes) -> Iterator[AnchorFile]:
     """Open the file for adding; create it, private, where there is none. Raises OSError."""
-    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "a+b") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with _locked(path) as file:
         _sync_folder(path.parent)
         yield AnchorFile(file, key)
+
+
+def thin(path: Path, key: bytes, *, before: datetime) -> None:
+    """Of the anchors from before a time keep the last of each hour, and every line that is none.
+
+    The file is replaced as a whole. Raises OSError.
+    """
+    with _locked(path) as file:
+        file.seek(0)
+        lines = file.read().splitlines(keepends=True)
+        kept = list(_thinned(lines, key, before.astimezone(UTC).isoformat()))
+        if len(kept) == len(lines):
+            return
+        shorter = path.with_name(f"{path.name}.thinned")
+        descriptor = os.open(shorter, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "wb") as new:
+            new.writelines(kept)
+            new.flush()
+            os.fsync(new.fileno())
+        shorter.replace(path)
+        _sync_folder(path.parent)
+
+
+def _thinned(lines: list[bytes], key: bytes, before: str) -> Iterator[bytes]:
+    """Newest first it is decided, oldest first it is told."""
+    kept, hour = [], ""
+    for line in reversed(lines):
+        try:
+            at = Anchor.parse(line, key).at
+        except BadAnchor:
+            at = ""  # what nobody can believe is for a person to look at
+        if not at or at >= before or at[:_HOUR] != hour:
+            kept.append(line)
+        hour = at[:_HOUR] or hour
+    return reversed(kept)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[BinaryIO]:
+    """The file that has this name, held by one process at a time: thinning gives it another."""
+    while True:
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+        with os.fdopen(os.open(path, flags, 0o600), "a+b") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                yield file
+                return
 
 
 def _sync_folder(folder: Path) -> None:

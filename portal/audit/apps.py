@@ -9,8 +9,9 @@ class AuditConfig(AppConfig):
     verbose_name = "Audit trail"
 
     def ready(self) -> None:
-        from portal.audit import services, wording
+        from portal.audit import access_states, services, wording
         from portal.lib import journal
 
         journal.register(services.record_all)
         wording.register()
+        access_states.register()

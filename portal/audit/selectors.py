@@ -14,6 +14,8 @@ from portal.audit.models import AuditEvent, ChainHead
 PURGED = "audit.purged"
 TRAIL_KIND = "audit_trail"
 TRAIL = "audit trail"
+# Whether the last states of what purged rows told of were kept, by this purge and all before it.
+STATES_KEPT = "states_kept"
 
 
 def events_of(project: Project, *, subject_kind: str, subject: str) -> QuerySet[AuditEvent]:
@@ -57,6 +59,12 @@ def last_purge() -> AuditEvent | None:
         if chain.link(settings.AUDIT_KEY, event.previous_hash, content) == event.hash:
             return event
     return None
+
+
+def tells_of_everything() -> bool:
+    """Whether each document has a row that speaks of it: whatever was purged was kept before."""
+    purge = last_purge()
+    return purge is None or bool((purge.after_document or {}).get(STATES_KEPT))
 
 
 def _purges() -> QuerySet[AuditEvent]:

@@ -11,6 +11,7 @@ from portal.lib.wording import Recorded, Subject
 EVENTS = {
     "audit.exported": gettext_lazy("exported the history as"),
     "audit.purged": gettext_lazy("purged the history"),
+    "audit.state_kept": gettext_lazy("kept, before a purge, the state of"),
 }
 
 

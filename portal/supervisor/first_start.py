@@ -82,7 +82,7 @@ def _anchor() -> None:
     from portal.lib import clock
 
     try:
-        services.anchor_head(now=clock.now(), send=False)
+        services.anchor_head(now=clock.now())
     except OSError as error:
         raise SettingError(
             f"cannot write the audit trail's anchors: {error}; set AUDIT_ANCHOR_FILE"

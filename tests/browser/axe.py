@@ -8,6 +8,8 @@ from playwright.sync_api import Page
 
 # Contrast is all that a theme changes.
 OF_THE_THEME = ("color-contrast", "link-in-text-block")
+# What the width of the window and of the font changes.
+OF_THE_SIZE = ("target-size",)
 _TAGS = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
 
 

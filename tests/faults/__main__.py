@@ -1,7 +1,9 @@
 """``python -m tests.faults [NAME …]``: one line per fault; status 1 when a bar is missed."""
 
+import signal
 import sys
 import traceback
+from types import FrameType
 
 from bench import machine
 from tests.faults.harness import Fault, Stage, find_faults
@@ -38,5 +40,10 @@ def _report(stage: Stage, one: Fault) -> bool:
     return passed
 
 
+def _end(_number: int, _frame: FrameType | None) -> None:
+    sys.exit(143)
+
+
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _end)  # so that the installation is stopped then, too
     sys.exit(main(sys.argv[1:]))

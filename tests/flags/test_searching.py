@@ -13,6 +13,8 @@ from portal.access.models import User
 from tests.flags.services.conftest import desk as desk
 from tests.flags.services.writes import Desk
 
+pytestmark = pytest.mark.postgresql
+
 
 def keys(desk: Desk, **wanted: Any) -> list[str]:
     return [

@@ -16,17 +16,22 @@ from portal.approvals.models import ChangeRequest, Policy
 from portal.approvals.services import Voted
 from portal.lib import clock
 from tests.support.people import SETTING_UP, acting, create_person, give_role
+from tests.support.remembering import remembered
 
 TWO_ROLES = {"required_approvals": 2, "required_roles": ["senior_developer", "devops_lead"]}
 
 
 def set_policy(environment: Environment, **document: object) -> Policy:
     """Give an environment a policy, as an operator."""
-    policy = services.set_policy(
-        environment=environment, document=document, actor=SETTING_UP, now=clock.now()
-    )
-    assert policy is not None
-    return policy
+
+    def make() -> int:
+        policy = services.set_policy(
+            environment=environment, document=document, actor=SETTING_UP, now=clock.now()
+        )
+        assert policy is not None
+        return policy.pk
+
+    return Policy.objects.get(pk=remembered(f"policy of {environment.pk}: {document}", make))
 
 
 def vote(

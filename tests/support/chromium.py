@@ -3,6 +3,8 @@
 import os
 import shutil
 
+from tests.support import settings_env
+
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = (
     "--disable-background-networking",
@@ -13,6 +15,10 @@ ARGUMENTS = (
     "--no-first-run",
 )
 
+# A font of the usual width, which the portal names first, and one that is wider than most.
+FONTS = ("@expo-google-fonts/inter", "dejavu-fonts-ttf/ttf")
+WIDE_FONT = "DejaVu Sans"
+
 
 def find() -> str | None:
     """Where it is, or None where there is none."""
@@ -22,3 +28,15 @@ def find() -> str | None:
 def arguments() -> list[str]:
     """How to start it; its sandbox refuses to work for root."""
     return [*ARGUMENTS, *(["--no-sandbox"] if os.getuid() == 0 else [])]
+
+
+def environment() -> dict[str, str | float | bool]:
+    """What it is started with: fonts of our own alone, so that pages are as wide everywhere."""
+    folder = settings_env.temporary_folder()
+    modules = settings_env.ROOT / "node_modules"
+    folders = "".join(f"<dir>{modules / font}</dir>" for font in FONTS)
+    configuration = folder / "fonts.conf"
+    configuration.write_text(
+        f"<fontconfig>{folders}<cachedir>{folder / 'cache'}</cachedir></fontconfig>\n"
+    )
+    return {**os.environ, "FONTCONFIG_FILE": str(configuration)}

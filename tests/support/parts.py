@@ -5,14 +5,17 @@ import secrets
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from django.conf import settings
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
 from tests.support import append_only, chromium, postgres, settings_env
 from tests.support.redis_server import RedisServer
 from tests.support.stack import Stack
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, ConsoleMessage, Page, Request
 
 
 @pytest.fixture(scope="session")
@@ -58,18 +61,23 @@ def stack() -> Iterator[Stack]:
 # Not for the whole session: as long as Playwright runs, its event loop counts as this thread's,
 # and neither asyncio.run nor Django's ORM wants to be called.
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def browser() -> "Iterator[Browser]":
     """The machine's Chromium."""
+    # Not above: importing it takes a second, and most processes drive no browser.
+    from playwright.sync_api import sync_playwright
+
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(
-            executable_path=chromium.find(), args=chromium.arguments()
+            executable_path=chromium.find(),
+            args=chromium.arguments(),
+            env=chromium.environment(),
         )
         yield started
         started.close()
 
 
 @pytest.fixture
-def browser_page(browser: Browser, stack: Stack) -> Iterator[Page]:
+def browser_page(browser: "Browser", stack: Stack) -> "Iterator[Page]":
     """An empty page in a profile of its own, addressed relative to the portal.
 
     Fails in the end when the page had errors: scripts that threw, resources that did not load or
@@ -80,11 +88,11 @@ def browser_page(browser: Browser, stack: Stack) -> Iterator[Page]:
     page = context.new_page()
     troubles: list[str] = []
 
-    def hear(said: ConsoleMessage) -> None:
+    def hear(said: "ConsoleMessage") -> None:
         if said.type == "error":
             troubles.append(said.text)
 
-    def look(asked: Request) -> None:
+    def look(asked: "Request") -> None:
         if not asked.url.startswith((f"{stack.portal_url}/", "data:", "blob:", "about:")):
             troubles.append(f"asked another host: {asked.url}")
 

@@ -9,6 +9,7 @@ from datetime import datetime
 
 import pytest
 from allauth.account.authentication import AUTHENTICATION_METHODS_SESSION_KEY
+from django.conf import settings
 from django.test import Client
 
 from flags import services as flags
@@ -18,6 +19,7 @@ from portal.access.models import Environment, Grant, Group, Project, User
 from portal.access.permissions import BuiltinRole
 from portal.lib import clock, journal
 from portal.lib.journal import Actor, Trace
+from tests.support.remembering import remembered
 
 PASSWORD = "correct-horse-battery"
 SETTING_UP = journal.system("tests")
@@ -30,29 +32,61 @@ def acting(user: User) -> Actor:
 
 
 def create_person(name: str) -> User:
-    return services.create_user(username=name, password=PASSWORD, actor=SETTING_UP)
+    pk = remembered(
+        f"person {name}",
+        lambda: services.create_user(username=name, password=PASSWORD, actor=SETTING_UP).pk,
+    )
+    return User.objects.get(pk=pk)
+
+
+def create_project(key: str, *members: tuple[User, str]) -> Project:
+    """A project with its three environments, and those who have a role in it."""
+
+    def make() -> int:
+        project = services.create_project(
+            key=key, name=key.capitalize(), actor=SETTING_UP, now=clock.now()
+        )
+        for user, role in members:
+            give_role(project, user, role)
+        return project.pk
+
+    return Project.objects.get(pk=remembered(f"project {key} of {members}", make))
 
 
 def give_role(
     project: Project, to: User | Group, role: str, environment: Environment | None = None
 ) -> Grant:
     """Give somebody a role, in one environment or in all."""
-    return services.grant_role(
-        project=project,
-        to=to,
-        role=role,
-        environment=environment,
-        actor=SETTING_UP,
-        now=clock.now(),
+    pk = remembered(
+        f"{role} of {project.pk} in {environment and environment.pk} for {to!r} {to.pk}",
+        lambda: (
+            services.grant_role(
+                project=project,
+                to=to,
+                role=role,
+                environment=environment,
+                actor=SETTING_UP,
+                now=clock.now(),
+            ).pk
+        ),
     )
+    return Grant.objects.get(pk=pk)
 
 
 def client_of(user: User) -> Client:
     """A browser in which someone has just signed in."""
     client = Client()
+    client.cookies[settings.SESSION_COOKIE_NAME] = remembered(
+        f"signed in {user.pk}", lambda: _sign_in(user)
+    )
+    return client
+
+
+def _sign_in(user: User) -> str:
+    client = Client()
     client.force_login(user)
     prove(client, user, at=time.time())
-    return client
+    return client.cookies[settings.SESSION_COOKIE_NAME].value
 
 
 def prove(client: Client, user: User, *, at: float) -> None:
@@ -72,6 +106,18 @@ def boolean_flag(key: str = "new-checkout") -> dict[str, object]:
         "value_type": "boolean",
         "variants": [{"key": "on", "value": True}, {"key": "off", "value": False}],
     }
+
+
+def create_flag(project: Project, document: dict[str, object]) -> Flag:
+    pk = remembered(
+        f"flag of {project.pk}: {document}",
+        lambda: (
+            flags.create_flag(
+                project=project, document=document, actor=SETTING_UP, now=clock.now()
+            ).pk
+        ),
+    )
+    return Flag.objects.get(pk=pk)
 
 
 @pytest.fixture
@@ -100,18 +146,14 @@ def dana(db: None) -> User:
 
 
 @pytest.fixture
-def shop(alice: User, bob: User, dana: User, now: datetime) -> Project:
-    project = services.create_project(key="shop", name="Shop", actor=SETTING_UP, now=now)
-    for user, role in ((alice, _ADMIN), (bob, BuiltinRole.VIEWER), (dana, BuiltinRole.DEVELOPER)):
-        give_role(project, user, role)
-    return project
+def shop(alice: User, bob: User, dana: User) -> Project:
+    roles = ((alice, _ADMIN), (bob, BuiltinRole.VIEWER), (dana, BuiltinRole.DEVELOPER))
+    return create_project("shop", *roles)
 
 
 @pytest.fixture
-def garden(charlie: User, now: datetime) -> Project:
-    project = services.create_project(key="garden", name="Garden", actor=SETTING_UP, now=now)
-    give_role(project, charlie, _ADMIN)
-    return project
+def garden(charlie: User) -> Project:
+    return create_project("garden", (charlie, _ADMIN))
 
 
 @pytest.fixture
@@ -130,9 +172,9 @@ def production(shop: Project) -> Environment:
 
 
 @pytest.fixture
-def new_checkout(shop: Project, now: datetime) -> Flag:
+def new_checkout(shop: Project) -> Flag:
     """A boolean flag of the shop, off everywhere."""
-    return flags.create_flag(project=shop, document=boolean_flag(), actor=SETTING_UP, now=now)
+    return create_flag(shop, boolean_flag())
 
 
 @pytest.fixture

@@ -53,11 +53,16 @@ def temporary_folder() -> Path:
 
 
 def clean_environment() -> dict[str, str]:
-    """The environment without any setting of Aviary, or of the make that runs the tests."""
+    """The environment without any setting of Aviary, or of the make that runs the tests.
+
+    Python keeps what it compiles: dozens of processes are started, and compiling takes them longer
+    than all that they do.
+    """
     return {
         name: value
         for name, value in os.environ.items()
-        if name not in _OURS and not name.startswith(("AVIARY_", "MAKE", "MFLAGS"))
+        if name not in _OURS
+        and not name.startswith(("AVIARY_", "MAKE", "MFLAGS", "PYTHONDONTWRITEBYTECODE"))
     }
 
 

@@ -92,11 +92,11 @@ class Stack:
     def runs(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
-    def wait(self) -> int:
+    def wait(self, within_s: float = STOP_TIMEOUT_S) -> int:
         """Wait until it has ended by itself; returns its exit status."""
         assert self._process is not None, "it was never started"
         assert self._reader is not None
-        status = self._process.wait(STOP_TIMEOUT_S)
+        status = self._process.wait(within_s)
         self._reader.join(STOP_TIMEOUT_S)
         return status
 

@@ -3,12 +3,14 @@
 from typing import Any
 
 import httpx
+import pytest
 
 from tests.browser.visitors import visiting
 from tests.support.people import PASSWORD
 from tests.support.waiting import wait_until
 from tests.upgrade.conftest import Installation
 
+pytestmark = pytest.mark.postgresql
 API = "/api/v1/projects/shop"
 # The installation waited for a day to come; the machine of the test decides which day it is.
 NEVER, LONG_AGO = "2098-01-01 00:00:00+00", "2020-01-01 00:00:00+00"

@@ -1,4 +1,4 @@
-"""``manage.py relay``: keeps Redis at the database's version until it is stopped."""
+"""``manage.py relay``: keeps Redis at the database's version, and anchors, until it is stopped."""
 
 import signal
 import threading
@@ -7,13 +7,18 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from flags.snapshots import relay
+from portal.audit import services as audit
 
 
 class Command(BaseCommand):
-    help = "Publish every change to the evaluators; any number may run."
+    help = "Publish every change to the evaluators and anchor the audit trail; any number may run."
 
     def handle(self, *args: Any, **options: Any) -> None:
         stop = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stop.set())
+        # A thread of its own: a Redis that hangs holds up no anchor, and a slow disk no change.
+        anchoring = threading.Thread(target=audit.keep_anchoring, args=[stop])
+        anchoring.start()
         relay.run(stop)
+        anchoring.join()

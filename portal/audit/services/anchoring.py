@@ -1,24 +1,28 @@
 """Noting the chain's head outside the database: in a file, in the log, and at a web address."""
 
 import logging
-from datetime import datetime
+import threading
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from django.conf import settings
+from django.db import DatabaseError, close_old_connections
 
 from portal.audit import anchors
 from portal.audit.anchors import Anchor
 from portal.audit.models import ChainHead
-from portal.lib import outbound
+from portal.lib import clock, outbound
 
 logger = logging.getLogger("aviary.audit")
+# How long every anchor is kept; of older ones, one an hour.
+KEPT_WHOLE = timedelta(days=30)
+_DAY = len("2026-03-01")
 
 
-def anchor_head(*, now: datetime, send: bool = True) -> Anchor | None:
+def anchor_head(*, now: datetime) -> Anchor | None:
     """Anchor the chain's head; returns the anchor, or None where nothing is new.
 
-    An anchor that the web address did not take is offered again the next time; ``send=False``
-    leaves that to the next time at once. Raises OSError when the file cannot be written.
+    Raises OSError when the file cannot be written.
     """
     path = Path(settings.AUDIT_ANCHOR_FILE)
     with anchors.opened(path, settings.AUDIT_KEY) as file:
@@ -26,16 +30,50 @@ def anchor_head(*, now: datetime, send: bool = True) -> Anchor | None:
         head = ChainHead.objects.filter(pk=1, sequence__gt=0).first()
         last = file.last()
         if head is None or (last and last.names(head.sequence, head.hash)):
-            anchor = None
-        else:
-            anchor = Anchor.taken(head.sequence, head.hash, now=now)
-            _complain_of_a_step_back(last, anchor)
-            file.append(anchor)
-            logger.info("anchor %s", anchor.line(settings.AUDIT_KEY).decode())
-        newest = anchor or last
-        if send and newest and settings.AUDIT_ANCHOR_WEBHOOK:
-            _offer(newest, path.with_name(f"{path.name}.sent"))
+            return None
+        anchor = Anchor.taken(head.sequence, head.hash, now=now)
+        _complain_of_a_step_back(last, anchor)
+        file.append(anchor)
+        logger.info("anchor %s", anchor.line(settings.AUDIT_KEY).decode())
+    if last and last.at[:_DAY] != anchor.at[:_DAY]:
+        anchors.thin(path, settings.AUDIT_KEY, before=now - KEPT_WHOLE)
     return anchor
+
+
+def send_anchor(*, now: datetime) -> None:
+    """Anchor the head and send the newest anchor to the web address, where there is one.
+
+    An anchor that the address did not take is offered again the next time. Raises OSError when the
+    file cannot be written.
+    """
+    anchor_head(now=now)
+    if not settings.AUDIT_ANCHOR_WEBHOOK:
+        return
+    path = Path(settings.AUDIT_ANCHOR_FILE)
+    with anchors.opened(path, settings.AUDIT_KEY) as file:
+        newest = file.last()
+    if newest:
+        _offer(newest, path.with_name(f"{path.name}.sent"))
+
+
+def keep_anchoring(stop: threading.Event) -> None:
+    """Anchor the head at every interval until told to stop. It needs neither Redis nor Celery.
+
+    Troubles are logged when they begin and when they end.
+    """
+    trouble = ""
+    while not stop.wait(settings.AUDIT_ANCHOR_INTERVAL_S):
+        found = ""
+        try:
+            anchor_head(now=clock.now())
+        except OSError as error:
+            found = f"cannot write the anchors: {error}"
+        except DatabaseError as error:
+            close_old_connections()
+            found = f"the database does not answer ({type(error).__name__})"
+        if found != trouble:
+            logger.warning("anchors: %s", found or "written again")
+        trouble = found
 
 
 def _complain_of_a_step_back(last: Anchor | None, anchor: Anchor) -> None:

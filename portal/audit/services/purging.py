@@ -3,7 +3,8 @@
 The rows go through a narrow door: a transaction writes the event ``audit.purged`` with the last row
 that goes and its hash, raises the floor to that row, and deletes; the triggers let nothing be
 deleted above the floor, and no floor be set without its event. Verifying starts where the last such
-event says. It is a row of the chain, so nobody without the key can pretend a purge.
+event says. It is a row of the chain, so nobody without the key can pretend a purge. What those rows
+said last of things is written down again first (see states).
 """
 
 from datetime import datetime, timedelta
@@ -13,11 +14,11 @@ from django.db import transaction
 from django.db.models import Min
 from django.utils.translation import gettext as _
 
-from portal.audit import chain, selectors, stored
+from portal.audit import chain, selectors, states, stored
 from portal.audit.chain import Place
 from portal.audit.models import AuditEvent, ChainHead, PurgeFloor
 from portal.audit.services.anchoring import anchor_head
-from portal.audit.services.recording import record
+from portal.audit.services.recording import record, record_all
 from portal.lib.errors import AviaryError
 from portal.lib.journal import Actor, Entry
 
@@ -60,6 +61,8 @@ def _purge_batch(actor: Actor, oldest: datetime) -> int:
     if last is None:
         return 0
     rows = last.sequence - start.sequence
+    everything = selectors.tells_of_everything()
+    record_all(states.entries_to_keep(up_to=last.sequence, actor=actor))
     record(
         Entry(
             event=selectors.PURGED,
@@ -71,6 +74,7 @@ def _purge_batch(actor: Actor, oldest: datetime) -> int:
                 "last_hash": last.hash,
                 "rows": rows,
                 "older_than": oldest.isoformat(timespec="seconds"),
+                selectors.STATES_KEPT: everything,
             },
         )
     )
@@ -87,8 +91,8 @@ def _last_to_go(start: Place, head: ChainHead, oldest: datetime) -> Place | None
     kept = AuditEvent.objects.filter(at__gte=oldest).aggregate(first=Min("sequence"))["first"]
     end = min(kept - 1 if kept else head.sequence, start.sequence + BATCH)
     going = AuditEvent.objects.filter(sequence__gt=start.sequence, sequence__lte=end)
-    # A purge leaves an event behind; to purge that alone would leave another, for ever.
-    if not going.exclude(event=selectors.PURGED).exists():
+    # A purge leaves events behind; to purge those alone would leave others, for ever.
+    if not going.exclude(event__in=[selectors.PURGED, states.KEPT]).exists():
         return None
     last = AuditEvent.objects.filter(sequence=end).values_list("hash", flat=True).first()
     fault = chain.first_fault(

@@ -8,6 +8,8 @@ from portal.audit.models import AuditEvent
 from tests.flags.api.script import FLAGS, PRODUCTION, Script, answer, problem
 from tests.support.people import boolean_flag
 
+pytestmark = pytest.mark.postgresql
+
 CONFIGURATION = f"{PRODUCTION}/flags/new-checkout"
 RULE = {"id": "r", "when": {"all": []}, "serve": {"variant": "on"}}
 

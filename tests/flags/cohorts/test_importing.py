@@ -17,6 +17,8 @@ from tests.support.agreeing import set_policy, vote
 from tests.support.people import SETTING_UP, acting, boolean_flag
 from tests.support.rows import everything_kept
 
+pytestmark = pytest.mark.postgresql
+
 BETA = {"key": "beta", "when": GERMANS, "included": ["ann", "ben"], "excluded": ["eve"]}
 LINE = {
     "key": "line",

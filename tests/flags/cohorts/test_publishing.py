@@ -1,10 +1,14 @@
 """Segments and exclusion groups on their way to the evaluators."""
 
+import pytest
+
 from flags.services.key_lists import Mode
 from flags.snapshots.publisher import STREAM_ENTRY_BYTES, Publisher
 from portal.access.models import User
 from tests.flags.cohorts.bench import Bench
 from tests.flags.snapshots.shelf import Shelf
+
+pytestmark = pytest.mark.postgresql
 
 
 def test_a_toggle__beside_a_large_segment__carries_the_flag_alone(

@@ -18,6 +18,8 @@ from tests.flags.importers.plans import EXAMPLE, flagd_flag
 from tests.support.people import acting, boolean_flag
 from tests.support.rows import everything_kept
 
+pytestmark = pytest.mark.postgresql
+
 RULE = {"if": [{"==": [{"var": "plan"}, "pro"]}, "blue"]}
 
 

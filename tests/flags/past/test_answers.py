@@ -12,7 +12,7 @@ from tests.flags.past.year import CHANGES, Year, begin
 from tests.flags.services.writes import Desk
 from tests.support.answering import without_version
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.postgresql, pytest.mark.django_db]
 
 
 @pytest.mark.parametrize("seed", range(2))

@@ -13,7 +13,7 @@ from tests.flags.services.writes import RULE, Desk
 from tests.support.agreeing import TWO_ROLES, set_policy, vote, waiting
 from tests.support.planning import SHARED_RULE, a_ramp, carry_out
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.postgresql, pytest.mark.django_db]
 
 
 def causes(desk: Desk) -> tuple[Cause, ...]:

@@ -21,6 +21,8 @@ from tests.flags.services.writes import RULE, Desk
 from tests.support.agreeing import set_policy, waiting
 from tests.support.people import acting
 
+pytestmark = pytest.mark.postgresql
+
 READS = ("country", "email", "targetingKey")
 OFF = {"variant": "off"}
 

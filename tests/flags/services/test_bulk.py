@@ -14,6 +14,8 @@ from portal.lib.errors import Invalid
 from tests.flags.services.writes import Desk
 from tests.support.people import acting
 
+pytestmark = pytest.mark.postgresql
+
 
 def do(desk: Desk, person: User, action: str, *flags: Flag, **job: Any) -> list[Outcome]:
     return services.change_flags(

@@ -12,6 +12,8 @@ from portal.lib.journal import Entry, JournalMissing
 from tests.flags.services.writes import WRITES, Desk, Write
 from tests.support.rows import everything_kept
 
+pytestmark = pytest.mark.postgresql
+
 every_write = pytest.mark.parametrize("write", WRITES.values(), ids=WRITES.keys())
 
 

@@ -10,6 +10,8 @@ from portal.access.models import Environment, Project, User
 from tests.flags.services.writes import RULE, Desk
 from tests.support import concurrently
 
+pytestmark = pytest.mark.postgresql
+
 
 def test_read_snapshot__everything__is_each_living_flag(desk: Desk, alice: User) -> None:
     desk.create(alice, "second")

@@ -15,6 +15,8 @@ from tests.flags.snapshots.shelf import Shelf
 from tests.support.redis_server import RedisServer
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.postgresql
+
 
 @pytest.fixture
 def own_shelf(own_redis: RedisServer, desk: Desk) -> Shelf:

@@ -13,7 +13,7 @@ from portal.access.models import Environment, Project
 from tests.flags.usage.conftest import batch, counted
 from tests.support import concurrently
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.postgresql, pytest.mark.django_db]
 
 
 def test_batches__of_one_minute__are_added_up_in_every_period(

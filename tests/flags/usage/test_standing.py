@@ -14,6 +14,8 @@ from portal.access.models import Environment, Project
 from tests.flags.usage.conftest import batch
 from tests.support.people import SETTING_UP, boolean_flag
 
+pytestmark = pytest.mark.postgresql
+
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("where", ["prerequisites", "rules"])

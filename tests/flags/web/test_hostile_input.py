@@ -15,6 +15,8 @@ from portal.audit.models import AuditEvent
 from portal.lib import clock
 from tests.support.people import SETTING_UP, boolean_flag
 
+pytestmark = pytest.mark.postgresql
+
 MARKUP = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{7*7}}"
 ON, OFF = {"key": MARKUP, "value": True}, {"key": "off", "value": False}
 KEYS = [

@@ -13,6 +13,8 @@ from portal.lib.journal import Entry, Trace
 from tests.support.people import SETTING_UP, acting, give_role
 from tests.support.rows import everything_kept
 
+pytestmark = pytest.mark.postgresql
+
 NAME = "qa-two"
 Write = Callable[[], object]
 

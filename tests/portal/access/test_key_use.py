@@ -14,6 +14,8 @@ from portal.access.models import ApiKey, Environment
 from portal.audit.models import AuditEvent
 from tests.support.people import SETTING_UP
 
+pytestmark = pytest.mark.postgresql
+
 
 @pytest.fixture
 def pipeline(production: Environment, new_checkout: Flag, now: datetime) -> services.IssuedKey:

@@ -15,23 +15,30 @@ from portal.access.permissions import ADDITIONAL_RIGHTS
 from portal.access.services import issue_key, revoke_key
 from portal.lib import clock
 from tests.flags.services.writes import Desk
-from tests.portal.access_web.world import captured, patterns, rolled_back, watched
+from tests.portal.access_web.world import captured, in_parts, patterns, rolled_back, watched
+from tests.portal.access_web.world import whole_matrix as whole_matrix
 from tests.support.agreeing import ask_for_something
 from tests.support.freezing import a_freeze
 from tests.support.people import SETTING_UP
 from tests.support.planning import a_schedule
 
 # The key is for development of the shop, and so are the addresses.
-# The steward's key has every right that keys can have.
+# The steward's key has every right that keys can have. Somebody who is signed in with a browser has
+# every right in the shop, and shows no key.
 HOLDERS = (
-    *("nobody", "server", "client", "admin", "steward"),
+    *("nobody", "browser", "server", "client", "admin", "steward"),
     *("elsewhere", "garden", "revoked", "expired"),
 )
+# Where it does not depend on the key what is answered, these few stand for everybody.
+FEW = ("nobody", "server", "steward", "elsewhere")
+# What a database could change is whether an address works at all.
+ON_POSTGRESQL = ("steward",)
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 IN = "in"  # let in: what comes then depends on what is sent
 Expected = dict[str, int | str]
 OPEN: Expected = dict.fromkeys(HOLDERS, IN)
-REFUSED: Expected = {"nobody": 401, "server": 403, "client": 403, "revoked": 401, "expired": 401}
+REFUSED: Expected = dict.fromkeys(("nobody", "browser", "revoked", "expired"), 401)
+REFUSED |= dict.fromkeys(("server", "client"), 403)
 # Flags belong to the project, configurations to the key's own environment.
 OF_THE_PROJECT: Expected = REFUSED | {"admin": IN, "steward": IN, "elsewhere": IN, "garden": 404}
 OF_THE_ENVIRONMENT: Expected = REFUSED | {
@@ -153,8 +160,8 @@ def keys(
 ) -> dict[str, str]:
     """A token for each holder."""
     places = {"elsewhere": staging, "garden": garden.environments.get(key="development")}
-    found = {"nobody": ""}
-    for holder in HOLDERS[1:]:
+    found = {"nobody": "", "browser": ""}
+    for holder in HOLDERS[2:]:
         issued = issue_key(
             environment=places.get(holder, development),
             kind=holder if holder in ("server", "client") else "admin",
@@ -176,19 +183,60 @@ def test_every_address_of_the_api_stands_in_the_table() -> None:
     assert set(TABLE) == {name for name in names if name.startswith("api-")}
 
 
-@pytest.mark.parametrize("header", ["Authorization", "X-API-Key"])
-@pytest.mark.parametrize("name", TABLE)
+@pytest.mark.postgresql
+@pytest.mark.parametrize("names", in_parts(TABLE))
 def test_every_key_is_answered_as_the_table_says(
     keys: dict[str, str],
-    new_checkout: Flag,
-    dana: User,
-    shop: Project,
-    now: datetime,
-    name: str,
-    header: str,
+    known: dict[str, Any],
+    alice_client: Client,
+    names: list[str],
+    whole_matrix: bool,
 ) -> None:
-    expected, taken = TABLE[name]
+    for name in names:
+        address = reverse(name, kwargs={one: known[one] for one in captured(name)})
+        for method in METHODS:
+            wanted = expected(name, method)
+            holders = HOLDERS if _is_of_interest(name, method) else FEW
+            for holder in holders if whole_matrix else ON_POSTGRESQL:
+                browser = alice_client if holder == "browser" else Client()
+                found = answer(browser, method, address, bearer(keys[holder]))
+                assert found == wanted[holder], (name, method, holder)
+
+
+@pytest.mark.parametrize("holder", HOLDERS[2:])
+def test_a_key_is_taken_in_either_header_alike(
+    keys: dict[str, str], new_checkout: Flag, holder: str
+) -> None:
     arguments = {"project": "shop", "environment": "development", "key": new_checkout.key}
+    address = reverse("api-configuration", kwargs=arguments)
+    for method in METHODS:
+        found = answer(Client(), method, address, {"X-API-Key": keys[holder]})
+        assert found == expected("api-configuration", method)[holder], method
+
+
+def _is_of_interest(name: str, method: str) -> bool:
+    """Whether it depends on the key what the address answers."""
+    row, taken = TABLE[name]
+    answered = f"{taken} {WRITES.get(name, '')}".split()
+    return row != OPEN and method in answered and method != "HEAD"
+
+
+def expected(name: str, method: str) -> Expected:
+    """What every holder is answered."""
+    if method in WRITES.get(name, "").split():
+        return TAKES_A_RIGHT
+    row, taken = TABLE[name]
+    if method in taken.split():
+        return row
+    # What an address does not take it says only to who shows an admin key.
+    return dict.fromkeys(HOLDERS, 405) | (REFUSED if row != OPEN else {})
+
+
+@pytest.fixture
+def known(
+    keys: dict[str, str], new_checkout: Flag, dana: User, shop: Project, now: datetime
+) -> dict[str, Any]:
+    """What is named in the addresses."""
     # Of the same key as the flag, so that one argument names them all.
     for create in (create_segment, create_group):
         create(project=shop, document={"key": new_checkout.key}, actor=SETTING_UP, now=now)
@@ -196,18 +244,15 @@ def test_every_key_is_answered_as_the_table_says(
     a_key = ApiKey.objects.filter(environment__project__key="shop").earliest("pk")
     place = Environment.objects.get(project__key="shop", key="development")
     plan = a_schedule(Desk(new_checkout, place, clock.now()), dana)
-    known = arguments | {"number": asked.pk, "selector": a_key.selector, "plan": plan.pk}
-    known["which"] = "included"
-    known |= _access(dana, now=clock.now())
-    address = reverse(name, kwargs={one: known[one] for one in captured(name)})
-    for method in METHODS:
-        found = {holder: answer(method, address, header, keys[holder]) for holder in HOLDERS}
-        # What an address does not take it says only to who shows an admin key.
-        closed: Expected = dict.fromkeys(HOLDERS, 405)
-        closed |= REFUSED if expected != OPEN else {}
-        wanted = expected if method in taken.split() else closed
-        wanted = TAKES_A_RIGHT if method in WRITES.get(name, "").split() else wanted
-        assert found == wanted, method
+    return {
+        "project": "shop",
+        "environment": "development",
+        "key": new_checkout.key,
+        "number": asked.pk,
+        "selector": a_key.selector,
+        "plan": plan.pk,
+        "which": "included",
+    } | _access(dana, now=now)
 
 
 def _access(dana: User, *, now: datetime) -> dict[str, object]:
@@ -228,12 +273,14 @@ def _access(dana: User, *, now: datetime) -> dict[str, object]:
     }
 
 
-def answer(method: str, address: str, header: str, token: str) -> int | str:
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"} if token else {}
+
+
+def answer(browser: Client, method: str, address: str, headers: dict[str, str]) -> int | str:
     """What somebody is answered; who is refused must have changed nothing."""
-    shown = token if header == "X-API-Key" or not token else f"Bearer {token}"
-    headers = {header: shown} if token else {}
     with rolled_back(), watched() as written:
-        response = Client().generic(method, address, "{}", "application/json", headers=headers)
+        response = browser.generic(method, address, "{}", "application/json", headers=headers)
         status = response.status_code
         assert status < 500
         if status in (401, 403, 404, 405):

@@ -44,6 +44,12 @@ class World:
 
 
 @pytest.fixture
+def whole_matrix(request: pytest.FixtureRequest) -> bool:
+    """Everybody is asked on one database: on the other, by `make test-all` alone."""
+    return connection.vendor == "sqlite" or request.config.getoption("-m") != "postgresql"
+
+
+@pytest.fixture
 def people(
     alice: User, bob: User, charlie: User, dana: User, shop: Project, staging: Environment
 ) -> dict[str, User]:
@@ -171,6 +177,34 @@ def status_of(response: HttpResponseBase) -> int | str:
     """The status, or ``SIGN_IN`` where someone is sent to sign in first."""
     to_sign_in = response.headers.get("Location", "").startswith("/sign-in?next=/")
     return SIGN_IN if response.status_code == 302 and to_sign_in else response.status_code
+
+
+def header_problems(response: HttpResponseBase) -> Iterator[str]:
+    policy = response.headers.get("Content-Security-Policy", "")
+    if "default-src 'none'" not in policy or "script-src 'self'" not in policy:
+        yield f"policy: {policy}"
+    if "unsafe" in policy or "frame-ancestors 'none'" not in policy:
+        yield f"policy: {policy}"
+    wanted = {
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
+        "Referrer-Policy": "same-origin",
+        "Cross-Origin-Opener-Policy": "same-origin",
+    }
+    for name, value in wanted.items():
+        if response.headers.get(name) != value:
+            yield f"{name}: {response.headers.get(name)}"
+    if len(response.headers.get("X-Request-ID", "")) != 16:
+        yield "no request id"
+
+
+def caching_problems(response: HttpResponseBase) -> Iterator[str]:
+    """What would let a cache keep somebody's page."""
+    if response.headers.get("Content-Type", "").startswith("text/html"):
+        if "no-store" not in response.headers.get("Cache-Control", ""):
+            yield f"kept: {response.headers.get('Cache-Control')}"
+        if "HX-Request" not in response.headers.get("Vary", ""):
+            yield f"Vary: {response.headers.get('Vary')}"
 
 
 @contextmanager

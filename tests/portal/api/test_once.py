@@ -16,6 +16,8 @@ from tests.flags.api.script import FLAGS, PRODUCTION, Script, answer, issue, pro
 from tests.support.people import boolean_flag
 from tests.support.rows import everything_kept
 
+pytestmark = pytest.mark.postgresql
+
 ON = {"enabled": True}
 
 

@@ -17,6 +17,8 @@ from tests.flags.services.writes import RULE
 from tests.support.freezing import freeze_document
 from tests.support.people import acting, boolean_flag
 
+pytestmark = pytest.mark.postgresql
+
 GONE = (204, b"")
 
 

@@ -16,6 +16,8 @@ from tests.support.agreeing import vote
 from tests.support.freezing import end_freeze, freeze_now
 from tests.support.people import SETTING_UP
 
+pytestmark = pytest.mark.postgresql
+
 
 def test_the_last_vote_in_a_freeze__stays_and_the_end_of_the_freeze_applies_it(
     desk: Desk, asked: ChangeRequest, erin: User, frank: User

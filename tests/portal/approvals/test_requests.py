@@ -18,6 +18,8 @@ from tests.support.agreeing import set_policy, vote, waiting
 from tests.support.people import SETTING_UP, acting, create_person, give_role
 from tests.support.rows import everything_kept
 
+pytestmark = pytest.mark.postgresql
+
 
 def apply(request: ChangeRequest, person: User) -> ChangeRequest:
     return services.apply_request(request=request, actor=acting(person), now=clock.now())

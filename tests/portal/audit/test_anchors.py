@@ -3,6 +3,8 @@
 import json
 import logging
 import stat
+import threading
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
@@ -19,6 +21,9 @@ from portal.lib import clock
 from tests.portal.audit.conftest import record
 from tests.support import append_only
 from tests.support.http_server import serving
+from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.postgresql
 
 
 @pytest.fixture
@@ -198,8 +203,8 @@ def test_webhook__takes_each_anchor_once(
     with serving() as server:
         settings.AUDIT_ANCHOR_WEBHOOK = f"{server.url}/anchors?token=t"
         settings.AUDIT_ANCHOR_WEBHOOK_PRIVATE = True
-        services.anchor_head(now=clock.now())
-        services.anchor_head(now=clock.now())
+        services.send_anchor(now=clock.now())
+        services.send_anchor(now=clock.now())
     (request,) = server.requests
     assert (request.path, request.body) == ("/anchors?token=t", anchor_file.read_bytes().strip())
 
@@ -213,12 +218,12 @@ def test_webhook__away__is_logged_without_its_path_and_tried_again(
     settings.AUDIT_ANCHOR_WEBHOOK_PRIVATE = True
     with serving(unwell) as server:
         settings.AUDIT_ANCHOR_WEBHOOK = f"{server.url}/secret-token"
-        assert services.anchor_head(now=clock.now())
+        services.send_anchor(now=clock.now())
     assert "the anchor was not sent: 127.0.0.1 answered with status 503" in caplog.text
     assert "secret-token" not in caplog.text
     with serving() as server:
         settings.AUDIT_ANCHOR_WEBHOOK = f"{server.url}/secret-token"
-        assert services.anchor_head(now=clock.now()) is None
+        services.send_anchor(now=clock.now())
     assert [request.body for request in server.requests] == [anchor_file.read_bytes().strip()]
 
 
@@ -227,6 +232,50 @@ def test_webhook__private_address_not_allowed__is_not_called(
 ) -> None:
     with serving() as server:
         settings.AUDIT_ANCHOR_WEBHOOK = server.url
-        assert services.anchor_head(now=clock.now())
+        services.send_anchor(now=clock.now())
     assert server.requests == []
     assert "lies in a private network" in caplog.text
+
+
+def test_thinning__old_anchors__leaves_one_an_hour_and_what_nobody_can_believe(
+    trail: None, anchor_file: Path
+) -> None:
+    key, noon = settings.AUDIT_KEY, datetime(2026, 3, 1, 12, tzinfo=UTC)
+    times = [noon + timedelta(minutes=m) for m in (0, 10, 59, 60, 61, 150)]
+    lines = [Anchor.taken(n, "0" * 64, now=at).line(key) + b"\n" for n, at in enumerate(times, 1)]
+    lines.insert(1, b"somebody was here\n")
+    anchor_file.write_bytes(b"".join(lines))
+    anchors.thin(anchor_file, key, before=noon + timedelta(minutes=61))
+    assert anchor_file.read_bytes().splitlines(keepends=True) == [
+        lines[1],  # no anchor
+        lines[3],  # the last of twelve o'clock
+        lines[5],  # from then on all
+        lines[6],
+    ]
+    assert stat.S_IMODE(anchor_file.stat().st_mode) == 0o600
+
+
+def test_anchor__first_of_a_day__thins_what_is_old(trail: None, anchor_file: Path) -> None:
+    now, key = clock.now(), settings.AUDIT_KEY
+    old = (now - timedelta(days=40)).replace(minute=0)
+    lines = [
+        Anchor.taken(1, "0" * 64, now=old + timedelta(minutes=m)).line(key) + b"\n" for m in (1, 2)
+    ]
+    anchor_file.write_bytes(b"".join(lines))
+    services.anchor_head(now=now)
+    assert anchor_file.read_bytes().splitlines(keepends=True)[:-1] == lines[1:]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_relay__anchors__with_neither_redis_nor_celery(
+    anchor_file: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record("first")
+    settings.AUDIT_ANCHOR_INTERVAL_S = 0.01
+    stop = threading.Event()
+    anchoring = threading.Thread(target=services.keep_anchoring, args=[stop])
+    anchoring.start()
+    wait_until(lambda: anchor_file.exists() and anchor_file.read_bytes(), what="the anchor")
+    stop.set()
+    anchoring.join()
+    assert json.loads(anchor_file.read_bytes())["sequence"] == 1

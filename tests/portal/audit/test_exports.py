@@ -19,6 +19,8 @@ from tests.portal.audit import exports
 from tests.portal.audit.conftest import record
 from tests.portal.audit.exports import Row, verify
 
+pytestmark = pytest.mark.postgresql
+
 KINDS = ("jsonl", "csv")
 KEY = settings.AUDIT_KEY
 OTHER_KEY = b"a guess".ljust(32, b"!")

@@ -19,6 +19,8 @@ from tests.portal.audit import exports
 from tests.portal.audit.conftest import record
 from tests.support import append_only
 
+pytestmark = pytest.mark.postgresql
+
 SYSTEM = journal.system("retention")
 LATER = timedelta(days=40)
 

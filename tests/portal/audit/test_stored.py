@@ -13,6 +13,8 @@ from portal.lib import clock
 from tests.portal.audit.conftest import entry, record
 from tests.support import append_only
 
+pytestmark = pytest.mark.postgresql
+
 CONTROLS = "".join(map(chr, [*range(1, 0x20), 0x7F, 0x85, 0xA0, 0x2028, 0xFEFF, 0x1F9C0]))
 
 

@@ -13,6 +13,8 @@ from portal.lib.journal import Entry
 from tests.portal.audit.conftest import ALICE, entry, record
 from tests.support import append_only, concurrently
 
+pytestmark = pytest.mark.postgresql
+
 REFUSED: dict[str, list[str]] = {
     "sqlite": [
         "UPDATE audit_auditevent SET actor = 'bob'",

@@ -15,7 +15,7 @@ from portal.audit.models import AuditEvent
 from tests.portal.audit_web.conftest import exported, record, rows_of, sequences
 from tests.support import append_only
 
-pytestmark = pytest.mark.usefixtures("past")
+pytestmark = [pytest.mark.postgresql, pytest.mark.usefixtures("past")]
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 API = "/api/v1/projects/shop/history"
 

@@ -3,6 +3,7 @@
 import tracemalloc
 from itertools import islice
 
+import pytest
 from django.test import Client
 
 from bench import trail
@@ -10,6 +11,8 @@ from portal.access.models import Project
 from portal.audit.models import AuditEvent
 from portal.lib import clock
 from tests.portal.audit_web.conftest import LIST
+
+pytestmark = pytest.mark.postgresql
 
 ROWS = 50_000
 

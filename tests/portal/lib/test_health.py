@@ -12,6 +12,8 @@ from portal.access.models import Environment, Project
 from portal.lib import clock
 from tests.support.people import SETTING_UP
 
+pytestmark = pytest.mark.postgresql
+
 
 @pytest.fixture
 def broken_database(db: None) -> Iterator[None]:

@@ -14,7 +14,7 @@ from portal.audit.models import AuditEvent
 from tests.support import concurrently
 from tests.support.people import PASSWORD
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.postgresql, pytest.mark.django_db]
 HERE, ELSEWHERE = "192.0.2.1", "198.51.100.7"
 
 

@@ -1,4 +1,4 @@
-"""``manage.py anchoraudit``: what the worker does at every interval, now."""
+"""``manage.py anchoraudit``: what the relay does at every interval, now."""
 
 from typing import Any
 

@@ -7,13 +7,18 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from portal.audit import anchors, selectors
+from portal.audit import anchors, selectors, states
 from portal.audit.anchors import KnownAnchors
 from portal.audit.models import AuditEvent
 
+_MOST_DRIFTS = 100
+
 
 class Command(BaseCommand):
-    help = "Check every link of the audit trail; names the first row that does not hold."
+    help = (
+        "Check every link of the audit trail, and that everything is what its last row says; "
+        "names the first row that does not hold, and what was changed past the product."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
@@ -30,7 +35,12 @@ class Command(BaseCommand):
         fault = selectors.chain_fault(known.hashes)
         if fault:
             self.stderr.write(f"row {fault.sequence}: {fault.problem}")
-        if fault or known.complaints:
+        drifts = [] if fault else states.find_drifts()
+        for drift in drifts[:_MOST_DRIFTS]:
+            self.stderr.write(str(drift))
+        if len(drifts) > _MOST_DRIFTS:
+            self.stderr.write(f"and {len(drifts) - _MOST_DRIFTS} more")
+        if fault or known.complaints or drifts:
             sys.exit(1)
         self.stdout.write(f"the chain holds: {_extent(known)}")
 

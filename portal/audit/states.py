@@ -1,0 +1,182 @@
+"""What the rows say last of things, held against what the tables hold.
+
+Whoever changes a table past its service leaves no row, and the chain holds all the same. So every
+package that keeps documents says here how its rows tell of them, and how to read them as they are.
+
+A purge takes rows away. What they said last is written down first, in rows of the event
+:data:`KEPT`, so that nothing is ever without a row that speaks for it.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from django.utils.translation import gettext as _
+
+from portal.audit import sealing, selectors
+from portal.audit.models import AuditEvent
+from portal.lib.journal import Actor, Entry
+
+KEPT = "audit.state_kept"
+Document = Mapping[str, Any]
+
+
+class StateKey(NamedTuple):
+    """One document that rows tell of: ``kind`` says which of a subject's."""
+
+    kind: str
+    project: str
+    environment: str
+    subject_kind: str
+    subject: str
+
+    def __str__(self) -> str:
+        place = "/".join(part for part in (self.project, self.environment) if part)
+        return f"{self.kind} {self.subject}" + (f" in {place}" if place else "")
+
+
+State = tuple[StateKey, Document | None]
+
+
+@dataclass(frozen=True)
+class StateSource:
+    """Documents of one package.
+
+    ``tell`` gives what a row of the ``events`` says of documents, None for one that is gone;
+    ``read`` gives all of them as the tables have them now.
+    """
+
+    events: frozenset[str]
+    tell: Callable[[AuditEvent], Iterable[State]]
+    read: Callable[[], Iterable[tuple[StateKey, Document]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """A document that is not what its last row says. ``row`` is 0 where no row speaks of it."""
+
+    key: StateKey
+    row: int
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.problem}"
+
+
+# For a row of an older version, which speaks of a document and does not say what it is.
+UNSAID: Document = {"unsaid": True}
+_sources: list[StateSource] = []
+
+
+def register(source: StateSource) -> None:
+    """Hold the documents of a package against their rows from now on."""
+    _sources.append(source)
+
+
+def find_drifts() -> list[Drift]:
+    """Everything that differs from its last row. Holds up no writer.
+
+    What is written while it looks may seem to differ: so it looks again, and only what differs in
+    the same way twice counts.
+    """
+    first = set(_look())
+    return sorted(first & set(_look()), key=lambda one: one.key) if first else []
+
+
+class _Told(NamedTuple):
+    row: int
+    digest: str
+
+
+def _look() -> Iterator[Drift]:
+    untold_is_fine = not selectors.tells_of_everything()
+    for source in _sources:
+        told = _told_by(source)
+        for key, document in source.read():
+            last = told.pop(key, None)
+            if last is None:
+                if not untold_is_fine:
+                    yield Drift(key, 0, _("no row says where it comes from"))
+            elif last.digest not in (digest_of(document), _UNSAID):
+                text = _("it is not what row {row} says: it was changed past the product")
+                yield Drift(key, last.row, text.format(row=last.row))
+        for key, last in told.items():
+            text = _("row {row} says that it is there, and it is gone")
+            yield Drift(key, last.row, text.format(row=last.row))
+
+
+def _told_by(source: StateSource) -> dict[StateKey, _Told]:
+    """What is there by the rows: the last that each document is told by, and what it says."""
+    told: dict[StateKey, _Told] = {}
+    for event in _rows_of(source).iterator(chunk_size=500):
+        for key, document in _states_in(source, event):
+            if document is None:
+                told.pop(key, None)
+            else:
+                told[key] = _Told(event.sequence, digest_of(document))
+    return told
+
+
+def _rows_of(source: StateSource) -> Any:
+    return AuditEvent.objects.filter(event__in=[*source.events, KEPT]).order_by("sequence")
+
+
+def _states_in(source: StateSource, event: AuditEvent) -> Iterator[State]:
+    if event.event != KEPT:
+        yield from source.tell(event)
+        return
+    after = event.after_document or {}
+    if after["told_by"] in source.events:
+        key = StateKey(
+            str(after["kind"]), event.project, event.environment, event.subject_kind, event.subject
+        )
+        yield key, after["document"]  # type: ignore[misc] # a document, as entries_of_last wrote it
+
+
+def entries_to_keep(*, up_to: int, actor: Actor) -> Iterator[Entry]:
+    """What the rows up to one say last of documents that no later row tells of."""
+    for source in _sources:
+        last: dict[StateKey, tuple[int, str, Document]] = {}
+        for event in _rows_of(source).iterator(chunk_size=500):
+            for key, document in _states_in(source, event):
+                last.pop(key, None)
+                if document is not None:
+                    last[key] = (event.sequence, _teller(event), document)
+        for key, (sequence, teller, document) in last.items():
+            if sequence <= up_to:
+                yield Entry(
+                    event=KEPT,
+                    actor=actor,
+                    subject_kind=key.subject_kind,
+                    subject=key.subject,
+                    project=key.project,
+                    environment=key.environment,
+                    after={"kind": key.kind, "told_by": teller, "document": document},
+                )
+
+
+def _teller(event: AuditEvent) -> str:
+    """The event that first said so, however often it was kept since."""
+    after = event.after_document or {}
+    return str(after["told_by"]) if event.event == KEPT else event.event
+
+
+def digest_of(document: Document) -> str:
+    """SHA-256 of a document's canonical JSON, with numbers as PostgreSQL's jsonb spells them."""
+    return hashlib.sha256(sealing.canonical({"": _spelled(document)})).hexdigest()
+
+
+def _spelled(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {str(name): _spelled(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_spelled(one) for one in value]
+    if isinstance(value, float) and value.is_integer() and abs(value) >= _LARGE:
+        return int(value)
+    return value
+
+
+_UNSAID = digest_of(UNSAID)
+# From here on jsonb writes a whole number without its exponent, and it is read as an integer.
+_LARGE = 1e16
