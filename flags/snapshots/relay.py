@@ -163,5 +163,8 @@ def run(stop: threading.Event) -> None:
     sweeper = _new_sweeper()
     inspecting = threading.Thread(target=sweeper.keep_inspecting, args=(stop,))
     inspecting.start()
-    sweeper.keep_sweeping(stop)
-    inspecting.join()
+    try:
+        sweeper.keep_sweeping(stop)
+    finally:
+        stop.set()
+        inspecting.join()

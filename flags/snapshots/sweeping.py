@@ -132,6 +132,9 @@ class Sweeper:
             except (RedisError, DatabaseError):
                 close_old_connections()
                 slices = self._slices()
+            except Exception:  # a fault of ours must not end the inspecting
+                logger.exception("relay: comparing failed")
+                slices, due_at = self._slices(), time.monotonic() + ROUND_EVERY_S
         connection.close()
 
     def _slices(self) -> Iterator[float]:
