@@ -124,7 +124,7 @@ def web_killed(place: Installation) -> list[Figure]:
         place.signal("granian", signal.SIGKILL)
         sent.join()
         place.attempted += 1
-        answer = wait_until(lambda h=headers, w=wanted: _send(place, w, h), within_s=60)
+        answer = _insist(place, wanted, headers)
         repeated += answer.status_code != 200
         place.acknowledged += answer.status_code == 200
         place.enabled = wanted
@@ -132,6 +132,13 @@ def web_killed(place: Installation) -> list[Figure]:
         Figure("retries that were not answered 200", repeated, "", 0),
         Figure("visible after", place.seconds_until(place.is_current), "s", 3),
     ]
+
+
+def _insist(place: Installation, enabled: bool, headers: dict[str, str]) -> httpx.Response:
+    """Send it until there is an answer."""
+    found = wait_until(lambda: _send(place, enabled, headers), within_s=60, what="an answer")
+    assert found is not None
+    return found
 
 
 def _send(place: Installation, enabled: bool, headers: dict[str, str]) -> httpx.Response | None:

@@ -136,7 +136,9 @@ def _first_value(place: Installation, evaluator: EvaluatorProcess) -> object:
         value = _value(place, evaluator)
         return None if value is None else (value,)
 
-    return wait_until(ask, within_s=60)[0]
+    found = wait_until(ask, within_s=60, what="an answer")
+    assert found is not None
+    return found[0]
 
 
 @fault("stale head and document, forged entry", in_ci=True)
