@@ -11,7 +11,7 @@ from unittest import mock
 
 from flags.channel import Head
 from flags.engine import CompiledGroup, CompiledSegment
-from flags.evaluator import assemble, ofrep
+from flags.evaluator import ofrep
 from flags.evaluator.contents import read_content
 from flags.evaluator.counters import Counters
 from flags.evaluator.memory import Environment as State
