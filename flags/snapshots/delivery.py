@@ -15,14 +15,12 @@ from typing import Any, Final
 from django.conf import settings
 from django.db.models import Min, QuerySet
 from redis import RedisError
-from rest_framework.request import Request
 
 from flags import channel
 from flags.channel import EnvironmentKeys
 from flags.channel.reports import Report, open_report
 from flags.snapshots import relay
 from flags.snapshots.held import HeldHead
-from portal.access.api import holder_of
 from portal.access.models import Environment, EnvironmentChange
 from portal.lib import clock
 
@@ -123,11 +121,9 @@ def wait_until_live(
         time.sleep(LOOK_EVERY_S)
 
 
-def is_live(request: Request, environment_ids: set[int]) -> bool:
-    """Whether these environments' newest versions are live, or all of the project's for none."""
-    places = holder_of(request).project.environments.all()
-    if environment_ids:
-        places = Environment.objects.filter(pk__in=environment_ids)
+def is_live(environment_ids: set[int]) -> bool:
+    """Whether these environments' newest versions are live, after a moment for that."""
+    places = Environment.objects.filter(pk__in=environment_ids)
     found = wait_until_live(places, within_s=PATIENCE_S)
     return not any(one.is_pending for one in found.values())
 

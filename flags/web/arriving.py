@@ -48,6 +48,14 @@ def mark_switched(environment: Environment, flag: Flag) -> Mark | None:
     return _marks(found.values(), [flag.key]).get((environment.pk, flag.key))
 
 
+def said_of_saving(environments: Iterable[Environment], text: str) -> str:
+    """The text where what was saved is live, after a moment for that; else what is known of it."""
+    found = delivery.wait_until_live(list(environments), within_s=delivery.PATIENCE_S)
+    now = clock.now()
+    late = [_describe(one, one.since() or now, now) for one in found.values() if one.is_pending]
+    return late[0] if late else text
+
+
 def no_evaluator(environments: Iterable[Environment]) -> bool:
     """Whether nobody would notice any change: no evaluator has reported, here or elsewhere."""
     found = delivery.read(environments).values()

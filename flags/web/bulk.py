@@ -16,6 +16,7 @@ from flags import selectors
 from flags.models import Flag
 from flags.services import bulk
 from flags.services.bulk import ACTIONS, MOST_FLAGS, Action, End, Job
+from flags.web.arriving import said_of_saving
 from flags.web.filters import read_filter
 from flags.web.rows import Cell, FlagRow
 from portal.access.models import Environment
@@ -77,7 +78,12 @@ def change_many(request: HttpRequest, scope: Scope) -> HttpResponse:
     except Invalid as error:
         return _dialog(request, scope, asked, errors=error.problems)
     counts = [(end.value, [one for one in outcomes if one.end is end]) for end in ENDS]
-    context = {"scope": scope, "asked": asked, "counts": counts, "total": len(outcomes)}
+    places = [asked.environment] if asked.environment else scope.project.environments.all()
+    context = {
+        "scope": scope,
+        "counts": counts,
+        "late": said_of_saving(places, "") if dict(counts)[End.DONE] else "",
+    }
     response = render(request, "flags/_bulk_done.html", context)
     response["HX-Trigger"] = "aviary:unselect"
     return response

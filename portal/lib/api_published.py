@@ -8,19 +8,16 @@ from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from typing import Any, Final
 
-from rest_framework.request import Request
 from rest_framework.response import Response
 
-from portal.lib.api_once import REPLAYED
-
 FIELD: Final = "published"
-IsLive = Callable[[Request, set[int]], bool]
+IsLive = Callable[[set[int]], bool]
 _is_live: IsLive | None = None
 _changed: ContextVar[set[int] | None] = ContextVar("changed", default=None)
 
 
 def register(is_live: IsLive) -> None:
-    """``is_live`` is asked for environments; for all of the caller's where a write is replayed."""
+    """``is_live`` is asked for the environments that a write changed."""
     global _is_live
     _is_live = is_live
 
@@ -43,10 +40,8 @@ def ignore_in(document: Any) -> None:
         document.pop(FIELD, None)
 
 
-def add_to(request: Any, response: Response) -> None:
-    """Say so in the answer, where the write changed something that evaluators serve."""
-    changed = _changed.get() or set()
-    if _is_live is None or not isinstance(response.data, dict) or response.status_code >= 300:
-        return
-    if changed or REPLAYED in response:
-        response.data = {**response.data, FIELD: _is_live(request, changed)}
+def add_to(response: Response) -> None:
+    """Say so in the answer, where this request changed something that evaluators serve."""
+    changed = _changed.get()
+    if _is_live and changed and isinstance(response.data, dict) and response.status_code < 300:
+        response.data = {**response.data, FIELD: _is_live(changed)}

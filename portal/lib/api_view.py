@@ -69,7 +69,7 @@ class ApiView(APIView):
         final: Response = super().finalize_response(request, response, *args, **kwargs)  # type: ignore[arg-type]
         if request.method in READS:
             return tagged(request, final)
-        api_published.add_to(request, final)
+        api_published.add_to(final)
         return final
 
     def _respond_once(self, request: Request) -> Response:

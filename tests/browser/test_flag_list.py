@@ -1,10 +1,14 @@
 """The list of flags: finding them, and turning them on and off."""
 
+import os
 import re
+import signal
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser import axe
 from tests.browser.finding import (
     FLAGS,
     button,
@@ -311,3 +315,27 @@ def test_the_chosen_theme_stays(page: Page) -> None:
     expect(html).to_have_attribute("data-bs-theme", "dark")
     page.get_by_role("button", name="Theme: dark").click()
     expect(html).to_have_attribute("data-bs-theme", "light")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_toggle_that_is_not_live_says_so_until_it_is(
+    flags: Page, key: str, stack: Stack, theme: Literal["light", "dark"]
+) -> None:
+    flags.emulate_media(color_scheme=theme, reduced_motion="reduce")
+    evaluator = stack.pid_of("flags.evaluator")
+    mark = flags.locator(".flag-table .arrival")
+    os.kill(evaluator, signal.SIGSTOP)
+    try:
+        switch_of(flags, key, "Development").click()
+        expect(notices_of(flags)).to_contain_text("Saved, not yet live: 1 of 1 evaluator behind")
+        said = mark.inner_text()
+        expect(mark).not_to_have_text(said)  # it counts, and the row stays where it is
+        expect(switch_of(flags, key, "Development")).to_be_visible()
+        for width in (1440, 390):
+            flags.set_viewport_size({"width": width, "height": 900})
+            assert axe.violations(flags) == []
+            assert flags.evaluate("document.documentElement.scrollWidth") <= width
+    finally:
+        os.kill(evaluator, signal.SIGCONT)
+    expect(mark).to_have_count(0)
+    expect(switch_of(flags, key, "Development")).to_have_attribute("aria-checked", "true")

@@ -21,6 +21,7 @@ from flags.dependants import Use, uses_of
 from flags.engine import Named
 from flags.models import ExclusionGroup, Segment
 from flags.services import cohort_changes
+from flags.web.arriving import said_of_saving
 from flags.web.finding import find_group, find_segment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
@@ -147,7 +148,9 @@ def _save(
     except Invalid as error:
         review.errors = error.problems
         return review_dialog(request, scope, one, review, status=422)
-    return redirect_to(request, page_of(one), _("Saved, in every environment."))
+    places = scope.project.environments.all()
+    message = said_of_saving(places, _("Saved, in every environment."))
+    return redirect_to(request, page_of(one), message)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

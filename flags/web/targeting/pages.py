@@ -18,6 +18,7 @@ from flags.models import FlagConfiguration
 from flags.services.changes import CONFIGURATION
 from flags.services.parsing import configuration_from
 from flags.services.referring import check_configuration
+from flags.web.arriving import said_of_saving
 from flags.web.finding import find_flag
 from flags.web.rows import Cell
 from flags.web.targeting import conflicts, editing, filling, reading
@@ -172,6 +173,7 @@ def save(request: HttpRequest, scope: Scope, environment: str, key: str) -> Http
     except Waiting as waiting:
         return redirect_to(request, waiting.path, _("Sent for approval. Nothing has changed yet."))
     message = _("Saved in {environment}.").format(environment=configuration.environment.name)
+    message = said_of_saving([configuration.environment], message)
     return redirect_to(request, _address(scope, configuration), message)
 
 

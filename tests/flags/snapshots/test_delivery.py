@@ -92,12 +92,16 @@ def test_toggle__an_evaluator_hangs__says_so_until_it_has_it(
     for path in ("/p/shop/flags/", f"/p/shop/flag/targeting/development/{new_checkout.key}"):
         assert alice_client.get(path).content.decode().count("Saved, not yet live: 1 of 1") == 1
     assert f":{evaluator.port}" in _mark(alice_client, new_checkout, development)
+    many = {"action": "turn_off:development", "flag": new_checkout.key, "confirmed": "1"}
+    done = alice_client.post("/p/shop/flags/many", many, headers={"HX-Request": "true"})
+    assert "Saved, not yet live" in done.content.decode()
     path = f"/api/v1/projects/shop/environments/development/flags/{new_checkout.key}"
-    patched = script.call("PATCH", path, {"enabled": False})
+    version = script.get(path)["ETag"]
+    patched = script.call("PATCH", path, {"enabled": True}, if_match=version)
     assert patched.json()["published"] is False
     evaluator.thaw()
     wait_until(lambda: not _mark(alice_client, new_checkout, development), what="no mark")
-    saved = {**patched.json(), "enabled": True}  # with the field that the answer had
+    saved = {**patched.json(), "enabled": False}  # with the field that the answer had
     saved = script.call("PUT", path, saved, if_match=patched["ETag"])
     assert (saved.status_code, saved.json()["published"]) == (200, True)
 
