@@ -140,7 +140,7 @@ class Stack:
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=180,
         )
 
     def _read(self) -> None:
