@@ -50,7 +50,7 @@ def test_a_mixture_of_genuine_documents_is_refused_by_an_evaluator_that_starts(
     old["head"] = own_shop.portal.held_head()
     own_shop.publish({"flag/a": flag("a", "new"), "flag/b": flag("b", "new"), revoked.field: None})
     mix(own_shop, old)
-    with own_shop.evaluator.another() as second:
+    with own_shop.evaluator.another(EVALUATOR_COPY_DIR="") as second:
         asked = Shop(own_shop.portal, second, own_shop.key)
         wait_until(lambda: _doubt(own_shop) == b"")
         assert second.refused("mismatch") + second.refused("incomplete") > 0
