@@ -1,6 +1,6 @@
 """Segments and exclusion groups in words: what they are, and what a change to them changes."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -73,6 +73,18 @@ def _listed(keys: Iterable[str]) -> str:
 
 def _short(key: str) -> str:
     return key if len(key) <= 60 else key[:59] + "…"
+
+
+def members(segment: Segment, counts: Mapping[str, int]) -> tuple[str, ...]:
+    """Who is in a segment; of its lists how many they hold."""
+    found = [_("Members by condition: {condition}.").format(condition=condition(segment.when))]
+    text = _("{count} by the list “{list}”, by {attribute}.")
+    found += [
+        text.format(count=f"{count:,}", list=LISTS[name], attribute=segment.keyed_by)
+        for name, count in counts.items()
+        if count
+    ]
+    return tuple(found)
 
 
 def group_changes(before: Group, after: Group) -> list[str]:

@@ -3,13 +3,20 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
+from typing import Final
 
 from django.db.models import QuerySet, TextField
 from django.db.models.functions import Cast
 
 from flags.engine import Mention, Named, mentions_in, mentions_in_condition
-from flags.models import FlagConfiguration, Segment
+from flags.models import Flag, FlagConfiguration, Segment
 from portal.access.models import Environment, Project
+from portal.approvals import reverting
+
+# What approvals call a change of a configuration, and of a segment.
+CONFIGURATION: Final = "flag.configuration"
+SEGMENT: Final = "segment.edit"
 
 
 @dataclass(slots=True)
@@ -27,14 +34,16 @@ def uses_of(
 ) -> list[Use]:
     """What refers to something, flags first; archived flags do not count.
 
-    Of a flag, with ``variants``, only what names one of these.
+    Of a flag, with ``variants``, only what names one of these. What a running emergency change goes
+    back to counts as well: it must still be possible then.
     """
     wanted = None if variants is None else frozenset(variants)
     found: dict[str, Use] = {}
-    for row in mentioning(project, kind):
+    for row in chain(mentioning(project, kind), going_back(project)):
         if _names(mentions_in(row.document), kind, key, wanted):
             use = found.setdefault(row.flag.key, Use(Named.FLAG, row.flag.key, row.flag.title))
-            use.environments.append(row.environment)
+            if row.environment not in use.environments:
+                use.environments.append(row.environment)
     segments = _segments_naming(project, key) if kind is Named.SEGMENT else []
     uses = sorted(found.values(), key=lambda use: use.key)
     return uses + [Use(Named.SEGMENT, one.key, one.title) for one in segments]
@@ -57,6 +66,21 @@ def mentioning(project: Project, kind: Named) -> Iterator[FlagConfiguration]:
     not read for the few that do.
     """
     return _narrowed(FlagConfiguration.objects.filter(flag__project=project), kind).iterator(500)
+
+
+def going_back(project: Project, flag: Flag | None = None) -> Iterator[FlagConfiguration]:
+    """The configurations that running emergency changes go back to, of one flag or of all; as they
+    would be, not as they are stored."""
+    for request, document in reverting.going_back(project, CONFIGURATION):
+        if flag is not None and request.subject != flag.key:
+            continue
+        rows = FlagConfiguration.objects.select_related("flag", "environment")
+        row = rows.get(
+            flag__project=project, flag__key=request.subject, environment=request.environments.get()
+        )
+        row.enabled = bool(document["enabled"])
+        row.targeting = {name: value for name, value in document.items() if name != "enabled"}
+        yield row
 
 
 def mentioning_in(environment: Environment, kind: Named) -> Iterator[FlagConfiguration]:
@@ -85,6 +109,11 @@ def segment_graph(project: Project) -> dict[str, frozenset[str]]:
 
 def _segments_naming(project: Project, key: str) -> list[Segment]:
     naming = [one for one, named in segment_graph(project).items() if key in named]
+    naming += [
+        request.subject
+        for request, document in reverting.going_back(project, SEGMENT)
+        if any(one.key == key for one in mentions_in_condition(document["when"], "when"))
+    ]
     return list(Segment.objects.filter(project=project, key__in=naming).defer("description"))
 
 

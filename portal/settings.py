@@ -67,6 +67,7 @@ MIDDLEWARE = [
     "portal.lib.middleware.security_headers",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "portal.lib.middleware.request_trace",
+    "portal.lib.patience.shared_patience",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -99,17 +100,21 @@ TEMPLATES = [
 ]
 
 DATABASES = {"default": DATABASE}
+# How long a request waits in all for what others have locked: it answers within 5 s.
+DATABASE_WAIT_S = 4
 if DATABASE["ENGINE"].endswith("sqlite3"):
     # Writers queue up front instead of failing half-way; readers never wait for them (WAL).
     DATABASE["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
-        "timeout": 4,
+        "timeout": DATABASE_WAIT_S,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
     }
 else:
     DATABASE["CONN_HEALTH_CHECKS"] = True
     DATABASE.setdefault("OPTIONS", {}).setdefault("connect_timeout", 3)
-    DATABASE["OPTIONS"].setdefault("options", "-c statement_timeout=30s -c lock_timeout=5s")
+    DATABASE["OPTIONS"].setdefault(
+        "options", f"-c statement_timeout=30s -c lock_timeout={DATABASE_WAIT_S}s"
+    )
 DATABASE["CONN_MAX_AGE"] = 600
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

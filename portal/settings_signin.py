@@ -76,7 +76,10 @@ ACCOUNT_RATE_LIMITS = False
 ACCOUNT_FORMS = {"login": "portal.access.signin.forms.SignInForm"}
 MFA_ADAPTER = "portal.access.signin.adapters.TwoFactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
-MFA_FORMS = {"authenticate": "portal.access.signin.forms.CodeForm"}
+MFA_FORMS = {
+    "authenticate": "portal.access.signin.forms.CodeForm",
+    "activate_totp": "portal.access.signin.forms.EnrolForm",
+}
 MFA_RECOVERY_CODES_SHOW_ONCE = True
 MFA_TOTP_ISSUER = "Aviary"
 MFA_TOTP_TOLERANCE = 1  # clocks of phones are off by a little

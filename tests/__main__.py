@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
 
-from tests.support import chromium, postgres, settings_env
+from tests.support import chromium, java, postgres, settings_env
 
 # Two at a time: the smallest machines have two processors.
 _PYTEST = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "loadgroup"]
@@ -52,6 +52,8 @@ def _may_start(binaries: Path | None) -> bool:
     missing = [] if binaries else ["the run on PostgreSQL (no initdb and pg_ctl found)"]
     if not chromium.find():
         missing.append(f"browser tests (no {', '.join(chromium.NAMES)} on PATH)")
+    if not java.find():
+        missing.append(f"the Java provider (not all of {', '.join(java.NAMES)} on PATH)")
     if missing:
         print(f"aviary: left out: {'; '.join(missing)}", flush=True)
         if os.environ.get("AVIARY_TEST_EVERYTHING") == "1":

@@ -38,13 +38,14 @@ from flags.channel.keys import (
     EnvironmentKeys,
 )
 from flags.channel.samples import SAMPLES_STREAM, SampleBatch, open_samples
-from flags.channel.usage import USAGE_STREAM, Asked, Missed, UsageBatch, read_batch
+from flags.channel.usage import OVER_BUDGET, USAGE_STREAM, Asked, Missed, UsageBatch, read_batch
 
 __all__ = [
     "DIGEST_MODULUS",
     "DOUBTS",
     "KEYS_USED",
     "MENDED",
+    "OVER_BUDGET",
     "REGISTRY",
     "REGISTRY_STREAM",
     "SAMPLES_STREAM",

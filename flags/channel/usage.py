@@ -18,6 +18,8 @@ USAGE_STREAM: Final = "aviary:usage"
 USAGE_STREAM_LENGTH: Final = 10_000
 ROWS_PER_BATCH: Final = 2_000
 MINUTE_S: Final = 60
+OVER_BUDGET: Final = "OVER_BUDGET"
+"""Counted in place of a reason where a flag took more work than one evaluation may."""
 _ID = re.compile(r"[0-9a-f]{32}")
 _REASON = re.compile(r"[A-Z_]{1,30}")
 _MOST_COUNT: Final = 2**40

@@ -50,18 +50,20 @@ from flags.engine.document import (
 )
 from flags.engine.dumping import dump_configuration, dump_definition, environment_document
 from flags.engine.errors import DocumentError, Problem
+from flags.engine.limits import MAX_STEPS
 from flags.engine.lines import disturbances, free_room, place_slot
 from flags.engine.mentions import Mention, Named, mentions_in, mentions_in_condition
 from flags.engine.operators import OPERATORS
 from flags.engine.parsing import parse_configuration, parse_definition, parse_environment
 from flags.engine.references import References, depth_of, find_cycle, references_of
 from flags.engine.results import Context, ErrorCode, Reason, Result, Scalar
-from flags.engine.world import EMPTY, World
+from flags.engine.world import EMPTY, OverBudget, Steps, World
 
 __all__ = [
     "ALGORITHMS",
     "EMPTY",
     "EVERYTHING",
+    "MAX_STEPS",
     "OPERATORS",
     "AllOf",
     "AnyOf",
@@ -87,6 +89,7 @@ __all__ = [
     "Mention",
     "Named",
     "Not",
+    "OverBudget",
     "Override",
     "Prerequisite",
     "Problem",
@@ -101,6 +104,7 @@ __all__ = [
     "Share",
     "Slot",
     "Split",
+    "Steps",
     "Target",
     "ValueType",
     "Variant",

@@ -14,6 +14,7 @@ import mmh3
 from flags.engine.document import DEFAULT_ALGORITHM, Split
 from flags.engine.errors import Problem
 from flags.engine.limits import MAX_FLAGD_TOTAL, MAX_UNIT_INTEGER
+from flags.engine.world import World
 
 SCALE: Final = 100_000
 """Points on the line: one is 0.001 %."""
@@ -21,6 +22,7 @@ SCALE: Final = 100_000
 AUDIENCE: Final = "audience"
 SPLIT: Final = "split"
 GROUP: Final = "group"
+_SHORT_UNIT_CHARS: Final = 256
 
 
 def hash_text(text: str, seed: int = 0) -> int:
@@ -44,11 +46,25 @@ def unit_of(value: object) -> str | None:
     it lies within ±(2**63 - 1). Anything else, or a text with lone surrogates, is no unit.
     """
     if isinstance(value, str):
-        return value if value and _is_utf8(value) else None
+        return value if value and (value.isascii() or _is_utf8(value)) else None
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
     is_whole = -MAX_UNIT_INTEGER <= value <= MAX_UNIT_INTEGER and value == int(value)
     return str(int(value)) if is_whole else None
+
+
+def unit_in(value: object, world: World) -> str | None:
+    """The unit, paid for by its length."""
+    unit = unit_of(value)
+    if unit is not None:
+        spend_on(unit, world)
+    return unit
+
+
+def spend_on(unit: str, world: World) -> None:
+    """Pay for hashing a unit: most are short, and cost nothing that counts."""
+    if len(unit) > _SHORT_UNIT_CHARS:
+        world.steps.spend(len(unit) >> 2)
 
 
 def _is_utf8(text: str) -> bool:

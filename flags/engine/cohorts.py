@@ -3,21 +3,23 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from flags.engine.buckets import GROUP, point, unit_of
+from flags.engine.buckets import GROUP, point, unit_in
 from flags.engine.cohort_parsing import parse_group, parse_segment
 from flags.engine.conditions import compile_attribute, compile_condition
 from flags.engine.document import Group, Segment
-from flags.engine.references import instants_of
+from flags.engine.references import instants_of, weight_of
 from flags.engine.results import Context
 from flags.engine.world import Read, Test, World
 
 
 @dataclass(frozen=True, slots=True)
 class CompiledSegment:
-    """A segment ready to ask; ``source`` is what it was compiled from."""
+    """A segment ready to ask; ``source`` is what it was compiled from, ``weight`` what asking it
+    costs in steps at least."""
 
     key: str
     contains: Test
+    weight: int
     source: Segment
     instants: frozenset[float] = frozenset()
 
@@ -26,7 +28,7 @@ def compile_segment(document: object) -> CompiledSegment:
     """The segment of a document. Raises DocumentError if the document is wrong."""
     segment = parse_segment(document)
     membership, instants = _compile_membership(segment), instants_of(segment)
-    return CompiledSegment(segment.key, membership, segment, instants)
+    return CompiledSegment(segment.key, membership, weight_of(segment), segment, instants)
 
 
 def _compile_membership(segment: Segment) -> Test:
@@ -37,7 +39,7 @@ def _compile_membership(segment: Segment) -> Test:
     read = compile_attribute(segment.keyed_by)
 
     def contains(context: Context, world: World) -> bool:
-        key = unit_of(read(context, world))
+        key = unit_in(read(context, world), world)
         if key in included:
             return True
         return key not in excluded and matches(context, world)
@@ -58,7 +60,7 @@ class CompiledGroup:
 
     def position(self, context: Context, world: World) -> int | None:
         """Where the unit lies on the group's line; None without a unit."""
-        unit = unit_of(self.read(context, world))
+        unit = unit_in(self.read(context, world), world)
         return None if unit is None else point(self.salt, GROUP, unit)
 
     def gives(self, flag: str, context: Context, world: World) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
-from flags.engine.buckets import unit_of
+from flags.engine.buckets import unit_in
 from flags.engine.conditions import compile_condition, compile_flag_test
 from flags.engine.document import (
     TARGETING_KEY,
@@ -21,10 +21,10 @@ from flags.engine.document import (
     ValueType,
 )
 from flags.engine.parsing import parse_environment
-from flags.engine.references import instants_of
+from flags.engine.references import instants_of, weight_of
 from flags.engine.results import Context, ErrorCode, Reason, Result
 from flags.engine.serving import Answers, Step, compile_audience, compile_serve
-from flags.engine.world import EMPTY, Unresolved, World
+from flags.engine.world import EMPTY, OverBudget, Unresolved, World
 
 Evaluation: TypeAlias = Callable[[Context, World], Result]
 
@@ -40,7 +40,8 @@ class CompiledFlag:
     """A flag ready to evaluate; ``source`` is what it was compiled from.
 
     ``answer`` is ``evaluate`` for the flags that refer to this one: what it raises is their error
-    as well. ``instants`` are those at which its answers may change by themselves, in Unix seconds.
+    as well, and ``weight`` is what it costs them in steps at least. ``instants`` are those at which
+    its answers may change by themselves, in Unix seconds.
     """
 
     key: str
@@ -49,23 +50,30 @@ class CompiledFlag:
     version: int
     evaluate: Evaluate
     answer: Evaluation
+    weight: int
     source: EnvironmentFlag
     instants: frozenset[float] = frozenset()
 
 
 def compile_flag(document: Mapping[str, object]) -> CompiledFlag:
     """The flag of an environment document. Raises DocumentError if the document is wrong."""
-    parsed = parse_environment(document)
+    return compile_parsed(parse_environment(document))
+
+
+def compile_parsed(parsed: EnvironmentFlag) -> CompiledFlag:
+    """The flag of an environment document that was read already."""
     definition = parsed.definition
     answers = answers_of(parsed)
     answer = _compile_configuration(answers, parsed.configuration)
+    weight = weight_of(parsed.configuration)
     return CompiledFlag(
         key=definition.key,
         value_type=definition.value_type,
         client_visible=definition.client_visible,
         version=parsed.version,
-        evaluate=_guarded(answer, answers),
+        evaluate=_guarded(answer, answers, weight),
         answer=answer,
+        weight=weight,
         source=parsed,
         instants=instants_of(parsed.configuration),
     )
@@ -79,12 +87,18 @@ def answers_of(flag: EnvironmentFlag) -> Answers:
     return Answers(definition.key, flag.configuration.salt, variants, facts)
 
 
-def _guarded(evaluate: Evaluation, answers: Answers) -> Evaluate:
-    """A reference into nothing, or in a circle, is an error of this flag alone."""
+def _guarded(evaluate: Evaluation, answers: Answers, weight: int) -> Evaluate:
+    """A reference into nothing or in a circle, or too much work, is an error of this flag alone."""
 
     def guarded(context: Context, world: World = EMPTY, /) -> Result:
+        steps = world.steps
+        steps.left = steps.most - weight
+        if steps.left < 0:
+            return answers.fail_over_budget()
         try:
             return evaluate(context, world)
+        except OverBudget:
+            return answers.fail_over_budget()
         except Unresolved as missing:
             return answers.fail(ErrorCode.GENERAL, f"It cannot be evaluated: {missing}.")
         except RecursionError:
@@ -136,7 +150,7 @@ def _compile_targets(answers: Answers, targets: tuple[Target, ...]) -> list[Step
         results.update(dict.fromkeys(target.keys, result))
     if not results:
         return []
-    return [lambda context, _world: results.get(unit_of(context.get(TARGETING_KEY)))]
+    return [lambda context, world: results.get(unit_in(context.get(TARGETING_KEY), world))]
 
 
 def _compile_rule(answers: Answers, rule: Rule) -> Step:

@@ -19,7 +19,7 @@ from flags.engine.document import (
     SegmentTest,
 )
 from flags.engine.jsonlogic import compile_logic
-from flags.engine.operators import build_predicate
+from flags.engine.operators import Cost, Predicate, build_cost, build_predicate
 from flags.engine.results import Context
 from flags.engine.world import Read, Test, World
 
@@ -63,16 +63,34 @@ def compile_condition(condition: Condition, flag: str = "") -> Test:
 def _(condition: AttributeTest, _flag: str = "") -> Test:
     test = build_predicate(condition.operator, condition.values, ignore_case=condition.ignore_case)
     path = condition.attribute
+    cost = build_cost(condition.operator, condition.values, ignore_case=condition.ignore_case)
+    if cost is not None:
+        return _paid(compile_attribute(path), cost, test)
     if "." not in path and path != NOW:  # what nearly all tests are: one call less
         return lambda context, _world: test(context.get(path))
     read = compile_attribute(path)
     return lambda context, world: test(read(context, world))
 
 
+def _paid(read: Read, cost: Cost, test: Predicate) -> Test:
+    def pay_and_test(context: Context, world: World) -> bool:
+        value = read(context, world)
+        world.steps.spend(cost(value))
+        return test(value)
+
+    return pay_and_test
+
+
 @compile_condition.register
 def _(condition: SegmentTest, _flag: str = "") -> Test:
     key = condition.segment
-    return lambda context, world: world.segment(key).contains(context, world)
+
+    def is_member(context: Context, world: World) -> bool:
+        segment = world.segment(key)
+        world.steps.spend(segment.weight)
+        return segment.contains(context, world)
+
+    return is_member
 
 
 @compile_condition.register
@@ -86,7 +104,10 @@ def compile_flag_test(key: str, variants: tuple[str, ...]) -> Test:
 
     def serves_one_of_them(context: Context, world: World) -> bool:
         flag = world.flags.get(key)
-        return flag is not None and flag.answer(context, world).variant in wanted
+        if flag is None:
+            return False
+        world.steps.spend(flag.weight)
+        return flag.answer(context, world).variant in wanted
 
     return serves_one_of_them
 
@@ -102,7 +123,9 @@ def compile_logic_for(one: LogicTest | ByLogic, flag: str) -> Read:
     run = compile_logic(one.logic, fractional=one.bucketing)
 
     def read(context: Context, world: World) -> object:
-        return run({**context, "$flagd": {"flagKey": flag, "timestamp": int(world.now)}})
+        world.steps.spend(len(context) >> 4)
+        about = {"flagKey": flag, "timestamp": int(world.now)}
+        return run({**context, "$flagd": about}, world.steps)
 
     return read
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from itertools import accumulate
 
 from flags.engine.buckets import SCALE, unit_of
-from flags.engine.compiler import answers_of
+from flags.engine.compiler import answers_of, compile_parsed
 from flags.engine.conditions import compile_attribute
 from flags.engine.document import (
     TARGETING_KEY,
@@ -23,6 +23,7 @@ from flags.engine.document import (
     Serve,
     Split,
 )
+from flags.engine.limits import EXPLAINED_STEPS
 from flags.engine.results import Context, ErrorCode, Reason, Result
 from flags.engine.serving import (
     Answers,
@@ -34,7 +35,7 @@ from flags.engine.serving import (
 )
 from flags.engine.serving import Step as EngineStep
 from flags.engine.tracing import Asked, Trace, problem_in, trace_condition, trace_flag
-from flags.engine.world import Unresolved, World
+from flags.engine.world import OverBudget, Steps, Unresolved, World
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +88,21 @@ def explain(
     """Explain a flag's answer; ``segments`` are those of the world, parsed."""
     # Whatever is drawn at random is drawn once, so that the explanation is of one evaluation.
     drawn = world.draw()
-    asked = Asked(context, replace(world, draw=lambda: drawn), segments, flag.definition.key)
+    world = replace(world, draw=lambda: drawn, steps=Steps())
+    result = compile_parsed(flag).evaluate(context, world)
+    if world.steps.left < 0:
+        return Explanation(result)
+    # It asks what the evaluation need not ask; where that is too much, the answer stands alone.
+    world = replace(world, steps=Steps(EXPLAINED_STEPS))
+    asked = Asked(context, world, segments, flag.definition.key)
     answers = answers_of(flag)
     if not flag.configuration.enabled:
         off = answers.give(flag.configuration.off_variant, Reason.DISABLED, answers.facts)
         return Explanation(off, (Step("disabled", True, off),))
     try:
         return _until_decided(_steps(flag, answers, asked))
+    except OverBudget:
+        return Explanation(result)
     except RecursionError:
         return Explanation(answers.fail_in_a_circle())
 

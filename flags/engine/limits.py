@@ -37,6 +37,10 @@ MAX_PATTERN_BYTES: Final = 1 << 20
 """Memory that one compiled pattern may take, its caches included."""
 MAX_MATCHED_CHARS: Final = 10_000
 """Patterns are not searched for in longer texts, which bounds what one evaluation costs."""
+MAX_STEPS: Final = 50_000
+"""What one evaluation may cost, some 0.1 µs each: see ``world.Steps``."""
+EXPLAINED_STEPS: Final = 10 * MAX_STEPS
+"""What an explanation may cost: it asks everything, and not until something is decided alone."""
 MAX_VALUE_DEPTH: Final = 20
 """Levels of lists and objects inside an object value, the outermost included."""
 

@@ -8,9 +8,11 @@ from flags.engine.document import (
     AllOf,
     AnyOf,
     AttributeTest,
+    ByLogic,
     Condition,
     Configuration,
     FlagTest,
+    LogicTest,
     Not,
     Segment,
     SegmentTest,
@@ -73,6 +75,34 @@ def conditions_in(document: Configuration | Segment) -> Iterator[Condition]:
 def _overrides(serve: Serve) -> Iterator[Condition]:
     if isinstance(serve, Split):
         yield from (override.when for override in serve.overrides)
+
+
+def weight_of(document: Configuration | Segment) -> int:
+    """How many conditions and operations of logic there are, all that might be asked."""
+    weight = 1 + sum(map(_weight, conditions_in(document)))
+    if isinstance(document, Configuration):
+        serves = (*(rule.serve for rule in document.rules), document.fallthrough)
+        logic = (one.logic.value for one in serves if isinstance(one, ByLogic))
+        weight += len(document.prerequisites) + len(document.rules) + sum(map(_operations, logic))
+    return weight
+
+
+def _weight(condition: Condition) -> int:
+    if isinstance(condition, AllOf | AnyOf):
+        return 1 + sum(map(_weight, condition.conditions))
+    if isinstance(condition, Not):
+        return 1 + _weight(condition.condition)
+    return _operations(condition.logic.value) if isinstance(condition, LogicTest) else 1
+
+
+def _operations(logic: object) -> int:
+    """With their arguments, but not what only stands in lists: that is paid for by who reads it."""
+    if isinstance(logic, list):
+        return sum(map(_operations, logic))
+    if not isinstance(logic, dict):
+        return 0
+    given = [len(one) for one in logic.values() if isinstance(one, list)]
+    return 1 + sum(given) + sum(map(_operations, logic.values()))
 
 
 def leaves(condition: Condition) -> Iterator[Condition]:

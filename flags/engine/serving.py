@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import singledispatch
 from itertools import accumulate
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
-from flags.engine.buckets import ALGORITHMS, SCALE, unit_of
+from flags.engine.buckets import ALGORITHMS, SCALE, spend_on, unit_of
 from flags.engine.conditions import compile_attribute, compile_condition, compile_logic_for
 from flags.engine.document import (
     RANDOM,
@@ -20,8 +20,11 @@ from flags.engine.document import (
     Split,
     Variant,
 )
+from flags.engine.limits import MAX_STEPS
 from flags.engine.results import Context, ErrorCode, Reason, Result, Scalar
 from flags.engine.world import Read, World
+
+LESS_WORK: Final = "Search shorter texts and lists, or for fewer values."
 
 Facts: TypeAlias = Mapping[str, Scalar]
 Step: TypeAlias = Callable[[Context, World], Result | None]
@@ -65,6 +68,10 @@ class Answers:
     def fail_in_a_circle(self) -> Result:
         """Flags or segments refer to each other in a circle."""
         return self.fail(ErrorCode.GENERAL, "It cannot be evaluated: it refers to itself.")
+
+    def fail_over_budget(self) -> Result:
+        details = f"It cannot be evaluated: that takes more than {MAX_STEPS} steps. {LESS_WORK}"
+        return self.fail(ErrorCode.GENERAL, details)
 
     def fail(self, code: ErrorCode, details: str) -> Result:
         return Result(
@@ -234,7 +241,10 @@ def _compile_position(bucketing: Audience | Split, place: Callable[[str], int]) 
 
     def position(context: Context, world: World) -> int | None:
         unit = read(context, world)
-        return None if unit is None else place(unit)
+        if unit is None:
+            return None
+        spend_on(unit, world)
+        return place(unit)
 
     return position
 

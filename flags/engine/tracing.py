@@ -53,44 +53,49 @@ class Asked:
     flag: str = ""
 
 
-@singledispatch
 def trace_condition(condition: Condition, asked: Asked) -> Trace:
-    """Ask a condition and all that it consists of."""
+    """Ask a condition and all that it consists of. Raises OverBudget."""
+    asked.world.steps.spend(1)
+    return _trace(condition, asked)
+
+
+@singledispatch
+def _trace(condition: Condition, asked: Asked) -> Trace:
     raise TypeError(type(condition).__name__)
 
 
-@trace_condition.register
+@_trace.register
 def _(condition: AllOf, asked: Asked) -> Trace:
     parts = tuple(trace_condition(one, asked) for one in condition.conditions)
     return Trace("all", all(one.matched for one in parts), condition, parts=parts)
 
 
-@trace_condition.register
+@_trace.register
 def _(condition: AnyOf, asked: Asked) -> Trace:
     parts = tuple(trace_condition(one, asked) for one in condition.conditions)
     return Trace("any", any(one.matched for one in parts), condition, parts=parts)
 
 
-@trace_condition.register
+@_trace.register
 def _(condition: Not, asked: Asked) -> Trace:
     inner = trace_condition(condition.condition, asked)
     return Trace("not", not inner.matched, condition, parts=(inner,))
 
 
-@trace_condition.register
+@_trace.register
 def _(condition: AttributeTest, asked: Asked) -> Trace:
     saw = compile_attribute(condition.attribute)(asked.context, asked.world)
     matched = compile_condition(condition)(asked.context, asked.world)
     return Trace("attribute", matched, condition, saw)
 
 
-@trace_condition.register
+@_trace.register
 def _(condition: LogicTest, asked: Asked) -> Trace:
     saw = compile_logic_for(condition, asked.flag)(asked.context, asked.world)
     return Trace("logic", bool(saw), condition, saw)
 
 
-@trace_condition.register
+@_trace.register
 def _(condition: FlagTest, asked: Asked) -> Trace:
     return trace_flag(condition.flag, condition.variants, asked, condition)
 
@@ -107,7 +112,7 @@ def trace_flag(flag: str, variants: tuple[str, ...], asked: Asked, condition: Co
     return Trace("flag", served in variants, condition, served)
 
 
-@trace_condition.register
+@_trace.register
 def _(condition: SegmentTest, asked: Asked) -> Trace:
     segment = asked.segments.get(condition.segment)
     if segment is None:

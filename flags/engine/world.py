@@ -5,9 +5,10 @@ that a change compiles the one document that changed.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from flags.engine.limits import MAX_STEPS
 from flags.engine.results import Context
 
 if TYPE_CHECKING:
@@ -19,6 +20,31 @@ class Unresolved(Exception):
     """A document refers to one that is not there, or that cannot be evaluated."""
 
 
+class OverBudget(Exception):
+    """An evaluation would cost more than one may."""
+
+
+class Steps:
+    """What an evaluation may still cost: it must hold up nobody, whatever it is asked with.
+
+    Every condition is a step, and every item of a list that is looked through; a text costs by
+    its length wherever it is searched, folded or hashed. What is costly is paid for before it is
+    done. Small costs that a document bounds by itself are not counted one by one: a flag or a
+    segment pays for all its conditions when it is asked.
+    """
+
+    __slots__ = ("left", "most")
+
+    def __init__(self, most: int = MAX_STEPS) -> None:
+        self.most = self.left = most
+
+    def spend(self, count: int) -> None:
+        """Pay for what is about to be done. Raises OverBudget."""
+        self.left -= count
+        if self.left < 0:
+            raise OverBudget
+
+
 def _nothing() -> str:
     return ""
 
@@ -28,7 +54,8 @@ class World:
     """One state of an environment at one instant: ``now`` in Unix seconds.
 
     ``draw`` gives another unit at every call, for what is dealt out at random; the engine itself
-    has no randomness, so that without one there is no such unit.
+    has no randomness, so that without one there is no such unit. ``steps`` is what the evaluation
+    at hand may still cost: one world serves one evaluation at a time.
     """
 
     flags: "Mapping[str, CompiledFlag]"
@@ -36,6 +63,7 @@ class World:
     groups: "Mapping[str, CompiledGroup]"
     now: float
     draw: Callable[[], str] = _nothing
+    steps: Steps = field(default_factory=Steps, compare=False)
 
     def segment(self, key: str) -> "CompiledSegment":
         """Raises Unresolved where there is none: nobody may count as outside of it."""

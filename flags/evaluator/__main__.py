@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 from collections.abc import Iterable, Iterator
+from functools import partial
 
 import uvicorn
 import uvloop
@@ -17,6 +18,7 @@ from flags.evaluator.copies import Copies
 from flags.evaluator.counters import Counters
 from flags.evaluator.follower import Follower
 from flags.evaluator.memory import Memory
+from flags.evaluator.protocol import Protocol
 from flags.evaluator.reporting import Reporting
 from flags.evaluator.sampling import Sampling
 from flags.evaluator.settings import Settings, listen, read_settings
@@ -58,13 +60,14 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
     memory, counters = Memory(), Counters()
     streams = Streams(memory, counters, settings.tickets, public_url=settings.public_url)
     config = uvicorn.Config(
-        Evaluator(memory, counters, streams, metrics_token=settings.metrics_token),
-        http="httptools",
+        Evaluator(memory, counters, streams, settings.limits, metrics_token=settings.metrics_token),
+        http=partial(Protocol, limits=settings.limits, counters=counters),  # type: ignore[arg-type]
         ws="none",
         lifespan="off",
         access_log=False,
         log_config=None,
         server_header=False,
+        proxy_headers=False,
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=GRACE_S,
     )

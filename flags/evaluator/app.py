@@ -14,6 +14,7 @@ import orjson
 from flags.evaluator import body, conditional, cors, keys, limits, ofrep, status, syncing, tickets
 from flags.evaluator.body import BadBody, Disconnected
 from flags.evaluator.counters import Counters
+from flags.evaluator.framing import DEFAULT_LIMITS, RequestLimits
 from flags.evaluator.keys import AccessRefused
 from flags.evaluator.memory import Memory, Place
 from flags.evaluator.streams import EVENTS_PATH, Reader, Streams
@@ -32,6 +33,7 @@ EXTRA_HEADERS: Final[dict[int, tuple[Header, ...]]] = {
     # The rest of the body is not wanted, so the connection cannot be used again.
     408: (CLOSE,),
     413: (CLOSE,),
+    415: (CLOSE,),
     503: ((b"retry-after", b"1"),),
 }
 STREAM_WAIT_S: Final = 30
@@ -47,6 +49,8 @@ class Reply(NamedTuple):
     body: bytes
     headers: tuple[Header, ...] = (JSON,)
     reader: Reader | None = None
+    is_anyones: bool = False
+    """Refused before a key had a say in who may read it: so any web page may."""
 
 
 class Asked(NamedTuple):
@@ -66,10 +70,12 @@ class Evaluator:
         memory: Memory,
         counters: Counters,
         streams: Streams,
+        request_limits: RequestLimits = DEFAULT_LIMITS,
         *,
         metrics_token: bytes = b"",
     ) -> None:
         self._memory, self._counters, self._streams = memory, counters, streams
+        self._request_limits = request_limits
         self._limits = limits.Limits()
         self._flagd_files = syncing.FlagdFiles()
         self._metrics_token = metrics_token
@@ -95,7 +101,10 @@ class Evaluator:
             return
         except Exception as fault:  # nothing about it leaves the process
             logger.error("a request failed: %s", type(fault).__name__)
-            reply = Reply(500, ofrep.error(ofrep.INTERNAL))
+            reply = Reply(500, ofrep.error(ofrep.INTERNAL), is_anyones=True)
+        if reply.is_anyones:
+            readable = cors.let_anyone_read(dict(scope["headers"]).get(b"origin"))
+            reply = reply._replace(headers=(*reply.headers, *readable))
         self._counters.requests[(route, reply.status)] += 1
         if reply.reader is not None:
             await self._streams.serve(reply.reader, receive, send)
@@ -114,7 +123,7 @@ class Evaluator:
             return "flagd", await self._send_flagd_file(scope)
         page = self._pages.get(path)
         if page is None:
-            return "unknown", Reply(404, ofrep.error(UNKNOWN_PATH))
+            return "unknown", Reply(404, ofrep.error(UNKNOWN_PATH), is_anyones=True)
         if scope["method"] not in ("GET", "HEAD"):
             return path[1:].decode(), _wrong_method(b"GET, HEAD")
         return path[1:].decode(), page(scope)
@@ -128,7 +137,7 @@ class Evaluator:
             place, api_key = self._authenticate(headers)
             shared = cors.allow(api_key, headers.get(b"origin"))
         except AccessRefused as refused:
-            return _reply(refused.status, ofrep.error(refused.details))
+            return _refuse(refused)
         wait_s = self._limits.wait_s(api_key, now=time.monotonic())
         if wait_s:
             self._counters.limited += 1
@@ -143,8 +152,9 @@ class Evaluator:
         place, api_key, headers, _query = asked
         key = None if raw_key is None else unquote_to_bytes(raw_key).decode(errors="replace")
         try:
-            body.check_headers(headers.get(b"content-type"), headers.get(b"content-length"))
-            context = body.read_context(await body.read_body(receive))
+            body.check_headers(headers, self._request_limits)
+            raw = await body.read_body(receive, self._request_limits)
+            context = body.read_context(raw, self._request_limits)
         except BadBody as bad:
             return _refuse_body(bad, key)
         if place.state.head.sampling:
@@ -184,7 +194,7 @@ class Evaluator:
             place, api_key = self._authenticate(headers)
             syncing.check(api_key)
         except AccessRefused as refused:
-            return _reply(refused.status, ofrep.error(refused.details))
+            return _refuse(refused)
         wait_s = self._limits.wait_s(api_key, now=time.monotonic())
         if wait_s:
             self._counters.limited += 1
@@ -204,9 +214,7 @@ class Evaluator:
         try:
             reader = self._streams.open(scope["query_string"], headers, now=time.time())
         except AccessRefused as refused:
-            if refused.status == 429:
-                return _limited(refused.details, STREAM_WAIT_S)
-            return _reply(refused.status, ofrep.error(refused.details))
+            return _refuse(refused)
         return Reply(200, b"", (), reader)
 
     def _authenticate(self, headers: Headers) -> tuple[Place, keys.ApiKey]:
@@ -238,6 +246,14 @@ def _reply(code: int, content: bytes) -> Reply:
     return Reply(code, content, (JSON, *EXTRA_HEADERS.get(code, ())))
 
 
+def _refuse(refused: AccessRefused) -> Reply:
+    """A page whose key was revoked has to learn of it."""
+    if refused.status == 429:
+        return _limited(refused.details, STREAM_WAIT_S)._replace(is_anyones=True)
+    reply = _reply(refused.status, ofrep.error(refused.details))
+    return reply._replace(is_anyones=True)
+
+
 def _limited(details: str, wait_s: int) -> Reply:
     return Reply(429, ofrep.error(details), (JSON, (b"retry-after", b"%d" % wait_s)))
 
@@ -250,7 +266,7 @@ def _without(scope: Scope, headers: Headers, method: bytes) -> Reply:
 
 def _wrong_method(allowed: bytes) -> Reply:
     details = f"this address takes {allowed.decode()} only"
-    return Reply(405, ofrep.error(details), (JSON, (b"allow", allowed)))
+    return Reply(405, ofrep.error(details), (JSON, (b"allow", allowed)), is_anyones=True)
 
 
 def _refuse_body(bad: BadBody, key: str | None) -> Reply:

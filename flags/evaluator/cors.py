@@ -1,7 +1,8 @@
 """Which web pages may read an answer: those that a client key names.
 
 A preflight cannot carry the key, so every page is told that it may ask; what it may not is read
-the answer, nor get one where its origin is not among the key's. Cookies play no part.
+the answer, nor get one where its origin is not among the key's. That it was refused every page may
+read: one whose key was revoked learns of it in no other way. Cookies play no part.
 """
 
 from typing import Final
@@ -36,6 +37,13 @@ def allow(key: ApiKey, origin: bytes | None) -> tuple[Header, ...]:
         return (VARY,)
     if ANY not in key.origins and origin.decode("latin-1") not in key.origins:
         raise AccessRefused(403, FOREIGN)
+    return let_anyone_read(origin)
+
+
+def let_anyone_read(origin: bytes | None) -> tuple[Header, ...]:
+    """The headers of a refusal that no key had a say in."""
+    if origin is None:
+        return ()
     return ((b"access-control-allow-origin", origin), EXPOSE, VARY)
 
 

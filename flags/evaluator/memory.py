@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Final, TypeAlias
 
 from flags.channel import Head
-from flags.engine import CompiledFlag, CompiledGroup, CompiledSegment, World, attributes_of
+from flags.engine import CompiledFlag, CompiledGroup, CompiledSegment, Steps, World, attributes_of
 from flags.evaluator.keys import ApiKey
 
 FIRST_ROUND_S: Final = 10.0
@@ -78,9 +78,9 @@ class Environment:
     total: int = 0
     """The sum of all documents' weights."""
 
-    def world(self, now: float) -> World:
+    def world(self, now: float, steps: Steps) -> World:
         """What the flags of this state see of each other, at the instant (Unix seconds)."""
-        return World(self._compiled, self.segments, self.groups, now, _draw)
+        return World(self._compiled, self.segments, self.groups, now, _draw, steps)
 
     @cached_property
     def _compiled(self) -> Mapping[str, CompiledFlag]:

@@ -9,7 +9,8 @@ from typing import Final
 
 import orjson
 
-from flags.engine import ErrorCode, Reason, Result, World, answers
+from flags.channel import OVER_BUDGET
+from flags.engine import ErrorCode, Reason, Result, Steps, World, answers
 from flags.engine.answers import FLAG_NOT_FOUND, GENERAL
 from flags.evaluator.counters import Counters
 from flags.evaluator.memory import Environment, FlagItem
@@ -22,10 +23,17 @@ INTERNAL: Final = "the evaluator failed to answer: its log says why"
 # The engine shares the results that need no bucket, so their JSON is worth keeping.
 MAX_ENCODED: Final = 64
 MAX_ENCODED_BYTES: Final = 4096
-# Flags of a bulk answer evaluated before other requests get their turn.
-SLICE: Final = 256
+# Steps of a bulk answer before other requests get their turn, and what a flag counts by itself.
+SLICE_STEPS: Final = 25_000
+FLAG_STEPS: Final = 100
+# Steps that one bulk answer may take; after that only flags that cost little are evaluated.
+BULK_STEPS: Final = 2_000_000
+FEW_STEPS: Final = 1_000
 
 Answer = tuple[int, bytes]
+
+# Evaluating one flag waits for nothing, so that every request can use the same.
+_STEPS: Final = Steps()
 
 
 def failure(code: str, details: str, *, key: str | None = None) -> bytes:
@@ -54,7 +62,7 @@ def evaluate_one(
         tally.miss(key, is_client=is_client)
         return 404, orjson.dumps(answers.not_found(key))
     try:
-        return _evaluate(item, context, state.world(time.time()), is_client, tally.asked)
+        return _evaluate(item, context, state.world(time.time(), _STEPS), is_client, tally.asked)
     except Exception as fault:
         _report(item, fault, tally.asked)
         return 500, error(INTERNAL)
@@ -65,15 +73,22 @@ async def evaluate_all(
 ) -> bytes:
     """The body of a bulk answer: every flag the key may see, each a success or a failure."""
     items = state.client_flags if is_client else state.server_flags
-    world = state.world(time.time())
+    steps = Steps()
+    world = state.world(time.time(), steps)
     parts: list[bytes] = []
-    for start in range(0, len(items), SLICE):
-        if start:
+    spent = of_slice = 0
+    asked = counters.tally.of(state.environment_id).asked
+    for item in items:
+        if of_slice > SLICE_STEPS:
+            spent, of_slice = spent + of_slice, 0
+            if spent > BULK_STEPS:
+                steps.most = FEW_STEPS
             await asyncio.sleep(0)
-        chunk = items[start : start + SLICE]
-        # Taken anew after every pause: what was counted before may be on its way.
-        asked = counters.tally.of(state.environment_id).asked
-        parts.extend(_evaluate_item(item, context, world, is_client, asked) for item in chunk)
+            # Taken anew after every pause: what was counted before may be on its way.
+            asked = counters.tally.of(state.environment_id).asked
+        steps.left = steps.most
+        parts.append(_evaluate_item(item, context, world, is_client, asked))
+        of_slice += FLAG_STEPS + steps.most - max(steps.left, 0)
     return b'{"flags":[' + b",".join(parts) + b"]}"
 
 
@@ -132,7 +147,10 @@ def _evaluate(
         why = "" if is_client else f": {item.problem}"
         return 400, failure(GENERAL, f"flag {item.key!r} cannot be evaluated{why}", key=item.key)
     result = item.compiled.evaluate(context, world)
-    asked[item.key, result.variant, result.reason] += 1
+    reason: str = result.reason
+    if reason == Reason.ERROR and world.steps.left < 0:
+        reason = OVER_BUDGET
+    asked[item.key, result.variant, reason] += 1
     known = item.encoded.get(id(result))
     if known is not None and known[0] is result:
         return 200, known[1]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flags.channel import Sealer
+from flags.evaluator.framing import RequestLimits
 from flags.evaluator.link import Link
 from flags.evaluator.tickets import Tickets, derive_key
 from portal.lib import env
@@ -22,6 +23,7 @@ class Settings:
     tickets: Tickets
     public_url: str
     """Where clients reach the evaluator; empty for wherever they asked it."""
+    limits: RequestLimits
     copy_dir: Path | None
     """Where copies of what is served are kept; None for nowhere."""
     copy_max_age_s: float
@@ -40,9 +42,24 @@ def read_settings() -> Settings:
         sealer=Sealer(secret),
         tickets=Tickets(derive_key(secret)),
         public_url=os.environ.get("EVALUATOR_URL", ""),
+        limits=_read_limits(),
         copy_dir=_copy_dir(),
         copy_max_age_s=3600 * env.whole_number("EVALUATOR_COPY_MAX_AGE_H", 168, most=87_600),
         metrics_token=env.optional_secret("METRICS_TOKEN"),
+    )
+
+
+def _read_limits() -> RequestLimits:
+    most = 64 * 1024 * 1024
+    return RequestLimits(
+        line_bytes=env.whole_number("EVALUATOR_LINE_BYTES", 8 * 1024, least=256, most=most),
+        header_bytes=env.whole_number("EVALUATOR_HEADER_BYTES", 16 * 1024, least=256, most=most),
+        header_lines=env.whole_number("EVALUATOR_HEADER_LINES", 100, least=10, most=10_000),
+        head_s=env.whole_number("EVALUATOR_HEAD_SECONDS", 10, least=1, most=600),
+        body_bytes=env.whole_number("EVALUATOR_BODY_BYTES", 1024 * 1024, least=256, most=most),
+        body_s=env.whole_number("EVALUATOR_BODY_SECONDS", 10, least=1, most=600),
+        json_depth=env.whole_number("EVALUATOR_JSON_DEPTH", 64, least=2, most=500),
+        json_values=env.whole_number("EVALUATOR_JSON_VALUES", 10_000, least=10, most=1_000_000),
     )
 
 

@@ -54,7 +54,7 @@ def _tell(event: AuditEvent) -> Iterator[State]:
         yield _key("definition", event), definition and _LATER_FIELDS | definition
         if event.event == "flag.created":
             yield _key("archiving", event), {"archived": False}
-            for place, document in (after.get("environments") or _unsaid(event)).items():
+            for place, document in (_mapping(after, "environments") or _unsaid(event)).items():
                 yield _key(CONFIGURATION, event, environment=place), document
 
 

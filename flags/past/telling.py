@@ -127,8 +127,9 @@ def _kept(kind: str) -> dict[str, Callable[[Row], Said]]:
     def read(row: Row) -> Said:
         after = row.after_document or {}
         document = after.get("document")
-        is_document = after.get("kind") == kind and isinstance(document, Mapping)
-        return dict(document) if is_document else SILENT
+        if after.get("kind") != kind or not isinstance(document, Mapping):
+            return SILENT
+        return dict(document)
 
     return {KEPT: read}
 

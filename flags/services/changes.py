@@ -1,18 +1,19 @@
 """The changes of flags as the gate wants to see them."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from django.utils.translation import gettext as _
 
-from flags import wording
+from flags import dependants, outcome_wording, wording
 from flags.engine import DocumentError, parse_configuration, parse_definition
 from flags.models import Flag, FlagConfiguration
 from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.approvals.changes import Change, same_document
 
-CONFIGURATION = "flag.configuration"
+CONFIGURATION = dependants.CONFIGURATION
 DEFINITION = "flag.definition"
 ARCHIVING = "flag.archiving"
 Document = Mapping[str, Any]
@@ -92,11 +93,22 @@ def configuration_words(flag: Flag, before: Document, after: Document) -> list[s
     """What differs between two configurations of a flag, one sentence each."""
     try:
         definition = flag.definition
-        return wording.configuration_changes(
-            parse_configuration(before, definition), parse_configuration(after, definition)
-        )
+        old, new = (parse_configuration(one, definition) for one in (before, after))
+        if old.enabled or not new.enabled:
+            return wording.configuration_changes(old, new)
+        others = wording.configuration_changes(replace(old, enabled=True), new)
+        return [outcome_wording.turned_on(new), *others]
     except DocumentError:  # what is stored is of another time; the documents say it all
         return [_("It refers to variants that the flag does not have; see the documents.")]
+
+
+def who_gets_what(flag: Flag, document: Document) -> tuple[str, ...]:
+    """Who gets what of a flag by a configuration, one sentence each; empty for one of another
+    time."""
+    try:
+        return outcome_wording.sentences(parse_configuration(document, flag.definition))
+    except DocumentError:
+        return ()
 
 
 def definition_words(before: Document, after: Document) -> list[str]:

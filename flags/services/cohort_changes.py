@@ -5,7 +5,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from flags import cohort_wording, cohorts
+from flags import cohort_wording, cohorts, dependants
 from flags.engine import DocumentError, parse_group, parse_segment
 from flags.models import ExclusionGroup, KeyList, Segment
 from flags.models.segment import ABOUT_FIELDS, LISTS
@@ -13,7 +13,7 @@ from portal.access.models import Environment, Project
 from portal.access.permissions import Permission
 from portal.approvals.changes import Change, same_document
 
-SEGMENT = "segment.edit"
+SEGMENT = dependants.SEGMENT
 SEGMENT_DELETION = "segment.deletion"
 GROUP = "exclusion_group.edit"
 GROUP_DELETION = "exclusion_group.deletion"
@@ -106,6 +106,15 @@ def segment_words(project: Project, before: Document, after: Document) -> list[s
     except (DocumentError, KeyList.DoesNotExist):
         return [_("It is of another time; see the documents.")]
     return sentences
+
+
+def members_words(document: Document) -> tuple[str, ...]:
+    """Who is in a segment, one sentence each."""
+    try:
+        segment = parse_segment({f: document[f] for f in ABOUT_FIELDS if f in document})
+    except DocumentError:
+        return (_("It is of another time; see the documents."),)
+    return cohort_wording.members(segment, {name: document[name]["count"] for name in LISTS})
 
 
 def recorded_words(before: Document, after: Document) -> list[str]:

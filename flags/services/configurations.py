@@ -52,13 +52,14 @@ def save_configuration(
     others to agree first.
     """
     _require(Permission.FLAG_EDIT, flag, environment, actor, terms)
-    current = _locked(flag, environment)
+    current = _locked(flag, environment, terms)
     wanted = configuration_from(document, current.flag.definition)
     if current.version != expected_version:
         raise _conflict(current, document)
     if wanted.enabled != current.enabled:
         _require(Permission.FLAG_TOGGLE, flag, environment, actor, terms)
-    referring.check_configuration(current.flag, current.environment, wanted)
+    if not current.flag.is_archived:
+        referring.check_configuration(current.flag, current.environment, wanted)
     return _store(current, wanted, actor=actor, now=now, reason=reason, terms=terms)
 
 
@@ -81,7 +82,7 @@ def set_enabled(
     Raises Forbidden without ``flag.toggle``, Waiting where a policy wants others to agree first.
     """
     _require(Permission.FLAG_TOGGLE, flag, environment, actor, terms)
-    current = _locked(flag, environment)
+    current = _locked(flag, environment, terms)
     if enabled and expected_version is not None and current.version != expected_version:
         raise _conflict(current, {**current.document, "enabled": enabled})
     wanted = configuration_from({**current.document, "enabled": enabled}, current.flag.definition)
@@ -90,15 +91,19 @@ def set_enabled(
     return Switched(stored, previous_version)
 
 
-def _locked(flag: Flag, environment: Environment) -> FlagConfiguration:
-    """The configuration as it is now, its environment's row locked against other writers."""
+def _locked(flag: Flag, environment: Environment, terms: Terms) -> FlagConfiguration:
+    """The configuration as it is now, its environment's row locked against other writers.
+
+    Nobody is served an archived flag, so nobody changes it; an emergency change ends all the same,
+    so that it is not served once the flag is restored.
+    """
     (locked,) = outbox.lock_environments([environment])
     current = FlagConfiguration.objects.select_related("flag__project").get(
         flag=flag, environment=environment
     )
     locked.project = flag.project
     current.environment = locked
-    if current.flag.is_archived:
+    if current.flag.is_archived and terms.undoing is None:
         raise Invalid({"": _("This flag is archived. Restore it first.")})
     return current
 

@@ -3,12 +3,14 @@
 import secrets
 from collections.abc import Iterable
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from django.db import transaction
 from django.db.models import F
 from django.utils.translation import gettext as _
 
+from flags import dependants
 from flags.engine import FlagDefinition, Named, default_configuration
 from flags.models import Flag, FlagConfiguration
 from flags.services import changes, naming, referring
@@ -41,6 +43,7 @@ def create_flag(*, project: Project, document: object, actor: Actor, now: dateti
     naming.require_key(naming.rule_of(project), definition.key)
     if Flag.objects.filter(project=project, key=definition.key).exists():
         raise Invalid({"key": _("There is a flag with this key already; choose another.")})
+    naming.refuse_alike(Flag.objects.filter(project=project), definition.key)
     flag = Flag(project=project, created_at=now, updated_at=now)
     flag.set_definition(definition)
     flag.save()
@@ -195,7 +198,7 @@ def _refuse_another_identity(flag: Flag, definition: FlagDefinition) -> None:
 def _refuse_breaking(flag: Flag, definition: FlagDefinition) -> None:
     """Every environment's configuration, and what other flags name, must still be there."""
     referring.refuse_removing_variants(flag, [variant.key for variant in definition.variants])
-    for configuration in _configurations(flag):
+    for configuration in chain(_configurations(flag), dependants.going_back(flag.project, flag)):
         configuration_from(
             configuration.document,
             definition,

@@ -13,7 +13,7 @@ from flags.dependants import uses_of
 from flags.engine import Group, Named, disturbances, dump_group, place_slot
 from flags.models import ExclusionGroup, Flag
 from flags.services import cohort_changes as changes
-from flags.services import referring
+from flags.services import naming, referring
 from flags.services.definitions import new_salt
 from flags.services.parsing import group_from
 from flags.services.recording import advance_all, record_cohort
@@ -44,6 +44,7 @@ def create_group(
     if ExclusionGroup.objects.filter(project=project, key=wanted.key).exists():
         text = _("There is an exclusion group with this key already; choose another.")
         raise Invalid({"key": text})
+    naming.refuse_alike(ExclusionGroup.objects.filter(project=project), wanted.key)
     _refuse_unknown_flags(project, wanted, known=())
     group = ExclusionGroup(project=project, created_at=now)
     group.set_group(wanted)

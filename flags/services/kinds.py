@@ -5,9 +5,13 @@ from datetime import datetime
 from typing import Any
 
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
-from flags import impact
+from flags import impact, outcome_wording
+from flags.clash_wording import clash_sentences, rule_names_in
+from flags.engine import parse_definition
 from flags.importers import ImportPlan
+from flags.merging import CONFIGURATION, DEFINITION
 from flags.models import Flag, FlagConfiguration
 from flags.services import changes, cohort_kinds, configurations, definitions, importing
 from flags.services.importing.asking import IMPORT
@@ -15,8 +19,9 @@ from flags.services.plans import kinds as plans
 from portal.access.models import Environment
 from portal.approvals import kinds
 from portal.approvals.changes import Terms
-from portal.approvals.kinds import Impact, Side
+from portal.approvals.kinds import Impact, Merged, Outcome, Side
 from portal.approvals.models import ChangeRequest
+from portal.lib import merging
 from portal.lib.errors import Conflict
 from portal.lib.journal import Actor
 
@@ -74,6 +79,25 @@ class ConfigurationKind:
     def words(self, request: ChangeRequest, before: Document) -> list[str]:
         return changes.configuration_words(flag_of(request), before, request.after)
 
+    def merge(
+        self,
+        request: ChangeRequest,
+        *,
+        base: Document,
+        theirs: Document,
+        mine: Document,
+        prefer: merging.Side,
+    ) -> Merged:
+        merged = merging.merge(base, theirs, mine, parts=CONFIGURATION, prefer=prefer)
+        definition = flag_of(request).definition
+        names = rule_names_in(definition, base, theirs, mine) if merged.clashes else {}
+        return Merged(merged.document, clash_sentences(merged.clashes, names))
+
+    def outcomes(self, request: ChangeRequest) -> list[Outcome]:
+        flag, environment = flag_of(request), request.environments.get()
+        sides = (changes.who_gets_what(flag, one) for one in (request.before, request.after))
+        return [Outcome(environment.name, *sides)]
+
     def impact(self, request: ChangeRequest, *, now: datetime) -> Impact:
         rows = FlagConfiguration.objects.select_related("flag", "environment__project")
         row = rows.get(flag=flag_of(request), environment=request.environments.get())
@@ -117,6 +141,29 @@ class DefinitionKind:
     def words(self, request: ChangeRequest, before: Document) -> list[str]:
         return changes.definition_words(before, request.after)
 
+    def merge(
+        self,
+        request: ChangeRequest,
+        *,
+        base: Document,
+        theirs: Document,
+        mine: Document,
+        prefer: merging.Side,
+    ) -> Merged:
+        merged = merging.merge(base, theirs, mine, parts=DEFINITION, prefer=prefer)
+        return Merged(merged.document, clash_sentences(merged.clashes, {}))
+
+    def outcomes(self, request: ChangeRequest) -> list[Outcome]:
+        """The values, and who gets which of them in each environment."""
+        flag, sides = flag_of(request), (request.before, request.after)
+        values = (outcome_wording.values(parse_definition(one)) for one in sides)
+        found = [Outcome(_("The values"), *values)]
+        for row in flag.configurations.select_related("environment"):
+            row.flag = flag
+            gets = changes.who_gets_what(flag, row.document)
+            found.append(Outcome(row.environment.name, gets, gets))
+        return found
+
 
 class ArchivingKind:
     """Taking a flag out of use, and bringing it back."""
@@ -153,6 +200,15 @@ class ArchivingKind:
     def words(self, request: ChangeRequest, before: Document) -> list[str]:
         return list(request.words)
 
+    def outcomes(self, request: ChangeRequest) -> list[Outcome]:
+        flag, gone = flag_of(request), (_("Applications get “flag not found”."),)
+        found = []
+        for row in flag.configurations.select_related("environment"):
+            gets = changes.who_gets_what(flag, row.document)
+            sides = (gets, gone) if request.after["archived"] else (gone, gets)
+            found.append(Outcome(row.environment.name, *sides))
+        return found
+
 
 class ImportKind:
     """Flags from a file."""
@@ -184,6 +240,21 @@ class ImportKind:
         """Its version alone: the flags themselves are too many to show side by side."""
         places = request.project.environments.order_by("pk")
         return Side(",".join(f"{place.key}:{place.version}" for place in places), {})
+
+    def merge(
+        self,
+        request: ChangeRequest,
+        *,
+        base: Document,
+        theirs: Document,
+        mine: Document,
+        prefer: merging.Side,
+    ) -> Merged:
+        """The file overwrites what it names, so what of that was changed meanwhile is a clash."""
+        plan = ImportPlan.from_document(mine["plan"])
+        names, others = importing.split_off_changed(plan, _import_place(request), request)
+        chosen = plan if prefer is merging.Side.MINE else others
+        return Merged({**mine, "plan": chosen.document}, names)
 
     def address(self, request: ChangeRequest) -> str:
         return reverse("flag-list", args=[request.project.key])

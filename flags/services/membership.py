@@ -1,6 +1,5 @@
 """Whether somebody belongs to a segment, and why: asked of the engine that evaluators ask."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,11 +8,11 @@ from django.utils.translation import gettext as _
 
 from flags import cohorts
 from flags.dependants import segment_graph
-from flags.engine import DocumentError, World, compile_segment
+from flags.engine import DocumentError, OverBudget, World, compile_segment
 from flags.engine.cohorts import CompiledSegment
 from flags.models import Segment
 from flags.models.segment import LISTS
-from portal.lib import clock
+from portal.lib import clock, strict_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +38,8 @@ def explain_membership(segment: Segment, *, unit: str, attributes: str) -> Membe
         found = _ask(segment, _placed(context, segment.keyed_by, unit))
     except DocumentError as error:
         return Membership(None, str(error))
+    except OverBudget:
+        return Membership(None, _("Asking takes more steps than one evaluation may take."))
     if found:
         return Membership(True, _("The key is in no list, and the conditions hold."))
     return Membership(False, _("The key is in no list, and the conditions do not hold."))
@@ -50,8 +51,8 @@ def _keys(segment: Segment, name: str) -> frozenset[str]:
 
 def _context(text: str) -> dict[str, Any] | None:
     try:
-        found = json.loads(text) if text.strip() else {}
-    except (ValueError, RecursionError):
+        found = strict_json.loads_text(text) if text.strip() else {}
+    except strict_json.NotStrict:
         return None
     return found if isinstance(found, dict) else None
 

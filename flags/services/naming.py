@@ -1,6 +1,11 @@
-"""How a project names its flags: a pattern that the keys of new flags have to fit."""
+"""How a project names things: new keys fit a pattern, and differ from others by more than case."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from flags.engine import DocumentError, parse_definition
@@ -9,7 +14,7 @@ from flags.services.schemas import check_pattern, compile_pattern
 from portal.access import authority, outbox
 from portal.access.models import Project
 from portal.access.permissions import Permission
-from portal.lib import journal
+from portal.lib import journal, lookalikes
 from portal.lib.errors import Invalid, checked_text
 from portal.lib.journal import Actor, Entry
 
@@ -27,6 +32,34 @@ def require_key(rule: NamingRule | None, key: str) -> None:
         return
     text = _("Keys of this project look like “{example}”.").format(example=rule.example)
     raise Invalid({"key": f"{text} {rule.hint}".strip()})
+
+
+def refuse_alike(rows: QuerySet[Any], key: str) -> None:
+    """Raise Invalid where another of the rows has this key but for case, width or composition.
+
+    Evaluators compare byte by byte: a mistyped key would get the answers of the other.
+    """
+    for other in _alike(rows.values_list("key", flat=True))[lookalikes.folded(key)]:
+        text = _("“{key}” differs from “{other}” only in case or width. Choose another key.")
+        raise Invalid({"key": text.format(key=key, other=other)})
+
+
+def notes_of_alike(created: Collection[str], keys: Iterable[str]) -> list[str]:
+    """What an import says of the keys it made that refuse_alike would have refused."""
+    alike = _alike({*created, *keys}) if created else {}
+    return [
+        f"“{key}” differs from “{other}” only in case or width; both are kept"
+        for key in created
+        for other in alike[lookalikes.folded(key)]
+        if other < key or (other != key and other not in created)
+    ]
+
+
+def _alike(keys: Iterable[str]) -> Mapping[str, list[str]]:
+    found = defaultdict[str, list[str]](list)
+    for key in keys:
+        found[lookalikes.folded(key)].append(key)
+    return found
 
 
 @transaction.atomic

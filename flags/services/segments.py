@@ -13,7 +13,7 @@ from flags.engine import Segment as SegmentDocument
 from flags.models import KeyList, Segment
 from flags.models.segment import ABOUT_FIELDS, LISTS
 from flags.services import cohort_changes as changes
-from flags.services import key_lists, referring
+from flags.services import key_lists, naming, referring
 from flags.services.key_lists import KeyChange, KeyReport
 from flags.services.parsing import segment_from
 from flags.services.recording import advance_all, record_cohort
@@ -44,6 +44,7 @@ def create_segment(
     environments = outbox.lock_project(project)
     if Segment.objects.filter(project=project, key=wanted.key).exists():
         raise Invalid({"key": _("There is a segment with this key already; choose another.")})
+    naming.refuse_alike(Segment.objects.filter(project=project), wanted.key)
     segment = Segment(project=project, created_at=now)
     fill_segment(segment, wanted, now=now)
     referring.check_segment(segment.key, segment.when, project)

@@ -9,6 +9,7 @@ from typing import Final
 from django.db.models import Max, QuerySet, Sum
 from django.utils.translation import gettext as _
 
+from flags.channel import OVER_BUDGET
 from flags.models import Flag, FlagSeen, FlagUsage, Period, UnknownFlag
 from portal.access.models import Environment
 from portal.lib.errors import AviaryError
@@ -117,6 +118,24 @@ def recent_use(flag: Flag, *, now: datetime) -> list[RecentUse]:
     )
     places = Environment.objects.filter(pk__in=last)
     return [RecentUse(place, counts.get(place.pk, 0), last[place.pk]) for place in places]
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """How often a flag took too much work in an environment within the last day."""
+
+    environment: str
+    count: int
+
+
+def over_budget(flag: Flag, *, now: datetime) -> list[Trouble]:
+    """Where applications got an error because evaluating the flag takes too much work."""
+    rows = FlagUsage.objects.filter(
+        flag=flag, period=Period.HOUR, start__gt=now - DAY, reason=OVER_BUDGET
+    )
+    summed = rows.values("environment__name").annotate(n=Sum("count"))
+    found = summed.order_by("environment__name").values_list("environment__name", "n")
+    return [Trouble(name, count) for name, count in found]
 
 
 def refuse_asked_for(flag: Flag, *, now: datetime) -> None:

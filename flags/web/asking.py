@@ -75,4 +75,4 @@ def _value(text: str) -> object:
 
 
 def _json(text: str) -> Any:
-    return strict_json.loads(text.encode("utf-8", "surrogatepass"))
+    return strict_json.loads_text(text)

@@ -20,12 +20,18 @@ from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.approvals import selectors as approvals
 from portal.approvals.errors import Waiting
-from portal.approvals.models import ChangeRequest
-from portal.approvals.web.outlook import Revising, editable_request, outlook, read_terms
-from portal.lib import clock
+from portal.approvals.web.outlook import (
+    Revising,
+    drift_of,
+    editable_request,
+    outlook,
+    read_terms,
+)
+from portal.lib import clock, strict_json
 from portal.lib.errors import Conflict, Invalid
 from portal.lib.form_paths import Fields, read_form, texts
 from portal.lib.htmx import redirect_to, render_page
+from portal.lib.merging import Side, side_of
 
 Form = dict[str, Any]
 FIELDS: Fields = {
@@ -67,7 +73,9 @@ def edit_flag(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
     if request.method != "POST":
         wanted = request.GET.get("request", "")
         asked = editable_request(scope, wanted, kind=DEFINITION, subject=flag.key)
-        return _draw(request, scope, flag, _to_form(flag, asked), revise=Revising.of(asked))
+        drift = drift_of(asked, side_of(request.GET.get("prefer", ""))) if asked else None
+        form = _to_form(flag, drift.document if drift else flag.document)
+        return _draw(request, scope, flag, form, revise=Revising.of(asked), drift=drift)
     form = read_form(request.POST.items(), FIELDS) | {
         "key": flag.key,
         "value_type": flag.value_type,
@@ -83,7 +91,7 @@ def edit_flag(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
 def _save(request: HttpRequest, scope: Scope, flag: Flag, form: Form) -> HttpResponse:
     """Raises Invalid; of a conflict it shows what the form would change in what is saved now."""
     version = request.POST.get("version", "")
-    document = _with_what_no_form_shows(_to_document(form), flag)
+    document = _with_what_no_form_shows(_to_document(form), _started_from(request, scope, flag))
     try:
         services.edit_flag(
             flag=flag,
@@ -155,9 +163,16 @@ def _starting(value_type: str) -> list[Form]:
     return [{"key": key, "value": value} for key, value in pairs]
 
 
-def _to_form(flag: Flag, asked: ChangeRequest | None = None) -> Form:
+def _started_from(request: HttpRequest, scope: Scope, flag: Flag) -> Form:
+    """The document that the form was filled from: that of the request that it edits, if any."""
+    revising = Revising.sent(request)
+    number = str(revising.number) if revising else ""
+    asked = editable_request(scope, number, kind=DEFINITION, subject=flag.key)
+    return drift_of(asked, Side.MINE).document if asked else flag.document
+
+
+def _to_form(flag: Flag, document: Form) -> Form:
     """The form as the flag is, or as a request asks for it."""
-    document: Form = asked.after if asked else flag.document
     variants = [
         {
             "key": variant["key"],
@@ -210,22 +225,22 @@ def _to_document(form: Form) -> Form:
     }
 
 
-def _with_what_no_form_shows(document: Form, flag: Flag) -> Form:
+def _with_what_no_form_shows(document: Form, started: Form) -> Form:
     """What answers carry along for flags of other products is not to edit, nor to lose."""
     unseen = {
         variant["key"]: {
             name: variant[name] for name in ("served_as", "metadata") if name in variant
         }
-        for variant in flag.variants
+        for variant in started["variants"]
     }
     variants = [variant | unseen.get(variant["key"], {}) for variant in document["variants"]]
-    return document | {"variants": variants, "metadata": flag.metadata}
+    return document | {"variants": variants, "metadata": started["metadata"]}
 
 
 def _parsed(text: str, path: str, problems: dict[str, str]) -> object:
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
+        return strict_json.loads_text(text)
+    except strict_json.NotStrict:
         problems[path] = _('Write it as JSON: true, 12, 0.5 or {{"a": 1}}.').format()
         return None
 

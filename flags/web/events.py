@@ -32,7 +32,7 @@ EVENTS = {
     "flag.schedule_cancelled": gettext_lazy("cancelled a schedule of"),
     "flag.schedule_was_so": gettext_lazy("had nothing left to change of"),
     "flag.schedule_step_failed": gettext_lazy("could not carry out what was planned for"),
-    "flag.schedule_held": gettext_lazy("waits for the end of a freeze with"),
+    "flag.schedule_held": gettext_lazy("waits before it goes on with"),
     "flag.schedule_held_back": gettext_lazy("does not go on by itself with"),
     "flag.schedule_stopped": gettext_lazy("ended with"),
     "flag.ramp_created": gettext_lazy("planned a ramp of"),
@@ -41,7 +41,7 @@ EVENTS = {
     "flag.ramp_cancelled": gettext_lazy("cancelled a ramp of"),
     "flag.ramp_was_so": gettext_lazy("had nothing left to raise of"),
     "flag.ramp_step_failed": gettext_lazy("could not take a step of the ramp of"),
-    "flag.ramp_held": gettext_lazy("waits for the end of a freeze with the ramp of"),
+    "flag.ramp_held": gettext_lazy("waits before it goes on with the ramp of"),
     "flag.ramp_held_back": gettext_lazy("does not go on by itself with the ramp of"),
     "flag.ramp_stopped": gettext_lazy("ended the ramp of"),
 }

@@ -8,6 +8,7 @@ from django.db.models import Q, QuerySet
 from portal.access import authority
 from portal.access.models import ApiKey, Environment, Project, User
 from portal.access.permissions import Permission
+from portal.lib import lookalikes
 
 
 def projects_of(user: User | AnonymousUser) -> QuerySet[Project]:
@@ -50,3 +51,38 @@ def holders_of(
             else holdings[person.pk].in_project()
         )
     ]
+
+
+def account_named(typed: str) -> User | None:
+    """Whose account somebody means: the one of exactly this name, else the one taken for it."""
+    typed = typed.replace("\0", "\ufffd")  # PostgreSQL cannot even look for it
+    exact = User.objects.filter(username=typed).first()
+    return exact or User.objects.filter(name_key=lookalikes.keys_of(typed)[0]).first()
+
+
+def lookalike_of(username: str) -> User | None:
+    """An account whose name can be taken for this one."""
+    key, look = lookalikes.keys_of(username)
+    return User.objects.filter(Q(name_key=key) | Q(name_look=look)).first()
+
+
+def clashing_accounts() -> list[tuple[User, list[User]]]:
+    """Accounts in use whose names can be taken for those of others in use, which come with each.
+
+    Only accounts from before names were compared can: those that did not get a key.
+    """
+    active = User.objects.filter(is_active=True)
+    late = list(active.filter(Q(name_key=None) | Q(name_look=None)).order_by("username"))
+    keys = {user: lookalikes.keys_of(user.username) for user in late}
+    folds, looks = zip(*keys.values(), strict=True) if keys else ((), ())
+    early = active.filter(Q(name_key__in=folds) | Q(name_look__in=looks))
+    others = {user: lookalikes.keys_of(user.username) for user in early} | keys
+    found = {
+        user: [
+            other
+            for other, theirs in others.items()
+            if other != user and any(a == b for a, b in zip(mine, theirs, strict=True))
+        ]
+        for user, mine in keys.items()
+    }
+    return [(user, alike) for user, alike in found.items() if alike]

@@ -13,6 +13,7 @@ from portal.lib.wording import Recorded, Subject
 EVENTS = {
     "user.created": gettext_lazy("created the account"),
     "user.password_changed": gettext_lazy("changed the password"),
+    "user.proof_failed": gettext_lazy("gave a wrong password, signed in as"),
     "user.signed_in": gettext_lazy("signed in"),
     "user.signed_out": gettext_lazy("signed out"),
     "member.role_set": gettext_lazy("set the role"),

@@ -142,3 +142,16 @@ class Frozen(AviaryError):
                 for one in self.frozen
             ]
         }
+
+
+class EmergencyRunning(AviaryError):
+    """A plan's step would carry on what an emergency changed and nobody has agreed to."""
+
+    status = 409
+
+    def __init__(self, request: ChangeRequest) -> None:
+        text = _(
+            "Emergency change {number} changed the same thing; this goes on once that is confirmed "
+            "or has ended."
+        )
+        super().__init__(text.format(number=request.pk))

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from portal.access import authority
 from portal.access.models import Environment, Project, User
 from portal.access.permissions import Permission
-from portal.approvals import planned, selectors, telling
+from portal.approvals import planned, reverting, selectors, telling
 from portal.approvals.authors import require_author
 from portal.approvals.changes import Change, Terms, same_document
 from portal.approvals.errors import ApprovalRequired, Closed, NoSuchRequest, NotApproved
@@ -60,18 +60,28 @@ def pass_through(
     force, Forbidden or Invalid where that may not be overridden or glass may not be broken.
     Asking for approval is free in a freeze, and an emergency breaks it where it breaks the glass.
     """
-    moment, reason = clock.database_now(), checked_text(reason, "reason")
     if terms.undoing is not None:
         return _by_undoing(change, terms.undoing)
+    passage, emergency = _let_pass(change, actor=actor, now=now, reason=reason, terms=terms)
+    reverting.note(change, emergency)
+    return passage
+
+
+def _let_pass(
+    change: Change, *, actor: Actor, now: datetime, reason: str, terms: Terms
+) -> tuple[Passage, Emergency | None]:
+    """How a change passes, and the emergency that it passes as, where glass is broken for it."""
+    moment, reason = clock.database_now(), checked_text(reason, "reason")
     if terms.step is not None:
-        return Passage(planned.pass_step(change, terms.step, actor=actor, now=now, reason=reason))
+        said = planned.pass_step(change, terms.step, actor=actor, now=now, reason=reason)
+        return Passage(said), None
     frozen = freezes_stopping(change, moment)
     override = terms.override_freeze
     if terms.agreement is not None:
         passage = _by_agreement(change, terms.agreement, actor=actor, moment=moment)
         why = checked_text(terms.override_reason, "reason")
         pass_freezes(change, frozen, actor=actor, reason=why, override=override)
-        return passage
+        return passage, None
     policies = selectors.policies_wanting(change.environments, turns_off=change.turns_off)
     wanting = [policy.environment for policy in policies]
     if policies and not terms.break_glass:
@@ -79,7 +89,7 @@ def pass_through(
     left = outside(frozen, wanting)
     pass_freezes(change, left, actor=actor, reason=reason, override=override)
     if not policies:
-        return Passage(reason)
+        return Passage(reason), None
     broken = [one.freeze.name for one in frozen if one not in left]
     return _by_breaking_glass(
         change, policies, actor=actor, moment=moment, reason=reason, freezes=broken
@@ -122,24 +132,31 @@ def _with_number(request: ChangeRequest) -> str:
 
 
 def _by_undoing(change: Change, pk: int) -> Passage:
-    """Back to exactly what was there before the glass was broken."""
+    """Back to what was agreed to, as the gate finds it from its own records and the locked row."""
     emergencies = Emergency.objects.select_for_update(of=("self",), no_key=True).select_related(
-        "request"
+        "request__project"
     )
     emergency = emergencies.filter(pk=pk).first()
-    if emergency is None or not emergency.is_running or not _takes_back(change, emergency.request):
+    if (
+        emergency is None
+        or not emergency.is_running
+        or not _is_about(change, emergency.request)
+        or not same_document(
+            reverting.state_without(emergency, change.before).document, change.after
+        )
+    ):
         raise Invalid({"": _("This does not take back an emergency change.")})
+    reverting.note(change, emergency, is_ending=True)
     return Passage(f"takes back the emergency change {emergency.request.pk}")
 
 
-def _takes_back(change: Change, request: ChangeRequest) -> bool:
-    """The same thing in the same places, back to what it was."""
+def _is_about(change: Change, request: ChangeRequest) -> bool:
+    """The same thing in the same places; what all share may be in more places by now."""
     places = set(request.environments.values_list("pk", flat=True))
     return (
         (request.kind, request.subject) == (change.kind, change.subject)
         and request.project_id == change.project.pk
-        and places == {environment.pk for environment in change.environments}
-        and same_document(change.after, request.before)
+        and places <= {environment.pk for environment in change.environments}
     )
 
 
@@ -151,7 +168,7 @@ def _by_breaking_glass(
     moment: datetime,
     reason: str,
     freezes: list[str],
-) -> Passage:
+) -> tuple[Passage, Emergency]:
     user = authority.user_of(actor)
     if not change.serves or user is None:
         raise Forbidden(_("break glass"))
@@ -180,7 +197,7 @@ def _by_breaking_glass(
         after["freezes"] = freezes
     record_request("break_glass.used", request, actor, after=after, reason=reason)
     telling.tell_broken_glass(emergency)
-    return Passage(f"{reason.strip()} (emergency change {request.pk})")
+    return Passage(f"{reason.strip()} (emergency change {request.pk})"), emergency
 
 
 def _require_glass(user: User, project: Project, policies: list[Policy]) -> None:

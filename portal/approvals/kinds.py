@@ -1,12 +1,17 @@
 """Who carries out which kind of change. Those above register; approvals know none of them."""
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol, runtime_checkable
 
-from portal.approvals.changes import Change, Step, Terms
+from django.core.exceptions import ObjectDoesNotExist
+from django.utils.translation import gettext as _
+
+from portal.approvals.changes import Change, Step, Terms, same_document
 from portal.approvals.models import ChangeRequest
+from portal.lib import merging
 from portal.lib.journal import Actor
 
 
@@ -16,6 +21,23 @@ class Side:
 
     version: str
     document: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """Two edits of a subject brought together, and what both changed, one sentence each."""
+
+    document: dict[str, Any]
+    clashes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Who gets what in one place, before and after, one sentence each."""
+
+    title: str
+    before: tuple[str, ...]
+    after: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +133,32 @@ class Kind(Protocol):
 
 
 @runtime_checkable
+class HasParts(Protocol):
+    """A kind of change whose documents have parts that can be merged one by one."""
+
+    def merge(
+        self,
+        request: ChangeRequest,
+        *,
+        base: Mapping[str, Any],
+        theirs: Mapping[str, Any],
+        mine: Mapping[str, Any],
+        prefer: merging.Side,
+    ) -> Merged:
+        """Bring two documents together that both started from ``base``."""
+        ...
+
+
+@runtime_checkable
+class HasOutcome(Protocol):
+    """A kind of change that can say who gets what by it."""
+
+    def outcomes(self, request: ChangeRequest) -> list[Outcome]:
+        """Who gets what before the request is applied, and after."""
+        ...
+
+
+@runtime_checkable
 class HasDependants(Protocol):
     """A kind of change whose subject others refer to."""
 
@@ -170,6 +218,72 @@ def due_step(step: Step, change: Change, *, at: datetime) -> DueStep | None:
     """What is due of a plan; None where it does not say that this change happens now."""
     planner = _planners.get(step.kind)
     return planner.due_step(step, change, at=at) if planner else None
+
+
+def has_moved(request: ChangeRequest, current: Side) -> bool:
+    """Whether the subject is no longer what a request starts from.
+
+    What has no versions of its own is compared by its document.
+    """
+    if request.base_version:
+        return current.version != request.base_version
+    return not same_document(current.document, request.before)
+
+
+def merge_of(
+    request: ChangeRequest,
+    *,
+    base: Mapping[str, Any],
+    theirs: Mapping[str, Any],
+    mine: Mapping[str, Any],
+    prefer: merging.Side = merging.Side.MINE,
+) -> Merged:
+    """Two edits of a request's subject brought together."""
+    kind = kind_of(request)
+    if isinstance(kind, HasParts):
+        return kind.merge(request, base=base, theirs=theirs, mine=mine, prefer=prefer)
+    return merge_whole(base, theirs, mine, prefer)
+
+
+def merge_whole(
+    base: Mapping[str, Any],
+    theirs: Mapping[str, Any],
+    mine: Mapping[str, Any],
+    prefer: merging.Side,
+) -> Merged:
+    """The same of what has no parts, or is there on one side alone."""
+    whole = merging.Merging(prefer)
+    document = whole.whole(base, theirs, mine, ("", "", ""))
+    return Merged(dict(document), (_("The whole of it"),) if whole.clashes else ())
+
+
+def up_to_date(
+    request: ChangeRequest, current: Side, prefer: merging.Side = merging.Side.MINE
+) -> Merged:
+    """What a request asks for, on top of what its subject is now."""
+    if not has_moved(request, current):
+        return Merged(dict(request.after))
+    return merge_of(
+        request, base=request.before, theirs=current.document, mine=request.after, prefer=prefer
+    )
+
+
+def words_between(
+    request: ChangeRequest, before: Mapping[str, Any], after: Mapping[str, Any]
+) -> list[str]:
+    """What differs between two states of a request's subject, one sentence each."""
+    other = copy.copy(request)
+    other.before, other.after = dict(before), dict(after)
+    return kind_of(request).words(other, before)
+
+
+def outcomes_of(request: ChangeRequest) -> list[Outcome]:
+    """Who gets what before and after a request, where its kind can tell."""
+    kind = kind_of(request)
+    try:
+        return kind.outcomes(request) if isinstance(kind, HasOutcome) else []
+    except ObjectDoesNotExist:
+        return []
 
 
 def dependants_of(request: ChangeRequest) -> list[Dependant]:

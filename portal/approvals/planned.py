@@ -11,7 +11,7 @@ from datetime import datetime
 
 from django.utils.translation import gettext as _
 
-from portal.approvals import kinds, selectors
+from portal.approvals import kinds, reverting, selectors
 from portal.approvals.authors import require_author, require_still
 from portal.approvals.changes import PLAIN, Change, Step
 from portal.approvals.errors import ApprovalRequired
@@ -27,7 +27,7 @@ def pass_step(change: Change, step: Step, *, actor: Actor, now: datetime, reason
 
     Raises Invalid where no plan says so, Barred where its author may no longer want it,
     ApprovalRequired where a policy wants more than what was agreed to, Frozen in a freeze, which
-    plans never override.
+    plans never override, EmergencyRunning where it would build on an emergency change.
     """
     moment = clock.database_now()
     due = kinds.due_step(step, change, at=moment)
@@ -41,6 +41,7 @@ def pass_step(change: Change, step: Step, *, actor: Actor, now: datetime, reason
         raise ApprovalRequired(
             change, wanting, actor=due.author, now=now, reason=reason, terms=PLAIN
         )
+    reverting.require_untouched(change)
     pass_freezes(change, freezes_stopping(change, moment), actor=actor, reason="", override=False)
     if due.agreement is None:
         return reason

@@ -1,6 +1,7 @@
 """Who is written to about change requests and emergencies, and what."""
 
-from collections.abc import Iterable
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
 
 from django.conf import settings
 from django.utils import translation
@@ -9,8 +10,9 @@ from django.utils.translation import gettext as _
 from portal.access import authority
 from portal.access import selectors as access
 from portal.access.models import User
-from portal.approvals import selectors
+from portal.approvals import kinds, selectors
 from portal.approvals.errors import request_path
+from portal.approvals.kinds import Outcome
 from portal.approvals.models import ChangeRequest, Emergency, Vote
 from portal.letters import services as letters
 
@@ -37,6 +39,7 @@ def tell_opened(request: ChangeRequest) -> None:
             text.format(person=request.author, title=request.title),
             [_("Please look at it, and approve or reject it.")],
             request,
+            outcomes=kinds.outcomes_of(request),
         )
 
 
@@ -77,10 +80,48 @@ def tell_broken_glass(emergency: Emergency) -> None:
             _("It takes itself back at {time} unless somebody confirms it.").format(time=until),
             _("Somebody else than {person} has to review it.").format(person=emergency.actor),
         ]
-        administrators = User.objects.filter(is_superuser=True, is_active=True)
-        others = [one for one in administrators if one.pk != emergency.actor_user_id]
-        people = [*voters_of(request), *others]
-        _write(people, f"glass:{emergency.pk}", subject, lines, request)
+        people = [one for one in _watchers(emergency) if one.pk != emergency.actor_user_id]
+        outcomes = kinds.outcomes_of(request)
+        _write(people, f"glass:{emergency.pk}", subject, lines, request, outcomes=outcomes)
+
+
+def tell_kept(emergency: Emergency) -> None:
+    """Who broke the glass and those who can approve there: not all of it went back."""
+    request = emergency.request
+    with _language():
+        subject = _("Emergency change ended, and some of it was changed since: {title}")
+        lines = [
+            _("The emergency: {reason}").format(reason=emergency.reason),
+            _("Others changed this as well, so theirs stays:"),
+            "\n".join(f"- {sentence}" for sentence in emergency.kept),
+        ]
+        key = f"glass:{emergency.pk}:kept"
+        _write(
+            _watchers(emergency), key, subject.format(title=request.title), lines, request, words=()
+        )
+
+
+def tell_stuck(emergency: Emergency) -> None:
+    """The same people: its time is over, and it could not be taken back."""
+    request = emergency.request
+    with _language():
+        subject = _("Emergency change could not be taken back: {title}")
+        lines = [
+            _("The emergency: {reason}").format(reason=emergency.reason),
+            _("Its time is over, and what it goes back to is not possible now: {why}").format(
+                why=emergency.problem
+            ),
+            _("It is tried again every few seconds. Remove the obstacle, or confirm the change."),
+        ]
+        key = f"glass:{emergency.pk}:stuck:{hashlib.sha256(emergency.problem.encode()).hexdigest()}"
+        _write(_watchers(emergency), key, subject.format(title=request.title), lines, request)
+
+
+def _watchers(emergency: Emergency) -> list[User]:
+    """Who broke the glass, those who can approve there, and the site administrators."""
+    administrators = User.objects.filter(is_superuser=True, is_active=True)
+    mine = [emergency.actor_user] if emergency.actor_user else []
+    return [*mine, *voters_of(emergency.request), *administrators]
 
 
 def remind_voters(request: ChangeRequest, day: int) -> None:
@@ -94,6 +135,7 @@ def remind_voters(request: ChangeRequest, day: int) -> None:
             subject,
             [_("Asked by {person}.").format(person=request.author)],
             request,
+            outcomes=kinds.outcomes_of(request),
         )
 
 
@@ -115,16 +157,35 @@ def _language() -> translation.override:
     return translation.override(settings.LANGUAGE_CODE)
 
 
+def _outcome_parts(outcomes: Sequence[Outcome]) -> Iterator[str]:
+    """Who gets what before and after, place by place."""
+    for one in outcomes[:_MOST_LINES]:
+        if one.before == one.after:
+            sides = [(_("{title}, as before:"), one.after)]
+        else:
+            sides = [(_("{title}, before:"), one.before), (_("{title}, after:"), one.after)]
+        for label, sentences in sides:
+            lines = "\n".join(f"- {line[:_MOST_CHARS]}" for line in sentences[:_MOST_LINES])
+            yield f"{label.format(title=one.title)}\n{lines}"
+
+
 def _write(
-    to: Iterable[User], key: str, subject: str, lines: list[str], request: ChangeRequest
+    to: Iterable[User],
+    key: str,
+    subject: str,
+    lines: list[str],
+    request: ChangeRequest,
+    words: Sequence[str] | None = None,
+    outcomes: Sequence[Outcome] = (),
 ) -> None:
-    words = list(map(str, request.words))
+    words = list(map(str, request.words if words is None else words))
     more = [_("and {n} more").format(n=len(words) - _MOST_LINES)] if words[_MOST_LINES:] else []
     reason = [_("Reason: {reason}").format(reason=request.reason)] if request.reason else []
     parts = [
         subject,
         *(line for line in lines if line),
         "\n".join(f"- {line[:_MOST_CHARS]}" for line in [*words[:_MOST_LINES], *more]),
+        *_outcome_parts(outcomes),
         *(line[:_MOST_CHARS] for line in reason),
         f"{settings.PORTAL_URL}{request_path(request)}",
     ]

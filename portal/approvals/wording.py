@@ -115,6 +115,11 @@ def policy_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[
     ]
 
 
+def field_names(fields: Iterable[str]) -> tuple[str, ...]:
+    """What people call fields of a policy."""
+    return tuple(_(_FIELDS[name]) for name in fields)
+
+
 _FIELDS = {
     "required_approvals": gettext_noop("Approvals"),
     "required_roles": gettext_noop("Roles covered between them"),

@@ -57,7 +57,7 @@ def _tell_grant(event: AuditEvent) -> Iterator[State]:
     """A role is part of what is told of: a person may hold several."""
     if event.event == DELETED:
         places = Environment.objects.filter(project__key=event.project)
-        for role in (event.before_document or {}).get("roles", ()):
+        for role in _before(event, "roles"):
             for place in ("", *places.values_list("key", flat=True)):
                 yield (
                     StateKey(f"role {role} of", event.project, place, "group", event.subject),
@@ -81,7 +81,7 @@ def _read_grants() -> Held:
 
 def _tell_member(event: AuditEvent) -> Iterator[State]:
     if event.event == DELETED:
-        for member in (event.before_document or {}).get("members", ()):
+        for member in _before(event, "members"):
             yield (
                 StateKey(f"member {member} of group", event.project, "", "group", event.subject),
                 None,
@@ -97,6 +97,11 @@ def _read_members() -> Held:
         for user in group.members.all():
             kind = f"member {user.username} of group"
             yield StateKey(kind, group.project.key, "", "group", group.key), _HERE
+
+
+def _before(event: AuditEvent, name: str) -> list[Any]:
+    found = (event.before_document or {}).get(name)
+    return found if isinstance(found, list) else []
 
 
 def _tell_key(event: AuditEvent) -> Iterator[State]:

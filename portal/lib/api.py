@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from django.core.exceptions import PermissionDenied
-from django.db import OperationalError
+from django.db import InterfaceError, OperationalError
 from django.http import Http404
 from django.utils.http import parse_header_parameters
 from rest_framework.exceptions import APIException, ParseError, UnsupportedMediaType
@@ -140,7 +140,7 @@ def _known(error: Exception) -> Exception:
         return _NotFound()
     if isinstance(error, PermissionDenied):
         return _Denied(str(error) or None)
-    if isinstance(error, OperationalError):
+    if isinstance(error, OperationalError | InterfaceError):
         logger.warning("a request found the database away: %s", type(error).__name__)
         return Busy()
     return error

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Mapping
 
-from django.db import OperationalError
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
@@ -92,7 +92,10 @@ def error_page(request: HttpRequest, status: int, title: str, text: str) -> Http
     """A readable page, or a small fragment where htmx asked."""
     htmx = bool(getattr(request, "htmx", False)) and not getattr(request.htmx, "boosted", False)  # type: ignore[attr-defined]
     template = "_error.html" if htmx else "error.html"
-    response = render(request, template, {"title": title, "text": text}, status=status)
+    context: dict[str, object] = {"title": title, "text": text}
+    if getattr(request, "database_away", False):
+        context["messages"] = []
+    response = render(request, template, context, status=status)
     return announce(response) if htmx else response
 
 
@@ -133,15 +136,19 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Our own fault, or the database's: then it says that trying again may help."""
+    busy = isinstance(sys.exc_info()[1], OperationalError | InterfaceError)
     if request.path.startswith("/api/"):
-        return _server_problem()
-    if isinstance(sys.exc_info()[1], OperationalError):
-        return error_page(
+        return _server_problem(busy=busy)
+    if busy:
+        request.database_away = True  # type: ignore[attr-defined]  # the page asks it for nothing
+        response = error_page(
             request,
             503,
             _("The database is busy or away"),
             _("Nothing was saved. Try again in a moment; applications get their flags meanwhile."),
         )
+        response["Retry-After"] = "1"
+        return response
     return error_page(
         request,
         500,
@@ -150,7 +157,11 @@ def server_error(request: HttpRequest) -> HttpResponse:
     )
 
 
-def _server_problem() -> HttpResponse:
+def _server_problem(*, busy: bool) -> HttpResponse:
     """As server_error, for programs."""
     text = _("Something broke on our side. The log has the details under this request's id.")
-    return JsonResponse(problem(500, text), status=500, content_type=PROBLEM)
+    if busy:
+        text = _("The database is busy or away. Nothing was saved; try again in a moment.")
+    status = 503 if busy else 500
+    headers = {"Retry-After": "1"} if busy else {}
+    return JsonResponse(problem(status, text), status=status, content_type=PROBLEM, headers=headers)

@@ -59,7 +59,10 @@ class htmx_responses:  # noqa: N801 - named like the middleware functions beside
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if not isinstance(exception, AviaryError):
             return None
-        return error_page(request, exception.status, exception.title, str(exception))
+        response = error_page(request, exception.status, exception.title, str(exception))
+        if wait_s := getattr(exception, "wait_s", None):
+            response["Retry-After"] = str(wait_s)
+        return response
 
 
 def _sends_to_sign_in(response: HttpResponse) -> bool:

@@ -7,9 +7,13 @@ from collections import Counter
 from typing import Any, Final, NoReturn
 
 MAX_DEPTH: Final = 100
+MAX_PARTS: Final = 1_000_000
+"""Commas and opening brackets: what reading costs goes with their number, not with the size."""
 # Neither PostgreSQL nor UTF-8 can hold them. In a text of JSON they can only come from an escape.
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _ESCAPED = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
+# What numbers look like that may be too large. Looking at each one would take five times as long.
+_LARGE = re.compile(r"[0-9]{300}|[0-9.][eE]\+?[0-9]{3}")
 
 
 class NotStrict(ValueError):
@@ -20,16 +24,20 @@ def loads(raw: bytes) -> Any:
     """The document in ``raw``, as UTF-8. Raises NotStrict.
 
     Refused beside what is no JSON: numbers that are not finite, a name that stands twice in an
-    object, NUL characters and lone surrogates, and more than 100 levels.
+    object, NUL characters and lone surrogates, more than 100 levels, and so many values that
+    reading them would take longer than a second.
     """
+    if raw.count(b",") + raw.count(b"[") + raw.count(b"{") > MAX_PARTS:
+        refuse_crowds(MAX_PARTS)
     try:
         text = raw.decode("utf-8-sig")
+        is_large = _LARGE.search(text) is not None
         document = json.loads(
             text,
             object_pairs_hook=_object,
             parse_constant=_refuse_constant,
-            parse_float=_finite,
-            parse_int=_whole,
+            parse_float=_finite if is_large else None,
+            parse_int=_whole if is_large else None,
         )
     except UnicodeDecodeError:
         raise NotStrict("Send JSON in UTF-8.") from None
@@ -38,37 +46,58 @@ def loads(raw: bytes) -> Any:
         raise NotStrict(f"This is not JSON: {error.msg} at {place}.") from None
     except RecursionError:
         refuse_depth()
-    check(document, texts=_ESCAPED.search(text) is not None)
+    if _ESCAPED.search(text):
+        check(document)
+    else:
+        _check_depth(document)
     return document
 
 
-def check(document: object, *, texts: bool = True) -> None:
-    """Refuse what JSON cannot say or a database cannot keep. Raises NotStrict.
+def loads_text(text: str) -> Any:
+    """The document in a field of a form. Raises NotStrict."""
+    return loads(text.encode("utf-8", "surrogatepass"))
 
-    ``texts`` False spares the look into each text where it is known to be fine.
-    """
+
+def _check_depth(document: object) -> None:
+    """All that is left to check of what was read from JSON without escapes."""
+    level = [document]
+    for _depth in range(MAX_DEPTH):
+        level = [
+            one
+            for value in level
+            if isinstance(value, dict | list) and value
+            for one in (value.values() if isinstance(value, dict) else value)
+            if type(one) is dict or type(one) is list
+        ]
+        if not level:
+            return
+    refuse_depth()
+
+
+def check(document: object) -> None:
+    """Refuse what JSON cannot say or a database cannot keep. Raises NotStrict."""
     levels: list[object] = [document]
     seen: set[int] = set()
     for _depth in range(MAX_DEPTH):
         below: list[object] = []
         for value in levels:
-            _check_one(value, below, seen, texts)
+            _check_one(value, below, seen)
         if not below:
             return
         levels = below
     refuse_depth()
 
 
-def _check_one(value: object, below: list[object], seen: set[int], texts: bool) -> None:
+def _check_one(value: object, below: list[object], seen: set[int]) -> None:
     if isinstance(value, str):
-        if texts and _UNSTORABLE.search(value):
+        if _UNSTORABLE.search(value):
             raise NotStrict("Remove the NUL characters and lone surrogates from the texts.")
     elif isinstance(value, dict | list):
         if id(value) in seen:
             raise NotStrict("Write every part out; references to other parts are not read.")
         seen.add(id(value))
         if isinstance(value, dict):
-            _check_names(value, texts)
+            _check_names(value)
         below.extend(value.values() if isinstance(value, dict) else value)
     elif isinstance(value, float) and not math.isfinite(value):
         raise NotStrict("Use finite numbers only.")
@@ -76,11 +105,11 @@ def _check_one(value: object, below: list[object], seen: set[int], texts: bool) 
         raise NotStrict(f"Use JSON's own types only, not {type(value).__name__}.")
 
 
-def _check_names(members: dict[Any, object], texts: bool) -> None:
+def _check_names(members: dict[Any, object]) -> None:
     for name in members:
         if not isinstance(name, str):
             raise NotStrict(f"Put the name {str(name)[:60]} into quotes; names are texts.")
-        if texts and _UNSTORABLE.search(name):
+        if _UNSTORABLE.search(name):
             raise NotStrict("Remove the NUL characters and lone surrogates from the names.")
 
 
@@ -112,3 +141,8 @@ def _whole(text: str) -> int:
 def refuse_depth() -> NoReturn:
     """Raise NotStrict for what nests too deep."""
     raise NotStrict(f"Nest lists and objects at most {MAX_DEPTH} deep.")
+
+
+def refuse_crowds(most: int, advice: str = "send it in several parts") -> NoReturn:
+    """Raise NotStrict for what would take too long to read."""
+    raise NotStrict(f"This holds more than {most:,} values and brackets: {advice}.")

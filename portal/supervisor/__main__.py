@@ -13,6 +13,7 @@ from portal.lib.env import SettingError
 from portal.supervisor import embedded_redis, processes, state
 from portal.supervisor.ports import PortTaken, require_free
 from portal.supervisor.processes import Addresses
+from portal.supervisor.remains import AlreadyRunning, Register
 from portal.supervisor.supervised import Supervisor
 
 _READY_TIMEOUT_S = 60.0
@@ -26,24 +27,29 @@ def main() -> int:
     """Start everything, print where it is, keep it running; returns the exit status."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _stop)
-    supervisor = Supervisor()
+    register = Register(env.var_dir())
+    supervisor = Supervisor(register.note)
     try:
-        _up(supervisor)
+        _up(supervisor, register)
         return _keep_up(supervisor)
     except Stopped:
         print("aviary: stopping", flush=True)
         return 0
-    except (SettingError, PortTaken) as error:
+    except (SettingError, PortTaken, AlreadyRunning) as error:
         print(f"aviary: {error}", file=sys.stderr)
         return 2
     finally:
         _ignore_signals()
         supervisor.stop()
+        register.close()
 
 
-def _up(supervisor: Supervisor) -> None:
+def _up(supervisor: Supervisor, register: Register) -> None:
     addresses = Addresses.from_environment()
     state.prepare(env.var_dir())
+    os.environ["AVIARY_VAR"] = str(env.var_dir())  # by which what is left of us can be told
+    if stopped := register.take_over():
+        print(f"aviary: stopped what an earlier start had left: {', '.join(stopped)}", flush=True)
     env.load_file()
     require_free(addresses.host, addresses.port, setting="PORT")
     require_free(addresses.host, addresses.evaluator_port, setting="EVALUATOR_PORT")

@@ -7,10 +7,12 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from portal.lib.env import BASE_DIR
 from portal.lib.logs import escape
+from portal.supervisor import remains
 
 # Longer than any process needs to finish what it has in hand; then it is killed.
 STOP_TIMEOUT_S = 10.0
@@ -28,11 +30,15 @@ class Process:
     settings: dict[str, str] = field(default_factory=dict)
 
 
+Note = Callable[[str, int], None]
+"""Keeps the name and number of a process that was started."""
+
+
 class Supervised:
     """A process that is started again whenever it dies, until it is stopped."""
 
-    def __init__(self, process: Process) -> None:
-        self.process = process
+    def __init__(self, process: Process, note: Note = lambda _name, _pid: None) -> None:
+        self.process, self._note = process, note
         self.failures = 0
         self._popen: subprocess.Popen[str] | None = None
         self._started_at = 0.0
@@ -79,6 +85,7 @@ class Supervised:
             except OSError as error:
                 say(self.process.name, f"cannot be started: {error}")
                 return None
+            self._note(self.process.name, self._popen.pid)
             return self._popen
 
     def _start_process(self) -> "subprocess.Popen[str]":
@@ -94,6 +101,8 @@ class Supervised:
             text=True,
             errors="replace",
             start_new_session=True,
+            # The thread that starts it lives as long as it does, which is what Linux looks at.
+            preexec_fn=remains.ending_with(os.getpid()),
         )
 
     def _follow(self, popen: "subprocess.Popen[str]") -> None:
@@ -122,12 +131,13 @@ class Supervised:
 class Supervisor:
     """All processes of one installation."""
 
-    def __init__(self) -> None:
+    def __init__(self, note: Note = lambda _name, _pid: None) -> None:
         self._running: list[Supervised] = []
+        self._note = note
 
     def start(self, process: Process) -> None:
         """Start one more process; it is stopped before those that were started earlier."""
-        supervised = Supervised(process)
+        supervised = Supervised(process, self._note)
         self._running.append(supervised)
         supervised.start()
 

@@ -92,6 +92,26 @@ class Bank:
             return waiting.request
         return ChangeRequest.objects.get(subject=key)
 
+    def ask_against_others(self, key: str) -> None:
+        """Ask for a flag to be on and serve “off”, while others change what it serves."""
+        from flags import services
+        from flags.models import FlagConfiguration
+        from portal.approvals.errors import Waiting
+
+        flag = self.create_flag(key)
+        row = FlagConfiguration.objects.get(flag=flag, environment=self.production)
+        try:
+            services.save_configuration(
+                flag=flag, environment=self.production, expected_version=row.version,
+                document=row.document | {"enabled": True, "fallthrough": {"variant": "off"}},
+                actor=self.actors["dora"], now=self.now,
+            )  # fmt: skip
+        except Waiting:
+            shares = [{"variant": "on", "weight": 1000}, {"variant": "off", "weight": 99_000}]
+            row.targeting |= {"fallthrough": {"split": shares}, "off_variant": "on"}
+            row.version += 1
+            row.save()
+
     def vote(self, request: Any, who: str, verdict: str = "approve") -> None:
         from portal.approvals import services
 
@@ -129,6 +149,7 @@ def fill() -> None:
     services.comment_on_request(
         request=drifted, text="Is it still wanted?", actor=bank.actors["vera"], now=bank.now
     )
+    bank.ask_against_others("deposit-box")
     bank.ask("alarm", "otto", break_glass=True)
     done = bank.ask("sprinkler", "otto", break_glass=True)
     services.revert_emergency(emergency=done.emergency, actor=bank.actors["otto"], now=bank.now)
@@ -138,3 +159,8 @@ def fill() -> None:
 def ask_again(key: str) -> None:
     """One request more, for a flag of its own."""
     Bank().ask(key)
+
+
+def ask_against_others(key: str) -> None:
+    """One request more, for a flag of its own that others changed meanwhile."""
+    Bank().ask_against_others(key)

@@ -227,6 +227,17 @@ def change(flag: str) -> Callable[[Page], None]:
     return reach
 
 
+def edit_change(flag: str) -> Callable[[Page], None]:
+    """The form that edits such a request."""
+
+    def reach(page: Page) -> None:
+        change(flag)(page)
+        page.get_by_role("link", name="Edit", exact=True).click()
+        expect(page.get_by_text("You are editing change request")).to_be_visible()
+
+    return reach
+
+
 def step(flag: str, button: str) -> Callable[[Page], None]:
     """The dialog of a step of such a request."""
 
@@ -449,6 +460,9 @@ SCENES = {
     "change of a viewer": Scene(change("Teller window"), who="vera"),
     "change, rejected": Scene(change("Night safe"), who="dora"),
     "change on another base": Scene(change("Cash machine"), who="dora"),
+    "change against others": Scene(change("Deposit box"), who="fritz"),
+    "change against others, edited": Scene(edit_change("Deposit box"), who="dora"),
+    "bring up to date against others": Scene(step("Deposit box", "Bring up to date"), who="dora"),
     "change, emergency": Scene(change("Alarm"), who="emil"),
     "change, emergency of its maker": Scene(change("Alarm"), who="otto"),
     "change, emergency reverted": Scene(change("Sprinkler"), who="vera"),

@@ -141,3 +141,33 @@ def test_lowering_a_policy_says_so_first_and_leads_to_the_request(
     expect(page.get_by_text("Approvals: 1 instead of 2.").first).to_be_visible()
     page.get_by_role("link", name="Edit").click()
     expect(page.get_by_label("How many people")).to_have_value("1")
+
+
+def test_a_request_against_others__is_brought_up_to_date_and_edited_and_still_turns_on(
+    stack: Stack, bank: dict[str, Visitor], open_window: OpenWindow
+) -> None:
+    key = new_name("vault").replace(" ", "-")
+    ask = f"from tests.browser.bank import ask_against_others; ask_against_others('{key}')"
+    done = stack.manage("shell", "-c", ask)
+    assert done.returncode == 0, done.stderr
+    title = f"Turn on {key.replace('-', ' ').capitalize()} in Production"
+    page = open_change(open_window(bank["dora"]), title)
+    button(page, "Bring up to date").click()
+    dialog = dialog_of(page)
+    expect(dialog).to_contain_text("What everyone else gets")
+    dialog.get_by_role("radio", name="What is there now").check()
+    dialog.get_by_role("button", name="Bring up to date").click()
+    expect(notices_of(page)).to_contain_text("The request is up to date.")
+    words = page.locator(".change-words")
+    expect(words).to_have_text("Turned on: everyone gets “on” to 1 %, “off” to 99 % of users.")
+
+    page.get_by_role("link", name="Edit", exact=True).click()
+    expect(page.get_by_label("Once this is approved, the flag in Production is")).to_have_value(
+        "on"
+    )
+    page.locator("select[name=off_variant]").select_option("off")
+    page.get_by_role("button", name="Review and save").click()
+    dialog_of(page).get_by_role("button", name="Send for approval").click()
+    expect(page.get_by_role("heading", name=title)).to_be_visible()
+    expect(words).to_contain_text("Turned on: everyone gets “on” to 1 %, “off” to 99 % of users.")
+    expect(words).to_contain_text("While off, everyone gets “off” instead of “on”.")

@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from flags.engine import dump_configuration, parse_configuration, parse_definition
-from flags.merging import ORDER, Merged, Side, merge
+from flags.merging import merge, merge_keys
+from portal.lib.merging import ORDER, Merged, Side
 from tests.flags.engine.documents import (
     BOOLEAN,
     configuration,
@@ -136,3 +138,16 @@ def test_merging__any_three__gives_a_configuration(
     assert merge(base, base, mine) == Merged(mine)
     assert merge(base, theirs, base) == Merged(theirs)
     assert merge(base, mine, mine) == Merged(mine)
+
+
+_keys = st.frozensets(st.sampled_from("abcd"))
+
+
+@given(_keys, _keys, _keys)
+def test_merging_lists_of_keys__keeps_what_each_added_and_removed(
+    base: frozenset[str], theirs: frozenset[str], mine: frozenset[str]
+) -> None:
+    found = merge_keys(base, theirs, mine)
+    for key in "abcd":
+        changed = [side for side in (theirs, mine) if (key in side) != (key in base)]
+        assert (key in found) == (key in changed[0] if changed else key in base)

@@ -4,14 +4,15 @@ from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 
 from flags.engine.document import DEFAULT_BUCKETING, Logic
-from flags.engine.jsonlogic import eager, texts
+from flags.engine.jsonlogic import costs, eager, texts
 from flags.engine.jsonlogic.eager import Function
 from flags.engine.jsonlogic.fractional import FRACTIONALS
 from flags.engine.jsonlogic.lazy import BUILDERS
 from flags.engine.jsonlogic.reading import SPREADING
-from flags.engine.jsonlogic.running import Compiled, Steps, Unanswerable
+from flags.engine.jsonlogic.running import Compiled, Unanswerable
+from flags.engine.world import Steps
 
-CompiledLogic: TypeAlias = Callable[[Mapping[str, object]], object]
+CompiledLogic: TypeAlias = Callable[[Mapping[str, object], Steps], object]
 
 _FUNCTIONS: Final[dict[str, Function]] = {**eager.FUNCTIONS, **texts.FUNCTIONS}
 
@@ -19,15 +20,15 @@ _FUNCTIONS: Final[dict[str, Function]] = {**eager.FUNCTIONS, **texts.FUNCTIONS}
 def compile_logic(logic: Logic, *, fractional: str = DEFAULT_BUCKETING) -> CompiledLogic:
     """What the logic makes of a context, with flagd's properties in it under ``$flagd``.
 
-    Never raises: None where an operation cannot use a value, or where the work is too much.
+    None where an operation cannot use a value; raises OverBudget where the work is too much.
     ``fractional`` names the generation of flagd's bucketing; KeyError if there is none.
     """
     functions = {**_FUNCTIONS, "fractional": FRACTIONALS[fractional]}
     run = _compile(logic.value, functions)
 
-    def evaluate(data: Mapping[str, object]) -> object:
+    def evaluate(data: Mapping[str, object], steps: Steps) -> object:
         try:
-            return run(data, Steps())
+            return run(data, steps)
         except Unanswerable:
             return None
 
@@ -47,8 +48,10 @@ def _compile(value: object, functions: Mapping[str, Function]) -> Compiled:
     if name == "var" and isinstance(given, str):
         return _attribute(given)
     if arguments is None:
-        return _alone(functions[name], _compile(given, functions), spreads=name in SPREADING)
-    return _call(functions[name], arguments)
+        return _alone(name, functions, _compile(given, functions))
+    if name == "in" and isinstance(given[1], list) and all(type(one) is str for one in given[1]):
+        return _find(arguments[0], frozenset(given[1]))
+    return _call(name, functions, arguments)
 
 
 def _has_operations(value: object) -> bool:
@@ -71,24 +74,54 @@ def _gather(items: list[Compiled]) -> Compiled:
 
 def _attribute(path: str) -> Compiled:
     """``var`` by a plain name or path, which is nearly always."""
-    if not path or "." in path:
-        return lambda data, _steps: eager.look_up(path, data)
+    is_plain = path and "." not in path
 
-    def read(data: object, _steps: Steps) -> object:
-        return data.get(path) if isinstance(data, dict) else eager.look_up(path, data)
+    def read(data: object, steps: Steps) -> object:
+        known = is_plain and isinstance(data, dict)
+        found = data.get(path) if known else eager.look_up(path, data)  # type: ignore[attr-defined]
+        if isinstance(found, str):
+            steps.spend(len(found) >> costs.CHARS_READ)
+        return found
 
     return read
 
 
-def _call(function: Function, arguments: list[Compiled]) -> Compiled:
-    return lambda data, steps: function([item(data, steps) for item in arguments], data)
+def _call(name: str, functions: Mapping[str, Function], arguments: list[Compiled]) -> Compiled:
+    function, cost = functions[name], costs.COSTS.get(name)
+    if cost is None:
+        return lambda data, steps: function([item(data, steps) for item in arguments], data)
+
+    def run(data: object, steps: Steps) -> object:
+        values = [item(data, steps) for item in arguments]
+        steps.spend(cost(values))
+        return function(values, data)
+
+    return run
 
 
-def _alone(function: Function, argument: Compiled, *, spreads: bool) -> Compiled:
+def _find(sought: Compiled, texts: frozenset[str]) -> Compiled:
+    """``in`` a list of nothing but texts: one look-up for a text, however many there are."""
+    items: list[object] = list(texts)
+
+    def run(data: object, steps: Steps) -> bool:
+        value = sought(data, steps)
+        if isinstance(value, str):
+            return value in texts
+        steps.spend(costs.COSTS["in"]([value, items]))
+        return eager.FUNCTIONS["in"]([value, items], data)  # type: ignore[return-value]
+
+    return run
+
+
+def _alone(name: str, functions: Mapping[str, Function], argument: Compiled) -> Compiled:
     """An operation whose argument is not put into a list."""
+    function, spreads = functions[name], name in SPREADING
+    cost = costs.COSTS.get(name, costs.of_nothing)
 
     def run(data: object, steps: Steps) -> object:
         value = argument(data, steps)
-        return function(value if spreads and isinstance(value, list) else [value], data)
+        values = value if spreads and isinstance(value, list) else [value]
+        steps.spend(costs.of_spreading(values) + cost(values))
+        return function(values, data)
 
     return run

@@ -5,7 +5,8 @@ from typing import Final, TypeAlias
 
 from flags.engine.jsonlogic.eager import bounded
 from flags.engine.jsonlogic.loose import is_number, operand, text_of
-from flags.engine.jsonlogic.running import Compiled, Steps, Unanswerable
+from flags.engine.jsonlogic.running import Compiled, Unanswerable
+from flags.engine.world import Steps
 
 Build: TypeAlias = Callable[[list[Compiled], int], Compiled]
 """From the compiled arguments, and how many operations they are, to the compiled operation."""

@@ -12,8 +12,9 @@ An operator builds, once, from its values a predicate over the attribute's value
   ``array_`` ones look into lists alone.
 - With ``ignore_case`` both sides are case-folded (Unicode's full folding: "ß" is "ss"); patterns
   are matched without regard to case instead.
-- Work is bounded by the attribute's size: what is too long for what an operator reads (a version,
-  an address, a point in time, a text to search for patterns) does not match.
+- Work is bounded: ``build_cost`` tells before what it comes to for a value, and what is too long
+  for what an operator reads (a version, an address, a point in time, a text to search for
+  patterns) does not match.
 """
 
 import operator
@@ -21,12 +22,12 @@ from typing import Final
 
 from flags.engine.limits import MAX_CONDITION_TEXT_CHARS, MAX_CONDITION_VALUES
 from flags.engine.operators import comparing, instants, networks, patterns, versions, written
-from flags.engine.operators.base import Operator, Predicate, Values, negated
+from flags.engine.operators.base import Build, Cost, Operator, Predicate, Values, negated
 from flags.engine.reading import Reader, list_of
 from flags.engine.results import Scalar
 from flags.engine.scalars import read_condition_value, read_number_as_is, text
 
-__all__ = ["OPERATORS", "Operator", "Predicate", "Values", "build_predicate"]
+__all__ = ["OPERATORS", "Cost", "Operator", "Predicate", "Values", "build_cost", "build_predicate"]
 
 _read_one = list_of(read_condition_value, least=1, most=1)
 _read_number: Reader[Values] = list_of(read_number_as_is, least=1, most=1)
@@ -41,7 +42,17 @@ def _ordering(compare: comparing.Comparison) -> Operator:
 
 
 def _version(compare: comparing.Comparison) -> Operator:
-    return Operator(versions.compared(compare), versions.read_version)
+    return Operator(
+        versions.compared(compare), versions.read_version, cost=versions.cost_of_versions
+    )
+
+
+def _written(build: Build) -> Operator:
+    return Operator(build, _read_number, cost=written.cost_of_written)
+
+
+def _instant(build: Build) -> Operator:
+    return Operator(build, instants.read_instants, cost=instants.cost_of_instants)
 
 
 OPERATORS: Final[dict[str, Operator]] = {
@@ -49,36 +60,49 @@ OPERATORS: Final[dict[str, Operator]] = {
     "not_in": Operator(negated(comparing.is_in), _read_many, ignores_case=True),
     "equals": Operator(comparing.is_in, _read_one, ignores_case=True),
     "not_equals": Operator(negated(comparing.is_in), _read_one, ignores_case=True),
-    "contains": Operator(comparing.contains, _read_many, ignores_case=True),
-    "not_contains": Operator(negated(comparing.contains), _read_many, ignores_case=True),
-    "starts_with": Operator(comparing.starts_with, _read_texts, ignores_case=True),
-    "ends_with": Operator(comparing.ends_with, _read_texts, ignores_case=True),
+    "contains": Operator(
+        comparing.contains, _read_many, ignores_case=True, cost=comparing.cost_of_contains
+    ),
+    "not_contains": Operator(
+        negated(comparing.contains), _read_many, ignores_case=True, cost=comparing.cost_of_contains
+    ),
+    "starts_with": Operator(
+        comparing.starts_with, _read_texts, ignores_case=True, cost=comparing.cost_of_affixes
+    ),
+    "ends_with": Operator(
+        comparing.ends_with, _read_texts, ignores_case=True, cost=comparing.cost_of_affixes
+    ),
     "matches": Operator(
         patterns.matches,
         patterns.read_patterns,
         ignores_case=True,
         build_folded=patterns.matches_folded,
+        cost=patterns.cost_of_matches,
     ),
     "gt": _ordering(operator.gt),
     "gte": _ordering(operator.ge),
     "lt": _ordering(operator.lt),
     "lte": _ordering(operator.le),
-    "num_eq": Operator(written.num_eq, _read_number),
-    "num_gt": Operator(written.num_gt, _read_number),
-    "num_gte": Operator(written.num_gte, _read_number),
-    "num_lt": Operator(written.num_lt, _read_number),
-    "num_lte": Operator(written.num_lte, _read_number),
-    "before": Operator(instants.before, instants.read_instants),
-    "after": Operator(instants.after, instants.read_instants),
+    "num_eq": _written(written.num_eq),
+    "num_gt": _written(written.num_gt),
+    "num_gte": _written(written.num_gte),
+    "num_lt": _written(written.num_lt),
+    "num_lte": _written(written.num_lte),
+    "before": _instant(instants.before),
+    "after": _instant(instants.after),
     "semver_eq": _version(operator.eq),
     "semver_gt": _version(operator.gt),
     "semver_gte": _version(operator.ge),
     "semver_lt": _version(operator.lt),
     "semver_lte": _version(operator.le),
-    "in_cidr": Operator(networks.in_cidr, networks.read_networks),
+    "in_cidr": Operator(networks.in_cidr, networks.read_networks, cost=networks.cost_of_networks),
     "modulo": Operator(comparing.modulo, comparing.read_divisor_and_remainder),
-    "array_contains_any": Operator(comparing.array_contains_any, _read_many, ignores_case=True),
-    "array_contains_all": Operator(comparing.array_contains_all, _read_many, ignores_case=True),
+    "array_contains_any": Operator(
+        comparing.array_contains_any, _read_many, ignores_case=True, cost=comparing.cost_of_list
+    ),
+    "array_contains_all": Operator(
+        comparing.array_contains_all, _read_many, ignores_case=True, cost=comparing.cost_of_list
+    ),
     "exists": Operator(lambda _: lambda value: value is not None),
     "not_exists": Operator(lambda _: lambda value: value is None),
     "is_true": Operator(lambda _: lambda value: value is True),
@@ -95,6 +119,27 @@ def build_predicate(name: str, values: Values, *, ignore_case: bool = False) -> 
         return known.build_folded(values)
     predicate = known.build(tuple(map(_fold_scalar, values)))
     return lambda value: predicate(_fold(value))
+
+
+def build_cost(name: str, values: Values, *, ignore_case: bool = False) -> Cost | None:
+    """What the operator costs of a value; None where that is next to nothing whatever it is."""
+    known = OPERATORS[name]
+    cost = known.cost(values)
+    if not ignore_case or known.build_folded:
+        return cost
+    return _folding(cost) if cost else _cost_of_folding
+
+
+def _folding(cost: Cost) -> Cost:
+    return lambda value: _cost_of_folding(value) + cost(value)
+
+
+def _cost_of_folding(value: object) -> int:
+    if isinstance(value, str):
+        return len(value) >> 4
+    if not isinstance(value, comparing.LISTS):
+        return 0
+    return len(value) + (sum(len(item) for item in value if isinstance(item, str)) >> 4)
 
 
 def _fold_scalar(value: Scalar) -> Scalar:

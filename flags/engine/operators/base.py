@@ -10,6 +10,8 @@ from flags.engine.results import Scalar
 Values: TypeAlias = tuple[Scalar, ...]
 Predicate: TypeAlias = Callable[[object], bool]
 Build: TypeAlias = Callable[[Values], Predicate]
+Cost: TypeAlias = Callable[[object], int]
+"""What a predicate costs of a value, in steps of some 0.1 µs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +20,23 @@ class Operator:
 
     Where case may be ignored, ``build_folded`` gets the values instead if folding them and the
     attribute would not do: a pattern's ``\\S`` is not its ``\\s``.
+    ``cost`` is told where it may grow with the attribute, or is high for many values.
     """
 
     build: Build
     read_values: Reader[Values] | None = None
     ignores_case: bool = False
     build_folded: Build | None = None
+    cost: Callable[[Values], Cost | None] = lambda _values: None
+
+
+def cost_of_reading(most_chars: int, steps: int) -> Callable[[Values], Cost]:
+    """Of an operator that reads something out of a text, if it is not too long for it."""
+
+    def build(_values: Values) -> Cost:
+        return lambda value: steps if isinstance(value, str) and len(value) <= most_chars else 0
+
+    return build
 
 
 def is_number(value: object) -> bool:

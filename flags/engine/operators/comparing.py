@@ -5,7 +5,7 @@ from typing import Any, Final, TypeAlias, cast
 
 from flags.engine.errors import Problem
 from flags.engine.limits import MAX_UNIT_INTEGER
-from flags.engine.operators.base import Build, Predicate, Values, is_number
+from flags.engine.operators.base import Build, Cost, Predicate, Values, is_number
 from flags.engine.reading import checked, list_of
 from flags.engine.scalars import read_safe_integer
 
@@ -41,6 +41,28 @@ def contains(values: Values) -> Predicate:
         return isinstance(value, LISTS) and any(map(is_member, value))
 
     return contains_any
+
+
+def cost_of_contains(values: Values) -> Cost:
+    """Each text is looked for in the whole; a search has a price of its own, too."""
+    texts = sum(isinstance(value, str) for value in values)
+
+    def cost(value: object) -> int:
+        if isinstance(value, str):
+            return (len(value) + 20) * texts >> 6
+        return len(value) if isinstance(value, LISTS) else 0
+
+    return cost
+
+
+def cost_of_list(_values: Values) -> Cost:
+    return lambda value: len(value) if isinstance(value, LISTS) else 0
+
+
+def cost_of_affixes(values: Values) -> Cost | None:
+    """None for the few that are usual."""
+    count = len(values) >> 2
+    return (lambda _value: count) if count > 4 else None
 
 
 def array_contains_any(values: Values) -> Predicate:

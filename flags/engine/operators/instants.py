@@ -15,7 +15,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any, Final
 
-from flags.engine.operators.base import Build, Predicate, Values, is_number
+from flags.engine.operators.base import Build, Predicate, Values, cost_of_reading, is_number
 from flags.engine.reading import list_of, refuse
 from flags.engine.results import Scalar
 from flags.engine.scalars import read_number_as_is
@@ -100,4 +100,5 @@ def _read_instant(value: object) -> Scalar:
     return value
 
 
+cost_of_instants: Final = cost_of_reading(_MAX_CHARS, 60)
 read_instants = list_of(_read_instant, least=1, most=1)

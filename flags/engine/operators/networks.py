@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Final, TypeAlias
 
 from flags.engine.limits import MAX_CONDITION_VALUES
-from flags.engine.operators.base import Predicate, Values
+from flags.engine.operators.base import Predicate, Values, cost_of_reading
 from flags.engine.reading import list_of, refuse
 
 _Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -80,4 +80,5 @@ def _read_network(value: object) -> str:
     return value
 
 
+cost_of_networks: Final = cost_of_reading(_MAX_CHARS, 100)
 read_networks = list_of(_read_network, least=1, most=MAX_CONDITION_VALUES)

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
-from flags.engine.operators.base import Build, Predicate, Values
+from flags.engine.operators.base import Build, Predicate, Values, cost_of_reading
 from flags.engine.reading import list_of, refuse
 
 _MAX_CHARS: Final = 256
@@ -49,6 +49,9 @@ def _pre_release(text: str | None) -> tuple[Any, ...]:
         return (1,)
     parts = text.split(".")
     return (0, [(0, *_number(part)) if part.isdigit() else (1, part) for part in parts])
+
+
+cost_of_versions: Final = cost_of_reading(_MAX_CHARS, 60)
 
 
 def compared(compare: Callable[[Version, Version], bool]) -> Build:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from flags.engine.operators.base import Build, Predicate, Values, is_number
+from flags.engine.operators.base import Build, Predicate, Values, cost_of_reading, is_number
 
 _MAX_CHARS: Final = 400
 _NUMBER: Final = re.compile(
@@ -43,6 +43,8 @@ def _is_close(number: float, bound: float) -> bool:
     # Compared first, so that nothing is subtracted from an integer that is no float.
     return number == bound or (bound - 1 < number < bound + 1 and abs(number - bound) < _EPSILON)
 
+
+cost_of_written: Final = cost_of_reading(_MAX_CHARS, 15)
 
 num_eq: Final = _compared(_is_close)
 num_gt: Final = _compared(operator.gt)

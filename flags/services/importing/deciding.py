@@ -64,6 +64,9 @@ def decide(place: Place, plan: ImportPlan, *, replace: bool) -> Decision:
         absent = [_turn_off(place, flag) for flag in _absent(place, plan)]
         report.disabled = [change.flag.key for change in absent]
         changes += absent
+    report.notes += naming.notes_of_alike(set(report.created), place.flags)
+    report.notes += naming.notes_of_alike(set(report.segments.created), cohorts.known)
+    report.notes += naming.notes_of_alike(set(report.groups.created), cohorts.slots)
     return Decision(changes, cohorts, report)
 
 

@@ -25,7 +25,7 @@ from flags.services.plans.steering import rest
 from portal.access import outbox
 from portal.access.models import User
 from portal.approvals.changes import Step, Terms
-from portal.approvals.errors import Frozen, Waiting
+from portal.approvals.errors import EmergencyRunning, Frozen, Waiting
 from portal.approvals.models import ChangeRequest
 from portal.lib import clock, journal
 from portal.lib.errors import AviaryError
@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 FIRST_RETRY, LAST_RETRY = timedelta(seconds=5), timedelta(hours=1)
 # Some twenty minutes after the first failure.
 MOST_FAILURES = 8
-FREEZE_LOOK = timedelta(seconds=5)
+HELD_LOOK = timedelta(seconds=5)
 
 
 def carry_out_due(*, now: datetime) -> int:
@@ -61,8 +61,8 @@ def _carry_out(seen: Plan, now: datetime) -> None:
     try:
         # The service undoes what it did, and keeps a request that it opened.
         changed = _perform(plan, actor, now)
-    except Frozen as frozen:
-        _hold(plan, actor, str(frozen))
+    except (Frozen, EmergencyRunning) as passing:
+        _hold(plan, actor, str(passing))
     except Waiting as waiting:
         _give_up(plan, actor, str(waiting), ends=not (plan.is_ramp or plan.timetable.rrule))
     except Halted as halted:
@@ -161,10 +161,10 @@ def _next_of_ramp(plan: Plan, moment: datetime) -> datetime | None:
 
 
 def _hold(plan: Plan, actor: Actor, why: str) -> None:
-    """A freeze: nothing is lost, and it is looked at again. Said once."""
+    """A freeze or an emergency: nothing is lost, and it is looked at again. Said once."""
     if plan.problem != why:
         shared.record_plan("held", plan, actor, reason=why)
-    plan.problem, plan.retry_at = why, clock.database_now() + FREEZE_LOOK
+    plan.problem, plan.retry_at = why, clock.database_now() + HELD_LOOK
     plan.save()
 
 

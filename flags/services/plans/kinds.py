@@ -11,7 +11,7 @@ from flags.services import changes
 from flags.services.plans import making, shared, steering
 from portal.approvals import kinds
 from portal.approvals.changes import Change, Step, Terms, same_document
-from portal.approvals.kinds import DueStep, Side
+from portal.approvals.kinds import DueStep, Outcome, Side
 from portal.approvals.models import ChangeRequest
 from portal.lib.errors import AviaryError, Conflict
 from portal.lib.journal import Actor
@@ -75,6 +75,22 @@ class PlanKind:
 
     def words(self, request: ChangeRequest, before: Document) -> list[str]:
         return list(request.words)
+
+    def outcomes(self, request: ChangeRequest) -> list[Outcome]:
+        """Who gets what now, and once the plan is carried out to its end."""
+        if not request.is_open:
+            return []  # what it started from is not known any more
+        flag, environment = _flag_of(request), request.environments.get()
+        kind = request.kind.removeprefix("flag.")
+        plan = Plan(kind=kind, flag=flag, environment=environment, document=request.after)
+        current = shared.current_configuration(plan).document
+        plan.step = len(plan.steps) - 1 if plan.is_ramp else 0
+        try:
+            end = shared.outcome(plan, current)
+        except AviaryError:
+            return []
+        sides = (changes.who_gets_what(flag, one) for one in (current, end))
+        return [Outcome(environment.name, *sides)]
 
 
 class FlagPlanner:

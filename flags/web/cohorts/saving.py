@@ -27,7 +27,7 @@ from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.approvals.errors import Waiting
 from portal.approvals.web.outlook import fresh_for_glass, outlook, read_terms
-from portal.lib import clock
+from portal.lib import clock, strict_json
 from portal.lib.errors import Conflict, Invalid
 from portal.lib.htmx import redirect_to
 
@@ -222,8 +222,8 @@ def sent_version(request: HttpRequest) -> int:
 def sent_document(request: HttpRequest) -> dict[str, Any]:
     """The document that a dialog carries along. Raises Invalid where it is none."""
     try:
-        document = json.loads(request.POST.get("document", ""))
-    except (ValueError, RecursionError):
+        document = strict_json.loads_text(request.POST.get("document", ""))
+    except strict_json.NotStrict:
         document = None
     if not isinstance(document, dict):
         raise Invalid({"": _("This form is damaged. Reload the page; nothing was saved.")})

@@ -17,7 +17,7 @@ from flags.web.cohorts.saving import Review, page_of, review_dialog, sent_versio
 from flags.web.finding import find_segment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
-from portal.lib import clock
+from portal.lib import clock, strict_json
 from portal.lib.errors import Invalid
 from portal.lib.form_paths import Fields, read_form, texts
 from portal.lib.htmx import redirect_to, render_page
@@ -127,7 +127,7 @@ def _to_document(form: Form) -> Form:
 
 def _parsed(text: str) -> object:
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
+        return strict_json.loads_text(text)
+    except strict_json.NotStrict:
         problem = _('Write it as JSON, such as {{"segment": "beta"}}.').format()
         raise Invalid({"when": problem}) from None

@@ -11,6 +11,7 @@ from flags import wording
 from flags.engine import Configuration, Split
 from flags.plans import OPERATIONS
 from portal.approvals.web.freeze_form import sent_values
+from portal.lib import strict_json
 from portal.lib.errors import Invalid
 
 ROWS = 6
@@ -104,8 +105,8 @@ def _seconds(text: str, unit: int, path: str) -> int:
 
 def _json(text: str) -> object:
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
+        return strict_json.loads_text(text)
+    except strict_json.NotStrict:
         raise Invalid({"configuration": _("Write it as JSON.")}) from None
 
 

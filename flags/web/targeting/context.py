@@ -19,17 +19,25 @@ from flags.web.targeting.trying import NOBODY, outlook_context
 from portal.access.web.scope import Scope
 from portal.approvals import selectors as approvals
 from portal.approvals.models import ChangeRequest
-from portal.approvals.web.outlook import Revising
+from portal.approvals.web.outlook import Revising, drift_of
 from portal.lib import clock
+from portal.lib.merging import Side
 
 
 def page_context(
-    scope: Scope, configuration: FlagConfiguration, asked: ChangeRequest | None = None
+    scope: Scope,
+    configuration: FlagConfiguration,
+    asked: ChangeRequest | None = None,
+    prefer: Side = Side.MINE,
 ) -> dict[str, object]:
-    """The context of the page and of each of its parts; the form as a request asks, if given."""
+    """The context of the page and of each of its parts.
+
+    Where a request is edited, the form holds what it asks for on top of what is there now.
+    """
     flag, environment = configuration.flag, configuration.environment
-    document = asked.after if asked else configuration.document
-    form = filling.to_form(document, flag.definition)
+    drift = drift_of(asked, prefer) if asked else None
+    document = drift.document if drift else configuration.document
+    form = filling.to_form(document, flag.definition, with_switch=asked is not None)
     mark = arriving.read_marks([environment], [flag]).get((environment.pk, flag.key))
     return {
         "scope": scope,
@@ -39,6 +47,7 @@ def page_context(
         "no_evaluator": arriving.no_evaluator([environment]),
         "tab": "targeting",
         "revise": Revising.of(asked),
+        "drift": drift,
         "edited": asked is not None,
         "pending": approvals.open_requests(
             scope.project, subject_kind="flag", subject=flag.key, environment=environment

@@ -11,10 +11,13 @@ from flags.web.targeting.serve_form import audience_to_form, serve_to_form
 _LINE_BREAKS = set("\r\n")
 
 
-def to_form(document: dict[str, Any], definition: FlagDefinition) -> Form:
-    """The form of a valid configuration document."""
+def to_form(
+    document: dict[str, Any], definition: FlagDefinition, *, with_switch: bool = False
+) -> Form:
+    """The form of a valid configuration document; of a change request it has a switch."""
     variants = [variant.key for variant in definition.variants]
-    return {
+    switch = {"enabled": "on" if document["enabled"] else "off"} if with_switch else {}
+    return switch | {
         "off_variant": document["off_variant"],
         "salt": document["salt"],
         "prerequisites": [flag_to_form(one) for one in document.get("prerequisites", ())],

@@ -40,7 +40,7 @@ def write_json(value: object) -> str:
 def read_json(text: str, path: str, problems: Problems) -> Any:
     """What an input's JSON says; a problem where it is none."""
     try:
-        return strict_json.loads(text.encode("utf-8", "surrogatepass"))
+        return strict_json.loads_text(text)
     except strict_json.NotStrict as error:
         problems[path] = str(error)
         return None

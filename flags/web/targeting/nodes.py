@@ -143,6 +143,7 @@ class Drawing:
         conditions = Conditions(catalogue, errors)
         self.off_variant = self._input(form, "off_variant", "off_variant")
         self.salt = text_in(form, "salt")
+        self.switch = text_in(form, "enabled")
         self.prerequisites: list[FlagNode] = [
             conditions.flag(one, f"prerequisites[{index}]")
             for index, one in enumerate(dicts_in(form, "prerequisites"))

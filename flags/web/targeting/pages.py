@@ -13,7 +13,6 @@ from django.views.decorators.http import require_POST, require_safe
 
 from flags import selectors, services, wording
 from flags.engine import Configuration, dump_configuration
-from flags.merging import Side
 from flags.models import FlagConfiguration
 from flags.services.changes import CONFIGURATION
 from flags.services.parsing import configuration_from
@@ -43,6 +42,7 @@ from portal.lib import clock
 from portal.lib.errors import Conflict, Invalid
 from portal.lib.form_paths import read_form
 from portal.lib.htmx import redirect_to, render_page
+from portal.lib.merging import side_of
 
 
 @require_safe
@@ -69,7 +69,7 @@ def targeting(request: HttpRequest, scope: Scope, environment: str, key: str) ->
     asked = editable_request(
         scope, request.GET.get("request", ""), kind=CONFIGURATION, subject=flag.key
     )
-    context = page_context(scope, configuration, asked)
+    context = page_context(scope, configuration, asked, side_of(request.GET.get("prefer", "")))
     if seen is not None:
         return render(request, "flags/_changed_meanwhile.html", context)
     return render_page(request, "flags/targeting.html", "flags/_targeting.html", context)
@@ -106,11 +106,14 @@ def _merged(
         configuration_from(document, saved.flag.definition)
     except Invalid as error:
         return _problems(request, scope, saved, form, error)
-    side = Side.THEIRS if prefer == Side.THEIRS else Side.MINE
-    merged = conflicts.merge_onto(sent_base(request), saved, document, side)
+    revising = Revising.sent(request) is not None
+    merged = conflicts.merge_onto(
+        sent_base(request), saved, document, side_of(prefer), with_switch=revising
+    )
     whole = merged.document if merged else document
     definition = saved.flag.definition
-    context = form_context(request, scope, saved, filling.to_form(whole, definition))
+    filled = filling.to_form(whole, definition, with_switch=revising)
+    context = form_context(request, scope, saved, filled)
     context |= {
         "base": write_base(saved.document),
         "seen_version": saved.version,
@@ -237,7 +240,8 @@ def _conflict(
 ) -> HttpResponse:
     """Both sides of a stale edit; what was typed is still in the form behind the dialog."""
     theirs = _configuration(scope, environment, key)
-    sides = conflicts.both_sides(sent_base(request), theirs, yours, document)
+    revising = Revising.sent(request) is not None
+    sides = conflicts.both_sides(sent_base(request), theirs, yours, document, with_switch=revising)
     context = {"scope": scope, "cell": Cell(theirs.flag, theirs), "sides": sides}
     return _in_dialog(render(request, "flags/_conflict_dialog.html", context, status=409))
 

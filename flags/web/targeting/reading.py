@@ -13,9 +13,12 @@ from flags.web.targeting.serve_form import read_audience, read_serve
 from flags.web.targeting.values import LINE_BREAK
 from portal.lib.errors import Invalid
 
+# The form has a switch where it edits a change request, which may turn the flag on or off.
+SWITCH = {"on": True, "off": False}
+
 
 def to_document(form: Form, *, enabled: bool) -> dict[str, object]:
-    """The configuration document that the form describes.
+    """The configuration document that the form describes; ``enabled`` where it has no switch.
 
     Raises Invalid where an input cannot be read at all; whether what was read makes sense is for
     the engine to say.
@@ -23,7 +26,7 @@ def to_document(form: Form, *, enabled: bool) -> dict[str, object]:
     problems = Problems()
     prerequisites = list(map(read_flag, dicts_in(form, "prerequisites")))
     document: dict[str, object] = {
-        "enabled": enabled,
+        "enabled": SWITCH.get(text_in(form, "enabled"), enabled),
         "off_variant": form.get("off_variant", ""),
         "targets": [
             {"variant": target.get("variant", ""), "keys": _lines(target.get("keys", ""))}

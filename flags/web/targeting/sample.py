@@ -84,7 +84,7 @@ def _value(text: str) -> object:
     if not _JSON.match(text):
         return text
     try:
-        return strict_json.loads(text.encode("utf-8", "surrogatepass"))
+        return strict_json.loads_text(text)
     except strict_json.NotStrict:
         return text
 
@@ -93,7 +93,7 @@ def _more(text: str) -> dict[str, Any]:
     if not text.strip():
         return {}
     try:
-        found = strict_json.loads(text.encode("utf-8", "surrogatepass"))
+        found = strict_json.loads_text(text)
     except strict_json.NotStrict as error:
         raise Invalid({"sample.json": str(error)}) from None
     if not isinstance(found, dict):

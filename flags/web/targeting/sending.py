@@ -6,6 +6,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
+from portal.lib import strict_json
 from portal.lib.errors import Invalid
 
 # A base travels with every click of the editor: larger ones stay behind, and with them merging.
@@ -21,8 +22,8 @@ def seen_version(request: HttpRequest) -> int:
 def sent_document(request: HttpRequest) -> Any:
     """The document that was reviewed. Raises Invalid."""
     try:
-        return json.loads(request.POST.get("document", ""))
-    except (ValueError, RecursionError):
+        return strict_json.loads_text(request.POST.get("document", ""))
+    except strict_json.NotStrict:
         raise Invalid(
             {"": _("This form is damaged. Reload the page; nothing was saved.")}
         ) from None
@@ -37,6 +38,6 @@ def write_base(document: object) -> str:
 def sent_base(request: HttpRequest) -> object:
     """The document that the form was filled from; None where none was sent."""
     try:
-        return json.loads(request.POST.get("base", ""))
-    except (ValueError, RecursionError):
+        return strict_json.loads_text(request.POST.get("base", ""))
+    except strict_json.NotStrict:
         return None

@@ -24,7 +24,7 @@ _RULE: Fields = {
     "serve": _SERVE,
 }
 FIELDS: Fields = {
-    **texts("off_variant", "salt"),
+    **texts("enabled", "off_variant", "salt"),
     "prerequisites": [_FLAG_AND_VARIANTS],
     "targets": [texts("variant", "keys")],
     "rules": [_RULE],

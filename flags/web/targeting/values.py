@@ -10,6 +10,7 @@ from typing import Any, Final, cast
 from django.utils.translation import gettext as _
 
 from flags.web.targeting.form import Problems
+from portal.lib import strict_json
 
 # Those of forms alone; Python's splitlines knows many more.
 LINE_BREAK: Final = re.compile(r"\r\n|\n|\r")
@@ -59,7 +60,7 @@ def read_values(text: str, way: str) -> list[object]:
     Raises csv.Error, or ValueError for what is no number or no JSON.
     """
     if way == "json":
-        values: list[object] = json.loads(f"[{text}]")
+        values: list[object] = strict_json.loads_text(f"[{text}]")
         return values
     if way == "pattern":
         return [text]

@@ -1,14 +1,31 @@
 """People."""
 
+from typing import Any
+
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 
+from portal.lib import lookalikes
+
 
 class User(AbstractUser):
-    """Someone who signs in. ``is_superuser`` is the site administrator."""
+    """Someone who signs in. ``is_superuser`` is the site administrator.
+
+    ``name_key`` and ``name_look`` are what the name shares with every name that can be taken for
+    it (see lookalikes.keys_of). They are empty where an account from before they were kept clashes
+    with an older one: it is listed to site administrators.
+    """
 
     wants_digests = models.BooleanField(default=True)
     """Whether to be written to, once a week at most, about flags that one owns."""
+    name_key = models.CharField(max_length=600, unique=True, null=True, blank=True, editable=False)
+    name_look = models.CharField(max_length=600, unique=True, null=True, blank=True, editable=False)
 
     def __str__(self) -> str:
         return self.get_full_name() or self.username
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """A new account takes its name's keys, whichever way it is made."""
+        if self._state.adding:
+            self.name_key, self.name_look = lookalikes.keys_of(self.username)
+        super().save(*args, **kwargs)

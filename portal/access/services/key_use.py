@@ -3,16 +3,13 @@
 It changes nothing that anybody may do, so the audit trail does not record it.
 """
 
-import logging
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from django.db import DatabaseError
 from django.db.models import Q
 
 from portal.access.models import ApiKey
-
-logger = logging.getLogger(__name__)
+from portal.lib.patience import only_a_trace
 
 ONCE_IN = timedelta(minutes=1)
 
@@ -21,10 +18,8 @@ def note_use(*, key: ApiKey, now: datetime) -> None:
     """Keep that a key was just used, at most once a minute; a busy database does not stop it."""
     if key.last_used_at is not None and now - key.last_used_at < ONCE_IN:
         return
-    try:
+    with only_a_trace("the use of a key"):
         _move_forward(key.pk, now)
-    except DatabaseError as error:
-        logger.warning("the use of a key was not kept: %s", type(error).__name__)
 
 
 def note_uses(*, used_at: Mapping[str, datetime], now: datetime) -> int:

@@ -1,20 +1,33 @@
 """Everything that changes the accounts of people."""
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
 
+from portal.access import selectors
 from portal.access.models import User
 from portal.access.services.validation import validate
-from portal.lib import journal
+from portal.lib import journal, lookalikes
+from portal.lib.errors import Invalid
 from portal.lib.journal import Actor, Entry
 
 
 @transaction.atomic
 def create_user(*, username: str, password: str, actor: Actor, is_superuser: bool = False) -> User:
-    """Create someone who can sign in. Raises Invalid when the name is taken or malformed."""
+    """Create someone who can sign in.
+
+    Raises Invalid when the name is malformed, taken, or can be taken for that of another account.
+    """
+    username = User.normalize_username(username)
     user = User(username=username, is_superuser=is_superuser, is_staff=is_superuser)
     user.set_password(password)
     validate(user)
-    user.save()
+    _check_name(username)
+    try:
+        with transaction.atomic():
+            user.save()
+    except IntegrityError:  # somebody else took the name between our look and this
+        _check_name(username)
+        raise
     journal.write(
         Entry(
             event="user.created",
@@ -25,6 +38,16 @@ def create_user(*, username: str, password: str, actor: Actor, is_superuser: boo
         )
     )
     return user
+
+
+def _check_name(username: str) -> None:
+    """Raise Invalid for a name that mixes scripts, or that people would take for another's."""
+    if not lookalikes.is_of_one_script(username):
+        raise Invalid({"username": _("Use letters of one script, such as Latin or Cyrillic.")})
+    other = selectors.lookalike_of(username)
+    if other:
+        text = _("“{name}” can be taken for the account “{other}”. Choose another name.")
+        raise Invalid({"username": text.format(name=username, other=other.username)})
 
 
 @transaction.atomic

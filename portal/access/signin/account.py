@@ -16,6 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 from portal.access import services
 from portal.access.models import User
 from portal.access.signin import entrance, oidc, people, sessions
+from portal.access.signin.forms import ChangePasswordForm
 from portal.access.signin.freshness import needs_fresh_sign_in
 from portal.access.signin.requests import actor_of, person_of
 from portal.lib.errors import Invalid
@@ -70,6 +71,7 @@ class ChangePassword(views.PasswordChangeView):
     """One's own password. Other sessions of the person end with it."""
 
     template_name = "signin/password.html"
+    form_class = ChangePasswordForm
 
     def form_valid(self, form: "SetPasswordForm[User]") -> HttpResponse:
         user, actor = person_of(self.request), actor_of(self.request)

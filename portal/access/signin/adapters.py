@@ -16,10 +16,9 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from portal.access import authority, services
+from portal.access import authority, selectors, services
 from portal.access.models import User
 from portal.access.signin import oidc, people, requests, throttle
-from portal.lib import clock
 from portal.lib.encrypting import box_for
 from portal.lib.errors import error_page
 from portal.lib.middleware import trace_of
@@ -35,23 +34,27 @@ class AccountAdapter(DefaultAccountAdapter):
     }
 
     def authenticate(self, request: HttpRequest, **credentials: Any) -> User | None:
-        """Who has this name and password. Raises LockedOut before looking at either."""
-        name = str(credentials["username"])
-        attempt = throttle.begin(
-            account=name,
+        """Who has this name and password. Raises LockedOut before looking at the password.
+
+        A name that nobody has counts as the one that it can be taken for.
+        """
+        typed = str(credentials["username"])
+        found = selectors.account_named(typed)
+        credentials["username"] = found.username if found else typed
+        signed_in = request.user.is_authenticated
+
+        def check() -> User | None:
+            user = authenticate(request, **credentials)
+            return user if isinstance(user, User) else None
+
+        return throttle.judge(
+            check,
+            account=throttle.password_of(found) if found else f"name {typed}",
             address=requests.neighbourhood_of(request),
-            now=clock.database_now(),
+            event="user.proof_failed" if signed_in else "user.sign_in_failed",
+            subject=found.username if found else people.name_for_record(typed),
+            actor=requests.actor_of(request) if signed_in else requests.stranger_of(request),
         )
-        user = authenticate(request, **credentials)
-        if isinstance(user, User):
-            attempt.succeeded(now=clock.database_now())
-            return user
-        attempt.failed(
-            event="user.sign_in_failed",
-            subject=people.name_for_record(name),
-            actor=requests.stranger_of(request),
-        )
-        return None
 
     def login(self, request: HttpRequest, user: User) -> None:
         """Start the session; it does not start where it cannot be recorded."""

@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from portal.access import selectors
 from portal.access.models import User
 from portal.access.signin import people, sessions, throttle
 from portal.access.signin.freshness import needs_fresh_sign_in
@@ -44,7 +45,8 @@ def list_people(request: HttpRequest) -> HttpResponse:
         two_factor=Exists(enrolled), session_count=Count("usersession")
     ).order_by("username")
     page = Paginator(found, _PER_PAGE).get_page(request.GET.get("page"))
-    return render(request, "signin/people.html", {"page": page})
+    context = {"page": page, "clashes": selectors.clashing_accounts()}
+    return render(request, "signin/people.html", context)
 
 
 @require_safe

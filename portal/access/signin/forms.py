@@ -2,19 +2,22 @@
 
 from typing import Any
 
+from allauth.account.adapter import get_adapter as get_account_adapter
 from allauth.account.forms import LoginForm
 from allauth.core import context
 from allauth.mfa.adapter import get_adapter
 from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
 from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.forms import ActivateTOTPForm
 from allauth.mfa.totp.internal import auth as totp
 from allauth.mfa.utils import decrypt
 from django import forms
+from django.contrib.auth.forms import PasswordChangeForm
 from django.db import transaction
 
 from portal.access import authority
 from portal.access.signin import people, requests, throttle
-from portal.lib import clock
+from portal.lib.journal import Actor
 from portal.lib.middleware import trace_of
 
 
@@ -25,39 +28,63 @@ class SignInForm(LoginForm):
         return str(super().add_prefix("username" if field_name == "login" else field_name))
 
 
+class ChangePasswordForm(PasswordChangeForm):
+    """One's own password: the old one is asked for under the limits of signing in."""
+
+    def clean_old_password(self) -> str:
+        given: str = self.cleaned_data["old_password"]
+        if not get_account_adapter(context.request).reauthenticate(self.user, given):
+            raise forms.ValidationError(self.error_messages["password_incorrect"])
+        return given
+
+
 class _CountedCode:
-    """A code that is counted before it is looked at, and taken once."""
+    """A code that is counted before it is looked at."""
 
     user: Any
-    authenticator: Authenticator
 
     def clean_code(self) -> str:
         request = context.request
         actor = authority.user_actor(self.user, trace_of(request))
-        attempt = throttle.begin(
+        code = throttle.judge(
+            lambda: self.checked_code(actor),
             account=throttle.code_of(self.user),
             address=requests.neighbourhood_of(request),
-            now=clock.database_now(),
+            event="user.two_factor_failed",
+            subject=self.user.username,
+            actor=actor,
         )
-        try:
-            with transaction.atomic():
-                code = str(super().clean_code())  # type: ignore[misc]
-                take(self.authenticator, code)
-                if self.authenticator.type == Authenticator.Type.RECOVERY_CODES:
-                    people.record("user.recovery_code_used", self.user, actor)
-        except forms.ValidationError:
-            attempt.failed(event="user.two_factor_failed", subject=self.user.username, actor=actor)
-            raise
-        attempt.succeeded(now=clock.database_now())
+        return str(code)
+
+    def checked_code(self, actor: Actor) -> str:
+        """The code; raises ValidationError for a wrong one."""
+        return str(super().clean_code())  # type: ignore[misc]
+
+
+class _TakenCode(_CountedCode):
+    """A code that is taken once, as proof of who somebody is."""
+
+    authenticator: Authenticator
+
+    def checked_code(self, actor: Actor) -> str:
+        with transaction.atomic():
+            code = super().checked_code(actor)
+            take(self.authenticator, code)
+            if self.authenticator.type == Authenticator.Type.RECOVERY_CODES:
+                people.record("user.recovery_code_used", self.user, actor)
         return code
 
 
-class CodeForm(_CountedCode, AuthenticateForm):
+class CodeForm(_TakenCode, AuthenticateForm):
     """The code at sign-in: of the authenticator, or a recovery code."""
 
 
-class ConfirmCodeForm(_CountedCode, ReauthenticateForm):
+class ConfirmCodeForm(_TakenCode, ReauthenticateForm):
     """The same, of someone who is signed in."""
+
+
+class EnrolForm(_CountedCode, ActivateTOTPForm):
+    """The first code of a new authenticator; enrolling notes its time step."""
 
 
 def take(authenticator: Authenticator, code: str) -> None:

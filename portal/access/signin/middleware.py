@@ -1,16 +1,15 @@
 """What is done for every page of someone who is signed in."""
 
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
 from portal.access.signin import people, requests, sessions
 from portal.lib.htmx import redirect_to
+from portal.lib.patience import only_a_trace
 
 Handler = Callable[[HttpRequest], HttpResponse]
 _BEFORE_ENROLMENT = ("two-factor-enrol", "recovery-codes", "sign-out")
@@ -21,8 +20,7 @@ def session_activity(get_response: Handler) -> Handler:
 
     def middleware(request: HttpRequest) -> HttpResponse:
         if request.user.is_authenticated:
-            # A page that can be read is worth more than this trace.
-            with suppress(DatabaseError):
+            with only_a_trace("the use of a session"):
                 sessions.touch(request)
         return get_response(request)
 

@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from contextlib import suppress
 from typing import Any
 
 from allauth.mfa.models import Authenticator
@@ -11,26 +12,21 @@ from django.core.validators import validate_email
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from portal.access import services
+from portal.access import selectors, services
 from portal.access.models import User
 from portal.access.signin import sessions
 from portal.access.tokens import new_password
-from portal.lib import journal
+from portal.lib import journal, lookalikes
 from portal.lib.errors import Invalid
 from portal.lib.journal import Actor, Entry
 
 _NAME_LENGTH = 100
+_MOST_NAMESAKES = 1000
 _NO_NAME = re.compile(r"[^\w.@+-]+")
 
 
 def name_for_record(typed: str) -> str:
-    """What to keep of a name that failed to sign in.
-
-    Names that nobody has are cut to two characters: people type passwords there.
-    """
-    known = User.objects.filter(username=typed).values_list("username", flat=True).first()
-    if known:
-        return known
+    """What to keep of a name that nobody has: two characters, as people type passwords there."""
     return "".join(c if c.isprintable() else " " for c in typed[:2]) + "…"
 
 
@@ -44,7 +40,7 @@ def record(event: str, user: User, actor: Actor, **changes: Any) -> None:
 @transaction.atomic
 def create_from_provider(*, claims: dict[str, Any], account: SocialAccount, actor: Actor) -> User:
     """An account for someone whom the provider knows: no role, no password."""
-    user = services.create_user(username=_free_name(claims), password=new_password(), actor=actor)
+    user = _create_named(claims, actor)
     user.set_unusable_password()
     user.email = _email_of(claims)
     user.first_name = str(claims.get("given_name") or "")[:150]
@@ -138,11 +134,17 @@ def _email_of(claims: dict[str, Any]) -> str:
     return email
 
 
-def _free_name(claims: dict[str, Any]) -> str:
-    """A user name like what the provider calls them, and never somebody else's."""
+def _create_named(claims: dict[str, Any], actor: Actor) -> User:
+    """An account named like what the provider calls them, with a number where that is another's."""
     wanted = claims.get("preferred_username") or str(claims.get("email") or "").split("@")[0]
-    name = _NO_NAME.sub("-", str(wanted))[:_NAME_LENGTH].strip("-") or "user"
-    taken = set(User.objects.filter(username__istartswith=name).values_list("username", flat=True))
-    taken = {each.casefold() for each in taken}
-    candidates = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
-    return next(each for each in candidates if each.casefold() not in taken)
+    name = User.normalize_username(str(wanted))
+    name = _NO_NAME.sub("-", name)[:_NAME_LENGTH].strip("-")
+    if not name or not lookalikes.is_of_one_script(name):
+        name = "user"
+    numbered = (f"{name}-{number}" for number in range(2, _MOST_NAMESAKES))
+    for candidate in itertools.chain([name], numbered):
+        if selectors.lookalike_of(candidate):
+            continue
+        with suppress(Invalid):  # somebody else took it between our look and this
+            return services.create_user(username=candidate, password=new_password(), actor=actor)
+    raise Invalid({"username": _("Ask a site administrator for an account; this name is used up.")})

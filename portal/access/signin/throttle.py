@@ -6,16 +6,19 @@ the address for any account (many). The latter two do not concern an address fro
 has signed in before: a stranger elsewhere can lock nobody out of their usual place.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeVar
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Q
 from django.utils.crypto import salted_hmac
 from django.utils.translation import ngettext
 
 from portal.access.models import SignInCounter, User
-from portal.lib import journal
+from portal.lib import clock, journal
 from portal.lib.errors import AviaryError
 from portal.lib.journal import Actor, Entry
 
@@ -35,6 +38,7 @@ ACCOUNT = Limit(50, timedelta(hours=1), _QUARTER)
 ADDRESS = Limit(30, _QUARTER, _QUARTER)
 _TRUST = timedelta(days=90)
 _KEPT = timedelta(days=91)
+Proven = TypeVar("Proven")
 
 
 class LockedOut(AviaryError):
@@ -59,24 +63,29 @@ class Attempt:
     """An attempt under way, counted as failed already."""
 
     counted: tuple[int, ...]
-    locks: bool
+    locked: tuple[int, ...]
+    """Those of the counters that this attempt locked."""
 
     @transaction.atomic
     def succeeded(self, *, now: datetime) -> None:
-        """Take it back; from now on the account is known at this address."""
+        """Take it back; from now on the account is known at this address.
+
+        A lock that other attempts set meanwhile stays: one who may sign in as themselves could
+        otherwise end the lock of an address from which they guess the passwords of others.
+        """
         rows = SignInCounter.objects.select_for_update().filter(pk__in=self.counted).order_by("pk")
         for row in rows:
             if row.account and row.address:
                 row.failures, row.locked_until, row.trusted_at = 0, None, now
             else:
                 row.failures = max(0, row.failures - 1)
-                row.locked_until = None
+                row.locked_until = None if row.pk in self.locked else row.locked_until
             row.save(update_fields=["failures", "locked_until", "trusted_at"])
 
     def failed(self, *, event: str, subject: str, actor: Actor) -> None:
         """Record that it failed, and that it was one too many."""
         entries = [Entry(event=event, actor=actor, subject_kind="user", subject=subject)]
-        if self.locks:
+        if self.locked:
             entries.append(
                 Entry(event="user.locked_out", actor=actor, subject_kind="user", subject=subject)
             )
@@ -96,16 +105,47 @@ def begin(*, account: str, address: str, now: datetime) -> Attempt:
         ends = [rows[a, b].locked_until for a, b, _limit in watched]
         until = max((end for end in ends if end and end > now), default=None)
         counted = watched if until is None else []
-        locks = [_count(rows[a, b], limit, now) for a, b, limit in counted]
+        locked = [rows[a, b].pk for a, b, limit in counted if _count(rows[a, b], limit, now)]
     if until is not None:
         raise LockedOut(until, now)
-    return Attempt(tuple(rows[a, b].pk for a, b, _limit in counted), any(locks))
+    return Attempt(tuple(rows[a, b].pk for a, b, _limit in counted), tuple(locked))
+
+
+def judge(
+    check: Callable[[], Proven | None],
+    *,
+    account: str,
+    address: str,
+    event: str,
+    subject: str,
+    actor: Actor,
+) -> Proven | None:
+    """What ``check`` makes of a password or code; every page that takes one asks here.
+
+    None and ValidationError, which passes through, count as a failure and are recorded as
+    ``event``. Raises LockedOut without checking where too many have failed.
+    """
+    attempt = begin(account=account, address=address, now=clock.database_now())
+    refusal, proven = None, None
+    try:
+        proven = check()
+    except ValidationError as error:
+        refusal = error
+    if proven is None:
+        attempt.failed(event=event, subject=subject, actor=actor)
+    else:
+        attempt.succeeded(now=clock.database_now())
+    if refusal:
+        raise refusal
+    return proven
 
 
 @transaction.atomic
 def unlock(*, user: User, actor: Actor) -> None:
     """Forget the failures of someone, and of the addresses they came from."""
-    mine = SignInCounter.objects.filter(account__in=[_hash(user.username), _hash(code_of(user))])
+    mine = SignInCounter.objects.filter(
+        account__in=[_hash(password_of(user)), _hash(code_of(user))]
+    )
     addresses = list(mine.filter(failures__gt=0).exclude(address="").values_list("address"))
     of_address = Q(account="", address__in=[address for (address,) in addresses])
     for rows in (mine, SignInCounter.objects.filter(of_address)):
@@ -113,6 +153,15 @@ def unlock(*, user: User, actor: Actor) -> None:
     journal.write(
         Entry(event="user.unlocked", actor=actor, subject_kind="user", subject=user.username)
     )
+
+
+def password_of(user: User) -> str:
+    """The account that attempts at someone's password are counted for, however it was typed.
+
+    One whose name clashes with another's has a counter of its own: the other's owner could
+    otherwise set it back by signing in.
+    """
+    return f"account {user.pk}" if user.name_key is None else user.username
 
 
 def code_of(user: User) -> str:

@@ -1,6 +1,7 @@
 """Change requests and evidence as the API answers them."""
 
 from portal.approvals.errors import Waiting
+from portal.approvals.kinds import outcomes_of
 from portal.approvals.models import ChangeRequest, Comment, Evidence
 from portal.approvals.selectors import assess_request
 from portal.approvals.wording import missing_sentences
@@ -41,6 +42,10 @@ def full_document(request: ChangeRequest) -> dict[str, object]:
         "before": request.before,
         "after": request.after,
         "words": request.words,
+        "outcomes": [
+            {"title": one.title, "before": list(one.before), "after": list(one.after)}
+            for one in outcomes_of(request)
+        ],
         "votes": [
             {
                 "person": vote.user.username,

@@ -58,11 +58,20 @@ class Vote(serializers.Serializer[object]):
     at = serializers.DateTimeField()
 
 
+class Outcome(serializers.Serializer[object]):
+    """Who gets what in one place, one sentence each."""
+
+    title = serializers.CharField()
+    before = serializers.ListField(child=serializers.CharField())
+    after = serializers.ListField(child=serializers.CharField())
+
+
 class FullChangeRequest(ChangeRequest):
     base_version = serializers.CharField()
     before = serializers.DictField()
     after = serializers.DictField()
     words = serializers.ListField(child=serializers.CharField())
+    outcomes = Outcome(many=True, help_text="Who gets what before and after.")
     votes = Vote(many=True)
     missing = serializers.ListField(
         child=serializers.CharField(), help_text="What it still lacks, one sentence each."

@@ -1,4 +1,4 @@
-from portal.approvals.models.emergency import Emergency
+from portal.approvals.models.emergency import Emergency, EmergencyLog
 from portal.approvals.models.evidence import Evidence, Result
 from portal.approvals.models.freeze import FREEZE_FIELDS, FreezeWindow, InForce
 from portal.approvals.models.policy import POLICY_FIELDS, Policy
@@ -18,6 +18,7 @@ __all__ = [
     "Comment",
     "Editor",
     "Emergency",
+    "EmergencyLog",
     "Evidence",
     "FreezeWindow",
     "InForce",

@@ -1,14 +1,16 @@
 """What follows when glass was broken: confirming, taking back, and the compulsory review."""
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime
 
+from django.core.exceptions import ObjectDoesNotExist
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from portal.access import authority
+from portal.access import authority, outbox
 from portal.access.permissions import Permission
-from portal.approvals import kinds, selectors
+from portal.approvals import kinds, reverting, selectors, telling
 from portal.approvals.changes import Terms, same_document
 from portal.approvals.errors import Barred
 from portal.approvals.models import Emergency
@@ -34,6 +36,7 @@ def confirm_emergency(*, emergency: Emergency, actor: Actor, now: datetime) -> E
         raise Invalid({"": _("This emergency change does not run any more.")})
     locked.confirmed_at, locked.confirmed_by = clock.database_now(), actor.label
     locked.save(update_fields=["confirmed_at", "confirmed_by"])
+    reverting.forget(locked)
     record_request("break_glass.confirmed", locked.request, actor)
     return locked
 
@@ -57,8 +60,12 @@ def review_emergency(*, emergency: Emergency, text: str, actor: Actor, now: date
 
 @transaction.atomic
 def revert_emergency(*, emergency: Emergency, actor: Actor, now: datetime) -> Emergency:
-    """Take an emergency change back before its time: who made it, or who may approve changes."""
-    locked = _lock(emergency)
+    """Take an emergency change back before its time: who made it, or who may approve changes.
+
+    Raises Barred, Forbidden; Invalid where it has ended, or what it goes back to is not possible
+    any more.
+    """
+    locked = _lock_with_subject(emergency)
     if locked.actor_user_id is None or str(locked.actor_user_id) != actor.id:
         _require_another(locked, actor)
     if not locked.is_running:
@@ -71,57 +78,101 @@ def revert_due(*, now: datetime) -> int:
 
     Any number of workers may do this at once: each change is claimed by its lock.
     """
-    moment = clock.database_now()
-    running = Emergency.objects.filter(
-        confirmed_at=None, reverted_at=None, superseded_at=None, reverts_at__lte=moment
+    due = list(
+        reverting.running()
+        .filter(reverts_at__lte=clock.database_now())
+        .select_related("request__project")
     )
-    due = list(running.values_list("pk", flat=True))
-    for pk in due:
+    for emergency in due:
         try:
-            _revert_one(pk, now)
+            _revert_one(emergency, now)
+        except AviaryError as error:
+            _note_problem(emergency, str(error))
         except Exception:  # the others are due as well; this one stays due, and is tried again
-            logger.exception("emergency %s could not be taken back", pk)
+            logger.exception("emergency %s could not be taken back", emergency.pk)
     return len(due)
 
 
 @transaction.atomic
-def _revert_one(pk: int, now: datetime) -> None:
-    locked = _lock(Emergency(pk=pk))
+def _revert_one(emergency: Emergency, now: datetime) -> None:
+    locked = _lock_with_subject(emergency)
     if locked.is_running and locked.reverts_at <= clock.database_now():
         _take_back(locked, CLOCK, now)
 
 
 def _take_back(emergency: Emergency, actor: Actor, now: datetime) -> Emergency:
-    """Make the subject what it was before, unless it is something else again by now."""
+    """Make the subject what it would be without the emergency change. All of it is locked."""
     request = emergency.request
     kind = kinds.kind_of(request)
-    current = kind.current(request)
-    if not same_document(current.document, request.after):
-        return _superseded(emergency, actor, _("It has been changed again since."))
     try:
-        with transaction.atomic():
-            kind.apply(
-                request,
-                document=request.before,
-                base_version=current.version,
-                actor=actor,
-                now=now,
-                reason=emergency.reason,
-                terms=Terms(undoing=emergency.pk),
-            )
-    except AviaryError as error:
-        return _superseded(emergency, actor, str(error))
-    emergency.reverted_at = clock.database_now()
-    emergency.save(update_fields=["reverted_at"])
-    record_request("break_glass.reverted", request, actor)
+        current = kind.current(request)
+    except ObjectDoesNotExist:
+        return _end(emergency, "superseded_at", actor, reason=_("It has been deleted since."))
+    reverted = reverting.state_without(emergency, current.document)
+    emergency.kept = list(reverted.kept)
+    if same_document(reverted.document, current.document):
+        text = _("All that it changed has been changed again since.")
+        return _end(emergency, "superseded_at", actor, reason=text)
+    words = kinds.words_between(request, current.document, reverted.document)
+    with transaction.atomic():
+        kind.apply(
+            request,
+            document=reverted.document,
+            base_version=current.version,
+            actor=actor,
+            now=now,
+            reason=emergency.reason,
+            terms=Terms(undoing=emergency.pk),
+        )
+    return _end(emergency, "reverted_at", actor, words=words)
+
+
+def _end(
+    emergency: Emergency, field: str, actor: Actor, *, words: Sequence[str] = (), reason: str = ""
+) -> Emergency:
+    """Note how an emergency change ended, and tell people where something of it stays."""
+    setattr(emergency, field, clock.database_now())
+    emergency.problem = ""
+    emergency.save(update_fields=[field, "kept", "problem"])
+    reverting.forget(emergency)
+    event = "break_glass.reverted" if field == "reverted_at" else "break_glass.not_reverted"
+    after = {"words": list(words), "kept": emergency.kept}
+    told = {name: value for name, value in after.items() if value}
+    record_request(event, emergency.request, actor, after=told or None, reason=reason)
+    if emergency.kept:
+        telling.tell_kept(emergency)
     return emergency
 
 
-def _superseded(emergency: Emergency, actor: Actor, why: str) -> Emergency:
-    emergency.superseded_at = clock.database_now()
-    emergency.save(update_fields=["superseded_at"])
-    record_request("break_glass.not_reverted", emergency.request, actor, reason=why)
-    return emergency
+@transaction.atomic
+def _note_problem(emergency: Emergency, why: str) -> None:
+    """Say once why it could not be taken back; it stays due, and is tried again."""
+    locked = _lock(emergency)
+    if not locked.is_running or locked.problem == why:
+        return
+    locked.problem = why
+    locked.save(update_fields=["problem"])
+    record_request("break_glass.stuck", locked.request, CLOCK, reason=why)
+    telling.tell_stuck(locked)
+
+
+def _lock_with_subject(emergency: Emergency) -> Emergency:
+    """An emergency change with those of the same log, and where they can be noticed.
+
+    In the order of every writer: the project, what is decided about, the environments. So nothing
+    passes the gate between the state that is found and the change back to it.
+    """
+    request = emergency.request
+    outbox.lock_people(request.project)
+    others = Emergency.objects.select_for_update(of=("self",), no_key=True)
+    list(others.filter(first=emergency.first_id).order_by("pk"))
+    locked = _lock(emergency)
+    places = list(request.environments.all())
+    if len(places) > 1:
+        outbox.lock_project(request.project)
+    else:
+        outbox.lock_environments(places)
+    return locked
 
 
 def _lock(emergency: Emergency) -> Emergency:

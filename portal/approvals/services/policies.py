@@ -11,18 +11,23 @@ from portal.access import authority, outbox
 from portal.access.models import Environment, Project
 from portal.access.permissions import Permission
 from portal.access.services import NotByKeys
-from portal.approvals import gate
+from portal.approvals import gate, kinds
 from portal.approvals.changes import PLAIN, Change, Terms
-from portal.approvals.kinds import Side
+from portal.approvals.kinds import Merged, Outcome, Side
 from portal.approvals.models import POLICY_FIELDS, ChangeRequest, Policy
 from portal.approvals.policy_rules import Names, complete, is_lowering, problems_of
 from portal.approvals.services.gated import gated
-from portal.approvals.wording import policy_changes
-from portal.lib import journal
+from portal.approvals.wording import field_names, policy_changes, policy_sentences
+from portal.lib import journal, merging
 from portal.lib.errors import Conflict, Invalid
 from portal.lib.journal import Actor, Entry
 
 POLICY = "policy"
+_PARTS: merging.Parts = {
+    "required_roles": merging.Merging.members,
+    "break_glass": merging.Merging.members,
+    "evidence": merging.Merging.fields,
+}
 Document = Mapping[str, Any]
 
 
@@ -107,6 +112,28 @@ class PolicyKind:
 
     def words(self, request: ChangeRequest, before: Document) -> list[str]:
         return policy_changes(before, request.after)
+
+    def outcomes(self, request: ChangeRequest) -> list[Outcome]:
+        sides = (_outcome_words(one) for one in (request.before, request.after))
+        return [Outcome(_environment(request).name, *sides)]
+
+    def merge(
+        self,
+        request: ChangeRequest,
+        *,
+        base: Document,
+        theirs: Document,
+        mine: Document,
+        prefer: merging.Side,
+    ) -> Merged:
+        if not (base and theirs and mine):  # one of them is no policy at all
+            return kinds.merge_whole(base, theirs, mine, prefer)
+        merged = merging.merge(base, theirs, mine, parts=_PARTS, prefer=prefer)
+        return Merged(merged.document, field_names([one.field for one in merged.clashes]))
+
+
+def _outcome_words(document: Document) -> tuple[str, ...]:
+    return tuple(policy_sentences(document)) if document else (_("Nobody has to approve changes."),)
 
 
 def names_for(environment: Environment) -> Names:

@@ -7,22 +7,31 @@ from django.utils.translation import gettext as _
 
 from portal.access import outbox
 from portal.approvals import kinds
-from portal.approvals.changes import Terms
-from portal.approvals.errors import Closed, Edited, Waiting
+from portal.approvals.changes import Terms, same_document
+from portal.approvals.errors import ApprovalRequired, Closed, Edited, Waiting
 from portal.approvals.models import ChangeRequest
-from portal.approvals.services.requests import lock_request
+from portal.approvals.services.requests import file_request, lock_request
 from portal.lib.errors import Invalid
 from portal.lib.journal import Actor
+from portal.lib.merging import Side
 
 
 @transaction.atomic
 def renew_request(
-    *, request: ChangeRequest, seen_digest: str, actor: Actor, now: datetime
+    *,
+    request: ChangeRequest,
+    seen_digest: str,
+    actor: Actor,
+    now: datetime,
+    prefer: Side | None = None,
 ) -> ChangeRequest:
-    """File what a request asks for once more, on what the thing is now: an edit, as any other.
+    """File what a request asks for on top of what the thing is now: an edit, as any other.
 
-    Raises Forbidden for who may not want the change, Closed where it is decided, Edited where it
-    asks for something else by now; Invalid where nothing is left to change, or to approve.
+    What others changed meanwhile stays. ``prefer`` says whose stands where both changed the same:
+    the request's (mine) or what is there now (theirs). Raises Forbidden for who may not want the
+    change, Closed where it is decided, Edited where it asks for something else by now; Invalid
+    where both changed the same and nobody chose, and where nothing is left to change, or to
+    approve.
     """
     outbox.lock_people(request.project)
     locked = lock_request(request.project, request.pk)
@@ -32,14 +41,20 @@ def renew_request(
         raise Edited
     kind = kinds.kind_of(locked)
     current = kind.current(locked)
-    if current.version == locked.base_version:
+    if not kinds.has_moved(locked, current):
         raise Invalid({"": _("This request is up to date already.")})
-    if current.document == locked.after:
-        raise Invalid({"": _("It is so already: nothing is left to change. Withdraw the request.")})
+    merged = kinds.up_to_date(locked, current, prefer or Side.MINE)
+    if merged.clashes and prefer is None:
+        text = _("Both changed the same; choose which of the two stands: {what}.")
+        raise Invalid({"prefer": text.format(what=", ".join(merged.clashes))})
+    if same_document(merged.document, current.document):
+        raise Invalid(
+            {"": _("Already up to date: nothing is left to change. Withdraw the request.")}
+        )
     try:
         kind.apply(
             locked,
-            document=locked.after,
+            document=merged.document,
             base_version=current.version,
             actor=actor,
             now=now,
@@ -48,6 +63,8 @@ def renew_request(
         )
     except Waiting as waiting:
         return waiting.request
+    except ApprovalRequired as needed:
+        return file_request(needed)
     # It went through: no policy asks for approval any more. Raising takes that back.
     raise Invalid(
         {"": _("Nobody has to approve this any more. Withdraw the request and make the change.")}

@@ -17,14 +17,14 @@ from portal.access import services as access
 from portal.access.models import CustomRole, Environment, Project
 from portal.access.permissions import Permission
 from portal.access.signals import Postponed
-from portal.approvals import gate
+from portal.approvals import gate, kinds
 from portal.approvals.changes import PLAIN, Change, Terms
 from portal.approvals.errors import ApprovalRequired, Waiting
-from portal.approvals.kinds import Side
+from portal.approvals.kinds import Merged, Outcome, Side
 from portal.approvals.models import ChangeRequest
 from portal.approvals.services.requests import file_request
-from portal.approvals.wording import listed
-from portal.lib import clock
+from portal.approvals.wording import listed, role_label
+from portal.lib import clock, merging
 from portal.lib.errors import Conflict
 from portal.lib.journal import Actor
 
@@ -110,6 +110,21 @@ class RuleKind:
     def words(self, request: ChangeRequest, before: Document) -> list[str]:
         return list(request.words)
 
+    def merge(
+        self,
+        request: ChangeRequest,
+        *,
+        base: Document,
+        theirs: Document,
+        mine: Document,
+        prefer: merging.Side,
+    ) -> Merged:
+        return _merge(base, theirs, mine, prefer)
+
+    def outcomes(self, request: ChangeRequest) -> list[Outcome]:
+        label = str(Permission(request.subject).label)
+        return [Outcome(label, _who(request.before["roles"]), _who(request.after["roles"]))]
+
 
 class RoleKind:
     """Carries out the changes of roles that the policies approved."""
@@ -148,6 +163,44 @@ class RoleKind:
 
     def words(self, request: ChangeRequest, before: Document) -> list[str]:
         return list(request.words)
+
+    def merge(
+        self,
+        request: ChangeRequest,
+        *,
+        base: Document,
+        theirs: Document,
+        mine: Document,
+        prefer: merging.Side,
+    ) -> Merged:
+        return _merge(base, theirs, mine, prefer)
+
+    def outcomes(self, request: ChangeRequest) -> list[Outcome]:
+        sides = (_permitted(one["permissions"]) for one in (request.before, request.after))
+        return [Outcome(request.after["name"], *sides)]
+
+
+def _who(names: list[str] | None) -> tuple[str, ...]:
+    if names is None:
+        return (_("Everybody whose role permits it."),)
+    if not names:
+        return (_("Nobody."),)
+    return (_("Only {names}.").format(names=listed(map(role_label, names))),)
+
+
+def _permitted(permissions: list[str]) -> tuple[str, ...]:
+    return tuple(str(Permission(one).label) for one in permissions if one in Permission.values)
+
+
+def _merge(base: Document, theirs: Document, mine: Document, prefer: merging.Side) -> Merged:
+    """What was added or removed on both sides; a name that both changed is a clash."""
+    if not theirs:  # the role is gone
+        return kinds.merge_whole(base, theirs, mine, prefer)
+    members = merging.Merging.members
+    parts: merging.Parts = {"roles": members, "permissions": members}
+    merged = merging.merge(base, theirs, mine, parts=parts, prefer=prefer)
+    labels = {"name": _("The name"), "roles": _("Who may do it")}
+    return Merged(merged.document, tuple(labels[one.field] for one in merged.clashes))
 
 
 def _demand(change: Change, actor: Actor, now: datetime) -> None:

@@ -1,6 +1,5 @@
 """What the page of a request shows."""
 
-import copy
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,8 +14,9 @@ from django.utils.translation import gettext as _
 from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope
-from portal.approvals import kinds, prospects, selectors
-from portal.approvals.kinds import Impact, Side
+from portal.approvals import kinds, prospects, reverting, selectors
+from portal.approvals.changes import same_document
+from portal.approvals.kinds import Impact
 from portal.approvals.models import ChangeRequest, Emergency
 from portal.approvals.prospects import Outlook
 from portal.approvals.searching import REVIEW_WITHIN, review_is_overdue
@@ -24,6 +24,7 @@ from portal.approvals.web.history import comments_of, lines_of
 from portal.approvals.web.steps import Facts, Step, emergency_steps, steps_of
 from portal.approvals.wording import missing_sentences, policy_sentence
 from portal.audit.diffing import Difference, differences
+from portal.lib.merging import Side
 
 LONGEST = 100_000
 
@@ -32,13 +33,16 @@ LONGEST = 100_000
 class Drift:
     """What a request starts from is another thing by now; ``now`` and ``asked`` are JSON texts.
 
-    ``meanwhile`` says what became of it, ``wish`` what the request would change in that.
+    ``meanwhile`` says what became of it, ``clashes`` what both changed, ``wish`` what the request
+    would change once it is up to date, and ``wish_of_theirs`` if what is there now stands.
     """
 
     now: str
     asked: str
     meanwhile: list[str]
+    clashes: tuple[str, ...]
     wish: list[str]
+    wish_of_theirs: list[str]
     changes: list[Difference]
 
 
@@ -53,12 +57,18 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class EmergencyView:
-    """An emergency, whether its review is late, and what the reader may do about it."""
+    """An emergency, whether its review is late, and what the reader may do about it.
+
+    ``goes_back`` says what becomes of its subject when it ends, ``keeps`` what of it stays because
+    others changed the same; None where it does not run any more.
+    """
 
     emergency: Emergency
     overdue: bool
     review_due_at: datetime
     steps: list[Step]
+    goes_back: list[str] | None = None
+    keeps: tuple[str, ...] = ()
 
 
 def find_request(scope: Scope, number: int) -> ChangeRequest:
@@ -104,6 +114,7 @@ def request_context(scope: Scope, asked: ChangeRequest, now: datetime) -> dict[s
         "address": "" if gone else kind.address(asked),
         "edit_address": edit_address,
         "dependants": [] if gone else kinds.dependants_of(asked),
+        "outcomes": kinds.outcomes_of(asked),
         "impact": _impact(asked, now, gone=gone),
         "changes": differences(asked.before, asked.after),
         "before": shown(asked.before),
@@ -145,12 +156,27 @@ def view_of(
     scope: Scope, emergency: Emergency, deciding: list[Environment], now: datetime
 ) -> EmergencyView:
     """An emergency as the pages show it."""
+    goes_back, keeps = _goes_back(emergency)
     return EmergencyView(
+        goes_back=goes_back,
+        keeps=keeps,
         emergency=emergency,
         overdue=review_is_overdue(emergency, now=now),
         review_due_at=emergency.at + REVIEW_WITHIN,
         steps=emergency_steps(scope, emergency, deciding),
     )
+
+
+def _goes_back(emergency: Emergency) -> tuple[list[str] | None, tuple[str, ...]]:
+    request = emergency.request
+    if not emergency.is_running:
+        return None, ()
+    try:
+        current = kinds.kind_of(request).current(request).document
+    except ObjectDoesNotExist:
+        return None, ()
+    reverted = reverting.state_without(emergency, current)
+    return kinds.words_between(request, current, reverted.document), reverted.kept
 
 
 def _lines(scope: Scope, asked: ChangeRequest) -> list[object]:
@@ -162,27 +188,29 @@ def _drift(asked: ChangeRequest) -> tuple[Drift | None, bool]:
     """How far an open request's base has moved, and whether its subject is gone altogether."""
     if not asked.is_open:
         return None, False
-    kind = kinds.kind_of(asked)
     try:
-        current = kind.current(asked)
+        current = kinds.kind_of(asked).current(asked)
     except ObjectDoesNotExist:
         return None, True
-    if current.version == asked.base_version:
+    if not kinds.has_moved(asked, current):
         return None, False
+    mine = kinds.up_to_date(asked, current)
+    theirs = kinds.up_to_date(asked, current, Side.THEIRS) if mine.clashes else mine
+    now = current.document
     drift = Drift(
-        now=shown(current.document),
-        asked=shown(asked.after),
+        now=shown(now),
+        asked=shown(mine.document),
         meanwhile=_meanwhile(asked, current),
-        wish=kind.words(asked, current.document),
-        changes=differences(current.document, asked.after),
+        clashes=mine.clashes,
+        wish=kinds.words_between(asked, now, mine.document),
+        wish_of_theirs=kinds.words_between(asked, now, theirs.document),
+        changes=differences(now, mine.document),
     )
     return drift, False
 
 
-def _meanwhile(asked: ChangeRequest, current: Side) -> list[str]:
+def _meanwhile(asked: ChangeRequest, current: kinds.Side) -> list[str]:
     """What became of the thing meanwhile: the kind's words for a request of just that."""
-    if not current.document or current.document == asked.before:
+    if not current.document or same_document(current.document, asked.before):
         return []
-    happened = copy.copy(asked)
-    happened.after = dict(current.document)
-    return kinds.kind_of(asked).words(happened, asked.before)
+    return kinds.words_between(asked, asked.before, current.document)

@@ -18,6 +18,7 @@ from portal.approvals.web.requests import dialog, shown_again
 from portal.lib import clock
 from portal.lib.errors import AviaryError, Invalid
 from portal.lib.htmx import redirect_to, wants_fragment
+from portal.lib.merging import Side
 
 Deed = Callable[[ChangeRequest], str]
 
@@ -97,13 +98,17 @@ def renew(request: HttpRequest, scope: Scope, number: int) -> HttpResponse:
     """Ask for the same on what the thing is now."""
 
     def deed(asked: ChangeRequest) -> str:
-        digest = request.POST.get("digest", "")
+        chosen = request.POST.get("prefer", "")
         services.renew_request(
-            request=asked, seen_digest=digest, actor=scope.actor, now=clock.now()
+            request=asked,
+            seen_digest=request.POST.get("digest", ""),
+            actor=scope.actor,
+            now=clock.now(),
+            prefer=Side(chosen) if chosen in set(Side) else None,
         )
         return _("The request is up to date. What was voted before does not count any more.")
 
-    return _do(request, scope, number, deed)
+    return _do(request, scope, number, deed, step="renew", field="prefer")
 
 
 @require_POST
@@ -152,8 +157,8 @@ def revert(request: HttpRequest, scope: Scope, number: int) -> HttpResponse:
     def deed(asked: ChangeRequest) -> str:
         kept = services.revert_emergency(emergency=emergency, actor=scope.actor, now=clock.now())
         if kept.superseded_at:
-            return _("It was changed again since, so there is nothing to take back.")
-        return _("Taken back: it is as it was before.")
+            return _("All that it changed has been changed again since; nothing was taken back.")
+        return _("Taken back. What others changed meanwhile stays.")
 
     return _do(request, scope, number, deed)
 

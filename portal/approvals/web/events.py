@@ -26,6 +26,7 @@ EVENTS = {
     "break_glass.confirmed": gettext_lazy("confirmed emergency change"),
     "break_glass.reverted": gettext_lazy("took back emergency change"),
     "break_glass.not_reverted": gettext_lazy("could not take back emergency change"),
+    "break_glass.stuck": gettext_lazy("cannot yet take back emergency change"),
     "break_glass.reviewed": gettext_lazy("reviewed emergency change"),
     "evidence.posted": gettext_lazy("posted evidence about"),
     "policy.set": gettext_lazy("set the approval policy of"),
@@ -82,6 +83,8 @@ def _named(document: Mapping[str, Any]) -> Iterator[str]:
             yield document[key]
     words = document.get("words")
     yield from words if isinstance(words, list) else []
+    for sentence in document.get("kept") or ():
+        yield _("Others changed this as well, so theirs stays: {what}.").format(what=sentence)
 
 
 def _agreed(document: Mapping[str, Any]) -> Iterator[str]:

@@ -25,7 +25,10 @@ EVENT_WORDS = {
     "break_glass.used": gettext_lazy("broke the glass and made the change at once"),
     "break_glass.confirmed": gettext_lazy("confirmed the emergency change: it stays"),
     "break_glass.reverted": gettext_lazy("took the emergency change back"),
-    "break_glass.not_reverted": gettext_lazy("could not take the emergency change back"),
+    "break_glass.not_reverted": gettext_lazy(
+        "found nothing left of the emergency change to take back"
+    ),
+    "break_glass.stuck": gettext_lazy("could not take the emergency change back yet"),
     "break_glass.reviewed": gettext_lazy("reviewed the emergency change"),
     "evidence.posted": gettext_lazy("posted evidence"),
     "change_request.held": gettext_lazy("left it for after the freeze"),

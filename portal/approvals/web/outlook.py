@@ -12,12 +12,13 @@ from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.signin import needs_fresh_sign_in
 from portal.access.web.scope import Scope
-from portal.approvals import selectors, wording
+from portal.approvals import kinds, selectors, wording
 from portal.approvals.changes import Terms
 from portal.approvals.errors import Waiting
 from portal.approvals.freezes import freezes_in_force
 from portal.approvals.models import ChangeRequest, InForce, Policy, State
 from portal.lib import clock
+from portal.lib.merging import Side
 
 View = Callable[..., HttpResponse]
 
@@ -135,6 +136,28 @@ def editable_request(scope: Scope, text: str, *, kind: str, subject: str) -> Cha
         pk=number(text) or 0, kind=kind, subject=subject, state__in=(State.OPEN, State.REJECTED)
     )
     return found.first()
+
+
+@dataclass(frozen=True, slots=True)
+class EditedDrift:
+    """What a form that edits a request holds: its wish on top of what its subject is now.
+
+    ``moved`` says whether that was changed since it was asked for, ``clashes`` what both changed;
+    ``prefer`` whose stands in the form.
+    """
+
+    document: dict[str, Any]
+    moved: bool
+    clashes: tuple[str, ...]
+    prefer: Side
+
+
+def drift_of(asked: ChangeRequest, prefer: Side) -> EditedDrift:
+    """The whole document of a request for a form to start from, brought up to date."""
+    current = kinds.kind_of(asked).current(asked)
+    merged = kinds.up_to_date(asked, current, prefer)
+    moved = kinds.has_moved(asked, current)
+    return EditedDrift(merged.document, moved, merged.clashes, prefer)
 
 
 def sent(request: HttpRequest, waiting: Waiting) -> HttpResponse:

@@ -22,10 +22,12 @@ from portal.approvals.policy_rules import complete, is_lowering, problems_of
 from portal.approvals.services.policies import POLICY, names_for
 from portal.approvals.web import policy_form
 from portal.approvals.web.context import shown
+from portal.approvals.web.outlook import drift_of
 from portal.approvals.wording import policy_changes, policy_sentence, policy_sentences
 from portal.lib import clock, strict_json
 from portal.lib.errors import Conflict, Invalid
 from portal.lib.htmx import redirect_to
+from portal.lib.merging import side_of
 
 Document = Mapping[str, Any]
 
@@ -37,10 +39,12 @@ def show_policy(request: HttpRequest, scope: Scope, environment: str) -> HttpRes
     place = scope.environment(environment)
     policy = _policy_of(place)
     asked = _asked(scope, place, request.GET.get("request", ""))
-    document = (asked.after if asked else None) or (policy.document if policy else None)
+    drift = drift_of(asked, side_of(request.GET.get("prefer", ""))) if asked else None
+    document = (drift.document if drift else None) or (policy.document if policy else None)
     context = _context(scope, place, policy) | {
         "form": policy_form.filled(document, names_for(place)),
         "asked": asked,
+        "drift": drift,
         "open_requests": selectors.requests_of(scope.project).filter(
             kind=POLICY, subject=place.key, state=State.OPEN
         ),
@@ -167,7 +171,7 @@ def _asked(scope: Scope, place: Environment, number: str) -> ChangeRequest | Non
 def _document(text: str) -> dict[str, Any] | None:
     """The reviewed document; null is no policy. Raises Invalid for anything else."""
     try:
-        document = strict_json.loads(text.encode("utf-8", "surrogatepass"))
+        document = strict_json.loads_text(text)
     except strict_json.NotStrict as error:
         raise Invalid({"document": str(error)}) from None
     if document is not None and not isinstance(document, dict):

@@ -4,6 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flags.importers.base import Refused
+from flags.importers.text import read_text
 from portal.lib import strict_json
 from tests.flags.api.script import FLAGS, PRODUCTION, Script, problem
 from tests.flags.engine.documents import any_json, relaxed
@@ -114,3 +116,14 @@ def test_any_object__is_fine_or_refused(document: object) -> None:
         strict_json.check(document)
     except strict_json.NotStrict as refused:
         assert str(refused).endswith(".")  # noqa: PT017 - either is fine
+
+
+def test_an_import_of_far_too_many_values__is_400_and_says_so(script: Script, flag: str) -> None:
+    raw = b'{"flags":[' + b"{}," * 4_000_000 + b"{}]}"
+    refused = problem(script.call("POST", f"{PRODUCTION}/import?format=native", raw=raw), 400)
+    assert "more than 1,000,000 values" in refused["detail"]
+
+
+def test_a_file_in_yaml_of_far_too_many_values__is_refused_with_advice() -> None:
+    with pytest.raises(Refused, match="more than 100,000 values and brackets: write it as JSON"):
+        read_text(b"flags: [" + b"{}," * 60_000 + b"{}]")

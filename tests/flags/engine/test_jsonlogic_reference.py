@@ -15,6 +15,7 @@ from openfeature.evaluation_context import EvaluationContext
 
 from flags.engine.jsonlogic import cbor, compile_logic, read_logic
 from flags.engine.jsonlogic.reading import MAX_LOGIC_DEPTH
+from flags.engine.world import Steps
 from tests.flags.engine.documents import relaxed
 
 Strategy: TypeAlias = st.SearchStrategy[Any]
@@ -110,7 +111,7 @@ def reference(logic: dict[str, Any], targeting_key: str = "u-1", **more: Any) ->
 def ours(logic: dict[str, Any], targeting_key: str = "u-1", **more: Any) -> object:
     properties = {"flagKey": "flag", "timestamp": 1}
     data = {**CONTEXT, **more, "targetingKey": targeting_key, "$flagd": properties}
-    return compile_logic(read_logic(logic), fractional="cbor")(data)
+    return compile_logic(read_logic(logic), fractional="cbor")(data, Steps())
 
 
 @relaxed

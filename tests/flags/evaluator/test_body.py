@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from flags.evaluator import body
 from flags.evaluator.body import BadBody, read_context
+from flags.evaluator.framing import DEFAULT_LIMITS, RequestLimits
 
 scalars = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=5)
 trees = st.recursive(
@@ -26,7 +27,7 @@ def _is_fit(tree: object) -> bool:
 @given(st.dictionaries(st.text(max_size=3), trees).filter(_is_fit))
 def test_a_body_without_duplicates_is_read_as_it_is(context: dict[str, object]) -> None:
     context.pop("targetingKey", None)
-    assert read_context(json.dumps({"context": context}).encode()) == context
+    assert read_context(json.dumps({"context": context}).encode(), DEFAULT_LIMITS) == context
 
 
 @given(st.text(max_size=5).filter(_is_fit), scalars.filter(_is_fit), scalars.filter(_is_fit))
@@ -34,11 +35,10 @@ def test_a_duplicate_is_refused_wherever_it_stands(name: str, one: object, two: 
     member = json.dumps(name)
     twice = f'{{"a:b": [{{{member}: {json.dumps(one)}, {member}: {json.dumps(two)}}}]}}'
     with pytest.raises(BadBody, match="duplicate"):
-        read_context(f'{{"context": {twice}}}'.encode())
+        read_context(f'{{"context": {twice}}}'.encode(), DEFAULT_LIMITS)
 
 
-def test_a_body_that_trickles_in_is_given_up_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(body, "READ_TIMEOUT_S", 0.05)
+def test_a_body_that_trickles_in_is_given_up_on() -> None:
     parts = [{"type": "http.request", "body": b"{", "more_body": True}]
 
     async def receive() -> dict[str, Any]:
@@ -47,5 +47,5 @@ def test_a_body_that_trickles_in_is_given_up_on(monkeypatch: pytest.MonkeyPatch)
         return parts.pop()
 
     with pytest.raises(BadBody) as refused:
-        asyncio.run(body.read_body(receive))
+        asyncio.run(body.read_body(receive, RequestLimits(body_s=0.05)))
     assert refused.value.status == 408

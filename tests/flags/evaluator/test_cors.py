@@ -55,13 +55,45 @@ def test_a_refusal_and_a_304__may_be_read_as_well(open_shop: Shop, page_key: Key
 
 
 @pytest.mark.parametrize("origin", [FOREIGN, "http://shop.example", HOME + ":8443", "null", "*"])
-def test_a_page_that_the_key_does_not_name__gets_nothing(
+def test_a_page_that_the_key_does_not_name__gets_nothing_but_the_reason(
     open_shop: Shop, page_key: Key, origin: str
 ) -> None:
     answer = ask(open_shop, page_key, origin)
     assert answer.status_code == 403
+    assert list(answer.json()) == ["errorDetails"]
     assert "origin" in answer.json()["errorDetails"]
-    assert READ_BY not in answer.headers
+    assert answer.headers[READ_BY] == origin
+
+
+def test_a_page_whose_key_was_revoked__may_read_that(open_shop: Shop, page_key: Key) -> None:
+    open_shop.publish({page_key.field: None})
+    answer = ask(open_shop, page_key, FOREIGN)
+    assert (answer.status_code, answer.headers[READ_BY]) == (401, FOREIGN)
+    assert answer.headers["vary"] == "Origin"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("POST", FLAGS, 401),
+        ("GET", "/ofrep/v1/events?ticket=none", 401),
+        ("GET", "/flagd/v1/flags.json", 401),
+        ("POST", FLAGS + "/", 404),
+        ("GET", FLAGS, 405),
+        ("POST", "/health", 405),
+    ],
+)
+def test_a_refusal_without_a_key__may_be_read_by_any_page(
+    open_shop: Shop, method: str, path: str, status: int
+) -> None:
+    answer = open_shop.evaluator.http.request(method, path, headers={"Origin": FOREIGN})
+    assert (answer.status_code, answer.headers.get(READ_BY)) == (status, FOREIGN)
+    assert READ_BY not in open_shop.evaluator.http.request(method, path).headers
+
+
+def test_an_admin_key__is_told_so(open_shop: Shop) -> None:
+    answer = ask(open_shop, new_key("admin"), FOREIGN)
+    assert (answer.status_code, answer.headers[READ_BY]) == (403, FOREIGN)
 
 
 def test_a_star__names_every_page(open_shop: Shop, anywhere_key: Key) -> None:
@@ -105,5 +137,4 @@ def test_a_stream__is_for_the_same_pages(open_shop: Shop, page_key: Key) -> None
     with listening(open_shop, target, Origin=HOME) as ear:
         assert ear.response.headers[READ_BY] == HOME
     refused = open_shop.evaluator.http.get(target, headers={"Origin": FOREIGN})
-    assert refused.status_code == 403
-    assert READ_BY not in refused.headers
+    assert (refused.status_code, refused.headers[READ_BY]) == (403, FOREIGN)

@@ -35,7 +35,7 @@ def key() -> Key:
 def memory(key: Key) -> Memory:
     """Holds a flag whose evaluation fails, and a sound one."""
     sound = compile_flag(flag("sound"))
-    failing = CompiledFlag("failing", ValueType.BOOLEAN, False, 1, _fail, _fail, sound.source)
+    failing = CompiledFlag("failing", ValueType.BOOLEAN, False, 1, _fail, _fail, 1, sound.source)
     compiled = {"failing": failing, "sound": sound}
     flags = {
         name: FlagItem(name, compiled=one, client_visible=False) for name, one in compiled.items()

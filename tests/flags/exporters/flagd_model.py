@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 from flags.engine import Result
 from flags.engine.jsonlogic import Logic, compile_logic
 from flags.engine.serving import name_of
+from flags.engine.world import Steps
 
 Answer: TypeAlias = tuple[str, object]
 Context: TypeAlias = Mapping[str, Any]
@@ -36,7 +37,7 @@ class Flagd:
         flag, name = self._flags[key], None
         if key in self._logic:
             properties = {"flagKey": key, "timestamp": 0}
-            name = name_of(self._logic[key]({**context, "$flagd": properties}))
+            name = name_of(self._logic[key]({**context, "$flagd": properties}, Steps()))
         name = flag["defaultVariant"] if name is None else name
         return (name, flag["variants"][name]) if name in flag["variants"] else NOTHING
 

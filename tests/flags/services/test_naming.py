@@ -2,6 +2,7 @@
 
 import pytest
 
+from flags import services
 from flags.models import Flag, NamingRule
 from flags.services import importing
 from flags.services.naming import rule_of, set_naming_rule
@@ -76,3 +77,56 @@ def test_a_rule__leaves_one_audit_row_and_can_be_taken_back(shop: Project, alice
 def test_a_rule__dana_may_not_set_one(shop: Project, dana: User) -> None:
     with pytest.raises(Forbidden):
         set_rule(shop, dana)
+
+
+def test_a_new_key_like_another_but_for_case_or_width__names_the_other(
+    desk: Desk, alice: User
+) -> None:
+    project, now, actor = desk.flag.project, desk.now, acting(alice)
+    segment = {"key": "Beta", "when": {"all": []}}
+    services.create_segment(project=project, document=segment, actor=actor, now=now)
+    services.create_group(project=project, document={"key": "Menus"}, actor=actor, now=now)
+
+    def clone(key: str) -> object:
+        return services.clone_flag(
+            flag=desk.flag, key=key, name="", environments=[], actor=actor, now=now
+        )
+
+    def create_segment(key: str) -> object:
+        document = segment | {"key": key}
+        return services.create_segment(project=project, document=document, actor=actor, now=now)
+
+    def create_group(key: str) -> object:
+        return services.create_group(project=project, document={"key": key}, actor=actor, now=now)
+
+    wide = "".join(chr(ord(letter) + 0xFEE0) for letter in desk.flag.key)
+    for make, key, other in (
+        (lambda key: desk.create(alice, key), desk.flag.key.upper(), desk.flag.key),
+        (clone, wide, desk.flag.key),
+        (create_segment, "beta", "Beta"),
+        (create_group, "MENUS", "Menus"),
+    ):
+        with pytest.raises(Invalid) as error:
+            make(key)
+        told = f"“{key}” differs from “{other}” only in case or width. Choose another key."
+        assert error.value.problems == {"key": told}
+
+
+def test_an_import__takes_keys_that_differ_in_case_alone_and_says_so(
+    desk: Desk, alice: User
+) -> None:
+    like = desk.flag.key.upper()
+    report = importing.import_document(
+        format_name="native",
+        document=[boolean_flag(like), boolean_flag("one"), boolean_flag("ONE")],
+        environment=desk.environment,
+        mode="merge",
+        dry_run=False,
+        actor=acting(alice),
+        now=desk.now,
+    )
+    assert sorted(report.created) == sorted([like, "one", "ONE"])
+    assert {note for note in report.notes if "differs" in note} == {
+        f"“{like}” differs from “{desk.flag.key}” only in case or width; both are kept",
+        "“one” differs from “ONE” only in case or width; both are kept",
+    }

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from flags.channel import Asked, Missed
+from flags.channel import OVER_BUDGET, Asked, Missed
 from flags.models import Flag, UnknownFlag
 from flags.services import archive_flag
 from flags.services.counting import take_batches
@@ -51,6 +51,17 @@ def test_usage__bob__sees_every_step_of_the_time(
     assert "Asked for <strong>3</strong> times." in page
     assert f'<th scope="col" class="text-end">{name}</th>' in page
     assert "Nobody has asked" in text(bob_client, f"{USAGE}?environment=staging&by={by}")
+
+
+def test_a_flag_that_took_too_much_work__says_so_on_each_of_its_pages(
+    bob_client: Client, production: Environment, in_use: None, now: datetime
+) -> None:
+    words = "evaluating it took too much work 2 times in the last day"
+    assert words not in text(bob_client, USAGE)
+    row = Asked("new-checkout", "", OVER_BUDGET, 2)
+    take_batches(batches=[batch(production, now, row)], now=now)
+    for address in (USAGE, "/p/shop/flag/settings/new-checkout"):
+        assert f"In Production {words}" in text(bob_client, address)
 
 
 @pytest.mark.parametrize("address", [USAGE, UNKNOWN])

@@ -99,3 +99,28 @@ def test_createkey__unknown_kind__is_refused_with_those_there_are(db: None, now:
             "createkey", "--project", "shop", "--environment", "production", "--kind", "master"
         )
     assert not ApiKey.objects.exists()
+
+
+def test_createkey__client_with_origins__may_be_used_from_those_pages(
+    production: Environment, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--project", "shop", "--environment", "production", "--kind", "client"]
+    origins = ["--origin", "https://Shop.example:443", "--origin", "http://localhost:3000"]
+    call_command("createkey", *words, *origins)
+    token = parse_token(capsys.readouterr().out.strip())
+    assert token
+    key = ApiKey.objects.get(selector=token.selector)
+    assert key.allowed_origins == ["https://shop.example", "http://localhost:3000"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "origin"), [("client", "shop.example"), ("server", "https://shop.example")]
+)
+def test_createkey__origin_that_makes_no_sense__is_one_clear_line(
+    production: Environment, kind: str, origin: str
+) -> None:
+    words = ["--project", "shop", "--environment", "production", "--kind", kind]
+    with pytest.raises(CommandError) as refused:
+        call_command("createkey", *words, "--origin", origin)
+    assert len(str(refused.value).splitlines()) == 1
+    assert not ApiKey.objects.exists()

@@ -39,7 +39,9 @@ def test_a_change_of_production__dana__waits_and_changes_nothing(desk: Desk, dan
     assert desk.configuration.document == before
     assert request.before == before
     assert request.after == before | {"rules": request.after["rules"], "enabled": True}
-    assert request.words[0] == "Turned on."
+    assert request.words[0] == (
+        "Turned on: all users where country is one of DE get “on”; everyone else gets “on”."
+    )
     assert (request.author, request.author_user) == ("dana", dana)
     assert audit.events_of(
         desk.flag.project, subject_kind="change_request", subject=str(request.pk)

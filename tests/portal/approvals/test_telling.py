@@ -39,7 +39,7 @@ TITLE = "Turn on New checkout in Production"
 def test_a_request__is_told_to_who_can_approve_it(asked: ChangeRequest) -> None:
     letter = Letter.objects.filter(user__username="erin").get()
     assert f"http://127.0.0.1:8000/p/shop/changes/{asked.pk}" in letter.text
-    assert "- Turned on." in letter.text
+    assert "- Turned on: all users where country is one of DE" in letter.text
     assert told() == {f"[Shop] dana asks for a change: {TITLE}": {"erin", "frank"}}
 
 

@@ -204,7 +204,7 @@ def test_an_emergency__is_taken_back_by_who_made_it(
     emergency: ChangeRequest, alice: User, desk: Desk
 ) -> None:
     answer = at(alice).send(f"changes/{emergency.pk}/revert")
-    assert "Taken back: it is as it was before." in text_of(answer)
+    assert "Taken back. What others changed meanwhile stays." in text_of(answer)
     assert not desk.configuration.enabled
 
 

@@ -21,7 +21,9 @@ def test_the_page_says_it_all_in_words(asked: ChangeRequest, bob: User) -> None:
     for words in (
         "Turn on New checkout in Production",
         "dana asks",
-        "Turned on.",
+        "Turned on: all users where country is one of DE get “on”; everyone else gets “on”.",
+        "It is off: everyone gets “off”.",
+        "Everyone else gets “on”.",
         asked.digest,
         "0 of 2 approvals",
         "covering the roles senior developer and DevOps lead",
@@ -91,7 +93,7 @@ def test_two_clicks_approve_it__and_the_last_one_applies_it(
 ) -> None:
     dialog = text_of(at(erin).look(f"changes/{asked.pk}/dialog", step="approve"))
     assert asked.digest in dialog
-    assert "Turned on." in dialog
+    assert "Turned on: all users where country is one of DE" in dialog
     answer = vote_on(at(erin), asked, comment="Looks right")
     assert answer["HX-Retarget"] == "#request"
     assert "Your approval counts." in text_of(answer)

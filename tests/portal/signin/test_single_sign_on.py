@@ -71,6 +71,20 @@ def test_sign_in__second_time__is_the_same_account(
     assert events(nest, erin).count("user.created") == 1
 
 
+def test_sign_in__name_that_looks_like_another__gets_a_number(
+    provider: OidcProvider, nest: Stack, visit: Visit, erin: str
+) -> None:
+    provider.expect(erin)
+    visit().go_round()
+    for number, name in enumerate((erin.upper(), erin.replace("e", "\uff45")), start=2):
+        provider.expect(f"{erin}-{number}", preferred_username=name)
+        visitor = visit()
+        assert visitor.go_round().status_code == 302
+        assert f"-{number}" in visitor.get("/account/").text
+    provider.expect(f"{erin}-mixed", preferred_username=erin.replace("e", "\u0435"))
+    assert visit().go_round().status_code == 302
+
+
 def test_sign_in__wanted_page__is_reached(provider: OidcProvider, visit: Visit, erin: str) -> None:
     provider.expect(erin)
     assert visit().go_round(next="/account/").headers["Location"] == "/account/"

@@ -26,6 +26,13 @@ class Command(BaseCommand):
             choices=[str(right) for right in ADDITIONAL_RIGHTS],
             help="What an admin key may do on top; may be said several times.",
         )
+        parser.add_argument(
+            "--origin",
+            action="append",
+            default=[],
+            help="A web page's origin that may use a client key, such as https://shop.example;"
+            " may be said several times.",
+        )
         parser.add_argument("--name", default="Made by createkey")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -43,6 +50,7 @@ class Command(BaseCommand):
                 kind=options["kind"],
                 name=options["name"],
                 rights=options["right"],
+                allowed_origins=options["origin"],
                 actor=actor,
                 now=now,
             )

