@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("access", "0010_apiwrites"),
+        ("access", "0011_account_names"),
     ]
 
     operations = [
