@@ -16,6 +16,8 @@ class Head:
     """Where an environment stands. ``published_at`` is in Unix seconds of the database clock.
 
     ``sampling`` lets evaluators keep samples of what they are asked with (see ``samples``).
+    ``digest`` is the hidden sum of all documents (see ``envelope``), and ``nonce`` what the
+    database drew for this version: the same version with another nonce is of another history.
     """
 
     project: str
@@ -24,6 +26,8 @@ class Head:
     documents: int
     published_at: float
     sampling: bool = False
+    digest: str = ""
+    nonce: str = ""
 
     def to_document(self) -> dict[str, object]:
         return {
@@ -33,6 +37,8 @@ class Head:
             "documents": self.documents,
             "published_at": self.published_at,
             "sampling": self.sampling,
+            "digest": self.digest,
+            "nonce": self.nonce,
         }
 
 
