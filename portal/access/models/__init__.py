@@ -4,6 +4,7 @@ from portal.access.models.environment import (
     EnvironmentChange,
     EnvironmentKind,
     new_epoch,
+    new_nonce,
 )
 from portal.access.models.invitation import Invitation, InvitationState
 from portal.access.models.key import ApiKey, KeyKind
@@ -37,4 +38,5 @@ __all__ = [
     "SponsorshipKind",
     "User",
     "new_epoch",
+    "new_nonce",
 ]

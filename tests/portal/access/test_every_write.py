@@ -94,7 +94,7 @@ def writes(
         "remove_from_group": lambda: s.remove_from_group(group=group, user=bob, **by),
         "remove_member": lambda: s.remove_member(project=shop, user=bob, **by),
         "renew_epoch": lambda: s.renew_epoch(
-            environment_id=production.pk, seen_epoch="z", seen_version=99
+            environment_id=production.pk, seen_epoch="z", reason="a restore"
         ),
         "reserve": lambda: s.reserve(
             environment=production, permission="flag.edit", names=["developer"], **on
