@@ -18,6 +18,7 @@ class Head:
     ``sampling`` lets evaluators keep samples of what they are asked with (see ``samples``).
     ``digest`` is the hidden sum of all documents (see ``envelope``), and ``nonce`` what the
     database drew for this version: the same version with another nonce is of another history.
+    ``audit_row`` and ``audit_hash`` say where the audit trail stood: an anchor beside the database.
     """
 
     project: str
@@ -28,6 +29,8 @@ class Head:
     sampling: bool = False
     digest: str = ""
     nonce: str = ""
+    audit_row: int = 0
+    audit_hash: str = ""
 
     def to_document(self) -> dict[str, object]:
         return {
@@ -39,6 +42,8 @@ class Head:
             "sampling": self.sampling,
             "digest": self.digest,
             "nonce": self.nonce,
+            "audit_row": self.audit_row,
+            "audit_hash": self.audit_hash,
         }
 
 

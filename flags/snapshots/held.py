@@ -9,7 +9,8 @@ class HeldHead:
     """A head as it was found, and what a genuine head says.
 
     ``total`` is the sum of its documents' weights, ``complete`` whether as many are there as it
-    says, and ``registered`` whether the environment is listed for the evaluators.
+    says, and ``registered`` whether the environment is listed for the evaluators. ``audit_row`` is
+    where the audit trail stood, 0 where it does not say.
     """
 
     def __init__(
@@ -26,6 +27,7 @@ class HeldHead:
         self.epoch, self.version, self.nonce = epoch, version, nonce
         self.documents, self.total = documents, total
         self.complete = self.registered = False
+        self.audit_row, self.audit_hash = 0, ""
 
     @classmethod
     def read(
@@ -52,6 +54,8 @@ class HeldHead:
             documents=documents,
             total=total,
         )
+        held.audit_row = int(str(said.get("audit_row", 0)))
+        held.audit_hash = str(said.get("audit_hash", ""))
         held.complete = total is not None and said.get("documents") == documents
         return held
 

@@ -16,6 +16,7 @@ from flags.snapshots import build
 from flags.snapshots.held import HeldHead
 from portal.access import services
 from portal.access.models import Environment
+from portal.audit.models import ChainHead
 from portal.lib import clock
 
 logger = logging.getLogger(__name__)
@@ -203,6 +204,7 @@ class Publisher:
         return Change(field, sealed, removed=document is None)
 
     def _seal_head(self, environment: Environment, documents: int, total: int) -> bytes:
+        trail = ChainHead.objects.filter(pk=1).first() or ChainHead()
         head = Head(
             project=environment.project.key,
             environment=environment.key,
@@ -212,6 +214,8 @@ class Publisher:
             sampling=ContextSampling.objects.filter(project=environment.project).exists(),
             digest=self._sealer.hide_sum(total, environment_id=environment.pk),
             nonce=environment.nonce,
+            audit_row=trail.sequence,
+            audit_hash=trail.hash,
         )
         envelope = channel.Envelope(environment.epoch, environment.version, head.to_document())
         return self._sealer.seal(envelope, environment_id=environment.pk, field=HEAD_FIELD)

@@ -113,6 +113,19 @@ def read_keys_used() -> dict[str, float]:
     }
 
 
+def read_audit_anchors() -> dict[int, str]:
+    """Where the audit trail stood when evaluators were last given something: row -> hash.
+
+    Raises OSError when Redis does not answer.
+    """
+    publisher = _publisher(_SWEEP_TIMEOUT_S)
+    try:
+        held = [publisher.read_held(environment_id) for environment_id in environment_ids()]
+    except RedisError as error:
+        raise OSError(f"Redis does not answer ({type(error).__name__})") from None
+    return {one.audit_row: one.audit_hash for one in held if one.audit_row}
+
+
 def read_mended() -> dict[str, int]:
     """How often relays mended a key of Redis, by its name.
 

@@ -43,6 +43,8 @@ class Environment(models.Model):
     version = models.PositiveBigIntegerField(default=0)
     epoch = models.CharField(max_length=40, default=new_epoch)
     nonce = models.CharField(max_length=16, default="", blank=True)
+    # When its first approval policy came: what people were given before that counts at once.
+    governed_since = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ["position", "id"]

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("access", "0011_account_names"),
+        ("access", "0012_people"),
     ]
 
     operations = [
