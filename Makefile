@@ -101,7 +101,7 @@ bench: installed-dev
 	@$(BIN)/python -m bench
 
 # FAULTS= names some of them.
-faults: installed $(VENV)/.installed-dev
+faults: installed-dev
 	@$(BIN)/python -m tests.faults $(FAULTS)
 
 lock:

@@ -14,6 +14,7 @@ class FlagsConfig(AppConfig):
         from flags.web import events
         from flags.web.cohorts import events as cohort_events
         from portal.access.signals import environment_created, environments_advanced
+        from portal.audit import anchors
         from portal.lib import api_published
 
         kinds.register_all()
@@ -23,4 +24,5 @@ class FlagsConfig(AppConfig):
         environment_created.connect(definitions.on_environment_created, dispatch_uid="flags")
         events.register()
         states.register()
+        anchors.register("what evaluators were given", relay.read_audit_anchors)
         cohort_events.register()

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from celery import shared_task
 from django.db import IntegrityError
+from django.db.models import F
 from redis import RedisError
 
 from flags.services import counting, plans, reminding, sampling
@@ -24,14 +25,20 @@ def publish_all() -> None:
     """Publish what is behind, in case no relay process runs."""
     try:
         relay.sweep()
+        relay.look_around()
     except RedisError:
         return  # the next beat tries again; the relay logs it
 
 
 @shared_task(ignore_result=True)
 def forget_old_changes() -> None:
-    """Drop word of changes that Redis has long had."""
-    EnvironmentChange.objects.filter(changed_at__lt=clock.now() - KEEP_CHANGES).delete()
+    """Drop word of changes that Redis has long had.
+
+    An environment's last change stays: by it the relay tells what Redis holds from what another
+    history had at the same version.
+    """
+    old = EnvironmentChange.objects.filter(changed_at__lt=clock.now() - KEEP_CHANGES)
+    old.exclude(version=F("environment__version")).delete()
 
 
 @shared_task(autoretry_for=(), ignore_result=True)

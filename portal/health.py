@@ -4,6 +4,7 @@ The names of environments are for who shows METRICS_TOKEN or a server key, which
 environment; everybody else gets sums. Where a request comes from decides nothing.
 """
 
+import contextlib
 import hmac
 from collections.abc import Iterable
 
@@ -13,10 +14,11 @@ from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
+from redis import RedisError
 
-from flags.snapshots import delivery
+from flags.snapshots import delivery, relay
 from flags.snapshots.delivery import Arrival, Delivery
 from portal.access.api import key_shown, token_shown
 from portal.access.models import Environment, KeyKind
@@ -64,7 +66,7 @@ def ready(request: HttpRequest) -> HttpResponse:
 @login_not_required
 def metrics(request: HttpRequest) -> HttpResponse:
     """Prometheus text format."""
-    text = generate_latest()
+    text = generate_latest() + _mended()
     arrivals = _read_arrivals()
     if arrivals is not None:
         registry = CollectorRegistry(auto_describe=False)
@@ -101,6 +103,29 @@ class _Delivered(Collector):
             behind.add_metric([place.project.key, place.key], len(one.behind))
             seconds.add_metric([place.project.key, place.key], _behind_for_s(one))
         yield from (behind, seconds)
+
+
+def _mended() -> bytes:
+    """What relays mended in Redis, by keys, which name no environment; nothing where it is away."""
+    counter = CounterMetricFamily(
+        "aviary_relay_mended", "Keys of Redis deleted or published anew.", labels=["key"]
+    )
+    with contextlib.suppress(RedisError):
+        for name, count in relay.read_mended().items():
+            counter.add_metric([name], count)
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_One(counter))
+    return generate_latest(registry)
+
+
+class _One(Collector):
+    """A single family."""
+
+    def __init__(self, family: Metric) -> None:
+        self._family = family
+
+    def collect(self) -> Iterable[Metric]:
+        yield self._family
 
 
 def _read_arrivals() -> Arrivals | None:

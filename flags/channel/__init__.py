@@ -20,12 +20,18 @@ which says what was asked for. ``aviary:{env:7}:reports`` (a hash, see ``reports
 evaluators there are and which version each answers from. ``aviary:samples`` (a stream, see
 ``samples``)
 carries what evaluators were asked with, where a project wants that: sealed, gone within minutes.
+``aviary:doubts`` (a hash of environment id -> the sealed head that is held, or nothing) is where an
+evaluator says that it refused something; the relay then compares everything. It says no more than
+that: a head is evidence of a set back database only where its seal holds. ``aviary:mended`` (a hash
+of key -> count) is what relays had to delete or to publish anew, for the portal's metrics.
 """
 
 from flags.channel.documents import Change, Head, StreamEntry
-from flags.channel.envelope import Envelope, ForgedEnvelope, Sealer
+from flags.channel.envelope import DIGEST_MODULUS, Envelope, ForgedEnvelope, Sealer
 from flags.channel.keys import (
+    DOUBTS,
     KEYS_USED,
+    MENDED,
     REGISTRY,
     REGISTRY_STREAM,
     STREAM_LENGTH,
@@ -35,7 +41,10 @@ from flags.channel.samples import SAMPLES_STREAM, SampleBatch, open_samples
 from flags.channel.usage import OVER_BUDGET, USAGE_STREAM, Asked, Missed, UsageBatch, read_batch
 
 __all__ = [
+    "DIGEST_MODULUS",
+    "DOUBTS",
     "KEYS_USED",
+    "MENDED",
     "OVER_BUDGET",
     "REGISTRY",
     "REGISTRY_STREAM",

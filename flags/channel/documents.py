@@ -16,6 +16,9 @@ class Head:
     """Where an environment stands. ``published_at`` is in Unix seconds of the database clock.
 
     ``sampling`` lets evaluators keep samples of what they are asked with (see ``samples``).
+    ``digest`` is the hidden sum of all documents (see ``envelope``), and ``nonce`` what the
+    database drew for this version: the same version with another nonce is of another history.
+    ``audit_row`` and ``audit_hash`` say where the audit trail stood: an anchor beside the database.
     """
 
     project: str
@@ -24,6 +27,10 @@ class Head:
     documents: int
     published_at: float
     sampling: bool = False
+    digest: str = ""
+    nonce: str = ""
+    audit_row: int = 0
+    audit_hash: str = ""
 
     def to_document(self) -> dict[str, object]:
         return {
@@ -33,6 +40,10 @@ class Head:
             "documents": self.documents,
             "published_at": self.published_at,
             "sampling": self.sampling,
+            "digest": self.digest,
+            "nonce": self.nonce,
+            "audit_row": self.audit_row,
+            "audit_hash": self.audit_hash,
         }
 
 

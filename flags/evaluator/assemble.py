@@ -1,39 +1,31 @@
 """From sealed documents to the next state of an environment, or to a reason for refusing them.
 
-Nothing here trusts Redis: every seal is checked, versions never go back, and the number of
-documents must be what the sealed head says.
+Nothing here trusts Redis: every seal is checked, versions never go back, and the documents must
+be just those that the sealed head was made for.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
-from flags.channel import ForgedEnvelope, Head, Sealer, StreamEntry
+from flags.channel import DIGEST_MODULUS, ForgedEnvelope, Head, Sealer, StreamEntry
 from flags.channel.documents import (
-    FLAG_PREFIX,
-    GROUP_PREFIX,
     HEAD_FIELD,
-    KEY_PREFIX,
-    SEGMENT_PREFIX,
 )
 from flags.engine import (
     CompiledGroup,
     CompiledSegment,
-    DocumentError,
-    compile_flag,
-    compile_group,
-    compile_segment,
 )
+from flags.evaluator.contents import read_content
 from flags.evaluator.counters import Counters
-from flags.evaluator.keys import ApiKey, read_key
+from flags.evaluator.keys import ApiKey
 from flags.evaluator.memory import Environment, FlagItem, Held, Position
 
 logger = logging.getLogger("aviary.evaluator")
 
-PROBLEM_CHARS: Final = 200
 # Documents opened before requests get their turn again.
 SLICE: Final = 32
 # Bytes of a document that are opened in a thread: a segment of 100,000 keys takes 0.1 s.
@@ -50,6 +42,7 @@ class Cause(StrEnum):
     OTHER_EPOCH = "other_epoch"
     OLDER_DOCUMENT = "older_document"
     INCOMPLETE = "incomplete"
+    MISMATCH = "mismatch"
 
 
 class Refused(Exception):
@@ -68,6 +61,8 @@ class OpenHead:
     version: int
     head: Head
     sealed: bytes
+    total: int
+    """What the environment's documents weigh together."""
 
     @property
     def position(self) -> Position:
@@ -83,6 +78,12 @@ class OpenHead:
             details = f"version {self.version} is before {held.version}"
             raise Refused(Cause.OLDER_VERSION, details)
 
+    def check_not_another(self, held: Environment | None) -> None:
+        """Raises Refused for the version that memory has, with other documents."""
+        if held is not None and self.position == held.position and self.total != held.total:
+            details = f"version {self.version} is not the one that is held"
+            raise Refused(Cause.MISMATCH, details)
+
 
 def open_head(sealer: Sealer, environment_id: int, sealed: bytes) -> OpenHead:
     """Open the head of an environment. Raises Refused."""
@@ -94,9 +95,10 @@ def open_head(sealer: Sealer, environment_id: int, sealed: bytes) -> OpenHead:
         raise Refused(Cause.MALFORMED, "the head cannot be read") from None
     try:
         head = _read_head(envelope.document or {})
+        total = sealer.read_sum(head.digest, environment_id=environment_id)
     except (KeyError, TypeError, ValueError) as error:
         raise Refused(Cause.MALFORMED, f"the head cannot be used: {error!r}") from None
-    return OpenHead(envelope.epoch, envelope.version, head, sealed)
+    return OpenHead(envelope.epoch, envelope.version, head, sealed, total)
 
 
 def _read_head(document: dict[str, object]) -> Head:
@@ -110,6 +112,8 @@ def _read_head(document: dict[str, object]) -> Head:
         documents=documents,
         published_at=float(published_at),
         sampling=document.get("sampling") is True,
+        digest=str(document.get("digest", "")),
+        nonce=str(document.get("nonce", "")),
     )
 
 
@@ -124,6 +128,7 @@ async def assemble_full(
 ) -> Environment:
     """The state that a full load describes. Raises Refused."""
     head.check_not_older(held)
+    head.check_not_another(held)
     if head.head.documents != len(documents):
         details = f"{len(documents)} documents where the head says {head.head.documents}"
         raise Refused(Cause.INCOMPLETE, details)
@@ -165,6 +170,7 @@ class _Builder:
         self._keys = dict(same_epoch.keys) if same_epoch else {}
         self._segments = dict(same_epoch.segments) if same_epoch else {}
         self._groups = dict(same_epoch.groups) if same_epoch else {}
+        self._total = same_epoch.total if same_epoch else 0
         self._sealer, self._environment_id = sealer, environment_id
         self._head, self._counters = head, counters
 
@@ -197,7 +203,10 @@ class _Builder:
     def remove(self, field: str, version: int) -> None:
         self._gone[field] = version
         held = self.fields.pop(field, None)
-        content = held.content if held is not None else None
+        if held is None:
+            return
+        self._total -= held.weight
+        content = held.content
         if content is None:
             return
         if isinstance(content, ApiKey):
@@ -211,12 +220,18 @@ class _Builder:
         if len(self.fields) != head.head.documents:
             details = f"{len(self.fields)} usable documents, the head says {head.head.documents}"
             raise Refused(Cause.INCOMPLETE, details)
+        if self._total % DIGEST_MODULUS != head.total:
+            details = (
+                f"the documents are not those of version {head.version}: one is older or newer"
+            )
+            raise Refused(Cause.MISMATCH, details)
         return Environment(
             environment_id=self._environment_id,
             epoch=head.epoch,
             version=head.version,
             head=head.head,
             sealed_head=head.sealed,
+            total=head.total,
             fields=self.fields,
             gone=self._gone,
             flags=self._flags,
@@ -230,15 +245,17 @@ class _Builder:
         return held.version if held is not None else self._gone.get(field, 0)
 
     def _take(self, field: str, version: int, sealed: bytes, document: dict[str, object]) -> None:
-        signature = sealed.split(b":", 3)[2]
+        weight = self._sealer.weigh(sealed, environment_id=self._environment_id, field=field)
         held = self.fields.get(field)
-        if held is not None and held.signature == signature:
+        if held is not None and held.weight == weight:  # the same content, published again
+            self.fields[field] = Held(version, weight, held.content, sealed)
             return
-        content = _read_content(field, document)
+        content = read_content(field, document)
         # A document of this field that was readable before must not survive one that is not.
         self.remove(field, version)
         del self._gone[field]
-        self.fields[field] = Held(version, signature, content, sealed)
+        self._total += weight
+        self.fields[field] = Held(version, weight, content, sealed)
         if isinstance(content, ApiKey):
             self._keys[content.selector.encode()] = content
         elif content is not None:
@@ -248,63 +265,3 @@ class _Builder:
         if isinstance(content, FlagItem):
             return self._flags
         return self._segments if isinstance(content, CompiledSegment) else self._groups
-
-
-_Content: TypeAlias = FlagItem | CompiledSegment | CompiledGroup | ApiKey
-
-
-def _read_content(field: str, document: dict[str, object]) -> _Content | None:
-    """What a document says; fields of a later Aviary, and unusable documents, are of no use here.
-
-    Flags that refer to a segment or a group without use are errors; the others go on.
-    """
-    kind, _slash, key = field.partition("/")
-    reader = _READERS.get(kind + "/")
-    if reader is None:
-        return None
-    try:
-        return reader(key, document)
-    except ValueError as error:
-        logger.error("the document %s cannot be used: %s", field, _describe(error))
-        return None
-
-
-def _read_segment(key: str, document: dict[str, object]) -> CompiledSegment:
-    segment = compile_segment(document)
-    if segment.key != key:
-        raise ValueError("its document is of another segment")
-    return segment
-
-
-def _read_group(key: str, document: dict[str, object]) -> CompiledGroup:
-    group = compile_group(document)
-    if group.key != key:
-        raise ValueError("its document is of another group")
-    return group
-
-
-def _read_flag(key: str, document: dict[str, object]) -> FlagItem:
-    try:
-        compiled = compile_flag(document)
-        if compiled.key != key:
-            raise ValueError("its document is of another flag")
-    except Exception as error:  # whatever is wrong with one flag must not take the others along
-        problem = _describe(error)
-        logger.error("flag %r cannot be evaluated: %s", key, problem)
-        visible = document.get("client_visible") is True
-        return FlagItem(key, compiled=None, client_visible=visible, problem=problem)
-    return FlagItem(key, compiled=compiled, client_visible=compiled.client_visible)
-
-
-_READERS: Final[dict[str, Callable[[str, dict[str, object]], _Content]]] = {
-    FLAG_PREFIX: _read_flag,
-    KEY_PREFIX: read_key,
-    SEGMENT_PREFIX: _read_segment,
-    GROUP_PREFIX: _read_group,
-}
-
-
-def _describe(error: Exception) -> str:
-    if isinstance(error, DocumentError):
-        return str(error.problems[0])[:PROBLEM_CHARS]
-    return str(error)[:PROBLEM_CHARS] if type(error) is ValueError else "its document is not valid"

@@ -152,7 +152,7 @@ def _count_members(document: object, limits: RequestLimits) -> int:
     """How many members all objects have together. Raises BadBody where limits are passed."""
     members, values = 0, 0
     level = [document]
-    for _depth in range(limits.json_depth + 1):
+    for _depth in range(limits.json_depth):
         below: list[object] = []
         for value in level:
             if isinstance(value, dict):

@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from flags.channel import REGISTRY_STREAM, EnvironmentKeys, Sealer, StreamEntry
 from flags.evaluator import assemble
@@ -30,6 +30,8 @@ RETRY_FIRST_S: Final = 0.25
 RETRY_MOST_S: Final = 1.0
 JITTER_S: Final = 0.1
 COPY_PATIENCE_S: Final = 1.0
+# What is wrong with all of Redis stands among the troubles under this.
+NO_ENVIRONMENT: Final = 0
 
 
 class Follower:
@@ -44,7 +46,7 @@ class Follower:
         self._compared = asyncio.Event()
         self._tried = asyncio.Event()
         self._locks: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._complaints = memory.troubles
+        self._doubted: set[int] = set()
         self._compare_began_at = 0.0
 
     async def run(self) -> None:
@@ -102,12 +104,13 @@ class Follower:
                 failures.append(error)
         self._memory.is_listed = True
         self._compared.set()
+        await self._write_doubts()
         if failures:
             raise failures[0]
 
-    async def _read_heads(self) -> dict[int, bytes | None]:
+    async def _read_heads(self) -> dict[int, bytes | ResponseError | None]:
         try:
-            registry = await self._link.read_registry()
+            registry = await self._read_registry()
             heads = await self._link.read_heads(sorted(registry | self._memory.places.keys()))
         except (RedisError, OSError) as error:
             self._note_connection(error)
@@ -116,9 +119,25 @@ class Follower:
         self._memory.listed = registry
         return heads
 
-    async def _compare_head(self, environment_id: int, sealed: bytes | None) -> None:
+    async def _read_registry(self) -> set[int]:
+        try:
+            registry = await self._link.read_registry()
+        except ResponseError:
+            self._complain(
+                NO_ENVIRONMENT, Refused(Cause.MALFORMED, "the registry is of a wrong type")
+            )
+            return set()
+        self._memory.troubles.pop(NO_ENVIRONMENT, None)
+        return registry
+
+    async def _compare_head(
+        self, environment_id: int, sealed: bytes | ResponseError | None
+    ) -> None:
         held = self._memory.held(environment_id)
         if sealed is None:
+            return
+        if isinstance(sealed, ResponseError):
+            self._complain(environment_id, Refused(Cause.MALFORMED, "the head is of a wrong type"))
             return
         is_loaded = environment_id in self._positions  # else it is from disk, or not held
         if is_loaded and held is not None and sealed == held.sealed_head:
@@ -127,6 +146,7 @@ class Follower:
         try:
             head = assemble.open_head(self._sealer, environment_id, sealed)
             head.check_not_older(held)
+            head.check_not_another(held)
         except Refused as refused:
             self._complain(environment_id, refused)
             return
@@ -217,6 +237,9 @@ class Follower:
                 await self._load(environment_id, held)
             except Refused as refused:
                 self._complain(environment_id, refused)
+            except ResponseError:
+                details = "its documents or its stream are of a wrong type"
+                self._complain(environment_id, Refused(Cause.MALFORMED, details))
 
     async def _load(self, environment_id: int, held: Environment | None) -> None:
         snapshot = await self._link.load(environment_id)
@@ -233,8 +256,17 @@ class Follower:
         )
         self._memory.swap(state)
         self._positions[environment_id] = snapshot.last_id
-        self._complaints.pop(environment_id, None)
+        self._memory.troubles.pop(environment_id, None)
         logger.info("environment %d is at version %d", environment_id, state.version)
+
+    async def _write_doubts(self) -> None:
+        """The relay compares everything then; what is held here may tell it of a restore."""
+        doubted, self._doubted = self._doubted, set()
+        states = {one: self._memory.held(one) for one in doubted}
+        doubts = {one: state.sealed_head if state else b"" for one, state in states.items()}
+        if doubts:
+            with contextlib.suppress(RedisError, OSError):
+                await self._link.write_doubts(doubts)
 
     # Keeping notes
 
@@ -242,14 +274,15 @@ class Follower:
         place = self._memory.places[environment_id]
         place.confirmed_at = time.monotonic()
         place.compared_from = self._compare_began_at
-        self._complaints.pop(environment_id, None)
+        self._memory.troubles.pop(environment_id, None)
 
     def _complain(self, environment_id: int, refused: Refused) -> None:
-        """Count every refusal, log each new one."""
+        """Count every refusal, log each new one, and let the relay know."""
         self._counters.refused[refused.cause] += 1
+        self._doubted.add(environment_id)
         complaint = f"{refused.cause}: {refused}"
-        if self._complaints.get(environment_id) != complaint:
-            self._complaints[environment_id] = complaint
+        if self._memory.troubles.get(environment_id) != complaint:
+            self._memory.troubles[environment_id] = complaint
             logger.error("refused from Redis for environment %d, %s", environment_id, complaint)
 
     def _note_connection(self, error: Exception | None) -> None:

@@ -4,6 +4,7 @@ redis-py retries by itself unless told otherwise, which once turned a timeout of
 against a frozen server.
 """
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, cast
@@ -11,8 +12,10 @@ from typing import Any, Final, cast
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import ResponseError
 
 from flags.channel import (
+    DOUBTS,
     KEYS_USED,
     REGISTRY,
     SAMPLES_STREAM,
@@ -63,12 +66,17 @@ class Link:
         names: Any = await cast(Any, self._compare.hkeys(REGISTRY))
         return {int(name) for name in names if name.isdigit() and len(name) <= ID_DIGITS}
 
-    async def read_heads(self, environment_ids: list[int]) -> dict[int, bytes | None]:
-        """The sealed heads of these environments, None where there is none."""
+    async def read_heads(
+        self, environment_ids: list[int]
+    ) -> dict[int, bytes | ResponseError | None]:
+        """The sealed heads of these environments, None where there is none.
+
+        An error where the key is of another type: that is the trouble of one environment alone.
+        """
         async with self._compare.pipeline(transaction=False) as pipe:
             for one in environment_ids:
                 pipe.get(EnvironmentKeys(one).head)
-            heads = await pipe.execute()
+            heads = await pipe.execute(raise_on_error=False)
         return dict(zip(environment_ids, heads, strict=True))
 
     async def load(self, environment_id: int) -> Snapshot:
@@ -82,11 +90,33 @@ class Link:
         return Snapshot(head, documents, last[0][0] if last else b"0-0")
 
     async def read_streams(self, positions: Mapping[str, bytes]) -> dict[str, list[Entry]]:
-        """New entries by stream; waits a moment for the first one."""
+        """New entries by stream; waits a moment for the first one.
+
+        A key that is no stream is left out: its environment is followed by comparing.
+        """
+        try:
+            return await self._read_streams(positions)
+        except ResponseError:
+            names = list(positions)
+            async with self._stream.pipeline(transaction=False) as pipe:
+                for name in names:
+                    pipe.type(name)
+                types = await pipe.execute()
+            good = [n for n, t in zip(names, types, strict=True) if t in (b"stream", b"none")]
+            if not good:
+                await asyncio.sleep(STREAM_BLOCK_MS / 1000)
+                return {}
+            return await self._read_streams({name: positions[name] for name in good})
+
+    async def _read_streams(self, positions: Mapping[str, bytes]) -> dict[str, list[Entry]]:
         reply: Any = await self._stream.xread(
             cast(Any, dict(positions)), count=ENTRIES_PER_READ, block=STREAM_BLOCK_MS
         )
         return {name.decode(): entries for name, entries in reply or ()}
+
+    async def write_doubts(self, doubts: Mapping[int, bytes]) -> None:
+        """Leave word that something was refused: by environment, the sealed head that is held."""
+        await cast(Any, self._tell.hset(DOUBTS, mapping=cast(Any, dict(doubts))))
 
     async def write_used(self, used: Mapping[str, float]) -> None:
         """Leave word of when keys were used, by their selectors, in Unix seconds."""

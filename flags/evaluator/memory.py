@@ -47,10 +47,13 @@ class FlagItem:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A document that is held: as sealed at ``version``; content None if it is of no use here."""
+    """A document that is held: as sealed at ``version``; content None if it is of no use here.
+
+    ``weight`` is what it adds to the environment's sum, the same for the same content.
+    """
 
     version: int
-    signature: bytes
+    weight: int
     content: FlagItem | CompiledSegment | CompiledGroup | ApiKey | None
     sealed: bytes
     """As it came, for the copy on disk."""
@@ -72,6 +75,8 @@ class Environment:
     keys: Mapping[bytes, ApiKey]
     segments: Mapping[str, CompiledSegment] = field(default_factory=dict)
     groups: Mapping[str, CompiledGroup] = field(default_factory=dict)
+    total: int = 0
+    """The sum of all documents' weights."""
 
     def world(self, now: float, steps: Steps) -> World:
         """What the flags of this state see of each other, at the instant (Unix seconds)."""

@@ -60,6 +60,11 @@ def describe_health(memory: Memory, named: Collection[int]) -> bytes:
                 for number, place in sorted(memory.places.items())
                 if number in named
             ],
+            # The cause alone: details name flags.
+            "refused": {
+                str(one): trouble.partition(":")[0]
+                for one, trouble in sorted(memory.troubles.items())
+            },
         }
     )
 
@@ -187,6 +192,10 @@ class _EvaluatorCollector(Collector):
             broken.add_metric(where, state.broken_flags)
             stale.add_metric(where, staleness_s(place))
         yield from (version, flags, broken, stale)
+        refusing = _gauge("refusing", "Whether what Redis offers is refused.", "id", "cause")
+        for one, trouble in self._memory.troubles.items():
+            refusing.add_metric([str(one), trouble.partition(":")[0]], 1)
+        yield refusing
 
 
 def _counter(name: str, help_text: str, *labels: str) -> CounterMetricFamily:

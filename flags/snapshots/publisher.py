@@ -1,17 +1,22 @@
 """Carrying an environment's documents to Redis, in one step that happens whole or not at all."""
 
 import logging
+from collections.abc import Iterable
 from enum import Enum
 from pathlib import Path
+from typing import cast
 
 from redis import Redis
 
 from flags import channel
+from flags.channel import DIGEST_MODULUS
 from flags.channel.documents import HEAD_FIELD, Change, Head, StreamEntry
 from flags.models import ContextSampling
 from flags.snapshots import build
+from flags.snapshots.held import HeldHead
 from portal.access import services
 from portal.access.models import Environment
+from portal.audit.models import ChainHead
 from portal.lib import clock
 
 logger = logging.getLogger(__name__)
@@ -39,54 +44,84 @@ class Publisher:
         self._sealer = sealer
         self._script = redis.register_script(_SCRIPT)
 
-    def publish(self, environment_id: int) -> Outcome:
-        """Bring Redis up to the database's version of an environment.
+    def publish(self, environment_id: int, *, anew: bool = False) -> Outcome:
+        """Bring Redis up to the database's version of an environment; ``anew`` sends everything.
 
         Raises redis.RedisError when Redis does not answer; the next sweep tries again.
         """
         for _attempt in range(_ATTEMPTS):
             # The head is read before the database: what Redis holds was committed earlier.
-            held = self._held(environment_id)
-            outcome = self._publish_over(held, environment_id)
+            held = self.read_held(environment_id)
+            outcome = self._publish_over(held, environment_id, anew=anew)
             if outcome is not None:
                 return outcome
         return Outcome.CONTENDED
 
-    def _publish_over(self, held: "HeldHead", environment_id: int) -> Outcome | None:
+    def _publish_over(self, held: HeldHead, environment_id: int, *, anew: bool) -> Outcome | None:
         """Publish over what Redis was seen to hold; None when another publisher was faster."""
-        environment = Environment.objects.get(pk=environment_id)
-        if held.is_ahead_of(environment):
-            environment = services.renew_epoch(
-                environment_id=environment_id, seen_epoch=held.epoch, seen_version=held.version
-            )
-        if held.is_current(environment):
+        environment = self.check_history(held, environment_id)
+        if held.is_current(environment) and not anew:
             if not held.registered:
                 self._register(environment)
             return Outcome.CURRENT
-        since = held.version if held.epoch == environment.epoch and held.complete else None
-        snapshot = build.read_snapshot(environment_id, since=since)
+        is_base = held.complete and not anew and held.is_of(environment)
+        snapshot = build.read_snapshot(environment_id, since=held.version if is_base else None)
+        if snapshot.environment.epoch != environment.epoch:
+            return None  # renewed meanwhile: what is held is no base any more
         return Outcome.PUBLISHED if self._send(held, snapshot) else None
 
-    def _held(self, environment_id: int) -> "HeldHead":
+    def check_history(self, held: HeldHead, environment_id: int) -> Environment:
+        """The environment, in a new epoch where the database was set back from what is held."""
+        environment = Environment.objects.get(pk=environment_id)
+        if held.is_of(environment) is False:
+            reason = f"evaluators had seen version {held.version}: the database was set back"
+            environment = services.renew_epoch(
+                environment_id=environment_id, seen_epoch=held.epoch, reason=reason
+            )
+        return environment
+
+    def read_held(self, environment_id: int) -> HeldHead:
+        """What Redis holds; nothing, where that was written by somebody else."""
         keys = channel.EnvironmentKeys(environment_id)
         pipeline = self._redis.pipeline(transaction=True)
         pipeline.get(keys.head)
         pipeline.hlen(keys.documents)
         pipeline.hexists(channel.REGISTRY, str(environment_id))
         raw, documents, registered = pipeline.execute()
+        held = self._open(environment_id, raw, documents)
+        held.registered = bool(registered)
+        return held
+
+    def read_all(self, environment_id: int) -> tuple[HeldHead, dict[bytes, bytes]]:
+        """What Redis holds at one instant, with all documents."""
+        keys = channel.EnvironmentKeys(environment_id)
+        pipeline = self._redis.pipeline(transaction=True)
+        pipeline.get(keys.head)
+        pipeline.hgetall(keys.documents)
+        raw, documents = pipeline.execute()
+        return self._open(environment_id, raw, len(documents)), documents
+
+    def _open(self, environment_id: int, raw: bytes | None, documents: int) -> HeldHead:
         try:
-            held = HeldHead.read(raw, documents, self._sealer, environment_id)
-            held.registered = bool(registered)
-            return held
+            return HeldHead.read(raw, documents, self._sealer, environment_id)
         except channel.ForgedEnvelope as error:
             logger.error("environment %s: %s; publishing everything anew", environment_id, error)
             return HeldHead(raw=raw)
 
-    def _send(self, held: "HeldHead", snapshot: build.Snapshot) -> bool:
+    def weigh(self, snapshot: build.Snapshot) -> int:
+        """The sum of the documents' weights."""
+        return self._weigh_all(snapshot.environment.pk, self._seal_all(snapshot)) % DIGEST_MODULUS
+
+    def _send(self, held: HeldHead, snapshot: build.Snapshot) -> bool:
+        changes = self._seal_all(snapshot)
+        total = self._total_after(held, snapshot, changes)
+        if total is None:
+            snapshot = build.read_snapshot(snapshot.environment.pk, since=None)
+            changes = self._seal_all(snapshot)
+            total = self._weigh_all(snapshot.environment.pk, changes)
         environment = snapshot.environment
         keys = channel.EnvironmentKeys(environment.pk)
-        changes = [self._seal(environment, f, d) for f, d in snapshot.documents.items()]
-        head = self._seal_head(environment, snapshot.total)
+        head = self._seal_head(environment, snapshot.total, total)
         entry = _stream_entry(snapshot, changes, head).to_fields()
         arguments: list[bytes | str | int] = [
             held.raw or b"",
@@ -110,6 +145,57 @@ class Publisher:
             name = channel.REGISTRY_STREAM
             self._redis.xadd(name, {"environment": environment.pk}, maxlen=1000, approximate=True)
 
+    def _total_after(
+        self, held: HeldHead, snapshot: build.Snapshot, changes: list[Change]
+    ) -> int | None:
+        """What all documents weigh after these changes, at the cost of the changes.
+
+        What goes is weighed as Redis holds it. That need not be what was weighed when it came: who
+        exchanged it meanwhile makes a sum that no documents can have, which everyone refuses. None
+        where that shows already.
+        """
+        after, environment_id = (
+            self._weigh_all(snapshot.environment.pk, changes),
+            snapshot.environment.pk,
+        )
+        if snapshot.since is None or held.total is None:
+            return after
+        before = self._read_replaced(environment_id, changes)
+        if before is None:
+            return None
+        added = sum(not one.removed for one in changes) - len(before)
+        if held.documents + added != snapshot.total:
+            return None
+        return held.total + after - self._weigh_all(environment_id, before)
+
+    def _read_replaced(self, environment_id: int, changes: list[Change]) -> list[Change] | None:
+        """The documents that Redis holds in the place of these; None where a seal does not hold."""
+        fields = [one.field for one in changes]
+        if not fields:
+            return []
+        name = channel.EnvironmentKeys(environment_id).documents
+        stored = cast(list[bytes | None], self._redis.hmget(name, fields))
+        found = [
+            Change(f, raw, removed=False) for f, raw in zip(fields, stored, strict=True) if raw
+        ]
+        return found if all(self._holds(environment_id, one) for one in found) else None
+
+    def _holds(self, environment_id: int, change: Change) -> bool:
+        """Whether the seal of a stored document does."""
+        try:
+            self._sealer.open(change.sealed, environment_id=environment_id, field=change.field)
+        except ValueError:
+            return False
+        return True
+
+    def _weigh_all(self, environment_id: int, changes: Iterable[Change]) -> int:
+        """The sum of the documents' weights."""
+        weigh = self._sealer.weigh
+        return sum(weigh(c.sealed, environment_id=environment_id, field=c.field) for c in changes)
+
+    def _seal_all(self, snapshot: build.Snapshot) -> list[Change]:
+        return [self._seal(snapshot.environment, f, d) for f, d in snapshot.documents.items()]
+
     def _seal(
         self, environment: Environment, field: str, document: dict[str, object] | None
     ) -> Change:
@@ -117,7 +203,8 @@ class Publisher:
         sealed = self._sealer.seal(envelope, environment_id=environment.pk, field=field)
         return Change(field, sealed, removed=document is None)
 
-    def _seal_head(self, environment: Environment, documents: int) -> bytes:
+    def _seal_head(self, environment: Environment, documents: int, total: int) -> bytes:
+        trail = ChainHead.objects.filter(pk=1).first() or ChainHead()
         head = Head(
             project=environment.project.key,
             environment=environment.key,
@@ -125,47 +212,13 @@ class Publisher:
             documents=documents,
             published_at=clock.now().timestamp(),
             sampling=ContextSampling.objects.filter(project=environment.project).exists(),
+            digest=self._sealer.hide_sum(total, environment_id=environment.pk),
+            nonce=environment.nonce,
+            audit_row=trail.sequence,
+            audit_hash=trail.hash,
         )
         envelope = channel.Envelope(environment.epoch, environment.version, head.to_document())
         return self._sealer.seal(envelope, environment_id=environment.pk, field=HEAD_FIELD)
-
-
-class HeldHead:
-    """What Redis holds of an environment: its raw head, and what a genuine head says."""
-
-    def __init__(
-        self, raw: bytes | None, *, epoch: str = "", version: int = -1, complete: bool = False
-    ) -> None:
-        self.raw = raw
-        self.epoch = epoch
-        self.version = version
-        # Whether the documents are all there.
-        self.complete = complete
-        # Whether the environment is listed for the evaluators; the listing follows the publication.
-        self.registered = False
-
-    @classmethod
-    def read(
-        cls,
-        raw: bytes | None,
-        documents: int,
-        sealer: channel.Sealer,
-        environment_id: int,
-    ) -> "HeldHead":
-        """Open the head. Raises ForgedEnvelope when somebody else wrote it."""
-        if raw is None:
-            return cls(raw=None)
-        envelope = sealer.open(raw, environment_id=environment_id, field=HEAD_FIELD)
-        complete = (envelope.document or {}).get("documents") == documents
-        return cls(raw, epoch=envelope.epoch, version=envelope.version, complete=complete)
-
-    def is_current(self, environment: Environment) -> bool:
-        position = (environment.epoch, environment.version)
-        return self.complete and (self.epoch, self.version) == position
-
-    def is_ahead_of(self, environment: Environment) -> bool:
-        """Whether Redis knows a state the database does not: the database was restored."""
-        return (self.epoch, self.version) > (environment.epoch, environment.version)
 
 
 def _stream_entry(snapshot: build.Snapshot, changes: list[Change], head: bytes) -> StreamEntry:

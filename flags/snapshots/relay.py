@@ -13,15 +13,16 @@ from functools import cache
 from typing import Any, cast
 
 from django.conf import settings
-from django.db import DatabaseError, close_old_connections
 from django.db.models import F
-from redis import Redis, RedisError
+from redis import Redis, RedisError, ResponseError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from flags import channel
-from flags.snapshots.publisher import Outcome, Publisher
-from portal.access.models import Environment, EnvironmentChange
+from flags.snapshots.inspecting import Inspector
+from flags.snapshots.publisher import Publisher
+from flags.snapshots.sweeping import Sweeper, environment_ids
+from portal.access.models import EnvironmentChange
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +31,6 @@ _NUDGE_TIMEOUT_S = 0.3
 _SWEEP_TIMEOUT_S = 3.0
 _LARGE_CHANGE = 500
 """Objects that one version changed, above which publishing it may take its time."""
-SWEEP_INTERVAL_S = 0.25
 _SELECTOR = re.compile(rb"[a-z0-9]{16}")
 _SECONDS = re.compile(rb"[0-9]{1,10}(?:\.[0-9]{1,6})?")
 
@@ -54,9 +54,17 @@ def on_environments_advanced(environment_ids: Iterable[int], **_signal: Any) -> 
     """Publish at once what was just committed. A Redis that is away costs no more than a wait."""
     try:
         for environment_id in environment_ids:
-            _publisher(_patience(environment_id)).publish(environment_id)
+            _publish_soon(environment_id)
     except RedisError as error:
         logger.warning("published later, Redis does not answer: %s", error)
+
+
+def _publish_soon(environment_id: int) -> None:
+    """Raises redis.RedisError when Redis does not answer; what else is wrong is the relay's."""
+    try:
+        _publisher(_patience(environment_id)).publish(environment_id)
+    except ResponseError as error:
+        logger.warning("environment %d is published later: %s", environment_id, error)
 
 
 def _patience(environment_id: int) -> float:
@@ -78,9 +86,18 @@ def sweep() -> int:
 
     Raises redis.RedisError when Redis does not answer.
     """
-    publisher = _publisher(_SWEEP_TIMEOUT_S)
-    ids = list(Environment.objects.values_list("pk", flat=True))
-    return sum(publisher.publish(pk) is Outcome.PUBLISHED for pk in ids)
+    return _new_sweeper().sweep()
+
+
+def look_around() -> None:
+    """What is to be done besides publishing, once. Raises redis.RedisError."""
+    _new_sweeper().inspector.answer_doubts(environment_ids())
+
+
+def _new_sweeper() -> Sweeper:
+    redis = _redis(_SWEEP_TIMEOUT_S)
+    publisher, sealer = _publisher(_SWEEP_TIMEOUT_S), channel.Sealer(settings.SNAPSHOT_KEY)
+    return Sweeper(redis, publisher, Inspector(redis, sealer, publisher))
 
 
 def read_keys_used() -> dict[str, float]:
@@ -94,6 +111,29 @@ def read_keys_used() -> dict[str, float]:
         for selector, at in told.items()
         if _SELECTOR.fullmatch(selector) and _SECONDS.fullmatch(at)
     }
+
+
+def read_audit_anchors() -> dict[int, str]:
+    """Where the audit trail stood when evaluators were last given something: row -> hash.
+
+    Raises OSError when Redis does not answer.
+    """
+    publisher = _publisher(_SWEEP_TIMEOUT_S)
+    try:
+        held = [publisher.read_held(environment_id) for environment_id in environment_ids()]
+    except RedisError as error:
+        raise OSError(f"Redis does not answer ({type(error).__name__})") from None
+    return {one.audit_row: one.audit_hash for one in held if one.audit_row}
+
+
+def read_mended() -> dict[str, int]:
+    """How often relays mended a key of Redis, by its name.
+
+    Raises redis.RedisError when Redis does not answer.
+    """
+    told = cast(dict[bytes, bytes], _redis(_NUDGE_TIMEOUT_S).hgetall(channel.MENDED))
+    named = {name.decode(errors="replace"): count for name, count in told.items()}
+    return {name: int(count) for name, count in named.items() if count.isdigit()}
 
 
 def read_usage(most: int) -> dict[bytes, channel.UsageBatch | None]:
@@ -132,24 +172,12 @@ def forget_samples(places: Iterable[bytes]) -> None:
 
 
 def run(stop: threading.Event) -> None:
-    """Sweep until told to stop; troubles are logged when they begin and when they end."""
-    trouble = ""
-    while not stop.wait(SWEEP_INTERVAL_S):
-        found = _sweep_trouble()
-        if found != trouble:
-            logger.warning("relay: %s", found or "publishing again")
-        trouble = found
-
-
-def _sweep_trouble() -> str:
-    """One sweep; what kept it from happening, or nothing."""
+    """Keep Redis at the database's state until told to stop: publish, and inspect beside it."""
+    sweeper = _new_sweeper()
+    inspecting = threading.Thread(target=sweeper.keep_inspecting, args=(stop,))
+    inspecting.start()
     try:
-        published = sweep()
-    except RedisError as error:
-        return f"Redis does not answer ({type(error).__name__})"
-    except DatabaseError as error:
-        close_old_connections()
-        return f"the database does not answer ({type(error).__name__})"
-    if published:
-        logger.info("relay: published %d environments that a nudge had missed", published)
-    return ""
+        sweeper.keep_sweeping(stop)
+    finally:
+        stop.set()
+        inspecting.join()

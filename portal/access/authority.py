@@ -40,7 +40,9 @@ def key_actor(key: ApiKey, trace: Trace) -> Actor:
 
 
 def answerable(actor: Actor) -> User | None:
-    """The person behind an actor; behind a key, whoever made it."""
+    """The person behind an actor: behind a key its maker, behind a command who it names."""
+    if actor.kind is ActorKind.SYSTEM:
+        return User.objects.filter(pk=actor.id).first() if actor.id else None
     if actor.kind is not ActorKind.KEY:
         return user_of(actor)
     key = ApiKey.objects.select_related("creator").filter(pk=actor.id).first()

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from portal.access.models import Environment, EnvironmentChange, Project
+from portal.access.models import Environment, EnvironmentChange, Project, new_nonce
 from portal.access.signals import environments_advanced
 
 FLAG = "flag"
@@ -49,13 +49,15 @@ def advance(environment: Environment, *, kind: str, keys: Iterable[str], now: da
     Returns the version. The caller holds the row's lock and is inside the change's transaction.
     """
     environment.version += 1
-    environment.save(update_fields=["version"])
+    environment.nonce = new_nonce()
+    environment.save(update_fields=["version", "nonce"])
     EnvironmentChange.objects.bulk_create(
         EnvironmentChange(
             environment=environment,
             version=environment.version,
             kind=kind,
             key=key,
+            nonce=environment.nonce,
             changed_at=now,
         )
         for key in keys

@@ -86,10 +86,11 @@ ADDITIONAL_RIGHTS: tuple[Permission, ...] = (
     P.MEMBER_MANAGE,
     P.KEY_MANAGE,
 )
-# What stands between a key and a change takes a person to hand out: whoever steals a key that
-# manages members would else invite the people who agree with it.
+# What stands between a key and a change takes a person to hand out, and so does the right to hand
+# that out: whoever steals a key that manages members would else invite the people who agree with
+# it, or one who makes them.
 HANDED_OUT_BY_PEOPLE: frozenset[Permission] = frozenset(
-    {P.CHANGE_REQUEST_APPROVE, P.RELEASE_APPROVE, P.FREEZE_OVERRIDE}
+    {P.CHANGE_REQUEST_APPROVE, P.RELEASE_APPROVE, P.FREEZE_OVERRIDE, P.MEMBER_MANAGE}
 )
 EVERYTHING: frozenset[Permission] = frozenset(Permission)
 

@@ -4,9 +4,12 @@ from collections.abc import Callable
 from datetime import datetime
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from portal.access import services
-from portal.access.models import Environment, Project
+from portal.access.models import Environment, Project, User
+from portal.lib.commands import operator
+from portal.lib.errors import Invalid
 from portal.lib.journal import Actor
 
 
@@ -14,6 +17,31 @@ def find_environment(project_key: str, environment_key: str) -> Environment | No
     """An environment by its keys; None where there is none."""
     found = Environment.objects.select_related("project")
     return found.filter(project__key=project_key, key=environment_key).first()
+
+
+def find_person(username: str | None) -> User | None:
+    """The person whom a command names; None where it names nobody.
+
+    Raises Invalid where there is none of that name, or their account is deactivated.
+    """
+    if username is None:
+        return None
+    found = User.objects.filter(username=username, is_active=True).first()
+    if found is None:
+        text = _("Nobody called {name} has an active account here.")
+        raise Invalid({"": text.format(name=username)})
+    return found
+
+
+def operator_for(command: str, username: str | None) -> Actor:
+    """The actor for a command that names who answers for what it asks others to approve.
+
+    Raises Invalid as find_person.
+    """
+    person = find_person(username)
+    if person is None:
+        return operator(command)
+    return operator(command, person=person.username, person_id=str(person.pk))
 
 
 @transaction.atomic

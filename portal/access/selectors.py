@@ -1,14 +1,18 @@
 """Reading projects, members and keys, always starting from what someone may see."""
 
-from typing import cast
+from datetime import timedelta
+from typing import Final, cast
 
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import Q, QuerySet
 
 from portal.access import authority
-from portal.access.models import ApiKey, Environment, Project, User
+from portal.access.models import ApiKey, Environment, Project, Sponsorship, User
 from portal.access.permissions import Permission
-from portal.lib import lookalikes
+from portal.lib import clock, lookalikes
+
+# The longest that a policy may count people as one with who gave them access.
+MOST_DAYS: Final = 90
 
 
 def projects_of(user: User | AnonymousUser) -> QuerySet[Project]:
@@ -21,7 +25,7 @@ def keys_of(project: Project) -> QuerySet[ApiKey]:
     """A project's API keys, the usable ones first, newest first."""
     return (
         ApiKey.objects.filter(environment__project=project)
-        .select_related("environment", "creator")
+        .select_related("environment", "creator", "evidence_confirmed_by")
         .order_by("environment__position", "revoked_at", "-created_at", "-id")
     )
 
@@ -51,6 +55,13 @@ def holders_of(
             else holdings[person.pk].in_project()
         )
     ]
+
+
+def recent_sponsorships(project: Project) -> QuerySet[Sponsorship]:
+    """What can still matter in a project, whatever its policies ask for."""
+    since = clock.database_now() - timedelta(days=MOST_DAYS)
+    found = Sponsorship.objects.filter(Q(project=None) | Q(project=project), at__gt=since)
+    return found.select_related("sponsor", "person")
 
 
 def account_named(typed: str) -> User | None:

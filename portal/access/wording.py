@@ -35,6 +35,9 @@ EVENTS = {
     "key.created": gettext_lazy("created the API key"),
     "key.edited": gettext_lazy("edited the API key"),
     "key.revoked": gettext_lazy("revoked the API key"),
+    "key.evidence_set": gettext_lazy("changed what evidence may be posted by the API key"),
+    "key.evidence_confirmed": gettext_lazy("confirmed the evidence of the API key"),
+    "approver.confirmed": gettext_lazy("confirmed as a person of their own"),
     "project.created": gettext_lazy("created the project"),
     "project.context_sampling_changed": gettext_lazy("changed what is kept of requests in"),
     "project.naming_rule_changed": gettext_lazy("changed how flags are named in"),
@@ -88,6 +91,9 @@ def _sentences(event: Recorded) -> list[str]:
         return [_("It is about {name}.").format(name=shown["member"])]
     if event.subject_kind == "key" and {"name", "kind"} <= shown.keys():
         return [_("“{name}”, a {kind} key.").format(name=shown["name"], kind=shown["kind"])]
+    if event.subject_kind == "key" and isinstance(shown.get("evidence"), list):
+        kinds = ", ".join(sorted(_listed(after.get("evidence"))))
+        return [_("It may post the evidence {kinds}.").format(kinds=kinds or _("none"))]
     return [_("A site administrator.")] if shown.get("site_administrator") else []
 
 

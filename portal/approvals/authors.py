@@ -7,9 +7,10 @@ from django.utils.translation import gettext as _
 from portal.access import authority
 from portal.access.models import Environment, Project
 from portal.access.permissions import Permission
-from portal.approvals.errors import Barred
+from portal.approvals.errors import Barred, NotApproved
 from portal.approvals.models import ChangeRequest
-from portal.lib.journal import Actor, ActorKind
+from portal.approvals.wording import unowned_sentence
+from portal.lib.journal import Actor, ActorKind, Trace
 
 
 def author_of(request: ChangeRequest) -> Actor:
@@ -18,10 +19,16 @@ def author_of(request: ChangeRequest) -> Actor:
 
 
 def require_author(request: ChangeRequest) -> None:
-    """Who asked must still be someone who may want this. Raises Barred."""
-    permissions = map(Permission, request.permissions)
+    """Who asked must still be someone who may want this, and who answers for it as well.
+
+    Raises Barred; where a key or a command asked, and nobody answers for it yet, NotApproved.
+    """
+    if request.author_user is None:
+        raise NotApproved([unowned_sentence(request)])
+    permissions = [Permission(one) for one in request.permissions]
     places = list(request.environments.all())
-    require_still(author_of(request), permissions, project=request.project, places=places)
+    for author in {author_of(request), authority.user_actor(request.author_user, Trace())}:
+        require_still(author, permissions, project=request.project, places=places)
 
 
 def require_still(

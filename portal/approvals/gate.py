@@ -27,7 +27,7 @@ from portal.approvals.errors import (
 from portal.approvals.models import ChangeRequest, Emergency, Policy, State, Verdict
 from portal.approvals.overriding import freezes_stopping, outside, pass_freezes
 from portal.approvals.recording import environment_key, record_request
-from portal.approvals.wording import missing_sentences
+from portal.approvals.wording import missing_in
 from portal.lib import clock
 from portal.lib.errors import Conflict, Forbidden, Invalid, checked_text
 from portal.lib.journal import Actor, ActorKind
@@ -146,11 +146,7 @@ def _by_agreement(change: Change, pk: int, *, actor: Actor, moment: datetime) ->
             yours=dict(request.after),
         )
     require_author(request)
-    missing = [
-        sentence
-        for one in selectors.assess_request(request, now=moment)
-        for sentence in missing_sentences(one)
-    ]
+    missing = missing_in(request, selectors.assess_request(request, now=moment))
     if missing:
         raise NotApproved(missing)
     request.state, request.closed_at, request.closed_by = State.APPLIED, moment, actor.label

@@ -33,7 +33,12 @@ ALIASES: Final = {"developers": "developer", "qa_team": "qa", "devops_team": "de
 # A scan belongs to an artefact; only where a file insists does a change without one need it too.
 EVIDENCE: Final = {"required": "artefacts", "required_for_every_change": "all", "optional": None}
 NAME_LISTS: Final = ("required_roles", "break_glass")
-PLAIN: Final = ("required_approvals", "turning_off_needs_approval", "break_glass_minutes")
+PLAIN: Final = (
+    "required_approvals",
+    "turning_off_needs_approval",
+    "break_glass_minutes",
+    "independence_days",
+)
 
 
 @dataclass(slots=True)

@@ -11,6 +11,7 @@ from portal.access.permissions import Permission
 
 MOST_APPROVALS = 20
 MINUTES = range(5, 24 * 60 + 1)
+DAYS = range(90 + 1)
 SCOPES = ("all", "artefacts")
 DEFAULTS: Mapping[str, Any] = {
     "required_roles": [],
@@ -18,6 +19,7 @@ DEFAULTS: Mapping[str, Any] = {
     "turning_off_needs_approval": False,
     "break_glass": [],
     "break_glass_minutes": 60,
+    "independence_days": 30,
 }
 _EVIDENCE_KIND = re.compile(r"[a-z][a-z0-9_]{0,49}\Z")
 
@@ -71,6 +73,13 @@ class _Check:
             text = text.format(least=MINUTES[0], most=MINUTES[-1])
             self.problems["break_glass_minutes"] = text
 
+    def days(self) -> None:
+        days = self.document["independence_days"]
+        if not _is_whole(days) or days not in DAYS:
+            text = _("Choose between {least} and {most} days.")
+            text = text.format(least=DAYS[0], most=DAYS[-1])
+            self.problems["independence_days"] = text
+
     def evidence(self) -> None:
         evidence = self.document["evidence"]
         if not isinstance(evidence, dict):
@@ -117,7 +126,8 @@ def problems_of(document: Mapping[str, Any], names: Names) -> dict[str, str]:
         text = _("A policy has no {names}.").format(names=", ".join(unknown))
         return {unknown[0]: text}
     check = _Check(document, names)
-    for one in (check.approvals, check.roles, check.evidence, check.switch, check.glass):
+    checks = (check.approvals, check.roles, check.evidence, check.switch, check.glass, check.days)
+    for one in checks:
         one()
     return check.problems
 
@@ -139,6 +149,7 @@ def is_lowering(before: Mapping[str, Any], after: Mapping[str, Any] | None) -> b
         or (before["turning_off_needs_approval"] and not after["turning_off_needs_approval"])
         or set(after["break_glass"]) - set(before["break_glass"])
         or (after["break_glass"] and after["break_glass_minutes"] > before["break_glass_minutes"])
+        or after["independence_days"] < before["independence_days"]
     )
 
 

@@ -8,8 +8,7 @@ from portal.access import authority
 from portal.access import selectors as access
 from portal.access.holdings import Holdings
 from portal.access.models import Environment, User
-from portal.access.permissions import Permission
-from portal.approvals import selectors
+from portal.approvals import oneness, selectors
 from portal.approvals.models import ChangeRequest, Evidence, Verdict, Vote
 from portal.approvals.selectors import Assessment
 from portal.approvals.standing import EvidenceState
@@ -17,20 +16,28 @@ from portal.approvals.standing import EvidenceState
 
 @dataclass(frozen=True, slots=True)
 class Voter:
-    """Who approved. ``counts`` is whether they may approve there now; ``lost`` what they had."""
+    """Who approved. ``counts`` is whether that counts there now; ``lost`` what they had.
+
+    ``why_not`` says why it does not, where that is not for want of a role.
+    """
 
     vote: Vote
     names: tuple[str, ...]
     lost: tuple[str, ...]
     counts: bool
+    why_not: str
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """Who may still approve, and the roles and groups they would bring."""
+    """Who may still approve, and the roles and groups they would bring.
+
+    ``why_not`` says why that would not count yet; empty where it would.
+    """
 
     person: str
     names: tuple[str, ...]
+    why_not: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +72,11 @@ class Outlook:
     def environment(self) -> Environment:
         return self.assessment.environment
 
+    @property
+    def ready(self) -> list[Candidate]:
+        """Those whose approval would count now."""
+        return [one for one in self.candidates if not one.why_not]
+
 
 @dataclass(frozen=True, slots=True)
 class _People:
@@ -75,13 +87,10 @@ class _People:
 
 def outlooks_of(request: ChangeRequest, *, now: datetime) -> list[Outlook]:
     """One for each environment whose policy has a say, in a few queries for all."""
-    assessments = selectors.assess_request(request, now=now)
-    if not assessments:
-        return []
     people = _people(request)
-    kinds = {kind for one in assessments for kind in one.standing.evidence}
-    evidence = selectors.latest_evidence([request], kinds)[request.pk]
-    return [_outlook(one, people, evidence) for one in assessments]
+    others = [user.pk for user in people.others]
+    assessments = selectors.assess_request(request, now=now, others=others)
+    return [_outlook(one, people) for one in assessments]
 
 
 def could_vote(request: ChangeRequest) -> list[str]:
@@ -109,12 +118,16 @@ def _people(request: ChangeRequest) -> _People:
     return _People(votes, others, authority.holdings_of_all(everybody, request.project))
 
 
-def _outlook(assessment: Assessment, people: _People, evidence: Mapping[str, Evidence]) -> Outlook:
+def _outlook(assessment: Assessment, people: _People) -> Outlook:
     place = assessment.environment.pk
     approvals = (vote for vote in people.votes if vote.verdict == Verdict.APPROVE)
-    voters = tuple(_voter(vote, people.holdings[vote.user_id], place) for vote in approvals)
+    voters = tuple(_voter(vote, people.holdings[vote.user_id], assessment) for vote in approvals)
     candidates = tuple(
-        Candidate(user.username, tuple(sorted(people.holdings[user.pk].names_in(place))))
+        Candidate(
+            user.username,
+            tuple(sorted(people.holdings[user.pk].names_in(place))),
+            oneness.why_not_counted(assessment, user.pk),
+        )
         for user in people.others
         if selectors.may_approve(people.holdings[user.pk], [assessment.environment])
     )
@@ -124,19 +137,21 @@ def _outlook(assessment: Assessment, people: _People, evidence: Mapping[str, Evi
         candidates=candidates,
         roles=tuple(_need(name, voters, candidates) for name in assessment.policy.required_roles),
         evidence=tuple(
-            EvidenceNeed(kind, state, evidence.get(kind))
+            EvidenceNeed(kind, state, assessment.evidence.get(kind))
             for kind, state in assessment.standing.evidence.items()
         ),
     )
 
 
-def _voter(vote: Vote, held: Holdings, place: int) -> Voter:
-    names = held.names_in(place)
+def _voter(vote: Vote, held: Holdings, assessment: Assessment) -> Voter:
+    names = held.names_in(assessment.environment.pk)
+    counts = vote.user_id in assessment.standing.counted
     return Voter(
         vote=vote,
         names=tuple(sorted(names)),
         lost=tuple(name for name in vote.names if name not in _anywhere(held)),
-        counts=Permission.CHANGE_REQUEST_APPROVE in held.in_environment(place),
+        counts=counts,
+        why_not="" if counts else oneness.why_not_counted(assessment, vote.user_id),
     )
 
 
@@ -150,5 +165,5 @@ def _need(name: str, voters: Iterable[Voter], candidates: Iterable[Candidate]) -
         covered_by=tuple(
             one.vote.user.username for one in voters if one.counts and name in one.names
         ),
-        could=tuple(one.person for one in candidates if name in one.names),
+        could=tuple(one.person for one in candidates if name in one.names and not one.why_not),
     )

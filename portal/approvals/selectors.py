@@ -1,6 +1,6 @@
 """Reading policies and change requests."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,29 +10,51 @@ from portal.access import authority
 from portal.access.holdings import Holdings
 from portal.access.models import Environment, Project, User
 from portal.access.permissions import Permission
+from portal.approvals.bonds import Bonds, bonds_of
+from portal.approvals.independence import Ties
 from portal.approvals.models import (
     ChangeRequest,
     Editor,
     Evidence,
     Policy,
-    Result,
     State,
     Verdict,
     Vote,
 )
-from portal.approvals.standing import Ballot, EvidenceState, Requirement, Standing, assess
+from portal.approvals.proofs import Doubt, behind_key, evidence_about, evidence_for
+from portal.approvals.standing import Ballot, Requirement, Standing, assess
 
 ALL_CHANGES = "all"
 ARTEFACTS = "artefacts"
 
+Approvers = list[tuple[User, Holdings]]
+
+
+@dataclass(frozen=True, slots=True)
+class Parties:
+    """Who takes part in a request: its askers, its approvers, the evidence about it."""
+
+    askers: frozenset[int]
+    approvers: Approvers
+    evidence: list[Evidence]
+    bonds: Bonds
+
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """How far a request has come in one environment, under the policy that holds there now."""
+    """How far a request has come in one environment, under the policy that holds there now.
+
+    ``askers`` asked for it or edited it, ``ties`` are what they and the voters owe each other.
+    ``evidence`` has the row behind each state, where there is one.
+    """
 
     environment: Environment
     policy: Policy
     standing: Standing
+    askers: frozenset[int]
+    ties: Ties
+    bonds: Bonds
+    evidence: Mapping[str, Evidence]
 
 
 def policies_of(environments: Iterable[Environment]) -> dict[int, Policy]:
@@ -47,13 +69,18 @@ def policies_wanting(environments: Iterable[Environment], *, turns_off: bool) ->
     return _wanting(policies_of(places), places, turns_off=turns_off)
 
 
-def assess_request(request: ChangeRequest, *, now: datetime) -> list[Assessment]:
-    """What each policy that has a say thinks of a request now, by roles held now."""
-    return assess_requests([request], now=now)[request.pk]
+def assess_request(
+    request: ChangeRequest, *, now: datetime, others: Iterable[int] = ()
+) -> list[Assessment]:
+    """What each policy that has a say thinks of a request now, by roles held now.
+
+    Its ties are those of ``others`` as well.
+    """
+    return assess_requests([request], now=now, others=others)[request.pk]
 
 
 def assess_requests(
-    requests: Sequence[ChangeRequest], *, now: datetime
+    requests: Sequence[ChangeRequest], *, now: datetime, others: Iterable[int] = ()
 ) -> dict[int, list[Assessment]]:
     """The same of several requests of one project, by their ids, in a few queries for all."""
     places = {request.pk: list(request.environments.all()) for request in requests}
@@ -63,28 +90,37 @@ def assess_requests(
         for request in requests
     }
     decided = [request for request in requests if wanting[request.pk]]
-    approvers = _approvers(decided)
-    evidence = latest_evidence(
-        decided, {kind for one in policies.values() for kind in one.evidence}
-    )
+    parties = _parties(decided, policies.values(), others, now)
     return {
         request.pk: [
-            Assessment(
-                policy.environment,
-                policy,
-                assess(
-                    requirement_of(policy, artefact=request.artefact),
-                    _ballots(approvers.get(request.pk, []), policy.environment),
-                    {
-                        kind: state_of(row, now)
-                        for kind, row in evidence.get(request.pk, {}).items()
-                    },
-                ),
-            )
-            for policy in wanting[request.pk]
+            _assess(request, policy, parties[request.pk], now) for policy in wanting[request.pk]
         ]
         for request in requests
     }
+
+
+def _assess(request: ChangeRequest, policy: Policy, parties: Parties, now: datetime) -> Assessment:
+    """By who takes part. Once it is applied, what people were given later is beside the point."""
+    place, moment = policy.environment, request.closed_at or now
+    voters = {voter.pk for voter, _held in parties.approvers}
+    bonds, askers = parties.bonds, parties.askers
+    ties = bonds.ties(policy, moment=moment, outside=askers | voters)
+    requirement = requirement_of(policy, artefact=request.artefact)
+    evidence = evidence_for(
+        requirement.evidence,
+        parties.evidence,
+        Doubt(place, askers, ties, bonds.ties(policy, moment=moment, all_of=True)),
+        now,
+    )
+    standing = assess(
+        requirement,
+        _ballots(parties.approvers, place),
+        {kind: state for kind, (state, _row) in evidence.items()},
+        ties=ties,
+        askers=askers,
+    )
+    rows = {kind: row for kind, (_state, row) in evidence.items()}
+    return Assessment(place, policy, standing, askers, ties, bonds, rows)
 
 
 def requirement_of(policy: Policy, *, artefact: str) -> Requirement:
@@ -161,32 +197,6 @@ def waiting_for(user: User, project: Project) -> list[ChangeRequest]:
     ]
 
 
-def latest_evidence(
-    requests: Sequence[ChangeRequest], kinds: Iterable[str]
-) -> dict[int, dict[str, Evidence]]:
-    """The latest word on each kind, about a request's artefact or else its content, by request."""
-    found: dict[int, dict[str, Evidence]] = {request.pk: {} for request in requests}
-    wanted = list(kinds)
-    if not requests or not wanted:
-        return found
-    digests = {digest for one in requests for digest in (one.artefact, one.digest) if digest}
-    rows = Evidence.objects.filter(
-        project=requests[0].project_id, digest__in=digests, kind__in=wanted
-    )
-    for row in rows:  # newest first
-        for request in requests:
-            if row.digest in (request.artefact, request.digest):
-                found[request.pk].setdefault(row.kind, row)
-    return found
-
-
-def state_of(row: Evidence, now: datetime) -> EvidenceState:
-    """What a row of evidence says at that instant."""
-    if row.result != Result.PASSED:
-        return EvidenceState.FAILED
-    return EvidenceState.EXPIRED if row.expires_at <= now else EvidenceState.PASSED
-
-
 def _wanting(
     policies: Mapping[int, Policy], places: Iterable[Environment], *, turns_off: bool
 ) -> list[Policy]:
@@ -206,22 +216,51 @@ def _deciding(
     return [policy.environment for policy in wanting] or places
 
 
-Approvers = list[tuple[User, Holdings]]
-
-
-def _approvers(requests: Sequence[ChangeRequest]) -> dict[int, Approvers]:
-    """Who approved the present content of each request, and may have: with what they hold now."""
+def _parties(
+    requests: Sequence[ChangeRequest],
+    policies: Collection[Policy],
+    others: Iterable[int],
+    now: datetime,
+) -> dict[int, Parties]:
+    """Who takes part in each request: who asked or edited, who approved, and with which keys."""
     if not requests:
         return {}
-    barred = {(one.pk, one.author_user_id) for one in requests}
-    barred |= set(Editor.objects.filter(request__in=requests).values_list("request_id", "user_id"))
+    askers = _askers(requests)
+    approvers = _approvers(requests, askers)
+    kinds = {kind for one in policies for kind in one.evidence}
+    evidence = evidence_about(requests, kinds)
+    people = set(others)
+    people |= {voter.pk for some in approvers.values() for voter, _held in some}
+    people |= {person for some in evidence.values() for row in some for person in behind_key(row)}
+    if people:
+        people = people.union(*askers.values())
+    bonds = bonds_of(people, requests[0].project, policies, moment=now)
+    return {
+        one.pk: Parties(askers[one.pk], approvers.get(one.pk, []), evidence[one.pk], bonds)
+        for one in requests
+    }
+
+
+def _askers(requests: Sequence[ChangeRequest]) -> dict[int, frozenset[int]]:
+    """Who asked for each request or edited it."""
+    found = {one.pk: {one.author_user_id} - {None} for one in requests}
+    editors = Editor.objects.filter(request__in=requests)
+    for request, editor in editors.values_list("request_id", "user_id"):
+        found[request].add(editor)
+    return {pk: frozenset(one for one in some if one is not None) for pk, some in found.items()}
+
+
+def _approvers(
+    requests: Sequence[ChangeRequest], askers: Mapping[int, frozenset[int]]
+) -> dict[int, Approvers]:
+    """Who approved the present content of each request, and may have: with what they hold now."""
     approving = Vote.objects.filter(
         request__in=requests, verdict=Verdict.APPROVE, digest=F("request__digest")
     )
     votes = [
         vote
         for vote in approving.select_related("user")
-        if (vote.request_id, vote.user_id) not in barred
+        if vote.user_id not in askers[vote.request_id]
     ]
     if not votes:
         return {}
@@ -235,7 +274,7 @@ def _approvers(requests: Sequence[ChangeRequest]) -> dict[int, Approvers]:
 def _ballots(approvers: Approvers, environment: Environment) -> list[Ballot]:
     """The votes that count in an environment: by people who may approve in it."""
     return [
-        Ballot(voter.username, held.names_in(environment.pk))
+        Ballot(voter.pk, held.names_in(environment.pk))
         for voter, held in approvers
         if Permission.CHANGE_REQUEST_APPROVE in held.in_environment(environment.pk)
     ]

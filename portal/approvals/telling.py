@@ -14,6 +14,7 @@ from portal.approvals import kinds, selectors
 from portal.approvals.errors import request_path
 from portal.approvals.kinds import Outcome
 from portal.approvals.models import ChangeRequest, Emergency, Vote
+from portal.approvals.wording import unowned_sentence
 from portal.letters import services as letters
 
 _MOST_LINES, _MOST_CHARS = 20, 1000
@@ -37,7 +38,7 @@ def tell_opened(request: ChangeRequest) -> None:
             voters_of(request),
             f"request:{request.pk}:{request.revision}:opened",
             text.format(person=request.author, title=request.title),
-            [_("Please look at it, and approve or reject it.")],
+            [_("Please look at it, and approve or reject it."), unowned_sentence(request)],
             request,
             outcomes=kinds.outcomes_of(request),
         )

@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, ngettext
 
 from portal.access.permissions import BuiltinRole
-from portal.approvals.models import Policy
+from portal.approvals.models import ChangeRequest, Policy
 from portal.approvals.selectors import ALL_CHANGES, Assessment
 from portal.approvals.standing import EvidenceState
 
@@ -15,6 +15,10 @@ _EVIDENCE = {
     EvidenceState.MISSING: gettext_noop("{environment}: evidence {kind} is missing."),
     EvidenceState.EXPIRED: gettext_noop("{environment}: evidence {kind} has expired."),
     EvidenceState.FAILED: gettext_noop("{environment}: evidence {kind} says failed."),
+    EvidenceState.OWN: gettext_noop(
+        "{environment}: evidence {kind} comes from a key of who asked or edited. Another key has "
+        "to post it, or another approver confirms that key."
+    ),
 }
 
 
@@ -43,6 +47,7 @@ def policy_sentences(document: Mapping[str, Any]) -> list[str]:
         sentences.append(_("Turning something off needs approval too."))
     else:
         sentences.append(_("Turning something off needs nobody."))
+    sentences.append(_independence_sentence(document["independence_days"]))
     if not document["break_glass"]:
         return [*sentences, _("Nobody may break glass.")]
     text = _(
@@ -52,6 +57,19 @@ def policy_sentences(document: Mapping[str, Any]) -> list[str]:
     names = listed(map(role_label, document["break_glass"]))
     minutes = document["break_glass_minutes"]
     return [*sentences, text.format(names=names, n=minutes)]
+
+
+def _independence_sentence(days: int) -> str:
+    if not days:
+        return _("People count apart from who gave them access at once.")
+    text = ngettext(
+        "For {n} day, people count as one with who gave them the account, a role that may "
+        "approve, or a new password, unless another approver confirms them.",
+        "For {n} days, people count as one with who gave them the account, a role that may "
+        "approve, or a new password, unless another approver confirms them.",
+        days,
+    )
+    return text.format(n=days)
 
 
 def _approvals_sentence(document: Mapping[str, Any]) -> str:
@@ -65,6 +83,21 @@ def _approvals_sentence(document: Mapping[str, Any]) -> str:
         roles = listed(map(role_label, document["required_roles"]))
         text += " " + _("Between them they must hold: {roles}.").format(roles=roles)
     return text
+
+
+def unowned_sentence(request: ChangeRequest) -> str:
+    """What a request that nobody answers for waits for; empty where somebody does."""
+    if request.author_user_id is not None:
+        return ""
+    text = _("{name} asked for this, and nobody answers for it: somebody has to adopt it first.")
+    return text.format(name=request.author)
+
+
+def missing_in(request: ChangeRequest, assessments: Iterable[Assessment]) -> list[str]:
+    """What an open request still lacks, one sentence each."""
+    unowned = unowned_sentence(request)
+    lacking = [text for one in assessments for text in missing_sentences(one)]
+    return [unowned, *lacking] if unowned else lacking
 
 
 def missing_sentences(assessment: Assessment) -> list[str]:
@@ -127,6 +160,7 @@ _FIELDS = {
     "turning_off_needs_approval": gettext_noop("Turning off needs approval"),
     "break_glass": gettext_noop("Who may break glass"),
     "break_glass_minutes": gettext_noop("Minutes until an emergency change reverts"),
+    "independence_days": gettext_noop("Days until people count apart from who gave them access"),
 }
 
 

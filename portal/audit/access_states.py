@@ -24,6 +24,7 @@ def register() -> None:
         (("grant.given", "grant.revoked", DELETED), _tell_grant, _read_grants),
         (("group.member_added", "group.member_removed", DELETED), _tell_member, _read_members),
         (("key.created", "key.revoked"), _tell_key, _read_keys),
+        (("key.created", "key.evidence_set", "key.revoked"), _tell_evidence, _read_evidence),
         (("user.created",), _tell_user, _read_users),
     ):
         states.register(StateSource(frozenset(events), tell, read))
@@ -116,6 +117,21 @@ def _read_keys() -> Held:
         place = one.environment
         key = StateKey("API key", place.project.key, place.key, "key", one.selector)
         yield key, {"kind": str(one.kind), "rights": one.rights}
+
+
+def _tell_evidence(event: AuditEvent) -> Iterator[State]:
+    """Which evidence a key may post; before it was asked for, no key could be given any."""
+    after = event.after_document
+    told = after and {"evidence": after.get("evidence", [])}
+    yield StateKey("evidence of", event.project, event.environment, "key", event.subject), told
+
+
+def _read_evidence() -> Held:
+    live = ApiKey.objects.filter(revoked_at__isnull=True)
+    for one in live.select_related("environment__project"):
+        place = one.environment
+        key = StateKey("evidence of", place.project.key, place.key, "key", one.selector)
+        yield key, {"evidence": one.evidence}
 
 
 def _tell_user(event: AuditEvent) -> Iterator[State]:

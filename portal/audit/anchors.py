@@ -12,7 +12,7 @@ import fcntl
 import hmac
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -94,6 +94,25 @@ def read(path: Path, key: bytes) -> KnownAnchors:
                 complaint = f"row {anchor.sequence} was anchored before with another hash"
                 known.complaints.append(f"line {number}: {complaint}")
     return known
+
+
+# Row -> hash, or OSError where that cannot be read now.
+Source = Callable[[], Mapping[int, str]]
+_sources: dict[str, Source] = {}
+
+
+def register(name: str, source: Source) -> None:
+    """Have verifying look at anchors that are kept elsewhere too; ``name`` is for people."""
+    _sources[name] = source
+
+
+def read_elsewhere() -> Iterator[tuple[str, Mapping[int, str] | OSError]]:
+    """The anchors of each other source, by its name; or why they cannot be read."""
+    for name, read_source in _sources.items():
+        try:
+            yield name, read_source()
+        except OSError as error:
+            yield name, error
 
 
 class AnchorFile:

@@ -8,13 +8,18 @@ from portal.lib import journal
 from portal.lib.errors import AviaryError
 
 
-def operator(command: str) -> journal.Actor:
-    """The actor for a command: whoever types it on the machine may do everything, and is named."""
+def operator(command: str, *, person: str = "", person_id: str = "") -> journal.Actor:
+    """The actor for a command: who types it on the machine may do everything, and is named.
+
+    ``person`` is who answers for what the command asks others to approve.
+    """
     try:
         who = getpass.getuser()
     except (KeyError, OSError):
         who = "unknown"
-    return journal.system(f"manage.py {command} ({who})")
+    label = f"manage.py {command} ({who})"
+    label = f"{label} for {person}" if person else label
+    return journal.Actor(journal.ActorKind.SYSTEM, person_id, label)
 
 
 def failure(error: AviaryError) -> CommandError:

@@ -7,7 +7,7 @@ from datetime import datetime
 from django.db.models import Max
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from portal.access import authority, overview, selectors
 from portal.access.models import ApiKey, Environment, Grant, KeyKind, Project, User
@@ -28,6 +28,9 @@ CHANGES = (
     Permission.RELEASE_DEPLOY,
     Permission.RELEASE_ROLLBACK,
 )
+
+# A key gives nobody a vote, nor another key the right to post evidence.
+_BY_PEOPLE = frozenset({Permission.MEMBER_MANAGE, Permission.KEY_MANAGE})
 
 
 def production_alone(project: Project, wanted: Wanted) -> Table:
@@ -88,8 +91,9 @@ REPORTS = {
     "production-alone": Report(
         gettext_lazy("Who can change production alone"),
         gettext_lazy(
-            "People, site administrators and scripts that nobody else has to agree with, "
-            "in environments of the kind production."
+            "People, site administrators and scripts that nobody else has to agree with, in "
+            "environments of the kind production: at once, by breaking glass, by adding people "
+            "who approve, or by keys and the evidence that they post."
         ),
         production_alone,
     ),
@@ -127,26 +131,55 @@ def _who_changes(
     for person in people:
         holdings = held[person.pk]
         names, permissions = holdings.names_in(place.pk), holdings.in_environment(place.pk)
-        may = _alone(permissions, names, policy)
+        whole = holdings.in_project() & {Permission.MEMBER_MANAGE}
+        may = _alone(permissions | whole, names, policy)
         if may:
             kind = _("site administrator") if person.is_superuser else _("member")
             yield place.name, person.username, kind, may
     keys = ApiKey.objects.usable(now=now).filter(environment=place, kind=KeyKind.ADMIN)
     for key in keys.order_by("name"):
         actor = authority.key_actor(key, Trace())
-        may = _alone(authority.permissions_of(actor, project, place), frozenset(), policy)
+        permissions = authority.permissions_of(actor, project, place) - _BY_PEOPLE
+        ways = [_alone(permissions, frozenset(), policy), _evidence_of(key, policy)]
+        may = "; ".join(filter(None, ways))
         if may:
             yield place.name, key.name, _("admin key"), may
+
+
+def _by_adding_people(policy: Policy) -> str:
+    if not policy.independence_days:
+        return _("by adding people who approve, at once")
+    text = ngettext(
+        "by adding people who approve, after {n} day",
+        "by adding people who approve, after {n} days",
+        policy.independence_days,
+    )
+    return text.format(n=policy.independence_days)
+
+
+def _evidence_of(key: ApiKey, policy: Policy | None) -> str:
+    """What a key can say that a policy asks for."""
+    kinds = sorted(set(key.evidence) & set(policy.evidence)) if policy else []
+    if not kinds:
+        return ""
+    return _("by posting the evidence {kinds}").format(kinds=", ".join(kinds))
 
 
 def _alone(permissions: frozenset[Permission], names: frozenset[str], policy: Policy | None) -> str:
     """What somebody can do there without anybody else; empty for nothing."""
     changes = ", ".join(str(one.label) for one in CHANGES if one in permissions)
-    if policy is None or not changes:
+    if policy is None:
         return changes
     ways = []
-    if names & set(policy.break_glass):
+    if changes and names & set(policy.break_glass):
         ways.append(_("by breaking glass: {changes}").format(changes=changes))
+    if Permission.MEMBER_MANAGE in permissions:
+        ways.append(_by_adding_people(policy))
+        if policy.break_glass:
+            ways.append(_("by giving a role that may break glass"))
+    if Permission.KEY_MANAGE in permissions and policy.evidence:
+        text = _("by a key that posts the evidence {kinds}, for what others approve")
+        ways.append(text.format(kinds=", ".join(sorted(policy.evidence))))
     if Permission.FLAG_TOGGLE in permissions and not policy.turning_off_needs_approval:
         ways.append(_("turn flags off"))
     return "; ".join(ways)

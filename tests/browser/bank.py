@@ -1,6 +1,7 @@
 """A project where people have to agree, with a request in every state; filled by ``manage.py``.
 
 Dora develops, Emil is a senior developer, Fritz leads DevOps, Otto is on call, Vera looks on.
+Anton manages the project and made Lotta, who leads DevOps too.
 """
 
 from datetime import timedelta
@@ -14,6 +15,7 @@ PEOPLE = {
     "fritz": "devops_lead",
     "otto": "on_call_engineer",
     "vera": "viewer",
+    "anton": "project_admin",
 }
 CHANGES = f"/p/{PROJECT}/changes/"
 POLICY = f"/p/{PROJECT}/policy/production"
@@ -125,6 +127,24 @@ class Bank:
         )  # fmt: skip
 
 
+def _two_people(bank: Bank) -> None:
+    """An approval that does not count, a request that nobody answers for, a key to confirm."""
+    from portal.access import authority, services
+    from portal.lib.journal import Trace
+
+    anton = bank.actors["anton"]
+    lotta = services.add_member(
+        project=bank.project, username="lotta", role="devops_lead", actor=anton, now=bank.now
+    ).user
+    bank.actors |= {"lotta": authority.user_actor(lotta, Trace()), "command": bank.operator}
+    bank.vote(bank.ask("strong-room", "anton"), "lotta")
+    bank.ask("petty-cash", "command")
+    services.issue_key(
+        environment=bank.production, kind="admin", name="Scanner", evidence=["security_scan"],
+        actor=anton, now=bank.now,
+    )  # fmt: skip
+
+
 def _cohorts(bank: Bank) -> None:
     """A segment with users in both lists, and a group with a flag, free room and a holdout."""
     from flags import services
@@ -146,6 +166,7 @@ def fill() -> None:
     bank.guard()
     bank.vote(bank.ask("vault-door"), "emil")
     _cohorts(bank)
+    _two_people(bank)
     bank.create_flag("coin-counter", introduced=False)
     bank.ask("teller-window")
     bank.vote(bank.ask("night-safe"), "emil", "reject")

@@ -468,6 +468,15 @@ SCENES = {
     "changes, none found": Scene(at(f"{bank.CHANGES}?search=nothing-like-it"), who="vera"),
     "changes, none yet": Scene(at(f"/p/{PROJECT}/changes/?state=withdrawn")),
     "change with a vote": Scene(change("Vault door"), who="fritz"),
+    "change with a vote that does not count": Scene(change("Strong room"), who="emil"),
+    "change that nobody answers for": Scene(change("Petty cash"), who="dora"),
+    "adopt": Scene(step("Petty cash", "Adopt"), who="dora"),
+    "approver to confirm": Scene(at(f"/p/{bank.PROJECT}/members/"), who="emil"),
+    "key to confirm": Scene(at(f"/p/{bank.PROJECT}/keys/"), who="emil"),
+    "evidence of a key": Scene(
+        dialog(f"/p/{bank.PROJECT}/keys/", "Evidence of Scanner"), who="anton"
+    ),
+    "report of the bank": Scene(at(f"/p/{bank.PROJECT}/reports/production-alone/"), who="anton"),
     "change of its author": Scene(change("Vault door"), who="dora"),
     "change of a viewer": Scene(change("Teller window"), who="vera"),
     "change, rejected": Scene(change("Night safe"), who="dora"),

@@ -1,7 +1,8 @@
 """``make faults``: break a running installation, one fault at a time, and look at what it does.
 
-A fault is a function in a module of ``tests/faults/rows`` with a title. It is given an installation
-of its own, all parts of it running and under steady evaluation load, and returns figures. What
+A fault is a function in a module of ``tests/faults/rows`` with a title. It is given an
+installation, all parts of it running and under steady evaluation load, and returns figures. It
+leaves the installation working, as the next fault gets it. What
 holds in every fault (no evaluation error, no version that goes back, one audit row per change) is
 checked by the harness. The smallest one::
 

@@ -1,10 +1,12 @@
 """``python -m tests.faults [NAME …]``: one line per fault; status 1 when a bar is missed."""
 
+import signal
 import sys
 import traceback
+from types import FrameType
 
 from bench import machine
-from tests.faults.harness import Fault, find_faults, run
+from tests.faults.harness import Fault, Stage, find_faults
 
 
 def main(wanted: list[str]) -> int:
@@ -14,14 +16,20 @@ def main(wanted: list[str]) -> int:
         print(f"aviary: there are {', '.join(sorted(known))}", file=sys.stderr)
         return 2
     print(f"{machine.describe()}\n", flush=True)
-    passed = [_report(known[name]) for name in wanted or sorted(known)]
+    chosen = [known[name] for name in wanted or known]
+    stage = Stage()
+    try:
+        # Those on one database after another, so that few installations are started.
+        passed = [_report(stage, one) for one in sorted(chosen, key=lambda one: one.on_postgres)]
+    finally:
+        stage.close()
     print(f"\n{sum(passed)} of {len(passed)} faults within their bars")
     return 0 if all(passed) else 1
 
 
-def _report(one: Fault) -> bool:
+def _report(stage: Stage, one: Fault) -> bool:
     try:
-        figures = run(one)
+        figures = stage.run(one)
     except Exception as error:
         print(f"FAIL  {one.title}: {error!r}", flush=True)
         traceback.print_exc()
@@ -32,5 +40,10 @@ def _report(one: Fault) -> bool:
     return passed
 
 
+def _end(_number: int, _frame: FrameType | None) -> None:
+    sys.exit(143)
+
+
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _end)  # so that the installation is stopped then, too
     sys.exit(main(sys.argv[1:]))

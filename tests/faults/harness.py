@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from tests.faults import rows
 from tests.faults.installation import Installation, installed
-from tests.support import postgres
+from tests.faults.postgres_server import postgres_server
 
 TIME_UNITS = ("s", "ms", "x")
 
@@ -81,17 +81,40 @@ def find_faults() -> dict[str, Fault]:
     return FAULTS
 
 
-def run(one: Fault) -> list[Figure]:
-    """Run one fault on an installation of its own; returns its figures and the history's."""
-    with ExitStack() as parts:
-        settings = dict(one.settings)
-        if one.on_postgres:
-            binaries = postgres.find_binaries()
-            assert binaries, "this fault needs PostgreSQL (initdb and pg_ctl)"
-            settings["DATABASE_URL"] = parts.enter_context(postgres.running(binaries))
-        place = parts.enter_context(installed(settings))
-        figures = one.act(place)
-        return [*figures, *_history(place, one)]
+class Stage:
+    """Where faults are run, one after another: on one installation for as long as it can be used.
+
+    A new one is started for other settings, and after a fault that ended in an exception.
+    """
+
+    def __init__(self) -> None:
+        self._parts = ExitStack()
+        self._place: Installation | None = None
+        self._wanted: tuple[bool, Mapping[str, str]] = (False, {})
+
+    def run(self, one: Fault) -> list[Figure]:
+        """Run one fault; returns its figures and the history's."""
+        try:
+            place = self._installation(one)
+            place.start_load()
+            figures = one.act(place)
+            return [*figures, *_history(place, one)]
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        self._place = None
+        self._parts.close()
+
+    def _installation(self, one: Fault) -> Installation:
+        wanted = (one.on_postgres, one.settings)
+        if self._place is None or wanted != self._wanted:
+            self.close()
+            server = self._parts.enter_context(postgres_server()) if one.on_postgres else None
+            self._place = self._parts.enter_context(installed(one.settings, server))
+            self._wanted = wanted
+        return self._place
 
 
 def _history(place: Installation, one: Fault) -> list[Figure]:

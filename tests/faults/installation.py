@@ -1,16 +1,21 @@
 """The whole product on a Redis of its own, under load, with a hand on each part of it."""
 
 import os
+import re
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx
 
+from flags.channel import EnvironmentKeys
 from tests.faults.load import Load
+from tests.faults.postgres_server import PostgresServer
+from tests.flags.evaluator.servers import EvaluatorProcess
 from tests.support import settings_env
 from tests.support.redis_server import RedisServer
 from tests.support.stack import Stack
@@ -35,33 +40,46 @@ class Installation:
     redis: RedisServer
     admin: str
     server: str
+    postgres: PostgresServer | None = None
     load: Load = field(init=False)
+    """What asks the evaluator while a fault lasts."""
     acknowledged: int = 0
     attempted: int = 0
     enabled: bool = True
 
-    def __post_init__(self) -> None:
+    def start_load(self) -> None:
+        """Load it anew, and count from here."""
+        wait_until(self.is_current, within_s=60, what="the evaluator")
+        # From now on the flag's version is the environment's, which new keys have raised.
+        wait_until(
+            lambda: (answer := self.write()) and answer.status_code == 200,
+            within_s=60,
+            what="the first write",
+        )
+        wait_until(self.is_current, within_s=60, what="the first write being live")
+        self.mark_writes()
         place = f"{PROJECT}/{ENVIRONMENT}"
         port = self.stack.evaluator_port
         self.load = Load(port=port, path=EVALUATION, token=self.server, environment=place)
-        # From now on the flag's version is the environment's, which the new keys have raised.
-        answer = self.write()
-        assert answer is not None, "no answer to the first write"
-        answer.raise_for_status()
-        self.mark_writes()
+        self.load.start()
 
     # Writing
 
     def write(self, *, enabled: bool | None = None) -> httpx.Response | None:
         """Turn the flag on or off, the other way round than before; None where no answer came."""
         wanted = (not self.enabled) if enabled is None else enabled
-        self.attempted += 1
         try:
             version = self.api("GET", CONFIGURATION).headers["etag"]
-            answer = self.api(
-                "PATCH", CONFIGURATION, json={"enabled": wanted}, headers={"If-Match": version}
-            )
         except (httpx.HTTPError, KeyError):
+            return None
+        return self.patch(wanted, **{"If-Match": version})
+
+    def patch(self, wanted: bool, **headers: str) -> httpx.Response | None:
+        """Turn the flag on or off with these headers; without If-Match that is turning off."""
+        self.attempted += 1
+        try:
+            answer = self.api("PATCH", CONFIGURATION, json={"enabled": wanted}, headers=headers)
+        except httpx.HTTPError:
             return None
         if answer.status_code == 200:
             self.acknowledged += 1
@@ -107,9 +125,35 @@ class Installation:
         """Whether the evaluator answers with what was last acknowledged."""
         return self.value() is self.enabled
 
+    def position(self) -> tuple[str, int]:
+        """Epoch and version that the evaluator answers from."""
+        found = self.place()
+        return found["epoch"], found["version"]
+
+    def place(self) -> dict[str, Any]:
+        """What the evaluator says of the environment."""
+        (found,) = (
+            one
+            for one in self.health()["environments"]
+            if (one["project"], one["environment"]) == (PROJECT, ENVIRONMENT)
+        )
+        return dict(found)
+
+    def metric(self, name: str) -> float:
+        """The sum of a metric of the evaluator over all its labels."""
+        text = httpx.get(f"{self.stack.evaluator_url}/metrics", timeout=5).text
+        lines = [
+            line for line in text.splitlines() if re.match(rf"aviary_evaluator_{name}\b", line)
+        ]
+        return sum(float(line.rpartition(" ")[2]) for line in lines)
+
     def health(self) -> dict[str, Any]:
         """What the evaluator says about itself."""
-        found: dict[str, Any] = httpx.get(f"{self.stack.evaluator_url}/health", timeout=5).json()
+        found: dict[str, Any] = httpx.get(
+            f"{self.stack.evaluator_url}/health",
+            headers={"Authorization": f"Bearer {self.server}"},
+            timeout=5,
+        ).json()
         return found
 
     def seconds_until(self, probe: Callable[[], object], *, within_s: float = 90.0) -> float:
@@ -120,28 +164,54 @@ class Installation:
 
     # Breaking
 
+    @contextmanager
+    def another_evaluator(self, redis_url: str = "") -> Iterator["EvaluatorProcess"]:
+        """One more evaluator, which reaches Redis as told."""
+        values = dotenv(self.stack.var / "aviary.env")
+        second = EvaluatorProcess(
+            redis_url or self.redis.url,
+            settings_env.temporary_folder(),
+            snapshot_key=values["SNAPSHOT_KEY"],
+        )
+        second.start()
+        try:
+            yield second
+        finally:
+            second.stop()
+
+    @property
+    def keys(self) -> EnvironmentKeys:
+        """The environment's keys in Redis."""
+        return EnvironmentKeys(int(self.place()["id"]))
+
     def signal(self, words: str, number: signal.Signals) -> None:
         """Send a signal to the oldest process with these words in its command line."""
         os.kill(self.stack.pid_of(words), number)
 
 
 @contextmanager
-def installed(settings: Mapping[str, str]) -> Iterator[Installation]:
-    """A new installation, under load."""
+def installed(settings: Mapping[str, str], server: PostgresServer | None) -> Iterator[Installation]:
+    """A new installation, on SQLite or on a PostgreSQL server."""
     folder = settings_env.temporary_folder()
     redis = RedisServer(folder)
     redis.start()
-    stack = Stack(folder / "var", settings={"REDIS_URL": redis.url, **settings})
+    chosen = {"REDIS_URL": redis.url, **settings}
+    if server is not None:
+        chosen["DATABASE_URL"] = server.url
+    stack = Stack(folder / "var", settings=chosen)
     try:
         stack.start()
-        place = Installation(stack, redis, _key(stack, "admin"), _key(stack, "server"))
-        wait_until(place.is_current, within_s=20, what="the first evaluation")
-        place.load.start()
+        place = Installation(stack, redis, _key(stack, "admin"), _key(stack, "server"), server)
         yield place
-        place.load.stop()
     finally:
         stack.kill()
         redis.kill()
+
+
+def dotenv(file: Path) -> dict[str, str]:
+    """The settings that an installation has made for itself."""
+    lines = (line.partition("=") for line in file.read_text().splitlines() if "=" in line)
+    return {name: value for name, _equals, value in lines}
 
 
 def _key(stack: Stack, kind: str) -> str:

@@ -153,6 +153,7 @@ def slow_sockets(place: Place) -> list[Measured]:
             for one in dialled:
                 with contextlib.suppress(OSError):
                     one.sendall(b"x")
+                time.sleep(0.001)
 
         beside = _beside(place, trickle)
     return _figures(before, beside)

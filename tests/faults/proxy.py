@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 
@@ -15,6 +16,7 @@ class Proxy:
         self._loop = asyncio.new_event_loop()
         self._writers: set[asyncio.StreamWriter] = set()
         self._refusing = self._swallowing = False
+        self._only = b""
         self._started = threading.Event()
         self.port = 0
 
@@ -27,9 +29,12 @@ class Proxy:
         self._refusing = True
         self._loop.call_soon_threadsafe(self._close_all)
 
-    def blackhole(self) -> None:
-        """Keep connections open and take new ones; nothing gets through either way."""
-        self._swallowing = True
+    def blackhole(self, *, only: bytes = b"") -> None:
+        """Keep connections open and take new ones; nothing gets through either way.
+
+        ``only`` leaves alone connections that have never sent these bytes.
+        """
+        self._only, self._swallowing = only, True
 
     def heal(self) -> None:
         """Carry on. What was swallowed is lost, so connections of before are closed."""
@@ -65,20 +70,31 @@ class Proxy:
             writer.close()
             return
         back, forth = await asyncio.open_unix_connection(str(self._target))
-        ends = {writer, forth}
-        self._writers |= ends
+        line = _Line({writer, forth})
+        self._writers |= line.ends
         with contextlib.suppress(OSError, asyncio.CancelledError):
-            await asyncio.gather(self._carry(reader, forth), self._carry(back, writer))
-        for one in ends:
+            await asyncio.gather(self._carry(line, reader, forth), self._carry(line, back, writer))
+        for one in line.ends:
             one.close()
-        self._writers -= ends
+        self._writers -= line.ends
 
-    async def _carry(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    async def _carry(
+        self, line: "_Line", source: asyncio.StreamReader, sink: asyncio.StreamWriter
+    ) -> None:
         while content := await source.read(65536):
-            if not self._swallowing:
+            line.is_meant = line.is_meant or self._only in content
+            if not (self._swallowing and line.is_meant):
                 sink.write(content)
                 await sink.drain()
         sink.close()
+
+
+@dataclass
+class _Line:
+    """One connection: its two ends, and whether a blackhole is meant for it."""
+
+    ends: set[asyncio.StreamWriter]
+    is_meant: bool = False
 
 
 @contextlib.contextmanager

@@ -11,7 +11,8 @@ from unittest import mock
 
 from flags.channel import Head
 from flags.engine import CompiledGroup, CompiledSegment
-from flags.evaluator import assemble, ofrep
+from flags.evaluator import ofrep
+from flags.evaluator.contents import read_content
 from flags.evaluator.counters import Counters
 from flags.evaluator.memory import Environment as State
 from flags.evaluator.memory import FlagItem
@@ -24,7 +25,7 @@ Answer = tuple[int, dict[str, Any]]
 def state_of(environment: Environment) -> State:
     """What evaluators hold of an environment by now."""
     documents = read_snapshot(environment.pk, since=None).documents
-    contents = [assemble._read_content(field, one) for field, one in documents.items() if one]
+    contents = [read_content(field, one) for field, one in documents.items() if one]
     head = Head("shop", environment.key, "production", len(documents), time.time())
     return State(
         environment_id=environment.pk,

@@ -46,18 +46,25 @@ def running(binaries: Path) -> Iterator[str]:
     account = _unprivileged_account()
     if account:
         os.chown(folder, account.pw_uid, account.pw_gid)
-    options = " ".join(f"-c {name}={value}" for name, value in _OPTIONS.items())
-
-    def run(binary: str, *words: str) -> None:
-        _run([str(binaries / binary), "-D", str(data), *words], account, folder)
-
-    run("initdb", "-U", "postgres", "-A", "trust", "-N")
-    log = str(folder / "log")
-    run("pg_ctl", "start", "-w", "-t", "30", "-l", log, "-o", f"{options} -k {folder}")
+    run = [str(binaries / "initdb"), "-D", str(data), "-U", "postgres", "-A", "trust", "-N"]
+    _run(run, account, folder)
+    start(binaries, folder)
     try:
         yield f"postgresql://postgres@/aviary?host={folder}"
     finally:
-        run("pg_ctl", "stop", "-w", "-m", "immediate")
+        _control(binaries, folder, "stop", "-w", "-m", "immediate")
+
+
+def start(binaries: Path, folder: Path) -> None:
+    """Start the server in the folder; a lock file that a killed one left is no obstacle."""
+    options = " ".join(f"-c {name}={value}" for name, value in _OPTIONS.items())
+    log = str(folder / "log")
+    _control(binaries, folder, "start", "-w", "-t", "30", "-l", log, "-o", f"{options} -k {folder}")
+
+
+def _control(binaries: Path, folder: Path, *words: str) -> None:
+    command = [str(binaries / "pg_ctl"), "-D", str(folder / "data"), *words]
+    _run(command, _unprivileged_account(), folder)
 
 
 @contextmanager

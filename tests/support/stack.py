@@ -11,7 +11,7 @@ from tests.support import processes, settings_env
 from tests.support.ports import free_port
 from tests.support.waiting import wait_until
 
-START_TIMEOUT_S = 60.0
+START_TIMEOUT_S = 150.0
 STOP_TIMEOUT_S = 30.0
 _LAST_LINE_OF_GREETING = "Ctrl-C stops everything"
 
@@ -140,7 +140,7 @@ class Stack:
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=180,
         )
 
     def _read(self) -> None:

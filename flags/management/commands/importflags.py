@@ -15,7 +15,7 @@ from portal.access import provisioning
 from portal.access.models import Environment
 from portal.approvals.errors import Waiting
 from portal.lib import clock
-from portal.lib.commands import failure, operator
+from portal.lib.commands import failure
 from portal.lib.errors import AviaryError
 
 
@@ -39,6 +39,9 @@ class Command(BaseCommand):
         )
         parser.add_argument("--dry-run", action="store_true", help="report only, change nothing")
         parser.add_argument("--json", action="store_true", help="print the report as JSON")
+        parser.add_argument(
+            "--as", dest="person", metavar="USER", help="who asks where others have to approve it"
+        )
         parser.add_argument("file", metavar="FILE", help="'-' reads standard input")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -77,7 +80,7 @@ class Command(BaseCommand):
         environment = provisioning.ensure_environment(
             project_key=options["project"],
             environment_key=options["environment"],
-            actor=operator("importflags"),
+            actor=provisioning.operator_for("importflags", options["person"]),
             now=clock.now(),
             tell=lambda text: self.stderr.write(text + suffix),
         )
@@ -97,7 +100,7 @@ def _import_into(
         plan=plan,
         mode=options["mode"],
         dry_run=options["dry_run"],
-        actor=operator("importflags"),
+        actor=provisioning.operator_for("importflags", options["person"]),
         now=clock.now(),
     )
 

@@ -4,17 +4,24 @@ from portal.access.models.environment import (
     EnvironmentChange,
     EnvironmentKind,
     new_epoch,
+    new_nonce,
 )
 from portal.access.models.invitation import Invitation, InvitationState
 from portal.access.models.key import ApiKey, KeyKind
 from portal.access.models.project import Project
 from portal.access.models.role import ActionRule, CustomRole, Grant, Group
+from portal.access.models.sponsorship import (
+    ApproverConfirmation,
+    Sponsorship,
+    SponsorshipKind,
+)
 from portal.access.models.throttle import SignInCounter
 from portal.access.models.user import User
 
 __all__ = [
     "ActionRule",
     "ApiKey",
+    "ApproverConfirmation",
     "CustomRole",
     "Environment",
     "EnvironmentChange",
@@ -27,6 +34,9 @@ __all__ = [
     "KeyKind",
     "Project",
     "SignInCounter",
+    "Sponsorship",
+    "SponsorshipKind",
     "User",
     "new_epoch",
+    "new_nonce",
 ]

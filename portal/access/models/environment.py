@@ -22,11 +22,17 @@ def new_epoch() -> str:
     return f"{time.time_ns() // 1_000_000:012x}-{secrets.token_hex(4)}"
 
 
+def new_nonce() -> str:
+    """What tells a version from the same version of another history."""
+    return secrets.token_hex(8)
+
+
 class Environment(models.Model):
     """Where flags are on or off. ``version`` rises by one with every change that evaluators see.
 
     ``epoch`` names the history that versions count in; it is renewed when a database is restored
     from a backup, so that an evaluator does not mistake a repeated version for one it knows.
+    ``nonce`` is drawn anew with each version, and shows that this happened.
     """
 
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="environments")
@@ -36,6 +42,9 @@ class Environment(models.Model):
     position = models.PositiveSmallIntegerField(default=0)
     version = models.PositiveBigIntegerField(default=0)
     epoch = models.CharField(max_length=40, default=new_epoch)
+    nonce = models.CharField(max_length=16, default="", blank=True)
+    # When its first approval policy came: what people were given before that counts at once.
+    governed_since = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ["position", "id"]
@@ -53,6 +62,20 @@ class Environment(models.Model):
     def is_production(self) -> bool:
         return self.kind == EnvironmentKind.PRODUCTION
 
+    def recalls(self, *, epoch: str, version: int, nonce: str) -> bool | None:
+        """Whether a published version is one of this history; None where that cannot be said.
+
+        If it is not, the database was set back after it was published.
+        """
+        if (epoch, version) > (self.epoch, self.version):
+            return False
+        if epoch != self.epoch:
+            return None
+        if version == self.version:
+            return nonce == self.nonce
+        known = self.changes.filter(version=version).values_list("nonce", flat=True).first()
+        return None if known is None else nonce == known
+
 
 class EnvironmentChange(models.Model):
     """One object that changed with one version: what the relay sends to the evaluators.
@@ -65,6 +88,7 @@ class EnvironmentChange(models.Model):
     version = models.PositiveBigIntegerField()
     kind = models.CharField(max_length=10)
     key = models.CharField(max_length=200)
+    nonce = models.CharField(max_length=16, default="", blank=True)
     changed_at = models.DateTimeField()
 
     class Meta:

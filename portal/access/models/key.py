@@ -53,6 +53,15 @@ class ApiKey(models.Model):
     by_operator = models.BooleanField(default=False)
     # What an admin key may do on top of what every one may; see authority for what counts of it.
     rights = models.JSONField(default=list, blank=True)
+    # The kinds of evidence that a person let an admin key post, for its environment; who last did.
+    evidence = models.JSONField(default=list, blank=True)
+    evidence_by = models.ForeignKey(
+        User, on_delete=models.SET_NULL, related_name="+", null=True, blank=True
+    )
+    # Who else vouched for that: then it counts even for what its maker asked for.
+    evidence_confirmed_by = models.ForeignKey(
+        User, on_delete=models.SET_NULL, related_name="+", null=True, blank=True
+    )
     created_at = models.DateTimeField()
     last_used_at = models.DateTimeField(null=True, blank=True)
     expires_at = models.DateTimeField(null=True, blank=True)
@@ -69,6 +78,10 @@ class ApiKey(models.Model):
             models.CheckConstraint(
                 condition=models.Q(kind=KeyKind.ADMIN) | models.Q(rights=[]),
                 name="key_rights_of_admins",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(kind=KeyKind.ADMIN) | models.Q(evidence=[]),
+                name="key_evidence_of_admins",
             ),
         ]
 

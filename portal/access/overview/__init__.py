@@ -4,6 +4,7 @@ from portal.access.overview.matrix import Cell, Line, matrix_of
 from portal.access.overview.people import HeldRole, Member, group_roles, members_with_roles
 from portal.access.overview.reasons import Explanation, explain
 from portal.access.overview.roles import RoleLine, names_of, role_labels, roles_of
+from portal.access.overview.sponsors import Sponsored, day, sponsored_members, sponsorship_words
 
 __all__ = [
     "Cell",
@@ -12,6 +13,8 @@ __all__ = [
     "Line",
     "Member",
     "RoleLine",
+    "Sponsored",
+    "day",
     "explain",
     "group_roles",
     "matrix_of",
@@ -19,4 +22,6 @@ __all__ = [
     "names_of",
     "role_labels",
     "roles_of",
+    "sponsored_members",
+    "sponsorship_words",
 ]

@@ -86,6 +86,7 @@ def key(key: ApiKey) -> dict[str, object]:
         "rate_limit": key.rate_limit,
         "burst_limit": key.burst_limit,
         "rights": key.rights,
+        "evidence": key.evidence,
         "created_by": key.created_by,
         "created_at": key.created_at.isoformat(),
         "last_used_at": _moment(key.last_used_at),

@@ -174,6 +174,10 @@ class Key(serializers.Serializer[object]):
         child=serializers.CharField(),
         help_text="What an admin key may do on top, as far as its maker still may.",
     )
+    evidence = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="The kinds of evidence that people let it post for its environment.",
+    )
     created_by = serializers.CharField()
     created_at = serializers.DateTimeField()
     last_used_at = serializers.DateTimeField(allow_null=True)

@@ -1,5 +1,6 @@
 """Everything that changes projects, environments, people, roles and API keys."""
 
+from portal.access.services.evidence_rights import confirm_key, set_evidence
 from portal.access.services.grants import grant_role, revoke_grant, set_role
 from portal.access.services.groups import (
     add_to_group,
@@ -46,6 +47,7 @@ from portal.access.services.roles import (
     store_role,
     store_rule,
 )
+from portal.access.services.sponsoring import confirm_approver
 
 __all__ = [
     "AddedMember",
@@ -59,6 +61,8 @@ __all__ = [
     "add_to_group",
     "change_password",
     "checked_names",
+    "confirm_approver",
+    "confirm_key",
     "create_environment",
     "create_group",
     "create_invitation",
@@ -89,6 +93,7 @@ __all__ = [
     "revoke_grant",
     "revoke_invitation",
     "revoke_key",
+    "set_evidence",
     "set_role",
     "store_role",
     "store_rule",

@@ -11,6 +11,7 @@ from portal.access import authority, outbox, selectors
 from portal.access.models import Environment, Grant, Group, Project, User
 from portal.access.permissions import Permission
 from portal.access.services.handing import require_may_give
+from portal.access.services.sponsoring import record_role
 from portal.lib import journal
 from portal.lib.errors import Invalid
 from portal.lib.journal import Actor, Entry
@@ -72,8 +73,12 @@ def store_grant(
     actor: Actor,
     now: datetime,
     environment: Environment | None = None,
+    giver: Actor | None = None,
 ) -> Grant:
-    """Write a grant down, whoever asks; for services that have asked who may."""
+    """Write a grant down, whoever asks; for services that have asked who may.
+
+    ``giver`` is on whose word the actor gives it, where that is somebody else.
+    """
     known = authority.role_table(project)
     if role not in known:
         raise Invalid({"role": _("Choose one of: {roles}.").format(roles=", ".join(known))})
@@ -83,6 +88,7 @@ def store_grant(
     )
     if created:
         _record("grant.given", grant, actor)
+        record_role(giver or actor, to, role, project, environment)
     return grant
 
 

@@ -6,11 +6,12 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from portal.access import authority, outbox
-from portal.access.models import Group, Project, User
+from portal.access.models import Group, Project, SponsorshipKind, User
 from portal.access.permissions import Permission
 from portal.access.services.grants import keeping_an_admin
 from portal.access.services.handing import given_by, require_may_give
 from portal.access.services.names import refuse_needed_name, refuse_taken_name
+from portal.access.services.sponsoring import record_sponsorship
 from portal.access.services.validation import validate
 from portal.lib import journal
 from portal.lib.errors import Invalid
@@ -74,6 +75,8 @@ def add_to_group(*, group: Group, user: User, actor: Actor) -> None:
     if not group.members.filter(pk=user.pk).exists():
         group.members.add(user)
         _record("group.member_added", group, actor, after={"member": user.username})
+        kind = SponsorshipKind.GROUP
+        record_sponsorship(actor, user, kind, project=group.project, name=group.key)
 
 
 @transaction.atomic

@@ -39,6 +39,12 @@ def require_may_give(
         _refuse(held - authority.may_hand_out(actor, project, environment))
 
 
+def require_may_reserve(actor: Actor, permission: str) -> None:
+    """The same for letting other roles and groups do something in an environment."""
+    if actor.kind is ActorKind.KEY and permission in HANDED_OUT_BY_PEOPLE:
+        _refuse({Permission(permission)})
+
+
 def require_may_permit(actor: Actor, project: Project, permissions: Iterable[str]) -> None:
     """The same for what a role is to permit, to whomever it is given."""
     if actor.kind is not ActorKind.KEY:

@@ -140,7 +140,12 @@ def join_by_invitation(
     outbox.lock_people(
         invitation.project
     )  # before the audit trail's lock, which a new person takes
-    user = create_user(username=username, password=password, actor=_host(invitation, trace))
+    user = create_user(
+        username=username,
+        password=password,
+        actor=_host(invitation, trace),
+        inviter=_behind(invitation, trace),
+    )
     return _accept(invitation, user, trace, now), user
 
 
@@ -165,6 +170,7 @@ def _accept(invitation: Invitation, user: User, trace: Trace, now: datetime) -> 
         role=invitation.role,
         environment=invitation.environment,
         actor=_host(invitation, trace),
+        giver=host,
         now=now,
     )
     actor = authority.user_actor(user, trace)

@@ -8,8 +8,9 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from portal.access import authority, outbox
-from portal.access.models import ApiKey, Environment, KeyKind
+from portal.access.models import ApiKey, Environment, KeyKind, User
 from portal.access.permissions import ADDITIONAL_RIGHTS, Permission
+from portal.access.services.evidence_rights import checked_kinds
 from portal.access.services.handing import refuse_admin_keys
 from portal.access.services.origins import read_origins
 from portal.access.services.validation import validate
@@ -40,8 +41,12 @@ def issue_key(
     expires_at: datetime | None = None,
     allowed_origins: Sequence[str] = (),
     rights: Sequence[str] = (),
+    evidence: Sequence[str] = (),
+    owner: User | None = None,
 ) -> IssuedKey:
-    """Create an API key. ``rights`` are what an admin key may do on top of what every one may.
+    """Create an API key. ``rights`` are what an admin key may do on top of what every one may,
+    ``evidence`` the kinds of it that an admin key may post for its environment. ``owner`` answers
+    for a key that a command makes, and caps what it may as the maker of any other does.
 
     Raises Forbidden without ``key.manage``, and for a right that the actor does not hold;
     NotByKeys where a key asks for an admin key; Invalid for an unknown kind, an empty name, an
@@ -63,9 +68,11 @@ def issue_key(
         verifier=token.verifier,
         allowed_origins=_origins_for(kind, allowed_origins),
         created_by=actor.label,
-        creator=authority.answerable(actor),
-        by_operator=_is_of_an_operator(actor),
+        creator=owner or authority.answerable(actor),
+        by_operator=owner is None and _is_of_an_operator(actor),
         rights=_rights_for(kind, rights, actor, environment),
+        evidence=checked_kinds(kind, evidence, actor),
+        evidence_by=(owner or authority.answerable(actor)) if evidence else None,
         created_at=now,
         expires_at=expires_at,
     )
@@ -170,6 +177,7 @@ def _describe_key(key: ApiKey) -> dict[str, object]:
         "rate_limit": key.rate_limit,
         "burst_limit": key.burst_limit,
         "rights": key.rights,
+        "evidence": key.evidence,
     }
 
 

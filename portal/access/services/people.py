@@ -4,7 +4,8 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from portal.access import selectors
-from portal.access.models import User
+from portal.access.models import SponsorshipKind, User
+from portal.access.services.sponsoring import record_sponsorship
 from portal.access.services.validation import validate
 from portal.lib import journal, lookalikes
 from portal.lib.errors import Invalid
@@ -12,8 +13,15 @@ from portal.lib.journal import Actor, Entry
 
 
 @transaction.atomic
-def create_user(*, username: str, password: str, actor: Actor, is_superuser: bool = False) -> User:
-    """Create someone who can sign in.
+def create_user(
+    *,
+    username: str,
+    password: str,
+    actor: Actor,
+    is_superuser: bool = False,
+    inviter: Actor | None = None,
+) -> User:
+    """Create someone who can sign in; ``inviter`` is who let them choose name and password.
 
     Raises Invalid when the name is malformed, taken, or can be taken for that of another account.
     """
@@ -37,6 +45,8 @@ def create_user(*, username: str, password: str, actor: Actor, is_superuser: boo
             after={"site_administrator": is_superuser},
         )
     )
+    kind = SponsorshipKind.INVITATION if inviter else SponsorshipKind.ACCOUNT
+    record_sponsorship(inviter or actor, user, kind)
     return user
 
 
@@ -56,6 +66,7 @@ def change_password(*, user: User, password: str, actor: Actor) -> None:
     user.set_password(password)
     user.save(update_fields=["password"])
     _record_person("user.password_changed", user.username, actor)
+    record_sponsorship(actor, user, SponsorshipKind.PASSWORD)
 
 
 @transaction.atomic

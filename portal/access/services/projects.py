@@ -160,15 +160,17 @@ def edit_environment(*, environment: Environment, name: str, actor: Actor) -> En
 
 
 @transaction.atomic
-def renew_epoch(*, environment_id: int, seen_epoch: str, seen_version: int) -> Environment:
-    """Start a new history where evaluators know a state that the database does not.
+def renew_epoch(
+    *, environment_id: int, seen_epoch: str, reason: str, actor: Actor | None = None
+) -> Environment:
+    """Start a new history where evaluators know another than the database does.
 
     That is so after the database was set back to a backup. Without a new epoch the evaluators
-    would refuse the repeated versions as older than what they have. Returns the environment;
-    leaves it alone where somebody has renewed its epoch already.
+    would refuse the repeated versions as older than what they have, or take them for what they
+    know. Returns the environment; leaves it alone where its epoch is later than the one seen.
     """
     environment = Environment.objects.select_for_update(no_key=True).get(pk=environment_id)
-    if (seen_epoch, seen_version) <= (environment.epoch, environment.version):
+    if seen_epoch < environment.epoch:
         return environment
     # Later than the one seen, even where this machine's clock was set back as well.
     environment.epoch = max(new_epoch(), seen_epoch + "0")
@@ -176,13 +178,13 @@ def renew_epoch(*, environment_id: int, seen_epoch: str, seen_version: int) -> E
     journal.write(
         Entry(
             event="environment.epoch_renewed",
-            actor=journal.system("relay"),
+            actor=actor or journal.system("relay"),
             subject_kind="environment",
             subject=environment.key,
             project=environment.project.key,
             environment=environment.key,
             version=environment.version,
-            reason=f"evaluators had seen version {seen_version}: the database was set back",
+            reason=reason,
         )
     )
     return environment

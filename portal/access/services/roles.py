@@ -11,7 +11,7 @@ from portal.access import authority, outbox
 from portal.access.models import ActionRule, CustomRole, Environment, Project
 from portal.access.permissions import RESERVABLE, Permission
 from portal.access.services.grants import keeping_an_admin
-from portal.access.services.handing import require_may_permit
+from portal.access.services.handing import require_may_permit, require_may_reserve
 from portal.access.services.names import refuse_needed_name, refuse_taken_name
 from portal.access.services.postponing import postponable
 from portal.access.services.validation import validate
@@ -119,6 +119,7 @@ def reserve(
     before = names_reserved(environment, permission)
     if wanted == before:
         return
+    require_may_reserve(actor, permission)
     rule_changing.send(
         sender=None,
         environment=environment,

@@ -13,7 +13,8 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from portal.access import selectors, services
-from portal.access.models import User
+from portal.access.models import SponsorshipKind, User
+from portal.access.services.sponsoring import record_sponsorship
 from portal.access.signin import sessions
 from portal.access.tokens import new_password
 from portal.lib import journal, lookalikes
@@ -101,9 +102,11 @@ def set_active(*, user: User, active: bool, actor: Actor) -> None:
     """Let someone in again, or keep them out and end their sessions. Raises Invalid for oneself."""
     if not active and actor.id == str(user.pk):
         raise Invalid({"": _("You cannot deactivate yourself.")})
-    user.is_active = active
+    before, user.is_active = user.is_active, active
     user.save(update_fields=["is_active"])
     record("user.activated" if active else "user.deactivated", user, actor)
+    if active and not before:
+        record_sponsorship(actor, user, SponsorshipKind.ACTIVATION)
     if not active:
         sessions.end_all(user=user, actor=actor)
 
@@ -114,6 +117,7 @@ def remove_two_factor(*, user: User, actor: Actor) -> None:
     removed, _details = Authenticator.objects.filter(user=user).delete()
     if removed:
         record("user.two_factor_disabled", user, actor)
+        record_sponsorship(actor, user, SponsorshipKind.SECOND_FACTOR)
 
 
 def has_two_factor(user: User) -> bool:

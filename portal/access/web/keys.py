@@ -37,7 +37,16 @@ RIGHTS = {
 
 
 def _context(scope: Scope) -> dict[str, object]:
-    return {"scope": scope, "keys": selectors.keys_of(scope.project), "now": clock.now()}
+    return {
+        "scope": scope,
+        "keys": selectors.keys_of(scope.project),
+        "now": clock.now(),
+        "may_confirm_in": {
+            place.pk
+            for place in scope.project.environments.all()
+            if scope.allows(Permission.CHANGE_REQUEST_APPROVE, place)
+        },
+    }
 
 
 @require_safe
@@ -82,6 +91,7 @@ def _issue(request: HttpRequest, scope: Scope) -> services.IssuedKey:
         expires_at=now + timedelta(days=int(days)) if days else None,
         allowed_origins=request.POST.get("allowed_origins", "").split(),
         rights=request.POST.getlist("rights"),
+        evidence=request.POST.get("evidence", "").split(),
     )
 
 
@@ -116,7 +126,11 @@ def edit_key(request: HttpRequest, scope: Scope, selector: str) -> HttpResponse:
     except Invalid as error:
         context["errors"] = error.problems
         return render(request, "access/_key_edit_dialog.html", context, status=422)
-    notice = _("Saved {name}.").format(name=key.name)
+    return keys_changed(request, scope, _("Saved {name}.").format(name=key.name))
+
+
+def keys_changed(request: HttpRequest, scope: Scope, notice: str) -> HttpResponse:
+    """The list as it is now, the dialog closed, and a notice."""
     response = render(request, "access/_keys_changed.html", _context(scope) | {"notice": notice})
     response["HX-Retarget"], response["HX-Reswap"] = "#keys", "outerHTML"
     return response

@@ -18,7 +18,17 @@ from portal.lib.htmx import render_page
 def members_context(scope: Scope) -> dict[str, object]:
     """What the list of members shows."""
     members = overview.members_with_roles(scope.project)
-    return {"scope": scope, "members": members, "tab": "members"}
+    given = overview.sponsored_members(scope.project, scope.user)
+    may_confirm = any(
+        scope.allows(Permission.CHANGE_REQUEST_APPROVE, place)
+        for place in scope.project.environments.all()
+    )
+    return {
+        "scope": scope,
+        "members": [(member, given.get(member.user.pk)) for member in members],
+        "tab": "members",
+        "may_confirm": may_confirm,
+    }
 
 
 def role_choices(scope: Scope, request: HttpRequest) -> dict[str, object]:
@@ -59,6 +69,17 @@ def add_member(request: HttpRequest, scope: Scope) -> HttpResponse:
         context["errors"] = error.problems
         return render(request, "access/_member_dialog.html", context, status=422)
     return render(request, "access/_member_added.html", members_context(scope) | {"added": added})
+
+
+@require_POST
+@project_page(Permission.FLAG_VIEW)
+def confirm_approver(request: HttpRequest, scope: Scope, user_id: int) -> HttpResponse:
+    """Say that a member is a person of their own."""
+    user = get_object_or_404(selectors.members_of(scope.project), pk=user_id)
+    services.confirm_approver(project=scope.project, person=user, actor=scope.actor)
+    notice = _("You confirmed {person}.").format(person=user.username)
+    context = members_context(scope) | {"notice": notice}
+    return replace_part(request, "members", "access/_members.html", context)
 
 
 @require_POST

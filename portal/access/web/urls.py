@@ -4,6 +4,7 @@ from django.urls import path
 
 from portal.access.web import (
     environments,
+    evidence_keys,
     grants,
     groups,
     invitations,
@@ -25,12 +26,21 @@ urlpatterns = [
     path("p/<slug:project>/keys/", keys.list_keys, name="key-list"),
     path("p/<slug:project>/keys/new", keys.create_key, name="key-create"),
     path("p/<slug:project>/keys/<str:selector>/edit", keys.edit_key, name="key-edit"),
+    path(
+        _PROJECT + "keys/<str:selector>/evidence", evidence_keys.set_evidence, name="key-evidence"
+    ),
+    path(_PROJECT + "keys/<str:selector>/confirm", evidence_keys.confirm_key, name="key-confirm"),
     path("p/<slug:project>/keys/<str:selector>/revoke", keys.revoke_key, name="key-revoke"),
     path("p/<slug:project>/environments/", environments.list_environments, name="environment-list"),
     path("p/<slug:project>/environments/new", environments.add_environment, name="environment-add"),
     path(_PROJECT + "members/", members.list_members, name="member-list"),
     path(_PROJECT + "members/new", members.add_member, name="member-add"),
     path(_PROJECT + "members/<int:user_id>/roles/new", grants.give_to_member, name="grant-give"),
+    path(
+        _PROJECT + "members/<int:user_id>/confirm",
+        members.confirm_approver,
+        name="approver-confirm",
+    ),
     path(_PROJECT + "members/<int:user_id>/remove", members.remove_member, name="member-remove"),
     path(_PROJECT + "grants/<int:grant_id>/revoke", grants.revoke, name="grant-revoke"),
     path(_PROJECT + "groups/", groups.list_groups, name="group-list"),

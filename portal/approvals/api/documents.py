@@ -1,11 +1,12 @@
 """Change requests and evidence as the API answers them."""
 
 from portal.access.models import Environment
+from portal.approvals import oneness
 from portal.approvals.errors import Waiting
 from portal.approvals.kinds import outcomes_of
-from portal.approvals.models import ChangeRequest, Comment, Evidence
-from portal.approvals.selectors import assess_request
-from portal.approvals.wording import missing_sentences
+from portal.approvals.models import ChangeRequest, Comment, Evidence, Verdict, Vote
+from portal.approvals.selectors import Assessment, assess_request
+from portal.approvals.wording import missing_in
 from portal.lib import clock
 
 
@@ -59,11 +60,22 @@ def full_document(request: ChangeRequest, environment: Environment) -> dict[str,
                 "roles": vote.names,
                 "comment": vote.comment,
                 "at": vote.at.isoformat(),
+                "not_counted": [
+                    f"{one.environment.key}: {why}"
+                    for one in assessments
+                    if (why := _not_counted(one, vote))
+                ],
             }
             for vote in votes
         ],
-        "missing": [sentence for one in assessments for sentence in missing_sentences(one)],
+        "missing": missing_in(request, assessments) if request.is_open else [],
     }
+
+
+def _not_counted(found: Assessment, vote: Vote) -> str:
+    if vote.verdict != Verdict.APPROVE or vote.user_id in found.standing.counted:
+        return ""
+    return oneness.why_not_counted(found, vote.user_id)
 
 
 def evidence_document(evidence: Evidence) -> dict[str, object]:

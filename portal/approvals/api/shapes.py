@@ -3,7 +3,7 @@
 from rest_framework import serializers
 
 from portal.approvals.models import Result, State, Verdict
-from portal.approvals.policy_rules import MINUTES, MOST_APPROVALS, SCOPES
+from portal.approvals.policy_rules import DAYS, MINUTES, MOST_APPROVALS, SCOPES
 from portal.lib.errors import MOST_TEXT
 
 
@@ -56,6 +56,10 @@ class Vote(serializers.Serializer[object]):
     roles = serializers.ListField(child=serializers.CharField(), help_text="At that time.")
     comment = serializers.CharField()
     at = serializers.DateTimeField()
+    not_counted = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="By environment, why it does not count yet: somebody gave the account a vote.",
+    )
 
 
 class Outcome(serializers.Serializer[object]):
@@ -111,6 +115,12 @@ class NewPolicy(serializers.Serializer[object]):
     break_glass_minutes = serializers.IntegerField(
         required=False, min_value=MINUTES[0], max_value=MINUTES[-1]
     )
+    independence_days = serializers.IntegerField(
+        required=False,
+        min_value=DAYS[0],
+        max_value=DAYS[-1],
+        help_text="For how long an account counts as one person with who gave it a vote.",
+    )
 
 
 class Policy(serializers.Serializer[object]):
@@ -128,6 +138,9 @@ class Policy(serializers.Serializer[object]):
         child=serializers.CharField(), help_text="Who may act first and be reviewed later."
     )
     break_glass_minutes = serializers.IntegerField()
+    independence_days = serializers.IntegerField(
+        help_text="For how long an account counts as one person with who gave it a vote."
+    )
     version = serializers.IntegerField(help_text="Also the ETag.")
     updated_at = serializers.DateTimeField()
     updated_by = serializers.CharField()

@@ -3,7 +3,7 @@
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from portal.access.models import Project
+from portal.access.models import ApiKey, Project
 
 
 class Result(models.TextChoices):
@@ -22,6 +22,8 @@ class Evidence(models.Model):
     result = models.CharField(max_length=10, choices=Result)
     detail = models.TextField(blank=True)
     posted_by = models.CharField(max_length=200)
+    # It counts in the environment of the key, and not for who answers for the key.
+    posted_with = models.ForeignKey(ApiKey, on_delete=models.SET_NULL, related_name="+", null=True)
     posted_at = models.DateTimeField()
     expires_at = models.DateTimeField()
 

@@ -11,6 +11,8 @@ class Policy(models.Model):
     ``required_roles`` are names of roles or groups that the voters must cover between them.
     ``evidence`` maps kinds of evidence to whether every change needs it ("all") or only one that
     ships an artefact ("artefacts"). ``break_glass`` names who may act first and be reviewed later.
+    ``independence_days`` is for how long somebody counts as one person with who gave them the
+    account, a vote or a new password.
     """
 
     environment = models.OneToOneField(Environment, on_delete=models.CASCADE, related_name="policy")
@@ -20,6 +22,7 @@ class Policy(models.Model):
     turning_off_needs_approval = models.BooleanField(default=False)
     break_glass = models.JSONField(default=list, blank=True)
     break_glass_minutes = models.PositiveIntegerField(default=60)
+    independence_days = models.PositiveSmallIntegerField(default=30)
     version = models.PositiveBigIntegerField(default=1)
     updated_at = models.DateTimeField()
     updated_by = models.CharField(max_length=200)
@@ -48,4 +51,5 @@ POLICY_FIELDS = (
     "turning_off_needs_approval",
     "break_glass",
     "break_glass_minutes",
+    "independence_days",
 )

@@ -1,5 +1,6 @@
 """Everything that changes policies, requests, votes, evidence and emergencies."""
 
+from portal.approvals.services.adopting import adopt_request
 from portal.approvals.services.applying import apply_request
 from portal.approvals.services.emergencies import (
     confirm_emergency,
@@ -7,7 +8,7 @@ from portal.approvals.services.emergencies import (
     revert_emergency,
     review_emergency,
 )
-from portal.approvals.services.evidence import post_evidence
+from portal.approvals.services.evidence import NotByThis, post_evidence
 from portal.approvals.services.freezes import cancel_freeze, create_freeze, edit_freeze
 from portal.approvals.services.gated import gated
 from portal.approvals.services.holding import apply_waiting
@@ -18,7 +19,9 @@ from portal.approvals.services.requests import comment_on_request, withdraw_requ
 from portal.approvals.services.votes import Voted, cast_vote, withdraw_vote
 
 __all__ = [
+    "NotByThis",
     "Voted",
+    "adopt_request",
     "apply_request",
     "apply_waiting",
     "cancel_freeze",

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from portal.access import authority, outbox
 from portal.access.permissions import Permission
-from portal.approvals import kinds, reverting, selectors, telling
+from portal.approvals import kinds, oneness, reverting, selectors, telling
 from portal.approvals.changes import Terms, same_document
 from portal.approvals.errors import Barred
 from portal.approvals.models import Emergency
@@ -31,7 +31,7 @@ def confirm_emergency(*, emergency: Emergency, actor: Actor, now: datetime) -> E
     Raises Barred, Forbidden, Invalid where its time has run out.
     """
     locked = _lock(emergency)
-    _require_another(locked, actor)
+    _require_two(locked, actor)
     if not locked.is_running:
         raise Invalid({"": _("This emergency change does not run any more.")})
     locked.confirmed_at, locked.confirmed_by = clock.database_now(), actor.label
@@ -45,7 +45,7 @@ def confirm_emergency(*, emergency: Emergency, actor: Actor, now: datetime) -> E
 def review_emergency(*, emergency: Emergency, text: str, actor: Actor, now: datetime) -> Emergency:
     """Write the compulsory review. Raises Barred, Forbidden; Invalid for an empty or second one."""
     locked = _lock(emergency)
-    _require_another(locked, actor)
+    _require_two(locked, actor)
     text = checked_text(text, "text")
     if not text:
         raise Invalid({"text": _("Write what happened and whether it was right.")})
@@ -192,3 +192,12 @@ def _require_another(emergency: Emergency, actor: Actor) -> None:
             project=request.project,
             environment=environment,
         )
+
+
+def _require_two(emergency: Emergency, actor: Actor) -> None:
+    """Another person, who does not count as one with who broke the glass."""
+    _require_another(emergency, actor)
+    user, moment = require_person(actor), clock.database_now()
+    why = oneness.of_two(emergency.actor_user_id, user.pk, emergency.request, now=moment)
+    if why:
+        raise Barred(why)

@@ -7,16 +7,22 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from portal.access import authority
-from portal.access.models import Project
+from portal.access.models import ApiKey, Project
 from portal.access.permissions import Permission
 from portal.approvals.models import Evidence, Result
 from portal.lib import clock, journal
-from portal.lib.errors import Invalid
-from portal.lib.journal import Actor, Entry
+from portal.lib.errors import AviaryError, Invalid
+from portal.lib.journal import Actor, ActorKind, Entry
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
 _KIND = re.compile(r"[a-z][a-z0-9_]{0,49}\Z")
 LONGEST = timedelta(days=366)
+
+
+class NotByThis(AviaryError):
+    """Somebody or something that may not post this evidence."""
+
+    status = 403
 
 
 @transaction.atomic
@@ -33,14 +39,20 @@ def post_evidence(
 ) -> Evidence:
     """Keep one result for one digest: of an artefact, or of a change request's content.
 
-    Raises Forbidden without ``change_request.create`` somewhere in the project, Invalid with each
-    field that is wrong.
+    A key posts it, of the kinds that a person let it post, and it counts in the key's environment.
+    Raises Forbidden for a key that may not ask for changes, NotByThis for people and for a key
+    that was not given the kind; Invalid with each field that is wrong.
     """
     authority.require(actor, Permission.CHANGE_REQUEST_CREATE, project=project)
+    key = _key_of(actor)
     moment = clock.database_now()
     problems = _problems(digest, kind, result, expires_at, detail, moment)
     if problems:
         raise Invalid(problems)
+    if kind not in key.evidence:
+        text = _("This key may not post the evidence {kind}. {remedy}")
+        remedy = _("Somebody who manages keys can let it, on the page of API keys.")
+        raise NotByThis(text.format(kind=kind, remedy=remedy))
     evidence = Evidence.objects.create(
         project=project,
         digest=digest,
@@ -48,6 +60,7 @@ def post_evidence(
         result=result,
         detail=detail.strip(),
         posted_by=actor.label,
+        posted_with=key,
         posted_at=moment,
         expires_at=expires_at,
     )
@@ -58,11 +71,20 @@ def post_evidence(
             subject_kind="evidence",
             subject=digest,
             project=project.key,
+            environment=key.environment.key,
             after={"kind": kind, "result": result, "expires_at": expires_at.isoformat()},
             reason=evidence.detail,
         )
     )
     return evidence
+
+
+def _key_of(actor: Actor) -> ApiKey:
+    keys = ApiKey.objects.select_related("environment")
+    key = keys.filter(pk=actor.id).first() if actor.kind is ActorKind.KEY else None
+    if key is None:
+        raise NotByThis(_("API keys post evidence; people and commands do not."))
+    return key
 
 
 def _problems(

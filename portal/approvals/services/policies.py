@@ -18,7 +18,7 @@ from portal.approvals.models import POLICY_FIELDS, ChangeRequest, Policy
 from portal.approvals.policy_rules import Names, complete, is_lowering, problems_of
 from portal.approvals.services.gated import gated
 from portal.approvals.wording import field_names, policy_changes, policy_sentences
-from portal.lib import journal, merging
+from portal.lib import clock, journal, merging
 from portal.lib.errors import Conflict, Invalid
 from portal.lib.journal import Actor, Entry
 
@@ -164,8 +164,8 @@ def on_name_removing(*, project: Project, name: str, **_signal: Any) -> None:
 def on_handing_out(*, project: Project, names: Set[str], **_signal: Any) -> None:
     """Keep keys from naming who may act first and be reviewed later."""
     for policy in Policy.objects.filter(environment__project=project):
-        if names & set(policy.break_glass):
-            text = _("Whoever has this may break glass; somebody who may gives it in person.")
+        if names & {*policy.break_glass, *policy.required_roles}:
+            text = _("A policy names this role or group, so a person gives it, not an API key.")
             raise NotByKeys(text)
 
 
@@ -215,6 +215,9 @@ def _store(
         stored.version += 1
         stored.updated_at, stored.updated_by = now, actor.label
         stored.save()
+        Environment.objects.filter(pk=environment.pk, governed_since=None).update(
+            governed_since=clock.database_now()
+        )
     event = "policy.set" if wanted is not None else "policy.removed"
     journal.write(
         Entry(

@@ -153,9 +153,12 @@ def _is_about(request: ChangeRequest, change: Change) -> bool:
 
 
 def _remember_editor(request: ChangeRequest, actor: Actor) -> None:
+    """Raises Barred where nobody answers for the edit: who is behind it could vote on it."""
     editor = authority.answerable(actor)
-    if editor is not None:
-        Editor.objects.get_or_create(request=request, user=editor)
+    if editor is None:
+        text = _("Nobody answers for what {name} does, so it edits no request.")
+        raise Barred(text.format(name=actor.label))
+    Editor.objects.get_or_create(request=request, user=editor)
 
 
 def _content(request: ChangeRequest) -> dict[str, object]:
@@ -176,8 +179,11 @@ def _lock_open(request: ChangeRequest) -> ChangeRequest:
 
 
 def _is_author(request: ChangeRequest, actor: Actor) -> bool:
+    """The actor who asked, or the person who answers for it."""
     asked = (request.author_kind, request.author_id_text, request.author)
-    return asked == (str(actor.kind), actor.id, actor.label)
+    person = authority.user_of(actor)
+    answers = person is not None and person.pk == request.author_user_id
+    return answers or asked == (str(actor.kind), actor.id, actor.label)
 
 
 def refuse_own(request: ChangeRequest, user: User) -> None:

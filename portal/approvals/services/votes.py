@@ -49,12 +49,17 @@ def cast_vote(
     Invalid for a second vote, a rejection without a comment, and a comment that is too long.
     """
     voted = _store(request, verdict, seen_digest, actor, checked_text(comment, "comment"))
-    if verdict == Verdict.REJECT or not voted.apply_when_approved:
-        return Voted(voted)
-    assessments = selectors.assess_request(voted, now=clock.database_now())
+    return Voted(voted) if verdict == Verdict.REJECT else apply_if_approved(voted, actor, now)
+
+
+def apply_if_approved(request: ChangeRequest, actor: Actor, now: datetime) -> Voted:
+    """Apply a request where nothing is missing any more and that was asked for."""
+    if request.author_user_id is None or not request.apply_when_approved:
+        return Voted(request)
+    assessments = selectors.assess_request(request, now=clock.database_now())
     if not all(one.standing.is_satisfied for one in assessments):
-        return Voted(voted)
-    return _apply(voted, actor, now)
+        return Voted(request)
+    return _apply(request, actor, now)
 
 
 @transaction.atomic

@@ -22,7 +22,12 @@ from portal.approvals.prospects import Outlook
 from portal.approvals.searching import REVIEW_WITHIN, review_is_overdue
 from portal.approvals.web.history import comments_of, lines_of
 from portal.approvals.web.steps import Facts, Step, emergency_steps, steps_of
-from portal.approvals.wording import missing_sentences, policy_sentence
+from portal.approvals.wording import (
+    missing_in,
+    missing_sentences,
+    policy_sentence,
+    unowned_sentence,
+)
 from portal.audit.diffing import Difference, differences
 from portal.lib.merging import Side
 
@@ -109,6 +114,7 @@ def request_context(scope: Scope, asked: ChangeRequest, now: datetime) -> dict[s
             Place(one, policy_sentence(one.assessment.policy), missing_sentences(one.assessment))
             for one in outlooks
         ],
+        "unowned": unowned_sentence(asked),
         "drift": drift,
         "gone": gone,
         "address": "" if gone else kind.address(asked),
@@ -128,7 +134,7 @@ def request_context(scope: Scope, asked: ChangeRequest, now: datetime) -> dict[s
                 request=asked,
                 deciding=deciding,
                 candidates=prospects.could_vote(asked) if asked.is_open else [],
-                missing=[text for one in outlooks for text in missing_sentences(one.assessment)],
+                missing=missing_in(asked, [one.assessment for one in outlooks]),
                 drifted=drift is not None,
                 edit_address=edit_address,
             )

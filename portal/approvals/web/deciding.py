@@ -82,6 +82,21 @@ def apply_now(request: HttpRequest, scope: Scope, number: int) -> HttpResponse:
 
 @require_POST
 @project_page(Permission.FLAG_VIEW)
+def adopt(request: HttpRequest, scope: Scope, number: int) -> HttpResponse:
+    """Answer for what a key or a command asked for."""
+
+    def deed(asked: ChangeRequest) -> str:
+        adopted = services.adopt_request(request=asked, actor=scope.actor, now=clock.now())
+        if adopted.problem:
+            text = _("You answer for this request now, but it could not be applied: {problem}")
+            return text.format(problem=adopted.problem)
+        return _("You answer for this request now, and others approve it.")
+
+    return _do(request, scope, number, deed)
+
+
+@require_POST
+@project_page(Permission.FLAG_VIEW)
 def withdraw(request: HttpRequest, scope: Scope, number: int) -> HttpResponse:
     """Take the request back."""
 

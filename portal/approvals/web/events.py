@@ -14,6 +14,7 @@ from portal.lib.wording import Recorded, Subject
 EVENTS = {
     "change_request.opened": gettext_lazy("asked for change request"),
     "change_request.edited": gettext_lazy("edited change request"),
+    "change_request.adopted": gettext_lazy("adopted change request"),
     "change_request.approved": gettext_lazy("approved change request"),
     "change_request.rejected": gettext_lazy("rejected change request"),
     "change_request.vote_withdrawn": gettext_lazy("took the vote back on change request"),

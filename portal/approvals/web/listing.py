@@ -17,7 +17,7 @@ from portal.approvals import searching, selectors
 from portal.approvals.models import ChangeRequest, State, Verdict
 from portal.approvals.searching import RequestFilter
 from portal.approvals.web.live import answer, is_unchanged, pulse
-from portal.approvals.wording import missing_sentences
+from portal.approvals.wording import missing_in
 from portal.lib import clock
 
 MOST_WAITING = 25
@@ -111,10 +111,7 @@ def _context(request: HttpRequest, scope: Scope, now: datetime) -> dict[str, obj
 
 def _with_missing(waiting: list[ChangeRequest], now: datetime) -> list[Waiting]:
     assessments = selectors.assess_requests(waiting, now=now)
-    return [
-        Waiting(one, [text for found in assessments[one.pk] for text in missing_sentences(found)])
-        for one in waiting
-    ]
+    return [Waiting(one, missing_in(one, assessments[one.pk])) for one in waiting]
 
 
 def _query(request: HttpRequest, **changes: str) -> str:

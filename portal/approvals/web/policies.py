@@ -14,7 +14,7 @@ from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.signin import needs_fresh_sign_in
 from portal.access.web.scope import Scope, project_page
-from portal.approvals import selectors, services
+from portal.approvals import capacity, selectors, services
 from portal.approvals.changes import Terms
 from portal.approvals.errors import Waiting
 from portal.approvals.models import ChangeRequest, Policy, State
@@ -139,6 +139,7 @@ def _dialog(
         "changes": policy_changes(before or {}, wanted or {}),
         "lowering": before is not None and is_lowering(before, wanted),
         "present": policy_sentence(policy) if policy else "",
+        "too_few": capacity.too_few(place, wanted, now=clock.now()) if wanted else "",
         "stale": stale,
         "theirs": shown(before or {}),
         "yours": shown(wanted or {}),

@@ -11,7 +11,10 @@ from portal.approvals.policy_rules import DEFAULTS, Names
 from portal.lib.form_paths import read_form, texts
 
 KNOWN_EVIDENCE = ("security_scan", "performance_test")
-_FIELDS = {**texts("approvals", "minutes", "turning_off"), "evidence": [texts("kind", "scope")]}
+_FIELDS = {
+    **texts("approvals", "minutes", "days", "turning_off"),
+    "evidence": [texts("kind", "scope")],
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,7 @@ class PolicyForm:
     turning_off: bool
     glass: list[Choice]
     minutes: object
+    days: object
 
 
 def filled(document: Mapping[str, Any] | None, names: Names) -> PolicyForm:
@@ -54,6 +58,7 @@ def filled(document: Mapping[str, Any] | None, names: Names) -> PolicyForm:
         turning_off=values["turning_off_needs_approval"],
         glass=_choices([*names.roles, *sorted(names.groups)], values["break_glass"], names),
         minutes=values["break_glass_minutes"],
+        days=values["independence_days"],
     )
 
 
@@ -72,6 +77,7 @@ def read(posted: QueryDict) -> dict[str, Any]:
         "turning_off_needs_approval": form.get("turning_off") == "1",
         "break_glass": posted.getlist("glass"),
         "break_glass_minutes": _whole(form.get("minutes", "")),
+        "independence_days": _whole(form.get("days", "")),
     }
 
 

@@ -56,6 +56,7 @@ ASKS = {
         verdict="reject",
     ),
     "take_back": Ask(_("Take back your vote"), _("Take back"), "change-request-take-back"),
+    "adopt": Ask(_("Adopt this request"), _("Adopt"), "change-request-adopt"),
     "apply": Ask(_("Apply this change now"), _("Apply now"), "change-request-apply"),
     "renew": Ask(_("Bring this request up to date"), _("Bring up to date"), "change-request-renew"),
     "withdraw": Ask(

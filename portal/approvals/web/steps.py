@@ -9,7 +9,9 @@ from portal.access import selectors as access
 from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope
+from portal.approvals import oneness
 from portal.approvals.models import ChangeRequest, Emergency, Vote
+from portal.lib import clock
 
 APPROVE, APPLY = Permission.CHANGE_REQUEST_APPROVE, Permission.CHANGE_REQUEST_APPLY
 
@@ -54,6 +56,8 @@ def steps_of(facts: Facts) -> dict[str, Step]:
         Step("edit", _edit(facts) or _without_a_page(facts)),
         Step("withdraw", _withdraw(facts)),
     ]
+    if facts.request.author_user_id is None and facts.request.is_open:
+        found.append(Step("adopt", _adopt(facts, vote)))
     if vote is not None:
         found.append(Step("take_back", _closed(facts.request)))
     return {step.name: step for step in found}
@@ -63,7 +67,14 @@ def emergency_steps(scope: Scope, emergency: Emergency, deciding: list[Environme
     """What there is to do when glass was broken."""
     mine = emergency.actor_user_id == scope.user.pk
     permitted = _permitted(scope, APPROVE, deciding)
-    another = _by_another(scope, deciding) if mine else permitted
+    another = (
+        _by_another(scope, deciding)
+        if mine
+        else permitted
+        or oneness.of_two(
+            emergency.actor_user_id, scope.user.pk, emergency.request, now=clock.now()
+        )
+    )
     ended = "" if emergency.is_running else _("It does not run any more.")
     reviewed = _("{person} has reviewed this.").format(person=emergency.reviewed_by)
     return [
@@ -122,6 +133,15 @@ def _edit(facts: Facts) -> str:
     return ""
 
 
+def _adopt(facts: Facts, vote: Vote | None) -> str:
+    """Who may ask for the change may answer for it, and then does not vote on it."""
+    if vote is not None:
+        return _("You have voted on this request; take that back first.")
+    wanted = [*map(Permission, facts.request.permissions), Permission.CHANGE_REQUEST_CREATE]
+    reasons = (_permitted(facts.scope, one, facts.deciding) for one in wanted)
+    return next(filter(None, reasons), "")
+
+
 def _without_a_page(facts: Facts) -> str:
     if facts.edit_address:
         return ""
@@ -132,8 +152,7 @@ def _withdraw(facts: Facts) -> str:
     request, scope = facts.request, facts.scope
     if not request.is_open:
         return _closed(request)
-    asked = (request.author_kind, request.author_id_text, request.author)
-    if asked == (str(scope.actor.kind), scope.actor.id, scope.actor.label):
+    if request.author_user_id == scope.user.pk:
         return ""
     if scope.may["environment_configure"]:
         return ""

@@ -18,6 +18,7 @@ urlpatterns = [
     path(f"{CHANGE}/vote", deciding.vote, name="change-request-vote"),
     path(f"{CHANGE}/take-back", deciding.take_back, name="change-request-take-back"),
     path(f"{CHANGE}/apply", deciding.apply_now, name="change-request-apply"),
+    path(f"{CHANGE}/adopt", deciding.adopt, name="change-request-adopt"),
     path(f"{CHANGE}/withdraw", deciding.withdraw, name="change-request-withdraw"),
     path(f"{CHANGE}/renew", deciding.renew, name="change-request-renew"),
     path(f"{CHANGE}/comment", deciding.comment, name="change-request-comment"),

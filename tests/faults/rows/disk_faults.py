@@ -1,6 +1,8 @@
 """An evaluator starts while Redis is away: it serves the copy on disk."""
 
+import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
@@ -14,6 +16,7 @@ from tests.faults.installation import (
     Installation,
 )
 from tests.flags.evaluator.servers import EvaluatorProcess
+from tests.support import settings_env
 from tests.support.waiting import wait_until
 
 FLAGS = 500
@@ -32,11 +35,9 @@ def cold_start(place: Installation) -> list[Figure]:
     wait_until(lambda: _documents(previous) > FLAGS, within_s=30, what="the copy before")
     place.redis.freeze()
     try:
-        ready_s, answered = _start(place)
-        newest.write_bytes(newest.read_bytes()[:-1])
-        previous_s, from_previous = _start(place)
-        previous.unlink()
-        _nothing_s, from_nothing = _start(place)
+        ready_s, answered = _start(place, newest, previous)
+        previous_s, from_previous = _start(place, newest, previous, cut=[newest])
+        _nothing_s, from_nothing = _start(place, newest, previous, cut=[newest, previous])
     finally:
         place.redis.thaw()
     return [
@@ -69,12 +70,23 @@ def _documents(path: Path) -> int:
         return 0
 
 
-def _start(place: Installation) -> tuple[float, int]:
-    """Start one more evaluator: how long until it is ready, and what it answers."""
+def _start(place: Installation, *files: Path, cut: Sequence[Path] = ()) -> tuple[float, int]:
+    """Start one more evaluator: how long until it is ready, and what it answers.
+
+    It has a folder of its own, for evaluators mend copies that they find broken.
+    """
+    folder = settings_env.temporary_folder()
+    for file in files:
+        content = file.read_bytes()
+        (folder / file.name).write_bytes(content[:-1] if file in cut else content)
+        os.utime(folder / file.name)
     lines = (place.stack.var / "aviary.env").read_text().splitlines()
     settings = dict(line.split("=", 1) for line in lines if "=" in line)
     process = EvaluatorProcess(
-        place.redis.url, place.stack.var, snapshot_key=settings["SNAPSHOT_KEY"]
+        place.redis.url,
+        place.stack.var,
+        snapshot_key=settings["SNAPSHOT_KEY"],
+        settings={"EVALUATOR_COPY_DIR": str(folder)},
     )
     began = time.monotonic()
     process.start()

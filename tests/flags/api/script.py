@@ -1,13 +1,14 @@
 """What a script does with the management API: HTTP, through the front door."""
 
 import json
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 from django.test import Client
 
 from flags.models import FlagConfiguration
 from portal.access import services
-from portal.access.models import Environment
+from portal.access.models import Environment, User
 from portal.lib import clock
 from tests.support.people import SETTING_UP
 
@@ -18,10 +19,22 @@ PROBLEM = "application/problem+json"
 Response: TypeAlias = Any  # what the test client makes of a response has no public type
 
 
-def issue(environment: Environment, kind: str = "admin") -> str:
-    """A token of a new key."""
+def issue(
+    environment: Environment,
+    kind: str = "admin",
+    *,
+    owner: User | None = None,
+    evidence: Sequence[str] = (),
+) -> str:
+    """A token of a new key, as an operator makes it."""
     issued = services.issue_key(
-        environment=environment, kind=kind, name="Pipeline", actor=SETTING_UP, now=clock.now()
+        environment=environment,
+        kind=kind,
+        name="Pipeline",
+        owner=owner,
+        evidence=evidence,
+        actor=SETTING_UP,
+        now=clock.now(),
     )
     return str(issued.token)
 

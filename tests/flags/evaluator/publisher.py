@@ -131,7 +131,15 @@ class Publisher:
 
     def seal_head(self, **changes: Any) -> bytes:
         head = Head(self.project, self.environment, "live", len(self.documents), 1_800_000_000.5)
-        return self.seal("head", {**head.to_document(), **changes})
+        digest = SEALER.hide_sum(self.total(), environment_id=self.environment_id)
+        return self.seal("head", {**head.to_document(), "digest": digest, **changes})
+
+    def total(self) -> int:
+        """What all documents weigh together."""
+        return sum(
+            SEALER.weigh(self.seal(name, one), environment_id=self.environment_id, field=name)
+            for name, one in self.documents.items()
+        )
 
     def change(self, documents: Documents) -> dict[str, bytes]:
         """Change the database alone; returns what a publication of it would carry."""

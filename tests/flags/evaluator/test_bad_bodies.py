@@ -137,6 +137,30 @@ def test_a_body_of_exactly_one_mebibyte_is_accepted(shop: Shop) -> None:
     assert shop.post(f"{FLAGS}/a", GOOD + padding + b" ").status_code == 413
 
 
+def test_values_and_levels__up_to_the_limit_are_taken_and_beyond_are_refused(shop: Shop) -> None:
+    def status(context: bytes) -> int:
+        return shop.post(f"{FLAGS}/a", b'{"context":' + context + b"}").status_code
+
+    # The context itself and the list in it are values too.
+    for items in (b"0", b"[]", b'""', b"{}", b'"a,b"', b'"\\",\\""'):
+        assert status(b'{"a":[' + b",".join([items] * 9_998) + b"]}") == 200, items
+        assert status(b'{"a":[' + b",".join([items] * 9_999) + b"]}") == 400, items
+    assert status(b"{%s}" % b",".join(b'"%d":1' % n for n in range(9_999))) == 200
+    assert status(b"{%s}" % b",".join(b'"%d":1' % n for n in range(10_000))) == 400
+    # The body and the context are two of the levels.
+    for open_, close in ((b"[", b"]"), (b'{"a":', b"}")):
+        filled = open_ * 62 + b"1" + close * 62
+        assert status(b'{"a":' + filled + b"}") == 200, open_
+        assert status(b'{"a":' + open_ + filled + close + b"}") == 400, open_
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br", "identity, gzip", "x"])
+def test_an_encoded_body_is_refused(shop: Shop, encoding: str) -> None:
+    answer = shop.post(f"{FLAGS}/a", GOOD, headers={"Content-Encoding": encoding})
+    assert answer.status_code == 415
+    assert "Content-Encoding" in answer.json()["errorDetails"]
+
+
 @pytest.mark.parametrize("length", [str(MEBIBYTE + 1), "9" * 19, "0" * 30 + "1048577"])
 def test_a_body_announced_too_large_is_refused_before_it_is_read(shop: Shop, length: str) -> None:
     # Nothing follows the head: whoever waited for the body would not answer.

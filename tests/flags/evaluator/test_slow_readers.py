@@ -23,7 +23,7 @@ ALICE, BOB = (read_key(key.selector, key.document) for key in (new_key(), new_ke
 
 def state_at(version: int) -> Environment:
     keys = {key.selector.encode(): key for key in (ALICE, BOB)}
-    fields = {"flag/a": Held(version, b"", None, b"")}
+    fields = {"flag/a": Held(version, 0, None, b"")}
     head = Head("shop", "production", "live", 1, NOW)
     return Environment(7, "e", version, head, b"", fields, {}, {}, keys)
 

@@ -37,6 +37,15 @@ def writes(
     role = services.create_role(
         project=shop, key="helper", name="H", permissions=["flag.view"], actor=SETTING_UP
     )
+    scanner = services.issue_key(
+        environment=production,
+        kind="admin",
+        name="s",
+        evidence=["scan"],
+        actor=SETTING_UP,
+        now=now,
+    ).key
+    services.change_password(user=charlie, password="y" * 20, actor=acting(bob))
     grant = give_role(shop, charlie, "viewer")
     to_take, to_join, to_revoke = (
         services.create_invitation(project=shop, role="viewer", actor=acting(alice), now=now)
@@ -52,6 +61,10 @@ def writes(
         "add_member": lambda: s.add_member(project=shop, username="eve", role="viewer", **on),
         "add_to_group": lambda: s.add_to_group(group=group, user=charlie, **by),
         "change_password": lambda: s.change_password(user=bob, password="x" * 20, **by),
+        "confirm_approver": lambda: s.confirm_approver(
+            project=shop, person=charlie, actor=acting(alice)
+        ),
+        "confirm_key": lambda: s.confirm_key(key=scanner, actor=acting(alice)),
         "create_environment": lambda: s.create_environment(
             project=shop, key=NAME, kind="staging", **on
         ),
@@ -81,7 +94,7 @@ def writes(
         "remove_from_group": lambda: s.remove_from_group(group=group, user=bob, **by),
         "remove_member": lambda: s.remove_member(project=shop, user=bob, **by),
         "renew_epoch": lambda: s.renew_epoch(
-            environment_id=production.pk, seen_epoch="z", seen_version=99
+            environment_id=production.pk, seen_epoch="z", reason="a restore"
         ),
         "reserve": lambda: s.reserve(
             environment=production, permission="flag.edit", names=["developer"], **on
@@ -89,6 +102,7 @@ def writes(
         "revoke_grant": lambda: s.revoke_grant(grant=grant, **by),
         "revoke_invitation": lambda: s.revoke_invitation(invitation=to_revoke.invitation, **on),
         "revoke_key": lambda: s.revoke_key(key=key, **on),
+        "set_evidence": lambda: s.set_evidence(key=scanner, kinds=["load_test"], **on),
         "set_role": lambda: s.set_role(project=shop, user=bob, role="developer", **on),
     }
 

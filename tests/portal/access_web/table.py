@@ -171,9 +171,14 @@ TABLE = {
     "key-list": Row(members(200)),
     "key-create": Row(only(KEY_KEEPERS, 200), only(KEY_KEEPERS, 200), KEY),
     "key-edit": Row(only(KEY_KEEPERS, 200), only(KEY_KEEPERS, 200), {"rate_limit": "5"}),
+    "key-evidence": Row(only(KEY_KEEPERS, 200), only(KEY_KEEPERS, 422), {"evidence": "scan"}),
+    # A server key, which posts no evidence.
+    "key-confirm": Row(CLOSED, only("qa senior_developer devops_lead project_admin", 400)),
     "key-revoke": Row(only(KEY_KEEPERS, 200), only(KEY_KEEPERS, 200)),
     "member-list": Row(members(200)),
     "member-add": Row(admins(200), admins(200), {"username": "erin", "role": "viewer"}),
+    # Nobody gave anybody anything but the tests, so there is nothing to confirm.
+    "approver-confirm": Row(CLOSED, only(APPROVERS, 400)),
     "member-remove": Row(CLOSED, admins(200)),
     "grant-give": Row(admins(200), admins(200), ROLE),
     "grant-revoke": Row(CLOSED, admins(200)),
@@ -220,6 +225,8 @@ TABLE = {
     "change-request-take-back": Row(CLOSED, members(302)),
     # Dana, the developer, asked for it, in staging; no policy wants anything of it any more.
     "change-request-apply": Row(CLOSED, only(f"{SWITCHERS} elsewhere", 302)),
+    # Dana answers for it already.
+    "change-request-adopt": Row(CLOSED, members(400)),
     "change-request-withdraw": Row(CLOSED, only(f"developer {CONFIGURERS}", 302)),
     "change-request-renew": Row(CLOSED, members(409)),
     "change-request-comment": Row(CLOSED, members(302), {"text": "Why now?"}),
@@ -229,7 +236,9 @@ TABLE = {
     "emergency-list": Row(members(200)),
     "policy": Row(members(200)),
     "policy-review": Row(
-        CLOSED, only(CONFIGURERS, 200), {"approvals": "1", "minutes": "60", "version": "0"}
+        CLOSED,
+        only(CONFIGURERS, 200),
+        {"approvals": "1", "minutes": "60", "days": "30", "version": "0"},
     ),
     "policy-save": Row(
         CLOSED, only(CONFIGURERS, 302), {"document": '{"required_approvals":1}', "version": "0"}

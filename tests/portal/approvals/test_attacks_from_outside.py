@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -13,7 +13,6 @@ from portal.access.models import Project, User
 from portal.approvals import services
 from portal.approvals.changes import PLAIN
 from portal.approvals.models import ChangeRequest
-from portal.lib import clock
 from portal.lib.errors import Forbidden, Invalid
 from tests.flags.services.writes import Desk
 from tests.portal.approvals.racing import apply
@@ -60,16 +59,6 @@ def test_texts_that_cannot_be_kept__are_refused_with_a_sentence(
         lambda: vote(agreed, alice, comment=text),
         lambda: services.comment_on_request(request=agreed, text=text, actor=person, now=desk.now),
         lambda: desk.switch(dana, True, reason=text),
-        lambda: services.post_evidence(
-            project=desk.flag.project,
-            digest="sha256:" + "0" * 64,
-            kind="security_scan",
-            result="passed",
-            expires_at=clock.now() + timedelta(days=1),
-            detail=text,
-            actor=person,
-            now=desk.now,
-        ),
     ]
     for attempt in attempts:
         with pytest.raises(Invalid, match="NUL"):

@@ -138,6 +138,7 @@ def test_every_field__of_a_policy_can_be_said(written: Written, production: Envi
             "turning_off_needs_approval: true",
             "break_glass: [on_call_engineer]",
             "break_glass_minutes: 30",
+            "independence_days: 7",
         )
     )
     document = Policy.objects.get(environment=production).document
@@ -148,6 +149,7 @@ def test_every_field__of_a_policy_can_be_said(written: Written, production: Envi
         "turning_off_needs_approval": True,
         "break_glass": ["on_call_engineer"],
         "break_glass_minutes": 30,
+        "independence_days": 7,
     }
 
 

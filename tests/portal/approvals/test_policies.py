@@ -34,6 +34,7 @@ REFUSED = {
     "evidence for what": ({"required_approvals": 1, "evidence": {"scan": "x"}}, "Say all or"),
     "evidence with spaces": ({"required_approvals": 1, "evidence": {"a b": "all"}}, "a b is no"),
     "glass for a stranger": ({"required_approvals": 1, "break_glass": ["x"]}, "called x"),
+    "a year": ({"required_approvals": 1, "independence_days": 365}, "between 0 and 90"),
     "a minute": ({"required_approvals": 1, "break_glass_minutes": 1}, "between 5 and 1440"),
     "off maybe": ({"required_approvals": 1, "turning_off_needs_approval": 1}, "true or false"),
     "something else": ({"required_approvals": 1, "aprovals": 2}, "A policy has no aprovals"),
@@ -73,6 +74,7 @@ LOWERED = {
     "off is free": {"turning_off_needs_approval": False},
     "more with hammers": {"break_glass": ["devops", "qa"]},
     "longer": {"break_glass_minutes": 90},
+    "sooner two people": {"independence_days": 29},
 }
 RAISED = {
     "more": {"required_approvals": 3},
@@ -80,6 +82,7 @@ RAISED = {
     "evidence more": {"evidence": {"scan": "all", "load_test": "artefacts"}},
     "nobody with a hammer": {"break_glass": []},
     "shorter": {"break_glass_minutes": 10},
+    "later two people": {"independence_days": 31},
     "nothing": {},
 }
 STRICT = complete(

@@ -22,8 +22,15 @@ DIGEST = "sha256:" + "0a" * 32
 
 
 @pytest.fixture
-def script(guarded: Environment) -> Script:
-    return Script(issue(guarded))
+def script(guarded: Environment, alice: User) -> Script:
+    """What asks for changes, in Alice's name."""
+    return Script(issue(guarded, owner=alice))
+
+
+@pytest.fixture
+def scanner(guarded: Environment) -> Script:
+    """What posts security scans; an operator made its key."""
+    return Script(issue(guarded, evidence=["security_scan"]))
 
 
 @pytest.fixture
@@ -62,8 +69,9 @@ def passed(**fields: object) -> dict[str, object]:
     } | fields
 
 
-def test_evidence__posted__is_kept_recorded_and_found(script: Script) -> None:
-    posted = answer(script.post(EVIDENCE, passed(detail="0 findings")), 201)
+def test_evidence__posted__is_kept_recorded_and_found(scanner: Script) -> None:
+    script = scanner
+    posted = answer(scanner.post(EVIDENCE, passed(detail="0 findings")), 201)
     assert (posted["digest"], posted["posted_by"].split()[0]) == (DIGEST, "Pipeline")
     found = answer(script.get(f"{EVIDENCE}?digest={DIGEST}"))
     assert found == {"evidence": [posted], "next": None}
@@ -89,10 +97,10 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
 
 @pytest.mark.parametrize(("fields", "path", "sentence"), BAD)
 def test_evidence__bad_in_one_field__is_refused_with_one_sentence(
-    script: Script, fields: dict[str, Any], path: str, sentence: str
+    scanner: Script, fields: dict[str, Any], path: str, sentence: str
 ) -> None:
     before = stored()
-    (error,) = problem(script.post(EVIDENCE, passed(**fields)), 400)["errors"]
+    (error,) = problem(scanner.post(EVIDENCE, passed(**fields)), 400)["errors"]
     assert error["path"] == path
     assert sentence in error["message"]
     assert stored() == before
@@ -109,25 +117,30 @@ def test_evidence__with_everything_missing__names_each_field(script: Script) -> 
 
 
 def test_evidence__lets_an_approved_request_pass(
-    script: Script, desk: Desk, asked: ChangeRequest, erin: User, frank: User
+    script: Script,
+    scanner: Script,
+    desk: Desk,
+    asked: ChangeRequest,
+    erin: User,
+    frank: User,
 ) -> None:
     Policy.objects.update(evidence={"security_scan": "all"})
     vote(asked, erin)
     assert "evidence security_scan is missing" in str(_read(script, asked)["missing"])
     vote(asked, frank)
     assert not desk.configuration.enabled
-    answer(script.post(EVIDENCE, passed(digest=asked.digest)), 201)
+    answer(scanner.post(EVIDENCE, passed(digest=asked.digest)), 201)
     assert _read(script, asked)["missing"] == []
 
 
 def test_evidence__the_latest_counts_and_expires(
-    script: Script, asked: ChangeRequest, erin: User
+    script: Script, scanner: Script, asked: ChangeRequest, erin: User
 ) -> None:
     Policy.objects.update(evidence={"security_scan": "all"})
-    answer(script.post(EVIDENCE, passed(digest=asked.digest)), 201)
-    answer(script.post(EVIDENCE, passed(digest=asked.digest, result="failed")), 201)
+    answer(scanner.post(EVIDENCE, passed(digest=asked.digest)), 201)
+    answer(scanner.post(EVIDENCE, passed(digest=asked.digest, result="failed")), 201)
     assert "says failed" in str(_read(script, asked)["missing"])
-    answer(script.post(EVIDENCE, passed(digest=asked.digest)), 201)
+    answer(scanner.post(EVIDENCE, passed(digest=asked.digest)), 201)
     Evidence.objects.update(expires_at=clock.now() - timedelta(seconds=1))
     assert "has expired" in str(_read(script, asked)["missing"])
 
@@ -136,7 +149,8 @@ def test_evidence__of_another_project__counts_for_nothing(
     script: Script, garden: Project, asked: ChangeRequest
 ) -> None:
     Policy.objects.update(evidence={"security_scan": "all"})
-    stranger = Script(issue(garden.environments.get(key="production")))
+    place = garden.environments.get(key="production")
+    stranger = Script(issue(place, evidence=["security_scan"]))
     body = passed(digest=asked.digest)
     answer(stranger.post("/api/v1/projects/garden/evidence", body), 201)
     assert "is missing" in str(_read(script, asked)["missing"])

@@ -14,13 +14,19 @@ from tests.portal.approvals_web.conftest import Window, all_kept, at, text_of
 from tests.support.agreeing import TWO_ROLES
 from tests.support.people import acting
 
-FORM = {"approvals": "2", "minutes": "60", "roles": ["senior_developer", "devops_lead"]}
+FORM = {
+    "approvals": "2",
+    "minutes": "60",
+    "days": "30",
+    "roles": ["senior_developer", "devops_lead"],
+}
 FULL = {
     "required_roles": ["senior_developer", "devops_lead"],
     "evidence": {},
     "turning_off_needs_approval": False,
     "break_glass": [],
     "break_glass_minutes": 60,
+    "independence_days": 30,
 }
 
 

@@ -6,14 +6,14 @@ import pytest
 
 from portal.access import services as access
 from portal.access.models import Environment, Project, User
-from portal.approvals import services
 from portal.approvals.errors import Waiting
 from portal.approvals.models import ChangeRequest, Vote
 from portal.lib import clock
+from tests.flags.api.script import PROJECT, Script, answer, issue
 from tests.flags.services.writes import Desk
 from tests.portal.approvals_web.conftest import all_kept, at, buttons_of, text_of, vote_on
 from tests.support.agreeing import vote
-from tests.support.people import SETTING_UP, acting
+from tests.support.people import SETTING_UP
 
 
 def test_the_page_says_it_all_in_words(asked: ChangeRequest, bob: User) -> None:
@@ -210,17 +210,12 @@ def test_evidence__says_its_state_and_how_to_post_it(
     assert f"&quot;digest&quot;: &quot;{asked.digest}&quot;" in page or (
         f'"digest": "{asked.digest}"' in page
     )
-    services.post_evidence(
-        project=asked.project,
-        digest=asked.digest,
-        kind="security_scan",
-        result="passed",
-        expires_at=clock.now() + timedelta(days=1),
-        actor=acting(alice),
-        now=clock.now(),
-        detail="no findings",
-    )
+    scanner = Script(issue(guarded, evidence=["security_scan"]))
+    scan = {"digest": asked.digest, "kind": "security_scan", "result": "passed"}
+    until = (clock.now() + timedelta(days=1)).isoformat()
+    body = scan | {"expires_at": until, "detail": "no findings"}
+    answer(scanner.post(f"{PROJECT}/evidence", body), 201)
     page = text_of(at(alice).open(f"changes/{asked.pk}"))
     assert "passed</span>" in page
-    assert "posted by alice" in page
+    assert "posted by Pipeline" in page
     assert "no findings" in page

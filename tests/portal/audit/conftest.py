@@ -6,7 +6,7 @@ import pytest
 from django.db import transaction
 from pytest_django import Settings
 
-from portal.audit import services, states
+from portal.audit import anchors, services, states
 from portal.lib.journal import Actor, ActorKind, Entry, Trace
 
 ALICE = Actor(ActorKind.USER, "7", "alice", Trace("a-request", "192.0.2.7", "a browser"))
@@ -50,5 +50,6 @@ def anchor_file(settings: Settings, tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def _rows_of_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The rows of these tests tell of flags that were never there: they are about the chain."""
+    """These tests are about the chain: their rows tell of flags that never were."""
     monkeypatch.setattr(states, "_sources", [])
+    monkeypatch.setattr(anchors, "_sources", {})

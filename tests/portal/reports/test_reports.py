@@ -67,16 +67,50 @@ def test_alone__with_a_policy__who_breaks_glass_and_who_turns_off(
     give_role(shop, olga, "on_call_engineer", production)
     set_policy(production, required_approvals=1, break_glass=["on_call_engineer"])
     found = {who: may for _place, who, _kind, may in rows(alice_client, "production-alone")}
-    assert found["alice"] == found["dana"] == "turn flags off"
+    assert found["dana"] == "turn flags off"
+    assert found["alice"].split("; ") == [
+        "by adding people who approve, after 30 days",
+        "by giving a role that may break glass",
+        "turn flags off",
+    ]
     assert found["olga"].startswith("by breaking glass: turn flags on and off, roll releases back")
 
 
-def test_alone__where_even_turning_off_needs_approval__nobody(
+def test_alone__where_even_turning_off_needs_approval__who_manages_members(
     alice_client: Client, shop: Project, production: Environment
 ) -> None:
-    set_policy(production, required_approvals=1, turning_off_needs_approval=True)
-    assert rows(alice_client, "production-alone") == []
-    assert "Nothing to report" in page(alice_client, "production-alone")
+    set_policy(
+        production, required_approvals=1, turning_off_needs_approval=True, independence_days=0
+    )
+    found = rows(alice_client, "production-alone")
+    assert [(who, may) for _place, who, _kind, may in found] == [
+        ("alice", "by adding people who approve, at once")
+    ]
+    assert "by adding people who approve, at once" in page(alice_client, "production-alone")
+
+
+def test_alone__with_evidence_wanted__the_keys_that_post_it_and_who_makes_them(
+    alice_client: Client, shop: Project, production: Environment, now: datetime
+) -> None:
+    olga = create_person("olga")
+    give_role(shop, olga, "devops")
+    services.issue_key(
+        environment=production,
+        kind="admin",
+        name="Scanner",
+        evidence=["security_scan"],
+        actor=SETTING_UP,
+        now=now,
+    )
+    set_policy(
+        production,
+        required_approvals=1,
+        evidence={"security_scan": "all"},
+        turning_off_needs_approval=True,
+    )
+    found = {who: may for _place, who, _kind, may in rows(alice_client, "production-alone")}
+    assert found["Scanner"] == "by posting the evidence security_scan"
+    assert "by a key that posts the evidence security_scan" in found["olga"]
 
 
 def test_alone__is_about_production(alice_client: Client, shop: Project) -> None:

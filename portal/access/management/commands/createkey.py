@@ -27,6 +27,19 @@ class Command(BaseCommand):
             help="What an admin key may do on top; may be said several times.",
         )
         parser.add_argument(
+            "--evidence",
+            action="append",
+            default=[],
+            metavar="KIND",
+            help="A kind of evidence that an admin key may post; may be said several times.",
+        )
+        parser.add_argument(
+            "--owner",
+            metavar="USER",
+            help="Who answers for the key: the author of what is asked with it, who cannot approve "
+            "that. The key may do what they may.",
+        )
+        parser.add_argument(
             "--origin",
             action="append",
             default=[],
@@ -50,6 +63,8 @@ class Command(BaseCommand):
                 kind=options["kind"],
                 name=options["name"],
                 rights=options["right"],
+                evidence=options["evidence"],
+                owner=provisioning.find_person(options["owner"]),
                 allowed_origins=options["origin"],
                 actor=actor,
                 now=now,

@@ -5,11 +5,12 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from portal.access import provisioning
 from portal.access.models import Project
 from portal.approvals import policy_file
 from portal.approvals.services import loading
 from portal.lib import clock
-from portal.lib.commands import failure, operator
+from portal.lib.commands import failure
 from portal.lib.errors import AviaryError
 
 
@@ -22,6 +23,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path)
         parser.add_argument("--project", help="its key; may be left out where there is only one")
+        parser.add_argument(
+            "--as", dest="person", metavar="USER", help="who asks where others have to approve it"
+        )
         parser.add_argument("--dry-run", action="store_true", help="only say what would change")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -30,7 +34,7 @@ class Command(BaseCommand):
             loaded = loading.load_policies(
                 project=_project(options["project"]),
                 file=policy_file.parse(_text(options["file"])),
-                actor=operator("loadpolicy"),
+                actor=provisioning.operator_for("loadpolicy", options["person"]),
                 now=clock.now(),
                 dry_run=dry_run,
             )

@@ -32,6 +32,7 @@ class Command(BaseCommand):
         path, known = _known(options["anchors"])
         for complaint in known.complaints:
             self.stderr.write(f"{path} {complaint}")
+        self._add_elsewhere(known)
         fault = selectors.chain_fault(known.hashes)
         if fault:
             self.stderr.write(f"row {fault.sequence}: {fault.problem}")
@@ -43,6 +44,14 @@ class Command(BaseCommand):
         if fault or known.complaints or drifts:
             sys.exit(1)
         self.stdout.write(f"the chain holds: {_extent(known)}")
+
+    def _add_elsewhere(self, known: KnownAnchors) -> None:
+        """The file is believed first: a row that it names too is compared by its word."""
+        for name, found in anchors.read_elsewhere():
+            if isinstance(found, OSError):
+                self.stdout.write(f"not compared with {name}: {found}")
+            else:
+                known.hashes = {**found, **known.hashes}
 
 
 def _known(path: Path | None) -> tuple[Path, KnownAnchors]:

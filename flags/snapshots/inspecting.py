@@ -1,0 +1,145 @@
+"""Whether Redis holds just what was published, and the database what evaluators were given.
+
+Publishing looks at heads alone. Documents are compared in slices, all the time and at little cost,
+and in full at once where an evaluator doubts what it was offered.
+"""
+
+import logging
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any, Final, cast
+
+from redis import Redis, ResponseError
+
+from flags.channel import DIGEST_MODULUS, DOUBTS, EnvironmentKeys, ForgedEnvelope, Sealer
+from flags.snapshots import build, mending
+from flags.snapshots.held import HeldHead
+from flags.snapshots.publisher import Outcome, Publisher
+from portal.access import services
+
+logger = logging.getLogger(__name__)
+
+_SLICE: Final = 50
+"""Documents compared at once."""
+_REST_S: Final = 5.0
+"""Between two comparisons that doubts asked for: anyone who reaches Redis may doubt."""
+_REST_PER_S: Final = 10.0
+_MOVED_MOST: Final = 2
+
+
+class Inspector:
+    """Compares, and publishes anew what is not as it should be.
+
+    Its methods raise redis.RedisError when Redis does not answer.
+    """
+
+    def __init__(self, redis: Redis, sealer: Sealer, publisher: Publisher) -> None:
+        self._redis, self._sealer, self._publisher = redis, sealer, publisher
+        self._rests_until: dict[int, float] = {}
+        self._moved: dict[int, int] = {}
+
+    def mend(self, environment_ids: Iterable[int]) -> bool:
+        """Delete keys that nobody can work with; whether there were any."""
+        return bool(mending.mend(self._redis, environment_ids))
+
+    def answer_doubts(self, environment_ids: list[int]) -> None:
+        """Compare each environment that an evaluator doubts."""
+        for environment_id, evidence in self._read_doubts(environment_ids).items():
+            began = time.monotonic()
+            if began < self._rests_until.get(environment_id, 0):
+                continue
+            self._redis.hdel(DOUBTS, str(environment_id))  # first: who doubts again is heard again
+            try:
+                self.compare(environment_id, evidence)
+            except ResponseError as error:
+                logger.warning("environment %d is compared later: %s", environment_id, error)
+                self.mend([environment_id])
+            took_s = time.monotonic() - began
+            self._rests_until[environment_id] = began + max(_REST_S, _REST_PER_S * took_s)
+
+    def _read_doubts(self, environment_ids: list[int]) -> dict[int, bytes]:
+        if not environment_ids:
+            return {}
+        try:
+            found = cast(list[Any], self._redis.hmget(DOUBTS, list(map(str, environment_ids))))
+        except ResponseError:
+            self.mend(())
+            return {}
+        doubts = zip(environment_ids, found, strict=True)
+        return {one: evidence for one, evidence in doubts if evidence is not None}
+
+    def compare(self, environment_id: int, evidence: bytes = b"") -> None:
+        """Compare the database, Redis and, where its seal holds, the head that a doubter has."""
+        known = self._open(environment_id, evidence)
+        self._publisher.check_history(known, environment_id)
+        snapshot = build.read_snapshot(environment_id, since=None)
+        environment = snapshot.environment
+        total = self._publisher.weigh(snapshot)
+        held, stored = self._publisher.read_all(environment_id)
+        if any(one.is_at(environment) and one.total not in (total, None) for one in (known, held)):
+            services.renew_epoch(
+                environment_id=environment_id,
+                seen_epoch=environment.epoch,
+                reason=f"evaluators were given another version {environment.version}",
+            )
+        elif held.is_current(environment) and not self._holds(environment_id, held, stored):
+            self._publish_anew(environment_id)
+            return
+        self._publisher.publish(environment_id)
+
+    def _open(self, environment_id: int, raw: bytes) -> HeldHead:
+        try:
+            return HeldHead.read(raw or None, 0, self._sealer, environment_id)
+        except ForgedEnvelope:
+            return HeldHead(raw=None)
+
+    def _holds(self, environment_id: int, held: HeldHead, stored: dict[bytes, bytes]) -> bool:
+        weights = (self._weigh(environment_id, held, *one) for one in stored.items())
+        return sum(weights) % DIGEST_MODULUS == held.total
+
+    def _weigh(self, environment_id: int, held: HeldHead, name: bytes, sealed: bytes) -> int:
+        """What a stored document adds; what never fits, where the head cannot be speaking of it."""
+        field = name.decode(errors="replace")
+        try:
+            envelope = self._sealer.open(sealed, environment_id=environment_id, field=field)
+        except ValueError:
+            return -1
+        if envelope.epoch != held.epoch or envelope.version > held.version:
+            return -1
+        return self._sealer.weigh(sealed, environment_id=environment_id, field=field)
+
+    def scan(self, environment_id: int) -> Iterator[None]:
+        """Compare the documents in Redis with their head, a slice at each step."""
+        held = self._publisher.read_held(environment_id)
+        if not held.complete:
+            return  # publishing sees that by itself
+        name = EnvironmentKeys(environment_id).documents
+        weights: dict[bytes, int] = {}
+        cursor = -1
+        while cursor:
+            found: Any = self._redis.hscan(name, max(cursor, 0), count=_SLICE)
+            cursor, part = found
+            for field, sealed in part.items():
+                weights[field] = self._weigh(environment_id, held, field, sealed)
+            yield
+        if self._publisher.read_held(environment_id).raw != held.raw:
+            self._note_moved(environment_id)
+            return
+        self._moved.pop(environment_id, None)
+        if sum(weights.values()) % DIGEST_MODULUS != held.total:
+            self._publish_anew(environment_id)
+
+    def _note_moved(self, environment_id: int) -> None:
+        """What changes all the time is compared at one instant after some attempts."""
+        self._moved[environment_id] = self._moved.get(environment_id, 0) + 1
+        if self._moved[environment_id] > _MOVED_MOST:
+            del self._moved[environment_id]
+            self.compare(environment_id)
+
+    def _publish_anew(self, environment_id: int) -> None:
+        logger.error(
+            "Redis held other documents of environment %d than were published: published anew",
+            environment_id,
+        )
+        if self._publisher.publish(environment_id, anew=True) is Outcome.PUBLISHED:
+            mending.note(self._redis, [EnvironmentKeys(environment_id).documents])

@@ -1,0 +1,34 @@
+"""``manage.py renewepochs``: say that the database was restored from a backup."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from portal.access import services
+from portal.access.models import Environment
+from portal.lib.commands import operator
+
+
+class Command(BaseCommand):
+    help = (
+        "Start a new epoch in every environment, after a restore: evaluators then reload all flags "
+        "and keys. Aviary notices a restore by itself wherever Redis or an evaluator shows it."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--project", help="Only the environments of this project.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        chosen = Environment.objects.select_related("project").order_by("project__key", "position")
+        if options["project"]:
+            chosen = chosen.filter(project__key=options["project"])
+            if not chosen:
+                raise CommandError(f"there is no environment in a project {options['project']}")
+        for environment in chosen:
+            services.renew_epoch(
+                environment_id=environment.pk,
+                seen_epoch=environment.epoch,
+                reason="an operator said that the database was restored",
+                actor=operator("renewepochs"),
+            )
+            self.stdout.write(f"{environment}: new epoch; evaluators reload it")

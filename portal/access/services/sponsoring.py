@@ -1,0 +1,115 @@
+"""Keeping who gave whom what, and the word of others that two people are two."""
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from portal.access import authority, outbox, selectors
+from portal.access.models import (
+    ApproverConfirmation,
+    Environment,
+    Group,
+    Project,
+    Sponsorship,
+    SponsorshipKind,
+    User,
+)
+from portal.access.permissions import Permission
+from portal.lib import clock, journal
+from portal.lib.errors import Forbidden, Invalid
+from portal.lib.journal import Actor, Entry
+
+
+def record_sponsorship(
+    giver: Actor,
+    person: User,
+    kind: SponsorshipKind,
+    *,
+    project: Project | None = None,
+    environment: Environment | None = None,
+    name: str = "",
+) -> None:
+    """Keep what ``giver`` did for somebody else, in the transaction that does it.
+
+    What a key does is its maker's doing. What a command or the product itself does is nobody's:
+    who types commands on the machine holds the database anyway.
+    """
+    sponsor = authority.answerable(giver)
+    if sponsor is None or sponsor.pk == person.pk:
+        return
+    Sponsorship.objects.create(
+        sponsor=sponsor,
+        person=person,
+        kind=kind,
+        project=project,
+        environment=environment,
+        name=name,
+        at=clock.database_now(),
+    )
+
+
+def record_role(
+    giver: Actor, to: User | Group, role: str, project: Project, environment: Environment | None
+) -> None:
+    """Keep who gave a role; one given to a group is given to all who are in it."""
+    for person in [to] if isinstance(to, User) else to.members.all():
+        record_sponsorship(
+            giver,
+            person,
+            SponsorshipKind.ROLE,
+            project=project,
+            environment=environment,
+            name=role,
+        )
+
+
+@transaction.atomic
+def confirm_approver(*, project: Project, person: User, actor: Actor) -> ApproverConfirmation:
+    """Say that somebody is a person of their own, so that their approvals count at once.
+
+    It holds for what they were given so far. Where it counts is decided again with every request:
+    not where the one who confirmed takes part, nor where both owe it to the same person.
+    Raises Forbidden without ``change_request.approve`` somewhere in the project, and for keys;
+    Invalid for oneself, for somebody whom one gave it oneself, and where nothing is to confirm.
+    """
+    outbox.lock_people(project)
+    confirmer = require_approver(actor, project)
+    if confirmer.pk == person.pk:
+        raise Invalid({"": _("Somebody else who may approve changes has to confirm you.")})
+    given = selectors.recent_sponsorships(project).filter(person=person)
+    if not given.exists():
+        text = _("There is nothing to confirm: nobody gave {name} anything lately.")
+        raise Invalid({"": text.format(name=person.username)})
+    if given.filter(sponsor=confirmer).exists():
+        text = _("You gave {name} the account or a role, so somebody else has to confirm it.")
+        raise Invalid({"": text.format(name=person.username)})
+    confirmation = ApproverConfirmation.objects.create(
+        project=project, person=person, confirmed_by=confirmer, at=clock.database_now()
+    )
+    entry = Entry(
+        event="approver.confirmed",
+        actor=actor,
+        subject_kind="user",
+        subject=person.username,
+        project=project.key,
+    )
+    journal.write(entry)
+    return confirmation
+
+
+def require_approver(
+    actor: Actor, project: Project, environment: Environment | None = None
+) -> User:
+    """The person who may approve changes there; without an environment, in any of the project.
+
+    Raises Forbidden for everybody else, and for keys.
+    """
+    user = authority.user_of(actor)
+    places = [environment] if environment else list(project.environments.all())
+    if user is None or not user.is_active:
+        raise Forbidden(Permission.CHANGE_REQUEST_APPROVE)
+    held = authority.holdings_of(user, project)
+    if not any(
+        Permission.CHANGE_REQUEST_APPROVE in held.in_environment(place.pk) for place in places
+    ):
+        raise Forbidden(Permission.CHANGE_REQUEST_APPROVE)
+    return user
