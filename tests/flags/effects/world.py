@@ -58,6 +58,14 @@ class World:
     people: dict[str, User]
     keys: dict[str, ApiKey] = field(default_factory=dict)
     tokens: dict[str, str] = field(default_factory=dict)
+    policy: dict[str, Any] = field(default_factory=dict)
+
+    def govern(self) -> None:
+        """Give production the policy back that others agreed to lower or take away."""
+        rows = Policy.objects.filter(environment=self.production)
+        if list(rows.values()) != [self.policy]:
+            rows.delete()
+            Policy.objects.create(**self.policy)
 
     @property
     def production(self) -> Environment:
@@ -110,6 +118,7 @@ def build(project: Project, people: dict[str, User]) -> World:
     services.archive_flag(flag=world.flag("old"), actor=SETTING_UP, now=world.now)
     _issue_keys(world)
     set_policy(world.production, **TWO_ROLES, break_glass=["devops_lead"])
+    world.policy = Policy.objects.filter(environment=world.production).values().get()
     _not_introduced(world)
     return world
 
@@ -232,6 +241,8 @@ class Watch:
             raise Unagreed(f"{what}: {changed[:3]} by {events}: " + " became ".join(sides))
         if not agreed and _is_weaker(agreement, self._agreement):
             raise Unagreed(f"{what}: {agreement} became {self._agreement}")
+        self._world.govern()
+        self._agreement = agreement_of(self._world)
         return bool(changed)
 
 

@@ -42,7 +42,7 @@ def _define(desk: Desk, who: User, part: str) -> None:
     variants = list(Flag.objects.get(pk=desk.flag.pk).variants)
     added = {"key": "third" if part == "mine" else "fourth", "value": True}
     metadata = {**Flag.objects.get(pk=desk.flag.pk).metadata, part: 1}
-    more = {} if part == "mine" else {"tags": ["new"]}
+    more: dict[str, Any] = {} if part == "mine" else {"tags": ["new"]}
     desk.edit(who, variants=[*variants, added], metadata=metadata, **more)
 
 

@@ -1,0 +1,142 @@
+"""Calls of the services of approvals and access, and of what people arrange."""
+
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+from flags.services import arranging
+from portal.access import services as access
+from portal.access.models import CustomRole, Group
+from portal.approvals import services as approvals
+from portal.approvals.models import ChangeRequest, Emergency, State
+from portal.lib.journal import Actor
+from tests.flags.effects.flag_writers import Writer, common, some_place
+from tests.flags.effects.world import World
+
+
+def some_request(dice: Random) -> ChangeRequest:
+    """Mostly the newest, so that some get all the votes that they need."""
+    found = list(ChangeRequest.objects.filter(state=State.OPEN).order_by("pk"))
+    return found[-1] if found and dice.random() < 0.8 else dice.choice(found)
+
+
+def cast_vote(world: World, dice: Random, actor: Actor) -> object:
+    request = some_request(dice)
+    return approvals.cast_vote(
+        request=request,
+        verdict="approve",
+        seen_digest=request.digest,
+        comment="because",
+        **common(world, actor),
+    )
+
+
+def on_request(write: Callable[..., object], **more: Any) -> Writer:
+    def run(world: World, dice: Random, actor: Actor) -> object:
+        return write(request=some_request(dice), **more, **common(world, actor))
+
+    return run
+
+
+def renew_request(world: World, dice: Random, actor: Actor) -> object:
+    request = some_request(dice)
+    return approvals.renew_request(
+        request=request, seen_digest=request.digest, **common(world, actor)
+    )
+
+
+def on_emergency(write: Callable[..., object], **more: Any) -> Writer:
+    def run(world: World, dice: Random, actor: Actor) -> object:
+        emergency = dice.choice(list(Emergency.objects.all()))
+        return write(emergency=emergency, **more, **common(world, actor))
+
+    return run
+
+
+def set_policy(world: World, dice: Random, actor: Actor) -> object:
+    place = some_place(world, dice)
+    policy = getattr(place, "policy", None)
+    return approvals.set_policy(
+        environment=place,
+        document=dice.choice([None, {"required_approvals": 1}, {"required_approvals": 3}]),
+        expected_version=policy.version if policy else 0,
+        **common(world, actor),
+    )
+
+
+def create_freeze(world: World, dice: Random, actor: Actor) -> object:
+    document = {
+        "name": "New year",
+        "environments": ["production"],
+        "starts": "2099-12-31T16:00",
+        "ends": "2100-01-02T08:00",
+        "zone": "UTC",
+    }
+    return approvals.create_freeze(project=world.project, document=document, **common(world, actor))
+
+
+def withdraw_vote(world: World, dice: Random, actor: Actor) -> object:
+    return approvals.withdraw_vote(request=some_request(dice), actor=actor)
+
+
+def clock_of(write: Callable[..., object]) -> Writer:
+    return lambda world, _dice, _actor: write(now=world.now)
+
+
+def grant_role(world: World, dice: Random, actor: Actor) -> object:
+    return access.grant_role(
+        project=world.project,
+        to=world.people[dice.choice(["bob", "dana"])],
+        role=dice.choice(["viewer", "qa", "developer"]),
+        environment=dice.choice([None, world.production]),
+        **common(world, actor),
+    )
+
+
+def create_or_edit_role(world: World, dice: Random, actor: Actor) -> object:
+    permissions = dice.sample(["flag.view", "flag.edit", "change_request.approve"], 2)
+    roles = list(CustomRole.objects.filter(project=world.project))
+    if roles:
+        return access.edit_role(role=roles[0], name="T", permissions=permissions, actor=actor)
+    return access.create_role(
+        project=world.project, key="tester", name="T", permissions=permissions, actor=actor
+    )
+
+
+def reserve(world: World, dice: Random, actor: Actor) -> object:
+    return access.reserve(
+        environment=world.production,
+        permission=dice.choice(["change_request.approve", "flag.toggle"]),
+        names=dice.choice([["qa"], ["developer", "senior_developer"], None]),
+        **common(world, actor),
+    )
+
+
+def create_environment(world: World, dice: Random, actor: Actor) -> object:
+    key = f"e-{dice.randrange(10**6)}"
+    return access.create_environment(
+        project=world.project, key=key, kind="staging", **common(world, actor)
+    )
+
+
+def save_view(world: World, dice: Random, actor: Actor) -> object:
+    return arranging.save_view(
+        project=world.project,
+        user=world.people["dana"],
+        actor=actor,
+        view=None,
+        name=f"v{dice.randrange(10**6)}",
+        query="",
+        shared=True,
+        default=False,
+    )
+
+
+def create_group_or_join(world: World, dice: Random, actor: Actor) -> object:
+    found = Group.objects.filter(project=world.project).first()
+    if found is None:
+        return access.create_group(
+            project=world.project, key="crew", name="", **common(world, actor)
+        )
+    user = world.people[dice.choice(["bob", "dana"])]
+    return access.add_to_group(group=found, user=user, actor=actor)
