@@ -118,7 +118,7 @@ def build(project: Project, people: dict[str, User]) -> World:
     services.archive_flag(flag=world.flag("old"), actor=SETTING_UP, now=world.now)
     _issue_keys(world)
     set_policy(world.production, **TWO_ROLES, break_glass=["devops_lead"])
-    world.policy = Policy.objects.filter(environment=world.production).values().get()
+    world.policy = {**Policy.objects.filter(environment=world.production).values().get()}
     _not_introduced(world)
     return world
 
