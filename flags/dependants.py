@@ -59,13 +59,16 @@ def uses_of_all(project: Project) -> Counter[str]:
     return Counter(key for named in everything for key in named)
 
 
-def mentioning(project: Project, kind: Named) -> Iterator[FlagConfiguration]:
-    """The configurations of flags in use that may name something of a kind.
+def mentioning(
+    project: Project, kind: Named, *, archived: bool = False
+) -> Iterator[FlagConfiguration]:
+    """The configurations that may name something of a kind, those of archived flags if wanted.
 
     The database finds them by the field's name alone, so that a project of thousands of flags is
     not read for the few that do.
     """
-    return _narrowed(FlagConfiguration.objects.filter(flag__project=project), kind).iterator(500)
+    rows = FlagConfiguration.objects.filter(flag__project=project)
+    return _narrowed(rows if archived else _in_use(rows), kind).iterator(500)
 
 
 def going_back(project: Project, flag: Flag | None = None) -> Iterator[FlagConfiguration]:
@@ -86,13 +89,16 @@ def going_back(project: Project, flag: Flag | None = None) -> Iterator[FlagConfi
 def mentioning_in(environment: Environment, kind: Named) -> Iterator[FlagConfiguration]:
     """The same in one environment."""
     rows = FlagConfiguration.objects.filter(environment=environment)
-    return _narrowed(rows, kind).iterator(500)
+    return _narrowed(_in_use(rows), kind).iterator(500)
+
+
+def _in_use(rows: QuerySet[FlagConfiguration]) -> QuerySet[FlagConfiguration]:
+    return rows.filter(flag__archived_at__isnull=True)
 
 
 def _narrowed(rows: QuerySet[FlagConfiguration], kind: Named) -> QuerySet[FlagConfiguration]:
     return (
-        rows.filter(flag__archived_at__isnull=True)
-        .annotate(text=Cast("targeting", TextField()))
+        rows.annotate(text=Cast("targeting", TextField()))
         .filter(text__contains=f'"{kind}"')
         .select_related("flag", "environment")
         .order_by("flag__key", "environment__position", "environment_id")
@@ -105,6 +111,17 @@ def segment_graph(project: Project) -> dict[str, frozenset[str]]:
     return {
         key: frozenset(one.key for one in mentions_in_condition(when, "when")) for key, when in rows
     }
+
+
+def reaching(project: Project, key: str) -> set[str]:
+    """A segment, and those that ask for it by way of others."""
+    graph, found, waiting = segment_graph(project), {key}, [key]
+    while waiting:
+        one = waiting.pop()
+        new = {other for other, named in graph.items() if one in named} - found
+        found |= new
+        waiting += new
+    return found
 
 
 def _segments_naming(project: Project, key: str) -> list[Segment]:

@@ -42,7 +42,7 @@ class Explained:
 def explain_now(configuration: FlagConfiguration, context: Context, *, now: datetime) -> Explained:
     """What an evaluator answers now for a flag in an environment, and why."""
     flag = configuration.flag
-    if flag.is_archived:
+    if flag.is_archived or not configuration.introduced:
         return not_found(flag.key)
     try:
         parsed = parse_environment(configuration.environment_document())

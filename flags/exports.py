@@ -96,7 +96,9 @@ def _read_corpus(environment: Environment) -> tuple[Corpus, dict[str, str]]:
     """What evaluators hold, and what is wrong with the flags that they cannot evaluate."""
     flags: dict[str, EnvironmentFlag] = {}
     broken: dict[str, str] = {}
-    for row in selectors.configurations_in(environment).order_by("flag__key"):
+    for row in (
+        selectors.configurations_in(environment).filter(introduced=True).order_by("flag__key")
+    ):
         try:
             flags[row.flag.key] = parse_environment(row.environment_document())
         except DocumentError as error:

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from flags import cohorts
-from flags.dependants import mentioning_in, segment_graph
+from flags.dependants import mentioning_in, reaching
 from flags.engine import (
     EVERYTHING,
     CompiledFlag,
@@ -119,7 +119,7 @@ def of_segment(
         after = cohorts.segment_of(project, document)
     except (DocumentError, KeyError, KeyList.DoesNotExist):
         return _impact(project, remark=_("What the segment would be is not to be found any more."))
-    reach = _reaching(project, key)
+    reach = reaching(project, key)
     effects: list[Effect] = []
     left_out = 0
     for environment in environments:
@@ -136,17 +136,6 @@ def _left_out(count: int, *, is_used: bool) -> str:
         return _("No flag uses the segment, so nobody gets anything else.")
     text = ngettext("{n} more use of it is not shown.", "{n} more uses of it are not shown.", count)
     return text.format(n=count) if count else ""
-
-
-def _reaching(project: Project, key: str) -> set[str]:
-    """The segment, and those that ask for it by way of others."""
-    graph, found, waiting = segment_graph(project), {key}, [key]
-    while waiting:
-        one = waiting.pop()
-        new = {other for other, named in graph.items() if one in named} - found
-        found |= new
-        waiting += new
-    return found
 
 
 def _using(environment: Environment, reach: Collection[str]) -> list[FlagConfiguration]:

@@ -96,10 +96,14 @@ def _flags_asked(
     waiting = set(keys)
     while waiting:
         seen |= waiting
-        rows = FlagConfiguration.objects.select_related("flag").filter(
-            environment=environment, flag__key__in=waiting, flag__archived_at__isnull=True
+        rows = FlagConfiguration.objects.served().filter(
+            environment=environment, flag__key__in=waiting
         )
-        found = [named for row in rows if (named := _add(row, compiled)) is not None]
+        found = [
+            named
+            for row in rows.select_related("flag")
+            if (named := _add(row, compiled)) is not None
+        ]
         references += found
         waiting = _all_of(one.flags for one in found) - seen
     return compiled, references

@@ -87,6 +87,7 @@ def matching(project: Project, wanted: FlagFilter) -> QuerySet[Flag]:
         flags = flags.filter(owner__in=wanted.owners)
     for environment, enabled in wanted.states:
         here = FlagConfiguration.objects.filter(environment__project=project, enabled=enabled)
+        here = here.filter(introduced=True)
         flags = flags.filter(pk__in=here.filter(environment__key=environment).values("flag"))
     if wanted.favourite:
         flags = flags.filter(_own_favourite(wanted))

@@ -209,6 +209,8 @@ def rule(one: Rule) -> str:
 
 def summary(configuration: Configuration) -> str:
     """The shortest thing that is true of a configuration, for a row of a list."""
+    if not configuration.introduced:
+        return _("applications get “flag not found”")
     if not configuration.enabled:
         return _("everyone gets {variant}").format(variant=quoted(configuration.off_variant))
     rest = serve(configuration.fallthrough)
@@ -280,12 +282,21 @@ def definition_changes(before: FlagDefinition, after: FlagDefinition) -> list[st
 
 
 def _switch_changes(before: Configuration, after: Configuration) -> Iterable[str]:
-    if before.enabled != after.enabled:
+    if before.introduced != after.introduced:
+        yield _introduction(after)
+    elif before.enabled != after.enabled:
         yield _("Turned on.") if after.enabled else _("Turned off.")
     if before.off_variant != after.off_variant:
         yield _("While off, everyone gets {after} instead of {before}.").format(
             before=quoted(before.off_variant), after=quoted(after.off_variant)
         )
+
+
+def _introduction(after: Configuration) -> str:
+    if not after.introduced:
+        return _("Not introduced any more: applications get “flag not found” again.")
+    text = _("Introduced, on: {what}.") if after.enabled else _("Introduced, off: {what}.")
+    return text.format(what=summary(after))
 
 
 def _prerequisite_changes(before: Configuration, after: Configuration) -> Iterable[str]:

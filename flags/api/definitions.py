@@ -40,7 +40,11 @@ class FlagList(ApiView):
 
     @schema.create_flag
     def post(self, request: Request, project: str) -> Response:
-        """Create a flag. It is off in every environment, and its key and value type stay."""
+        """Create a flag. It is off in every environment, and its key and value type stay.
+
+        Where a policy stands it is not introduced yet: applications there get FLAG_NOT_FOUND until
+        somebody introduces it, by `{"introduced": true}` or by turning it on.
+        """
         flag = services.create_flag(
             project=project_of(request, project),
             document=request.data,
@@ -66,7 +70,8 @@ class FlagDetail(ApiView):
     def patch(self, request: Request, project: str, key: str) -> Response:
         """Change what a flag is, in every environment, by a merge patch (RFC 7396).
 
-        With If-Match only the version that you read is changed.
+        With If-Match only the version that you read is changed. What applications get in other
+        environments than the key's takes a person: 403 names them.
         """
         flag = flag_of(request, project, key)
         seen = seen_version(request)
@@ -83,11 +88,12 @@ class FlagDetail(ApiView):
     def delete(self, request: Request, project: str, key: str) -> Response:
         """Archive a flag: evaluators stop answering it everywhere. It keeps what it has.
 
-        One that was asked for within the last hour is archived only with ``force``.
+        One that was asked for within the last hour is archived only with ``force``. One that
+        other environments than the key's answer takes a person: 403 names them.
         """
         flag, now = flag_of(request, project, key), clock.now()
         if not switch(request, "force"):
-            refuse_asked_for(flag, now=now)
+            refuse_asked_for(flag, now=now, within=holder_of(request).environment)
         services.archive_flag(
             flag=flag,
             actor=holder_of(request).actor,

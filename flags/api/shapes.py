@@ -134,6 +134,11 @@ class Configuration(serializers.Serializer[object]):
     rules = Rule(many=True, required=False)
     fallthrough = Serve()
     salt = serializers.CharField(max_length=limits.MAX_SALT_CHARS)
+    introduced = serializers.BooleanField(
+        required=False,
+        help_text="False: applications get FLAG_NOT_FOUND here until the flag is introduced. "
+        "Answers leave it out where it is true; where a body leaves it out it stays as it is.",
+    )
 
 
 class ConfigurationPatch(serializers.Serializer[object]):
@@ -145,6 +150,9 @@ class ConfigurationPatch(serializers.Serializer[object]):
     rules = Rule(many=True, required=False, allow_null=True)
     fallthrough = Serve(required=False)
     salt = serializers.CharField(required=False, max_length=limits.MAX_SALT_CHARS)
+    introduced = serializers.BooleanField(
+        required=False, help_text="True introduces the flag; so does turning it on."
+    )
 
 
 class ListedConfiguration(Configuration):
@@ -177,6 +185,11 @@ class CohortReport(serializers.Serializer[object]):
 class ImportReport(serializers.Serializer[object]):
     created = serializers.ListField(child=serializers.CharField())
     changed = serializers.ListField(child=serializers.CharField())
+    introduced = serializers.ListField(
+        child=serializers.CharField(),
+        required=False,
+        help_text="Flags that were there and come to this environment by it.",
+    )
     unchanged = serializers.ListField(child=serializers.CharField())
     disabled = serializers.ListField(
         child=serializers.CharField(), help_text="Turned off: the file does not have them."

@@ -56,15 +56,16 @@ class Copying(ApiView):
 
     @schema.copy_configuration
     def post(self, request: Request, project: str, environment: str, key: str) -> Response:
-        """Have a flag do in the key's environment what it does in another of the project.
+        """Have a flag do in one environment what it does in another: a person does that.
 
-        It keeps its state and its salt, unless they are to be taken over as well. If-Match
-        carries the ETag of the configuration that is replaced.
+        A key reads no other environment than its own, and so has nothing to copy from: 403. Its
+        owner copies in the portal, or reads with one key and writes with the other.
         """
         environment_of(request, project, environment, Permission.FLAG_EDIT)
         target = configuration_of(request, project, environment, key)
         body = read_body(request.data, _COPY)
         source = _place_of(target.flag.project, body["source"], "source")
+        environment_of(request, project, source.key)  # a key reads its own environment alone
         there = selectors.get_configuration(target.flag, source)
         saved = services.copy_configuration(
             flag=target.flag,
@@ -124,7 +125,7 @@ class Bulk(ApiView):
         flags = _flags_of(own, body["flags"])
         if body["action"] == "archive" and not body.get("force", False):
             for flag in flags:
-                refuse_asked_for(flag, now=now)
+                refuse_asked_for(flag, now=now, within=holder_of(request).environment)
         job = bulk.Job(
             actor=holder_of(request).actor,
             now=now,

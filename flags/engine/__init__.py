@@ -55,7 +55,7 @@ from flags.engine.lines import disturbances, free_room, place_slot
 from flags.engine.mentions import Mention, Named, mentions_in, mentions_in_condition
 from flags.engine.operators import OPERATORS
 from flags.engine.parsing import parse_configuration, parse_definition, parse_environment
-from flags.engine.references import References, depth_of, find_cycle, references_of
+from flags.engine.references import References, depth_of, find_cycle, references_of, variants_of
 from flags.engine.results import Context, ErrorCode, Reason, Result, Scalar
 from flags.engine.world import EMPTY, OverBudget, Steps, World
 
@@ -136,4 +136,5 @@ __all__ = [
     "point",
     "references_of",
     "units_of",
+    "variants_of",
 ]

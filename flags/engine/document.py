@@ -250,7 +250,10 @@ class Prerequisite:
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """What a flag does in one environment. ``salt`` is the one thing to change to reshuffle."""
+    """What a flag does in one environment. ``salt`` is the one thing to change to reshuffle.
+
+    Evaluators never see one that is not ``introduced``: there the flag does not exist yet.
+    """
 
     enabled: bool
     off_variant: str
@@ -259,6 +262,7 @@ class Configuration:
     targets: tuple[Target, ...] = ()
     rules: tuple[Rule, ...] = ()
     prerequisites: tuple[Prerequisite, ...] = ()
+    introduced: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,6 +59,7 @@ def dump_configuration(configuration: Configuration) -> dict[str, object]:
         "fallthrough": _dump_serve(configuration.fallthrough),
         "salt": configuration.salt,
         **_dump_prerequisites(configuration),
+        **({} if configuration.introduced else {"introduced": False}),
     }
 
 

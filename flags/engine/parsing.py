@@ -61,7 +61,7 @@ def parse_configuration(doc: object, definition: FlagDefinition) -> Configuratio
     """The flag's configuration in one environment; it may name the definition's variants only.
 
     Required are enabled, off_variant, fallthrough and salt; targets, rules and prerequisites
-    default to none.
+    default to none, and introduced to true.
     Raises DocumentError.
     """
     variant = one_of((variant.key for variant in definition.variants), "variant")
@@ -178,15 +178,22 @@ def _configuration(variant: Reader[str]) -> Reader[Configuration]:
                 "targets": list_of(_target(variant), most=limits.MAX_TARGETS),
                 "rules": rules,
                 "prerequisites": _read_prerequisites,
+                "introduced": read_boolean,
             },
         ),
-        _check_targets,
+        _check_configuration,
     )
 
 
 def _target(variant: Reader[str]) -> Reader[Target]:
     key = text(limits.MAX_UNIT_CHARS, least=1)
     return record(Target, {"variant": variant, "keys": list_of(key, most=limits.MAX_TARGET_KEYS)})
+
+
+def _check_configuration(configuration: Configuration) -> Iterable[Problem]:
+    if configuration.enabled and not configuration.introduced:
+        yield Problem("introduced", "A flag that is on is introduced; leave this out.")
+    yield from _check_targets(configuration)
 
 
 def _check_targets(configuration: Configuration) -> Iterable[Problem]:

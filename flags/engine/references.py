@@ -11,6 +11,7 @@ from flags.engine.document import (
     ByLogic,
     Condition,
     Configuration,
+    Fixed,
     FlagTest,
     LogicTest,
     Not,
@@ -48,6 +49,21 @@ def references_of(document: Configuration | Segment) -> References:
         groups=frozenset(groups),
         variants=frozenset((flag, key) for flag, variants in wanted for key in variants),
     )
+
+
+def variants_of(configuration: Configuration) -> frozenset[str] | None:
+    """The variants that a configuration can serve, by key; None where JsonLogic names them."""
+    serves = [configuration.fallthrough, *(rule.serve for rule in configuration.rules)]
+    if any(isinstance(one, ByLogic) for one in serves):
+        return None
+    found = {configuration.off_variant, *(target.variant for target in configuration.targets)}
+    for one in serves:
+        if isinstance(one, Fixed):
+            found.add(one.variant)
+        elif isinstance(one, Split):
+            found |= {share.variant for share in one.shares}
+            found |= {override.variant for override in one.overrides}
+    return frozenset(found)
 
 
 def instants_of(document: Configuration | Segment) -> frozenset[float]:

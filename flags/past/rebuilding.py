@@ -47,7 +47,7 @@ class Past:
     sources: list[Source] = field(default_factory=list)
 
     def flag(self, key: str) -> Document | None:
-        """A flag's environment document; None where it was not there, or archived."""
+        """A flag's environment document; None where evaluators did not have it."""
         definition = self._told(DEFINITION, key)
         if definition is None:
             return None
@@ -55,7 +55,7 @@ class Past:
             return None
         aspect = configuration_in(self.environment, key)
         configuration = self._told(aspect, key, self.environment)
-        if configuration is None:
+        if configuration is None or not configuration.get("introduced", True):
             return None
         # Which version the environment had then is not in every row, and decides nothing.
         return _served(definition) | configuration | {"version": 0}

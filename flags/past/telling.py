@@ -141,7 +141,13 @@ def _in_use(_row: Row) -> Said:
     return dict(_IN_USE)
 
 
-SWITCHES: Final = ("flag.enabled", "flag.disabled", "flag.targeting_changed")
+SWITCHES: Final = (
+    "flag.enabled",
+    "flag.disabled",
+    "flag.targeting_changed",
+    "flag.introduced",
+    "flag.withdrawn",
+)
 ARCHIVINGS: Final = ("flag.archived", "flag.restored")
 
 DEFINITION: Final = Aspect(

@@ -77,5 +77,5 @@ OPERATIONS = {
 
 def targeting_digest(document: Document) -> str:
     """Who gets what, as a hash: whether the flag is on makes no difference."""
-    targeting = {name: value for name, value in document.items() if name != "enabled"}
+    targeting = {name: document[name] for name in document.keys() - {"enabled", "introduced"}}
     return hashlib.sha256(canonical(targeting).encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,6 +1,7 @@
 """The changes of flags as the gate wants to see them."""
 
-from collections.abc import Iterable, Mapping
+import hashlib
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -11,19 +12,30 @@ from flags.engine import DocumentError, parse_configuration, parse_definition
 from flags.models import Flag, FlagConfiguration
 from portal.access.models import Environment
 from portal.access.permissions import Permission
-from portal.approvals.changes import Change, same_document
+from portal.approvals.changes import Change, canonical, same_document
 
 CONFIGURATION = dependants.CONFIGURATION
 DEFINITION = "flag.definition"
 ARCHIVING = "flag.archiving"
 Document = Mapping[str, Any]
+_STATE = ("enabled", "introduced")
 
 
-def configuration_change(current: FlagConfiguration, before: Document, version: int) -> Change:
-    """What becomes of a flag in one environment; ``current`` is as it is to be."""
+def configuration_change(
+    current: FlagConfiguration,
+    before: Document,
+    version: int,
+    brought: Collection[FlagConfiguration] = (),
+) -> Change:
+    """What becomes of a flag in one environment; ``current`` is as it is to be.
+
+    ``brought`` are the flags that are introduced along with it. Nobody notices anything of a flag
+    that stays as it was, not introduced.
+    """
     after, environment = current.document, current.environment
+    introduces = _is_introduced(before) != _is_introduced(after)
     permissions = []
-    if before["enabled"] != after["enabled"]:
+    if introduces or brought or before["enabled"] != after["enabled"]:
         permissions.append(Permission.FLAG_TOGGLE)
     if not same_document(_targeting(before), _targeting(after)):
         permissions.append(Permission.FLAG_EDIT)
@@ -34,19 +46,41 @@ def configuration_change(current: FlagConfiguration, before: Document, version: 
         subject_kind="flag",
         subject=current.flag.key,
         title=_configuration_title(current, before),
-        base_version=str(version),
+        base_version=base_of(version, brought),
         before=before,
         after=after,
         permissions=tuple(permissions),
-        words=tuple(configuration_words(current.flag, before, after)),
-        turns_off=permissions == [Permission.FLAG_TOGGLE] and not after["enabled"],
+        words=(*configuration_words(current.flag, before, after), *brought_words(brought)),
+        turns_off=permissions == [Permission.FLAG_TOGGLE]
+        and not (after["enabled"] or introduces or brought),
+        serves=_is_introduced(before) or _is_introduced(after),
     )
+
+
+def base_of(version: int, brought: Collection[FlagConfiguration]) -> str:
+    """What a change of a configuration starts from: its version, and those of the flags that it
+    brings along, so that what others agreed to is what is introduced."""
+    return f"{version}+{_versions(brought)}" if brought else str(version)
+
+
+def version_of(base_version: str) -> int:
+    """The configuration's own version in what ``base_of`` wrote."""
+    return int(base_version.partition("+")[0])
+
+
+def brought_words(brought: Iterable[FlagConfiguration]) -> list[str]:
+    """The flags that are introduced along with another one, one sentence each."""
+    text = _("{flag}, which it depends on, is introduced too, turned off: everyone gets {variant}.")
+    return [
+        text.format(flag=row.flag.title, variant=wording.quoted(row.targeting["off_variant"]))
+        for row in brought
+    ]
 
 
 def definition_change(flag: Flag, before: Document, environments: Iterable[Environment]) -> Change:
     """What becomes of a flag itself; ``flag`` is as it is to be, its version still the old one.
 
-    It serves when applications get other values by it; names and tags are nobody's business.
+    ``environments`` are those that get other answers by it.
     """
     after = flag.document
     text = _("Change what {flag} is, in every environment")
@@ -62,7 +96,6 @@ def definition_change(flag: Flag, before: Document, environments: Iterable[Envir
         after=after,
         permissions=(Permission.FLAG_EDIT,),
         words=tuple(definition_words(before, after)),
-        serves=not same_document(_served(before), _served(after)),
     )
 
 
@@ -106,7 +139,10 @@ def who_gets_what(flag: Flag, document: Document) -> tuple[str, ...]:
     """Who gets what of a flag by a configuration, one sentence each; empty for one of another
     time."""
     try:
-        return outcome_wording.sentences(parse_configuration(document, flag.definition))
+        configuration = parse_configuration(document, flag.definition)
+        if not configuration.introduced:
+            return (_("Applications get “flag not found”, and use the default in their code."),)
+        return outcome_wording.sentences(configuration)
     except DocumentError:
         return ()
 
@@ -118,6 +154,8 @@ def definition_words(before: Document, after: Document) -> list[str]:
 
 def _configuration_title(current: FlagConfiguration, before: Document) -> str:
     names = {"flag": current.flag.title, "environment": current.environment.name}
+    if not _is_introduced(before) and current.introduced:
+        return _("Introduce {flag} in {environment}").format(**names)
     if before["enabled"] == current.enabled:
         return _("Change who gets {flag} in {environment}").format(**names)
     if current.enabled:
@@ -126,10 +164,13 @@ def _configuration_title(current: FlagConfiguration, before: Document) -> str:
 
 
 def _targeting(document: Document) -> dict[str, Any]:
-    return {name: value for name, value in document.items() if name != "enabled"}
+    return {name: value for name, value in document.items() if name not in _STATE}
 
 
-def _served(document: Document) -> list[Any]:
-    """What of a definition reaches the evaluators."""
-    variants = [(variant["key"], variant["value"]) for variant in document["variants"]]
-    return [variants, document["client_visible"]]
+def _is_introduced(document: Document) -> bool:
+    return bool(document.get("introduced", True))
+
+
+def _versions(rows: Iterable[FlagConfiguration]) -> str:
+    versions = {row.flag.key: row.version for row in rows}
+    return hashlib.sha256(canonical(versions).encode("utf-8", "surrogatepass")).hexdigest()[:16]

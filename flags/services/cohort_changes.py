@@ -26,7 +26,7 @@ def segment_change(
 ) -> Change:
     """What becomes of a segment; it is as it is to be, its version still the old one.
 
-    An unused one passes the gate too: what others agreed to use must be what they looked at.
+    ``environments`` are those that it reaches.
     """
     text = _("Change who is in segment {name}, in every environment")
     after = segment.document
@@ -84,8 +84,13 @@ def _change(
         after=after,
         permissions=(Permission.SEGMENT_EDIT,),
         words=tuple(words),
-        serves=not same_document(_served(before), _served(after)),
+        serves=is_served_otherwise(before, after),
     )
+
+
+def is_served_otherwise(before: Document, after: Document) -> bool:
+    """Whether evaluators get another document: names and descriptions make no difference."""
+    return not same_document(_served(before), _served(after))
 
 
 def subject_kind(one: Segment | ExclusionGroup) -> str:

@@ -1,6 +1,6 @@
 """Turning a flag on and off in an environment, and changing who gets what there."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -49,14 +49,16 @@ def save_configuration(
     Raises Forbidden without ``flag.edit`` (and ``flag.toggle`` where it turns on or off); Invalid
     when the document is, or refers to what is not there or in a circle; Conflict, with both sides,
     when it is no longer at ``expected_version``; Waiting where the environment's policy wants
-    others to agree first.
+    others to agree first. A flag that is not introduced stays so unless the document turns it on
+    or says ``introduced``: until then nobody notices what is saved.
     """
     _require(Permission.FLAG_EDIT, flag, environment, actor, terms)
     current = _locked(flag, environment, terms)
-    wanted = configuration_from(document, current.flag.definition)
+    wanted = configuration_from(_placed(document, current), current.flag.definition)
     if current.version != expected_version:
         raise _conflict(current, document)
-    if wanted.enabled != current.enabled:
+    _refuse_withdrawing(current, wanted, terms)
+    if (wanted.enabled, wanted.introduced) != (current.enabled, current.introduced):
         _require(Permission.FLAG_TOGGLE, flag, environment, actor, terms)
     if not current.flag.is_archived:
         referring.check_configuration(current.flag, current.environment, wanted)
@@ -73,9 +75,13 @@ def set_enabled(
     now: datetime,
     reason: str = "",
     expected_version: int | None = None,
+    introduce: bool = False,
     terms: Terms = PLAIN,
 ) -> Switched:
     """Turn a flag on or off in one environment; doing it again changes nothing.
+
+    Turning on introduces a flag that is not introduced there yet; with ``introduce`` turning off
+    does so too, else there is nothing to turn off.
 
     Turning on serves whatever the targeting says, so the caller gives the version they looked at
     and gets a Conflict when it is another now. Turning off is always safe and never conflicts.
@@ -83,12 +89,30 @@ def set_enabled(
     """
     _require(Permission.FLAG_TOGGLE, flag, environment, actor, terms)
     current = _locked(flag, environment, terms)
-    if enabled and expected_version is not None and current.version != expected_version:
-        raise _conflict(current, {**current.document, "enabled": enabled})
-    wanted = configuration_from({**current.document, "enabled": enabled}, current.flag.definition)
+    state = {"enabled": enabled}
+    if introduce or enabled:
+        state["introduced"] = True
+        if expected_version not in (None, current.version):
+            raise _conflict(current, {**current.document, **state})
+    wanted = configuration_from({**current.document, **state}, current.flag.definition)
     previous_version = current.version
     stored = _store(current, wanted, actor=actor, now=now, reason=reason, terms=terms)
     return Switched(stored, previous_version)
+
+
+def _placed(document: object, current: FlagConfiguration) -> object:
+    """The document with what it leaves out about being introduced; what is on is introduced."""
+    if not isinstance(document, Mapping):
+        return document
+    introduced = document.get("introduced", current.introduced)
+    return {**document, "introduced": document.get("enabled") is True or introduced}
+
+
+def _refuse_withdrawing(current: FlagConfiguration, wanted: Configuration, terms: Terms) -> None:
+    """Only the end of an emergency takes an introduction back."""
+    if current.introduced and not wanted.introduced and terms.undoing is None:
+        text = _("This flag is introduced in {environment}: turn it off, or archive it.")
+        raise Invalid({"introduced": text.format(environment=current.environment.name)})
 
 
 def _locked(flag: Flag, environment: Environment, terms: Terms) -> FlagConfiguration:
@@ -128,12 +152,14 @@ def _store(
     after = current.document
     if same_document(after, before):
         return current
-    change = changes.configuration_change(current, before, version)
-    passage = gate.pass_through(change, actor=actor, now=now, reason=reason, terms=terms)
+    brought = asked_along(current, after)
+    _refuse_bringing(brought, current, terms)
+    change = changes.configuration_change(current, before, version, brought)
+    if change.serves:
+        reason = gate.pass_through(change, actor=actor, now=now, reason=reason, terms=terms).reason
     environment = current.environment
-    current.version = outbox.advance(
-        environment, kind=outbox.FLAG, keys=[current.flag.key], now=now
-    )
+    keys = [current.flag.key, *(row.flag.key for row in brought)]
+    current.version = outbox.advance(environment, kind=outbox.FLAG, keys=keys, now=now)
     current.updated_at = now
     current.updated_by = actor.label
     current.save()
@@ -144,13 +170,65 @@ def _store(
         environment=environment,
         before=before,
         after=after,
-        reason=passage.reason,
+        reason=reason,
     )
+    for row in brought:
+        _introduce(row, environment, actor=actor, now=now, reason=reason)
     return current
 
 
+def asked_along(
+    current: FlagConfiguration, wanted: Mapping[str, object]
+) -> list[FlagConfiguration]:
+    """The flags that a configuration to come asks, to the end, and that are not introduced there
+    yet: they are introduced along with it."""
+    found: dict[str, FlagConfiguration] = {}
+    waiting = referring.asks(wanted) if wanted.get("introduced", True) else frozenset()
+    while waiting:
+        rows = FlagConfiguration.objects.select_related("flag__project").filter(
+            environment=current.environment, introduced=False, flag__key__in=waiting - found.keys()
+        )
+        new = {row.flag.key: row for row in rows}
+        found |= new
+        waiting = frozenset[str]().union(*(referring.asks(row.document) for row in new.values()))
+    return [found[key] for key in sorted(found)]
+
+
+def _refuse_bringing(
+    brought: Iterable[FlagConfiguration], current: FlagConfiguration, terms: Terms
+) -> None:
+    """A plan's agreement said nothing of these flags, and the end of an emergency would leave them
+    there: then they come first, on their own."""
+    names = ", ".join(row.flag.title for row in brought)
+    if names and (terms.break_glass or terms.step is not None):
+        text = _("This depends on {flags}, not in {environment} yet. Introduce that first.")
+        raise Invalid({"": text.format(flags=names, environment=current.environment.name)})
+
+
+def _introduce(
+    row: FlagConfiguration, environment: Environment, *, actor: Actor, now: datetime, reason: str
+) -> None:
+    """Bring a flag along, for a change that has passed the gate and taken its version."""
+    before = row.document
+    row.introduced, row.version = True, environment.version
+    row.updated_at, row.updated_by = now, actor.label
+    row.save()
+    record_flag(
+        "flag.introduced",
+        row.flag,
+        actor=actor,
+        environment=environment,
+        before=before,
+        after=row.document,
+        reason=reason,
+    )
+
+
 def change_event(before: Mapping[str, object], after: Mapping[str, object]) -> str:
-    """What to call the change: turning on or off names it, whatever else came along."""
+    """What to call the change: being introduced, else turned on or off, names it, whatever else
+    came along."""
+    if before.get("introduced", True) != after.get("introduced", True):
+        return "flag.introduced" if after.get("introduced", True) else "flag.withdrawn"
     if before["enabled"] == after["enabled"]:
         return "flag.targeting_changed"
     return "flag.enabled" if after["enabled"] else "flag.disabled"

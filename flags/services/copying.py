@@ -33,11 +33,12 @@ def copied_document(
     source: FlagConfiguration, target: FlagConfiguration, taking: Taking
 ) -> dict[str, Any]:
     """What the target is to be. It keeps its salt, and so who is in which bucket, unless told."""
-    document = dict(source.document)
+    document = {name: one for name, one in source.document.items() if name != "introduced"}
     if not taking.state:
         document["enabled"] = target.enabled
     if not taking.salt:
         document["salt"] = target.document["salt"]
+    document["introduced"] = target.introduced or document["enabled"]
     return document
 
 
@@ -104,7 +105,8 @@ def clone_flag(
     """Create a flag like another one, off everywhere, and take over its targeting in some places.
 
     Salts are fresh: who is in a share of the one says nothing about the other. The flag is there
-    once this returns; each environment's targeting is a write of its own, which may wait or fail.
+    once this returns, and where a policy stands its targeting is kept for when it is introduced;
+    each environment's targeting is a write of its own, which may wait or fail.
     Raises what create_flag raises.
     """
     document = {**flag.document, "key": key, "name": name}
@@ -117,7 +119,12 @@ def clone_flag(
 def _take_over(cloned: Cloned, source: FlagConfiguration, actor: Actor, now: datetime) -> None:
     place = source.environment
     current = FlagConfiguration.objects.get(flag=cloned.flag, environment=place)
-    document = {**source.document, "enabled": False, "salt": secrets.token_hex(4)}
+    document = {
+        **source.document,
+        "enabled": False,
+        "introduced": current.introduced,
+        "salt": secrets.token_hex(4),
+    }
     try:
         save_configuration(
             flag=cloned.flag,

@@ -13,13 +13,14 @@ from django.utils.translation import gettext as _
 from flags import dependants
 from flags.engine import FlagDefinition, Named, default_configuration
 from flags.models import Flag, FlagConfiguration
-from flags.services import changes, naming, referring
+from flags.services import changes, effects, naming, referring
 from flags.services.parsing import configuration_from, definition_from
 from flags.services.recording import advance_everywhere, record_flag, record_start
 from portal.access import authority, outbox
 from portal.access.models import Environment, Project
 from portal.access.permissions import Permission
 from portal.approvals import gate
+from portal.approvals import selectors as approvals
 from portal.approvals.changes import PLAIN, Terms, same_document
 from portal.approvals.services import gated
 from portal.lib.errors import Conflict, Invalid
@@ -33,7 +34,7 @@ def new_salt() -> str:
 
 @transaction.atomic
 def create_flag(*, project: Project, document: object, actor: Actor, now: datetime) -> Flag:
-    """Create a flag, off in every environment.
+    """Create a flag, off in every environment; where a policy stands it is not introduced yet.
 
     Raises Forbidden without ``flag.edit``; Invalid when the definition is, or the key is taken.
     """
@@ -47,7 +48,11 @@ def create_flag(*, project: Project, document: object, actor: Actor, now: dateti
     flag = Flag(project=project, created_at=now, updated_at=now)
     flag.set_definition(definition)
     flag.save()
-    started = [add_configuration(flag, one, definition, now=now) for one in environments]
+    governed = approvals.policies_of(environments)
+    started = [
+        add_configuration(flag, one, definition, introduced=one.pk not in governed, now=now)
+        for one in environments
+    ]
     advance_everywhere(flag, environments, now=now)
     documents = {one.environment.key: one.document for one in started}
     after = {**flag.document, "environments": documents}
@@ -56,11 +61,17 @@ def create_flag(*, project: Project, document: object, actor: Actor, now: dateti
 
 
 def add_configuration(
-    flag: Flag, environment: Environment, definition: FlagDefinition, *, now: datetime
+    flag: Flag,
+    environment: Environment,
+    definition: FlagDefinition,
+    *,
+    introduced: bool,
+    now: datetime,
 ) -> FlagConfiguration:
     """Give a flag its starting configuration in an environment: off, everyone served the same."""
     configuration = FlagConfiguration(flag=flag, environment=environment, updated_at=now)
     configuration.set_configuration(default_configuration(definition, salt=new_salt()))
+    configuration.introduced = introduced
     configuration.save()
     return configuration
 
@@ -68,10 +79,14 @@ def add_configuration(
 def on_environment_created(*, environment: Environment, now: datetime, **_signal: Any) -> None:
     """Give every flag of the project a configuration in its new environment.
 
-    One row of the history holds them all: what flags answered there follows from history alone.
+    No policy stands there yet. One row of the history holds them all: what flags answered there
+    follows from history alone.
     """
     flags = Flag.objects.filter(project=environment.project)
-    started = [add_configuration(flag, environment, flag.definition, now=now) for flag in flags]
+    started = [
+        add_configuration(flag, environment, flag.definition, introduced=True, now=now)
+        for flag in flags
+    ]
     if started:
         record_start(environment, {one.flag.key: one.document for one in started})
 
@@ -89,9 +104,10 @@ def edit_flag(
 ) -> Flag:
     """Change what a flag is: its name, variants, tags and so on, but not its key or value type.
 
-    Raises Forbidden; Invalid when the definition is, or an environment serves a variant that it no
+    Raises Forbidden, for a key also where it would change what applications get beyond its
+    environment; Invalid when the definition is, or an environment serves a variant that it no
     longer has; Conflict when the flag is no longer at ``expected_version``; Waiting where it
-    changes what applications get and a policy wants others to agree first.
+    changes what applications get and a policy there wants others to agree first.
     """
     gate.require(actor, Permission.FLAG_EDIT, project=flag.project, terms=terms)
     environments = outbox.lock_project(flag.project)
@@ -109,8 +125,12 @@ def edit_flag(
     flag.set_definition(definition)
     if same_document(flag.document, before):
         return flag
-    change = changes.definition_change(flag, before, environments)
-    if change.serves:
+    places = effects.of_definition(flag, before, environments)
+    gate.require_in_each(
+        actor, Permission.FLAG_EDIT, environments=places, project=flag.project, terms=terms
+    )
+    if places:
+        change = changes.definition_change(flag, before, places)
         reason = gate.pass_through(change, actor=actor, now=now, reason=reason, terms=terms).reason
     flag.version += 1
     flag.updated_at = now
@@ -127,8 +147,8 @@ def archive_flag(
 ) -> None:
     """Take a flag out of use: evaluators stop answering it. It keeps its configuration.
 
-    Raises Forbidden without ``flag.archive``, InUse where other flags ask it, Waiting where a
-    policy wants others to agree first.
+    Raises Forbidden without ``flag.archive``, for a key in each environment that answers it; InUse
+    where other flags ask it; Waiting where a policy there wants others to agree first.
     """
     _set_archived(flag, archived=True, actor=actor, now=now, reason=reason, terms=terms)
 
@@ -153,8 +173,13 @@ def _set_archived(
     if current.is_archived == archived:
         return  # it is so already
     _check_references(current, archived=archived)
-    change = changes.archiving_change(current, archived, environments)
-    passage = gate.pass_through(change, actor=actor, now=now, reason=reason, terms=terms)
+    places = effects.of_archiving(current, environments)
+    gate.require_in_each(
+        actor, Permission.FLAG_ARCHIVE, environments=places, project=flag.project, terms=terms
+    )
+    change = changes.archiving_change(current, archived, places)
+    if places:
+        reason = gate.pass_through(change, actor=actor, now=now, reason=reason, terms=terms).reason
     archived_at = now if archived else None
     Flag.objects.filter(pk=flag.pk).update(
         archived_at=archived_at, updated_at=now, version=F("version") + 1
@@ -166,7 +191,7 @@ def _set_archived(
         actor=actor,
         before=change.before,
         after=change.after,
-        reason=passage.reason,
+        reason=reason,
     )
 
 

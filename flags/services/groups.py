@@ -13,7 +13,7 @@ from flags.dependants import uses_of
 from flags.engine import Group, Named, disturbances, dump_group, place_slot
 from flags.models import ExclusionGroup, Flag
 from flags.services import cohort_changes as changes
-from flags.services import naming, referring
+from flags.services import effects, naming, referring
 from flags.services.definitions import new_salt
 from flags.services.parsing import group_from
 from flags.services.recording import advance_all, record_cohort
@@ -67,7 +67,8 @@ def edit_group(
     """Change the slots, the holdout or what the group is called; its key stays.
 
     Slots and holdout grow into free room only, so that users keep their place; with another salt
-    or ``bucket_by`` everybody is dealt out anew, on purpose. Raises Forbidden; Invalid when the
+    or ``bucket_by`` everybody is dealt out anew, on purpose. Raises Forbidden, for a key also where
+    evaluators beyond its environment ask for the group; Invalid when the
     document is, or somebody would lose their place; InUse when a flag would lose a part that its
     rules name; Conflict when the group is no longer at ``expected_version``; Waiting.
     """
@@ -83,8 +84,16 @@ def edit_group(
     group.set_group(wanted)
     if same_document(group.document, before):
         return group
-    change = changes.group_change(group, before, environments)
-    if change.serves:
+    if changes.is_served_otherwise(before, group.document):
+        reach = effects.reach_of(group.project, Named.GROUP, group.key)
+        gate.require_in_each(
+            actor,
+            Permission.SEGMENT_EDIT,
+            environments=reach.answers_in(environments),
+            project=group.project,
+            terms=terms,
+        )
+        change = changes.group_change(group, before, reach.agreed_in(environments))
         reason = gate.pass_through(change, actor=actor, now=now, reason=reason, terms=terms).reason
         advance_all(environments, outbox.GROUP, group.key, now=now)
     store_group(group, before, actor=actor, now=now, reason=reason)
@@ -138,7 +147,8 @@ def delete_group(
         raise _conflict(group, {})
     text = _("This exclusion group is in use, by {uses}. Take it out there first.")
     referring.refuse_unless_unused(group.project, Named.GROUP, group.key, text)
-    change = changes.deletion(changes.GROUP_DELETION, group, environments)
+    places = effects.reach_of(group.project, Named.GROUP, group.key).agreed_in(environments)
+    change = changes.deletion(changes.GROUP_DELETION, group, places)
     passage = gate.pass_through(change, actor=actor, now=now, reason=reason, terms=terms)
     before = group.document
     group.delete()

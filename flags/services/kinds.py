@@ -55,8 +55,9 @@ class ConfigurationKind:
         configurations.save_configuration(
             flag=flag_of(request),
             environment=request.environments.get(),
-            document=document,
-            expected_version=int(base_version),
+            # What a request asks for is whole: a document that says nothing of it is introduced.
+            document={"introduced": True, **document},
+            expected_version=changes.version_of(base_version),
             actor=actor,
             now=now,
             reason=reason,
@@ -64,10 +65,12 @@ class ConfigurationKind:
         )
 
     def current(self, request: ChangeRequest) -> Side:
-        configuration = FlagConfiguration.objects.select_related("flag").get(
+        configuration = FlagConfiguration.objects.select_related("flag", "environment").get(
             flag=flag_of(request), environment=request.environments.get()
         )
-        return Side(str(configuration.version), configuration.document)
+        brought = configurations.asked_along(configuration, request.after)
+        base = changes.base_of(configuration.version, brought)
+        return Side(base, configuration.document)
 
     def address(self, request: ChangeRequest) -> str:
         environment = request.environments.get().key

@@ -13,7 +13,7 @@ from flags.engine import Segment as SegmentDocument
 from flags.models import KeyList, Segment
 from flags.models.segment import ABOUT_FIELDS, LISTS
 from flags.services import cohort_changes as changes
-from flags.services import key_lists, naming, referring
+from flags.services import effects, key_lists, naming, referring
 from flags.services.key_lists import KeyChange, KeyReport
 from flags.services.parsing import segment_from
 from flags.services.recording import advance_all, record_cohort
@@ -67,7 +67,8 @@ def edit_segment(
     """Change who belongs to a segment, or what it is called; its key stays.
 
     The lists stay as they are, unless the document names others by the digests of lists that the
-    project has: see change_keys. Raises Forbidden; Invalid when the document is; Conflict when the
+    project has: see change_keys. Raises Forbidden, for a key also where evaluators beyond its
+    environment ask for the segment; Invalid when the document is; Conflict when the
     segment is no longer at ``expected_version``; Waiting where a policy wants others to agree
     first.
     """
@@ -82,8 +83,16 @@ def edit_segment(
     _fill(segment, about | lists)
     if same_document(segment.document, before):
         return segment
-    change = changes.segment_change(segment, before, environments)
-    if change.serves:
+    if changes.is_served_otherwise(before, segment.document):
+        reach = effects.reach_of(segment.project, Named.SEGMENT, segment.key)
+        gate.require_in_each(
+            actor,
+            Permission.SEGMENT_EDIT,
+            environments=reach.answers_in(environments),
+            project=segment.project,
+            terms=terms,
+        )
+        change = changes.segment_change(segment, before, reach.agreed_in(environments))
         reason = gate.pass_through(change, actor=actor, now=now, reason=reason, terms=terms).reason
         advance_all(environments, outbox.SEGMENT, segment.key, now=now)
     store_segment(segment, before, actor=actor, now=now, reason=reason)
@@ -184,7 +193,9 @@ def delete_segment(
         raise _conflict(segment, {})
     text = _("This segment is in use, by {uses}. Take it out there first.")
     referring.refuse_unless_unused(segment.project, Named.SEGMENT, segment.key, text)
-    change = changes.deletion(changes.SEGMENT_DELETION, segment, environments)
+    reach = effects.reach_of(segment.project, Named.SEGMENT, segment.key)
+    places = reach.agreed_in(environments)
+    change = changes.deletion(changes.SEGMENT_DELETION, segment, places)
     passage = gate.pass_through(change, actor=actor, now=now, reason=reason, terms=terms)
     before = segment.document
     segment.delete()

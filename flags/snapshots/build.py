@@ -80,9 +80,8 @@ def _changed_keys(environment: Environment, since: int) -> dict[str, set[str]] |
 
 
 def _flag_documents(environment: Environment, keys: set[str] | None) -> Documents:
-    configurations = FlagConfiguration.objects.filter(
-        environment=environment, flag__archived_at__isnull=True
-    ).select_related("flag")
+    configurations = FlagConfiguration.objects.served().filter(environment=environment)
+    configurations = configurations.select_related("flag")
     if keys is not None:
         configurations = configurations.filter(flag__key__in=keys)
     documents: Documents = {FLAG_PREFIX + key: None for key in keys or ()}
@@ -154,9 +153,7 @@ _READERS = {
 
 
 def _count(environment: Environment) -> int:
-    flags = FlagConfiguration.objects.filter(
-        environment=environment, flag__archived_at__isnull=True
-    )
+    flags = FlagConfiguration.objects.served().filter(environment=environment)
     keys = ApiKey.objects.filter(environment=environment, revoked_at__isnull=True)
     segments = Segment.objects.filter(project=environment.project)
     groups = ExclusionGroup.objects.filter(project=environment.project)

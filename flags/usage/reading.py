@@ -10,7 +10,7 @@ from django.db.models import Max, QuerySet, Sum
 from django.utils.translation import gettext as _
 
 from flags.channel import OVER_BUDGET
-from flags.models import Flag, FlagSeen, FlagUsage, Period, UnknownFlag
+from flags.models import Flag, FlagConfiguration, FlagSeen, FlagUsage, Period, UnknownFlag
 from portal.access.models import Environment
 from portal.lib.errors import AviaryError
 
@@ -138,9 +138,11 @@ def over_budget(flag: Flag, *, now: datetime) -> list[Trouble]:
     return [Trouble(name, count) for name, count in found]
 
 
-def refuse_asked_for(flag: Flag, *, now: datetime) -> None:
-    """Raise StillAskedFor for a flag in use; one that is archived already is asked for in vain."""
+def refuse_asked_for(flag: Flag, *, now: datetime, within: Environment) -> None:
+    """Raise StillAskedFor for a flag in use in an environment, which is all that a key may know;
+    one that is archived already is asked for in vain."""
     uses = [] if flag.is_archived else recent_use(flag, now=now)
+    uses = [use for use in uses if use.environment == within]
     if uses:
         raise StillAskedFor(uses)
 
@@ -161,8 +163,11 @@ def hourly_counts(flags: Iterable[Flag], *, now: datetime) -> dict[int, list[int
 
 
 def unknown_flags(environment: Environment, *, ignored: bool = False) -> QuerySet[UnknownFlag]:
-    """Names that were asked for in vain, the last asked first."""
+    """Names that were asked for in vain, the last asked first; without flags that are still to be
+    introduced there."""
     rows = UnknownFlag.objects.named().filter(environment=environment)
+    coming = FlagConfiguration.objects.filter(environment=environment, introduced=False)
+    rows = rows.exclude(name__in=coming.filter(flag__archived_at=None).values("flag__key"))
     return rows.exclude(ignored_at=None) if ignored else rows.watched()
 
 

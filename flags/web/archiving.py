@@ -10,6 +10,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from flags import services
 from flags.models import Flag
+from flags.services import effects
 from flags.usage import reading
 from flags.web.finding import find_flag
 from flags.web.rows import FlagRow
@@ -68,7 +69,7 @@ def _dialog(
     *,
     wrong_name: bool = False,
 ) -> HttpResponse:
-    places = scope.project.environments.all()
+    places = effects.of_archiving(flag, scope.project.environments.all())
     context = {
         "scope": scope,
         "flag": flag,

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST
 
 from flags import selectors
 from flags.models import Flag
-from flags.services import bulk
+from flags.services import bulk, effects
 from flags.services.bulk import ACTIONS, MOST_FLAGS, Action, End, Job
 from flags.web.arriving import said_of_saving
 from flags.web.filters import read_filter
@@ -103,10 +103,12 @@ def _asked(request: HttpRequest, scope: Scope) -> Asked:
     )
     if not held:
         raise PermissionDenied(str(Forbidden(action.permission)))
-    places = {"environment": [environment], "": scope.project.environments.all()}
-    affected = [one for one in places.get(action.needs, []) if one]
+    flags = _chosen(request, scope)
+    affected = [environment] if environment else []
+    if name == "archive":
+        affected = effects.of_archiving_all(flags, scope.project.environments.all())
     view = outlook(scope, affected, turns_off=name == "turn_off")
-    return Asked(name, action, environment, _chosen(request, scope), view)
+    return Asked(name, action, environment, flags, view)
 
 
 def _chosen(request: HttpRequest, scope: Scope) -> list[Flag]:

@@ -43,6 +43,10 @@ class Pair:
 
     def _switch_words(self) -> list[str]:
         """Nobody has turned anything on or off: it simply is so in each of them."""
+        missing = [cell for cell in (self.left, self.right) if not cell.configuration.introduced]
+        if missing:
+            text = _("It is not in {environment} yet.")
+            return [text.format(environment=cell.environment.name) for cell in missing]
         cells = sorted((self.left, self.right), key=lambda cell: cell.configuration.enabled)
         if cells[0].configuration.enabled == cells[1].configuration.enabled:
             return []
@@ -63,7 +67,8 @@ class Pair:
 
     def _as_right(self) -> dict[str, Any]:
         """Salts differ everywhere, and on purpose: that is no difference worth a word."""
-        same = {name: self.right_document[name] for name in ("salt", "enabled")}
+        right = {"introduced": True, **self.right_document}
+        same = {name: right[name] for name in ("salt", "enabled", "introduced")}
         return {**self.left.configuration.document, **same}
 
 

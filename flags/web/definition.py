@@ -11,11 +11,12 @@ from django.views.decorators.http import require_http_methods
 from flags import selectors, services, wording
 from flags.engine import Kind, ValueType
 from flags.models import Flag
-from flags.services import naming
+from flags.services import effects, naming
 from flags.services.changes import DEFINITION
 from flags.services.parsing import definition_from
 from flags.web.finding import find_flag
 from flags.web.rows import FlagRow
+from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.approvals import selectors as approvals
@@ -112,6 +113,12 @@ def _save(request: HttpRequest, scope: Scope, flag: Flag, form: Form) -> HttpRes
     return redirect_to(request, _address("flag-settings", scope, flag), message)
 
 
+def _served_places(scope: Scope, flag: Flag | None) -> list[Environment]:
+    """Where applications may get something else by an edit of a flag; nowhere by a new one."""
+    places = scope.project.environments.all()
+    return effects.of_archiving(flag, places) if flag and not flag.is_archived else []
+
+
 def _draw(
     request: HttpRequest,
     scope: Scope,
@@ -131,7 +138,7 @@ def _draw(
         "form": form,
         "errors": errors,
         "revise": Revising.sent(request),
-        "outlook": outlook(scope, scope.project.environments.all(), turns_off=False),
+        "outlook": outlook(scope, _served_places(scope, flag), turns_off=False),
         "pending": approvals.open_requests(
             scope.project, subject_kind="flag", subject=flag.key if flag else ""
         ),

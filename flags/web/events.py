@@ -23,6 +23,8 @@ EVENTS = {
     "flag.enabled": gettext_lazy("turned on"),
     "flag.disabled": gettext_lazy("turned off"),
     "flag.targeting_changed": gettext_lazy("changed the targeting of"),
+    "flag.introduced": gettext_lazy("introduced"),
+    "flag.withdrawn": gettext_lazy("took back the introduction of"),
     "flag.archived": gettext_lazy("archived the flag"),
     "flag.restored": gettext_lazy("restored the flag"),
     "environment.flags_started": gettext_lazy("gave every flag a configuration in"),
@@ -100,4 +102,5 @@ def _configuration_changes(
         parse_configuration(before, definition), parse_configuration(after, definition)
     )
     # The headline says already whether it was turned on or off.
-    return sentences[1:] if before["enabled"] != after["enabled"] else sentences
+    said = before["enabled"] != after["enabled"] and "introduced" not in before | after
+    return sentences[1:] if said else sentences

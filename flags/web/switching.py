@@ -2,7 +2,7 @@
 
 Where little is at stake one click does it and the answer offers Undo. In production, turning off
 takes a second click, and turning on a dialog that says what will be served to whom, asks why, and
-has the environment's name typed.
+has the environment's name typed. A flag that is not introduced there yet always gets a dialog.
 """
 
 from collections.abc import Mapping
@@ -13,8 +13,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from flags import selectors, services, wording
-from flags.models import Flag
-from flags.services import Switched
+from flags.models import Flag, FlagConfiguration
+from flags.services import Switched, changes, configurations
 from flags.web import arriving
 from flags.web.finding import find_flag
 from flags.web.rows import Cell
@@ -35,9 +35,10 @@ def switch(request: HttpRequest, scope: Scope, environment: str, key: str) -> Ht
     flag = find_flag(scope, key)
     place = scope.environment(environment)
     enabled = request.POST.get("enabled") == "1"
-    view = outlook(scope, [place], turns_off=not enabled)
-    careful = place.is_production or view.is_careful
-    if careful and not _is_confirmed(request, place, enabled, view):
+    introduce = request.POST.get("introduce") == "1"
+    view = outlook(scope, [place], turns_off=not (enabled or introduce))
+    careful = place.is_production or view.is_careful or introduce
+    if careful and not _is_confirmed(request, place, enabled or introduce, view):
         return _dialog(request, scope, flag, place, enabled)
     try:
         switched = services.set_enabled(
@@ -48,6 +49,7 @@ def switch(request: HttpRequest, scope: Scope, environment: str, key: str) -> Ht
             now=clock.now(),
             reason=request.POST.get("reason", ""),
             expected_version=_version(request),
+            introduce=introduce,
             terms=read_terms(request),
         )
     except Conflict as conflict:
@@ -60,7 +62,7 @@ def switch(request: HttpRequest, scope: Scope, environment: str, key: str) -> Ht
 
 
 def _is_confirmed(
-    request: HttpRequest, environment: Environment, enabled: bool, view: Outlook
+    request: HttpRequest, environment: Environment, starts: bool, view: Outlook
 ) -> bool:
     """Whether the dialog was answered in full; turning off needs no more than the second click.
 
@@ -68,7 +70,7 @@ def _is_confirmed(
     """
     if request.POST.get("confirmed") != "1":
         return False
-    if not enabled or view.needs_approval:
+    if not starts or view.needs_approval:
         return True
     return request.POST.get("typed", "").strip() == environment.key
 
@@ -90,12 +92,16 @@ def _dialog(
 ) -> HttpResponse:
     configuration = selectors.get_configuration(flag, environment)
     parsed = configuration.configuration
-    view = outlook(scope, [environment], turns_off=not enabled)
+    introduces = not configuration.introduced
+    view = outlook(scope, [environment], turns_off=not (enabled or introduces))
     wrong_name = request.POST.get("confirmed") == "1" and not notice and not errors
     context = {
         "scope": scope,
         "cell": Cell(flag, configuration),
-        "enabled": enabled,
+        "enabled": enabled and (configuration.introduced or request.POST.get("confirmed") == "1"),
+        "introduces": introduces,
+        "along": _along(configuration) if introduces else [],
+        "is_typed": (enabled or introduces) and not view.needs_approval,
         "rules": [wording.rule(rule) for rule in parsed.rules],
         "targeted": sum(len(target.keys) for target in parsed.targets),
         "fallthrough": wording.serve(parsed.fallthrough),
@@ -112,6 +118,12 @@ def _dialog(
     response["HX-Retarget"] = "#dialog"
     response["HX-Reswap"] = "innerHTML"
     return response
+
+
+def _along(configuration: FlagConfiguration) -> list[str]:
+    """What is introduced along with it, one sentence each."""
+    document = configuration.document | {"introduced": True}
+    return changes.brought_words(configurations.asked_along(configuration, document))
 
 
 def _switched(request: HttpRequest, scope: Scope, switched: Switched) -> HttpResponse:

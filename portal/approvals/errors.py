@@ -9,11 +9,29 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from portal.access.models import Environment, Project
+from portal.access.permissions import Permission
 from portal.approvals.changes import Change, Terms
 from portal.approvals.freeze_wording import frozen_sentence
 from portal.approvals.models import ChangeRequest, FreezeWindow, InForce
-from portal.lib.errors import AviaryError
+from portal.lib.errors import AviaryError, Forbidden
 from portal.lib.journal import Actor
+
+
+class OutOfReach(Forbidden):
+    """A key would change what applications get in environments where it holds no such right."""
+
+    def __init__(self, permission: Permission, environments: Sequence[str]) -> None:
+        super().__init__(permission)
+        self.environments = list(environments)
+        text = _(
+            "This changes what applications get in {places}, and takes the permission "
+            "“{permission}” there, which this key does not hold. A person does it in the portal."
+        )
+        self.args = (text.format(places=", ".join(environments), permission=permission.label),)
+
+    @property
+    def extras(self) -> dict[str, object]:
+        return {**super().extras, "environments": self.environments}
 
 
 class ApprovalRequired(Exception):

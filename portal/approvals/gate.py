@@ -5,6 +5,7 @@ What it is told, a change request or an emergency, is not believed but looked up
 be open, about exactly this change, and approved by people who may approve it at this moment.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -16,14 +17,20 @@ from portal.access.permissions import Permission
 from portal.approvals import planned, reverting, selectors, telling
 from portal.approvals.authors import require_author
 from portal.approvals.changes import Change, Terms, same_document
-from portal.approvals.errors import ApprovalRequired, Closed, NoSuchRequest, NotApproved
+from portal.approvals.errors import (
+    ApprovalRequired,
+    Closed,
+    NoSuchRequest,
+    NotApproved,
+    OutOfReach,
+)
 from portal.approvals.models import ChangeRequest, Emergency, Policy, State, Verdict
 from portal.approvals.overriding import freezes_stopping, outside, pass_freezes
 from portal.approvals.recording import environment_key, record_request
 from portal.approvals.wording import missing_in
 from portal.lib import clock
 from portal.lib.errors import Conflict, Forbidden, Invalid, checked_text
-from portal.lib.journal import Actor
+from portal.lib.journal import Actor, ActorKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +53,37 @@ def require(
     Who carries out what others agreed to, or what a plan says, needs none of their own: the gate
     asks for the author's.
     """
-    if terms.agreement is None and terms.undoing is None and terms.step is None:
+    if _is_own(terms):
         authority.require(actor, permission, project=project, environment=environment)
+
+
+def require_in_each(
+    actor: Actor,
+    permission: Permission,
+    *,
+    environments: Iterable[Environment],
+    project: Project,
+    terms: Terms,
+) -> None:
+    """Raise OutOfReach, naming them, where a key lacks the permission in some environments.
+
+    For what several environments share, in those of them that it changes. A person holds in each
+    of them what they hold in the project, and that was asked for already.
+    """
+    if actor.kind is not ActorKind.KEY or not _is_own(terms):
+        return
+    beyond = [
+        one
+        for one in environments
+        if permission not in authority.permissions_of(actor, project, one)
+    ]
+    if beyond:
+        raise OutOfReach(permission, [one.key for one in beyond])
+
+
+def _is_own(terms: Terms) -> bool:
+    """Whether the actor wants the change, and does not carry out what others answer for."""
+    return terms.agreement is None and terms.undoing is None and terms.step is None
 
 
 def pass_through(

@@ -36,7 +36,8 @@ class Filters:
 
     ``project`` None is every project, and the empty text what belongs to none, such as signing in.
 
-    ``since`` is the first moment that counts and ``until`` the first that does no longer.
+    ``since`` is the first moment that counts and ``until`` the first that does no longer. Of
+    ``environments``, where they are given, nobody sees more; the empty text is the project's own.
     """
 
     project: str | None = None
@@ -49,6 +50,7 @@ class Filters:
     until: datetime | None = None
     text: str = ""
     request_id: str = ""
+    environments: tuple[str, ...] = ()
 
     @property
     def words(self) -> list[str]:

@@ -48,6 +48,8 @@ def matching(filters: Filters) -> QuerySet[AuditEvent]:
     fields = {"project": filters.project, "subject_kind": filters.kind or None}
     fields |= {name: getattr(filters, name) or None for name in (*NAMES, "request_id")}
     lookups: dict[str, object] = {n: value for n, value in fields.items() if value is not None}
+    if filters.environments:
+        lookups["environment__in"] = filters.environments
     try:
         lookups |= _within(filters.since, filters.until)
     except _NothingThen:

@@ -77,6 +77,11 @@ def _by_words_first(
         if column == "sequence":
             rows = bounded(rows, comparison, int(str(value)))
             continue
+        if comparison == "in":
+            names = list(value) if isinstance(value, tuple) else [value]
+            where = f"+audit_auditevent.{column} IN ({', '.join(['%s'] * len(names))})"
+            rows = rows.extra(where=[where], params=names)  # noqa: S610 - ours
+            continue
         stored = AuditEvent._meta.get_field(column).get_db_prep_value(value, connection)  # type: ignore[union-attr]
         where = f"+audit_auditevent.{column} {_COMPARISONS[comparison]} %s"
         rows = rows.extra(where=[where], params=[stored])  # noqa: S610 - ours

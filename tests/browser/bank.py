@@ -59,16 +59,20 @@ class Bank:
         )  # fmt: skip
         return authority.user_actor(user, Trace())
 
-    def create_flag(self, key: str) -> Any:
+    def create_flag(self, key: str, *, introduced: bool = True) -> Any:
+        """A flag, as if it had been there before the policy, or one that came after it."""
         from flags import services
 
         variants = [{"key": "on", "value": True}, {"key": "off", "value": False}]
         document = {"key": key, "kind": "release", "value_type": "boolean", "variants": variants}
         name = key.replace("-", " ").capitalize()
-        return services.create_flag(
+        flag = services.create_flag(
             project=self.project, document=document | {"name": name}, actor=self.operator,
             now=self.now,
         )  # fmt: skip
+        if introduced:
+            flag.configurations.update(introduced=True)
+        return flag
 
     def guard(self) -> None:
         from portal.approvals import services
@@ -163,6 +167,7 @@ def fill() -> None:
     bank.vote(bank.ask("vault-door"), "emil")
     _cohorts(bank)
     _two_people(bank)
+    bank.create_flag("coin-counter", introduced=False)
     bank.ask("teller-window")
     bank.vote(bank.ask("night-safe"), "emil", "reject")
     drifted = bank.ask("cash-machine")

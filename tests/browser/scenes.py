@@ -298,6 +298,14 @@ def ask_for_approval(page: Page) -> None:
     expect(page.get_by_role("button", name="Send for approval")).to_be_visible()
 
 
+def introduce(page: Page) -> None:
+    """The dialog that introduces a flag: the switch of a row that says that it is not there yet."""
+    page.goto(f"/p/{bank.PROJECT}/flags/")
+    expect(page.get_by_text("Not in Production yet")).to_be_visible()
+    page.get_by_role("switch", name="Coin counter, Production. Introduce it").click()
+    expect(page.get_by_role("button", name="Send for approval")).to_be_visible()
+
+
 def rejection_without_a_word(page: Page) -> None:
     step("Teller window", "Reject")(page)
     page.get_by_role(DIALOG).get_by_role("button", name="Reject").click()
@@ -451,6 +459,10 @@ SCENES = {
     "recertification": Scene(at(f"/p/{PROJECT}/reports/recertification/")),
     "ask for approval": Scene(ask_for_approval, who="dora"),
     "ask for approval or break glass": Scene(ask_for_approval, who="otto"),
+    "introduce": Scene(introduce, who="dora"),
+    "flag, not introduced": Scene(
+        at(f"/p/{bank.PROJECT}/flag/targeting/production/coin-counter"), who="dora"
+    ),
     "changes": Scene(at(bank.CHANGES), who="emil"),
     "changes of a viewer": Scene(at(bank.CHANGES), who="vera"),
     "changes, none found": Scene(at(f"{bank.CHANGES}?search=nothing-like-it"), who="vera"),

@@ -121,6 +121,8 @@ def describe(report: importing.ImportReport) -> str:
         "unchanged": report.unchanged,
         "turned off": report.disabled,
     }
+    if report.introduced:
+        counts["introduced"] = report.introduced
     lines = ["Dry run: nothing was changed. It would be:"] if report.dry_run else []
     lines += [f"{name}: {len(keys)}{_names(keys)}" for name, keys in counts.items()]
     lines.append(f"skipped: {len(report.skipped)}")

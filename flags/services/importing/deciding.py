@@ -1,7 +1,7 @@
 """What an import makes of each flag; nothing is stored here."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from flags.engine import (
 )
 from flags.importers import ImportPlan, PlannedFlag, Skipped
 from flags.models import Flag, FlagConfiguration
-from flags.services import naming
+from flags.services import naming, referring
 from flags.services.importing.cohorts import Cohorts, decide_cohorts
 from flags.services.importing.consistency import take_back_misleading
 from flags.services.importing.place import Change, Document, Place
@@ -40,11 +40,6 @@ class Decision:
         return bool(self.changes) or self.cohorts.differ
 
     @property
-    def everywhere(self) -> bool:
-        """Whether other environments have a part in it: new flags are off there."""
-        return self.cohorts.differ or any(change.edited for change in self.changes)
-
-    @property
     def toggles(self) -> bool:
         return any(change.toggles for change in self.changes)
 
@@ -60,6 +55,7 @@ def decide(place: Place, plan: ImportPlan, *, replace: bool) -> Decision:
         except Invalid as error:
             report.skipped.append(Skipped(planned.key, reason_of(error)))
     changes = _without_misleading(place, cohorts, decided, report)
+    changes += _bring_along(place, changes, report)
     if replace:
         absent = [_turn_off(place, flag) for flag in _absent(place, plan)]
         report.disabled = [change.flag.key for change in absent]
@@ -79,11 +75,38 @@ def _without_misleading(
     for change in kept:
         if change.is_new:
             report.created.append(change.flag.key)
+        elif change.introduces:
+            report.introduced.append(change.flag.key)
         elif change.differs:
             report.changed.append(change.flag.key)
         else:
             report.unchanged.append(change.flag.key)
     return [change for change in kept if change.is_new or change.differs]
+
+
+def _bring_along(place: Place, changes: list[Change], report: ImportReport) -> list[Change]:
+    """The flags that those of the file ask, to the end, and that are not introduced here yet."""
+    known = {change.flag.key for change in changes}
+    waiting = _asked([change.configuration for change in changes])
+    brought = []
+    while waiting - known:
+        flags = [place.flags[key] for key in sorted(waiting - known) if key in place.flags]
+        known |= waiting
+        rows = [row for row in map(place.configuration, flags) if not row.introduced]
+        brought += [_introduce(row) for row in rows]
+        waiting = _asked(rows)
+    report.introduced += [change.flag.key for change in brought]
+    return brought
+
+
+def _asked(rows: Iterable[FlagConfiguration]) -> set[str]:
+    return {key for row in rows if row.introduced for key in referring.asks(row.document)}
+
+
+def _introduce(configuration: FlagConfiguration) -> Change:
+    flag, before = configuration.flag, configuration.document
+    configuration.introduced = True
+    return Change(flag, configuration, flag.document, before, configured=True)
 
 
 def _absent(place: Place, plan: ImportPlan) -> Iterator[Flag]:
@@ -128,7 +151,7 @@ def _create(place: Place, planned: PlannedFlag) -> Change:
     naming.require_key(place.naming, definition.key)
     flag = Flag(project=place.environment.project, created_at=place.now, updated_at=place.now)
     flag.set_definition(definition)
-    configuration = place.default(flag, definition)
+    configuration = place.default(flag, definition, place.environment)
     change = Change(flag, configuration, None, configuration.document)
     wanted = _wanted(place, planned, definition, configuration, turn_off=False)
     configuration.set_configuration(wanted)
@@ -146,10 +169,13 @@ def _wanted(
 ) -> Configuration:
     """The file's configuration; its salt is the one there is, unless the file names another.
 
-    Where the file has none it stays as it is, but off if the file is to replace everything.
+    Where the file has none it stays as it is, but off if the file is to replace everything. What
+    the file configures is introduced, unless it says that it is not; nothing is taken back.
     """
     planned_document = planned.configuration
     document = {"salt": current.targeting["salt"], **(planned_document or current.document)}
+    if document.get("introduced") is False and (current.pk and current.introduced):
+        document["introduced"] = True
     if planned_document is None and turn_off:
         document["enabled"] = False
     return configuration_from(document, definition, under=f"environments.{place.environment.key}")

@@ -1,5 +1,6 @@
 """The project that an import changes, and what becomes of each of its flags."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -10,6 +11,7 @@ from flags.services import naming
 from flags.services.definitions import new_salt
 from portal.access import outbox
 from portal.access.models import Environment
+from portal.approvals import selectors as approvals
 
 Document: TypeAlias = dict[str, Any]
 
@@ -24,6 +26,7 @@ class Place:
     configurations: dict[int, dict[int, FlagConfiguration]]
     now: datetime
     naming: NamingRule | None = None
+    governed: Collection[int] = ()
 
     @classmethod
     def load(cls, environment: Environment, now: datetime) -> "Place":
@@ -40,7 +43,8 @@ class Place:
             flag.project = project
             configurations[here.pk][flag.pk].flag = flag
         others, rule = list(environments.values()), naming.rule_of(project)
-        return cls(here, others, flags, configurations, now, rule)
+        governed = approvals.policies_of([here, *others])
+        return cls(here, others, flags, configurations, now, rule, governed)
 
     @property
     def base_version(self) -> str:
@@ -51,10 +55,15 @@ class Place:
     def configuration(self, flag: Flag) -> FlagConfiguration:
         return self.configurations[self.environment.pk][flag.pk]
 
-    def default(self, flag: Flag, definition: FlagDefinition) -> FlagConfiguration:
-        """What a new flag starts with."""
+    def default(
+        self, flag: Flag, definition: FlagDefinition, environment: Environment
+    ) -> FlagConfiguration:
+        """What a new flag starts with. It is the file's environment that it is brought to: in
+        others it is introduced where no policy stands."""
         configuration = FlagConfiguration(flag=flag, updated_at=self.now)
         configuration.set_configuration(default_configuration(definition, salt=new_salt()))
+        elsewhere = environment.pk != self.environment.pk
+        configuration.introduced = not (elsewhere and environment.pk in self.governed)
         return configuration
 
 
@@ -88,8 +97,21 @@ class Change:
                 setattr(self.flag, name, value)
         targeting = dict(self.configuration_before)
         self.configuration.enabled = targeting.pop("enabled")
+        self.configuration.introduced = targeting.pop("introduced", True)
         self.configuration.targeting = targeting
 
     @property
     def toggles(self) -> bool:
-        return bool(self.configuration.enabled != self.configuration_before["enabled"])
+        return self.introduces or self.configuration.enabled != self.configuration_before["enabled"]
+
+    @property
+    def introduces(self) -> bool:
+        """Whether a flag that exists comes to this environment by it."""
+        return self.configuration.introduced and not self.configuration_before.get(
+            "introduced", True
+        )
+
+    @property
+    def is_noticed(self) -> bool:
+        """Whether evaluators of this environment hear of what the flag does here."""
+        return self.configuration.introduced and (self.is_new or self.configured)

@@ -22,12 +22,14 @@ class CohortReport:
 class ImportReport:
     """What an import did, or as a dry run would do; flags by their keys.
 
-    ``changed`` had their definition or their configuration changed, ``disabled`` were turned off
-    because the file does not have them, ``version`` is the environment's afterwards.
+    ``changed`` had their definition or their configuration changed, ``introduced`` were there and
+    came to this environment, ``disabled`` were turned off because the file does not have them,
+    ``version`` is the environment's afterwards.
     """
 
     created: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
+    introduced: list[str] = field(default_factory=list)
     unchanged: list[str] = field(default_factory=list)
     disabled: list[str] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
@@ -39,15 +41,17 @@ class ImportReport:
 
     @property
     def document(self) -> dict[str, object]:
-        """The report as JSON has it."""
-        return asdict(self)
+        """The report as JSON has it; ``introduced`` only where flags are."""
+        found = asdict(self)
+        return {name: one for name, one in found.items() if one or name != "introduced"}
 
     @property
     def changes(self) -> int:
         """How many documents evaluators hear of."""
         cohorts = len(self.segments.created) + len(self.segments.changed)
         cohorts += len(self.groups.created) + len(self.groups.changed)
-        return cohorts + len(self.created) + len(self.changed) + len(self.disabled)
+        flags = self.created, self.changed, self.introduced, self.disabled
+        return cohorts + sum(map(len, flags))
 
 
 def reason_of(error: Invalid) -> str:

@@ -14,7 +14,7 @@ from flags.importers import (
     UnknownFormat,
     plan_import,
 )
-from flags.services.importing.asking import import_change
+from flags.services.importing.asking import Reached, import_change, reached_by
 from flags.services.importing.cohorts import beside_present
 from flags.services.importing.deciding import REPLACE, Decision, decide
 from flags.services.importing.place import Place
@@ -77,14 +77,16 @@ def import_flags(
 
     The file's segments and exclusion groups, each with a version of its own kind, come first: they
     are the project's, so every environment gets them, and none is ever deleted.
-    New flags are off in every other environment. Only this environment's configurations change;
+    New flags are off in every other environment, and not introduced where a policy stands. Only
+    this environment's configurations change;
     a flag whose new definition would break another environment's is skipped. Mode "replace"
     also turns off, in this environment only, the flags that the file does not have: they keep
     their targeting, and nothing is archived or deleted. Flags that are skipped are left alone.
     A dry run does all of it and takes it back, and asks nobody for approval.
 
     Raises Forbidden without ``flag.edit`` (``flag.toggle`` where a flag goes on or off,
-    ``segment.edit`` in the whole project where a segment or a group is created or changed);
+    ``segment.edit`` in the whole project where a segment or a group is created or changed); for a
+    key also where it would change what applications get beyond its environment;
     Invalid for an unknown mode; Conflict where the project is no longer at ``base_version``;
     Waiting where a policy wants others to agree first.
     """
@@ -101,8 +103,10 @@ def import_flags(
     decision = decide(place, plan, replace=mode == REPLACE)
     _require_more(decision, require)
     why = " ".join(filter(None, [reason, f"import ({plan.source})"]))
-    if decision.differs and not dry_run:
-        change = import_change(place, plan, mode, decision)
+    reached = reached_by(place, decision)
+    _require_beyond(reached, partial(gate.require_in_each, actor, project=project, terms=terms))
+    if reached.agreeing and not dry_run:
+        change = import_change(place, plan, mode, decision, reached)
         why = gate.pass_through(change, actor=actor, now=now, reason=why, terms=terms).reason
     store_cohorts(place, decision.cohorts, actor, reason=why)
     store(place, decision.changes, actor)
@@ -112,6 +116,11 @@ def import_flags(
     if dry_run:
         transaction.set_rollback(True)
     return decision.report
+
+
+def _require_beyond(reached: Reached, require_in_each: Callable[..., None]) -> None:
+    require_in_each(Permission.FLAG_EDIT, environments=reached.definitions)
+    require_in_each(Permission.SEGMENT_EDIT, environments=reached.cohorts)
 
 
 def _require_more(decision: Decision, require: Callable[..., None]) -> None:

@@ -89,7 +89,7 @@ def _follow(environment: Environment, edited: list[Change]) -> None:
 def _store_defaults(place: Place, environment: Environment, new: list[Change]) -> None:
     rows = []
     for change in new:
-        configuration = place.default(change.flag, change.flag.definition)
+        configuration = place.default(change.flag, change.flag.definition, environment)
         configuration.environment = environment
         configuration.version = environment.version
         change.elsewhere[environment.key] = configuration.document
@@ -107,7 +107,7 @@ def _store_configurations(place: Place, changes: list[Change], actor: Actor) -> 
     new = [change.configuration for change in changes if change.is_new]
     FlagConfiguration.objects.bulk_create(new, batch_size=_BATCH)
     kept = [change.configuration for change in changes if not change.is_new]
-    fields = ["enabled", "targeting", "version", "updated_at", "updated_by"]
+    fields = ["enabled", "introduced", "targeting", "version", "updated_at", "updated_by"]
     _update(FlagConfiguration.objects, kept, fields)
 
 

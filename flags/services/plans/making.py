@@ -94,6 +94,9 @@ def _locked(flag: Flag, environment: Environment) -> FlagConfiguration:
     current.environment = locked
     if current.flag.is_archived:
         raise Invalid({"": _("This flag is archived. Restore it first.")})
+    if not current.introduced:
+        text = _("This flag is not in {environment} yet. Introduce it first.")
+        raise Invalid({"": text.format(environment=locked.name)})
     if Plan.objects.alive().filter(flag=flag, environment=locked).count() >= MOST_PLANS:
         raise Invalid({"": _("There are {n} plans already; cancel some.").format(n=MOST_PLANS)})
     return current

@@ -20,9 +20,10 @@ from flags import services
 from flags.dependants import Use, uses_of
 from flags.engine import Named
 from flags.models import ExclusionGroup, Segment
-from flags.services import cohort_changes
+from flags.services import cohort_changes, effects
 from flags.web.arriving import said_of_saving
 from flags.web.finding import find_group, find_segment
+from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.approvals.errors import Waiting
@@ -57,6 +58,13 @@ def address(one: Cohort, name: str) -> str:
     return reverse(name, kwargs={"project": one.project.key, "key": one.key})
 
 
+def _reached(scope: Scope, one: Cohort) -> list[Environment]:
+    """The environments whose policies have a say in a change of it."""
+    kind = Named.SEGMENT if isinstance(one, Segment) else Named.GROUP
+    reach = effects.reach_of(scope.project, kind, one.key)
+    return reach.agreed_in(scope.project.environments.all())
+
+
 def users_of(one: Cohort) -> list[Use]:
     """What refers to it."""
     kind = Named.SEGMENT if isinstance(one, Segment) else Named.GROUP
@@ -67,7 +75,7 @@ def review_dialog(
     request: HttpRequest, scope: Scope, one: Cohort, review: Review, *, status: int = 200
 ) -> HttpResponse:
     """The dialog: what would change, for whom, and the button."""
-    view = outlook(scope, scope.project.environments.all(), turns_off=False)
+    view = outlook(scope, _reached(scope, one), turns_off=False)
     uses = users_of(one)
     context = {
         "scope": scope,
@@ -134,7 +142,7 @@ def _save(
 ) -> HttpResponse:
     document = sent_document(request)
     review = Review(document, sent_version(request), words(document))
-    view = outlook(scope, scope.project.environments.all(), turns_off=False)
+    view = outlook(scope, _reached(scope, one), turns_off=False)
     if _is_live(users_of(one)) and not view.needs_approval and not _name_typed(request, one):
         review.wrong_name = True
         return review_dialog(request, scope, one, review, status=422)
@@ -195,7 +203,7 @@ def _delete_dialog(
         "scope": scope,
         "one": one,
         "uses": users_of(one),
-        "outlook": outlook(scope, scope.project.environments.all(), turns_off=False),
+        "outlook": outlook(scope, _reached(scope, one), turns_off=False),
         "errors": errors or {},
         "reason": request.POST.get("reason", ""),
     }

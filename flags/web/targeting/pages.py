@@ -97,12 +97,18 @@ def edit_form(request: HttpRequest, scope: Scope, environment: str, key: str) ->
     return render(request, "flags/_edited.html", context)
 
 
+def _state(request: HttpRequest, saved: FlagConfiguration) -> dict[str, bool]:
+    """What the form leaves as it is. Where nobody is served yet, a request is one to introduce."""
+    introduced = saved.introduced or Revising.sent(request) is not None
+    return {"enabled": saved.enabled, "introduced": introduced}
+
+
 def _merged(
     request: HttpRequest, scope: Scope, saved: FlagConfiguration, form: Form, prefer: str
 ) -> HttpResponse:
     """The form with both edits in it, filled from the newest version; nothing is saved."""
     try:
-        document = reading.to_document(form, enabled=saved.enabled)
+        document = reading.to_document(form, **_state(request, saved))
         configuration_from(document, saved.flag.definition)
     except Invalid as error:
         return _problems(request, scope, saved, form, error)
@@ -132,7 +138,7 @@ def review(request: HttpRequest, scope: Scope, environment: str, key: str) -> Ht
     configuration = _configuration(scope, environment, key)
     form = read_form(request.POST.items(), FIELDS)
     try:
-        document = reading.to_document(form, enabled=configuration.enabled)
+        document = reading.to_document(form, **_state(request, configuration))
         wanted = configuration_from(document, configuration.flag.definition)
         # Asked again under locks when it is saved; here so that the input at fault can be shown.
         check_configuration(configuration.flag, configuration.environment, wanted)
@@ -253,7 +259,10 @@ def _in_dialog(response: HttpResponse) -> HttpResponse:
 
 
 def _outlook(scope: Scope, configuration: FlagConfiguration, wanted: Configuration) -> Outlook:
-    """What would become of the save: where it does nothing but turn off, nobody needs to agree."""
+    """What would become of the save: where it does nothing but turn off, or nobody notices it,
+    nobody needs to agree."""
+    if not wanted.introduced:
+        return outlook(scope, [], turns_off=False)
     turns_off = replace(configuration.configuration, enabled=False) == wanted
     turns_off &= configuration.enabled
     return outlook(scope, [configuration.environment], turns_off=turns_off)

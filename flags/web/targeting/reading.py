@@ -17,7 +17,7 @@ from portal.lib.errors import Invalid
 SWITCH = {"on": True, "off": False}
 
 
-def to_document(form: Form, *, enabled: bool) -> dict[str, object]:
+def to_document(form: Form, *, enabled: bool, introduced: bool = True) -> dict[str, object]:
     """The configuration document that the form describes; ``enabled`` where it has no switch.
 
     Raises Invalid where an input cannot be read at all; whether what was read makes sense is for
@@ -39,6 +39,7 @@ def to_document(form: Form, *, enabled: bool) -> dict[str, object]:
         "fallthrough": read_serve(form.get("fallthrough", {}), "fallthrough", problems),
         "salt": form.get("salt", ""),
         **({"prerequisites": prerequisites} if prerequisites else {}),
+        **({} if introduced else {"introduced": False}),
     }
     if problems:
         raise Invalid(problems)

@@ -1,5 +1,6 @@
 """``/api/v1/projects/{project}/keys``: API keys, never with what lets anybody in but once."""
 
+from django.db.models import QuerySet
 from django.http import Http404
 from django.urls import reverse
 from rest_framework.request import Request
@@ -7,8 +8,8 @@ from rest_framework.response import Response
 
 from portal.access import selectors, services
 from portal.access.api import holder_of
-from portal.access.api_scope import allowed_here, project_of
-from portal.access.models import ApiKey, Project
+from portal.access.api_scope import allowed_here, environment_of
+from portal.access.models import ApiKey, Environment
 from portal.access.permissions import Permission
 from portal.access.rest import documents, schema
 from portal.access.rest.asking import choice, named
@@ -34,19 +35,18 @@ _FIELDS = {
 
 
 class KeyList(ApiView):
-    """The API keys of a project."""
+    """The API keys of an environment."""
 
     asks = {"GET": ("environment", "kind", *PAGING)}
 
     @schema.list_keys
     def get(self, request: Request, project: str) -> Response:
-        """A page of keys, the newest first; what lets anybody in is not among it."""
-        own = project_of(request, project)
-        fields = {
-            "environment__key": text(request, "environment"),
-            "kind": choice(request, "kind", schema.KINDS),
-        }
-        rows = selectors.keys_of(own).filter(**named(fields))
+        """A page of the keys of this key's environment, the newest first, without their secrets."""
+        own = allowed_here(request, project, Permission.FLAG_VIEW)
+        if place := text(request, "environment"):
+            environment_of(request, project, place)
+        fields = {"kind": choice(request, "kind", schema.KINDS)}
+        rows = _keys_in(own).filter(**named(fields))
         page, following = page_of(request, rows, by="-pk")
         return listing(request, "keys", [documents.key(one) for one in page], following)
 
@@ -76,13 +76,14 @@ class KeyDetail(ApiView):
     @schema.read_key
     def get(self, request: Request, project: str, selector: str) -> Response:
         """A key, by its selector: the part of the token that is no secret."""
-        return Response(documents.key(_key_of(project_of(request, project), selector)))
+        own = allowed_here(request, project, Permission.FLAG_VIEW)
+        return Response(documents.key(_key_of(own, selector)))
 
     @schema.edit_key
     def patch(self, request: Request, project: str, selector: str) -> Response:
         """Change where a server or client key may be used from, and how often."""
         own = allowed_here(request, project, Permission.KEY_MANAGE)
-        key = _key_of(own.project, selector)
+        key = _key_of(own, selector)
         fields = {name: getattr(key, name) for name in _FIELDS}
         services.edit_key(
             key=key,
@@ -96,14 +97,18 @@ class KeyDetail(ApiView):
     def delete(self, request: Request, project: str, selector: str) -> Response:
         """Revoke a key of this key's environment at once and for good, this one included."""
         own = allowed_here(request, project, Permission.KEY_MANAGE)
-        key = _key_of(own.project, selector)
+        key = _key_of(own, selector)
         services.revoke_key(key=key, actor=holder_of(request).actor, now=clock.now())
         return Response(status=204)
 
 
-def _key_of(project: Project, selector: str) -> ApiKey:
-    found = selectors.keys_of(project).filter(selector=selector).first()
+def _keys_in(environment: Environment) -> QuerySet[ApiKey]:
+    return selectors.keys_of(environment.project).filter(environment=environment)
+
+
+def _key_of(environment: Environment, selector: str) -> ApiKey:
+    found = _keys_in(environment).filter(selector=selector).first()
     if found is None:
         raise Http404
-    found.environment.project = project
+    found.environment.project = environment.project
     return found

@@ -1,5 +1,6 @@
 """Change requests and evidence as the API answers them."""
 
+from portal.access.models import Environment
 from portal.approvals import oneness
 from portal.approvals.errors import Waiting
 from portal.approvals.kinds import outcomes_of
@@ -33,15 +34,19 @@ def request_document(request: ChangeRequest) -> dict[str, object]:
     }
 
 
-def full_document(request: ChangeRequest) -> dict[str, object]:
-    """A request with its content, its votes, and what it still lacks."""
+def full_document(request: ChangeRequest, environment: Environment) -> dict[str, object]:
+    """A request with its content, its votes, and what it still lacks.
+
+    What an import wants in another environment is left out: of that one it is the content.
+    """
+    elsewhere = request.subject_kind == "import" and request.subject != environment.key
     assessments = assess_request(request, now=clock.database_now()) if request.is_open else []
     votes = request.votes.select_related("user")
     return {
         **request_document(request),
         "base_version": request.base_version,
-        "before": request.before,
-        "after": request.after,
+        "before": {} if elsewhere else request.before,
+        "after": {} if elsewhere else request.after,
         "words": request.words,
         "outcomes": [
             {"title": one.title, "before": list(one.before), "after": list(one.after)}

@@ -82,7 +82,9 @@ class ChangeRequestDetail(ApiView):
     @schema.read_change_request
     def get(self, request: Request, project: str, number: int) -> Response:
         """What it would change, who voted, and what it still lacks."""
-        return Response(full_document(_request(request, project, number)))
+        return Response(
+            full_document(_request(request, project, number), holder_of(request).environment)
+        )
 
 
 class Withdrawal(ApiView):
@@ -94,7 +96,7 @@ class Withdrawal(ApiView):
         asked = _request(request, project, number)
         services.withdraw_request(request=asked, actor=holder_of(request).actor, now=clock.now())
         asked.refresh_from_db()
-        return Response(full_document(asked))
+        return Response(full_document(asked, holder_of(request).environment))
 
 
 class CommentList(ApiView):

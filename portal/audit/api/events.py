@@ -1,14 +1,13 @@
 """``/api/v1/projects/{project}/history``: the project's part of the audit trail."""
 
+from dataclasses import replace
 from datetime import UTC
 
-from django.http import Http404
 from django.utils.translation import gettext as _
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from portal.access import authority
-from portal.access.api import holder_of
+from portal.access.api_scope import allowed, allowed_here, environment_of
 from portal.access.permissions import Permission
 from portal.audit import history
 from portal.audit.api import schema
@@ -16,6 +15,7 @@ from portal.audit.filters import PARAMETERS, parse
 from portal.audit.models import AuditEvent
 from portal.lib import clock, wording
 from portal.lib.api_paging import PAGING, limit_of, listing
+from portal.lib.api_query import text
 from portal.lib.api_view import ApiView
 from portal.lib.errors import Invalid
 
@@ -27,25 +27,28 @@ class History(ApiView):
 
     @schema.list_history
     def get(self, request: Request, project: str) -> Response:
-        """A page of records, newest first.
+        """A page of the records of the key's environment and of the project, newest first.
 
+        Documents of the project's records are reduced to what they say of the key's environment.
         Records come in order of `sequence`. `next` continues with earlier ones, and does so
         unmoved by records that are added meanwhile.
         """
-        holder = holder_of(request)
-        if holder.project.key != project:
-            raise Http404
-        authority.require(holder.actor, Permission.AUDIT_VIEW, project=holder.project)
+        own = allowed_here(request, project, Permission.FLAG_VIEW)
+        allowed(request, project, Permission.AUDIT_VIEW)
+        asked = text(request, "environment")
+        if own.project.environments.filter(key=asked).exists():
+            environment_of(request, project, asked)
         query = parse(request.query_params.dict(), project=project, now=clock.now())
         before, size = _cursor(request), limit_of(request)
         if query.problems:
             raise Invalid(query.problems)
-        page = history.page(query.filters, before=before, size=size)
-        count = history.count(query.filters)
+        filters = replace(query.filters, environments=("", own.key))
+        page = history.page(filters, before=before, size=size)
+        count = history.count(filters)
         return listing(
             request,
             "events",
-            [_document(event) for event in history.whole(page.events)],
+            [_document(event, own.key) for event in history.whole(page.events)],
             str(page.earlier) if page.earlier else None,
             count=count.number,
             count_is_exact=count.is_exact,
@@ -53,15 +56,34 @@ class History(ApiView):
 
 
 def _cursor(request: Request) -> int | None:
-    text = str(request.query_params.get("cursor", ""))
-    if not text:
+    given = str(request.query_params.get("cursor", ""))
+    if not given:
         return None
-    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+    if not (given.isascii() and given.isdigit() and len(given) <= 18):
         raise Invalid({"cursor": _("Send the “next” of the page before, as it was.")})
-    return int(text)
+    return int(given)
 
 
-def _document(event: AuditEvent) -> dict[str, object]:
+def _reduced(
+    event: AuditEvent, document: dict[str, object] | None, environment: str
+) -> dict[str, object] | None:
+    """A document without what it says of other environments than this one.
+
+    An import wants something of one environment; where several have a say in it the row names
+    none of them, and it may be another one.
+    """
+    if document is None:
+        return None
+    found = dict(document)
+    places, wanted = found.get("environments"), found.get("to")
+    if isinstance(places, dict):
+        found["environments"] = {key: one for key, one in places.items() if key == environment}
+    if not event.environment and isinstance(wanted, dict):
+        found["to"] = {name: one for name, one in wanted.items() if name != "plan"}
+    return found
+
+
+def _document(event: AuditEvent, environment: str) -> dict[str, object]:
     """A record as the API answers it."""
     return {
         "sequence": event.sequence,
@@ -73,8 +95,8 @@ def _document(event: AuditEvent) -> dict[str, object]:
         "environment": event.environment,
         "subject": {"kind": event.subject_kind, "name": event.subject},
         "version": event.version,
-        "before": event.before_document,
-        "after": event.after_document,
+        "before": _reduced(event, event.before_document, environment),
+        "after": _reduced(event, event.after_document, environment),
         "reason": event.reason,
         "request_id": event.request_id,
         "ip": event.ip,

@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 
 from django.test import Client
 
+from flags.models import FlagConfiguration
 from portal.access import services
 from portal.access.models import Environment, User
 from portal.lib import clock
@@ -36,6 +37,12 @@ def issue(
         now=clock.now(),
     )
     return str(issued.token)
+
+
+def serve_only_in(place: Environment) -> None:
+    """As if the other environments had had policies when the flags came: then what a key changes
+    of a flag is noticed in its own environment alone."""
+    FlagConfiguration.objects.exclude(environment=place).update(introduced=False)
 
 
 class Script:

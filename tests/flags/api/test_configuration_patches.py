@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from portal.access.models import Environment
 from portal.audit.models import AuditEvent
-from tests.flags.api.script import FLAGS, PRODUCTION, Script, answer, problem
+from tests.flags.api.script import FLAGS, PRODUCTION, Script, answer, problem, serve_only_in
 from tests.support.people import boolean_flag
 
 pytestmark = pytest.mark.postgresql
@@ -61,9 +62,10 @@ def test_patch__what_cannot_be__names_the_field(
     assert path in [error["path"] for error in problem(response, 400)["errors"]]
 
 
-def test_list__has_the_flags_in_use_by_key(script: Script) -> None:
+def test_list__has_the_flags_in_use_by_key(script: Script, production: Environment) -> None:
     for name in ("b", "a", "c"):
         script.post(FLAGS, boolean_flag(name))
+    serve_only_in(production)
     script.call("DELETE", f"{FLAGS}/b")
     first = answer(script.get(f"{PRODUCTION}/flags?limit=1"))
     second = answer(script.get(f"{PRODUCTION}/flags?limit=1&cursor={first['next']}"))

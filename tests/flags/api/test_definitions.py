@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from flags.models import Flag
+from portal.access.models import Environment
 from portal.audit.models import AuditEvent
-from tests.flags.api.script import FLAGS, Script, answer, problem
+from tests.flags.api.script import FLAGS, Script, answer, problem, serve_only_in
 from tests.support.people import boolean_flag
 
 
@@ -74,8 +75,9 @@ def test_list__three_pages__have_each_flag_once(script: Script) -> None:
     assert {page["total"] for page in pages} == {101}
 
 
-def test_list__search_and_archived__narrow_it(script: Script) -> None:
+def test_list__search_and_archived__narrow_it(script: Script, production: Environment) -> None:
     create(script, "cart-new", "cart-old", "search")
+    serve_only_in(production)
     script.call("DELETE", f"{FLAGS}/cart-old")
     assert _keys(script, "search=CART") == ["cart-new"]
     assert _keys(script, "archived=true") == ["cart-old"]
@@ -159,7 +161,10 @@ def test_patch__if_match_that_is_no_version__is_named(script: Script, flag: str,
     assert [error["path"] for error in refused["errors"]] == ["If-Match"]
 
 
-def test_delete__archives_and_may_be_repeated(script: Script, flag: str) -> None:
+def test_delete__archives_and_may_be_repeated(
+    script: Script, flag: str, production: Environment
+) -> None:
+    serve_only_in(production)
     for _time in range(2):
         response = script.call("DELETE", f"{FLAGS}/{flag}")
         assert (response.status_code, response.content) == (204, b"")

@@ -173,11 +173,13 @@ def test_segments_of_a_file__need_their_permission(bench: Bench, bob: User) -> N
     assert not Segment.objects.exists()
 
 
-def test_an_import_of_segments__waits_for_every_environment_and_then_does_as_agreed(
+def test_an_import_of_segments__waits_where_it_is_noticed_and_then_does_as_agreed(
     bench: Bench, dana: User, alice: User
 ) -> None:
+    """New segments are no business of the environments where nothing names them."""
     staging = bench.desk.flag.project.environments.get(key="staging")
     set_policy(staging, required_approvals=1)
+    set_policy(bench.desk.environment, required_approvals=1)
     with pytest.raises(Waiting):
         run(bench, full(), actor=acting(dana))
     assert not Segment.objects.exists()

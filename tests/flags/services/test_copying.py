@@ -85,16 +85,17 @@ def test_a_clone__is_off_with_targeting_and_salts_of_its_own(
     assert there["staging"].document["rules"] == []
 
 
-def test_a_clone__where_others_have_to_agree__waits_there_and_is_there(
+def test_a_clone__where_others_have_to_agree__keeps_its_targeting_for_later(
     desk: Desk, dana: User, guarded: Environment
 ) -> None:
     FlagConfiguration.objects.filter(flag=desk.flag, environment=guarded).update(
         targeting=desk.configuration.targeting | {"rules": [RULE]}
     )
     cloned = clone(desk, dana, guarded)
-    (waiting,) = cloned.waiting
-    assert waiting.request == ChangeRequest.objects.get()
-    assert cloned.flag.configurations.get(environment=guarded).document["rules"] == []
+    assert not cloned.waiting
+    assert not ChangeRequest.objects.exists()
+    there = cloned.flag.configurations.get(environment=guarded).document
+    assert (there["rules"], there["introduced"]) == ([RULE], False)
 
 
 def test_a_clone__bob_may_not__and_there_is_none(desk: Desk, bob: User) -> None:

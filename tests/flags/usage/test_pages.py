@@ -13,7 +13,7 @@ from flags.services import archive_flag
 from flags.services.counting import take_batches
 from portal.access.models import Environment, Project
 from portal.audit.models import AuditEvent
-from tests.flags.api.script import FLAGS, PRODUCTION, Script, answer, issue, problem
+from tests.flags.api.script import FLAGS, PRODUCTION, Script, answer, issue, problem, serve_only_in
 from tests.flags.usage.conftest import batch
 from tests.support.people import SETTING_UP
 
@@ -154,7 +154,10 @@ def script(production: Environment) -> Script:
     return Script(issue(production))
 
 
-def test_api__delete_of_what_is_asked_for__wants_force(script: Script, in_use: None) -> None:
+def test_api__delete_of_what_is_asked_for__wants_force(
+    script: Script, in_use: None, production: Environment
+) -> None:
+    serve_only_in(production)
     address = f"{FLAGS}/new-checkout"
     said = problem(script.call("DELETE", address), 409)
     assert "3 times in production" in said["detail"]

@@ -54,6 +54,10 @@ OF_THE_REQUEST: Expected = REFUSED | {
     "elsewhere": 404,
     "garden": 404,
 }
+# A key sees those of its environment.
+OF_THE_KEY: Expected = OF_THE_REQUEST
+# The flag is served in every environment: what all of them notice takes a person.
+BEYOND_A_KEY: Expected = OF_THE_PROJECT | dict.fromkeys(("admin", "steward", "elsewhere"), 403)
 # Whoever configures the environment takes it back as well.
 OF_ITS_AUTHOR: Expected = OF_THE_REQUEST | {"admin": 403}
 # The plan of these tests is a schedule.
@@ -125,7 +129,7 @@ TABLE: dict[str, tuple[Expected, str]] = {
     "api-invitation": (TAKES_A_RIGHT, ""),
     "api-invitations": (OF_THE_PROJECT, "GET HEAD"),
     "api-keys": (OF_THE_PROJECT, "GET HEAD"),
-    "api-key": (OF_THE_PROJECT, "GET HEAD"),
+    "api-key": (OF_THE_KEY, "GET HEAD"),
     "api-nothing": (NOTHING, "GET HEAD POST PUT PATCH DELETE"),
     "api-schema": (OPEN, "GET HEAD"),
     "api-docs": (OPEN, "GET HEAD"),
@@ -223,6 +227,8 @@ def _is_of_interest(name: str, method: str) -> bool:
 
 def expected(name: str, method: str) -> Expected:
     """What every holder is answered."""
+    if (name, method) == ("api-flag", "DELETE"):
+        return BEYOND_A_KEY
     if method in WRITES.get(name, "").split():
         return TAKES_A_RIGHT
     row, taken = TABLE[name]

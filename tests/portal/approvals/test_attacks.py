@@ -249,6 +249,7 @@ def test_true_instead_of_1__is_a_change_that_applications_notice(
     flag = flags.create_flag(
         project=guarded.project, document=banner, actor=acting(dana), now=desk.now
     )
+    flag.configurations.update(introduced=True)  # as if it had been there before the policy
     variants = [{"key": "on", "value": {"show": True}}, {"key": "off", "value": {"show": 0}}]
     with pytest.raises(Waiting):
         flags.edit_flag(

@@ -187,7 +187,7 @@ def test_api__cursor_of_nonsense__is_a_problem(
 def test_api__two_pages__continue_by_cursor(
     client: Client, api_headers: dict[str, str], dana: User
 ) -> None:
-    record(dana, 70)
+    record(dana, 70, environment="production")
     address = "/api/v1/projects/shop/history"
     first = client.get(address, headers=api_headers).json()
     second = client.get(f"{address}?cursor={first['next']}", headers=api_headers).json()

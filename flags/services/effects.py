@@ -1,0 +1,174 @@
+"""Where a write of something shared changes what evaluators answer.
+
+Each of these environments has a say in it: its policy, and the rights that it takes there.
+"""
+
+import json
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db.models import Q, QuerySet, TextField
+from django.db.models.functions import Cast
+
+from flags.dependants import mentioning, reaching
+from flags.engine import (
+    Configuration,
+    DocumentError,
+    Named,
+    mentions_in,
+    parse_configuration,
+    parse_definition,
+    variants_of,
+)
+from flags.models import Flag, FlagConfiguration, Plan
+from portal.access.models import Environment, Project
+from portal.approvals.models import ChangeRequest, Emergency, State
+
+Document = Mapping[str, Any]
+Busy = Collection[tuple[str, int]]
+
+
+def introduced_rows(flag: Flag) -> list[FlagConfiguration]:
+    """The flag where evaluators have it; nowhere while it is archived."""
+    if flag.is_archived:
+        return []
+    rows = FlagConfiguration.objects.filter(flag=flag, introduced=True)
+    return list(rows.select_related("environment"))
+
+
+def of_archiving(flag: Flag, environments: Iterable[Environment]) -> list[Environment]:
+    """Where archiving or restoring a flag is noticed: where it is introduced."""
+    return of_archiving_all([flag], environments)
+
+
+def of_archiving_all(
+    flags: Iterable[Flag], environments: Iterable[Environment]
+) -> list[Environment]:
+    """The same of several flags."""
+    rows = FlagConfiguration.objects.filter(flag__in=list(flags), introduced=True)
+    return _among(environments, rows.values_list("environment", flat=True))
+
+
+def of_definition(
+    flag: Flag, before: Document, environments: Iterable[Environment]
+) -> list[Environment]:
+    """Where an edit of a flag is noticed; ``flag`` is as it is to be."""
+    rows = introduced_rows(flag)
+    reached = definition_reaches(before, flag.document, rows, busy_in(flag.project))
+    return _among(environments, reached)
+
+
+def definition_reaches(
+    before: Document, after: Document, rows: Iterable[FlagConfiguration], busy: Busy
+) -> set[int]:
+    """The ids of the environments, of those in which ``rows`` introduce the flag, that get other
+    answers: a variant that no configuration can serve, names and tags make no difference."""
+    everything, variants = _served_changes(before, after)
+    if not everything and not variants:
+        return set()
+    return {
+        row.environment_id
+        for row in rows
+        if everything
+        or (before["key"], row.environment_id) in busy
+        or _can_serve(row, before, variants)
+    }
+
+
+def busy_in(project: Project) -> set[tuple[str, int]]:
+    """Flags and ids of environments where something agreed to is still to happen: a plan, or the
+    end of an emergency. It may serve any variant."""
+    plans = Plan.objects.alive().filter(flag__project=project)
+    running = _emergencies(project).filter(request__subject_kind="flag")
+    return set(plans.values_list("flag__key", "environment")) | set(
+        running.values_list("request__subject", "request__environments")
+    )
+
+
+def _served_changes(before: Document, after: Document) -> tuple[bool, set[str]]:
+    """Whether every answer changes, and the variants of which one does."""
+    everywhere = any(before[name] != after[name] for name in ("client_visible", "metadata"))
+    old, new = (
+        {one["key"]: _answered(one) for one in side["variants"]} for side in (before, after)
+    )
+    return everywhere, {key for key in old | new if old.get(key) != new.get(key)}
+
+
+def _answered(variant: Document) -> str:
+    """As a text: in Python 1 equals True."""
+    told = {name: value for name, value in variant.items() if name != "description"}
+    return json.dumps(told, sort_keys=True)
+
+
+def _can_serve(row: FlagConfiguration, definition: Document, variants: set[str]) -> bool:
+    try:
+        served = variants_of(_parsed(row, definition))
+    except DocumentError:
+        return True
+    return served is None or not served.isdisjoint(variants)
+
+
+def _parsed(row: FlagConfiguration, definition: Document) -> Configuration:
+    return parse_configuration(row.document, parse_definition(definition))
+
+
+@dataclass(slots=True)
+class Reach:
+    """Where a segment or an exclusion group reaches, as ids of environments.
+
+    Evaluators ask for it in ``answering``. In ``agreeing`` it is used as well or may come to be
+    without being looked at again: by a flag that is not introduced or archived, an open request, a
+    plan, or the end of an emergency. What others agreed to must be what they looked at.
+    """
+
+    answering: set[int] = field(default_factory=set)
+    agreeing: set[int] = field(default_factory=set)
+
+    def answers_in(self, environments: Iterable[Environment]) -> list[Environment]:
+        return _among(environments, self.answering)
+
+    def agreed_in(self, environments: Iterable[Environment]) -> list[Environment]:
+        return _among(environments, self.answering | self.agreeing)
+
+
+def reach_of(project: Project, kind: Named, key: str) -> Reach:
+    """Where a segment or an exclusion group reaches, by way of other segments too."""
+    keys = reaching(project, key) if kind is Named.SEGMENT else {key}
+    reach = Reach(agreeing=_mentioned_ahead(project, keys))
+    for row in mentioning(project, kind, archived=True):
+        if any(one.kind is kind and one.key in keys for one in mentions_in(row.document)):
+            is_served = row.introduced and not row.flag.is_archived
+            (reach.answering if is_served else reach.agreeing).add(row.environment_id)
+    return reach
+
+
+def _mentioned_ahead(project: Project, keys: Iterable[str]) -> set[int]:
+    """Where something still to happen holds one of these keys, whatever it names by it."""
+    requests = ChangeRequest.objects.filter(project=project, state=State.OPEN)
+    running = ChangeRequest.objects.filter(emergency__in=_emergencies(project))
+    plans = Plan.objects.alive().filter(flag__project=project)
+    found = _holding(requests, "after", keys).values_list("environments", flat=True)
+    back = _holding(running, "before", keys).values_list("environments", flat=True)
+    planned = _holding(plans, "document", keys).values_list("environment", flat=True)
+    return {pk for rows in (found, back, planned) for pk in rows if pk is not None}
+
+
+def _emergencies(project: Project) -> QuerySet[Emergency]:
+    rows = Emergency.objects.filter(request__project=project)
+    return rows.filter(confirmed_at=None, reverted_at=None, superseded_at=None)
+
+
+def _holding(rows: QuerySet[Any], name: str, keys: Iterable[str]) -> QuerySet[Any]:
+    """The rows whose document has one of the keys in quotation marks, as databases write it."""
+    wanted = Q()
+    for key in keys:
+        for text in (json.dumps(key), json.dumps(key, ensure_ascii=False)):
+            wanted |= Q(document_text__contains=text)
+    found: QuerySet[Any] = rows.annotate(document_text=Cast(name, TextField())).filter(wanted)
+    return found
+
+
+def _among(environments: Iterable[Environment], ids: Iterable[int]) -> list[Environment]:
+    wanted = set(ids)
+    return [environment for environment in environments if environment.pk in wanted]
