@@ -31,13 +31,13 @@ _LATER_FIELDS: Document = {"metadata": {}}
 
 def register() -> None:
     """Have flags, segments and exclusion groups held against their rows."""
-    for events, tell, read in (
-        ((*DEFINITION.after, *ARCHIVED.after, STARTED), _tell, _read_flags),
-        (SEGMENT.after, _tell_segment, _read_segments),
-        (GROUP.after, _tell_group, _read_groups),
+    for name, events, tell, read in (
+        ("flags", (*DEFINITION.after, *ARCHIVED.after, STARTED), _tell, _read_flags),
+        ("segments", SEGMENT.after, _tell_segment, _read_segments),
+        ("exclusion groups", GROUP.after, _tell_group, _read_groups),
     ):
         # Of rows that were kept through a purge, the audit trail itself knows how they tell.
-        states.register(StateSource(frozenset(events) - {states.KEPT}, tell, read))
+        states.register(StateSource(name, frozenset(events) - {states.KEPT}, tell, read))
 
 
 def _tell(event: AuditEvent) -> Iterator[State]:

@@ -13,7 +13,7 @@ from portal.audit.states import State, StateKey, StateSource
 def register() -> None:
     """Have policies held against their rows."""
     events = frozenset({"policy.set", "policy.removed"})
-    states.register(StateSource(events, _tell, _read))
+    states.register(StateSource("policies", events, _tell, _read))
 
 
 def _tell(event: AuditEvent) -> Iterator[State]:

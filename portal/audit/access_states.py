@@ -13,21 +13,23 @@ from portal.audit.states import State, StateKey, StateSource
 
 Held = Iterator[tuple[StateKey, dict[str, Any]]]
 DELETED = "group.deleted"
+_MEMBERSHIPS = ("group.member_added", "group.member_removed")
+_EVIDENCE = ("key.created", "key.evidence_set", "key.revoked")
 _HERE: dict[str, Any] = {"held": True}
 
 
 def register() -> None:
     """Have roles, who holds them, reservations, keys and administrators held against their rows."""
-    for events, tell, read in (
-        (("role.created", "role.edited", "role.deleted"), _tell_role, _read_roles),
-        (("rule.changed",), _tell_rule, _read_rules),
-        (("grant.given", "grant.revoked", DELETED), _tell_grant, _read_grants),
-        (("group.member_added", "group.member_removed", DELETED), _tell_member, _read_members),
-        (("key.created", "key.revoked"), _tell_key, _read_keys),
-        (("key.created", "key.evidence_set", "key.revoked"), _tell_evidence, _read_evidence),
-        (("user.created",), _tell_user, _read_users),
+    for name, events, tell, read in (
+        ("roles", ("role.created", "role.edited", "role.deleted"), _tell_role, _read_roles),
+        ("reservations", ("rule.changed",), _tell_rule, _read_rules),
+        ("holders", ("grant.given", "grant.revoked", DELETED), _tell_grant, _read_grants),
+        ("members", (*_MEMBERSHIPS, DELETED), _tell_member, _read_members),
+        ("keys", ("key.created", "key.revoked"), _tell_key, _read_keys),
+        ("evidence", _EVIDENCE, _tell_evidence, _read_evidence),
+        ("accounts", ("user.created",), _tell_user, _read_users),
     ):
-        states.register(StateSource(frozenset(events), tell, read))
+        states.register(StateSource(name, frozenset(events), tell, read))
 
 
 def _tell_role(event: AuditEvent) -> Iterator[State]:

@@ -41,12 +41,13 @@ State = tuple[StateKey, Document | None]
 
 @dataclass(frozen=True)
 class StateSource:
-    """Documents of one package.
+    """Documents of one sort, by the ``name`` under which a purge keeps them.
 
     ``tell`` gives what a row of the ``events`` says of documents, None for one that is gone;
     ``read`` gives all of them as the tables have them now.
     """
 
+    name: str
     events: frozenset[str]
     tell: Callable[[AuditEvent], Iterable[State]]
     read: Callable[[], Iterable[tuple[StateKey, Document]]]
@@ -127,7 +128,7 @@ def _states_in(source: StateSource, event: AuditEvent) -> Iterator[State]:
         yield from source.tell(event)
         return
     after = event.after_document or {}
-    if after["told_by"] in source.events:
+    if after["source"] == source.name:
         key = StateKey(
             str(after["kind"]), event.project, event.environment, event.subject_kind, event.subject
         )
@@ -137,13 +138,13 @@ def _states_in(source: StateSource, event: AuditEvent) -> Iterator[State]:
 def entries_to_keep(*, up_to: int, actor: Actor) -> Iterator[Entry]:
     """What the rows up to one say last of documents that no later row tells of."""
     for source in _sources:
-        last: dict[StateKey, tuple[int, str, Document]] = {}
+        last: dict[StateKey, tuple[int, Document]] = {}
         for event in _rows_of(source).iterator(chunk_size=500):
             for key, document in _states_in(source, event):
                 last.pop(key, None)
                 if document is not None:
-                    last[key] = (event.sequence, _teller(event), document)
-        for key, (sequence, teller, document) in last.items():
+                    last[key] = (event.sequence, document)
+        for key, (sequence, document) in last.items():
             if sequence <= up_to:
                 yield Entry(
                     event=KEPT,
@@ -152,14 +153,8 @@ def entries_to_keep(*, up_to: int, actor: Actor) -> Iterator[Entry]:
                     subject=key.subject,
                     project=key.project,
                     environment=key.environment,
-                    after={"kind": key.kind, "told_by": teller, "document": document},
+                    after={"kind": key.kind, "source": source.name, "document": document},
                 )
-
-
-def _teller(event: AuditEvent) -> str:
-    """The event that first said so, however often it was kept since."""
-    after = event.after_document or {}
-    return str(after["told_by"]) if event.event == KEPT else event.event
 
 
 def digest_of(document: Document) -> str:

@@ -65,7 +65,8 @@ def year(desk: Desk, alice: User, erin: User) -> Year:
     key = access.issue_key(
         environment=desk.environment, kind="admin", name="CI", actor=actor, now=now
     ).key
-    access.issue_key(environment=desk.environment, kind="server", name="A", actor=actor, now=now)
+    for kind in ("server", "admin"):
+        access.issue_key(environment=desk.environment, kind=kind, name="A", actor=actor, now=now)
     access.revoke_key(key=key, actor=actor, now=now)
     names: list[str] = ["devops_lead"]
     access.reserve(
@@ -154,8 +155,14 @@ def join_a_group() -> str:
 
 
 def bring_a_key_back() -> str:
-    ApiKey.objects.filter(kind="admin").update(revoked_at=None)
+    ApiKey.objects.exclude(revoked_at=None).update(revoked_at=None)
     return "no row says where it comes from"
+
+
+def let_a_key_post_evidence() -> str:
+    key = ApiKey.objects.get(kind="admin", revoked_at=None)
+    ApiKey.objects.filter(pk=key.pk).update(evidence=["security_scan"])
+    return f"evidence of {key.selector} in shop/production: it is not what row"
 
 
 def become_administrator() -> str:
@@ -178,6 +185,7 @@ CHANGED_PAST_THE_PRODUCT: list[Callable[[], str]] = [
     open_a_reservation,
     join_a_group,
     bring_a_key_back,
+    let_a_key_post_evidence,
     become_administrator,
 ]
 

@@ -177,8 +177,8 @@ TABLE = {
     "key-revoke": Row(only(KEY_KEEPERS, 200), only(KEY_KEEPERS, 200)),
     "member-list": Row(members(200)),
     "member-add": Row(admins(200), admins(200), {"username": "erin", "role": "viewer"}),
-    # Nobody gave anybody anything but the tests, so there is nothing to confirm.
-    "approver-confirm": Row(CLOSED, only(APPROVERS, 400)),
+    # Of somebody whom the admin gave a role.
+    "approver-confirm": Row(CLOSED, only(APPROVERS, 200) | {"project_admin": 400}),
     "member-remove": Row(CLOSED, admins(200)),
     "grant-give": Row(admins(200), admins(200), ROLE),
     "grant-revoke": Row(CLOSED, admins(200)),
