@@ -54,7 +54,7 @@ def save_configuration(
     """
     _require(Permission.FLAG_EDIT, flag, environment, actor, terms)
     current = _locked(flag, environment, terms)
-    wanted = configuration_from(_placed(document, current), current.flag.definition)
+    wanted = configuration_from(_placed(document, current, terms), current.flag.definition)
     if current.version != expected_version:
         raise _conflict(current, document)
     _refuse_withdrawing(current, wanted, terms)
@@ -100,12 +100,15 @@ def set_enabled(
     return Switched(stored, previous_version)
 
 
-def _placed(document: object, current: FlagConfiguration) -> object:
-    """The document with what it leaves out about being introduced; what is on is introduced."""
+def _placed(document: object, current: FlagConfiguration, terms: Terms) -> object:
+    """The document with what it leaves out about being introduced; what is on is introduced, and
+    so is what a request asks for that is edited: else nobody would have to agree to it."""
     if not isinstance(document, Mapping):
         return document
     introduced = document.get("introduced", current.introduced)
-    return {**document, "introduced": document.get("enabled") is True or introduced}
+    if document.get("enabled") is True or terms.revise is not None:
+        introduced = True
+    return {**document, "introduced": introduced}
 
 
 def _refuse_withdrawing(current: FlagConfiguration, wanted: Configuration, terms: Terms) -> None:
