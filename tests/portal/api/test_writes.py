@@ -13,7 +13,6 @@ from portal.access.tokens import parse_token
 from portal.approvals.models import ChangeRequest, FreezeWindow
 from portal.audit.models import AuditEvent
 from tests.flags.api.script import PRODUCTION, PROJECT, Script, answer, issue, problem
-from tests.flags.services.writes import RULE
 from tests.support.freezing import freeze_document
 from tests.support.people import acting, boolean_flag
 
@@ -193,36 +192,14 @@ def configured(flag: Flag, place: str) -> FlagConfiguration:
     return FlagConfiguration.objects.get(flag=flag, environment__key=place)
 
 
-def test_a_configuration__is_copied_without_state_and_salt(
+def test_a_configuration__of_another_environment__is_copied_by_people_only(
     production: Environment, new_checkout: Flag
 ) -> None:
     script = Script(issue(production))
-    there = configured(new_checkout, "staging")
-    there.targeting = {**there.targeting, "rules": [RULE]}
-    there.enabled = True
-    there.save()
-    path = f"{PRODUCTION}/copy/{new_checkout.key}"
-    tag = script.get(f"{PRODUCTION}/flags/{new_checkout.key}")["ETag"]
-    problem(script.post(path, {"source": "staging"}), 428)
-    stale = {"source": "staging", "source_version": there.version + 1}
-    problem(script.post(path, stale, if_match=tag), 409)
-    assert fields(script.post(path, {"source": "moon"}, if_match=tag)) == ["source"]
-    copied = answer(script.post(path, {"source": "staging"}, if_match=tag))
-    assert (len(copied["rules"]), copied["enabled"]) == (1, False)
-    assert copied["salt"] != there.document["salt"]
-
-
-def test_a_copy__where_others_have_to_agree__waits(
-    guarded: Environment, new_checkout: Flag
-) -> None:
-    script = Script(issue(guarded))
-    there = configured(new_checkout, "staging")
-    there.targeting = {**there.targeting, "rules": [RULE]}
-    there.save()
     tag = script.get(f"{PRODUCTION}/flags/{new_checkout.key}")["ETag"]
     path = f"{PRODUCTION}/copy/{new_checkout.key}"
-    said = problem(script.post(path, {"source": "staging"}, if_match=tag), 409)
-    assert said["change_request"]["id"] == ChangeRequest.objects.get().pk
+    said = problem(script.post(path, {"source": "staging"}, if_match=tag), 403)
+    assert "does not reach “staging”" in said["detail"]
 
 
 def test_a_flag__is_cloned_with_what_the_key_reaches(
