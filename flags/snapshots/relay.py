@@ -22,7 +22,7 @@ from flags import channel
 from flags.snapshots.inspecting import Inspector
 from flags.snapshots.publisher import Publisher
 from flags.snapshots.sweeping import Sweeper, environment_ids
-from portal.access.models import EnvironmentChange
+from portal.access.models import Environment, EnvironmentChange
 
 logger = logging.getLogger(__name__)
 
@@ -116,14 +116,16 @@ def read_keys_used() -> dict[str, float]:
 def read_audit_anchors() -> dict[int, str]:
     """Where the audit trail stood when evaluators were last given something: row -> hash.
 
-    Raises OSError when Redis does not answer.
+    Of a database that was set back they tell nothing: the relay finds that and says so. Raises
+    OSError when Redis does not answer.
     """
     publisher = _publisher(_SWEEP_TIMEOUT_S)
     try:
-        held = [publisher.read_held(environment_id) for environment_id in environment_ids()]
+        held = [(one, publisher.read_held(one.pk)) for one in Environment.objects.all()]
     except RedisError as error:
         raise OSError(f"Redis does not answer ({type(error).__name__})") from None
-    return {one.audit_row: one.audit_hash for one in held if one.audit_row}
+    told = [head for environment, head in held if head.audit_row and head.is_of(environment)]
+    return {one.audit_row: one.audit_hash for one in told}
 
 
 def read_mended() -> dict[str, int]:

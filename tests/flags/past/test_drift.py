@@ -16,8 +16,8 @@ from flags.models.key_list import pack
 from portal.access import services as access
 from portal.access.models import ActionRule, ApiKey, CustomRole, Grant, Group, Project, User
 from portal.approvals.models import Policy
+from portal.audit import anchors, states
 from portal.audit import services as audit
-from portal.audit import states
 from portal.audit.models import AuditEvent
 from portal.lib import clock, journal
 from portal.lib.errors import AviaryError
@@ -35,8 +35,10 @@ def found() -> list[str]:
 
 
 @pytest.fixture(autouse=True)
-def _no_anchors(settings: Settings, tmp_path: Path) -> None:
+def _no_anchors(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither in a file nor, of other tests, in Redis."""
     settings.AUDIT_ANCHOR_FILE = str(tmp_path / "anchors.jsonl")
+    monkeypatch.setattr(anchors, "_sources", {})
 
 
 @pytest.fixture
