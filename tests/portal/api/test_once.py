@@ -12,7 +12,7 @@ from portal.access.models import Environment, KeptAnswer
 from portal.access.tasks import forget_answers
 from portal.approvals.models import ChangeRequest
 from portal.audit.models import AuditEvent
-from tests.flags.api.script import FLAGS, PRODUCTION, Script, answer, issue, problem
+from tests.flags.api.script import FLAGS, PRODUCTION, Script, answer, issue, problem, serve_only_in
 from tests.support.people import boolean_flag
 from tests.support.rows import everything_kept
 
@@ -42,7 +42,10 @@ def test_the_same_again__in_another_order_of_fields__is_the_same(script: Script)
     assert script.post(FLAGS, turned, **keyed())["Idempotency-Replayed"] == "true"
 
 
-def test_an_answer_without_a_body__is_given_again(script: Script, flag: str) -> None:
+def test_an_answer_without_a_body__is_given_again(
+    script: Script, production: Environment, flag: str
+) -> None:
+    serve_only_in(production)
     for replayed in (False, True):
         response = script.call("DELETE", f"{FLAGS}/{flag}", **keyed())
         assert (response.status_code, response.content) == (204, b"")

@@ -13,7 +13,16 @@ from portal.access import services
 from portal.access.models import ApiKey, Environment, Project, User
 from portal.approvals.models import ChangeRequest
 from portal.lib import clock
-from tests.flags.api.script import FLAGS, PRODUCTION, PROJECT, Script, answer, issue, problem
+from tests.flags.api.script import (
+    FLAGS,
+    PRODUCTION,
+    PROJECT,
+    Script,
+    answer,
+    issue,
+    problem,
+    serve_only_in,
+)
 from tests.flags.services.writes import Desk
 from tests.support.agreeing import ask_for_something, set_policy
 from tests.support.freezing import a_freeze
@@ -136,8 +145,9 @@ def test_a_list__followed_by_its_links__has_each_row_once_whatever_is_added(
 
 
 def test_a_flag_that_is_archived_and_back__has_another_etag_each_time(
-    script: Script, flag: str
+    script: Script, production: Environment, flag: str
 ) -> None:
+    serve_only_in(production)
     tags = [script.get(f"{FLAGS}/{flag}")["ETag"]]
     script.call("DELETE", f"{FLAGS}/{flag}")
     tags.append(script.get(f"{FLAGS}/{flag}")["ETag"])
@@ -202,14 +212,18 @@ def test_a_comment__of_a_key__is_there_for_people(script: Script, asked: ChangeR
         assert path in [error["path"] for error in refused["errors"]]
 
 
-def test_a_key_of_one_environment__sees_the_project_and_its_keys(
-    script: Script, staging: Environment, now: datetime
+def test_a_key_of_one_environment__sees_the_keys_of_that_one(
+    script: Script, production: Environment, staging: Environment, now: datetime
 ) -> None:
-    other = services.issue_key(
-        environment=staging, kind="client", name="Page", actor=SETTING_UP, now=now
-    ).key
+    other, elsewhere = (
+        services.issue_key(
+            environment=place, kind="client", name="Page", actor=SETTING_UP, now=now
+        ).key
+        for place in (production, staging)
+    )
     (found,) = answer(script.get(f"{PROJECT}/keys?kind=client"))["keys"]
     assert found == answer(script.get(f"{PROJECT}/keys/{other.selector}"))
-    assert (found["environment"], found["selector"]) == ("staging", other.selector)
+    assert (found["environment"], found["selector"]) == ("production", other.selector)
+    problem(script.get(f"{PROJECT}/keys/{elsewhere.selector}"), 404)
     problem(script.get(f"{PROJECT}/keys?kind=golden"), 400)
     problem(script.get(f"{PROJECT}/keys/nothing"), 404)
