@@ -51,7 +51,8 @@ def test_a_vote_shows_in_the_other_window_and_keeps_its_half_written_comment(
     emil, dora = windows
     expect(button(dora, "Approve")).to_be_disabled()
     expect(button(dora, "Approve")).to_have_accessible_description(
-        "You asked for this change, so somebody else has to approve it: anton, emil, fritz or lotta."
+        "You asked for this change, so somebody else has to approve it: "
+        "anton, emil, fritz or lotta."
     )
     dora.get_by_label("Comment").fill("I was about to say")
     dora.get_by_label("Comment").focus()
