@@ -48,6 +48,7 @@ def test_a_hundred_thousand_users__uploaded__are_served_by_a_rule_that_names_the
     expect(report).to_contain_text("100,000")
     expect(report).to_contain_text("user_id")
     button(page, "Save in every environment").click()
+    expect(dialog_of(page)).to_be_hidden()  # the page has come anew
     expect(page.get_by_text("100,000 keys")).to_be_visible()
 
     rule = {"id": "r-1", "when": {"segment": key}, "serve": {"variant": "on"}}

@@ -1,4 +1,4 @@
-"""``python -m tests.faults.limits``: what one request does to the others of an evaluator.
+"""What one request does to the others of an evaluator: the rows ``request_faults`` run these.
 
 Each fault is a function of a place and says what it measured: name, value, unit and bar.
 """
@@ -8,7 +8,6 @@ import http.client
 import json
 import multiprocessing
 import socket
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from bench import machine
 from tests.flags.evaluator.publisher import Publisher, flag, new_key
 from tests.flags.evaluator.servers import EvaluatorProcess, RedisServer
 from tests.flags.evaluator.shop import FLAGS, Shop
@@ -179,9 +177,6 @@ def _figures(before: Quiet, beside: Quiet) -> list[Measured]:
     ]
 
 
-FAULTS = (huge_header, costly_flag, many_values, slow_sockets, large_context)
-
-
 @contextlib.contextmanager
 def placed() -> Iterator[Place]:
     """A Redis, an evaluator and the two projects."""
@@ -199,25 +194,3 @@ def placed() -> Iterator[Place]:
         finally:
             evaluator.stop()
             redis_server.kill()
-
-
-def main() -> int:
-    """Print one line per fault; returns 1 where a bar was missed."""
-    print(f"{machine.describe()}\n", flush=True)
-    missed = 0
-    with placed() as place:
-        for fault in FAULTS:
-            figures = fault(place)
-            is_missed = any(bar is not None and value > bar for _n, value, _u, bar in figures)
-            missed += is_missed
-            told = "; ".join(
-                f"{name} {value:.4g} {unit}".rstrip()
-                + (f" (≤ {bar:.4g})" if bar is not None else "")
-                for name, value, unit, bar in figures
-            )
-            print(f"{'FAIL' if is_missed else 'pass'}  {fault.__doc__} {told}", flush=True)
-    return 1 if missed else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
