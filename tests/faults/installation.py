@@ -93,7 +93,7 @@ class Installation:
         return httpx.request(method, url, headers=headers, timeout=WRITE_TIMEOUT_S, **more)
 
     def mark_writes(self) -> None:
-        """Count writes from here on; for faults that set the database back."""
+        """Count writes from here on; for faults that change more than the flag."""
         self._changes, self._records = self._count_writes()
         self.acknowledged = self.attempted = 0
 

@@ -31,6 +31,7 @@ def cold_start(place: Installation) -> list[Figure]:
     wait_until(lambda: _documents(newest) > FLAGS, within_s=30, what="the copy of all flags")
     # Another change, and another copy of it, which leaves the first as the one before.
     place.write()
+    place.mark_writes()  # the import took versions of its own
     previous = newest.with_name(newest.name + ".previous")
     wait_until(lambda: _documents(previous) > FLAGS, within_s=30, what="the copy before")
     place.redis.freeze()
@@ -44,7 +45,7 @@ def cold_start(place: Installation) -> list[Figure]:
         Figure("flags", FLAGS),
         Figure("ready from disk after", ready_s, "s", 2),
         Figure("ready from the copy before after", previous_s, "s", 2),
-        Figure("answers that were no 200", [answered, from_previous].count(200) - 2, "", 0),
+        Figure("answers that were no 200", 2 - [answered, from_previous].count(200), "", 0),
         Figure("answers without any copy that were no 503", int(from_nothing != 503), "", 0),
     ]
 
