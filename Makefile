@@ -13,7 +13,7 @@ help: ## what there is
 	@echo 'make test-all  every test on both'
 	@echo 'make check   format, lint, types, import contracts, migrations, deployment checks, tests'
 	@echo 'make bench   measure, on this machine'
-	@echo 'make faults  break a running Aviary in every way, and see what it does'
+	@echo 'make faults  break a running Aviary, one fault at a time, and print what it does'
 	@echo 'make lock    renew requirements*.lock and package-lock.json'
 
 up: installed

@@ -172,6 +172,7 @@ def test_make__alone__lists_what_there_is(var: Path) -> None:
         "test-all",
         "check",
         "bench",
+        "faults",
         "lock",
     ]
 

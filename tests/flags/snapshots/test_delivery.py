@@ -30,7 +30,8 @@ def evaluator(own_redis: RedisServer, development: Environment) -> Iterator[Eval
     key = settings.SNAPSHOT_KEY.decode()
     process = EvaluatorProcess(own_redis.url, settings_env.temporary_folder(), snapshot_key=key)
     process.start()
-    wait_until(lambda: _arrival(development) is Arrival.LIVE, what="the first report")
+    places = development.project.environments.all()
+    wait_until(lambda: {_arrival(one) for one in places} == {Arrival.LIVE}, what="all reports")
     yield process
     process.thaw()
     process.stop()
@@ -85,8 +86,6 @@ def test_toggle__an_evaluator_hangs__says_so_until_it_has_it(
     alice_client: Client,
 ) -> None:
     script = Script(issue(development))
-    places = development.project.environments.all()
-    wait_until(lambda: {_arrival(one) for one in places} == {Arrival.LIVE}, what="all reports")
     evaluator.freeze()
     page = _switch(alice_client, new_checkout, development, on=True)
     assert "New checkout, on in Development. Saved, not yet live: 1 of 1 evaluator behind" in page
