@@ -46,7 +46,7 @@ def test_an_api_key_header_opens_behind_a_proxy_with_basic_authentication(shop: 
         {"X-API-Key": "av_server_short_secret"},
         {"X-API-Key": "av_server_" + "a" * 16 + "_" + "b" * 43},
         {"X-API-Key": "av_admin_" + "a" * 16},
-        {"X-API-Key": "av_" * 20_000},
+        {"X-API-Key": "av_" * 4_000},
     ],
 )
 def test_a_stranger_is_asked_for_a_key(shop: Shop, headers: dict[str, str]) -> None:
