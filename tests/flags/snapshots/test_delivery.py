@@ -24,8 +24,10 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def evaluator(own_redis: RedisServer, development: Environment) -> Iterator[EvaluatorProcess]:
-    """A real one that reports what it has."""
+def evaluator(
+    own_redis: RedisServer, new_checkout: Flag, development: Environment
+) -> Iterator[EvaluatorProcess]:
+    """A real one that reports what it has, the flag included."""
     relay.sweep()
     key = settings.SNAPSHOT_KEY.decode()
     process = EvaluatorProcess(own_redis.url, settings_env.temporary_folder(), snapshot_key=key)
