@@ -5,7 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from django.db import connections
+from django.db import connection, connections
 
 Result = TypeVar("Result")
 
@@ -15,10 +15,11 @@ def run(*actions: Callable[[], Result]) -> list[Result | Exception]:
 
     Returns what each returned, or the exception it raised, in the order of the actions.
     """
-    start = threading.Barrier(len(actions), timeout=10)
+    start = threading.Barrier(len(actions), timeout=60)
 
     def act(action: Callable[[], Result]) -> Result | Exception:
         try:
+            _wait_long_for_locks()
             start.wait()
             return action()
         except Exception as error:
@@ -28,3 +29,10 @@ def run(*actions: Callable[[], Result]) -> list[Result | Exception]:
 
     with ThreadPoolExecutor(max_workers=len(actions)) as pool:
         return list(pool.map(act, actions))
+
+
+def _wait_long_for_locks() -> None:
+    """What is shown is that one comes after the other, on however slow a machine."""
+    statement = {"postgresql": "SET lock_timeout = '120s'", "sqlite": "PRAGMA busy_timeout=120000"}
+    with connection.cursor() as cursor:
+        cursor.execute(statement[connection.vendor])

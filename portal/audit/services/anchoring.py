@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from django.conf import settings
-from django.db import DatabaseError, close_old_connections
+from django.db import DatabaseError, close_old_connections, connection
 
 from portal.audit import anchors
 from portal.audit.anchors import Anchor
@@ -74,6 +74,7 @@ def keep_anchoring(stop: threading.Event) -> None:
         if found != trouble:
             logger.warning("anchors: %s", found or "written again")
         trouble = found
+    connection.close()
 
 
 def _complain_of_a_step_back(last: Anchor | None, anchor: Anchor) -> None:
