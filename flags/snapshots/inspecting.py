@@ -16,6 +16,7 @@ from flags.snapshots import build, mending
 from flags.snapshots.held import HeldHead
 from flags.snapshots.publisher import Outcome, Publisher
 from portal.access import services
+from portal.access.models import Environment
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +26,10 @@ _REST_S: Final = 5.0
 """Between two comparisons that doubts asked for: anyone who reaches Redis may doubt."""
 _REST_PER_S: Final = 10.0
 _MOVED_MOST: Final = 2
+
+
+def environment_ids() -> list[int]:
+    return list(Environment.objects.values_list("pk", flat=True))
 
 
 class Inspector:
@@ -42,9 +47,9 @@ class Inspector:
         """Delete keys that nobody can work with; whether there were any."""
         return bool(mending.mend(self._redis, environment_ids))
 
-    def answer_doubts(self, environment_ids: list[int]) -> None:
+    def answer_doubts(self) -> None:
         """Compare each environment that an evaluator doubts."""
-        for environment_id, evidence in self._read_doubts(environment_ids).items():
+        for environment_id, evidence in self._read_doubts().items():
             began = time.monotonic()
             if began < self._rests_until.get(environment_id, 0):
                 continue
@@ -57,15 +62,17 @@ class Inspector:
             took_s = time.monotonic() - began
             self._rests_until[environment_id] = began + max(_REST_S, _REST_PER_S * took_s)
 
-    def _read_doubts(self, environment_ids: list[int]) -> dict[int, bytes]:
-        if not environment_ids:
+    def _read_doubts(self) -> dict[int, bytes]:
+        """By environment; whatever else a stranger wrote there is not even read."""
+        ids = environment_ids() if self._redis.exists(DOUBTS) else []
+        if not ids:
             return {}
         try:
-            found = cast(list[Any], self._redis.hmget(DOUBTS, list(map(str, environment_ids))))
+            found = cast(list[Any], self._redis.hmget(DOUBTS, list(map(str, ids))))
         except ResponseError:
             self.mend(())
             return {}
-        doubts = zip(environment_ids, found, strict=True)
+        doubts = zip(ids, found, strict=True)
         return {one: evidence for one, evidence in doubts if evidence is not None}
 
     def compare(self, environment_id: int, evidence: bytes = b"") -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import cast
 
 from redis import Redis
+from redis.client import Pipeline
 
 from flags import channel
 from flags.channel import DIGEST_MODULUS
@@ -43,6 +44,38 @@ class Publisher:
         self._redis = redis
         self._sealer = sealer
         self._script = redis.register_script(_SCRIPT)
+        self._opened: dict[int, HeldHead] = {}
+
+    def find_behind(self) -> list[int]:
+        """The environments that Redis may be behind on, in one question to it for all.
+
+        Raises redis.RedisError when Redis does not answer.
+        """
+        environments = list(Environment.objects.all())
+        pipeline = self._redis.pipeline(transaction=False)
+        for environment in environments:
+            _ask_held(pipeline, environment.pk)
+        answers = iter(pipeline.execute(raise_on_error=False))
+        return [
+            environment.pk
+            for environment, *held in zip(environments, answers, answers, answers, strict=True)
+            if not self._is_published(environment, *held)
+        ]
+
+    def _is_published(
+        self, environment: Environment, raw: object, documents: object, registered: object
+    ) -> bool:
+        """Whether that is what Redis holds once all is published; no head is opened twice."""
+        known = self._opened.get(environment.pk)
+        if known is None or (known.raw, known.documents) != (raw, documents):
+            if not isinstance(raw, bytes) or not isinstance(documents, int):
+                return False
+            try:
+                known = HeldHead.read(raw, documents, self._sealer, environment.pk)
+            except channel.ForgedEnvelope:
+                return False
+            self._opened[environment.pk] = known
+        return registered == 1 and known.is_current(environment)
 
     def publish(self, environment_id: int, *, anew: bool = False) -> Outcome:
         """Bring Redis up to the database's version of an environment; ``anew`` sends everything.
@@ -82,11 +115,8 @@ class Publisher:
 
     def read_held(self, environment_id: int) -> HeldHead:
         """What Redis holds; nothing, where that was written by somebody else."""
-        keys = channel.EnvironmentKeys(environment_id)
         pipeline = self._redis.pipeline(transaction=True)
-        pipeline.get(keys.head)
-        pipeline.hlen(keys.documents)
-        pipeline.hexists(channel.REGISTRY, str(environment_id))
+        _ask_held(pipeline, environment_id)
         raw, documents, registered = pipeline.execute()
         held = self._open(environment_id, raw, documents)
         held.registered = bool(registered)
@@ -219,6 +249,14 @@ class Publisher:
         )
         envelope = channel.Envelope(environment.epoch, environment.version, head.to_document())
         return self._sealer.seal(envelope, environment_id=environment.pk, field=HEAD_FIELD)
+
+
+def _ask_held(pipeline: Pipeline, environment_id: int) -> None:
+    """Ask for the head, for how many documents lie beside it, and whether it is listed."""
+    keys = channel.EnvironmentKeys(environment_id)
+    pipeline.get(keys.head)
+    pipeline.hlen(keys.documents)
+    pipeline.hexists(channel.REGISTRY, str(environment_id))
 
 
 def _stream_entry(snapshot: build.Snapshot, changes: list[Change], head: bytes) -> StreamEntry:

@@ -21,7 +21,7 @@ from redis.retry import Retry
 from flags import channel
 from flags.snapshots.inspecting import Inspector
 from flags.snapshots.publisher import Publisher
-from flags.snapshots.sweeping import Sweeper, environment_ids
+from flags.snapshots.sweeping import Sweeper
 from portal.access.models import Environment, EnvironmentChange
 
 logger = logging.getLogger(__name__)
@@ -91,7 +91,7 @@ def sweep() -> int:
 
 def look_around() -> None:
     """What is to be done besides publishing, once. Raises redis.RedisError."""
-    _new_sweeper().inspector.answer_doubts(environment_ids())
+    _new_sweeper().inspector.answer_doubts()
 
 
 def _new_sweeper() -> Sweeper:

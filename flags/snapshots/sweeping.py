@@ -14,9 +14,8 @@ from django.db import DatabaseError, close_old_connections, connection
 from redis import Redis, RedisError, ResponseError
 from redis.exceptions import OutOfMemoryError
 
-from flags.snapshots.inspecting import Inspector
+from flags.snapshots.inspecting import Inspector, environment_ids
 from flags.snapshots.publisher import Outcome, Publisher
-from portal.access.models import Environment
 
 logger = logging.getLogger(__name__)
 
@@ -28,10 +27,6 @@ _PAUSE_MOST_S: Final = 10.0
 # What fails is tried again after ten times as long as the attempt took.
 _RETRY_PER_S: Final = 10.0
 _RETRY_MOST_S: Final = 30.0
-
-
-def environment_ids() -> list[int]:
-    return list(Environment.objects.values_list("pk", flat=True))
 
 
 class Sweeper:
@@ -48,7 +43,10 @@ class Sweeper:
 
         Raises redis.RedisError or DatabaseError when that does not answer at all.
         """
-        return sum(self._try(pk, self._publish) for pk in environment_ids())
+        behind = self._publisher.find_behind()
+        for environment_id in self.troubles.keys() - behind:
+            self._note(environment_id, "")  # somebody else has published it
+        return sum(self._try(pk, self._publish) for pk in behind)
 
     def _publish(self, environment_id: int) -> bool:
         try:
@@ -126,7 +124,7 @@ class Sweeper:
         slices, due_at = self._slices(), 0.0
         while not stop.wait(SWEEP_EVERY_S):
             try:
-                self.inspector.answer_doubts(environment_ids())
+                self.inspector.answer_doubts()
                 if time.monotonic() >= due_at:
                     due_at = _run_slice(slices)
             except (RedisError, DatabaseError):

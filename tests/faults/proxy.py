@@ -14,9 +14,9 @@ class Proxy:
     def __init__(self, target: Path) -> None:
         self._target = target
         self._loop = asyncio.new_event_loop()
-        self._writers: set[asyncio.StreamWriter] = set()
-        self._refusing = self._swallowing = False
-        self._only = b""
+        self._lines: set[_Line] = set()
+        self._refusing = False
+        self._only: bytes | None = None
         self._started = threading.Event()
         self.port = 0
 
@@ -29,16 +29,21 @@ class Proxy:
         self._refusing = True
         self._loop.call_soon_threadsafe(self._close_all)
 
-    def blackhole(self, *, only: bytes = b"") -> None:
-        """Keep connections open and take new ones; nothing gets through either way.
+    def blackhole(self, *, only: bytes) -> None:
+        """Connections stay open; from where these bytes were sent nothing gets through any more."""
+        self._only = only
 
-        ``only`` leaves alone connections that have never sent these bytes.
+    def hush(self) -> None:
+        """Let every connection there is fall silent, as a firewall does to idle ones.
+
+        New ones work.
         """
-        self._only, self._swallowing = only, True
+        for line in list(self._lines):
+            line.is_silent = True
 
     def heal(self) -> None:
         """Carry on. What was swallowed is lost, so connections of before are closed."""
-        self._refusing = self._swallowing = False
+        self._refusing, self._only = False, None
         self._loop.call_soon_threadsafe(self._close_all)
 
     def run(self) -> None:
@@ -62,39 +67,44 @@ class Proxy:
         self._loop.call_soon_threadsafe(self._loop.stop)
 
     def _close_all(self) -> None:
-        for writer in self._writers:
-            writer.close()
+        for line in self._lines:
+            line.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._refusing:
             writer.close()
             return
         back, forth = await asyncio.open_unix_connection(str(self._target))
-        line = _Line({writer, forth})
-        self._writers |= line.ends
+        line = _Line(writer, forth)
+        self._lines.add(line)
         with contextlib.suppress(OSError, asyncio.CancelledError):
             await asyncio.gather(self._carry(line, reader, forth), self._carry(line, back, writer))
-        for one in line.ends:
-            one.close()
-        self._writers -= line.ends
+        line.close()
+        self._lines.discard(line)
 
     async def _carry(
         self, line: "_Line", source: asyncio.StreamReader, sink: asyncio.StreamWriter
     ) -> None:
         while content := await source.read(65536):
-            line.is_meant = line.is_meant or self._only in content
-            if not (self._swallowing and line.is_meant):
+            if self._only is not None and self._only in content:
+                line.is_silent = True
+            if not line.is_silent:
                 sink.write(content)
                 await sink.drain()
         sink.close()
 
 
-@dataclass
+@dataclass(eq=False)
 class _Line:
-    """One connection: its two ends, and whether a blackhole is meant for it."""
+    """One connection: its two ends, and whether it swallows what it should carry."""
 
-    ends: set[asyncio.StreamWriter]
-    is_meant: bool = False
+    near: asyncio.StreamWriter
+    far: asyncio.StreamWriter
+    is_silent: bool = False
+
+    def close(self) -> None:
+        self.near.close()
+        self.far.close()
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ import shutil
 
 from tests.support import settings_env
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
+NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = (
     "--disable-background-networking",
     "--disable-component-update",

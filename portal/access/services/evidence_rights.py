@@ -40,7 +40,9 @@ def set_evidence(*, key: ApiKey, kinds: Sequence[str], actor: Actor, now: dateti
     key.evidence, key.evidence_by = wanted, authority.answerable(actor)
     key.evidence_confirmed_by = None
     key.save(update_fields=["evidence", "evidence_by", "evidence_confirmed_by"])
-    _record("key.evidence_set", key, actor, before={"evidence": before}, after={"evidence": wanted})
+    record_key(
+        key, "key.evidence_set", actor, before={"evidence": before}, after={"evidence": wanted}
+    )
 
 
 @transaction.atomic
@@ -59,7 +61,7 @@ def confirm_key(*, key: ApiKey, actor: Actor) -> None:
         raise Invalid({"": text})
     key.evidence_confirmed_by = confirmer
     key.save(update_fields=["evidence_confirmed_by"])
-    _record("key.evidence_confirmed", key, actor, after={"evidence": locked.evidence})
+    record_key(key, "key.evidence_confirmed", actor, after={"evidence": locked.evidence})
 
 
 def checked_kinds(kind: str, kinds: Sequence[str], actor: Actor) -> list[str]:
@@ -76,11 +78,12 @@ def checked_kinds(kind: str, kinds: Sequence[str], actor: Actor) -> list[str]:
     return wanted
 
 
-def _record(
-    event: str,
+def record_key(
     key: ApiKey,
+    event: str,
     actor: Actor,
     *,
+    version: int | None = None,
     before: dict[str, object] | None = None,
     after: dict[str, object] | None = None,
 ) -> None:
@@ -92,6 +95,7 @@ def _record(
             subject=key.selector,
             project=key.environment.project.key,
             environment=key.environment.key,
+            version=version,
             before=before,
             after=after,
         )

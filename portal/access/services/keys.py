@@ -10,14 +10,13 @@ from django.utils.translation import gettext as _
 from portal.access import authority, outbox
 from portal.access.models import ApiKey, Environment, KeyKind, User
 from portal.access.permissions import ADDITIONAL_RIGHTS, Permission
-from portal.access.services.evidence_rights import checked_kinds
+from portal.access.services.evidence_rights import checked_kinds, record_key
 from portal.access.services.handing import refuse_admin_keys
 from portal.access.services.origins import read_origins
 from portal.access.services.validation import validate
 from portal.access.tokens import Token, new_token
-from portal.lib import journal
 from portal.lib.errors import Invalid
-from portal.lib.journal import Actor, ActorKind, Entry
+from portal.lib.journal import Actor, ActorKind
 
 EDITED = ["revoked_at", "allowed_origins", "rate_limit", "burst_limit"]
 
@@ -79,7 +78,7 @@ def issue_key(
     validate(key)
     key.save()
     version = outbox.advance(locked, kind=outbox.KEY, keys=[key.selector], now=now)
-    _record_key(key, "key.created", actor, version, after=_describe_key(key))
+    record_key(key, "key.created", actor, version=version, after=_describe_key(key))
     return IssuedKey(key, token)
 
 
@@ -118,7 +117,8 @@ def edit_key(
     validate(key)
     key.save(update_fields=EDITED[1:])
     version = outbox.advance(locked, kind=outbox.KEY, keys=[key.selector], now=now)
-    _record_key(key, "key.edited", actor, version, before=before, after=_describe_key(key))
+    after = _describe_key(key)
+    record_key(key, "key.edited", actor, version=version, before=before, after=after)
 
 
 def _rights_for(
@@ -163,7 +163,7 @@ def revoke_key(*, key: ApiKey, actor: Actor, now: datetime) -> None:
     if not ApiKey.objects.filter(pk=key.pk, revoked_at__isnull=True).update(revoked_at=now):
         return
     version = outbox.advance(locked, kind=outbox.KEY, keys=[key.selector], now=now)
-    _record_key(key, "key.revoked", actor, version, before=_describe_key(key))
+    record_key(key, "key.revoked", actor, version=version, before=_describe_key(key))
 
 
 def _describe_key(key: ApiKey) -> dict[str, object]:
@@ -179,27 +179,3 @@ def _describe_key(key: ApiKey) -> dict[str, object]:
         "rights": key.rights,
         "evidence": key.evidence,
     }
-
-
-def _record_key(
-    key: ApiKey,
-    event: str,
-    actor: Actor,
-    version: int,
-    *,
-    before: dict[str, object] | None = None,
-    after: dict[str, object] | None = None,
-) -> None:
-    journal.write(
-        Entry(
-            event=event,
-            actor=actor,
-            subject_kind="key",
-            subject=key.selector,
-            project=key.environment.project.key,
-            environment=key.environment.key,
-            version=version,
-            before=before,
-            after=after,
-        )
-    )

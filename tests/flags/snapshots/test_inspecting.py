@@ -130,7 +130,7 @@ def test_documents__changed_by_a_stranger__are_published_again(
         scan(inspector, desk)
     else:
         doubt(store, desk)
-        inspector.answer_doubts([desk.environment.pk])
+        inspector.answer_doubts()
         assert not store.exists(DOUBTS)
     shelf.assert_current()
     assert weighed()
@@ -165,7 +165,7 @@ def test_publish__change_of_a_flag_that_was_set_back__makes_no_head_for_what_is_
     publisher.publish(desk.environment.pk)
     assert not weighed()
     doubt(store, desk)
-    inspector.answer_doubts([desk.environment.pk])
+    inspector.answer_doubts()
     assert weighed()
     shelf.assert_current()
 
@@ -234,7 +234,7 @@ def test_database__set_back_and_written_to_while_redis_was_away__starts_a_new_ep
         publisher.publish(desk.environment.pk)
         if (shelf.head().epoch, shelf.head().version) <= (seen.epoch, seen.version):
             doubt(store, desk, evaluators_hold)  # that evaluators refuse it, test_following says
-            inspector.answer_doubts([desk.environment.pk])
+            inspector.answer_doubts()
     else:
         assert publisher.publish(desk.environment.pk) is Outcome.PUBLISHED
     shelf.assert_current()
@@ -268,9 +268,9 @@ def test_doubts__again_and_again__start_one_comparison_in_a_while(
 ) -> None:
     publisher.publish(desk.environment.pk)
     doubt(store, desk)
-    inspector.answer_doubts([desk.environment.pk])
+    inspector.answer_doubts()
     doubt(store, desk)
-    inspector.answer_doubts([desk.environment.pk])
+    inspector.answer_doubts()
     assert store.hexists(DOUBTS, str(desk.environment.pk))  # its turn comes later
 
 
@@ -343,7 +343,7 @@ def test_sweep__key_of_all_is_impossible__is_mended(
 ) -> None:
     break_key(store, name, how)
     sweeper.sweep()
-    sweeper.inspector.answer_doubts([desk.environment.pk])
+    sweeper.inspector.answer_doubts()
     sweeper.inspector.mend(())
     sweeper.sweep()
     shelf.assert_current()
@@ -376,6 +376,30 @@ def test_sweep__one_environment_cannot_be_read__the_others_are_published(
     assert sweeper.sweep() == 1
     assert sweeper.troubles == {}
     assert f"environment {desk.environment.pk}: published again" in caplog.text
+
+
+def count_gets(store: redis.Redis) -> int:
+    return int(cast(Any, store.info("commandstats"))["cmdstat_get"]["calls"])
+
+
+def test_sweep__another_relay_published_what_this_one_could_not__is_no_trouble_any_more(
+    sweeper: Sweeper, desk: Desk, publisher: Publisher, caplog: pytest.LogCaptureFixture
+) -> None:
+    sweeper.troubles[desk.environment.pk] = "a row that cannot be read"
+    publisher.publish(desk.environment.pk)
+    sweeper.sweep()
+    assert desk.environment.pk not in sweeper.troubles
+    assert f"environment {desk.environment.pk}: published again" in caplog.text
+
+
+def test_sweep__nothing_is_behind__asks_once_for_all_environments(
+    sweeper: Sweeper, desk: Desk, store: redis.Redis, django_assert_num_queries: Any
+) -> None:
+    assert sweeper.sweep() == 3
+    asked = count_gets(store)
+    with django_assert_num_queries(1):
+        assert sweeper.sweep() == 0
+    assert count_gets(store) - asked == Environment.objects.count()
 
 
 def test_renewepochs__after_a_restore__renews_each_epoch_and_records_who_said_so(
