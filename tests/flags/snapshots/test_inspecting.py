@@ -33,8 +33,6 @@ from tests.flags.services.writes import Desk
 from tests.flags.snapshots.shelf import Shelf
 from tests.support.people import SETTING_UP
 
-pytestmark = pytest.mark.postgresql
-
 FLAG = "flag/new-checkout"
 LAST_ID = "18446744073709551615-18446744073709551615"
 

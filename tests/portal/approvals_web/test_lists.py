@@ -18,8 +18,6 @@ from tests.portal.approvals_web.conftest import Window, at, text_of
 from tests.support.agreeing import vote
 from tests.support.people import acting
 
-pytestmark = pytest.mark.postgresql
-
 
 def copies(asked: ChangeRequest, count: int, **changes: object) -> list[ChangeRequest]:
     """More requests like that one."""
