@@ -12,7 +12,9 @@ from flags.evaluator.framing import RequestLimits
 from flags.evaluator.wire import Headers, Receive
 
 _CONTAINERS: Final = (dict, list)
-_TEXTS: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+# A text that nothing closes goes on to the end: none of its quotation marks is tried as another
+# beginning, which would take a time that grows with their square.
+_TEXTS: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 _ESCAPED_COLON: Final = rb"\u003a"
 
 PARSE_ERROR: Final = "PARSE_ERROR"

@@ -58,7 +58,10 @@ def mend(redis: Redis, environment_ids: Iterable[int]) -> list[str]:
 def note(redis: Redis, names: Iterable[str]) -> None:
     """Count keys that were mended, where the portal finds it."""
     for name in names:
-        redis.hincrby(MENDED, name, 1)
+        try:
+            redis.hincrby(MENDED, name, 1)
+        except ResponseError:  # somebody wrote there what is no count
+            redis.hset(MENDED, name, 1)
 
 
 def _types(redis: Redis, names: list[str]) -> dict[str, str]:
