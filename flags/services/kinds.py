@@ -1,6 +1,6 @@
 """Carrying out what was agreed to: each kind of change through the service that everybody uses."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -155,6 +155,9 @@ class DefinitionKind:
     ) -> Merged:
         merged = merging.merge(base, theirs, mine, parts=DEFINITION, prefer=prefer)
         return Merged(merged.document, clash_sentences(merged.clashes, {}))
+
+    def fit(self, request: ChangeRequest, states: Sequence[Document]) -> Document:
+        return definitions.first_possible(flag_of(request), states)
 
     def outcomes(self, request: ChangeRequest) -> list[Outcome]:
         """The values, and who gets which of them in each environment."""

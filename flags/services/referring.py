@@ -8,11 +8,12 @@ together, or of one that refers to what another removes, the second sees what th
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 from django.utils.translation import gettext as _
 
-from flags.dependants import Use, mentioning_in, segment_graph, uses_of
+from flags.dependants import Use, going_back, mentioning_in, segment_graph, uses_of
 from flags.engine import (
     Configuration,
     DocumentError,
@@ -243,4 +244,9 @@ def asks(document: Mapping[str, Any]) -> frozenset[str]:
 
 
 def _flag_graph(environment: Environment) -> dict[str, frozenset[str]]:
-    return {row.flag.key: asks(row.document) for row in mentioning_in(environment, Named.FLAG)}
+    """Which flag asks which, now or once running emergency changes have ended."""
+    graph: dict[str, frozenset[str]] = {}
+    back = (row for row in going_back(environment.project) if row.environment == environment)
+    for row in chain(mentioning_in(environment, Named.FLAG), back):
+        graph[row.flag.key] = graph.get(row.flag.key, frozenset()) | asks(row.document)
+    return graph
