@@ -99,7 +99,7 @@ class ConfigurationKind:
     def outcomes(self, request: ChangeRequest) -> list[Outcome]:
         flag, environment = flag_of(request), request.environments.get()
         sides = (changes.who_gets_what(flag, one) for one in (request.before, request.after))
-        return [Outcome(environment.name, *sides)]
+        return [Outcome(environment.name, *sides, environment=environment.key)]
 
     def impact(self, request: ChangeRequest, *, now: datetime) -> Impact:
         rows = FlagConfiguration.objects.select_related("flag", "environment__project")
@@ -167,7 +167,7 @@ class DefinitionKind:
         for row in flag.configurations.select_related("environment"):
             row.flag = flag
             gets = changes.who_gets_what(flag, row.document)
-            found.append(Outcome(row.environment.name, gets, gets))
+            found.append(Outcome(row.environment.name, gets, gets, environment=row.environment.key))
         return found
 
 
@@ -212,7 +212,7 @@ class ArchivingKind:
         for row in flag.configurations.select_related("environment"):
             gets = changes.who_gets_what(flag, row.document)
             sides = (gets, gone) if request.after["archived"] else (gone, gets)
-            found.append(Outcome(row.environment.name, *sides))
+            found.append(Outcome(row.environment.name, *sides, environment=row.environment.key))
         return found
 
 

@@ -6,7 +6,7 @@ together, or of one that refers to what another removes, the second sees what th
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain
 from typing import Any
@@ -44,7 +44,19 @@ class InUse(Invalid):
         if more > 0:
             named = _("{names} and {more} more").format(names=named, more=more)
         super().__init__({path: text.format(uses=named)})
-        self.uses = uses
+        self.uses, self._path, self._text = uses, path, text
+
+    def seen_from(self, environment: str) -> Invalid:
+        """Without the flags that refer to it in other environments alone."""
+        seen = [
+            replace(use, environments=[one for one in use.environments if one.key == environment])
+            for use in self.uses
+        ]
+        kept = [use for use in seen if use.environments or use.kind is not Named.FLAG]
+        if kept or not self.uses:
+            return InUse(self._path, self._text, kept)
+        text = _("An environment that this key does not reach needs it.")
+        return InUse(self._path, text, [])
 
     @property
     def extras(self) -> dict[str, object]:

@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol, runtime_checkable
 
@@ -33,11 +33,13 @@ class Merged:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Who gets what in one place, before and after, one sentence each."""
+    """Who gets what in one place, before and after, one sentence each; ``environment`` is its key,
+    empty for what is the same everywhere."""
 
     title: str
     before: tuple[str, ...]
     after: tuple[str, ...]
+    environment: str = field(default="", kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
