@@ -32,6 +32,14 @@ _SHARED: Final = {
     SAMPLES_STREAM: "stream",
     DOUBTS: "hash",
     MENDED: "hash",
+    # Celery's: what waits there is only a hint, which beat gives again.
+    "celery": "list",
+    "unacked": "hash",
+    "unacked_index": "zset",
+    "unacked_mutex": "string",
+    "_kombu.binding.celery": "set",
+    "_kombu.binding.celery.pidbox": "set",
+    "_kombu.binding.celeryev": "set",
 }
 
 
