@@ -44,6 +44,7 @@ EVENTS = {
     "project.edited": gettext_lazy("renamed the project"),
     "environment.edited": gettext_lazy("renamed the environment"),
     "environment.created": gettext_lazy("created the environment"),
+    "environment.governed": gettext_lazy("set the first approval policy of"),
     "environment.epoch_renewed": gettext_lazy("renewed the epoch of the environment"),
 }
 

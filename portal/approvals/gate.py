@@ -26,7 +26,7 @@ from portal.approvals.errors import (
 )
 from portal.approvals.models import ChangeRequest, Emergency, Policy, State, Verdict
 from portal.approvals.overriding import freezes_stopping, outside, pass_freezes
-from portal.approvals.recording import environment_key, record_request
+from portal.approvals.recording import content_sha256, environment_key, record_request
 from portal.approvals.wording import missing_in
 from portal.lib import clock
 from portal.lib.errors import Conflict, Forbidden, Invalid, checked_text
@@ -224,6 +224,8 @@ def _by_breaking_glass(
     after: dict[str, object] = {
         "reverts_at": emergency.reverts_at.isoformat(),
         "change": list(change.words),
+        "content_sha256": content_sha256(request),
+        "owner": user.username,
     }
     if freezes:
         after["freezes"] = freezes

@@ -14,7 +14,7 @@ from portal.audit.models import AuditEvent, ChainHead
 PURGED = "audit.purged"
 TRAIL_KIND = "audit_trail"
 TRAIL = "audit trail"
-# Whether the last states of what purged rows told of were kept, by this purge and all before it.
+# The sources (see states) whose last states were kept by this purge and by all before it.
 STATES_KEPT = "states_kept"
 
 
@@ -61,10 +61,17 @@ def last_purge() -> AuditEvent | None:
     return None
 
 
-def tells_of_everything() -> bool:
-    """Whether each document has a row that speaks of it: whatever was purged was kept before."""
+def told_of() -> frozenset[str] | None:
+    """The sources of which each document has a row that speaks of it; None for all of them.
+
+    A purge by a version that did not know of a source kept nothing of it; an early one did not
+    say of which it did.
+    """
     purge = last_purge()
-    return purge is None or bool((purge.after_document or {}).get(STATES_KEPT))
+    if purge is None:
+        return None
+    kept = (purge.after_document or {}).get(STATES_KEPT)
+    return frozenset(kept if isinstance(kept, list) else ())
 
 
 def _purges() -> QuerySet[AuditEvent]:

@@ -36,21 +36,26 @@ class StateKey(NamedTuple):
         return f"{self.kind} {self.subject}" + (f" in {place}" if place else "")
 
 
-State = tuple[StateKey, Document | None]
+# From what was said of a document before to what is said of it now.
+Step = Callable[[dict[str, Any]], Document]
+State = tuple[StateKey, Document | Step | None]
 
 
 @dataclass(frozen=True)
 class StateSource:
     """Documents of one sort, by the ``name`` under which a purge keeps them.
 
-    ``tell`` gives what a row of the ``events`` says of documents, None for one that is gone;
-    ``read`` gives all of them as the tables have them now.
+    ``tell`` gives what a row of the ``events`` says of documents: None for one that is gone, a
+    step where the row says a part of it only. ``read`` gives all of them as the tables have them
+    now. ``is_partial`` says that rows of older versions say less: then only the fields are
+    compared of which rows say something.
     """
 
     name: str
     events: frozenset[str]
     tell: Callable[[AuditEvent], Iterable[State]]
     read: Callable[[], Iterable[tuple[StateKey, Document]]]
+    is_partial: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,20 +91,24 @@ def find_drifts() -> list[Drift]:
 
 
 class _Told(NamedTuple):
+    """What rows say of a document: the first and the last row that still speak of it."""
+
+    first: int
     row: int
-    digest: str
+    said: Any
 
 
 def _look() -> Iterator[Drift]:
-    untold_is_fine = not selectors.tells_of_everything()
+    told_of = selectors.told_of()
     for source in _sources:
-        told = _told_by(source)
+        untold_is_fine = told_of is not None and source.name not in told_of
+        told = _told_by(source, keep=_as_it_is if source.is_partial else digest_of)
         for key, document in source.read():
             last = told.pop(key, None)
             if last is None:
                 if not untold_is_fine:
                     yield Drift(key, 0, _("no row says where it comes from"))
-            elif last.digest not in (digest_of(document), _UNSAID):
+            elif _differs(last.said, document):
                 text = _("it is not what row {row} says: it was changed past the product")
                 yield Drift(key, last.row, text.format(row=last.row))
         for key, last in told.items():
@@ -107,15 +116,33 @@ def _look() -> Iterator[Drift]:
             yield Drift(key, last.row, text.format(row=last.row))
 
 
-def _told_by(source: StateSource) -> dict[StateKey, _Told]:
-    """What is there by the rows: the last that each document is told by, and what it says."""
+def _differs(said: str | Document, held: Document) -> bool:
+    if isinstance(said, str):
+        return said not in (digest_of(held), _UNSAID)
+    both = said.keys() & held.keys()
+    return digest_of({name: said[name] for name in both}) != digest_of(
+        {name: held[name] for name in both}
+    )
+
+
+def _as_it_is(document: Document) -> Document:
+    return document
+
+
+def _told_by(source: StateSource, *, keep: Callable[[Document], Any]) -> dict[StateKey, _Told]:
+    """What is there by the rows, and of what they say what ``keep`` makes of it.
+
+    A step from something that no row speaks of leads nowhere: what it began with was purged.
+    """
     told: dict[StateKey, _Told] = {}
     for event in _rows_of(source).iterator(chunk_size=500):
-        for key, document in _states_in(source, event):
-            if document is None:
-                told.pop(key, None)
-            else:
-                told[key] = _Told(event.sequence, digest_of(document))
+        for key, said in _states_in(source, event):
+            last, first = told.pop(key, None), event.sequence
+            if callable(said):
+                first = last.first if last else first
+                said = said(dict(last.said)) if last else None
+            if said is not None:
+                told[key] = _Told(first, event.sequence, keep(said))
     return told
 
 
@@ -136,16 +163,10 @@ def _states_in(source: StateSource, event: AuditEvent) -> Iterator[State]:
 
 
 def entries_to_keep(*, up_to: int, actor: Actor) -> Iterator[Entry]:
-    """What the rows up to one say last of documents that no later row tells of."""
+    """What is said of documents of which one of the rows up to one says something still."""
     for source in _sources:
-        last: dict[StateKey, tuple[int, Document]] = {}
-        for event in _rows_of(source).iterator(chunk_size=500):
-            for key, document in _states_in(source, event):
-                last.pop(key, None)
-                if document is not None:
-                    last[key] = (event.sequence, document)
-        for key, (sequence, document) in last.items():
-            if sequence <= up_to:
+        for key, told in _told_by(source, keep=_as_it_is).items():
+            if told.first <= up_to:
                 yield Entry(
                     event=KEPT,
                     actor=actor,
@@ -153,8 +174,13 @@ def entries_to_keep(*, up_to: int, actor: Actor) -> Iterator[Entry]:
                     subject=key.subject,
                     project=key.project,
                     environment=key.environment,
-                    after={"kind": key.kind, "source": source.name, "document": document},
+                    after={"kind": key.kind, "source": source.name, "document": told.said},
                 )
+
+
+def names() -> list[str]:
+    """The sources whose documents a purge keeps."""
+    return [source.name for source in _sources]
 
 
 def digest_of(document: Document) -> str:

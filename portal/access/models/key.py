@@ -1,6 +1,7 @@
 """API keys: what applications, browsers and scripts show to be let in."""
 
-from datetime import datetime
+import hashlib
+from datetime import UTC, datetime
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -87,6 +88,26 @@ class ApiKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.kind})"
+
+    @property
+    def document(self) -> dict[str, object]:
+        """What the audit trail keeps of a key: nothing that lets anyone in."""
+        expires_at = self.expires_at and self.expires_at.astimezone(UTC).isoformat()
+        return {
+            "name": self.name,
+            "kind": str(self.kind),
+            "selector": self.selector,
+            "verifier_sha256": hashlib.sha256(self.verifier.encode()).hexdigest(),
+            "owner": self.creator and self.creator.username,
+            "by_operator": self.by_operator,
+            "expires_at": expires_at,
+            "allowed_origins": self.allowed_origins,
+            "rate_limit": self.rate_limit,
+            "burst_limit": self.burst_limit,
+            "rights": self.rights,
+            "evidence": self.evidence,
+            "evidence_by": self.evidence_by and self.evidence_by.username,
+        }
 
     @property
     def is_orphaned(self) -> bool:

@@ -78,7 +78,7 @@ def issue_key(
     validate(key)
     key.save()
     version = outbox.advance(locked, kind=outbox.KEY, keys=[key.selector], now=now)
-    record_key(key, "key.created", actor, version=version, after=_describe_key(key))
+    record_key(key, "key.created", actor, version=version, after=key.document)
     return IssuedKey(key, token)
 
 
@@ -107,17 +107,17 @@ def edit_key(
         raise Invalid({"rate_limit": _("A limit at once takes one per second as well.")})
     (locked,) = outbox.lock_environments([environment])
     key.refresh_from_db(fields=EDITED)
-    before = _describe_key(key)
+    before = key.document
     key.allowed_origins = _origins_for(key.kind, allowed_origins)
     key.rate_limit, key.burst_limit = rate_limit, burst_limit
-    if _describe_key(key) == before:
+    if key.document == before:
         return
     if key.is_revoked:
         raise Invalid({"": _("The key is revoked: it cannot be used any more, nor edited.")})
     validate(key)
     key.save(update_fields=EDITED[1:])
     version = outbox.advance(locked, kind=outbox.KEY, keys=[key.selector], now=now)
-    after = _describe_key(key)
+    after = key.document
     record_key(key, "key.edited", actor, version=version, before=before, after=after)
 
 
@@ -163,19 +163,4 @@ def revoke_key(*, key: ApiKey, actor: Actor, now: datetime) -> None:
     if not ApiKey.objects.filter(pk=key.pk, revoked_at__isnull=True).update(revoked_at=now):
         return
     version = outbox.advance(locked, kind=outbox.KEY, keys=[key.selector], now=now)
-    record_key(key, "key.revoked", actor, version=version, before=_describe_key(key))
-
-
-def _describe_key(key: ApiKey) -> dict[str, object]:
-    """What the audit trail keeps of a key: nothing that lets anyone in."""
-    return {
-        "name": key.name,
-        "kind": str(key.kind),
-        "selector": key.selector,
-        "expires_at": key.expires_at.isoformat() if key.expires_at else None,
-        "allowed_origins": key.allowed_origins,
-        "rate_limit": key.rate_limit,
-        "burst_limit": key.burst_limit,
-        "rights": key.rights,
-        "evidence": key.evidence,
-    }
+    record_key(key, "key.revoked", actor, version=version, before=key.document)

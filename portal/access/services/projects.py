@@ -91,7 +91,7 @@ def create_environment(
             subject=key,
             project=project.key,
             environment=key,
-            after={"kind": str(kind)},
+            after={"kind": str(kind), "name": environment.name, "governed_since": None},
         )
     )
     environment_created.send(sender=None, environment=environment, now=now)

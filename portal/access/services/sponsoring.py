@@ -129,6 +129,7 @@ def confirm_approver(*, project: Project, person: User, actor: Actor) -> Approve
         subject_kind="user",
         subject=person.username,
         project=project.key,
+        after={"at": confirmation.at.isoformat()},
     )
     journal.write(entry)
     return confirmation

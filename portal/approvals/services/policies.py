@@ -215,9 +215,7 @@ def _store(
         stored.version += 1
         stored.updated_at, stored.updated_by = now, actor.label
         stored.save()
-        Environment.objects.filter(pk=environment.pk, governed_since=None).update(
-            governed_since=clock.database_now()
-        )
+        _note_first(environment, actor)
     event = "policy.set" if wanted is not None else "policy.removed"
     journal.write(
         Entry(
@@ -233,6 +231,24 @@ def _store(
         )
     )
     return stored
+
+
+def _note_first(environment: Environment, actor: Actor) -> None:
+    """Keep since when an environment has policies, where this is its first."""
+    moment = clock.database_now()
+    ungoverned = Environment.objects.filter(pk=environment.pk, governed_since=None)
+    if ungoverned.update(governed_since=moment):
+        journal.write(
+            Entry(
+                event="environment.governed",
+                actor=actor,
+                subject_kind="environment",
+                subject=environment.key,
+                project=environment.project.key,
+                environment=environment.key,
+                after={"governed_since": moment.isoformat()},
+            )
+        )
 
 
 def _environment(request: ChangeRequest) -> Environment:

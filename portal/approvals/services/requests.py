@@ -12,7 +12,7 @@ from portal.approvals import gate, telling
 from portal.approvals.changes import Change
 from portal.approvals.errors import ApprovalRequired, Barred, Closed, Edited, NoSuchRequest
 from portal.approvals.models import ChangeRequest, Comment, Editor, State
-from portal.approvals.recording import record_request
+from portal.approvals.recording import content_sha256, record_request
 from portal.lib import clock
 from portal.lib.errors import Forbidden, Invalid, checked_text
 from portal.lib.journal import Actor
@@ -113,7 +113,11 @@ def _open(needed: ApprovalRequired) -> ChangeRequest:
     request.save()
     request.environments.set(change.environments)
     record_request(
-        "change_request.opened", request, actor, after=_content(request), reason=needed.reason
+        "change_request.opened",
+        request,
+        actor,
+        after=_content(request) | {"owner": request.author_user and request.author_user.username},
+        reason=needed.reason,
     )
     telling.tell_opened(request)
     return request
@@ -139,8 +143,8 @@ def _revise(needed: ApprovalRequired) -> ChangeRequest:
     request.save()
     request.environments.set(change.environments)
     request.votes.all().delete()
-    _remember_editor(request, actor)
-    record_request("change_request.edited", request, actor, before=before, after=_content(request))
+    after = _content(request) | {"editor": _remember_editor(request, actor).username}
+    record_request("change_request.edited", request, actor, before=before, after=after)
     telling.tell_opened(request)
     return request
 
@@ -152,13 +156,14 @@ def _is_about(request: ChangeRequest, change: Change) -> bool:
     return same and not places.isdisjoint(environment.pk for environment in change.environments)
 
 
-def _remember_editor(request: ChangeRequest, actor: Actor) -> None:
+def _remember_editor(request: ChangeRequest, actor: Actor) -> User:
     """Raises Barred where nobody answers for the edit: who is behind it could vote on it."""
     editor = authority.answerable(actor)
     if editor is None:
         text = _("Nobody answers for what {name} does, so it edits no request.")
         raise Barred(text.format(name=actor.label))
     Editor.objects.get_or_create(request=request, user=editor)
+    return editor
 
 
 def _content(request: ChangeRequest) -> dict[str, object]:
@@ -168,6 +173,7 @@ def _content(request: ChangeRequest) -> dict[str, object]:
         "digest": request.digest,
         "revision": request.revision,
         "to": request.after,
+        "content_sha256": content_sha256(request),
     }
 
 

@@ -61,7 +61,7 @@ def _purge_batch(actor: Actor, oldest: datetime) -> int:
     if last is None:
         return 0
     rows = last.sequence - start.sequence
-    everything = selectors.tells_of_everything()
+    told_of = selectors.told_of()
     record_all(states.entries_to_keep(up_to=last.sequence, actor=actor))
     record(
         Entry(
@@ -74,7 +74,9 @@ def _purge_batch(actor: Actor, oldest: datetime) -> int:
                 "last_hash": last.hash,
                 "rows": rows,
                 "older_than": oldest.isoformat(timespec="seconds"),
-                selectors.STATES_KEPT: everything,
+                selectors.STATES_KEPT: [
+                    name for name in states.names() if told_of is None or name in told_of
+                ],
             },
         )
     )
