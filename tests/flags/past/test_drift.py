@@ -2,7 +2,6 @@
 
 import json
 import random
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,16 +10,19 @@ from django.core.management import call_command
 from django.db import transaction
 from pytest_django import Settings
 
-from flags.models import ExclusionGroup, Flag, FlagConfiguration, KeyList, Segment
-from flags.models.key_list import pack
+from flags.models import Flag
 from portal.access import services as access
-from portal.access.models import ActionRule, ApiKey, CustomRole, Grant, Group, Project, User
-from portal.approvals.models import Policy
+from portal.access.models import (
+    ApiKey,
+    User,
+)
+from portal.access.signin import people
 from portal.audit import anchors, states
 from portal.audit import services as audit
 from portal.audit.models import AuditEvent
 from portal.lib import clock, journal
 from portal.lib.errors import AviaryError
+from tests.flags.past.tampering import CHANGED_PAST_THE_PRODUCT, make_a_flag_up, turn_on
 from tests.flags.past.year import CHANGES, Year, begin
 from tests.flags.services.writes import Desk
 from tests.support import append_only
@@ -70,6 +72,16 @@ def year(desk: Desk, alice: User, erin: User) -> Year:
     for kind in ("server", "admin"):
         access.issue_key(environment=desk.environment, kind=kind, name="A", actor=actor, now=now)
     access.revoke_key(key=key, actor=actor, now=now)
+    limited = ApiKey.objects.get(kind="server")
+    access.edit_key(
+        key=limited, allowed_origins=[], rate_limit=9, burst_limit=None, actor=actor, now=now
+    )
+    poster = ApiKey.objects.get(kind="admin", revoked_at=None)
+    access.set_evidence(key=poster, kinds=["scan"], actor=actor, now=now)
+    people.set_active(user=erin, active=False, actor=actor)
+    people.set_active(user=erin, active=True, actor=actor)
+    access.edit_environment(environment=desk.environment, name="Live", actor=actor)
+    access.edit_project(project=shop, name="The shop", actor=actor)
     names: list[str] = ["devops_lead"]
     access.reserve(
         environment=desk.environment,
@@ -80,116 +92,6 @@ def year(desk: Desk, alice: User, erin: User) -> Year:
     )
     set_policy(shop.environments.get(key="staging"), **TWO_ROLES)
     return made
-
-
-def turn_on() -> str:
-    one = FlagConfiguration.objects.select_related("flag", "environment").latest("pk")
-    enabled = not one.enabled
-    FlagConfiguration.objects.filter(pk=one.pk).update(enabled=enabled)
-    return f"configuration {one.flag.key} in shop/{one.environment.key}: it is not what row"
-
-
-def change_a_value() -> str:
-    Flag.objects.filter(key="new-checkout").update(name="Another")
-    return "definition new-checkout in shop: it is not what row"
-
-
-def archive() -> str:
-    flag = Flag.objects.get(key="new-checkout")
-    Flag.objects.filter(pk=flag.pk).update(archived_at=None if flag.archived_at else clock.now())
-    return "archiving new-checkout in shop: it is not what row"
-
-
-def widen_a_segment() -> str:
-    Segment.objects.filter(key="inner").update(when={"attribute": "a", "operator": "exists"})
-    return "segment inner in shop: it is not what row"
-
-
-def put_someone_in_a_list() -> str:
-    used = Segment.objects.get(key="beta").included
-    with append_only.lifted():
-        KeyList.objects.filter(pk=used.pk).update(content=pack(["mallory"])[1])
-    return "segment beta in shop: it is not what row"
-
-
-def widen_a_group() -> str:
-    ExclusionGroup.objects.filter(key="line").update(holdout=0, name="Another line")
-    return "exclusion group line in shop: it is not what row"
-
-
-def make_a_flag_up() -> str:
-    flag = Flag.objects.get(key="new-checkout")
-    flag.pk, flag.key = None, "made-up"
-    flag.save()
-    return "definition made-up in shop: no row says where it comes from"
-
-
-def lower_a_policy() -> str:
-    Policy.objects.update(required_approvals=1)
-    return "policy staging in shop/staging: it is not what row"
-
-
-def take_a_policy_away() -> str:
-    Policy.objects.all().delete()
-    return "that it is there, and it is gone"
-
-
-def give_a_role() -> str:
-    mallory = User.objects.get(username="bob")
-    project = Project.objects.get(key="shop")
-    Grant.objects.create(project=project, role="devops_lead", user=mallory, given_at=clock.now())
-    return "role devops_lead of bob in shop: no row says where it comes from"
-
-
-def permit_more() -> str:
-    CustomRole.objects.update(permissions=["change_request.approve"])
-    return "role crew in shop: it is not what row"
-
-
-def open_a_reservation() -> str:
-    ActionRule.objects.update(roles=["viewer"])
-    return "reservation release.deploy in shop/production: it is not what row"
-
-
-def join_a_group() -> str:
-    Group.objects.get(key="night").members.add(User.objects.get(username="bob"))
-    return "member bob of group night in shop: no row says where it comes from"
-
-
-def bring_a_key_back() -> str:
-    ApiKey.objects.exclude(revoked_at=None).update(revoked_at=None)
-    return "no row says where it comes from"
-
-
-def let_a_key_post_evidence() -> str:
-    key = ApiKey.objects.get(kind="admin", revoked_at=None)
-    ApiKey.objects.filter(pk=key.pk).update(evidence=["security_scan"])
-    return f"evidence of {key.selector} in shop/production: it is not what row"
-
-
-def become_administrator() -> str:
-    User.objects.filter(username="bob").update(is_superuser=True)
-    return "account bob: it is not what row"
-
-
-CHANGED_PAST_THE_PRODUCT: list[Callable[[], str]] = [
-    turn_on,
-    change_a_value,
-    archive,
-    widen_a_segment,
-    put_someone_in_a_list,
-    widen_a_group,
-    make_a_flag_up,
-    lower_a_policy,
-    take_a_policy_away,
-    give_a_role,
-    permit_more,
-    open_a_reservation,
-    join_a_group,
-    bring_a_key_back,
-    let_a_key_post_evidence,
-    become_administrator,
-]
 
 
 def test_drift__by_the_product_none__past_the_product_each_is_named(
