@@ -157,7 +157,7 @@ def _read_emergencies() -> Iterator[tuple[StateKey, Document]]:
     rows = Emergency.objects.select_related("request__project").order_by("pk")
     for one in rows.iterator(chunk_size=500):
         request = one.request
-        document = {
+        document: dict[str, Any] = {
             "person": one.actor,
             "reason": one.reason,
             "ended": _end_of(one),

@@ -35,21 +35,19 @@ _HERE: dict[str, Any] = {"held": True}
 def register() -> None:
     """Have roles, who holds them, reservations, groups, keys, accounts and the word of approvers
     for each other held against their rows, and projects with their environments."""
-    for name, events, tell, read in (
+    sources: tuple[tuple[str, tuple[str, ...], Any, Any], ...] = (
         ("roles", ("role.created", "role.edited", "role.deleted"), _tell_role, _read_roles),
         ("reservations", ("rule.changed",), _tell_rule, _read_rules),
         ("holders", ("grant.given", "grant.revoked", DELETED), _tell_grant, _read_grants),
         ("members", (*_MEMBERSHIPS, DELETED), _tell_member, _read_members),
-    ):
-        states.register(StateSource(name, frozenset(events), tell, read))
-    for name, events, tell, read in (
         ("keys", _KEYS, _tell_key, _read_keys),
         ("groups", ("group.created", "group.edited", DELETED), _tell_group, _read_groups),
         ("projects", ("project.created", "project.edited"), _tell_project, _read_projects),
         ("accounts", _ACCOUNTS, _tell_user, _read_users),
         ("environments", _PLACES, _tell_environment, _read_environments),
         ("confirmations", ("approver.confirmed",), _tell_confirmation, _read_confirmations),
-    ):
+    )
+    for name, events, tell, read in sources:
         states.register(StateSource(name, frozenset(events), tell, read, is_partial=True))
 
 
