@@ -30,7 +30,7 @@ def main(arguments: list[str]) -> int:
         return 1
     on_postgresql = ["--database-only", *_CHOSEN]
     if "--all" in arguments:
-        arguments.remove("--all")
+        arguments[arguments.index("--all")] = "--whole"
         on_postgresql = ["--database-only"]
     spent = [_Spent("SQLite")]
     status = spent[0].run(arguments)

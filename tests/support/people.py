@@ -9,6 +9,7 @@ from datetime import datetime
 
 import pytest
 from allauth.account.authentication import AUTHENTICATION_METHODS_SESSION_KEY
+from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.test import Client
 
@@ -86,7 +87,10 @@ def _sign_in(user: User) -> str:
     client = Client()
     client.force_login(user)
     prove(client, user, at=time.time())
-    return client.cookies[settings.SESSION_COOKIE_NAME].value
+    key = client.cookies[settings.SESSION_COOKIE_NAME].value
+    # As signing in by the page does; else the first page of every browser would.
+    UserSession.objects.create(user=user, session_key=key, ip="127.0.0.1")
+    return key
 
 
 def prove(client: Client, user: User, *, at: float) -> None:
