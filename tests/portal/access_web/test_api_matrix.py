@@ -17,12 +17,13 @@ from portal.lib import clock
 from tests.flags.services.writes import Desk
 from tests.portal.access_web.asking import Asking, turn_of
 from tests.portal.access_web.asking import asking as asking
-from tests.portal.access_web.world import captured, in_parts, patterns, rolled_back, watched
+from tests.portal.access_web.world import captured, in_parts, patterns, watched
 from tests.support.agreeing import ask_for_something
 from tests.support.freezing import a_freeze
 from tests.support.people import SETTING_UP
 from tests.support.planning import a_schedule
 from tests.support.remembering import remembered
+from tests.support.rows import rolled_back
 
 # The key is for development of the shop, and so are the addresses.
 # The steward's key has every right that keys can have. Somebody who is signed in with a browser has

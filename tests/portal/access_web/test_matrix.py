@@ -30,7 +30,6 @@ from tests.portal.access_web.world import (
     header_problems,
     in_parts,
     patterns,
-    rolled_back,
     sign_back_in,
     status_of,
     watched,
@@ -39,7 +38,7 @@ from tests.portal.access_web.world import people as people
 from tests.portal.access_web.world import shop_key as shop_key
 from tests.portal.access_web.world import world as world
 from tests.support.people import SETTING_UP, boolean_flag
-from tests.support.rows import everything_kept
+from tests.support.rows import everything_kept, rolled_back
 
 
 def answers(

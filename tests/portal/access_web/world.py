@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import connection
 from django.http import HttpResponseBase
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
@@ -214,14 +214,6 @@ def caching_problems(response: HttpResponseBase) -> Iterator[str]:
             yield f"kept: {response.headers.get('Cache-Control')}"
         if "HX-Request" not in response.headers.get("Vary", ""):
             yield f"Vary: {response.headers.get('Vary')}"
-
-
-@contextmanager
-def rolled_back() -> Iterator[None]:
-    """Whatever somebody changes in here is undone, so that the next one finds the same."""
-    with transaction.atomic():
-        yield
-        transaction.set_rollback(True)
 
 
 # When a key or a session was last used is no business of anybody's rights.
