@@ -57,6 +57,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--whole", action="store_true", help="what repeats other tests, too")
 
 
+@pytest.fixture(scope="session")
+def whole(request: pytest.FixtureRequest) -> bool:
+    """Whether what repeats other tests is wanted, too: ``make test-all``."""
+    return bool(request.config.getoption("--whole"))
+
+
 def pytest_configure(config: pytest.Config) -> None:
     hypothesis.settings.load_profile("whole" if config.getoption("--whole") else "aviary")
 

@@ -40,8 +40,8 @@ class Asking:
 
 
 @pytest.fixture
-def asking(request: pytest.FixtureRequest) -> Asking:
-    return Asking(whole=request.config.getoption("--whole"), vendor=connection.vendor)
+def asking(whole: bool) -> Asking:
+    return Asking(whole=whole, vendor=connection.vendor)
 
 
 def turn_of(*of: str) -> int:
