@@ -56,14 +56,19 @@ def waiting(error: pytest.ExceptionInfo[Waiting]) -> ChangeRequest:
 
 def ask_for_something(flag: Flag, person: User, environment: str = "staging") -> ChangeRequest:
     """A request to turn a flag on in an environment, which wants one approval just for that."""
-    place = flag.project.environments.get(key=environment)
-    policy = set_policy(place, required_approvals=1)
-    with pytest.raises(Waiting) as error:
-        flags.set_enabled(
-            flag=flag, environment=place, enabled=True, actor=acting(person), now=clock.now()
-        )
-    policy.delete()
-    return waiting(error)
+
+    def make() -> int:
+        place = flag.project.environments.get(key=environment)
+        policy = set_policy(place, required_approvals=1)
+        with pytest.raises(Waiting) as error:
+            flags.set_enabled(
+                flag=flag, environment=place, enabled=True, actor=acting(person), now=clock.now()
+            )
+        policy.delete()
+        return waiting(error).pk
+
+    step = f"request of {person.pk} for {flag.pk} in {environment}"
+    return ChangeRequest.objects.get(pk=remembered(step, make))
 
 
 @pytest.fixture
