@@ -3,6 +3,7 @@
 Erin is a senior developer, Frank leads DevOps; production wants two approvals with both roles.
 """
 
+from collections.abc import Callable
 from datetime import datetime
 
 import pytest
@@ -52,6 +53,17 @@ def vote(
 def waiting(error: pytest.ExceptionInfo[Waiting]) -> ChangeRequest:
     """The request that a change waits as."""
     return ChangeRequest.objects.get(pk=error.value.request.pk)
+
+
+def asking(step: str, change: Callable[[], object]) -> ChangeRequest:
+    """The request that a change waits as; ``step`` names it with all that it depends on."""
+
+    def make() -> int:
+        with pytest.raises(Waiting) as error:
+            change()
+        return waiting(error).pk
+
+    return ChangeRequest.objects.get(pk=remembered(step, make))
 
 
 def ask_for_something(flag: Flag, person: User, environment: str = "staging") -> ChangeRequest:

@@ -20,15 +20,15 @@ def everything_kept() -> dict[str, list[tuple[Any, ...]]]:
     """
     with connection.cursor() as cursor:
         found = {}
-        for table, query in _queries().items():
+        for label, query in _queries().items():
             cursor.execute(query)
-            found[table] = cursor.fetchall()
+            found[label] = cursor.fetchall()
     return found
 
 
 @cache
 def _queries() -> dict[str, str]:
-    """By table; those that only connect two others are among them."""
+    """By model; those that only connect two others are among them."""
     quote = connection.ops.quote_name
     queries = {}
     for app in _OURS:
@@ -37,7 +37,7 @@ def _queries() -> dict[str, str]:
             fields = (field for field in meta.concrete_fields if field.name not in _NOTES)
             columns = ", ".join(quote(field.column) for field in fields)
             table, first = quote(meta.db_table), quote(meta.pk.column)
-            queries[meta.db_table] = f"SELECT {columns} FROM {table} ORDER BY {first}"
+            queries[meta.label] = f"SELECT {columns} FROM {table} ORDER BY {first}"
     return queries
 
 
