@@ -1,6 +1,7 @@
 """``make test``: every test on SQLite, then on PostgreSQL what a database can change.
 
-``--all``, which is ``make test-all``, runs on PostgreSQL all that touch a database and no browser.
+``--all``, which is ``make test-all``, runs on PostgreSQL all that touch a database and no browser,
+and on both what repeats other tests: everybody at every page, more examples of each property.
 Other arguments go to pytest. AVIARY_TEST_EVERYTHING=1 makes a missing server or browser a failure.
 """
 
