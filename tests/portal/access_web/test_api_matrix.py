@@ -1,6 +1,5 @@
 """Which key opens what of the management API. An address missing here fails."""
 
-from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -8,30 +7,14 @@ from django.test import Client
 from django.urls import get_resolver, reverse
 
 from flags.models import Flag
-from flags.services import create_group, create_segment
-from portal.access import services
-from portal.access.models import ApiKey, Environment, Project, User
-from portal.access.permissions import ADDITIONAL_RIGHTS
-from portal.access.services import issue_key, revoke_key
-from portal.lib import clock
-from tests.flags.services.writes import Desk
+from tests.portal.access_web.api_world import HOLDERS
+from tests.portal.access_web.api_world import keys as keys
+from tests.portal.access_web.api_world import known as known
 from tests.portal.access_web.asking import Asking, turn_of
 from tests.portal.access_web.asking import asking as asking
 from tests.portal.access_web.world import captured, in_parts, patterns, watched
-from tests.support.agreeing import ask_for_something
-from tests.support.freezing import a_freeze
-from tests.support.people import SETTING_UP
-from tests.support.planning import a_schedule
-from tests.support.remembering import remembered
 from tests.support.rows import rolled_back
 
-# The key is for development of the shop, and so are the addresses.
-# The steward's key has every right that keys can have. Somebody who is signed in with a browser has
-# every right in the shop, and shows no key.
-HOLDERS = (
-    *("nobody", "browser", "server", "client", "admin", "steward"),
-    *("elsewhere", "garden", "revoked", "expired"),
-)
 # Who is answered alike everywhere: one of them has the turn.
 KEYLESS = ("browser", "revoked", "expired")
 SERVING = ("server", "client")
@@ -164,33 +147,6 @@ WRITES: dict[str, str] = {
 }
 
 
-@pytest.fixture
-def keys(development: Environment, staging: Environment, garden: Project) -> dict[str, str]:
-    """A token for each holder."""
-    return remembered("keys", lambda: _issue_keys(development, staging, garden))
-
-
-def _issue_keys(development: Environment, staging: Environment, garden: Project) -> dict[str, str]:
-    now = clock.now()
-    places = {"elsewhere": staging, "garden": garden.environments.get(key="development")}
-    found = {"nobody": "", "browser": ""}
-    for holder in HOLDERS[2:]:
-        issued = issue_key(
-            environment=places.get(holder, development),
-            kind=holder if holder in ("server", "client") else "admin",
-            name=holder,
-            actor=SETTING_UP,
-            now=now,
-            rights=ADDITIONAL_RIGHTS if holder == "steward" else (),
-        )
-        found[holder] = str(issued.token)
-        if holder == "revoked":
-            revoke_key(key=issued.key, actor=SETTING_UP, now=now)
-        if holder == "expired":
-            ApiKey.objects.filter(pk=issued.key.pk).update(expires_at=now - timedelta(seconds=1))
-    return found
-
-
 def test_every_address_of_the_api_stands_in_the_table() -> None:
     names = {str(one.name) for one in patterns(get_resolver().url_patterns)}
     assert set(TABLE) == {name for name in names if name.startswith("api-")}
@@ -257,48 +213,6 @@ def expected(name: str, method: str) -> Expected:
         return row
     # What an address does not take it says only to who shows an admin key.
     return dict.fromkeys(HOLDERS, 405) | (REFUSED if row != OPEN else {})
-
-
-@pytest.fixture
-def known(keys: dict[str, str], new_checkout: Flag, dana: User) -> dict[str, Any]:
-    """What is named in the addresses."""
-    return remembered("what the API matrix speaks of", lambda: _make_known(new_checkout, dana))
-
-
-def _make_known(flag: Flag, dana: User) -> dict[str, Any]:
-    shop, now = flag.project, clock.now()
-    # Of the same key as the flag, so that one argument names them all.
-    for create in (create_segment, create_group):
-        create(project=shop, document={"key": flag.key}, actor=SETTING_UP, now=now)
-    asked = ask_for_something(flag, dana, "development")
-    a_key = ApiKey.objects.filter(environment__project=shop).earliest("pk")
-    plan = a_schedule(Desk(flag, shop.environments.get(key="development"), now), dana)
-    return {
-        "project": shop.key,
-        "environment": "development",
-        "key": flag.key,
-        "number": asked.pk,
-        "selector": a_key.selector,
-        "plan": plan.pk,
-        "which": "included",
-    } | _access(shop, dana, now=now)
-
-
-def _access(shop: Project, dana: User, *, now: datetime) -> dict[str, object]:
-    """A group with somebody in it, a role, an invitation, a grant and a window."""
-    by: dict[str, Any] = {"project": shop, "actor": SETTING_UP}
-    group = services.create_group(key="crew", name="Crew", now=now, **by)
-    services.add_to_group(group=group, user=dana, actor=SETTING_UP)
-    role = services.create_role(key="shipper", name="S", permissions=["flag.view"], **by)
-    sent = services.create_invitation(role="viewer", now=now, **by)
-    return {
-        "group": group.key,
-        "role": role.key,
-        "username": dana.username,
-        "invitation": sent.invitation.selector,
-        "grant": shop.grants.filter(user=dana).earliest("pk").pk,
-        "freeze": a_freeze(shop).pk,
-    }
 
 
 def bearer(token: str) -> dict[str, str]:
