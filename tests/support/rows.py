@@ -33,7 +33,7 @@ def _queries() -> dict[str, str]:
     queries = {}
     for app in _OURS:
         for model in apps.get_app_config(app).get_models(include_auto_created=True):
-            meta = model._meta
+            meta: Any = model._meta
             fields = (field for field in meta.concrete_fields if field.name not in _NOTES)
             columns = ", ".join(quote(field.column) for field in fields)
             table, first = quote(meta.db_table), quote(meta.pk.column)
