@@ -42,6 +42,7 @@ def check_headers(headers: Headers, limits: RequestLimits) -> None:
     """Refuse by the headers alone, before anything is read. Raises BadBody."""
     content_length = headers.get(b"content-length")
     if content_length is not None:
+        content_length = content_length.strip(b" \t")
         if not content_length.isdigit():
             raise BadBody("the Content-Length is not a number")
         # By digits first: int() itself would be slow for a number of many thousand.
