@@ -18,7 +18,7 @@ from django.db import close_old_connections
 
 logger = logging.getLogger(__name__)
 
-_LOOK_EVERY_S = 8.0
+_LOOK_EVERY_S = 5.0
 _DUE = (
     "portal.approvals.tasks.revert_due_emergencies",
     "portal.approvals.tasks.apply_waiting",
