@@ -22,7 +22,8 @@ class FlagFilter:
     """What a list of flags is narrowed to; empty values do not narrow.
 
     ``tags`` must all be there; ``owners`` are alternatives; ``states`` are (environment, on).
-    ``sort`` names columns, those with a hyphen downwards. ``reader`` is whose favourites count.
+    ``sort`` names columns, those with a hyphen downwards. ``reader`` is whose favourites count,
+    ``environment`` the one whose rules are searched; empty for all.
     """
 
     search: str = ""
@@ -35,6 +36,7 @@ class FlagFilter:
     stage: str = ""
     sort: tuple[str, ...] = ()
     reader: int = 0
+    environment: str = ""
     after: str = ""
     size: int = PAGE_SIZE
 
@@ -80,7 +82,7 @@ def matching(project: Project, wanted: FlagFilter) -> QuerySet[Flag]:
     flags = Flag.objects.filter(project=project)
     flags = flags.archived() if wanted.archived else flags.alive()
     if wanted.search:
-        flags = flags.filter(_found(project, wanted.search))
+        flags = flags.filter(_found(project, wanted))
     if wanted.kind in {kind.value for kind in Kind}:
         flags = flags.filter(kind=wanted.kind)
     if wanted.owners:
@@ -157,17 +159,19 @@ def _tagged(flags: QuerySet[Flag], tags: set[str]) -> list[int]:
     return [pk for pk, held in flags.values_list("pk", "tags") if tags <= set(held)]
 
 
-def _found(project: Project, text: str) -> Q:
+def _found(project: Project, wanted: FlagFilter) -> Q:
     """In what a flag says of itself, its tags and variants, and the attributes its rules ask.
 
     SQLite keeps JSON as it was written, with escapes; PostgreSQL without them.
     """
-    plain = ("key", "name", "description", "owner")
+    text, plain = wanted.search, ("key", "name", "description", "owner")
     found = Q(*[Q(**{f"{field}__icontains": text}) for field in plain], _connector=Q.OR)
     for escaped in _escaped(text):
         found |= Q(pk__in=_holding(Flag.objects.all(), "tags", escaped).values("pk"))
         found |= Q(pk__in=_holding(Flag.objects.all(), "variants", escaped).values("pk"))
         rules = FlagConfiguration.objects.filter(flag__project=project)
+        if wanted.environment:
+            rules = rules.filter(environment__key=wanted.environment)
         asked = f'"attribute": "{escaped}'
         found |= Q(pk__in=_holding(rules, "targeting", asked).values("flag"))
     return found

@@ -1,10 +1,30 @@
-"""The worker and beat processes. Tasks carry an id; what is due, the database says."""
+"""The worker and beat processes. Tasks carry an id; what is due, the database says.
 
+Beat and the broker only make it fast: each process of a worker also looks for itself, so that a
+beat that is away, or a broker whose keys somebody wrote to, holds up nothing that is due.
+"""
+
+import logging
 import os
+import threading
+import time
 import warnings
+from typing import Any
 
 from celery import Celery
+from celery.signals import worker_process_init
 from django.conf import settings
+from django.db import close_old_connections
+
+logger = logging.getLogger(__name__)
+
+_LOOK_EVERY_S = 5.0
+_DUE = (
+    "portal.approvals.tasks.revert_due_emergencies",
+    "portal.approvals.tasks.apply_waiting",
+    "flags.tasks.carry_out_plans",
+    "portal.letters.tasks.send_letters",
+)
 
 # Only JSON is accepted, so what this warns of (root unpickling a message) cannot happen.
 warnings.filterwarnings("ignore", message="You're running the worker with superuser")
@@ -38,3 +58,20 @@ app.conf.beat_schedule = {
     "forget-answers": {"task": "portal.access.tasks.forget_answers", "schedule": 3600.0},
     "purge-old-audit-rows": {"task": "portal.audit.tasks.purge", "schedule": 86_400.0},
 }
+
+
+@worker_process_init.connect
+def _look_beside_the_tasks(**_signal: Any) -> None:
+    threading.Thread(target=_keep_looking, daemon=True).start()
+
+
+def _keep_looking() -> None:
+    """Do what is due, for ever. Any number may: each piece of work is claimed where it is done."""
+    while True:
+        for name in _DUE:
+            try:
+                app.tasks[name]()
+            except Exception as error:  # the next look tries again
+                logger.warning("looking for what is due: %s failed (%s)", name, error)
+        close_old_connections()
+        time.sleep(_LOOK_EVERY_S)

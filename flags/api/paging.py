@@ -7,6 +7,7 @@ from rest_framework.request import Request
 
 from flags.engine import Kind
 from flags.searching import FlagFilter
+from portal.access.api import holder_of
 from portal.lib.api_paging import PAGING, limit_of
 from portal.lib.api_query import decode_cursor, switch, text
 from portal.lib.errors import Invalid
@@ -21,6 +22,7 @@ def filter_of(request: Request) -> FlagFilter:
         kind=_kind(text(request, "kind")),
         tags=tuple(filter(None, [text(request, "tag")])),
         archived=switch(request, "archived"),
+        environment=holder_of(request).environment.key,
         after=decode_cursor(text(request, "cursor")),
         size=limit_of(request),
     )

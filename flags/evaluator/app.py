@@ -173,11 +173,10 @@ class Evaluator:
             return _reply(503, ofrep.error(conditional.BEHIND))
         state, about = place.state, _freshness(place)
         is_client, now = api_key.is_client, time.time()
-        content = await ofrep.evaluate_all(
-            state, context, is_client=is_client, counters=self._counters
-        )
         stamp = b"%s %d" % (api_key.selector.encode(), tickets.window(now))
-        tag = ofrep.entity_tag(state, content, is_client=is_client, stamp=stamp)
+        content, tag = await ofrep.evaluate_all(
+            state, context, is_client=is_client, counters=self._counters, stamp=stamp
+        )
         about = ((b"etag", tag), conditional.last_modified(state), *about)
         offered = headers.get(b"if-none-match")
         if offered is not None and ofrep.matches_tag(offered, tag):

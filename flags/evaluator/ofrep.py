@@ -24,7 +24,7 @@ INTERNAL: Final = "the evaluator failed to answer: its log says why"
 MAX_ENCODED: Final = 64
 MAX_ENCODED_BYTES: Final = 4096
 # Steps of a bulk answer before other requests get their turn, and what a flag counts by itself.
-SLICE_STEPS: Final = 25_000
+SLICE_STEPS: Final = 10_000
 FLAG_STEPS: Final = 100
 # Steps that one bulk answer may take; after that only flags that cost little are evaluated.
 BULK_STEPS: Final = 2_000_000
@@ -69,46 +69,67 @@ def evaluate_one(
 
 
 async def evaluate_all(
-    state: Environment, context: Mapping[str, object], *, is_client: bool, counters: Counters
-) -> bytes:
-    """The body of a bulk answer: every flag the key may see, each a success or a failure."""
+    state: Environment,
+    context: Mapping[str, object],
+    *,
+    is_client: bool,
+    counters: Counters,
+    stamp: bytes = b"",
+) -> tuple[bytes, bytes]:
+    """The body of a bulk answer, and its quoted tag: every flag the key may see, each a success or
+    a failure.
+
+    The tag is of the results themselves and of who may see them; ``stamp``, of 32 bytes at most,
+    is whatever else makes one answer another. Over results, not configuration: the reference web
+    provider sends its tag again after the context has changed.
+    """
     items = state.client_flags if is_client else state.server_flags
     steps = Steps()
     world = state.world(time.time(), steps)
-    parts: list[bytes] = []
+    scope = b"%d client" if is_client else b"%d server"
+    written = _Written(scope % state.environment_id + b" " + stamp)
     spent = of_slice = 0
     asked = counters.tally.of(state.environment_id).asked
     for item in items:
         if of_slice > SLICE_STEPS:
             spent, of_slice = spent + of_slice, 0
+            written.end_slice()
             if spent > BULK_STEPS:
                 steps.most = FEW_STEPS
             await asyncio.sleep(0)
             # Taken anew after every pause: what was counted before may be on its way.
             asked = counters.tally.of(state.environment_id).asked
         steps.left = steps.most
-        parts.append(_evaluate_item(item, context, world, is_client, asked))
+        written.parts.append(_evaluate_item(item, context, world, is_client, asked))
         of_slice += FLAG_STEPS + steps.most - max(steps.left, 0)
-    return b'{"flags":[' + b",".join(parts) + b"]}"
+    return written.end()
+
+
+class _Written:
+    """The results of a bulk answer. Joined and hashed slice by slice: all at once in the end would
+    hold up others."""
+
+    def __init__(self, key: bytes) -> None:
+        self.parts: list[bytes] = []
+        self._slices: list[bytes] = []
+        self._digest = hashlib.blake2b(digest_size=16, key=key)
+
+    def end_slice(self) -> None:
+        joined = b",".join(self.parts)
+        self._slices.append(joined)
+        self._digest.update(joined + b",")
+        self.parts.clear()
+
+    def end(self) -> tuple[bytes, bytes]:
+        """The body and its tag."""
+        self.end_slice()
+        tag = b'"' + self._digest.hexdigest().encode() + b'"'
+        return b'{"flags":[' + b",".join(self._slices) + b"]}", tag
 
 
 def with_streams(body: bytes, streams: bytes) -> bytes:
     """A bulk body that says where its reader hears of changes."""
     return body[:-1] + b',"eventStreams":' + streams + b"}"
-
-
-def entity_tag(state: Environment, body: bytes, *, is_client: bool, stamp: bytes = b"") -> bytes:
-    """A quoted tag of the results themselves and of who may see them.
-
-    ``stamp``, of 32 bytes at most, is whatever else makes one answer another.
-
-    Over results, not configuration: the reference web provider sends its tag again after the
-    context has changed.
-    """
-    scope = b"%d client" if is_client else b"%d server"
-    scope %= state.environment_id
-    digest = hashlib.blake2b(body, digest_size=16, key=scope + b" " + stamp)
-    return b'"' + digest.hexdigest().encode() + b'"'
 
 
 def matches_tag(if_none_match: bytes, tag: bytes) -> bool:
@@ -151,6 +172,8 @@ def _evaluate(
     if reason == Reason.ERROR and world.steps.left < 0:
         reason = OVER_BUDGET
     asked[item.key, result.variant, reason] += 1
+    if is_client and "prerequisite" in result.metadata:
+        return 200, _without_prerequisite(item.key, result)
     known = item.encoded.get(id(result))
     if known is not None and known[0] is result:
         return 200, known[1]
@@ -160,6 +183,13 @@ def _evaluate(
     if result.reason is not Reason.SPLIT and len(item.encoded) < MAX_ENCODED:
         _keep(item, result, body)
     return 200, body
+
+
+def _without_prerequisite(key: str, result: Result) -> bytes:
+    """The flag that was asked may be one that a public key is not to know of."""
+    answer = answers.success(key, result)
+    answer["metadata"] = {n: v for n, v in result.metadata.items() if n != "prerequisite"}
+    return orjson.dumps(answer)
 
 
 def _failed(item: FlagItem, result: Result, is_client: bool) -> bytes:

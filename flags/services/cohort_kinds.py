@@ -1,6 +1,6 @@
 """Carrying out what was agreed to about segments and exclusion groups."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -198,6 +198,9 @@ class GroupKind:
     ) -> Merged:
         merged = merging.merge(base, theirs, mine, parts=GROUP, prefer=prefer)
         return Merged(merged.document, clash_sentences(merged.clashes, {}))
+
+    def fit(self, request: ChangeRequest, states: Sequence[Document]) -> Document:
+        return groups.first_possible(states)
 
     def dependants(self, request: ChangeRequest) -> list[Dependant]:
         return _dependants(request, Named.GROUP)

@@ -1,7 +1,8 @@
 """Creating, editing, archiving and restoring flags."""
 
+import contextlib
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import chain
 from typing import Any
@@ -11,7 +12,14 @@ from django.db.models import F
 from django.utils.translation import gettext as _
 
 from flags import dependants
-from flags.engine import FlagDefinition, Named, default_configuration
+from flags.engine import (
+    DocumentError,
+    FlagDefinition,
+    Named,
+    default_configuration,
+    parse_configuration,
+    variants_of,
+)
 from flags.models import Flag, FlagConfiguration
 from flags.services import changes, effects, naming, referring
 from flags.services.parsing import configuration_from, definition_from
@@ -25,6 +33,8 @@ from portal.approvals.changes import PLAIN, Terms, same_document
 from portal.approvals.services import gated
 from portal.lib.errors import Conflict, Invalid
 from portal.lib.journal import Actor
+
+Document = Mapping[str, Any]
 
 
 def new_salt() -> str:
@@ -121,7 +131,8 @@ def edit_flag(
             yours=dict(document) if isinstance(document, dict) else {},
         )
     _refuse_another_identity(flag, definition)
-    _refuse_breaking(flag, definition)
+    if terms.undoing is None:  # then the variants in use stay
+        _refuse_breaking(flag, definition)
     flag.set_definition(definition)
     if same_document(flag.document, before):
         return flag
@@ -218,6 +229,47 @@ def _refuse_another_identity(flag: Flag, definition: FlagDefinition) -> None:
     }
     if wrong:
         raise Invalid(wrong)
+
+
+def first_possible(flag: Flag, states: Sequence[Document]) -> Document:
+    """The first of some definitions that the flag can have: with the variants that are in use, and
+    if need be without the schema, which nobody is served. The first of all where none will do."""
+    for keeps_schema in (True, False):
+        for state in states:
+            document = {**state, "variants": [*state["variants"], *_missing_in(state, flag)]}
+            if not keeps_schema:
+                document.pop("json_schema", None)
+            possible = Flag(pk=flag.pk, project=flag.project)
+            with contextlib.suppress(Invalid):
+                possible.set_definition(definition_from(document))
+                return possible.document
+    return states[0]
+
+
+def _missing_in(state: Document, flag: Flag) -> list[Document]:
+    """The variants of a flag that a state has not, and that something serves or names."""
+    kept = {variant["key"] for variant in state["variants"]}
+    gone = [variant for variant in flag.variants if variant["key"] not in kept]
+    served = _served(flag) if gone else set()
+    return [one for one in gone if served is None or one["key"] in served or _is_named(flag, one)]
+
+
+def _served(flag: Flag) -> set[str] | None:
+    """The variants that any configuration can serve; None where that cannot be said."""
+    found: set[str] = set()
+    for row in chain(_configurations(flag), dependants.going_back(flag.project, flag)):
+        try:
+            served = variants_of(parse_configuration(row.document, flag.definition))
+        except DocumentError:
+            served = None
+        if served is None:
+            return None
+        found |= served
+    return found
+
+
+def _is_named(flag: Flag, variant: Document) -> bool:
+    return bool(dependants.uses_of(flag.project, Named.FLAG, flag.key, variants=[variant["key"]]))
 
 
 def _refuse_breaking(flag: Flag, definition: FlagDefinition) -> None:

@@ -1,6 +1,6 @@
 """Carrying out what was agreed to: each kind of change through the service that everybody uses."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -99,7 +99,7 @@ class ConfigurationKind:
     def outcomes(self, request: ChangeRequest) -> list[Outcome]:
         flag, environment = flag_of(request), request.environments.get()
         sides = (changes.who_gets_what(flag, one) for one in (request.before, request.after))
-        return [Outcome(environment.name, *sides)]
+        return [Outcome(environment.name, *sides, environment=environment.key)]
 
     def impact(self, request: ChangeRequest, *, now: datetime) -> Impact:
         rows = FlagConfiguration.objects.select_related("flag", "environment__project")
@@ -156,6 +156,9 @@ class DefinitionKind:
         merged = merging.merge(base, theirs, mine, parts=DEFINITION, prefer=prefer)
         return Merged(merged.document, clash_sentences(merged.clashes, {}))
 
+    def fit(self, request: ChangeRequest, states: Sequence[Document]) -> Document:
+        return definitions.first_possible(flag_of(request), states)
+
     def outcomes(self, request: ChangeRequest) -> list[Outcome]:
         """The values, and who gets which of them in each environment."""
         flag, sides = flag_of(request), (request.before, request.after)
@@ -164,7 +167,7 @@ class DefinitionKind:
         for row in flag.configurations.select_related("environment"):
             row.flag = flag
             gets = changes.who_gets_what(flag, row.document)
-            found.append(Outcome(row.environment.name, gets, gets))
+            found.append(Outcome(row.environment.name, gets, gets, environment=row.environment.key))
         return found
 
 
@@ -209,7 +212,7 @@ class ArchivingKind:
         for row in flag.configurations.select_related("environment"):
             gets = changes.who_gets_what(flag, row.document)
             sides = (gets, gone) if request.after["archived"] else (gone, gets)
-            found.append(Outcome(row.environment.name, *sides))
+            found.append(Outcome(row.environment.name, *sides, environment=row.environment.key))
         return found
 
 

@@ -6,13 +6,14 @@ together, or of one that refers to what another removes, the second sees what th
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 from django.utils.translation import gettext as _
 
-from flags.dependants import Use, mentioning_in, segment_graph, uses_of
+from flags.dependants import Use, going_back, mentioning_in, segment_graph, uses_of
 from flags.engine import (
     Configuration,
     DocumentError,
@@ -43,7 +44,19 @@ class InUse(Invalid):
         if more > 0:
             named = _("{names} and {more} more").format(names=named, more=more)
         super().__init__({path: text.format(uses=named)})
-        self.uses = uses
+        self.uses, self._path, self._text = uses, path, text
+
+    def seen_from(self, environment: str) -> Invalid:
+        """Without the flags that refer to it in other environments alone."""
+        seen = [
+            replace(use, environments=[one for one in use.environments if one.key == environment])
+            for use in self.uses
+        ]
+        kept = [use for use in seen if use.environments or use.kind is not Named.FLAG]
+        if kept or not self.uses:
+            return InUse(self._path, self._text, kept)
+        text = _("An environment that this key does not reach needs it.")
+        return InUse(self._path, text, [])
 
     @property
     def extras(self) -> dict[str, object]:
@@ -243,4 +256,9 @@ def asks(document: Mapping[str, Any]) -> frozenset[str]:
 
 
 def _flag_graph(environment: Environment) -> dict[str, frozenset[str]]:
-    return {row.flag.key: asks(row.document) for row in mentioning_in(environment, Named.FLAG)}
+    """Which flag asks which, now or once running emergency changes have ended."""
+    graph: dict[str, frozenset[str]] = {}
+    back = (row for row in going_back(environment.project) if row.environment == environment)
+    for row in chain(mentioning_in(environment, Named.FLAG), back):
+        graph[row.flag.key] = graph.get(row.flag.key, frozenset()) | asks(row.document)
+    return graph

@@ -32,6 +32,14 @@ _SHARED: Final = {
     SAMPLES_STREAM: "stream",
     DOUBTS: "hash",
     MENDED: "hash",
+    # Celery's: what waits there is only a hint, which beat gives again.
+    "celery": "list",
+    "unacked": "hash",
+    "unacked_index": "zset",
+    "unacked_mutex": "string",
+    "_kombu.binding.celery": "set",
+    "_kombu.binding.celery.pidbox": "set",
+    "_kombu.binding.celeryev": "set",
 }
 
 
@@ -58,7 +66,10 @@ def mend(redis: Redis, environment_ids: Iterable[int]) -> list[str]:
 def note(redis: Redis, names: Iterable[str]) -> None:
     """Count keys that were mended, where the portal finds it."""
     for name in names:
-        redis.hincrby(MENDED, name, 1)
+        try:
+            redis.hincrby(MENDED, name, 1)
+        except ResponseError:  # somebody wrote there what is no count
+            redis.hset(MENDED, name, 1)
 
 
 def _types(redis: Redis, names: list[str]) -> dict[str, str]:

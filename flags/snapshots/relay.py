@@ -135,7 +135,9 @@ def read_mended() -> dict[str, int]:
     """
     told = cast(dict[bytes, bytes], _redis(_NUDGE_TIMEOUT_S).hgetall(channel.MENDED))
     named = {name.decode(errors="replace"): count for name, count in told.items()}
-    return {name: int(count) for name, count in named.items() if count.isdigit()}
+    return {
+        name: int(count) for name, count in named.items() if count.isdigit() and len(count) <= 18
+    }
 
 
 def read_usage(most: int) -> dict[bytes, channel.UsageBatch | None]:

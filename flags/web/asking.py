@@ -17,7 +17,7 @@ from portal.lib import strict_json
 from portal.lib.errors import Invalid
 
 _JSON: Final = re.compile(r'[\[{"]|-?\d|(true|false|null)$')
-_LINE: Final = re.compile(r"\s*([^=:\s]+)\s*[=:]\s*(.*?)\s*")
+_LINE: Final = re.compile(r"([^=:\s]++)\s*+[=:](.*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +57,11 @@ def _lines(lines: Iterable[str]) -> Iterable[tuple[str, Any]]:
     for line in lines:
         if not line.strip():
             continue
-        found = _LINE.fullmatch(line)
+        found = _LINE.fullmatch(line.strip())
         if found is None:
             text = _("Write each attribute as a line like {line}, or all as one JSON object.")
             raise Invalid({"attributes": text.format(line="country = DE")})
-        yield found[1], _value(found[2])
+        yield found[1], _value(found[2].strip())
 
 
 def _value(text: str) -> object:

@@ -1,8 +1,8 @@
 """Who carries out which kind of change. Those above register; approvals know none of them."""
 
 import copy
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol, runtime_checkable
 
@@ -33,11 +33,13 @@ class Merged:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Who gets what in one place, before and after, one sentence each."""
+    """Who gets what in one place, before and after, one sentence each; ``environment`` is its key,
+    empty for what is the same everywhere."""
 
     title: str
     before: tuple[str, ...]
     after: tuple[str, ...]
+    environment: str = field(default="", kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +152,16 @@ class HasParts(Protocol):
 
 
 @runtime_checkable
+class HasLimits(Protocol):
+    """A kind of change whose documents, merged, can be what the subject cannot be."""
+
+    def fit(self, request: ChangeRequest, states: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+        """The first of some states that the subject can take on, changed where that takes little;
+        the first of all where it can take on none."""
+        ...
+
+
+@runtime_checkable
 class HasOutcome(Protocol):
     """A kind of change that can say who gets what by it."""
 
@@ -243,6 +255,12 @@ def merge_of(
     if isinstance(kind, HasParts):
         return kind.merge(request, base=base, theirs=theirs, mine=mine, prefer=prefer)
     return merge_whole(base, theirs, mine, prefer)
+
+
+def first_fit(request: ChangeRequest, states: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """The first of some states that a request's subject can take on."""
+    kind = kind_of(request)
+    return kind.fit(request, states) if isinstance(kind, HasLimits) else states[0]
 
 
 def merge_whole(

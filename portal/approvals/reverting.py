@@ -5,7 +5,8 @@ them, that log is played again without it: each change that was agreed to, or ma
 that still runs, is merged onto the state without what has ended. So a second emergency change does
 not become the state that the first goes back to, and what others changed meanwhile stays, also
 where it clashes with what is taken back. What no gate has seen (a name, flags of an import) lies
-between two rows of the log and counts as agreed to.
+between two rows of the log and counts as agreed to; but where the subject could not be all of that
+at once, only what passed the gate stays, for nobody can be let keep an emergency from ending.
 """
 
 from collections.abc import Iterator, Mapping
@@ -52,18 +53,22 @@ def agreed_state(emergency: Emergency, current: Document) -> Reverted:
 
 def _play(emergency: Emergency, current: Document, ending: set[int]) -> Reverted:
     rows = list(EmergencyLog.objects.filter(first=emergency.first_id).select_related("emergency"))
-    state: Document = rows[0].before
+    request, state, passed = emergency.request, rows[0].before, rows[0].before
     kept: dict[str, None] = {}
     following = [*(row.before for row in rows[1:]), current]
     for row, then in zip(rows, following, strict=True):
-        for base, mine in ((row.before, row.after), (row.after, then)):
-            if mine is row.after and _is_out(row, ending):
-                continue
-            merged = kinds.merge_of(emergency.request, base=base, theirs=state, mine=mine)
+        if not _is_out(row, ending):
+            merged = kinds.merge_of(request, base=row.before, theirs=state, mine=row.after)
             state = merged.document
-            if mine is then or row.emergency is None or row.emergency.confirmed_at:
+            passed = kinds.merge_of(
+                request, base=row.before, theirs=passed, mine=row.after
+            ).document
+            if row.emergency is None or row.emergency.confirmed_at:
                 kept |= dict.fromkeys(merged.clashes)
-    return Reverted(state, tuple(kept))
+        merged = kinds.merge_of(request, base=row.after, theirs=state, mine=then)
+        state = merged.document
+        kept |= dict.fromkeys(merged.clashes)
+    return Reverted(kinds.first_fit(request, [state, passed]), tuple(kept))
 
 
 def _is_out(row: EmergencyLog, ending: set[int]) -> bool:

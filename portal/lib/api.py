@@ -124,6 +124,8 @@ def _read(stream: Any, most: int) -> bytes:
 def problem_response(error: Exception, context: Mapping[str, Any]) -> Response | None:
     """The answer for an error, as application/problem+json (RFC 9457); None for a fault of ours."""
     error = _known(error)
+    if isinstance(error, AviaryError):
+        error = _as_seen(error, context.get("request"))
     if isinstance(error, APIException):
         status, detail = error.status_code, _text(error.detail)
     elif isinstance(error, AviaryError):
@@ -133,6 +135,12 @@ def problem_response(error: Exception, context: Mapping[str, Any]) -> Response |
     extras = error.extras if isinstance(error, AviaryError) else {}
     document = problem(status, detail, **extras)
     return Response(document, status=status, headers=_headers(error), content_type=PROBLEM)
+
+
+def _as_seen(error: AviaryError, request: Request | None) -> AviaryError:
+    """Without what stands in environments that the caller's key does not reach."""
+    environment = getattr(getattr(request, "user", None), "environment", None)
+    return error.seen_from(environment.key) if environment else error
 
 
 def _known(error: Exception) -> Exception:

@@ -26,6 +26,10 @@ class AviaryError(Exception):
         """What a program gets on top of the text."""
         return {}
 
+    def seen_from(self, environment: str) -> "AviaryError":
+        """The error without what a key of one environment must not learn of others."""
+        return self
+
 
 class Forbidden(AviaryError):
     """The actor does not hold the permission."""
@@ -57,6 +61,19 @@ class Invalid(AviaryError):
     def extras(self) -> dict[str, object]:
         found = self.problems.items()
         return {"errors": [{"path": path, "message": message} for path, message in found]}
+
+    def seen_from(self, environment: str) -> AviaryError:
+        """Problems of what stands in another environment say only that there are some."""
+        own = f"environments.{environment}."
+        kept = {
+            path: text
+            for path, text in self.problems.items()
+            if path.startswith(own) or not path.startswith("environments.")
+        }
+        if len(kept) < len(self.problems):
+            text = _("An environment that this key does not reach needs what would go.")
+            kept["environments"] = text
+        return Invalid(kept)
 
 
 class Conflict(AviaryError):

@@ -13,7 +13,7 @@ MAX_PARTS: Final = 1_000_000
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _ESCAPED = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 # What numbers look like that may be too large. Looking at each one would take five times as long.
-_LARGE = re.compile(r"[0-9]{300}|[0-9.][eE]\+?[0-9]{3}")
+_LARGE = re.compile(r"(?<![0-9])[0-9]{300}|[0-9.][eE]\+?[0-9]{3}")
 
 
 class NotStrict(ValueError):

@@ -123,6 +123,12 @@ def costly_flag(place: Place) -> list[Measured]:
     return _twice(place, lambda: _post(place.loud, f"{FLAGS}/costly", body))
 
 
+def unclosed_text(place: Place) -> list[Measured]:
+    """10,000 commas and a text of escaped quotation marks that nothing closes."""
+    body = b"{" + b"," * 10_000 + b'"' + rb"\"" * 500_000
+    return _twice(place, lambda: _post(place.loud, f"{FLAGS}/a", body))
+
+
 def many_values(place: Place) -> list[Measured]:
     """340,000 empty lists in a body."""
     body = b'{"context":{"a":[' + b"[]," * 340_000 + b"[]]}}"

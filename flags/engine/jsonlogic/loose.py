@@ -12,7 +12,7 @@ from flags.engine.jsonlogic.running import Unanswerable
 
 NAN: Final = math.nan
 # No white space, hexadecimals, "inf" or underscores, which Python or JavaScript would read.
-_NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _MAX_NUMBER_CHARS: Final = 400
 
 UNDEFINED: Final = object()

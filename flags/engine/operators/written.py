@@ -13,7 +13,7 @@ from flags.engine.operators.base import Build, Predicate, Values, cost_of_readin
 
 _MAX_CHARS: Final = 400
 _NUMBER: Final = re.compile(
-    r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|inf(?:inity)?)", re.ASCII | re.IGNORECASE
+    r"[+-]?(?:(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?|inf(?:inity)?)", re.ASCII | re.IGNORECASE
 )
 _EPSILON: Final = 2.0**-52
 """Unleash takes numbers this close for equal: 0.1 + 0.2 is 0.3."""

@@ -119,7 +119,9 @@ def _text(name: str) -> Callable[[Constraint], Build]:
     return build
 
 
-_NUMBER: Final = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d{1,3})?", re.ASCII | re.IGNORECASE)
+_NUMBER: Final = re.compile(
+    r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d{1,3})?", re.ASCII | re.IGNORECASE
+)
 
 
 def _number(name: str) -> Callable[[Constraint], Build]:

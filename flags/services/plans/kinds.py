@@ -90,7 +90,7 @@ class PlanKind:
         except AviaryError:
             return []
         sides = (changes.who_gets_what(flag, one) for one in (current, end))
-        return [Outcome(environment.name, *sides)]
+        return [Outcome(environment.name, *sides, environment=environment.key)]
 
 
 class FlagPlanner:

@@ -1,5 +1,7 @@
 """Keeping who gave whom what, and the word of others that two people are two."""
 
+from datetime import timedelta
+
 from django.db import transaction
 from django.utils.translation import gettext as _
 
@@ -31,20 +33,56 @@ def record_sponsorship(
     """Keep what ``giver`` did for somebody else, in the transaction that does it.
 
     What a key does is its maker's doing. What a command or the product itself does is nobody's:
-    who types commands on the machine holds the database anyway.
+    who types commands on the machine holds the database anyway. Who let the giver manage members
+    did it as well: else an account that may do nothing but that could give itself a vote.
     """
     sponsor = authority.answerable(giver)
-    if sponsor is None or sponsor.pk == person.pk:
+    if sponsor is None:
         return
-    Sponsorship.objects.create(
-        sponsor=sponsor,
-        person=person,
-        kind=kind,
-        project=project,
-        environment=environment,
-        name=name,
-        at=clock.database_now(),
+    moment = clock.database_now()
+    sponsors = {sponsor.pk, *_behind(sponsor, project)} - {person.pk}
+    Sponsorship.objects.bulk_create(
+        Sponsorship(
+            sponsor_id=pk,
+            person=person,
+            kind=kind,
+            project=project,
+            environment=environment,
+            name=name,
+            at=moment,
+        )
+        for pk in sorted(sponsors)
     )
+
+
+def _behind(giver: User, project: Project | None) -> set[int]:
+    """Who lately let somebody manage members, and who let these; in any project for an account."""
+    rows = Sponsorship.objects.filter(
+        kind__in=(SponsorshipKind.ROLE, SponsorshipKind.GROUP),
+        at__gt=clock.database_now() - timedelta(days=selectors.MOST_DAYS),
+    ).select_related("project")
+    rows = rows.filter(project=project) if project else rows
+    found, new = {giver.pk}, {giver.pk}
+    while new:
+        given = rows.filter(person__in=new)
+        new = {row.sponsor_id for row in given if _lets_manage(row)} - found
+        found |= new
+    return found - {giver.pk}
+
+
+def _lets_manage(row: Sponsorship) -> bool:
+    """Whether the role or group lets anybody in it manage the members, as it is now."""
+    assert row.project is not None, "roles and groups are of a project"
+    groups = row.project.grants.filter(group__key=row.name).values_list("role", flat=True)
+    names = {row.name, *groups} if row.kind == SponsorshipKind.GROUP else {row.name}
+    held = authority.holdings_of_names([(name, None) for name in names], row.project)
+    permitted = any(Permission.MEMBER_MANAGE in held.roles.get(name, ()) for name in names)
+    reserved = (
+        names & who
+        for (_place, permission), who in held.rules.items()
+        if permission == Permission.MEMBER_MANAGE
+    )
+    return permitted or any(reserved)
 
 
 def record_role(

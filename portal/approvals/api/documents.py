@@ -37,7 +37,8 @@ def request_document(request: ChangeRequest) -> dict[str, object]:
 def full_document(request: ChangeRequest, environment: Environment) -> dict[str, object]:
     """A request with its content, its votes, and what it still lacks.
 
-    What an import wants in another environment is left out: of that one it is the content.
+    What an import wants in another environment is left out: of that one it is the content; and so
+    is who gets what there.
     """
     elsewhere = request.subject_kind == "import" and request.subject != environment.key
     assessments = assess_request(request, now=clock.database_now()) if request.is_open else []
@@ -51,6 +52,7 @@ def full_document(request: ChangeRequest, environment: Environment) -> dict[str,
         "outcomes": [
             {"title": one.title, "before": list(one.before), "after": list(one.after)}
             for one in outcomes_of(request)
+            if one.environment in ("", environment.key)
         ],
         "votes": [
             {

@@ -30,7 +30,8 @@ from portal.lib.journal import Actor
 
 RULE, ROLE = "rule", "role"
 Document = Mapping[str, Any]
-# What stands between somebody and a change where a policy holds.
+# What stands between somebody and a change where a policy holds. Who may manage members may give
+# themselves the rest.
 WATCHED = frozenset(
     {
         Permission.CHANGE_REQUEST_APPROVE,
@@ -40,6 +41,7 @@ WATCHED = frozenset(
         Permission.FLAG_ARCHIVE,
         Permission.SEGMENT_EDIT,
         Permission.RELEASE_APPROVE,
+        Permission.MEMBER_MANAGE,
     }
 )
 

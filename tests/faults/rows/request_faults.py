@@ -30,6 +30,11 @@ def many_values(_place: Installation) -> list[Figure]:
     return _measured(limits.many_values)
 
 
+@fault("a text of 500,000 escaped quotation marks that nothing closes")
+def unclosed_text(_place: Installation) -> list[Figure]:
+    return _measured(limits.unclosed_text)
+
+
 @fault("10,000 flags, a context of 1 MiB")
 def large_context(_place: Installation) -> list[Figure]:
     return _measured(limits.large_context)

@@ -11,8 +11,6 @@ from tests.flags.api.script import FLAGS, PRODUCTION, Script, problem
 from tests.flags.engine.documents import any_json, relaxed
 from tests.support.rows import everything_kept
 
-pytestmark = pytest.mark.postgresql
-
 ENDPOINTS = [
     ("POST", FLAGS),
     ("PATCH", f"{FLAGS}/new-checkout"),

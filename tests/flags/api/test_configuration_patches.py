@@ -9,8 +9,6 @@ from portal.audit.models import AuditEvent
 from tests.flags.api.script import FLAGS, PRODUCTION, Script, answer, problem, serve_only_in
 from tests.support.people import boolean_flag
 
-pytestmark = pytest.mark.postgresql
-
 CONFIGURATION = f"{PRODUCTION}/flags/new-checkout"
 RULE = {"id": "r", "when": {"all": []}, "serve": {"variant": "on"}}
 

@@ -13,8 +13,6 @@ from tests.flags.api.script import PRODUCTION, Script, answer, problem
 from tests.flags.importers.plans import EXAMPLE, flagd_flag
 from tests.support.people import SETTING_UP
 
-pytestmark = pytest.mark.postgresql
-
 CONFIGURATION = f"{PRODUCTION}/flags/new-checkout"
 IMPORT = f"{PRODUCTION}/import?format=flagd"
 RULE = {"id": "r", "when": {"all": []}, "serve": {"variant": "on"}}

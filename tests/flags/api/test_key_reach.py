@@ -10,11 +10,12 @@ import pytest
 from flags import services
 from flags.models import Flag, FlagConfiguration, FlagSeen, FlagUsage, Period
 from portal.access.models import Environment, User
+from portal.approvals.errors import Waiting
 from portal.approvals.models import ChangeRequest
 from portal.lib import clock
 from tests.flags.api.script import FLAGS, PROJECT, Script, issue, problem
 from tests.flags.services.writes import RULE, Desk
-from tests.support.agreeing import set_policy
+from tests.support.agreeing import set_policy, waiting
 from tests.support.people import SETTING_UP, acting, boolean_flag
 
 DEVELOPMENT = f"{PROJECT}/environments/development"
@@ -125,6 +126,61 @@ def test_archiving__tells_no_use_of_another_environment(
     FlagSeen.objects.create(**seen, last_at=now)
     FlagUsage.objects.create(**seen, reason="STATIC", period=Period.MINUTE, start=now, count=3)
     assert here.call("DELETE", f"{FLAGS}/{there.flag.key}").status_code == 204
+
+
+def four_variants(there: Desk, alice: User) -> Flag:
+    """A flag with a variant that production's rule about an attribute serves, and others name."""
+    variants = [{"key": key, "value": key} for key in "abcd"]
+    document = boolean_flag("letters") | {"value_type": "string", "variants": variants}
+    flag = services.create_flag(
+        project=there.flag.project, document=document, actor=acting(alice), now=there.now
+    )
+    when = {"attribute": "secretTier", "operator": "in", "values": ["gold"]}
+    rules = [{"id": "r-1", "when": when, "serve": {"variant": "b"}}]
+    Desk(flag, there.environment, there.now).save(alice, rules=rules)
+    there.save(alice, prerequisites=[{"flag": "letters", "variants": ["c"]}])
+    return flag
+
+
+def test_what_another_environment_serves_or_names__is_not_told_by_refusals(
+    here: Script, there: Desk, alice: User
+) -> None:
+    flag = four_variants(there, alice)
+    for gone in "bc":
+        kept = [one for one in flag.variants if one["key"] != gone]
+        answer = here.call("PATCH", f"{FLAGS}/letters", {"variants": kept})
+        assert answer.status_code in (400, 409)
+        assert "does not reach" in answer.json()["detail"]
+        for told in ("production", "Production", "r-1", "rules", "new-checkout"):
+            assert told not in answer.text
+    archiving = here.call("DELETE", f"{FLAGS}/letters")
+    assert problem(archiving, 409)["used_by"] == []
+    assert "new-checkout" not in archiving.text
+
+
+def test_search__finds_no_attribute_that_another_environment_asks_for(
+    here: Script, there: Desk, alice: User
+) -> None:
+    four_variants(there, alice)
+    assert here.get(f"{FLAGS}?search=secretTier").json()["flags"] == []
+    production = Script(issue(there.environment))
+    (found,) = production.get(f"{FLAGS}?search=secretTier").json()["flags"]
+    assert found["key"] == "letters"
+
+
+def test_a_request_that_concerns_both__tells_who_gets_what_here_alone(
+    here: Script, there: Desk, alice: User, dana: User
+) -> None:
+    flag = four_variants(there, alice)
+    set_policy(there.environment, required_approvals=1)
+    others = [one | {"value": one["value"] * 2} for one in flag.variants]
+    with pytest.raises(Waiting) as error:
+        Desk(flag, there.environment, there.now).edit(dana, variants=others)
+    request = waiting(error)
+    request.environments.set(there.flag.project.environments.all())
+    told = here.get(f"{PROJECT}/change-requests/{request.pk}")
+    assert [one["title"] for one in told.json()["outcomes"]] == ["The values", "Development"]
+    assert "secretTier" not in told.text
 
 
 # Changing what several environments share

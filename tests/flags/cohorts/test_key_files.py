@@ -10,8 +10,6 @@ from flags.services.key_files import KeyFile, read_csv, read_text
 from portal.lib.errors import Invalid
 from portal.lib.spreadsheets import csv_response
 
-pytestmark = pytest.mark.postgresql
-
 
 def read(data: bytes) -> KeyFile:
     return read_csv(io.BytesIO(data), size=len(data))

@@ -183,12 +183,12 @@ def answers_of(place: Environment, flags: Iterable[str]) -> dict[str, object]:
     return found
 
 
-def _at_once(answering: Coroutine[object, None, bytes]) -> bytes:
+def _at_once(answering: Coroutine[object, None, tuple[bytes, bytes]]) -> bytes:
     """What so few flags are answered with, without a loop: nothing gives way."""
     try:
         answering.send(None)
     except StopIteration as end:
-        return bytes(end.value)
+        return bytes(end.value[0])
     raise AssertionError("it gave way")
 
 

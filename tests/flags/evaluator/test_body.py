@@ -38,6 +38,13 @@ def test_a_duplicate_is_refused_wherever_it_stands(name: str, one: object, two: 
         read_context(f'{{"context": {twice}}}'.encode(), DEFAULT_LIMITS)
 
 
+# It would not end if each quotation mark were tried as the beginning of a text.
+def test_a_text_that_nothing_closes_is_refused_like_any_other_body() -> None:
+    body = b"{" + b"," * 10_000 + b'"' + rb"\"" * 500_000
+    with pytest.raises(BadBody):
+        read_context(body, DEFAULT_LIMITS)
+
+
 def test_a_body_that_trickles_in_is_given_up_on() -> None:
     parts = [{"type": "http.request", "body": b"{", "more_body": True}]
 

@@ -14,8 +14,6 @@ from portal.audit.models import AuditEvent
 from tests.flags.importers.plans import EXAMPLE, TESTS, flagd_flag
 from tests.support.rows import everything_kept
 
-pytestmark = pytest.mark.postgresql
-
 EXAMPLE_FILE = str(TESTS / "data/flagd/example_flags.flagd.json")
 
 

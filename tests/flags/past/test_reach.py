@@ -20,7 +20,7 @@ from tests.flags.services.writes import Desk
 from tests.support import append_only
 from tests.support.people import acting
 
-pytestmark = [pytest.mark.postgresql, pytest.mark.django_db]
+pytestmark = pytest.mark.django_db
 TELL_NOTHING = ("flag.schedule_", "flag.ramp_")
 
 

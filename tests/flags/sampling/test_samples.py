@@ -21,8 +21,6 @@ from tests.flags.services.writes import RULE, Desk
 from tests.support.agreeing import set_policy, waiting
 from tests.support.people import acting
 
-pytestmark = pytest.mark.postgresql
-
 READS = ("country", "email", "targetingKey")
 OFF = {"variant": "off"}
 

@@ -17,8 +17,6 @@ from tests.flags.services.writes import RULE, Desk
 from tests.support.people import SETTING_UP
 from tests.support.rows import everything_kept
 
-pytestmark = pytest.mark.postgresql
-
 
 def admin_key(environment: Environment, now: datetime) -> ApiKey:
     return access.issue_key(

@@ -12,7 +12,6 @@ from tests.flags.cohorts.bench import Bench
 from tests.flags.services.writes import RULE, Desk
 from tests.support.agreeing import waiting
 
-pytestmark = pytest.mark.postgresql
 IN_BETA = RULE | {"when": {"segment": "beta"}}
 
 

@@ -8,6 +8,7 @@ import redis
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.test import Client
 
 from flags.channel import (
     DOUBTS,
@@ -32,8 +33,6 @@ from portal.audit.models import AuditEvent
 from tests.flags.services.writes import Desk
 from tests.flags.snapshots.shelf import Shelf
 from tests.support.people import SETTING_UP
-
-pytestmark = pytest.mark.postgresql
 
 FLAG = "flag/new-checkout"
 LAST_ID = "18446744073709551615-18446744073709551615"
@@ -350,6 +349,18 @@ def test_sweep__key_of_all_is_impossible__is_mended(
     kinds = {REGISTRY: b"hash", REGISTRY_STREAM: b"stream", MENDED: b"hash"}
     assert store.type(name) == kinds.get(name, b"none")
     assert relay.read_mended()[name] == 1
+
+
+@pytest.mark.parametrize("count", ["x", "9" * 5_000, str(2**63 - 1)])
+def test_mended__no_count_stands_there__is_counted_anew_and_told(
+    sweeper: Sweeper, desk: Desk, shelf: Shelf, store: redis.Redis, count: str
+) -> None:
+    sweeper.sweep()
+    store.hset(MENDED, mapping={shelf.keys.documents: count, "a stranger's": count})
+    break_key(store, shelf.keys.documents, "wrong type")
+    sweeper.inspector.mend([desk.environment.pk])
+    assert relay.read_mended()[shelf.keys.documents] == 1
+    assert Client().get("/metrics").status_code == 200
 
 
 def test_sweep__one_environment_cannot_be_read__the_others_are_published(

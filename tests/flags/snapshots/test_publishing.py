@@ -19,8 +19,6 @@ from tests.flags.snapshots.shelf import Shelf
 from tests.support import concurrently
 from tests.support.people import SETTING_UP
 
-pytestmark = pytest.mark.postgresql
-
 
 def publish(publisher: Publisher, desk: Desk) -> Outcome:
     return publisher.publish(desk.environment.pk)

@@ -113,3 +113,15 @@ def test_attributes__lines_or_json__make_the_context() -> None:
     assert Asked("", '{"company": {"plan": "gold"}}').context == {"company": {"plan": "gold"}}
     with pytest.raises(Invalid):
         _ = Asked("", "targetingKey = 7").context
+
+
+# None of these would end if what reading costs grew with the square of a text's length.
+@pytest.mark.parametrize(
+    "text", ["a" * 2_000_000, "a = x" + " " * 2_000_000 + "y", " " * 2_000_000]
+)
+def test_attributes__a_line_of_megabytes__is_read_or_refused(text: str) -> None:
+    try:
+        found = Asked("u", text).context
+    except Invalid:
+        return
+    assert found in ({"a": text[3:].strip(), "targetingKey": "u"}, {"targetingKey": "u"})

@@ -15,8 +15,6 @@ from portal.audit.models import AuditEvent
 from portal.lib import clock
 from tests.support.people import SETTING_UP, boolean_flag
 
-pytestmark = pytest.mark.postgresql
-
 MARKUP = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{7*7}}"
 ON, OFF = {"key": MARKUP, "value": True}, {"key": "off", "value": False}
 KEYS = [
@@ -237,6 +235,7 @@ def test_no_form_breaks_a_page(
         assert AuditEvent.objects.count() == events
 
 
+@pytest.mark.postgresql
 @pytest.mark.parametrize(
     "query",
     [

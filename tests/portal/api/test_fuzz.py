@@ -11,8 +11,6 @@ from schemathesis.specs.openapi import checks
 
 from tests.support.stack import Stack
 
-pytestmark = pytest.mark.postgresql
-
 EXAMPLES = 8
 CHECKS = [
     not_a_server_error,

@@ -5,11 +5,7 @@ import json
 from collections.abc import Iterator
 from contextlib import closing
 
-import pytest
-
 from tests.support.stack import Stack
-
-pytestmark = pytest.mark.postgresql
 
 
 def test_a_body_in_parts__is_411_and_says_what_to_send(stack: Stack) -> None:

@@ -29,8 +29,6 @@ from tests.support.freezing import a_freeze
 from tests.support.people import SETTING_UP, acting, boolean_flag
 from tests.support.planning import a_schedule
 
-pytestmark = pytest.mark.postgresql
-
 SCHEMA = "/api/schema/?format=json"
 
 

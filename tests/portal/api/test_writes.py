@@ -16,8 +16,6 @@ from tests.flags.api.script import PRODUCTION, PROJECT, Script, answer, issue, p
 from tests.support.freezing import freeze_document
 from tests.support.people import acting, boolean_flag
 
-pytestmark = pytest.mark.postgresql
-
 GONE = (204, b"")
 
 

@@ -16,8 +16,6 @@ from tests.flags.services.writes import RULE, Desk
 from tests.support.agreeing import TWO_ROLES, set_policy
 from tests.support.people import SETTING_UP, acting, create_person, give_role
 
-pytestmark = pytest.mark.postgresql
-
 REASON = "checkout is down"
 
 

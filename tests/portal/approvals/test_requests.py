@@ -18,8 +18,6 @@ from tests.support.agreeing import set_policy, vote, waiting
 from tests.support.people import SETTING_UP, acting, create_person, give_role
 from tests.support.rows import everything_kept
 
-pytestmark = pytest.mark.postgresql
-
 
 def apply(request: ChangeRequest, person: User) -> ChangeRequest:
     return services.apply_request(request=request, actor=acting(person), now=clock.now())
@@ -55,6 +53,7 @@ def test_the_same_asked_twice__is_one_request(desk: Desk, dana: User) -> None:
     assert ChangeRequest.objects.count() == 1
 
 
+@pytest.mark.postgresql
 def test_two_people_with_the_two_roles__approve__it_goes_live(
     desk: Desk, asked: ChangeRequest, erin: User, frank: User
 ) -> None:

@@ -8,7 +8,7 @@ from allauth.mfa.models import Authenticator
 
 from portal.access import authority
 from portal.access import services as access
-from portal.access.models import Environment, Project, Sponsorship, User
+from portal.access.models import CustomRole, Environment, Group, Project, Sponsorship, User
 from portal.access.signin import people as accounts
 from portal.approvals import services
 from portal.approvals.errors import Barred, NotApproved, Waiting
@@ -85,6 +85,84 @@ def test_those_whom_a_guest_adds__are_one_with_who_invited_the_guest(
     for voter in (guest, puppet, erin):
         vote(request, voter)
     assert "1 more approval" in refused(request, erin)
+
+
+def _lets_manage(shop: Project, alice: User) -> str:
+    """A role of Alice's that lets people do nothing but manage the members."""
+    role = access.create_role(
+        project=shop,
+        key="helpers",
+        name="Helpers",
+        permissions=["flag.view", "member.manage"],
+        actor=acting(alice),
+    )
+    return role.key
+
+
+def _by_themselves(shop: Project, alice: User, puppets: list[User]) -> None:
+    role = _lets_manage(shop, alice)
+    for puppet in puppets:
+        _give(shop, alice, puppet, role)
+        _give(shop, puppet, puppet, "senior_developer")
+        _give(shop, puppet, puppet, "devops_lead")
+
+
+def _by_one_another(shop: Project, alice: User, puppets: list[User]) -> None:
+    role = _lets_manage(shop, alice)
+    one, other = puppets
+    for puppet in puppets:
+        _give(shop, alice, puppet, role)
+    for giver, to in ((one, other), (other, one)):
+        _give(shop, giver, to, "senior_developer")
+        _give(shop, giver, to, "devops_lead")
+
+
+def _through_a_group(shop: Project, alice: User, puppets: list[User]) -> None:
+    role, by = _lets_manage(shop, alice), acting(alice)
+    group = access.create_group(project=shop, key="crew", name="Crew", actor=by, now=clock.now())
+    _give(shop, alice, group, role)
+    for puppet in puppets:
+        access.add_to_group(group=group, user=puppet, actor=by)
+        _give(shop, puppet, puppet, "senior_developer")
+        _give(shop, puppet, puppet, "devops_lead")
+    access.delete_group(group=group, actor=by)
+
+
+def _give(shop: Project, giver: User, to: User | Group, role: str) -> None:
+    access.grant_role(project=shop, to=to, role=role, actor=acting(giver), now=clock.now())
+
+
+@pytest.mark.parametrize("way", [_by_themselves, _by_one_another, _through_a_group])
+def test_accounts_let_manage_members__that_give_themselves_a_vote__are_one_with_who_let_them(
+    desk: Desk,
+    shop: Project,
+    alice: User,
+    way: Callable[[Project, User, list[User]], None],
+) -> None:
+    """The accounts are old; and afterwards the role that let them is not what it was."""
+    puppets = [create_person("p1"), create_person("p2")]
+    way(shop, alice, puppets)
+    role = CustomRole.objects.get(key="helpers")
+    access.edit_role(role=role, name="Helpers", permissions=["flag.view"], actor=acting(alice))
+    request = ask(desk, alice)
+    for puppet in puppets:
+        vote(request, puppet)
+    assert "more approval" in refused(request, alice)
+
+
+def test_a_role_that_is_to_let_people_manage_members__waits_where_a_policy_holds(
+    desk: Desk, shop: Project, alice: User
+) -> None:
+    role = access.create_role(
+        project=shop, key="crew", name="Crew", permissions=["flag.view"], actor=acting(alice)
+    )
+    with pytest.raises(Waiting):
+        access.edit_role(
+            role=role,
+            name="Crew",
+            permissions=["flag.view", "member.manage"],
+            actor=acting(alice),
+        )
 
 
 def _password(shop: Project, alice: User, erin: User) -> None:

@@ -15,8 +15,6 @@ from tests.flags.services.writes import Desk
 from tests.support.agreeing import vote
 from tests.support.rows import everything_kept
 
-pytestmark = pytest.mark.postgresql
-
 EVIDENCE, REQUESTS = f"{PROJECT}/evidence", f"{PROJECT}/change-requests"
 DIGEST = "sha256:" + "0a" * 32
 

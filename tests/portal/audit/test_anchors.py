@@ -23,8 +23,6 @@ from tests.support import append_only
 from tests.support.http_server import serving
 from tests.support.waiting import wait_until
 
-pytestmark = pytest.mark.postgresql
-
 
 @pytest.fixture
 def anchored(trail: None, anchor_file: Path) -> Path:

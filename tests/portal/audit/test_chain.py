@@ -7,14 +7,11 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, timezone
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from portal.audit import chain
 from portal.audit.chain import FIELDS, GENESIS, Fault, Row
-
-pytestmark = pytest.mark.postgresql
 
 KEY = b"k" * 32
 rows_of_texts = st.lists(

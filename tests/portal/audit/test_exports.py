@@ -19,8 +19,6 @@ from tests.portal.audit import exports
 from tests.portal.audit.conftest import record
 from tests.portal.audit.exports import Row, verify
 
-pytestmark = pytest.mark.postgresql
-
 KINDS = ("jsonl", "csv")
 KEY = settings.AUDIT_KEY
 OTHER_KEY = b"a guess".ljust(32, b"!")
@@ -92,6 +90,7 @@ def test_verify__file_tampered_with__is_seen_and_with_the_key_the_row_is_named(
     assert complaint.startswith(named if key else seen)
 
 
+@pytest.mark.postgresql
 @both_kinds
 @with_and_without_key
 def test_verify__file_as_exported__holds(

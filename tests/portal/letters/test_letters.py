@@ -18,8 +18,6 @@ from tests.support import concurrently
 from tests.support.mail_server import Inbox, mail_server
 from tests.support.ports import free_port
 
-pytestmark = pytest.mark.postgresql
-
 
 @pytest.fixture
 def inbox(settings: Settings) -> Iterator[Inbox]:

@@ -16,8 +16,6 @@ from portal.lib.spreadsheets import written
 from tests.support.agreeing import set_policy
 from tests.support.people import SETTING_UP, acting, create_person, give_role
 
-pytestmark = pytest.mark.postgresql
-
 REPORTS = "/p/shop/reports"
 
 

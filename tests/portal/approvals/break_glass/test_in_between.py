@@ -1,12 +1,10 @@
 """What an emergency change goes back to, whatever came in between."""
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from flags.models import Flag
 from portal.access.models import Environment, User
 from portal.approvals import services
 from portal.approvals.errors import Waiting
@@ -20,7 +18,7 @@ from tests.flags.services.writes import RULE, Desk
 from tests.portal.approvals.racing import at_once
 from tests.support.agreeing import vote, waiting
 from tests.support.freezing import freeze_now
-from tests.support.glass import GLASS, REASON, break_glass, end, end_all, serve, without_policy
+from tests.support.glass import break_glass, end, end_all, serve, without_policy
 from tests.support.people import acting
 from tests.support.planning import SHARED_RULE, a_ramp, carry_out, share_now
 
@@ -208,31 +206,6 @@ def test_what_it_goes_back_to__cannot_be_removed_meanwhile(
         desk.edit(alice, variants=[{"key": "on", "value": True}])
     end(emergency)
     assert desk.configuration.document == agreed
-
-
-def test_what_cannot_be_gone_back_to__is_said_once_and_tried_again(
-    desk: Desk, grace: User, alice: User, guarded: Environment
-) -> None:
-    """A variant that an emergency added is served with approval: it has to stay until it is not."""
-    before: Any = desk.flag.document
-    variants = [*before["variants"], {"key": "v0", "value": True}]
-    glass = replace(desk, terms=GLASS, reason=REASON)
-    glass.edit(grace, variants=variants, metadata={"why": "checkout"})
-    emergency = Emergency.objects.get()
-    with without_policy(guarded):
-        desk.save(alice, off_variant="v0")
-    end(emergency)
-    end(emergency)
-    emergency.refresh_from_db()
-    assert emergency.is_running
-    assert "v0" in emergency.problem or "variant" in emergency.problem
-    assert AuditEvent.objects.filter(event="break_glass.stuck").count() == 1
-    with without_policy(guarded):
-        desk.save(alice, off_variant="off")
-    end(emergency)
-    emergency.refresh_from_db()
-    assert (bool(emergency.reverted_at), emergency.problem) == (True, "")
-    assert Flag.objects.get(pk=desk.flag.pk).document == before
 
 
 # Workers

@@ -2,18 +2,24 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
 from flags import services as flags
+from flags.engine.limits import MAX_REFERENCE_DEPTH, MAX_TAGS
 from flags.models import ExclusionGroup, Flag, FlagConfiguration, Segment
 from flags.services.key_lists import KeyChange, Mode
-from portal.access.models import Project, User
+from portal.access.models import Environment, Project, User
+from portal.approvals.changes import PLAIN, Terms
 from portal.approvals.models import Emergency
+from portal.audit.models import AuditEvent
+from portal.lib.errors import Invalid
 from tests.flags.services.writes import RULE, Desk
-from tests.support.glass import GLASS, REASON, break_glass, end, end_all
-from tests.support.people import acting, give_role
+from tests.support.glass import GLASS, REASON, break_glass, end, end_all, without_policy
+from tests.support.people import acting, boolean_flag, create_flag, give_role
 
 
 @dataclass(frozen=True)
@@ -136,3 +142,165 @@ def test_archiving__is_taken_back_whatever_was_renamed_meanwhile(
     end_all()
     flag = Flag.objects.get(pk=desk.flag.pk)
     assert (flag.is_archived, flag.name) == (False, "Another name")
+
+
+def _edit_flag(flag: Flag, person: User, desk: Desk, terms: Terms = PLAIN, **fields: Any) -> None:
+    flag = Flag.objects.get(pk=flag.pk)
+    flags.edit_flag(
+        flag=flag,
+        document=flag.document | fields,
+        expected_version=flag.version,
+        actor=acting(person),
+        now=desk.now,
+        reason=REASON,
+        terms=terms,
+    )
+
+
+def _object_flag(desk: Desk, person: User) -> Desk:
+    """A flag of objects that production serves."""
+    values = [{"key": key, "value": {"price": n}} for key, n in (("a", 10), ("b", 11))]
+    document = {"key": "prices", "kind": "release", "value_type": "object", "variants": values}
+    with without_policy(desk.environment):
+        flag = flags.create_flag(
+            project=desk.flag.project, document=document, actor=acting(person), now=desk.now
+        )
+        served = Desk(flag, desk.environment, desk.now)
+        served.switch(person, True)
+    return served
+
+
+# What nobody has to agree to, and what would keep an emergency change from ending.
+
+
+def test_a_variant_it_added__served_in_development__stays_and_the_rest_goes_back(
+    desk: Desk, grace: User, alice: User, development: Environment
+) -> None:
+    prices = _object_flag(desk, alice)
+    agreed = Flag.objects.get(key="prices").variants
+    evil = [one | {"value": {"price": 99}} for one in agreed]
+    extra = {"key": "extra", "value": {"price": 1}}
+    _edit_flag(prices.flag, grace, desk, GLASS, variants=[*evil, extra])
+    other = Desk(Flag.objects.get(key="prices"), development, desk.now)
+    other.save(alice, enabled=True, fallthrough={"variant": "extra"})
+    end_all()
+    assert Flag.objects.get(key="prices").variants == [*agreed, extra]
+
+
+def test_a_schema_that_forbids_what_was_agreed__is_taken_off(
+    desk: Desk, grace: User, alice: User, dana: User
+) -> None:
+    prices = _object_flag(desk, alice)
+    agreed = Flag.objects.get(key="prices").document
+    evil = [one | {"value": {"evil": True}} for one in prices.flag.variants]
+    _edit_flag(prices.flag, grace, desk, GLASS, variants=evil)
+    _edit_flag(prices.flag, dana, desk, json_schema={"type": "object", "required": ["evil"]})
+    end_all()
+    assert Flag.objects.get(key="prices").document == agreed
+
+
+def test_tags_that_leave_no_room_for_those_agreed__go(desk: Desk, grace: User, dana: User) -> None:
+    many = [f"t{n}" for n in range(MAX_TAGS)]
+    _edit_flag(desk.flag, dana, desk, tags=many)
+    agreed = Flag.objects.get(pk=desk.flag.pk).document
+    _edit_flag(desk.flag, grace, desk, GLASS, tags=[], client_visible=True)
+    _edit_flag(desk.flag, dana, desk, tags=["mine"])
+    end_all()
+    assert Flag.objects.get(pk=desk.flag.pk).document == agreed
+
+
+def test_a_chain_up_to_the_flag__may_be_as_long_as_it_can_be_afterwards(
+    desk: Desk, grace: User, alice: User, dana: User, production: Environment
+) -> None:
+    create_flag(desk.flag.project, boolean_flag("asked"))
+    with without_policy(production):
+        asks = [{"flag": "asked", "variants": ["on"]}]
+        desk.save(alice, prerequisites=asks)
+    agreed = desk.configuration.document
+    break_glass(desk, grace, prerequisites=[])
+    keys = [desk.flag.key, *(f"n{n}" for n in range(MAX_REFERENCE_DEPTH - 1))]
+    ask = [
+        partial(
+            Desk(create_flag(desk.flag.project, boolean_flag(key)), production, desk.now).save,
+            dana,
+            prerequisites=[{"flag": asked, "variants": ["on"]}],
+        )
+        for asked, key in pairwise(keys)
+    ]
+    for one in ask[:-1]:
+        one()
+    with pytest.raises(Invalid, match="chain"):
+        ask[-1]()
+    end_all()
+    assert desk.configuration.document == agreed
+
+
+@pytest.mark.usefixtures("cohorts")
+def test_a_slot_it_dropped__of_a_flag_archived_meanwhile__comes_back(
+    desk: Desk, grace: User, alice: User
+) -> None:
+    dummy = create_flag(desk.flag.project, boolean_flag("dummy"))
+    group = ExclusionGroup.objects.get()
+    slots = [*group.slots, {"flag": "dummy", "from": 50, "to": 60}]
+    with without_policy(desk.environment):
+        _edit_slots(desk, alice, slots)
+    agreed = ExclusionGroup.objects.get().document
+    _edit_slots(desk, grace, slots[:1], GLASS, salt="other")
+    flags.archive_flag(flag=dummy, actor=acting(alice), now=desk.now)
+    end_all()
+    assert ExclusionGroup.objects.get().document == agreed
+
+
+@pytest.mark.usefixtures("cohorts")
+def test_a_slot_it_added__asked_for_in_development__goes(
+    desk: Desk, grace: User, alice: User, development: Environment
+) -> None:
+    dummy = create_flag(desk.flag.project, boolean_flag("dummy"))
+    agreed = ExclusionGroup.objects.get().document
+    slots = [*agreed["slots"], {"flag": "dummy", "from": 50, "to": 60}]
+    _edit_slots(desk, grace, slots, GLASS, salt="other")
+    rule = RULE | {"audience": {"percent": 10.0, "group": "line"}}
+    Desk(dummy, development, desk.now).save(alice, enabled=True, rules=[rule])
+    end_all()
+    assert ExclusionGroup.objects.get().document == agreed
+
+
+@pytest.mark.usefixtures("cohorts")
+def test_what_cannot_be_gone_back_to__is_said_once_and_tried_again(
+    desk: Desk, grace: User, alice: User
+) -> None:
+    """Others agree to a slot where one was that comes back: both cannot be."""
+    create_flag(desk.flag.project, boolean_flag("dummy"))
+    agreed = ExclusionGroup.objects.get().document
+    (slot,) = agreed["slots"]
+    _edit_slots(desk, grace, [slot | {"to": 10}], GLASS, salt="other")
+    with without_policy(desk.environment):
+        _edit_slots(desk, alice, [slot | {"to": 10}, slot | {"flag": "dummy", "from": 10}])
+    emergency = Emergency.objects.get()
+    end(emergency)
+    end(emergency)
+    emergency.refresh_from_db()
+    assert emergency.is_running
+    assert "Start the slot" in emergency.problem
+    assert AuditEvent.objects.filter(event="break_glass.stuck").count() == 1
+    with without_policy(desk.environment):
+        _edit_slots(desk, alice, [slot | {"to": 10}])
+    end(emergency)
+    emergency.refresh_from_db()
+    assert (bool(emergency.reverted_at), emergency.problem) == (True, "")
+    assert ExclusionGroup.objects.get().document == agreed
+
+
+def _edit_slots(
+    desk: Desk, person: User, slots: list[dict[str, Any]], terms: Terms = PLAIN, **more: str
+) -> None:
+    group = ExclusionGroup.objects.get()
+    flags.edit_group(
+        group=group,
+        document=group.document | {"slots": slots} | more,
+        expected_version=group.version,
+        actor=acting(person),
+        now=desk.now,
+        reason=REASON,
+        terms=terms,
+    )
