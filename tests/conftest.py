@@ -20,6 +20,7 @@ if "portal.settings" in sys.modules:
 folder = settings_env.temporary_folder()
 (folder / "static").mkdir()  # WhiteNoise wants it there
 settings_env.apply(folder)
+settings_env.shared_folder()  # before there are workers, who inherit its name
 os.environ["DJANGO_SETTINGS_MODULE"] = "portal.settings"
 django.setup()
 # The workers of pytest-xdist inherit the environment, and have to come this way themselves.
