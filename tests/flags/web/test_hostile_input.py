@@ -222,6 +222,7 @@ FORMS_AT = [
 ]
 
 
+@pytest.mark.postgresql
 @pytest.mark.parametrize(("name", "place"), FORMS_AT, ids=[name for name, _place in FORMS_AT])
 def test_no_form_breaks_a_page(
     browser: Client, shop: Project, new_checkout: Flag, name: str, place: dict[str, str]
