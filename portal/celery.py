@@ -18,7 +18,7 @@ from django.db import close_old_connections
 
 logger = logging.getLogger(__name__)
 
-_LOOK_EVERY_S = 8.0
+_LOOK_EVERY_S = 5.0
 _DUE = (
     "portal.approvals.tasks.revert_due_emergencies",
     "portal.approvals.tasks.apply_waiting",
@@ -68,10 +68,10 @@ def _look_beside_the_tasks(**_signal: Any) -> None:
 def _keep_looking() -> None:
     """Do what is due, for ever. Any number may: each piece of work is claimed where it is done."""
     while True:
-        time.sleep(_LOOK_EVERY_S)
         for name in _DUE:
             try:
                 app.tasks[name]()
             except Exception as error:  # the next look tries again
                 logger.warning("looking for what is due: %s failed (%s)", name, error)
         close_old_connections()
+        time.sleep(_LOOK_EVERY_S)

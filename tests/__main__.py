@@ -1,6 +1,7 @@
 """``make test``: every test on SQLite, then on PostgreSQL what a database can change.
 
-``--all``, which is ``make test-all``, runs on PostgreSQL all that touch a database and no browser.
+``--all``, which is ``make test-all``, runs on PostgreSQL all that touch a database and no browser,
+and on both what repeats other tests: everybody at every page, more examples of each property.
 Other arguments go to pytest. AVIARY_TEST_EVERYTHING=1 makes a missing server or browser a failure.
 """
 
@@ -30,7 +31,7 @@ def main(arguments: list[str]) -> int:
         return 1
     on_postgresql = ["--database-only", *_CHOSEN]
     if "--all" in arguments:
-        arguments.remove("--all")
+        arguments[arguments.index("--all")] = "--whole"
         on_postgresql = ["--database-only"]
     spent = [_Spent("SQLite")]
     status = spent[0].run(arguments)

@@ -1,5 +1,6 @@
 """What all tests share. They run in a folder of their own, with settings of their own."""
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -10,11 +11,16 @@ import pytest
 
 from tests.support import chromium, settings_env
 
+# What is imported and collected stays: looking for garbage in it, again and again, took a tenth of
+# the time of all tests.
+gc.disable()
+
 if "portal.settings" in sys.modules:
     raise pytest.UsageError("unset DJANGO_SETTINGS_MODULE: the tests choose their settings")
 folder = settings_env.temporary_folder()
 (folder / "static").mkdir()  # WhiteNoise wants it there
 settings_env.apply(folder)
+settings_env.shared_folder()  # before there are workers, who inherit its name
 os.environ["DJANGO_SETTINGS_MODULE"] = "portal.settings"
 django.setup()
 # The workers of pytest-xdist inherit the environment, and have to come this way themselves.
@@ -27,8 +33,9 @@ settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  #
 settings.WHITENOISE_USE_FINDERS = False
 
 # How long an example takes says nothing on a machine that others use too.
-hypothesis.settings.register_profile("aviary", deadline=None)
-hypothesis.settings.load_profile("aviary")
+# Every run has other examples; the whole one has more of them.
+hypothesis.settings.register_profile("aviary", deadline=None, max_examples=40)
+hypothesis.settings.register_profile("whole", deadline=None, max_examples=100)
 
 pytest_plugins = [
     "tests.support.spent",
@@ -48,6 +55,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--database-only", action="store_true", help="only what touches the portal's database"
     )
+    parser.addoption("--whole", action="store_true", help="what repeats other tests, too")
+
+
+@pytest.fixture(scope="session")
+def whole(request: pytest.FixtureRequest) -> bool:
+    """Whether what repeats other tests is wanted, too: ``make test-all``."""
+    return bool(request.config.getoption("--whole"))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    hypothesis.settings.load_profile("whole" if config.getoption("--whole") else "aviary")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -67,6 +85,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.xdist_group(_stack_of(item)))
         if _commits(item):
             item.add_marker("postgresql")
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
+    gc.enable()
 
 
 def _check_folder(item: pytest.Item) -> None:

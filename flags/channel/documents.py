@@ -1,6 +1,7 @@
 """The shapes that travel: the head of an environment and the entries of its change stream."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import orjson
 
@@ -56,6 +57,10 @@ class Change:
     removed: bool
 
 
+# Reading it must not hold up other environments. Larger changes travel outside the stream.
+MAX_CHANGES_BYTES: Final = 1024 * 1024
+
+
 @dataclass(frozen=True, slots=True)
 class StreamEntry:
     """One entry of a change stream: from ``base`` to ``version`` of an epoch.
@@ -87,6 +92,8 @@ class StreamEntry:
         raw = fields.get(b"changes")
         changes = None
         if raw is not None:
+            if len(raw) > MAX_CHANGES_BYTES:
+                raise ValueError("no publisher sends that much in an entry")
             changes = tuple((str(f), str(s).encode()) for f, s in orjson.loads(raw))
         return cls(
             epoch=fields[b"epoch"].decode(),

@@ -172,6 +172,8 @@ def _evaluate(
     if reason == Reason.ERROR and world.steps.left < 0:
         reason = OVER_BUDGET
     asked[item.key, result.variant, reason] += 1
+    if is_client and "prerequisite" in result.metadata:
+        return 200, _without_prerequisite(item.key, result)
     known = item.encoded.get(id(result))
     if known is not None and known[0] is result:
         return 200, known[1]
@@ -181,6 +183,13 @@ def _evaluate(
     if result.reason is not Reason.SPLIT and len(item.encoded) < MAX_ENCODED:
         _keep(item, result, body)
     return 200, body
+
+
+def _without_prerequisite(key: str, result: Result) -> bytes:
+    """The flag that was asked may be one that a public key is not to know of."""
+    answer = answers.success(key, result)
+    answer["metadata"] = {n: v for n, v in result.metadata.items() if n != "prerequisite"}
+    return orjson.dumps(answer)
 
 
 def _failed(item: FlagItem, result: Result, is_client: bool) -> bytes:

@@ -22,6 +22,7 @@ from flags.evaluator.framing import Chunks, Refused, RequestLimits
 # A client that is still sending reads the refusal before its connection ends.
 LINGER_S: Final = 1.0
 SLOW_HEAD: Final = "the head of the request did not arrive in time"
+SLOW_BODY: Final = "the body did not arrive in time"
 CODING: Final = "send the body as it is or in chunks: there is no other Transfer-Encoding here"
 _MALFORMED: Final = "the request is malformed"
 
@@ -116,7 +117,7 @@ class Protocol(HttpToolsProtocol):
         start = at + 2 if data.startswith(b"\r\n", at) else at  # old clients leave one behind
         end = framing.find_end(data, start, self._limits) if start < len(data) else -1
         if end < 0:
-            self._wait(self._limits.head_s)
+            self._wait(self._limits.head_s, SLOW_HEAD)
             return at
         self._forget_deadline()
         self._is_whole = False
@@ -145,20 +146,17 @@ class Protocol(HttpToolsProtocol):
         if is_done:
             self._forget_deadline()
         else:
-            self._wait(self._limits.body_s + LINGER_S)  # who reads the body says so earlier
+            self._wait(self._limits.body_s, SLOW_BODY)
         return end
 
-    def _wait(self, seconds: float) -> None:
+    def _wait(self, seconds: float, why: str) -> None:
         if self._deadline is None:
-            self._deadline = self.loop.call_later(seconds, self._give_up)
+            self._deadline = self.loop.call_later(seconds, self._refuse, Refused(408, why))
 
     def _forget_deadline(self) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
-
-    def _give_up(self) -> None:
-        self._refuse(Refused(408, SLOW_HEAD))
 
     def _refuse(self, refused: Refused) -> None:
         """Answer, unless that has begun, and end the connection."""

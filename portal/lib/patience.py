@@ -48,6 +48,13 @@ class _Patience:
             if took_s > _AT_ONCE_S and _may_wait(str(sql)):
                 self.left_s = max(0.0, self.left_s - took_s)
 
+    def end_trace(self) -> None:
+        """Let what follows wait as before: said once, not again with every statement."""
+        self.most_s = self.usual_s
+        if self.changed and self.left_s == self.usual_s:
+            set_limit(self.usual_s)
+            self.changed = False
+
 
 _current: ContextVar[_Patience | None] = ContextVar("patience", default=None)
 
@@ -81,7 +88,7 @@ def only_a_trace(what: str) -> Iterator[None]:
         logger.warning("%s was not kept: %s", what, type(error).__name__)
     finally:
         if patience:
-            patience.most_s = patience.usual_s
+            patience.end_trace()
 
 
 def set_limit(limit_s: float) -> None:

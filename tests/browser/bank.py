@@ -182,9 +182,11 @@ def fill() -> None:
     Emergency.objects.filter(pk=done.emergency.pk).update(at=bank.now - timedelta(days=3))
 
 
-def ask_again(key: str) -> None:
-    """One request more, for a flag of its own."""
-    Bank().ask(key)
+def ask_again(*keys: str) -> None:
+    """More requests, each for a flag of its own."""
+    bank = Bank()
+    for key in keys:
+        bank.ask(key)
 
 
 def ask_against_others(key: str) -> None:

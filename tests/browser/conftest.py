@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.browser.bank import PASSWORD, PEOPLE
 from tests.browser.troubles import Troubles
@@ -15,9 +16,31 @@ from tests.browser.visitors import (
     running_application,
     visiting,
 )
+from tests.support import chromium
 from tests.support.stack import Stack
 
 OpenWindow = Callable[..., Page]
+
+
+# Not for the whole session: as long as Playwright runs, its event loop counts as this thread's,
+# and neither asyncio.run nor Django's ORM wants to be called.
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    """The machine's Chromium."""
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(
+            executable_path=chromium.find(),
+            args=chromium.arguments(),
+            env=chromium.environment(),
+        )
+        yield started
+        started.close()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the tests of this folder follow each other, so that Chromium is started but once."""
+    items.sort(key=lambda item: item.get_closest_marker("browser") is None)
 
 
 @pytest.fixture(scope="session")
@@ -76,15 +99,21 @@ def troubles() -> Iterator[Troubles]:
     assert not found.unexpected, found.unexpected
 
 
+def new_profile(browser: Browser, stack: Stack, **options: Any) -> BrowserContext:
+    """As if somebody had just installed the browser; addresses are relative to the portal."""
+    context = browser.new_context(base_url=stack.portal_url, locale="en-GB", **options)
+    context.set_default_timeout(5_000)
+    return context
+
+
 @pytest.fixture
 def open_window(browser: Browser, stack: Stack, troubles: Troubles) -> Iterator[OpenWindow]:
     """Opens windows in profiles of their own, for a visitor or for nobody in particular."""
     contexts: list[BrowserContext] = []
 
-    def open_window(visitor: Visitor | None = None, **options: object) -> Page:
-        context = browser.new_context(base_url=stack.portal_url, locale="en-GB", **options)  # type: ignore[arg-type]
+    def open_window(visitor: Visitor | None = None, **options: Any) -> Page:
+        context = new_profile(browser, stack, **options)
         contexts.append(context)
-        context.set_default_timeout(5_000)
         if visitor:
             visitor.lend_session(context)
         page = context.new_page()

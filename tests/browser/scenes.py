@@ -459,6 +459,7 @@ SCENES = {
     "recertification": Scene(at(f"/p/{PROJECT}/reports/recertification/")),
     "ask for approval": Scene(ask_for_approval, who="dora"),
     "ask for approval or break glass": Scene(ask_for_approval, who="otto"),
+    "flags with a policy": Scene(at(f"/p/{bank.PROJECT}/flags/"), who="dora"),
     "introduce": Scene(introduce, who="dora"),
     "flag, not introduced": Scene(
         at(f"/p/{bank.PROJECT}/flag/targeting/production/coin-counter"), who="dora"
@@ -478,6 +479,7 @@ SCENES = {
     ),
     "report of the bank": Scene(at(f"/p/{bank.PROJECT}/reports/production-alone/"), who="anton"),
     "change of its author": Scene(change("Vault door"), who="dora"),
+    "change to decide on": Scene(change("Teller window"), who="emil"),
     "change of a viewer": Scene(change("Teller window"), who="vera"),
     "change, rejected": Scene(change("Night safe"), who="dora"),
     "change on another base": Scene(change("Cash machine"), who="dora"),

@@ -1,14 +1,17 @@
 """Every page and dialog, for people who see, hear, point or hold their screen differently."""
 
+from collections.abc import Iterator
+
 import pytest
-from playwright.sync_api import Page, ViewportSize, expect
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect
 
 from tests.browser import axe
-from tests.browser.conftest import OpenWindow
+from tests.browser.conftest import new_profile
 from tests.browser.scenes import SCENES
 from tests.browser.troubles import Troubles
 from tests.browser.visitors import Visitor
 from tests.support import chromium
+from tests.support.stack import Stack
 
 pytestmark = pytest.mark.browser
 
@@ -29,28 +32,69 @@ _WITH_FONT = """font => {
   document.documentElement.style.setProperty("--tblr-font-sans-serif", font);
 }"""
 
+# Nobody reaches what lies behind a dialog, and it has a scene of its own: drawing it in another
+# theme and size takes most of the time.
+_HIDE_WHAT_IS_BEHIND = """() => {
+  const page = document.querySelector(".page");
+  if (document.querySelector("dialog[open]")) page.style.display = "none";
+}"""
+
+
+@pytest.fixture(scope="module")
+def profiles(browser: Browser, stack: Stack) -> Iterator[dict[str, BrowserContext]]:
+    """One for each person and all that they look at: it has the stylesheets and scripts by then."""
+    found: dict[str, BrowserContext] = {}
+    yield found
+    for profile in found.values():
+        profile.close()
+
 
 @pytest.fixture(params=SCENES)
 def scene(
     request: pytest.FixtureRequest,
-    open_window: OpenWindow,
-    admin: Visitor,
-    bob: Visitor,
-    bank: dict[str, Visitor],
+    browser: Browser,
+    stack: Stack,
+    profiles: dict[str, BrowserContext],
+    people: dict[str, Visitor | None],
     troubles: Troubles,
-) -> Page:
+) -> Iterator[Page]:
     """A window with the page or dialog; fails when anything went wrong on the way."""
     scene = SCENES[request.param]
     if scene.refused:
         troubles.expect(f"the server responded with a status of {scene.refused}")
-    who = {"nobody": None, "admin": admin, "bob": bob, **bank}[scene.who]
-    page = open_window(who, color_scheme="light", reduced_motion="reduce")
+    if scene.who not in profiles:
+        profiles[scene.who] = _new_profile(browser, stack)
+    page = _come_in(profiles[scene.who], people[scene.who])
+    troubles.watch(page, stack.portal_url)
     scene.reach(page)
-    return page
+    yield page
+    page.evaluate("localStorage.clear()")
+    page.close()
+
+
+@pytest.fixture
+def people(admin: Visitor, bob: Visitor, bank: dict[str, Visitor]) -> dict[str, Visitor | None]:
+    return {"nobody": None, "admin": admin, "bob": bob, **bank}
+
+
+def _new_profile(browser: Browser, stack: Stack) -> BrowserContext:
+    """With a window that stays, and with it the process of all others."""
+    profile = new_profile(browser, stack, color_scheme="light", reduced_motion="reduce")
+    profile.new_page().goto("/static/aviary.svg")
+    return profile
+
+
+def _come_in(profile: BrowserContext, visitor: Visitor | None) -> Page:
+    """A new window, with nothing of what earlier ones left but the cache."""
+    profile.clear_cookies()
+    if visitor:
+        visitor.lend_session(profile)
+    return profile.new_page()
 
 
 def test_every_page_is_accessible_in_both_themes_and_fits_a_phone(scene: Page) -> None:
     assert axe.violations(scene) == []
+    scene.evaluate(_HIDE_WHAT_IS_BEHIND)
     scene.emulate_media(color_scheme="dark")
     expect(scene.locator("html")).to_have_attribute("data-bs-theme", "dark")
     assert axe.violations(scene, axe.OF_THE_THEME) == []

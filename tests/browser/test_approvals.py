@@ -1,7 +1,7 @@
 """Asking and agreeing, in two windows at once."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack
+from dataclasses import dataclass
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -14,16 +14,40 @@ from tests.browser.visitors import Visitor
 from tests.support.stack import Stack
 
 pytestmark = pytest.mark.browser
-_ASK = "from tests.browser.bank import ask_again; ask_again('{key}')"
+_ASK = """
+from tests.browser.bank import ask_again, ask_against_others
+ask_again(*{keys})
+ask_against_others("{against_others}")
+"""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What Dora has asked for: flags to be turned on, one of them against others."""
+
+    keys: Iterator[str]
+    against_others: str
+
+
+@pytest.fixture(scope="module")
+def asked(stack: Stack, bank: dict[str, Visitor]) -> Asked:
+    """All at once: each time that the product's commands are started takes seconds."""
+    keys = [new_name("safe").replace(" ", "-") for _test in range(4)]
+    against_others = new_name("vault").replace(" ", "-")
+    words = _ASK.format(keys=keys, against_others=against_others)
+    done = stack.manage("shell", "--no-imports", "-c", words)
+    assert done.returncode == 0, done.stderr
+    return Asked(iter(keys), against_others)
+
+
+def title_of(key: str) -> str:
+    return f"Turn on {key.replace('-', ' ').capitalize()} in Production"
 
 
 @pytest.fixture
-def title(stack: Stack, bank: dict[str, Visitor]) -> str:
-    """Dora asks for a flag of the test's own to be turned on."""
-    key = new_name("safe").replace(" ", "-")
-    done = stack.manage("shell", "-c", _ASK.format(key=key))
-    assert done.returncode == 0, done.stderr
-    return f"Turn on {key.replace('-', ' ').capitalize()} in Production"
+def title(asked: Asked) -> str:
+    """A request of the test's own."""
+    return title_of(next(asked.keys))
 
 
 def open_change(page: Page, title: str) -> Page:
@@ -34,15 +58,12 @@ def open_change(page: Page, title: str) -> Page:
 
 
 @pytest.fixture
-def windows(
-    open_window: OpenWindow, bank: dict[str, Visitor], title: str
-) -> Iterator[tuple[Page, Page]]:
+def windows(open_window: OpenWindow, bank: dict[str, Visitor], title: str) -> tuple[Page, Page]:
     """Emil's and Dora's, both at the request."""
-    with ExitStack():
-        yield (
-            open_change(open_window(bank["emil"]), title),
-            open_change(open_window(bank["dora"]), title),
-        )
+    return (
+        open_change(open_window(bank["emil"]), title),
+        open_change(open_window(bank["dora"]), title),
+    )
 
 
 def test_a_vote_shows_in_the_other_window_and_keeps_its_half_written_comment(
@@ -145,13 +166,9 @@ def test_lowering_a_policy_says_so_first_and_leads_to_the_request(
 
 
 def test_a_request_against_others__is_brought_up_to_date_and_edited_and_still_turns_on(
-    stack: Stack, bank: dict[str, Visitor], open_window: OpenWindow
+    asked: Asked, bank: dict[str, Visitor], open_window: OpenWindow
 ) -> None:
-    key = new_name("vault").replace(" ", "-")
-    ask = f"from tests.browser.bank import ask_against_others; ask_against_others('{key}')"
-    done = stack.manage("shell", "-c", ask)
-    assert done.returncode == 0, done.stderr
-    title = f"Turn on {key.replace('-', ' ').capitalize()} in Production"
+    title = title_of(asked.against_others)
     page = open_change(open_window(bank["dora"]), title)
     button(page, "Bring up to date").click()
     dialog = dialog_of(page)

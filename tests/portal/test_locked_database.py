@@ -99,12 +99,13 @@ class Slow:
     """A clock, and statements that wait for a lock as long as they may."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.time, self.limit, self.waits = 0.0, 4.0, list[float]()
+        self.time, self.limit, self.waits, self.said = 0.0, 4.0, list[float](), 0
         monkeypatch.setattr(patience, "monotonic", lambda: self.time)
         monkeypatch.setattr(patience, "set_limit", self.set_limit)
 
     def set_limit(self, limit_s: float) -> None:
         self.limit = limit_s
+        self.said += 1
 
     def wait(self, most_s: float) -> None:
         def execute(*_statement: object) -> None:
@@ -131,3 +132,19 @@ def test_waits__of_one_request__share_its_time(monkeypatch: pytest.MonkeyPatch) 
     assert slow.waits == pytest.approx([0.2, 0.01, 3, 0.8, 0.25])
     assert slow.limit == 4
     assert connection.execute_wrappers == wrappers
+
+
+def test_limit__after_a_trace_that_waited_for_nobody__is_not_said_with_every_statement(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    slow = Slow(monkeypatch)
+
+    def view(_request: HttpRequest) -> HttpResponse:
+        with only_a_trace("last seen"):
+            slow.wait(0.01)
+        for _statement in range(20):
+            slow.wait(0.01)
+        return HttpResponse()
+
+    shared_patience(view)(HttpRequest())
+    assert (slow.said, slow.limit) == (2, 4)

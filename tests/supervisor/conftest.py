@@ -20,8 +20,8 @@ def install(var: Path) -> Iterator[Callable[..., Stack]]:
     """Makes an installation in ``var``, not yet started; whatever is left of it is killed."""
     made: list[Stack] = []
 
-    def make(**settings: str) -> Stack:
-        made.append(Stack(var, demo=False, settings=settings))
+    def make(*, from_nothing: bool = False, **settings: str) -> Stack:
+        made.append(Stack(var, demo=False, settings=settings, from_nothing=from_nothing))
         return made[-1]
 
     yield make

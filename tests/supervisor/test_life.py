@@ -44,7 +44,7 @@ def roles(stack: Stack) -> dict[str, int]:
 def test_start__first_time__makes_private_files_and_prints_what_they_hold(
     install: Install, var: Path
 ) -> None:
-    stack = install()
+    stack = install(from_nothing=True)
     stack.start()
     assert answers(stack.portal_url)
     assert answers(stack.evaluator_url)

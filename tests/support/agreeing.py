@@ -3,6 +3,7 @@
 Erin is a senior developer, Frank leads DevOps; production wants two approvals with both roles.
 """
 
+from collections.abc import Callable
 from datetime import datetime
 
 import pytest
@@ -54,16 +55,32 @@ def waiting(error: pytest.ExceptionInfo[Waiting]) -> ChangeRequest:
     return ChangeRequest.objects.get(pk=error.value.request.pk)
 
 
+def asking(step: str, change: Callable[[], object]) -> ChangeRequest:
+    """The request that a change waits as; ``step`` names it with all that it depends on."""
+
+    def make() -> int:
+        with pytest.raises(Waiting) as error:
+            change()
+        return waiting(error).pk
+
+    return ChangeRequest.objects.get(pk=remembered(step, make))
+
+
 def ask_for_something(flag: Flag, person: User, environment: str = "staging") -> ChangeRequest:
     """A request to turn a flag on in an environment, which wants one approval just for that."""
-    place = flag.project.environments.get(key=environment)
-    policy = set_policy(place, required_approvals=1)
-    with pytest.raises(Waiting) as error:
-        flags.set_enabled(
-            flag=flag, environment=place, enabled=True, actor=acting(person), now=clock.now()
-        )
-    policy.delete()
-    return waiting(error)
+
+    def make() -> int:
+        place = flag.project.environments.get(key=environment)
+        policy = set_policy(place, required_approvals=1)
+        with pytest.raises(Waiting) as error:
+            flags.set_enabled(
+                flag=flag, environment=place, enabled=True, actor=acting(person), now=clock.now()
+            )
+        policy.delete()
+        return waiting(error).pk
+
+    step = f"request of {person.pk} for {flag.pk} in {environment}"
+    return ChangeRequest.objects.get(pk=remembered(step, make))
 
 
 @pytest.fixture

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from unittest import mock
 
 from django.db import connection
+from django.db.models.signals import post_migrate
 from django.test import TransactionTestCase
 
 
@@ -16,11 +18,14 @@ def lifted() -> Iterator[None]:
 
 
 def let_flush_pass() -> None:
-    """Tests that commit are cleaned up after by emptying every table: let that happen."""
+    """Tests that commit are cleaned up after by emptying every table: let that happen.
+
+    Django's own permissions are not made anew each time: nobody has any of them here.
+    """
     original = TransactionTestCase._fixture_teardown  # type: ignore[attr-defined]
 
     def empty_tables(self: TransactionTestCase) -> None:
-        with lifted():
+        with lifted(), mock.patch.object(post_migrate, "receivers", []):
             original(self)
 
     TransactionTestCase._fixture_teardown = empty_tables  # type: ignore[attr-defined]

@@ -13,6 +13,10 @@ ARGUMENTS = (
     "--disable-quic",
     "--disable-sync",
     "--no-first-run",
+    # Windows of one profile share a process, which has read the scripts and stylesheets by then.
+    "--renderer-process-limit=1",
+    # axe makes much that is soon rubbish: with more room it is swept up less often.
+    "--js-flags=--min-semi-space-size=32",
 )
 
 # A font of the usual width, which the portal names first, and one that is wider than most.

@@ -1,21 +1,17 @@
-"""The real parts that tests work with: databases, Redis, the whole product, a browser."""
+"""The real parts that tests work with: databases, Redis, the whole product."""
 
 import os
 import secrets
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from django.conf import settings
 
-from tests.support import append_only, chromium, postgres, settings_env
+from tests.support import append_only, migrated, postgres, settings_env
 from tests.support.redis_server import RedisServer
 from tests.support.stack import Stack
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Browser, ConsoleMessage, Page, Request
 
 
 @pytest.fixture(scope="session")
@@ -35,8 +31,15 @@ def django_db_modify_db_settings(
     append_only.let_flush_pass()
     database = settings.DATABASES["default"]
     if database["ENGINE"].endswith("sqlite3"):
-        name = str(Path(os.environ["AVIARY_VAR"]) / "test.sqlite3")
-        database.setdefault("TEST", {})["NAME"] = name
+        file = Path(os.environ["AVIARY_VAR"]) / "test.sqlite3"
+        migrated.copy_to(file)
+        database.setdefault("TEST", {})["NAME"] = str(file)
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb() -> bool:
+    """The file that was put there is kept; it goes with its folder."""
+    return str(settings.DATABASES["default"]["ENGINE"]).endswith("sqlite3")
 
 
 @pytest.fixture(scope="session")
@@ -56,49 +59,3 @@ def stack() -> Iterator[Stack]:
             whole.stop()
         finally:
             whole.kill()
-
-
-# Not for the whole session: as long as Playwright runs, its event loop counts as this thread's,
-# and neither asyncio.run nor Django's ORM wants to be called.
-@pytest.fixture(scope="module")
-def browser() -> "Iterator[Browser]":
-    """The machine's Chromium."""
-    # Not above: importing it takes a second, and most processes drive no browser.
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(
-            executable_path=chromium.find(),
-            args=chromium.arguments(),
-            env=chromium.environment(),
-        )
-        yield started
-        started.close()
-
-
-@pytest.fixture
-def browser_page(browser: "Browser", stack: Stack) -> "Iterator[Page]":
-    """An empty page in a profile of its own, addressed relative to the portal.
-
-    Fails in the end when the page had errors: scripts that threw, resources that did not load or
-    that the content security policy kept out, anything asked of another host.
-    """
-    context = browser.new_context(base_url=stack.portal_url, locale="en-GB")
-    context.set_default_timeout(10_000)
-    page = context.new_page()
-    troubles: list[str] = []
-
-    def hear(said: "ConsoleMessage") -> None:
-        if said.type == "error":
-            troubles.append(said.text)
-
-    def look(asked: "Request") -> None:
-        if not asked.url.startswith((f"{stack.portal_url}/", "data:", "blob:", "about:")):
-            troubles.append(f"asked another host: {asked.url}")
-
-    page.on("console", hear)
-    page.on("pageerror", lambda error: troubles.append(str(error)))
-    page.on("request", look)
-    yield page
-    context.close()
-    assert not troubles, troubles

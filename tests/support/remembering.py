@@ -32,6 +32,8 @@ class _Step:
 
     statements: list[tuple[str, Any, bool]] = field(default_factory=list)
     result: Any = None
+    # How many statements there were before each savepoint.
+    savepoints: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass
@@ -135,9 +137,21 @@ def _write(step: _Step) -> None:
 
 
 def _watch(execute: Any, sql: str, parameters: Any, many: bool, context: Any) -> Any:
-    if not sql.startswith(_READS):
-        if _memory.first is None or sql.startswith("ROLLBACK"):
-            _memory.done = None
-        else:
-            _memory.first.statements.append((sql.partition(" RETURNING ")[0], parameters, many))
+    step = _memory.first
+    if step and sql.startswith("SAVEPOINT "):
+        step.savepoints[sql.removeprefix("SAVEPOINT ")] = len(step.statements)
+    elif not (sql.startswith(_READS) or (step and _keep(step, sql, parameters, many))):
+        _memory.done = None
     return execute(sql, parameters, many, context)
+
+
+def _keep(step: _Step, sql: str, parameters: Any, many: bool) -> bool:
+    """Whether it can be done again. What is taken back takes its ids back only on SQLite."""
+    if not sql.startswith("ROLLBACK"):
+        step.statements.append((sql.partition(" RETURNING ")[0], parameters, many))
+        return True
+    before = step.savepoints.get(sql.removeprefix("ROLLBACK TO SAVEPOINT "))
+    if before is None or connection.vendor != "sqlite":
+        return False
+    del step.statements[before:]
+    return True

@@ -10,6 +10,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 # The database that `python -m tests` wants the tests on; SQLite where it says nothing.
 DATABASE_SETTING = "AVIARY_TEST_DATABASE_URL"
+# What the processes of one run share.
+_SHARED_FOLDER = "AVIARY_TEST_SHARED"
 
 SECRETS = {
     "SECRET_KEY": "a-secret-key-for-nothing-but-the-tests-of-aviary",
@@ -52,6 +54,13 @@ def temporary_folder() -> Path:
     return folder
 
 
+def shared_folder() -> Path:
+    """The first process of a run makes it; those that it starts find it by the environment."""
+    if _SHARED_FOLDER not in os.environ:
+        os.environ[_SHARED_FOLDER] = str(temporary_folder())
+    return Path(os.environ[_SHARED_FOLDER])
+
+
 def clean_environment() -> dict[str, str]:
     """The environment without any setting of Aviary, or of the make that runs the tests.
 
@@ -74,7 +83,7 @@ def for_tests(folder: Path) -> dict[str, str]:
         "REDIS_URL": f"unix://{folder}/redis.sock",
         "LOG_LEVEL": "WARNING",
     }
-    for name in (DATABASE_SETTING, "AVIARY_TEST_EVERYTHING"):
+    for name in (DATABASE_SETTING, _SHARED_FOLDER, "AVIARY_TEST_EVERYTHING"):
         if name in os.environ:
             environment[name] = os.environ[name]
     if os.environ.get(DATABASE_SETTING):

@@ -19,6 +19,7 @@ from portal.approvals.searching import RequestFilter
 from portal.approvals.web.live import answer, is_unchanged, pulse
 from portal.approvals.wording import missing_in
 from portal.lib import clock
+from portal.lib.spreadsheets import Value, written
 
 MOST_WAITING = 25
 COLUMNS = (
@@ -135,10 +136,10 @@ def _csv(requests: Iterable[ChangeRequest]) -> Iterator[str]:
     writer = csv.writer(_Echo())
     yield writer.writerow(COLUMNS)
     for one in requests:
-        yield writer.writerow([_harmless(value) for value in _row(one)])
+        yield writer.writerow([written(value) for value in _row(one)])
 
 
-def _row(one: ChangeRequest) -> list[object]:
+def _row(one: ChangeRequest) -> list[Value]:
     approvals = [vote for vote in one.votes.all() if vote.verdict == Verdict.APPROVE]
     agreed = [f"{vote.user.username} ({', '.join(vote.names)})" for vote in approvals]
     environments = [place.key for place in one.environments.all()]
@@ -163,12 +164,3 @@ def _row(one: ChangeRequest) -> list[object]:
 
 def _utc(moment: datetime | None) -> str:
     return moment.astimezone(UTC).isoformat(timespec="seconds") if moment else ""
-
-
-def _harmless(value: object) -> object:
-    """No spreadsheet takes what people wrote for a formula: an apostrophe goes before it."""
-    if isinstance(value, str) and value.lstrip().startswith(("=", "+", "-", "@")):
-        return f"'{value}"
-    if isinstance(value, str) and value.startswith(("\t", "\r", "\n")):
-        return f"'{value}"
-    return value

@@ -11,6 +11,7 @@ from portal.access import services
 from portal.access.models import Environment, User
 from portal.lib import clock
 from tests.support.people import SETTING_UP
+from tests.support.remembering import remembered
 
 PROJECT = "/api/v1/projects/shop"
 FLAGS = f"{PROJECT}/flags"
@@ -27,16 +28,21 @@ def issue(
     evidence: Sequence[str] = (),
 ) -> str:
     """A token of a new key, as an operator makes it."""
-    issued = services.issue_key(
-        environment=environment,
-        kind=kind,
-        name="Pipeline",
-        owner=owner,
-        evidence=evidence,
-        actor=SETTING_UP,
-        now=clock.now(),
-    )
-    return str(issued.token)
+
+    def make() -> str:
+        issued = services.issue_key(
+            environment=environment,
+            kind=kind,
+            name="Pipeline",
+            owner=owner,
+            evidence=evidence,
+            actor=SETTING_UP,
+            now=clock.now(),
+        )
+        return str(issued.token)
+
+    whose = owner and owner.pk
+    return remembered(f"{kind} key of {environment.pk}, {whose}, {list(evidence)}", make)
 
 
 def serve_only_in(place: Environment) -> None:

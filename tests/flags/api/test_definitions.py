@@ -7,6 +7,7 @@ import pytest
 from flags.models import Flag
 from portal.access.models import Environment
 from portal.audit.models import AuditEvent
+from portal.lib import api_paging
 from tests.flags.api.script import FLAGS, Script, answer, problem, serve_only_in
 from tests.support.people import boolean_flag
 
@@ -62,17 +63,21 @@ def test_read__a_key_that_there_is_not__is_404(script: Script, flag: str, key: s
     problem(script.get(f"{FLAGS}/{key}"), 404)
 
 
-def test_list__three_pages__have_each_flag_once(script: Script) -> None:
-    keys = [f"flag-{number:03d}" for number in range(101)]
+def test_list__three_pages__have_each_flag_once(
+    script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert api_paging.USUAL == 50
+    monkeypatch.setattr(api_paging, "USUAL", 2)
+    keys = [f"flag-{number}" for number in range(5)]
     create(script, *keys)
     pages: list[Any] = []
     cursor: str | None = ""
     while cursor is not None:
         pages.append(answer(script.get(f"{FLAGS}?cursor={cursor}")))
         cursor = pages[-1]["next"]
-    assert [len(page["flags"]) for page in pages] == [50, 50, 1]
+    assert [len(page["flags"]) for page in pages] == [2, 2, 1]
     assert [flag["key"] for page in pages for flag in page["flags"]] == keys
-    assert {page["total"] for page in pages} == {101}
+    assert {page["total"] for page in pages} == {5}
 
 
 def test_list__search_and_archived__narrow_it(script: Script, production: Environment) -> None:

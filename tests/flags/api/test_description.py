@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from drf_spectacular.generators import SchemaGenerator
 
+from portal.lib.api_pages import describe
 from tests.flags.api.script import PROBLEM, Script, answer
 
 pytestmark = pytest.mark.django_db
@@ -246,5 +248,12 @@ def test_what_is_sent__has_no_other_fields_than_those_described() -> None:
 
 
 def test_the_schema__is_made_without_a_warning(capfd: pytest.CaptureFixture[str]) -> None:
+    describe.cache_clear()
     Client().get(SCHEMA)
     assert capfd.readouterr().err == ""
+
+
+def test_the_schema__is_made_once_whatever_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = Client().get(SCHEMA).content
+    monkeypatch.delattr(SchemaGenerator, "parse")
+    assert Client().get(f"{SCHEMA}&version=3", headers={"Accept-Language": "de"}).content == first

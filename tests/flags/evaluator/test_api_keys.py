@@ -129,6 +129,18 @@ def test_a_client_key_sees_only_what_is_meant_for_it(shop: Shop, client_key: Key
     assert hidden.text.replace("internal", "no-such") == unknown.text
 
 
+def test_a_client_key_is_not_told_which_hidden_flag_is_asked_first(
+    shop: Shop, client_key: Key
+) -> None:
+    asks = [{"flag": "internal", "variants": ["off"]}]
+    public = flag("public", client_visible=True, prerequisites=asks)
+    shop.open(public, flag("internal"), keys=(client_key,))
+    for answer in (shop.ask("public", key=client_key), shop.ask_all(key=client_key)):
+        assert answer.status_code == 200
+        assert "internal" not in answer.text
+    assert shop.ask("public").json()["metadata"]["prerequisite"] == "internal"
+
+
 def test_a_client_key_is_not_told_what_is_wrong_with_a_flag(shop: Shop, client_key: Key) -> None:
     shop.open(flag("a", client_visible=True, rules=["secret rule"]), keys=(client_key,))
     answer = shop.ask("a", key=client_key)

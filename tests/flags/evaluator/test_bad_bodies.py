@@ -183,6 +183,13 @@ def test_a_small_body_in_chunks_is_answered(shop: Shop) -> None:
     assert (status, answer["value"]) == (200, True)
 
 
+def test_a_length_with_blanks_behind_it_is_a_number(shop: Shop) -> None:
+    status, _, answer = shop.send(
+        shop.head_of(f"{FLAGS}/a", f"Content-Length: {len(GOOD)} \t") + GOOD
+    )
+    assert (status, answer["value"]) == (200, True)
+
+
 @pytest.mark.parametrize("length", ["-1", "abc", "1,1", "0x10"])
 def test_a_length_that_is_no_number_is_refused(shop: Shop, length: str) -> None:
     request = shop.head_of(f"{FLAGS}/a", f"Content-Length: {length}")

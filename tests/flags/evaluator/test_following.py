@@ -75,6 +75,7 @@ def test_a_stream_entry_that_cannot_be_read_does_no_harm(shop: Shop) -> None:
         {"epoch": b"\xff"},
         {"changes": b"[1, 2]"},
         {"changes": b"{"},
+        {"changes": b"[" + b'["flag/x","y"],' * 100_000 + b'["flag/x","y"]]'},
     ):
         shop.portal.announce({**entry, **changes})
     shop.publish({"flag/a": flag("a", "new")})

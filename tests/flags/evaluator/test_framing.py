@@ -134,8 +134,17 @@ def test_what_is_just_within_the_limits__is_asked(stream: bytes) -> None:
     assert len(ask(stream).asked) == 1
 
 
-@pytest.mark.parametrize("stream", [b"", b"\r\n", HEAD, HEAD + b"Content-Length: 5\r\n\r\nx"])
-def test_what_does_not_go_on__is_given_up_on(stream: bytes) -> None:
+@pytest.mark.parametrize(
+    ("stream", "said"),
+    [
+        (b"", ""),
+        (b"\r\n", ""),
+        (HEAD, "the head of the request did not arrive in time"),
+        (HEAD + b"Content-Length: 5\r\n\r\n", "the body did not arrive in time"),
+        (HEAD + b"Content-Length: 5\r\n\r\nx", "the body did not arrive in time"),
+    ],
+)
+def test_what_does_not_go_on__is_given_up_on(stream: bytes, said: str) -> None:
     async def run() -> Connection:
         connection = Connection(RequestLimits(head_s=0.01, body_s=0.01))
         await connection.send([stream])
@@ -144,7 +153,9 @@ def test_what_does_not_go_on__is_given_up_on(stream: bytes) -> None:
         connection.close()
         return connection
 
-    assert asyncio.run(run()).refusal == (408 if stream else 0)
+    connection = asyncio.run(run())
+    assert connection.refusal == (408 if stream else 0)
+    assert said.encode() in connection.line.written
 
 
 def test_the_next_request__is_not_looked_at_before_the_first_is_answered(shop: Shop) -> None:

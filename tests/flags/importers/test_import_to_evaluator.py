@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from flags.snapshots import relay
+from flags.snapshots import publisher, relay
 from portal.access import services
 from portal.access.models import Environment
 from tests.flags.api.script import Script, answer, issue
@@ -35,22 +35,26 @@ def evaluator(redis_server: RedisServer, tmp_path: Path) -> Iterator[EvaluatorPr
 
 @pytest.mark.django_db(transaction=True)
 def test_imported_toggles__are_answered_as_unleash_answers(
-    evaluator: EvaluatorProcess, production: Environment, now: datetime
+    evaluator: EvaluatorProcess,
+    production: Environment,
+    now: datetime,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # More than one entry of the stream holds, so that the evaluator loads them all.
+    monkeypatch.setattr(publisher, "STREAM_ENTRY_BYTES", 4096)
     issued = services.issue_key(
         environment=production, kind="server", name="Shop", actor=SETTING_UP, now=now
     )
     headers = {"X-API-Key": str(issued.token)}
     toggle = {"enabled": True, "strategies": [{"name": "default"}], "variants": VARIANTS}
     script = Script(issue(production))
-    # More than one entry of the stream holds, so that the evaluator loads them all.
     for enabled in (True, False):
-        toggles = [{**toggle, "name": f"t-{n}", "enabled": enabled} for n in range(600)]
+        toggles = [{**toggle, "name": f"t-{n}", "enabled": enabled} for n in range(40)]
         answer(script.post(IMPORT, {"version": 1, "features": toggles}))
 
         def ask() -> dict[str, object]:
             found = evaluator.http.post(
-                f"{FLAGS}/t-599", json={"context": {"targetingKey": "alice"}}, headers=headers
+                f"{FLAGS}/t-39", json={"context": {"targetingKey": "alice"}}, headers=headers
             )
             body: dict[str, object] = found.json()
             return body

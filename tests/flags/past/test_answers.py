@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.postgresql, pytest.mark.django_db]
 
 @pytest.mark.parametrize("seed", range(2))
 def test_past__any_changes__answers_what_evaluators_answered(
-    desk: Desk, alice: User, seed: int
+    desk: Desk, alice: User, seed: int, whole: bool
 ) -> None:
     year = Year(desk, alice, random.Random(seed))
     begin(year)
@@ -28,7 +28,7 @@ def test_past__any_changes__answers_what_evaluators_answered(
         except AviaryError:
             continue  # an archived flag, or a reference that may not be
         year.note_answers()
-    asked = year.dice.sample(year.answered, min(150, len(year.answered)))
+    asked = year.dice.sample(year.answered, min(150 if whole else 60, len(year.answered)))
     for moment, environment, flag, context, answer in asked:
         found = past.answer_at(
             project=desk.flag.project,

@@ -14,6 +14,7 @@ from portal.access.services import add_member, issue_key
 from portal.audit.models import AuditEvent
 from portal.lib import clock
 from tests.support.people import SETTING_UP, boolean_flag
+from tests.support.rows import rolled_back
 
 MARKUP = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{7*7}}"
 ON, OFF = {"key": MARKUP, "value": True}, {"key": "off", "value": False}
@@ -130,14 +131,20 @@ def test_markup_in_dialogs_and_notices_is_shown_as_text(
     assert html.escape("<script>alert(1)") in added.content.decode()
 
 
-@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("keys", [KEYS[:6], KEYS[6:]])
 def test_every_key_the_engine_allows_has_pages_that_work(
-    browser: Client, shop: Project, key: str
+    browser: Client, shop: Project, keys: list[str]
 ) -> None:
-    create(shop, key)
+    for key in keys:
+        create(shop, key)
     listed = browser.get("/p/shop/flags/").content.decode()
+    for key in keys:
+        assert html.escape(address("flag", key)) in listed
+        has_pages_that_work(browser, key)
+
+
+def has_pages_that_work(browser: Client, key: str) -> None:
     link = address("flag", key)
-    assert html.escape(link) in listed
     found = browser.get(link, follow=True)
     assert found.redirect_chain[-1][0] == address("flag-targeting", key, "production")
     assert html.escape(key) in found.content.decode()
@@ -215,24 +222,21 @@ FORMS_AT = [
 ]
 
 
-@pytest.mark.parametrize("kind", HOSTILE_FORMS)
+@pytest.mark.postgresql
 @pytest.mark.parametrize(("name", "place"), FORMS_AT, ids=[name for name, _place in FORMS_AT])
 def test_no_form_breaks_a_page(
-    browser: Client,
-    shop: Project,
-    new_checkout: Flag,
-    name: str,
-    place: dict[str, str],
-    kind: str,
+    browser: Client, shop: Project, new_checkout: Flag, name: str, place: dict[str, str]
 ) -> None:
     User.objects.update(is_superuser=True)
     kwargs = place if name == "project-create" else {"project": "shop", **place}
     path = reverse(name, kwargs=kwargs)
     events = AuditEvent.objects.count()
-    response = browser.post(path, HOSTILE_FORMS[kind])
-    assert response.status_code < 500
-    if response.status_code >= 400:
-        assert AuditEvent.objects.count() == events
+    for kind, fields in HOSTILE_FORMS.items():
+        with rolled_back():
+            status = browser.post(path, fields).status_code
+            assert status < 500, kind
+            if status >= 400:
+                assert AuditEvent.objects.count() == events, kind
 
 
 @pytest.mark.postgresql

@@ -11,7 +11,7 @@ from django.urls import get_resolver
 
 from flags.models import Flag
 from portal.access.models import Project, User
-from tests.portal.access_web.table import TABLE
+from tests.portal.access_web.table import CLOSED, TABLE
 from tests.portal.access_web.world import World, captured, header_problems, patterns
 from tests.portal.access_web.world import people as people
 from tests.portal.access_web.world import shop_key as shop_key
@@ -104,8 +104,9 @@ def test_no_address_breaks_a_page(world: World) -> None:
     places = [(name, place) for name in TABLE for place in STRANGE if place in captured(name)]
     for name, place in places:
         address = world.address(name, **{place: STRANGE[place]})
-        answers = {browser.get(address).status_code, browser.post(address).status_code}
-        assert answers <= {404, 405}, address
+        for method in ("GET", "POST"):
+            if TABLE[name].expected(method) != CLOSED:
+                assert browser.generic(method, address).status_code in (404, 405), address
 
 
 def test_every_pattern_belongs_to_a_page_with_a_name() -> None:

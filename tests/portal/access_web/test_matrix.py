@@ -1,5 +1,6 @@
 """Who gets in where: every address, every method, everybody. An address missing here fails."""
 
+from collections import Counter
 from datetime import datetime
 from urllib.parse import urlencode
 
@@ -10,17 +11,17 @@ from django.urls import get_resolver
 
 from flags.services import create_flag
 from portal.access.models import EnvironmentKind, Project, User
+from portal.access.permissions import BUILTIN_ROLES, Permission
 from portal.access.services import create_environment, remove_member, set_role
+from tests.portal.access_web.asking import Asking
+from tests.portal.access_web.asking import asking as asking
 from tests.portal.access_web.table import (
     CLOSED,
-    FEW,
     METHODS,
-    ON_POSTGRESQL,
-    PEOPLE,
+    ROLES,
     SIGN_IN,
     TABLE,
     Expected,
-    Row,
 )
 from tests.portal.access_web.world import (
     World,
@@ -29,17 +30,15 @@ from tests.portal.access_web.world import (
     header_problems,
     in_parts,
     patterns,
-    rolled_back,
     sign_back_in,
     status_of,
     watched,
 )
 from tests.portal.access_web.world import people as people
 from tests.portal.access_web.world import shop_key as shop_key
-from tests.portal.access_web.world import whole_matrix as whole_matrix
 from tests.portal.access_web.world import world as world
 from tests.support.people import SETTING_UP, boolean_flag
-from tests.support.rows import everything_kept
+from tests.support.rows import everything_kept, rolled_back
 
 
 def answers(
@@ -67,29 +66,34 @@ def answers(
     return found
 
 
-def asking(method: str, row: Row, *, everybody: bool) -> tuple[str, ...]:
-    """Few stand for all where the page does not take the method."""
-    if not everybody:
-        return ON_POSTGRESQL
-    taken = method in ("GET", "POST") and row.expected(method) != CLOSED
-    return PEOPLE if taken else FEW
-
-
 def test_every_address_stands_in_the_table_and_nothing_else() -> None:
     named = [str(pattern.name) for pattern in patterns(get_resolver().url_patterns)]
     # Those of the API have a table of their own: test_api_matrix.
     assert sorted(TABLE) == sorted(name for name in named if not name.startswith("api-"))
 
 
+def test_who_is_asked_shows_every_wrong_right_and_everybody_has_their_turn() -> None:
+    asking, turns = Asking(whole=False, vendor="sqlite"), Counter[str]()
+    for name, row in TABLE.items():
+        people = asking.people(name, "POST", row)
+        turns.update(people)
+        if row.post != CLOSED:
+            for right in Permission:
+                having = {role for role in ROLES if right in BUILTIN_ROLES[role]}
+                let_in = {role for role in ROLES if row.post[role] != 403}
+                assert having == let_in or (having ^ let_in) & set(people), (name, right)
+    assert all(turns[role] >= 10 for role in ROLES), turns
+
+
 @pytest.mark.postgresql
 @pytest.mark.parametrize("names", in_parts(TABLE))
 def test_everybody_is_answered_as_the_table_says(
-    world: World, names: list[str], whole_matrix: bool
+    world: World, names: list[str], asking: Asking
 ) -> None:
     for name in names:
         row, address = TABLE[name], world.address(name)
         for method in METHODS:
-            people = asking(method, row, everybody=whole_matrix)
+            people = asking.people(name, method, row)
             wanted = {person: row.expected(method)[person] for person in people}
             assert answers(world, method, address, row.fields, people) == wanted, (name, method)
 

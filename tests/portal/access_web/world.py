@@ -4,11 +4,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import pytest
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import connection
 from django.http import HttpResponseBase
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
@@ -20,6 +21,7 @@ from flags.services.arranging import save_view
 from portal.access import services
 from portal.access.models import ApiKey, Environment, Project, User
 from portal.audit.models import AuditEvent
+from portal.lib import clock
 from portal.reports.models import RecertificationItem
 from portal.reports.services import start_recertification
 from tests.flags.services.writes import Desk
@@ -28,6 +30,7 @@ from tests.support.agreeing import ask_for_something
 from tests.support.freezing import a_freeze
 from tests.support.people import SETTING_UP, acting, client_of, create_person, give_role
 from tests.support.planning import a_schedule
+from tests.support.remembering import remembered
 
 
 @dataclass(frozen=True)
@@ -44,12 +47,6 @@ class World:
 
 
 @pytest.fixture
-def whole_matrix(request: pytest.FixtureRequest) -> bool:
-    """Everybody is asked on one database: on the other, by `make test-all` alone."""
-    return connection.vendor == "sqlite" or request.config.getoption("-m") != "postgresql"
-
-
-@pytest.fixture
 def people(
     alice: User, bob: User, charlie: User, dana: User, shop: Project, staging: Environment
 ) -> dict[str, User]:
@@ -61,40 +58,42 @@ def people(
             give_role(shop, found[role], role)
     found["elsewhere"] = create_person("elsewhere")
     give_role(shop, found["elsewhere"], "project_admin", staging)
-    found["root"] = create_person("root")
-    User.objects.filter(pk=found["root"].pk).update(is_superuser=True)
+    found["root"] = root = create_person("root")
+    may_all = User.objects.filter(pk=root.pk)
+    remembered("root may do all", lambda: may_all.update(is_superuser=True))
     return found
 
 
 @pytest.fixture
 def world(
-    people: dict[str, User],
-    shop: Project,
-    garden: Project,
-    new_checkout: Flag,
-    shop_key: ApiKey,
-    now: datetime,
+    people: dict[str, User], shop: Project, garden: Project, new_checkout: Flag, shop_key: ApiKey
 ) -> World:
-    # Of the same key as the flag, so that one argument names them all.
-    for create in (create_segment, create_exclusion_group):
-        create(project=shop, document={"key": new_checkout.key}, actor=SETTING_UP, now=now)
-    request = ask_for_something(new_checkout, people["developer"])
-    plan = a_schedule(
-        Desk(new_checkout, shop.environments.get(key="development"), now), people["developer"]
+    arguments = remembered(
+        "what the matrix speaks of", lambda: _arguments(people, new_checkout, shop_key)
     )
     browsers = {name: client_of(user) for name, user in people.items()} | {"anonymous": Client()}
     browsers = {name: browsers[name] for name in PEOPLE}
     browsers |= {"editor": browsers["developer"], "admin": browsers["project_admin"]}
-    arguments = {
+    return World(browsers, arguments)
+
+
+def _arguments(people: dict[str, User], flag: Flag, shop_key: ApiKey) -> dict[str, object]:
+    shop, now = flag.project, clock.now()
+    # Of the same key as the flag, so that one argument names them all.
+    for create in (create_segment, create_exclusion_group):
+        create(project=shop, document={"key": flag.key}, actor=SETTING_UP, now=now)
+    request = ask_for_something(flag, people["developer"])
+    desk = Desk(flag, shop.environments.get(key="development"), now)
+    return {
         "project": shop.key,
         "environment": "development",
-        "key": new_checkout.key,
+        "key": flag.key,
         "which": "included",
         "selector": shop_key.selector,
         "user_id": people["viewer"].pk,
         "number": request.pk,
         "freeze": a_freeze(shop).pk,
-        "plan": plan.pk,
+        "plan": a_schedule(desk, people["developer"]).pk,
         "kind": "schedule",
         "step": "pause",
         "view": _a_view(shop, people["developer"]).pk,
@@ -103,7 +102,6 @@ def world(
         "link_id": 0,
         "sequence": AuditEvent.objects.filter(project=shop.key).earliest("sequence").sequence,
     } | _access_arguments(shop, people, now)
-    return World(browsers, arguments)
 
 
 def _a_view(shop: Project, owner: User) -> SavedView:
@@ -143,17 +141,23 @@ def _access_arguments(shop: Project, people: dict[str, User], now: datetime) -> 
 
 
 @pytest.fixture
-def shop_key(development: Environment, now: datetime) -> ApiKey:
-    return services.issue_key(
-        environment=development,
-        kind="server",
-        name="Shop front",
-        actor=SETTING_UP,
-        now=now,
-    ).key
+def shop_key(development: Environment) -> ApiKey:
+    pk = remembered(
+        "key of the shop front",
+        lambda: (
+            services.issue_key(
+                environment=development,
+                kind="server",
+                name="Shop front",
+                actor=SETTING_UP,
+                now=clock.now(),
+            ).key.pk
+        ),
+    )
+    return ApiKey.objects.get(pk=pk)
 
 
-def in_parts(names: Iterable[str], size: int = 12) -> list[Any]:
+def in_parts(names: Iterable[str], size: int = 24) -> list[Any]:
     """Names as parameters, some at a time: making the world takes longer than asking in it."""
     found = list(names)
     parts = [found[start : start + size] for start in range(0, len(found), size)]
@@ -168,9 +172,14 @@ def patterns(found: list[Any]) -> Iterator[URLPattern]:
             yield one
 
 
+@cache
 def captured(name: str) -> list[str]:
-    (found,) = (one for one in patterns(get_resolver().url_patterns) if one.name == name)
-    return list(found.pattern.regex.groupindex)
+    return list(_by_name()[name].pattern.regex.groupindex)
+
+
+@cache
+def _by_name() -> dict[str, URLPattern]:
+    return {str(one.name): one for one in patterns(get_resolver().url_patterns)}
 
 
 def status_of(response: HttpResponseBase) -> int | str:
@@ -205,14 +214,6 @@ def caching_problems(response: HttpResponseBase) -> Iterator[str]:
             yield f"kept: {response.headers.get('Cache-Control')}"
         if "HX-Request" not in response.headers.get("Vary", ""):
             yield f"Vary: {response.headers.get('Vary')}"
-
-
-@contextmanager
-def rolled_back() -> Iterator[None]:
-    """Whatever somebody changes in here is undone, so that the next one finds the same."""
-    with transaction.atomic():
-        yield
-        transaction.set_rollback(True)
 
 
 # When a key or a session was last used is no business of anybody's rights.

@@ -11,7 +11,6 @@ from schemathesis.specs.openapi import checks
 
 from tests.support.stack import Stack
 
-EXAMPLES = 8
 CHECKS = [
     not_a_server_error,
     checks.status_code_conformance,
@@ -62,19 +61,19 @@ def known(stack: Stack) -> dict[str, str]:
 
 
 def test_every_operation__whatever_it_is_sent__answers_as_described(
-    stack: Stack, known: dict[str, str]
+    stack: Stack, known: dict[str, str], whole: bool
 ) -> None:
     schema = schemathesis.openapi.from_url(f"{stack.portal_url}/api/schema/?format=json")
     for found in schema.get_all_operations():
         assert isinstance(found, Ok), found
         operation = found.ok()
         if operation.path.startswith("/api/v1/"):
-            _send(operation, known)
+            _send(operation, known, examples=8 if whole else 4)
 
 
-def _send(operation: Any, known: dict[str, str]) -> None:
+def _send(operation: Any, known: dict[str, str], *, examples: int) -> None:
     @hypothesis.settings(
-        max_examples=EXAMPLES,
+        max_examples=examples,
         derandomize=True,
         database=None,
         deadline=None,

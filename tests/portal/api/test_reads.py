@@ -120,7 +120,9 @@ def test_every_list__takes_a_limit_from_1_to_200(script: Script, reads: dict[str
         query = f"{path}?digest=x&limit=" if path.endswith("/evidence") else f"{path}?limit="
         for limit in ("1", "200"):
             answer(script.get(query + limit))
-        for limit in ("0", "201", "-1", "x", "1.5", "99999", "%C2%B2"):
+        # What is no number is refused by all in the same place, and is asked of one.
+        others = ("-1", "x", "1.5", "99999", "%C2%B2") if path == lists[0] else ()
+        for limit in ("0", "201", *others):
             refused = problem(script.get(query + limit), 400)
             assert [error["path"] for error in refused["errors"]] == ["limit"]
 

@@ -10,11 +10,10 @@ from django.test import Client
 
 from flags.models import Flag
 from portal.access.models import Environment, User
-from portal.approvals.errors import Waiting
 from portal.approvals.models import ChangeRequest
 from portal.lib import clock
 from tests.flags.services.writes import RULE, Desk
-from tests.support.agreeing import waiting
+from tests.support.agreeing import asking
 from tests.support.people import client_of
 from tests.support.rows import everything_kept
 
@@ -84,9 +83,8 @@ def desk(new_checkout: Flag, guarded: Environment) -> Desk:
 @pytest.fixture
 def asked(desk: Desk, dana: User) -> ChangeRequest:
     """Dana asks for the flag to be turned on with a rule."""
-    with pytest.raises(Waiting) as error:
-        desk.save(dana, rules=[RULE], enabled=True)
-    return waiting(error)
+    step = f"request of {dana.pk} to turn {desk.flag.pk} on with a rule"
+    return asking(step, lambda: desk.save(dana, rules=[RULE], enabled=True))
 
 
 @pytest.fixture

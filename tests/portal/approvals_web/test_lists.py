@@ -131,7 +131,7 @@ def _all() -> searching.RequestFilter:
     return searching.RequestFilter()
 
 
-@pytest.mark.parametrize("title", ["=1+1", "+1", "-1", "@SUM(A1)", " =1", "\t=1"])
+@pytest.mark.parametrize("title", ["=1+1", "+1", "-1", "@SUM(A1)", " =1", "\t=1", "\uff1d1"])
 def test_no_spreadsheet_takes_a_title_for_a_formula(
     asked: ChangeRequest, bob: User, title: str
 ) -> None:

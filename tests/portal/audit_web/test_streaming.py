@@ -14,10 +14,10 @@ from tests.portal.audit_web.conftest import LIST
 
 pytestmark = pytest.mark.postgresql
 
-ROWS = 50_000
+ROWS = 12_000
 
 
-def test_export__50000_rows__holds_few_of_them_and_none_that_come_later(
+def test_export__12000_rows__holds_few_of_them_and_none_that_come_later(
     alice_client: Client, shop: Project
 ) -> None:
     trail.append(ROWS, now=clock.now())

@@ -7,6 +7,7 @@ from portal.access.models import Environment, Project, User
 from tests.flags.services.writes import Desk
 from tests.support.agreeing import TWO_ROLES, set_policy
 from tests.support.people import create_person, give_role
+from tests.support.remembering import remembered
 
 
 @pytest.fixture
@@ -21,7 +22,11 @@ def grace(shop: Project) -> User:
 @pytest.fixture
 def desk(desk: Desk, guarded: Environment) -> Desk:
     """Production's flag, already on, where on-call engineers may break glass."""
-    guarded.policy.delete()
-    FlagConfiguration.objects.filter(flag=desk.flag, environment=guarded).update(enabled=True)
-    set_policy(guarded, **TWO_ROLES, break_glass=["on_call_engineer"], break_glass_minutes=30)
+
+    def make() -> None:
+        guarded.policy.delete()
+        FlagConfiguration.objects.filter(flag=desk.flag, environment=guarded).update(enabled=True)
+        set_policy(guarded, **TWO_ROLES, break_glass=["on_call_engineer"], break_glass_minutes=30)
+
+    remembered(f"{desk.flag.pk} is on and glass can be broken", make)
     return desk

@@ -1,0 +1,97 @@
+"""What the matrix of the API speaks of, and a key for every holder."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from flags.models import Flag
+from flags.services import create_group, create_segment
+from portal.access import services
+from portal.access.models import ApiKey, Environment, Project, User
+from portal.access.permissions import ADDITIONAL_RIGHTS
+from portal.access.services import issue_key, revoke_key
+from portal.lib import clock
+from tests.flags.services.writes import Desk
+from tests.support.agreeing import ask_for_something
+from tests.support.freezing import a_freeze
+from tests.support.people import SETTING_UP
+from tests.support.planning import a_schedule
+from tests.support.remembering import remembered
+
+# The key is for development of the shop, and so are the addresses.
+# The steward's key has every right that keys can have. Somebody who is signed in with a browser has
+# every right in the shop, and shows no key.
+HOLDERS = (
+    *("nobody", "browser", "server", "client", "admin", "steward"),
+    *("elsewhere", "garden", "revoked", "expired"),
+)
+
+
+@pytest.fixture
+def keys(development: Environment, staging: Environment, garden: Project) -> dict[str, str]:
+    """A token for each holder."""
+    return remembered("keys", lambda: _issue_keys(development, staging, garden))
+
+
+def _issue_keys(development: Environment, staging: Environment, garden: Project) -> dict[str, str]:
+    now = clock.now()
+    places = {"elsewhere": staging, "garden": garden.environments.get(key="development")}
+    found = {"nobody": "", "browser": ""}
+    for holder in HOLDERS[2:]:
+        issued = issue_key(
+            environment=places.get(holder, development),
+            kind=holder if holder in ("server", "client") else "admin",
+            name=holder,
+            actor=SETTING_UP,
+            now=now,
+            rights=ADDITIONAL_RIGHTS if holder == "steward" else (),
+        )
+        found[holder] = str(issued.token)
+        if holder == "revoked":
+            revoke_key(key=issued.key, actor=SETTING_UP, now=now)
+        if holder == "expired":
+            ApiKey.objects.filter(pk=issued.key.pk).update(expires_at=now - timedelta(seconds=1))
+    return found
+
+
+@pytest.fixture
+def known(keys: dict[str, str], new_checkout: Flag, dana: User) -> dict[str, Any]:
+    """What is named in the addresses."""
+    return remembered("what the API matrix speaks of", lambda: _make_known(new_checkout, dana))
+
+
+def _make_known(flag: Flag, dana: User) -> dict[str, Any]:
+    shop, now = flag.project, clock.now()
+    # Of the same key as the flag, so that one argument names them all.
+    for create in (create_segment, create_group):
+        create(project=shop, document={"key": flag.key}, actor=SETTING_UP, now=now)
+    asked = ask_for_something(flag, dana, "development")
+    a_key = ApiKey.objects.filter(environment__project=shop).earliest("pk")
+    plan = a_schedule(Desk(flag, shop.environments.get(key="development"), now), dana)
+    return {
+        "project": shop.key,
+        "environment": "development",
+        "key": flag.key,
+        "number": asked.pk,
+        "selector": a_key.selector,
+        "plan": plan.pk,
+        "which": "included",
+    } | _access(shop, dana, now=now)
+
+
+def _access(shop: Project, dana: User, *, now: datetime) -> dict[str, object]:
+    """A group with somebody in it, a role, an invitation, a grant and a window."""
+    by: dict[str, Any] = {"project": shop, "actor": SETTING_UP}
+    group = services.create_group(key="crew", name="Crew", now=now, **by)
+    services.add_to_group(group=group, user=dana, actor=SETTING_UP)
+    role = services.create_role(key="shipper", name="S", permissions=["flag.view"], **by)
+    sent = services.create_invitation(role="viewer", now=now, **by)
+    return {
+        "group": group.key,
+        "role": role.key,
+        "username": dana.username,
+        "invitation": sent.invitation.selector,
+        "grant": shop.grants.filter(user=dana).earliest("pk").pk,
+        "freeze": a_freeze(shop).pk,
+    }
