@@ -5,7 +5,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from portal.approvals.changes import same_document
-from portal.approvals.models import ChangeRequest, Emergency, EmergencyLog, Policy, State, Vote
+from portal.approvals.models import (
+    ChangeRequest,
+    Emergency,
+    EmergencyLog,
+    FreezeWindow,
+    Policy,
+    State,
+    Vote,
+)
 from portal.approvals.policy_rules import complete
 from portal.approvals.recording import content_sha256
 from portal.audit import states
@@ -24,6 +32,8 @@ _VOTES = ("change_request.approved", "change_request.rejected")
 _WITHDRAWN_VOTE, _ADOPTED = "change_request.vote_withdrawn", "change_request.adopted"
 _REQUESTS = {_OPENED, _EDITED, _USED, *_CLOSINGS, *_VOTES, _WITHDRAWN_VOTE, _ADOPTED}
 _REVIEWED = "break_glass.reviewed"
+_CANCELLED = "freeze.cancelled"
+_FREEZES = {"freeze.created", "freeze.edited", _CANCELLED}
 _ENDS = {
     "break_glass.confirmed": "confirmed",
     "break_glass.reverted": "reverted",
@@ -32,12 +42,14 @@ _ENDS = {
 
 
 def register() -> None:
-    """Have policies, change requests with their votes, and emergencies held against their rows."""
+    """Have policies, freezes, change requests with their votes, and emergencies held against
+    their rows."""
     events = frozenset({"policy.set", "policy.removed"})
     states.register(StateSource("policies", events, _tell, _read))
     for name, told, tell, read in (
         ("change requests", _REQUESTS, _tell_request, _read_requests),
         ("emergencies", {_USED, _REVIEWED, *_ENDS}, _tell_emergency, _read_emergencies),
+        ("freezes", _FREEZES, _tell_freeze, _read_freezes),
     ):
         states.register(StateSource(name, frozenset(told), tell, read, is_partial=True))
 
@@ -180,6 +192,23 @@ def _is_logged(request: ChangeRequest, rows: Iterable[EmergencyLog]) -> bool:
     """The log of a running emergency change has exactly what its request says of it."""
     asked = [request.before, request.after]
     return [same_document([row.before, row.after], asked) for row in rows] == [True]
+
+
+def _tell_freeze(event: AuditEvent) -> Iterator[Said]:
+    """Windows that are not cancelled."""
+    key = StateKey("freeze", event.project, "", "freeze", event.subject)
+    yield key, None if event.event == _CANCELLED else _in_order(event.after_document or {})
+
+
+def _read_freezes() -> Iterator[tuple[StateKey, Document]]:
+    rows = FreezeWindow.objects.filter(cancelled_at=None).select_related("project")
+    for one in rows.prefetch_related("environments"):
+        key = StateKey("freeze", one.project.key, "", "freeze", str(one.pk))
+        yield key, _in_order(one.document)
+
+
+def _in_order(freeze: Document) -> Document:
+    return {**freeze, "environments": sorted(freeze["environments"])}
 
 
 def _in_utc(moment: datetime) -> str:

@@ -10,6 +10,7 @@ A purge takes rows away. What they said last is written down first, in rows of t
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from django.utils.translation import gettext as _
@@ -193,8 +194,9 @@ def _spelled(value: object) -> object:
         return {str(name): _spelled(one) for name, one in value.items()}
     if isinstance(value, list | tuple):
         return [_spelled(one) for one in value]
-    if isinstance(value, float) and value.is_integer() and abs(value) >= _LARGE:
-        return int(value)
+    if isinstance(value, float):
+        is_large = value.is_integer() and abs(value) >= _LARGE
+        return int(Decimal(repr(value))) if is_large else value + 0.0  # there is no -0
     return value
 
 

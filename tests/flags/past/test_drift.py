@@ -122,6 +122,13 @@ def test_drift__after_purges__is_none_and_what_was_changed_is_still_named(
     assert make_a_flag_up() in "\n".join(found())
 
 
+def test_digest__numbers_that_postgresql_spells_in_another_way__is_the_same() -> None:
+    given = {"large": 1e23, "larger": 1.5e300, "none": -0.0, "small": 1.5e-7, "one": 1.0}
+    held = {"large": 10**23, "larger": 15 * 10**299, "none": 0.0, "small": 0.00000015, "one": 1.0}
+    assert states.digest_of(given) == states.digest_of(held)
+    assert states.digest_of({"": 10**23}) != states.digest_of({"": 10**23 + 1})
+
+
 def test_drift__row_of_an_older_version_that_does_not_say__is_no_drift(
     new_checkout: Flag,
 ) -> None:

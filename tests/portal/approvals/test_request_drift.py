@@ -18,6 +18,7 @@ from portal.approvals.models import (
     Editor,
     Emergency,
     EmergencyLog,
+    FreezeWindow,
     State,
     Verdict,
     Vote,
@@ -30,7 +31,8 @@ from portal.lib.journal import Trace
 from tests.flags.services.writes import RULE, Desk
 from tests.support import append_only
 from tests.support.agreeing import TWO_ROLES, set_policy, vote, waiting
-from tests.support.people import acting
+from tests.support.freezing import a_freeze, freeze_document
+from tests.support.people import SETTING_UP, acting
 
 pytestmark = pytest.mark.django_db
 
@@ -75,6 +77,16 @@ def decided(
     services.withdraw_vote(request=done, actor=acting(erin))
     vote(done, erin)
     vote(done, frank)
+    freeze = a_freeze(desk.flag.project, name="First")
+    services.cancel_freeze(freeze=freeze, actor=SETTING_UP, now=now)
+    freeze = a_freeze(desk.flag.project)
+    services.edit_freeze(
+        freeze=freeze,
+        document=freeze_document(environments=["production", "development"]),
+        expected_version=1,
+        actor=SETTING_UP,
+        now=now,
+    )
     unowned = ask(lambda: desk.save(journal.system("a command"), rules=[RULE]))
     services.adopt_request(request=unowned, actor=acting(dana), now=now)
     glass = TWO_ROLES | {"break_glass": ["devops_lead"]}
@@ -162,6 +174,12 @@ def have_it_go_back_elsewhere() -> str:
     return of_emergency()
 
 
+def thaw() -> str:
+    freeze = FreezeWindow.objects.get(cancelled_at=None)
+    FreezeWindow.objects.update(ends="2098-12-24T16:01")
+    return f"freeze {freeze.pk} in shop: it is not what row"
+
+
 CHANGED_PAST_THE_PRODUCT: list[Callable[[], str]] = [
     lambda: of_open(after={}),
     lambda: of_open(before={}),
@@ -182,6 +200,7 @@ CHANGED_PAST_THE_PRODUCT: list[Callable[[], str]] = [
     lambda: of_emergency(superseded_at=clock.now()),
     forge_a_review,
     have_it_go_back_elsewhere,
+    thaw,
 ]
 
 
@@ -247,11 +266,14 @@ def test_request_drift__rows_of_an_older_version__only_what_they_say_is_compared
     assert any(expected in line for line in found())
 
 
+_NEW_SOURCES = ("change requests", "emergencies", "freezes")
+
+
 def test_request_drift__purged_by_a_version_that_kept_nothing_of_requests__is_none(
     decided: None, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(anchors, "_sources", {})
-    kept = [one for one in states._sources if one.name not in ("change requests", "emergencies")]
+    kept = [one for one in states._sources if one.name not in _NEW_SOURCES]
     with monkeypatch.context() as older:
         older.setattr(states, "_sources", kept)
         settings.AUDIT_RETENTION_DAYS = 30
