@@ -107,7 +107,8 @@ PARTS = {
     _A: "requests.close_request requests.require_person applying.apply_as_asked "
     "holding.hold_request votes.apply_if_approved",
     _X: "grants.remove_grants grants.store_grant groups.remove_from_groups "
-    "evidence_rights.checked_kinds handing.refuse_admin_keys handing.require_may_give "
+    "evidence_rights.checked_kinds evidence_rights.record_key "
+    "handing.refuse_admin_keys handing.require_may_give "
     "handing.require_may_permit handing.require_may_reserve sponsoring.require_approver "
     "roles.store_role roles.store_rule",
 }
