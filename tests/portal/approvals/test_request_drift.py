@@ -34,7 +34,7 @@ from tests.support.agreeing import TWO_ROLES, set_policy, vote, waiting
 from tests.support.freezing import a_freeze, freeze_document
 from tests.support.people import SETTING_UP, acting
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.postgresql]  # jsonb spells numbers itself
 
 
 def found() -> list[str]:
