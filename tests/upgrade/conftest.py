@@ -4,6 +4,7 @@ import base64
 import json
 import lzma
 import os
+import secrets
 import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
@@ -53,7 +54,7 @@ def before() -> Iterator[Installation]:
         server = os.environ.get(settings_env.DATABASE_SETTING)
         files = FOLDER / ("postgresql" if server else "sqlite")
         if server:
-            url = parts.enter_context(postgres.database(server, "upgrade"))
+            url = parts.enter_context(postgres.database(server, f"upgrade_{secrets.token_hex(4)}"))
             with psycopg.connect(url, autocommit=True) as connection:
                 connection.execute(_read(files / "database.xz"))
         else:
