@@ -17,8 +17,9 @@ from types import FrameType
 
 from tests.support import chromium, java, postgres, settings_env
 
-# Two at a time: the smallest machines have two processors.
-_PYTEST = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "loadgroup"]
+_PYTEST = [sys.executable, "-m", "pytest", "-q", "--dist", "loadgroup"]
+# The smallest machines have two processors, and tests of whole processes and browsers wait a lot.
+_AT_ONCE, _AT_ONCE_ON_POSTGRESQL = 3, 2
 _NO_TESTS_COLLECTED = 5
 # What a database can change.
 _CHOSEN = ["-m", "postgresql"]
@@ -77,7 +78,8 @@ class _Spent:
         environment = settings_env.clean_environment()
         if url:
             environment[settings_env.DATABASE_SETTING] = url
-        command = [*_PYTEST, f"--spent={self._by_file}", *arguments]
+        at_once = _AT_ONCE_ON_POSTGRESQL if url else _AT_ONCE
+        command = [*_PYTEST, "-n", str(at_once), f"--spent={self._by_file}", *arguments]
         started = time.monotonic(), _processor_time()
         done = subprocess.run(command, check=False, cwd=settings_env.ROOT, env=environment)
         self._wall, self._processor = time.monotonic() - started[0], _processor_time() - started[1]

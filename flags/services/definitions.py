@@ -275,12 +275,14 @@ def _is_named(flag: Flag, variant: Document) -> bool:
 def _refuse_breaking(flag: Flag, definition: FlagDefinition) -> None:
     """Every environment's configuration, and what other flags name, must still be there."""
     referring.refuse_removing_variants(flag, [variant.key for variant in definition.variants])
-    for configuration in chain(_configurations(flag), dependants.going_back(flag.project, flag)):
-        configuration_from(
-            configuration.document,
-            definition,
-            under=f"environments.{configuration.environment.key}",
-        )
+    problems: dict[str, str] = {}
+    for row in chain(_configurations(flag), dependants.going_back(flag.project, flag)):
+        try:
+            under = f"environments.{row.environment.key}"
+            configuration_from(row.document, definition, under=under)
+        except Invalid as error:
+            problems |= error.problems
+    referring.refuse(problems)
 
 
 def _configurations(flag: Flag) -> Iterable[FlagConfiguration]:
