@@ -109,30 +109,28 @@ def huge_header(place: Place) -> list[Measured]:
         with _dial(place) as connection:
             connection.sendall(request)
 
-    beside = _beside(place, harm)
-    bar = before.worst_ms + 50
-    return [
-        ("worst quiet", before.worst_ms, "ms", None),
-        ("worst beside", beside.worst_ms, "ms", bar),
-    ]
+    return _worst(before, _beside(place, harm))
 
 
 def costly_flag(place: Place) -> list[Measured]:
     """20 conditions "contains" of 900 values, asked with a text of 900 kB."""
     body = json.dumps({"context": {"text": "x" * 900_000}}).encode()
-    return _twice(place, lambda: _post(place.loud, f"{FLAGS}/costly", body))
+    before = _beside(place, None)
+    return _twice(before, _beside(place, lambda: _post(place.loud, f"{FLAGS}/costly", body)))
 
 
 def unclosed_text(place: Place) -> list[Measured]:
     """10,000 commas and a text of escaped quotation marks that nothing closes."""
     body = b"{" + b"," * 10_000 + b'"' + rb"\"" * 500_000
-    return _twice(place, lambda: _post(place.loud, f"{FLAGS}/a", body))
+    before = _beside(place, None)
+    return _worst(before, _beside(place, lambda: _post(place.loud, f"{FLAGS}/a", body)))
 
 
 def many_values(place: Place) -> list[Measured]:
     """340,000 empty lists in a body."""
     body = b'{"context":{"a":[' + b"[]," * 340_000 + b"[]]}}"
-    return _twice(place, lambda: _post(place.loud, f"{FLAGS}/a", body))
+    before = _beside(place, None)
+    return _worst(before, _beside(place, lambda: _post(place.loud, f"{FLAGS}/a", body)))
 
 
 def large_context(place: Place) -> list[Measured]:
@@ -141,7 +139,8 @@ def large_context(place: Place) -> list[Measured]:
     place.loud.portal.publish(documents)
     place.loud.wait(within_s=60)
     body = json.dumps({"context": {"text": "x" * 1_000_000}}).encode()
-    return _twice(place, lambda: _post(place.loud, FLAGS, body))
+    before = _beside(place, None)
+    return _worst(before, _beside(place, lambda: _post(place.loud, FLAGS, body)))
 
 
 def slow_sockets(place: Place) -> list[Measured]:
@@ -160,7 +159,7 @@ def slow_sockets(place: Place) -> list[Measured]:
                 time.sleep(0.001)
 
         beside = _beside(place, trickle)
-    return _figures(before, beside)
+    return _twice(before, beside)
 
 
 def _post(shop: Shop, path: str, body: bytes) -> None:
@@ -170,11 +169,18 @@ def _post(shop: Shop, path: str, body: bytes) -> None:
     connection.close()
 
 
-def _twice(place: Place, harm: Callable[[], None]) -> list[Measured]:
-    return _figures(_beside(place, None), _beside(place, harm))
+def _worst(before: Quiet, beside: Quiet) -> list[Measured]:
+    """One such request may hold others up, but not for long."""
+    return [
+        ("p99 quiet", before.p99_ms, "ms", None),
+        ("p99 beside", beside.p99_ms, "ms", None),
+        ("worst quiet", before.worst_ms, "ms", None),
+        ("worst beside", beside.worst_ms, "ms", before.worst_ms + 50),
+        ("errors", before.errors + beside.errors, "", 0),
+    ]
 
 
-def _figures(before: Quiet, beside: Quiet) -> list[Measured]:
+def _twice(before: Quiet, beside: Quiet) -> list[Measured]:
     return [
         ("p99 quiet", before.p99_ms, "ms", None),
         ("p99 beside", beside.p99_ms, "ms", 2 * before.p99_ms),

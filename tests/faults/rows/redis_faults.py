@@ -1,5 +1,6 @@
 """Redis dies, freezes, is full, cannot be reached, or is written to by a stranger."""
 
+import signal
 import time
 from typing import Any, cast
 
@@ -159,12 +160,14 @@ def stale_state(place: Installation) -> list[Figure]:
         place.write()
         place.seconds_until(place.is_current)
         refused = place.metric("refused_total")
+        place.signal("manage.py relay", signal.SIGSTOP)  # else it mends before anybody looks
         client.xadd(place.keys.stream, {"epoch": "f", "base": 1, "version": 9**9, "head": b"x"})
         began = time.monotonic()
         for key, state in old.items():
             client.restore(key, 0, state, replace=True)
-        mended_s = place.seconds_until(lambda: client.dump(keys[0]) != old[keys[0]])
         counted_s = place.seconds_until(lambda: place.metric("refused_total") > refused)
+        place.signal("manage.py relay", signal.SIGCONT)
+        mended_s = place.seconds_until(lambda: client.dump(keys[0]) != old[keys[0]])
         wrong = sum(
             one.value is not place.enabled for one in place.load.since(began).answers if one.value
         )
