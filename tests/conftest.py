@@ -1,5 +1,6 @@
 """What all tests share. They run in a folder of their own, with settings of their own."""
 
+import functools
 import gc
 import os
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 import django
 import hypothesis
 import pytest
+from httpx._transports import default as httpx_transport
 
 from tests.support import chromium, settings_env
 
@@ -31,6 +33,10 @@ from django.conf import settings  # noqa: E402
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # fast
 # Every browser of Django's would look for all static files anew, which takes it a while.
 settings.WHITENOISE_USE_FINDERS = False
+
+# Each client would read the certificates of the whole world anew, which takes it 60 ms.
+_read = functools.cache(httpx_transport.create_ssl_context)  # type: ignore[attr-defined]
+httpx_transport.create_ssl_context = _read  # type: ignore[attr-defined]
 
 # How long an example takes says nothing on a machine that others use too.
 # Every run has other examples; the whole one has more of them.
