@@ -109,7 +109,7 @@ def _check_folder(item: pytest.Item) -> None:
 
 def _stack_of(item: pytest.Item) -> str:
     """Two at most, one for each worker: looking at every page changes nothing that others see."""
-    return "scenes" if "scene" in _fixtures(item) else "journeys"
+    return "scenes" if "visit" in _fixtures(item) else "journeys"
 
 
 def _commits(item: pytest.Item) -> bool:

@@ -1,15 +1,18 @@
 """Every page and dialog, for people who see, hear, point or hold their screen differently."""
 
+from collections import defaultdict
 from collections.abc import Iterator
-from typing import Literal, TypeAlias
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
 from zlib import crc32
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect
+from playwright.sync_api import Error as PlaywrightError
 
 from tests.browser import axe
 from tests.browser.conftest import new_profile
-from tests.browser.scenes import SCENES
+from tests.browser.scenes import SCENES, Scene
 from tests.browser.troubles import Troubles
 from tests.browser.visitors import Visitor
 from tests.support import chromium
@@ -19,6 +22,7 @@ pytestmark = pytest.mark.browser
 
 Theme: TypeAlias = Literal["light", "dark"]
 
+DESKTOP: ViewportSize = {"width": 1280, "height": 720}
 PHONE: ViewportSize = {"width": 390, "height": 844}
 # Elements that stick out of the page, except inside what scrolls by itself.
 _STICKING_OUT = """() => {
@@ -36,12 +40,23 @@ _WITH_FONT = """font => {
   document.documentElement.style.setProperty("--tblr-font-sans-serif", font);
 }"""
 
-# Nobody reaches what lies behind a dialog, and it has a scene of its own: drawing it in another
-# theme and size takes most of the time.
-_HIDE_WHAT_IS_BEHIND = """() => {
+# Nobody reaches what lies behind a dialog, and it has a scene of its own.
+_DIALOG: Final = "dialog[open]"
+_SHOW_WHAT_IS_BEHIND = """shown => {
   const page = document.querySelector(".page");
-  if (document.querySelector("dialog[open]")) page.style.display = "none";
+  page.style.display = shown ? "" : "none";
 }"""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Scenes of one place are looked at in one visit, which has the name of the first of them."""
+    if "visit" not in metafunc.fixturenames:
+        return
+    visits: dict[tuple[str, object], list[str]] = defaultdict(list)
+    for name, scene in SCENES.items():
+        if metafunc.config.getoption("--whole") or not scene.repeats:
+            visits[scene.who, scene.place].append(name)
+    metafunc.parametrize("visit", visits.values(), ids=[names[0] for names in visits.values()])
 
 
 @pytest.fixture(scope="module")
@@ -53,24 +68,21 @@ def profiles(browser: Browser, stack: Stack) -> Iterator[dict[str, BrowserContex
         profile.close()
 
 
-@pytest.fixture(params=SCENES)
-def scene(
-    request: pytest.FixtureRequest,
+@pytest.fixture
+def window(
+    visit: list[str],
     browser: Browser,
     stack: Stack,
     profiles: dict[str, BrowserContext],
     people: dict[str, Visitor | None],
     troubles: Troubles,
 ) -> Iterator[Page]:
-    """A window with the page or dialog; fails when anything went wrong on the way."""
-    scene = SCENES[request.param]
-    if scene.refused:
-        troubles.expect(f"the server responded with a status of {scene.refused}")
-    if scene.who not in profiles:
-        profiles[scene.who] = _new_profile(browser, stack)
-    page = _come_in(profiles[scene.who], people[scene.who])
+    """Of whom the scenes of a visit are for."""
+    who = SCENES[visit[0]].who
+    if who not in profiles:
+        profiles[who] = _new_profile(browser, stack)
+    page = _come_in(profiles[who], people[who])
     troubles.watch(page, stack.portal_url)
-    scene.reach(page)
     yield page
     page.evaluate("localStorage.clear()")
     page.close()
@@ -96,35 +108,88 @@ def _come_in(profile: BrowserContext, visitor: Visitor | None) -> Page:
     return profile.new_page()
 
 
-def test_every_page_is_accessible_in_its_theme_and_fits_a_phone(
-    scene: Page, whole: bool, request: pytest.FixtureRequest
+def test_every_page_and_dialog_is_accessible_in_its_theme_and_fits_a_phone(
+    visit: list[str], window: Page, troubles: Troubles, whole: bool
 ) -> None:
-    """Themes go by turns; each page is seen in both where the run is ``make test-all``."""
-    first, other = _themes_of(request.node.name)
-    _choose(scene, first)
-    assert axe.violations(scene) == []
-    scene.evaluate(_HIDE_WHAT_IS_BEHIND)
-    if whole:
-        _choose(scene, other)
-        assert axe.violations(scene, axe.OF_THE_THEME) == []
-    scene.set_viewport_size(PHONE)
-    _expect_to_fit(scene)
-    assert axe.violations(scene, axe.OF_THE_SIZE) == []
-    scene.evaluate(_WITH_FONT, chromium.WIDE_FONT)
-    _expect_to_fit(scene)
-    if whole:
-        assert axe.violations(scene, axe.OF_THE_SIZE) == []
+    """Themes go by turns; each scene is seen in both where the run is ``make test-all``."""
+    looking = _Looking(window, *_themes_of(visit[0]), whole)
+    wrong: list[Exception] = []
+    for name in visit:
+        try:
+            looking.go_to(SCENES[name], troubles)
+            looking.check()
+            assert not troubles.unexpected
+        except (AssertionError, PlaywrightError) as error:
+            error.add_note(f"scene: {name}")
+            wrong.append(error)
+            looking.is_there = False
+        troubles.forget()
+    if wrong:
+        raise ExceptionGroup("Something is wrong with these scenes", wrong)
+
+
+@dataclass
+class _Looking:
+    """A visit to a place, which is opened again when what was done there left something."""
+
+    page: Page
+    theme: Theme
+    other: Theme
+    whole: bool
+    is_there: bool = False
+
+    def go_to(self, scene: Scene, troubles: Troubles) -> None:
+        if scene.refused:
+            troubles.expect(f"the server responded with a status of {scene.refused}")
+        if self.is_there:
+            self._close_dialog()
+        else:
+            self.page.set_viewport_size(DESKTOP)
+            self.page.emulate_media(color_scheme=self.theme)
+            scene.place(self.page)
+        if scene.act:
+            scene.act(self.page)
+        self.has_dialog = self.page.locator(_DIALOG).count() > 0
+        self.is_there = self.has_dialog or not scene.act
+
+    def check(self) -> None:
+        self._expect_theme(self.theme)
+        assert self._violations() == []
+        if self.has_dialog:
+            self.page.evaluate(_SHOW_WHAT_IS_BEHIND, False)
+        if self.whole:
+            self.page.emulate_media(color_scheme=self.other)
+            self._expect_theme(self.other)
+            assert self._violations(axe.OF_THE_THEME) == []
+            self.page.emulate_media(color_scheme=self.theme)
+        self.page.set_viewport_size(PHONE)
+        _expect_to_fit(self.page)
+        assert self._violations(axe.OF_THE_SIZE) == []
+        self.page.evaluate(_WITH_FONT, chromium.WIDE_FONT)
+        _expect_to_fit(self.page)
+        if self.whole:
+            assert self._violations(axe.OF_THE_SIZE) == []
+
+    def _close_dialog(self) -> None:
+        """Make it what it was before it was checked."""
+        self.page.evaluate(_WITH_FONT, None)
+        self.page.set_viewport_size(DESKTOP)
+        if self.has_dialog:
+            self.page.evaluate(_SHOW_WHAT_IS_BEHIND, True)
+            self.page.keyboard.press("Escape")
+            expect(self.page.locator(_DIALOG)).to_have_count(0)
+
+    def _violations(self, rules: tuple[str, ...] = ()) -> list[str]:
+        return axe.violations(self.page, rules, _DIALOG if self.has_dialog else "")
+
+    def _expect_theme(self, theme: Theme) -> None:
+        expect(self.page.locator("html")).to_have_attribute("data-bs-theme", theme)
 
 
 def _themes_of(name: str) -> tuple[Theme, Theme]:
     return ("light", "dark") if crc32(name.encode()) % 2 else ("dark", "light")
 
 
-def _choose(scene: Page, theme: Theme) -> None:
-    scene.emulate_media(color_scheme=theme)
-    expect(scene.locator("html")).to_have_attribute("data-bs-theme", theme)
-
-
-def _expect_to_fit(scene: Page) -> None:
-    assert scene.evaluate(_STICKING_OUT) == []
-    assert scene.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+def _expect_to_fit(page: Page) -> None:
+    assert page.evaluate(_STICKING_OUT) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]

@@ -7,9 +7,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser import axe
+from tests.browser.acts import FREEZES, fill_freeze
 from tests.browser.conftest import OpenWindow
 from tests.browser.finding import FLAGS, button, dialog_of, new_name, switch_of
-from tests.browser.scenes import FREEZES, fill_freeze
 from tests.browser.visitors import Visitor
 from tests.support.freezing import clock_text
 
@@ -26,6 +26,7 @@ def test_a_weekly_freeze__stops_dana_with_its_name_until_it_is_cancelled(
     admin.create_flag(title.lower().replace(" ", "-"), title)
     today = datetime.now(UTC).replace(hour=12, minute=0)
     starts, ends = (clock_text(today + timedelta(days=days)) for days in (-2, 2))
+    page.goto(FREEZES)
     fill_freeze(page, name, starts, ends)
     expect(dialog_of(page).get_by_role("listitem")).to_have_count(5)
     expect(dialog_of(page).get_by_text("The clocks there are changed on")).to_be_visible()

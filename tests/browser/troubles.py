@@ -18,6 +18,10 @@ class Troubles:
     def unexpected(self) -> list[str]:
         return [found for found in self._found if not any(e in found for e in self._expected)]
 
+    def forget(self) -> None:
+        """What was found so far has been told."""
+        self._found.clear()
+
     def watch(self, page: Page, portal_url: str) -> None:
         """Listen to a window from now on."""
 
