@@ -1,4 +1,4 @@
-"""A project where people have to agree, with a request in every state; filled by ``manage.py``.
+"""A project where people have to agree, with a request in every state; filled from inside.
 
 Dora develops, Emil is a senior developer, Fritz leads DevOps, Otto is on call, Vera looks on.
 Anton manages the project and made Lotta, who leads DevOps too.
@@ -182,13 +182,9 @@ def fill() -> None:
     Emergency.objects.filter(pk=done.emergency.pk).update(at=bank.now - timedelta(days=3))
 
 
-def ask_again(*keys: str) -> None:
-    """More requests, each for a flag of its own."""
+def ask_again(keys: list[str], against_others: str) -> None:
+    """More requests, each for a flag of its own, and one for a flag that others changed."""
     bank = Bank()
     for key in keys:
         bank.ask(key)
-
-
-def ask_against_others(key: str) -> None:
-    """One request more, for a flag of its own that others changed meanwhile."""
-    Bank().ask_against_others(key)
+    bank.ask_against_others(against_others)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from tests.browser.bank import PASSWORD, PEOPLE
+from tests.browser.bank import PASSWORD, PEOPLE, fill
 from tests.browser.troubles import Troubles
 from tests.browser.visitors import (
     ENVIRONMENTS,
@@ -67,8 +67,7 @@ def dana(stack: Stack, admin: Visitor) -> Iterator[Visitor]:
 @pytest.fixture(scope="session")
 def bank(stack: Stack) -> Iterator[dict[str, Visitor]]:
     """The project where people have to agree, and those people."""
-    done = stack.manage("shell", "-c", "from tests.browser.bank import fill; fill()")
-    assert done.returncode == 0, done.stderr
+    stack.inside(fill)
     with ExitStack() as doors:
         yield {
             name: doors.enter_context(visiting(stack, name, PASSWORD)) for name in sorted(PEOPLE)
@@ -106,23 +105,54 @@ def new_profile(browser: Browser, stack: Stack, **options: Any) -> BrowserContex
     return context
 
 
+@pytest.fixture(scope="package")
+def profiles(browser: Browser) -> Iterator[dict[tuple[object, ...], BrowserContext]]:
+    """One for each person, for all tests: it has the scripts and stylesheets by then."""
+    found: dict[tuple[object, ...], BrowserContext] = {}
+    yield found
+    for profile in found.values():
+        profile.close()
+
+
 @pytest.fixture
-def open_window(browser: Browser, stack: Stack, troubles: Troubles) -> Iterator[OpenWindow]:
-    """Opens windows in profiles of their own, for a visitor or for nobody in particular."""
-    contexts: list[BrowserContext] = []
+def open_window(
+    browser: Browser,
+    stack: Stack,
+    troubles: Troubles,
+    profiles: dict[tuple[object, ...], BrowserContext],
+) -> Iterator[OpenWindow]:
+    """Opens windows: in a visitor's profile, or in a new one for nobody in particular."""
+    new: list[BrowserContext] = []
+    windows: list[Page] = []
 
     def open_window(visitor: Visitor | None = None, **options: Any) -> Page:
-        context = new_profile(browser, stack, **options)
-        contexts.append(context)
+        key = (visitor, *sorted(options.items()))
+        profile = profiles.get(key) or new_profile(browser, stack, **options)
         if visitor:
-            visitor.lend_session(context)
-        page = context.new_page()
-        troubles.watch(page, stack.portal_url)
-        return page
+            profiles[key] = profile
+            _begin_anew(profile, visitor)
+        else:
+            new.append(profile)
+        windows.append(profile.new_page())
+        troubles.watch(windows[-1], stack.portal_url)
+        return windows[-1]
 
     yield open_window
-    for context in contexts:
-        context.close()
+    for window in windows:
+        window.close()
+    for profile in new:
+        profile.close()
+
+
+def _begin_anew(profile: BrowserContext, visitor: Visitor) -> None:
+    """Signed in, online, and with nothing of what earlier tests left but the cache."""
+    if not profile.pages:
+        # A window that stays, and with it the process of all others.
+        profile.new_page().goto("/static/aviary.svg")
+    profile.set_offline(False)
+    profile.clear_cookies()
+    visitor.lend_session(profile)
+    profile.pages[0].evaluate("localStorage.clear()")
 
 
 @pytest.fixture

@@ -1,22 +1,20 @@
 """Every page and dialog, for people who see, hear, point or hold their screen differently."""
 
 from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 from zlib import crc32
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect
 from playwright.sync_api import Error as PlaywrightError
+from playwright.sync_api import Page, ViewportSize, expect
 
 from tests.browser import axe
-from tests.browser.conftest import new_profile
+from tests.browser.conftest import OpenWindow
 from tests.browser.scenes import SCENES, Scene
 from tests.browser.troubles import Troubles
 from tests.browser.visitors import Visitor
 from tests.support import chromium
-from tests.support.stack import Stack
 
 pytestmark = pytest.mark.browser
 
@@ -59,53 +57,16 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.parametrize("visit", visits.values(), ids=[names[0] for names in visits.values()])
 
 
-@pytest.fixture(scope="module")
-def profiles(browser: Browser, stack: Stack) -> Iterator[dict[str, BrowserContext]]:
-    """One for each person and all that they look at: it has the stylesheets and scripts by then."""
-    found: dict[str, BrowserContext] = {}
-    yield found
-    for profile in found.values():
-        profile.close()
-
-
 @pytest.fixture
-def window(
-    visit: list[str],
-    browser: Browser,
-    stack: Stack,
-    profiles: dict[str, BrowserContext],
-    people: dict[str, Visitor | None],
-    troubles: Troubles,
-) -> Iterator[Page]:
+def window(visit: list[str], open_window: OpenWindow, people: dict[str, Visitor | None]) -> Page:
     """Of whom the scenes of a visit are for."""
-    who = SCENES[visit[0]].who
-    if who not in profiles:
-        profiles[who] = _new_profile(browser, stack)
-    page = _come_in(profiles[who], people[who])
-    troubles.watch(page, stack.portal_url)
-    yield page
-    page.evaluate("localStorage.clear()")
-    page.close()
+    who = people[SCENES[visit[0]].who]
+    return open_window(who, color_scheme="light", reduced_motion="reduce")
 
 
 @pytest.fixture
 def people(admin: Visitor, bob: Visitor, bank: dict[str, Visitor]) -> dict[str, Visitor | None]:
     return {"nobody": None, "admin": admin, "bob": bob, **bank}
-
-
-def _new_profile(browser: Browser, stack: Stack) -> BrowserContext:
-    """With a window that stays, and with it the process of all others."""
-    profile = new_profile(browser, stack, color_scheme="light", reduced_motion="reduce")
-    profile.new_page().goto("/static/aviary.svg")
-    return profile
-
-
-def _come_in(profile: BrowserContext, visitor: Visitor | None) -> Page:
-    """A new window, with nothing of what earlier ones left but the cache."""
-    profile.clear_cookies()
-    if visitor:
-        visitor.lend_session(profile)
-    return profile.new_page()
 
 
 def test_every_page_and_dialog_is_accessible_in_its_theme_and_fits_a_phone(

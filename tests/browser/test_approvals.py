@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.bank import CHANGES, POLICY
+from tests.browser.bank import CHANGES, POLICY, ask_again
 from tests.browser.conftest import OpenWindow
 from tests.browser.finding import button, dialog_of, new_name, notices_of, settle
 from tests.browser.troubles import Troubles
@@ -14,11 +14,6 @@ from tests.browser.visitors import Visitor
 from tests.support.stack import Stack
 
 pytestmark = pytest.mark.browser
-_ASK = """
-from tests.browser.bank import ask_again, ask_against_others
-ask_again(*{keys})
-ask_against_others("{against_others}")
-"""
 
 
 @dataclass(frozen=True)
@@ -31,12 +26,10 @@ class Asked:
 
 @pytest.fixture(scope="module")
 def asked(stack: Stack, bank: dict[str, Visitor]) -> Asked:
-    """All at once: each time that the product's commands are started takes seconds."""
+    """All at once, for all tests."""
     keys = [new_name("safe").replace(" ", "-") for _test in range(4)]
     against_others = new_name("vault").replace(" ", "-")
-    words = _ASK.format(keys=keys, against_others=against_others)
-    done = stack.manage("shell", "--no-imports", "-c", words)
-    assert done.returncode == 0, done.stderr
+    stack.inside(ask_again, keys=keys, against_others=against_others)
     return Asked(iter(keys), against_others)
 
 

@@ -17,7 +17,9 @@ from tests.browser.finding import (
     wait_in,
 )
 from tests.browser.troubles import Troubles
-from tests.browser.visitors import Application, Visitor
+from tests.browser.visitors import PROJECT, Application, Visitor
+from tests.support import inside
+from tests.support.stack import Stack
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.browser
@@ -33,9 +35,9 @@ FIRST_VALUES = {
 
 
 @pytest.fixture
-def key(admin: Visitor) -> str:
+def key(stack: Stack) -> str:
     key = new_name("defined").replace(" ", "-")
-    admin.create_flag(key)
+    stack.inside(inside.create_flag, project=PROJECT, key=key, on=[])
     return key
 
 

@@ -23,7 +23,8 @@ from tests.browser.finding import (
 )
 from tests.browser.test_signing_in import sign_in
 from tests.browser.troubles import Troubles
-from tests.browser.visitors import Application, Visitor
+from tests.browser.visitors import PROJECT, Application, Visitor
+from tests.support import inside
 from tests.support.stack import Stack
 from tests.support.waiting import wait_until
 
@@ -33,10 +34,10 @@ SEARCH = "Search flags"
 
 
 @pytest.fixture
-def key(admin: Visitor) -> str:
+def key(stack: Stack) -> str:
     """A boolean flag of the test's own, off everywhere; its key is also its title."""
     key = new_name("list").replace(" ", "-")
-    admin.create_flag(key)
+    stack.inside(inside.create_flag, project=PROJECT, key=key, on=[])
     return key
 
 

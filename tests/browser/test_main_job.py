@@ -34,7 +34,7 @@ DEADLINE_S = 5.0
 _NOTE_CLICKS = """
 document.addEventListener(
   "click",
-  () => { window.clickedAt = (performance.timeOrigin + performance.now()) / 1000; },
+  () => { window.clickedAt = Date.now() / 1000; },
   true,
 );
 """
@@ -122,7 +122,7 @@ def test_alice_signs_in_toggles_and_the_application_gets_each_value(
 
     for environment in ENVIRONMENTS:
         with watching(stack.evaluator_url, tokens[environment], FLAG) as witness:
-            for _time in range(4):
+            for _time in range(2):
                 value = toggle(page, environment)
                 what = f"{environment} turned {'on' if value else 'off'}"
                 report(what, click_to_value(page, witness, value))

@@ -11,7 +11,7 @@ from tests.browser.finding import KEYS, button, dialog_of, new_name, notices_of
 from tests.browser.test_signing_in import sign_in
 from tests.browser.troubles import Troubles
 from tests.browser.visitors import Visitor, visiting
-from tests.support import totp
+from tests.support import inside, totp
 from tests.support.stack import Stack
 
 pytestmark = pytest.mark.browser
@@ -104,7 +104,7 @@ def test_new_key__long_after_signing_in__asks_for_the_password_and_keeps_the_for
     window: Page, stack: Stack, erin: tuple[str, str], troubles: Troubles
 ) -> None:
     troubles.expect("the server responded with a status of 403")
-    forget_proofs(stack, erin[0])
+    stack.inside(inside.forget_proofs, name=erin[0])
     window.goto(KEYS)
     button(window, "New key").click()
     name = new_name("Till")
@@ -119,20 +119,3 @@ def test_new_key__long_after_signing_in__asks_for_the_password_and_keeps_the_for
     button(window, "Go on").click()
     expect(window.get_by_role("textbox", name="Token")).to_be_visible()
     expect(dialog_of(window)).to_contain_text(name)
-
-
-def forget_proofs(stack: Stack, name: str) -> None:
-    """As if everybody had signed in long ago."""
-    done = stack.manage(
-        "shell",
-        "--no-imports",
-        "-c",
-        "from importlib import import_module as load\n"
-        "from allauth.usersessions.models import UserSession\n"
-        "store = load('django.contrib.sessions.backends.db').SessionStore\n"
-        f"for row in UserSession.objects.filter(user__username='{name}'):\n"
-        "    session = store(row.session_key)\n"
-        "    session.pop('account_authentication_methods', None)\n"
-        "    session.save()\n",
-    )
-    assert done.returncode == 0, done.stderr

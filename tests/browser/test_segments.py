@@ -8,6 +8,8 @@ from playwright.sync_api import Page, expect
 from tests.browser.finding import button, dialog_of, new_name, wait_in
 from tests.browser.troubles import Troubles
 from tests.browser.visitors import PROJECT, Application, Visitor
+from tests.support import inside
+from tests.support.stack import Stack
 
 pytestmark = pytest.mark.browser
 
@@ -15,9 +17,9 @@ MANY = 100_000
 
 
 @pytest.fixture
-def key(admin: Visitor) -> str:
+def key(stack: Stack) -> str:
     key = new_name("cohort").replace(" ", "-")
-    admin.create_flag(key)
+    stack.inside(inside.create_flag, project=PROJECT, key=key, on=[])
     return key
 
 

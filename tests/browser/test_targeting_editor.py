@@ -18,19 +18,24 @@ from tests.browser.finding import (
     wait_in,
 )
 from tests.browser.troubles import Troubles
-from tests.browser.visitors import Application, Visitor
+from tests.browser.visitors import PROJECT, Application, Visitor
+from tests.support import inside
+from tests.support.stack import Stack
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-def key(admin: Visitor) -> str:
+def key(stack: Stack) -> str:
     """A boolean flag of the test's own, on in development and production."""
     key = new_name("targeted").replace(" ", "-")
-    admin.create_flag(key)
-    for environment in ("development", "production"):
-        admin.switch(key, environment, on=True)
+    stack.inside(
+        inside.create_flag,
+        project=PROJECT,
+        key=key,
+        on=["development", "production"],
+    )
     return key
 
 

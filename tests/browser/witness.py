@@ -15,7 +15,7 @@ from tests.support.waiting import wait_until
 
 # A visitor from nowhere: no rule of the demo project catches them.
 SOMEBODY = EvaluationContext("user-1", {"country": "NZ"})
-_PAUSE_S = 0.002
+_PAUSE_S = 0.01
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,13 @@
 """The whole product, started the way ``make up`` starts it."""
 
+import json
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from tests.support import migrated, processes, settings_env
 from tests.support.ports import free_port
@@ -47,6 +49,7 @@ class Stack:
         }
         self._process: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
+        self._inside: subprocess.Popen[str] | None = None
 
     @property
     def portal_url(self) -> str:
@@ -110,6 +113,7 @@ class Stack:
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Ask it to end. Fails when a process of it is left; returns its exit status."""
         assert self._process is not None, "it was never started"
+        self._leave()
         self._process.send_signal(number)
         try:
             status = self.wait()
@@ -121,6 +125,7 @@ class Stack:
 
     def kill(self) -> None:
         """End whatever is left of it, at once."""
+        self._leave()
         if self._process is not None:
             self._process.kill()
             self._process.wait()
@@ -149,6 +154,33 @@ class Stack:
             text=True,
             timeout=180,
         )
+
+    def inside(self, function: Callable[..., Any], **arguments: object) -> Any:
+        """What a function returns that is called inside it, by a process with its settings.
+
+        Arguments and what it returns are JSON. Unlike ``manage`` it starts Django but once.
+        """
+        if self._inside is None:
+            self._inside = subprocess.Popen(
+                [sys.executable, "-m", "tests.support.inside"],
+                cwd=settings_env.ROOT,
+                env=self.environment,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+        assert self._inside.stdin is not None
+        assert self._inside.stdout is not None
+        called = json.dumps([function.__module__, function.__name__, arguments])
+        print(called, file=self._inside.stdin, flush=True)
+        returned, failure = json.loads(self._inside.stdout.readline())
+        assert not failure, failure
+        return returned
+
+    def _leave(self) -> None:
+        if self._inside is not None:
+            self._inside.communicate()
+            self._inside = None
 
     def _give_tables(self) -> None:
         if not self._has_tables and not self.var.exists():

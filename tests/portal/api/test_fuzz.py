@@ -9,6 +9,7 @@ from schemathesis.checks import not_a_server_error
 from schemathesis.core.result import Ok
 from schemathesis.specs.openapi import checks
 
+from tests.portal.api import fuzzed
 from tests.support.stack import Stack
 
 CHECKS = [
@@ -18,39 +19,12 @@ CHECKS = [
     checks.response_schema_conformance,
     checks.response_headers_conformance,
 ]
-SET_UP = """
-from contextlib import suppress
-from portal.access import services
-from portal.access.models import Project
-from portal.approvals.errors import Waiting
-from portal.approvals.models import ChangeRequest
-from portal.approvals.services import set_policy
-from portal.lib import clock, journal
-from flags.services import create_flag, set_enabled
-actor, now = journal.system("tests"), clock.now()
-project = services.create_project(key="fuzz", name="Fuzz", actor=actor, now=now)
-place = project.environments.get(key="production")
-boolean = [{"key": "on", "value": True}, {"key": "off", "value": False}]
-document = {"key": "a-flag", "value_type": "boolean", "variants": boolean}
-flag = create_flag(project=project, document=document, actor=actor, now=now)
-by = {"environment": place, "actor": actor, "now": now}
-set_policy(document={"required_approvals": 1}, **by)
-with suppress(Waiting):
-    set_enabled(flag=flag, enabled=True, **by)
-rights = ["environment.configure", "member.manage", "key.manage"]
-key = services.issue_key(**by, kind="admin", name="Fuzz", rights=rights)
-other = services.issue_key(**by, kind="server", name="Fuzz")
-group = services.create_group(project=project, key="crew", name="Crew", actor=actor, now=now)
-number = ChangeRequest.objects.get(project=project).pk
-print(key.token, other.key.selector, number)
-"""
 
 
 @pytest.fixture(scope="module")
 def known(stack: Stack) -> dict[str, str]:
     """What there is in a project that no other test looks at, and an admin key of it."""
-    printed = stack.manage("shell", "-v", "0", "-c", SET_UP).stdout.strip().splitlines()[-1]
-    found = dict(zip(("token", "selector", "number"), printed.split(), strict=True))
+    found: dict[str, str] = stack.inside(fuzzed.fill)
     return found | {
         "project": "fuzz",
         "environment": "production",

@@ -5,14 +5,14 @@ import json
 from collections.abc import Iterator
 from contextlib import closing
 
+from tests.support import inside
 from tests.support.stack import Stack
 
 
 def test_a_body_in_parts__is_411_and_says_what_to_send(stack: Stack) -> None:
     """Django takes such a body for none at all."""
     connection = http.client.HTTPConnection("127.0.0.1", stack.port, timeout=10)
-    place = ("--project", "lengths", "--environment", "production")
-    token = stack.manage("createkey", *place, "--kind", "admin").stdout.strip()
+    token = stack.inside(inside.create_admin_key, project="lengths")
 
     def parts() -> Iterator[bytes]:
         yield b'{"key": '
