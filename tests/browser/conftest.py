@@ -101,7 +101,7 @@ def troubles() -> Iterator[Troubles]:
 def new_profile(browser: Browser, stack: Stack, **options: Any) -> BrowserContext:
     """As if somebody had just installed the browser; addresses are relative to the portal."""
     context = browser.new_context(base_url=stack.portal_url, locale="en-GB", **options)
-    context.set_default_timeout(5_000)
+    context.set_default_timeout(15_000)
     return context
 
 
