@@ -23,7 +23,7 @@ FLAGS = 500
 IMPORT = f"/api/v1/projects/{PROJECT}/environments/{ENVIRONMENT}/import?format=flagd"
 
 
-@fault("evaluator cold start with Redis frozen", in_ci=True)
+@fault("evaluator cold start with Redis frozen")
 def cold_start(place: Installation) -> list[Figure]:
     """From disk, from the copy before where that is corrupt, and 503 without any."""
     _fill(place)
