@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 import httpx
 import pytest
 
+from portal.access.signin import throttle
 from tests.support import processes, settings_env
 from tests.support.stack import Stack
 from tests.support.waiting import wait_until
@@ -89,6 +90,14 @@ def test_start__first_time__makes_private_files_and_prints_what_they_hold(
     assert aviary.manage("verifyaudit").returncode == 0
 
 
+def sign_in(aviary: Stack, username: str, password: str) -> httpx.Response:
+    with httpx.Client(base_url=aviary.portal_url) as browser:
+        browser.get("/sign-in").raise_for_status()
+        fields = {"username": username, "password": password}
+        headers = {"X-CSRFToken": browser.cookies["csrftoken"]}
+        return browser.post("/sign-in", data=fields, headers=headers)
+
+
 @on_one_installation
 def test_stop__ctrl_c_twice__leaves_no_process_and_the_next_start_finds_all_data(
     aviary: Stack,
@@ -98,6 +107,9 @@ def test_stop__ctrl_c_twice__leaves_no_process_and_the_next_start_finds_all_data
     )
     token, password = done.stdout.strip(), aviary.admin_password
     secrets = (aviary.var / "aviary.env").read_bytes()
+    for _ in range(throttle.PAIR.failures):
+        assert sign_in(aviary, "somebody", "wrong").status_code == 200
+    assert sign_in(aviary, "somebody", "wrong").status_code == 429
     os.kill(aviary.pid_of("portal.supervisor"), signal.SIGINT)
     assert aviary.stop(signal.SIGINT) == 0
     assert "aviary: stopping" in aviary.output
@@ -119,6 +131,11 @@ def test_stop__ctrl_c_twice__leaves_no_process_and_the_next_start_finds_all_data
         return answer.status_code == 404
 
     wait_until(lets_in, within_s=5, what="the key of before being let in")
+    # Nor is anything of the limits forgotten (others lost theirs: CVE-2024-21652).
+    answer = sign_in(aviary, "somebody", "wrong")
+    assert answer.status_code == 429
+    assert "Too many attempts have failed" in answer.text
+    assert sign_in(aviary, "admin", password).status_code == 302
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
