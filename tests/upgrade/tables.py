@@ -16,6 +16,7 @@ _POSTGRESQL = (
     """SELECT pg_get_functiondef(oid) FROM pg_proc
     WHERE pronamespace = 'public'::regnamespace AND prokind = 'f'""",
 )
+_CASTS = re.compile(r"::(character varying|text)(\[\])?|[()]")
 # At commas that are within no brackets but those of the table itself.
 _BETWEEN_PARTS = re.compile(r",\s*(?=(?:[^()]|\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\))*$)")
 
@@ -23,9 +24,15 @@ _BETWEEN_PARTS = re.compile(r",\s*(?=(?:[^()]|\((?:[^()]|\((?:[^()]|\([^()]*\))*
 def described(run_sql: RunSql, vendor: str) -> set[tuple[Any, ...]]:
     """Columns, constraints, indexes, triggers and functions, each by what defines it."""
     if vendor == "postgresql":
-        return {row for statement in _POSTGRESQL for row in run_sql(statement)}
+        rows = [row for statement in _POSTGRESQL for row in run_sql(statement)]
+        return {tuple(_without_casts(one) for one in row) for row in rows}
     rows = run_sql("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL")
     return {(name, *_parts(sql)) for name, sql in rows}
+
+
+def _without_casts(part: Any) -> Any:
+    """A condition that was dumped and read again casts the same elsewhere."""
+    return _CASTS.sub("", part) if isinstance(part, str) else part
 
 
 def _parts(sql: str) -> list[str]:
