@@ -1,5 +1,7 @@
-"""What the first start and every later one say of the administrator."""
+"""What every start says of the administrator, and what it does not wait for."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -33,3 +35,21 @@ def test_greeting__admin_password_changed_meanwhile__does_not_print_the_old_one(
     greeting = first_start.prepare_database(ADDRESSES)
     assert "sign in as admin, password (as you set it)\n" in greeting
     assert password not in greeting
+
+
+def test_process__without_pages_and_api__loads_nothing_of_them() -> None:
+    """Each of these takes a tenth of a second or more, in five processes of every start."""
+    program = "import sys, django; django.setup(); print(*sys.modules, sep='\\n')"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=settings_env.ROOT,
+        env=settings_env.for_tests(settings_env.temporary_folder())
+        | {"DJANGO_SETTINGS_MODULE": "portal.settings"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    loaded = set(done.stdout.splitlines())
+    assert "flags.services" in loaded
+    heavy = {"portal.urls", "rest_framework.response", "jsonschema", "requests", "fido2"}
+    assert not heavy & loaded

@@ -72,7 +72,8 @@ def tables_of_a_new_database() -> set[tuple[Any, ...]]:
     def run_sql(statement: str) -> list[tuple[Any, ...]]:
         with connection.cursor() as cursor:
             cursor.execute(statement)
-            return cursor.fetchall()
+            rows: list[tuple[Any, ...]] = cursor.fetchall()
+            return rows
 
     return tables.described(run_sql, connection.vendor)
 
