@@ -1,7 +1,6 @@
 """All tables of an app at once, for new databases."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations import CreateModel
@@ -18,6 +17,7 @@ class CreateTables(Operation):
 
     serialization_expand_args = ["operations"]
     reduces_to_sql = True
+    reversible = False
 
     def __init__(self, operations: Sequence[CreateModel]) -> None:
         self.operations = operations
@@ -36,10 +36,6 @@ class CreateTables(Operation):
     ) -> None:
         for one in self.operations:
             one.database_forwards(app_label, schema_editor, from_state, to_state)
-
-    def database_backwards(self, *states: Any) -> None:
-        for one in reversed(self.operations):
-            one.database_backwards(*states)
 
     def describe(self) -> str:
         return f"Create {', '.join(one.name for one in self.operations)}"
