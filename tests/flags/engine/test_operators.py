@@ -33,7 +33,7 @@ def test_operator__nothing_to_compare__matches_as_published(case: dict[str, Any]
     test, missing = case["test"], case["matches_missing"]
     is_negated = test["operator"].startswith("not_") and "values" in test
     no_number = is_negated or test["operator"] == "exists"
-    contexts = {"y": "other"}, {"x": None}, {"x": float("nan")}
+    contexts: list[dict[str, object]] = [{"y": "other"}, {"x": None}, {"x": float("nan")}]
     assert [does_match(test, one) for one in contexts] == [missing, missing, no_number]
 
 
