@@ -1,5 +1,7 @@
 """Feature flags: models, services, snapshots for evaluators."""
 
+import gc
+
 from django.apps import AppConfig
 
 
@@ -26,3 +28,6 @@ class FlagsConfig(AppConfig):
         states.register()
         anchors.register("what evaluators were given", relay.read_audit_anchors)
         cohort_events.register()
+        # What was loaded until now stays.
+        gc.freeze()
+        gc.enable()

@@ -1,5 +1,6 @@
 """Settings, every one from the environment or ``var/aviary.env``; a bad one stops the start."""
 
+import gc
 import os
 from pathlib import Path
 
@@ -10,6 +11,9 @@ from portal.lib.api_enums import ENUM_NAMES
 from portal.lib.env import BASE_DIR, SettingError
 from portal.settings_signin import *  # noqa: F403 - apart from these, see there
 
+# Looking for garbage among all that is loaded now would take a fifth of the time of a start. It
+# begins when flags.apps is ready.
+gc.disable()
 settings_env.load_file()
 env = environ.Env()
 VAR_DIR = settings_env.var_dir()

@@ -13,10 +13,6 @@ from httpx._transports import default as httpx_transport
 
 from tests.support import chromium, settings_env
 
-# What is imported and collected stays: looking for garbage in it, again and again, took a tenth of
-# the time of all tests.
-gc.disable()
-
 if "portal.settings" in sys.modules:
     raise pytest.UsageError("unset DJANGO_SETTINGS_MODULE: the tests choose their settings")
 folder = settings_env.temporary_folder()
@@ -25,6 +21,9 @@ settings_env.apply(folder)
 settings_env.shared_folder()  # before there are workers, who inherit its name
 os.environ["DJANGO_SETTINGS_MODULE"] = "portal.settings"
 django.setup()
+# What is collected next stays, too: looking for garbage in it, again and again, took a tenth of the
+# time of all tests.
+gc.disable()
 # The workers of pytest-xdist inherit the environment, and have to come this way themselves.
 del os.environ["DJANGO_SETTINGS_MODULE"]
 

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from flags.engine import DocumentError, parse_definition
 from flags.models import NamingRule
-from flags.services.schemas import check_pattern, compile_pattern
+from flags.services.patterns import check_pattern, compile_pattern
 from portal.access import authority, outbox
 from portal.access.models import Project
 from portal.access.permissions import Permission

@@ -14,7 +14,6 @@ from flags.engine import (
     parse_group,
     parse_segment,
 )
-from flags.services.schemas import check_values
 from portal.lib.errors import Invalid
 
 T = TypeVar("T")
@@ -26,7 +25,11 @@ def definition_from(document: object) -> FlagDefinition:
     Raises Invalid with the path of each problem.
     """
     definition = _checked(lambda: parse_definition(document))
-    check_values(definition)
+    if definition.json_schema is not None:
+        # Few flags have one, and what it takes would be loaded into every process.
+        from flags.services import schemas
+
+        schemas.check_values(definition)
     return definition
 
 

@@ -9,11 +9,11 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import re2
 from django.utils.translation import gettext as _
 from jsonschema import Draft202012Validator, FormatChecker, SchemaError, ValidationError, validators
 
 from flags.engine import FlagDefinition
+from flags.services.patterns import check_pattern, compile_pattern
 from portal.lib.errors import Invalid
 
 MAX_CHARS = 20_000
@@ -113,23 +113,6 @@ class _Counter:
             self.known[name] = self.count(self.definitions[name])
             self.under_way.pop()
         return self.known[name]
-
-
-def check_pattern(pattern: str, path: str) -> None:
-    """Raise Invalid where RE2 does not know such a pattern."""
-    try:
-        compile_pattern(pattern)
-    except re2.error as error:
-        told = error.args[0].decode() if isinstance(error.args[0], bytes) else str(error)
-        text = _("That is no pattern of RE2, the kind that always ends in time: {error}.")
-        raise Invalid({path: text.format(error=told[:_MOST_TOLD])}) from None
-
-
-def compile_pattern(pattern: str) -> Any:
-    """A pattern that takes linear time over whatever it is held against."""
-    options = re2.Options()
-    options.max_mem, options.log_errors = 1 << 20, False
-    return re2.compile(pattern, options)
 
 
 def _pattern(

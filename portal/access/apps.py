@@ -9,8 +9,6 @@ class AccessConfig(AppConfig):
     verbose_name = "Access"
 
     def ready(self) -> None:
-        from portal.access import api_once, wording
-        from portal.lib import api_once as port
+        from portal.access import wording
 
         wording.register()
-        port.register(api_once.answer_once)

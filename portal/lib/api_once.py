@@ -1,7 +1,7 @@
 """Writes that are done once: what Idempotency-Key asks for.
 
 The answers are kept beside the API keys, above this package, so whoever keeps them registers here
-when Django starts.
+when the API's addresses are loaded.
 """
 
 import hashlib
@@ -63,7 +63,7 @@ class StillRunning(AviaryError):
 
 def register(keeper: Keeper) -> None:
     """Make ``keeper`` the one that keeps answers and gives them again."""
-    global _keeper  # one per process, set once at start-up
+    global _keeper  # one per process, set once with its addresses
     _keeper = keeper
 
 

@@ -6,9 +6,10 @@ Django starts, and notes what was changed.
 
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from rest_framework.response import Response
+if TYPE_CHECKING:  # every process notes what it changed, and few of them have an API
+    from rest_framework.response import Response
 
 FIELD: Final = "published"
 IsLive = Callable[[set[int]], bool]
@@ -40,7 +41,7 @@ def ignore_in(document: Any) -> None:
         document.pop(FIELD, None)
 
 
-def add_to(response: Response) -> None:
+def add_to(response: "Response") -> None:
     """Say so in the answer, where this request changed something that evaluators serve."""
     changed = _changed.get()
     if _is_live and changed and isinstance(response.data, dict) and response.status_code < 300:

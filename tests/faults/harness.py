@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from tests.faults import rows
 from tests.faults.installation import Installation, installed
+from tests.faults.load import EVERY_S
 from tests.faults.postgres_server import postgres_server
 
 TIME_UNITS = ("s", "ms", "x")
@@ -87,7 +88,8 @@ class Stage:
     A new one is started for other settings, and after a fault that ended in an exception.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, load_every_s: float = EVERY_S) -> None:
+        self._load_every_s = load_every_s
         self._parts = ExitStack()
         self._place: Installation | None = None
         self._wanted: tuple[bool, Mapping[str, str]] = (False, {})
@@ -96,7 +98,7 @@ class Stage:
         """Run one fault; returns its figures and the history's."""
         try:
             place = self._installation(one)
-            place.start_load()
+            place.start_load(self._load_every_s)
             figures = one.act(place)
             return [*figures, *_history(place, one)]
         except BaseException:

@@ -47,7 +47,7 @@ class Installation:
     attempted: int = 0
     enabled: bool = True
 
-    def start_load(self) -> None:
+    def start_load(self, every_s: float) -> None:
         """Load it anew, and count from here."""
         wait_until(self.is_current, within_s=60, what="the evaluator")
         # From now on the flag's version is the environment's, which new keys have raised.
@@ -60,7 +60,9 @@ class Installation:
         self.mark_writes()
         place = f"{PROJECT}/{ENVIRONMENT}"
         port = self.stack.evaluator_port
-        self.load = Load(port=port, path=EVALUATION, token=self.server, environment=place)
+        self.load = Load(
+            port=port, path=EVALUATION, token=self.server, environment=place, every_s=every_s
+        )
         self.load.start()
 
     # Writing

@@ -5,13 +5,14 @@ from collections.abc import Iterator
 import pytest
 
 from tests.faults.harness import Fault, Stage, find_faults
+from tests.faults.load import EVERY_S_UNTIMED
 
 QUICK = [one for one in find_faults().values() if one.in_ci]
 
 
 @pytest.fixture(scope="module")
 def stage() -> Iterator[Stage]:
-    stage = Stage()
+    stage = Stage(EVERY_S_UNTIMED)
     yield stage
     stage.close()
 

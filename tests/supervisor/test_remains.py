@@ -1,4 +1,7 @@
-"""What a killed supervisor leaves: found, said, stopped; and nobody else is touched."""
+"""What a killed supervisor leaves: found, said, stopped; and nobody else is touched.
+
+``test_life`` has one that is killed with all its processes running.
+"""
 
 import json
 import os
@@ -12,7 +15,6 @@ import pytest
 from portal.supervisor import remains
 from portal.supervisor.remains import AlreadyRunning, Register
 from tests.support import processes
-from tests.support.stack import Stack
 
 Spawn = Callable[[str], "subprocess.Popen[str]"]
 
@@ -106,22 +108,3 @@ def test_remains__register_that_cannot_be_read__is_none(var: Path, text: str) ->
     var.mkdir()
     (var / "processes.json").write_text(text)
     assert Register(var).take_over() == []
-
-
-def test_killed_supervisor__its_processes_end_and_the_next_start_works(
-    install: Callable[..., Stack],
-) -> None:
-    stack = install()
-    stack.start()
-    left = set(stack.processes())
-    supervisor = stack.pid_of("portal.supervisor")
-    # One that does not hear of its supervisor's death; the next start finds it.
-    os.kill(stack.redis_pid(), signal.SIGSTOP)
-    processes.kill(supervisor)
-    stack.wait()
-    stack.start()
-    assert "aviary: stopped what an earlier start had left: " in stack.output
-    assert "redis" in stack.output.partition("had left: ")[2].partition("\n")[0]
-    assert not left & set(stack.processes())
-    assert stack.stop() == 0
-    assert not (stack.var / "processes.json").exists()

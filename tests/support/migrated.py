@@ -29,7 +29,7 @@ def _original() -> Path:
 def _migrate(file: Path) -> Path:
     settings = {"DATABASE_URL": f"sqlite:///{file}"}
     subprocess.run(
-        [sys.executable, "manage.py", "migrate", "--verbosity", "0"],
+        [sys.executable, "manage.py", "migrate", "--skip-checks", "--verbosity", "0"],
         check=True,
         cwd=settings_env.ROOT,
         env=settings_env.for_tests(file.parent) | settings,

@@ -12,10 +12,13 @@ def wait_until(
 ) -> Found:
     """The first true answer of ``probe``. Fails when there is none in time."""
     ends_at = time.monotonic() + within_s
+    pause_s = 0.01
     while True:
         found = probe()
         if found:
             return found
         if time.monotonic() > ends_at:
             raise AssertionError(f"{what} is not so within {within_s} s; last seen: {found!r}")
-        time.sleep(0.01)
+        time.sleep(pause_s)
+        # Looking takes the time of who is waited for: what takes long is looked at less often.
+        pause_s = min(1.2 * pause_s, 0.1)

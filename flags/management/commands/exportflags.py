@@ -2,14 +2,15 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from flags import exports
 from flags.exporters.text import SYNTAXES
 from portal.access.models import Environment, Project
+from portal.lib.commands import ManageCommand
 
 
-class Command(BaseCommand):
+class Command(ManageCommand):
     help = (
         "Print flags: of a whole project, or of one environment. Flags that the format cannot "
         "hold exactly are left out, and named on standard error with the reason."

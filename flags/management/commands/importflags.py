@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import transaction
 
 from flags import importers
@@ -15,11 +15,11 @@ from portal.access import provisioning
 from portal.access.models import Environment
 from portal.approvals.errors import Waiting
 from portal.lib import clock
-from portal.lib.commands import failure
+from portal.lib.commands import ManageCommand, failure
 from portal.lib.errors import AviaryError
 
 
-class Command(BaseCommand):
+class Command(ManageCommand):
     help = (
         "Import flags into one environment. Mode 'replace' also turns off, in this environment, "
         "the flags that the file does not have. Segments and exclusion groups of the file are the "

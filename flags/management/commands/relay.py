@@ -4,13 +4,12 @@ import signal
 import threading
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
 from flags.snapshots import relay
 from portal.audit import services as audit
+from portal.lib.commands import ManageCommand
 
 
-class Command(BaseCommand):
+class Command(ManageCommand):
     help = "Publish every change to the evaluators and anchor the audit trail; any number may run."
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -2,7 +2,12 @@
 
 from django.urls import path
 
+from portal.access import api_once as keeper
 from portal.access.rest import groups, invitations, keys, members, projects, roles
+from portal.lib import api_once
+
+# Here and not when Django starts: processes without an API would load all that it takes.
+api_once.register(keeper.answer_once)
 
 _PROJECT = "projects/<slug:project>"
 _GROUP = _PROJECT + "/groups/<slug:group>"

@@ -110,7 +110,7 @@ def database_down(place: Installation) -> list[Figure]:
     ]
 
 
-@fault("web killed in a request", in_ci=True)
+@fault("web killed in a request")
 def web_killed(place: Installation) -> list[Figure]:
     """All or nothing; a retry with the same Idempotency-Key does it once."""
     repeated = 0

@@ -111,7 +111,7 @@ def _seconds_until_current(place: Installation, evaluator: EvaluatorProcess) -> 
     return place.seconds_until(lambda: _value(place, evaluator) is place.enabled)
 
 
-@fault("document set back to an older genuine one", in_ci=True)
+@fault("document set back to an older genuine one")
 def document_set_back(place: Installation) -> list[Figure]:
     """Nobody loads it meanwhile: the relay finds it. Then somebody does, and says so."""
     with place.redis.client() as client:

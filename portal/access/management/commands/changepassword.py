@@ -5,15 +5,15 @@ Stands in for Django's command of the same name, which would leave no trace.
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from portal.access import services
 from portal.access.models import User
 from portal.access.tokens import new_password
-from portal.lib.commands import operator
+from portal.lib.commands import ManageCommand, operator
 
 
-class Command(BaseCommand):
+class Command(ManageCommand):
     help = "Give someone a new random password and print it."
 
     def add_arguments(self, parser: CommandParser) -> None:

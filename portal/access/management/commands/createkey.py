@@ -2,17 +2,17 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 
 from portal.access import provisioning, services
 from portal.access.models import KeyKind
 from portal.access.permissions import ADDITIONAL_RIGHTS
 from portal.lib import clock
-from portal.lib.commands import failure, operator
+from portal.lib.commands import ManageCommand, failure, operator
 from portal.lib.errors import AviaryError
 
 
-class Command(BaseCommand):
+class Command(ManageCommand):
     help = "Create an API key and print its token, which is shown only now."
 
     def add_arguments(self, parser: CommandParser) -> None:

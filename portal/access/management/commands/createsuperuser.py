@@ -5,15 +5,15 @@ Stands in for Django's command of the same name, which would leave no trace.
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 
 from portal.access import services
 from portal.access.tokens import new_password
-from portal.lib.commands import failure, operator
+from portal.lib.commands import ManageCommand, failure, operator
 from portal.lib.errors import AviaryError
 
 
-class Command(BaseCommand):
+class Command(ManageCommand):
     help = "Create a site administrator with a random password and print it."
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from portal.access import services
 from portal.access.models import Environment
-from portal.lib.commands import operator
+from portal.lib.commands import ManageCommand, operator
 
 
-class Command(BaseCommand):
+class Command(ManageCommand):
     help = (
         "Start a new epoch in every environment, after a restore: evaluators then reload all flags "
         "and keys. Aviary notices a restore by itself wherever Redis or an evaluator shows it."

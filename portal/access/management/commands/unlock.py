@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from portal.access.models import User
 from portal.access.signin import throttle
-from portal.lib.commands import operator
+from portal.lib.commands import ManageCommand, operator
 
 
-class Command(BaseCommand):
+class Command(ManageCommand):
     help = "Let someone who was locked out try again at once."
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -3,18 +3,18 @@
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from portal.access import provisioning
 from portal.access.models import Project
 from portal.approvals import policy_file
 from portal.approvals.services import loading
 from portal.lib import clock
-from portal.lib.commands import failure
+from portal.lib.commands import ManageCommand, failure
 from portal.lib.errors import AviaryError
 
 
-class Command(BaseCommand):
+class Command(ManageCommand):
     help = (
         "Load the deployment permissions and approval requirements of a YAML file: all of it or "
         "nothing. What the file does not mention stays as it is."

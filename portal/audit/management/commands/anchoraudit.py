@@ -3,13 +3,14 @@
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from portal.audit import services
 from portal.lib import clock
+from portal.lib.commands import ManageCommand
 
 
-class Command(BaseCommand):
+class Command(ManageCommand):
     help = "Note the head of the audit trail's chain outside the database."
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -3,12 +3,12 @@
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand
 
 from portal.audit import sealing
+from portal.lib.commands import ManageCommand
 
 
-class Command(BaseCommand):
+class Command(ManageCommand):
     help = "Print the Ed25519 public key that exports of the audit trail are signed with."
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -2,15 +2,13 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
 from portal.audit import services
 from portal.lib import clock
-from portal.lib.commands import failure, operator
+from portal.lib.commands import ManageCommand, failure, operator
 from portal.lib.errors import AviaryError
 
 
-class Command(BaseCommand):
+class Command(ManageCommand):
     help = "Delete audit rows older than AUDIT_RETENTION_DAYS; the chain goes on verifying."
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -5,16 +5,17 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from portal.audit import anchors, selectors, states
 from portal.audit.anchors import KnownAnchors
 from portal.audit.models import AuditEvent
+from portal.lib.commands import ManageCommand
 
 _MOST_DRIFTS = 100
 
 
-class Command(BaseCommand):
+class Command(ManageCommand):
     help = (
         "Check every link of the audit trail, and that everything is what its last row says; "
         "names the first row that does not hold, and what was changed past the product."

@@ -2,15 +2,14 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
 from portal.letters.models import Letter
+from portal.lib.commands import ManageCommand
 from portal.lib.logs import escape
 
 MOST = 50
 
 
-class Command(BaseCommand):
+class Command(ManageCommand):
     help = "List the letters that wait to be sent, and those that were given up."
 
     def handle(self, *args: Any, **options: Any) -> None:
