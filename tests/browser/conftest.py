@@ -106,9 +106,9 @@ def new_profile(browser: Browser, stack: Stack, **options: Any) -> BrowserContex
 
 
 @pytest.fixture(scope="package")
-def profiles(browser: Browser) -> Iterator[dict[tuple[object, ...], BrowserContext]]:
+def profiles(browser: Browser) -> Iterator[dict[tuple[Visitor | None, str], BrowserContext]]:
     """One for each person, for all tests: it has the scripts and stylesheets by then."""
-    found: dict[tuple[object, ...], BrowserContext] = {}
+    found: dict[tuple[Visitor | None, str], BrowserContext] = {}
     yield found
     for profile in found.values():
         profile.close()
@@ -119,14 +119,14 @@ def open_window(
     browser: Browser,
     stack: Stack,
     troubles: Troubles,
-    profiles: dict[tuple[object, ...], BrowserContext],
+    profiles: dict[tuple[Visitor | None, str], BrowserContext],
 ) -> Iterator[OpenWindow]:
     """Opens windows: in a visitor's profile, or in a new one for nobody in particular."""
     new: list[BrowserContext] = []
     windows: list[Page] = []
 
     def open_window(visitor: Visitor | None = None, **options: Any) -> Page:
-        key = (visitor, *sorted(options.items()))
+        key = (visitor, repr(options))
         profile = profiles.get(key) or new_profile(browser, stack, **options)
         if visitor:
             profiles[key] = profile
