@@ -329,7 +329,7 @@ def test_what_is_shown_once__is_not_kept_and_not_replayed(
     assert (replayed[field], first["notice"]) == (None, "")
     assert "kept nowhere" in replayed["notice"]
     assert replayed == first | {field: None, "notice": replayed["notice"]}
-    secret = first[field].rstrip("/").rpartition("_")[2]
+    secret = first[field].rstrip("/")[-20:]  # it may have underscores
     assert secret not in KeptAnswer.objects.get().body
     assert secret not in str(everything_kept())
     assert ApiKey.objects.count() + Invitation.objects.count() == 2
