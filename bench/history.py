@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from portal.lib import env
+from portal.lib.intent import Intent
 from portal.supervisor import state
 
 ROWS = int(os.environ.get("BENCH_HISTORY_ROWS", "1000000"))
@@ -110,9 +111,9 @@ def _pages() -> Iterator[str]:
 
     from portal.access.models import User
     from portal.access.services import create_project
-    from portal.lib import clock, journal
+    from portal.lib import journal
 
-    create_project(key="shop", name="Shop", actor=journal.system("bench"), now=clock.now())
+    create_project(key="shop", name="Shop", intent=Intent(journal.system("bench")))
     client = Client(headers={"host": "localhost"})
     client.force_login(User.objects.create(username="auditor", is_superuser=True))
     for place in ("/p/shop/history/", "/history/"):
@@ -138,13 +139,13 @@ def _time(client: object, address: str) -> float:
 def _export() -> str:
     from portal.audit import exports
     from portal.audit.filters import Filters
-    from portal.lib import clock, journal
+    from portal.lib import journal
 
     parts = []
     for kind in exports.FORMATS:
         before, started = _peak_kib(), time.perf_counter()
         export = exports.start_export(
-            filters=Filters(), format_name=kind, actor=journal.system("bench"), now=clock.now()
+            filters=Filters(), format_name=kind, intent=Intent(journal.system("bench"))
         )
         size = sum(map(len, export.pieces))
         rate = ROWS / (time.perf_counter() - started)

@@ -10,6 +10,7 @@ from portal.access import services as access
 from portal.access.models import ApiKey, Environment, Project
 from portal.access.tokens import parse_token
 from portal.lib import clock, journal
+from portal.lib.intent import Intent
 
 PROJECT = "demo"
 ACTOR = journal.system("demo data")
@@ -157,15 +158,18 @@ def ensure(token: str) -> str:
         if _works(token, production, now):
             return token
         issued = access.issue_key(
-            environment=production, kind="server", name="Demo application", actor=ACTOR, now=now
+            environment=production,
+            kind="server",
+            name="Demo application",
+            intent=Intent(ACTOR, at=now),
         )
         return str(issued.token)
 
 
 def _create(now: datetime) -> Project:
-    project = access.create_project(key=PROJECT, name="Demo shop", actor=ACTOR, now=now)
+    project = access.create_project(key=PROJECT, name="Demo shop", intent=Intent(ACTOR, at=now))
     for document in DEFINITIONS:
-        services.create_flag(project=project, document=document, actor=ACTOR, now=now)
+        services.create_flag(project=project, document=document, intent=Intent(ACTOR, at=now))
     for (flag_key, environment_key), changes in CONFIGURATIONS.items():
         flag = Flag.objects.select_related("project").get(project=project, key=flag_key)
         environment = project.environments.get(key=environment_key)
@@ -175,8 +179,7 @@ def _create(now: datetime) -> Project:
             environment=environment,
             document=current.document | changes,
             expected_version=current.version,
-            actor=ACTOR,
-            now=now,
+            intent=Intent(ACTOR, at=now),
         )
     return project
 

@@ -90,4 +90,4 @@ def remind_owners() -> None:
 @shared_task(ignore_result=True)
 def carry_out_plans() -> None:
     """Carry out what is due of schedules and ramps."""
-    plans.carry_out_due(now=clock.now())
+    plans.carry_out_due()

@@ -12,12 +12,12 @@ from flags.services import importing
 from flags.snapshots import delivery
 from portal.access.api import holder_of
 from portal.access.api_scope import environment_of
-from portal.lib import clock
 from portal.lib.api import MergePatchParser, StrictJSONParser
 from portal.lib.api_match import etag, required_version, seen_version
 from portal.lib.api_paging import PAGING, listing, page_of
 from portal.lib.api_query import switch
 from portal.lib.api_view import ApiView
+from portal.lib.intent import Intent
 
 
 class ConfigurationList(ApiView):
@@ -54,8 +54,7 @@ class ConfigurationDetail(ApiView):
             environment=configuration.environment,
             document=request.data,
             expected_version=required_version(request),
-            actor=holder_of(request).actor,
-            now=clock.now(),
+            intent=Intent(holder_of(request).actor),
         )
         return _answer(saved)
 
@@ -73,8 +72,7 @@ class ConfigurationDetail(ApiView):
                 flag=configuration.flag,
                 environment=configuration.environment,
                 enabled=False,
-                actor=actor,
-                now=clock.now(),
+                intent=Intent(actor),
             )
             return _answer(switched.configuration)
         saved = services.save_configuration(
@@ -82,8 +80,7 @@ class ConfigurationDetail(ApiView):
             environment=configuration.environment,
             document=merge_patch(configuration.document, patch),
             expected_version=required_version(request),
-            actor=actor,
-            now=clock.now(),
+            intent=Intent(actor),
         )
         return _answer(saved)
 
@@ -112,8 +109,7 @@ class Import(ApiView):
             mode=request.query_params.get("mode", "merge"),
             bucketing=request.query_params.get("bucketing"),
             dry_run=switch(request, "dry_run"),
-            actor=holder_of(request).actor,
-            now=clock.now(),
+            intent=Intent(holder_of(request).actor),
         )
         delivery.wait_until_live([place], within_s=1 + report.changes / 1000)
         return Response(report.document)

@@ -21,6 +21,7 @@ from portal.lib.api_match import etag, seen_version
 from portal.lib.api_paging import listing
 from portal.lib.api_query import encode_cursor, switch
 from portal.lib.api_view import ApiView
+from portal.lib.intent import Intent
 
 
 class FlagList(ApiView):
@@ -48,8 +49,7 @@ class FlagList(ApiView):
         flag = services.create_flag(
             project=project_of(request, project),
             document=request.data,
-            actor=holder_of(request).actor,
-            now=clock.now(),
+            intent=Intent(holder_of(request).actor),
         )
         where = reverse("api-flag", kwargs={"project": project, "key": flag.key})
         return _answer(flag, status=201, headers={"Location": quote(where, safe="/%")})
@@ -79,8 +79,7 @@ class FlagDetail(ApiView):
             flag=flag,
             document=merge_patch(flag.document, request.data),
             expected_version=flag.version if seen is None else seen,
-            actor=holder_of(request).actor,
-            now=clock.now(),
+            intent=Intent(holder_of(request).actor),
         )
         return _answer(edited)
 
@@ -94,11 +93,7 @@ class FlagDetail(ApiView):
         flag, now = flag_of(request, project, key), clock.now()
         if not switch(request, "force"):
             refuse_asked_for(flag, now=now, within=holder_of(request).environment)
-        services.archive_flag(
-            flag=flag,
-            actor=holder_of(request).actor,
-            now=now,
-        )
+        services.archive_flag(flag=flag, intent=Intent(holder_of(request).actor, at=now))
         return Response(status=204)
 
 
@@ -109,7 +104,7 @@ class FlagRestoring(ApiView):
     def post(self, request: Request, project: str, key: str) -> Response:
         """Bring an archived flag back, just as it was."""
         flag = flag_of(request, project, key)
-        services.restore_flag(flag=flag, actor=holder_of(request).actor, now=clock.now())
+        services.restore_flag(flag=flag, intent=Intent(holder_of(request).actor))
         return _answer(flag_of(request, project, key))
 
 

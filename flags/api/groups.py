@@ -13,11 +13,11 @@ from flags.api.documents import merge_patch
 from flags.models import ExclusionGroup
 from portal.access.api import holder_of
 from portal.access.api_scope import project_of
-from portal.lib import clock
 from portal.lib.api import MergePatchParser, StrictJSONParser
 from portal.lib.api_match import etag, seen_version
 from portal.lib.api_paging import PAGING, listing, page_of
 from portal.lib.api_view import ApiView
+from portal.lib.intent import Intent
 
 
 class GroupList(ApiView):
@@ -38,8 +38,7 @@ class GroupList(ApiView):
         group = services.create_group(
             project=project_of(request, project),
             document=request.data,
-            actor=holder_of(request).actor,
-            now=clock.now(),
+            intent=Intent(holder_of(request).actor),
         )
         where = reverse("api-exclusion-group", kwargs={"project": project, "key": group.key})
         return _answer(group, status=201, headers={"Location": quote(where, safe="/%")})
@@ -67,8 +66,7 @@ class GroupDetail(ApiView):
             group=group,
             document=merge_patch(group.document, request.data),
             expected_version=group.version if seen is None else seen,
-            actor=holder_of(request).actor,
-            now=clock.now(),
+            intent=Intent(holder_of(request).actor),
         )
         return _answer(edited)
 
@@ -78,8 +76,7 @@ class GroupDetail(ApiView):
         services.delete_group(
             group=_group_of(request, project, key),
             expected_version=seen_version(request),
-            actor=holder_of(request).actor,
-            now=clock.now(),
+            intent=Intent(holder_of(request).actor),
         )
         return Response(status=204)
 

@@ -16,11 +16,11 @@ from flags.plans import following
 from portal.access.api import holder_of
 from portal.access.api_scope import environment_of
 from portal.access.models import Environment
-from portal.lib import clock
 from portal.lib.api_paging import PAGING, listing, page_of
 from portal.lib.api_query import switch, text
 from portal.lib.api_view import ApiView
 from portal.lib.errors import Invalid
+from portal.lib.intent import Intent
 
 UPCOMING = 5
 
@@ -56,9 +56,7 @@ class PlanList(ApiView):
             flag=flag,
             environment=place,
             document=document,
-            actor=holder_of(request).actor,
-            now=clock.now(),
-            reason=reason,
+            intent=Intent(holder_of(request).actor, reason),
         )
         where = reverse(f"api-{self.kind}", args=[project, environment, plan.pk])
         return Response(plan_document(plan), status=201, headers={"Location": where})
@@ -132,12 +130,8 @@ def steering(kind: PlanKind, step: str) -> type[ApiView]:
                 raise Invalid(
                     {unknown[0] if unknown else "reason": _("Send a reason, or nothing.")}
                 )
-            steered = _STEPS[step](
-                plan=found,
-                actor=holder_of(request).actor,
-                now=clock.now(),
-                reason=data.get("reason", ""),
-            )
+            intent = Intent(holder_of(request).actor, data.get("reason", ""))
+            steered = _STEPS[step](plan=found, intent=intent)
             return Response(plan_document(steered))
 
     return Steering

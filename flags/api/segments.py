@@ -22,13 +22,13 @@ from flags.services.key_files import KeyFile
 from flags.services.key_lists import KeyChange, Mode
 from portal.access.api import holder_of
 from portal.access.api_scope import project_of
-from portal.lib import clock
 from portal.lib.api import MergePatchParser, StrictJSONParser, TooLarge
 from portal.lib.api_match import etag, seen_version
 from portal.lib.api_paging import PAGING, limit_of, listing, page_of_keys
 from portal.lib.api_query import decode_cursor, encode_cursor, text
 from portal.lib.api_view import ApiView
 from portal.lib.errors import Invalid
+from portal.lib.intent import Intent
 
 _CHUNK = 64 * 1024
 
@@ -74,8 +74,7 @@ class SegmentList(ApiView):
         segment = services.create_segment(
             project=project_of(request, project),
             document=request.data,
-            actor=holder_of(request).actor,
-            now=clock.now(),
+            intent=Intent(holder_of(request).actor),
         )
         where = reverse("api-segment", kwargs={"project": project, "key": segment.key})
         return _answer(segment, status=201, headers={"Location": quote(where, safe="/%")})
@@ -100,8 +99,7 @@ class SegmentDetail(ApiView):
             segment=segment,
             document=merge_patch(segment.about, request.data),
             expected_version=segment.version if seen is None else seen,
-            actor=holder_of(request).actor,
-            now=clock.now(),
+            intent=Intent(holder_of(request).actor),
         )
         return _answer(edited)
 
@@ -111,8 +109,7 @@ class SegmentDetail(ApiView):
         services.delete_segment(
             segment=segment_of(request, project, key),
             expected_version=seen_version(request),
-            actor=holder_of(request).actor,
-            now=clock.now(),
+            intent=Intent(holder_of(request).actor),
         )
         return Response(status=204)
 
@@ -150,8 +147,7 @@ class SegmentKeys(ApiView):
             segment=segment,
             change=KeyChange(which, mode, found.keys),
             expected_version=seen_version(request),
-            actor=holder_of(request).actor,
-            now=clock.now(),
+            intent=Intent(holder_of(request).actor),
         )
         segment = segment_of(request, project, key)
         return Response(

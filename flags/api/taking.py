@@ -26,6 +26,7 @@ from portal.lib.api_body import SWITCH, TEXT, TEXTS, VERSIONS, WHOLE, Field, rea
 from portal.lib.api_match import etag, required_version
 from portal.lib.api_view import ApiView
 from portal.lib.errors import Invalid
+from portal.lib.intent import Intent
 
 _COPY = {
     "source": Field(TEXT, required=True),
@@ -74,9 +75,7 @@ class Copying(ApiView):
             source_version=body.get("source_version", there.version),
             expected_version=required_version(request),
             taking=Taking(state=body.get("state", False), salt=body.get("salt", False)),
-            actor=holder_of(request).actor,
-            now=clock.now(),
-            reason=body.get("reason", ""),
+            intent=Intent(holder_of(request).actor, reason=body.get("reason", "")),
         )
         return Response(saved.document, headers={"ETag": etag(saved.version)})
 
@@ -101,8 +100,7 @@ class Cloning(ApiView):
             environments=[
                 _place_of(own, place, "environments") for place in body.get("environments", [])
             ],
-            actor=holder_of(request).actor,
-            now=clock.now(),
+            intent=Intent(holder_of(request).actor),
         )
         where = reverse("api-flag", kwargs={"project": project, "key": cloned.flag.key})
         headers = {"Location": quote(where, safe="/%"), "ETag": etag(cloned.flag.version)}
@@ -127,12 +125,10 @@ class Bulk(ApiView):
             for flag in flags:
                 refuse_asked_for(flag, now=now, within=holder_of(request).environment)
         job = bulk.Job(
-            actor=holder_of(request).actor,
-            now=now,
+            Intent(holder_of(request).actor, body.get("reason", ""), at=now),
             environment=place,
             tags=tuple(body.get("tags", ())),
             owner=body.get("owner", ""),
-            reason=body.get("reason", ""),
             seen=body.get("seen", {}),
         )
         outcomes = services.change_flags(flags=flags, action=body["action"], job=job)

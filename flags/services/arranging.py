@@ -8,7 +8,7 @@ from portal.access import authority
 from portal.access.models import Project, User
 from portal.access.permissions import Permission
 from portal.lib.errors import Invalid, checked_text
-from portal.lib.journal import Actor
+from portal.lib.intent import Intent
 
 MOST_VIEWS = 100
 MOST_NAME, MOST_QUERY = 60, 2000
@@ -27,7 +27,7 @@ def save_view(
     *,
     project: Project,
     user: User,
-    actor: Actor,
+    intent: Intent,
     view: SavedView | None,
     name: str,
     query: str,
@@ -40,7 +40,7 @@ def save_view(
     or taken.
     """
     if shared:
-        authority.require(actor, Permission.FLAG_EDIT, project=project)
+        authority.require(intent.actor, Permission.FLAG_EDIT, project=project)
     name = checked_text(name, "name", most=MOST_NAME)
     query = checked_text(query, "query", most=MOST_QUERY)
     view = view or SavedView(project=project, owner=user)

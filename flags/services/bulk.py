@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from enum import StrEnum
 
 from django.utils.functional import Promise
@@ -13,10 +12,9 @@ from flags.models import Flag
 from flags.services import configurations, definitions
 from portal.access.models import Environment
 from portal.access.permissions import Permission
-from portal.approvals.changes import PLAIN, Terms
 from portal.approvals.errors import Waiting
 from portal.lib.errors import AviaryError, Invalid
-from portal.lib.journal import Actor
+from portal.lib.intent import Intent
 
 MOST_FLAGS = 200
 
@@ -25,13 +23,10 @@ MOST_FLAGS = 200
 class Job:
     """What is to be done to each flag; ``seen`` are the versions that somebody looked at."""
 
-    actor: Actor
-    now: datetime
+    intent: Intent
     environment: Environment | None = None
     tags: tuple[str, ...] = ()
     owner: str = ""
-    reason: str = ""
-    terms: Terms = PLAIN
     seen: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -68,10 +63,7 @@ def _edit(flag: Flag, job: Job, **changes: object) -> None:
         flag=flag,
         document=flag.document | changes,
         expected_version=flag.version,
-        actor=job.actor,
-        now=job.now,
-        reason=job.reason,
-        terms=job.terms,
+        intent=job.intent,
     )
 
 
@@ -88,9 +80,7 @@ def _set_owner(flag: Flag, job: Job) -> None:
 
 
 def _archive(flag: Flag, job: Job) -> None:
-    definitions.archive_flag(
-        flag=flag, actor=job.actor, now=job.now, reason=job.reason, terms=job.terms
-    )
+    definitions.archive_flag(flag=flag, intent=job.intent)
 
 
 def _switch(enabled: bool) -> Callable[[Flag, Job], None]:
@@ -101,11 +91,8 @@ def _switch(enabled: bool) -> Callable[[Flag, Job], None]:
             flag=flag,
             environment=job.environment,
             enabled=enabled,
-            actor=job.actor,
-            now=job.now,
-            reason=job.reason,
+            intent=job.intent,
             expected_version=job.seen.get(flag.key),
-            terms=job.terms,
         )
 
     return run

@@ -19,11 +19,10 @@ from flags.services import cohort_changes as changes
 from flags.services import groups, key_lists, segments
 from portal.access.models import Project
 from portal.approvals import kinds
-from portal.approvals.changes import Terms
 from portal.approvals.kinds import Dependant, Impact, Merged, Outcome, Side
 from portal.approvals.models import ChangeRequest
 from portal.lib import clock, merging
-from portal.lib.journal import Actor
+from portal.lib.intent import Intent
 
 Document = Mapping[str, Any]
 
@@ -58,24 +57,13 @@ class SegmentKind:
     """Who is in a segment."""
 
     def apply(
-        self,
-        request: ChangeRequest,
-        *,
-        document: Document,
-        base_version: str,
-        actor: Actor,
-        now: datetime,
-        reason: str,
-        terms: Terms,
+        self, request: ChangeRequest, *, document: Document, base_version: str, intent: Intent
     ) -> None:
         segments.edit_segment(
             segment=_segment_of(request),
             document=document,
             expected_version=int(base_version),
-            actor=actor,
-            now=now,
-            reason=reason,
-            terms=terms,
+            intent=intent,
         )
 
     def current(self, request: ChangeRequest) -> Side:
@@ -119,23 +107,10 @@ class SegmentDeletionKind(_Deletion, SegmentKind):
     """Deleting a segment."""
 
     def apply(
-        self,
-        request: ChangeRequest,
-        *,
-        document: Document,
-        base_version: str,
-        actor: Actor,
-        now: datetime,
-        reason: str,
-        terms: Terms,
+        self, request: ChangeRequest, *, document: Document, base_version: str, intent: Intent
     ) -> None:
         segments.delete_segment(
-            segment=_segment_of(request),
-            expected_version=int(base_version),
-            actor=actor,
-            now=now,
-            reason=reason,
-            terms=terms,
+            segment=_segment_of(request), expected_version=int(base_version), intent=intent
         )
 
     def words(self, request: ChangeRequest, before: Document) -> list[str]:
@@ -149,24 +124,13 @@ class GroupKind:
     """Who has which part of an exclusion group."""
 
     def apply(
-        self,
-        request: ChangeRequest,
-        *,
-        document: Document,
-        base_version: str,
-        actor: Actor,
-        now: datetime,
-        reason: str,
-        terms: Terms,
+        self, request: ChangeRequest, *, document: Document, base_version: str, intent: Intent
     ) -> None:
         groups.edit_group(
             group=_group_of(request),
             document=document,
             expected_version=int(base_version),
-            actor=actor,
-            now=now,
-            reason=reason,
-            terms=terms,
+            intent=intent,
         )
 
     def current(self, request: ChangeRequest) -> Side:
@@ -210,23 +174,10 @@ class GroupDeletionKind(_Deletion, GroupKind):
     """Deleting an exclusion group."""
 
     def apply(
-        self,
-        request: ChangeRequest,
-        *,
-        document: Document,
-        base_version: str,
-        actor: Actor,
-        now: datetime,
-        reason: str,
-        terms: Terms,
+        self, request: ChangeRequest, *, document: Document, base_version: str, intent: Intent
     ) -> None:
         groups.delete_group(
-            group=_group_of(request),
-            expected_version=int(base_version),
-            actor=actor,
-            now=now,
-            reason=reason,
-            terms=terms,
+            group=_group_of(request), expected_version=int(base_version), intent=intent
         )
 
     def words(self, request: ChangeRequest, before: Document) -> list[str]:

@@ -1,8 +1,7 @@
 """Turning a flag on and off in an environment, and changing who gets what there."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
 
 from django.utils.translation import gettext as _
 
@@ -15,10 +14,10 @@ from portal.access import outbox
 from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.approvals import gate
-from portal.approvals.changes import PLAIN, Terms, same_document
+from portal.approvals.changes import same_document
 from portal.approvals.services import gated
 from portal.lib.errors import Conflict, Invalid
-from portal.lib.journal import Actor
+from portal.lib.intent import Intent
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +33,7 @@ class Switched:
 
 @gated
 def save_configuration(
-    *,
-    flag: Flag,
-    environment: Environment,
-    document: object,
-    expected_version: int,
-    actor: Actor,
-    now: datetime,
-    reason: str = "",
-    terms: Terms = PLAIN,
+    *, flag: Flag, environment: Environment, document: object, expected_version: int, intent: Intent
 ) -> FlagConfiguration:
     """Replace a flag's configuration in one environment.
 
@@ -52,17 +43,17 @@ def save_configuration(
     others to agree first. A flag that is not introduced stays so unless the document turns it on
     or says ``introduced``: until then nobody notices what is saved.
     """
-    _require(Permission.FLAG_EDIT, flag, environment, actor, terms)
-    current = _locked(flag, environment, terms)
-    wanted = configuration_from(_placed(document, current, terms), current.flag.definition)
+    _require(Permission.FLAG_EDIT, flag, environment, intent)
+    current = _locked(flag, environment, intent)
+    wanted = configuration_from(_placed(document, current, intent), current.flag.definition)
     if current.version != expected_version:
         raise _conflict(current, document)
-    _refuse_withdrawing(current, wanted, terms)
+    _refuse_withdrawing(current, wanted, intent)
     if (wanted.enabled, wanted.introduced) != (current.enabled, current.introduced):
-        _require(Permission.FLAG_TOGGLE, flag, environment, actor, terms)
+        _require(Permission.FLAG_TOGGLE, flag, environment, intent)
     if not current.flag.is_archived:
         referring.check_configuration(current.flag, current.environment, wanted)
-    return _store(current, wanted, actor=actor, now=now, reason=reason, terms=terms)
+    return _store(current, wanted, intent=intent)
 
 
 @gated
@@ -71,12 +62,9 @@ def set_enabled(
     flag: Flag,
     environment: Environment,
     enabled: bool,
-    actor: Actor,
-    now: datetime,
-    reason: str = "",
+    intent: Intent,
     expected_version: int | None = None,
     introduce: bool = False,
-    terms: Terms = PLAIN,
 ) -> Switched:
     """Turn a flag on or off in one environment; doing it again changes nothing.
 
@@ -87,8 +75,8 @@ def set_enabled(
     and gets a Conflict when it is another now. Turning off is always safe and never conflicts.
     Raises Forbidden without ``flag.toggle``, Waiting where a policy wants others to agree first.
     """
-    _require(Permission.FLAG_TOGGLE, flag, environment, actor, terms)
-    current = _locked(flag, environment, terms)
+    _require(Permission.FLAG_TOGGLE, flag, environment, intent)
+    current = _locked(flag, environment, intent)
     state = {"enabled": enabled}
     if introduce or enabled:
         state["introduced"] = True
@@ -96,29 +84,29 @@ def set_enabled(
             raise _conflict(current, {**current.document, **state})
     wanted = configuration_from({**current.document, **state}, current.flag.definition)
     previous_version = current.version
-    stored = _store(current, wanted, actor=actor, now=now, reason=reason, terms=terms)
+    stored = _store(current, wanted, intent=intent)
     return Switched(stored, previous_version)
 
 
-def _placed(document: object, current: FlagConfiguration, terms: Terms) -> object:
+def _placed(document: object, current: FlagConfiguration, intent: Intent) -> object:
     """The document with what it leaves out about being introduced; what is on is introduced, and
     so is what a request asks for that is edited: else nobody would have to agree to it."""
     if not isinstance(document, Mapping):
         return document
     introduced = document.get("introduced", current.introduced)
-    if document.get("enabled") is True or terms.revise is not None:
+    if document.get("enabled") is True or intent.options.revise is not None:
         introduced = True
     return {**document, "introduced": introduced}
 
 
-def _refuse_withdrawing(current: FlagConfiguration, wanted: Configuration, terms: Terms) -> None:
+def _refuse_withdrawing(current: FlagConfiguration, wanted: Configuration, intent: Intent) -> None:
     """Only the end of an emergency takes an introduction back."""
-    if current.introduced and not wanted.introduced and terms.undoing is None:
+    if current.introduced and not wanted.introduced and intent.options.undoing is None:
         text = _("This flag is introduced in {environment}: turn it off, or archive it.")
         raise Invalid({"introduced": text.format(environment=current.environment.name)})
 
 
-def _locked(flag: Flag, environment: Environment, terms: Terms) -> FlagConfiguration:
+def _locked(flag: Flag, environment: Environment, intent: Intent) -> FlagConfiguration:
     """The configuration as it is now, its environment's row locked against other writers.
 
     Nobody is served an archived flag, so nobody changes it; an emergency change ends all the same,
@@ -130,25 +118,17 @@ def _locked(flag: Flag, environment: Environment, terms: Terms) -> FlagConfigura
     )
     locked.project = flag.project
     current.environment = locked
-    if current.flag.is_archived and terms.undoing is None:
+    if current.flag.is_archived and intent.options.undoing is None:
         raise Invalid({"": _("This flag is archived. Restore it first.")})
     return current
 
 
-def _require(
-    permission: Permission, flag: Flag, environment: Environment, actor: Actor, terms: Terms
-) -> None:
-    gate.require(actor, permission, project=flag.project, environment=environment, terms=terms)
+def _require(permission: Permission, flag: Flag, environment: Environment, intent: Intent) -> None:
+    gate.require(intent, permission, project=flag.project, environment=environment)
 
 
 def _store(
-    current: FlagConfiguration,
-    wanted: Configuration,
-    *,
-    actor: Actor,
-    now: datetime,
-    reason: str,
-    terms: Terms,
+    current: FlagConfiguration, wanted: Configuration, *, intent: Intent
 ) -> FlagConfiguration:
     before, version = current.document, current.version
     current.set_configuration(wanted)
@@ -156,27 +136,27 @@ def _store(
     if same_document(after, before):
         return current
     brought = asked_along(current, after)
-    _refuse_bringing(brought, current, terms)
+    _refuse_bringing(brought, current, intent)
     change = changes.configuration_change(current, before, version, brought)
     if change.serves:
-        reason = gate.pass_through(change, actor=actor, now=now, reason=reason, terms=terms).reason
+        intent = replace(intent, reason=gate.pass_through(change, intent).reason)
     environment = current.environment
     keys = [current.flag.key, *(row.flag.key for row in brought)]
-    current.version = outbox.advance(environment, kind=outbox.FLAG, keys=keys, now=now)
-    current.updated_at = now
-    current.updated_by = actor.label
+    current.version = outbox.advance(environment, kind=outbox.FLAG, keys=keys, now=intent.at)
+    current.updated_at = intent.at
+    current.updated_by = intent.actor.label
     current.save()
     record_flag(
         change_event(before, after),
         current.flag,
-        actor=actor,
+        actor=intent.actor,
         environment=environment,
         before=before,
         after=after,
-        reason=reason,
+        reason=intent.reason,
     )
     for row in brought:
-        _introduce(row, environment, actor=actor, now=now, reason=reason)
+        _introduce(row, environment, intent=intent)
     return current
 
 
@@ -198,32 +178,30 @@ def asked_along(
 
 
 def _refuse_bringing(
-    brought: Iterable[FlagConfiguration], current: FlagConfiguration, terms: Terms
+    brought: Iterable[FlagConfiguration], current: FlagConfiguration, intent: Intent
 ) -> None:
     """A plan's agreement said nothing of these flags, and the end of an emergency would leave them
     there: then they come first, on their own."""
     names = ", ".join(row.flag.title for row in brought)
-    if names and (terms.break_glass or terms.step is not None):
+    if names and (intent.options.break_glass or intent.options.step is not None):
         text = _("This depends on {flags}, not in {environment} yet. Introduce that first.")
         raise Invalid({"": text.format(flags=names, environment=current.environment.name)})
 
 
-def _introduce(
-    row: FlagConfiguration, environment: Environment, *, actor: Actor, now: datetime, reason: str
-) -> None:
+def _introduce(row: FlagConfiguration, environment: Environment, *, intent: Intent) -> None:
     """Bring a flag along, for a change that has passed the gate and taken its version."""
     before = row.document
     row.introduced, row.version = True, environment.version
-    row.updated_at, row.updated_by = now, actor.label
+    row.updated_at, row.updated_by = intent.at, intent.actor.label
     row.save()
     record_flag(
         "flag.introduced",
         row.flag,
-        actor=actor,
+        actor=intent.actor,
         environment=environment,
         before=before,
         after=row.document,
-        reason=reason,
+        reason=intent.reason,
     )
 
 

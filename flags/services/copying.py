@@ -2,8 +2,7 @@
 
 import secrets
 from collections.abc import Collection
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -12,10 +11,9 @@ from flags.models import Flag, FlagConfiguration
 from flags.services.configurations import save_configuration
 from flags.services.definitions import create_flag
 from portal.access.models import Environment
-from portal.approvals.changes import PLAIN, Terms
 from portal.approvals.errors import Waiting
 from portal.lib.errors import AviaryError, Conflict, Invalid
-from portal.lib.journal import Actor
+from portal.lib.intent import Intent
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +47,8 @@ def copy_configuration(
     target: Environment,
     source_version: int,
     expected_version: int,
-    actor: Actor,
-    now: datetime,
+    intent: Intent,
     taking: Taking = TARGETING_ALONE,
-    reason: str = "",
-    terms: Terms = PLAIN,
 ) -> FlagConfiguration:
     """Give a flag in one environment what it does in another.
 
@@ -72,15 +67,13 @@ def copy_configuration(
         raise Conflict(
             text.format(environment=source.name), current=theirs.document, yours=document
         )
+    why = [intent.reason.strip(), f"(copied from {source.key})"]
     return save_configuration(
         flag=flag,
         environment=target,
         document=document,
         expected_version=expected_version,
-        actor=actor,
-        now=now,
-        reason=" ".join(filter(None, [reason.strip(), f"(copied from {source.key})"])),
-        terms=terms,
+        intent=replace(intent, reason=" ".join(filter(None, why))),
     )
 
 
@@ -94,13 +87,7 @@ class Cloned:
 
 
 def clone_flag(
-    *,
-    flag: Flag,
-    key: str,
-    name: str,
-    environments: Collection[Environment],
-    actor: Actor,
-    now: datetime,
+    *, flag: Flag, key: str, name: str, environments: Collection[Environment], intent: Intent
 ) -> Cloned:
     """Create a flag like another one, off everywhere, and take over its targeting in some places.
 
@@ -110,13 +97,13 @@ def clone_flag(
     Raises what create_flag raises.
     """
     document = {**flag.document, "key": key, "name": name}
-    cloned = Cloned(create_flag(project=flag.project, document=document, actor=actor, now=now))
+    cloned = Cloned(create_flag(project=flag.project, document=document, intent=intent))
     for configuration in flag.configurations.filter(environment__in=environments):
-        _take_over(cloned, configuration, actor, now)
+        _take_over(cloned, configuration, intent)
     return cloned
 
 
-def _take_over(cloned: Cloned, source: FlagConfiguration, actor: Actor, now: datetime) -> None:
+def _take_over(cloned: Cloned, source: FlagConfiguration, intent: Intent) -> None:
     place = source.environment
     current = FlagConfiguration.objects.get(flag=cloned.flag, environment=place)
     document = {
@@ -131,9 +118,7 @@ def _take_over(cloned: Cloned, source: FlagConfiguration, actor: Actor, now: dat
             environment=place,
             document=document,
             expected_version=current.version,
-            actor=actor,
-            now=now,
-            reason=f"cloned from {source.flag.key}",
+            intent=replace(intent, reason=f"cloned from {source.flag.key}"),
         )
     except Waiting as waiting:
         cloned.waiting.append(waiting)

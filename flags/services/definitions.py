@@ -3,6 +3,7 @@
 import contextlib
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from itertools import chain
 from typing import Any
@@ -29,10 +30,10 @@ from portal.access.models import Environment, Project
 from portal.access.permissions import Permission
 from portal.approvals import gate
 from portal.approvals import selectors as approvals
-from portal.approvals.changes import PLAIN, Terms, same_document
+from portal.approvals.changes import same_document
 from portal.approvals.services import gated
 from portal.lib.errors import Conflict, Invalid
-from portal.lib.journal import Actor
+from portal.lib.intent import Intent
 
 Document = Mapping[str, Any]
 
@@ -43,30 +44,30 @@ def new_salt() -> str:
 
 
 @transaction.atomic
-def create_flag(*, project: Project, document: object, actor: Actor, now: datetime) -> Flag:
+def create_flag(*, project: Project, document: object, intent: Intent) -> Flag:
     """Create a flag, off in every environment; where a policy stands it is not introduced yet.
 
     Raises Forbidden without ``flag.edit``; Invalid when the definition is, or the key is taken.
     """
-    authority.require(actor, Permission.FLAG_EDIT, project=project)
+    authority.require(intent.actor, Permission.FLAG_EDIT, project=project)
     definition = definition_from(document)
     environments = outbox.lock_project(project)
     naming.require_key(naming.rule_of(project), definition.key)
     if Flag.objects.filter(project=project, key=definition.key).exists():
         raise Invalid({"key": _("There is a flag with this key already; choose another.")})
     naming.refuse_alike(Flag.objects.filter(project=project), definition.key)
-    flag = Flag(project=project, created_at=now, updated_at=now)
+    flag = Flag(project=project, created_at=intent.at, updated_at=intent.at)
     flag.set_definition(definition)
     flag.save()
     governed = approvals.policies_of(environments)
     started = [
-        add_configuration(flag, one, definition, introduced=one.pk not in governed, now=now)
+        add_configuration(flag, one, definition, introduced=one.pk not in governed, now=intent.at)
         for one in environments
     ]
-    advance_everywhere(flag, environments, now=now)
+    advance_everywhere(flag, environments, now=intent.at)
     documents = {one.environment.key: one.document for one in started}
     after = {**flag.document, "environments": documents}
-    record_flag("flag.created", flag, actor=actor, after=after)
+    record_flag("flag.created", flag, actor=intent.actor, after=after)
     return flag
 
 
@@ -102,16 +103,7 @@ def on_environment_created(*, environment: Environment, now: datetime, **_signal
 
 
 @gated
-def edit_flag(
-    *,
-    flag: Flag,
-    document: object,
-    expected_version: int,
-    actor: Actor,
-    now: datetime,
-    reason: str = "",
-    terms: Terms = PLAIN,
-) -> Flag:
+def edit_flag(*, flag: Flag, document: object, expected_version: int, intent: Intent) -> Flag:
     """Change what a flag is: its name, variants, tags and so on, but not its key or value type.
 
     Raises Forbidden, for a key also where it would change what applications get beyond its
@@ -119,7 +111,7 @@ def edit_flag(
     longer has; Conflict when the flag is no longer at ``expected_version``; Waiting where it
     changes what applications get and a policy there wants others to agree first.
     """
-    gate.require(actor, Permission.FLAG_EDIT, project=flag.project, terms=terms)
+    gate.require(intent, Permission.FLAG_EDIT, project=flag.project)
     environments = outbox.lock_project(flag.project)
     flag = Flag.objects.select_related("project").get(pk=flag.pk)
     before = flag.document
@@ -131,78 +123,75 @@ def edit_flag(
             yours=dict(document) if isinstance(document, dict) else {},
         )
     _refuse_another_identity(flag, definition)
-    if terms.undoing is None:  # then the variants in use stay
+    if intent.options.undoing is None:  # then the variants in use stay
         _refuse_breaking(flag, definition)
     flag.set_definition(definition)
     if same_document(flag.document, before):
         return flag
     places = effects.of_definition(flag, before, environments)
-    gate.require_in_each(
-        actor, Permission.FLAG_EDIT, environments=places, project=flag.project, terms=terms
-    )
+    gate.require_in_each(intent, Permission.FLAG_EDIT, environments=places, project=flag.project)
     if places:
         change = changes.definition_change(flag, before, places)
-        reason = gate.pass_through(change, actor=actor, now=now, reason=reason, terms=terms).reason
+        intent = replace(intent, reason=gate.pass_through(change, intent).reason)
     flag.version += 1
-    flag.updated_at = now
+    flag.updated_at = intent.at
     flag.save()
     if not flag.is_archived:
-        advance_everywhere(flag, environments, now=now)
-    record_flag("flag.edited", flag, actor=actor, before=before, after=flag.document, reason=reason)
+        advance_everywhere(flag, environments, now=intent.at)
+    record_flag(
+        "flag.edited",
+        flag,
+        actor=intent.actor,
+        before=before,
+        after=flag.document,
+        reason=intent.reason,
+    )
     return flag
 
 
 @gated
-def archive_flag(
-    *, flag: Flag, actor: Actor, now: datetime, reason: str = "", terms: Terms = PLAIN
-) -> None:
+def archive_flag(*, flag: Flag, intent: Intent) -> None:
     """Take a flag out of use: evaluators stop answering it. It keeps its configuration.
 
     Raises Forbidden without ``flag.archive``, for a key in each environment that answers it; InUse
     where other flags ask it; Waiting where a policy there wants others to agree first.
     """
-    _set_archived(flag, archived=True, actor=actor, now=now, reason=reason, terms=terms)
+    _set_archived(flag, archived=True, intent=intent)
 
 
 @gated
-def restore_flag(
-    *, flag: Flag, actor: Actor, now: datetime, reason: str = "", terms: Terms = PLAIN
-) -> None:
+def restore_flag(*, flag: Flag, intent: Intent) -> None:
     """Bring an archived flag back, just as it was.
 
     Raises Forbidden, Waiting, and Invalid where what it refers to has gone meanwhile.
     """
-    _set_archived(flag, archived=False, actor=actor, now=now, reason=reason, terms=terms)
+    _set_archived(flag, archived=False, intent=intent)
 
 
-def _set_archived(
-    flag: Flag, *, archived: bool, actor: Actor, now: datetime, reason: str, terms: Terms
-) -> None:
-    gate.require(actor, Permission.FLAG_ARCHIVE, project=flag.project, terms=terms)
+def _set_archived(flag: Flag, *, archived: bool, intent: Intent) -> None:
+    gate.require(intent, Permission.FLAG_ARCHIVE, project=flag.project)
     environments = outbox.lock_project(flag.project)
     current = Flag.objects.select_related("project").get(pk=flag.pk)
     if current.is_archived == archived:
         return  # it is so already
     _check_references(current, archived=archived)
     places = effects.of_archiving(current, environments)
-    gate.require_in_each(
-        actor, Permission.FLAG_ARCHIVE, environments=places, project=flag.project, terms=terms
-    )
+    gate.require_in_each(intent, Permission.FLAG_ARCHIVE, environments=places, project=flag.project)
     change = changes.archiving_change(current, archived, places)
     if places:
-        reason = gate.pass_through(change, actor=actor, now=now, reason=reason, terms=terms).reason
-    archived_at = now if archived else None
+        intent = replace(intent, reason=gate.pass_through(change, intent).reason)
+    archived_at = intent.at if archived else None
     Flag.objects.filter(pk=flag.pk).update(
-        archived_at=archived_at, updated_at=now, version=F("version") + 1
+        archived_at=archived_at, updated_at=intent.at, version=F("version") + 1
     )
-    advance_everywhere(flag, environments, now=now)
+    advance_everywhere(flag, environments, now=intent.at)
     record_flag(
         "flag.archived" if archived else "flag.restored",
         flag,
-        actor=actor,
+        actor=intent.actor,
         before=change.before,
         after=change.after,
-        reason=reason,
+        reason=intent.reason,
     )
 
 

@@ -3,7 +3,6 @@
 import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 from django.db import transaction
@@ -23,22 +22,20 @@ from portal.access import authority, outbox
 from portal.access.models import Project
 from portal.access.permissions import Permission
 from portal.approvals import gate
-from portal.approvals.changes import PLAIN, Terms, same_document
+from portal.approvals.changes import same_document
 from portal.approvals.services import gated
 from portal.lib.errors import Conflict, Invalid
-from portal.lib.journal import Actor
+from portal.lib.intent import Intent
 
 
 @transaction.atomic
-def create_group(
-    *, project: Project, document: object, actor: Actor, now: datetime, reason: str = ""
-) -> ExclusionGroup:
+def create_group(*, project: Project, document: object, intent: Intent) -> ExclusionGroup:
     """Create an exclusion group; without a salt it gets a fresh one.
 
     No audience names it yet, so nobody is served otherwise by it. Raises Forbidden without
     ``segment.edit``; Invalid when the document is, or the key is taken.
     """
-    authority.require(actor, Permission.SEGMENT_EDIT, project=project)
+    authority.require(intent.actor, Permission.SEGMENT_EDIT, project=project)
     given = {"salt": new_salt(), **document} if isinstance(document, Mapping) else document
     wanted = group_from(given)
     environments = outbox.lock_project(project)
@@ -47,23 +44,16 @@ def create_group(
         raise Invalid({"key": text})
     naming.refuse_alike(ExclusionGroup.objects.filter(project=project), wanted.key)
     _refuse_unknown_flags(project, wanted, known=())
-    group = ExclusionGroup(project=project, created_at=now)
+    group = ExclusionGroup(project=project, created_at=intent.at)
     group.set_group(wanted)
-    advance_all(environments, outbox.GROUP, group.key, now=now)
-    store_group(group, None, actor=actor, now=now, reason=reason)
+    advance_all(environments, outbox.GROUP, group.key, now=intent.at)
+    store_group(group, None, intent=intent)
     return group
 
 
 @gated
 def edit_group(
-    *,
-    group: ExclusionGroup,
-    document: object,
-    expected_version: int,
-    actor: Actor,
-    now: datetime,
-    reason: str = "",
-    terms: Terms = PLAIN,
+    *, group: ExclusionGroup, document: object, expected_version: int, intent: Intent
 ) -> ExclusionGroup:
     """Change the slots, the holdout or what the group is called; its key stays.
 
@@ -73,7 +63,7 @@ def edit_group(
     document is, or somebody would lose their place; InUse when a flag would lose a part that its
     rules name; Conflict when the group is no longer at ``expected_version``; Waiting.
     """
-    gate.require(actor, Permission.SEGMENT_EDIT, project=group.project, terms=terms)
+    gate.require(intent, Permission.SEGMENT_EDIT, project=group.project)
     environments = outbox.lock_project(group.project)
     group = cohorts.get_group(group.project, group.key)
     before, held = group.document, group.group
@@ -81,7 +71,7 @@ def edit_group(
     wanted = group_from(given)
     if group.version != expected_version:
         raise _conflict(group, document)
-    if terms.undoing is None:  # nobody builds on an emergency change so that it cannot end
+    if intent.options.undoing is None:  # nobody builds on an emergency change so that it cannot end
         check_edit(group.project, held, wanted)
     group.set_group(wanted)
     if same_document(group.document, before):
@@ -89,36 +79,30 @@ def edit_group(
     if changes.is_served_otherwise(before, group.document):
         reach = effects.reach_of(group.project, Named.GROUP, group.key)
         gate.require_in_each(
-            actor,
+            intent,
             Permission.SEGMENT_EDIT,
             environments=reach.answers_in(environments),
             project=group.project,
-            terms=terms,
         )
         change = changes.group_change(group, before, reach.agreed_in(environments))
-        reason = gate.pass_through(change, actor=actor, now=now, reason=reason, terms=terms).reason
-        advance_all(environments, outbox.GROUP, group.key, now=now)
-    store_group(group, before, actor=actor, now=now, reason=reason)
+        intent = replace(intent, reason=gate.pass_through(change, intent).reason)
+        advance_all(environments, outbox.GROUP, group.key, now=intent.at)
+    store_group(group, before, intent=intent)
     return group
 
 
-def store_group(
-    group: ExclusionGroup,
-    before: Mapping[str, Any] | None,
-    *,
-    actor: Actor,
-    now: datetime,
-    reason: str,
-) -> None:
+def store_group(group: ExclusionGroup, before: Mapping[str, Any] | None, *, intent: Intent) -> None:
     """Save what was decided and tell the history; ``before`` is None for a new one.
 
     Checks, the gate and the environments' versions are the caller's.
     """
     group.version += before is not None
-    group.updated_at, group.updated_by = now, actor.label
+    group.updated_at, group.updated_by = intent.at, intent.actor.label
     group.save()
     event = _event(group, before)
-    record_cohort(event, group, actor=actor, before=before, after=group.document, reason=reason)
+    record_cohort(
+        event, group, actor=intent.actor, before=before, after=group.document, reason=intent.reason
+    )
 
 
 def _event(group: ExclusionGroup, before: Mapping[str, Any] | None) -> str:
@@ -130,19 +114,13 @@ def _event(group: ExclusionGroup, before: Mapping[str, Any] | None) -> str:
 
 @gated
 def delete_group(
-    *,
-    group: ExclusionGroup,
-    actor: Actor,
-    now: datetime,
-    expected_version: int | None = None,
-    reason: str = "",
-    terms: Terms = PLAIN,
+    *, group: ExclusionGroup, intent: Intent, expected_version: int | None = None
 ) -> None:
     """Delete an exclusion group that no rule names.
 
     Raises Forbidden; InUse; Conflict when it is no longer at ``expected_version``; Waiting.
     """
-    gate.require(actor, Permission.SEGMENT_EDIT, project=group.project, terms=terms)
+    gate.require(intent, Permission.SEGMENT_EDIT, project=group.project)
     environments = outbox.lock_project(group.project)
     group = cohorts.get_group(group.project, group.key)
     if expected_version not in (None, group.version):
@@ -151,12 +129,12 @@ def delete_group(
     referring.refuse_unless_unused(group.project, Named.GROUP, group.key, text)
     places = effects.reach_of(group.project, Named.GROUP, group.key).agreed_in(environments)
     change = changes.deletion(changes.GROUP_DELETION, group, places)
-    passage = gate.pass_through(change, actor=actor, now=now, reason=reason, terms=terms)
+    passage = gate.pass_through(change, intent)
     before = group.document
     group.delete()
-    advance_all(environments, outbox.GROUP, group.key, now=now)
+    advance_all(environments, outbox.GROUP, group.key, now=intent.at)
     event = "exclusion_group.deleted"
-    record_cohort(event, group, actor=actor, before=before, reason=passage.reason)
+    record_cohort(event, group, actor=intent.actor, before=before, reason=passage.reason)
 
 
 def with_slot(group: Group, flag: str, width: int) -> dict[str, object]:

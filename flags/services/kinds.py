@@ -18,12 +18,11 @@ from flags.services.importing.asking import IMPORT
 from flags.services.plans import kinds as plans
 from portal.access.models import Environment
 from portal.approvals import kinds
-from portal.approvals.changes import Terms
 from portal.approvals.kinds import Impact, Merged, Outcome, Side
 from portal.approvals.models import ChangeRequest
 from portal.lib import merging
 from portal.lib.errors import Conflict
-from portal.lib.journal import Actor
+from portal.lib.intent import Intent
 
 Document = Mapping[str, Any]
 
@@ -42,26 +41,14 @@ class ConfigurationKind:
     """A flag in one environment."""
 
     def apply(
-        self,
-        request: ChangeRequest,
-        *,
-        document: Document,
-        base_version: str,
-        actor: Actor,
-        now: datetime,
-        reason: str,
-        terms: Terms,
+        self, request: ChangeRequest, *, document: Document, base_version: str, intent: Intent
     ) -> None:
         configurations.save_configuration(
             flag=flag_of(request),
             environment=request.environments.get(),
-            # What a request asks for is whole: a document that says nothing of it is introduced.
             document={"introduced": True, **document},
             expected_version=changes.version_of(base_version),
-            actor=actor,
-            now=now,
-            reason=reason,
-            terms=terms,
+            intent=intent,
         )
 
     def current(self, request: ChangeRequest) -> Side:
@@ -111,24 +98,13 @@ class DefinitionKind:
     """What a flag is, in every environment."""
 
     def apply(
-        self,
-        request: ChangeRequest,
-        *,
-        document: Document,
-        base_version: str,
-        actor: Actor,
-        now: datetime,
-        reason: str,
-        terms: Terms,
+        self, request: ChangeRequest, *, document: Document, base_version: str, intent: Intent
     ) -> None:
         definitions.edit_flag(
             flag=flag_of(request),
             document=document,
             expected_version=int(base_version),
-            actor=actor,
-            now=now,
-            reason=reason,
-            terms=terms,
+            intent=intent,
         )
 
     def current(self, request: ChangeRequest) -> Side:
@@ -175,15 +151,7 @@ class ArchivingKind:
     """Taking a flag out of use, and bringing it back."""
 
     def apply(
-        self,
-        request: ChangeRequest,
-        *,
-        document: Document,
-        base_version: str,
-        actor: Actor,
-        now: datetime,
-        reason: str,
-        terms: Terms,
+        self, request: ChangeRequest, *, document: Document, base_version: str, intent: Intent
     ) -> None:
         flag = flag_of(request)
         if str(flag.version) != base_version:
@@ -191,7 +159,7 @@ class ArchivingKind:
                 definitions.changed_meanwhile(), current=flag.document, yours=dict(document)
             )
         carry_out = definitions.archive_flag if document["archived"] else definitions.restore_flag
-        carry_out(flag=flag, actor=actor, now=now, reason=reason, terms=terms)
+        carry_out(flag=flag, intent=intent)
 
     def current(self, request: ChangeRequest) -> Side:
         flag = flag_of(request)
@@ -220,15 +188,7 @@ class ImportKind:
     """Flags from a file."""
 
     def apply(
-        self,
-        request: ChangeRequest,
-        *,
-        document: Document,
-        base_version: str,
-        actor: Actor,
-        now: datetime,
-        reason: str,
-        terms: Terms,
+        self, request: ChangeRequest, *, document: Document, base_version: str, intent: Intent
     ) -> None:
         importing.import_flags(
             environment=_import_place(request),
@@ -236,10 +196,7 @@ class ImportKind:
             mode=document["mode"],
             dry_run=False,
             base_version=base_version,
-            actor=actor,
-            now=now,
-            reason=reason,
-            terms=terms,
+            intent=intent,
         )
 
     def current(self, request: ChangeRequest) -> Side:

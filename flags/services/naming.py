@@ -16,6 +16,7 @@ from portal.access.models import Project
 from portal.access.permissions import Permission
 from portal.lib import journal, lookalikes
 from portal.lib.errors import Invalid, checked_text
+from portal.lib.intent import Intent
 from portal.lib.journal import Actor, Entry
 
 MOST_PATTERN, MOST_HINT = 200, 300
@@ -64,14 +65,14 @@ def _alike(keys: Iterable[str]) -> Mapping[str, list[str]]:
 
 @transaction.atomic
 def set_naming_rule(
-    *, project: Project, pattern: str, example: str, hint: str, actor: Actor
+    *, project: Project, pattern: str, example: str, hint: str, intent: Intent
 ) -> NamingRule | None:
     """Have new keys fit a pattern, or with an empty one be free again. Flags that exist stay.
 
     Raises Forbidden without ``environment.configure``; Invalid where RE2 does not know the
     pattern, or the example is no key or does not fit it.
     """
-    authority.require(actor, Permission.ENVIRONMENT_CONFIGURE, project=project)
+    authority.require(intent.actor, Permission.ENVIRONMENT_CONFIGURE, project=project)
     pattern = checked_text(pattern, "pattern", most=MOST_PATTERN)
     example, hint = example.strip(), checked_text(hint, "hint", most=MOST_HINT)
     outbox.lock_people(project)
@@ -86,7 +87,7 @@ def set_naming_rule(
     NamingRule.objects.filter(project=project).delete()
     if after:
         wanted.save()
-    _record(project, actor, before, after)
+    _record(project, intent.actor, before, after)
     return wanted if after else None
 
 

@@ -12,30 +12,31 @@ from portal.access import authority, outbox
 from portal.access.models import Environment, Project
 from portal.access.permissions import Permission
 from portal.lib import journal
+from portal.lib.intent import Intent
 from portal.lib.journal import Actor, Entry
 
 CLOCKS_DIFFER_BY = timedelta(minutes=5)
 
 
 @transaction.atomic
-def set_sampling(*, project: Project, sampled: bool, actor: Actor, now: datetime) -> None:
+def set_sampling(*, project: Project, sampled: bool, intent: Intent) -> None:
     """Keep samples, or keep none any more and drop those there are.
 
     Every environment takes a version, for evaluators are told by its head. Raises Forbidden
     without ``environment.configure``.
     """
-    authority.require(actor, Permission.ENVIRONMENT_CONFIGURE, project=project)
+    authority.require(intent.actor, Permission.ENVIRONMENT_CONFIGURE, project=project)
     environments = outbox.lock_project(project)
     if is_sampled(project) == sampled:
         return
     if sampled:
-        ContextSampling.objects.create(project=project, started_at=now)
+        ContextSampling.objects.create(project=project, started_at=intent.at)
     else:
         ContextSampling.objects.filter(project=project).delete()
         ContextSample.objects.filter(environment__project=project).delete()
     for environment in environments:
-        outbox.advance(environment, kind=outbox.FLAG, keys=[], now=now)
-    _record(project, actor, sampled=sampled)
+        outbox.advance(environment, kind=outbox.FLAG, keys=[], now=intent.at)
+    _record(project, intent.actor, sampled=sampled)
 
 
 def take_samples(*, batches: Iterable[SampleBatch], now: datetime) -> None:

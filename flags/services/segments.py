@@ -1,6 +1,7 @@
 """Creating, editing and deleting segments, and changing who is listed in them."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -21,10 +22,10 @@ from portal.access import authority, outbox
 from portal.access.models import Project
 from portal.access.permissions import Permission
 from portal.approvals import gate
-from portal.approvals.changes import PLAIN, Terms, same_document
+from portal.approvals.changes import same_document
 from portal.approvals.services import gated
 from portal.lib.errors import Conflict, Invalid
-from portal.lib.journal import Actor
+from portal.lib.intent import Intent
 
 SMALL = 200
 """Keys added or removed that an audit row names one by one; of more it has digests and counts."""
@@ -32,37 +33,28 @@ _ATTEMPTS = 5
 
 
 @transaction.atomic
-def create_segment(
-    *, project: Project, document: object, actor: Actor, now: datetime, reason: str = ""
-) -> Segment:
+def create_segment(*, project: Project, document: object, intent: Intent) -> Segment:
     """Create a segment. Nothing refers to it yet, so nobody is served otherwise by it.
 
     Raises Forbidden without ``segment.edit``; Invalid when the document is, or the key is taken.
     """
-    authority.require(actor, Permission.SEGMENT_EDIT, project=project)
+    authority.require(intent.actor, Permission.SEGMENT_EDIT, project=project)
     wanted = segment_from(document)
     environments = outbox.lock_project(project)
     if Segment.objects.filter(project=project, key=wanted.key).exists():
         raise Invalid({"key": _("There is a segment with this key already; choose another.")})
     naming.refuse_alike(Segment.objects.filter(project=project), wanted.key)
-    segment = Segment(project=project, created_at=now)
-    fill_segment(segment, wanted, now=now)
+    segment = Segment(project=project, created_at=intent.at)
+    fill_segment(segment, wanted, now=intent.at)
     referring.check_segment(segment.key, segment.when, project)
-    advance_all(environments, outbox.SEGMENT, segment.key, now=now)
-    store_segment(segment, None, actor=actor, now=now, reason=reason)
+    advance_all(environments, outbox.SEGMENT, segment.key, now=intent.at)
+    store_segment(segment, None, intent=intent)
     return segment
 
 
 @gated
 def edit_segment(
-    *,
-    segment: Segment,
-    document: object,
-    expected_version: int,
-    actor: Actor,
-    now: datetime,
-    reason: str = "",
-    terms: Terms = PLAIN,
+    *, segment: Segment, document: object, expected_version: int, intent: Intent
 ) -> Segment:
     """Change who belongs to a segment, or what it is called; its key stays.
 
@@ -72,7 +64,7 @@ def edit_segment(
     segment is no longer at ``expected_version``; Waiting where a policy wants others to agree
     first.
     """
-    gate.require(actor, Permission.SEGMENT_EDIT, project=segment.project, terms=terms)
+    gate.require(intent, Permission.SEGMENT_EDIT, project=segment.project)
     environments = outbox.lock_project(segment.project)
     segment = cohorts.get_segment(segment.project, segment.key)
     about, lists = _read(segment, document)
@@ -86,16 +78,15 @@ def edit_segment(
     if changes.is_served_otherwise(before, segment.document):
         reach = effects.reach_of(segment.project, Named.SEGMENT, segment.key)
         gate.require_in_each(
-            actor,
+            intent,
             Permission.SEGMENT_EDIT,
             environments=reach.answers_in(environments),
             project=segment.project,
-            terms=terms,
         )
         change = changes.segment_change(segment, before, reach.agreed_in(environments))
-        reason = gate.pass_through(change, actor=actor, now=now, reason=reason, terms=terms).reason
-        advance_all(environments, outbox.SEGMENT, segment.key, now=now)
-    store_segment(segment, before, actor=actor, now=now, reason=reason)
+        intent = replace(intent, reason=gate.pass_through(change, intent).reason)
+        advance_all(environments, outbox.SEGMENT, segment.key, now=intent.at)
+    store_segment(segment, before, intent=intent)
     return segment
 
 
@@ -111,35 +102,23 @@ def fill_segment(segment: Segment, wanted: SegmentDocument, *, now: datetime) ->
         setattr(segment, name, key_lists.store(segment.project, keys, now=now))
 
 
-def store_segment(
-    segment: Segment,
-    before: Mapping[str, Any] | None,
-    *,
-    actor: Actor,
-    now: datetime,
-    reason: str,
-) -> None:
+def store_segment(segment: Segment, before: Mapping[str, Any] | None, *, intent: Intent) -> None:
     """Save what was decided and tell the history; ``before`` is None for a new one.
 
     Checks, the gate and the environments' versions are the caller's.
     """
     segment.version += before is not None
-    segment.updated_at, segment.updated_by = now, actor.label
+    segment.updated_at, segment.updated_by = intent.at, intent.actor.label
     segment.save()
     event = "segment.created" if before is None else _event(before, segment.document)
     after = _told(segment, before)
-    record_cohort(event, segment, actor=actor, before=before, after=after, reason=reason)
+    record_cohort(
+        event, segment, actor=intent.actor, before=before, after=after, reason=intent.reason
+    )
 
 
 def change_keys(
-    *,
-    segment: Segment,
-    change: KeyChange,
-    actor: Actor,
-    now: datetime,
-    expected_version: int | None = None,
-    reason: str = "",
-    terms: Terms = PLAIN,
+    *, segment: Segment, change: KeyChange, intent: Intent, expected_version: int | None = None
 ) -> KeyReport:
     """Add keys to one of a segment's lists, remove them from it, or replace it.
 
@@ -147,22 +126,19 @@ def change_keys(
     it is done again on what somebody else made of the list meanwhile. Raises what edit_segment
     raises, and Invalid where the list gets too long.
     """
-    gate.require(actor, Permission.SEGMENT_EDIT, project=segment.project, terms=terms)
+    gate.require(intent, Permission.SEGMENT_EDIT, project=segment.project)
     attempts = _ATTEMPTS if expected_version is None else 1
     while True:
         attempts -= 1
         current = cohorts.get_segment(segment.project, segment.key)
         wanted, report = key_lists.decide(current, change)
-        stored = key_lists.store(segment.project, wanted, now=now)
+        stored = key_lists.store(segment.project, wanted, now=intent.at)
         try:
             edit_segment(
                 segment=current,
                 document=current.document | {change.list_name: stored.document},
                 expected_version=current.version if expected_version is None else expected_version,
-                actor=actor,
-                now=now,
-                reason=reason,
-                terms=terms,
+                intent=intent,
             )
         except Conflict:
             if not attempts:
@@ -173,20 +149,14 @@ def change_keys(
 
 @gated
 def delete_segment(
-    *,
-    segment: Segment,
-    actor: Actor,
-    now: datetime,
-    expected_version: int | None = None,
-    reason: str = "",
-    terms: Terms = PLAIN,
+    *, segment: Segment, intent: Intent, expected_version: int | None = None
 ) -> None:
     """Delete a segment that nothing refers to. The history keeps what it was, lists included.
 
     Raises Forbidden; InUse where something refers to it; Conflict when it is no longer at
     ``expected_version``; Waiting where a policy wants others to agree first.
     """
-    gate.require(actor, Permission.SEGMENT_EDIT, project=segment.project, terms=terms)
+    gate.require(intent, Permission.SEGMENT_EDIT, project=segment.project)
     environments = outbox.lock_project(segment.project)
     segment = cohorts.get_segment(segment.project, segment.key)
     if expected_version not in (None, segment.version):
@@ -196,11 +166,13 @@ def delete_segment(
     reach = effects.reach_of(segment.project, Named.SEGMENT, segment.key)
     places = reach.agreed_in(environments)
     change = changes.deletion(changes.SEGMENT_DELETION, segment, places)
-    passage = gate.pass_through(change, actor=actor, now=now, reason=reason, terms=terms)
+    passage = gate.pass_through(change, intent)
     before = segment.document
     segment.delete()
-    advance_all(environments, outbox.SEGMENT, segment.key, now=now)
-    record_cohort("segment.deleted", segment, actor=actor, before=before, reason=passage.reason)
+    advance_all(environments, outbox.SEGMENT, segment.key, now=intent.at)
+    record_cohort(
+        "segment.deleted", segment, actor=intent.actor, before=before, reason=passage.reason
+    )
 
 
 def _read(segment: Segment, document: object) -> tuple[dict[str, Any], dict[str, KeyList]]:

@@ -1,7 +1,5 @@
 """Names that are asked for in vain: setting those aside that nobody needs to hear of."""
 
-from datetime import datetime
-
 from django.db import transaction
 
 from flags.models import UnknownFlag
@@ -9,27 +7,28 @@ from portal.access import authority
 from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.lib import journal
-from portal.lib.journal import Actor, Entry
+from portal.lib.intent import Intent
+from portal.lib.journal import Entry
 
 
 @transaction.atomic
 def ignore_unknown_flag(
-    *, environment: Environment, name: str, ignored: bool, actor: Actor, now: datetime
+    *, environment: Environment, name: str, ignored: bool, intent: Intent
 ) -> None:
     """Set a name aside, or look at it again. What applications get is not touched by it.
 
     Raises Forbidden without ``flag.edit``.
     """
     project = environment.project
-    authority.require(actor, Permission.FLAG_EDIT, project=project, environment=environment)
+    authority.require(intent.actor, Permission.FLAG_EDIT, project=project, environment=environment)
     rows = UnknownFlag.objects.named().filter(environment=environment, name=name)
     rows = rows.filter(ignored_at=None) if ignored else rows.exclude(ignored_at=None)
-    if not rows.update(ignored_at=now if ignored else None):
+    if not rows.update(ignored_at=intent.at if ignored else None):
         return  # it is so already
     journal.write(
         Entry(
             event="unknown_flag.ignored" if ignored else "unknown_flag.watched",
-            actor=actor,
+            actor=intent.actor,
             subject_kind="unknown_flag",
             subject=name,
             project=project.key,

@@ -14,9 +14,10 @@ from redis import Redis, ResponseError
 from flags.channel import DIGEST_MODULUS, DOUBTS, EnvironmentKeys, ForgedEnvelope, Sealer
 from flags.snapshots import build, mending
 from flags.snapshots.held import HeldHead
-from flags.snapshots.publisher import Outcome, Publisher
+from flags.snapshots.publisher import RELAY, Outcome, Publisher
 from portal.access import services
 from portal.access.models import Environment
+from portal.lib.intent import Intent
 
 logger = logging.getLogger(__name__)
 
@@ -87,7 +88,9 @@ class Inspector:
             services.renew_epoch(
                 environment_id=environment_id,
                 seen_epoch=environment.epoch,
-                reason=f"evaluators were given another version {environment.version}",
+                intent=Intent(
+                    RELAY, f"evaluators were given another version {environment.version}"
+                ),
             )
         elif held.is_current(environment) and not self._holds(environment_id, held, stored):
             self._publish_anew(environment_id)

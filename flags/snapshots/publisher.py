@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterable
 from enum import Enum
 from pathlib import Path
-from typing import cast
+from typing import Final, cast
 
 from redis import Redis
 from redis.client import Pipeline
@@ -18,7 +18,8 @@ from flags.snapshots.held import HeldHead
 from portal.access import services
 from portal.access.models import Environment
 from portal.audit.models import ChainHead
-from portal.lib import clock
+from portal.lib import clock, journal
+from portal.lib.intent import Intent
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +27,7 @@ logger = logging.getLogger(__name__)
 # and a thousand entries of the stream stay small.
 STREAM_ENTRY_BYTES = 64 * 1024
 _ATTEMPTS = 5
+RELAY: Final = journal.system("relay")
 _SCRIPT = (Path(channel.__file__).parent / "publish.lua").read_text()
 
 
@@ -109,7 +111,9 @@ class Publisher:
         if held.is_of(environment) is False:
             reason = f"evaluators had seen version {held.version}: the database was set back"
             environment = services.renew_epoch(
-                environment_id=environment_id, seen_epoch=held.epoch, reason=reason
+                environment_id=environment_id,
+                seen_epoch=held.epoch,
+                intent=Intent(RELAY, reason),
             )
         return environment
 

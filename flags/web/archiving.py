@@ -17,10 +17,11 @@ from flags.web.rows import FlagRow
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.approvals.errors import Waiting
-from portal.approvals.web.outlook import fresh_for_glass, outlook, read_terms
+from portal.approvals.web.outlook import fresh_for_glass, outlook, read_intent
 from portal.lib import clock
 from portal.lib.errors import Invalid
 from portal.lib.htmx import redirect_to
+from portal.lib.intent import Intent
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -32,11 +33,8 @@ def archive(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
         return _dialog(request, scope, flag)
     if _is_asked_for(flag) and request.POST.get("typed", "").strip() != flag.key:
         return _dialog(request, scope, flag, wrong_name=True)
-    reason, terms = request.POST.get("reason", ""), read_terms(request)
     try:
-        services.archive_flag(
-            flag=flag, actor=scope.actor, now=clock.now(), reason=reason, terms=terms
-        )
+        services.archive_flag(flag=flag, intent=read_intent(request, scope))
     except Waiting as waiting:
         return redirect_to(request, waiting.path, _("Sent for approval. Nothing has changed yet."))
     except Invalid as error:
@@ -50,7 +48,7 @@ def archive(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
 def restore(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
     flag = find_flag(scope, key)
     try:
-        services.restore_flag(flag=flag, actor=scope.actor, now=clock.now())
+        services.restore_flag(flag=flag, intent=Intent(scope.actor))
     except Waiting as waiting:
         return redirect_to(request, waiting.path, _("Sent for approval. Nothing has changed yet."))
     address = reverse("flag", kwargs={"project": scope.project.key, "key": key})

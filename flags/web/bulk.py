@@ -22,7 +22,7 @@ from flags.web.rows import Cell, FlagRow
 from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
-from portal.approvals.web.outlook import Outlook, outlook, read_terms
+from portal.approvals.web.outlook import Outlook, outlook, read_intent
 from portal.lib import clock
 from portal.lib.errors import Forbidden, Invalid
 
@@ -127,15 +127,13 @@ def _chosen(request: HttpRequest, scope: Scope) -> list[Flag]:
 
 def _job(request: HttpRequest, scope: Scope, asked: Asked) -> Job:
     seen = (one.partition(" ") for one in request.POST.getlist("seen"))
-    terms = replace(read_terms(request), break_glass=False, revise=None, revision=None)
+    intent = read_intent(request, scope)
+    options = replace(intent.options, break_glass=False, revise=None, revision=None)
     return Job(
-        actor=scope.actor,
-        now=clock.now(),
+        replace(intent, options=options),
         environment=asked.environment,
         tags=tuple(filter(None, (t.strip() for t in request.POST.get("tags", "").split(",")))),
         owner=request.POST.get("owner", "").strip(),
-        reason=request.POST.get("reason", ""),
-        terms=terms,
         seen={key: int(v[:18]) for v, _s, key in seen if v.isascii() and v.isdigit()},
     )
 

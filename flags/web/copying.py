@@ -17,10 +17,10 @@ from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.approvals.errors import Waiting
-from portal.approvals.web.outlook import fresh_for_glass, outlook, read_terms, sent
-from portal.lib import clock
+from portal.approvals.web.outlook import fresh_for_glass, outlook, read_intent, sent
 from portal.lib.errors import Conflict, Invalid
 from portal.lib.htmx import redirect_to
+from portal.lib.intent import Intent
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -44,10 +44,7 @@ def copy_configuration(
             source_version=_number(request.POST.get("source_version", "")),
             expected_version=_number(request.POST.get("version", "")),
             taking=_taking(request.POST),
-            actor=scope.actor,
-            now=clock.now(),
-            reason=request.POST.get("reason", ""),
-            terms=read_terms(request),
+            intent=read_intent(request, scope),
         )
     except Waiting as waiting:
         return sent(request, waiting)
@@ -131,7 +128,7 @@ def clone_flag(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
     places = [place for place in scope.project.environments.all() if place.key in wanted]
     try:
         cloned = services.clone_flag(
-            flag=flag, environments=places, actor=scope.actor, now=clock.now(), **values
+            flag=flag, environments=places, intent=Intent(scope.actor), **values
         )
     except Invalid as error:
         return _clone_dialog(request, scope, flag, values, error.problems)

@@ -26,12 +26,13 @@ from portal.approvals.web.outlook import (
     drift_of,
     editable_request,
     outlook,
-    read_terms,
+    read_intent,
 )
-from portal.lib import clock, strict_json
+from portal.lib import strict_json
 from portal.lib.errors import Conflict, Invalid
 from portal.lib.form_paths import Fields, read_form, texts
 from portal.lib.htmx import redirect_to, render_page
+from portal.lib.intent import Intent
 from portal.lib.merging import Side, side_of
 
 Form = dict[str, Any]
@@ -59,7 +60,7 @@ def create_flag(request: HttpRequest, scope: Scope) -> HttpResponse:
         return _draw(request, scope, None, _rearrange(form, request.POST["do"]))
     try:
         flag = services.create_flag(
-            project=scope.project, document=_to_document(form), actor=scope.actor, now=clock.now()
+            project=scope.project, document=_to_document(form), intent=Intent(scope.actor)
         )
     except Invalid as error:
         return _draw(request, scope, None, form, errors=error.problems, status=422)
@@ -98,9 +99,7 @@ def _save(request: HttpRequest, scope: Scope, flag: Flag, form: Form) -> HttpRes
             flag=flag,
             document=document,
             expected_version=int(version[:18]) if version.isascii() and version.isdigit() else -1,
-            actor=scope.actor,
-            now=clock.now(),
-            terms=read_terms(request),
+            intent=read_intent(request, scope),
         )
     except Waiting as waiting:
         return redirect_to(request, waiting.path, _("Sent for approval. Nothing has changed yet."))

@@ -12,6 +12,7 @@ from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.lib.errors import Invalid
 from portal.lib.htmx import redirect_to, render_page
+from portal.lib.intent import Intent
 
 FIELDS = ("pattern", "example", "hint")
 
@@ -25,7 +26,7 @@ def naming_rule(request: HttpRequest, scope: Scope) -> HttpResponse:
         return _draw(request, scope, rule.document if rule else {})
     values = {name: request.POST.get(name, "") for name in FIELDS}
     try:
-        naming.set_naming_rule(project=scope.project, actor=scope.actor, **values)
+        naming.set_naming_rule(project=scope.project, intent=Intent(scope.actor), **values)
     except Invalid as error:
         return _draw(request, scope, values, error.problems)
     address = reverse("naming-rule", args=[scope.project.key])

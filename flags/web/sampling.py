@@ -9,8 +9,8 @@ from flags import samples
 from flags.services import sampling
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
-from portal.lib import clock
 from portal.lib.htmx import redirect_to, render_page
+from portal.lib.intent import Intent
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -20,9 +20,7 @@ def context_sampling(request: HttpRequest, scope: Scope) -> HttpResponse:
     if request.method != "POST":
         return _draw(request, scope)
     sampled = request.POST.get("sampled") == "1"
-    sampling.set_sampling(
-        project=scope.project, sampled=sampled, actor=scope.actor, now=clock.now()
-    )
+    sampling.set_sampling(project=scope.project, sampled=sampled, intent=Intent(scope.actor))
     address = reverse("context-sampling", args=[scope.project.key])
     on, off = (
         _("Samples are kept from now on."),

@@ -23,8 +23,7 @@ from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.approvals.errors import Waiting
-from portal.approvals.web.outlook import Outlook, fresh_for_glass, outlook, read_terms, sent
-from portal.lib import clock
+from portal.approvals.web.outlook import Outlook, fresh_for_glass, outlook, read_intent, sent
 from portal.lib.errors import Conflict, Invalid
 
 
@@ -45,12 +44,9 @@ def switch(request: HttpRequest, scope: Scope, environment: str, key: str) -> Ht
             flag=flag,
             environment=place,
             enabled=enabled,
-            actor=scope.actor,
-            now=clock.now(),
-            reason=request.POST.get("reason", ""),
+            intent=read_intent(request, scope),
             expected_version=_version(request),
             introduce=introduce,
-            terms=read_terms(request),
         )
     except Conflict as conflict:
         return _dialog(request, scope, flag, place, enabled, notice=str(conflict))

@@ -15,8 +15,8 @@ from flags.usage import reading
 from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
-from portal.lib import clock
 from portal.lib.htmx import redirect_to, render_page
+from portal.lib.intent import Intent
 
 MOST_ROWS = 200
 
@@ -61,7 +61,7 @@ def ignore_unknown(request: HttpRequest, scope: Scope, environment: str) -> Http
     place, name = scope.environment(environment), request.POST.get("name", "")
     ignored = request.POST.get("watch") != "1"
     services.ignore_unknown_flag(
-        environment=place, name=name, ignored=ignored, actor=scope.actor, now=clock.now()
+        environment=place, name=name, ignored=ignored, intent=Intent(scope.actor)
     )
     text = _("{name} is ignored.") if ignored else _("{name} is watched again.")
     address = reverse("unknown-flag-list", args=[scope.project.key, place.key])

@@ -16,6 +16,7 @@ from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.lib.errors import Forbidden, Invalid
 from portal.lib.htmx import redirect_to
+from portal.lib.intent import Intent
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -81,7 +82,7 @@ def _save(request: HttpRequest, scope: Scope, view: SavedView | None) -> HttpRes
         saved = arranging.save_view(
             project=scope.project,
             user=scope.user,
-            actor=scope.actor,
+            intent=Intent(scope.actor),
             view=view,
             name=request.POST.get("name", ""),
             query=lasting(QueryDict(request.POST.get("query", ""))),

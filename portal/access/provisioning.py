@@ -1,7 +1,6 @@
 """Projects and environments that commands find missing."""
 
 from collections.abc import Callable
-from datetime import datetime
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -10,6 +9,7 @@ from portal.access import services
 from portal.access.models import Environment, Project, User
 from portal.lib.commands import operator
 from portal.lib.errors import Invalid
+from portal.lib.intent import Intent
 from portal.lib.journal import Actor
 
 
@@ -46,12 +46,7 @@ def operator_for(command: str, username: str | None) -> Actor:
 
 @transaction.atomic
 def ensure_environment(
-    *,
-    project_key: str,
-    environment_key: str,
-    actor: Actor,
-    now: datetime,
-    tell: Callable[[str], object],
+    *, project_key: str, environment_key: str, intent: Intent, tell: Callable[[str], object]
 ) -> Environment:
     """The environment, created together with its project where missing; says so through ``tell``.
 
@@ -59,7 +54,7 @@ def ensure_environment(
     """
     project = Project.objects.filter(key=project_key).first()
     if project is None:
-        project = services.create_project(key=project_key, name=project_key, actor=actor, now=now)
+        project = services.create_project(key=project_key, name=project_key, intent=intent)
         tell(f"created project {project_key}")
     environment = project.environments.filter(key=environment_key).first()
     if environment is None:
@@ -67,8 +62,7 @@ def ensure_environment(
             project=project,
             key=environment_key,
             kind=services.guess_kind(environment_key),
-            actor=actor,
-            now=now,
+            intent=intent,
         )
         tell(f"created environment {project_key}/{environment_key}")
     environment.project = project

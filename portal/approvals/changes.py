@@ -79,39 +79,3 @@ def same_document(one: object, other: object) -> bool:
     To Python 1, 1.0 and True are equal; to an application that gets one of them they are not.
     """
     return canonical(one) == canonical(other)
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """The next step of a plan: the kind of change that the plan is, its number, which step."""
-
-    kind: str
-    plan: int
-    number: int
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """Under which terms somebody makes a change.
-
-    ``agreement`` is the change request that allows it, ``undoing`` the emergency that it takes
-    back, ``step`` what is due of a plan: none is believed, the gate checks. ``break_glass`` does it
-    at once and has it reviewed afterwards. ``override_freeze`` does it in spite of a freeze, which
-    takes a reason: that of the change, or ``override_reason`` where others agreed to it. Where it
-    has to wait for approval, ``revise`` is the request that it replaces the content of
-    (``revision`` the one of it that somebody saw), and ``apply_when_approved`` says
-    whether the last approval applies it.
-    """
-
-    agreement: int | None = None
-    undoing: int | None = None
-    step: Step | None = None
-    break_glass: bool = False
-    override_freeze: bool = False
-    override_reason: str = ""
-    revise: int | None = None
-    revision: int | None = None
-    apply_when_approved: bool = True
-
-
-PLAIN = Terms()

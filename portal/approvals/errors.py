@@ -1,7 +1,6 @@
 """How a change can fail to happen because of its approval."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -10,11 +9,11 @@ from django.utils.translation import gettext as _
 
 from portal.access.models import Environment, Project
 from portal.access.permissions import Permission
-from portal.approvals.changes import Change, Terms
+from portal.approvals.changes import Change
 from portal.approvals.freeze_wording import frozen_sentence
 from portal.approvals.models import ChangeRequest, FreezeWindow, InForce
 from portal.lib.errors import AviaryError, Forbidden
-from portal.lib.journal import Actor
+from portal.lib.intent import Intent
 
 
 class OutOfReach(Forbidden):
@@ -37,20 +36,9 @@ class OutOfReach(Forbidden):
 class ApprovalRequired(Exception):
     """A policy wants others to agree first. Never leaves the services: a request is opened."""
 
-    def __init__(
-        self,
-        change: Change,
-        environments: Sequence[Environment],
-        *,
-        actor: Actor,
-        now: datetime,
-        reason: str,
-        terms: Terms,
-    ) -> None:
+    def __init__(self, change: Change, environments: Sequence[Environment], intent: Intent) -> None:
         super().__init__(change.title)
-        self.change, self.actor, self.now = change, actor, now
-        self.environments = environments
-        self.reason, self.terms = reason, terms
+        self.change, self.environments, self.intent = change, environments, intent
 
 
 def request_path(request: ChangeRequest) -> str:

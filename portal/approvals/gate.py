@@ -6,7 +6,7 @@ be open, about exactly this change, and approved by people who may approve it at
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.utils.translation import gettext as _
@@ -16,7 +16,7 @@ from portal.access.models import Environment, Project, User
 from portal.access.permissions import Permission
 from portal.approvals import planned, reverting, selectors, telling
 from portal.approvals.authors import require_author
-from portal.approvals.changes import Change, Terms, same_document
+from portal.approvals.changes import Change, same_document
 from portal.approvals.errors import (
     ApprovalRequired,
     Closed,
@@ -28,24 +28,27 @@ from portal.approvals.models import ChangeRequest, Emergency, Policy, State, Ver
 from portal.approvals.overriding import freezes_stopping, outside, pass_freezes
 from portal.approvals.recording import content_sha256, environment_key, record_request
 from portal.approvals.wording import missing_in
-from portal.lib import clock
 from portal.lib.errors import Conflict, Forbidden, Invalid, checked_text
-from portal.lib.journal import Actor, ActorKind
+from portal.lib.intent import Intent
+from portal.lib.journal import ActorKind
 
 
 @dataclass(frozen=True, slots=True)
-class Passage:
-    """The gate is open. ``reason`` is what the history says about why."""
+class GateResult:
+    """The gate is open. ``reason`` is what the history says about why.
+
+    ``request`` is the change request that it was opened by, applied now; None without one.
+    """
 
     reason: str
+    request: ChangeRequest | None = None
 
 
 def require(
-    actor: Actor,
+    intent: Intent,
     permission: Permission,
     *,
     project: Project,
-    terms: Terms,
     environment: Environment | None = None,
 ) -> None:
     """Raise Forbidden unless the actor holds the permission.
@@ -53,42 +56,30 @@ def require(
     Who carries out what others agreed to, or what a plan says, needs none of their own: the gate
     asks for the author's.
     """
-    if _is_own(terms):
-        authority.require(actor, permission, project=project, environment=environment)
+    if intent.options.is_own:
+        authority.require(intent.actor, permission, project=project, environment=environment)
 
 
 def require_in_each(
-    actor: Actor,
-    permission: Permission,
-    *,
-    environments: Iterable[Environment],
-    project: Project,
-    terms: Terms,
+    intent: Intent, permission: Permission, *, environments: Iterable[Environment], project: Project
 ) -> None:
     """Raise OutOfReach, naming them, where a key lacks the permission in some environments.
 
     For what several environments share, in those of them that it changes. A person holds in each
     of them what they hold in the project, and that was asked for already.
     """
-    if actor.kind is not ActorKind.KEY or not _is_own(terms):
+    if intent.actor.kind is not ActorKind.KEY or not intent.options.is_own:
         return
     beyond = [
         one
         for one in environments
-        if permission not in authority.permissions_of(actor, project, one)
+        if permission not in authority.permissions_of(intent.actor, project, one)
     ]
     if beyond:
         raise OutOfReach(permission, [one.key for one in beyond])
 
 
-def _is_own(terms: Terms) -> bool:
-    """Whether the actor wants the change, and does not carry out what others answer for."""
-    return terms.agreement is None and terms.undoing is None and terms.step is None
-
-
-def pass_through(
-    change: Change, *, actor: Actor, now: datetime, reason: str, terms: Terms
-) -> Passage:
+def pass_through(change: Change, intent: Intent) -> GateResult:
     """Let a change pass, or say why not. Inside the change's transaction, its rows locked.
 
     Raises ApprovalRequired where a policy wants others to agree first, NotApproved, Closed or
@@ -96,43 +87,38 @@ def pass_through(
     force, Forbidden or Invalid where that may not be overridden or glass may not be broken.
     Asking for approval is free in a freeze, and an emergency breaks it where it breaks the glass.
     """
-    if terms.undoing is not None:
-        return _by_undoing(change, terms.undoing)
-    passage, emergency = _let_pass(change, actor=actor, now=now, reason=reason, terms=terms)
+    if intent.options.undoing is not None:
+        return _by_undoing(change, intent.options.undoing)
+    intent = replace(intent, reason=checked_text(intent.reason, "reason"))
+    result, emergency = _let_pass(change, intent)
     reverting.note(change, emergency)
-    return passage
+    return result
 
 
-def _let_pass(
-    change: Change, *, actor: Actor, now: datetime, reason: str, terms: Terms
-) -> tuple[Passage, Emergency | None]:
+def _let_pass(change: Change, intent: Intent) -> tuple[GateResult, Emergency | None]:
     """How a change passes, and the emergency that it passes as, where glass is broken for it."""
-    moment, reason = clock.database_now(), checked_text(reason, "reason")
-    if terms.step is not None:
-        said = planned.pass_step(change, terms.step, actor=actor, now=now, reason=reason)
-        return Passage(said), None
-    frozen = freezes_stopping(change, moment)
-    override = terms.override_freeze
-    if terms.agreement is not None:
-        passage = _by_agreement(change, terms.agreement, actor=actor, moment=moment)
-        why = checked_text(terms.override_reason, "reason")
-        pass_freezes(change, frozen, actor=actor, reason=why, override=override)
-        return passage, None
+    options = intent.options
+    if options.step is not None:
+        return GateResult(planned.pass_step(change, options.step, intent)), None
+    frozen = freezes_stopping(change, intent.at)
+    if options.agreement is not None:
+        result = _by_agreement(change, options.agreement, intent)
+        why = checked_text(options.override_reason, "reason")
+        pass_freezes(change, frozen, replace(intent, reason=why))
+        return result, None
     policies = selectors.policies_wanting(change.environments, turns_off=change.turns_off)
     wanting = [policy.environment for policy in policies]
-    if policies and not terms.break_glass:
-        raise ApprovalRequired(change, wanting, actor=actor, now=now, reason=reason, terms=terms)
+    if policies and not options.break_glass:
+        raise ApprovalRequired(change, wanting, intent)
     left = outside(frozen, wanting)
-    pass_freezes(change, left, actor=actor, reason=reason, override=override)
+    pass_freezes(change, left, intent)
     if not policies:
-        return Passage(reason), None
+        return GateResult(intent.reason), None
     broken = [one.freeze.name for one in frozen if one not in left]
-    return _by_breaking_glass(
-        change, policies, actor=actor, moment=moment, reason=reason, freezes=broken
-    )
+    return _by_breaking_glass(change, policies, intent, freezes=broken)
 
 
-def _by_agreement(change: Change, pk: int, *, actor: Actor, moment: datetime) -> Passage:
+def _by_agreement(change: Change, pk: int, intent: Intent) -> GateResult:
     request = ChangeRequest.objects.select_for_update(no_key=True).filter(pk=pk).first()
     if request is None or request.project_id != change.project.pk:
         raise NoSuchRequest(pk)
@@ -146,24 +132,24 @@ def _by_agreement(change: Change, pk: int, *, actor: Actor, moment: datetime) ->
             yours=dict(request.after),
         )
     require_author(request)
-    missing = missing_in(request, selectors.assess_request(request, now=moment))
+    missing = missing_in(request, selectors.assess_request(request, now=intent.at))
     if missing:
         raise NotApproved(missing)
-    request.state, request.closed_at, request.closed_by = State.APPLIED, moment, actor.label
+    _close(request, intent)
     request.save(update_fields=["state", "closed_at", "closed_by"])
     votes = request.votes.filter(verdict=Verdict.APPROVE).select_related("user")
     agreed = [{"person": vote.user.username, "roles": vote.names} for vote in votes]
     after = {"digest": request.digest, "approved_by": agreed}
-    record_request("change_request.applied", request, actor, after=after)
+    record_request("change_request.applied", request, intent.actor, after=after)
     telling.tell_applied(request)
-    return Passage(_with_number(request))
+    return GateResult(_with_number(request), request)
 
 
 def _with_number(request: ChangeRequest) -> str:
     return f"{request.reason} (change request {request.pk})".strip()
 
 
-def _by_undoing(change: Change, pk: int) -> Passage:
+def _by_undoing(change: Change, pk: int) -> GateResult:
     """Back to what was agreed to, as the gate finds it from its own records and the locked row."""
     emergencies = Emergency.objects.select_for_update(of=("self",), no_key=True).select_related(
         "request__project"
@@ -179,7 +165,7 @@ def _by_undoing(change: Change, pk: int) -> Passage:
     ):
         raise Invalid({"": _("This does not take back an emergency change.")})
     reverting.note(change, emergency, is_ending=True)
-    return Passage(f"takes back the emergency change {emergency.request.pk}")
+    return GateResult(f"takes back the emergency change {emergency.request.pk}")
 
 
 def _is_about(change: Change, request: ChangeRequest) -> bool:
@@ -193,33 +179,28 @@ def _is_about(change: Change, request: ChangeRequest) -> bool:
 
 
 def _by_breaking_glass(
-    change: Change,
-    policies: list[Policy],
-    *,
-    actor: Actor,
-    moment: datetime,
-    reason: str,
-    freezes: list[str],
-) -> tuple[Passage, Emergency]:
-    user = authority.user_of(actor)
+    change: Change, policies: list[Policy], intent: Intent, *, freezes: list[str]
+) -> tuple[GateResult, Emergency]:
+    user = authority.user_of(intent.actor)
     if not change.serves or user is None:
         raise Forbidden(_("break glass"))
     if not change.before:
         raise Invalid(
             {"": _("This cannot be taken back by itself, so glass is not broken for it.")}
         )
-    if not reason.strip():
+    reason = intent.reason.strip()
+    if not reason:
         raise Invalid({"reason": _("Say what the emergency is; it is kept in the history.")})
     _require_glass(user, change.project, policies)
-    request = _file_emergency(change, actor, user, moment, reason)
+    request = _file_emergency(change, user, intent)
     minutes = min(policy.break_glass_minutes for policy in policies)
     emergency = Emergency.objects.create(
         request=request,
-        actor=actor.label,
+        actor=intent.actor.label,
         actor_user=user,
-        reason=reason.strip(),
-        at=moment,
-        reverts_at=moment + timedelta(minutes=minutes),
+        reason=reason,
+        at=intent.at,
+        reverts_at=intent.at + timedelta(minutes=minutes),
     )
     after: dict[str, object] = {
         "reverts_at": emergency.reverts_at.isoformat(),
@@ -229,9 +210,9 @@ def _by_breaking_glass(
     }
     if freezes:
         after["freezes"] = freezes
-    record_request("break_glass.used", request, actor, after=after, reason=reason)
+    record_request("break_glass.used", request, intent.actor, after=after, reason=intent.reason)
     telling.tell_broken_glass(emergency)
-    return Passage(f"{reason.strip()} (emergency change {request.pk})"), emergency
+    return GateResult(f"{reason} (emergency change {request.pk})", request), emergency
 
 
 def _require_glass(user: User, project: Project, policies: list[Policy]) -> None:
@@ -243,31 +224,32 @@ def _require_glass(user: User, project: Project, policies: list[Policy]) -> None
             )
 
 
-def _file_emergency(
-    change: Change, actor: Actor, user: User, moment: datetime, reason: str
-) -> ChangeRequest:
+def _file_emergency(change: Change, user: User, intent: Intent) -> ChangeRequest:
     """The emergency's own request, applied from the start."""
-    request = new_request(change, actor=actor, author_user=user, moment=moment, reason=reason)
-    request.state, request.closed_at, request.closed_by = State.APPLIED, moment, actor.label
+    request = new_request(change, intent, author_user=user)
+    _close(request, intent)
     request.save()
     request.environments.set(change.environments)
     return request
 
 
-def new_request(
-    change: Change, *, actor: Actor, author_user: User | None, moment: datetime, reason: str
-) -> ChangeRequest:
+def _close(request: ChangeRequest, intent: Intent) -> None:
+    request.state, request.closed_at = State.APPLIED, intent.at
+    request.closed_by = intent.actor.label
+
+
+def new_request(change: Change, intent: Intent, *, author_user: User | None) -> ChangeRequest:
     """A request for a change, not saved yet."""
     request = ChangeRequest(
         project=change.project,
-        author_kind=str(actor.kind),
-        author_id_text=actor.id,
-        author=actor.label,
+        author_kind=str(intent.actor.kind),
+        author_id_text=intent.actor.id,
+        author=intent.actor.label,
         author_user=author_user,
-        created_at=moment,
-        reason=reason.strip(),
+        created_at=intent.at,
+        reason=intent.reason.strip(),
     )
-    fill_request(request, change, moment)
+    fill_request(request, change, intent.at)
     return request
 
 

@@ -9,9 +9,10 @@ from typing import Any, Protocol, runtime_checkable
 from django.core.exceptions import ObjectDoesNotExist
 from django.utils.translation import gettext as _
 
-from portal.approvals.changes import Change, Step, Terms, same_document
+from portal.approvals.changes import Change, same_document
 from portal.approvals.models import ChangeRequest
 from portal.lib import merging
+from portal.lib.intent import Intent, Step
 from portal.lib.journal import Actor
 
 
@@ -106,10 +107,7 @@ class Kind(Protocol):
         *,
         document: Mapping[str, Any],
         base_version: str,
-        actor: Actor,
-        now: datetime,
-        reason: str,
-        terms: Terms,
+        intent: Intent,
     ) -> None:
         """Make the subject what ``document`` says, through the service that everybody uses.
 

@@ -16,6 +16,7 @@ from portal.approvals.models import FreezeWindow, InForce
 from portal.approvals.recording import environment_key
 from portal.lib import journal
 from portal.lib.errors import Invalid
+from portal.lib.intent import Intent
 from portal.lib.journal import Actor, Entry
 
 
@@ -36,9 +37,7 @@ def outside(frozen: Iterable[InForce], environments: Iterable[Environment]) -> l
     return [one for one in left if one.environments]
 
 
-def pass_freezes(
-    change: Change, frozen: Sequence[InForce], *, actor: Actor, reason: str, override: bool
-) -> None:
+def pass_freezes(change: Change, frozen: Sequence[InForce], intent: Intent) -> None:
     """Go on where nothing is frozen, or a person who may overrides it and says why.
 
     Raises Frozen; for who wants to override, Forbidden without ``freeze.override`` in each frozen
@@ -46,22 +45,25 @@ def pass_freezes(
     """
     if not frozen:
         return
-    if not override or authority.user_of(actor) is None:
+    if not intent.options.override_freeze or authority.user_of(intent.actor) is None:
         raise Frozen(change.project, frozen)
     for environment in {place.pk: place for one in frozen for place in one.environments}.values():
         authority.require(
-            actor, Permission.FREEZE_OVERRIDE, project=change.project, environment=environment
+            intent.actor,
+            Permission.FREEZE_OVERRIDE,
+            project=change.project,
+            environment=environment,
         )
-    if not reason.strip():
+    if not intent.reason.strip():
         raise Invalid({"reason": _("Say why this cannot wait until the freeze is over.")})
-    journal.write_all(_overridden(change, one, actor, reason) for one in frozen)
+    journal.write_all(_overridden(change, one, intent) for one in frozen)
 
 
-def _overridden(change: Change, frozen: InForce, actor: Actor, reason: str) -> Entry:
+def _overridden(change: Change, frozen: InForce, intent: Intent) -> Entry:
     return freeze_entry(
         "freeze.overridden",
         frozen.freeze,
-        actor,
+        intent.actor,
         project=change.project.key,
         environments=frozen.environments,
         after={
@@ -71,7 +73,7 @@ def _overridden(change: Change, frozen: InForce, actor: Actor, reason: str) -> E
             "title": change.title,
             "change": list(change.words),
         },
-        reason=reason,
+        reason=intent.reason,
     )
 
 

@@ -7,45 +7,43 @@ is not enough, a request for this one change is opened instead. Where no policy 
 must be somebody who may make the change now.
 """
 
+from dataclasses import replace
 from datetime import datetime
 
 from django.utils.translation import gettext as _
 
 from portal.approvals import kinds, reverting, selectors
 from portal.approvals.authors import require_author, require_still
-from portal.approvals.changes import PLAIN, Change, Step
+from portal.approvals.changes import Change
 from portal.approvals.errors import ApprovalRequired
 from portal.approvals.models import ChangeRequest, State
 from portal.approvals.overriding import freezes_stopping, pass_freezes
-from portal.lib import clock
 from portal.lib.errors import Invalid
-from portal.lib.journal import Actor
+from portal.lib.intent import PLAIN, Intent, Step
 
 
-def pass_step(change: Change, step: Step, *, actor: Actor, now: datetime, reason: str) -> str:
+def pass_step(change: Change, step: Step, intent: Intent) -> str:
     """Let a step of a plan pass; returns the reason for the history.
 
     Raises Invalid where no plan says so, Barred where its author may no longer want it,
     ApprovalRequired where a policy wants more than what was agreed to, Frozen in a freeze, which
     plans never override, EmergencyRunning where it would build on an emergency change.
     """
-    moment = clock.database_now()
-    due = kinds.due_step(step, change, at=moment)
+    due = kinds.due_step(step, change, at=intent.at)
     if due is None:
         raise Invalid({"": _("No plan says that this happens now.")})
     places = list(change.environments)
     require_still(due.author, change.permissions, project=change.project, places=places)
     policies = selectors.policies_wanting(places, turns_off=change.turns_off)
-    if policies and not is_agreed(due.plan, due.agreement, moment=moment):
+    if policies and not is_agreed(due.plan, due.agreement, moment=intent.at):
         wanting = [policy.environment for policy in policies]
-        raise ApprovalRequired(
-            change, wanting, actor=due.author, now=now, reason=reason, terms=PLAIN
-        )
+        asked = replace(intent, actor=due.author, options=PLAIN)
+        raise ApprovalRequired(change, wanting, asked)
     reverting.require_untouched(change)
-    pass_freezes(change, freezes_stopping(change, moment), actor=actor, reason="", override=False)
+    pass_freezes(change, freezes_stopping(change, intent.at), replace(intent, options=PLAIN))
     if due.agreement is None:
-        return reason
-    return f"{reason} (change request {due.agreement})"
+        return intent.reason
+    return f"{intent.reason} (change request {due.agreement})"
 
 
 def is_agreed(plan: Change, agreement: int | None, *, moment: datetime) -> bool:

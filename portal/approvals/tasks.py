@@ -9,13 +9,13 @@ from portal.lib import clock
 @shared_task(ignore_result=True)
 def revert_due_emergencies() -> None:
     """Take back emergency changes whose time has run out."""
-    services.revert_due(now=clock.now())
+    services.revert_due()
 
 
 @shared_task(ignore_result=True)
 def apply_waiting() -> None:
     """Apply approved change requests that a freeze held up, once it is over."""
-    services.apply_waiting(now=clock.now())
+    services.apply_waiting()
 
 
 @shared_task(ignore_result=True)

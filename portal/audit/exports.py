@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 
 from django.conf import settings
@@ -14,7 +13,8 @@ from portal.audit.exporting import Manifest
 from portal.audit.filters import Filters
 from portal.lib import journal
 from portal.lib.errors import Invalid
-from portal.lib.journal import Actor, Entry
+from portal.lib.intent import Intent
+from portal.lib.journal import Entry
 
 _Writer = Callable[[Iterator[tuple[object, ...]], Manifest], Iterator[bytes]]
 
@@ -47,7 +47,7 @@ class Export:
 
 @transaction.atomic
 def start_export(
-    *, filters: Filters, format_name: str, actor: Actor, now: datetime, alone: bool = False
+    *, filters: Filters, format_name: str, intent: Intent, alone: bool = False
 ) -> Export:
     """Record that the rows are exported, and return the file as it will be made.
 
@@ -64,7 +64,7 @@ def start_export(
     journal.write(
         Entry(
             event="audit.exported",
-            actor=actor,
+            actor=intent.actor,
             subject_kind="audit",
             subject=kind.suffix,
             project=filters.project or "",
@@ -80,10 +80,10 @@ def start_export(
     manifest = Manifest(
         key=settings.AUDIT_KEY,
         filters={name: str(value) for name, value in narrowed.items()},
-        exported_at=now,
+        exported_at=intent.at,
     )
     lines = kind.write(history.iterate(filters, up_to=up_to), manifest)
-    name = f"history-{filters.project or 'all'}-{now:%Y%m%dT%H%M%SZ}.{kind.suffix}"
+    name = f"history-{filters.project or 'all'}-{intent.at:%Y%m%dT%H%M%SZ}.{kind.suffix}"
     if alone:
         return Export(name, kind.media_type, _pieces(lines))
     key = sealing.public_key(settings.AUDIT_KEY)

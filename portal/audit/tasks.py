@@ -5,6 +5,7 @@ from django.conf import settings
 
 from portal.audit import services
 from portal.lib import clock, journal
+from portal.lib.intent import Intent
 
 
 @shared_task(ignore_result=True)
@@ -17,4 +18,4 @@ def anchor_head() -> None:
 def purge() -> None:
     """Let go of what is older than the retention says, where one is set."""
     if settings.AUDIT_RETENTION_DAYS:
-        services.purge(actor=journal.system("retention"), now=clock.database_now())
+        services.purge(intent=Intent(journal.system("retention")))

@@ -12,66 +12,67 @@ from portal.access.models import ApiKey, Project
 from portal.access.permissions import Permission
 from portal.lib import journal
 from portal.lib.errors import Invalid
+from portal.lib.intent import Intent
 from portal.lib.journal import Actor, ActorKind, Entry
 from portal.reports.models import Decision, Recertification, RecertificationItem
 
 
 @transaction.atomic
-def start_recertification(*, project: Project, actor: Actor, now: datetime) -> Recertification:
+def start_recertification(*, project: Project, intent: Intent) -> Recertification:
     """List every role and usable key of a project, to be looked at one by one.
 
     Raises Forbidden without ``member.manage``, Invalid while another round is open.
     """
-    authority.require(actor, Permission.MEMBER_MANAGE, project=project)
+    authority.require(intent.actor, Permission.MEMBER_MANAGE, project=project)
     outbox.lock_people(project)
     if project.recertifications.filter(signed_off_at__isnull=True).exists():
         raise Invalid({"": _("A recertification is open already; sign it off first.")})
     started = Recertification.objects.create(
-        project=project, started_at=now, started_by=actor.label
+        project=project, started_at=intent.at, started_by=intent.actor.label
     )
-    items = [*_items_of_grants(started), *_items_of_keys(started, now)]
+    items = [*_items_of_grants(started), *_items_of_keys(started, intent.at)]
     RecertificationItem.objects.bulk_create(items)
-    _record("recertification.started", started, actor, after={"items": len(items)})
+    _record("recertification.started", started, intent.actor, after={"items": len(items)})
     return started
 
 
 @transaction.atomic
-def confirm_item(*, item: RecertificationItem, actor: Actor, now: datetime) -> None:
+def confirm_item(*, item: RecertificationItem, intent: Intent) -> None:
     """Say that a role or key is still needed. Again changes nothing.
 
     Raises Forbidden without ``member.manage``; Invalid for what one holds oneself, for what is
     gone, and once the round is signed off.
     """
-    item = _locked(item, actor)
+    item = _locked(item, intent.actor)
     if item.is_gone:
         raise Invalid({"": _("It was taken away already; there is nothing to confirm.")})
     if item.decision == Decision.OPEN:
-        _decide(item, Decision.CONFIRMED, "recertification.confirmed", actor, now)
+        _decide(item, Decision.CONFIRMED, "recertification.confirmed", intent)
 
 
 @transaction.atomic
-def revoke_item(*, item: RecertificationItem, actor: Actor, now: datetime) -> None:
+def revoke_item(*, item: RecertificationItem, intent: Intent) -> None:
     """Take a role or key away. Again changes nothing.
 
     Raises as confirm_item, and where nobody could manage the members any more; Forbidden for a
     key without ``key.manage``.
     """
-    item = _locked(item, actor)
+    item = _locked(item, intent.actor)
     if item.is_gone:
         return
     if item.grant:
-        access.revoke_grant(grant=item.grant, actor=actor)
+        access.revoke_grant(grant=item.grant, intent=intent)
         item.grant = None
     elif item.api_key:
-        access.revoke_key(key=item.api_key, actor=actor, now=now)
-    _decide(item, Decision.REVOKED, "recertification.revoked", actor, now)
+        access.revoke_key(key=item.api_key, intent=intent)
+    _decide(item, Decision.REVOKED, "recertification.revoked", intent)
 
 
 @transaction.atomic
-def sign_off(*, recertification: Recertification, actor: Actor, now: datetime) -> None:
+def sign_off(*, recertification: Recertification, intent: Intent) -> None:
     """Close a round with one's name. Raises Invalid while anything has not been looked at."""
     project = recertification.project
-    authority.require(actor, Permission.MEMBER_MANAGE, project=project)
+    authority.require(intent.actor, Permission.MEMBER_MANAGE, project=project)
     outbox.lock_people(project)
     items = list(recertification.items.select_related("grant", "api_key"))
     left = sum(item.is_undecided for item in items)
@@ -83,13 +84,13 @@ def sign_off(*, recertification: Recertification, actor: Actor, now: datetime) -
         )
         raise Invalid({"": text.format(count=left)})
     unsigned = Recertification.objects.filter(pk=recertification.pk, signed_off_at__isnull=True)
-    if unsigned.update(signed_off_at=now, signed_off_by=actor.label):
+    if unsigned.update(signed_off_at=intent.at, signed_off_by=intent.actor.label):
         counted: dict[str, object] = {
             "items": len(items),
             "confirmed": sum(item.decision == Decision.CONFIRMED for item in items),
             "taken_away": sum(item.decision == Decision.REVOKED for item in items),
         }
-        _record("recertification.signed_off", recertification, actor, after=counted)
+        _record("recertification.signed_off", recertification, intent.actor, after=counted)
 
 
 def is_own(item: RecertificationItem, actor: Actor) -> bool:
@@ -123,13 +124,11 @@ def _locked(item: RecertificationItem, actor: Actor) -> RecertificationItem:
     return item
 
 
-def _decide(
-    item: RecertificationItem, decision: Decision, event: str, actor: Actor, now: datetime
-) -> None:
-    item.decision, item.decided_by, item.decided_at = decision, actor.label, now
+def _decide(item: RecertificationItem, decision: Decision, event: str, intent: Intent) -> None:
+    item.decision, item.decided_by, item.decided_at = decision, intent.actor.label, intent.at
     item.save(update_fields=["grant", "decision", "decided_by", "decided_at"])
     told: dict[str, object] = {"holder": item.holder, "what": item.what, "where": item.place}
-    _record(event, item.recertification, actor, after=told)
+    _record(event, item.recertification, intent.actor, after=told)
 
 
 def _items_of_grants(started: Recertification) -> list[RecertificationItem]:

@@ -10,6 +10,7 @@ from django.db import DatabaseError
 
 from portal.lib import env
 from portal.lib.env import SettingError
+from portal.lib.intent import Intent
 from portal.supervisor import state
 from portal.supervisor.processes import Addresses
 
@@ -48,7 +49,9 @@ def _administrator() -> str:
     password = state.remember_secret(path, new_password()) if admin is None else _kept(path)
     if admin is None:
         actor = journal.system("first start")
-        services.create_user(username=ADMIN, password=password, actor=actor, is_superuser=True)
+        services.create_user(
+            username=ADMIN, password=password, intent=Intent(actor), is_superuser=True
+        )
     elif not password or not admin.check_password(password):
         return "(as you set it)"
     return password

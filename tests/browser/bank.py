@@ -7,6 +7,8 @@ Anton manages the project and made Lotta, who leads DevOps too.
 from datetime import timedelta
 from typing import Any
 
+from portal.lib.intent import Intent
+
 PROJECT = "bank"
 PASSWORD = "a-sparrow-in-may"
 PEOPLE = {
@@ -42,7 +44,9 @@ class Bank:
     def _found(self) -> Any:
         from portal.access import services
 
-        return services.create_project(key=PROJECT, name="Bank", actor=self.operator, now=self.now)
+        return services.create_project(
+            key=PROJECT, name="Bank", intent=Intent(self.operator, at=self.now)
+        )
 
     def _hire(self, name: str, role: str) -> Any:
         from portal.access import authority, services
@@ -52,11 +56,14 @@ class Bank:
         known = User.objects.filter(username=name).first()
         if known:
             return authority.user_actor(known, Trace())
-        user = services.create_user(username=name, password=PASSWORD, actor=self.operator)
+        user = services.create_user(username=name, password=PASSWORD, intent=Intent(self.operator))
         services.grant_role(
-            project=self.project, to=user, role=role, environment=None, actor=self.operator,
-            now=self.now,
-        )  # fmt: skip
+            project=self.project,
+            to=user,
+            role=role,
+            environment=None,
+            intent=Intent(self.operator, at=self.now),
+        )
         return authority.user_actor(user, Trace())
 
     def create_flag(self, key: str, *, introduced: bool = True) -> Any:
@@ -67,9 +74,10 @@ class Bank:
         document = {"key": key, "kind": "release", "value_type": "boolean", "variants": variants}
         name = key.replace("-", " ").capitalize()
         flag = services.create_flag(
-            project=self.project, document=document | {"name": name}, actor=self.operator,
-            now=self.now,
-        )  # fmt: skip
+            project=self.project,
+            document=document | {"name": name},
+            intent=Intent(self.operator, at=self.now),
+        )
         if introduced:
             flag.configurations.update(introduced=True)
         return flag
@@ -78,22 +86,28 @@ class Bank:
         from portal.approvals import services
 
         services.set_policy(
-            environment=self.production, document=WANTS, actor=self.operator, now=self.now
+            environment=self.production, document=WANTS, intent=Intent(self.operator, at=self.now)
         )
 
-    def ask(self, key: str, who: str = "dora", **terms: Any) -> Any:
+    def ask(self, key: str, who: str = "dora", **options: Any) -> Any:
         """Ask for a flag to be turned on in production; the request that it waits as."""
         from flags import services
-        from portal.approvals.changes import Terms
         from portal.approvals.errors import Waiting
         from portal.approvals.models import ChangeRequest
+        from portal.lib.intent import WriteOptions
 
         try:
             services.set_enabled(
-                flag=self.create_flag(key), environment=self.production, enabled=True,
-                actor=self.actors[who], now=self.now, reason="The autumn campaign",
-                terms=Terms(**terms),
-            )  # fmt: skip
+                flag=self.create_flag(key),
+                environment=self.production,
+                enabled=True,
+                intent=Intent(
+                    self.actors[who],
+                    reason="The autumn campaign",
+                    options=WriteOptions(**options),
+                    at=self.now,
+                ),
+            )
         except Waiting as waiting:
             return waiting.request
         return ChangeRequest.objects.get(subject=key)
@@ -108,10 +122,12 @@ class Bank:
         row = FlagConfiguration.objects.get(flag=flag, environment=self.production)
         try:
             services.save_configuration(
-                flag=flag, environment=self.production, expected_version=row.version,
+                flag=flag,
+                environment=self.production,
+                expected_version=row.version,
                 document=row.document | {"enabled": True, "fallthrough": {"variant": "off"}},
-                actor=self.actors["dora"], now=self.now,
-            )  # fmt: skip
+                intent=Intent(self.actors["dora"], at=self.now),
+            )
         except Waiting:
             shares = [{"variant": "on", "weight": 1000}, {"variant": "off", "weight": 99_000}]
             row.targeting |= {"fallthrough": {"split": shares}, "off_variant": "on"}
@@ -122,9 +138,12 @@ class Bank:
         from portal.approvals import services
 
         services.cast_vote(
-            request=request, verdict=verdict, seen_digest=request.digest,
-            comment="Looks at it twice", actor=self.actors[who], now=self.now,
-        )  # fmt: skip
+            request=request,
+            verdict=verdict,
+            seen_digest=request.digest,
+            comment="Looks at it twice",
+            intent=Intent(self.actors[who], at=self.now),
+        )
 
 
 def _two_people(bank: Bank) -> None:
@@ -134,22 +153,28 @@ def _two_people(bank: Bank) -> None:
 
     anton = bank.actors["anton"]
     lotta = services.add_member(
-        project=bank.project, username="lotta", role="devops_lead", actor=anton, now=bank.now
+        project=bank.project,
+        username="lotta",
+        role="devops_lead",
+        intent=Intent(anton, at=bank.now),
     ).user
     bank.actors |= {"lotta": authority.user_actor(lotta, Trace()), "command": bank.operator}
     bank.vote(bank.ask("strong-room", "anton"), "lotta")
     bank.ask("petty-cash", "command")
     services.issue_key(
-        environment=bank.production, kind="admin", name="Scanner", evidence=["security_scan"],
-        actor=anton, now=bank.now,
-    )  # fmt: skip
+        environment=bank.production,
+        kind="admin",
+        name="Scanner",
+        evidence=["security_scan"],
+        intent=Intent(anton, at=bank.now),
+    )
 
 
 def _cohorts(bank: Bank) -> None:
     """A segment with users in both lists, and a group with a flag, free room and a holdout."""
     from flags import services
 
-    common: dict[str, Any] = {"actor": bank.operator, "now": bank.now, "project": bank.project}
+    common: dict[str, Any] = {"intent": Intent(bank.operator, at=bank.now), "project": bank.project}
     slots = [{"flag": "vault-door", "from": 0, "to": 25}]
     users = {"included": ["alice", "bob"], "excluded": ["eve"]}
     services.create_segment(document={"key": "testers", "name": "Testers", **users}, **common)
@@ -173,12 +198,14 @@ def fill() -> None:
     drifted = bank.ask("cash-machine")
     type(drifted).objects.filter(pk=drifted.pk).update(base_version="0")
     services.comment_on_request(
-        request=drifted, text="Is it still wanted?", actor=bank.actors["vera"], now=bank.now
+        request=drifted, text="Is it still wanted?", intent=Intent(bank.actors["vera"], at=bank.now)
     )
     bank.ask_against_others("deposit-box")
     bank.ask("alarm", "otto", break_glass=True)
     done = bank.ask("sprinkler", "otto", break_glass=True)
-    services.revert_emergency(emergency=done.emergency, actor=bank.actors["otto"], now=bank.now)
+    services.revert_emergency(
+        emergency=done.emergency, intent=Intent(bank.actors["otto"], at=bank.now)
+    )
     Emergency.objects.filter(pk=done.emergency.pk).update(at=bank.now - timedelta(days=3))
 
 

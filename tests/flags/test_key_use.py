@@ -15,6 +15,7 @@ from flags.models import Flag
 from flags.snapshots import relay
 from portal.access import services
 from portal.access.models import ApiKey, Environment
+from portal.lib.intent import Intent
 from tests.flags.evaluator.servers import EvaluatorProcess, wait_until
 from tests.flags.evaluator.shop import FLAGS
 from tests.support.people import SETTING_UP
@@ -43,7 +44,7 @@ def test_from_a_request_to_the_page_of_keys(
     now: datetime,
 ) -> None:
     issued = services.issue_key(
-        environment=production, kind="server", name="Shop", actor=SETTING_UP, now=now
+        environment=production, kind="server", name="Shop", intent=Intent(SETTING_UP, at=now)
     )
     assert "never" in alice_client.get("/p/shop/keys/").content.decode()
     relay.sweep()
@@ -66,7 +67,7 @@ def test_what_redis_says__moves_forward_only_and_never_into_the_future(
     redis_server.restart_empty()
     relay._redis.cache_clear()
     key = services.issue_key(
-        environment=production, kind="server", name="Shop", actor=SETTING_UP, now=now
+        environment=production, kind="server", name="Shop", intent=Intent(SETTING_UP, at=now)
     ).key
 
     def kept_after(value: str) -> datetime | None:

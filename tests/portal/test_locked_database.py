@@ -17,6 +17,7 @@ from portal.access import services
 from portal.access.models import Environment, User
 from portal.audit.models import AuditEvent
 from portal.lib import patience
+from portal.lib.intent import Intent
 from portal.lib.patience import only_a_trace, shared_patience
 from tests.support.people import PASSWORD, SETTING_UP, boolean_flag
 
@@ -84,7 +85,7 @@ def test_locked__api__reads_and_refuses_writes(
     production: Environment, new_checkout: Flag, now: datetime, short_wait: None
 ) -> None:
     issued = services.issue_key(
-        environment=production, kind="admin", name="CI", actor=SETTING_UP, now=now
+        environment=production, kind="admin", name="CI", intent=Intent(SETTING_UP, at=now)
     )
     client = Client(headers={"Authorization": f"Bearer {issued.token}"})
     path = "/api/v1/projects/shop/flags"

@@ -15,7 +15,7 @@ from portal.approvals import services
 from portal.approvals.errors import Waiting
 from portal.approvals.models import ChangeRequest, Policy
 from portal.approvals.services import Voted
-from portal.lib import clock
+from portal.lib.intent import Intent
 from tests.support.people import SETTING_UP, acting, create_person, give_role
 from tests.support.remembering import remembered
 
@@ -27,7 +27,7 @@ def set_policy(environment: Environment, **document: object) -> Policy:
 
     def make() -> int:
         policy = services.set_policy(
-            environment=environment, document=document, actor=SETTING_UP, now=clock.now()
+            environment=environment, document=document, intent=Intent(SETTING_UP)
         )
         assert policy is not None
         return policy.pk
@@ -45,8 +45,7 @@ def vote(
         verdict=verdict,
         seen_digest=request.digest,
         comment=comment,
-        actor=acting(person),
-        now=clock.now(),
+        intent=Intent(acting(person)),
     )
 
 
@@ -74,7 +73,7 @@ def ask_for_something(flag: Flag, person: User, environment: str = "staging") ->
         policy = set_policy(place, required_approvals=1)
         with pytest.raises(Waiting) as error:
             flags.set_enabled(
-                flag=flag, environment=place, enabled=True, actor=acting(person), now=clock.now()
+                flag=flag, environment=place, enabled=True, intent=Intent(acting(person))
             )
         policy.delete()
         return waiting(error).pk

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from portal.access.models import Environment, Project
 from portal.approvals import services
 from portal.approvals.models import FreezeWindow
-from portal.lib import clock
+from portal.lib.intent import Intent
 from tests.support.people import SETTING_UP
 
 
@@ -28,7 +28,7 @@ def freeze_document(**changes: object) -> dict[str, object]:
 def a_freeze(project: Project, **changes: object) -> FreezeWindow:
     """A window, made by an operator."""
     return services.create_freeze(
-        project=project, document=freeze_document(**changes), actor=SETTING_UP, now=clock.now()
+        project=project, document=freeze_document(**changes), intent=Intent(SETTING_UP)
     )
 
 

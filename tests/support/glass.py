@@ -7,12 +7,12 @@ from typing import Any
 
 from portal.access.models import Environment, User
 from portal.approvals import services
-from portal.approvals.changes import Terms
 from portal.approvals.models import Emergency, Policy
 from portal.lib import clock
+from portal.lib.intent import WriteOptions
 from tests.flags.services.writes import Desk
 
-GLASS = Terms(break_glass=True)
+GLASS = WriteOptions(break_glass=True)
 REASON = "checkout is down"
 
 
@@ -26,7 +26,7 @@ def end(*chosen: Emergency) -> None:
     past = clock.database_now() - timedelta(seconds=1)
     keys = [one.pk for one in chosen]
     Emergency.objects.filter(pk__in=keys).update(reverts_at=past)
-    services.revert_due(now=clock.now())
+    services.revert_due()
 
 
 def end_all() -> None:

@@ -14,9 +14,10 @@ from typing import Any
 def create_admin_key(project: str) -> str:
     """A project, and the token of an admin key of its production."""
     from portal.access import services
-    from portal.lib import clock, journal
+    from portal.lib import journal
+    from portal.lib.intent import Intent
 
-    by: dict[str, Any] = {"actor": journal.system("tests"), "now": clock.now()}
+    by: dict[str, Any] = {"intent": Intent(journal.system("tests"))}
     made = services.create_project(key=project, name=project, **by)
     production = made.environments.get(key="production")
     return str(services.issue_key(environment=production, kind="admin", name="Key", **by).token)
@@ -27,11 +28,11 @@ def create_flag(project: str, key: str, on: list[str]) -> None:
     from flags import services
     from portal.access import authority
     from portal.access.models import Project, User
-    from portal.lib import clock
+    from portal.lib.intent import Intent
     from portal.lib.journal import Trace
 
     actor = authority.user_actor(User.objects.get(username="admin"), Trace())
-    by: dict[str, Any] = {"actor": actor, "now": clock.now()}
+    by: dict[str, Any] = {"intent": Intent(actor)}
     within = Project.objects.get(key=project)
     variants = [{"key": "on", "value": True}, {"key": "off", "value": False}]
     document = {"key": key, "kind": "release", "value_type": "boolean", "variants": variants}

@@ -22,6 +22,7 @@ from portal.access import authority, services
 from portal.access.models import Environment, Grant, Group, Project, User
 from portal.access.permissions import BuiltinRole
 from portal.lib import clock, journal
+from portal.lib.intent import Intent
 from portal.lib.journal import Actor, Trace
 from tests.support.remembering import remembered
 
@@ -38,7 +39,9 @@ def acting(user: User) -> Actor:
 def create_person(name: str) -> User:
     pk = remembered(
         f"person {name}",
-        lambda: services.create_user(username=name, password=PASSWORD, actor=SETTING_UP).pk,
+        lambda: (
+            services.create_user(username=name, password=PASSWORD, intent=Intent(SETTING_UP)).pk
+        ),
     )
     return User.objects.get(pk=pk)
 
@@ -47,9 +50,7 @@ def create_project(key: str, *members: tuple[User, str]) -> Project:
     """A project with its three environments, and those who have a role in it."""
 
     def make() -> int:
-        project = services.create_project(
-            key=key, name=key.capitalize(), actor=SETTING_UP, now=clock.now()
-        )
+        project = services.create_project(key=key, name=key.capitalize(), intent=Intent(SETTING_UP))
         for user, role in members:
             give_role(project, user, role)
         return project.pk
@@ -69,8 +70,7 @@ def give_role(
                 to=to,
                 role=role,
                 environment=environment,
-                actor=SETTING_UP,
-                now=clock.now(),
+                intent=Intent(SETTING_UP),
             ).pk
         ),
     )
@@ -124,11 +124,7 @@ def boolean_flag(key: str = "new-checkout") -> dict[str, object]:
 def create_flag(project: Project, document: dict[str, object]) -> Flag:
     pk = remembered(
         f"flag of {project.pk}: {document}",
-        lambda: (
-            flags.create_flag(
-                project=project, document=document, actor=SETTING_UP, now=clock.now()
-            ).pk
-        ),
+        lambda: flags.create_flag(project=project, document=document, intent=Intent(SETTING_UP)).pk,
     )
     return Flag.objects.get(pk=pk)
 

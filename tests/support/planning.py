@@ -7,7 +7,7 @@ from flags import services
 from flags.models import Plan
 from flags.services import plans
 from portal.access.models import User
-from portal.lib import clock
+from portal.lib.intent import Intent
 from portal.lib.journal import Actor
 from tests.flags.services.writes import RULE, Desk
 from tests.support.freezing import clock_text
@@ -30,10 +30,7 @@ def a_schedule(desk: Desk, person: User | Actor, operation: str = "turn_on", **f
         flag=desk.flag,
         environment=desk.environment,
         document=document,
-        actor=_actor(person),
-        now=desk.now,
-        reason=desk.reason,
-        terms=desk.terms,
+        intent=Intent(_actor(person), reason=desk.reason, options=desk.options, at=desk.now),
     )
 
 
@@ -43,10 +40,7 @@ def a_ramp(desk: Desk, person: User | Actor, **fields: Any) -> Plan:
         flag=desk.flag,
         environment=desk.environment,
         document={"target": TARGET, "steps": STEPS, **fields},
-        actor=_actor(person),
-        now=desk.now,
-        reason=desk.reason,
-        terms=desk.terms,
+        intent=Intent(_actor(person), reason=desk.reason, options=desk.options, at=desk.now),
     )
 
 
@@ -64,7 +58,7 @@ def let_it_be_due(plan: Plan, ago: timedelta = timedelta(seconds=1)) -> None:
 def carry_out(plan: Plan, ago: timedelta = timedelta(seconds=1)) -> Plan:
     """Let what is next of a plan be due, and the worker come by."""
     let_it_be_due(plan, ago)
-    plans.carry_out_due(now=clock.now())
+    plans.carry_out_due()
     return Plan.objects.get(pk=plan.pk)
 
 

@@ -14,9 +14,9 @@ from flags.services import importing
 from portal.access import provisioning
 from portal.access.models import Environment
 from portal.approvals.errors import Waiting
-from portal.lib import clock
 from portal.lib.commands import ManageCommand, failure
 from portal.lib.errors import AviaryError
+from portal.lib.intent import Intent
 
 
 class Command(ManageCommand):
@@ -80,8 +80,7 @@ class Command(ManageCommand):
         environment = provisioning.ensure_environment(
             project_key=options["project"],
             environment_key=options["environment"],
-            actor=provisioning.operator_for("importflags", options["person"]),
-            now=clock.now(),
+            intent=Intent(provisioning.operator_for("importflags", options["person"])),
             tell=lambda text: self.stderr.write(text + suffix),
         )
         try:
@@ -100,8 +99,7 @@ def _import_into(
         plan=plan,
         mode=options["mode"],
         dry_run=options["dry_run"],
-        actor=provisioning.operator_for("importflags", options["person"]),
-        now=clock.now(),
+        intent=Intent(provisioning.operator_for("importflags", options["person"])),
     )
 
 

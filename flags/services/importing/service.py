@@ -1,7 +1,7 @@
 """The import itself: lock, decide, store, record; or do all of it and take it back."""
 
 from collections.abc import Callable
-from datetime import datetime
+from dataclasses import replace
 from functools import partial
 
 from django.db import transaction
@@ -23,10 +23,9 @@ from flags.services.importing.storing import record, store, store_cohorts
 from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.approvals import gate
-from portal.approvals.changes import PLAIN, Terms
 from portal.approvals.services import gated
 from portal.lib.errors import Conflict, Invalid
-from portal.lib.journal import Actor
+from portal.lib.intent import Intent
 
 MODES = ("merge", REPLACE)
 
@@ -38,8 +37,7 @@ def import_document(
     environment: Environment,
     mode: str,
     dry_run: bool,
-    actor: Actor,
-    now: datetime,
+    intent: Intent,
     bucketing: str | None = None,
 ) -> ImportReport:
     """Import a file that has been parsed; see import_flags.
@@ -56,7 +54,7 @@ def import_document(
     except Refused as error:
         raise Invalid({"": str(error)}) from None
     return import_flags(
-        environment=environment, plan=plan, mode=mode, dry_run=dry_run, actor=actor, now=now
+        environment=environment, plan=plan, mode=mode, dry_run=dry_run, intent=intent
     )
 
 
@@ -67,11 +65,8 @@ def import_flags(
     plan: ImportPlan,
     mode: str,
     dry_run: bool,
-    actor: Actor,
-    now: datetime,
+    intent: Intent,
     base_version: str | None = None,
-    reason: str = "",
-    terms: Terms = PLAIN,
 ) -> ImportReport:
     """Create and change flags as planned; one version per environment, audit rows per flag.
 
@@ -91,26 +86,26 @@ def import_flags(
     Waiting where a policy wants others to agree first.
     """
     project = environment.project
-    require = partial(gate.require, actor, project=project, environment=environment, terms=terms)
+    require = partial(gate.require, intent, project=project, environment=environment)
     require(Permission.FLAG_EDIT)
     if mode not in MODES:
         raise Invalid({"mode": _("Choose one of: {modes}.").format(modes=", ".join(MODES))})
-    place = Place.load(environment, now)
+    place = Place.load(environment, intent.at)
     version = place.environment.version
     if base_version is not None and base_version != place.base_version:
         raise Conflict(_("Flags were changed meanwhile."), current={}, yours={"mode": mode})
     plan = beside_present(place, plan)
     decision = decide(place, plan, replace=mode == REPLACE)
     _require_more(decision, require)
-    why = " ".join(filter(None, [reason, f"import ({plan.source})"]))
+    why = " ".join(filter(None, [intent.reason, f"import ({plan.source})"]))
     reached = reached_by(place, decision)
-    _require_beyond(reached, partial(gate.require_in_each, actor, project=project, terms=terms))
+    _require_beyond(reached, partial(gate.require_in_each, intent, project=project))
     if reached.agreeing and not dry_run:
         change = import_change(place, plan, mode, decision, reached)
-        why = gate.pass_through(change, actor=actor, now=now, reason=why, terms=terms).reason
-    store_cohorts(place, decision.cohorts, actor, reason=why)
-    store(place, decision.changes, actor)
-    record(place, decision.changes, actor, reason=why)
+        why = gate.pass_through(change, replace(intent, reason=why)).reason
+    store_cohorts(place, decision.cohorts, intent.actor, reason=why)
+    store(place, decision.changes, intent.actor)
+    record(place, decision.changes, intent.actor, reason=why)
     decision.report.dry_run = dry_run
     decision.report.version = version if dry_run else place.environment.version
     if dry_run:

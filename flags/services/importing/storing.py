@@ -15,6 +15,7 @@ from flags.services.segments import store_segment
 from portal.access import outbox
 from portal.access.models import Environment
 from portal.lib import journal
+from portal.lib.intent import Intent
 from portal.lib.journal import Actor, Entry
 
 _BATCH = 500
@@ -28,11 +29,13 @@ def store_cohorts(place: Place, cohorts: Cohorts, actor: Actor, *, reason: str) 
         for kind, found in ((outbox.SEGMENT, cohorts.segments), (outbox.GROUP, cohorts.groups)):
             _advance(place, environment, [one.row.key for one in found], kind=kind)
     for segment in cohorts.segments:
-        store_segment(segment.row, segment.before, actor=actor, now=place.now, reason=reason)
+        store_segment(
+            segment.row, segment.before, intent=Intent(actor, reason=reason, at=place.now)
+        )
     for group in cohorts.groups:
         if group.before is None:
             group.row.created_at = place.now
-        store_group(group.row, group.before, actor=actor, now=place.now, reason=reason)
+        store_group(group.row, group.before, intent=Intent(actor, reason=reason, at=place.now))
 
 
 def store(place: Place, changes: list[Change], actor: Actor) -> None:

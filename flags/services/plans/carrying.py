@@ -11,6 +11,7 @@ that cannot go on rests and says why; one whose step breaks is tried again, late
 """
 
 import logging
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -24,11 +25,11 @@ from flags.services.plans.meddling import require_untouched
 from flags.services.plans.steering import rest
 from portal.access import outbox
 from portal.access.models import User
-from portal.approvals.changes import Step, Terms
 from portal.approvals.errors import EmergencyRunning, Frozen, Waiting
 from portal.approvals.models import ChangeRequest
 from portal.lib import clock, journal
 from portal.lib.errors import AviaryError
+from portal.lib.intent import Intent, Step, WriteOptions
 from portal.lib.journal import Actor
 
 logger = logging.getLogger(__name__)
@@ -38,14 +39,14 @@ MOST_FAILURES = 8
 HELD_LOOK = timedelta(seconds=5)
 
 
-def carry_out_due(*, now: datetime) -> int:
+def carry_out_due() -> int:
     """Carry out what is due; returns how many plans were looked at."""
     moment = clock.database_now()
     due = Plan.objects.filter(state=PlanState.RUNNING, due_at__lte=moment)
     seen = list(due.exclude(retry_at__gt=moment).order_by("due_at", "pk"))
     for plan in seen:
         try:
-            _carry_out(plan, now)
+            _carry_out(plan)
         except Exception:  # the others are due as well; this one is tried again
             logger.exception("%s %s could not be carried out", plan.kind, plan.pk)
             _note_failure(plan)
@@ -53,14 +54,14 @@ def carry_out_due(*, now: datetime) -> int:
 
 
 @transaction.atomic
-def _carry_out(seen: Plan, now: datetime) -> None:
+def _carry_out(seen: Plan) -> None:
     plan = _claim(seen)
     if plan is None:
         return  # somebody stopped it, or another worker did it
-    actor = _actor(plan)
+    actor, moment = _actor(plan), clock.database_now()
     try:
         # The service undoes what it did, and keeps a request that it opened.
-        changed = _perform(plan, actor, now)
+        changed = _perform(plan, Intent(actor, _why(plan), at=moment))
     except (Frozen, EmergencyRunning) as passing:
         _hold(plan, actor, str(passing))
     except Waiting as waiting:
@@ -72,7 +73,7 @@ def _carry_out(seen: Plan, now: datetime) -> None:
     else:
         if not changed:
             shared.record_plan("was_so", plan, actor, reason=_why(plan))
-        _move_on(plan, clock.database_now())
+        _move_on(plan, moment)
 
 
 def _claim(seen: Plan) -> Plan | None:
@@ -99,7 +100,7 @@ def _claim(seen: Plan) -> Plan | None:
     return plan
 
 
-def _perform(plan: Plan, actor: Actor, now: datetime) -> bool:
+def _perform(plan: Plan, intent: Intent) -> bool:
     """The step, through the service that everybody uses; returns whether anything changed."""
     current = shared.current_configuration(plan)
     if plan.flag.is_archived:
@@ -107,15 +108,13 @@ def _perform(plan: Plan, actor: Actor, now: datetime) -> bool:
     if plan.is_ramp:
         require_untouched(plan, current)
     after = shared.outcome(plan, current.document)
+    step = Step(shared.kind_name(plan), plan.pk, plan.step)
     saved = configurations.save_configuration(
         flag=plan.flag,
         environment=plan.environment,
         document=after,
         expected_version=current.version,
-        actor=actor,
-        now=now,
-        reason=_why(plan),
-        terms=Terms(step=Step(shared.kind_name(plan), plan.pk, plan.step)),
+        intent=replace(intent, options=WriteOptions(step=step)),
     )
     plan.base = targeting_digest(after) if plan.base else ""
     return saved.version != current.version

@@ -10,11 +10,11 @@ from flags.models import Flag, Plan
 from flags.services import changes
 from flags.services.plans import making, shared, steering
 from portal.approvals import kinds
-from portal.approvals.changes import Change, Step, Terms, same_document
+from portal.approvals.changes import Change, same_document
 from portal.approvals.kinds import DueStep, Outcome, Side
 from portal.approvals.models import ChangeRequest
 from portal.lib.errors import AviaryError, Conflict
-from portal.lib.journal import Actor
+from portal.lib.intent import Intent, Step
 
 Document = Mapping[str, Any]
 NEW = "0"
@@ -35,29 +35,20 @@ class PlanKind:
         self.create = create
 
     def apply(
-        self,
-        request: ChangeRequest,
-        *,
-        document: Document,
-        base_version: str,
-        actor: Actor,
-        now: datetime,
-        reason: str,
-        terms: Terms,
+        self, request: ChangeRequest, *, document: Document, base_version: str, intent: Intent
     ) -> None:
-        common: dict[str, Any] = {"actor": actor, "now": now, "reason": reason, "terms": terms}
         if base_version == NEW:
             self.create(
                 flag=_flag_of(request),
                 environment=request.environments.get(),
                 document=document,
-                **common,
+                intent=intent,
             )
             return
         plan = _resumed(request)
         if plan is None or self.current(request).version != base_version:
             raise Conflict("", current={}, yours=dict(document))
-        steering.resume_plan(plan=plan, **common)
+        steering.resume_plan(plan=plan, intent=intent)
 
     def current(self, request: ChangeRequest) -> Side:
         """Nothing, before there is a plan; else which resumption of it would be next."""

@@ -20,11 +20,10 @@ from portal.access import authority, outbox
 from portal.access.models import Environment
 from portal.approvals import gate
 from portal.approvals.authors import author_of
-from portal.approvals.changes import PLAIN, Terms
 from portal.approvals.models import ChangeRequest
 from portal.approvals.services import gated
-from portal.lib import clock
 from portal.lib.errors import Conflict, Invalid, checked_text
+from portal.lib.intent import Intent
 from portal.lib.journal import Actor
 
 # More than anybody follows; each is a due row.
@@ -33,14 +32,7 @@ MOST_PLANS = 50
 
 @gated
 def create_schedule(
-    *,
-    flag: Flag,
-    environment: Environment,
-    document: object,
-    actor: Actor,
-    now: datetime,
-    reason: str = "",
-    terms: Terms = PLAIN,
+    *, flag: Flag, environment: Environment, document: object, intent: Intent
 ) -> Plan:
     """Plan a change of a flag in one environment for an instant, or for many.
 
@@ -48,41 +40,30 @@ def create_schedule(
     happen; Forbidden without what the change itself takes; Waiting where the environment's policy
     wants others to agree; Conflict where what it replaces was changed since that was asked.
     """
-    moment = clock.database_now()
-    current = _locked(flag, environment)
+    moment, current = intent.at, _locked(flag, environment)
     wanted = read_schedule(document, moment=moment)
     _check_schedule(wanted, current)
     (first,) = following(timetable_of(wanted), moment)
     plan = _plan(PlanKind.SCHEDULE, current, wanted, moment, first.at)
     plan.base = wanted.get("base", "")
-    return _store(plan, current, actor=actor, now=now, reason=reason, terms=terms)
+    return _store(plan, current, intent=intent)
 
 
 @gated
-def create_ramp(
-    *,
-    flag: Flag,
-    environment: Environment,
-    document: object,
-    actor: Actor,
-    now: datetime,
-    reason: str = "",
-    terms: Terms = PLAIN,
-) -> Plan:
+def create_ramp(*, flag: Flag, environment: Environment, document: object, intent: Intent) -> Plan:
     """Plan a share of a flag in one environment to rise, step by step.
 
     Raises what create_schedule raises; Invalid too where its place is not there, or has another
     ramp already.
     """
-    moment = clock.database_now()
-    current = _locked(flag, environment)
+    moment, current = intent.at, _locked(flag, environment)
     wanted = read_ramp(document, moment=moment)
     starts = wanted["starts"] and following(timetable_of(wanted), moment)[0].at
     plan = _plan(PlanKind.RAMP, current, wanted, moment, starts or moment)
     plan.anchor_at = plan.due_at
     plan.due_at = (starts or moment) + timedelta(seconds=plan.steps[0].after_s)
     _check_ramp(plan, current)
-    return _store(plan, current, actor=actor, now=now, reason=reason, terms=terms)
+    return _store(plan, current, intent=intent)
 
 
 def _locked(flag: Flag, environment: Environment) -> FlagConfiguration:
@@ -158,30 +139,18 @@ def _no_place(target: dict[str, str]) -> str:
     return _("There is no split there; choose one with two shares or more.")
 
 
-def _store(
-    plan: Plan,
-    current: FlagConfiguration,
-    *,
-    actor: Actor,
-    now: datetime,
-    reason: str,
-    terms: Terms,
-) -> Plan:
+def _store(plan: Plan, current: FlagConfiguration, *, intent: Intent) -> Plan:
     for permission in plan.permissions:
-        gate.require(
-            actor,
-            permission,
-            project=plan.flag.project,
-            environment=plan.environment,
-            terms=terms,
-        )
+        gate.require(intent, permission, project=plan.flag.project, environment=plan.environment)
     change = shared.plan_change(plan, current.document)
-    passage = gate.pass_through(change, actor=actor, now=now, reason=reason, terms=terms)
-    plan.reason = checked_text(reason, "reason")
-    answer_for(plan, actor, terms.agreement)
-    plan.changed_at, plan.changed_by = plan.created_at, actor.label
+    result = gate.pass_through(change, intent)
+    plan.reason = checked_text(intent.reason, "reason")
+    answer_for(plan, intent.actor, intent.options.agreement)
+    plan.changed_at, plan.changed_by = plan.created_at, intent.actor.label
     plan.save()
-    shared.record_plan("created", plan, actor, words=list(change.words), reason=passage.reason)
+    shared.record_plan(
+        "created", plan, intent.actor, words=list(change.words), reason=result.reason
+    )
     return plan
 
 

@@ -12,47 +12,44 @@ from flags.services.plans.making import answer_for
 from portal.access import authority
 from portal.access.permissions import Permission
 from portal.approvals import gate, planned
-from portal.approvals.changes import PLAIN, Terms
 from portal.approvals.errors import Barred
 from portal.approvals.services import gated
-from portal.lib import clock
 from portal.lib.errors import Forbidden, Invalid, checked_text
+from portal.lib.intent import Intent
 from portal.lib.journal import Actor
 
 
 @transaction.atomic
-def pause_plan(*, plan: Plan, actor: Actor, now: datetime, reason: str = "") -> Plan:
+def pause_plan(*, plan: Plan, intent: Intent) -> Plan:
     """Let a plan rest; what was left of its time stays. No policy asks: it turns nothing on.
 
     Raises Forbidden without ``flag.edit`` or ``flag.toggle``, Invalid where it does not run.
     """
     locked = shared.lock_plan(plan)
-    _require_one(locked, actor)
+    _require_one(locked, intent.actor)
     if not locked.is_running:
         raise Invalid({"": _("This plan does not run.")})
-    why = checked_text(reason, "reason")
-    rest(locked, PlanState.PAUSED, actor, clock.database_now(), why)
-    shared.record_plan("paused", locked, actor, reason=why)
+    why = checked_text(intent.reason, "reason")
+    rest(locked, PlanState.PAUSED, intent.actor, intent.at, why)
+    shared.record_plan("paused", locked, intent.actor, reason=why)
     return locked
 
 
 @transaction.atomic
-def cancel_plan(*, plan: Plan, actor: Actor, now: datetime, reason: str = "") -> Plan:
+def cancel_plan(*, plan: Plan, intent: Intent) -> Plan:
     """End a plan; what it has done so far stays. Raises what pause_plan raises."""
     locked = shared.lock_plan(plan)
-    _require_one(locked, actor)
+    _require_one(locked, intent.actor)
     if not locked.is_alive:
         raise Invalid({"": _("This plan is over already.")})
-    why = checked_text(reason, "reason")
-    rest(locked, PlanState.CANCELLED, actor, clock.database_now(), why)
-    shared.record_plan("cancelled", locked, actor, reason=why)
+    why = checked_text(intent.reason, "reason")
+    rest(locked, PlanState.CANCELLED, intent.actor, intent.at, why)
+    shared.record_plan("cancelled", locked, intent.actor, reason=why)
     return locked
 
 
 @gated
-def resume_plan(
-    *, plan: Plan, actor: Actor, now: datetime, reason: str = "", terms: Terms = PLAIN
-) -> Plan:
+def resume_plan(*, plan: Plan, intent: Intent) -> Plan:
     """Let a paused plan go on.
 
     A ramp goes on from the share that is there now, with the time that was left; a schedule with
@@ -64,25 +61,20 @@ def resume_plan(
     locked = shared.lock_plan(plan)
     for permission in locked.permissions:
         gate.require(
-            actor,
-            permission,
-            project=locked.flag.project,
-            environment=locked.environment,
-            terms=terms,
+            intent, permission, project=locked.flag.project, environment=locked.environment
         )
     if not locked.is_paused:
         raise Invalid({"": _("This plan is not paused.")})
-    moment = clock.database_now()
-    _go_on(locked, moment)
-    if terms.agreement is not None or not _still_agreed(locked, moment):
+    _go_on(locked, intent.at)
+    if intent.options.agreement is not None or not _still_agreed(locked, intent.at):
         locked.round += 1
         current = shared.current_configuration(locked).document
         change = shared.plan_change(locked, current)
-        gate.pass_through(change, actor=actor, now=now, reason=reason, terms=terms)
-        answer_for(locked, actor, terms.agreement)
-    locked.changed_at, locked.changed_by = moment, actor.label
+        gate.pass_through(change, intent)
+        answer_for(locked, intent.actor, intent.options.agreement)
+    locked.changed_at, locked.changed_by = intent.at, intent.actor.label
     locked.save()
-    shared.record_plan("resumed", locked, actor, reason=reason)
+    shared.record_plan("resumed", locked, intent.actor, reason=intent.reason)
     return locked
 
 

@@ -20,9 +20,9 @@ from flags.web.cohorts.segments import draw_history, header
 from flags.web.finding import find_group
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
-from portal.lib import clock
 from portal.lib.errors import Invalid
 from portal.lib.htmx import redirect_to, render_page
+from portal.lib.intent import Intent
 
 _FIELDS = ("key", "name", "description", "bucket_by")
 _COLOURS = 5
@@ -60,7 +60,7 @@ def create_group(request: HttpRequest, scope: Scope) -> HttpResponse:
         document = {name: value for name, value in form.items() if value or name == "key"}
         try:
             group = services.create_group(
-                project=scope.project, document=document, actor=scope.actor, now=clock.now()
+                project=scope.project, document=document, intent=Intent(scope.actor)
             )
         except Invalid as error:
             errors = error.problems

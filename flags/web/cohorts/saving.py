@@ -27,8 +27,8 @@ from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.approvals.errors import Waiting
-from portal.approvals.web.outlook import fresh_for_glass, outlook, read_terms
-from portal.lib import clock, strict_json
+from portal.approvals.web.outlook import fresh_for_glass, outlook, read_intent
+from portal.lib import strict_json
 from portal.lib.errors import Conflict, Invalid
 from portal.lib.htmx import redirect_to
 
@@ -181,12 +181,7 @@ def _delete(
     if request.method != "POST":
         return _delete_dialog(request, scope, one)
     try:
-        write(
-            actor=scope.actor,
-            now=clock.now(),
-            reason=request.POST.get("reason", ""),
-            terms=read_terms(request),
-        )
+        write(intent=read_intent(request, scope))
     except Waiting as waiting:
         return redirect_to(request, waiting.path, _("Sent for approval. Nothing has changed yet."))
     except Invalid as error:
@@ -214,10 +209,7 @@ def _delete_dialog(
 def _common(request: HttpRequest, scope: Scope) -> dict[str, Any]:
     return {
         "expected_version": sent_version(request),
-        "actor": scope.actor,
-        "now": clock.now(),
-        "reason": request.POST.get("reason", ""),
-        "terms": read_terms(request),
+        "intent": read_intent(request, scope),
     }
 
 

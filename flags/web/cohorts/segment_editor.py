@@ -17,10 +17,11 @@ from flags.web.cohorts.saving import Review, page_of, review_dialog, sent_versio
 from flags.web.finding import find_segment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
-from portal.lib import clock, strict_json
+from portal.lib import strict_json
 from portal.lib.errors import Invalid
 from portal.lib.form_paths import Fields, read_form, texts
 from portal.lib.htmx import redirect_to, render_page
+from portal.lib.intent import Intent
 
 Form = dict[str, Any]
 FIELDS: Fields = {
@@ -39,7 +40,7 @@ def create_segment(request: HttpRequest, scope: Scope) -> HttpResponse:
         return _rearranged(request, scope, None, form)
     try:
         segment = services.create_segment(
-            project=scope.project, document=_to_document(form), actor=scope.actor, now=clock.now()
+            project=scope.project, document=_to_document(form), intent=Intent(scope.actor)
         )
     except Invalid as error:
         return _draw(request, scope, None, form, errors=error.problems, status=422)

@@ -36,6 +36,7 @@ from portal.audit.web.lines import lines
 from portal.lib import clock
 from portal.lib.errors import AviaryError, Conflict, Forbidden, Invalid
 from portal.lib.htmx import redirect_to, wants_fragment
+from portal.lib.intent import Intent
 
 _READERS = {PlanKind.SCHEDULE: read_schedule, PlanKind.RAMP: read_ramp}
 _MAKERS = {PlanKind.SCHEDULE: services.create_schedule, PlanKind.RAMP: services.create_ramp}
@@ -92,9 +93,7 @@ def create_plan(
             flag=flag,
             environment=place,
             document=forms.document_of(chosen, form, request.POST),
-            actor=scope.actor,
-            now=clock.now(),
-            reason=form.values["reason"],
+            intent=Intent(scope.actor, form.values["reason"]),
         )
     except Waiting as waiting:
         return redirect_to(request, waiting.path, _("Sent for approval. Nothing has changed yet."))
@@ -155,8 +154,7 @@ def steer_plan(
     message = _("Done.")
     address = _address("flag-timeline", scope, flag, place)
     try:
-        reason = request.POST.get("reason", "")
-        _STEPS[step](plan=found, actor=scope.actor, now=clock.now(), reason=reason)
+        _STEPS[step](plan=found, intent=Intent(scope.actor, request.POST.get("reason", "")))
     except Waiting as waiting:
         address, message = waiting.path, _("Sent for approval. Nothing has changed yet.")
     return redirect_to(request, address, message)

@@ -35,10 +35,9 @@ from portal.approvals.web.outlook import (
     editable_request,
     fresh_for_glass,
     outlook,
-    read_terms,
+    read_intent,
 )
 from portal.audit.diffing import differences
-from portal.lib import clock
 from portal.lib.errors import Conflict, Invalid
 from portal.lib.form_paths import read_form
 from portal.lib.htmx import redirect_to, render_page
@@ -167,10 +166,7 @@ def save(request: HttpRequest, scope: Scope, environment: str, key: str) -> Http
             environment=configuration.environment,
             document=document,
             expected_version=seen_version(request),
-            actor=scope.actor,
-            now=clock.now(),
-            reason=request.POST.get("reason", ""),
-            terms=read_terms(request),
+            intent=read_intent(request, scope),
         )
     except Conflict:
         return _conflict(request, scope, environment, key, wanted, document)

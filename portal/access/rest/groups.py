@@ -12,11 +12,11 @@ from portal.access.models import Group, Project, User
 from portal.access.permissions import Permission
 from portal.access.rest import documents, schema
 from portal.access.rest.asking import person_of, whole_name
-from portal.lib import clock
 from portal.lib.api import MergePatchParser, StrictJSONParser
 from portal.lib.api_body import TEXT, Field, read_body
 from portal.lib.api_paging import PAGING, listing, page_of
 from portal.lib.api_view import ApiView
+from portal.lib.intent import Intent
 
 _NAME = {"name": Field(TEXT, required=True)}
 _NEW = {"key": Field(TEXT, required=True), "name": Field(TEXT)}
@@ -40,7 +40,7 @@ class GroupList(ApiView):
         own = allowed(request, project, Permission.MEMBER_MANAGE)
         body = {"name": ""} | read_body(request.data, _NEW)
         actor = holder_of(request).actor
-        made = services.create_group(project=own, **body, actor=actor, now=clock.now())
+        made = services.create_group(project=own, **body, intent=Intent(actor))
         where = reverse("api-group", args=[project, made.key])
         return Response(documents.group(made), status=201, headers={"Location": where})
 
@@ -60,14 +60,14 @@ class GroupDetail(ApiView):
         """Give a group another name. Its key stays."""
         found = _group_of(allowed(request, project, Permission.MEMBER_MANAGE), group)
         body = read_body(request.data, _NAME)
-        edited = services.edit_group(group=found, **body, actor=holder_of(request).actor)
+        edited = services.edit_group(group=found, **body, intent=Intent(holder_of(request).actor))
         return Response(documents.group(edited))
 
     @schema.delete_group
     def delete(self, request: Request, project: str, group: str) -> Response:
         """Remove a group and what it was given."""
         found = _group_of(allowed(request, project, Permission.MEMBER_MANAGE), group)
-        services.delete_group(group=found, actor=holder_of(request).actor)
+        services.delete_group(group=found, intent=Intent(holder_of(request).actor))
         return Response(status=204)
 
 
@@ -82,7 +82,7 @@ class GroupMember(ApiView):
         """
         found = _group_of(allowed(request, project, Permission.MEMBER_MANAGE), group)
         user = person_of(whole_name(username))
-        services.add_to_group(group=found, user=user, actor=holder_of(request).actor)
+        services.add_to_group(group=found, user=user, intent=Intent(holder_of(request).actor))
         return Response(documents.group(found))
 
     @schema.remove_from_group
@@ -92,7 +92,7 @@ class GroupMember(ApiView):
         user = User.objects.filter(username=whole_name(username)).first()
         if user is None:
             raise Http404
-        services.remove_from_group(group=found, user=user, actor=holder_of(request).actor)
+        services.remove_from_group(group=found, user=user, intent=Intent(holder_of(request).actor))
         return Response(status=204)
 
 

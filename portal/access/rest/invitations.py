@@ -17,6 +17,7 @@ from portal.lib.api_body import TEXT, Field, read_body
 from portal.lib.api_once import Secretive
 from portal.lib.api_paging import PAGING, listing, page_of
 from portal.lib.api_view import ApiView
+from portal.lib.intent import Intent
 
 _NEW = {
     "role": Field(TEXT, required=True),
@@ -52,8 +53,7 @@ class InvitationList(ApiView):
             role=body["role"],
             environment=place_of(own, body.get("environment")),
             note=body.get("note", ""),
-            actor=holder_of(request).actor,
-            now=now,
+            intent=Intent(holder_of(request).actor, at=now),
         )
         link = settings.PORTAL_URL.rstrip("/") + reverse("invitation", args=[str(sent.token)])
         document = {**documents.invitation(sent.invitation, now), "link": link, "notice": ""}
@@ -71,5 +71,5 @@ class InvitationDetail(ApiView):
         if found is None:
             raise Http404
         actor = holder_of(request).actor
-        services.revoke_invitation(invitation=found, actor=actor, now=clock.now())
+        services.revoke_invitation(invitation=found, intent=Intent(actor))
         return Response(status=204)

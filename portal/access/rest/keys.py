@@ -13,13 +13,13 @@ from portal.access.models import ApiKey, Environment
 from portal.access.permissions import Permission
 from portal.access.rest import documents, schema
 from portal.access.rest.asking import choice, named
-from portal.lib import clock
 from portal.lib.api import MergePatchParser, StrictJSONParser
 from portal.lib.api_body import MOMENT, TEXT, TEXTS, WHOLE, Field, read_body
 from portal.lib.api_once import Secretive
 from portal.lib.api_paging import PAGING, listing, page_of
 from portal.lib.api_query import text
 from portal.lib.api_view import ApiView
+from portal.lib.intent import Intent
 
 _NEW = {
     "name": Field(TEXT, required=True),
@@ -60,8 +60,7 @@ class KeyList(ApiView):
         issued = services.issue_key(
             environment=own,
             **read_body(request.data, _NEW),
-            actor=holder_of(request).actor,
-            now=clock.now(),
+            intent=Intent(holder_of(request).actor),
         )
         document = {**documents.key(issued.key), "token": str(issued.token), "notice": ""}
         where = reverse("api-key", args=[project, issued.key.selector])
@@ -88,8 +87,7 @@ class KeyDetail(ApiView):
         services.edit_key(
             key=key,
             **fields | read_body(request.data, _FIELDS),
-            actor=holder_of(request).actor,
-            now=clock.now(),
+            intent=Intent(holder_of(request).actor),
         )
         return Response(documents.key(key))
 
@@ -98,7 +96,7 @@ class KeyDetail(ApiView):
         """Revoke a key of this key's environment at once and for good, this one included."""
         own = allowed_here(request, project, Permission.KEY_MANAGE)
         key = _key_of(own, selector)
-        services.revoke_key(key=key, actor=holder_of(request).actor, now=clock.now())
+        services.revoke_key(key=key, intent=Intent(holder_of(request).actor))
         return Response(status=204)
 
 

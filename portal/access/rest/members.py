@@ -12,13 +12,13 @@ from portal.access.models import Group, Project, User
 from portal.access.permissions import Permission
 from portal.access.rest import documents, schema
 from portal.access.rest.asking import fitting, named, place_of, whole_name
-from portal.lib import clock
 from portal.lib.api import MergePatchParser, StrictJSONParser
 from portal.lib.api_body import TEXT, Field, read_body
 from portal.lib.api_paging import PAGING, listing, page_of
 from portal.lib.api_query import text
 from portal.lib.api_view import ApiView
 from portal.lib.errors import Invalid
+from portal.lib.intent import Intent
 
 _ROLE = {"role": Field(TEXT, required=True)}
 _WITH_PLACE = _ROLE | {"environment": Field(TEXT, nullable=True)}
@@ -53,8 +53,7 @@ class MemberList(ApiView):
             username=body["username"],
             role=body["role"],
             environment=place_of(own, body.get("environment")),
-            actor=holder_of(request).actor,
-            now=clock.now(),
+            intent=Intent(holder_of(request).actor),
         )
         return Response(_document(own, added.user), status=201)
 
@@ -70,9 +69,7 @@ class MemberDetail(ApiView):
         own = allowed(request, project, Permission.MEMBER_MANAGE)
         user = _member_of(own, username)
         body = read_body(request.data, _ROLE)
-        services.set_role(
-            project=own, user=user, **body, actor=holder_of(request).actor, now=clock.now()
-        )
+        services.set_role(project=own, user=user, **body, intent=Intent(holder_of(request).actor))
         return Response(_document(own, user))
 
     @schema.remove_member
@@ -80,7 +77,7 @@ class MemberDetail(ApiView):
         """Take away everything that somebody has in the project, groups included."""
         own = allowed(request, project, Permission.MEMBER_MANAGE)
         user = _member_of(own, username)
-        services.remove_member(project=own, user=user, actor=holder_of(request).actor)
+        services.remove_member(project=own, user=user, intent=Intent(holder_of(request).actor))
         return Response(status=204)
 
 
@@ -116,8 +113,7 @@ class GrantList(ApiView):
             to=_holder_of(own, body.get("member"), body.get("group")),
             role=body["role"],
             environment=place_of(own, body.get("environment")),
-            actor=holder_of(request).actor,
-            now=clock.now(),
+            intent=Intent(holder_of(request).actor),
         )
         return Response(documents.grant(given), status=201)
 
@@ -134,7 +130,7 @@ class GrantDetail(ApiView):
         )
         if not found:
             raise Http404
-        services.revoke_grant(grant=found[0], actor=holder_of(request).actor)
+        services.revoke_grant(grant=found[0], intent=Intent(holder_of(request).actor))
         return Response(status=204)
 
 

@@ -11,11 +11,11 @@ from portal.access.api_scope import allowed, environment_of, project_of
 from portal.access.models import Project
 from portal.access.permissions import Permission
 from portal.access.rest import documents, schema
-from portal.lib import clock
 from portal.lib.api import MergePatchParser, StrictJSONParser
 from portal.lib.api_body import TEXT, Field, read_body
 from portal.lib.api_paging import PAGING, listing, page_of
 from portal.lib.api_view import ApiView
+from portal.lib.intent import Intent
 
 _NAME = {"name": Field(TEXT, required=True)}
 _NEW = {"key": Field(TEXT, required=True), "kind": Field(TEXT, required=True)}
@@ -49,7 +49,7 @@ class ProjectDetail(ApiView):
         """Give the project another name. Its key stays."""
         own = allowed(request, project, Permission.ENVIRONMENT_CONFIGURE)
         edited = services.edit_project(
-            project=own, **read_body(request.data, _NAME), actor=holder_of(request).actor
+            project=own, **read_body(request.data, _NAME), intent=Intent(holder_of(request).actor)
         )
         return Response(documents.project(edited))
 
@@ -72,10 +72,7 @@ class EnvironmentList(ApiView):
         """Add an environment, in which every flag starts out off. This key does not reach it."""
         own = allowed(request, project, Permission.ENVIRONMENT_CONFIGURE)
         made = services.create_environment(
-            project=own,
-            **read_body(request.data, _NEW),
-            actor=holder_of(request).actor,
-            now=clock.now(),
+            project=own, **read_body(request.data, _NEW), intent=Intent(holder_of(request).actor)
         )
         where = reverse("api-environment", args=[project, made.key])
         return Response(documents.environment(made), status=201, headers={"Location": where})
@@ -102,6 +99,6 @@ class EnvironmentDetail(ApiView):
                 request, project, environment, Permission.ENVIRONMENT_CONFIGURE
             ),
             **read_body(request.data, _NAME),
-            actor=holder_of(request).actor,
+            intent=Intent(holder_of(request).actor),
         )
         return Response(documents.environment(edited))

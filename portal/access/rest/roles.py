@@ -15,6 +15,7 @@ from portal.lib.api import MergePatchParser, StrictJSONParser
 from portal.lib.api_body import TEXT, TEXTS, Field, read_body
 from portal.lib.api_paging import PAGING, listing, page_of_keys
 from portal.lib.api_view import ApiView
+from portal.lib.intent import Intent
 
 _FIELDS = {"name": Field(TEXT), "permissions": Field(TEXTS)}
 _NEW = {
@@ -41,7 +42,7 @@ class RoleList(ApiView):
         """Create a role. A key's permits no more than whoever made the key may do."""
         own = allowed(request, project, Permission.MEMBER_MANAGE)
         body = {"name": ""} | read_body(request.data, _NEW)
-        made = services.create_role(project=own, **body, actor=holder_of(request).actor)
+        made = services.create_role(project=own, **body, intent=Intent(holder_of(request).actor))
         where = reverse("api-role", args=[project, made.key])
         return Response(_document(own, made.key), status=201, headers={"Location": where})
 
@@ -65,7 +66,7 @@ class RoleDetail(ApiView):
         services.edit_role(
             role=found,
             **fields | read_body(request.data, _FIELDS),
-            actor=holder_of(request).actor,
+            intent=Intent(holder_of(request).actor),
         )
         return Response(_document(own, role))
 
@@ -73,7 +74,7 @@ class RoleDetail(ApiView):
     def delete(self, request: Request, project: str, role: str) -> Response:
         """Remove one of the project's own roles, which nobody has any more."""
         found = _own_role(allowed(request, project, Permission.MEMBER_MANAGE), role)
-        services.delete_role(role=found, actor=holder_of(request).actor)
+        services.delete_role(role=found, intent=Intent(holder_of(request).actor))
         return Response(status=204)
 
 

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from datetime import datetime
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -14,6 +13,7 @@ from portal.access.services.handing import NotByKeys
 from portal.access.services.sponsoring import require_approver
 from portal.lib import journal
 from portal.lib.errors import Invalid
+from portal.lib.intent import Intent
 from portal.lib.journal import Actor, ActorKind, Entry
 
 _KIND = re.compile(r"[a-z][a-z0-9_]{0,49}\Z")
@@ -21,7 +21,7 @@ MOST_KINDS = 20
 
 
 @transaction.atomic
-def set_evidence(*, key: ApiKey, kinds: Sequence[str], actor: Actor, now: datetime) -> None:
+def set_evidence(*, key: ApiKey, kinds: Sequence[str], intent: Intent) -> None:
     """Let an admin key post these kinds of evidence and no others; who vouched has to do so anew.
 
     Raises Forbidden without ``key.manage``, NotByKeys where a key asks, Invalid for a revoked key
@@ -29,30 +29,34 @@ def set_evidence(*, key: ApiKey, kinds: Sequence[str], actor: Actor, now: dateti
     """
     environment = key.environment
     authority.require(
-        actor, Permission.KEY_MANAGE, project=environment.project, environment=environment
+        intent.actor, Permission.KEY_MANAGE, project=environment.project, environment=environment
     )
     locked = ApiKey.objects.select_for_update(of=("self",), no_key=True).get(pk=key.pk)
     if locked.is_revoked:
         raise Invalid({"": _("The key is revoked: it cannot be used any more, nor edited.")})
-    wanted, before = checked_kinds(key.kind, kinds, actor), locked.evidence
+    wanted, before = checked_kinds(key.kind, kinds, intent.actor), locked.evidence
     if wanted == before:
         return
-    key.evidence, key.evidence_by = wanted, authority.answerable(actor)
+    key.evidence, key.evidence_by = wanted, authority.answerable(intent.actor)
     key.evidence_confirmed_by = None
     key.save(update_fields=["evidence", "evidence_by", "evidence_confirmed_by"])
     record_key(
-        key, "key.evidence_set", actor, before={"evidence": before}, after={"evidence": wanted}
+        key,
+        "key.evidence_set",
+        intent.actor,
+        before={"evidence": before},
+        after={"evidence": wanted},
     )
 
 
 @transaction.atomic
-def confirm_key(*, key: ApiKey, actor: Actor) -> None:
+def confirm_key(*, key: ApiKey, intent: Intent) -> None:
     """Vouch for the evidence that a key posts: it then counts for its maker's requests as well.
 
     Raises Forbidden without ``change_request.approve`` in the key's environment, and for keys;
     Invalid for who made the key or gave it the right, and where it may post none.
     """
-    confirmer = require_approver(actor, key.environment.project, key.environment)
+    confirmer = require_approver(intent.actor, key.environment.project, key.environment)
     locked = ApiKey.objects.select_for_update(of=("self",), no_key=True).get(pk=key.pk)
     if not locked.evidence:
         raise Invalid({"": _("This key may not post evidence: there is nothing to confirm.")})
@@ -61,7 +65,7 @@ def confirm_key(*, key: ApiKey, actor: Actor) -> None:
         raise Invalid({"": text})
     key.evidence_confirmed_by = confirmer
     key.save(update_fields=["evidence_confirmed_by"])
-    record_key(key, "key.evidence_confirmed", actor, after={"evidence": locked.evidence})
+    record_key(key, "key.evidence_confirmed", intent.actor, after={"evidence": locked.evidence})
 
 
 def checked_kinds(kind: str, kinds: Sequence[str], actor: Actor) -> list[str]:

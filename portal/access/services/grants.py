@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -14,6 +13,7 @@ from portal.access.services.handing import require_may_give
 from portal.access.services.sponsoring import record_role
 from portal.lib import journal
 from portal.lib.errors import Invalid
+from portal.lib.intent import Intent
 from portal.lib.journal import Actor, Entry
 
 
@@ -23,8 +23,7 @@ def grant_role(
     project: Project,
     to: User | Group,
     role: str,
-    actor: Actor,
-    now: datetime,
+    intent: Intent,
     environment: Environment | None = None,
 ) -> Grant:
     """Give a role to a person or a group, in one environment or in all; again changes nothing.
@@ -32,36 +31,34 @@ def grant_role(
     Raises Forbidden without ``member.manage``, NotByKeys where a key would give too much, Invalid
     for a role that the project does not have.
     """
-    authority.require(actor, Permission.MEMBER_MANAGE, project=project)
+    authority.require(intent.actor, Permission.MEMBER_MANAGE, project=project)
     outbox.lock_people(project)
-    require_may_give(actor, project, [(role, environment.pk if environment else None)])
-    return store_grant(
-        project=project, to=to, role=role, actor=actor, now=now, environment=environment
-    )
+    require_may_give(intent.actor, project, [(role, environment.pk if environment else None)])
+    return store_grant(project=project, to=to, role=role, intent=intent, environment=environment)
 
 
 @transaction.atomic
-def revoke_grant(*, grant: Grant, actor: Actor) -> None:
+def revoke_grant(*, grant: Grant, intent: Intent) -> None:
     """Take a role away again. Raises Invalid where nobody could manage the members any more."""
     project = grant.project
-    authority.require(actor, Permission.MEMBER_MANAGE, project=project)
+    authority.require(intent.actor, Permission.MEMBER_MANAGE, project=project)
     with keeping_an_admin(project):
-        _remove(grant, actor)
+        _remove(grant, intent.actor)
 
 
 @transaction.atomic
-def set_role(*, project: Project, user: User, role: str, actor: Actor, now: datetime) -> Grant:
+def set_role(*, project: Project, user: User, role: str, intent: Intent) -> Grant:
     """Make ``role``, in all environments, the only one that a person was given by name.
 
     What comes through groups stays. Raises Invalid for an unknown role, and where nobody could
     manage the members any more.
     """
-    authority.require(actor, Permission.MEMBER_MANAGE, project=project)
+    authority.require(intent.actor, Permission.MEMBER_MANAGE, project=project)
     with keeping_an_admin(project):
-        require_may_give(actor, project, [(role, None)])
-        kept = store_grant(project=project, to=user, role=role, actor=actor, now=now)
+        require_may_give(intent.actor, project, [(role, None)])
+        kept = store_grant(project=project, to=user, role=role, intent=intent)
         for grant in project.grants.filter(user=user).exclude(pk=kept.pk):
-            _remove(grant, actor)
+            _remove(grant, intent.actor)
     return kept
 
 
@@ -70,8 +67,7 @@ def store_grant(
     project: Project,
     to: User | Group,
     role: str,
-    actor: Actor,
-    now: datetime,
+    intent: Intent,
     environment: Environment | None = None,
     giver: Actor | None = None,
 ) -> Grant:
@@ -84,11 +80,15 @@ def store_grant(
         raise Invalid({"role": _("Choose one of: {roles}.").format(roles=", ".join(known))})
     holder = {"user": to} if isinstance(to, User) else {"group": to}
     grant, created = Grant.objects.get_or_create(
-        project=project, role=role, environment=environment, **holder, defaults={"given_at": now}
+        project=project,
+        role=role,
+        environment=environment,
+        **holder,
+        defaults={"given_at": intent.at},
     )
     if created:
-        _record("grant.given", grant, actor)
-        record_role(giver or actor, to, role, project, environment)
+        _record("grant.given", grant, intent.actor)
+        record_role(giver or intent.actor, to, role, project, environment)
     return grant
 
 

@@ -19,6 +19,7 @@ from portal.access.services.validation import validate
 from portal.access.tokens import NO_VERIFIER, Token, new_token, parse_token
 from portal.lib import journal
 from portal.lib.errors import AviaryError, Invalid
+from portal.lib.intent import Intent
 from portal.lib.journal import Actor, ActorKind, Entry, Trace
 
 LIFETIME = timedelta(days=7)
@@ -53,8 +54,7 @@ def create_invitation(
     *,
     project: Project,
     role: str,
-    actor: Actor,
-    now: datetime,
+    intent: Intent,
     environment: Environment | None = None,
     note: str = "",
 ) -> SentInvitation:
@@ -63,12 +63,12 @@ def create_invitation(
     Raises Forbidden without ``member.manage``; NotByKeys where a key would give too much; Invalid
     for a role that the project does not have.
     """
-    authority.require(actor, Permission.MEMBER_MANAGE, project=project)
+    authority.require(intent.actor, Permission.MEMBER_MANAGE, project=project)
     outbox.lock_people(project)
     known = authority.role_table(project)
     if role not in known:
         raise Invalid({"role": _("Choose one of: {roles}.").format(roles=", ".join(known))})
-    require_may_give(actor, project, [(role, environment.pk if environment else None)])
+    require_may_give(intent.actor, project, [(role, environment.pk if environment else None)])
     token = new_token(KIND)
     invitation = Invitation(
         project=project,
@@ -77,24 +77,24 @@ def create_invitation(
         note=note.strip(),
         selector=token.selector,
         verifier=token.verifier,
-        inviter=authority.user_of(actor),
-        made_with_id=int(actor.id) if actor.kind is ActorKind.KEY else None,
-        created_by=actor.label,
-        created_at=now,
-        expires_at=now + LIFETIME,
+        inviter=authority.user_of(intent.actor),
+        made_with_id=int(intent.actor.id) if intent.actor.kind is ActorKind.KEY else None,
+        created_by=intent.actor.label,
+        created_at=intent.at,
+        expires_at=intent.at + LIFETIME,
     )
     validate(invitation)
     invitation.save()
-    _record("invitation.created", invitation, actor, after=_describe(invitation))
+    _record("invitation.created", invitation, intent.actor, after=_describe(invitation))
     return SentInvitation(invitation, token)
 
 
 @transaction.atomic
-def revoke_invitation(*, invitation: Invitation, actor: Actor, now: datetime) -> None:
+def revoke_invitation(*, invitation: Invitation, intent: Intent) -> None:
     """Take an invitation back. One that was accepted or taken back already stays as it is."""
-    authority.require(actor, Permission.MEMBER_MANAGE, project=invitation.project)
-    if _unused(invitation).update(revoked_at=now):
-        _record("invitation.revoked", invitation, actor, before=_describe(invitation))
+    authority.require(intent.actor, Permission.MEMBER_MANAGE, project=invitation.project)
+    if _unused(invitation).update(revoked_at=intent.at):
+        _record("invitation.revoked", invitation, intent.actor, before=_describe(invitation))
 
 
 def open_invitation(*, token: str, now: datetime) -> Invitation:
@@ -143,7 +143,7 @@ def join_by_invitation(
     user = create_user(
         username=username,
         password=password,
-        actor=_host(invitation, trace),
+        intent=Intent(_host(invitation, trace)),
         inviter=_behind(invitation, trace),
     )
     return _accept(invitation, user, trace, now), user
@@ -169,9 +169,8 @@ def _accept(invitation: Invitation, user: User, trace: Trace, now: datetime) -> 
         to=user,
         role=invitation.role,
         environment=invitation.environment,
-        actor=_host(invitation, trace),
+        intent=Intent(_host(invitation, trace), at=now),
         giver=host,
-        now=now,
     )
     actor = authority.user_actor(user, trace)
     _record("invitation.accepted", invitation, actor, after=_describe(invitation))

@@ -16,6 +16,7 @@ from portal.access.services.origins import read_origins
 from portal.access.services.validation import validate
 from portal.access.tokens import Token, new_token
 from portal.lib.errors import Invalid
+from portal.lib.intent import Intent
 from portal.lib.journal import Actor, ActorKind
 
 EDITED = ["revoked_at", "allowed_origins", "rate_limit", "burst_limit"]
@@ -35,8 +36,7 @@ def issue_key(
     environment: Environment,
     kind: str,
     name: str,
-    actor: Actor,
-    now: datetime,
+    intent: Intent,
     expires_at: datetime | None = None,
     allowed_origins: Sequence[str] = (),
     rights: Sequence[str] = (),
@@ -53,9 +53,9 @@ def issue_key(
     is not for web pages.
     """
     project = environment.project
-    authority.require(actor, Permission.KEY_MANAGE, project=project, environment=environment)
-    refuse_admin_keys(actor, kind)
-    if expires_at is not None and expires_at <= now:
+    authority.require(intent.actor, Permission.KEY_MANAGE, project=project, environment=environment)
+    refuse_admin_keys(intent.actor, kind)
+    if expires_at is not None and expires_at <= intent.at:
         raise Invalid({"expires_at": _("Choose a time in the future, or none.")})
     (locked,) = outbox.lock_environments([environment])
     token = new_token(kind)
@@ -66,19 +66,19 @@ def issue_key(
         selector=token.selector,
         verifier=token.verifier,
         allowed_origins=_origins_for(kind, allowed_origins),
-        created_by=actor.label,
-        creator=owner or authority.answerable(actor),
-        by_operator=owner is None and _is_of_an_operator(actor),
-        rights=_rights_for(kind, rights, actor, environment),
-        evidence=checked_kinds(kind, evidence, actor),
-        evidence_by=(owner or authority.answerable(actor)) if evidence else None,
-        created_at=now,
+        created_by=intent.actor.label,
+        creator=owner or authority.answerable(intent.actor),
+        by_operator=owner is None and _is_of_an_operator(intent.actor),
+        rights=_rights_for(kind, rights, intent.actor, environment),
+        evidence=checked_kinds(kind, evidence, intent.actor),
+        evidence_by=(owner or authority.answerable(intent.actor)) if evidence else None,
+        created_at=intent.at,
         expires_at=expires_at,
     )
     validate(key)
     key.save()
-    version = outbox.advance(locked, kind=outbox.KEY, keys=[key.selector], now=now)
-    record_key(key, "key.created", actor, version=version, after=key.document)
+    version = outbox.advance(locked, kind=outbox.KEY, keys=[key.selector], now=intent.at)
+    record_key(key, "key.created", intent.actor, version=version, after=key.document)
     return IssuedKey(key, token)
 
 
@@ -89,8 +89,7 @@ def edit_key(
     allowed_origins: Sequence[str],
     rate_limit: int | None,
     burst_limit: int | None,
-    actor: Actor,
-    now: datetime,
+    intent: Intent,
 ) -> None:
     """Change from which web pages a key may be used, and how often.
 
@@ -100,9 +99,9 @@ def edit_key(
     """
     environment = key.environment
     authority.require(
-        actor, Permission.KEY_MANAGE, project=environment.project, environment=environment
+        intent.actor, Permission.KEY_MANAGE, project=environment.project, environment=environment
     )
-    refuse_admin_keys(actor, key.kind)
+    refuse_admin_keys(intent.actor, key.kind)
     if burst_limit is not None and rate_limit is None:
         raise Invalid({"rate_limit": _("A limit at once takes one per second as well.")})
     (locked,) = outbox.lock_environments([environment])
@@ -116,9 +115,9 @@ def edit_key(
         raise Invalid({"": _("The key is revoked: it cannot be used any more, nor edited.")})
     validate(key)
     key.save(update_fields=EDITED[1:])
-    version = outbox.advance(locked, kind=outbox.KEY, keys=[key.selector], now=now)
+    version = outbox.advance(locked, kind=outbox.KEY, keys=[key.selector], now=intent.at)
     after = key.document
-    record_key(key, "key.edited", actor, version=version, before=before, after=after)
+    record_key(key, "key.edited", intent.actor, version=version, before=before, after=after)
 
 
 def _rights_for(
@@ -153,14 +152,14 @@ def _origins_for(kind: str, origins: Sequence[str]) -> list[str]:
 
 
 @transaction.atomic
-def revoke_key(*, key: ApiKey, actor: Actor, now: datetime) -> None:
+def revoke_key(*, key: ApiKey, intent: Intent) -> None:
     """Revoke a key at once and for good; doing it again changes nothing."""
     environment = key.environment
     authority.require(
-        actor, Permission.KEY_MANAGE, project=environment.project, environment=environment
+        intent.actor, Permission.KEY_MANAGE, project=environment.project, environment=environment
     )
     (locked,) = outbox.lock_environments([environment])
-    if not ApiKey.objects.filter(pk=key.pk, revoked_at__isnull=True).update(revoked_at=now):
+    if not ApiKey.objects.filter(pk=key.pk, revoked_at__isnull=True).update(revoked_at=intent.at):
         return
-    version = outbox.advance(locked, kind=outbox.KEY, keys=[key.selector], now=now)
-    record_key(key, "key.revoked", actor, version=version, before=key.document)
+    version = outbox.advance(locked, kind=outbox.KEY, keys=[key.selector], now=intent.at)
+    record_key(key, "key.revoked", intent.actor, version=version, before=key.document)

@@ -9,6 +9,7 @@ from portal.access.services.sponsoring import record_sponsorship
 from portal.access.services.validation import validate
 from portal.lib import journal, lookalikes
 from portal.lib.errors import Invalid
+from portal.lib.intent import Intent
 from portal.lib.journal import Actor, Entry
 
 
@@ -17,7 +18,7 @@ def create_user(
     *,
     username: str,
     password: str,
-    actor: Actor,
+    intent: Intent,
     is_superuser: bool = False,
     inviter: Actor | None = None,
 ) -> User:
@@ -39,14 +40,14 @@ def create_user(
     journal.write(
         Entry(
             event="user.created",
-            actor=actor,
+            actor=intent.actor,
             subject_kind="user",
             subject=username,
             after={"site_administrator": is_superuser},
         )
     )
     kind = SponsorshipKind.INVITATION if inviter else SponsorshipKind.ACCOUNT
-    record_sponsorship(inviter or actor, user, kind)
+    record_sponsorship(inviter or intent.actor, user, kind)
     return user
 
 
@@ -61,12 +62,12 @@ def _check_name(username: str) -> None:
 
 
 @transaction.atomic
-def change_password(*, user: User, password: str, actor: Actor) -> None:
+def change_password(*, user: User, password: str, intent: Intent) -> None:
     """Set someone's password. The caller has made sure that the actor may, and that it is fit."""
     user.set_password(password)
     user.save(update_fields=["password"])
-    _record_person("user.password_changed", user.username, actor)
-    record_sponsorship(actor, user, SponsorshipKind.PASSWORD)
+    _record_person("user.password_changed", user.username, intent.actor)
+    record_sponsorship(intent.actor, user, SponsorshipKind.PASSWORD)
 
 
 @transaction.atomic

@@ -1,7 +1,5 @@
 """Everything that changes projects and environments."""
 
-from datetime import datetime
-
 from django.db import transaction
 from django.utils.translation import gettext as _
 
@@ -13,6 +11,7 @@ from portal.access.services.validation import validate
 from portal.access.signals import environment_created
 from portal.lib import journal
 from portal.lib.errors import Forbidden
+from portal.lib.intent import Intent
 from portal.lib.journal import Actor, ActorKind, Entry
 
 STANDARD_ENVIRONMENTS = (
@@ -32,20 +31,20 @@ def guess_kind(key: str) -> EnvironmentKind:
 
 
 @transaction.atomic
-def create_project(*, key: str, name: str, actor: Actor, now: datetime) -> Project:
+def create_project(*, key: str, name: str, intent: Intent) -> Project:
     """Create a project with its three standard environments; its creator becomes its admin.
 
     Raises Invalid when the key is malformed or taken, Forbidden unless a site administrator or the
     product itself asks.
     """
-    _require_site_administrator(actor)
-    project = Project(key=key, name=name.strip() or key, created_at=now)
+    _require_site_administrator(intent.actor)
+    project = Project(key=key, name=name.strip() or key, created_at=intent.at)
     validate(project)
     project.save()
     journal.write(
         Entry(
             event="project.created",
-            actor=actor,
+            actor=intent.actor,
             subject_kind="project",
             subject=key,
             project=key,
@@ -57,22 +56,19 @@ def create_project(*, key: str, name: str, actor: Actor, now: datetime) -> Proje
             project=project,
             key=environment_key,
             kind=kind,
-            actor=journal.system("new project"),
-            now=now,
+            intent=Intent(journal.system("new project"), at=intent.at),
         )
-    if actor.kind is ActorKind.USER:
-        creator = User.objects.get(pk=actor.id)
+    if intent.actor.kind is ActorKind.USER:
+        creator = User.objects.get(pk=intent.actor.id)
         admin = BuiltinRole.PROJECT_ADMIN
-        store_grant(project=project, to=creator, role=admin, actor=actor, now=now)
+        store_grant(project=project, to=creator, role=admin, intent=intent)
     return project
 
 
 @transaction.atomic
-def create_environment(
-    *, project: Project, key: str, kind: str, actor: Actor, now: datetime
-) -> Environment:
+def create_environment(*, project: Project, key: str, kind: str, intent: Intent) -> Environment:
     """Add an environment to a project. Raises Invalid when the key is malformed or taken."""
-    authority.require(actor, Permission.ENVIRONMENT_CONFIGURE, project=project)
+    authority.require(intent.actor, Permission.ENVIRONMENT_CONFIGURE, project=project)
     outbox.lock_project(project)
     environment = Environment(
         project=project,
@@ -86,7 +82,7 @@ def create_environment(
     journal.write(
         Entry(
             event="environment.created",
-            actor=actor,
+            actor=intent.actor,
             subject_kind="environment",
             subject=key,
             project=project.key,
@@ -94,18 +90,18 @@ def create_environment(
             after={"kind": str(kind), "name": environment.name, "governed_since": None},
         )
     )
-    environment_created.send(sender=None, environment=environment, now=now)
+    environment_created.send(sender=None, environment=environment, now=intent.at)
     outbox.nudge([environment.pk])
     return environment
 
 
 @transaction.atomic
-def edit_project(*, project: Project, name: str, actor: Actor) -> Project:
+def edit_project(*, project: Project, name: str, intent: Intent) -> Project:
     """Give a project another name; its key stays.
 
     Raises Forbidden without ``environment.configure``, Invalid for a name that is none.
     """
-    authority.require(actor, Permission.ENVIRONMENT_CONFIGURE, project=project)
+    authority.require(intent.actor, Permission.ENVIRONMENT_CONFIGURE, project=project)
     outbox.lock_people(project)
     project.refresh_from_db()
     before, project.name = project.name, name.strip()
@@ -116,7 +112,7 @@ def edit_project(*, project: Project, name: str, actor: Actor) -> Project:
     journal.write(
         Entry(
             event="project.edited",
-            actor=actor,
+            actor=intent.actor,
             subject_kind="project",
             subject=project.key,
             project=project.key,
@@ -128,14 +124,14 @@ def edit_project(*, project: Project, name: str, actor: Actor) -> Project:
 
 
 @transaction.atomic
-def edit_environment(*, environment: Environment, name: str, actor: Actor) -> Environment:
+def edit_environment(*, environment: Environment, name: str, intent: Intent) -> Environment:
     """Give an environment another name; evaluators know it by its key, which stays.
 
     Raises Forbidden without ``environment.configure`` in it, Invalid for a name that is none.
     """
     project = environment.project
     authority.require(
-        actor, Permission.ENVIRONMENT_CONFIGURE, project=project, environment=environment
+        intent.actor, Permission.ENVIRONMENT_CONFIGURE, project=project, environment=environment
     )
     (locked,) = outbox.lock_environments([environment])
     locked.project = project
@@ -147,7 +143,7 @@ def edit_environment(*, environment: Environment, name: str, actor: Actor) -> En
     journal.write(
         Entry(
             event="environment.edited",
-            actor=actor,
+            actor=intent.actor,
             subject_kind="environment",
             subject=locked.key,
             project=project.key,
@@ -160,9 +156,7 @@ def edit_environment(*, environment: Environment, name: str, actor: Actor) -> En
 
 
 @transaction.atomic
-def renew_epoch(
-    *, environment_id: int, seen_epoch: str, reason: str, actor: Actor | None = None
-) -> Environment:
+def renew_epoch(*, environment_id: int, seen_epoch: str, intent: Intent) -> Environment:
     """Start a new history where evaluators know another than the database does.
 
     That is so after the database was set back to a backup. Without a new epoch the evaluators
@@ -178,13 +172,13 @@ def renew_epoch(
     journal.write(
         Entry(
             event="environment.epoch_renewed",
-            actor=actor or journal.system("relay"),
+            actor=intent.actor,
             subject_kind="environment",
             subject=environment.key,
             project=environment.project.key,
             environment=environment.key,
             version=environment.version,
-            reason=reason,
+            reason=intent.reason,
         )
     )
     return environment

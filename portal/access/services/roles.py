@@ -1,7 +1,6 @@
 """A project's own roles, and what its environments reserve for which role."""
 
 from collections.abc import Iterable
-from datetime import datetime
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -18,32 +17,33 @@ from portal.access.services.validation import validate
 from portal.access.signals import role_changing, rule_changing
 from portal.lib import journal
 from portal.lib.errors import Invalid
+from portal.lib.intent import Intent
 from portal.lib.journal import Actor, Entry
 
 
 @transaction.atomic
 def create_role(
-    *, project: Project, key: str, name: str, permissions: Iterable[str], actor: Actor
+    *, project: Project, key: str, name: str, permissions: Iterable[str], intent: Intent
 ) -> CustomRole:
     """Create a role. Raises Invalid for a name that is taken and for unknown permissions.
 
     Raises NotByKeys where a key would have it permit too much.
     """
-    authority.require(actor, Permission.MEMBER_MANAGE, project=project)
+    authority.require(intent.actor, Permission.MEMBER_MANAGE, project=project)
     outbox.lock_people(project)
     refuse_taken_name(project, key)
     role = CustomRole(project=project, key=key, name=name.strip() or key)
     role.permissions = _known(permissions)
-    require_may_permit(actor, project, role.permissions)
+    require_may_permit(intent.actor, project, role.permissions)
     validate(role)
     role.save()
-    _record("role.created", role, actor, after=_describe(role))
+    _record("role.created", role, intent.actor, after=_describe(role))
     return role
 
 
 @postponable
 def edit_role(
-    *, role: CustomRole, name: str, permissions: Iterable[str], actor: Actor
+    *, role: CustomRole, name: str, permissions: Iterable[str], intent: Intent
 ) -> CustomRole:
     """Rename a role, or change what it permits.
 
@@ -51,17 +51,17 @@ def edit_role(
     unknown permissions and where nobody could manage the members any more; what
     says where it waits, where somebody has to agree first.
     """
-    authority.require(actor, Permission.MEMBER_MANAGE, project=role.project)
+    authority.require(intent.actor, Permission.MEMBER_MANAGE, project=role.project)
     outbox.lock_people(role.project)
     role = CustomRole.objects.select_related("project").get(pk=role.pk)
     wanted = _known(permissions)
-    require_may_permit(actor, role.project, set(wanted) - set(role.permissions))
-    role_changing.send(sender=None, role=role, name=name, permissions=wanted, actor=actor)
-    return store_role(role=role, name=name, permissions=wanted, actor=actor)
+    require_may_permit(intent.actor, role.project, set(wanted) - set(role.permissions))
+    role_changing.send(sender=None, role=role, name=name, permissions=wanted, intent=intent)
+    return store_role(role=role, name=name, permissions=wanted, intent=intent)
 
 
 def store_role(
-    *, role: CustomRole, name: str, permissions: Iterable[str], actor: Actor
+    *, role: CustomRole, name: str, permissions: Iterable[str], intent: Intent
 ) -> CustomRole:
     """Write down what a role is to be; for services that have asked who may, and who agreed."""
     with keeping_an_admin(role.project):
@@ -72,15 +72,15 @@ def store_role(
         validate(role)
         if _describe(role) != before:
             role.save()
-            _record("role.edited", role, actor, before=before, after=_describe(role))
+            _record("role.edited", role, intent.actor, before=before, after=_describe(role))
     return role
 
 
 @transaction.atomic
-def delete_role(*, role: CustomRole, actor: Actor) -> None:
+def delete_role(*, role: CustomRole, intent: Intent) -> None:
     """Remove a role. Raises Invalid while somebody holds it or a policy names it."""
     project = role.project
-    authority.require(actor, Permission.MEMBER_MANAGE, project=project)
+    authority.require(intent.actor, Permission.MEMBER_MANAGE, project=project)
     outbox.lock_people(project)
     holders = project.grants.filter(role=role.key).count()
     if holders:
@@ -91,18 +91,13 @@ def delete_role(*, role: CustomRole, actor: Actor) -> None:
         )
         raise Invalid({"": text.format(name=role.name, count=holders)})
     refuse_needed_name(project, role.key)
-    _record("role.deleted", role, actor, before=_describe(role))
+    _record("role.deleted", role, intent.actor, before=_describe(role))
     role.delete()
 
 
 @postponable
 def reserve(
-    *,
-    environment: Environment,
-    permission: str,
-    names: Iterable[str] | None,
-    actor: Actor,
-    now: datetime,
+    *, environment: Environment, permission: str, names: Iterable[str] | None, intent: Intent
 ) -> None:
     """Reserve a permission in an environment for roles and groups; None opens it again.
 
@@ -112,24 +107,23 @@ def reserve(
     """
     project = environment.project
     authority.require(
-        actor, Permission.ENVIRONMENT_CONFIGURE, project=project, environment=environment
+        intent.actor, Permission.ENVIRONMENT_CONFIGURE, project=project, environment=environment
     )
     outbox.lock_people(project)
     wanted = checked_names(project, permission, names)
     before = names_reserved(environment, permission)
     if wanted == before:
         return
-    require_may_reserve(actor, permission)
+    require_may_reserve(intent.actor, permission)
     rule_changing.send(
         sender=None,
         environment=environment,
         permission=permission,
         before=before,
         after=wanted,
-        actor=actor,
-        now=now,
+        intent=intent,
     )
-    store_rule(environment=environment, permission=permission, names=wanted, actor=actor)
+    store_rule(environment=environment, permission=permission, names=wanted, intent=intent)
 
 
 def names_reserved(environment: Environment, permission: str) -> list[str] | None:
@@ -139,12 +133,7 @@ def names_reserved(environment: Environment, permission: str) -> list[str] | Non
 
 
 def store_rule(
-    *,
-    environment: Environment,
-    permission: str,
-    names: list[str] | None,
-    actor: Actor,
-    reason: str = "",
+    *, environment: Environment, permission: str, names: list[str] | None, intent: Intent
 ) -> None:
     """Write a rule down; for services that have asked who may, and who agreed."""
     project, wanted = environment.project, names
@@ -158,14 +147,14 @@ def store_rule(
     journal.write(
         Entry(
             event="rule.changed",
-            actor=actor,
+            actor=intent.actor,
             subject_kind="rule",
             subject=permission,
             project=project.key,
             environment=environment.key,
             before=None if before is None else {"roles": before},
             after=None if wanted is None else {"roles": wanted},
-            reason=reason,
+            reason=intent.reason,
         )
     )
 

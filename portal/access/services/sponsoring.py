@@ -18,6 +18,7 @@ from portal.access.models import (
 from portal.access.permissions import Permission
 from portal.lib import clock, journal
 from portal.lib.errors import Forbidden, Invalid
+from portal.lib.intent import Intent
 from portal.lib.journal import Actor, Entry
 
 
@@ -101,7 +102,7 @@ def record_role(
 
 
 @transaction.atomic
-def confirm_approver(*, project: Project, person: User, actor: Actor) -> ApproverConfirmation:
+def confirm_approver(*, project: Project, person: User, intent: Intent) -> ApproverConfirmation:
     """Say that somebody is a person of their own, so that their approvals count at once.
 
     It holds for what they were given so far. Where it counts is decided again with every request:
@@ -110,7 +111,7 @@ def confirm_approver(*, project: Project, person: User, actor: Actor) -> Approve
     Invalid for oneself, for somebody whom one gave it oneself, and where nothing is to confirm.
     """
     outbox.lock_people(project)
-    confirmer = require_approver(actor, project)
+    confirmer = require_approver(intent.actor, project)
     if confirmer.pk == person.pk:
         raise Invalid({"": _("Somebody else who may approve changes has to confirm you.")})
     given = selectors.recent_sponsorships(project).filter(person=person)
@@ -125,7 +126,7 @@ def confirm_approver(*, project: Project, person: User, actor: Actor) -> Approve
     )
     entry = Entry(
         event="approver.confirmed",
-        actor=actor,
+        actor=intent.actor,
         subject_kind="user",
         subject=person.username,
         project=project.key,

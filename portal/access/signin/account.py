@@ -21,6 +21,7 @@ from portal.access.signin.freshness import needs_fresh_sign_in
 from portal.access.signin.requests import actor_of, person_of
 from portal.lib.errors import Invalid
 from portal.lib.htmx import redirect_to
+from portal.lib.intent import Intent
 
 
 @require_safe
@@ -77,7 +78,7 @@ class ChangePassword(views.PasswordChangeView):
         user, actor = person_of(self.request), actor_of(self.request)
         key = self.request.session.session_key
         services.change_password(
-            user=user, password=form.cleaned_data["new_password1"], actor=actor
+            user=user, password=form.cleaned_data["new_password1"], intent=Intent(actor)
         )
         sessions.end_all(user=user, actor=actor, keep=key)
         update_session_auth_hash(self.request, user)

@@ -19,6 +19,7 @@ from portal.access.signin import sessions
 from portal.access.tokens import new_password
 from portal.lib import journal, lookalikes
 from portal.lib.errors import Invalid
+from portal.lib.intent import Intent
 from portal.lib.journal import Actor, Entry
 
 _NAME_LENGTH = 100
@@ -150,5 +151,7 @@ def _create_named(claims: dict[str, Any], actor: Actor) -> User:
         if selectors.lookalike_of(candidate):
             continue
         with suppress(Invalid):  # somebody else took it between our look and this
-            return services.create_user(username=candidate, password=new_password(), actor=actor)
+            return services.create_user(
+                username=candidate, password=new_password(), intent=Intent(actor)
+            )
     raise Invalid({"username": _("Ask a site administrator for an account; this name is used up.")})

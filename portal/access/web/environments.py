@@ -9,9 +9,9 @@ from portal.access import services
 from portal.access.models import EnvironmentKind
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
-from portal.lib import clock
 from portal.lib.errors import Invalid
 from portal.lib.htmx import render_page
+from portal.lib.intent import Intent
 
 
 def _context(scope: Scope) -> dict[str, object]:
@@ -41,8 +41,7 @@ def add_environment(request: HttpRequest, scope: Scope) -> HttpResponse:
             project=scope.project,
             key=request.POST.get("key", "").strip(),
             kind=request.POST.get("kind", ""),
-            actor=scope.actor,
-            now=clock.now(),
+            intent=Intent(scope.actor),
         )
     except Invalid as error:
         context["errors"] = error.problems

@@ -11,8 +11,8 @@ from portal.access.permissions import Permission
 from portal.access.signin import needs_fresh_sign_in
 from portal.access.web.keys import keys_changed
 from portal.access.web.scope import Scope, project_page
-from portal.lib import clock
 from portal.lib.errors import Invalid
+from portal.lib.intent import Intent
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -26,7 +26,7 @@ def set_evidence(request: HttpRequest, scope: Scope, selector: str) -> HttpRespo
         return render(request, "access/_key_evidence_dialog.html", context)
     typed = request.POST.get("evidence", "")
     try:
-        services.set_evidence(key=key, kinds=typed.split(), actor=scope.actor, now=clock.now())
+        services.set_evidence(key=key, kinds=typed.split(), intent=Intent(scope.actor))
     except Invalid as error:
         context |= {"value": typed, "errors": error.problems}
         return render(request, "access/_key_evidence_dialog.html", context, status=422)
@@ -38,7 +38,7 @@ def set_evidence(request: HttpRequest, scope: Scope, selector: str) -> HttpRespo
 def confirm_key(request: HttpRequest, scope: Scope, selector: str) -> HttpResponse:
     """Vouch for the evidence that a key posts."""
     key = _key(scope, selector)
-    services.confirm_key(key=key, actor=scope.actor)
+    services.confirm_key(key=key, intent=Intent(scope.actor))
     return keys_changed(request, scope, _("You confirmed {name}.").format(name=key.name))
 
 

@@ -14,8 +14,8 @@ from portal.access.web.groups import groups_context
 from portal.access.web.members import members_context, role_choices
 from portal.access.web.replies import replace_part
 from portal.access.web.scope import Scope, project_page
-from portal.lib import clock
 from portal.lib.errors import Invalid
+from portal.lib.intent import Intent
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -45,7 +45,7 @@ def revoke(request: HttpRequest, scope: Scope, grant_id: int) -> HttpResponse:
     """Take a role away from whoever has it."""
     grants = scope.project.grants.select_related("user", "group", "environment", "project")
     grant = get_object_or_404(grants, pk=grant_id)
-    services.revoke_grant(grant=grant, actor=scope.actor)
+    services.revoke_grant(grant=grant, intent=Intent(scope.actor))
     role = overview.role_labels(scope.project).get(grant.role, grant.role)
     holder: User | Group | None = grant.user or grant.group
     notice = _("{name} no longer has the role {role}.").format(name=_name(holder), role=role)
@@ -62,8 +62,7 @@ def _give(request: HttpRequest, scope: Scope, to: User | Group, address: str) ->
             to=to,
             role=request.POST.get("role", ""),
             environment=scope.one_or_all(request.POST.get("environment", "")),
-            actor=scope.actor,
-            now=clock.now(),
+            intent=Intent(scope.actor),
         )
     except Invalid as error:
         context["errors"] = error.problems

@@ -11,9 +11,9 @@ from portal.access.permissions import Permission
 from portal.access.signin import needs_fresh_sign_in
 from portal.access.web.replies import replace_part
 from portal.access.web.scope import Scope, project_page
-from portal.lib import clock
 from portal.lib.errors import Invalid
 from portal.lib.htmx import render_page
+from portal.lib.intent import Intent
 
 
 def groups_context(scope: Scope) -> dict[str, object]:
@@ -39,8 +39,7 @@ def create_group(request: HttpRequest, scope: Scope) -> HttpResponse:
             project=scope.project,
             key=request.POST.get("key", "").strip(),
             name=request.POST.get("name", ""),
-            actor=scope.actor,
-            now=clock.now(),
+            intent=Intent(scope.actor),
         )
     except Invalid as error:
         context["errors"] = error.problems
@@ -52,7 +51,7 @@ def create_group(request: HttpRequest, scope: Scope) -> HttpResponse:
 @project_page(Permission.MEMBER_MANAGE)
 def delete_group(request: HttpRequest, scope: Scope, group: str) -> HttpResponse:
     found = _group(scope, group)
-    services.delete_group(group=found, actor=scope.actor)
+    services.delete_group(group=found, intent=Intent(scope.actor))
     return _changed(request, scope, _("The group {name} is gone.").format(name=found.name))
 
 
@@ -71,7 +70,7 @@ def add_to_group(request: HttpRequest, scope: Scope, group: str) -> HttpResponse
         if user is None:
             text = _("Nobody is called {name}. Invite them first, or add them as a member.")
             raise Invalid({"username": text.format(name=username)})
-        services.add_to_group(group=found, user=user, actor=scope.actor)
+        services.add_to_group(group=found, user=user, intent=Intent(scope.actor))
     except Invalid as error:
         context["errors"] = error.problems
         return render(request, "access/_group_member_dialog.html", context, status=422)
@@ -84,7 +83,7 @@ def add_to_group(request: HttpRequest, scope: Scope, group: str) -> HttpResponse
 def remove_from_group(request: HttpRequest, scope: Scope, group: str, user_id: int) -> HttpResponse:
     found = _group(scope, group)
     user = get_object_or_404(found.members, pk=user_id)
-    services.remove_from_group(group=found, user=user, actor=scope.actor)
+    services.remove_from_group(group=found, user=user, intent=Intent(scope.actor))
     notice = _("{person} is no longer in the group {name}.")
     return _changed(request, scope, notice.format(person=user.username, name=found.name))
 

@@ -16,6 +16,7 @@ from portal.access.web.scope import Scope, project_page
 from portal.lib import clock
 from portal.lib.errors import Invalid
 from portal.lib.htmx import render_page
+from portal.lib.intent import Intent
 
 
 def _context(scope: Scope) -> dict[str, object]:
@@ -51,8 +52,7 @@ def create_invitation(request: HttpRequest, scope: Scope) -> HttpResponse:
             role=request.POST.get("role", ""),
             environment=scope.one_or_all(request.POST.get("environment", "")),
             note=request.POST.get("note", ""),
-            actor=scope.actor,
-            now=clock.now(),
+            intent=Intent(scope.actor),
         )
     except Invalid as error:
         context["errors"] = error.problems
@@ -66,6 +66,6 @@ def create_invitation(request: HttpRequest, scope: Scope) -> HttpResponse:
 @project_page(Permission.MEMBER_MANAGE)
 def revoke_invitation(request: HttpRequest, scope: Scope, invitation: str) -> HttpResponse:
     found = get_object_or_404(scope.project.invitations, selector=invitation)
-    services.revoke_invitation(invitation=found, actor=scope.actor, now=clock.now())
+    services.revoke_invitation(invitation=found, intent=Intent(scope.actor))
     context = _context(scope) | {"notice": _("The link no longer works.")}
     return replace_part(request, "invitations", "access/_invitations.html", context)

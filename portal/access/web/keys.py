@@ -17,6 +17,7 @@ from portal.access.web.scope import Scope, project_page
 from portal.lib import clock
 from portal.lib.errors import Invalid
 from portal.lib.htmx import render_page
+from portal.lib.intent import Intent
 
 LIFETIMES = {"": _("never"), "30": _("in 30 days"), "90": _("in 90 days"), "365": _("in a year")}
 
@@ -86,8 +87,7 @@ def _issue(request: HttpRequest, scope: Scope) -> services.IssuedKey:
         environment=scope.environment(request.POST.get("environment", "")),
         kind=request.POST.get("kind", ""),
         name=request.POST.get("name", ""),
-        actor=scope.actor,
-        now=now,
+        intent=Intent(scope.actor, at=now),
         expires_at=now + timedelta(days=int(days)) if days else None,
         allowed_origins=request.POST.get("allowed_origins", "").split(),
         rights=request.POST.getlist("rights"),
@@ -120,8 +120,7 @@ def edit_key(request: HttpRequest, scope: Scope, selector: str) -> HttpResponse:
             allowed_origins=request.POST.get("allowed_origins", "").split(),
             rate_limit=_read_limit(request, "rate_limit"),
             burst_limit=_read_limit(request, "burst_limit"),
-            actor=scope.actor,
-            now=clock.now(),
+            intent=Intent(scope.actor),
         )
     except Invalid as error:
         context["errors"] = error.problems
@@ -162,6 +161,6 @@ def revoke_key(request: HttpRequest, scope: Scope, selector: str) -> HttpRespons
     key.environment.project = scope.project
     if request.method != "POST":
         return render(request, "access/_revoke_dialog.html", {"scope": scope, "key": key})
-    services.revoke_key(key=key, actor=scope.actor, now=clock.now())
+    services.revoke_key(key=key, intent=Intent(scope.actor))
     context = _context(scope) | {"notice": _("Revoked {name}.").format(name=key.name)}
     return render(request, "access/_keys_changed.html", context)

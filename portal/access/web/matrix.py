@@ -12,9 +12,9 @@ from portal.access.permissions import RESERVABLE, Permission
 from portal.access.signin import needs_fresh_sign_in
 from portal.access.web.replies import replace_part
 from portal.access.web.scope import Scope, project_page
-from portal.lib import clock
 from portal.lib.errors import Invalid
 from portal.lib.htmx import render_page
+from portal.lib.intent import Intent
 
 
 def _context(scope: Scope) -> dict[str, object]:
@@ -48,7 +48,7 @@ def edit_rule(
         if names == []:
             raise Invalid({"roles": _("Choose at least one role or group, or open it again.")})
         services.reserve(
-            environment=place, permission=wanted, names=names, actor=scope.actor, now=clock.now()
+            environment=place, permission=wanted, names=names, intent=Intent(scope.actor)
         )
     except Invalid as error:
         return _dialog(request, scope, place, wanted, names, refused=error)

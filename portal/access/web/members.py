@@ -10,9 +10,9 @@ from portal.access.permissions import Permission
 from portal.access.signin import needs_fresh_sign_in
 from portal.access.web.replies import replace_part
 from portal.access.web.scope import Scope, project_page
-from portal.lib import clock
 from portal.lib.errors import Invalid
 from portal.lib.htmx import render_page
+from portal.lib.intent import Intent
 
 
 def members_context(scope: Scope) -> dict[str, object]:
@@ -62,8 +62,7 @@ def add_member(request: HttpRequest, scope: Scope) -> HttpResponse:
             username=request.POST.get("username", "").strip(),
             role=request.POST.get("role", ""),
             environment=scope.one_or_all(request.POST.get("environment", "")),
-            actor=scope.actor,
-            now=clock.now(),
+            intent=Intent(scope.actor),
         )
     except Invalid as error:
         context["errors"] = error.problems
@@ -76,7 +75,7 @@ def add_member(request: HttpRequest, scope: Scope) -> HttpResponse:
 def confirm_approver(request: HttpRequest, scope: Scope, user_id: int) -> HttpResponse:
     """Say that a member is a person of their own."""
     user = get_object_or_404(selectors.members_of(scope.project), pk=user_id)
-    services.confirm_approver(project=scope.project, person=user, actor=scope.actor)
+    services.confirm_approver(project=scope.project, person=user, intent=Intent(scope.actor))
     notice = _("You confirmed {person}.").format(person=user.username)
     context = members_context(scope) | {"notice": notice}
     return replace_part(request, "members", "access/_members.html", context)
@@ -86,7 +85,7 @@ def confirm_approver(request: HttpRequest, scope: Scope, user_id: int) -> HttpRe
 @project_page(Permission.MEMBER_MANAGE)
 def remove_member(request: HttpRequest, scope: Scope, user_id: int) -> HttpResponse:
     user = get_object_or_404(selectors.members_of(scope.project), pk=user_id)
-    services.remove_member(project=scope.project, user=user, actor=scope.actor)
+    services.remove_member(project=scope.project, user=user, intent=Intent(scope.actor))
     notice = _("{person} is no longer a member.").format(person=user.username)
     context = members_context(scope) | {"notice": notice}
     return replace_part(request, "members", "access/_members.html", context)

@@ -7,8 +7,8 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from portal.access import selectors, services
 from portal.access.web.scope import actor_of, refuse_nul
-from portal.lib import clock
 from portal.lib.errors import Invalid
+from portal.lib.intent import Intent
 
 
 @require_safe
@@ -33,7 +33,7 @@ def create_project(request: HttpRequest) -> HttpResponse:
     refuse_nul(request)
     values = {field: request.POST.get(field, "") for field in ("key", "name")}
     try:
-        project = services.create_project(**values, actor=actor_of(request), now=clock.now())
+        project = services.create_project(**values, intent=Intent(actor_of(request)))
     except Invalid as error:
         context = {"values": values, "errors": error.problems}
         return render(request, "access/_project_dialog.html", context, status=422)

@@ -16,6 +16,7 @@ from portal.access.web.replies import replace_part
 from portal.access.web.scope import Scope, project_page
 from portal.lib.errors import Invalid
 from portal.lib.htmx import render_page
+from portal.lib.intent import Intent
 
 
 def _context(scope: Scope) -> dict[str, object]:
@@ -46,7 +47,7 @@ def create_role(request: HttpRequest, scope: Scope) -> HttpResponse:
             key=request.POST.get("key", "").strip(),
             name=request.POST.get("name", ""),
             permissions=ticked,
-            actor=scope.actor,
+            intent=Intent(scope.actor),
         )
     except Invalid as error:
         return _dialog(request, scope, ticked=ticked, refused=error)
@@ -63,7 +64,10 @@ def edit_role(request: HttpRequest, scope: Scope, role: str) -> HttpResponse:
     ticked = request.POST.getlist("permissions")
     try:
         found = services.edit_role(
-            role=found, name=request.POST.get("name", ""), permissions=ticked, actor=scope.actor
+            role=found,
+            name=request.POST.get("name", ""),
+            permissions=ticked,
+            intent=Intent(scope.actor),
         )
     except Invalid as error:
         return _dialog(request, scope, ticked=ticked, role=found, refused=error)
@@ -74,7 +78,7 @@ def edit_role(request: HttpRequest, scope: Scope, role: str) -> HttpResponse:
 @project_page(Permission.MEMBER_MANAGE)
 def delete_role(request: HttpRequest, scope: Scope, role: str) -> HttpResponse:
     found = _role(scope, role)
-    services.delete_role(role=found, actor=scope.actor)
+    services.delete_role(role=found, intent=Intent(scope.actor))
     return _changed(request, scope, _("The role {name} is gone.").format(name=found.name))
 
 

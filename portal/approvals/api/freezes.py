@@ -34,6 +34,7 @@ from portal.lib.api_match import etag, required_version
 from portal.lib.api_schema import IF_MATCH, WITH_BODY, answers
 from portal.lib.api_view import ApiView
 from portal.lib.errors import Invalid
+from portal.lib.intent import Intent
 
 
 class Span(serializers.Serializer[Any]):
@@ -124,8 +125,7 @@ class FreezeList(ApiView):
         made = services.create_freeze(
             project=place.project,
             document=_object(request),
-            actor=holder_of(request).actor,
-            now=clock.now(),
+            intent=Intent(holder_of(request).actor),
         )
         where = reverse("api-freeze", args=[project, made.pk])
         return _whole(made, place, status=201, headers={"Location": where})
@@ -156,8 +156,7 @@ class FreezeDetail(ApiView):
             freeze=_freeze_of(place, freeze),
             document=_object(request),
             expected_version=required_version(request),
-            actor=holder_of(request).actor,
-            now=clock.now(),
+            intent=Intent(holder_of(request).actor),
         )
         return _whole(edited, place)
 
@@ -171,7 +170,7 @@ class FreezeDetail(ApiView):
         """End a window for good, unless it is in force; it stays in the history."""
         place = allowed_here(request, project, Permission.ENVIRONMENT_CONFIGURE)
         found = _freeze_of(place, freeze)
-        services.cancel_freeze(freeze=found, actor=holder_of(request).actor, now=clock.now())
+        services.cancel_freeze(freeze=found, intent=Intent(holder_of(request).actor))
         return Response(status=204)
 
 

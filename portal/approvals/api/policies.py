@@ -17,11 +17,11 @@ from portal.access.permissions import Permission
 from portal.approvals import services
 from portal.approvals.api import schema
 from portal.approvals.models import Policy
-from portal.lib import clock
 from portal.lib.api import PreconditionRequired
 from portal.lib.api_match import etag, seen_version
 from portal.lib.api_view import ApiView
 from portal.lib.errors import Invalid
+from portal.lib.intent import Intent
 
 
 class PolicyDetail(ApiView):
@@ -49,8 +49,7 @@ class PolicyDetail(ApiView):
             environment=place,
             document=request.data,
             expected_version=seen or 0,
-            actor=holder_of(request).actor,
-            now=clock.now(),
+            intent=Intent(holder_of(request).actor),
         )
         if stored is None:
             raise Http404

@@ -21,11 +21,11 @@ from portal.approvals.api.documents import (
 )
 from portal.approvals.api.reading import comment_text, evidence_fields
 from portal.approvals.models import ChangeRequest, Comment, Evidence, State
-from portal.lib import clock
 from portal.lib.api_paging import PAGING, listing, page_of
 from portal.lib.api_query import text
 from portal.lib.api_view import ApiView
 from portal.lib.errors import Invalid
+from portal.lib.intent import Intent
 
 
 class EvidenceList(ApiView):
@@ -49,8 +49,7 @@ class EvidenceList(ApiView):
         evidence = services.post_evidence(
             project=project_of(request, project),
             **evidence_fields(request.data),
-            actor=holder_of(request).actor,
-            now=clock.now(),
+            intent=Intent(holder_of(request).actor),
         )
         return Response(evidence_document(evidence), status=201)
 
@@ -94,7 +93,7 @@ class Withdrawal(ApiView):
     def post(self, request: Request, project: str, number: int) -> Response:
         """Take back what this key asked for."""
         asked = _request(request, project, number)
-        services.withdraw_request(request=asked, actor=holder_of(request).actor, now=clock.now())
+        services.withdraw_request(request=asked, intent=Intent(holder_of(request).actor))
         asked.refresh_from_db()
         return Response(full_document(asked, holder_of(request).environment))
 
@@ -117,8 +116,7 @@ class CommentList(ApiView):
         comment = services.comment_on_request(
             request=_request(request, project, number),
             text=comment_text(request.data),
-            actor=holder_of(request).actor,
-            now=clock.now(),
+            intent=Intent(holder_of(request).actor),
         )
         return Response(comment_document(comment), status=201)
 

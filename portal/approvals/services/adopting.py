@@ -1,7 +1,5 @@
 """Answering for what a key or a command asked for that nobody answers for."""
 
-from datetime import datetime
-
 from django.db import transaction
 from django.utils.translation import gettext as _
 
@@ -14,16 +12,17 @@ from portal.approvals.recording import record_request
 from portal.approvals.services.requests import lock_request, require_person
 from portal.approvals.services.votes import Voted, apply_if_approved
 from portal.lib.errors import Invalid
+from portal.lib.intent import Intent
 from portal.lib.journal import Actor
 
 
-def adopt_request(*, request: ChangeRequest, actor: Actor, now: datetime) -> Voted:
+def adopt_request(*, request: ChangeRequest, intent: Intent) -> Voted:
     """Become the author of a request that has none: it is then applied if nothing else is missing.
 
     Raises Closed where it is decided; Forbidden without the permissions that it takes to ask for
     it, and for keys; Invalid where somebody answers for it, and for who has voted on it.
     """
-    return apply_if_approved(_adopt(request, actor), actor, now)
+    return apply_if_approved(_adopt(request, intent.actor), intent)
 
 
 @transaction.atomic

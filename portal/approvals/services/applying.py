@@ -1,6 +1,6 @@
 """Applying what was agreed to, through the same services as everything else."""
 
-from datetime import datetime
+from dataclasses import replace
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -10,22 +10,17 @@ from portal.access.models import User
 from portal.access.permissions import Permission
 from portal.approvals import kinds, selectors
 from portal.approvals.authors import author_of
-from portal.approvals.changes import Terms
 from portal.approvals.errors import Closed
 from portal.approvals.models import ChangeRequest
 from portal.approvals.services.requests import lock_request
 from portal.lib.errors import Conflict, Forbidden
+from portal.lib.intent import Intent, WriteOptions
 from portal.lib.journal import Actor
 
 
 @transaction.atomic
 def apply_request(
-    *,
-    request: ChangeRequest,
-    actor: Actor,
-    now: datetime,
-    override_freeze: bool = False,
-    reason: str = "",
+    *, request: ChangeRequest, intent: Intent, override_freeze: bool = False
 ) -> ChangeRequest:
     """Apply a request now; ``reason`` says why a freeze is overridden for it.
 
@@ -34,15 +29,14 @@ def apply_request(
     decided, Barred where its author may no longer want it, Frozen while a freeze is in force.
     """
     locked = _lock(request)
-    _require_apply(locked, actor)
-    terms = Terms(
-        agreement=locked.pk, override_freeze=override_freeze, override_reason=reason.strip()
-    )
-    return _apply(locked, actor, now, terms)
+    _require_apply(locked, intent.actor)
+    why = intent.reason.strip()
+    options = WriteOptions(locked.pk, override_freeze=override_freeze, override_reason=why)
+    return _apply(locked, replace(intent, options=options))
 
 
 @transaction.atomic
-def apply_as_asked(*, request: ChangeRequest, actor: Actor, now: datetime) -> ChangeRequest:
+def apply_as_asked(*, request: ChangeRequest, intent: Intent) -> ChangeRequest:
     """Apply a request because its author asked for that as soon as it is approved.
 
     Either of them must be somebody who may apply it: raises Forbidden where neither is.
@@ -51,8 +45,8 @@ def apply_as_asked(*, request: ChangeRequest, actor: Actor, now: datetime) -> Ch
     try:
         _require_apply(locked, author_of(locked))
     except Forbidden:
-        _require_apply(locked, actor)
-    return _apply(locked, actor, now, Terms(agreement=locked.pk))
+        _require_apply(locked, intent.actor)
+    return _apply(locked, replace(intent, options=WriteOptions(agreement=locked.pk)))
 
 
 def _lock(request: ChangeRequest) -> ChangeRequest:
@@ -81,15 +75,12 @@ def _require_apply(request: ChangeRequest, actor: Actor) -> None:
         )
 
 
-def _apply(locked: ChangeRequest, actor: Actor, now: datetime, terms: Terms) -> ChangeRequest:
+def _apply(locked: ChangeRequest, intent: Intent) -> ChangeRequest:
     kinds.kind_of(locked).apply(
         locked,
         document=locked.after,
         base_version=locked.base_version,
-        actor=actor,
-        now=now,
-        reason=locked.reason,
-        terms=terms,
+        intent=replace(intent, reason=locked.reason),
     )
     locked.refresh_from_db()
     if locked.is_open:  # the service found nothing to change, and so never came to the gate

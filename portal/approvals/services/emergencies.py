@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import replace
 
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import transaction
@@ -11,13 +11,14 @@ from django.utils.translation import gettext as _
 from portal.access import authority, outbox
 from portal.access.permissions import Permission
 from portal.approvals import kinds, oneness, reverting, selectors, telling
-from portal.approvals.changes import Terms, same_document
+from portal.approvals.changes import same_document
 from portal.approvals.errors import Barred
 from portal.approvals.models import Emergency
 from portal.approvals.recording import record_request
 from portal.approvals.services.requests import require_person
 from portal.lib import clock, journal
 from portal.lib.errors import AviaryError, Invalid, checked_text
+from portal.lib.intent import Intent, WriteOptions
 from portal.lib.journal import Actor
 
 logger = logging.getLogger(__name__)
@@ -25,55 +26,57 @@ CLOCK = journal.system("emergency clock")
 
 
 @transaction.atomic
-def confirm_emergency(*, emergency: Emergency, actor: Actor, now: datetime) -> Emergency:
+def confirm_emergency(*, emergency: Emergency, intent: Intent) -> Emergency:
     """Let an emergency change stay. Somebody else than who made it, who may approve changes.
 
     Raises Barred, Forbidden, Invalid where its time has run out.
     """
     locked = _lock(emergency)
-    _require_two(locked, actor)
+    _require_two(locked, intent)
     if not locked.is_running:
         raise Invalid({"": _("This emergency change does not run any more.")})
-    locked.confirmed_at, locked.confirmed_by = clock.database_now(), actor.label
+    locked.confirmed_at, locked.confirmed_by = intent.at, intent.actor.label
     locked.save(update_fields=["confirmed_at", "confirmed_by"])
     reverting.forget(locked)
-    record_request("break_glass.confirmed", locked.request, actor)
+    record_request("break_glass.confirmed", locked.request, intent.actor)
     return locked
 
 
 @transaction.atomic
-def review_emergency(*, emergency: Emergency, text: str, actor: Actor, now: datetime) -> Emergency:
+def review_emergency(*, emergency: Emergency, text: str, intent: Intent) -> Emergency:
     """Write the compulsory review. Raises Barred, Forbidden; Invalid for an empty or second one."""
     locked = _lock(emergency)
-    _require_two(locked, actor)
+    _require_two(locked, intent)
     text = checked_text(text, "text")
     if not text:
         raise Invalid({"text": _("Write what happened and whether it was right.")})
     if locked.is_reviewed:
         raise Invalid({"": _("{person} has reviewed this.").format(person=locked.reviewed_by)})
-    locked.review, locked.reviewed_by = text, actor.label
-    locked.reviewed_at = clock.database_now()
+    locked.review, locked.reviewed_by = text, intent.actor.label
+    locked.reviewed_at = intent.at
     locked.save(update_fields=["review", "reviewed_by", "reviewed_at"])
-    record_request("break_glass.reviewed", locked.request, actor, after={"review": locked.review})
+    record_request(
+        "break_glass.reviewed", locked.request, intent.actor, after={"review": locked.review}
+    )
     return locked
 
 
 @transaction.atomic
-def revert_emergency(*, emergency: Emergency, actor: Actor, now: datetime) -> Emergency:
+def revert_emergency(*, emergency: Emergency, intent: Intent) -> Emergency:
     """Take an emergency change back before its time: who made it, or who may approve changes.
 
     Raises Barred, Forbidden; Invalid where it has ended, or what it goes back to is not possible
     any more.
     """
     locked = _lock_with_subject(emergency)
-    if locked.actor_user_id is None or str(locked.actor_user_id) != actor.id:
-        _require_another(locked, actor)
+    if locked.actor_user_id is None or str(locked.actor_user_id) != intent.actor.id:
+        _require_another(locked, intent.actor)
     if not locked.is_running:
         raise Invalid({"": _("This emergency change does not run any more.")})
-    return _take_back(locked, actor, now)
+    return _take_back(locked, intent)
 
 
-def revert_due(*, now: datetime) -> int:
+def revert_due() -> int:
     """Take back every emergency change whose time has run out; returns how many were looked at.
 
     Any number of workers may do this at once: each change is claimed by its lock.
@@ -85,7 +88,7 @@ def revert_due(*, now: datetime) -> int:
     )
     for emergency in due:
         try:
-            _revert_one(emergency, now)
+            _revert_one(emergency)
         except AviaryError as error:
             _note_problem(emergency, str(error))
         except Exception:  # the others are due as well; this one stays due, and is tried again
@@ -94,51 +97,50 @@ def revert_due(*, now: datetime) -> int:
 
 
 @transaction.atomic
-def _revert_one(emergency: Emergency, now: datetime) -> None:
-    locked = _lock_with_subject(emergency)
-    if locked.is_running and locked.reverts_at <= clock.database_now():
-        _take_back(locked, CLOCK, now)
+def _revert_one(emergency: Emergency) -> None:
+    locked, intent = _lock_with_subject(emergency), Intent(CLOCK)
+    if locked.is_running and locked.reverts_at <= intent.at:
+        _take_back(locked, intent)
 
 
-def _take_back(emergency: Emergency, actor: Actor, now: datetime) -> Emergency:
+def _take_back(emergency: Emergency, intent: Intent) -> Emergency:
     """Make the subject what it would be without the emergency change. All of it is locked."""
     request = emergency.request
     kind = kinds.kind_of(request)
     try:
         current = kind.current(request)
     except ObjectDoesNotExist:
-        return _end(emergency, "superseded_at", actor, reason=_("It has been deleted since."))
+        return _end(emergency, "superseded_at", intent, reason=_("It has been deleted since."))
     reverted = reverting.state_without(emergency, current.document)
     emergency.kept = list(reverted.kept)
     if same_document(reverted.document, current.document):
         text = _("All that it changed has been changed again since.")
-        return _end(emergency, "superseded_at", actor, reason=text)
+        return _end(emergency, "superseded_at", intent, reason=text)
     words = kinds.words_between(request, current.document, reverted.document)
     with transaction.atomic():
         kind.apply(
             request,
             document=reverted.document,
             base_version=current.version,
-            actor=actor,
-            now=now,
-            reason=emergency.reason,
-            terms=Terms(undoing=emergency.pk),
+            intent=replace(
+                intent, reason=emergency.reason, options=WriteOptions(undoing=emergency.pk)
+            ),
         )
-    return _end(emergency, "reverted_at", actor, words=words)
+    return _end(emergency, "reverted_at", intent, words=words)
 
 
 def _end(
-    emergency: Emergency, field: str, actor: Actor, *, words: Sequence[str] = (), reason: str = ""
+    emergency: Emergency, field: str, intent: Intent, *, words: Sequence[str] = (), reason: str = ""
 ) -> Emergency:
     """Note how an emergency change ended, and tell people where something of it stays."""
-    setattr(emergency, field, clock.database_now())
+    setattr(emergency, field, intent.at)
     emergency.problem = ""
     emergency.save(update_fields=[field, "kept", "problem"])
     reverting.forget(emergency)
     event = "break_glass.reverted" if field == "reverted_at" else "break_glass.not_reverted"
     after = {"words": list(words), "kept": emergency.kept}
     told = {name: value for name, value in after.items() if value}
-    record_request(event, emergency.request, actor, after=told or None, reason=reason)
+    record_request(event, emergency.request, intent.actor, after=told or None, reason=reason)
     if emergency.kept:
         telling.tell_kept(emergency)
     return emergency
@@ -194,10 +196,10 @@ def _require_another(emergency: Emergency, actor: Actor) -> None:
         )
 
 
-def _require_two(emergency: Emergency, actor: Actor) -> None:
+def _require_two(emergency: Emergency, intent: Intent) -> None:
     """Another person, who does not count as one with who broke the glass."""
-    _require_another(emergency, actor)
-    user, moment = require_person(actor), clock.database_now()
-    why = oneness.of_two(emergency.actor_user_id, user.pk, emergency.request, now=moment)
+    _require_another(emergency, intent.actor)
+    user = require_person(intent.actor)
+    why = oneness.of_two(emergency.actor_user_id, user.pk, emergency.request, now=intent.at)
     if why:
         raise Barred(why)

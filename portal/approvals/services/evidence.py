@@ -10,8 +10,9 @@ from portal.access import authority
 from portal.access.models import ApiKey, Project
 from portal.access.permissions import Permission
 from portal.approvals.models import Evidence, Result
-from portal.lib import clock, journal
+from portal.lib import journal
 from portal.lib.errors import AviaryError, Invalid
+from portal.lib.intent import Intent
 from portal.lib.journal import Actor, ActorKind, Entry
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
@@ -33,8 +34,7 @@ def post_evidence(
     kind: str,
     result: str,
     expires_at: datetime,
-    actor: Actor,
-    now: datetime,
+    intent: Intent,
     detail: str = "",
 ) -> Evidence:
     """Keep one result for one digest: of an artefact, or of a change request's content.
@@ -43,9 +43,9 @@ def post_evidence(
     Raises Forbidden for a key that may not ask for changes, NotByThis for people and for a key
     that was not given the kind; Invalid with each field that is wrong.
     """
-    authority.require(actor, Permission.CHANGE_REQUEST_CREATE, project=project)
-    key = _key_of(actor)
-    moment = clock.database_now()
+    authority.require(intent.actor, Permission.CHANGE_REQUEST_CREATE, project=project)
+    key = _key_of(intent.actor)
+    moment = intent.at
     problems = _problems(digest, kind, result, expires_at, detail, moment)
     if problems:
         raise Invalid(problems)
@@ -59,7 +59,7 @@ def post_evidence(
         kind=kind,
         result=result,
         detail=detail.strip(),
-        posted_by=actor.label,
+        posted_by=intent.actor.label,
         posted_with=key,
         posted_at=moment,
         expires_at=expires_at,
@@ -67,7 +67,7 @@ def post_evidence(
     journal.write(
         Entry(
             event="evidence.posted",
-            actor=actor,
+            actor=intent.actor,
             subject_kind="evidence",
             subject=digest,
             project=project.key,

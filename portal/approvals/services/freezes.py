@@ -14,41 +14,35 @@ from portal.approvals.freezing import Occurrence, in_force
 from portal.approvals.models import FREEZE_FIELDS, FreezeWindow
 from portal.approvals.overriding import freeze_entry
 from portal.approvals.services.freeze_documents import read_document
-from portal.lib import clock, journal
+from portal.lib import journal
 from portal.lib.errors import Conflict, Invalid
+from portal.lib.intent import Intent
 from portal.lib.journal import Actor
 
 Document = Mapping[str, object]
 
 
 @transaction.atomic
-def create_freeze(
-    *, project: Project, document: Document, actor: Actor, now: datetime
-) -> FreezeWindow:
+def create_freeze(*, project: Project, document: Document, intent: Intent) -> FreezeWindow:
     """Create a window; ``document`` has the fields of FreezeWindow.document.
 
     Raises Invalid with each field that is wrong; Forbidden without ``environment.configure`` in
     each of its environments. What passed the gate before stands; nothing is undone.
     """
     outbox.lock_people(project)
-    moment = clock.database_now()
+    moment = intent.at
     wanted, environments = read_document(project, document, moment=moment)
-    _require(Permission.ENVIRONMENT_CONFIGURE, project, environments, actor)
-    freeze = FreezeWindow(project=project, created_at=moment, created_by=actor.label)
-    _store(freeze, wanted, environments, actor, moment)
+    _require(Permission.ENVIRONMENT_CONFIGURE, project, environments, intent.actor)
+    freeze = FreezeWindow(project=project, created_at=moment, created_by=intent.actor.label)
+    _store(freeze, wanted, environments, intent.actor, moment)
     after = freeze.document | {"words": window_words(freeze.window)}
-    _record("freeze.created", freeze, environments, actor, after=after)
+    _record("freeze.created", freeze, environments, intent.actor, after=after)
     return freeze
 
 
 @transaction.atomic
 def edit_freeze(
-    *,
-    freeze: FreezeWindow,
-    document: Document,
-    expected_version: int,
-    actor: Actor,
-    now: datetime,
+    *, freeze: FreezeWindow, document: Document, expected_version: int, intent: Intent
 ) -> FreezeWindow:
     """Change a window. Raises what create_freeze raises, for the environments of before and after;
     Forbidden without ``freeze.override`` where it takes away from a freeze that is in force now;
@@ -56,7 +50,7 @@ def edit_freeze(
     """
     project = freeze.project
     outbox.lock_people(project)
-    moment, locked = clock.database_now(), _lock(freeze)
+    moment, locked = intent.at, _lock(freeze)
     before, before_environments = locked.document, list(locked.environments.all())
     if locked.version != expected_version:
         raise Conflict(
@@ -64,41 +58,43 @@ def edit_freeze(
         )
     wanted, environments = read_document(project, document, moment=moment, freeze=locked)
     everywhere = {place.pk: place for place in [*before_environments, *environments]}.values()
-    _require(Permission.ENVIRONMENT_CONFIGURE, project, everywhere, actor)
+    _require(Permission.ENVIRONMENT_CONFIGURE, project, everywhere, intent.actor)
     running = in_force(locked.window, moment)
     for field in FREEZE_FIELDS:
         setattr(locked, field, wanted[field])
     kept = _goes_on(running, locked, moment)
     lost = [one for one in before_environments if not (kept and one in environments)]
     if running:
-        _require(Permission.FREEZE_OVERRIDE, project, lost, actor)
+        _require(Permission.FREEZE_OVERRIDE, project, lost, intent.actor)
     after = wanted | {"environments": [environment.key for environment in environments]}
     if after == before:
         return locked
     locked.version += 1
-    _store(locked, wanted, environments, actor, moment)
+    _store(locked, wanted, environments, intent.actor, moment)
     words = {"words": freeze_changes(before, after)}
-    _record("freeze.edited", locked, everywhere, actor, before=before, after=after | words)
+    _record("freeze.edited", locked, everywhere, intent.actor, before=before, after=after | words)
     return locked
 
 
 @transaction.atomic
-def cancel_freeze(*, freeze: FreezeWindow, actor: Actor, now: datetime, reason: str = "") -> None:
+def cancel_freeze(*, freeze: FreezeWindow, intent: Intent) -> None:
     """End a window for good; it stays in the history.
 
     Raises Forbidden without ``environment.configure`` in each of its environments, and without
     ``freeze.override`` there while it is in force; Invalid where it is cancelled already.
     """
     outbox.lock_people(freeze.project)
-    moment, locked = clock.database_now(), _lock(freeze)
+    moment, locked = intent.at, _lock(freeze)
     environments = list(locked.environments.all())
-    _require(Permission.ENVIRONMENT_CONFIGURE, freeze.project, environments, actor)
+    _require(Permission.ENVIRONMENT_CONFIGURE, freeze.project, environments, intent.actor)
     if in_force(locked.window, moment):
-        _require(Permission.FREEZE_OVERRIDE, freeze.project, environments, actor)
-    locked.cancelled_at, locked.cancelled_by = moment, actor.label
+        _require(Permission.FREEZE_OVERRIDE, freeze.project, environments, intent.actor)
+    locked.cancelled_at, locked.cancelled_by = moment, intent.actor.label
     locked.save(update_fields=["cancelled_at", "cancelled_by"])
     before = locked.document | {"words": window_words(locked.window)}
-    _record("freeze.cancelled", locked, environments, actor, before=before, reason=reason)
+    _record(
+        "freeze.cancelled", locked, environments, intent.actor, before=before, reason=intent.reason
+    )
 
 
 def _goes_on(running: Occurrence | None, freeze: FreezeWindow, moment: datetime) -> bool:

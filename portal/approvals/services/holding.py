@@ -5,8 +5,6 @@ freeze. Who agreed stands in the row all the same, the author must still be some
 it, and the votes are counted anew by the roles of that moment.
 """
 
-from datetime import datetime
-
 from django.db import transaction
 
 from portal.approvals.errors import Closed, Frozen
@@ -17,23 +15,23 @@ from portal.approvals.services import applying
 from portal.approvals.services.requests import lock_request
 from portal.lib import clock, journal
 from portal.lib.errors import AviaryError
-from portal.lib.journal import Actor
+from portal.lib.intent import Intent
 
 END_OF_FREEZE = journal.system("end of freeze")
 
 
 @transaction.atomic
-def hold_request(*, request: ChangeRequest, frozen: Frozen, actor: Actor) -> ChangeRequest:
+def hold_request(*, request: ChangeRequest, frozen: Frozen, intent: Intent) -> ChangeRequest:
     """Remember that a request would have been applied now, had there been no freeze."""
     locked = lock_request(request.project, request.pk)
     if locked.is_open:
-        locked.held_at = clock.database_now()
+        locked.held_at = intent.at
         locked.save(update_fields=["held_at"])
-        record_request("change_request.held", locked, actor, after=frozen.extras)
+        record_request("change_request.held", locked, intent.actor, after=frozen.extras)
     return locked
 
 
-def apply_waiting(*, now: datetime) -> int:
+def apply_waiting() -> int:
     """Apply the requests whose freeze is over; returns how many were looked at.
 
     Any number of workers may do this at once: each request is applied under its lock, once. One
@@ -45,13 +43,13 @@ def apply_waiting(*, now: datetime) -> int:
     waiting = list(held.select_related("project").prefetch_related("environments").order_by("pk"))
     for request in waiting:
         if not freezes_in_force(request.environments.all(), clock.database_now()):
-            _apply(request, now)
+            _apply(request)
     return len(waiting)
 
 
-def _apply(request: ChangeRequest, now: datetime) -> None:
+def _apply(request: ChangeRequest) -> None:
     try:
-        applying.apply_as_asked(request=request, actor=END_OF_FREEZE, now=now)
+        applying.apply_as_asked(request=request, intent=Intent(END_OF_FREEZE))
     except (Closed, Frozen):
         return  # somebody was quicker, or the next freeze has begun
     except AviaryError as error:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -27,7 +26,7 @@ from portal.approvals.policy_rules import complete
 from portal.approvals.services.policies import names_for, set_policy
 from portal.approvals.wording import policy_changes
 from portal.lib.errors import Invalid
-from portal.lib.journal import Actor
+from portal.lib.intent import Intent
 
 
 @dataclass(slots=True)
@@ -51,8 +50,7 @@ def load_policies(
     *,
     project: Project,
     file: Mapping[str, EnvironmentPolicy],
-    actor: Actor,
-    now: datetime,
+    intent: Intent,
     dry_run: bool = False,
 ) -> Loaded:
     """Load a parsed file into a project.
@@ -65,13 +63,13 @@ def load_policies(
     try:
         with transaction.atomic():
             for environment, wanted in _places(project, file):
-                lowered += _load(environment, wanted, loaded, actor=actor, now=now)
+                lowered += _load(environment, wanted, loaded, intent=intent)
             if dry_run or lowered:
                 raise _DryRun
     except _DryRun:
         pass
     if not dry_run:
-        loaded.waiting = _file_requests(lowered, actor=actor, now=now)
+        loaded.waiting = _file_requests(lowered)
     else:
         loaded.waiting = [one.waiting for one in lowered]
     return loaded
@@ -86,42 +84,30 @@ class _Lowered:
 
 
 def _load(
-    environment: Environment,
-    wanted: EnvironmentPolicy,
-    loaded: Loaded,
-    *,
-    actor: Actor,
-    now: datetime,
+    environment: Environment, wanted: EnvironmentPolicy, loaded: Loaded, *, intent: Intent
 ) -> list[_Lowered]:
     lowered: list[_Lowered] = []
     for permission, names in wanted.reserved.items():
         path = wanted.paths[permission]
         ours = resolve(names, names_for(environment).known, path)
         try:
-            loaded.changes += _reserve(environment, permission, ours, actor=actor, now=now)
+            loaded.changes += _reserve(environment, permission, ours, intent=intent)
         except Waiting as waiting:
-            again = partial(_reserve, environment, permission, ours, actor=actor, now=now)
+            again = partial(_reserve, environment, permission, ours, intent=intent)
             lowered.append(_Lowered(again, waiting))
         loaded.warnings += _nobody_holds(environment, ours)
     if wanted.document is not None:
-        lowered += _set(environment, wanted.document, loaded, actor=actor, now=now)
+        lowered += _set(environment, wanted.document, loaded, intent=intent)
     return lowered
 
 
 def _reserve(
-    environment: Environment,
-    permission: Permission,
-    names: list[str],
-    *,
-    actor: Actor,
-    now: datetime,
+    environment: Environment, permission: Permission, names: list[str], *, intent: Intent
 ) -> list[str]:
     rule = ActionRule.objects.filter(environment=environment, permission=permission).first()
     if rule and rule.roles == sorted(names):
         return []
-    access.reserve(
-        environment=environment, permission=permission, names=names, actor=actor, now=now
-    )
+    access.reserve(environment=environment, permission=permission, names=names, intent=intent)
     before = ", ".join(rule.roles) if rule else _("whoever has a role that permits it")
     text = _("{environment}: {permission} reserved for {names}, before {before}")
     listed = ", ".join(sorted(names))
@@ -133,12 +119,7 @@ def _reserve(
 
 
 def _set(
-    environment: Environment,
-    document: dict[str, Any],
-    loaded: Loaded,
-    *,
-    actor: Actor,
-    now: datetime,
+    environment: Environment, document: dict[str, Any], loaded: Loaded, *, intent: Intent
 ) -> list[_Lowered]:
     known, key = names_for(environment).known, environment.key
     ours = document | {
@@ -154,15 +135,14 @@ def _set(
         environment, [name for one in NAME_LISTS for name in ours.get(one, ())]
     )
     try:
-        set_policy(environment=environment, document=ours, actor=actor, now=now)
+        set_policy(environment=environment, document=ours, intent=intent)
     except Waiting as waiting:
         again = partial(
             set_policy,
             environment=environment,
             document=ours,
             expected_version=version,
-            actor=actor,
-            now=now,
+            intent=intent,
         )
         return [_Lowered(again, waiting)]
     except Invalid as error:
@@ -171,7 +151,7 @@ def _set(
     return []
 
 
-def _file_requests(lowered: Iterable[_Lowered], *, actor: Actor, now: datetime) -> list[Waiting]:
+def _file_requests(lowered: Iterable[_Lowered]) -> list[Waiting]:
     """The requests anew: those that were filed while trying are undone with everything else."""
     waiting = []
     for one in lowered:

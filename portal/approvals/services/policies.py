@@ -1,7 +1,7 @@
 """Setting an environment's approval policy. What lowers it, the old one must approve."""
 
 from collections.abc import Mapping, Set
-from datetime import datetime
+from dataclasses import replace
 from typing import Any
 
 from django.urls import reverse
@@ -12,7 +12,7 @@ from portal.access.models import Environment, Project
 from portal.access.permissions import Permission
 from portal.access.services import NotByKeys
 from portal.approvals import gate, kinds
-from portal.approvals.changes import PLAIN, Change, Terms
+from portal.approvals.changes import Change
 from portal.approvals.kinds import Merged, Outcome, Side
 from portal.approvals.models import POLICY_FIELDS, ChangeRequest, Policy
 from portal.approvals.policy_rules import Names, complete, is_lowering, problems_of
@@ -20,6 +20,7 @@ from portal.approvals.services.gated import gated
 from portal.approvals.wording import field_names, policy_changes, policy_sentences
 from portal.lib import clock, journal, merging
 from portal.lib.errors import Conflict, Invalid
+from portal.lib.intent import Intent
 from portal.lib.journal import Actor, Entry
 
 POLICY = "policy"
@@ -36,11 +37,8 @@ def set_policy(
     *,
     environment: Environment,
     document: Document | None,
-    actor: Actor,
-    now: datetime,
-    reason: str = "",
+    intent: Intent,
     expected_version: int | None = None,
-    terms: Terms = PLAIN,
 ) -> Policy | None:
     """Give an environment another policy; None takes it away.
 
@@ -49,13 +47,7 @@ def set_policy(
     Waiting where it lowers the policy: then the old one has to approve it.
     """
     project = environment.project
-    gate.require(
-        actor,
-        Permission.ENVIRONMENT_CONFIGURE,
-        project=project,
-        environment=environment,
-        terms=terms,
-    )
+    gate.require(intent, Permission.ENVIRONMENT_CONFIGURE, project=project, environment=environment)
     outbox.lock_people(project)
     (locked,) = outbox.lock_environments([environment])
     locked.project = project
@@ -72,32 +64,21 @@ def set_policy(
         return current
     if before is not None and is_lowering(before, wanted):
         change = _change(locked, version, before, wanted)
-        reason = gate.pass_through(change, actor=actor, now=now, reason=reason, terms=terms).reason
-    return _store(locked, current, wanted, actor=actor, now=now, reason=reason)
+        intent = replace(intent, reason=gate.pass_through(change, intent).reason)
+    return _store(locked, current, wanted, intent=intent)
 
 
 class PolicyKind:
     """Carries out the changes of policies that the old policy approved."""
 
     def apply(
-        self,
-        request: ChangeRequest,
-        *,
-        document: Document,
-        base_version: str,
-        actor: Actor,
-        now: datetime,
-        reason: str,
-        terms: Terms,
+        self, request: ChangeRequest, *, document: Document, base_version: str, intent: Intent
     ) -> None:
         set_policy(
             environment=_environment(request),
             document=document or None,
             expected_version=int(base_version),
-            actor=actor,
-            now=now,
-            reason=reason,
-            terms=terms,
+            intent=intent,
         )
 
     def current(self, request: ChangeRequest) -> Side:
@@ -196,13 +177,7 @@ def _change(
 
 
 def _store(
-    environment: Environment,
-    current: Policy | None,
-    wanted: Document | None,
-    *,
-    actor: Actor,
-    now: datetime,
-    reason: str,
+    environment: Environment, current: Policy | None, wanted: Document | None, *, intent: Intent
 ) -> Policy | None:
     before = current.document if current else None
     stored = None
@@ -213,21 +188,21 @@ def _store(
         for field in POLICY_FIELDS:
             setattr(stored, field, wanted[field])
         stored.version += 1
-        stored.updated_at, stored.updated_by = now, actor.label
+        stored.updated_at, stored.updated_by = intent.at, intent.actor.label
         stored.save()
-        _note_first(environment, actor)
+        _note_first(environment, intent.actor)
     event = "policy.set" if wanted is not None else "policy.removed"
     journal.write(
         Entry(
             event=event,
-            actor=actor,
+            actor=intent.actor,
             subject_kind="policy",
             subject=environment.key,
             project=environment.project.key,
             environment=environment.key,
             before=before,
             after=stored.document if stored else None,
-            reason=reason.strip(),
+            reason=intent.reason.strip(),
         )
     )
     return stored

@@ -1,29 +1,24 @@
 """Asking for the same again where the thing was changed meanwhile."""
 
-from datetime import datetime
+from dataclasses import replace
 
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from portal.access import outbox
 from portal.approvals import kinds
-from portal.approvals.changes import Terms, same_document
+from portal.approvals.changes import same_document
 from portal.approvals.errors import ApprovalRequired, Closed, Edited, Waiting
 from portal.approvals.models import ChangeRequest
 from portal.approvals.services.requests import file_request, lock_request
 from portal.lib.errors import Invalid
-from portal.lib.journal import Actor
+from portal.lib.intent import Intent, WriteOptions
 from portal.lib.merging import Side
 
 
 @transaction.atomic
 def renew_request(
-    *,
-    request: ChangeRequest,
-    seen_digest: str,
-    actor: Actor,
-    now: datetime,
-    prefer: Side | None = None,
+    *, request: ChangeRequest, seen_digest: str, intent: Intent, prefer: Side | None = None
 ) -> ChangeRequest:
     """File what a request asks for on top of what the thing is now: an edit, as any other.
 
@@ -56,10 +51,13 @@ def renew_request(
             locked,
             document=merged.document,
             base_version=current.version,
-            actor=actor,
-            now=now,
-            reason=locked.reason,
-            terms=Terms(revise=locked.pk, apply_when_approved=locked.apply_when_approved),
+            intent=replace(
+                intent,
+                reason=locked.reason,
+                options=WriteOptions(
+                    revise=locked.pk, apply_when_approved=locked.apply_when_approved
+                ),
+            ),
         )
     except Waiting as waiting:
         return waiting.request

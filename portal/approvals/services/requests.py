@@ -1,7 +1,5 @@
 """Opening, editing and withdrawing change requests, and talking about them."""
 
-from datetime import datetime
-
 from django.db import transaction
 from django.utils.translation import gettext as _
 
@@ -13,8 +11,8 @@ from portal.approvals.changes import Change
 from portal.approvals.errors import ApprovalRequired, Barred, Closed, Edited, NoSuchRequest
 from portal.approvals.models import ChangeRequest, Comment, Editor, State
 from portal.approvals.recording import content_sha256, record_request
-from portal.lib import clock
 from portal.lib.errors import Forbidden, Invalid, checked_text
+from portal.lib.intent import Intent
 from portal.lib.journal import Actor
 
 
@@ -25,17 +23,18 @@ def file_request(needed: ApprovalRequired) -> ChangeRequest:
     The same content asked for again by the same actor is the request that is open already.
     Raises Forbidden without ``change_request.create`` in each environment that wants a say.
     """
-    change, actor = needed.change, needed.actor
+    change, intent = needed.change, needed.intent
     outbox.lock_people(change.project)  # who asks for the same twice at once finds the first
     _require_create(needed)
-    if needed.terms.revise is not None:
-        return _revise(needed)
-    return _same(change, actor) or _open(needed)
+    if intent.options.revise is not None:
+        return _revise(change, intent)
+    return _same(change, intent.actor) or _open(change, intent)
 
 
 def _require_create(needed: ApprovalRequired) -> None:
     """May ask in each environment that wants a say; for what all share, in the project."""
-    actor, project, create = needed.actor, needed.change.project, Permission.CHANGE_REQUEST_CREATE
+    actor, project = needed.intent.actor, needed.change.project
+    create = Permission.CHANGE_REQUEST_CREATE
     shared = len(needed.change.environments) > 1
     if shared and create in authority.permissions_of(actor, project, None):
         return
@@ -54,38 +53,36 @@ def lock_request(project: Project, pk: int) -> ChangeRequest:
 
 
 @transaction.atomic
-def withdraw_request(*, request: ChangeRequest, actor: Actor, now: datetime) -> None:
+def withdraw_request(*, request: ChangeRequest, intent: Intent) -> None:
     """Take a request back: who asked may, and whoever manages the environment.
 
     Raises Closed where it is decided, Forbidden for everybody else.
     """
     request = _lock_open(request)
-    if not _is_author(request, actor):
-        authority.require(actor, Permission.ENVIRONMENT_CONFIGURE, project=request.project)
-    close_request(request, State.WITHDRAWN, actor)
-    record_request("change_request.withdrawn", request, actor)
+    if not _is_author(request, intent.actor):
+        authority.require(intent.actor, Permission.ENVIRONMENT_CONFIGURE, project=request.project)
+    close_request(request, State.WITHDRAWN, intent)
+    record_request("change_request.withdrawn", request, intent.actor)
 
 
 @transaction.atomic
-def comment_on_request(
-    *, request: ChangeRequest, text: str, actor: Actor, now: datetime
-) -> Comment:
+def comment_on_request(*, request: ChangeRequest, text: str, intent: Intent) -> Comment:
     """Say something about a request. Raises Invalid for nothing, or for too much."""
-    authority.require(actor, Permission.FLAG_VIEW, project=request.project)
+    authority.require(intent.actor, Permission.FLAG_VIEW, project=request.project)
     text = checked_text(text, "text")
     if not text:
         raise Invalid({"text": _("Write something first.")})
     comment = Comment.objects.create(
-        request=request, author=actor.label, text=text, at=clock.database_now()
+        request=request, author=intent.actor.label, text=text, at=intent.at
     )
-    record_request("change_request.commented", request, actor, after={"text": text})
+    record_request("change_request.commented", request, intent.actor, after={"text": text})
     return comment
 
 
-def close_request(request: ChangeRequest, state: State, actor: Actor) -> None:
+def close_request(request: ChangeRequest, state: State, intent: Intent) -> None:
     """Decide a locked request, for services that have asked who may."""
-    request.state, request.closed_at = state, clock.database_now()
-    request.closed_by = actor.label
+    request.state, request.closed_at = state, intent.at
+    request.closed_by = intent.actor.label
     request.save(update_fields=["state", "closed_at", "closed_by"])
 
 
@@ -100,51 +97,44 @@ def _same(change: Change, actor: Actor) -> ChangeRequest | None:
     ).first()
 
 
-def _open(needed: ApprovalRequired) -> ChangeRequest:
-    change, actor, moment = needed.change, needed.actor, clock.database_now()
-    request = gate.new_request(
-        change,
-        actor=actor,
-        author_user=authority.answerable(actor),
-        moment=moment,
-        reason=needed.reason,
-    )
-    request.apply_when_approved = needed.terms.apply_when_approved
+def _open(change: Change, intent: Intent) -> ChangeRequest:
+    request = gate.new_request(change, intent, author_user=authority.answerable(intent.actor))
+    request.apply_when_approved = intent.options.apply_when_approved
     request.save()
     request.environments.set(change.environments)
     record_request(
         "change_request.opened",
         request,
-        actor,
+        intent.actor,
         after=_content(request) | {"owner": request.author_user and request.author_user.username},
-        reason=needed.reason,
+        reason=intent.reason,
     )
     telling.tell_opened(request)
     return request
 
 
-def _revise(needed: ApprovalRequired) -> ChangeRequest:
+def _revise(change: Change, intent: Intent) -> ChangeRequest:
     """Give an open request another content; whatever was voted was about the old one."""
-    change, actor = needed.change, needed.actor
-    request = lock_request(change.project, int(needed.terms.revise or 0))
+    options = intent.options
+    request = lock_request(change.project, int(options.revise or 0))
     if request.state not in (State.OPEN, State.REJECTED):
         raise Closed(request)
-    if needed.terms.revision not in (None, request.revision):
+    if options.revision not in (None, request.revision):
         raise Edited
     if not _is_about(request, change):
         raise Invalid({"": _("An edit of a request stays with its subject; open another request.")})
     before = _content(request)
-    gate.fill_request(request, change, clock.database_now())
+    gate.fill_request(request, change, intent.at)
     request.revision += 1
     request.held_at = None
     request.state, request.closed_at, request.closed_by = State.OPEN, None, ""
-    request.reason = needed.reason.strip() or request.reason
-    request.apply_when_approved = needed.terms.apply_when_approved
+    request.reason = intent.reason.strip() or request.reason
+    request.apply_when_approved = options.apply_when_approved
     request.save()
     request.environments.set(change.environments)
     request.votes.all().delete()
-    after = _content(request) | {"editor": _remember_editor(request, actor).username}
-    record_request("change_request.edited", request, actor, before=before, after=after)
+    after = _content(request) | {"editor": _remember_editor(request, intent.actor).username}
+    record_request("change_request.edited", request, intent.actor, before=before, after=after)
     telling.tell_opened(request)
     return request
 

@@ -6,7 +6,7 @@ given a role is another matter: that takes ``member.manage`` and stands in the h
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from dataclasses import replace
 from typing import Any
 
 from django.urls import reverse
@@ -18,15 +18,15 @@ from portal.access.models import CustomRole, Environment, Project
 from portal.access.permissions import Permission
 from portal.access.signals import Postponed
 from portal.approvals import gate, kinds
-from portal.approvals.changes import PLAIN, Change, Terms
+from portal.approvals.changes import Change
 from portal.approvals.errors import ApprovalRequired, Waiting
 from portal.approvals.kinds import Merged, Outcome, Side
 from portal.approvals.models import ChangeRequest
 from portal.approvals.services.requests import file_request
 from portal.approvals.wording import listed, role_label
-from portal.lib import clock, merging
+from portal.lib import merging
 from portal.lib.errors import Conflict
-from portal.lib.journal import Actor
+from portal.lib.intent import Intent
 
 RULE, ROLE = "rule", "role"
 Document = Mapping[str, Any]
@@ -52,37 +52,28 @@ def on_rule_changing(
     permission: str,
     before: list[str] | None,
     after: list[str] | None,
-    actor: Actor,
-    now: datetime,
+    intent: Intent,
     **_signal: Any,
 ) -> None:
     """Have a rule that lets more roles in approved by the policy of its environment."""
     was, becomes = (_allowed(environment.project, permission, one) for one in (before, after))
     if permission in WATCHED and becomes - was:
-        _demand(_rule_change(environment, permission, before, after), actor, now)
+        _demand(_rule_change(environment, permission, before, after), intent)
 
 
 def on_role_changing(
-    *, role: CustomRole, name: str, permissions: list[str], actor: Actor, **_signal: Any
+    *, role: CustomRole, name: str, permissions: list[str], intent: Intent, **_signal: Any
 ) -> None:
     """Have a role that permits more approved by every policy of its project."""
     if (set(permissions) - set(role.permissions)) & set(map(str, WATCHED)):
-        _demand(_role_change(role, name, permissions), actor, clock.now())
+        _demand(_role_change(role, name, permissions), intent)
 
 
 class RuleKind:
     """Carries out the rules that a policy approved."""
 
     def apply(
-        self,
-        request: ChangeRequest,
-        *,
-        document: Document,
-        base_version: str,
-        actor: Actor,
-        now: datetime,
-        reason: str,
-        terms: Terms,
+        self, request: ChangeRequest, *, document: Document, base_version: str, intent: Intent
     ) -> None:
         environment, permission = _place(request), request.subject
         outbox.lock_environments([environment])
@@ -91,13 +82,12 @@ class RuleKind:
         if wanted == before:
             return
         change = _rule_change(environment, permission, before, wanted)
-        passage = gate.pass_through(change, actor=actor, now=now, reason=reason, terms=terms)
+        result = gate.pass_through(change, intent)
         access.store_rule(
             environment=environment,
             permission=permission,
             names=wanted,
-            actor=actor,
-            reason=passage.reason,
+            intent=replace(intent, reason=result.reason),
         )
 
     def current(self, request: ChangeRequest) -> Side:
@@ -132,15 +122,7 @@ class RoleKind:
     """Carries out the changes of roles that the policies approved."""
 
     def apply(
-        self,
-        request: ChangeRequest,
-        *,
-        document: Document,
-        base_version: str,
-        actor: Actor,
-        now: datetime,
-        reason: str,
-        terms: Terms,
+        self, request: ChangeRequest, *, document: Document, base_version: str, intent: Intent
     ) -> None:
         role = _role(request)
         if role is None:
@@ -150,8 +132,8 @@ class RoleKind:
         if _describe(role.name, role.permissions) == _describe(name, permissions):
             return
         change = _role_change(role, name, permissions)
-        gate.pass_through(change, actor=actor, now=now, reason=reason, terms=terms)
-        access.store_role(role=role, name=name, permissions=permissions, actor=actor)
+        gate.pass_through(change, intent)
+        access.store_role(role=role, name=name, permissions=permissions, intent=intent)
 
     def current(self, request: ChangeRequest) -> Side:
         role = _role(request)
@@ -205,9 +187,9 @@ def _merge(base: Document, theirs: Document, mine: Document, prefer: merging.Sid
     return Merged(merged.document, tuple(labels[one.field] for one in merged.clashes))
 
 
-def _demand(change: Change, actor: Actor, now: datetime) -> None:
+def _demand(change: Change, intent: Intent) -> None:
     try:
-        gate.pass_through(change, actor=actor, now=now, reason="", terms=PLAIN)
+        gate.pass_through(change, intent)
     except ApprovalRequired as needed:
         held = needed
         raise Postponed(lambda: Waiting(file_request(held))) from None

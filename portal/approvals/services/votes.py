@@ -1,7 +1,6 @@
 """Saying yes or no to a change request."""
 
 from dataclasses import dataclass
-from datetime import datetime
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -20,9 +19,8 @@ from portal.approvals.services.requests import (
     refuse_own,
     require_person,
 )
-from portal.lib import clock
 from portal.lib.errors import AviaryError, Forbidden, Invalid, checked_text
-from portal.lib.journal import Actor
+from portal.lib.intent import Intent
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +32,7 @@ class Voted:
 
 
 def cast_vote(
-    *,
-    request: ChangeRequest,
-    verdict: str,
-    seen_digest: str,
-    actor: Actor,
-    now: datetime,
-    comment: str = "",
+    *, request: ChangeRequest, verdict: str, seen_digest: str, intent: Intent, comment: str = ""
 ) -> Voted:
     """Approve or reject exactly what was seen; the last approval applies it where that was asked.
 
@@ -48,36 +40,36 @@ def cast_vote(
     its environments, Edited where the content is another by now, Closed where it is decided,
     Invalid for a second vote, a rejection without a comment, and a comment that is too long.
     """
-    voted = _store(request, verdict, seen_digest, actor, checked_text(comment, "comment"))
-    return Voted(voted) if verdict == Verdict.REJECT else apply_if_approved(voted, actor, now)
+    voted = _store(request, verdict, seen_digest, intent, checked_text(comment, "comment"))
+    return Voted(voted) if verdict == Verdict.REJECT else apply_if_approved(voted, intent)
 
 
-def apply_if_approved(request: ChangeRequest, actor: Actor, now: datetime) -> Voted:
+def apply_if_approved(request: ChangeRequest, intent: Intent) -> Voted:
     """Apply a request where nothing is missing any more and that was asked for."""
     if request.author_user_id is None or not request.apply_when_approved:
         return Voted(request)
-    assessments = selectors.assess_request(request, now=clock.database_now())
+    assessments = selectors.assess_request(request, now=intent.at)
     if not all(one.standing.is_satisfied for one in assessments):
         return Voted(request)
-    return _apply(request, actor, now)
+    return _apply(request, intent)
 
 
 @transaction.atomic
-def withdraw_vote(*, request: ChangeRequest, actor: Actor) -> None:
+def withdraw_vote(*, request: ChangeRequest, intent: Intent) -> None:
     """Take one's own vote back while the request is open. Raises Closed where it is decided."""
-    user = require_person(actor)
+    user = require_person(intent.actor)
     locked = lock_request(request.project, request.pk)
     if not locked.is_open:
         raise Closed(locked)
     if locked.votes.filter(user=user).delete()[0]:
-        record_request("change_request.vote_withdrawn", locked, actor)
+        record_request("change_request.vote_withdrawn", locked, intent.actor)
 
 
 @transaction.atomic
 def _store(
-    request: ChangeRequest, verdict: str, seen_digest: str, actor: Actor, comment: str
+    request: ChangeRequest, verdict: str, seen_digest: str, intent: Intent, comment: str
 ) -> ChangeRequest:
-    user = require_person(actor)
+    user = require_person(intent.actor)
     locked = lock_request(request.project, request.pk)
     if not locked.is_open:
         raise Closed(locked)
@@ -98,14 +90,14 @@ def _store(
         digest=locked.digest,
         names=names,
         comment=comment,
-        at=clock.database_now(),
+        at=intent.at,
     )
     event = "change_request.approved" if verdict == Verdict.APPROVE else "change_request.rejected"
     after = {"digest": locked.digest, "roles": names}
-    record_request(event, locked, actor, after=after, reason=comment)
+    record_request(event, locked, intent.actor, after=after, reason=comment)
     telling.tell_voted(locked, vote)
     if verdict == Verdict.REJECT:
-        close_request(locked, State.REJECTED, actor)
+        close_request(locked, State.REJECTED, intent)
     return locked
 
 
@@ -118,15 +110,16 @@ def _names(request: ChangeRequest, user: User) -> list[str]:
     return sorted(set().union(*(holdings.names_in(place.pk) for place in environments)))
 
 
-def _apply(request: ChangeRequest, actor: Actor, now: datetime) -> Voted:
+def _apply(request: ChangeRequest, intent: Intent) -> Voted:
     """The vote stays whatever comes of it; somebody else may have been quicker."""
     try:
-        return Voted(applying.apply_as_asked(request=request, actor=actor, now=now))
+        return Voted(applying.apply_as_asked(request=request, intent=intent))
     except Closed as closed:
         request.refresh_from_db()
         return Voted(request, "" if request.state == State.APPLIED else str(closed))
     except Frozen as frozen:
-        return Voted(holding.hold_request(request=request, frozen=frozen, actor=actor), str(frozen))
+        held = holding.hold_request(request=request, frozen=frozen, intent=intent)
+        return Voted(held, str(frozen))
     except AviaryError as error:
         request.refresh_from_db()
         telling.tell_problem(request, str(error))

@@ -18,6 +18,7 @@ from portal.approvals.web.requests import dialog, shown_again
 from portal.lib import clock
 from portal.lib.errors import AviaryError, Invalid
 from portal.lib.htmx import redirect_to, wants_fragment
+from portal.lib.intent import Intent
 from portal.lib.merging import Side
 
 Deed = Callable[[ChangeRequest], str]
@@ -35,8 +36,7 @@ def vote(request: HttpRequest, scope: Scope, number: int) -> HttpResponse:
             verdict=verdict,
             seen_digest=request.POST.get("digest", ""),
             comment=request.POST.get("comment", ""),
-            actor=scope.actor,
-            now=clock.now(),
+            intent=Intent(scope.actor),
         )
         if voted.problem:
             text = _("Your approval is kept, but it could not be applied: {problem}")
@@ -56,7 +56,7 @@ def take_back(request: HttpRequest, scope: Scope, number: int) -> HttpResponse:
     """Take one's own vote back."""
 
     def deed(asked: ChangeRequest) -> str:
-        services.withdraw_vote(request=asked, actor=scope.actor)
+        services.withdraw_vote(request=asked, intent=Intent(scope.actor))
         return _("Your vote is taken back.")
 
     return _do(request, scope, number, deed)
@@ -70,10 +70,8 @@ def apply_now(request: HttpRequest, scope: Scope, number: int) -> HttpResponse:
     def deed(asked: ChangeRequest) -> str:
         services.apply_request(
             request=asked,
-            actor=scope.actor,
-            now=clock.now(),
+            intent=Intent(scope.actor, reason=request.POST.get("reason", "")),
             override_freeze=request.POST.get("override_freeze") == "1",
-            reason=request.POST.get("reason", ""),
         )
         return _("Applied: it is live.")
 
@@ -86,7 +84,7 @@ def adopt(request: HttpRequest, scope: Scope, number: int) -> HttpResponse:
     """Answer for what a key or a command asked for."""
 
     def deed(asked: ChangeRequest) -> str:
-        adopted = services.adopt_request(request=asked, actor=scope.actor, now=clock.now())
+        adopted = services.adopt_request(request=asked, intent=Intent(scope.actor))
         if adopted.problem:
             text = _("You answer for this request now, but it could not be applied: {problem}")
             return text.format(problem=adopted.problem)
@@ -101,7 +99,7 @@ def withdraw(request: HttpRequest, scope: Scope, number: int) -> HttpResponse:
     """Take the request back."""
 
     def deed(asked: ChangeRequest) -> str:
-        services.withdraw_request(request=asked, actor=scope.actor, now=clock.now())
+        services.withdraw_request(request=asked, intent=Intent(scope.actor))
         return _("The request is withdrawn. Nothing was changed.")
 
     return _do(request, scope, number, deed)
@@ -117,8 +115,7 @@ def renew(request: HttpRequest, scope: Scope, number: int) -> HttpResponse:
         services.renew_request(
             request=asked,
             seen_digest=request.POST.get("digest", ""),
-            actor=scope.actor,
-            now=clock.now(),
+            intent=Intent(scope.actor),
             prefer=Side(chosen) if chosen in set(Side) else None,
         )
         return _("The request is up to date. What was voted before does not count any more.")
@@ -133,7 +130,7 @@ def comment(request: HttpRequest, scope: Scope, number: int) -> HttpResponse:
     asked = find_request(scope, number)
     text = request.POST.get("text", "")
     try:
-        services.comment_on_request(request=asked, text=text, actor=scope.actor, now=clock.now())
+        services.comment_on_request(request=asked, text=text, intent=Intent(scope.actor))
     except Invalid as error:
         if not wants_fragment(request):
             raise
@@ -157,7 +154,7 @@ def confirm(request: HttpRequest, scope: Scope, number: int) -> HttpResponse:
     emergency = find_emergency(scope, number)
 
     def deed(asked: ChangeRequest) -> str:
-        services.confirm_emergency(emergency=emergency, actor=scope.actor, now=clock.now())
+        services.confirm_emergency(emergency=emergency, intent=Intent(scope.actor))
         return _("Confirmed: the change stays. Its review is still compulsory.")
 
     return _do(request, scope, number, deed)
@@ -170,7 +167,7 @@ def revert(request: HttpRequest, scope: Scope, number: int) -> HttpResponse:
     emergency = find_emergency(scope, number)
 
     def deed(asked: ChangeRequest) -> str:
-        kept = services.revert_emergency(emergency=emergency, actor=scope.actor, now=clock.now())
+        kept = services.revert_emergency(emergency=emergency, intent=Intent(scope.actor))
         if kept.superseded_at:
             return _("All that it changed has been changed again since; nothing was taken back.")
         return _("Taken back. What others changed meanwhile stays.")
@@ -186,9 +183,7 @@ def review(request: HttpRequest, scope: Scope, number: int) -> HttpResponse:
 
     def deed(asked: ChangeRequest) -> str:
         text = request.POST.get("text", "")
-        services.review_emergency(
-            emergency=emergency, text=text, actor=scope.actor, now=clock.now()
-        )
+        services.review_emergency(emergency=emergency, text=text, intent=Intent(scope.actor))
         return _("The review is kept.")
 
     return _do(request, scope, number, deed, step="review", field="text")

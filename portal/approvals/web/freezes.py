@@ -31,6 +31,7 @@ from portal.approvals.web.outlook import number as number_in
 from portal.lib import clock
 from portal.lib.errors import Conflict, Forbidden, Invalid
 from portal.lib.htmx import render_page
+from portal.lib.intent import Intent
 
 PREVIEWED = 5
 
@@ -73,7 +74,7 @@ def create_freeze(request: HttpRequest, scope: Scope) -> HttpResponse:
     values = sent_values(request.POST)
     try:
         freeze = services.create_freeze(
-            project=scope.project, document=values.document, actor=scope.actor, now=clock.now()
+            project=scope.project, document=values.document, intent=Intent(scope.actor)
         )
     except Invalid as error:
         return _dialog(request, scope, values, errors=error.problems, status=422)
@@ -93,8 +94,7 @@ def edit_freeze(request: HttpRequest, scope: Scope, freeze: int) -> HttpResponse
             freeze=found,
             document=values.document,
             expected_version=number_in(request.POST.get("version", "")) or 0,
-            actor=scope.actor,
-            now=clock.now(),
+            intent=Intent(scope.actor),
         )
     except Invalid as error:
         return _dialog(request, scope, values, freeze=found, errors=error.problems, status=422)
@@ -115,10 +115,7 @@ def cancel_freeze(request: HttpRequest, scope: Scope, freeze: int) -> HttpRespon
         context = {"scope": scope, "row": _row(scope, found, clock.now())}
         return render(request, "approvals/_freeze_cancel_dialog.html", context)
     services.cancel_freeze(
-        freeze=found,
-        actor=scope.actor,
-        now=clock.now(),
-        reason=request.POST.get("reason", "")[:1000],
+        freeze=found, intent=Intent(scope.actor, reason=request.POST.get("reason", "")[:1000])
     )
     return _changed(request, scope, _("“{name}” is cancelled.").format(name=found.name))
 

@@ -13,11 +13,11 @@ from portal.access.permissions import Permission
 from portal.access.signin import needs_fresh_sign_in
 from portal.access.web.scope import Scope
 from portal.approvals import kinds, selectors, wording
-from portal.approvals.changes import Terms
 from portal.approvals.errors import Waiting
 from portal.approvals.freezes import freezes_in_force
 from portal.approvals.models import ChangeRequest, InForce, Policy, State
 from portal.lib import clock
+from portal.lib.intent import Intent, WriteOptions
 from portal.lib.merging import Side
 
 View = Callable[..., HttpResponse]
@@ -78,10 +78,15 @@ def may_override(scope: Scope, frozen: Iterable[InForce]) -> bool:
     )
 
 
-def read_terms(request: HttpRequest) -> Terms:
-    """The terms that a dialog was sent with. The gate believes none of them."""
+def read_intent(request: HttpRequest, scope: Scope) -> Intent:
+    """What the reader wants, by the reason and the options that a dialog was sent with."""
+    return Intent(scope.actor, request.POST.get("reason", ""), _read_options(request))
+
+
+def _read_options(request: HttpRequest) -> WriteOptions:
+    """The gate believes none of them."""
     revising = Revising.sent(request)
-    return Terms(
+    return WriteOptions(
         break_glass=request.POST.get("break_glass") == "1",
         override_freeze=request.POST.get("override_freeze") == "1",
         apply_when_approved=request.POST.get("apply_later") != "1",

@@ -15,7 +15,6 @@ from portal.access.permissions import Permission
 from portal.access.signin import needs_fresh_sign_in
 from portal.access.web.scope import Scope, project_page
 from portal.approvals import capacity, selectors, services
-from portal.approvals.changes import Terms
 from portal.approvals.errors import Waiting
 from portal.approvals.models import ChangeRequest, Policy, State
 from portal.approvals.policy_rules import complete, is_lowering, problems_of
@@ -27,6 +26,7 @@ from portal.approvals.wording import policy_changes, policy_sentence, policy_sen
 from portal.lib import clock, strict_json
 from portal.lib.errors import Conflict, Invalid
 from portal.lib.htmx import redirect_to
+from portal.lib.intent import Intent, WriteOptions
 from portal.lib.merging import side_of
 
 Document = Mapping[str, Any]
@@ -88,10 +88,11 @@ def save_policy(request: HttpRequest, scope: Scope, environment: str) -> HttpRes
             environment=place,
             document=wanted,
             expected_version=_number(version),
-            actor=scope.actor,
-            now=clock.now(),
-            reason=request.POST.get("reason", ""),
-            terms=Terms(revise=asked.pk if asked else None),
+            intent=Intent(
+                scope.actor,
+                reason=request.POST.get("reason", ""),
+                options=WriteOptions(revise=asked.pk if asked else None),
+            ),
         )
     except Waiting as waiting:
         text = _("Nothing is changed yet: the present policy has to approve it first.")

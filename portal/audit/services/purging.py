@@ -20,6 +20,7 @@ from portal.audit.models import AuditEvent, ChainHead, PurgeFloor
 from portal.audit.services.anchoring import anchor_head
 from portal.audit.services.recording import record, record_all
 from portal.lib.errors import AviaryError
+from portal.lib.intent import Intent
 from portal.lib.journal import Actor, Entry
 
 # Writers wait for one batch: a second or so.
@@ -34,7 +35,7 @@ class TrailBroken(AviaryError):
     """What should go does not verify, so it stays for whoever finds out why."""
 
 
-def purge(*, actor: Actor, now: datetime) -> int:
+def purge(*, intent: Intent) -> int:
     """Delete the rows that are older than AUDIT_RETENTION_DAYS; returns how many went.
 
     Raises NothingMayGo where no retention is set, TrailBroken when a row that should go does not
@@ -44,12 +45,12 @@ def purge(*, actor: Actor, now: datetime) -> int:
         raise NothingMayGo(
             _("The audit trail is kept for ever. To let old rows go, set AUDIT_RETENTION_DAYS.")
         )
-    oldest = now - timedelta(days=settings.AUDIT_RETENTION_DAYS)
+    oldest = intent.at - timedelta(days=settings.AUDIT_RETENTION_DAYS)
     gone = 0
-    while batch := _purge_batch(actor, oldest):
+    while batch := _purge_batch(intent.actor, oldest):
         gone += batch
     if gone:
-        anchor_head(now=now)
+        anchor_head(now=intent.at)
     return gone
 
 

@@ -9,6 +9,7 @@ from portal.audit.filters import parse
 from portal.audit.web.scope import Place, history_of_project, history_of_site
 from portal.lib import clock
 from portal.lib.errors import Invalid
+from portal.lib.intent import Intent
 
 
 def _export(request: HttpRequest, place: Place) -> HttpResponseBase:
@@ -20,8 +21,7 @@ def _export(request: HttpRequest, place: Place) -> HttpResponseBase:
     export = exports.start_export(
         filters=query.filters,
         format_name=request.POST.get("format", "csv"),
-        actor=place.actor,
-        now=now,
+        intent=Intent(place.actor, at=now),
         alone=request.POST.get("alone") == "1",
     )
     headers = {

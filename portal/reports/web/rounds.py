@@ -10,8 +10,8 @@ from django.views.decorators.http import require_POST, require_safe
 from portal.access.permissions import Permission
 from portal.access.web.replies import replace_part
 from portal.access.web.scope import Scope, project_page
-from portal.lib import clock
 from portal.lib.htmx import render_page
+from portal.lib.intent import Intent
 from portal.lib.spreadsheets import csv_response
 from portal.reports import services
 from portal.reports.models import Recertification, RecertificationItem
@@ -48,7 +48,7 @@ def show(request: HttpRequest, scope: Scope) -> HttpResponse:
 @require_POST
 @project_page(Permission.MEMBER_MANAGE)
 def start(request: HttpRequest, scope: Scope) -> HttpResponse:
-    services.start_recertification(project=scope.project, actor=scope.actor, now=clock.now())
+    services.start_recertification(project=scope.project, intent=Intent(scope.actor))
     return _changed(request, scope, _("Started. Decide about each role and key."))
 
 
@@ -56,7 +56,7 @@ def start(request: HttpRequest, scope: Scope) -> HttpResponse:
 @project_page(Permission.MEMBER_MANAGE)
 def confirm(request: HttpRequest, scope: Scope, item_id: int) -> HttpResponse:
     item = _item(scope, item_id)
-    services.confirm_item(item=item, actor=scope.actor, now=clock.now())
+    services.confirm_item(item=item, intent=Intent(scope.actor))
     return _changed(request, scope, _("Confirmed: {name}.").format(name=_name(item)))
 
 
@@ -64,7 +64,7 @@ def confirm(request: HttpRequest, scope: Scope, item_id: int) -> HttpResponse:
 @project_page(Permission.MEMBER_MANAGE)
 def revoke(request: HttpRequest, scope: Scope, item_id: int) -> HttpResponse:
     item = _item(scope, item_id)
-    services.revoke_item(item=item, actor=scope.actor, now=clock.now())
+    services.revoke_item(item=item, intent=Intent(scope.actor))
     return _changed(request, scope, _("Taken away: {name}.").format(name=_name(item)))
 
 
@@ -73,7 +73,7 @@ def revoke(request: HttpRequest, scope: Scope, item_id: int) -> HttpResponse:
 def sign_off(request: HttpRequest, scope: Scope) -> HttpResponse:
     current = get_object_or_404(scope.project.recertifications, signed_off_at__isnull=True)
     current.project = scope.project
-    services.sign_off(recertification=current, actor=scope.actor, now=clock.now())
+    services.sign_off(recertification=current, intent=Intent(scope.actor))
     return _changed(request, scope, _("Signed off."))
 
 

@@ -9,7 +9,7 @@ from django.test import Client
 from flags.models import FlagConfiguration
 from portal.access import services
 from portal.access.models import Environment, User
-from portal.lib import clock
+from portal.lib.intent import Intent
 from tests.support.people import SETTING_UP
 from tests.support.remembering import remembered
 
@@ -36,8 +36,7 @@ def issue(
             name="Pipeline",
             owner=owner,
             evidence=evidence,
-            actor=SETTING_UP,
-            now=clock.now(),
+            intent=Intent(SETTING_UP),
         )
         return str(issued.token)
 

@@ -9,6 +9,7 @@ from flags import services as flags
 from portal.access import services
 from portal.access.models import ApiKey, Environment, Project
 from portal.lib import clock
+from portal.lib.intent import Intent
 from tests.flags.api.script import FLAGS, PRODUCTION, PROJECT, Script, answer, issue, problem
 from tests.support.people import SETTING_UP, boolean_flag
 
@@ -83,9 +84,7 @@ def test_an_endpoint_of_an_environment__that_there_is_not__is_404(
 def test_a_flag_of_another_project__under_ones_own_project__is_404(
     script: Script, garden: Project
 ) -> None:
-    flags.create_flag(
-        project=garden, document=boolean_flag("roses"), actor=SETTING_UP, now=clock.now()
-    )
+    flags.create_flag(project=garden, document=boolean_flag("roses"), intent=Intent(SETTING_UP))
     problem(script.get(f"{FLAGS}/roses"), 404)
     problem(script.get(f"{PRODUCTION}/flags/roses"), 404)
 
@@ -95,7 +94,7 @@ def test_a_key__in_its_own_header__is_let_in(script: Script, flag: str) -> None:
 
 
 def test_a_revoked_key__is_401(script: Script, flag: str) -> None:
-    services.revoke_key(key=ApiKey.objects.get(), actor=SETTING_UP, now=clock.now())
+    services.revoke_key(key=ApiKey.objects.get(), intent=Intent(SETTING_UP))
     assert_unauthenticated(script, "GET", FLAGS)
 
 

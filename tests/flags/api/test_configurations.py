@@ -8,7 +8,7 @@ from flags import services
 from flags.models import Flag, FlagConfiguration
 from portal.access.models import Environment
 from portal.audit.models import AuditEvent
-from portal.lib import clock
+from portal.lib.intent import Intent
 from tests.flags.api.script import PRODUCTION, Script, answer, problem
 from tests.flags.importers.plans import EXAMPLE, flagd_flag
 from tests.support.people import SETTING_UP
@@ -43,11 +43,7 @@ def test_put__from_a_version_that_is_gone__conflicts_with_both_sides(
 ) -> None:
     read = script.get(CONFIGURATION)
     services.set_enabled(
-        flag=new_checkout,
-        environment=production,
-        enabled=True,
-        actor=SETTING_UP,
-        now=clock.now(),
+        flag=new_checkout, environment=production, enabled=True, intent=Intent(SETTING_UP)
     )
     mine = answer(read) | {"rules": [RULE]}
     refused = problem(script.call("PUT", CONFIGURATION, mine, if_match=read["ETag"]), 409)

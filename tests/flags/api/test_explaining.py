@@ -10,6 +10,7 @@ from flags.models import Flag, FlagConfiguration
 from flags.services import importing
 from portal.access.models import Environment, KeptAnswer
 from portal.lib import clock
+from portal.lib.intent import Intent
 from tests.flags.api.script import PRODUCTION, Script, answer, problem
 from tests.flags.services.conftest import desk as desk
 from tests.flags.services.writes import RULE, Desk
@@ -54,8 +55,7 @@ def corpus(script: Script, production: Environment) -> None:
         environment=production,
         mode="merge",
         dry_run=False,
-        actor=SETTING_UP,
-        now=clock.now(),
+        intent=Intent(SETTING_UP),
     )
     assert len(report.created) == len(CORPUS)
 

@@ -13,6 +13,7 @@ from portal.access.models import Environment, User
 from portal.approvals.errors import Waiting
 from portal.approvals.models import ChangeRequest
 from portal.lib import clock
+from portal.lib.intent import Intent
 from tests.flags.api.script import FLAGS, PROJECT, Script, issue, problem
 from tests.flags.services.writes import RULE, Desk
 from tests.support.agreeing import set_policy, waiting
@@ -133,7 +134,7 @@ def four_variants(there: Desk, alice: User) -> Flag:
     variants = [{"key": key, "value": key} for key in "abcd"]
     document = boolean_flag("letters") | {"value_type": "string", "variants": variants}
     flag = services.create_flag(
-        project=there.flag.project, document=document, actor=acting(alice), now=there.now
+        project=there.flag.project, document=document, intent=Intent(acting(alice), at=there.now)
     )
     when = {"attribute": "secretTier", "operator": "in", "values": ["gold"]}
     rules = [{"id": "r-1", "when": when, "serve": {"variant": "b"}}]
@@ -224,7 +225,10 @@ def test_what_is_served_here_alone__is_the_keys_own(here: Script, there: Desk) -
 def test_a_segment_that_others_ask_for__takes_the_right_there(
     here: Script, there: Desk, dana: User, indirect: bool
 ) -> None:
-    common: dict[str, Any] = {"project": there.flag.project, "actor": SETTING_UP, "now": there.now}
+    common: dict[str, Any] = {
+        "project": there.flag.project,
+        "intent": Intent(SETTING_UP, at=there.now),
+    }
     services.create_segment(**common, document={"key": "inner"})
     when = {"any": [{"segment": "inner"}]}
     services.create_segment(**common, document={"key": "beta", "when": when})
@@ -246,8 +250,7 @@ def test_a_group_that_others_ask_for__takes_the_right_there(
     services.create_group(
         project=there.flag.project,
         document={"key": "line", "slots": slots},
-        actor=SETTING_UP,
-        now=there.now,
+        intent=Intent(SETTING_UP, at=there.now),
     )
     assert here.call("PATCH", f"{PROJECT}/exclusion-groups/line", {"holdout": 5}).status_code == 200
     there.save(dana, rules=[AUDIENCE])
@@ -298,7 +301,6 @@ def test_a_person__edits_what_all_share__as_before(
         flag=there.flag,
         document=there.flag.document | {"variants": OTHER_VALUES},
         expected_version=there.flag.version,
-        actor=acting(dana),
-        now=there.now,
+        intent=Intent(acting(dana), at=there.now),
     )
     assert flag.version == 2

@@ -1,13 +1,12 @@
 """Writes of segments and exclusion groups, each in one short call."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from flags import cohorts, services
 from flags.models import ExclusionGroup, Flag, Segment
 from flags.services.key_lists import KeyChange, KeyReport, Mode
 from portal.access.models import User
-from portal.approvals.changes import Terms
+from portal.lib.intent import Intent, WriteOptions
 from tests.flags.services.writes import Desk
 from tests.support.people import SETTING_UP, acting
 
@@ -20,29 +19,27 @@ class Bench:
 
     desk: Desk
 
-    @property
-    def common(self) -> dict[str, Any]:
-        return {"now": self.desk.now}
-
     def segment(self, key: str = "beta", **fields: object) -> Segment:
         return services.create_segment(
             project=self.desk.flag.project,
             document={"key": key, **fields},
-            actor=SETTING_UP,
-            **self.common,
+            intent=Intent(SETTING_UP),
         )
 
     def edit(
-        self, segment: Segment, person: User, *, terms: Terms | None = None, **fields: object
+        self,
+        segment: Segment,
+        person: User,
+        *,
+        options: WriteOptions | None = None,
+        **fields: object,
     ) -> Segment:
         current = cohorts.get_segment(segment.project, segment.key)
         return services.edit_segment(
             segment=segment,
             document=current.document | fields,
             expected_version=current.version,
-            actor=acting(person),
-            terms=terms or self.desk.terms,
-            **self.common,
+            intent=Intent(acting(person), options=options or self.desk.options),
         )
 
     def keys(
@@ -57,20 +54,18 @@ class Bench:
         return services.change_keys(
             segment=segment,
             change=KeyChange(which, mode, keys),
-            actor=acting(person),
+            intent=Intent(acting(person)),
             expected_version=seen,
-            **self.common,
         )
 
     def delete(self, segment: Segment, person: User) -> None:
-        services.delete_segment(segment=segment, actor=acting(person), **self.common)
+        services.delete_segment(segment=segment, intent=Intent(acting(person)))
 
     def group(self, key: str = "checkout", **fields: object) -> ExclusionGroup:
         return services.create_group(
             project=self.desk.flag.project,
             document={"key": key, **fields},
-            actor=SETTING_UP,
-            **self.common,
+            intent=Intent(SETTING_UP),
         )
 
     def edit_group(self, group: ExclusionGroup, person: User, **fields: object) -> ExclusionGroup:
@@ -79,12 +74,11 @@ class Bench:
             group=group,
             document=current.document | fields,
             expected_version=current.version,
-            actor=acting(person),
-            **self.common,
+            intent=Intent(acting(person)),
         )
 
     def delete_group(self, group: ExclusionGroup, person: User) -> None:
-        services.delete_group(group=group, actor=acting(person), **self.common)
+        services.delete_group(group=group, intent=Intent(acting(person)))
 
     def flag(self, key: str) -> Flag:
         return self.desk.create(SETTING_UP, key)

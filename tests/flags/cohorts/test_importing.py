@@ -12,6 +12,7 @@ from portal.approvals.errors import Waiting
 from portal.approvals.models import ChangeRequest
 from portal.audit.models import AuditEvent
 from portal.lib.errors import Forbidden
+from portal.lib.intent import Intent
 from tests.flags.cohorts.bench import GERMANS, Bench
 from tests.support.agreeing import set_policy, vote
 from tests.support.people import SETTING_UP, acting, boolean_flag
@@ -29,12 +30,16 @@ LINE = {
 
 
 def run(bench: Bench, document: object, **options: Any) -> importing.ImportReport:
-    usual = {"format_name": "native", "mode": "merge", "dry_run": False, "actor": SETTING_UP}
+    usual = {
+        "format_name": "native",
+        "mode": "merge",
+        "dry_run": False,
+        "intent": Intent(SETTING_UP),
+    }
     return importing.import_document(
         **{**usual, **options},
         document=document,
         environment=bench.desk.environment,
-        now=bench.desk.now,
     )
 
 
@@ -169,7 +174,7 @@ def test_a_part_of_a_group__stays_reserved_for_a_flag_that_is_not_here(bench: Be
 def test_segments_of_a_file__need_their_permission(bench: Bench, bob: User) -> None:
     """Bob may only look."""
     with pytest.raises(Forbidden):
-        run(bench, full(), actor=acting(bob))
+        run(bench, full(), intent=Intent(acting(bob)))
     assert not Segment.objects.exists()
 
 
@@ -181,7 +186,7 @@ def test_an_import_of_segments__waits_where_it_is_noticed_and_then_does_as_agree
     set_policy(staging, required_approvals=1)
     set_policy(bench.desk.environment, required_approvals=1)
     with pytest.raises(Waiting):
-        run(bench, full(), actor=acting(dana))
+        run(bench, full(), intent=Intent(acting(dana)))
     assert not Segment.objects.exists()
     request = ChangeRequest.objects.get()
     assert Permission.SEGMENT_EDIT in request.permissions

@@ -13,6 +13,7 @@ from flags.services.referring import InUse
 from portal.access.models import EnvironmentChange, Project, User
 from portal.audit.models import AuditEvent
 from portal.lib.errors import Conflict, Forbidden, Invalid
+from portal.lib.intent import Intent
 from tests.flags.cohorts.bench import GERMANS, Bench
 from tests.support.people import SETTING_UP
 
@@ -209,8 +210,7 @@ def test_a_circle_of_flags__is_refused_in_one_environment_only(bench: Bench, dan
         document=two.configurations.get(environment=staging).document
         | {"prerequisites": [{"flag": one.key, "variants": ["on"]}]},
         expected_version=two.configurations.get(environment=staging).version,
-        actor=SETTING_UP,
-        now=bench.desk.now,
+        intent=Intent(SETTING_UP, at=bench.desk.now),
     )
 
 

@@ -9,8 +9,9 @@ from portal.access import services as access
 from portal.access.models import CustomRole, Group
 from portal.approvals import services as approvals
 from portal.approvals.models import ChangeRequest, Emergency, State
+from portal.lib.intent import Intent
 from portal.lib.journal import Actor
-from tests.flags.effects.flag_writers import Writer, common, some_place
+from tests.flags.effects.flag_writers import Writer, some_place, wanting
 from tests.flags.effects.world import World
 
 
@@ -27,13 +28,13 @@ def cast_vote(world: World, dice: Random, actor: Actor) -> object:
         verdict="approve",
         seen_digest=request.digest,
         comment="because",
-        **common(world, actor),
+        intent=wanting(world, actor),
     )
 
 
 def on_request(write: Callable[..., object], **more: Any) -> Writer:
     def run(world: World, dice: Random, actor: Actor) -> object:
-        return write(request=some_request(dice), **more, **common(world, actor))
+        return write(request=some_request(dice), **more, intent=wanting(world, actor))
 
     return run
 
@@ -41,14 +42,14 @@ def on_request(write: Callable[..., object], **more: Any) -> Writer:
 def renew_request(world: World, dice: Random, actor: Actor) -> object:
     request = some_request(dice)
     return approvals.renew_request(
-        request=request, seen_digest=request.digest, **common(world, actor)
+        request=request, seen_digest=request.digest, intent=wanting(world, actor)
     )
 
 
 def on_emergency(write: Callable[..., object], **more: Any) -> Writer:
     def run(world: World, dice: Random, actor: Actor) -> object:
         emergency = dice.choice(list(Emergency.objects.all()))
-        return write(emergency=emergency, **more, **common(world, actor))
+        return write(emergency=emergency, **more, intent=wanting(world, actor))
 
     return run
 
@@ -60,7 +61,7 @@ def set_policy(world: World, dice: Random, actor: Actor) -> object:
         environment=place,
         document=dice.choice([None, {"required_approvals": 1}, {"required_approvals": 3}]),
         expected_version=policy.version if policy else 0,
-        **common(world, actor),
+        intent=wanting(world, actor),
     )
 
 
@@ -72,15 +73,17 @@ def create_freeze(world: World, dice: Random, actor: Actor) -> object:
         "ends": "2100-01-02T08:00",
         "zone": "UTC",
     }
-    return approvals.create_freeze(project=world.project, document=document, **common(world, actor))
+    return approvals.create_freeze(
+        project=world.project, document=document, intent=wanting(world, actor)
+    )
 
 
 def withdraw_vote(world: World, dice: Random, actor: Actor) -> object:
-    return approvals.withdraw_vote(request=some_request(dice), actor=actor)
+    return approvals.withdraw_vote(request=some_request(dice), intent=Intent(actor))
 
 
 def clock_of(write: Callable[..., object]) -> Writer:
-    return lambda world, _dice, _actor: write(now=world.now)
+    return lambda _world, _dice, _actor: write()
 
 
 def grant_role(world: World, dice: Random, actor: Actor) -> object:
@@ -89,7 +92,7 @@ def grant_role(world: World, dice: Random, actor: Actor) -> object:
         to=world.people[dice.choice(["bob", "dana"])],
         role=dice.choice(["viewer", "qa", "developer"]),
         environment=dice.choice([None, world.production]),
-        **common(world, actor),
+        intent=wanting(world, actor),
     )
 
 
@@ -97,9 +100,11 @@ def create_or_edit_role(world: World, dice: Random, actor: Actor) -> object:
     permissions = dice.sample(["flag.view", "flag.edit", "change_request.approve"], 2)
     roles = list(CustomRole.objects.filter(project=world.project))
     if roles:
-        return access.edit_role(role=roles[0], name="T", permissions=permissions, actor=actor)
+        return access.edit_role(
+            role=roles[0], name="T", permissions=permissions, intent=Intent(actor)
+        )
     return access.create_role(
-        project=world.project, key="tester", name="T", permissions=permissions, actor=actor
+        project=world.project, key="tester", name="T", permissions=permissions, intent=Intent(actor)
     )
 
 
@@ -108,14 +113,14 @@ def reserve(world: World, dice: Random, actor: Actor) -> object:
         environment=world.production,
         permission=dice.choice(["change_request.approve", "flag.toggle"]),
         names=dice.choice([["qa"], ["developer", "senior_developer"], None]),
-        **common(world, actor),
+        intent=wanting(world, actor),
     )
 
 
 def create_environment(world: World, dice: Random, actor: Actor) -> object:
     key = f"e-{dice.randrange(10**6)}"
     return access.create_environment(
-        project=world.project, key=key, kind="staging", **common(world, actor)
+        project=world.project, key=key, kind="staging", intent=wanting(world, actor)
     )
 
 
@@ -123,7 +128,7 @@ def save_view(world: World, dice: Random, actor: Actor) -> object:
     return arranging.save_view(
         project=world.project,
         user=world.people["dana"],
-        actor=actor,
+        intent=Intent(actor),
         view=None,
         name=f"v{dice.randrange(10**6)}",
         query="",
@@ -136,7 +141,7 @@ def create_group_or_join(world: World, dice: Random, actor: Actor) -> object:
     found = Group.objects.filter(project=world.project).first()
     if found is None:
         return access.create_group(
-            project=world.project, key="crew", name="", **common(world, actor)
+            project=world.project, key="crew", name="", intent=wanting(world, actor)
         )
     user = world.people[dice.choice(["bob", "dana"])]
-    return access.add_to_group(group=found, user=user, actor=actor)
+    return access.add_to_group(group=found, user=user, intent=Intent(actor))

@@ -11,7 +11,7 @@ from flags.services import bulk, importing
 from flags.services import plans as plan_services
 from flags.services.copying import Taking
 from flags.services.key_lists import KeyChange, Mode
-from portal.approvals.changes import PLAIN, Terms
+from portal.lib.intent import PLAIN, Intent, WriteOptions
 from portal.lib.journal import Actor
 from tests.flags.effects.world import IN_BETA, World
 from tests.flags.services.writes import RULE
@@ -25,14 +25,19 @@ def some_place(world: World, dice: Random) -> Any:
     return world.place(dice.choice(["production", "production", "development", "staging"]))
 
 
-def some_terms(dice: Random) -> Terms:
+def some_terms(dice: Random) -> WriteOptions:
     """Mostly none; a forged agreement is looked up, and glass is for those who may break it."""
-    forged = Terms(agreement=dice.randrange(1, 5)), Terms(undoing=dice.randrange(1, 3))
-    return dice.choice([PLAIN] * 12 + [*forged, Terms(break_glass=True)])
+    forged = (
+        WriteOptions(agreement=dice.randrange(1, 5)),
+        WriteOptions(undoing=dice.randrange(1, 3)),
+    )
+    return dice.choice([PLAIN] * 12 + [*forged, WriteOptions(break_glass=True)])
 
 
-def common(world: World, actor: Actor) -> dict[str, Any]:
-    return {"actor": actor, "now": world.now}
+def wanting(world: World, actor: Actor, dice: Random | None = None) -> Intent:
+    """Under terms of their own where there are dice to choose them."""
+    options = some_terms(dice) if dice else PLAIN
+    return Intent(actor, "because", options, at=world.now)
 
 
 def some_configuration(world: World, dice: Random, key: str, place: Any) -> dict[str, Any]:
@@ -59,9 +64,7 @@ def save_configuration(world: World, dice: Random, actor: Actor) -> object:
         environment=place,
         document=some_configuration(world, dice, key, place),
         expected_version=world.row(key, place).version,
-        reason="because",
-        terms=some_terms(dice),
-        **common(world, actor),
+        intent=wanting(world, actor, dice),
     )
 
 
@@ -71,9 +74,7 @@ def set_enabled(world: World, dice: Random, actor: Actor) -> object:
         environment=some_place(world, dice),
         enabled=dice.random() < 0.6,
         introduce=dice.random() < 0.5,
-        reason="because",
-        terms=some_terms(dice),
-        **common(world, actor),
+        intent=wanting(world, actor, dice),
     )
 
 
@@ -86,8 +87,7 @@ def copy_configuration(world: World, dice: Random, actor: Actor) -> object:
         source_version=world.row(key, source).version,
         expected_version=world.row(key, target).version,
         taking=Taking(state=dice.random() < 0.5, salt=dice.random() < 0.5),
-        terms=some_terms(dice),
-        **common(world, actor),
+        intent=wanting(world, actor, dice),
     )
 
 
@@ -97,13 +97,15 @@ def clone_flag(world: World, dice: Random, actor: Actor) -> object:
         key=f"clone-{dice.randrange(10**6)}",
         name="",
         environments=[world.place(key) for key in ("production", "development")],
-        **common(world, actor),
+        intent=wanting(world, actor),
     )
 
 
 def create_flag(world: World, dice: Random, actor: Actor) -> object:
     document = boolean_flag(dice.choice(["nowhere", f"new-{dice.randrange(10**6)}"]))
-    return services.create_flag(project=world.project, document=document, **common(world, actor))
+    return services.create_flag(
+        project=world.project, document=document, intent=wanting(world, actor)
+    )
 
 
 def edit_flag(world: World, dice: Random, actor: Actor) -> object:
@@ -125,15 +127,14 @@ def edit_flag(world: World, dice: Random, actor: Actor) -> object:
         flag=flag,
         document=flag.document | change,
         expected_version=flag.version,
-        terms=some_terms(dice),
-        **common(world, actor),
+        intent=wanting(world, actor, dice),
     )
 
 
 def archiving(write: Callable[..., object]) -> Writer:
     def run(world: World, dice: Random, actor: Actor) -> object:
         key = dice.choice(["old", *world.flags])
-        return write(flag=world.flag(key), terms=some_terms(dice), **common(world, actor))
+        return write(flag=world.flag(key), intent=wanting(world, actor, dice))
 
     return run
 
@@ -160,7 +161,7 @@ def import_document(world: World, dice: Random, actor: Actor) -> object:
         environment=place,
         mode=dice.choice(["merge", "replace"]),
         dry_run=dice.random() < 0.1,
-        **common(world, actor),
+        intent=wanting(world, actor),
     )
 
 
@@ -171,8 +172,7 @@ def import_flags(world: World, dice: Random, actor: Actor) -> object:
         plan=plan_import("native", some_file(world, dice, place), environment=place.key),
         mode="merge",
         dry_run=False,
-        terms=some_terms(dice),
-        **common(world, actor),
+        intent=wanting(world, actor, dice),
     )
 
 
@@ -188,8 +188,7 @@ def edit_segment(world: World, dice: Random, actor: Actor) -> object:
         segment=one,
         document=one.document | dice.choice([{"name": "N"}, {"when": when}]),
         expected_version=one.version,
-        terms=some_terms(dice),
-        **common(world, actor),
+        intent=wanting(world, actor, dice),
     )
 
 
@@ -198,8 +197,7 @@ def change_keys(world: World, dice: Random, actor: Actor) -> object:
     return services.change_keys(
         segment=some_segment(world, dice),
         change=keys,
-        terms=some_terms(dice),
-        **common(world, actor),
+        intent=wanting(world, actor, dice),
     )
 
 
@@ -219,25 +217,24 @@ def edit_group(world: World, dice: Random, actor: Actor) -> object:
         group=one,
         document=one.document | dice.choice(changes),
         expected_version=one.version,
-        terms=some_terms(dice),
-        **common(world, actor),
+        intent=wanting(world, actor, dice),
     )
 
 
 def create_cohort(write: Callable[..., object]) -> Writer:
     def run(world: World, dice: Random, actor: Actor) -> object:
         document = {"key": f"new-{dice.randrange(10**6)}"}
-        return write(project=world.project, document=document, **common(world, actor))
+        return write(project=world.project, document=document, intent=wanting(world, actor))
 
     return run
 
 
 def delete_segment(world: World, dice: Random, actor: Actor) -> object:
-    return services.delete_segment(segment=some_segment(world, dice), **common(world, actor))
+    return services.delete_segment(segment=some_segment(world, dice), intent=wanting(world, actor))
 
 
 def delete_group(world: World, dice: Random, actor: Actor) -> object:
-    return services.delete_group(group=some_group(world, dice), **common(world, actor))
+    return services.delete_group(group=some_group(world, dice), intent=wanting(world, actor))
 
 
 def create_schedule(world: World, dice: Random, actor: Actor) -> object:
@@ -256,8 +253,7 @@ def create_schedule(world: World, dice: Random, actor: Actor) -> object:
             "zone": "UTC",
             **extra,
         },
-        terms=some_terms(dice),
-        **common(world, actor),
+        intent=wanting(world, actor, dice),
     )
 
 
@@ -266,15 +262,14 @@ def create_ramp(world: World, dice: Random, actor: Actor) -> object:
         flag=world.flag(dice.choice(["dark", *world.flags])),
         environment=some_place(world, dice),
         document={"target": TARGET, "steps": STEPS},
-        terms=some_terms(dice),
-        **common(world, actor),
+        intent=wanting(world, actor, dice),
     )
 
 
 def steering(write: Callable[..., object]) -> Writer:
     def run(world: World, dice: Random, actor: Actor) -> object:
         plans = Plan.objects.select_related("flag__project", "environment__project")
-        return write(plan=dice.choice(list(plans)), **common(world, actor))
+        return write(plan=dice.choice(list(plans)), intent=wanting(world, actor))
 
     return run
 
@@ -282,12 +277,12 @@ def steering(write: Callable[..., object]) -> Writer:
 def carry_out(world: World, dice: Random, _actor: Actor) -> object:
     for plan in Plan.objects.alive():
         let_it_be_due(plan)
-    return plan_services.carry_out_due(now=world.now)
+    return plan_services.carry_out_due()
 
 
 def change_flags(world: World, dice: Random, actor: Actor) -> object:
     job = bulk.Job(
-        environment=some_place(world, dice), tags=("t",), owner="dana", **common(world, actor)
+        environment=some_place(world, dice), tags=("t",), owner="dana", intent=wanting(world, actor)
     )
     flags = [world.flag(key) for key in dice.sample(world.flags, 2)]
     return services.change_flags(flags=flags, action=dice.choice([*bulk.ACTIONS]), job=job)

@@ -23,6 +23,7 @@ from portal.access.models import Project, User
 from portal.approvals import gate, planned, selectors
 from portal.approvals.services import policies, rights
 from portal.lib.errors import AviaryError
+from portal.lib.intent import Intent
 from portal.lib.journal import Actor
 from tests.flags.effects.routes import BODIES, FORMS, send, unsafe_routes
 from tests.flags.effects.world import Unagreed, Watch, World, build
@@ -80,8 +81,8 @@ def test_random_requests__change_no_answer_that_nobody_agreed_to(world: World, w
         watch.check(f"{method} {name}")
 
 
-def _passes(change: Any, *, reason: str, **_how: Any) -> gate.Passage:
-    return gate.Passage(reason)
+def _passes(_change: Any, intent: Intent) -> gate.GateResult:
+    return gate.GateResult(intent.reason)
 
 
 OPEN_GATE = SimpleNamespace(

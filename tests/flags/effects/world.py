@@ -22,6 +22,7 @@ from portal.access.services import issue_key
 from portal.approvals.models import ChangeRequest, Policy, State, Verdict
 from portal.audit.models import AuditEvent
 from portal.lib import clock
+from portal.lib.intent import Intent
 from portal.lib.journal import Actor, Trace
 from tests.flags.services.writes import COUNTRY, Desk
 from tests.support.agreeing import TWO_ROLES, set_policy
@@ -112,7 +113,7 @@ def build(project: Project, people: dict[str, User]) -> World:
 
 def _make(world: World) -> World:
     project = world.project
-    common: dict[str, Any] = {"project": project, "actor": SETTING_UP, "now": world.now}
+    common: dict[str, Any] = {"project": project, "intent": Intent(SETTING_UP, at=world.now)}
     for key in ("beta", "inner", "spare"):
         services.create_segment(**common, document={"key": key})
     flags = [boolean_flag(key) for key in ("cart", "banner", "dark", "old")]
@@ -125,7 +126,7 @@ def _make(world: World) -> World:
     services.create_group(**common, document={"key": "empty"})
     for place in map(world.place, ("production", "staging")):
         _configure(world, place)
-    services.archive_flag(flag=world.flag("old"), actor=SETTING_UP, now=world.now)
+    services.archive_flag(flag=world.flag("old"), intent=Intent(SETTING_UP, at=world.now))
     _issue_keys(world)
     set_policy(world.production, **TWO_ROLES, break_glass=["devops_lead"])
     world.policy = {**Policy.objects.filter(environment=world.production).values().get()}
@@ -155,8 +156,7 @@ def _issue_keys(world: World) -> None:
             environment=world.place(name),
             kind="admin",
             name=f"{name} key",
-            actor=acting(world.people["alice"]),
-            now=world.now,
+            intent=Intent(acting(world.people["alice"]), at=world.now),
             rights=ADDITIONAL_RIGHTS,
         )
         world.keys[f"{name} key"] = issued.key

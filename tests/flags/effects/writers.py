@@ -13,6 +13,7 @@ from flags import services
 from flags.services import naming, sampling
 from portal.approvals import services as approvals
 from portal.approvals.services.adopting import adopt_request
+from portal.lib.intent import Intent
 from tests.flags.effects import approval_writers, flag_writers
 
 PACKAGES = ("flags.services", "portal.approvals.services", "portal.access.services")
@@ -25,8 +26,10 @@ def found_writers() -> Iterator[str]:
         for module in pkgutil.walk_packages(root.__path__, f"{package}."):
             for name, one in vars(importlib.import_module(module.name)).items():
                 if not name.startswith("_") and inspect.isfunction(one):
-                    takes = inspect.signature(one).parameters.keys() & {"actor", "now", "job"}
-                    if takes and one.__module__ == module.name:
+                    takes = inspect.signature(one).parameters.keys()
+                    # What does what is due is told nothing.
+                    writes = not takes or takes & {"intent", "actor", "now", "job"}
+                    if writes and one.__module__ == module.name:
                         yield f"{module.name}.{name}"
 
 
@@ -58,16 +61,18 @@ WRITERS: dict[str, flag_writers.Writer] = {
     f"{_F}.bulk.change_flags": flag_writers.change_flags,
     f"{_F}.arranging.save_view": approval_writers.save_view,
     f"{_F}.naming.set_naming_rule": lambda world, _dice, actor: naming.set_naming_rule(
-        project=world.project, pattern="[a-z-]+", example="a", hint="", actor=actor
+        project=world.project, pattern="[a-z-]+", example="a", hint="", intent=Intent(actor)
     ),
     f"{_F}.sampling.set_sampling": lambda world, dice, actor: sampling.set_sampling(
-        project=world.project, sampled=dice.random() < 0.5, **flag_writers.common(world, actor)
+        project=world.project,
+        sampled=dice.random() < 0.5,
+        intent=flag_writers.wanting(world, actor),
     ),
     f"{_F}.unknown.ignore_unknown_flag": lambda world, _dice, actor: services.ignore_unknown_flag(
         environment=world.production,
         name="nowhere",
         ignored=True,
-        **flag_writers.common(world, actor),
+        intent=flag_writers.wanting(world, actor),
     ),
     f"{_A}.votes.cast_vote": approval_writers.cast_vote,
     f"{_A}.votes.withdraw_vote": approval_writers.withdraw_vote,
@@ -134,9 +139,14 @@ UNHEARD = {
     "people.record_sign_in people.record_sign_out projects.create_project "
     "projects.edit_environment projects.edit_project roles.delete_role",
 }
+# What is told nothing as well, and writes nothing.
+NO_WRITERS = {
+    _F: "cohort_kinds.register_all kinds.register_all plans.kinds.register_all "
+    "definitions.changed_meanwhile definitions.new_salt"
+}
 NOT_DRIVEN = {
     f"{package}.{name}"
-    for table in (PARTS, FOLLOWING, UNHEARD)
+    for table in (PARTS, FOLLOWING, UNHEARD, NO_WRITERS)
     for package, names in table.items()
     for name in names.split()
 }

@@ -17,6 +17,7 @@ from flags.services import create_flag, create_group, create_segment, save_confi
 from flags.services.importing import import_flags
 from portal.access.models import Environment, Project, User
 from portal.access.services import issue_key
+from portal.lib.intent import Intent
 from tests.flags.exporters.flagd_cases import when
 from tests.support.people import SETTING_UP, boolean_flag
 
@@ -34,7 +35,9 @@ def exportflags(*more: str, project: str = "shop") -> tuple[str, str]:
 def hidden(new_checkout: Flag, development: Environment, now: datetime) -> Flag:
     """A flag that flagd cannot have, beside another one."""
     flag = create_flag(
-        project=development.project, document=boolean_flag("hidden"), actor=SETTING_UP, now=now
+        project=development.project,
+        document=boolean_flag("hidden"),
+        intent=Intent(SETTING_UP, at=now),
     )
     configuration = flag.configurations.get(environment=development)
     save_configuration(
@@ -42,8 +45,7 @@ def hidden(new_checkout: Flag, development: Environment, now: datetime) -> Flag:
         environment=development,
         document={**configuration.document, "enabled": True, "rules": [REGEX]},
         expected_version=configuration.version,
-        actor=SETTING_UP,
-        now=now,
+        intent=Intent(SETTING_UP, at=now),
     )
     return flag
 
@@ -51,7 +53,7 @@ def hidden(new_checkout: Flag, development: Environment, now: datetime) -> Flag:
 @pytest.fixture
 def key(development: Environment, now: datetime) -> str:
     issued = issue_key(
-        environment=development, kind="admin", name="export", actor=SETTING_UP, now=now
+        environment=development, kind="admin", name="export", intent=Intent(SETTING_UP, at=now)
     )
     return str(issued.token)
 
@@ -64,7 +66,7 @@ def get(address: str, key: str, **headers: str) -> Any:
 @pytest.fixture
 def cohorts(hidden: Flag, development: Environment, now: datetime) -> None:
     """Segments and an exclusion group, with flags that refer to them."""
-    told: dict[str, Any] = {"project": development.project, "actor": SETTING_UP, "now": now}
+    told: dict[str, Any] = {"project": development.project, "intent": Intent(SETTING_UP, at=now)}
     listed = {"included": ["ann", "ben"], "excluded": ["eve"], "keyed_by": "account"}
     germans = {"when": when("in", "country", "DE"), "name": "Germans", "description": "Of all ages"}
     create_segment(document={"key": "germans", **germans, **listed}, **told)
@@ -82,8 +84,7 @@ def cohorts(hidden: Flag, development: Environment, now: datetime) -> None:
         environment=development,
         document={**configuration.document, **rules},
         expected_version=configuration.version,
-        actor=SETTING_UP,
-        now=now,
+        intent=Intent(SETTING_UP, at=now),
     )
 
 
@@ -108,7 +109,7 @@ def test_exportflags__imported_into_another_project__are_the_same_flags(
     document = read_text(text.encode(), name=f"flags.{syntax[2:]}")
     plan = plan_import("native", document, environment="development")
     report = import_flags(
-        environment=place, plan=plan, mode="merge", dry_run=False, actor=SETTING_UP, now=now
+        environment=place, plan=plan, mode="merge", dry_run=False, intent=Intent(SETTING_UP, at=now)
     )
     assert report.segments.created == ["all-of-them", "germans"]
     assert report.groups.created == ["line"]

@@ -10,6 +10,7 @@ from django.conf import settings
 from flags.snapshots import publisher, relay
 from portal.access import services
 from portal.access.models import Environment
+from portal.lib.intent import Intent
 from tests.flags.api.script import Script, answer, issue
 from tests.flags.evaluator.servers import EvaluatorProcess, wait_until
 from tests.flags.evaluator.shop import FLAGS
@@ -43,7 +44,7 @@ def test_imported_toggles__are_answered_as_unleash_answers(
     # More than one entry of the stream holds, so that the evaluator loads them all.
     monkeypatch.setattr(publisher, "STREAM_ENTRY_BYTES", 4096)
     issued = services.issue_key(
-        environment=production, kind="server", name="Shop", actor=SETTING_UP, now=now
+        environment=production, kind="server", name="Shop", intent=Intent(SETTING_UP, at=now)
     )
     headers = {"X-API-Key": str(issued.token)}
     toggle = {"enabled": True, "strategies": [{"name": "default"}], "variants": VARIANTS}

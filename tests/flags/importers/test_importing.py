@@ -14,6 +14,7 @@ from portal.access.models import Environment, EnvironmentChange, Project, User
 from portal.audit import selectors as audit
 from portal.audit.models import AuditEvent
 from portal.lib.errors import Forbidden, Invalid
+from portal.lib.intent import Intent
 from tests.flags.importers.plans import EXAMPLE, flagd_flag
 from tests.support.people import acting, boolean_flag
 from tests.support.rows import everything_kept
@@ -36,8 +37,7 @@ class Importer:
             **{"format_name": "flagd", "mode": "merge", "dry_run": False, **options},
             environment=self.environment,
             document=document,
-            actor=acting(self.person),
-            now=self.now,
+            intent=Intent(acting(self.person), at=self.now),
         )
 
     def flagd(self, *, mode: str = "merge", dry_run: bool = False, **flags: object) -> Any:
@@ -136,8 +136,7 @@ def test_import__what_people_wrote_about_a_flag__stays(importer: Importer) -> No
         flag=flag,
         document=document,
         expected_version=1,
-        actor=acting(importer.person),
-        now=importer.now,
+        intent=Intent(acting(importer.person), at=importer.now),
     )
     assert importer.flagd(colour=flagd_flag()).unchanged == ["colour"]
     assert Flag.objects.get(key="colour").document == document
@@ -164,7 +163,9 @@ def test_import__another_value_type__is_skipped(importer: Importer) -> None:
 
 
 def test_import__an_archived_flag__is_skipped(importer: Importer, new_checkout: Flag) -> None:
-    services.archive_flag(flag=new_checkout, actor=acting(importer.person), now=importer.now)
+    services.archive_flag(
+        flag=new_checkout, intent=Intent(acting(importer.person), at=importer.now)
+    )
     report = importer.run({"flags": {new_checkout.key: flagd_flag()}})
     assert report.skipped[0].reason == "This flag is archived. Restore it first."
 

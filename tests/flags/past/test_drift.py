@@ -22,6 +22,7 @@ from portal.audit import services as audit
 from portal.audit.models import AuditEvent
 from portal.lib import clock, journal
 from portal.lib.errors import AviaryError
+from portal.lib.intent import Intent
 from tests.flags.past.tampering import CHANGED_PAST_THE_PRODUCT, make_a_flag_up, turn_on
 from tests.flags.past.year import CHANGES, Year, begin
 from tests.flags.services.writes import Desk
@@ -56,39 +57,52 @@ def year(desk: Desk, alice: User, erin: User) -> Year:
         except AviaryError:
             continue  # an archived flag, or a reference that may not be
     view = ["flag.view"]
-    access.create_role(project=shop, key="crew", name="Crew", permissions=view, actor=actor)
-    crew = access.create_group(project=shop, key="night", name="Night", actor=actor, now=now)
-    access.add_to_group(group=crew, user=erin, actor=actor)
-    access.grant_role(project=shop, to=crew, role="crew", actor=actor, now=now)
-    gone = access.create_group(project=shop, key="day", name="Day", actor=actor, now=now)
-    access.add_to_group(group=gone, user=erin, actor=actor)
-    access.grant_role(
-        project=shop, to=gone, role="crew", environment=desk.environment, actor=actor, now=now
+    access.create_role(
+        project=shop, key="crew", name="Crew", permissions=view, intent=Intent(actor)
     )
-    access.delete_group(group=gone, actor=actor)
+    crew = access.create_group(
+        project=shop, key="night", name="Night", intent=Intent(actor, at=now)
+    )
+    access.add_to_group(group=crew, user=erin, intent=Intent(actor))
+    access.grant_role(project=shop, to=crew, role="crew", intent=Intent(actor, at=now))
+    gone = access.create_group(project=shop, key="day", name="Day", intent=Intent(actor, at=now))
+    access.add_to_group(group=gone, user=erin, intent=Intent(actor))
+    access.grant_role(
+        project=shop,
+        to=gone,
+        role="crew",
+        environment=desk.environment,
+        intent=Intent(actor, at=now),
+    )
+    access.delete_group(group=gone, intent=Intent(actor))
     key = access.issue_key(
-        environment=desk.environment, kind="admin", name="CI", actor=actor, now=now
+        environment=desk.environment, kind="admin", name="CI", intent=Intent(actor, at=now)
     ).key
     for kind in ("server", "admin"):
-        access.issue_key(environment=desk.environment, kind=kind, name="A", actor=actor, now=now)
-    access.revoke_key(key=key, actor=actor, now=now)
+        access.issue_key(
+            environment=desk.environment, kind=kind, name="A", intent=Intent(actor, at=now)
+        )
+    access.revoke_key(key=key, intent=Intent(actor, at=now))
     limited = ApiKey.objects.get(kind="server")
     access.edit_key(
-        key=limited, allowed_origins=[], rate_limit=9, burst_limit=None, actor=actor, now=now
+        key=limited,
+        allowed_origins=[],
+        rate_limit=9,
+        burst_limit=None,
+        intent=Intent(actor, at=now),
     )
     poster = ApiKey.objects.get(kind="admin", revoked_at=None)
-    access.set_evidence(key=poster, kinds=["scan"], actor=actor, now=now)
+    access.set_evidence(key=poster, kinds=["scan"], intent=Intent(actor, at=now))
     people.set_active(user=erin, active=False, actor=actor)
     people.set_active(user=erin, active=True, actor=actor)
-    access.edit_environment(environment=desk.environment, name="Live", actor=actor)
-    access.edit_project(project=shop, name="The shop", actor=actor)
+    access.edit_environment(environment=desk.environment, name="Live", intent=Intent(actor))
+    access.edit_project(project=shop, name="The shop", intent=Intent(actor))
     names: list[str] = ["devops_lead"]
     access.reserve(
         environment=desk.environment,
         permission="release.deploy",
         names=names,
-        actor=actor,
-        now=now,
+        intent=Intent(actor, at=now),
     )
     set_policy(shop.environments.get(key="staging"), **TWO_ROLES)
     return made
@@ -115,7 +129,9 @@ def test_drift__after_purges__is_none_and_what_was_changed_is_still_named(
 ) -> None:
     settings.AUDIT_RETENTION_DAYS = 30
     for days in (31, 62):  # what one purge kept, the next one keeps again
-        audit.purge(actor=journal.system("retention"), now=clock.now() + timedelta(days=days))
+        audit.purge(
+            intent=Intent(journal.system("retention"), at=clock.now() + timedelta(days=days))
+        )
         year.desk.edit(year.alice, description=f"after {days} days")
     assert found() == []
     assert turn_on() in "".join(found())

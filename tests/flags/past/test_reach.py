@@ -16,6 +16,7 @@ from portal.access.services import create_environment
 from portal.audit import services as audit
 from portal.audit.models import AuditEvent
 from portal.lib import clock, journal
+from portal.lib.intent import Intent
 from tests.flags.services.writes import Desk
 from tests.support import append_only
 from tests.support.people import acting
@@ -50,7 +51,7 @@ def purged(desk: Desk, alice: User, settings: Settings) -> datetime:
     desk.switch(alice, True)
     settings.AUDIT_RETENTION_DAYS = 30
     later = clock.now() + timedelta(days=30)
-    audit.purge(actor=journal.system("retention"), now=later)
+    audit.purge(intent=Intent(journal.system("retention"), at=later))
     return clock.now()
 
 
@@ -134,7 +135,7 @@ def test_past__many_changes__reads_a_few_rows(
 def test_past__environment_that_came_later__is_told_by_its_start(desk: Desk, alice: User) -> None:
     before = clock.now()
     place = create_environment(
-        project=desk.flag.project, key="qa", kind="staging", actor=acting(alice), now=before
+        project=desk.flag.project, key="qa", kind="staging", intent=Intent(acting(alice), at=before)
     )
     there = Desk(desk.flag, place, clock.now())
     found = answer(there, clock.now())

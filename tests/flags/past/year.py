@@ -14,6 +14,7 @@ from flags.services.key_lists import Mode
 from portal.access.models import Environment, Project, User
 from portal.access.services import create_environment
 from portal.lib import clock
+from portal.lib.intent import Intent
 from tests.flags.cohorts.bench import GERMANS, Bench
 from tests.flags.services.writes import RULE, Desk
 from tests.support.answering import Answer, ask, state_of
@@ -118,8 +119,7 @@ def bring_in(year: Year) -> None:
         environment=year.desk.environment,
         mode="merge",
         dry_run=False,
-        actor=acting(year.alice),
-        now=clock.now(),
+        intent=Intent(acting(year.alice)),
     )
 
 
@@ -139,7 +139,7 @@ def schedule(year: Year) -> None:
 def grow(year: Year) -> None:
     key = f"e-{year.project.environments.count()}"
     create_environment(
-        project=year.project, key=key, kind="development", actor=acting(year.alice), now=clock.now()
+        project=year.project, key=key, kind="development", intent=Intent(acting(year.alice))
     )
 
 

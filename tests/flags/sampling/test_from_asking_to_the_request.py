@@ -19,6 +19,7 @@ from flags.snapshots import relay
 from portal.access import services
 from portal.access.models import Environment, User
 from portal.approvals.errors import Waiting
+from portal.lib.intent import Intent
 from tests.flags.evaluator.servers import EvaluatorProcess, wait_until
 from tests.flags.evaluator.shop import FLAGS
 from tests.flags.services.writes import COUNTRY, RULE, Desk
@@ -85,12 +86,12 @@ def test_from_asking_to_the_page_of_a_request(
     desk = Desk(new_checkout, production, now)
     desk.save(alice, enabled=True, rules=[RULE], fallthrough={"variant": "off"})
     issued = services.issue_key(
-        environment=production, kind="server", name="Shop", actor=SETTING_UP, now=now
+        environment=production, kind="server", name="Shop", intent=Intent(SETTING_UP, at=now)
     )
     relay.sweep()
     shop = Shop(published_evaluator.http, str(issued.token))
     wait_until(lambda: shop.ask({"country": "never, for it is off"}))
-    set_sampling(project=new_checkout.project, sampled=True, actor=acting(alice), now=now)
+    set_sampling(project=new_checkout.project, sampled=True, intent=Intent(acting(alice), at=now))
     production.refresh_from_db()
     wait_until(lambda: shop.ask({}) == production.version)
     for person in PEOPLE:

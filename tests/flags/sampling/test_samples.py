@@ -15,6 +15,7 @@ from portal.approvals.errors import Waiting
 from portal.approvals.kinds import Effect, Flip, Impact
 from portal.audit.models import AuditEvent
 from portal.lib.errors import Forbidden
+from portal.lib.intent import Intent
 from tests.flags.cohorts.bench import GERMANS, Bench
 from tests.flags.services.conftest import desk as desk
 from tests.flags.services.writes import RULE, Desk
@@ -27,7 +28,7 @@ OFF = {"variant": "off"}
 
 @pytest.fixture
 def sampled(shop: Project, alice: User, now: datetime) -> Project:
-    set_sampling(project=shop, sampled=True, actor=acting(alice), now=now)
+    set_sampling(project=shop, sampled=True, intent=Intent(acting(alice), at=now))
     return shop
 
 
@@ -60,9 +61,9 @@ def test_the_setting__is_off_and_changed_by_who_may_with_an_audit_row_each(
 ) -> None:
     version = production.version
     with pytest.raises(Forbidden):
-        set_sampling(project=shop, sampled=True, actor=acting(dana), now=now)
+        set_sampling(project=shop, sampled=True, intent=Intent(acting(dana), at=now))
     for wanted in (False, True, True):
-        set_sampling(project=shop, sampled=wanted, actor=acting(alice), now=now)
+        set_sampling(project=shop, sampled=wanted, intent=Intent(acting(alice), at=now))
     production.refresh_from_db()
     assert production.version == version + 1
     event = AuditEvent.objects.get(event="project.context_sampling_changed")
@@ -74,7 +75,7 @@ def test_off__nothing_is_stored_and_what_was_is_gone(
 ) -> None:
     keep(production, now, german(1))
     assert ContextSample.objects.count() == 1
-    set_sampling(project=sampled, sampled=False, actor=acting(alice), now=now)
+    set_sampling(project=sampled, sampled=False, intent=Intent(acting(alice), at=now))
     assert not ContextSample.objects.exists()
     keep(production, now, german(1))
     assert not ContextSample.objects.exists()

@@ -11,17 +11,26 @@ from portal.access.models import Environment, User
 from portal.approvals.models import ChangeRequest
 from portal.audit.models import AuditEvent
 from portal.lib.errors import Invalid
+from portal.lib.intent import PLAIN, Intent, WriteOptions
 from tests.flags.services.writes import Desk
 from tests.support.people import acting
 
 pytestmark = pytest.mark.postgresql
 
 
-def do(desk: Desk, person: User, action: str, *flags: Flag, **job: Any) -> list[Outcome]:
+def do(
+    desk: Desk,
+    person: User,
+    action: str,
+    *flags: Flag,
+    reason: str = "",
+    options: WriteOptions = PLAIN,
+    **job: Any,
+) -> list[Outcome]:
     return services.change_flags(
         flags=flags or Flag.objects.filter(project=desk.flag.project).order_by("key"),
         action=action,
-        job=Job(actor=acting(person), now=desk.now, **job),
+        job=Job(Intent(acting(person), reason, options, at=desk.now), **job),
     )
 
 

@@ -12,6 +12,7 @@ from portal.access.models import ApiKey, Environment, Project, User
 from portal.access.permissions import BUILTIN_ROLES, Permission
 from portal.audit.models import AuditEvent
 from portal.lib.errors import Conflict, Forbidden, Invalid
+from portal.lib.intent import Intent
 from portal.lib.journal import Trace
 from tests.flags.services.writes import RULE, Desk
 from tests.support.people import SETTING_UP
@@ -20,7 +21,7 @@ from tests.support.rows import everything_kept
 
 def admin_key(environment: Environment, now: datetime) -> ApiKey:
     return access.issue_key(
-        environment=environment, kind="admin", name="Pipeline", actor=SETTING_UP, now=now
+        environment=environment, kind="admin", name="Pipeline", intent=Intent(SETTING_UP, at=now)
     ).key
 
 

@@ -9,6 +9,7 @@ from portal.access.models import Environment, User
 from portal.approvals.errors import Waiting
 from portal.approvals.models import ChangeRequest
 from portal.lib.errors import Conflict, Forbidden, Invalid
+from portal.lib.intent import Intent
 from tests.flags.services.writes import RULE, Desk
 from tests.support.people import acting
 
@@ -27,8 +28,7 @@ def copy(
         source_version=seen or desk.configuration.version,
         expected_version=configuration(desk, target).version,
         taking=taking or Taking(),
-        actor=acting(person),
-        now=desk.now,
+        intent=Intent(acting(person), at=desk.now),
     )
 
 
@@ -38,8 +38,7 @@ def clone(desk: Desk, person: User, *places: Environment) -> Cloned:
         key="twin",
         name="Twin",
         environments=places,
-        actor=acting(person),
-        now=desk.now,
+        intent=Intent(acting(person), at=desk.now),
     )
 
 

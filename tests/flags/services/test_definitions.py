@@ -11,6 +11,7 @@ from portal.access.models import Project, User
 from portal.audit import selectors as audit
 from portal.audit.models import AuditEvent
 from portal.lib.errors import Conflict, Invalid
+from portal.lib.intent import Intent
 from tests.flags.services.writes import RULE, Desk
 from tests.support.people import acting, boolean_flag
 from tests.support.rows import everything_kept
@@ -67,8 +68,7 @@ def test_create_flag__key_taken_in_another_project__is_fine(
     flag = services.create_flag(
         project=garden,
         document=boolean_flag(desk.flag.key),
-        actor=acting(charlie),
-        now=desk.now,
+        intent=Intent(acting(charlie), at=desk.now),
     )
     assert flag != desk.flag
 
@@ -92,7 +92,9 @@ def test_create_flag__unusable_document__is_refused_by_path(
 ) -> None:
     before = everything_kept()
     with pytest.raises(Invalid) as refused:
-        services.create_flag(project=shop, document=document, actor=acting(alice), now=desk.now)
+        services.create_flag(
+            project=shop, document=document, intent=Intent(acting(alice), at=desk.now)
+        )
     assert set(refused.value.problems) == paths
     assert everything_kept() == before
 

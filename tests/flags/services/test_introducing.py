@@ -22,6 +22,7 @@ from portal.approvals.models import ChangeRequest, Emergency, Policy, State
 from portal.approvals.services import emergencies
 from portal.lib import clock
 from portal.lib.errors import Conflict, Forbidden, Invalid
+from portal.lib.intent import Intent
 from tests.flags.services.writes import RULE, Desk
 from tests.support.agreeing import TWO_ROLES, set_policy, vote, waiting
 from tests.support.answering import ask, state_of, without_version
@@ -42,15 +43,16 @@ def at(desk: Desk, key: str, place: Environment | None = None) -> Desk:
     return Desk(Flag.objects.get(key=key), place or desk.environment, desk.now)
 
 
-def introduce(desk: Desk, person: User, *, enabled: bool = False, **options: Any) -> object:
+def introduce(
+    desk: Desk, person: User, *, enabled: bool = False, seen: int | None = None, **wanting: Any
+) -> object:
     return services.set_enabled(
         flag=desk.flag,
         environment=desk.environment,
         enabled=enabled,
         introduce=True,
-        actor=acting(person),
-        now=desk.now,
-        **options,
+        intent=Intent(acting(person), at=desk.now, **wanting),
+        expected_version=seen,
     )
 
 
@@ -68,8 +70,7 @@ def import_into(place: Environment, person: User, *flags: dict[str, Any], **more
         environment=place,
         mode="merge",
         dry_run=False,
-        actor=acting(person),
-        now=clock.now(),
+        intent=Intent(acting(person)),
     )
 
 
@@ -83,13 +84,12 @@ def create(how: str, desk: Desk, person: User, development: Environment) -> None
             key="brand-new",
             name="",
             environments=[desk.environment, development],
-            actor=acting(person),
-            now=desk.now,
+            intent=Intent(acting(person), at=desk.now),
         )
     elif how == "restore":
         flag = desk.create(person, "brand-new")
         for write in (services.archive_flag, services.restore_flag):
-            write(flag=flag, actor=acting(person), now=desk.now)
+            write(flag=flag, intent=Intent(acting(person), at=desk.now))
     else:
         more = {"segments": [{"key": "beta"}]} if "segments" in how else {}
         import_into(development, person, boolean_flag("brand-new"), **more)
@@ -140,8 +140,7 @@ def test_a_new_environment__has_every_flag(desk: Desk, guarded: Environment, dan
         project=desk.flag.project,
         key="canary",
         kind="production",
-        actor=SETTING_UP,
-        now=desk.now,
+        intent=Intent(SETTING_UP, at=desk.now),
     )
     assert answers(canary) == 200
 
@@ -230,13 +229,13 @@ def test_breaking_glass__introduces__and_its_end_takes_that_back(
     Policy.objects.update(break_glass=["senior_developer"])
     new = Desk(desk.create(dana, "brand-new"), guarded, desk.now)
     desk.create(dana, "banner")
-    glass = replace(desk.terms, break_glass=True)
-    introduce(new, erin, enabled=True, terms=glass, reason="on fire")
+    glass = replace(desk.options, break_glass=True)
+    introduce(new, erin, enabled=True, options=glass, reason="on fire")
     assert answers(guarded) == 200
     with pytest.raises(Invalid, match="Introduce that first"):
         desk.save(erin, break_glass=True, reason="on fire", **NEEDS_BANNER)
     emergency = Emergency.objects.get()
-    emergencies.revert_emergency(emergency=emergency, actor=acting(frank), now=clock.now())
+    emergencies.revert_emergency(emergency=emergency, intent=Intent(acting(frank)))
     assert answers(guarded) == 404
     assert new.configuration.document["introduced"] is False
 
@@ -330,7 +329,7 @@ def test_introducing__takes_the_right_to_toggle_and_what_one_looked_at(
     with pytest.raises(Forbidden):
         introduce(new, bob)
     with pytest.raises(Conflict):
-        introduce(new, dana, expected_version=new.configuration.version - 1)
+        introduce(new, dana, seen=new.configuration.version - 1)
 
 
 def test_after_the_policy_is_gone__a_flag_is_introduced_by_whoever_may(

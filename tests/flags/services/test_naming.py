@@ -9,6 +9,7 @@ from flags.services.naming import rule_of, set_naming_rule
 from portal.access.models import Project, User
 from portal.audit.models import AuditEvent
 from portal.lib.errors import Forbidden, Invalid
+from portal.lib.intent import Intent
 from tests.flags.services.writes import Desk
 from tests.support.people import acting, boolean_flag
 
@@ -16,7 +17,7 @@ RULE = {"pattern": "[a-z]+/[a-z-]+", "example": "checkout/new-cart", "hint": "Te
 
 
 def set_rule(project: Project, person: User, **changes: str) -> NamingRule | None:
-    return set_naming_rule(project=project, actor=acting(person), **(RULE | changes))
+    return set_naming_rule(project=project, intent=Intent(acting(person)), **(RULE | changes))
 
 
 def test_a_new_key_that_does_not_fit__is_told_what_does(desk: Desk, alice: User) -> None:
@@ -37,8 +38,7 @@ def test_an_import__skips_what_does_not_fit_and_says_why(desk: Desk, alice: User
         environment=desk.environment,
         mode="merge",
         dry_run=False,
-        actor=acting(alice),
-        now=desk.now,
+        intent=Intent(acting(alice), at=desk.now),
     )
     assert report.created == ["a/b"]
     (skipped,) = report.skipped
@@ -84,20 +84,24 @@ def test_a_new_key_like_another_but_for_case_or_width__names_the_other(
 ) -> None:
     project, now, actor = desk.flag.project, desk.now, acting(alice)
     segment = {"key": "Beta", "when": {"all": []}}
-    services.create_segment(project=project, document=segment, actor=actor, now=now)
-    services.create_group(project=project, document={"key": "Menus"}, actor=actor, now=now)
+    services.create_segment(project=project, document=segment, intent=Intent(actor, at=now))
+    services.create_group(project=project, document={"key": "Menus"}, intent=Intent(actor, at=now))
 
     def clone(key: str) -> object:
         return services.clone_flag(
-            flag=desk.flag, key=key, name="", environments=[], actor=actor, now=now
+            flag=desk.flag, key=key, name="", environments=[], intent=Intent(actor, at=now)
         )
 
     def create_segment(key: str) -> object:
         document = segment | {"key": key}
-        return services.create_segment(project=project, document=document, actor=actor, now=now)
+        return services.create_segment(
+            project=project, document=document, intent=Intent(actor, at=now)
+        )
 
     def create_group(key: str) -> object:
-        return services.create_group(project=project, document={"key": key}, actor=actor, now=now)
+        return services.create_group(
+            project=project, document={"key": key}, intent=Intent(actor, at=now)
+        )
 
     wide = "".join(chr(ord(letter) + 0xFEE0) for letter in desk.flag.key)
     for make, key, other in (
@@ -122,8 +126,7 @@ def test_an_import__takes_keys_that_differ_in_case_alone_and_says_so(
         environment=desk.environment,
         mode="merge",
         dry_run=False,
-        actor=acting(alice),
-        now=desk.now,
+        intent=Intent(acting(alice), at=desk.now),
     )
     assert sorted(report.created) == sorted([like, "one", "ONE"])
     assert {note for note in report.notes if "differs" in note} == {

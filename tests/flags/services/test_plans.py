@@ -11,8 +11,8 @@ from flags.services import configurations, plans
 from flags.services.plans import carrying
 from portal.access.models import Project, User
 from portal.audit.models import AuditEvent
-from portal.lib import clock
 from portal.lib.errors import Forbidden, Invalid
+from portal.lib.intent import Intent
 from tests.flags.services.writes import RULE, Desk
 from tests.support.freezing import clock_text, end_freeze, freeze_now
 from tests.support.people import SETTING_UP, acting, create_person, give_role
@@ -41,12 +41,12 @@ def events() -> list[str]:
 
 def test_a_schedule__does_nothing_before_its_time_and_once_at_it(desk: Desk, dana: User) -> None:
     plan = a_schedule(desk, dana)
-    assert plans.carry_out_due(now=clock.now() + timedelta(days=2)) == 0  # not the machine's clock
+    assert plans.carry_out_due() == 0  # not the machine's clock
     assert not desk.configuration.enabled
     plan = carry_out(plan)
     assert desk.configuration.enabled
     assert plan.state == "finished"
-    assert plans.carry_out_due(now=clock.now()) == 0
+    assert plans.carry_out_due() == 0
     assert events().count("flag.enabled") == 1
     row = AuditEvent.objects.get(event="flag.enabled")
     assert (row.actor_kind, row.actor) == ("system", f"schedule {plan.pk} of dana")
@@ -161,13 +161,13 @@ def test_a_ramp_that_somebody_gets_in_the_way_of__stops_and_says_who(
 
 def test_a_paused_ramp__keeps_the_time_that_is_left(desk: Desk, dana: User, ramped: Plan) -> None:
     carry_out(ramped)
-    common: dict[str, Any] = {"actor": acting(dana), "now": desk.now}
+    common: dict[str, Any] = {"intent": Intent(acting(dana), at=desk.now)}
     services.pause_plan(plan=ramped, **common)
     Plan.objects.filter(pk=ramped.pk).update(
         changed_at=datetime.now(UTC) - timedelta(hours=9),
         due_at=datetime.now(UTC) - timedelta(hours=9) + timedelta(minutes=20),
     )
-    assert plans.carry_out_due(now=clock.now()) == 0
+    assert plans.carry_out_due() == 0
     plan = services.resume_plan(plan=ramped, **common)
     assert plan.due_at is not None
     assert timedelta(minutes=19) < plan.due_at - datetime.now(UTC) <= timedelta(minutes=20)
@@ -180,7 +180,7 @@ def test_a_ramp_resumed_after_a_hand_on_it__goes_on_from_there(
     carry_out(ramped)
     desk.save(dana, rules=[BY_HAND])
     carry_out(ramped)
-    services.resume_plan(plan=ramped, actor=acting(dana), now=desk.now)
+    services.resume_plan(plan=ramped, intent=Intent(acting(dana), at=desk.now))
     carry_out(ramped)
     assert share_now(desk) == 50
 
@@ -188,11 +188,11 @@ def test_a_ramp_resumed_after_a_hand_on_it__goes_on_from_there(
 def test_a_cancelled_plan__does_nothing_any_more(desk: Desk, dana: User) -> None:
     plan = a_schedule(desk, dana)
     let_it_be_due(plan)
-    services.cancel_plan(plan=plan, actor=acting(dana), now=desk.now, reason="not yet")
-    assert plans.carry_out_due(now=clock.now()) == 0
+    services.cancel_plan(plan=plan, intent=Intent(acting(dana), reason="not yet", at=desk.now))
+    assert plans.carry_out_due() == 0
     assert not desk.configuration.enabled
     with pytest.raises(Invalid, match="over already"):
-        services.cancel_plan(plan=plan, actor=acting(dana), now=desk.now)
+        services.cancel_plan(plan=plan, intent=Intent(acting(dana), at=desk.now))
 
 
 def test_pausing__takes_any_right_to_change_the_flag_and_resuming_the_plans_own(
@@ -202,10 +202,10 @@ def test_pausing__takes_any_right_to_change_the_flag_and_resuming_the_plans_own(
     give_role(shop, qa, "qa")
     give_role(shop, viewer, "viewer")
     with pytest.raises(Forbidden):
-        services.pause_plan(plan=ramped, actor=acting(viewer), now=desk.now)
-    services.pause_plan(plan=ramped, actor=acting(qa), now=desk.now)
+        services.pause_plan(plan=ramped, intent=Intent(acting(viewer), at=desk.now))
+    services.pause_plan(plan=ramped, intent=Intent(acting(qa), at=desk.now))
     with pytest.raises(Forbidden):
-        services.resume_plan(plan=ramped, actor=acting(qa), now=desk.now)
+        services.resume_plan(plan=ramped, intent=Intent(acting(qa), at=desk.now))
 
 
 def test_an_author_who_may_no_longer__leaves_a_plan_that_rests(desk: Desk, dana: User) -> None:
@@ -216,7 +216,7 @@ def test_an_author_who_may_no_longer__leaves_a_plan_that_rests(desk: Desk, dana:
     assert not desk.configuration.enabled
     assert plan.is_paused
     assert "dana, who asked for this, may no longer" in plan.problem
-    services.resume_plan(plan=plan, actor=SETTING_UP, now=desk.now)
+    services.resume_plan(plan=plan, intent=Intent(SETTING_UP, at=desk.now))
     assert carry_out(plan).state == "finished"  # whoever resumes answers for it
 
 
@@ -249,7 +249,7 @@ def test_a_step_that_breaks__is_tried_again_and_blocks_nobody(
     save = configurations.save_configuration
 
     def break_one(**given: object) -> object:
-        if f"schedule {broken.pk} " in str(given["actor"]):
+        if f"schedule {broken.pk} " in str(given["intent"]):
             raise ZeroDivisionError
         return save(**given)  # type: ignore[arg-type]
 
@@ -258,7 +258,7 @@ def test_a_step_that_breaks__is_tried_again_and_blocks_nobody(
     assert carry_out(fine).state == "finished"
     broken.refresh_from_db()
     assert (broken.failures, broken.is_running) == (1, True)
-    assert plans.carry_out_due(now=clock.now()) == 0  # not at once again
+    assert plans.carry_out_due() == 0  # not at once again
     for _again in range(carrying.MOST_FAILURES):
         broken = carry_out(broken) if broken.is_running else broken
     assert broken.is_paused

@@ -9,7 +9,7 @@ from flags.models import Plan
 from flags.services import plans
 from portal.access.models import User
 from portal.audit.models import AuditEvent
-from portal.lib import clock
+from portal.lib.intent import Intent
 from tests.flags.services.writes import Desk
 from tests.support import concurrently
 from tests.support.people import acting
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def _work() -> int:
-    return plans.carry_out_due(now=clock.now())
+    return plans.carry_out_due()
 
 
 def test_two_workers__do_a_step_once(desk: Desk, dana: User) -> None:
@@ -41,7 +41,7 @@ def test_a_step_and_a_cancel_at_once__one_wins_and_both_know(desk: Desk, dana: U
         concurrently.run(
             _work,
             lambda plan=plan: services.cancel_plan(  # type: ignore[misc]
-                plan=plan, actor=acting(dana), now=clock.now()
+                plan=plan, intent=Intent(acting(dana))
             ),
         )
         state = Plan.objects.get(pk=plan.pk).state

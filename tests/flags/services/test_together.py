@@ -12,6 +12,7 @@ from portal.access.models import EnvironmentChange, EnvironmentKind, Project, Us
 from portal.audit import selectors as audit
 from portal.audit.models import AuditEvent
 from portal.lib.errors import Conflict, Invalid
+from portal.lib.intent import Intent
 from tests.flags.services.writes import RULE, Desk
 from tests.support import concurrently
 from tests.support.people import SETTING_UP
@@ -100,8 +101,7 @@ def test_create_flag__while_an_environment_is_being_created__is_configured_there
                 project=shop,
                 key="load-test",
                 kind=EnvironmentKind.STAGING,
-                actor=SETTING_UP,
-                now=now,
+                intent=Intent(SETTING_UP, at=now),
             )
             half_way.set()
             finish.wait(0.5)  # a flag that does not wait for this commit is created meanwhile

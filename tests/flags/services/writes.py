@@ -8,7 +8,7 @@ from typing import Any
 from flags import services
 from flags.models import Flag, FlagConfiguration
 from portal.access.models import Environment, User
-from portal.approvals.changes import PLAIN, Terms
+from portal.lib.intent import PLAIN, Intent, WriteOptions
 from portal.lib.journal import Actor
 from tests.support.people import acting, boolean_flag
 
@@ -18,12 +18,12 @@ RULE = {"id": "r-1", "when": COUNTRY, "serve": {"variant": "on"}}
 
 @dataclass(frozen=True)
 class Desk:
-    """What a write has in front of it, and the terms and reason that go with it."""
+    """What a write has in front of it, and the options and reason that go with it."""
 
     flag: Flag
     environment: Environment
     now: datetime
-    terms: Terms = PLAIN
+    options: WriteOptions = PLAIN
     reason: str = ""
 
     @property
@@ -48,10 +48,14 @@ class Desk:
             environment=self.environment,
             document=current.document | changes,
             expected_version=current.version if seen is None else seen,
-            actor=as_actor(person),
-            now=self.now,
-            reason=reason or self.reason,
-            terms=replace(self.terms, revise=revise, agreement=agreement, break_glass=break_glass),
+            intent=Intent(
+                as_actor(person),
+                reason=reason or self.reason,
+                options=replace(
+                    self.options, revise=revise, agreement=agreement, break_glass=break_glass
+                ),
+                at=self.now,
+            ),
         )
 
     def switch(
@@ -68,13 +72,15 @@ class Desk:
             flag=self.flag,
             environment=self.environment,
             enabled=enabled,
-            actor=as_actor(person),
-            now=self.now,
-            expected_version=seen,
-            reason=reason or self.reason,
-            terms=replace(
-                self.terms, apply_when_approved=apply_when_approved, break_glass=break_glass
+            intent=Intent(
+                as_actor(person),
+                reason=reason or self.reason,
+                options=replace(
+                    self.options, apply_when_approved=apply_when_approved, break_glass=break_glass
+                ),
+                at=self.now,
             ),
+            expected_version=seen,
         ).configuration
 
     def edit(self, person: User | Actor, *, seen: int | None = None, **changes: Any) -> Flag:
@@ -84,36 +90,26 @@ class Desk:
             flag=self.flag,
             document=current.document | changes,
             expected_version=current.version if seen is None else seen,
-            actor=as_actor(person),
-            now=self.now,
-            reason=self.reason,
-            terms=self.terms,
+            intent=Intent(as_actor(person), reason=self.reason, options=self.options, at=self.now),
         )
 
     def create(self, person: User | Actor, key: str = "search-ranking", **fields: object) -> Flag:
         return services.create_flag(
             project=self.flag.project,
             document=boolean_flag(key) | fields,
-            actor=as_actor(person),
-            now=self.now,
+            intent=Intent(as_actor(person), at=self.now),
         )
 
     def archive(self, person: User | Actor) -> None:
         services.archive_flag(
             flag=self.flag,
-            actor=as_actor(person),
-            now=self.now,
-            reason=self.reason,
-            terms=self.terms,
+            intent=Intent(as_actor(person), reason=self.reason, options=self.options, at=self.now),
         )
 
     def restore(self, person: User | Actor) -> None:
         services.restore_flag(
             flag=self.flag,
-            actor=as_actor(person),
-            now=self.now,
-            reason=self.reason,
-            terms=self.terms,
+            intent=Intent(as_actor(person), reason=self.reason, options=self.options, at=self.now),
         )
 
 

@@ -30,6 +30,7 @@ from flags.tasks import forget_old_changes
 from portal.access import services as access
 from portal.access.models import ApiKey, Environment, EnvironmentChange, User
 from portal.audit.models import AuditEvent
+from portal.lib.intent import Intent
 from tests.flags.services.writes import Desk
 from tests.flags.snapshots.shelf import Shelf
 from tests.support.people import SETTING_UP
@@ -53,7 +54,10 @@ def weighed(desk: Desk, publisher: Publisher, shelf: Shelf, alice: User) -> Call
     """Two flags and a key, changed once; says whether what Redis holds goes with its head."""
     desk.create(alice, "second")
     access.issue_key(
-        environment=desk.environment, kind="server", name="Shop", actor=SETTING_UP, now=desk.now
+        environment=desk.environment,
+        kind="server",
+        name="Shop",
+        intent=Intent(SETTING_UP, at=desk.now),
     )
     publisher.publish(desk.environment.pk)
 
@@ -121,7 +125,7 @@ def test_documents__changed_by_a_stranger__are_published_again(
     old = documents(store, shelf)
     desk.switch(alice, True)
     for key in ApiKey.objects.filter(environment=desk.environment):
-        access.revoke_key(key=key, actor=SETTING_UP, now=desk.now)
+        access.revoke_key(key=key, intent=Intent(SETTING_UP, at=desk.now))
     publisher.publish(desk.environment.pk)
     put_back(store, shelf, change(old, documents(store, shelf)))
     position = (shelf.head().epoch, shelf.head().version)

@@ -10,10 +10,11 @@ from django.conf import settings
 
 from flags.channel import REGISTRY, REGISTRY_STREAM, Sealer
 from flags.models import FlagConfiguration
-from flags.snapshots.publisher import Outcome, Publisher
+from flags.snapshots.publisher import RELAY, Outcome, Publisher
 from portal.access import services as access
 from portal.access.models import Environment, EnvironmentChange, User
 from portal.audit.models import AuditEvent
+from portal.lib.intent import Intent
 from tests.flags.services.writes import RULE, Desk
 from tests.flags.snapshots.shelf import Shelf
 from tests.support import concurrently
@@ -85,12 +86,15 @@ def test_publish__flag_archived_and_key_revoked__are_taken_away(
     publisher: Publisher, desk: Desk, shelf: Shelf, alice: User
 ) -> None:
     key = access.issue_key(
-        environment=desk.environment, kind="server", name="Shop", actor=SETTING_UP, now=desk.now
+        environment=desk.environment,
+        kind="server",
+        name="Shop",
+        intent=Intent(SETTING_UP, at=desk.now),
     ).key
     publish(publisher, desk)
     assert set(shelf.documents()) == {"flag/new-checkout", f"key/{key.selector}"}
     desk.archive(alice)
-    access.revoke_key(key=key, actor=SETTING_UP, now=desk.now)
+    access.revoke_key(key=key, intent=Intent(SETTING_UP, at=desk.now))
     publish(publisher, desk)
     assert shelf.documents() == {}
     assert shelf.changes(shelf.entries()[-1]) == {
@@ -116,8 +120,7 @@ def test_publish__key__carries_no_secret(publisher: Publisher, desk: Desk, shelf
         environment=desk.environment,
         kind="client",
         name="Browser",
-        actor=SETTING_UP,
-        now=desk.now,
+        intent=Intent(SETTING_UP, at=desk.now),
         allowed_origins=["https://shop.example"],
     )
     publish(publisher, desk)
@@ -259,7 +262,7 @@ def test_renew_epoch__two_publishers_saw_the_same__is_renewed_once(desk: Desk) -
         return access.renew_epoch(
             environment_id=desk.environment.pk,
             seen_epoch=desk.environment.epoch,
-            reason="the database was set back",
+            intent=Intent(RELAY, "the database was set back"),
         )
 
     first, second = renew(), renew()
@@ -337,7 +340,10 @@ def test_publish__any_order_of_changes_and_publications__ends_where_the_database
 
     def issue() -> object:
         return access.issue_key(
-            environment=desk.environment, kind="server", name="x", actor=SETTING_UP, now=desk.now
+            environment=desk.environment,
+            kind="server",
+            name="x",
+            intent=Intent(SETTING_UP, at=desk.now),
         )
 
     numbers = iter(range(1000))

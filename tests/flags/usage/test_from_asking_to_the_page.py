@@ -14,6 +14,7 @@ from flags.models import Flag, UnknownFlag
 from flags.snapshots import relay
 from portal.access import services
 from portal.access.models import Environment
+from portal.lib.intent import Intent
 from tests.flags.evaluator.servers import EvaluatorProcess, wait_until
 from tests.flags.evaluator.shop import FLAGS
 from tests.flags.usage.conftest import counted
@@ -44,7 +45,7 @@ def test_from_a_request_to_the_page_of_usage(
     now: datetime,
 ) -> None:
     issued = services.issue_key(
-        environment=production, kind="server", name="Shop", actor=SETTING_UP, now=now
+        environment=production, kind="server", name="Shop", intent=Intent(SETTING_UP, at=now)
     )
     relay.sweep()
     http, headers = published_evaluator.http, {"X-API-Key": str(issued.token)}

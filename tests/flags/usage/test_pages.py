@@ -13,6 +13,7 @@ from flags.services import archive_flag
 from flags.services.counting import take_batches
 from portal.access.models import Environment, Project
 from portal.audit.models import AuditEvent
+from portal.lib.intent import Intent
 from tests.flags.api.script import FLAGS, PRODUCTION, Script, answer, issue, problem, serve_only_in
 from tests.flags.usage.conftest import batch
 from tests.support.people import SETTING_UP
@@ -118,7 +119,7 @@ def test_unknown_names__are_created_from_the_page_or_ignored(
 def test_unknown_names__of_an_archived_flag__lead_to_it(
     bob_client: Client, production: Environment, new_checkout: Flag, now: datetime
 ) -> None:
-    archive_flag(flag=new_checkout, actor=SETTING_UP, now=now)
+    archive_flag(flag=new_checkout, intent=Intent(SETTING_UP, at=now))
     asked = batch(production, now, Missed("new-checkout", False, 1))
     take_batches(batches=[asked], now=now)
     assert "This flag is archived." in text(bob_client, UNKNOWN)

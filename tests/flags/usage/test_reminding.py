@@ -10,6 +10,7 @@ from flags.services import create_flag, reminding
 from portal.access.models import Project, User
 from portal.letters.models import Letter
 from portal.lib import clock
+from portal.lib.intent import Intent
 from tests.support.people import SETTING_UP, boolean_flag
 
 pytestmark = pytest.mark.django_db
@@ -25,7 +26,9 @@ def old(shop: Project, dana: User, now: datetime) -> Flag:
 
 def old_flag(shop: Project, key: str, now: datetime) -> Flag:
     flag = create_flag(
-        project=shop, document=boolean_flag(key) | {"owner": "dana"}, actor=SETTING_UP, now=now
+        project=shop,
+        document=boolean_flag(key) | {"owner": "dana"},
+        intent=Intent(SETTING_UP, at=now),
     )
     Flag.objects.filter(pk=flag.pk).update(created_at=now - timedelta(days=41))
     return flag

@@ -11,6 +11,7 @@ from flags.services.counting import take_batches
 from flags.usage.lifecycle import Stage
 from flags.usage.standing import standings_of
 from portal.access.models import Environment, Project
+from portal.lib.intent import Intent
 from tests.flags.usage.conftest import batch
 from tests.support.people import SETTING_UP, boolean_flag
 
@@ -24,7 +25,9 @@ def test_a_flag_that_another_refers_to__is_never_ready_to_archive(
 ) -> None:
     take_batches(batches=[batch(production, now, on)], now=now)
     FlagUsage.objects.update(start=now - timedelta(days=30))
-    quiet = create_flag(project=shop, document=boolean_flag("quiet"), actor=SETTING_UP, now=now)
+    quiet = create_flag(
+        project=shop, document=boolean_flag("quiet"), intent=Intent(SETTING_UP, at=now)
+    )
     Flag.objects.filter(pk=quiet.pk).update(created_at=now - timedelta(days=20))
     quiet.refresh_from_db()
     assert standings_of(shop, [quiet], now=now)[quiet.pk].lifecycle.stage is Stage.READY

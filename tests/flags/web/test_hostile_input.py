@@ -12,7 +12,7 @@ from flags.models import Flag, FlagConfiguration
 from portal.access.models import ApiKey, Environment, Project, User
 from portal.access.services import add_member, issue_key
 from portal.audit.models import AuditEvent
-from portal.lib import clock
+from portal.lib.intent import Intent
 from tests.support.people import SETTING_UP, boolean_flag
 from tests.support.rows import rolled_back
 
@@ -43,7 +43,7 @@ def browser(alice_client: Client) -> Client:
 
 def create(project: Project, key: str, **fields: object) -> Flag:
     return services.create_flag(
-        project=project, document=boolean_flag(key) | fields, actor=SETTING_UP, now=clock.now()
+        project=project, document=boolean_flag(key) | fields, intent=Intent(SETTING_UP)
     )
 
 
@@ -72,9 +72,7 @@ def save_everything_hostile(flag: Flag, environment: Environment) -> None:
             "targets": [{"variant": MARKUP, "keys": [MARKUP]}],
         },
         expected_version=configuration.version,
-        actor=SETTING_UP,
-        now=clock.now(),
-        reason=MARKUP,
+        intent=Intent(SETTING_UP, reason=MARKUP),
     )
 
 
@@ -87,7 +85,7 @@ def test_markup_that_was_stored_is_shown_as_text_on_every_page(
     save_everything_hostile(flag, production)
     Project.objects.filter(pk=shop.pk).update(name=MARKUP)
     Environment.objects.filter(pk=production.pk).update(name=MARKUP)
-    issue_key(environment=production, kind="server", name=MARKUP, actor=SETTING_UP, now=clock.now())
+    issue_key(environment=production, kind="server", name=MARKUP, intent=Intent(SETTING_UP))
     pages = [
         "/projects",
         "/p/shop/flags/",
@@ -288,9 +286,7 @@ def test_nobody_forges_lines_of_the_log(
 
 
 def test_members_names_are_shown_as_text(browser: Client, shop: Project) -> None:
-    added = add_member(
-        project=shop, username="erin", role="viewer", actor=SETTING_UP, now=clock.now()
-    )
+    added = add_member(project=shop, username="erin", role="viewer", intent=Intent(SETTING_UP))
     added.user.first_name = MARKUP[:100]
     added.user.save()
     assert "<script>alert" not in browser.get("/p/shop/members/").content.decode()

@@ -14,6 +14,7 @@ from portal.access.models import Project, User
 from portal.access.permissions import BuiltinRole
 from portal.access.signin import throttle
 from portal.lib.errors import Invalid
+from portal.lib.intent import Intent
 from tests.support import concurrently
 from tests.support.people import PASSWORD, SETTING_UP, acting, client_of, create_person
 
@@ -26,7 +27,7 @@ CYRILLIC_ALONE = "\u0430\u0441\u0435"  # reads “ace”
 def zoe(db: None) -> User:
     """A site administrator."""
     return services.create_user(
-        username="zoe", password=PASSWORD, actor=SETTING_UP, is_superuser=True
+        username="zoe", password=PASSWORD, intent=Intent(SETTING_UP), is_superuser=True
     )
 
 
@@ -70,7 +71,7 @@ def test_roads__invitation_member_page_and_command__all_refuse(
     alice: User, shop: Project, now: datetime
 ) -> None:
     sent = services.create_invitation(
-        project=shop, role=BuiltinRole.VIEWER, actor=acting(alice), now=now
+        project=shop, role=BuiltinRole.VIEWER, intent=Intent(acting(alice), at=now)
     )
     fields = {"username": "Alice", "password": PASSWORD, "password_again": PASSWORD}
     joined = Client().post(f"/invitation/{sent.token}", fields)

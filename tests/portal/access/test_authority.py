@@ -9,6 +9,7 @@ from portal.access.models import Environment, Grant, Project, User
 from portal.access.permissions import Permission
 from portal.lib import journal
 from portal.lib.errors import Forbidden
+from portal.lib.intent import Intent
 from portal.lib.journal import Actor, Trace
 from tests.support.people import SETTING_UP, acting
 
@@ -38,7 +39,7 @@ def allowed(actor: Actor, project: Project, environment: Environment | None = No
 
 def admin_key(environment: Environment, now: datetime) -> Actor:
     issued = services.issue_key(
-        environment=environment, kind="admin", name="Pipeline", actor=SETTING_UP, now=now
+        environment=environment, kind="admin", name="Pipeline", intent=Intent(SETTING_UP, at=now)
     )
     return authority.key_actor(issued.key, Trace())
 
@@ -67,7 +68,9 @@ def test_require__admin_of_another_project__may_nothing(
 
 
 def test_require__site_administrator__may_everything_without_being_a_member(shop: Project) -> None:
-    root = services.create_user(username="root", password="x", actor=SETTING_UP, is_superuser=True)
+    root = services.create_user(
+        username="root", password="x", intent=Intent(SETTING_UP), is_superuser=True
+    )
     assert allowed(acting(root), shop) == ALL
 
 
@@ -115,10 +118,10 @@ def test_require__admin_key_revoked__may_nothing(
     production: Environment, shop: Project, now: datetime
 ) -> None:
     issued = services.issue_key(
-        environment=production, kind="admin", name="Pipeline", actor=SETTING_UP, now=now
+        environment=production, kind="admin", name="Pipeline", intent=Intent(SETTING_UP, at=now)
     )
     actor = authority.key_actor(issued.key, Trace())
-    services.revoke_key(key=issued.key, actor=SETTING_UP, now=now)
+    services.revoke_key(key=issued.key, intent=Intent(SETTING_UP, at=now))
     assert allowed(actor, shop, production) == set()
 
 
@@ -127,7 +130,7 @@ def test_require__key_that_only_reads_flags__may_nothing(
     production: Environment, shop: Project, now: datetime, kind: str
 ) -> None:
     issued = services.issue_key(
-        environment=production, kind=kind, name="Shop", actor=SETTING_UP, now=now
+        environment=production, kind=kind, name="Shop", intent=Intent(SETTING_UP, at=now)
     )
     assert allowed(authority.key_actor(issued.key, Trace()), shop, production) == set()
 

@@ -9,6 +9,7 @@ import pytest
 from portal.access import services
 from portal.access.models import Environment, Project, User
 from portal.lib import journal
+from portal.lib.intent import Intent
 from portal.lib.journal import Entry, Trace
 from tests.support.people import SETTING_UP, acting, give_role
 from tests.support.rows import everything_kept
@@ -30,47 +31,49 @@ def writes(
 ) -> dict[str, Write]:
     """A call that would succeed, for each service that writes."""
     key = services.issue_key(
-        environment=production, kind="server", name="a", actor=SETTING_UP, now=now
+        environment=production, kind="server", name="a", intent=Intent(SETTING_UP, at=now)
     ).key
-    group = services.create_group(project=shop, key="team", name="Team", actor=SETTING_UP, now=now)
-    services.add_to_group(group=group, user=bob, actor=SETTING_UP)
+    group = services.create_group(
+        project=shop, key="team", name="Team", intent=Intent(SETTING_UP, at=now)
+    )
+    services.add_to_group(group=group, user=bob, intent=Intent(SETTING_UP))
     role = services.create_role(
-        project=shop, key="helper", name="H", permissions=["flag.view"], actor=SETTING_UP
+        project=shop, key="helper", name="H", permissions=["flag.view"], intent=Intent(SETTING_UP)
     )
     scanner = services.issue_key(
         environment=production,
         kind="admin",
         name="s",
         evidence=["scan"],
-        actor=SETTING_UP,
-        now=now,
+        intent=Intent(SETTING_UP, at=now),
     ).key
-    services.change_password(user=charlie, password="y" * 20, actor=acting(bob))
+    services.change_password(user=charlie, password="y" * 20, intent=Intent(acting(bob)))
     grant = give_role(shop, charlie, "viewer")
     to_take, to_join, to_revoke = (
-        services.create_invitation(project=shop, role="viewer", actor=acting(alice), now=now)
+        services.create_invitation(
+            project=shop, role="viewer", intent=Intent(acting(alice), at=now)
+        )
         for _one in range(3)
     )
     s = services
-    by: dict[str, Any] = {"actor": SETTING_UP}
-    on = by | {"now": now}
+    by: dict[str, Any] = {"intent": Intent(SETTING_UP, at=now)}
     return {
         "accept_invitation": lambda: s.accept_invitation(
             token=str(to_take.token), user=charlie, trace=Trace(), now=now
         ),
-        "add_member": lambda: s.add_member(project=shop, username="eve", role="viewer", **on),
+        "add_member": lambda: s.add_member(project=shop, username="eve", role="viewer", **by),
         "add_to_group": lambda: s.add_to_group(group=group, user=charlie, **by),
         "change_password": lambda: s.change_password(user=bob, password="x" * 20, **by),
         "confirm_approver": lambda: s.confirm_approver(
-            project=shop, person=charlie, actor=acting(alice)
+            project=shop, person=charlie, intent=Intent(acting(alice))
         ),
-        "confirm_key": lambda: s.confirm_key(key=scanner, actor=acting(alice)),
+        "confirm_key": lambda: s.confirm_key(key=scanner, intent=Intent(acting(alice))),
         "create_environment": lambda: s.create_environment(
-            project=shop, key=NAME, kind="staging", **on
+            project=shop, key=NAME, kind="staging", **by
         ),
-        "create_group": lambda: s.create_group(project=shop, key=NAME, name="Q", **on),
-        "create_invitation": lambda: s.create_invitation(project=shop, role="viewer", **on),
-        "create_project": lambda: s.create_project(key=NAME, name="Q", **on),
+        "create_group": lambda: s.create_group(project=shop, key=NAME, name="Q", **by),
+        "create_invitation": lambda: s.create_invitation(project=shop, role="viewer", **by),
+        "create_project": lambda: s.create_project(key=NAME, name="Q", **by),
         "create_role": lambda: s.create_role(
             project=shop, key=NAME, name="Q", permissions=[], **by
         ),
@@ -81,29 +84,29 @@ def writes(
         "edit_group": lambda: s.edit_group(group=group, name="Other", **by),
         "edit_project": lambda: s.edit_project(project=shop, name="Other", **by),
         "edit_key": lambda: s.edit_key(
-            key=key, allowed_origins=[], rate_limit=5, burst_limit=None, **on
+            key=key, allowed_origins=[], rate_limit=5, burst_limit=None, **by
         ),
         "edit_role": lambda: s.edit_role(role=role, name="Other", permissions=[], **by),
-        "grant_role": lambda: s.grant_role(project=shop, to=bob, role="developer", **on),
-        "issue_key": lambda: s.issue_key(environment=production, kind="server", name="b", **on),
+        "grant_role": lambda: s.grant_role(project=shop, to=bob, role="developer", **by),
+        "issue_key": lambda: s.issue_key(environment=production, kind="server", name="b", **by),
         "join_by_invitation": lambda: s.join_by_invitation(
             token=str(to_join.token), username="eve", password="x" * 20, trace=Trace(), now=now
         ),
-        "record_sign_in": lambda: s.record_sign_in(**by),
-        "record_sign_out": lambda: s.record_sign_out(**by),
+        "record_sign_in": lambda: s.record_sign_in(actor=SETTING_UP),
+        "record_sign_out": lambda: s.record_sign_out(actor=SETTING_UP),
         "remove_from_group": lambda: s.remove_from_group(group=group, user=bob, **by),
         "remove_member": lambda: s.remove_member(project=shop, user=bob, **by),
         "renew_epoch": lambda: s.renew_epoch(
-            environment_id=production.pk, seen_epoch="z", reason="a restore"
+            environment_id=production.pk, seen_epoch="z", intent=Intent(SETTING_UP, "a restore")
         ),
         "reserve": lambda: s.reserve(
-            environment=production, permission="flag.edit", names=["developer"], **on
+            environment=production, permission="flag.edit", names=["developer"], **by
         ),
         "revoke_grant": lambda: s.revoke_grant(grant=grant, **by),
-        "revoke_invitation": lambda: s.revoke_invitation(invitation=to_revoke.invitation, **on),
-        "revoke_key": lambda: s.revoke_key(key=key, **on),
-        "set_evidence": lambda: s.set_evidence(key=scanner, kinds=["load_test"], **on),
-        "set_role": lambda: s.set_role(project=shop, user=bob, role="developer", **on),
+        "revoke_invitation": lambda: s.revoke_invitation(invitation=to_revoke.invitation, **by),
+        "revoke_key": lambda: s.revoke_key(key=key, **by),
+        "set_evidence": lambda: s.set_evidence(key=scanner, kinds=["load_test"], **by),
+        "set_role": lambda: s.set_role(project=shop, user=bob, role="developer", **by),
     }
 
 

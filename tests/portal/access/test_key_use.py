@@ -12,6 +12,7 @@ from flags.models import Flag
 from portal.access import services
 from portal.access.models import ApiKey, Environment
 from portal.audit.models import AuditEvent
+from portal.lib.intent import Intent
 from tests.support.people import SETTING_UP
 
 pytestmark = pytest.mark.postgresql
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.postgresql
 @pytest.fixture
 def pipeline(production: Environment, new_checkout: Flag, now: datetime) -> services.IssuedKey:
     return services.issue_key(
-        environment=production, kind="admin", name="Pipeline", actor=SETTING_UP, now=now
+        environment=production, kind="admin", name="Pipeline", intent=Intent(SETTING_UP, at=now)
     )
 
 
@@ -54,7 +55,7 @@ def test_the_next_use__is_noted_after_a_minute(
 
 
 def test_a_key_that_is_refused__was_not_used(pipeline: services.IssuedKey, now: datetime) -> None:
-    services.revoke_key(key=pipeline.key, actor=SETTING_UP, now=now)
+    services.revoke_key(key=pipeline.key, intent=Intent(SETTING_UP, at=now))
     assert ask(pipeline) == 401
     assert last_use() is None
 

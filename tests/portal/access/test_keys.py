@@ -12,6 +12,7 @@ from portal.access.services import IssuedKey
 from portal.access.tokens import parse_token
 from portal.audit.models import AuditEvent
 from portal.lib.errors import Forbidden, Invalid
+from portal.lib.intent import Intent
 from tests.support.people import acting
 
 
@@ -28,8 +29,7 @@ def issue(
         environment=environment,
         kind=kind,
         name=name,
-        actor=acting(actor),
-        now=now,
+        intent=Intent(acting(actor), at=now),
         expires_at=expires_at,
         allowed_origins=["https://shop.example"] if kind == "client" else [],
     )
@@ -121,7 +121,7 @@ def test_usable__expired_and_revoked_keys__are_not_among_them(
     soon = now + timedelta(seconds=1)
     brief = issue(production, alice, now, expires_at=soon).key
     revoked = issue(production, alice, now).key
-    services.revoke_key(key=revoked, actor=acting(alice), now=now)
+    services.revoke_key(key=revoked, intent=Intent(acting(alice), at=now))
     assert set(ApiKey.objects.usable(now=now)) == {forever, brief}
     assert set(ApiKey.objects.usable(now=soon)) == {forever}
     assert (brief.is_expired_at(now), brief.is_expired_at(soon)) == (False, True)
@@ -132,8 +132,8 @@ def test_revoke_key__twice__is_one_change_and_one_audit_row(
     production: Environment, alice: User, now: datetime
 ) -> None:
     key = issue(production, alice, now).key
-    services.revoke_key(key=key, actor=acting(alice), now=now)
-    services.revoke_key(key=key, actor=acting(alice), now=now + timedelta(hours=1))
+    services.revoke_key(key=key, intent=Intent(acting(alice), at=now))
+    services.revoke_key(key=key, intent=Intent(acting(alice), at=now + timedelta(hours=1)))
     key.refresh_from_db()
     production.refresh_from_db()
     assert key.is_revoked
@@ -151,7 +151,7 @@ def test_revoke_key__an_editor__is_forbidden(
 ) -> None:
     key = issue(production, alice, now).key
     with pytest.raises(Forbidden):
-        services.revoke_key(key=key, actor=acting(dana), now=now)
+        services.revoke_key(key=key, intent=Intent(acting(dana), at=now))
     key.refresh_from_db()
     assert not key.is_revoked
 
@@ -167,8 +167,8 @@ def test_edit_key__alice__publishes_and_records_what_changed(
     production: Environment, alice: User, now: datetime
 ) -> None:
     key = issue(production, alice, now, kind="client").key
-    services.edit_key(key=key, **EDIT, actor=acting(alice), now=now)
-    services.edit_key(key=key, **EDIT, actor=acting(alice), now=now)
+    services.edit_key(key=key, **EDIT, intent=Intent(acting(alice), at=now))
+    services.edit_key(key=key, **EDIT, intent=Intent(acting(alice), at=now))
     key.refresh_from_db()
     production.refresh_from_db()
     assert (key.allowed_origins, key.rate_limit) == (["https://shop.example"], 50)
@@ -183,14 +183,14 @@ def test_edit_key__who_may_not__is_forbidden(
 ) -> None:
     key = issue(production, alice, now, kind="client").key
     with pytest.raises(Forbidden):
-        services.edit_key(key=key, **EDIT, actor=acting(dana), now=now)
+        services.edit_key(key=key, **EDIT, intent=Intent(acting(dana), at=now))
 
 
 def test_edit_key__revoked__is_refused(production: Environment, alice: User, now: datetime) -> None:
     key = issue(production, alice, now, kind="client").key
-    services.revoke_key(key=key, actor=acting(alice), now=now)
+    services.revoke_key(key=key, intent=Intent(acting(alice), at=now))
     with pytest.raises(Invalid, match="revoked"):
-        services.edit_key(key=key, **EDIT, actor=acting(alice), now=now)
+        services.edit_key(key=key, **EDIT, intent=Intent(acting(alice), at=now))
 
 
 @pytest.mark.parametrize(
@@ -214,6 +214,6 @@ def test_edit_key__unusable_values__are_refused_by_field(
     key = issue(production, alice, now, kind=kind).key
     values: dict[str, Any] = EDIT | change
     with pytest.raises(Invalid) as refused:
-        services.edit_key(key=key, **values, actor=acting(alice), now=now)
+        services.edit_key(key=key, **values, intent=Intent(acting(alice), at=now))
     assert list(refused.value.problems) == [field]
     assert not AuditEvent.objects.filter(event="key.edited").exists()

@@ -10,6 +10,7 @@ from portal.access.models import Environment, EnvironmentKind, Grant, Project, U
 from portal.audit import selectors as audit
 from portal.audit.models import AuditEvent
 from portal.lib.errors import Forbidden, Invalid
+from portal.lib.intent import Intent
 from tests.support.people import SETTING_UP, acting
 
 BAD_KEYS = ["", "Shop", "-shop", "my shop", "shop/1", "shöp", "s" * 51, "shop\n", "shop_1"]
@@ -17,12 +18,14 @@ BAD_KEYS = ["", "Shop", "-shop", "my shop", "shop/1", "shöp", "s" * 51, "shop\n
 
 @pytest.fixture
 def root(db: None) -> User:
-    return services.create_user(username="root", password="x", actor=SETTING_UP, is_superuser=True)
+    return services.create_user(
+        username="root", password="x", intent=Intent(SETTING_UP), is_superuser=True
+    )
 
 
 def create(key: str, now: datetime, *, name: str = "", actor: User | None = None) -> Project:
     by = acting(actor) if actor else SETTING_UP
-    return services.create_project(key=key, name=name, actor=by, now=now)
+    return services.create_project(key=key, name=name, intent=Intent(by, at=now))
 
 
 def test_create_project__site_administrator__has_three_environments_and_an_admin(
@@ -80,8 +83,7 @@ def test_create_environment__malformed_key__is_refused(
             project=shop,
             key=key,
             kind=EnvironmentKind.STAGING,
-            actor=acting(alice),
-            now=now,
+            intent=Intent(acting(alice), at=now),
         )
     assert "key" in refused.value.problems
     assert shop.environments.count() == 3
@@ -95,8 +97,7 @@ def test_create_environment__key_that_is_taken__is_refused(
             project=shop,
             key="staging",
             kind=EnvironmentKind.STAGING,
-            actor=acting(alice),
-            now=now,
+            intent=Intent(acting(alice), at=now),
         )
 
 
@@ -109,8 +110,7 @@ def test_create_environment__who_may_not__is_forbidden(
             project=shop,
             key="load-test",
             kind=EnvironmentKind.STAGING,
-            actor=acting(User.objects.get(username=person)),
-            now=now,
+            intent=Intent(acting(User.objects.get(username=person)), at=now),
         )
 
 
@@ -121,8 +121,7 @@ def test_create_environment__project_with_flags__gives_each_a_configuration_that
         project=shop,
         key="load-test",
         kind=EnvironmentKind.STAGING,
-        actor=acting(alice),
-        now=now,
+        intent=Intent(acting(alice), at=now),
     )
     configuration = FlagConfiguration.objects.get(flag=new_checkout, environment=environment)
     assert not configuration.enabled
@@ -152,8 +151,7 @@ def test_ensure_environment__nothing_there__creates_both_and_says_so(
         return provisioning.ensure_environment(
             project_key="shop",
             environment_key="prod",
-            actor=SETTING_UP,
-            now=now,
+            intent=Intent(SETTING_UP, at=now),
             tell=said.append,
         )
 
@@ -171,8 +169,7 @@ def test_ensure_environment__malformed_environment__leaves_no_project(
         provisioning.ensure_environment(
             project_key="shop",
             environment_key="No!",
-            actor=SETTING_UP,
-            now=now,
+            intent=Intent(SETTING_UP, at=now),
             tell=lambda _text: None,
         )
     assert not Project.objects.exists()
@@ -181,18 +178,18 @@ def test_ensure_environment__malformed_environment__leaves_no_project(
 @pytest.mark.parametrize("username", ["", "alice smith", "a" * 151])
 def test_create_user__malformed_name__is_refused(db: None, username: str) -> None:
     with pytest.raises(Invalid) as refused:
-        services.create_user(username=username, password="x", actor=SETTING_UP)
+        services.create_user(username=username, password="x", intent=Intent(SETTING_UP))
     assert list(refused.value.problems) == ["username"]
 
 
 def test_create_user__name_that_is_taken__is_refused(alice: User) -> None:
     with pytest.raises(Invalid) as refused:
-        services.create_user(username="alice", password="x", actor=SETTING_UP)
+        services.create_user(username="alice", password="x", intent=Intent(SETTING_UP))
     assert list(refused.value.problems) == ["username"]
 
 
 def test_create_user__password__is_hashed_and_not_in_the_audit_trail(db: None) -> None:
-    user = services.create_user(username="erin", password="open-sesame", actor=SETTING_UP)
+    user = services.create_user(username="erin", password="open-sesame", intent=Intent(SETTING_UP))
     user.refresh_from_db()
     assert user.check_password("open-sesame")
     assert "open-sesame" not in user.password
@@ -205,7 +202,7 @@ def test_add_member__new_person__gets_an_account_and_a_password_that_works(
     shop: Project, alice: User, now: datetime
 ) -> None:
     added = services.add_member(
-        project=shop, username="erin", role="developer", actor=acting(alice), now=now
+        project=shop, username="erin", role="developer", intent=Intent(acting(alice), at=now)
     )
     erin = User.objects.get(username="erin")
     assert added.password
@@ -218,7 +215,7 @@ def test_add_member__known_person__keeps_their_password(
     shop: Project, alice: User, charlie: User, now: datetime
 ) -> None:
     added = services.add_member(
-        project=shop, username="charlie", role="viewer", actor=acting(alice), now=now
+        project=shop, username="charlie", role="viewer", intent=Intent(acting(alice), at=now)
     )
     assert added.password is None
     assert User.objects.get(pk=charlie.pk).password == charlie.password
@@ -226,7 +223,9 @@ def test_add_member__known_person__keeps_their_password(
 
 def test_add_member__member_already__is_refused(shop: Project, alice: User, now: datetime) -> None:
     with pytest.raises(Invalid, match="bob is a member already"):
-        services.add_member(project=shop, username="bob", role="qa", actor=acting(alice), now=now)
+        services.add_member(
+            project=shop, username="bob", role="qa", intent=Intent(acting(alice), at=now)
+        )
     assert Grant.objects.get(project=shop, user__username="bob").role == "viewer"
 
 
@@ -237,13 +236,15 @@ def test_members__who_may_not_manage_them__is_forbidden(
     user = User.objects.get(username=person)
     before = list(Grant.objects.values())
     with pytest.raises(Forbidden):
-        services.add_member(project=shop, username="erin", role="qa", actor=acting(user), now=now)
-    with pytest.raises(Forbidden):
-        services.set_role(
-            project=shop, user=user, role="project_admin", actor=acting(user), now=now
+        services.add_member(
+            project=shop, username="erin", role="qa", intent=Intent(acting(user), at=now)
         )
     with pytest.raises(Forbidden):
-        services.remove_member(project=shop, user=user, actor=acting(user))
+        services.set_role(
+            project=shop, user=user, role="project_admin", intent=Intent(acting(user), at=now)
+        )
+    with pytest.raises(Forbidden):
+        services.remove_member(project=shop, user=user, intent=Intent(acting(user)))
     assert list(Grant.objects.values()) == before
     assert not User.objects.filter(username="erin").exists()
 
@@ -252,13 +253,17 @@ def test_set_role__unknown_role__is_refused_with_those_there_are(
     shop: Project, alice: User, bob: User, now: datetime
 ) -> None:
     with pytest.raises(Invalid, match="viewer, auditor, product_manager, developer"):
-        services.set_role(project=shop, user=bob, role="owner", actor=acting(alice), now=now)
+        services.set_role(
+            project=shop, user=bob, role="owner", intent=Intent(acting(alice), at=now)
+        )
 
 
 def test_set_role__changed__says_before_and_after(
     shop: Project, alice: User, bob: User, now: datetime
 ) -> None:
-    services.set_role(project=shop, user=bob, role="developer", actor=acting(alice), now=now)
+    services.set_role(
+        project=shop, user=bob, role="developer", intent=Intent(acting(alice), at=now)
+    )
     revoked, given = audit.events_of(shop, subject_kind="user", subject="bob")[:2]
     assert (given.event, given.actor) == ("grant.given", "alice")
     assert given.after_document == {"role": "developer", "environment": "all"}
@@ -268,7 +273,9 @@ def test_set_role__changed__says_before_and_after(
 
 def test_set_role__last_admin__stays_admin(shop: Project, alice: User, now: datetime) -> None:
     with pytest.raises(Invalid, match="Nobody could manage the members"):
-        services.set_role(project=shop, user=alice, role="viewer", actor=acting(alice), now=now)
+        services.set_role(
+            project=shop, user=alice, role="viewer", intent=Intent(acting(alice), at=now)
+        )
     assert Grant.objects.get(project=shop, user=alice).role == "project_admin"
 
 
@@ -276,9 +283,11 @@ def test_remove_member__last_admin__stays(
     shop: Project, alice: User, bob: User, now: datetime
 ) -> None:
     with pytest.raises(Invalid, match="Nobody could manage the members"):
-        services.remove_member(project=shop, user=alice, actor=acting(alice))
-    services.set_role(project=shop, user=bob, role="project_admin", actor=acting(alice), now=now)
-    services.remove_member(project=shop, user=alice, actor=acting(bob))
+        services.remove_member(project=shop, user=alice, intent=Intent(acting(alice)))
+    services.set_role(
+        project=shop, user=bob, role="project_admin", intent=Intent(acting(alice), at=now)
+    )
+    services.remove_member(project=shop, user=alice, intent=Intent(acting(bob)))
     assert not Grant.objects.filter(project=shop, user=alice).exists()
 
 

@@ -12,6 +12,7 @@ from portal.access.models import ApiKey, Environment, Project, User
 from portal.access.permissions import ADDITIONAL_RIGHTS
 from portal.access.services import issue_key, revoke_key
 from portal.lib import clock
+from portal.lib.intent import Intent
 from tests.flags.services.writes import Desk
 from tests.support.agreeing import ask_for_something
 from tests.support.freezing import a_freeze
@@ -43,13 +44,12 @@ def _issue_keys(development: Environment, staging: Environment, garden: Project)
             environment=places.get(holder, development),
             kind=holder if holder in ("server", "client") else "admin",
             name=holder,
-            actor=SETTING_UP,
-            now=now,
+            intent=Intent(SETTING_UP, at=now),
             rights=ADDITIONAL_RIGHTS if holder == "steward" else (),
         )
         found[holder] = str(issued.token)
         if holder == "revoked":
-            revoke_key(key=issued.key, actor=SETTING_UP, now=now)
+            revoke_key(key=issued.key, intent=Intent(SETTING_UP, at=now))
         if holder == "expired":
             ApiKey.objects.filter(pk=issued.key.pk).update(expires_at=now - timedelta(seconds=1))
     return found
@@ -65,7 +65,7 @@ def _make_known(flag: Flag, dana: User) -> dict[str, Any]:
     shop, now = flag.project, clock.now()
     # Of the same key as the flag, so that one argument names them all.
     for create in (create_segment, create_group):
-        create(project=shop, document={"key": flag.key}, actor=SETTING_UP, now=now)
+        create(project=shop, document={"key": flag.key}, intent=Intent(SETTING_UP, at=now))
     asked = ask_for_something(flag, dana, "development")
     a_key = ApiKey.objects.filter(environment__project=shop).earliest("pk")
     plan = a_schedule(Desk(flag, shop.environments.get(key="development"), now), dana)
@@ -82,11 +82,11 @@ def _make_known(flag: Flag, dana: User) -> dict[str, Any]:
 
 def _access(shop: Project, dana: User, *, now: datetime) -> dict[str, object]:
     """A group with somebody in it, a role, an invitation, a grant and a window."""
-    by: dict[str, Any] = {"project": shop, "actor": SETTING_UP}
-    group = services.create_group(key="crew", name="Crew", now=now, **by)
-    services.add_to_group(group=group, user=dana, actor=SETTING_UP)
+    by: dict[str, Any] = {"project": shop, "intent": Intent(SETTING_UP, at=now)}
+    group = services.create_group(key="crew", name="Crew", **by)
+    services.add_to_group(group=group, user=dana, intent=Intent(SETTING_UP))
     role = services.create_role(key="shipper", name="S", permissions=["flag.view"], **by)
-    sent = services.create_invitation(role="viewer", now=now, **by)
+    sent = services.create_invitation(role="viewer", **by)
     return {
         "group": group.key,
         "role": role.key,

@@ -13,6 +13,7 @@ from flags.services import create_flag
 from portal.access.models import EnvironmentKind, Project, User
 from portal.access.permissions import BUILTIN_ROLES, Permission
 from portal.access.services import create_environment, remove_member, set_role
+from portal.lib.intent import Intent
 from tests.portal.access_web.asking import Asking
 from tests.portal.access_web.asking import asking as asking
 from tests.portal.access_web.table import (
@@ -142,9 +143,9 @@ def test_an_environment_of_the_shop_is_not_one_of_the_garden(
     world: World, shop: Project, garden: Project, now: datetime
 ) -> None:
     canary = create_environment(
-        project=shop, key="canary", kind=EnvironmentKind.STAGING, actor=SETTING_UP, now=now
+        project=shop, key="canary", kind=EnvironmentKind.STAGING, intent=Intent(SETTING_UP, at=now)
     )
-    create_flag(project=garden, document=boolean_flag(), actor=SETTING_UP, now=now)
+    create_flag(project=garden, document=boolean_flag(), intent=Intent(SETTING_UP, at=now))
     for name in names_with("environment"):
         address = world.address(name, project="garden", environment=canary.key)
         is_not_there(world.browsers["stranger"], address)
@@ -156,7 +157,7 @@ def test_someone_who_was_removed_is_a_stranger_at_once(
     address = world.address("flag-switch")
     browser = world.browsers["editor"]
     assert browser.post(address, {"enabled": "1"}).status_code == 200
-    remove_member(project=shop, user=dana, actor=SETTING_UP)
+    remove_member(project=shop, user=dana, intent=Intent(SETTING_UP))
     assert browser.post(address, {"enabled": "0"}).status_code == 404
     assert browser.get(world.address("flag-list")).status_code == 404
 
@@ -164,7 +165,7 @@ def test_someone_who_was_removed_is_a_stranger_at_once(
 def test_someone_who_was_demoted_may_only_look_at_once(
     world: World, shop: Project, dana: User, now: datetime
 ) -> None:
-    set_role(project=shop, user=dana, role="viewer", actor=SETTING_UP, now=now)
+    set_role(project=shop, user=dana, role="viewer", intent=Intent(SETTING_UP, at=now))
     browser = world.browsers["editor"]
     assert browser.post(world.address("flag-switch"), {"enabled": "1"}).status_code == 403
     assert browser.get(world.address("flag-list")).status_code == 200

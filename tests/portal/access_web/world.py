@@ -22,6 +22,7 @@ from portal.access import services
 from portal.access.models import ApiKey, Environment, Project, User
 from portal.audit.models import AuditEvent
 from portal.lib import clock
+from portal.lib.intent import Intent
 from portal.reports.models import RecertificationItem
 from portal.reports.services import start_recertification
 from tests.flags.services.writes import Desk
@@ -81,7 +82,7 @@ def _arguments(people: dict[str, User], flag: Flag, shop_key: ApiKey) -> dict[st
     shop, now = flag.project, clock.now()
     # Of the same key as the flag, so that one argument names them all.
     for create in (create_segment, create_exclusion_group):
-        create(project=shop, document={"key": flag.key}, actor=SETTING_UP, now=now)
+        create(project=shop, document={"key": flag.key}, intent=Intent(SETTING_UP, at=now))
     request = ask_for_something(flag, people["developer"])
     desk = Desk(flag, shop.environments.get(key="development"), now)
     return {
@@ -108,7 +109,7 @@ def _a_view(shop: Project, owner: User) -> SavedView:
     return save_view(
         project=shop,
         user=owner,
-        actor=acting(owner),
+        intent=Intent(acting(owner)),
         view=None,
         name="Checkout",
         query="search=checkout",
@@ -120,13 +121,15 @@ def _a_view(shop: Project, owner: User) -> SavedView:
 def _access_arguments(shop: Project, people: dict[str, User], now: datetime) -> dict[str, object]:
     """A group with the viewer in it, a role of the shop's own, an invitation, an open round."""
     viewer, admin = people["viewer"], acting(people["project_admin"])
-    crew = services.create_group(project=shop, key="crew", name="Crew", actor=admin, now=now)
-    services.add_to_group(group=crew, user=viewer, actor=admin)
-    role = services.create_role(
-        project=shop, key="shipper", name="Shipper", permissions=["flag.view"], actor=admin
+    crew = services.create_group(
+        project=shop, key="crew", name="Crew", intent=Intent(admin, at=now)
     )
-    sent = services.create_invitation(project=shop, role="viewer", actor=admin, now=now)
-    start_recertification(project=shop, actor=admin, now=now)
+    services.add_to_group(group=crew, user=viewer, intent=Intent(admin))
+    role = services.create_role(
+        project=shop, key="shipper", name="Shipper", permissions=["flag.view"], intent=Intent(admin)
+    )
+    sent = services.create_invitation(project=shop, role="viewer", intent=Intent(admin, at=now))
+    start_recertification(project=shop, intent=Intent(admin, at=now))
     return {
         "group": crew.key,
         "role": role.key,
@@ -146,11 +149,7 @@ def shop_key(development: Environment) -> ApiKey:
         "key of the shop front",
         lambda: (
             services.issue_key(
-                environment=development,
-                kind="server",
-                name="Shop front",
-                actor=SETTING_UP,
-                now=clock.now(),
+                environment=development, kind="server", name="Shop front", intent=Intent(SETTING_UP)
             ).key.pk
         ),
     )

@@ -11,9 +11,10 @@ def fill() -> dict[str, str]:
     from portal.approvals.errors import Waiting
     from portal.approvals.models import ChangeRequest
     from portal.approvals.services import set_policy
-    from portal.lib import clock, journal
+    from portal.lib import journal
+    from portal.lib.intent import Intent
 
-    by: dict[str, Any] = {"actor": journal.system("tests"), "now": clock.now()}
+    by: dict[str, Any] = {"intent": Intent(journal.system("tests"))}
     project = services.create_project(key="fuzz", name="Fuzz", **by)
     place: dict[str, Any] = {"environment": project.environments.get(key="production")}
     variants = [{"key": "on", "value": True}, {"key": "off", "value": False}]

@@ -15,6 +15,7 @@ from portal.access.services import NotByKeys
 from portal.approvals.models import ChangeRequest, Policy
 from portal.audit.models import AuditEvent
 from portal.lib.errors import Forbidden, Invalid
+from portal.lib.intent import Intent
 from portal.lib.journal import Trace
 from tests.flags.api.script import FLAGS, PRODUCTION, PROJECT, Script, answer, issue, problem
 from tests.support.agreeing import set_policy
@@ -35,8 +36,7 @@ def make(production: Environment, now: datetime) -> Make:
             environment=place,
             kind="admin",
             name="Pipeline",
-            actor=acting(person),
-            now=now,
+            intent=Intent(acting(person), at=now),
             rights=rights,
         )
         return Script(str(issued.token))
@@ -127,8 +127,7 @@ def test_rights__of_a_server_key__are_refused(
             environment=production,
             kind="server",
             name="x",
-            actor=acting(alice),
-            now=now,
+            intent=Intent(acting(alice), at=now),
             rights=["key.manage"],
         )
     assert list(refused.value.problems) == ["rights"]
@@ -180,7 +179,7 @@ def test_a_key__never_gives_what_lets_people_approve(
 ) -> None:
     """Whoever stole it would invite the people who agree with it."""
     group = services.create_group(
-        project=shop, key="crew", name="Crew", actor=SETTING_UP, now=shop.created_at
+        project=shop, key="crew", name="Crew", intent=Intent(SETTING_UP, at=shop.created_at)
     )
     give_role(shop, group, role)
     before = everything_kept()
@@ -203,7 +202,7 @@ def test_a_key__gives_no_more_than_its_maker_holds(
     keeps = ["flag.view", "key.manage"]
     for key, permissions in (("steward", [*keeps, "member.manage"]), ("keeper", keeps)):
         services.create_role(
-            project=shop, key=key, name="S", permissions=permissions, actor=SETTING_UP
+            project=shop, key=key, name="S", permissions=permissions, intent=Intent(SETTING_UP)
         )
     give_role(shop, charlie, "steward")
     script = make(charlie, "member.manage")
@@ -225,7 +224,7 @@ def test_a_role_that_approves__is_made_by_no_key(steward: Script) -> None:
 def test_a_group_that_may_break_glass__gets_nobody_by_a_key(
     steward: Script, shop: Project, production: Environment, now: datetime
 ) -> None:
-    services.create_group(project=shop, key="firemen", name="F", actor=SETTING_UP, now=now)
+    services.create_group(project=shop, key="firemen", name="F", intent=Intent(SETTING_UP, at=now))
     set_policy(production, required_approvals=1, break_glass=["firemen"])
     refused = problem(steward.call("PUT", f"{PROJECT}/groups/firemen/members/bob"), 403)
     assert "A policy names this role or group" in refused["detail"]
@@ -246,7 +245,7 @@ def test_an_invitation_of_a_key__that_was_revoked__is_over(
     tokens = [link.rstrip("/").rpartition("/")[2] for link in links]
     accepting: dict[str, Any] = {"user": charlie, "trace": acting(charlie).trace, "now": now}
     services.accept_invitation(token=tokens[0], **accepting)
-    services.revoke_key(key=ApiKey.objects.get(), actor=SETTING_UP, now=now)
+    services.revoke_key(key=ApiKey.objects.get(), intent=Intent(SETTING_UP, at=now))
     with pytest.raises(services.InvitationOver):
         services.accept_invitation(token=tokens[1], **accepting)
 
@@ -267,7 +266,7 @@ def test_letting_a_role_do_more__waits_for_the_policy(
     steward: Script, shop: Project, guarded: Environment
 ) -> None:
     services.create_role(
-        project=shop, key="shipper", name="S", permissions=["flag.view"], actor=SETTING_UP
+        project=shop, key="shipper", name="S", permissions=["flag.view"], intent=Intent(SETTING_UP)
     )
     patch = {"permissions": ["flag.view", "flag.edit"]}
     said = problem(steward.call("PATCH", f"{PROJECT}/roles/shipper", patch), 409)
@@ -284,7 +283,7 @@ def test_another_environment__is_not_reached(
     steward: Script, staging: Environment, now: datetime
 ) -> None:
     other = services.issue_key(
-        environment=staging, kind="server", name="s", actor=SETTING_UP, now=now
+        environment=staging, kind="server", name="s", intent=Intent(SETTING_UP, at=now)
     ).key
     before = everything_kept()
     path = f"{PROJECT}/environments/staging"
@@ -341,4 +340,6 @@ def test_services__refuse_keys_by_themselves(
     """Whatever an endpoint forgets."""
     actor = authority.key_actor(ApiKey.objects.get(), Trace())
     with pytest.raises(NotByKeys):
-        services.issue_key(environment=production, kind="admin", name="x", actor=actor, now=now)
+        services.issue_key(
+            environment=production, kind="admin", name="x", intent=Intent(actor, at=now)
+        )

@@ -13,6 +13,7 @@ from portal.access import services
 from portal.access.models import ApiKey, Environment, Project, User
 from portal.approvals.models import ChangeRequest
 from portal.lib import clock
+from portal.lib.intent import Intent
 from tests.flags.api.script import (
     FLAGS,
     PRODUCTION,
@@ -55,7 +56,9 @@ def reads(
     """Each read of the schema that the shop has something for, by its address."""
     desk = Desk(new_checkout, production, clock.now())
     for create in (create_segment, create_group):
-        create(project=shop, document={"key": asked.subject}, actor=SETTING_UP, now=desk.now)
+        create(
+            project=shop, document={"key": asked.subject}, intent=Intent(SETTING_UP, at=desk.now)
+        )
     known = {
         "project": "shop",
         "environment": "production",
@@ -64,7 +67,7 @@ def reads(
         "selector": ApiKey.objects.get().selector,
         "which": "included",
         "group": services.create_group(
-            project=production.project, key="crew", name="Crew", actor=SETTING_UP, now=clock.now()
+            project=production.project, key="crew", name="Crew", intent=Intent(SETTING_UP)
         ).key,
         "role": "viewer",
         "freeze": a_freeze(production.project, environments=["production"]).pk,
@@ -167,13 +170,15 @@ def test_access__is_read_as_it_is_and_has_no_secrets(
     script: Script, shop: Project, alice: User, bob: User, staging: Environment, now: datetime
 ) -> None:
     by = acting(alice)
-    crew = services.create_group(project=shop, key="crew", name="Crew", actor=by, now=now)
-    services.add_to_group(group=crew, user=bob, actor=by)
-    services.grant_role(project=shop, to=crew, role="qa", environment=staging, actor=by, now=now)
-    services.create_role(
-        project=shop, key="shipper", name="Shipper", permissions=["flag.view"], actor=by
+    crew = services.create_group(project=shop, key="crew", name="Crew", intent=Intent(by, at=now))
+    services.add_to_group(group=crew, user=bob, intent=Intent(by))
+    services.grant_role(
+        project=shop, to=crew, role="qa", environment=staging, intent=Intent(by, at=now)
     )
-    sent = services.create_invitation(project=shop, role="viewer", actor=by, now=now)
+    services.create_role(
+        project=shop, key="shipper", name="Shipper", permissions=["flag.view"], intent=Intent(by)
+    )
+    sent = services.create_invitation(project=shop, role="viewer", intent=Intent(by, at=now))
     documents = {
         name: answer(script.get(f"{PROJECT}/{name}"))[name]
         for name in ("environments", "members", "grants", "groups", "roles", "invitations", "keys")
@@ -217,7 +222,7 @@ def test_a_key_of_one_environment__sees_the_keys_of_that_one(
 ) -> None:
     other, elsewhere = (
         services.issue_key(
-            environment=place, kind="client", name="Page", actor=SETTING_UP, now=now
+            environment=place, kind="client", name="Page", intent=Intent(SETTING_UP, at=now)
         ).key
         for place in (production, staging)
     )

@@ -12,6 +12,7 @@ from portal.access.permissions import ADDITIONAL_RIGHTS
 from portal.access.tokens import parse_token
 from portal.approvals.models import ChangeRequest, FreezeWindow
 from portal.audit.models import AuditEvent
+from portal.lib.intent import Intent
 from tests.flags.api.script import PRODUCTION, PROJECT, Script, answer, issue, problem
 from tests.support.freezing import freeze_document
 from tests.support.people import acting, boolean_flag
@@ -26,8 +27,7 @@ def script(production: Environment, alice: User, now: datetime) -> Script:
         environment=production,
         kind="admin",
         name="Pipeline",
-        actor=acting(alice),
-        now=now,
+        intent=Intent(acting(alice), at=now),
         rights=ADDITIONAL_RIGHTS,
     )
     return Script(str(issued.token))

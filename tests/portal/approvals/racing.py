@@ -16,7 +16,7 @@ from portal.approvals.errors import Waiting
 from portal.approvals.models import ChangeRequest, Policy
 from portal.audit import selectors as audit
 from portal.audit.models import AuditEvent
-from portal.lib import clock
+from portal.lib.intent import Intent
 from tests.flags.services.writes import Desk
 from tests.support import concurrently
 from tests.support.agreeing import TWO_ROLES, set_policy, vote, waiting
@@ -75,7 +75,7 @@ def names(outcomes: list[Outcome]) -> list[str]:
 
 
 def apply(request: ChangeRequest, person: User) -> ChangeRequest:
-    return services.apply_request(request=request, actor=acting(person), now=clock.now())
+    return services.apply_request(request=request, intent=Intent(acting(person)))
 
 
 def sequence_of(event: str, subject: str = "") -> int | None:

@@ -9,10 +9,10 @@ from flags import services as flags
 from portal.access import services as access
 from portal.access.models import Environment, Project, User
 from portal.approvals import services
-from portal.approvals.changes import Terms
 from portal.approvals.errors import Barred, Closed, NoSuchRequest, NotApproved, Waiting
 from portal.approvals.models import ChangeRequest, Emergency, Vote
 from portal.lib.errors import Conflict, Invalid
+from portal.lib.intent import Intent, WriteOptions
 from tests.flags.services.writes import RULE, Desk
 from tests.portal.approvals.racing import apply, with_glass
 from tests.support.agreeing import set_policy, vote, waiting
@@ -26,16 +26,14 @@ from tests.support.people import (
 from tests.support.rows import everything_kept
 
 
-def save(desk: Desk, person: User, *, terms: Terms, **changes: object) -> object:
+def save(desk: Desk, person: User, *, options: WriteOptions, **changes: object) -> object:
     current = desk.configuration
     return flags.save_configuration(
         flag=desk.flag,
         environment=desk.environment,
         document=current.document | changes,
         expected_version=current.version,
-        actor=acting(person),
-        now=desk.now,
-        terms=terms,
+        intent=Intent(acting(person), options=options, at=desk.now),
     )
 
 
@@ -46,7 +44,7 @@ def test_edit_after_approval__voids_every_vote_whoever_edits(
     desk: Desk, agreed: ChangeRequest, alice: User
 ) -> None:
     with pytest.raises(Waiting):
-        save(desk, alice, terms=Terms(revise=agreed.pk), enabled=True, rules=[RULE])
+        save(desk, alice, options=WriteOptions(revise=agreed.pk), enabled=True, rules=[RULE])
     assert not Vote.objects.exists()
     with pytest.raises(NotApproved):
         apply(agreed, alice)
@@ -59,12 +57,14 @@ def test_edit_after_approval__with_another_kind_or_subject__is_refused(
     set_policy(staging, required_approvals=1)
     other = Desk(desk.create(dana, "other"), desk.environment, desk.now)
     elsewhere = Desk(desk.flag, staging, desk.now)
-    terms = Terms(revise=agreed.pk)
+    options = WriteOptions(revise=agreed.pk)
     before = everything_kept()
     attempts: list[Callable[[], object]] = [
-        lambda: save(other, dana, terms=terms, enabled=True),
-        lambda: save(elsewhere, dana, terms=terms, enabled=True),
-        lambda: flags.archive_flag(flag=desk.flag, actor=acting(dana), now=desk.now, terms=terms),
+        lambda: save(other, dana, options=options, enabled=True),
+        lambda: save(elsewhere, dana, options=options, enabled=True),
+        lambda: flags.archive_flag(
+            flag=desk.flag, intent=Intent(acting(dana), options=options, at=desk.now)
+        ),
     ]
     for attempt in attempts:
         with pytest.raises(Invalid, match="stays with its subject"):
@@ -76,15 +76,19 @@ def test_edit_of_another_projects_request__finds_none(
     desk: Desk, agreed: ChangeRequest, garden: Project, charlie: User, now: datetime
 ) -> None:
     flag = flags.create_flag(
-        project=garden, document=boolean_flag(), actor=acting(charlie), now=now
+        project=garden, document=boolean_flag(), intent=Intent(acting(charlie), at=now)
     )
     place = garden.environments.get(key="production")
     set_policy(place, required_approvals=1)
     own = Desk(flag, place, now)
     before = everything_kept()
-    for terms in (Terms(revise=agreed.pk), Terms(agreement=agreed.pk), Terms(revise=10**9)):
+    for options in (
+        WriteOptions(revise=agreed.pk),
+        WriteOptions(agreement=agreed.pk),
+        WriteOptions(revise=10**9),
+    ):
         with pytest.raises(NoSuchRequest):
-            save(own, charlie, terms=terms, enabled=True)
+            save(own, charlie, options=options, enabled=True)
     assert everything_kept() == before
 
 
@@ -93,7 +97,7 @@ def test_edit_that_leaves_a_rejected_request__cannot_bring_back_an_applied_one(
 ) -> None:
     apply(agreed, dana)
     with pytest.raises(Closed):
-        save(desk, dana, terms=Terms(revise=agreed.pk), rules=[RULE])
+        save(desk, dana, options=WriteOptions(revise=agreed.pk), rules=[RULE])
 
 
 # Self-approval
@@ -105,9 +109,9 @@ def test_self_approval__under_a_second_role_or_through_a_group__is_barred(
     with pytest.raises(Waiting) as error:
         desk.switch(dana, True)
     group = access.create_group(
-        project=shop, key="leads", name="Leads", actor=SETTING_UP, now=desk.now
+        project=shop, key="leads", name="Leads", intent=Intent(SETTING_UP, at=desk.now)
     )
-    access.add_to_group(group=group, user=dana, actor=SETTING_UP)
+    access.add_to_group(group=group, user=dana, intent=Intent(SETTING_UP))
     give_role(shop, group, "devops_lead")
     give_role(shop, dana, "senior_developer", guarded)
     with pytest.raises(Barred):
@@ -128,9 +132,9 @@ def test_a_vote_that_was_cast_before_editing__counts_no_more(
 ) -> None:
     """Erin approved, then edits back and forth: what she had a hand in she cannot agree to."""
     with pytest.raises(Waiting):
-        save(desk, erin, terms=Terms(revise=agreed.pk), enabled=True, rules=[RULE])
+        save(desk, erin, options=WriteOptions(revise=agreed.pk), enabled=True, rules=[RULE])
     with pytest.raises(Waiting):
-        save(desk, erin, terms=Terms(revise=agreed.pk), enabled=True)
+        save(desk, erin, options=WriteOptions(revise=agreed.pk), enabled=True)
     vote(agreed, frank)
     with pytest.raises(Barred):
         vote(agreed, erin)
@@ -145,8 +149,7 @@ def test_who_may_not_apply__does_not_by_asking_for_it_to_be_applied(
         environment=guarded,
         permission="change_request.apply",
         names=["project_admin"],
-        actor=SETTING_UP,
-        now=desk.now,
+        intent=Intent(SETTING_UP, at=desk.now),
     )
     with pytest.raises(Waiting) as error:
         desk.switch(dana, True)
@@ -157,7 +160,7 @@ def test_who_may_not_apply__does_not_by_asking_for_it_to_be_applied(
     assert apply(request, alice).state == "applied"
 
 
-# Forged and replayed terms
+# Forged and replayed options
 
 
 @pytest.mark.parametrize("state", ["applied", "withdrawn", "rejected"])
@@ -166,7 +169,7 @@ def test_an_agreement_that_is_decided__opens_nothing(
 ) -> None:
     ChangeRequest.objects.filter(pk=agreed.pk).update(state=state)
     with pytest.raises(Closed):
-        save(desk, dana, terms=Terms(agreement=agreed.pk), enabled=True)
+        save(desk, dana, options=WriteOptions(agreement=agreed.pk), enabled=True)
     assert not desk.configuration.enabled
 
 
@@ -174,11 +177,13 @@ def test_an_agreement__is_about_one_subject_one_kind_and_one_content(
     desk: Desk, agreed: ChangeRequest, dana: User
 ) -> None:
     other = Desk(desk.create(dana, "other"), desk.environment, desk.now)
-    terms = Terms(agreement=agreed.pk)
+    options = WriteOptions(agreement=agreed.pk)
     attempts: list[Callable[[], object]] = [
-        lambda: save(other, dana, terms=terms, enabled=True),
-        lambda: save(desk, dana, terms=terms, enabled=True, rules=[RULE]),
-        lambda: flags.archive_flag(flag=desk.flag, actor=acting(dana), now=desk.now, terms=terms),
+        lambda: save(other, dana, options=options, enabled=True),
+        lambda: save(desk, dana, options=options, enabled=True, rules=[RULE]),
+        lambda: flags.archive_flag(
+            flag=desk.flag, intent=Intent(acting(dana), options=options, at=desk.now)
+        ),
     ]
     before = everything_kept()
     for attempt in attempts:
@@ -195,7 +200,7 @@ def test_an_agreement__used_twice__is_applied_once(
     with pytest.raises(Closed):
         apply(agreed, dana)
     with pytest.raises(Closed):
-        save(desk, dana, terms=Terms(agreement=agreed.pk), enabled=True)
+        save(desk, dana, options=WriteOptions(agreement=agreed.pk), enabled=True)
     assert not desk.configuration.enabled
 
 
@@ -216,24 +221,24 @@ def test_undoing__of_another_environments_emergency__opens_nothing(
     row.enabled, row.targeting = True, desk.configuration.targeting
     row.save()
     with pytest.raises(Invalid, match="does not take back"):
-        save(elsewhere, dana, terms=Terms(undoing=emergency.pk), enabled=False)
+        save(elsewhere, dana, options=WriteOptions(undoing=emergency.pk), enabled=False)
     assert elsewhere.configuration.enabled
 
 
 def test_undoing__of_a_finished_or_unknown_one__opens_nothing(
     desk: Desk, emergency: Emergency, erin: User
 ) -> None:
-    services.revert_emergency(emergency=emergency, actor=acting(erin), now=desk.now)
+    services.revert_emergency(emergency=emergency, intent=Intent(acting(erin), at=desk.now))
     for pk in (emergency.pk, 10**9):
         with pytest.raises(Invalid, match="does not take back"):
-            save(desk, erin, terms=Terms(undoing=pk), rules=[RULE])
+            save(desk, erin, options=WriteOptions(undoing=pk), rules=[RULE])
 
 
 def test_undoing__to_something_else_than_before__opens_nothing(
     desk: Desk, emergency: Emergency, erin: User
 ) -> None:
     with pytest.raises(Invalid, match="does not take back"):
-        save(desk, erin, terms=Terms(undoing=emergency.pk), enabled=False, rules=[RULE])
+        save(desk, erin, options=WriteOptions(undoing=emergency.pk), enabled=False, rules=[RULE])
 
 
 # What looks the same to Python and not to applications
@@ -247,7 +252,7 @@ def test_true_instead_of_1__is_a_change_that_applications_notice(
         "variants": [{"key": "on", "value": {"show": 1}}, {"key": "off", "value": {"show": 0}}],
     }
     flag = flags.create_flag(
-        project=guarded.project, document=banner, actor=acting(dana), now=desk.now
+        project=guarded.project, document=banner, intent=Intent(acting(dana), at=desk.now)
     )
     flag.configurations.update(introduced=True)  # as if it had been there before the policy
     variants = [{"key": "on", "value": {"show": True}}, {"key": "off", "value": {"show": 0}}]
@@ -256,8 +261,7 @@ def test_true_instead_of_1__is_a_change_that_applications_notice(
             flag=flag,
             document=banner | {"variants": variants, "name": "Another name"},
             expected_version=flag.version,
-            actor=acting(dana),
-            now=desk.now,
+            intent=Intent(acting(dana), at=desk.now),
         )
     flag.refresh_from_db()
     assert flag.variants[0]["value"]["show"] is not True

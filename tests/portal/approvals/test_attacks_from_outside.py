@@ -11,9 +11,9 @@ from django.test import Client
 from portal.access import services as access
 from portal.access.models import Project, User
 from portal.approvals import services
-from portal.approvals.changes import PLAIN
 from portal.approvals.models import ChangeRequest
 from portal.lib.errors import Forbidden, Invalid
+from portal.lib.intent import PLAIN, Intent
 from tests.flags.services.writes import Desk
 from tests.portal.approvals.racing import apply
 from tests.support.agreeing import vote
@@ -31,7 +31,7 @@ def test_rights_that_were_taken_away__are_gone_in_a_session_that_is_open(
     browser = client_of(dana)
     address = f"/p/shop/flags/{desk.flag.key}/production/switch"
     assert browser.get("/p/shop/changes/").status_code == 200
-    access.remove_member(project=shop, user=dana, actor=SETTING_UP)
+    access.remove_member(project=shop, user=dana, intent=Intent(SETTING_UP))
     assert browser.get("/p/shop/changes/").status_code == 404
     assert browser.post(address, {"enabled": "1", "confirmed": "1"}).status_code in (403, 404)
     with pytest.raises(Forbidden):
@@ -57,7 +57,9 @@ def test_texts_that_cannot_be_kept__are_refused_with_a_sentence(
     person = acting(alice)
     attempts: list[Callable[[], Any]] = [
         lambda: vote(agreed, alice, comment=text),
-        lambda: services.comment_on_request(request=agreed, text=text, actor=person, now=desk.now),
+        lambda: services.comment_on_request(
+            request=agreed, text=text, intent=Intent(person, at=desk.now)
+        ),
         lambda: desk.switch(dana, True, reason=text),
     ]
     for attempt in attempts:

@@ -15,6 +15,7 @@ from portal.approvals.models import ChangeRequest, Evidence, Policy, State
 from portal.lib import clock
 from portal.lib.commands import operator
 from portal.lib.errors import Forbidden, Invalid
+from portal.lib.intent import Intent
 from tests.flags.api.script import PRODUCTION, PROJECT, Script
 from tests.flags.services.writes import Desk
 from tests.support.agreeing import set_policy, vote, waiting
@@ -55,8 +56,8 @@ def test_a_key_without_an_owner__asks_for_what_waits_until_somebody_adopts_it(
     vote(request, erin)
     assert vote(request, frank).request.state == State.OPEN
     with pytest.raises(Invalid, match="take that back first"):
-        services.adopt_request(request=request, actor=acting(erin), now=desk.now)
-    services.adopt_request(request=request, actor=acting(dana), now=desk.now)
+        services.adopt_request(request=request, intent=Intent(acting(erin), at=desk.now))
+    services.adopt_request(request=request, intent=Intent(acting(dana), at=desk.now))
     request.refresh_from_db()
     assert (request.state, request.author_user) == (State.APPLIED, dana)
     assert desk.configuration.enabled
@@ -67,12 +68,12 @@ def test_who_adopts__may_not_vote_and_must_be_one_who_could_ask(
 ) -> None:
     request = turn_on(createkey())
     with pytest.raises(Forbidden):
-        services.adopt_request(request=request, actor=acting(bob), now=desk.now)
-    services.adopt_request(request=request, actor=acting(erin), now=desk.now)
+        services.adopt_request(request=request, intent=Intent(acting(bob), at=desk.now))
+    services.adopt_request(request=request, intent=Intent(acting(erin), at=desk.now))
     with pytest.raises(Barred):
         vote(request, erin)
     with pytest.raises(Invalid, match="erin answers"):
-        services.adopt_request(request=request, actor=acting(frank), now=desk.now)
+        services.adopt_request(request=request, intent=Intent(acting(frank), at=desk.now))
 
 
 def test_a_key_with_an_owner__asks_in_their_name_and_does_what_they_may(
@@ -143,8 +144,7 @@ def key_of(person: User, place: Environment, *kinds: str) -> tuple[ApiKey, Scrip
         kind="admin",
         name="Scanner",
         evidence=kinds,
-        actor=acting(person),
-        now=clock.now(),
+        intent=Intent(acting(person)),
     )
     return issued.key, Script(str(issued.token))
 
@@ -157,7 +157,9 @@ def test_a_key_that_was_given_no_evidence__posts_none(
     answered = post(script, request)
     assert answered.status_code == 403
     assert "may not post the evidence security_scan" in answered.json()["detail"]
-    access.set_evidence(key=key, kinds=["performance_test"], actor=acting(alice), now=desk.now)
+    access.set_evidence(
+        key=key, kinds=["performance_test"], intent=Intent(acting(alice), at=desk.now)
+    )
     assert post(script, request).status_code == 403
     assert not Evidence.objects.exists()
 
@@ -180,9 +182,9 @@ def test_evidence_of_who_asked__counts_once_another_approver_confirmed_the_key(
     assert post(script, request).status_code == 201
     assert vote(request, erin).request.state == State.OPEN
     with pytest.raises(Invalid, match="somebody else"):
-        access.confirm_key(key=key, actor=acting(alice))
-    access.confirm_key(key=key, actor=acting(frank))
-    services.apply_request(request=request, actor=acting(frank), now=desk.now)
+        access.confirm_key(key=key, intent=Intent(acting(alice)))
+    access.confirm_key(key=key, intent=Intent(acting(frank)))
+    services.apply_request(request=request, intent=Intent(acting(frank), at=desk.now))
     assert desk.configuration.enabled
 
 
@@ -190,7 +192,7 @@ def test_evidence_of_a_key_of_the_authors_own_people__does_not_count(
     desk: Desk, shop: Project, scanned: Environment, alice: User, dana: User, erin: User
 ) -> None:
     puppet = access.add_member(
-        project=shop, username="puppet", role="devops", actor=acting(alice), now=desk.now
+        project=shop, username="puppet", role="devops", intent=Intent(acting(alice), at=desk.now)
     ).user
     request = ask(desk, alice)
     _key, script = key_of(puppet, scanned, "security_scan")
@@ -205,8 +207,8 @@ def test_new_kinds_of_a_confirmed_key__have_to_be_confirmed_again(
     desk: Desk, scanned: Environment, alice: User, frank: User
 ) -> None:
     key, _script = key_of(alice, scanned, "performance_test")
-    access.confirm_key(key=key, actor=acting(frank))
-    access.set_evidence(key=key, kinds=["security_scan"], actor=acting(alice), now=desk.now)
+    access.confirm_key(key=key, intent=Intent(acting(frank)))
+    access.set_evidence(key=key, kinds=["security_scan"], intent=Intent(acting(alice), at=desk.now))
     key.refresh_from_db()
     assert (key.evidence_confirmed_by, key.evidence_by) == (None, alice)
 
@@ -220,8 +222,7 @@ def test_people_and_commands__post_no_evidence(desk: Desk, alice: User) -> None:
                 kind="security_scan",
                 result="passed",
                 expires_at=clock.now() + timedelta(days=1),
-                actor=actor,
-                now=desk.now,
+                intent=Intent(actor, at=desk.now),
             )
 
 

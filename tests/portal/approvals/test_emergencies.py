@@ -12,6 +12,7 @@ from portal.approvals.models import ChangeRequest, Emergency
 from portal.audit.models import AuditEvent
 from portal.lib import clock, journal
 from portal.lib.errors import Forbidden, Invalid
+from portal.lib.intent import Intent
 from tests.flags.services.writes import RULE, Desk
 from tests.support.agreeing import TWO_ROLES, set_policy
 from tests.support.people import SETTING_UP, acting, create_person, give_role
@@ -90,7 +91,7 @@ def test_breaking_glass__by_the_product_itself__is_forbidden(desk: Desk) -> None
 def test_breaking_glass__for_a_policy__is_forbidden(
     guarded: Environment, desk: Desk, shop: Project
 ) -> None:
-    from portal.approvals.changes import Terms
+    from portal.lib.intent import WriteOptions
 
     hank = create_person("hank")
     for role in ("project_admin", "on_call_engineer"):
@@ -99,19 +100,18 @@ def test_breaking_glass__for_a_policy__is_forbidden(
         services.set_policy(
             environment=guarded,
             document=None,
-            actor=acting(hank),
-            now=desk.now,
-            reason=REASON,
-            terms=Terms(break_glass=True),
+            intent=Intent(
+                acting(hank), reason=REASON, options=WriteOptions(break_glass=True), at=desk.now
+            ),
         )
 
 
 def test_its_time_runs_out__takes_itself_back_once(desk: Desk, emergency: Emergency) -> None:
     before = emergency.request.before
-    assert services.revert_due(now=desk.now) == 0
+    assert services.revert_due() == 0
     make_due(emergency)
-    assert services.revert_due(now=desk.now) == 1
-    assert services.revert_due(now=desk.now) == 0
+    assert services.revert_due() == 1
+    assert services.revert_due() == 0
     emergency.refresh_from_db()
     assert emergency.reverted_at
     assert desk.configuration.document == before
@@ -122,10 +122,10 @@ def test_confirmed_by_somebody_else__stays(
     desk: Desk, emergency: Emergency, grace: User, erin: User
 ) -> None:
     with pytest.raises(Barred, match="You broke the glass"):
-        services.confirm_emergency(emergency=emergency, actor=acting(grace), now=desk.now)
-    services.confirm_emergency(emergency=emergency, actor=acting(erin), now=desk.now)
+        services.confirm_emergency(emergency=emergency, intent=Intent(acting(grace), at=desk.now))
+    services.confirm_emergency(emergency=emergency, intent=Intent(acting(erin), at=desk.now))
     make_due(emergency)
-    assert services.revert_due(now=desk.now) == 0
+    assert services.revert_due() == 0
     assert desk.configuration.enabled
 
 
@@ -133,7 +133,7 @@ def test_confirmed_by_who_may_not_approve__is_forbidden(
     desk: Desk, emergency: Emergency, bob: User
 ) -> None:
     with pytest.raises(Forbidden):
-        services.confirm_emergency(emergency=emergency, actor=acting(bob), now=desk.now)
+        services.confirm_emergency(emergency=emergency, intent=Intent(acting(bob), at=desk.now))
 
 
 def test_changed_again_since__is_left_alone_and_says_so(
@@ -141,7 +141,7 @@ def test_changed_again_since__is_left_alone_and_says_so(
 ) -> None:
     desk.switch(dana, False)
     make_due(emergency)
-    services.revert_due(now=desk.now)
+    services.revert_due()
     emergency.refresh_from_db()
     assert emergency.superseded_at
     assert not emergency.reverted_at
@@ -152,8 +152,8 @@ def test_taken_back_before_its_time__by_who_made_it(
     desk: Desk, emergency: Emergency, grace: User, bob: User
 ) -> None:
     with pytest.raises(Forbidden):
-        services.revert_emergency(emergency=emergency, actor=acting(bob), now=desk.now)
-    services.revert_emergency(emergency=emergency, actor=acting(grace), now=desk.now)
+        services.revert_emergency(emergency=emergency, intent=Intent(acting(bob), at=desk.now))
+    services.revert_emergency(emergency=emergency, intent=Intent(acting(grace), at=desk.now))
     assert not desk.configuration.enabled
 
 
@@ -162,7 +162,7 @@ def test_the_review__is_by_somebody_else_and_once(
 ) -> None:
     def review(person: User, text: str) -> Emergency:
         return services.review_emergency(
-            emergency=emergency, text=text, actor=acting(person), now=desk.now
+            emergency=emergency, text=text, intent=Intent(acting(person), at=desk.now)
         )
 
     with pytest.raises(Barred):
@@ -177,7 +177,7 @@ def test_the_review__is_by_somebody_else_and_once(
 def test_who_broke_the_glass_lost_the_role__it_reverts_all_the_same(
     desk: Desk, shop: Project, emergency: Emergency, grace: User
 ) -> None:
-    access.remove_member(project=shop, user=grace, actor=SETTING_UP)
+    access.remove_member(project=shop, user=grace, intent=Intent(SETTING_UP))
     make_due(emergency)
-    services.revert_due(now=desk.now)
+    services.revert_due()
     assert not desk.configuration.enabled

@@ -17,6 +17,7 @@ from portal.audit import selectors as audit
 from portal.audit.models import AuditEvent
 from portal.lib import clock
 from portal.lib.errors import AviaryError
+from portal.lib.intent import Intent
 from tests.flags.services.writes import RULE, Desk
 from tests.portal.approvals.racing import Cast, apply, at_once, with_glass
 from tests.support.agreeing import TWO_ROLES, vote
@@ -92,17 +93,17 @@ class Everybody:
 
     def revoke(self) -> object:
         found = self.shop.grants.filter(role="qa").first()
-        return access.revoke_grant(grant=found, actor=SETTING_UP) if found else None
+        return access.revoke_grant(grant=found, intent=Intent(SETTING_UP)) if found else None
 
     def policy(self) -> object:
         wanted = TWO_ROLES | {"required_approvals": self.random.choice([2, 3])}
         return services.set_policy(
-            environment=self.people.place, document=wanted, actor=acting(self.who), now=clock.now()
+            environment=self.people.place, document=wanted, intent=Intent(acting(self.who))
         )
 
     def withdraw(self) -> object:
         return services.withdraw_request(
-            request=self.some_request(), actor=acting(self.who), now=clock.now()
+            request=self.some_request(), intent=Intent(acting(self.who))
         )
 
     def import_(self) -> object:
@@ -113,14 +114,13 @@ class Everybody:
             environment=self.shop.environments.get(key="development"),
             mode="merge",
             dry_run=False,
-            actor=acting(self.people.dana),
-            now=clock.now(),
+            intent=Intent(acting(self.people.dana)),
         )
 
     def add_person(self) -> object:
         name = f"person-{self.seed}-{self.random.randrange(10**9)}"
         return access.add_member(
-            project=self.shop, username=name, role="viewer", actor=SETTING_UP, now=clock.now()
+            project=self.shop, username=name, role="viewer", intent=Intent(SETTING_UP)
         )
 
     def reserve(self) -> object:
@@ -128,8 +128,7 @@ class Everybody:
             environment=self.shop.environments.get(key="development"),
             permission="flag.edit",
             names=self.random.choice([None, ["developer"], ["developer", "devops_lead"]]),
-            actor=SETTING_UP,
-            now=clock.now(),
+            intent=Intent(SETTING_UP),
         )
 
     def break_glass(self) -> object:
@@ -137,18 +136,18 @@ class Everybody:
 
     def comment(self) -> object:
         return services.comment_on_request(
-            request=self.some_request(), text="Why?", actor=acting(self.who), now=clock.now()
+            request=self.some_request(), text="Why?", intent=Intent(acting(self.who))
         )
 
     def confirm(self) -> object:
         found = Emergency.objects.first()
         return found and services.confirm_emergency(
-            emergency=found, actor=acting(self.who), now=clock.now()
+            emergency=found, intent=Intent(acting(self.who))
         )
 
     def take_back(self) -> object:
         Emergency.objects.filter(pk__gt=self.random.randrange(20)).update(reverts_at=clock.now())
-        return services.revert_due(now=clock.now())
+        return services.revert_due()
 
 
 def test_everything_at_once__deadlocks_nowhere_and_nothing_is_applied_unapproved(

@@ -11,12 +11,11 @@ from portal.access import authority
 from portal.access import services as access
 from portal.access.models import Environment, Project, User
 from portal.approvals import services
-from portal.approvals.changes import Terms
 from portal.approvals.errors import Frozen, NotApproved, Waiting
 from portal.approvals.models import ChangeRequest, FreezeWindow
 from portal.audit.models import AuditEvent
-from portal.lib import clock
 from portal.lib.errors import Forbidden, Invalid
+from portal.lib.intent import Intent, WriteOptions
 from portal.lib.journal import Actor, Trace
 from tests.flags.services.writes import RULE, WRITES, Desk
 from tests.support.agreeing import TWO_ROLES, set_policy, vote, waiting
@@ -44,7 +43,7 @@ def weekend(open_desk: Desk) -> Callable[[], FreezeWindow]:
 
 
 def overriding(desk: Desk, reason: str = "the tax rate changes tonight") -> Desk:
-    return replace(desk, terms=Terms(override_freeze=True), reason=reason)
+    return replace(desk, options=WriteOptions(override_freeze=True), reason=reason)
 
 
 def after(row: AuditEvent) -> dict[str, Any]:
@@ -162,8 +161,7 @@ def test_overriding__keys_and_the_product_itself__cannot(
         environment=open_desk.environment,
         kind="admin",
         name="CI",
-        actor=acting(alice),
-        now=open_desk.now,
+        intent=Intent(acting(alice), at=open_desk.now),
     )
     weekend()
     actors: list[Actor] = [authority.key_actor(issued.key, Trace()), SETTING_UP]
@@ -187,14 +185,13 @@ def test_applying__in_a_freeze__is_refused_until_somebody_overrides_it(
     request = waiting(error)
     freeze_now(desk.environment)
     with pytest.raises(NotApproved):
-        services.apply_request(request=request, actor=acting(frank), now=clock.now())
+        services.apply_request(request=request, intent=Intent(acting(frank)))
     vote(request, erin)
     vote(request, frank)
 
-    def apply(person: User, **terms: Any) -> ChangeRequest:
-        return services.apply_request(
-            request=request, actor=acting(person), now=clock.now(), **terms
-        )
+    def apply(person: User, reason: str = "", **options: Any) -> ChangeRequest:
+        intent = Intent(acting(person), reason)
+        return services.apply_request(request=request, intent=intent, **options)
 
     with pytest.raises(Frozen):
         apply(frank)
@@ -245,7 +242,7 @@ def test_breaking_glass__does_not_break_the_freeze_of_another_environment(
     give_role(shop, grace, "developer")
     freeze_now(desk.environment)
     freeze_now(shop.environments.get(key="staging"), name="Trade fair")
-    glass = replace(desk, terms=Terms(break_glass=True), reason="checkout is down")
+    glass = replace(desk, options=WriteOptions(break_glass=True), reason="checkout is down")
     with pytest.raises(Frozen, match="Staging is frozen by “Trade fair”") as error:
         glass.edit(grace, variants=VALUES)
     assert "Weekend" not in str(error.value)
@@ -257,11 +254,11 @@ def test_an_emergency_change__takes_itself_back_in_a_freeze(desk: Desk, grace: U
     desk.switch(grace, True, break_glass=True, reason="checkout is down")
     freeze_now(desk.environment)
     emergency = Emergency.objects.get()
-    services.revert_emergency(emergency=emergency, actor=acting(grace), now=clock.now())
+    services.revert_emergency(emergency=emergency, intent=Intent(acting(grace)))
     assert not desk.configuration.enabled
 
 
 def test_a_cancelled_freeze__stops_nothing(open_desk: Desk, alice: User) -> None:
     freeze = freeze_now(open_desk.environment)
-    services.cancel_freeze(freeze=freeze, actor=acting(alice), now=clock.now())
+    services.cancel_freeze(freeze=freeze, intent=Intent(acting(alice)))
     assert open_desk.switch(alice, True).enabled

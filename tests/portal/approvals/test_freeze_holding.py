@@ -10,7 +10,7 @@ from portal.approvals import services
 from portal.approvals.errors import Waiting
 from portal.approvals.models import ChangeRequest
 from portal.audit.models import AuditEvent
-from portal.lib import clock
+from portal.lib.intent import Intent
 from tests.flags.services.writes import Desk
 from tests.support.agreeing import vote
 from tests.support.freezing import end_freeze, freeze_now
@@ -28,10 +28,10 @@ def test_the_last_vote_in_a_freeze__stays_and_the_end_of_the_freeze_applies_it(
     assert voted.request.is_open
     assert "Production is frozen by “Weekend”" in voted.problem
     assert asked.votes.count() == 2
-    assert services.apply_waiting(now=clock.now()) == 1
+    assert services.apply_waiting() == 1
     assert not desk.configuration.enabled
     end_freeze(freeze)
-    services.apply_waiting(now=clock.now())
+    services.apply_waiting()
     assert desk.configuration.document == asked.after
     held, applied, enabled = list(
         AuditEvent.objects.order_by("sequence").values_list("event", flat=True)
@@ -41,7 +41,7 @@ def test_the_last_vote_in_a_freeze__stays_and_the_end_of_the_freeze_applies_it(
     row = AuditEvent.objects.get(event="change_request.applied")
     assert (row.actor_kind, row.actor) == ("system", "end of freeze")
     assert [one["person"] for one in json.loads(row.after)["approved_by"]] == ["erin", "frank"]
-    assert services.apply_waiting(now=clock.now()) == 0
+    assert services.apply_waiting() == 0
 
 
 def test_a_held_request__whose_voter_lost_the_role__is_not_applied_and_says_so_once(
@@ -50,10 +50,10 @@ def test_a_held_request__whose_voter_lost_the_role__is_not_applied_and_says_so_o
     freeze = freeze_now(desk.environment)
     vote(asked, erin)
     vote(asked, frank)
-    access.set_role(project=shop, user=erin, role="viewer", actor=SETTING_UP, now=desk.now)
+    access.set_role(project=shop, user=erin, role="viewer", intent=Intent(SETTING_UP, at=desk.now))
     end_freeze(freeze)
     for _again in range(2):
-        services.apply_waiting(now=clock.now())
+        services.apply_waiting()
     assert not desk.configuration.enabled
     (row,) = AuditEvent.objects.filter(event="change_request.not_applied")
     assert "1 more approval is needed" in row.reason
@@ -68,5 +68,5 @@ def test_a_held_request__that_is_edited__waits_for_votes_again(
     with pytest.raises(Waiting):
         desk.save(dana, revise=asked.pk, enabled=True)
     end_freeze(freeze)
-    assert services.apply_waiting(now=clock.now()) == 0
+    assert services.apply_waiting() == 0
     assert not desk.configuration.enabled

@@ -14,6 +14,7 @@ from portal.audit import selectors as audit
 from portal.audit.models import AuditEvent
 from portal.lib import clock
 from portal.lib.errors import Conflict, Forbidden, Invalid
+from portal.lib.intent import Intent
 from tests.support.freezing import a_freeze, around_now, freeze_document, freeze_now
 from tests.support.people import SETTING_UP, acting, create_person, give_role
 from tests.support.rows import everything_kept
@@ -23,10 +24,7 @@ WEEKENDS = "FREQ=WEEKLY;BYDAY=FR"
 
 def create(project: Project, person: User, **changes: object) -> FreezeWindow:
     return services.create_freeze(
-        project=project,
-        document=freeze_document(**changes),
-        actor=acting(person),
-        now=clock.now(),
+        project=project, document=freeze_document(**changes), intent=Intent(acting(person))
     )
 
 
@@ -36,13 +34,12 @@ def edit(freeze: FreezeWindow, person: User, seen: int | None = None, **changes:
         freeze=freeze,
         document=freeze.document | changes,
         expected_version=freeze.version if seen is None else seen,
-        actor=acting(person),
-        now=clock.now(),
+        intent=Intent(acting(person)),
     )
 
 
 def cancel(freeze: FreezeWindow, person: User) -> None:
-    services.cancel_freeze(freeze=freeze, actor=acting(person), now=clock.now(), reason="sale over")
+    services.cancel_freeze(freeze=freeze, intent=Intent(acting(person), reason="sale over"))
 
 
 def last_event() -> AuditEvent:
@@ -184,7 +181,7 @@ def ivan(shop: Project, production: Environment) -> User:
         key="planner",
         name="Planner",
         permissions=["flag.view", "environment.configure"],
-        actor=SETTING_UP,
+        intent=Intent(SETTING_UP),
     )
     person = create_person("ivan")
     give_role(shop, person, "planner")

@@ -11,7 +11,7 @@ from portal.access.models import ActionRule, Environment, Project, User
 from portal.access.permissions import Permission
 from portal.approvals.models import ChangeRequest, Policy
 from portal.audit.models import AuditEvent
-from portal.lib import clock
+from portal.lib.intent import Intent
 from tests.support.agreeing import set_policy
 from tests.support.people import SETTING_UP, create_person, give_role
 
@@ -122,9 +122,7 @@ def test_a_dry_run__says_what_would_change_and_writes_nothing(shop: Project) -> 
 
 
 def test_a_group_of_the_very_name__goes_before_the_guides_plural(shop: Project) -> None:
-    services.create_group(
-        project=shop, key="qa_team", name="QA team", actor=SETTING_UP, now=clock.now()
-    )
+    services.create_group(project=shop, key="qa_team", name="QA team", intent=Intent(SETTING_UP))
     load(GUIDE)
     assert rules(shop)["staging", "release.deploy"] == ["devops", "qa_team"]
 

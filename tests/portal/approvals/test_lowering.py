@@ -9,6 +9,7 @@ from portal.access.models import ActionRule, CustomRole, Environment, Project, U
 from portal.approvals import services
 from portal.approvals.errors import Waiting
 from portal.approvals.models import ChangeRequest
+from portal.lib.intent import Intent
 from tests.support.agreeing import TWO_ROLES, vote, waiting
 from tests.support.people import SETTING_UP, acting
 
@@ -20,8 +21,7 @@ def reserve(place: Environment, permission: str, names: list[str] | None, by: Us
         environment=place,
         permission=permission,
         names=names,
-        actor=acting(by),
-        now=place.project.created_at,
+        intent=Intent(acting(by), at=place.project.created_at),
     )
 
 
@@ -86,7 +86,11 @@ def test_a_rule__changed_meanwhile__is_a_conflict(
 @pytest.fixture
 def helpers(shop: Project) -> CustomRole:
     return access.create_role(
-        project=shop, key="helpers", name="Helpers", permissions=["flag.view"], actor=SETTING_UP
+        project=shop,
+        key="helpers",
+        name="Helpers",
+        permissions=["flag.view"],
+        intent=Intent(SETTING_UP),
     )
 
 
@@ -95,7 +99,9 @@ def test_a_role_that_gains_approving__waits_and_is_carried_out(
 ) -> None:
     wanted = ["flag.view", APPROVE]
     with pytest.raises(Waiting) as error:
-        access.edit_role(role=helpers, name="Helpers", permissions=wanted, actor=acting(alice))
+        access.edit_role(
+            role=helpers, name="Helpers", permissions=wanted, intent=Intent(acting(alice))
+        )
     helpers.refresh_from_db()
     assert helpers.permissions == ["flag.view"]
     request = waiting(error)
@@ -109,7 +115,10 @@ def test_a_role_that_gains_nothing_of_weight__does_not_wait(
     guarded: Environment, helpers: CustomRole, alice: User
 ) -> None:
     access.edit_role(
-        role=helpers, name="Hands", permissions=["flag.view", "key.manage"], actor=acting(alice)
+        role=helpers,
+        name="Hands",
+        permissions=["flag.view", "key.manage"],
+        intent=Intent(acting(alice)),
     )
     helpers.refresh_from_db()
     assert helpers.name == "Hands"
@@ -128,7 +137,9 @@ def test_a_policy__that_is_less_in_one_way_and_more_in_another__waits(
     guarded: Environment, alice: User, now: datetime, document: dict[str, object] | None
 ) -> None:
     with pytest.raises(Waiting):
-        services.set_policy(environment=guarded, document=document, actor=acting(alice), now=now)
+        services.set_policy(
+            environment=guarded, document=document, intent=Intent(acting(alice), at=now)
+        )
     guarded.policy.refresh_from_db()
     assert guarded.policy.required_approvals == 2
     assert ChangeRequest.objects.get().kind == "policy"

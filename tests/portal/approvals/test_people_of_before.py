@@ -17,6 +17,7 @@ from portal.approvals.errors import Waiting
 from portal.approvals.models import ChangeRequest, Evidence, Policy, State
 from portal.audit.models import AuditEvent
 from portal.lib import clock
+from portal.lib.intent import Intent
 from portal.lib.journal import Trace
 from tests.support.agreeing import TWO_ROLES, set_policy, vote, waiting
 from tests.support.people import PASSWORD, SETTING_UP, acting
@@ -41,18 +42,17 @@ def test_who_gave_whom_what__is_found_in_the_history_and_the_invitations(
         kind="admin",
         name="Pipeline",
         rights=["member.manage"],
-        actor=acting(alice),
-        now=now,
+        intent=Intent(acting(alice), at=now),
     )
     key = authority.key_actor(issued.key, Trace())
-    common: dict[str, Any] = {"project": shop, "now": now}
-    access.add_member(username="late", role="qa", actor=acting(alice), **common)
-    access.grant_role(to=dana, role="viewer", environment=production, actor=key, **common)
-    crew = access.create_group(key="crew", name="Crew", actor=SETTING_UP, **common)
-    access.add_to_group(group=crew, user=dana, actor=acting(alice))
-    access.grant_role(to=crew, role="qa", actor=acting(alice), **common)
-    access.change_password(user=bob, password="another-horse", actor=acting(alice))
-    sent = access.create_invitation(role="viewer", actor=acting(alice), **common)
+    common: dict[str, Any] = {"project": shop}
+    access.add_member(username="late", role="qa", intent=Intent(acting(alice)), **common)
+    access.grant_role(to=dana, role="viewer", environment=production, intent=Intent(key), **common)
+    crew = access.create_group(key="crew", name="Crew", intent=Intent(SETTING_UP), **common)
+    access.add_to_group(group=crew, user=dana, intent=Intent(acting(alice)))
+    access.grant_role(to=crew, role="qa", intent=Intent(acting(alice)), **common)
+    access.change_password(user=bob, password="another-horse", intent=Intent(acting(alice)))
+    sent = access.create_invitation(role="viewer", intent=Intent(acting(alice)), **common)
     access.join_by_invitation(
         token=str(sent.token), username="guest", password=PASSWORD, trace=Trace(), now=now
     )
@@ -80,10 +80,7 @@ def test_an_open_request_about_a_policy__keeps_its_votes_and_can_be_applied(
     """It did not know of the new field when it was asked for."""
     with pytest.raises(Waiting) as error:
         services.set_policy(
-            environment=guarded,
-            document={"required_approvals": 1},
-            actor=acting(alice),
-            now=clock.now(),
+            environment=guarded, document={"required_approvals": 1}, intent=Intent(acting(alice))
         )
     request = waiting(error)
     for document in (request.before, request.after):
@@ -107,7 +104,7 @@ def test_an_open_request_about_a_policy__keeps_its_votes_and_can_be_applied(
 
 def test_evidence__is_of_the_key_that_its_label_names(production: Environment) -> None:
     key = access.issue_key(
-        environment=production, kind="admin", name="Scan (a)", actor=SETTING_UP, now=clock.now()
+        environment=production, kind="admin", name="Scan (a)", intent=Intent(SETTING_UP)
     ).key
     moment = clock.now() + timedelta(days=1)
     for label in (f"Scan (a) ({key.selector})", "somebody"):

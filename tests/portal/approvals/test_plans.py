@@ -8,11 +8,11 @@ from flags import services as flags
 from flags.models import Plan
 from portal.access import services as access
 from portal.access.models import Project, User
-from portal.approvals.changes import Step, Terms
 from portal.approvals.errors import NotApproved, Waiting
 from portal.approvals.models import ChangeRequest, Policy
-from portal.lib import clock, journal
+from portal.lib import journal
 from portal.lib.errors import Forbidden, Invalid
+from portal.lib.intent import Intent, Step, WriteOptions
 from tests.flags.services.writes import Desk
 from tests.support.agreeing import TWO_ROLES, set_policy, vote, waiting
 from tests.support.people import SETTING_UP, acting
@@ -57,7 +57,7 @@ def test_a_plan__is_nothing_before_others_agree_and_theirs_is_the_authors(
 def test_breaking_glass__is_not_for_plans(desk: Desk, frank: User) -> None:
     Policy.objects.all().delete()
     set_policy(desk.environment, **TWO_ROLES, break_glass=["devops_lead"])
-    glass = replace(desk, terms=Terms(break_glass=True), reason="It burns")
+    glass = replace(desk, options=WriteOptions(break_glass=True), reason="It burns")
     with pytest.raises((Forbidden, Invalid)):
         a_schedule(glass, frank)
     assert not Plan.objects.exists()
@@ -83,7 +83,7 @@ def test_a_plan_changed_after_it_was_agreed_to__serves_nothing_and_asks(
 def test_a_voter_who_lost_the_role__leaves_a_plan_that_asks_again(
     desk: Desk, shop: Project, planned: Plan, erin: User
 ) -> None:
-    access.set_role(project=shop, user=erin, role="viewer", actor=SETTING_UP, now=desk.now)
+    access.set_role(project=shop, user=erin, role="viewer", intent=Intent(SETTING_UP, at=desk.now))
     carry_out(planned)
     assert not desk.configuration.enabled
     assert ChangeRequest.objects.filter(kind="flag.configuration", state="open").count() == 1
@@ -124,7 +124,7 @@ def test_a_recurring_plan__rests_until_it_is_agreed_to_anew(
     plan = carry_out(plan)
     assert plan.is_paused
     with pytest.raises(Waiting) as error:
-        flags.resume_plan(plan=plan, actor=acting(dana), now=desk.now)
+        flags.resume_plan(plan=plan, intent=Intent(acting(dana), at=desk.now))
     plan.refresh_from_db()
     assert plan.is_paused
     request = waiting(error)
@@ -137,8 +137,8 @@ def test_a_recurring_plan__rests_until_it_is_agreed_to_anew(
 
 
 def test_resuming_what_is_still_agreed_to__is_free(desk: Desk, planned: Plan, dana: User) -> None:
-    flags.pause_plan(plan=planned, actor=acting(dana), now=desk.now)
-    flags.resume_plan(plan=planned, actor=acting(dana), now=desk.now)
+    flags.pause_plan(plan=planned, intent=Intent(acting(dana), at=desk.now))
+    flags.resume_plan(plan=planned, intent=Intent(acting(dana), at=desk.now))
     carry_out(planned)
     assert desk.configuration.enabled
 
@@ -162,7 +162,7 @@ def test_whoever_names_a_plan_that_does_not_say_so__is_refused(
     if claim != "not yet due":
         let_it_be_due(planned)
     if claim == "paused":
-        flags.pause_plan(plan=planned, actor=acting(dana), now=desk.now)
+        flags.pause_plan(plan=planned, intent=Intent(acting(dana), at=desk.now))
     before = desk.configuration.document
     changes = {"enabled": True} if claim != "another change" else {"off_variant": "on"}
     with pytest.raises(Invalid, match="No plan says"):
@@ -171,15 +171,13 @@ def test_whoever_names_a_plan_that_does_not_say_so__is_refused(
             environment=desk.environment,
             document=before | changes,
             expected_version=desk.configuration.version,
-            actor=SOMEBODY,
-            now=clock.now(),
-            terms=Terms(step=step),
+            intent=Intent(SOMEBODY, options=WriteOptions(step=step)),
         )
     assert desk.configuration.document == before
 
 
 def test_one_agreement__makes_one_plan(desk: Desk, planned: Plan, dana: User) -> None:
-    again = replace(desk, terms=Terms(agreement=planned.agreement_id))
+    again = replace(desk, options=WriteOptions(agreement=planned.agreement_id))
     with pytest.raises(Exception, match="applied already") as error:
         a_schedule(again, dana, starts=planned.document["starts"])
     assert not isinstance(error.value, NotApproved)

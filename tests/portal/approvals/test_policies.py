@@ -12,6 +12,7 @@ from portal.approvals.models import Policy
 from portal.approvals.policy_rules import complete, is_lowering
 from portal.audit.models import AuditEvent
 from portal.lib.errors import Conflict, Forbidden, Invalid
+from portal.lib.intent import Intent
 from tests.support.agreeing import TWO_ROLES, set_policy, vote, waiting
 from tests.support.people import SETTING_UP, acting
 
@@ -61,7 +62,7 @@ def test_a_policy__by_who_may_not__is_forbidden(
     actor = acting(User.objects.get(username=person))
     with pytest.raises(Forbidden):
         services.set_policy(
-            environment=production, document={"required_approvals": 1}, actor=actor, now=now
+            environment=production, document={"required_approvals": 1}, intent=Intent(actor, at=now)
         )
 
 
@@ -110,8 +111,7 @@ def test_raising__takes_effect_at_once(guarded: Environment, alice: User, now: d
     services.set_policy(
         environment=guarded,
         document=TWO_ROLES | {"required_approvals": 3},
-        actor=acting(alice),
-        now=now,
+        intent=Intent(acting(alice), at=now),
     )
     assert Policy.objects.get().required_approvals == 3
 
@@ -128,7 +128,9 @@ def test_lowering__waits_for_the_old_policy_even_for_a_site_administrator(
     User.objects.filter(pk=alice.pk).update(is_superuser=True)
     with pytest.raises(Waiting) as error:
         services.set_policy(
-            environment=guarded, document=document, actor=acting(alice), now=now, reason="too slow"
+            environment=guarded,
+            document=document,
+            intent=Intent(acting(alice), reason="too slow", at=now),
         )
     request = waiting(error)
     assert Policy.objects.get().required_approvals == 2
@@ -145,8 +147,7 @@ def test_a_stale_edit__is_a_conflict_with_both_sides(
         services.set_policy(
             environment=guarded,
             document=TWO_ROLES | {"required_approvals": 4},
-            actor=acting(alice),
-            now=now,
+            intent=Intent(acting(alice), at=now),
             expected_version=7,
         )
     assert error.value.current["required_approvals"] == 2
@@ -161,13 +162,13 @@ def test_a_role_that_a_policy_names__stays(
         key="release_captain",
         name="Release captain",
         permissions=["change_request.approve"],
-        actor=acting(alice),
+        intent=Intent(acting(alice)),
     )
     set_policy(production, required_approvals=1, required_roles=["release_captain"])
     with pytest.raises(Invalid, match="The policy of Production names release_captain"):
-        access.delete_role(role=role, actor=acting(alice))
+        access.delete_role(role=role, intent=Intent(acting(alice)))
     group = access.create_group(
-        project=shop, key="night-shift", name="Night shift", actor=acting(alice), now=now
+        project=shop, key="night-shift", name="Night shift", intent=Intent(acting(alice), at=now)
     )
     set_policy(
         production,
@@ -175,4 +176,4 @@ def test_a_role_that_a_policy_names__stays(
         required_roles=["release_captain", "night-shift"],
     )
     with pytest.raises(Invalid, match="names night-shift"):
-        access.delete_group(group=group, actor=SETTING_UP)
+        access.delete_group(group=group, intent=Intent(SETTING_UP))

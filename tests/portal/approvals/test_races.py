@@ -12,13 +12,13 @@ from flags import services as flags
 from portal.access import services as access
 from portal.access.models import Environment, Group, Project, User
 from portal.approvals import selectors, services
-from portal.approvals.changes import Terms
 from portal.approvals.errors import Waiting
 from portal.approvals.models import ChangeRequest, Emergency, Policy, Vote
 from portal.approvals.services import Voted
 from portal.audit.models import AuditEvent
 from portal.lib import clock, journal
 from portal.lib.errors import Conflict
+from portal.lib.intent import Intent, WriteOptions
 from portal.lib.journal import Entry
 from tests.flags.services.writes import RULE, Desk
 from tests.portal.approvals.racing import Cast, apply, at_once, many, names, sequence_of, with_glass
@@ -50,7 +50,7 @@ def slow_look(monkeypatch: pytest.MonkeyPatch) -> None:
 def _cast(request: ChangeRequest, person: User) -> Callable[[], object]:
     seen = request.digest
     return lambda: services.cast_vote(
-        request=request, verdict="approve", seen_digest=seen, actor=acting(person), now=clock.now()
+        request=request, verdict="approve", seen_digest=seen, intent=Intent(acting(person))
     )
 
 
@@ -116,8 +116,7 @@ def test_a_vote_against_an_edit__is_on_the_new_content_or_refused(
             request=request,
             verdict="approve",
             seen_digest=request.digest,
-            actor=acting(people.erin),
-            now=clock.now(),
+            intent=Intent(acting(people.erin)),
         )
         seen = desk.configuration.document
         at_once(
@@ -143,22 +142,27 @@ CONTESTS: dict[str, tuple[str, Contest]] = {
     "a role is taken away": (
         "grant.revoked",
         lambda people, shop: access.revoke_grant(
-            grant=shop.grants.get(user=people.erin, role="senior_developer"), actor=SETTING_UP
+            grant=shop.grants.get(user=people.erin, role="senior_developer"),
+            intent=Intent(SETTING_UP),
         ),
     ),
     "a member is removed": (
         "member.removed",
-        lambda people, shop: access.remove_member(project=shop, user=people.erin, actor=SETTING_UP),
+        lambda people, shop: access.remove_member(
+            project=shop, user=people.erin, intent=Intent(SETTING_UP)
+        ),
     ),
     "the author is removed": (
         "member.removed",
-        lambda people, shop: access.remove_member(project=shop, user=people.dana, actor=SETTING_UP),
+        lambda people, shop: access.remove_member(
+            project=shop, user=people.dana, intent=Intent(SETTING_UP)
+        ),
     ),
     "an account is closed": ("user.deactivated", lambda people, shop: _close(people.erin)),
     "a group is left": (
         "group.member_removed",
         lambda people, shop: access.remove_from_group(
-            group=shop.groups.get(key="leads"), user=people.frank, actor=SETTING_UP
+            group=shop.groups.get(key="leads"), user=people.frank, intent=Intent(SETTING_UP)
         ),
     ),
     "the policy is raised": (
@@ -171,8 +175,7 @@ CONTESTS: dict[str, tuple[str, Contest]] = {
             environment=people.place,
             permission="change_request.approve",
             names=["devops_lead"],
-            actor=SETTING_UP,
-            now=clock.now(),
+            intent=Intent(SETTING_UP),
         ),
     ),
 }
@@ -198,11 +201,11 @@ def test_apply_against_what_takes_the_approval_away__is_first_or_refused(
 
 def _frank_leads_through_a_group(shop: Project, frank: User) -> None:
     group: Group = access.create_group(
-        project=shop, key="leads", name="Leads", actor=SETTING_UP, now=clock.now()
+        project=shop, key="leads", name="Leads", intent=Intent(SETTING_UP)
     )
-    access.add_to_group(group=group, user=frank, actor=SETTING_UP)
+    access.add_to_group(group=group, user=frank, intent=Intent(SETTING_UP))
     give_role(shop, group, "devops_lead")
-    access.revoke_grant(grant=shop.grants.get(user=frank), actor=SETTING_UP)
+    access.revoke_grant(grant=shop.grants.get(user=frank), intent=Intent(SETTING_UP))
 
 
 def test_two_applies_at_once__one_is_told_that_it_is_applied(people: Cast) -> None:
@@ -225,8 +228,7 @@ def test_withdraw_against_apply__one_is_told_of_the_other(people: Cast) -> None:
             partial(
                 services.withdraw_request,
                 request=request,
-                actor=acting(people.dana),
-                now=clock.now(),
+                intent=Intent(acting(people.dana)),
             ),
         )
         request.refresh_from_db()
@@ -241,10 +243,7 @@ def _breaking(desk: Desk, person: User, seen: int) -> Callable[[], object]:
         environment=desk.environment,
         document=document,
         expected_version=seen,
-        actor=acting(person),
-        now=clock.now(),
-        reason="Orders fail",
-        terms=Terms(break_glass=True),
+        intent=Intent(acting(person), reason="Orders fail", options=WriteOptions(break_glass=True)),
     )
 
 
@@ -263,7 +262,7 @@ def test_four_workers_take_back_at_once__it_happens_once(people: Cast) -> None:
     before = people.desk.configuration.document
     _breaking(people.desk, people.erin, people.desk.configuration.version)()
     Emergency.objects.update(reverts_at=clock.database_now())
-    at_once(*[lambda: services.revert_due(now=clock.now())] * 4)
+    at_once(*[lambda: services.revert_due()] * 4)
     assert people.desk.configuration.document == before
     assert AuditEvent.objects.filter(event="break_glass.reverted").count() == 1
     assert AuditEvent.objects.filter(event="flag.disabled").count() == 1

@@ -16,6 +16,7 @@ from portal.approvals import services
 from portal.approvals.errors import Waiting
 from portal.approvals.models import ChangeRequest, Policy
 from portal.lib.errors import Invalid
+from portal.lib.intent import Intent
 from portal.lib.merging import Side
 from tests.flags.services.writes import RULE, Desk
 from tests.support.agreeing import waiting
@@ -56,8 +57,7 @@ def _segment(desk: Desk, who: User, part: str) -> None:
         segment=segment,
         document=segment.document | fields | {"included": stored},
         expected_version=segment.version,
-        actor=acting(who),
-        now=desk.now,
+        intent=Intent(acting(who), at=desk.now),
     )
 
 
@@ -69,8 +69,7 @@ def _group(desk: Desk, who: User, part: str) -> None:
         group=group,
         document=group.document | changes[part],
         expected_version=group.version,
-        actor=acting(who),
-        now=desk.now,
+        intent=Intent(acting(who), at=desk.now),
     )
 
 
@@ -84,7 +83,7 @@ SUBJECTS = {
 
 @pytest.fixture
 def cohorts(desk: Desk, shop: Project, alice: User) -> None:
-    common: dict[str, Any] = {"project": shop, "actor": acting(alice), "now": desk.now}
+    common: dict[str, Any] = {"project": shop, "intent": Intent(acting(alice), at=desk.now)}
     flags.create_segment(document={"key": "beta", "included": ["a"]}, **common)
     slots = [{"flag": desk.flag.key, "from": 0, "to": 10}]
     flags.create_group(document={"key": "line", "slots": slots, "holdout": 0}, **common)
@@ -100,8 +99,7 @@ def renew(request: ChangeRequest, person: User, prefer: Side | None = None) -> C
     return services.renew_request(
         request=request,
         seen_digest=request.digest,
-        actor=acting(person),
-        now=request.created_at,
+        intent=Intent(acting(person), at=request.created_at),
         prefer=prefer,
     )
 
@@ -155,8 +153,7 @@ def test_a_policy__keeps_what_was_tightened_meanwhile(
         services.set_policy(
             environment=guarded,
             document=policy.document | changes,
-            actor=acting(alice),
-            now=desk.now,
+            intent=Intent(acting(alice), at=desk.now),
         )
 
     with pytest.raises(Waiting) as error:
@@ -170,7 +167,7 @@ def test_a_policy__keeps_what_was_tightened_meanwhile(
 def test_a_role_and_a_rule__which_have_no_versions__are_renewed_too(
     desk: Desk, guarded: Environment, alice: User
 ) -> None:
-    common: dict[str, Any] = {"actor": acting(alice)}
+    common: dict[str, Any] = {"intent": Intent(acting(alice))}
     role = access.create_role(
         project=guarded.project, key="tester", name="Tester", permissions=["flag.view"], **common
     )
@@ -197,8 +194,7 @@ def test_an_import__names_the_flags_that_were_changed_and_can_leave_them(
             plan=plan,
             mode="merge",
             dry_run=False,
-            actor=acting(alice),
-            now=desk.now,
+            intent=Intent(acting(alice), at=desk.now),
         )
     request = waiting(error)
     with without_policy(guarded):

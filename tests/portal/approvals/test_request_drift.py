@@ -27,6 +27,7 @@ from portal.audit import anchors, selectors, states
 from portal.audit import services as audit
 from portal.audit.models import AuditEvent
 from portal.lib import clock, journal
+from portal.lib.intent import Intent
 from portal.lib.journal import Trace
 from tests.flags.services.writes import RULE, Desk
 from tests.support import append_only
@@ -53,7 +54,7 @@ def asked(desk: Desk, guarded: Environment, alice: User, dana: User, erin: User)
     asked = ask(lambda: desk.save(dana, rules=[RULE]))
     vote(asked, erin)
     key = access.issue_key(
-        environment=guarded, kind="admin", name="CI", actor=acting(alice), now=desk.now
+        environment=guarded, kind="admin", name="CI", intent=Intent(acting(alice), at=desk.now)
     ).key
     by_key = authority.key_actor(key, Trace())
     ask(lambda: desk.save(by_key, rules=[RULE, RULE | {"id": "r-2"}], revise=asked.pk))
@@ -69,26 +70,25 @@ def decided(
     """Requests that ended in each way, and emergencies: one under way, two that ended."""
     place, now = desk.environment, desk.now
     taken_back = ask(lambda: desk.switch(dana, True))
-    services.withdraw_request(request=taken_back, actor=acting(dana), now=now)
+    services.withdraw_request(request=taken_back, intent=Intent(acting(dana), at=now))
     rejected = ask(lambda: desk.switch(dana, True))
     vote(rejected, erin, Verdict.REJECT)
     done = ask(lambda: desk.switch(alice, True))
     vote(done, erin)
-    services.withdraw_vote(request=done, actor=acting(erin))
+    services.withdraw_vote(request=done, intent=Intent(acting(erin)))
     vote(done, erin)
     vote(done, frank)
     freeze = a_freeze(desk.flag.project, name="First")
-    services.cancel_freeze(freeze=freeze, actor=SETTING_UP, now=now)
+    services.cancel_freeze(freeze=freeze, intent=Intent(SETTING_UP, at=now))
     freeze = a_freeze(desk.flag.project)
     services.edit_freeze(
         freeze=freeze,
         document=freeze_document(environments=["production", "development"]),
         expected_version=1,
-        actor=SETTING_UP,
-        now=now,
+        intent=Intent(SETTING_UP, at=now),
     )
     unowned = ask(lambda: desk.save(journal.system("a command"), rules=[RULE]))
-    services.adopt_request(request=unowned, actor=acting(dana), now=now)
+    services.adopt_request(request=unowned, intent=Intent(acting(dana), at=now))
     glass = TWO_ROLES | {"break_glass": ["devops_lead"]}
     place.policy.delete()
     set_policy(place, **glass)
@@ -97,8 +97,10 @@ def decided(
         desk.switch(frank, True, break_glass=True, reason="down")
         emergency = Emergency.objects.latest("pk")
         if end:
-            end(emergency=emergency, actor=acting(erin), now=now)
-            services.review_emergency(emergency=emergency, text="fine", actor=acting(erin), now=now)
+            end(emergency=emergency, intent=Intent(acting(erin), at=now))
+            services.review_emergency(
+                emergency=emergency, text="fine", intent=Intent(acting(erin), at=now)
+            )
 
 
 def one_open() -> ChangeRequest:
@@ -222,7 +224,7 @@ def test_request_drift__by_the_product_none__past_it_each_is_named_also_after_a_
     assert found() == []
     assert_each_is_named()
     settings.AUDIT_RETENTION_DAYS = 30
-    audit.purge(actor=journal.system("retention"), now=clock.now() + timedelta(days=31))
+    audit.purge(intent=Intent(journal.system("retention"), at=clock.now() + timedelta(days=31)))
     vote(one_open(), someone("frank"))
     assert found() == []
 
@@ -277,7 +279,7 @@ def test_request_drift__purged_by_a_version_that_kept_nothing_of_requests__is_no
     with monkeypatch.context() as older:
         older.setattr(states, "_sources", kept)
         settings.AUDIT_RETENTION_DAYS = 30
-        audit.purge(actor=journal.system("retention"), now=clock.now() + timedelta(days=31))
+        audit.purge(intent=Intent(journal.system("retention"), at=clock.now() + timedelta(days=31)))
     vote(one_open(), someone("frank"))
     assert [line for line in found() if not line.startswith("policy")] == []
     assert "change requests" not in (selectors.told_of() or ())

@@ -11,8 +11,8 @@ from portal.approvals.errors import Barred, Closed, Edited, NotApproved, Waiting
 from portal.approvals.models import ChangeRequest, Vote
 from portal.audit import selectors as audit
 from portal.audit.models import AuditEvent
-from portal.lib import clock
 from portal.lib.errors import Conflict, Forbidden, Invalid
+from portal.lib.intent import Intent
 from tests.flags.services.writes import RULE, Desk
 from tests.support.agreeing import set_policy, vote, waiting
 from tests.support.people import SETTING_UP, acting, create_person, give_role
@@ -20,7 +20,7 @@ from tests.support.rows import everything_kept
 
 
 def apply(request: ChangeRequest, person: User) -> ChangeRequest:
-    return services.apply_request(request=request, actor=acting(person), now=clock.now())
+    return services.apply_request(request=request, intent=Intent(acting(person)))
 
 
 def revise(desk: Desk, request: ChangeRequest, person: User, **changes: Any) -> ChangeRequest:
@@ -122,7 +122,7 @@ def test_self_approval_through_a_key_of_ones_own__is_barred(
     from portal.lib.journal import Trace
 
     issued = access.issue_key(
-        environment=guarded, kind="admin", name="Mine", actor=acting(alice), now=desk.now
+        environment=guarded, kind="admin", name="Mine", intent=Intent(acting(alice), at=desk.now)
     )
     with pytest.raises(Waiting) as error:
         desk.switch(authority.key_actor(issued.key, Trace()), True)
@@ -160,7 +160,10 @@ def test_a_vote_on_what_was_there_before_the_edit__does_not_count(
     revise(desk, asked, dana, enabled=True)
     with pytest.raises(Edited):
         services.cast_vote(
-            request=asked, verdict="approve", seen_digest=seen, actor=acting(erin), now=desk.now
+            request=asked,
+            verdict="approve",
+            seen_digest=seen,
+            intent=Intent(acting(erin), at=desk.now),
         )
 
 
@@ -176,7 +179,7 @@ def test_a_second_vote__is_refused(asked: ChangeRequest, erin: User) -> None:
     vote(asked, erin)
     with pytest.raises(Invalid, match="voted already"):
         vote(asked, erin)
-    services.withdraw_vote(request=asked, actor=acting(erin))
+    services.withdraw_vote(request=asked, intent=Intent(acting(erin)))
     vote(asked, erin, "reject")
     asked.refresh_from_db()
     assert asked.state == "rejected"
@@ -198,7 +201,7 @@ def test_a_voter_who_lost_the_role__does_not_count_any_more(
     desk: Desk, shop: Project, asked: ChangeRequest, erin: User, frank: User
 ) -> None:
     vote(asked, erin)
-    access.set_role(project=shop, user=erin, role="viewer", actor=SETTING_UP, now=desk.now)
+    access.set_role(project=shop, user=erin, role="viewer", intent=Intent(SETTING_UP, at=desk.now))
     voted = vote(asked, frank)
     assert voted.request.is_open
     with pytest.raises(NotApproved, match=r"1 more approval.*role senior developer"):
@@ -210,7 +213,7 @@ def test_an_author_who_may_no_longer_want_it__stops_it(
     desk: Desk, shop: Project, asked: ChangeRequest, dana: User, erin: User, frank: User
 ) -> None:
     vote(asked, erin)
-    access.remove_member(project=shop, user=dana, actor=SETTING_UP)
+    access.remove_member(project=shop, user=dana, intent=Intent(SETTING_UP))
     assert "dana, who asked for this, may no longer" in vote(asked, frank).problem
     assert not desk.configuration.enabled
 
@@ -221,7 +224,7 @@ def test_a_changed_base__is_a_conflict_with_both_sides(
     vote(asked, erin)
     desk.edit(alice, name="Another name")
     with pytest.raises(Conflict) as error:
-        services.apply_request(request=asked, actor=acting(erin), now=desk.now)
+        services.apply_request(request=asked, intent=Intent(acting(erin), at=desk.now))
     assert error.value.current["enabled"] is False
     assert error.value.yours["enabled"] is True
     assert vote(asked, frank).problem
@@ -294,7 +297,7 @@ def test_a_forged_agreement__opens_nothing(desk: Desk, asked: ChangeRequest, dan
 
 def test_withdrawn__by_its_author_alone(asked: ChangeRequest, dana: User, bob: User) -> None:
     with pytest.raises(Forbidden):
-        services.withdraw_request(request=asked, actor=acting(bob), now=clock.now())
-    services.withdraw_request(request=asked, actor=acting(dana), now=clock.now())
+        services.withdraw_request(request=asked, intent=Intent(acting(bob)))
+    services.withdraw_request(request=asked, intent=Intent(acting(dana)))
     with pytest.raises(Closed):
-        services.withdraw_request(request=asked, actor=acting(dana), now=clock.now())
+        services.withdraw_request(request=asked, intent=Intent(acting(dana)))

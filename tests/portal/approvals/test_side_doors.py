@@ -19,6 +19,7 @@ from flags.services import importing
 from portal.access.models import Environment, User
 from portal.approvals.errors import Waiting
 from portal.approvals.models import ChangeRequest, State
+from portal.lib.intent import Intent
 from tests.flags.api.script import FLAGS, PRODUCTION, Script, issue, problem, serve_only_in
 from tests.flags.cohorts.bench import Bench
 from tests.flags.services.writes import RULE, Desk
@@ -32,7 +33,7 @@ Attempt = Callable[[Desk, User], object]
 
 
 def _common(desk: Desk, person: User) -> dict[str, Any]:
-    return {"flag": desk.flag, "actor": acting(person), "now": desk.now}
+    return {"flag": desk.flag, "intent": Intent(acting(person), at=desk.now)}
 
 
 def _document() -> dict[str, object]:
@@ -52,8 +53,7 @@ def _import(desk: Desk, person: User) -> object:
         environment=desk.environment,
         mode="merge",
         dry_run=False,
-        actor=acting(person),
-        now=desk.now,
+        intent=Intent(acting(person), at=desk.now),
     )
 
 
@@ -65,8 +65,7 @@ def _import_plan(desk: Desk, person: User) -> object:
         plan=plan_import("native", _document(), environment="production"),
         mode="replace",
         dry_run=False,
-        actor=acting(person),
-        now=desk.now,
+        intent=Intent(acting(person), at=desk.now),
     )
 
 
@@ -125,7 +124,7 @@ def _resume(desk: Desk, person: User) -> object:
     """What was planned and paused before the policy came."""
     elsewhere = desk.flag.project.environments.get(key="development")
     plan = a_schedule(replace(desk, environment=elsewhere), person)
-    common: dict[str, Any] = {"plan": plan, "actor": acting(person), "now": desk.now}
+    common: dict[str, Any] = {"plan": plan, "intent": Intent(acting(person), at=desk.now)}
     flags.pause_plan(**common)
     Plan.objects.filter(pk=plan.pk).update(environment=desk.environment)
     plan.refresh_from_db()

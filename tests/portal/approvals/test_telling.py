@@ -10,6 +10,7 @@ from portal.approvals.errors import Waiting
 from portal.approvals.models import ChangeRequest, Emergency
 from portal.letters.models import Letter
 from portal.lib import clock
+from portal.lib.intent import Intent
 from tests.flags.services.writes import RULE, Desk
 from tests.portal.approvals.racing import with_glass
 from tests.support.agreeing import vote
@@ -136,7 +137,7 @@ def test_reminders__once_a_day_three_times_to_who_has_not_voted(
 
 
 def test_reminders__of_decided_requests_there_are_none(asked: ChangeRequest, dana: User) -> None:
-    services.withdraw_request(request=asked, actor=acting(dana), now=clock.now())
+    services.withdraw_request(request=asked, intent=Intent(acting(dana)))
     told()
     later(hours=25)
     assert remind() == {}
@@ -156,7 +157,9 @@ def test_an_unreviewed_emergency__is_reminded_of_each_day_until_it_is_reviewed(
         assert Letter.objects.count() == 1
         assert told() == expected
     services.review_emergency(
-        emergency=Emergency.objects.get(), text="It was right.", actor=acting(frank), now=desk.now
+        emergency=Emergency.objects.get(),
+        text="It was right.",
+        intent=Intent(acting(frank), at=desk.now),
     )
     later(hours=24 * 20)
     assert remind() == {}

@@ -15,6 +15,7 @@ from portal.approvals.errors import Barred, NotApproved, Waiting
 from portal.approvals.models import ChangeRequest, Emergency, Policy, State
 from portal.lib import clock
 from portal.lib.errors import Forbidden, Invalid
+from portal.lib.intent import Intent
 from portal.lib.journal import Trace
 from tests.flags.api.script import PROJECT, Script
 from tests.flags.services.writes import Desk
@@ -25,9 +26,7 @@ from tests.support.people import PASSWORD, SETTING_UP, acting, create_person, gi
 
 def add(shop: Project, giver: User, name: str, role: str) -> User:
     """Somebody new, whom ``giver`` gives an account and a role."""
-    added = access.add_member(
-        project=shop, username=name, role=role, actor=acting(giver), now=clock.now()
-    )
+    added = access.add_member(project=shop, username=name, role=role, intent=Intent(acting(giver)))
     return added.user
 
 
@@ -71,7 +70,7 @@ def test_those_whom_a_guest_adds__are_one_with_who_invited_the_guest(
 ) -> None:
     """Alice lets somebody in, who adds an approver: three accounts, one person."""
     sent = access.create_invitation(
-        project=shop, role="project_admin", actor=acting(alice), now=clock.now()
+        project=shop, role="project_admin", intent=Intent(acting(alice))
     )
     _invitation, guest = access.join_by_invitation(
         token=str(sent.token),
@@ -94,7 +93,7 @@ def _lets_manage(shop: Project, alice: User) -> str:
         key="helpers",
         name="Helpers",
         permissions=["flag.view", "member.manage"],
-        actor=acting(alice),
+        intent=Intent(acting(alice)),
     )
     return role.key
 
@@ -119,17 +118,17 @@ def _by_one_another(shop: Project, alice: User, puppets: list[User]) -> None:
 
 def _through_a_group(shop: Project, alice: User, puppets: list[User]) -> None:
     role, by = _lets_manage(shop, alice), acting(alice)
-    group = access.create_group(project=shop, key="crew", name="Crew", actor=by, now=clock.now())
+    group = access.create_group(project=shop, key="crew", name="Crew", intent=Intent(by))
     _give(shop, alice, group, role)
     for puppet in puppets:
-        access.add_to_group(group=group, user=puppet, actor=by)
+        access.add_to_group(group=group, user=puppet, intent=Intent(by))
         _give(shop, puppet, puppet, "senior_developer")
         _give(shop, puppet, puppet, "devops_lead")
-    access.delete_group(group=group, actor=by)
+    access.delete_group(group=group, intent=Intent(by))
 
 
 def _give(shop: Project, giver: User, to: User | Group, role: str) -> None:
-    access.grant_role(project=shop, to=to, role=role, actor=acting(giver), now=clock.now())
+    access.grant_role(project=shop, to=to, role=role, intent=Intent(acting(giver)))
 
 
 @pytest.mark.parametrize("way", [_by_themselves, _by_one_another, _through_a_group])
@@ -143,7 +142,9 @@ def test_accounts_let_manage_members__that_give_themselves_a_vote__are_one_with_
     puppets = [create_person("p1"), create_person("p2")]
     way(shop, alice, puppets)
     role = CustomRole.objects.get(key="helpers")
-    access.edit_role(role=role, name="Helpers", permissions=["flag.view"], actor=acting(alice))
+    access.edit_role(
+        role=role, name="Helpers", permissions=["flag.view"], intent=Intent(acting(alice))
+    )
     request = ask(desk, alice)
     for puppet in puppets:
         vote(request, puppet)
@@ -154,19 +155,25 @@ def test_a_role_that_is_to_let_people_manage_members__waits_where_a_policy_holds
     desk: Desk, shop: Project, alice: User
 ) -> None:
     role = access.create_role(
-        project=shop, key="crew", name="Crew", permissions=["flag.view"], actor=acting(alice)
+        project=shop,
+        key="crew",
+        name="Crew",
+        permissions=["flag.view"],
+        intent=Intent(acting(alice)),
     )
     with pytest.raises(Waiting):
         access.edit_role(
             role=role,
             name="Crew",
             permissions=["flag.view", "member.manage"],
-            actor=acting(alice),
+            intent=Intent(acting(alice)),
         )
 
 
 def _password(shop: Project, alice: User, erin: User) -> None:
-    access.change_password(user=erin, password="another-horse-battery", actor=acting(alice))
+    access.change_password(
+        user=erin, password="another-horse-battery", intent=Intent(acting(alice))
+    )
 
 
 def _second_factor(shop: Project, alice: User, erin: User) -> None:
@@ -181,29 +188,21 @@ def _reactivation(shop: Project, alice: User, erin: User) -> None:
 
 def _role(shop: Project, alice: User, erin: User) -> None:
     shop.grants.filter(user=erin).delete()
-    access.set_role(
-        project=shop, user=erin, role="senior_developer", actor=acting(alice), now=clock.now()
-    )
+    access.set_role(project=shop, user=erin, role="senior_developer", intent=Intent(acting(alice)))
 
 
 def _group(shop: Project, alice: User, erin: User) -> None:
     """Into a group that votes, by somebody who had nothing to do with what it may."""
-    group = access.create_group(
-        project=shop, key="leads", name="Leads", actor=SETTING_UP, now=clock.now()
-    )
+    group = access.create_group(project=shop, key="leads", name="Leads", intent=Intent(SETTING_UP))
     give_role(shop, group, "senior_developer")
-    access.add_to_group(group=group, user=erin, actor=acting(alice))
+    access.add_to_group(group=group, user=erin, intent=Intent(acting(alice)))
 
 
 def _role_of_a_group(shop: Project, alice: User, erin: User) -> None:
     """Erin was in the group when it could do nothing."""
-    group = access.create_group(
-        project=shop, key="crew", name="Crew", actor=SETTING_UP, now=clock.now()
-    )
-    access.add_to_group(group=group, user=erin, actor=SETTING_UP)
-    access.grant_role(
-        project=shop, to=group, role="senior_developer", actor=acting(alice), now=clock.now()
-    )
+    group = access.create_group(project=shop, key="crew", name="Crew", intent=Intent(SETTING_UP))
+    access.add_to_group(group=group, user=erin, intent=Intent(SETTING_UP))
+    access.grant_role(project=shop, to=group, role="senior_developer", intent=Intent(acting(alice)))
 
 
 @pytest.mark.parametrize(
@@ -232,7 +231,7 @@ def test_a_role_without_a_vote__binds_nobody(
     desk: Desk, shop: Project, alice: User, erin: User, frank: User
 ) -> None:
     for role in ("viewer", "on_call_engineer"):
-        access.grant_role(project=shop, to=erin, role=role, actor=acting(alice), now=clock.now())
+        access.grant_role(project=shop, to=erin, role=role, intent=Intent(acting(alice)))
     request = ask(desk, alice)
     vote(request, erin)
     vote(request, frank)
@@ -252,8 +251,8 @@ def test_glass__is_not_confirmed_or_reviewed_by_somebody_whom_the_breaker_made(
         (services.review_emergency, {"text": "a"}),
     ):
         with pytest.raises(Barred, match="alice"):
-            deed(emergency=emergency, actor=acting(puppet), now=desk.now, **said)
-        deed(emergency=emergency, actor=acting(frank), now=desk.now, **said)
+            deed(emergency=emergency, intent=Intent(acting(puppet)), **said)
+        deed(emergency=emergency, intent=Intent(acting(frank)), **said)
 
 
 # Keys give nobody a vote
@@ -263,15 +262,16 @@ def test_a_key_with_member_manage__gives_nobody_a_vote_nor_the_right_to_give_one
     desk: Desk, shop: Project, alice: User, bob: User
 ) -> None:
     """The road of the issue: a role, an invitation, a stranger who adds two accounts."""
-    access.create_group(project=shop, key="board", name="Board", actor=SETTING_UP, now=desk.now)
+    access.create_group(
+        project=shop, key="board", name="Board", intent=Intent(SETTING_UP, at=desk.now)
+    )
     Policy.objects.update(required_roles=["board", "devops_lead"])
     issued = access.issue_key(
         environment=desk.environment,
         kind="admin",
         name="Pipeline",
         rights=["member.manage", "environment.configure"],
-        actor=acting(alice),
-        now=desk.now,
+        intent=Intent(acting(alice), at=desk.now),
     )
     key = Script(str(issued.token))
     role = {"name": "Crew", "permissions": ["flag.view"]}
@@ -295,8 +295,7 @@ def test_a_key_with_member_manage__gives_nobody_a_vote_nor_the_right_to_give_one
             environment=desk.environment,
             permission="change_request.approve",
             names=["crew"],
-            actor=authority.key_actor(issued.key, Trace()),
-            now=desk.now,
+            intent=Intent(authority.key_actor(issued.key, Trace()), at=desk.now),
         )
 
 
@@ -338,12 +337,12 @@ def test_a_confirmed_approver__counts_unless_who_confirmed_takes_part(
     vote(request, erin)
     for unfit in (alice, late):
         with pytest.raises(Invalid, match=r"[Ss]omebody else"):
-            access.confirm_approver(project=shop, person=late, actor=acting(unfit))
+            access.confirm_approver(project=shop, person=late, intent=Intent(acting(unfit)))
     with pytest.raises(Forbidden):
-        access.confirm_approver(project=shop, person=late, actor=acting(dana))
-    access.confirm_approver(project=shop, person=late, actor=acting(erin))
+        access.confirm_approver(project=shop, person=late, intent=Intent(acting(dana)))
+    access.confirm_approver(project=shop, person=late, intent=Intent(acting(erin)))
     assert "1 more approval" in refused(request, erin)
-    access.confirm_approver(project=shop, person=late, actor=acting(frank))
+    access.confirm_approver(project=shop, person=late, intent=Intent(acting(frank)))
     apply(request, erin)
     assert desk.configuration.enabled
 
@@ -352,7 +351,7 @@ def test_the_word_of_somebody_whom_the_same_person_made__confirms_nobody(
     desk: Desk, shop: Project, alice: User, erin: User
 ) -> None:
     puppets = [add(shop, alice, name, "devops_lead") for name in ("s1", "s2")]
-    access.confirm_approver(project=shop, person=puppets[0], actor=acting(puppets[1]))
+    access.confirm_approver(project=shop, person=puppets[0], intent=Intent(acting(puppets[1])))
     request = ask(desk, alice)
     vote(request, puppets[0])
     vote(request, erin)
@@ -363,7 +362,7 @@ def test_a_new_password__undoes_what_was_confirmed_before(
     desk: Desk, shop: Project, alice: User, erin: User, frank: User
 ) -> None:
     late = add(shop, alice, "late", "devops_lead")
-    access.confirm_approver(project=shop, person=late, actor=acting(frank))
+    access.confirm_approver(project=shop, person=late, intent=Intent(acting(frank)))
     _password(shop, alice, late)
     request = ask(desk, alice)
     vote(request, late)
@@ -394,7 +393,7 @@ def test_the_window__decides_how_long_they_are_one(
 def test_what_a_command_gives__is_nobodys_doing(
     desk: Desk, shop: Project, dana: User, erin: User, frank: User
 ) -> None:
-    access.change_password(user=erin, password="x-correct-horse", actor=SETTING_UP)
+    access.change_password(user=erin, password="x-correct-horse", intent=Intent(SETTING_UP))
     request = ask(desk, dana)
     vote(request, erin)
     vote(request, frank)

@@ -11,6 +11,7 @@ from portal.access.models import Environment, User
 from portal.approvals.errors import Waiting
 from portal.approvals.models import ChangeRequest
 from portal.letters.models import Letter
+from portal.lib.intent import Intent
 from tests.flags.services.writes import RULE, Desk
 from tests.portal.approvals_web.conftest import Window, at, text_of
 from tests.support.agreeing import waiting
@@ -135,7 +136,7 @@ def test_who_gets_what__is_on_the_page_in_the_mail_and_in_the_api(
     assert f"Production, before:\n- {before}" in letter
     assert f"Production, after:\n- {after[0]}\n- {after[1]}" in letter
     key = access.issue_key(
-        environment=guarded, kind="admin", name="CI", actor=acting(alice), now=desk.now
+        environment=guarded, kind="admin", name="CI", intent=Intent(acting(alice), at=desk.now)
     )
     answer = at(alice).client.get(
         f"/api/v1/projects/shop/change-requests/{asked.pk}",

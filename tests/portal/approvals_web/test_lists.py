@@ -13,6 +13,7 @@ from portal.access.models import Environment, Project, User
 from portal.approvals import searching, services
 from portal.approvals.models import ChangeRequest, Emergency
 from portal.lib import clock
+from portal.lib.intent import Intent
 from tests.flags.services.writes import Desk
 from tests.portal.approvals_web.conftest import Window, at, text_of
 from tests.support.agreeing import vote
@@ -215,7 +216,7 @@ def test_an_overdue_review__stands_out_on_both_lists(
     for path in ("changes/", "emergencies/"):
         assert "overdue</span>" in text_of(window.open(path))
     services.review_emergency(
-        emergency=emergency.emergency, text="Fine", actor=acting(erin), now=clock.now()
+        emergency=emergency.emergency, text="Fine", intent=Intent(acting(erin))
     )
     assert "overdue" not in text_of(window.open("changes/"))
     assert "by erin" in text_of(window.open("emergencies/"))

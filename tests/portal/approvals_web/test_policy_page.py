@@ -9,7 +9,7 @@ from portal.access import services as access
 from portal.access.models import Environment, Group, Project, User
 from portal.approvals.models import ChangeRequest, Policy
 from portal.approvals.services import set_policy
-from portal.lib import clock
+from portal.lib.intent import Intent
 from tests.portal.approvals_web.conftest import Window, all_kept, at, text_of
 from tests.support.agreeing import TWO_ROLES
 from tests.support.people import acting
@@ -168,8 +168,7 @@ def test_a_stale_form__is_told_with_both_sides(guarded: Environment, alice: User
     set_policy(
         environment=guarded,
         document=TWO_ROLES | {"required_approvals": 4},
-        actor=acting(alice),
-        now=clock.now(),
+        intent=Intent(acting(alice)),
     )
     for answer in (
         review(at(alice), version="1", approvals="3"),
@@ -228,7 +227,7 @@ def test_another_projects_environment__is_not_there(
     shop: Project, garden: Project, charlie: User, alice: User
 ) -> None:
     canary = access.create_environment(
-        project=shop, key="canary", kind="staging", actor=acting(alice), now=clock.now()
+        project=shop, key="canary", kind="staging", intent=Intent(acting(alice))
     )
     client = at(charlie).client
     assert client.get(f"/p/garden/policy/{canary.key}").status_code == 404

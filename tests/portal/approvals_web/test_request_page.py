@@ -9,6 +9,7 @@ from portal.access.models import Environment, Project, User
 from portal.approvals.errors import Waiting
 from portal.approvals.models import ChangeRequest, Vote
 from portal.lib import clock
+from portal.lib.intent import Intent
 from tests.flags.api.script import PROJECT, Script, answer, issue
 from tests.flags.services.writes import Desk
 from tests.portal.approvals_web.conftest import all_kept, at, buttons_of, text_of, vote_on
@@ -191,7 +192,7 @@ def test_a_removed_role__is_shown_and_does_not_count(
     shop: Project, asked: ChangeRequest, erin: User, alice: User
 ) -> None:
     vote(asked, erin)
-    access.set_role(project=shop, user=erin, role="viewer", actor=SETTING_UP, now=clock.now())
+    access.set_role(project=shop, user=erin, role="viewer", intent=Intent(SETTING_UP))
     page = text_of(at(alice).open(f"changes/{asked.pk}"))
     assert "approved, but may not approve changes here any more: it does not count" in page
     assert "<del>senior developer</del> (removed since)" in page

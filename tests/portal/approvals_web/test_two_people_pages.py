@@ -6,7 +6,7 @@ from portal.access import services as access
 from portal.access.models import ApiKey, Environment, Project, User
 from portal.approvals.errors import Waiting
 from portal.approvals.models import ChangeRequest
-from portal.lib import clock
+from portal.lib.intent import Intent
 from tests.flags.services.writes import Desk
 from tests.portal.approvals_web.conftest import at, text_of
 from tests.portal.approvals_web.test_policy_page import review
@@ -18,7 +18,7 @@ from tests.support.people import SETTING_UP, acting
 def late(shop: Project, guarded: Environment, alice: User) -> User:
     """Leads DevOps since Alice made the account, after production had its policy."""
     added = access.add_member(
-        project=shop, username="late", role="devops_lead", actor=acting(alice), now=clock.now()
+        project=shop, username="late", role="devops_lead", intent=Intent(acting(alice))
     )
     return added.user
 
@@ -83,7 +83,10 @@ def test_a_key__is_given_evidence_by_one_and_confirmed_by_another(
     desk: Desk, shop: Project, alice: User, frank: User
 ) -> None:
     key = access.issue_key(
-        environment=desk.environment, kind="admin", name="Scan", actor=acting(alice), now=desk.now
+        environment=desk.environment,
+        kind="admin",
+        name="Scan",
+        intent=Intent(acting(alice), at=desk.now),
     ).key
     address = f"keys/{key.selector}"
     assert "counts for changes in Production" in text_of(at(alice).open(f"{address}/evidence"))

@@ -14,6 +14,7 @@ from portal.audit.chain import Fault
 from portal.audit.models import AuditEvent, ChainHead, PurgeFloor
 from portal.audit.services import NothingMayGo, TrailBroken, purging
 from portal.lib import clock, journal
+from portal.lib.intent import Intent
 from portal.lib.journal import Entry
 from tests.portal.audit import exports
 from tests.portal.audit.conftest import record
@@ -33,7 +34,7 @@ def thirty_days(settings: Settings) -> None:
 @pytest.fixture
 def purged(trail: None, thirty_days: None) -> None:
     """Rows 1 to 5 are gone, row 6 says so, row 7 came later."""
-    services.purge(actor=SYSTEM, now=clock.now() + LATER)
+    services.purge(intent=Intent(SYSTEM, at=clock.now() + LATER))
     record("seventh")
 
 
@@ -66,7 +67,7 @@ def open_the_door(sequence: int, event: AuditEvent) -> None:
 
 def test_purge__old_rows__go_and_an_event_says_which(trail: None, thirty_days: None) -> None:
     last = AuditEvent.objects.get(sequence=5)
-    assert services.purge(actor=SYSTEM, now=clock.now() + LATER) == 5
+    assert services.purge(intent=Intent(SYSTEM, at=clock.now() + LATER)) == 5
     (event,) = AuditEvent.objects.all()
     assert (event.sequence, event.event, event.actor) == (6, "audit.purged", "retention")
     assert event.after_document
@@ -76,7 +77,7 @@ def test_purge__old_rows__go_and_an_event_says_which(trail: None, thirty_days: N
 
 
 def test_purge__rows_young_enough__stay(trail: None, thirty_days: None) -> None:
-    assert services.purge(actor=SYSTEM, now=clock.now()) == 0
+    assert services.purge(intent=Intent(SYSTEM)) == 0
     assert sequences() == [1, 2, 3, 4, 5]
 
 
@@ -85,7 +86,7 @@ def test_purge__some_old_and_some_young__keeps_the_young(
 ) -> None:
     monkeypatch.setattr(clock, "database_now", lambda: clock.now() + LATER)
     record("sixth")
-    assert services.purge(actor=SYSTEM, now=clock.now() + LATER) == 5
+    assert services.purge(intent=Intent(SYSTEM, at=clock.now() + LATER)) == 5
     assert sequences() == [6, 7]
     assert selectors.chain_fault() is None
 
@@ -94,15 +95,15 @@ def test_purge__more_than_a_batch__goes_batch_by_batch(
     trail: None, thirty_days: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(purging, "BATCH", 2)
-    services.purge(actor=SYSTEM, now=clock.now() + LATER)
+    services.purge(intent=Intent(SYSTEM, at=clock.now() + LATER))
     assert selectors.chain_fault() is None
     assert AuditEvent.objects.exclude(event="audit.purged").count() == 0
 
 
 def test_purge__nothing_left_but_its_own_event__leaves_no_other(purged: None) -> None:
-    services.purge(actor=SYSTEM, now=clock.now() + LATER)
+    services.purge(intent=Intent(SYSTEM, at=clock.now() + LATER))
     before = sequences()
-    assert services.purge(actor=SYSTEM, now=clock.now() + LATER) == 0
+    assert services.purge(intent=Intent(SYSTEM, at=clock.now() + LATER)) == 0
     assert sequences() == before
 
 
@@ -120,7 +121,7 @@ def test_purge__anchors_from_before__still_count_where_they_can(
     trail: None, thirty_days: None, anchor_file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     services.anchor_head(now=clock.now())
-    services.purge(actor=SYSTEM, now=clock.now() + LATER)
+    services.purge(intent=Intent(SYSTEM, at=clock.now() + LATER))
     call_command("verifyaudit")
     assert "through 2 of 2 anchors" in capsys.readouterr().out
     assert selectors.chain_fault({5: "0" * 64}) == Fault(5, chain.ANOTHER_ROW)
@@ -129,7 +130,7 @@ def test_purge__anchors_from_before__still_count_where_they_can(
 def test_purge__for_ever__is_refused(trail: None) -> None:
     assert live.AUDIT_RETENTION_DAYS == 0
     with pytest.raises(NothingMayGo, match="AUDIT_RETENTION_DAYS"):
-        services.purge(actor=SYSTEM, now=clock.now() + LATER)
+        services.purge(intent=Intent(SYSTEM, at=clock.now() + LATER))
     with pytest.raises(CommandError, match="AUDIT_RETENTION_DAYS"):
         call_command("purgeaudit")
     tasks.purge()
@@ -155,7 +156,7 @@ def test_purge__row_that_should_go_was_edited__leaves_everything(
     with append_only.lifted():
         AuditEvent.objects.filter(sequence=2).update(actor="bob")
     with pytest.raises(TrailBroken, match="row 2 of the audit trail: its content"):
-        services.purge(actor=SYSTEM, now=clock.now() + LATER)
+        services.purge(intent=Intent(SYSTEM, at=clock.now() + LATER))
     assert sequences() == [1, 2, 3, 4, 5]
 
 

@@ -11,6 +11,7 @@ from portal.access.models import Environment, Project, User
 from portal.access.services import issue_key
 from portal.audit import services
 from portal.audit.models import AuditEvent
+from portal.lib.intent import Intent
 from portal.lib.journal import Entry
 from tests.support.people import SETTING_UP, acting
 
@@ -68,6 +69,6 @@ def newest() -> AuditEvent:
 def api_headers(production: Environment, now: datetime) -> dict[str, str]:
     """What a script with an admin key for the shop's production sends."""
     issued = issue_key(
-        environment=production, kind="admin", name="Script", actor=SETTING_UP, now=now
+        environment=production, kind="admin", name="Script", intent=Intent(SETTING_UP, at=now)
     )
     return {"Authorization": f"Bearer {issued.token}"}

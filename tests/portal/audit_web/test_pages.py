@@ -9,7 +9,7 @@ from portal.access.models import Environment, Project, User
 from portal.audit import history
 from portal.audit.filters import Filters
 from portal.audit.models import AuditEvent
-from portal.lib import clock
+from portal.lib.intent import Intent
 from tests.portal.audit_web.conftest import LIST, exported, newest, record, sequences
 from tests.support.people import acting
 
@@ -53,11 +53,7 @@ def test_event__a_switched_flag__says_who_where_and_what_differs(
     dana_client: Client, bob_client: Client, new_checkout: Flag, dana: User, staging: Environment
 ) -> None:
     flags.set_enabled(
-        flag=new_checkout,
-        environment=staging,
-        enabled=True,
-        actor=acting(dana),
-        now=clock.now(),
+        flag=new_checkout, environment=staging, enabled=True, intent=Intent(acting(dana))
     )
     event = newest()
     page = bob_client.get(f"{LIST}{event.sequence}").content.decode()

@@ -9,7 +9,7 @@ from pytest_django import Settings
 
 from portal.access import services
 from portal.access.models import Environment, Project
-from portal.lib import clock
+from portal.lib.intent import Intent
 from tests.support.people import SETTING_UP
 
 pytestmark = pytest.mark.postgresql
@@ -51,7 +51,7 @@ def test_names_of_environments__are_for_who_proves_to_be_allowed(
 ) -> None:
     settings.METRICS_TOKEN = b"a-metrics-token-only-for-these-tests"
     issued = services.issue_key(
-        environment=production, kind="server", name="App", actor=SETTING_UP, now=clock.now()
+        environment=production, kind="server", name="App", intent=Intent(SETTING_UP)
     )
 
     def seen(token: str) -> tuple[bool, bool]:

@@ -13,6 +13,7 @@ from portal.access.models import ApiKey, Environment, Project, User
 from portal.audit.models import AuditEvent
 from portal.lib import clock
 from portal.lib.errors import Forbidden, Invalid
+from portal.lib.intent import Intent
 from portal.reports import services
 from portal.reports.models import Recertification, RecertificationItem
 from tests.support.people import SETTING_UP, acting, client_of, create_person, give_role
@@ -31,13 +32,13 @@ def gina(shop: Project) -> User:
 @pytest.fixture
 def issued(production: Environment, alice: User, now: datetime) -> ApiKey:
     return access.issue_key(
-        environment=production, kind="server", name="Shop", actor=acting(alice), now=now
+        environment=production, kind="server", name="Shop", intent=Intent(acting(alice), at=now)
     ).key
 
 
 @pytest.fixture
 def current(gina: User, alice: User, shop: Project, issued: ApiKey) -> Recertification:
-    return services.start_recertification(project=shop, actor=acting(alice), now=clock.now())
+    return services.start_recertification(project=shop, intent=Intent(acting(alice)))
 
 
 def item_of(holder: str, what: str = "") -> RecertificationItem:
@@ -45,17 +46,17 @@ def item_of(holder: str, what: str = "") -> RecertificationItem:
 
 
 def confirm(person: User, holder: str, what: str = "") -> None:
-    services.confirm_item(item=item_of(holder, what), actor=acting(person), now=clock.now())
+    services.confirm_item(item=item_of(holder, what), intent=Intent(acting(person)))
 
 
 def confirm_all(alice: User, gina: User) -> None:
     for item in RecertificationItem.objects.all():
         other = gina if item.holder == "alice" else alice
-        services.confirm_item(item=item, actor=acting(other), now=clock.now())
+        services.confirm_item(item=item, intent=Intent(acting(other)))
 
 
 def sign_off(current: Recertification, person: User) -> None:
-    services.sign_off(recertification=current, actor=acting(person), now=clock.now())
+    services.sign_off(recertification=current, intent=Intent(acting(person)))
 
 
 def test_a_round__lists_every_role_and_key(current: Recertification) -> None:
@@ -73,7 +74,7 @@ def test_a_second_round__is_refused_while_one_is_open(
     current: Recertification, shop: Project, alice: User
 ) -> None:
     with pytest.raises(Invalid, match="is open already"):
-        services.start_recertification(project=shop, actor=acting(alice), now=clock.now())
+        services.start_recertification(project=shop, intent=Intent(acting(alice)))
     with pytest.raises(IntegrityError), transaction.atomic():
         Recertification.objects.create(project=shop, started_at=clock.now(), started_by="x")
 
@@ -83,7 +84,7 @@ def test_nobody_decides_about_their_own(current: Recertification, alice: User, w
     item = item_of("alice", what)
     for decide in (services.confirm_item, services.revoke_item):
         with pytest.raises(Invalid, match="Somebody else has to decide"):
-            decide(item=item, actor=acting(alice), now=clock.now())
+            decide(item=item, intent=Intent(acting(alice)))
     item.refresh_from_db()
     assert item.is_undecided
 
@@ -91,10 +92,12 @@ def test_nobody_decides_about_their_own(current: Recertification, alice: User, w
 def test_nobody_decides_about_what_they_hold_through_a_group(
     shop: Project, alice: User, gina: User, now: datetime
 ) -> None:
-    crew = access.create_group(project=shop, key="crew", name="Crew", actor=SETTING_UP, now=now)
+    crew = access.create_group(
+        project=shop, key="crew", name="Crew", intent=Intent(SETTING_UP, at=now)
+    )
     give_role(shop, crew, "qa")
-    access.add_to_group(group=crew, user=alice, actor=SETTING_UP)
-    services.start_recertification(project=shop, actor=acting(alice), now=now)
+    access.add_to_group(group=crew, user=alice, intent=Intent(SETTING_UP))
+    services.start_recertification(project=shop, intent=Intent(acting(alice), at=now))
     with pytest.raises(Invalid, match="Somebody else"):
         confirm(alice, "group Crew")
     confirm(gina, "group Crew")
@@ -103,7 +106,7 @@ def test_nobody_decides_about_what_they_hold_through_a_group(
 def test_taken_away__the_role_is_gone_and_the_line_stays(
     current: Recertification, alice: User, dana: User
 ) -> None:
-    services.revoke_item(item=item_of("dana"), actor=acting(alice), now=clock.now())
+    services.revoke_item(item=item_of("dana"), intent=Intent(acting(alice)))
     assert not dana.grants.exists()
     item = item_of("dana")
     assert (item.decision, item.decided_by, item.grant) == ("revoked", "alice", None)
@@ -114,19 +117,17 @@ def test_taken_away__the_role_is_gone_and_the_line_stays(
 def test_taken_away__a_key_opens_nothing_any_more(
     current: Recertification, gina: User, issued: ApiKey
 ) -> None:
-    services.revoke_item(item=item_of("alice", "key"), actor=acting(gina), now=clock.now())
+    services.revoke_item(item=item_of("alice", "key"), intent=Intent(acting(gina)))
     issued.refresh_from_db()
     assert issued.is_revoked
 
 
 def test_taken_away__not_the_last_admin(current: Recertification, alice: User, gina: User) -> None:
-    access.set_role(
-        project=current.project, user=alice, role="viewer", actor=SETTING_UP, now=clock.now()
-    )
+    access.set_role(project=current.project, user=alice, role="viewer", intent=Intent(SETTING_UP))
     root = create_person("root")
     User.objects.filter(pk=root.pk).update(is_superuser=True)
     with pytest.raises(Invalid, match="Nobody could manage the members"):
-        services.revoke_item(item=item_of("gina"), actor=acting(root), now=clock.now())
+        services.revoke_item(item=item_of("gina"), intent=Intent(acting(root)))
     assert gina.grants.exists()
 
 
@@ -147,12 +148,12 @@ def test_sign_off__waits_until_everything_has_been_looked_at(
 def test_what_went_away_elsewhere__need_not_be_looked_at(
     current: Recertification, alice: User, gina: User, dana: User
 ) -> None:
-    access.remove_member(project=current.project, user=dana, actor=SETTING_UP)
+    access.remove_member(project=current.project, user=dana, intent=Intent(SETTING_UP))
     with pytest.raises(Invalid, match="nothing to confirm"):
         confirm(alice, "dana")
     for item in RecertificationItem.objects.exclude(holder="dana"):
         other = gina if item.holder == "alice" else alice
-        services.confirm_item(item=item, actor=acting(other), now=clock.now())
+        services.confirm_item(item=item, intent=Intent(acting(other)))
     sign_off(current, gina)
 
 
@@ -162,8 +163,8 @@ def test_after_the_sign_off__nothing_is_decided_any_more(
     confirm_all(alice, gina)
     sign_off(current, alice)
     with pytest.raises(Invalid, match="is signed off"):
-        services.revoke_item(item=item_of("dana"), actor=acting(alice), now=clock.now())
-    services.start_recertification(project=shop, actor=acting(gina), now=clock.now())
+        services.revoke_item(item=item_of("dana"), intent=Intent(acting(alice)))
+    services.start_recertification(project=shop, intent=Intent(acting(gina)))
 
 
 def test_confirming_twice__is_recorded_once(
@@ -181,10 +182,10 @@ def test_who_may_not_manage_members__starts_decides_and_signs_nothing(
     now, actor = clock.now(), acting(dana)
     item = item_of("bob")
     for attempt in (
-        lambda: services.start_recertification(project=shop, actor=actor, now=now),
-        lambda: services.confirm_item(item=item, actor=actor, now=now),
-        lambda: services.revoke_item(item=item, actor=actor, now=now),
-        lambda: services.sign_off(recertification=current, actor=actor, now=now),
+        lambda: services.start_recertification(project=shop, intent=Intent(actor, at=now)),
+        lambda: services.confirm_item(item=item, intent=Intent(actor, at=now)),
+        lambda: services.revoke_item(item=item, intent=Intent(actor, at=now)),
+        lambda: services.sign_off(recertification=current, intent=Intent(actor, at=now)),
     ):
         with pytest.raises(Forbidden):
             attempt()

@@ -12,6 +12,7 @@ from flags.models import Flag
 from portal.access import services
 from portal.access.models import ApiKey, Environment, Grant, Project, User
 from portal.lib import clock
+from portal.lib.intent import Intent
 from portal.lib.spreadsheets import written
 from tests.support.agreeing import set_policy
 from tests.support.people import SETTING_UP, acting, create_person, give_role
@@ -47,7 +48,7 @@ def test_alone__without_a_policy__everybody_who_may_change_it(
     root = create_person("root")
     User.objects.filter(pk=root.pk).update(is_superuser=True)
     services.issue_key(
-        environment=production, kind="admin", name="Pipeline", actor=SETTING_UP, now=now
+        environment=production, kind="admin", name="Pipeline", intent=Intent(SETTING_UP, at=now)
     )
     found = {(who, kind) for _place, who, kind, _may in rows(alice_client, "production-alone")}
     assert found == {
@@ -97,8 +98,7 @@ def test_alone__with_evidence_wanted__the_keys_that_post_it_and_who_makes_them(
         kind="admin",
         name="Scanner",
         evidence=["security_scan"],
-        actor=SETTING_UP,
-        now=now,
+        intent=Intent(SETTING_UP, at=now),
     )
     set_policy(
         production,
@@ -149,7 +149,7 @@ def test_unused__what_was_used_lately_in_that_environment_is_not(
         give_role(shop, dana, "qa", place)
     Grant.objects.update(given_at=long_ago())
     flags.set_enabled(
-        flag=new_checkout, environment=staging, enabled=True, actor=acting(dana), now=clock.now()
+        flag=new_checkout, environment=staging, enabled=True, intent=Intent(acting(dana))
     )
     found = {(who, role, place) for who, role, place, *_r in rows(alice_client, "unused-roles")}
     assert ("dana", "QA", "Production") in found
@@ -160,15 +160,13 @@ def test_unused__what_was_used_lately_in_that_environment_is_not(
 def test_unused__a_group_is_used_when_one_of_it_did_something(
     alice_client: Client, shop: Project, new_checkout: Flag, production: Environment, dana: User
 ) -> None:
-    crew = services.create_group(
-        project=shop, key="crew", name="Crew", actor=SETTING_UP, now=clock.now()
-    )
+    crew = services.create_group(project=shop, key="crew", name="Crew", intent=Intent(SETTING_UP))
     give_role(shop, crew, "developer")
     Grant.objects.update(given_at=long_ago())
     assert [row[0] for row in rows(alice_client, "unused-roles") if "C" in row[0]] == ["group Crew"]
-    services.add_to_group(group=crew, user=dana, actor=SETTING_UP)
+    services.add_to_group(group=crew, user=dana, intent=Intent(SETTING_UP))
     flags.set_enabled(
-        flag=new_checkout, environment=production, enabled=True, actor=acting(dana), now=clock.now()
+        flag=new_checkout, environment=production, enabled=True, intent=Intent(acting(dana))
     )
     assert "group Crew" not in [row[0] for row in rows(alice_client, "unused-roles")]
 
@@ -189,13 +187,13 @@ def test_keys__the_longest_unused_come_first(
 ) -> None:
     for name, used_at in (("Busy", now), ("Idle", long_ago()), ("Never", None)):
         issued = services.issue_key(
-            environment=production, kind="server", name=name, actor=SETTING_UP, now=now
+            environment=production, kind="server", name=name, intent=Intent(SETTING_UP, at=now)
         )
         ApiKey.objects.filter(pk=issued.key.pk).update(last_used_at=used_at)
     revoked = services.issue_key(
-        environment=production, kind="server", name="Revoked", actor=SETTING_UP, now=now
+        environment=production, kind="server", name="Revoked", intent=Intent(SETTING_UP, at=now)
     )
-    services.revoke_key(key=revoked.key, actor=SETTING_UP, now=now)
+    services.revoke_key(key=revoked.key, intent=Intent(SETTING_UP, at=now))
     found = rows(alice_client, "keys")
     assert [row[0] for row in found] == ["Never", "Idle", "Busy"]
     assert found[0][5] == ""
@@ -239,7 +237,9 @@ def test_csv_formula_injection__through_the_name_of_a_key(
     alice_client: Client, production: Environment, now: datetime
 ) -> None:
     name = '=HYPERLINK("https://evil.example","x")'
-    services.issue_key(environment=production, kind="server", name=name, actor=SETTING_UP, now=now)
+    services.issue_key(
+        environment=production, kind="server", name=name, intent=Intent(SETTING_UP, at=now)
+    )
     assert rows(alice_client, "keys")[0][0] == f"'{name}"
 
 

@@ -11,6 +11,7 @@ from portal.access import services
 from portal.access.models import User
 from portal.access.tokens import new_password
 from portal.lib.commands import ManageCommand, operator
+from portal.lib.intent import Intent
 
 
 class Command(ManageCommand):
@@ -24,5 +25,7 @@ class Command(ManageCommand):
         if user is None:
             raise CommandError(f"there is no user {options['username']}")
         password = new_password()
-        services.change_password(user=user, password=password, actor=operator("changepassword"))
+        services.change_password(
+            user=user, password=password, intent=Intent(operator("changepassword"))
+        )
         self.stdout.write(password)

@@ -10,6 +10,7 @@ from portal.access.permissions import ADDITIONAL_RIGHTS
 from portal.lib import clock
 from portal.lib.commands import ManageCommand, failure, operator
 from portal.lib.errors import AviaryError
+from portal.lib.intent import Intent
 
 
 class Command(ManageCommand):
@@ -54,8 +55,7 @@ class Command(ManageCommand):
             environment = provisioning.ensure_environment(
                 project_key=options["project"],
                 environment_key=options["environment"],
-                actor=actor,
-                now=now,
+                intent=Intent(actor, at=now),
                 tell=self.stderr.write,
             )
             issued = services.issue_key(
@@ -66,8 +66,7 @@ class Command(ManageCommand):
                 evidence=options["evidence"],
                 owner=provisioning.find_person(options["owner"]),
                 allowed_origins=options["origin"],
-                actor=actor,
-                now=now,
+                intent=Intent(actor, at=now),
             )
         except AviaryError as error:
             raise failure(error) from None

@@ -11,6 +11,7 @@ from portal.access import services
 from portal.access.tokens import new_password
 from portal.lib.commands import ManageCommand, failure, operator
 from portal.lib.errors import AviaryError
+from portal.lib.intent import Intent
 
 
 class Command(ManageCommand):
@@ -25,7 +26,7 @@ class Command(ManageCommand):
             services.create_user(
                 username=options["username"],
                 password=password,
-                actor=operator("createsuperuser"),
+                intent=Intent(operator("createsuperuser")),
                 is_superuser=True,
             )
         except AviaryError as error:

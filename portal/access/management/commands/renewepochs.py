@@ -7,6 +7,7 @@ from django.core.management.base import CommandError, CommandParser
 from portal.access import services
 from portal.access.models import Environment
 from portal.lib.commands import ManageCommand, operator
+from portal.lib.intent import Intent
 
 
 class Command(ManageCommand):
@@ -28,7 +29,9 @@ class Command(ManageCommand):
             services.renew_epoch(
                 environment_id=environment.pk,
                 seen_epoch=environment.epoch,
-                reason="an operator said that the database was restored",
-                actor=operator("renewepochs"),
+                intent=Intent(
+                    operator("renewepochs"),
+                    reason="an operator said that the database was restored",
+                ),
             )
             self.stdout.write(f"{environment}: new epoch; evaluators reload it")

@@ -9,9 +9,9 @@ from portal.access import provisioning
 from portal.access.models import Project
 from portal.approvals import policy_file
 from portal.approvals.services import loading
-from portal.lib import clock
 from portal.lib.commands import ManageCommand, failure
 from portal.lib.errors import AviaryError
+from portal.lib.intent import Intent
 
 
 class Command(ManageCommand):
@@ -34,8 +34,7 @@ class Command(ManageCommand):
             loaded = loading.load_policies(
                 project=_project(options["project"]),
                 file=policy_file.parse(_text(options["file"])),
-                actor=provisioning.operator_for("loadpolicy", options["person"]),
-                now=clock.now(),
+                intent=Intent(provisioning.operator_for("loadpolicy", options["person"])),
                 dry_run=dry_run,
             )
         except AviaryError as error:

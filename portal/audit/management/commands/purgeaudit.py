@@ -3,9 +3,9 @@
 from typing import Any
 
 from portal.audit import services
-from portal.lib import clock
 from portal.lib.commands import ManageCommand, failure, operator
 from portal.lib.errors import AviaryError
+from portal.lib.intent import Intent
 
 
 class Command(ManageCommand):
@@ -13,7 +13,7 @@ class Command(ManageCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            gone = services.purge(actor=operator("purgeaudit"), now=clock.database_now())
+            gone = services.purge(intent=Intent(operator("purgeaudit")))
         except AviaryError as error:
             raise failure(error) from None
         self.stdout.write(f"{gone} rows purged")

@@ -15,6 +15,7 @@ from portal.access.permissions import BUILTIN_ROLES, READS, RESERVABLE, Permissi
 from portal.access.web.meanings import MEANINGS
 from portal.audit.models import AuditEvent
 from portal.lib import clock
+from portal.lib.intent import Intent
 from tests.support.people import SETTING_UP, client_of, create_person, give_role
 
 RULE = "/p/shop/access/production/release.deploy"
@@ -22,11 +23,7 @@ RULE = "/p/shop/access/production/release.deploy"
 
 def reserve(place: Environment, permission: str, *names: str) -> None:
     services.reserve(
-        environment=place,
-        permission=permission,
-        names=names,
-        actor=SETTING_UP,
-        now=clock.now(),
+        environment=place, permission=permission, names=names, intent=Intent(SETTING_UP)
     )
 
 
@@ -109,10 +106,10 @@ def test_why__dana__through_a_group_in_one_environment(
     shop: Project, production: Environment, staging: Environment, dana: User, now: datetime
 ) -> None:
     shift = services.create_group(
-        project=shop, key="night-shift", name="Night shift", actor=SETTING_UP, now=now
+        project=shop, key="night-shift", name="Night shift", intent=Intent(SETTING_UP, at=now)
     )
     give_role(shop, shift, "on_call_engineer", production)
-    services.add_to_group(group=shift, user=dana, actor=SETTING_UP)
+    services.add_to_group(group=shift, user=dana, intent=Intent(SETTING_UP))
     why = explained(dana, shop, production)
     assert why["release.rollback"] == (
         True,
@@ -196,13 +193,13 @@ class WhatIsExplainedIsWhatIsHeld(TestCase):
         rules: dict[tuple[int, str], set[str]],
     ) -> None:
         now = clock.now()
-        project = services.create_project(key="shop", name="S", actor=SETTING_UP, now=now)
+        project = services.create_project(key="shop", name="S", intent=Intent(SETTING_UP, at=now))
         places = list(project.environments.all())
         erin = create_person("erin")
         crew: Group = services.create_group(
-            project=project, key="crew", name="Crew", actor=SETTING_UP, now=now
+            project=project, key="crew", name="Crew", intent=Intent(SETTING_UP, at=now)
         )
-        services.add_to_group(group=crew, user=erin, actor=SETTING_UP)
+        services.add_to_group(group=crew, user=erin, intent=Intent(SETTING_UP))
         for to, roles in ((erin, direct), (crew, grouped)):
             for role, index in roles:
                 give_role(project, to, role, None if index is None else places[index])

@@ -24,6 +24,7 @@ from portal.access.models import (
 from portal.access.tokens import Token, new_token
 from portal.approvals.models import ChangeRequest, Vote
 from portal.lib.errors import Forbidden
+from portal.lib.intent import Intent
 from portal.reports.models import Recertification, RecertificationItem
 from portal.reports.services import start_recertification
 from tests.support.agreeing import ask_for_something
@@ -39,7 +40,7 @@ SCRIPT = "<script>alert(1)</script>"
 def test_child_of_another_project__charlie_reaches_nothing_of_the_shop(
     shop: Project, garden: Project, charlie: User, dana: User, now: datetime, action: str
 ) -> None:
-    start_recertification(project=shop, actor=SETTING_UP, now=now)
+    start_recertification(project=shop, intent=Intent(SETTING_UP, at=now))
     item = RecertificationItem.objects.get(holder="dana")
     grant = dana.grants.get()
     browser = client_of(charlie)
@@ -58,7 +59,7 @@ def test_child_of_another_project__a_key_for_an_environment_of_the_shop(
 ) -> None:
     """Named in the form instead of the address."""
     services.create_environment(
-        project=shop, key="canary", kind="staging", actor=SETTING_UP, now=now
+        project=shop, key="canary", kind="staging", intent=Intent(SETTING_UP, at=now)
     )
     fields = {"name": "x", "kind": "admin", "environment": "canary", "role": "viewer"}
     browser = client_of(charlie)
@@ -92,7 +93,11 @@ def test_mass_assignment__an_edited_role_keeps_its_key_and_project(
     alice_client: Client, shop: Project, garden: Project
 ) -> None:
     services.create_role(
-        project=shop, key="shipper", name="Shipper", permissions=["flag.view"], actor=SETTING_UP
+        project=shop,
+        key="shipper",
+        name="Shipper",
+        permissions=["flag.view"],
+        intent=Intent(SETTING_UP),
     )
     fields = {"name": "S", "permissions": "flag.view", "key": "viewer", "project": str(garden.pk)}
     assert alice_client.post("/p/shop/roles/shipper/edit", fields).status_code == 200
@@ -104,7 +109,7 @@ def test_mass_assignment__other_fields_of_a_document_are_refused_by_name(
     production: Environment, new_checkout: Flag, now: datetime
 ) -> None:
     issued = services.issue_key(
-        environment=production, kind="admin", name="Pipeline", actor=SETTING_UP, now=now
+        environment=production, kind="admin", name="Pipeline", intent=Intent(SETTING_UP, at=now)
     )
     headers = {"X-API-Key": str(issued.token)}
     for field in ("project", "version", "archived_at", "id", "created_by"):
@@ -126,7 +131,7 @@ def test_by_get__nothing_is_granted_revoked_reserved_or_approved(
 ) -> None:
     """A picture in a page elsewhere makes a browser send GET, cookies and all."""
     request = ask_for_something(new_checkout, dana)
-    start_recertification(project=shop, actor=SETTING_UP, now=now)
+    start_recertification(project=shop, intent=Intent(SETTING_UP, at=now))
     item = RecertificationItem.objects.get(holder="dana")
     before = [*Grant.objects.values(), *ActionRule.objects.values()]
     for path in (
@@ -153,17 +158,19 @@ def test_an_open_session__keeps_nothing_that_was_taken_away(
     shop: Project, production: Environment, now: datetime
 ) -> None:
     erin = create_person("erin")
-    crew = services.create_group(project=shop, key="crew", name="C", actor=SETTING_UP, now=now)
+    crew = services.create_group(
+        project=shop, key="crew", name="C", intent=Intent(SETTING_UP, at=now)
+    )
     give_role(shop, crew, "project_admin")
-    services.add_to_group(group=crew, user=erin, actor=SETTING_UP)
+    services.add_to_group(group=crew, user=erin, intent=Intent(SETTING_UP))
     browser = client_of(erin)
     assert browser.get("/p/shop/members/new").status_code == 200
-    services.remove_from_group(group=crew, user=erin, actor=SETTING_UP)
+    services.remove_from_group(group=crew, user=erin, intent=Intent(SETTING_UP))
     assert browser.get("/p/shop/members/new").status_code == 404
     grant = give_role(shop, erin, "devops_lead")
     rule = "/p/shop/access/production/release.deploy"
     assert browser.get(rule).status_code == 200
-    services.revoke_grant(grant=grant, actor=SETTING_UP)
+    services.revoke_grant(grant=grant, intent=Intent(SETTING_UP))
     give_role(shop, erin, "viewer")
     assert browser.post(rule, {"reserved": "1", "names": "viewer"}).status_code == 403
     assert not ActionRule.objects.exists()
@@ -175,25 +182,30 @@ def test_an_open_session__keeps_nothing_that_was_taken_away(
 def test_stored_xss__names_of_roles_groups_people_and_notes_are_only_text(
     alice_client: Client, shop: Project, production: Environment, dana: User, now: datetime
 ) -> None:
-    crew = services.create_group(project=shop, key="crew", name=SCRIPT, actor=SETTING_UP, now=now)
+    crew = services.create_group(
+        project=shop, key="crew", name=SCRIPT, intent=Intent(SETTING_UP, at=now)
+    )
     role = services.create_role(
-        project=shop, key="shipper", name=SCRIPT, permissions=["flag.view"], actor=SETTING_UP
+        project=shop,
+        key="shipper",
+        name=SCRIPT,
+        permissions=["flag.view"],
+        intent=Intent(SETTING_UP),
     )
     give_role(shop, crew, role.key)
-    services.add_to_group(group=crew, user=dana, actor=SETTING_UP)
+    services.add_to_group(group=crew, user=dana, intent=Intent(SETTING_UP))
     User.objects.filter(pk=dana.pk).update(first_name=SCRIPT, last_name='" onload="x')
     services.create_invitation(
         project=shop,
         role=role.key,
         note=SCRIPT,
-        actor=acting(User.objects.get(username="alice")),
-        now=now,
+        intent=Intent(acting(User.objects.get(username="alice")), at=now),
     )
     services.issue_key(
-        environment=production, kind="server", name=SCRIPT, actor=SETTING_UP, now=now
+        environment=production, kind="server", name=SCRIPT, intent=Intent(SETTING_UP, at=now)
     )
     alice_client.post("/p/shop/access/production/flag.edit", {"reserved": "1", "names": "crew"})
-    start_recertification(project=shop, actor=SETTING_UP, now=now)
+    start_recertification(project=shop, intent=Intent(SETTING_UP, at=now))
     pages = ["members/", "groups/", "roles/", "invitations/", "access/", "keys/"]
     pages += [f"members/{dana.pk}/roles/new", "groups/crew/members/new", "roles/shipper/edit"]
     pages += ["access/person?person=dana&environment=production", "reports/keys/"]
@@ -228,7 +240,9 @@ def test_open_redirect__signing_in_from_an_invitation_leads_back_to_it_and_nowhe
 def test_timing__the_secret_of_an_invitation_is_compared_in_constant_time(
     shop: Project, alice: User, now: datetime
 ) -> None:
-    sent = services.create_invitation(project=shop, role="viewer", actor=acting(alice), now=now)
+    sent = services.create_invitation(
+        project=shop, role="viewer", intent=Intent(acting(alice), at=now)
+    )
     unknown = new_token("invite")
     wrong = Token("invite", sent.token.selector, unknown.secret)
     for token, right in ((sent.token, True), (wrong, False), (unknown, False)):
@@ -249,10 +263,12 @@ def test_self_granting__takes_the_permission_to_manage_members(
     erin = create_person("erin")
     give_role(shop, erin, role)
     browser, me = client_of(erin), erin.pk
-    crew = services.create_group(project=shop, key="crew", name="C", actor=SETTING_UP, now=now)
+    crew = services.create_group(
+        project=shop, key="crew", name="C", intent=Intent(SETTING_UP, at=now)
+    )
     give_role(shop, crew, "project_admin")
     own = services.create_role(
-        project=shop, key="own", name="Own", permissions=["flag.view"], actor=SETTING_UP
+        project=shop, key="own", name="Own", permissions=["flag.view"], intent=Intent(SETTING_UP)
     )
     give_role(shop, erin, own.key)
     before = list(Grant.objects.values())
@@ -266,7 +282,7 @@ def test_self_granting__takes_the_permission_to_manage_members(
         assert browser.post(f"/p/shop/{path}", fields).status_code == 403
     with pytest.raises(Forbidden):
         services.grant_role(
-            project=shop, to=erin, role="project_admin", actor=acting(erin), now=now
+            project=shop, to=erin, role="project_admin", intent=Intent(acting(erin), at=now)
         )
     assert list(Grant.objects.values()) == before
     assert not crew.members.exists()

@@ -15,6 +15,7 @@ from portal.access.permissions import Permission
 from portal.access.tokens import Token, new_token
 from portal.audit.models import AuditEvent
 from portal.lib import clock
+from portal.lib.intent import Intent
 from tests.support.people import PASSWORD, SETTING_UP, create_person, give_role
 
 LINKS = "/p/shop/invitations/"
@@ -161,7 +162,7 @@ def test_an_inviter_who_may_not_manage_members_any_more__lets_nobody_in(
     link: str, shop: Project, alice: User
 ) -> None:
     give_role(shop, create_person("gina"), "project_admin")
-    services.set_role(project=shop, user=alice, role="viewer", actor=SETTING_UP, now=clock.now())
+    services.set_role(project=shop, user=alice, role="viewer", intent=Intent(SETTING_UP))
     refused = join(Client(), link)
     assert refused.status_code == 410
     assert "alice may not invite people to Shop any more." in text_of(refused)
@@ -181,10 +182,14 @@ def test_an_inviter_who_is_gone__lets_nobody_in(link: str, alice: User, fate: st
 
 def test_a_role_that_was_deleted_meanwhile__is_said(alice_client: Client, shop: Project) -> None:
     role = services.create_role(
-        project=shop, key="shipper", name="Shipper", permissions=["flag.view"], actor=SETTING_UP
+        project=shop,
+        key="shipper",
+        name="Shipper",
+        permissions=["flag.view"],
+        intent=Intent(SETTING_UP),
     )
     link = invite(alice_client, role="shipper")
-    services.delete_role(role=role, actor=SETTING_UP)
+    services.delete_role(role=role, intent=Intent(SETTING_UP))
     refused = join(Client(), link)
     assert refused.status_code == 410
     assert "The role shipper does not exist any more." in text_of(refused)

@@ -7,6 +7,7 @@ from django.test import Client
 
 from portal.access import services
 from portal.access.models import ApiKey, Environment
+from portal.lib.intent import Intent
 from tests.support.people import SETTING_UP
 
 FIELDS = {"allowed_origins": "https://Shop.example http://localhost:3000", "rate_limit": "50"}
@@ -15,7 +16,7 @@ FIELDS = {"allowed_origins": "https://Shop.example http://localhost:3000", "rate
 @pytest.fixture
 def page_key(production: Environment, now: datetime) -> ApiKey:
     return services.issue_key(
-        environment=production, kind="client", name="Web shop", actor=SETTING_UP, now=now
+        environment=production, kind="client", name="Web shop", intent=Intent(SETTING_UP, at=now)
     ).key
 
 
@@ -52,7 +53,7 @@ def test_edit__a_limit_that_is_none__is_refused_beside_the_field(
 def test_edit__a_revoked_key__is_refused_in_words(
     alice_client: Client, page_key: ApiKey, now: datetime
 ) -> None:
-    services.revoke_key(key=page_key, actor=SETTING_UP, now=now)
+    services.revoke_key(key=page_key, intent=Intent(SETTING_UP, at=now))
     refused = alice_client.post(address(page_key), FIELDS)
     assert refused.status_code == 422
     assert "The key is revoked" in refused.content.decode()

@@ -10,6 +10,7 @@ from portal.access.models import CustomRole, Environment, Grant, Group, Project,
 from portal.access.permissions import Permission
 from portal.audit.models import AuditEvent
 from portal.lib.errors import Invalid
+from portal.lib.intent import Intent
 from tests.support.people import SETTING_UP, create_person, give_role
 
 MEMBERS, GROUPS, ROLES = "/p/shop/members/", "/p/shop/groups/", "/p/shop/roles/"
@@ -25,7 +26,7 @@ def text_of(client: Client, path: str) -> str:
 @pytest.fixture
 def night_shift(shop: Project, now: datetime) -> Group:
     return services.create_group(
-        project=shop, key="night-shift", name="Night shift", actor=SETTING_UP, now=now
+        project=shop, key="night-shift", name="Night shift", intent=Intent(SETTING_UP, at=now)
     )
 
 
@@ -34,7 +35,7 @@ def test_members__every_grant_is_a_pill_with_its_place_and_group(
 ) -> None:
     give_role(shop, dana, "on_call_engineer", production)
     give_role(shop, night_shift, "qa")
-    services.add_to_group(group=night_shift, user=dana, actor=SETTING_UP)
+    services.add_to_group(group=night_shift, user=dana, intent=Intent(SETTING_UP))
     page = text_of(alice_client, MEMBERS)
     assert "developer · all environments" in page
     assert "on-call engineer · Production" in page
@@ -159,7 +160,7 @@ def test_roles__still_given__cannot_be_deleted_and_it_says_so(
     assert refused.status_code == 400
     assert "still given to somebody; take it away there first" in refused.content.decode()
     services.set_role(
-        project=shop, user=dana, role="viewer", actor=SETTING_UP, now=dana.date_joined
+        project=shop, user=dana, role="viewer", intent=Intent(SETTING_UP, at=dana.date_joined)
     )
     assert alice_client.post(f"{ROLES}shipper/delete").status_code == 200
     assert not CustomRole.objects.filter(pk=role.pk).exists()
@@ -173,8 +174,7 @@ def test_roles__named_by_an_environment__cannot_be_deleted_and_it_says_where(
         environment=production,
         permission="release.deploy",
         names=["shipper"],
-        actor=SETTING_UP,
-        now=now,
+        intent=Intent(SETTING_UP, at=now),
     )
     refused = alice_client.post(f"{ROLES}shipper/delete")
     assert refused.status_code == 400
@@ -191,11 +191,10 @@ def test_groups__named_by_an_environment__cannot_be_deleted(
         environment=production,
         permission="release.deploy",
         names=["night-shift"],
-        actor=SETTING_UP,
-        now=now,
+        intent=Intent(SETTING_UP, at=now),
     )
     with pytest.raises(Invalid, match=r"Production reserves release\.deploy for night-shift"):
-        services.delete_group(group=night_shift, actor=SETTING_UP)
+        services.delete_group(group=night_shift, intent=Intent(SETTING_UP))
 
 
 def test_roles__the_only_admin_has_a_role_of_the_projects_own__it_keeps_member_manage(
@@ -206,11 +205,13 @@ def test_roles__the_only_admin_has_a_role_of_the_projects_own__it_keeps_member_m
         key="owner",
         name="Owner",
         permissions=["flag.view", "member.manage"],
-        actor=SETTING_UP,
+        intent=Intent(SETTING_UP),
     )
-    services.set_role(project=shop, user=alice, role="owner", actor=SETTING_UP, now=now)
+    services.set_role(project=shop, user=alice, role="owner", intent=Intent(SETTING_UP, at=now))
     with pytest.raises(Invalid, match="Nobody could manage"):
-        services.edit_role(role=role, name="Owner", permissions=["flag.view"], actor=SETTING_UP)
+        services.edit_role(
+            role=role, name="Owner", permissions=["flag.view"], intent=Intent(SETTING_UP)
+        )
     role.refresh_from_db()
     assert "member.manage" in role.permissions
 
@@ -239,5 +240,5 @@ def shipper(shop: Project) -> CustomRole:
         key="shipper",
         name="Shipper",
         permissions=["flag.view", "release.deploy"],
-        actor=SETTING_UP,
+        intent=Intent(SETTING_UP),
     )

@@ -14,6 +14,7 @@ from portal.audit.models import AuditEvent
 from portal.letters.models import Letter
 from portal.lib import clock
 from portal.lib.errors import Invalid
+from portal.lib.intent import Intent
 from tests.flags.services.writes import RULE, Desk
 from tests.portal.approvals.racing import at_once
 from tests.support.agreeing import vote, waiting
@@ -131,7 +132,7 @@ def test_one_of_two_confirmed__stays_and_the_other_goes(
         },
     )
     confirmed = desk.configuration.document["fallthrough"]
-    services.confirm_emergency(emergency=second, actor=acting(erin), now=desk.now)
+    services.confirm_emergency(emergency=second, intent=Intent(acting(erin), at=desk.now))
     end_all()
     assert desk.configuration.document == agreed | {"fallthrough": confirmed}
 
@@ -241,9 +242,9 @@ def test_two_workers_and_a_confirmation_at_once__end_each_once(
     past = clock.database_now() - timedelta(seconds=1)
     Emergency.objects.update(reverts_at=past)
     at_once(
-        lambda: services.revert_due(now=clock.now()),
-        lambda: services.revert_due(now=clock.now()),
-        lambda: services.confirm_emergency(emergency=second, actor=acting(erin), now=clock.now()),
+        lambda: services.revert_due(),
+        lambda: services.revert_due(),
+        lambda: services.confirm_emergency(emergency=second, intent=Intent(acting(erin))),
     )
     second.refresh_from_db()
     assert bool(second.confirmed_at) != bool(second.reverted_at)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from portal.access.models import User
 from portal.approvals import services
 from portal.approvals.models import Emergency
+from portal.lib.intent import Intent
 from tests.flags.services.writes import Desk
 from tests.support.glass import break_glass, end, end_all, serve, without_policy
 from tests.support.people import acting
@@ -83,7 +84,7 @@ def _carry_out(
             model.ended.add(chosen.pk)
             end(chosen)
         else:
-            services.confirm_emergency(emergency=chosen, actor=acting(erin), now=desk.now)
+            services.confirm_emergency(emergency=chosen, intent=Intent(acting(erin), at=desk.now))
         return
     name, value = given_ or ("enabled", False)
     if model.state()[name] == value:

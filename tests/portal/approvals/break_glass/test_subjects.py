@@ -13,10 +13,10 @@ from flags.engine.limits import MAX_REFERENCE_DEPTH, MAX_TAGS
 from flags.models import ExclusionGroup, Flag, FlagConfiguration, Segment
 from flags.services.key_lists import KeyChange, Mode
 from portal.access.models import Environment, Project, User
-from portal.approvals.changes import PLAIN, Terms
 from portal.approvals.models import Emergency
 from portal.audit.models import AuditEvent
 from portal.lib.errors import Invalid
+from portal.lib.intent import PLAIN, Intent, WriteOptions
 from tests.flags.services.writes import RULE, Desk
 from tests.support.glass import GLASS, REASON, break_glass, end, end_all, without_policy
 from tests.support.people import acting, boolean_flag, create_flag, give_role
@@ -39,10 +39,7 @@ def _edit_definition(desk: Desk, person: User, n: int) -> None:
         document=flag.document
         | {"variants": variants, "client_visible": n % 2 == 0, "metadata": {"n": n}},
         expected_version=flag.version,
-        actor=acting(person),
-        now=desk.now,
-        reason=REASON,
-        terms=GLASS,
+        intent=Intent(acting(person), reason=REASON, options=GLASS, at=desk.now),
     )
 
 
@@ -53,10 +50,7 @@ def _edit_segment(desk: Desk, person: User, n: int) -> None:
         segment=segment,
         document=segment.about | {"when": country},
         expected_version=segment.version,
-        actor=acting(person),
-        now=desk.now,
-        reason=REASON,
-        terms=GLASS,
+        intent=Intent(acting(person), reason=REASON, options=GLASS, at=desk.now),
     )
 
 
@@ -64,10 +58,7 @@ def _change_keys(desk: Desk, person: User, n: int) -> None:
     flags.change_keys(
         segment=Segment.objects.get(),
         change=KeyChange("included", Mode.ADD, [f"user-{n}"]),
-        actor=acting(person),
-        now=desk.now,
-        reason=REASON,
-        terms=GLASS,
+        intent=Intent(acting(person), reason=REASON, options=GLASS, at=desk.now),
     )
 
 
@@ -77,10 +68,7 @@ def _edit_group(desk: Desk, person: User, n: int) -> None:
         group=group,
         document=group.document | {"holdout": float(n), "salt": f"salt-{n}"},
         expected_version=group.version,
-        actor=acting(person),
-        now=desk.now,
-        reason=REASON,
-        terms=GLASS,
+        intent=Intent(acting(person), reason=REASON, options=GLASS, at=desk.now),
     )
 
 
@@ -100,7 +88,7 @@ SUBJECTS = {
 
 @pytest.fixture
 def cohorts(desk: Desk, shop: Project, alice: User) -> None:
-    common: dict[str, Any] = {"project": shop, "actor": acting(alice), "now": desk.now}
+    common: dict[str, Any] = {"project": shop, "intent": Intent(acting(alice), at=desk.now)}
     when = {"attribute": "country", "operator": "in", "values": ["DE"]}
     flags.create_segment(document={"key": "beta", "when": when}, **common)
     slots = [{"flag": desk.flag.key, "from": 0, "to": 50}]
@@ -136,7 +124,7 @@ def test_archiving__is_taken_back_whatever_was_renamed_meanwhile(
 ) -> None:
     give_role(desk.flag.project, grace, "project_admin")
     flags.archive_flag(
-        flag=desk.flag, actor=acting(grace), now=desk.now, reason=REASON, terms=GLASS
+        flag=desk.flag, intent=Intent(acting(grace), reason=REASON, options=GLASS, at=desk.now)
     )
     desk.edit(alice, name="Another name")
     end_all()
@@ -144,16 +132,15 @@ def test_archiving__is_taken_back_whatever_was_renamed_meanwhile(
     assert (flag.is_archived, flag.name) == (False, "Another name")
 
 
-def _edit_flag(flag: Flag, person: User, desk: Desk, terms: Terms = PLAIN, **fields: Any) -> None:
+def _edit_flag(
+    flag: Flag, person: User, desk: Desk, options: WriteOptions = PLAIN, **fields: Any
+) -> None:
     flag = Flag.objects.get(pk=flag.pk)
     flags.edit_flag(
         flag=flag,
         document=flag.document | fields,
         expected_version=flag.version,
-        actor=acting(person),
-        now=desk.now,
-        reason=REASON,
-        terms=terms,
+        intent=Intent(acting(person), reason=REASON, options=options, at=desk.now),
     )
 
 
@@ -163,7 +150,7 @@ def _object_flag(desk: Desk, person: User) -> Desk:
     document = {"key": "prices", "kind": "release", "value_type": "object", "variants": values}
     with without_policy(desk.environment):
         flag = flags.create_flag(
-            project=desk.flag.project, document=document, actor=acting(person), now=desk.now
+            project=desk.flag.project, document=document, intent=Intent(acting(person), at=desk.now)
         )
         served = Desk(flag, desk.environment, desk.now)
         served.switch(person, True)
@@ -246,7 +233,7 @@ def test_a_slot_it_dropped__of_a_flag_archived_meanwhile__comes_back(
         _edit_slots(desk, alice, slots)
     agreed = ExclusionGroup.objects.get().document
     _edit_slots(desk, grace, slots[:1], GLASS, salt="other")
-    flags.archive_flag(flag=dummy, actor=acting(alice), now=desk.now)
+    flags.archive_flag(flag=dummy, intent=Intent(acting(alice), at=desk.now))
     end_all()
     assert ExclusionGroup.objects.get().document == agreed
 
@@ -292,15 +279,16 @@ def test_what_cannot_be_gone_back_to__is_said_once_and_tried_again(
 
 
 def _edit_slots(
-    desk: Desk, person: User, slots: list[dict[str, Any]], terms: Terms = PLAIN, **more: str
+    desk: Desk,
+    person: User,
+    slots: list[dict[str, Any]],
+    options: WriteOptions = PLAIN,
+    **more: str,
 ) -> None:
     group = ExclusionGroup.objects.get()
     flags.edit_group(
         group=group,
         document=group.document | {"slots": slots} | more,
         expected_version=group.version,
-        actor=acting(person),
-        now=desk.now,
-        reason=REASON,
-        terms=terms,
+        intent=Intent(acting(person), reason=REASON, options=options, at=desk.now),
     )
