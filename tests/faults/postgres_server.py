@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+import psycopg
+
 from tests.support import postgres
 
 
@@ -36,4 +38,7 @@ def postgres_server() -> Iterator[PostgresServer]:
         postgres.running(binaries) as server,
         postgres.database(server, "faults") as url,
     ):
+        # The tests' server answers before it has written: what it answered would go with it.
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("ALTER DATABASE faults SET synchronous_commit = on")
         yield PostgresServer(url, binaries)
