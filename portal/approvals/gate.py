@@ -28,6 +28,7 @@ from portal.approvals.models import ChangeRequest, Emergency, Policy, State, Ver
 from portal.approvals.overriding import freezes_stopping, outside, pass_freezes
 from portal.approvals.recording import content_sha256, environment_key, record_request
 from portal.approvals.wording import missing_in
+from portal.lib import clock
 from portal.lib.errors import Conflict, Forbidden, Invalid, checked_text
 from portal.lib.intent import Intent
 from portal.lib.journal import ActorKind
@@ -89,7 +90,9 @@ def pass_through(change: Change, intent: Intent) -> GateResult:
     """
     if intent.options.undoing is not None:
         return _by_undoing(change, intent.options.undoing)
-    intent = replace(intent, reason=checked_text(intent.reason, "reason"))
+    # Judged at this moment: what was given to voters while the write waited for its locks counts.
+    reason = checked_text(intent.reason, "reason")
+    intent = replace(intent, reason=reason, at=clock.database_now())
     result, emergency = _let_pass(change, intent)
     reverting.note(change, emergency)
     return result

@@ -14,6 +14,7 @@ from portal.access.permissions import Permission
 from portal.approvals import gate, planned
 from portal.approvals.errors import Barred
 from portal.approvals.services import gated
+from portal.lib import clock
 from portal.lib.errors import Forbidden, Invalid, checked_text
 from portal.lib.intent import Intent
 from portal.lib.journal import Actor
@@ -66,7 +67,7 @@ def resume_plan(*, plan: Plan, intent: Intent) -> Plan:
     if not locked.is_paused:
         raise Invalid({"": _("This plan is not paused.")})
     _go_on(locked, intent.at)
-    if intent.options.agreement is not None or not _still_agreed(locked, intent.at):
+    if intent.options.agreement is not None or not _still_agreed(locked, clock.database_now()):
         locked.round += 1
         current = shared.current_configuration(locked).document
         change = shared.plan_change(locked, current)

@@ -200,6 +200,8 @@ def _require_two(emergency: Emergency, intent: Intent) -> None:
     """Another person, who does not count as one with who broke the glass."""
     _require_another(emergency, intent.actor)
     user = require_person(intent.actor)
-    why = oneness.of_two(emergency.actor_user_id, user.pk, emergency.request, now=intent.at)
+    why = oneness.of_two(
+        emergency.actor_user_id, user.pk, emergency.request, now=clock.database_now()
+    )
     if why:
         raise Barred(why)

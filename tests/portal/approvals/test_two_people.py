@@ -251,7 +251,7 @@ def test_glass__is_not_confirmed_or_reviewed_by_somebody_whom_the_breaker_made(
         (services.review_emergency, {"text": "a"}),
     ):
         with pytest.raises(Barred, match="alice"):
-            deed(emergency=emergency, intent=Intent(acting(puppet)), **said)
+            deed(emergency=emergency, intent=Intent(acting(puppet), at=desk.now), **said)
         deed(emergency=emergency, intent=Intent(acting(frank)), **said)
 
 
