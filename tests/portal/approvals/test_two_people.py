@@ -64,6 +64,18 @@ def test_a_project_admin__who_adds_two_accounts_and_votes_with_both__is_refused(
     assert not desk.configuration.enabled
 
 
+def test_what_was_given_while_the_write_waited_for_its_locks__counts(
+    desk: Desk, shop: Project, alice: User, frank: User
+) -> None:
+    begun = Intent(acting(frank))
+    request = ask(desk, alice)
+    vote(request, add(shop, alice, "s1", "senior_developer"))
+    vote(request, frank)
+    with pytest.raises(NotApproved, match="more approval"):
+        services.apply_request(request=request, intent=begun)
+    assert not desk.configuration.enabled
+
+
 @pytest.mark.postgresql
 def test_those_whom_a_guest_adds__are_one_with_who_invited_the_guest(
     desk: Desk, shop: Project, alice: User, erin: User
