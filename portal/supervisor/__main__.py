@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Callable
@@ -19,8 +20,11 @@ from portal.supervisor.supervised import Supervisor
 _READY_TIMEOUT_S = 60.0
 
 
-class Stopped(Exception):
-    """Someone asked us to end."""
+class Stopped(BaseException):
+    """Someone asked us to end. No ``except Exception`` of what is being loaded may swallow it."""
+
+
+_asked_to_stop = threading.Event()
 
 
 def main() -> int:
@@ -59,6 +63,7 @@ def _up(supervisor: Supervisor, register: Register) -> None:
     _start_redis(supervisor)
     supervisor.start(processes.evaluator(addresses, public_url=public_url))
 
+    _heed_signal()
     # Django reads its settings when it is imported, so only now.
     from portal.supervisor import first_start
 
@@ -83,6 +88,7 @@ def _start_redis(supervisor: Supervisor) -> None:
 
 def _keep_up(supervisor: Supervisor) -> int:
     while True:
+        _heed_signal()
         time.sleep(0.5)
         failing = supervisor.failing()
         if failing:
@@ -96,7 +102,14 @@ def _wait_until(ready: Callable[[], bool], supervisor: Supervisor) -> None:
         failing = supervisor.failing()
         if failing or time.monotonic() > deadline:
             raise SettingError(f"{failing or 'a server'} did not start; see the lines above")
+        _heed_signal()
         time.sleep(0.05)
+
+
+def _heed_signal() -> None:
+    """Python drops what is raised while it cleans up an object: end all the same."""
+    if _asked_to_stop.is_set():
+        raise Stopped
 
 
 def _answers(url: str) -> bool:
@@ -110,6 +123,7 @@ def _answers(url: str) -> bool:
 def _stop(_number: int, _frame: FrameType | None) -> None:
     # make passes on a signal that the terminal has sent us as well: only the first one counts.
     _ignore_signals()
+    _asked_to_stop.set()
     raise Stopped
 
 

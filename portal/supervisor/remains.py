@@ -20,7 +20,8 @@ _PROC = Path("/proc")
 _SUPERVISOR = "supervisor"
 _STOP_TIMEOUT_S = 10.0
 _PR_SET_PDEATHSIG = 1
-_libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+# Looked up here: a child must not wait for a lock that another thread held when it was forked.
+_prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 
 
 class AlreadyRunning(RuntimeError):
@@ -103,12 +104,12 @@ class Register:
 
 def ending_with(parent: int) -> Callable[[], None] | None:
     """What a child does before anything else: be sent SIGTERM when its supervisor dies (Linux)."""
-    libc = _libc
-    if libc is None:
+    prctl = _prctl
+    if prctl is None:
         return None
 
     def tie() -> None:
-        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
         if os.getppid() != parent:  # it died before we were tied to it
             os._exit(1)
 
