@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from flags.services.key_lists import MOST_KEYS, problem_of
 from portal.lib.errors import Invalid
-from portal.lib.spreadsheets import written
+from portal.lib.web.spreadsheets import written
 
 MOST_BYTES = 20 * 1024 * 1024
 MOST_NAMED = 100

@@ -20,8 +20,8 @@ from portal.approvals.errors import Waiting
 from portal.approvals.web.outlook import fresh_for_glass, outlook, read_intent
 from portal.lib import clock
 from portal.lib.errors import Invalid
-from portal.lib.htmx import redirect_to
 from portal.lib.intent import Intent
+from portal.lib.web.htmx import redirect_to
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -19,8 +19,8 @@ from portal.access.web.scope import Scope, project_page
 from portal.approvals.errors import Waiting
 from portal.approvals.web.outlook import fresh_for_glass, outlook, read_intent, sent
 from portal.lib.errors import Conflict, Invalid
-from portal.lib.htmx import redirect_to
 from portal.lib.intent import Intent
+from portal.lib.web.htmx import redirect_to
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -30,10 +30,10 @@ from portal.approvals.web.outlook import (
 )
 from portal.lib import strict_json
 from portal.lib.errors import Conflict, Invalid
-from portal.lib.form_paths import Fields, read_form, texts
-from portal.lib.htmx import redirect_to, render_page
 from portal.lib.intent import Intent
 from portal.lib.merging import Side, side_of
+from portal.lib.web.form_paths import Fields, read_form, texts
+from portal.lib.web.htmx import redirect_to, render_page
 
 Form = dict[str, Any]
 FIELDS: Fields = {

@@ -26,8 +26,8 @@ from flags.web.rows import Cell, FlagRow
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.lib import clock
-from portal.lib.htmx import render_page, wants_fragment
-from portal.lib.spreadsheets import Value, csv_response
+from portal.lib.web.htmx import render_page, wants_fragment
+from portal.lib.web.spreadsheets import Value, csv_response
 
 SORTS = {
     "name": gettext_lazy("Name"),

@@ -11,8 +11,8 @@ from flags.services import naming
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.lib.errors import Invalid
-from portal.lib.htmx import redirect_to, render_page
 from portal.lib.intent import Intent
+from portal.lib.web.htmx import redirect_to, render_page
 
 FIELDS = ("pattern", "example", "hint")
 

@@ -9,8 +9,8 @@ from flags import samples
 from flags.services import sampling
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
-from portal.lib.htmx import redirect_to, render_page
 from portal.lib.intent import Intent
+from portal.lib.web.htmx import redirect_to, render_page
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -15,8 +15,8 @@ from flags.usage import reading
 from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
-from portal.lib.htmx import redirect_to, render_page
 from portal.lib.intent import Intent
+from portal.lib.web.htmx import redirect_to, render_page
 
 MOST_ROWS = 200
 

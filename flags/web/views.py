@@ -15,8 +15,8 @@ from flags.web.filters import lasting
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.lib.errors import Forbidden, Invalid
-from portal.lib.htmx import redirect_to
 from portal.lib.intent import Intent
+from portal.lib.web.htmx import redirect_to
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -16,7 +16,7 @@ from portal.approvals.models import Policy
 from portal.approvals.selectors import policies_of
 from portal.audit.models import AuditEvent
 from portal.lib.journal import Trace
-from portal.lib.spreadsheets import Value
+from portal.lib.web.spreadsheets import Value
 from portal.reports.tables import Table, Wanted
 
 # Whoever holds one of these in production changes what its users get.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from portal.access.models import Environment
-from portal.lib.spreadsheets import Value
+from portal.lib.web.spreadsheets import Value
 
 
 @dataclass(frozen=True, slots=True)

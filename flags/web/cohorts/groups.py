@@ -21,8 +21,8 @@ from flags.web.finding import find_group
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.lib.errors import Invalid
-from portal.lib.htmx import redirect_to, render_page
 from portal.lib.intent import Intent
+from portal.lib.web.htmx import redirect_to, render_page
 
 _FIELDS = ("key", "name", "description", "bucket_by")
 _COLOURS = 5

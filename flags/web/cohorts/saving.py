@@ -30,7 +30,7 @@ from portal.approvals.errors import Waiting
 from portal.approvals.web.outlook import fresh_for_glass, outlook, read_intent
 from portal.lib import strict_json
 from portal.lib.errors import Conflict, Invalid
-from portal.lib.htmx import redirect_to
+from portal.lib.web.htmx import redirect_to
 
 Cohort = Segment | ExclusionGroup
 PAGES = {"segment": "segment", "exclusion_group": "exclusion-group"}

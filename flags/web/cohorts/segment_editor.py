@@ -19,9 +19,9 @@ from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.lib import strict_json
 from portal.lib.errors import Invalid
-from portal.lib.form_paths import Fields, read_form, texts
-from portal.lib.htmx import redirect_to, render_page
 from portal.lib.intent import Intent
+from portal.lib.web.form_paths import Fields, read_form, texts
+from portal.lib.web.htmx import redirect_to, render_page
 
 Form = dict[str, Any]
 FIELDS: Fields = {

@@ -20,7 +20,7 @@ from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.lib import clock
 from portal.lib.errors import Invalid
-from portal.lib.spreadsheets import csv_response
+from portal.lib.web.spreadsheets import csv_response
 
 
 @require_safe

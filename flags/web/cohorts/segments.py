@@ -20,7 +20,7 @@ from portal.audit import history
 from portal.audit.filters import Filters
 from portal.audit.web.lines import lines
 from portal.audit.web.pages import sequence_in
-from portal.lib.htmx import render_page
+from portal.lib.web.htmx import render_page
 
 
 @require_safe

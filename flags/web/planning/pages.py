@@ -35,8 +35,8 @@ from portal.audit.filters import Filters
 from portal.audit.web.lines import lines
 from portal.lib import clock
 from portal.lib.errors import AviaryError, Conflict, Forbidden, Invalid
-from portal.lib.htmx import redirect_to, wants_fragment
 from portal.lib.intent import Intent
+from portal.lib.web.htmx import redirect_to, wants_fragment
 
 _READERS = {PlanKind.SCHEDULE: read_schedule, PlanKind.RAMP: read_ramp}
 _MAKERS = {PlanKind.SCHEDULE: services.create_schedule, PlanKind.RAMP: services.create_ramp}

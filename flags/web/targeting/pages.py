@@ -39,9 +39,9 @@ from portal.approvals.web.outlook import (
 )
 from portal.audit.diffing import differences
 from portal.lib.errors import Conflict, Invalid
-from portal.lib.form_paths import read_form
-from portal.lib.htmx import redirect_to, render_page
 from portal.lib.merging import side_of
+from portal.lib.web.form_paths import read_form
+from portal.lib.web.htmx import redirect_to, render_page
 
 
 @require_safe

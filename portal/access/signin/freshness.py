@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 from portal.access.signin import people, requests
 from portal.access.signin.forms import ConfirmCodeForm
 from portal.lib import clock
-from portal.lib.htmx import HtmxRequest, wants_fragment
+from portal.lib.web.htmx import HtmxRequest, wants_fragment
 
 View = Callable[..., HttpResponse]  # narrower than what Django takes: answers are not streamed
 SAFE = ("GET", "HEAD", "OPTIONS")

@@ -15,8 +15,8 @@ from portal.access.web.replies import replace_part
 from portal.access.web.scope import Scope, project_page
 from portal.lib import clock
 from portal.lib.errors import Invalid
-from portal.lib.htmx import render_page
 from portal.lib.intent import Intent
+from portal.lib.web.htmx import render_page
 
 
 def _context(scope: Scope) -> dict[str, object]:

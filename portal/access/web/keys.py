@@ -16,8 +16,8 @@ from portal.access.signin import needs_fresh_sign_in
 from portal.access.web.scope import Scope, project_page
 from portal.lib import clock
 from portal.lib.errors import Invalid
-from portal.lib.htmx import render_page
 from portal.lib.intent import Intent
+from portal.lib.web.htmx import render_page
 
 LIFETIMES = {"": _("never"), "30": _("in 30 days"), "90": _("in 90 days"), "365": _("in a year")}
 

@@ -17,9 +17,9 @@ from portal.approvals.web.live import draw, pulse
 from portal.approvals.web.requests import dialog, shown_again
 from portal.lib import clock
 from portal.lib.errors import AviaryError, Invalid
-from portal.lib.htmx import redirect_to, wants_fragment
 from portal.lib.intent import Intent
 from portal.lib.merging import Side
+from portal.lib.web.htmx import redirect_to, wants_fragment
 
 Deed = Callable[[ChangeRequest], str]
 

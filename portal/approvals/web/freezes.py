@@ -30,8 +30,8 @@ from portal.approvals.web.freeze_ical import calendar_of
 from portal.approvals.web.outlook import number as number_in
 from portal.lib import clock
 from portal.lib.errors import Conflict, Forbidden, Invalid
-from portal.lib.htmx import render_page
 from portal.lib.intent import Intent
+from portal.lib.web.htmx import render_page
 
 PREVIEWED = 5
 

@@ -19,7 +19,7 @@ from portal.approvals.searching import RequestFilter
 from portal.approvals.web.live import answer, is_unchanged, pulse
 from portal.approvals.wording import missing_in
 from portal.lib import clock
-from portal.lib.spreadsheets import Value, written
+from portal.lib.web.spreadsheets import Value, written
 
 MOST_WAITING = 25
 COLUMNS = (

@@ -25,9 +25,9 @@ from portal.approvals.web.outlook import drift_of
 from portal.approvals.wording import policy_changes, policy_sentence, policy_sentences
 from portal.lib import clock, strict_json
 from portal.lib.errors import Conflict, Invalid
-from portal.lib.htmx import redirect_to
 from portal.lib.intent import Intent, WriteOptions
 from portal.lib.merging import side_of
+from portal.lib.web.htmx import redirect_to
 
 Document = Mapping[str, Any]
 

@@ -8,7 +8,7 @@ from django.http import QueryDict
 
 from portal.access.permissions import Permission
 from portal.approvals.policy_rules import DEFAULTS, Names
-from portal.lib.form_paths import read_form, texts
+from portal.lib.web.form_paths import read_form, texts
 
 KNOWN_EVIDENCE = ("security_scan", "performance_test")
 _FIELDS = {

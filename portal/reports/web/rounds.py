@@ -10,9 +10,9 @@ from django.views.decorators.http import require_POST, require_safe
 from portal.access.permissions import Permission
 from portal.access.web.replies import replace_part
 from portal.access.web.scope import Scope, project_page
-from portal.lib.htmx import render_page
 from portal.lib.intent import Intent
-from portal.lib.spreadsheets import csv_response
+from portal.lib.web.htmx import render_page
+from portal.lib.web.spreadsheets import csv_response
 from portal.reports import services
 from portal.reports.models import Recertification, RecertificationItem
 

@@ -8,7 +8,7 @@ import pytest
 from flags.services import key_files
 from flags.services.key_files import KeyFile, read_csv, read_text
 from portal.lib.errors import Invalid
-from portal.lib.spreadsheets import csv_response
+from portal.lib.web.spreadsheets import csv_response
 
 
 def read(data: bytes) -> KeyFile:
