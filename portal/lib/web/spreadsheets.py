@@ -1,17 +1,18 @@
-"""CSV files that are safe to open in a spreadsheet."""
+"""CSV files that are safe to open in a spreadsheet, and that can be read back exactly."""
 
 import csv
 import io
 import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from typing import Final
 
 from django.http import HttpResponse
 
 Value = str | int | datetime | None
 
-# What makes a spreadsheet take a cell for a formula; also behind white space, and in full width.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
+# What makes a spreadsheet take a cell for a formula. The last one is the minus sign of typography.
+_FORMULA: Final = frozenset("=+-@|%\u2212")
 
 
 def csv_response(
@@ -34,6 +35,32 @@ def written(value: Value) -> str:
         return ""
     if isinstance(value, datetime):
         return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    text = str(value)
-    first = unicodedata.normalize("NFKC", text.lstrip(" \u00a0"))[:1]
-    return f"'{text}" if first in _FORMULA and first else text
+    return guard(str(value))
+
+
+def guard(text: str) -> str:
+    """The text as a cell that is never run: with an apostrophe before what would be.
+
+    Also before a text that starts with an apostrophe itself, so that ``unguard`` undoes it exactly.
+    """
+    return f"'{text}" if text.startswith("'") or _is_formula(text) else text
+
+
+def unguard(cell: str) -> str:
+    """The text that was guarded; a cell that only looks like one, made elsewhere, stays."""
+    text = cell.removeprefix("'")
+    return text if guard(text) == cell else cell
+
+
+def _is_formula(text: str) -> bool:
+    """Behind white space and invisible characters too, and in forms such as full width.
+
+    What starts with a tab, a line break or another control character counts as well.
+    """
+    for character in text:
+        category = unicodedata.category(character)
+        if category == "Cc":
+            return True
+        if category[0] not in "ZC":
+            return unicodedata.normalize("NFKC", character)[0] in _FORMULA
+    return False
