@@ -25,6 +25,7 @@ from portal.access.web.scope import Scope, project_page
 from portal.approvals.web.outlook import Outlook, outlook, read_intent
 from portal.lib import clock
 from portal.lib.errors import Forbidden, Invalid
+from portal.lib.web.forms import version_in
 
 ENDS = tuple(End)
 
@@ -134,7 +135,7 @@ def _job(request: HttpRequest, scope: Scope, asked: Asked) -> Job:
         environment=asked.environment,
         tags=tuple(filter(None, (t.strip() for t in request.POST.get("tags", "").split(",")))),
         owner=request.POST.get("owner", "").strip(),
-        seen={key: int(v[:18]) for v, _s, key in seen if v.isascii() and v.isdigit()},
+        seen={key: version_in(text) for text, _space, key in seen},
     )
 
 

@@ -20,6 +20,7 @@ from portal.approvals.errors import Waiting
 from portal.approvals.web.outlook import fresh_for_glass, outlook, read_intent, sent
 from portal.lib.errors import Conflict, Invalid
 from portal.lib.intent import Intent
+from portal.lib.web.forms import sent_version
 from portal.lib.web.htmx import redirect_to
 
 
@@ -41,8 +42,8 @@ def copy_configuration(
             flag=flag,
             source=source,
             target=target,
-            source_version=_number(request.POST.get("source_version", "")),
-            expected_version=_number(request.POST.get("version", "")),
+            source_version=sent_version(request, "source_version"),
+            expected_version=sent_version(request),
             taking=_taking(request.POST),
             intent=read_intent(request, scope),
         )
@@ -65,10 +66,6 @@ def _source(scope: Scope, target: Environment, values: QueryDict) -> Environment
 
 def _taking(values: QueryDict) -> Taking:
     return Taking(state=values.get("state") == "1", salt=values.get("salt") == "1")
-
-
-def _number(text: str) -> int:
-    return int(text[:18]) if text.isascii() and text.isdigit() else -1
 
 
 def _needs_name(scope: Scope, target: Environment) -> bool:

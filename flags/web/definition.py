@@ -32,7 +32,7 @@ from portal.lib import strict_json
 from portal.lib.errors import Conflict, Invalid
 from portal.lib.intent import Intent
 from portal.lib.merging import Side, side_of
-from portal.lib.web.form_paths import Fields, read_form, texts
+from portal.lib.web.forms import Fields, read_form, sent_version, texts
 from portal.lib.web.htmx import redirect_to, render_page
 
 Form = dict[str, Any]
@@ -92,13 +92,12 @@ def edit_flag(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
 
 def _save(request: HttpRequest, scope: Scope, flag: Flag, form: Form) -> HttpResponse:
     """Raises Invalid; of a conflict it shows what the form would change in what is saved now."""
-    version = request.POST.get("version", "")
     document = _with_what_no_form_shows(_to_document(form), _started_from(request, scope, flag))
     try:
         services.edit_flag(
             flag=flag,
             document=document,
-            expected_version=int(version[:18]) if version.isascii() and version.isdigit() else -1,
+            expected_version=sent_version(request),
             intent=read_intent(request, scope),
         )
     except Waiting as waiting:

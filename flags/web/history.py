@@ -10,7 +10,7 @@ from portal.access.web.scope import Scope, project_page
 from portal.audit import history
 from portal.audit.filters import Filters
 from portal.audit.web.lines import lines
-from portal.audit.web.pages import sequence_in
+from portal.lib.numbers import read_whole
 from portal.lib.web.htmx import render_page
 
 
@@ -19,7 +19,7 @@ from portal.lib.web.htmx import render_page
 def flag_history(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
     flag = find_flag(scope, key)
     filters = Filters(project=scope.project.key, kind="flag", subject=key)
-    before, after = (sequence_in(request.GET, name) for name in ("before", "after"))
+    before, after = (read_whole(request.GET.get(name, "")) for name in ("before", "after"))
     page = history.page(filters, before=before, after=after)
     context = {
         "scope": scope,

@@ -25,6 +25,7 @@ from portal.access.web.scope import Scope, project_page
 from portal.approvals.errors import Waiting
 from portal.approvals.web.outlook import Outlook, fresh_for_glass, outlook, read_intent, sent
 from portal.lib.errors import Conflict, Invalid
+from portal.lib.web.forms import sent_version
 
 
 @require_POST
@@ -45,7 +46,7 @@ def switch(request: HttpRequest, scope: Scope, environment: str, key: str) -> Ht
             environment=place,
             enabled=enabled,
             intent=read_intent(request, scope),
-            expected_version=_version(request),
+            expected_version=sent_version(request) if "version" in request.POST else None,
             introduce=introduce,
         )
     except Conflict as conflict:
@@ -69,11 +70,6 @@ def _is_confirmed(
     if not starts or view.needs_approval:
         return True
     return request.POST.get("typed", "").strip() == environment.key
-
-
-def _version(request: HttpRequest) -> int | None:
-    text = request.POST.get("version", "")
-    return int(text[:18]) if text.isascii() and text.isdigit() else None
 
 
 def _dialog(
@@ -153,7 +149,7 @@ def _switched_on_its_page(
     flag = find_flag(scope, switched.configuration.flag.key)
     configuration = selectors.get_configuration(flag, switched.configuration.environment)
     context |= page_context(scope, configuration)
-    context["nothing_missed"] = switched.previous_version == _version(request)
+    context["nothing_missed"] = switched.previous_version == sent_version(request)
     response = render(request, "flags/_switched_page.html", context)
     response["HX-Retarget"] = "#flag-side"
     response["HX-Reswap"] = "outerHTML"

@@ -12,6 +12,7 @@ from rest_framework.response import Response
 
 from portal.lib.api_query import bad_cursor, decode_cursor, encode_cursor, text
 from portal.lib.errors import Invalid
+from portal.lib.numbers import read_whole
 
 USUAL: Final = 50
 MOST: Final = 200
@@ -23,11 +24,10 @@ Row = TypeVar("Row", bound=Model)
 def limit_of(request: Request) -> int:
     """How many rows are wanted at most. Raises Invalid."""
     wanted = text(request, "limit") or str(USUAL)
-    if not (wanted.isascii() and wanted.isdigit() and len(wanted) < 5):
-        wanted = "0"
-    if not 1 <= int(wanted) <= MOST:
+    limit = read_whole(wanted, most=MOST)
+    if not limit:
         raise Invalid({"limit": _("Send a number from 1 to {most}.").format(most=MOST)})
-    return int(wanted)
+    return limit
 
 
 def whole_cursor(request: Request) -> int | None:
@@ -35,9 +35,10 @@ def whole_cursor(request: Request) -> int | None:
     after = decode_cursor(text(request, "cursor"))
     if not after:
         return None
-    if not (after.isascii() and after.isdigit() and len(after) < 19):
+    number = read_whole(after)
+    if number is None:
         raise bad_cursor()
-    return int(after)
+    return number
 
 
 def page_of(request: Request, rows: QuerySet[Row], *, by: str) -> tuple[list[Row], str | None]:

@@ -9,7 +9,7 @@ from flags.web.targeting.catalogue import Catalogue, segments_of
 from flags.web.targeting.nodes import Drawing
 from portal.access.models import Project
 from portal.lib.errors import Invalid
-from portal.lib.web.form_paths import Fields
+from portal.lib.web.forms import Fields
 
 Form = dict[str, Any]
 FIELDS: Fields = {"rules": shape.FIELDS["rules"]}

@@ -1,7 +1,6 @@
 """The list of exclusion groups, and the page of one with its line drawn."""
 
 from dataclasses import dataclass, replace
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -15,13 +14,15 @@ from flags.models import ExclusionGroup, Flag
 from flags.services import cohort_changes
 from flags.services import groups as group_services
 from flags.services.parsing import group_from
-from flags.web.cohorts.saving import Review, page_of, review_dialog, sent_version, users_of
+from flags.web.cohorts.saving import Review, page_of, review_dialog, users_of
 from flags.web.cohorts.segments import draw_history, header
 from flags.web.finding import find_group
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.lib.errors import Invalid
 from portal.lib.intent import Intent
+from portal.lib.numbers import read_percent
+from portal.lib.web.forms import sent_version
 from portal.lib.web.htmx import redirect_to, render_page
 
 _FIELDS = ("key", "name", "description", "bucket_by")
@@ -123,11 +124,8 @@ _WANTED = {"slot": _slot, "holdout": _holdout, "reshuffle": _reshuffle, "about":
 
 def _points(text: str) -> int:
     """A percentage in thousandths. Raises Invalid where it is none."""
-    try:
-        value = Decimal(text.strip().replace(",", ".") or "-1")
-    except InvalidOperation:
-        value = Decimal(-1)
-    if not value.is_finite() or not 0 <= value <= 100 or value * _POINTS % 1:
+    value = read_percent(text)
+    if value is None:
         problem = _("Give a percentage from 0 to 100, with at most 3 decimals.")
         raise Invalid({"percent": problem})
     return int(value * _POINTS)

@@ -28,8 +28,8 @@ from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.approvals.errors import Waiting
 from portal.approvals.web.outlook import fresh_for_glass, outlook, read_intent
-from portal.lib import strict_json
 from portal.lib.errors import Conflict, Invalid
+from portal.lib.web.forms import sent_document, sent_version
 from portal.lib.web.htmx import redirect_to
 
 Cohort = Segment | ExclusionGroup
@@ -211,23 +211,6 @@ def _common(request: HttpRequest, scope: Scope) -> dict[str, Any]:
         "expected_version": sent_version(request),
         "intent": read_intent(request, scope),
     }
-
-
-def sent_version(request: HttpRequest) -> int:
-    """The version that a form was filled from. One without is of no version, and conflicts."""
-    text = request.POST.get("version", "")
-    return int(text[:18]) if text.isascii() and text.isdigit() else -1
-
-
-def sent_document(request: HttpRequest) -> dict[str, Any]:
-    """The document that a dialog carries along. Raises Invalid where it is none."""
-    try:
-        document = strict_json.loads_text(request.POST.get("document", ""))
-    except strict_json.NotStrict:
-        document = None
-    if not isinstance(document, dict):
-        raise Invalid({"": _("This form is damaged. Reload the page; nothing was saved.")})
-    return document
 
 
 def _name_typed(request: HttpRequest, one: Cohort) -> bool:

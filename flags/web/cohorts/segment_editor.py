@@ -13,14 +13,14 @@ from flags.models import Segment
 from flags.services import cohort_changes
 from flags.services.parsing import segment_from
 from flags.web.cohorts import conditions
-from flags.web.cohorts.saving import Review, page_of, review_dialog, sent_version
+from flags.web.cohorts.saving import Review, page_of, review_dialog
 from flags.web.finding import find_segment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.lib import strict_json
 from portal.lib.errors import Invalid
 from portal.lib.intent import Intent
-from portal.lib.web.form_paths import Fields, read_form, texts
+from portal.lib.web.forms import Fields, read_form, sent_version, texts
 from portal.lib.web.htmx import redirect_to, render_page
 
 Form = dict[str, Any]

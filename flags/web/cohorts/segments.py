@@ -19,7 +19,7 @@ from portal.approvals import selectors as approvals
 from portal.audit import history
 from portal.audit.filters import Filters
 from portal.audit.web.lines import lines
-from portal.audit.web.pages import sequence_in
+from portal.lib.numbers import read_whole
 from portal.lib.web.htmx import render_page
 
 
@@ -101,7 +101,7 @@ def draw_history(request: HttpRequest, scope: Scope, one: Cohort) -> HttpRespons
     """What happened to it: its part of the history, newest first."""
     kind = cohort_changes.subject_kind(one)
     filters = Filters(project=scope.project.key, kind=kind, subject=one.key)
-    before, after = (sequence_in(request.GET, name) for name in ("before", "after"))
+    before, after = (read_whole(request.GET.get(name, "")) for name in ("before", "after"))
     page = history.page(filters, before=before, after=after)
     context = {
         **header(scope, one, "history"),

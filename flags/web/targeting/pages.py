@@ -23,7 +23,7 @@ from flags.web.rows import Cell
 from flags.web.targeting import conflicts, editing, filling, reading
 from flags.web.targeting.context import form_context, page_context
 from flags.web.targeting.form import Form
-from flags.web.targeting.sending import seen_version, sent_base, sent_document, write_base
+from flags.web.targeting.sending import sent_base, write_base
 from flags.web.targeting.shape import FIELDS
 from portal.access.models import Environment
 from portal.access.permissions import Permission
@@ -40,7 +40,7 @@ from portal.approvals.web.outlook import (
 from portal.audit.diffing import differences
 from portal.lib.errors import Conflict, Invalid
 from portal.lib.merging import side_of
-from portal.lib.web.form_paths import read_form
+from portal.lib.web.forms import read_form, sent_document, sent_version
 from portal.lib.web.htmx import redirect_to, render_page
 
 
@@ -89,7 +89,7 @@ def edit_form(request: HttpRequest, scope: Scope, environment: str, key: str) ->
     focus = editing.apply(form, command, configuration.flag.definition)
     context = form_context(request, scope, configuration, form, focus=focus)
     context |= {
-        "seen_version": seen_version(request),
+        "seen_version": sent_version(request),
         "said": editing.announcement(command, focus),
         "close_dialog": command == "reshuffle",
     }
@@ -143,7 +143,7 @@ def review(request: HttpRequest, scope: Scope, environment: str, key: str) -> Ht
         check_configuration(configuration.flag, configuration.environment, wanted)
     except Invalid as error:
         return _problems(request, scope, configuration, form, error)
-    return _dialog(request, scope, configuration, wanted, document, seen_version(request))
+    return _dialog(request, scope, configuration, wanted, document, sent_version(request))
 
 
 @require_POST
@@ -158,20 +158,20 @@ def save(request: HttpRequest, scope: Scope, environment: str, key: str) -> Http
     if _needs_name(configuration, wanted, view) and not _name_typed(
         request, configuration.environment
     ):
-        version = seen_version(request)
+        version = sent_version(request)
         return _dialog(request, scope, configuration, wanted, document, version, wrong_name=True)
     try:
         services.save_configuration(
             flag=configuration.flag,
             environment=configuration.environment,
             document=document,
-            expected_version=seen_version(request),
+            expected_version=sent_version(request),
             intent=read_intent(request, scope),
         )
     except Conflict:
         return _conflict(request, scope, environment, key, wanted, document)
     except Invalid as error:
-        version = seen_version(request)
+        version = sent_version(request)
         return _dialog(
             request, scope, configuration, wanted, document, version, errors=error.problems
         )
@@ -196,7 +196,7 @@ def _problems(
 ) -> HttpResponse:
     problems = {reading.form_path(path): text for path, text in error.problems.items()}
     context = form_context(request, scope, configuration, form, errors=problems)
-    context |= {"seen_version": seen_version(request), "close_dialog": True}
+    context |= {"seen_version": sent_version(request), "close_dialog": True}
     return render(request, "flags/_edited.html", context, status=422)
 
 

@@ -28,7 +28,7 @@ from flags.engine.document import NOW, RANDOM, TARGETING_KEY
 from flags.web.targeting.form import Form, dicts_in, text_in
 from portal.lib import strict_json
 from portal.lib.errors import Invalid
-from portal.lib.web.form_paths import Fields, texts
+from portal.lib.web.forms import Fields, texts
 
 FIELDS: Fields = {"sample": {**texts("key", "json"), "attributes": [texts("name", "value")]}}
 _NOT_ASKED: Final = frozenset({TARGETING_KEY, NOW, RANDOM})

@@ -1,6 +1,6 @@
 """The fields that the targeting form has."""
 
-from portal.lib.web.form_paths import Fields, texts
+from portal.lib.web.forms import Fields, texts
 
 _BUCKETING = texts("bucket_by", "else_by", "algorithm", "seed")
 _SERVE: Fields = {

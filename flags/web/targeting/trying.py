@@ -25,7 +25,7 @@ from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.lib import clock
 from portal.lib.errors import Invalid
-from portal.lib.web.form_paths import read_form
+from portal.lib.web.forms import read_form
 
 NOBODY = Sample("", {}, "")
 

@@ -17,6 +17,7 @@ from portal.access.web.scope import Scope, project_page
 from portal.lib import clock
 from portal.lib.errors import Invalid
 from portal.lib.intent import Intent
+from portal.lib.numbers import read_whole
 from portal.lib.web.htmx import render_page
 
 LIFETIMES = {"": _("never"), "30": _("in 30 days"), "90": _("in 90 days"), "365": _("in a year")}
@@ -148,10 +149,11 @@ def _read_limit(request: HttpRequest, name: str) -> int | None:
     text = request.POST.get(name, "").strip()
     if not text:
         return None
-    if not (text.isascii() and text.isdigit() and 0 < int(text[:8]) <= MOST_REQUESTS):
+    number = read_whole(text, most=MOST_REQUESTS)
+    if not number:
         sentence = _("Enter a whole number from 1 to {most}, or nothing for no limit.")
         raise Invalid({name: sentence.format(most=f"{MOST_REQUESTS:,}")})
-    return int(text[:8])
+    return number
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

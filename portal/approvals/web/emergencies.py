@@ -11,6 +11,7 @@ from portal.approvals import searching
 from portal.approvals.models import Emergency
 from portal.approvals.web.live import answer, is_unchanged, pulse
 from portal.lib import clock
+from portal.lib.numbers import read_whole
 
 PAGE_SIZE = 50
 MOST = 100
@@ -32,9 +33,8 @@ def _context(request: HttpRequest, scope: Scope, now: datetime) -> dict[str, obj
     running = found.filter(confirmed_at=None, reverted_at=None, superseded_at=None)
     awaiting = searching.awaiting_review(scope.project)
     before = request.GET.get("before", "")
-    earlier = found
-    if before.isascii() and before.isdigit() and len(before) < 19:
-        earlier = found.filter(pk__lt=int(before))
+    number = read_whole(before)
+    earlier = found if number is None else found.filter(pk__lt=number)
     rows = list(earlier[: PAGE_SIZE + 1])
     return {
         "scope": scope,

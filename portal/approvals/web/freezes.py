@@ -27,10 +27,10 @@ from portal.approvals.services.freeze_documents import read_window
 from portal.approvals.web.freeze_calendar import month_of, reader_zone
 from portal.approvals.web.freeze_form import DAYS, REPEATS, Values, sent_values, stored_values
 from portal.approvals.web.freeze_ical import calendar_of
-from portal.approvals.web.outlook import number as number_in
 from portal.lib import clock
 from portal.lib.errors import Conflict, Forbidden, Invalid
 from portal.lib.intent import Intent
+from portal.lib.web.forms import sent_version
 from portal.lib.web.htmx import render_page
 
 PREVIEWED = 5
@@ -93,7 +93,7 @@ def edit_freeze(request: HttpRequest, scope: Scope, freeze: int) -> HttpResponse
         services.edit_freeze(
             freeze=found,
             document=values.document,
-            expected_version=number_in(request.POST.get("version", "")) or 0,
+            expected_version=sent_version(request),
             intent=Intent(scope.actor),
         )
     except Invalid as error:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -23,10 +23,12 @@ from portal.approvals.web import policy_form
 from portal.approvals.web.context import shown
 from portal.approvals.web.outlook import drift_of
 from portal.approvals.wording import policy_changes, policy_sentence, policy_sentences
-from portal.lib import clock, strict_json
-from portal.lib.errors import Conflict, Invalid
+from portal.lib import clock
+from portal.lib.errors import Conflict
 from portal.lib.intent import Intent, WriteOptions
 from portal.lib.merging import side_of
+from portal.lib.numbers import read_whole
+from portal.lib.web.forms import sent_document, sent_version
 from portal.lib.web.htmx import redirect_to
 
 Document = Mapping[str, Any]
@@ -80,14 +82,15 @@ def review_policy(request: HttpRequest, scope: Scope, environment: str) -> HttpR
 def save_policy(request: HttpRequest, scope: Scope, environment: str) -> HttpResponse:
     """Save what was reviewed. Where the old policy has to approve it, on to the request."""
     place = scope.environment(environment)
-    wanted = _document(request.POST.get("document", ""))
+    # null is no policy
+    wanted = None if request.POST.get("document") == "null" else sent_document(request)
     asked = _asked(scope, place, request.POST.get("request", ""))
     version = request.POST.get("version", "")
     try:
         services.set_policy(
             environment=place,
             document=wanted,
-            expected_version=_number(version),
+            expected_version=sent_version(request),
             intent=Intent(
                 scope.actor,
                 reason=request.POST.get("reason", ""),
@@ -164,22 +167,6 @@ def _asked(scope: Scope, place: Environment, number: str) -> ChangeRequest | Non
     """The request that is being edited; 404 where the environment has none of that number."""
     if not number:
         return None
-    if _number(number) is None:
-        raise Http404(number)
     requests = selectors.requests_of(scope.project)
-    return get_object_or_404(requests, pk=int(number), kind=POLICY, subject=place.key)
-
-
-def _document(text: str) -> dict[str, Any] | None:
-    """The reviewed document; null is no policy. Raises Invalid for anything else."""
-    try:
-        document = strict_json.loads_text(text)
-    except strict_json.NotStrict as error:
-        raise Invalid({"document": str(error)}) from None
-    if document is not None and not isinstance(document, dict):
-        raise Invalid({"document": _("A policy is an object of fields, or null for none.")})
-    return document
-
-
-def _number(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+    wanted = read_whole(number) or 0
+    return get_object_or_404(requests, pk=wanted, kind=POLICY, subject=place.key)

@@ -18,6 +18,7 @@ from portal.lib.api_paging import PAGING, limit_of, listing
 from portal.lib.api_query import text
 from portal.lib.api_view import ApiView
 from portal.lib.errors import Invalid
+from portal.lib.numbers import read_whole
 
 
 class History(ApiView):
@@ -59,9 +60,10 @@ def _cursor(request: Request) -> int | None:
     given = str(request.query_params.get("cursor", ""))
     if not given:
         return None
-    if not (given.isascii() and given.isdigit() and len(given) <= 18):
+    number = read_whole(given)
+    if number is None:
         raise Invalid({"cursor": _("Send the “next” of the page before, as it was.")})
-    return int(given)
+    return number
 
 
 def _reduced(

@@ -15,6 +15,7 @@ from portal.audit.models import AuditEvent
 from portal.audit.web.lines import address_of, lines
 from portal.audit.web.scope import Place, history_of_project, history_of_site
 from portal.lib import clock
+from portal.lib.numbers import read_whole
 from portal.lib.web.htmx import render_page
 
 
@@ -30,7 +31,7 @@ def _list(request: HttpRequest, place: Place) -> HttpResponse:
 
 
 def _results(request: HttpRequest, query: Query, place: Place) -> dict[str, object]:
-    before, after = (sequence_in(request.GET, name) for name in ("before", "after"))
+    before, after = (read_whole(request.GET.get(name, "")) for name in ("before", "after"))
     page = history.page(query.filters, before=before, after=after)
     alone = page.earlier is None and page.later is None
     count = history.Count(len(page.events), True) if alone else history.count(query.filters)
@@ -41,12 +42,6 @@ def _results(request: HttpRequest, query: Query, place: Place) -> dict[str, obje
         "earlier_query": page.earlier and _encoded(query, before=page.earlier),
         "first_query": _encoded(query),
     }
-
-
-def sequence_in(query: QueryDict, name: str) -> int | None:
-    """A place in the history to go on from; what is none is not looked at."""
-    text = query.get(name, "")
-    return int(text[:18]) if text.isascii() and text.isdigit() else None
 
 
 def _form(query: Query, place: Place) -> dict[str, object]:

@@ -12,7 +12,7 @@ from flags.web.targeting.filling import to_form
 from flags.web.targeting.nodes import Drawing
 from flags.web.targeting.shape import FIELDS
 from portal.access.models import Environment, Project
-from portal.lib.web.form_paths import read_form
+from portal.lib.web.forms import read_form
 from tests.flags.engine.documents import BOOLEAN
 
 DEFINITION = parse_definition(BOOLEAN)

@@ -7,6 +7,13 @@ import re
 from collections.abc import Iterable
 from typing import Any, TypeAlias
 
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+
+from portal.lib import strict_json
+from portal.lib.errors import Invalid
+from portal.lib.numbers import read_whole
+
 # The deepest document that people may send has a condition 20 groups down: 45 steps.
 _MOST_STEPS = 100
 _STEP = re.compile(r"\[(\d{1,6})\]|([^.\[\]]+)")
@@ -21,6 +28,28 @@ def texts(*names: str) -> Fields:
     """Fields that are texts."""
     fields: Fields = dict.fromkeys(names, TEXT)
     return fields
+
+
+def sent_version(request: HttpRequest, name: str = "version") -> int:
+    """The version that a form was filled from. One without is of no version, and conflicts."""
+    return version_in(request.POST.get(name, ""))
+
+
+def version_in(text: str) -> int:
+    """A version in a form; -1, which nothing ever has, where it is no number."""
+    number = read_whole(text)
+    return -1 if number is None else number
+
+
+def sent_document(request: HttpRequest) -> dict[str, Any]:
+    """The document that a dialog carries along. Raises Invalid where it is none."""
+    try:
+        document = strict_json.loads_text(request.POST.get("document", ""))
+    except strict_json.NotStrict:
+        document = None
+    if not isinstance(document, dict):
+        raise Invalid({"": _("This form is damaged. Reload the page; nothing was saved.")})
+    return document
 
 
 def read_form(pairs: Iterable[tuple[str, object]], fields: Fields) -> dict[str, Any]:
