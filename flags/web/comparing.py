@@ -18,7 +18,7 @@ from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.approvals.changes import same_document
 from portal.lib import clock
-from portal.lib.web.htmx import render_page
+from portal.lib.web.pages import render_page
 
 PAGE = 50
 

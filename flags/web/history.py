@@ -11,7 +11,7 @@ from portal.audit import history
 from portal.audit.filters import Filters
 from portal.audit.web.lines import lines
 from portal.lib.numbers import read_whole
-from portal.lib.web.htmx import render_page
+from portal.lib.web.pages import render_page
 
 
 @require_safe

@@ -26,7 +26,7 @@ from flags.web.rows import Cell, FlagRow
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.lib import clock
-from portal.lib.web.htmx import render_page, wants_fragment
+from portal.lib.web.pages import render_page, wants_fragment
 from portal.lib.web.spreadsheets import Value, csv_response
 
 SORTS = {

@@ -1,7 +1,5 @@
 """How a project names its flags: the page, and setting it."""
 
-from collections.abc import Mapping
-
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -10,9 +8,8 @@ from django.views.decorators.http import require_http_methods
 from flags.services import naming
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
-from portal.lib.errors import Invalid
 from portal.lib.intent import Intent
-from portal.lib.web.htmx import redirect_to, render_page
+from portal.lib.web.pages import Refusal, governed, redirect_to
 
 FIELDS = ("pattern", "example", "hint")
 
@@ -21,25 +18,16 @@ FIELDS = ("pattern", "example", "hint")
 @project_page(Permission.FLAG_VIEW)
 def naming_rule(request: HttpRequest, scope: Scope) -> HttpResponse:
     """Everybody may read it; who may not set it is refused by the service."""
-    if request.method != "POST":
-        rule = naming.rule_of(scope.project)
-        return _draw(request, scope, rule.document if rule else {})
     values = {name: request.POST.get(name, "") for name in FIELDS}
-    try:
+
+    def context(_refusal: Refusal) -> dict[str, object]:
+        rule = naming.rule_of(scope.project)
+        stored = rule.document if rule else {}
+        return {"scope": scope, "values": values if request.method == "POST" else stored}
+
+    def save() -> HttpResponse:
         naming.set_naming_rule(project=scope.project, intent=Intent(scope.actor), **values)
-    except Invalid as error:
-        return _draw(request, scope, values, error.problems)
-    address = reverse("naming-rule", args=[scope.project.key])
-    return redirect_to(request, address, _("Saved. Flags that exist keep their keys."))
+        address = reverse("naming-rule", args=[scope.project.key])
+        return redirect_to(request, address, _("Saved. Flags that exist keep their keys."))
 
-
-def _draw(
-    request: HttpRequest,
-    scope: Scope,
-    values: Mapping[str, object],
-    errors: Mapping[str, str] | None = None,
-) -> HttpResponse:
-    context = {"scope": scope, "values": values, "errors": errors or {}}
-    status = 422 if errors else 200
-    page, fragment = "flags/naming.html", "flags/_naming_form.html"
-    return render_page(request, page, fragment, context, status=status)
+    return governed(request, ("flags/naming.html", "flags/_naming_form.html"), context, save)

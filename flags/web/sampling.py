@@ -10,31 +10,30 @@ from flags.services import sampling
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.lib.intent import Intent
-from portal.lib.web.htmx import redirect_to, render_page
+from portal.lib.web.pages import Refusal, governed, redirect_to
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_page(Permission.FLAG_VIEW)
 def context_sampling(request: HttpRequest, scope: Scope) -> HttpResponse:
     """Everybody may read it; who may not set it is refused by the service."""
-    if request.method != "POST":
-        return _draw(request, scope)
-    sampled = request.POST.get("sampled") == "1"
-    sampling.set_sampling(project=scope.project, sampled=sampled, intent=Intent(scope.actor))
-    address = reverse("context-sampling", args=[scope.project.key])
-    on, off = (
-        _("Samples are kept from now on."),
-        _("No samples are kept; those there were are gone."),
-    )
-    return redirect_to(request, address, on if sampled else off)
 
+    def save() -> HttpResponse:
+        sampled = request.POST.get("sampled") == "1"
+        sampling.set_sampling(project=scope.project, sampled=sampled, intent=Intent(scope.actor))
+        address = reverse("context-sampling", args=[scope.project.key])
+        on, off = (
+            _("Samples are kept from now on."),
+            _("No samples are kept; those there were are gone."),
+        )
+        return redirect_to(request, address, on if sampled else off)
 
-def _draw(request: HttpRequest, scope: Scope) -> HttpResponse:
-    context = {
-        "scope": scope,
-        "sampled": samples.is_sampled(scope.project),
-        "most": samples.MOST,
-        "hours": samples.KEPT_FOR.days * 24,
-    }
-    page, fragment = "flags/sampling.html", "flags/_sampling_form.html"
-    return render_page(request, page, fragment, context)
+    def context(_refusal: Refusal) -> dict[str, object]:
+        return {
+            "scope": scope,
+            "sampled": samples.is_sampled(scope.project),
+            "most": samples.MOST,
+            "hours": samples.KEPT_FOR.days * 24,
+        }
+
+    return governed(request, ("flags/sampling.html", "flags/_sampling_form.html"), context, save)

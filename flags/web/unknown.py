@@ -16,7 +16,7 @@ from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.lib.intent import Intent
-from portal.lib.web.htmx import redirect_to, render_page
+from portal.lib.web.pages import redirect_to, render_page
 
 MOST_ROWS = 200
 

@@ -17,7 +17,7 @@ from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.lib import clock
-from portal.lib.web.htmx import render_page
+from portal.lib.web.pages import render_page
 
 SPAN_WORDS = {
     "hour": gettext_lazy("Last hour"),

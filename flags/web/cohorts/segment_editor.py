@@ -1,6 +1,7 @@
 """Creating a segment, and editing who belongs to it by conditions."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -8,7 +9,6 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from flags import services
-from flags.engine import Segment as SegmentDocument
 from flags.models import Segment
 from flags.services import cohort_changes
 from flags.services.parsing import segment_from
@@ -21,7 +21,7 @@ from portal.lib import strict_json
 from portal.lib.errors import Invalid
 from portal.lib.intent import Intent
 from portal.lib.web.forms import Fields, read_form, sent_version, texts
-from portal.lib.web.htmx import redirect_to, render_page
+from portal.lib.web.pages import Refusal, governed, redirect_to, show_form
 
 Form = dict[str, Any]
 FIELDS: Fields = {
@@ -33,19 +33,18 @@ FIELDS: Fields = {
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_page(Permission.SEGMENT_EDIT)
 def create_segment(request: HttpRequest, scope: Scope) -> HttpResponse:
-    if request.method != "POST":
-        return _draw(request, scope, None, _to_form({"when": {"any": []}}))
-    form = read_form(request.POST.items(), FIELDS)
-    if request.POST.get("do"):
-        return _rearranged(request, scope, None, form)
-    try:
+    form = _to_form({"when": {"any": []}})
+    if request.method == "POST":
+        form = read_form(request.POST.items(), FIELDS)
+
+    def save() -> HttpResponse:
         segment = services.create_segment(
             project=scope.project, document=_to_document(form), intent=Intent(scope.actor)
         )
-    except Invalid as error:
-        return _draw(request, scope, None, form, errors=error.problems, status=422)
-    text = _("{segment} is there. List users in it, or use it in a rule.")
-    return redirect_to(request, page_of(segment), text.format(segment=segment.title))
+        text = _("{segment} is there. List users in it, or use it in a rule.")
+        return redirect_to(request, page_of(segment), text.format(segment=segment.title))
+
+    return _edit(request, scope, None, form, save)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -53,57 +52,48 @@ def create_segment(request: HttpRequest, scope: Scope) -> HttpResponse:
 def edit_segment(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
     """The form; sent, it is checked and answered with the dialog that says what would change."""
     segment = find_segment(scope, key)
-    if request.method != "POST":
-        return _draw(request, scope, segment, _to_form(segment.document))
-    form = read_form(request.POST.items(), FIELDS) | {"key": segment.key}
-    if request.POST.get("do"):
-        return _rearranged(request, scope, segment, form)
-    try:
+    form = _to_form(segment.document)
+    if request.method == "POST":
+        form = read_form(request.POST.items(), FIELDS) | {"key": segment.key}
+
+    def save() -> HttpResponse:
         document = _to_document(form)
-        _check(document)
-    except Invalid as error:
-        return _draw(request, scope, segment, form, errors=error.problems, status=422)
-    after = segment.document | document
-    words = cohort_changes.segment_words(segment.project, segment.document, after)
-    review = Review(after, sent_version(request), words)
-    return review_dialog(request, scope, segment, review)
+        segment_from(document)
+        after = segment.document | document
+        words = cohort_changes.segment_words(segment.project, segment.document, after)
+        return review_dialog(request, scope, segment, Review(after, sent_version(request), words))
+
+    return _edit(request, scope, segment, form, save)
 
 
-def _check(document: Form) -> SegmentDocument:
-    return segment_from(document)
-
-
-def _rearranged(
-    request: HttpRequest, scope: Scope, segment: Segment | None, form: Form
-) -> HttpResponse:
-    focus = conditions.rearrange(form, request.POST.get("do", ""))
-    return _draw(request, scope, segment, form, focus=focus)
-
-
-def _draw(
+def _edit(
     request: HttpRequest,
     scope: Scope,
     segment: Segment | None,
     form: Form,
-    *,
-    errors: dict[str, str] | None = None,
-    focus: str = "",
-    status: int = 200,
+    save: Callable[[], HttpResponse],
 ) -> HttpResponse:
-    problems = errors or {}
-    context = {
-        "scope": scope,
-        "one": segment,
-        "page": page_of(segment) if segment else "",
-        "tab": "edit",
-        "form": form,
-        "errors": problems,
-        "drawing": conditions.drawing(form, problems, focus, scope.project),
-        "editor": request.path,
-        "as_json": "json" in form,
-    }
-    page = "cohorts/segment_edit.html" if segment else "cohorts/segment_create.html"
-    return render_page(request, page, "cohorts/_segment_form.html", context, status=status)
+    """The form; where one of its buttons was pressed it is rearranged, and nothing is saved."""
+    command = request.POST.get("do", "")
+    focus = conditions.rearrange(form, command) if command else ""
+
+    def context(refusal: Refusal) -> dict[str, object]:
+        return {
+            "scope": scope,
+            "one": segment,
+            "page": page_of(segment) if segment else "",
+            "tab": "edit",
+            "form": form,
+            "drawing": conditions.drawing(form, refusal.errors, focus, scope.project),
+            "editor": request.path,
+            "as_json": "json" in form,
+        }
+
+    name = "cohorts/segment_edit.html" if segment else "cohorts/segment_create.html"
+    page = (name, "cohorts/_segment_form.html")
+    if command:
+        return show_form(request, page, context(Refusal()))
+    return governed(request, page, context, save)
 
 
 def _to_form(document: Form) -> Form:

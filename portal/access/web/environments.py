@@ -1,7 +1,6 @@
 """The page of environments."""
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -9,9 +8,8 @@ from portal.access import services
 from portal.access.models import EnvironmentKind
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
-from portal.lib.errors import Invalid
 from portal.lib.intent import Intent
-from portal.lib.web.htmx import render_page
+from portal.lib.web.pages import governed, render_page, replace_part
 
 
 def _context(scope: Scope) -> dict[str, object]:
@@ -29,26 +27,16 @@ def list_environments(request: HttpRequest, scope: Scope) -> HttpResponse:
 @project_page(Permission.ENVIRONMENT_CONFIGURE)
 def add_environment(request: HttpRequest, scope: Scope) -> HttpResponse:
     """Add an environment, in which every flag starts out off."""
-    context: dict[str, object] = {
-        "scope": scope,
-        "kinds": EnvironmentKind.choices,
-        "values": request.POST,
-    }
-    if request.method != "POST":
-        return render(request, "access/_environment_dialog.html", context)
-    try:
+    context = {"scope": scope, "kinds": EnvironmentKind.choices, "values": request.POST}
+
+    def save() -> HttpResponse:
         environment = services.create_environment(
             project=scope.project,
             key=request.POST.get("key", "").strip(),
             kind=request.POST.get("kind", ""),
             intent=Intent(scope.actor),
         )
-    except Invalid as error:
-        context["errors"] = error.problems
-        return render(request, "access/_environment_dialog.html", context, status=422)
-    notice = _("{name} is there; every flag is off in it.").format(name=environment.name)
-    context = _context(scope) | {"notice": notice}
-    response = render(request, "access/_environments_changed.html", context)
-    response["HX-Retarget"] = "#environments"
-    response["HX-Reswap"] = "outerHTML"
-    return response
+        notice = _("{name} is there; every flag is off in it.").format(name=environment.name)
+        return replace_part(request, "access/environments", _context(scope), notice)
+
+    return governed(request, "access/_environment_dialog.html", context, save)

@@ -1,7 +1,7 @@
 """Giving roles to people and groups and taking them away, from the page of either."""
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
@@ -12,10 +12,9 @@ from portal.access.permissions import Permission
 from portal.access.signin import needs_fresh_sign_in
 from portal.access.web.groups import groups_context
 from portal.access.web.members import members_context, role_choices
-from portal.access.web.replies import replace_part
 from portal.access.web.scope import Scope, project_page
-from portal.lib.errors import Invalid
 from portal.lib.intent import Intent
+from portal.lib.web.pages import governed, replace_part
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -54,9 +53,8 @@ def revoke(request: HttpRequest, scope: Scope, grant_id: int) -> HttpResponse:
 
 def _give(request: HttpRequest, scope: Scope, to: User | Group, address: str) -> HttpResponse:
     context = role_choices(scope, request) | {"to": _name(to), "address": address}
-    if request.method != "POST":
-        return render(request, "access/_grant_dialog.html", context)
-    try:
+
+    def save() -> HttpResponse:
         grant = services.grant_role(
             project=scope.project,
             to=to,
@@ -64,12 +62,11 @@ def _give(request: HttpRequest, scope: Scope, to: User | Group, address: str) ->
             environment=scope.one_or_all(request.POST.get("environment", "")),
             intent=Intent(scope.actor),
         )
-    except Invalid as error:
-        context["errors"] = error.problems
-        return render(request, "access/_grant_dialog.html", context, status=422)
-    role = overview.role_labels(scope.project)[grant.role]
-    notice = _("{name} now has the role {role}.").format(name=_name(to), role=role)
-    return _show(request, scope, to, notice)
+        role = overview.role_labels(scope.project)[grant.role]
+        notice = _("{name} now has the role {role}.").format(name=_name(to), role=role)
+        return _show(request, scope, to, notice)
+
+    return governed(request, "access/_grant_dialog.html", context, save)
 
 
 def _show(
@@ -77,10 +74,8 @@ def _show(
 ) -> HttpResponse:
     """The list that the holder stands in."""
     if isinstance(holder, Group):
-        context = groups_context(scope) | {"notice": notice}
-        return replace_part(request, "groups", "access/_groups.html", context)
-    context = members_context(scope) | {"notice": notice}
-    return replace_part(request, "members", "access/_members.html", context)
+        return replace_part(request, "access/groups", groups_context(scope), notice)
+    return replace_part(request, "access/members", members_context(scope), notice)
 
 
 def _name(holder: User | Group | None) -> str:

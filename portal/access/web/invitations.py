@@ -11,12 +11,10 @@ from portal.access import overview, services
 from portal.access.permissions import Permission
 from portal.access.signin import needs_fresh_sign_in
 from portal.access.web.members import role_choices
-from portal.access.web.replies import replace_part
 from portal.access.web.scope import Scope, project_page
 from portal.lib import clock
-from portal.lib.errors import Invalid
 from portal.lib.intent import Intent
-from portal.lib.web.htmx import render_page
+from portal.lib.web.pages import governed, render_page, replace_part
 
 
 def _context(scope: Scope) -> dict[str, object]:
@@ -44,9 +42,8 @@ def list_invitations(request: HttpRequest, scope: Scope) -> HttpResponse:
 def create_invitation(request: HttpRequest, scope: Scope) -> HttpResponse:
     """Make a link; it is shown this once."""
     context = role_choices(scope, request)
-    if request.method != "POST":
-        return render(request, "access/_invitation_dialog.html", context)
-    try:
+
+    def save() -> HttpResponse:
         sent = services.create_invitation(
             project=scope.project,
             role=request.POST.get("role", ""),
@@ -54,12 +51,11 @@ def create_invitation(request: HttpRequest, scope: Scope) -> HttpResponse:
             note=request.POST.get("note", ""),
             intent=Intent(scope.actor),
         )
-    except Invalid as error:
-        context["errors"] = error.problems
-        return render(request, "access/_invitation_dialog.html", context, status=422)
-    link = settings.PORTAL_URL.rstrip("/") + reverse("invitation", args=[str(sent.token)])
-    context = _context(scope) | {"link": link, "sent": sent.invitation}
-    return render(request, "access/_invitation_created.html", context)
+        link = settings.PORTAL_URL.rstrip("/") + reverse("invitation", args=[str(sent.token)])
+        shown = _context(scope) | {"link": link, "sent": sent.invitation}
+        return render(request, "access/_invitation_created.html", shown)
+
+    return governed(request, "access/_invitation_dialog.html", context, save)
 
 
 @require_POST
@@ -67,5 +63,5 @@ def create_invitation(request: HttpRequest, scope: Scope) -> HttpResponse:
 def revoke_invitation(request: HttpRequest, scope: Scope, invitation: str) -> HttpResponse:
     found = get_object_or_404(scope.project.invitations, selector=invitation)
     services.revoke_invitation(invitation=found, intent=Intent(scope.actor))
-    context = _context(scope) | {"notice": _("The link no longer works.")}
-    return replace_part(request, "invitations", "access/_invitations.html", context)
+    notice = _("The link no longer works.")
+    return replace_part(request, "access/invitations", _context(scope), notice)

@@ -5,17 +5,17 @@ from allauth.account.internal.flows.login import record_authentication
 from django.contrib.auth.decorators import login_not_required
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from portal.access import overview, services
-from portal.access.models import Invitation
 from portal.access.web.scope import refuse_nul
 from portal.lib import clock
 from portal.lib.errors import Invalid
 from portal.lib.middleware import trace_of
+from portal.lib.web.pages import governed
 
 
 @login_not_required
@@ -25,18 +25,19 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
     """Says what the link offers; a POST accepts it. Nothing happens by looking."""
     refuse_nul(request)
     invited = services.open_invitation(token=token, now=clock.now())
-    if request.method != "POST":
-        return _page(request, invited)
-    if request.user.is_authenticated:
-        services.accept_invitation(
-            token=token, user=request.user, trace=trace_of(request), now=clock.now()
-        )
+
+    def save() -> HttpResponse:
+        if request.user.is_authenticated:
+            services.accept_invitation(
+                token=token, user=request.user, trace=trace_of(request), now=clock.now()
+            )
+        else:
+            _join(request, token)
         return redirect("flag-list", project=invited.project.key)
-    try:
-        _join(request, token)
-    except Invalid as error:
-        return _page(request, invited, refused=error)
-    return redirect("flag-list", project=invited.project.key)
+
+    role = overview.role_labels(invited.project).get(invited.role, invited.role)
+    context = {"invitation": invited, "role": role, "values": request.POST}
+    return governed(request, ("access/join.html", "access/join.html"), context, save)
 
 
 def _join(request: HttpRequest, token: str) -> None:
@@ -54,16 +55,3 @@ def _join(request: HttpRequest, token: str) -> None:
         )
         get_adapter(request).login(request, user)
         record_authentication(request, user, method="password")
-
-
-def _page(
-    request: HttpRequest, invited: Invitation, *, refused: Invalid | None = None
-) -> HttpResponse:
-    labels = overview.role_labels(invited.project)
-    context = {
-        "invitation": invited,
-        "role": labels.get(invited.role, invited.role),
-        "values": request.POST,
-        "errors": refused.problems if refused else {},
-    }
-    return render(request, "access/join.html", context, status=422 if refused else 200)

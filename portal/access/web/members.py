@@ -8,11 +8,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from portal.access import overview, selectors, services
 from portal.access.permissions import Permission
 from portal.access.signin import needs_fresh_sign_in
-from portal.access.web.replies import replace_part
 from portal.access.web.scope import Scope, project_page
-from portal.lib.errors import Invalid
 from portal.lib.intent import Intent
-from portal.lib.web.htmx import render_page
+from portal.lib.web.pages import governed, render_page, replace_part
 
 
 def members_context(scope: Scope) -> dict[str, object]:
@@ -54,9 +52,8 @@ def list_members(request: HttpRequest, scope: Scope) -> HttpResponse:
 def add_member(request: HttpRequest, scope: Scope) -> HttpResponse:
     """Add someone; a new person gets a password that is shown once."""
     context = role_choices(scope, request)
-    if request.method != "POST":
-        return render(request, "access/_member_dialog.html", context)
-    try:
+
+    def save() -> HttpResponse:
         added = services.add_member(
             project=scope.project,
             username=request.POST.get("username", "").strip(),
@@ -64,10 +61,10 @@ def add_member(request: HttpRequest, scope: Scope) -> HttpResponse:
             environment=scope.one_or_all(request.POST.get("environment", "")),
             intent=Intent(scope.actor),
         )
-    except Invalid as error:
-        context["errors"] = error.problems
-        return render(request, "access/_member_dialog.html", context, status=422)
-    return render(request, "access/_member_added.html", members_context(scope) | {"added": added})
+        shown = members_context(scope) | {"added": added}
+        return render(request, "access/_member_added.html", shown)
+
+    return governed(request, "access/_member_dialog.html", context, save)
 
 
 @require_POST
@@ -77,8 +74,7 @@ def confirm_approver(request: HttpRequest, scope: Scope, user_id: int) -> HttpRe
     user = get_object_or_404(selectors.members_of(scope.project), pk=user_id)
     services.confirm_approver(project=scope.project, person=user, intent=Intent(scope.actor))
     notice = _("You confirmed {person}.").format(person=user.username)
-    context = members_context(scope) | {"notice": notice}
-    return replace_part(request, "members", "access/_members.html", context)
+    return replace_part(request, "access/members", members_context(scope), notice)
 
 
 @require_POST
@@ -87,5 +83,4 @@ def remove_member(request: HttpRequest, scope: Scope, user_id: int) -> HttpRespo
     user = get_object_or_404(selectors.members_of(scope.project), pk=user_id)
     services.remove_member(project=scope.project, user=user, intent=Intent(scope.actor))
     notice = _("{person} is no longer a member.").format(person=user.username)
-    context = members_context(scope) | {"notice": notice}
-    return replace_part(request, "members", "access/_members.html", context)
+    return replace_part(request, "access/members", members_context(scope), notice)

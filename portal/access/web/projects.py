@@ -7,8 +7,8 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from portal.access import selectors, services
 from portal.access.web.scope import actor_of, refuse_nul
-from portal.lib.errors import Invalid
 from portal.lib.intent import Intent
+from portal.lib.web.pages import governed
 
 
 @require_safe
@@ -28,15 +28,13 @@ def list_projects(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def create_project(request: HttpRequest) -> HttpResponse:
-    if request.method != "POST":
-        return render(request, "access/_project_dialog.html", {"values": {}})
     refuse_nul(request)
     values = {field: request.POST.get(field, "") for field in ("key", "name")}
-    try:
+
+    def save() -> HttpResponse:
         project = services.create_project(**values, intent=Intent(actor_of(request)))
-    except Invalid as error:
-        context = {"values": values, "errors": error.problems}
-        return render(request, "access/_project_dialog.html", context, status=422)
-    response = HttpResponse(_("Created."), status=204)
-    response["HX-Redirect"] = f"/p/{project.key}/flags/"
-    return response
+        response = HttpResponse(_("Created."), status=204)
+        response["HX-Redirect"] = f"/p/{project.key}/flags/"
+        return response
+
+    return governed(request, "access/_project_dialog.html", {"values": values}, save)

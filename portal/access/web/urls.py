@@ -4,7 +4,6 @@ from django.urls import path
 
 from portal.access.web import (
     environments,
-    evidence_keys,
     grants,
     groups,
     invitations,
@@ -26,10 +25,8 @@ urlpatterns = [
     path("p/<slug:project>/keys/", keys.list_keys, name="key-list"),
     path("p/<slug:project>/keys/new", keys.create_key, name="key-create"),
     path("p/<slug:project>/keys/<str:selector>/edit", keys.edit_key, name="key-edit"),
-    path(
-        _PROJECT + "keys/<str:selector>/evidence", evidence_keys.set_evidence, name="key-evidence"
-    ),
-    path(_PROJECT + "keys/<str:selector>/confirm", evidence_keys.confirm_key, name="key-confirm"),
+    path(_PROJECT + "keys/<str:selector>/evidence", keys.set_evidence, name="key-evidence"),
+    path(_PROJECT + "keys/<str:selector>/confirm", keys.confirm_key, name="key-confirm"),
     path("p/<slug:project>/keys/<str:selector>/revoke", keys.revoke_key, name="key-revoke"),
     path("p/<slug:project>/environments/", environments.list_environments, name="environment-list"),
     path("p/<slug:project>/environments/new", environments.add_environment, name="environment-add"),

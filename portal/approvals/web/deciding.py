@@ -19,7 +19,7 @@ from portal.lib import clock
 from portal.lib.errors import AviaryError, Invalid
 from portal.lib.intent import Intent
 from portal.lib.merging import Side
-from portal.lib.web.htmx import redirect_to, wants_fragment
+from portal.lib.web.pages import redirect_to, wants_fragment
 
 Deed = Callable[[ChangeRequest], str]
 

@@ -9,7 +9,7 @@ from django.template.loader import render_to_string
 from django.utils.safestring import mark_safe
 
 from portal.audit.models import AuditEvent
-from portal.lib.web.htmx import wants_fragment
+from portal.lib.web.pages import wants_fragment
 
 
 def pulse(now: datetime) -> str:

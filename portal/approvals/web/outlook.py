@@ -17,6 +17,7 @@ from portal.approvals.errors import Waiting
 from portal.approvals.freezes import freezes_in_force
 from portal.approvals.models import ChangeRequest, InForce, Policy, State
 from portal.lib import clock
+from portal.lib.errors import announce
 from portal.lib.intent import Intent, WriteOptions
 from portal.lib.merging import Side
 from portal.lib.numbers import read_whole
@@ -164,7 +165,4 @@ def drift_of(asked: ChangeRequest, prefer: Side) -> EditedDrift:
 def sent(request: HttpRequest, waiting: Waiting) -> HttpResponse:
     """The dialog closes, whatever was clicked stays as it is, and a notice links to the request."""
     context = {"asked": waiting.request, "address": waiting.path}
-    response = render(request, "approvals/_sent.html", context)
-    response["HX-Retarget"] = "#notices"
-    response["HX-Reswap"] = "beforeend"
-    return response
+    return announce(render(request, "approvals/_sent.html", context))

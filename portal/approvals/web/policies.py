@@ -15,7 +15,6 @@ from portal.access.permissions import Permission
 from portal.access.signin import needs_fresh_sign_in
 from portal.access.web.scope import Scope, project_page
 from portal.approvals import capacity, selectors, services
-from portal.approvals.errors import Waiting
 from portal.approvals.models import ChangeRequest, Policy, State
 from portal.approvals.policy_rules import complete, is_lowering, problems_of
 from portal.approvals.services.policies import POLICY, names_for
@@ -29,9 +28,10 @@ from portal.lib.intent import Intent, WriteOptions
 from portal.lib.merging import side_of
 from portal.lib.numbers import read_whole
 from portal.lib.web.forms import sent_document, sent_version
-from portal.lib.web.htmx import redirect_to
+from portal.lib.web.pages import Refusal, aimed, redirect_to, show_form
 
 Document = Mapping[str, Any]
+_DIALOG = "approvals/_policy_dialog.html"
 
 
 @require_safe
@@ -71,9 +71,10 @@ def review_policy(request: HttpRequest, scope: Scope, environment: str) -> HttpR
             "version": request.POST.get("version", ""),
         }
         response = render(request, "approvals/_policy_form.html", context, status=422)
-        response["HX-Retarget"], response["HX-Reswap"] = "#policy-form", "outerHTML"
-        return response
-    return _dialog(request, scope, place, wanted, version=request.POST.get("version", ""))
+        return aimed(response, "policy-form")
+    shown = _review(request, scope, place, wanted)
+    response = render(request, _DIALOG, shown, status=409 if shown["stale"] else 200)
+    return aimed(response, "dialog", "innerHTML")
 
 
 @require_POST
@@ -85,7 +86,6 @@ def save_policy(request: HttpRequest, scope: Scope, environment: str) -> HttpRes
     # null is no policy
     wanted = None if request.POST.get("document") == "null" else sent_document(request)
     asked = _asked(scope, place, request.POST.get("request", ""))
-    version = request.POST.get("version", "")
     try:
         services.set_policy(
             environment=place,
@@ -97,18 +97,15 @@ def save_policy(request: HttpRequest, scope: Scope, environment: str) -> HttpRes
                 options=WriteOptions(revise=asked.pk if asked else None),
             ),
         )
-    except Waiting as waiting:
-        text = _("Nothing is changed yet: the present policy has to approve it first.")
-        address = reverse("change-request", args=[scope.project.key, waiting.request.pk])
-        return redirect_to(request, address, text)
-    except Conflict:
-        return _dialog(request, scope, place, wanted, version=version, status=409)
-    notice = _("The policy of {environment} is in force.").format(environment=place.name)
-    if wanted is None:
-        notice = _("Nobody has to approve changes in {environment} any more.").format(
-            environment=place.name
+    except Conflict as conflict:
+        return show_form(
+            request, _DIALOG, _review(request, scope, place, wanted), Refusal(conflict)
         )
-    return redirect_to(request, reverse("policy", args=[scope.project.key, place.key]), notice)
+    notice = _("The policy of {environment} is in force.")
+    if wanted is None:
+        notice = _("Nobody has to approve changes in {environment} any more.")
+    address = reverse("policy", args=[scope.project.key, place.key])
+    return redirect_to(request, address, notice.format(environment=place.name))
 
 
 def _context(scope: Scope, place: Environment, policy: Policy | None) -> dict[str, object]:
@@ -122,21 +119,14 @@ def _context(scope: Scope, place: Environment, policy: Policy | None) -> dict[st
     }
 
 
-def _dialog(
-    request: HttpRequest,
-    scope: Scope,
-    place: Environment,
-    wanted: Document | None,
-    *,
-    version: str,
-    status: int = 200,
-) -> HttpResponse:
+def _review(
+    request: HttpRequest, scope: Scope, place: Environment, wanted: Document | None
+) -> dict[str, object]:
     """What would change, and whether at once; both sides where it was changed meanwhile."""
-    policy = _policy_of(place)
+    policy, version = _policy_of(place), request.POST.get("version", "")
     before = policy.document if policy else None
     wanted = None if wanted is None else complete(wanted)
-    stale = version != str(policy.version if policy else 0)
-    context = _context(scope, place, policy) | {
+    return _context(scope, place, policy) | {
         "wanted": json.dumps(wanted),
         "asked": _asked(scope, place, request.POST.get("request", "")),
         "same": wanted == before,
@@ -144,16 +134,11 @@ def _dialog(
         "lowering": before is not None and is_lowering(before, wanted),
         "present": policy_sentence(policy) if policy else "",
         "too_few": capacity.too_few(place, wanted, now=clock.now()) if wanted else "",
-        "stale": stale,
+        "stale": version != str(policy.version if policy else 0),
+        "conflict": None,
         "theirs": shown(before or {}),
         "yours": shown(wanted or {}),
-        "reason": request.POST.get("reason", ""),
     }
-    response = render(
-        request, "approvals/_policy_dialog.html", context, status=409 if stale else status
-    )
-    response["HX-Retarget"], response["HX-Reswap"] = "#dialog", "innerHTML"
-    return response
 
 
 def _policy_of(place: Environment) -> Policy | None:

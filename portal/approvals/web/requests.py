@@ -18,6 +18,7 @@ from portal.approvals.web.live import answer, draw, is_unchanged, pulse
 from portal.approvals.web.outlook import may_override
 from portal.approvals.web.steps import Step
 from portal.lib import clock
+from portal.lib.web.pages import aimed
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +124,10 @@ def dialog(
         "problem": problem,
         "typed": typed,
     }
-    status = 422 if problem else 200
-    response = render(request, "approvals/_ask_dialog.html", context, status=status)
-    response["HX-Retarget"], response["HX-Reswap"] = "#dialog", "innerHTML"
-    return response
+    response = render(
+        request, "approvals/_ask_dialog.html", context, status=422 if problem else 200
+    )
+    return aimed(response, "dialog", "innerHTML")
 
 
 def shown_again(
@@ -140,8 +141,7 @@ def shown_again(
     context |= {"notice": notice, "error": status >= 400}
     drawn = draw(request, "request", context, pulse(now))
     response = render(request, "approvals/_request_changed.html", drawn, status=status)
-    response["HX-Retarget"], response["HX-Reswap"] = "#request", "outerHTML"
-    return response
+    return aimed(response, "request")
 
 
 def _step(context: dict[str, object], name: str) -> Step:

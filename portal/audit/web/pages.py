@@ -16,7 +16,7 @@ from portal.audit.web.lines import address_of, lines
 from portal.audit.web.scope import Place, history_of_project, history_of_site
 from portal.lib import clock
 from portal.lib.numbers import read_whole
-from portal.lib.web.htmx import render_page
+from portal.lib.web.pages import render_page
 
 
 def _list(request: HttpRequest, place: Place) -> HttpResponse:

@@ -7,7 +7,7 @@ from django.views.decorators.http import require_safe
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.lib import clock
-from portal.lib.web.htmx import render_page
+from portal.lib.web.pages import render_page
 from portal.lib.web.spreadsheets import csv_response
 from portal.reports.selectors import REPORTS, Report
 from portal.reports.tables import Wanted

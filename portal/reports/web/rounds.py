@@ -8,10 +8,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from portal.access.permissions import Permission
-from portal.access.web.replies import replace_part
 from portal.access.web.scope import Scope, project_page
 from portal.lib.intent import Intent
-from portal.lib.web.htmx import render_page
+from portal.lib.web.pages import render_page, replace_part
 from portal.lib.web.spreadsheets import csv_response
 from portal.reports import services
 from portal.reports.models import Recertification, RecertificationItem
@@ -104,5 +103,4 @@ def _name(item: RecertificationItem) -> str:
 
 
 def _changed(request: HttpRequest, scope: Scope, notice: str) -> HttpResponse:
-    context = _context(scope) | {"notice": notice}
-    return replace_part(request, "recertification", "reports/_recertification.html", context)
+    return replace_part(request, "reports/recertification", _context(scope), notice)
