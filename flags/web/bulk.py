@@ -130,7 +130,7 @@ def _asked(request: HttpRequest, scope: Scope) -> Asked:
 def _chosen(request: HttpRequest, scope: Scope) -> list[Flag]:
     keys = request.POST.getlist("flag")
     if request.POST.get("matching") == "1":
-        wanted = replace(read_filter(QueryDict(request.POST.get("query", "")), scope), after="")
+        wanted = read_filter(QueryDict(request.POST.get("query", "")), scope)
         keys = selectors.matching_keys(scope.project, wanted, MOST_FLAGS + 1, now=clock.now())
     if len(keys) > MOST_FLAGS:
         text = _("At most {most} flags at once; narrow the list with its filters.")

@@ -1,9 +1,8 @@
 """The filters of the list of flags, as they stand in its address."""
 
-from collections.abc import Mapping
 from urllib.parse import urlencode
 
-from django.http import HttpRequest, QueryDict
+from django.http import QueryDict
 
 from flags import selectors
 from flags.searching import FlagFilter, read_sort
@@ -13,7 +12,7 @@ from portal.access.web.scope import Scope
 MINE = "@me"
 STATES = {"on": True, "off": False}
 # What of an address says what is shown; the rest says where somebody is in it.
-_PASSING = ("seen", "after", "view", "all")
+_PASSING = ("seen", "after", "before", "view", "all")
 
 
 def read_filter(query: QueryDict, scope: Scope) -> FlagFilter:
@@ -30,6 +29,7 @@ def read_filter(query: QueryDict, scope: Scope) -> FlagFilter:
         sort=read_sort(",".join(query.getlist("sort"))),
         reader=scope.user.pk,
         after=query.get("after", ""),
+        before=query.get("before", ""),
     )
 
 
@@ -37,17 +37,6 @@ def lasting(query: QueryDict) -> str:
     """What of an address is worth a name: its filters, without the empty ones."""
     pairs = [(name, value) for name, values in query.lists() for value in values if value]
     return urlencode([pair for pair in pairs if pair[0] not in _PASSING])
-
-
-def query_of(request: HttpRequest, changes: Mapping[str, str | None]) -> str:
-    """The page's own query with changes; None drops a name. Filters survive every link."""
-    query = request.GET.copy()
-    for name, value in {"seen": None, **changes}.items():
-        if value is None:
-            query.pop(name, None)
-        else:
-            query[name] = value
-    return query.urlencode()
 
 
 def _owners(owner: str, scope: Scope) -> tuple[str, ...]:

@@ -20,12 +20,13 @@ from flags.usage import reading
 from flags.usage.lifecycle import Stage
 from flags.usage.standing import standings_of
 from flags.web import arriving
-from flags.web.filters import MINE, lasting, query_of, read_filter
+from flags.web.filters import MINE, lasting, read_filter
 from flags.web.finding import find_flag
 from flags.web.rows import Cell, FlagRow
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.lib import clock
+from portal.lib.web.lists import paging, query_with
 from portal.lib.web.pages import render_page, wants_fragment
 from portal.lib.web.spreadsheets import Value, csv_response
 
@@ -103,9 +104,8 @@ def _context(request: HttpRequest, scope: Scope, state: str, now: datetime) -> d
     return {
         "scope": scope,
         "wanted": wanted,
-        "query": query_of(request, {}),
-        "first_query": query_of(request, {"after": None}),
-        "next_query": page.next_after and query_of(request, {"after": page.next_after}),
+        "query": query_with(request.GET),
+        **paging(request, page.page),
         "page": page,
         "rows": _rows(scope, page, now),
         "environments": scope.project.environments.all(),

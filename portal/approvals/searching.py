@@ -11,7 +11,6 @@ from portal.approvals import selectors
 from portal.approvals.models import ChangeRequest, Emergency
 from portal.lib.numbers import read_whole
 
-PAGE_SIZE = 50
 # How long the review of an emergency may take before the pages call it overdue.
 REVIEW_WITHIN = timedelta(hours=24)
 
@@ -50,20 +49,6 @@ def find_requests(project: Project, wanted: RequestFilter) -> QuerySet[ChangeReq
     if wanted.search:
         found = found.filter(_says(wanted.search))
     return found
-
-
-def page_before(
-    found: QuerySet[ChangeRequest], before: str
-) -> tuple[list[ChangeRequest], int | None]:
-    """The page that follows request ``before``, and what the next one follows, if there is one.
-
-    By number and not by count: requests that come meanwhile move nothing.
-    """
-    number = read_whole(before)
-    if number is not None:
-        found = found.filter(pk__lt=number)
-    rows = list(found[: PAGE_SIZE + 1])
-    return rows[:PAGE_SIZE], rows[PAGE_SIZE - 1].pk if len(rows) > PAGE_SIZE else None
 
 
 def emergencies_of(project: Project) -> QuerySet[Emergency]:

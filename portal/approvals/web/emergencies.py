@@ -11,9 +11,9 @@ from portal.approvals import searching
 from portal.approvals.models import Emergency
 from portal.approvals.web.live import answer, is_unchanged, pulse
 from portal.lib import clock
-from portal.lib.numbers import read_whole
+from portal.lib.paging import page_of
+from portal.lib.web.lists import paging
 
-PAGE_SIZE = 50
 MOST = 100
 
 
@@ -32,18 +32,14 @@ def _context(request: HttpRequest, scope: Scope, now: datetime) -> dict[str, obj
     found = searching.emergencies_of(scope.project)
     running = found.filter(confirmed_at=None, reverted_at=None, superseded_at=None)
     awaiting = searching.awaiting_review(scope.project)
-    before = request.GET.get("before", "")
-    number = read_whole(before)
-    earlier = found if number is None else found.filter(pk__lt=number)
-    rows = list(earlier[: PAGE_SIZE + 1])
+    page = page_of(found, after=request.GET.get("before", ""), before=request.GET.get("after", ""))
     return {
         "scope": scope,
         "live_url": request.path,
         "running": running[:MOST],
         "awaiting": [_due(one, now) for one in awaiting[:MOST]],
-        "emergencies": rows[:PAGE_SIZE],
-        "next_before": rows[PAGE_SIZE - 1].pk if len(rows) > PAGE_SIZE else None,
-        "before": before,
+        "emergencies": page.rows,
+        **paging(request, page, forward="before", back="after"),
     }
 
 

@@ -4,11 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC
 
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from portal.audit import history
+from portal.audit.filters import Filters
 from portal.audit.models import AuditEvent
 from portal.lib import wording
+from portal.lib.numbers import read_whole
+from portal.lib.paging import Page
+from portal.lib.web.lists import paging
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +57,17 @@ def lines(events: Sequence[AuditEvent], *, site: bool = False) -> list[Line]:
         )
         for event in events
     ]
+
+
+def history_page(
+    request: HttpRequest, filters: Filters, *, site: bool = False
+) -> dict[str, object]:
+    """What a list of the history shows: the rows around the place in its address, newest first."""
+    before, after = (read_whole(request.GET.get(name, "")) for name in ("before", "after"))
+    found = history.page(filters, before=before, after=after)
+    page = Page(found.events, previous=str(found.later or ""), next=str(found.earlier or ""))
+    shown = {"lines": lines(found.events, site=site), "page": page}
+    return shown | paging(request, page, forward="before", back="after")
 
 
 def address_of(event: AuditEvent, *, site: bool) -> str:

@@ -12,10 +12,9 @@ from portal.audit import history
 from portal.audit.diffing import differences
 from portal.audit.filters import PARAMETERS, PERIOD_WORDS, Query, parse
 from portal.audit.models import AuditEvent
-from portal.audit.web.lines import address_of, lines
+from portal.audit.web.lines import address_of, history_page, lines
 from portal.audit.web.scope import Place, history_of_project, history_of_site
 from portal.lib import clock
-from portal.lib.numbers import read_whole
 from portal.lib.web.pages import render_page
 
 
@@ -31,17 +30,12 @@ def _list(request: HttpRequest, place: Place) -> HttpResponse:
 
 
 def _results(request: HttpRequest, query: Query, place: Place) -> dict[str, object]:
-    before, after = (read_whole(request.GET.get(name, "")) for name in ("before", "after"))
-    page = history.page(query.filters, before=before, after=after)
-    alone = page.earlier is None and page.later is None
-    count = history.Count(len(page.events), True) if alone else history.count(query.filters)
-    return {
-        "lines": lines(page.events, site=place.is_site),
-        "count": count,
-        "later_query": page.later and _encoded(query, after=page.later),
-        "earlier_query": page.earlier and _encoded(query, before=page.earlier),
-        "first_query": _encoded(query),
-    }
+    found = history_page(request, query.filters, site=place.is_site)
+    shown = found["lines"]
+    assert isinstance(shown, list)
+    alone = not found["next_page"] and not found["previous_page"]
+    count = history.Count(len(shown), True) if alone else history.count(query.filters)
+    return {**found, "count": count}
 
 
 def _form(query: Query, place: Place) -> dict[str, object]:

@@ -61,7 +61,7 @@ def test_read_csv__a_million_rows__stops_where_a_list_is_full() -> None:
 
 def test_a_download__uploaded_again__is_the_same_keys() -> None:
     keys = ["=cmd()", "'=x", "'quoted'", "''", "-5", "|cmd", "@me", "plain", "a,b;c", 'say "hi"']
-    file = csv_response("x", ["key"], [[key] for key in keys]).content
+    file = csv_response("x", ["key"], [[key] for key in keys]).getvalue()
     assert all(row[0][0] not in "=+-@" for row in csv.reader(io.StringIO(file.decode())))
     assert read(file).keys == set(keys)
 

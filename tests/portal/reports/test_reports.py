@@ -25,7 +25,7 @@ def rows(browser: Client, report: str, query: str = "") -> list[list[str]]:
     assert response.status_code == 200
     assert response.headers["Content-Type"] == "text/csv; charset=utf-8"
     assert response.headers["Content-Disposition"] == f'attachment; filename="shop-{report}.csv"'
-    return list(csv.reader(io.StringIO(response.content.decode())))[1:]
+    return list(csv.reader(io.StringIO(response.getvalue().decode())))[1:]
 
 
 def long_ago(days: int = 100) -> datetime:
