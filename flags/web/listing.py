@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime
+from functools import partial
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -27,7 +28,8 @@ from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.lib import clock
 from portal.lib.web.lists import paging, query_with
-from portal.lib.web.pages import render_page, wants_fragment
+from portal.lib.web.live import page_in_state
+from portal.lib.web.pages import wants_fragment
 from portal.lib.web.spreadsheets import Value, csv_response
 
 SORTS = {
@@ -52,10 +54,8 @@ def list_flags(request: HttpRequest, scope: Scope) -> HttpResponse:
         if view:
             return HttpResponseRedirect(f"?{view.query}&view={view.pk}")
     state = selectors.state_of(scope.project)
-    if request.GET.get("seen") == state:
-        return HttpResponse(status=204)
-    context = _context(request, scope, state, clock.now())
-    return render_page(request, "flags/list.html", "flags/_list.html", context)
+    draw = partial(_context, request, scope, clock.now())
+    return page_in_state(request, ("flags/list.html", "flags/_list.html"), state, draw)
 
 
 @require_safe
@@ -98,7 +98,7 @@ def _yes(value: bool) -> str:
     return "yes" if value else "no"
 
 
-def _context(request: HttpRequest, scope: Scope, state: str, now: datetime) -> dict[str, object]:
+def _context(request: HttpRequest, scope: Scope, now: datetime) -> dict[str, object]:
     wanted = read_filter(request.GET, scope)
     page = selectors.list_flags(scope.project, wanted, now=now)
     return {
@@ -110,7 +110,6 @@ def _context(request: HttpRequest, scope: Scope, state: str, now: datetime) -> d
         "rows": _rows(scope, page, now),
         "environments": scope.project.environments.all(),
         "no_evaluator": arriving.no_evaluator(scope.project.environments.all()),
-        "state": state,
         "most": MOST_FLAGS,
         **({} if wants_fragment(request) else _choices(request, scope, wanted)),
     }

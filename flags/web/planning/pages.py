@@ -25,17 +25,17 @@ from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.approvals import selectors as approvals
 from portal.approvals.freezing import zones
-from portal.approvals.web import live
 from portal.approvals.web.freeze_calendar import reader_zone
 from portal.approvals.web.freeze_form import DAYS, REPEATS
 from portal.approvals.web.outlook import outlook
 from portal.audit import history
 from portal.audit.filters import Filters
-from portal.audit.web.lines import lines
+from portal.audit.web.lines import lines, pulse
 from portal.lib import clock
 from portal.lib.errors import AviaryError, Forbidden, Invalid
 from portal.lib.intent import Intent
-from portal.lib.web.pages import Refusal, confirm_name, governed, redirect_to, wants_fragment
+from portal.lib.web.live import live_page
+from portal.lib.web.pages import Refusal, confirm_name, governed, redirect_to
 
 _READERS = {PlanKind.SCHEDULE: read_schedule, PlanKind.RAMP: read_ramp}
 _MAKERS = {PlanKind.SCHEDULE: services.create_schedule, PlanKind.RAMP: services.create_ramp}
@@ -51,27 +51,26 @@ _SHOWN = 30
 @project_page(Permission.FLAG_VIEW)
 def timeline(request: HttpRequest, scope: Scope, environment: str, key: str) -> HttpResponse:
     """What happened and what is planned, kept up to date."""
-    now = clock.now()
-    beat = live.pulse(now)
-    if wants_fragment(request) and live.is_unchanged(request, beat):
-        return HttpResponse(status=204)
     flag, place = find_flag(scope, key), scope.environment(environment)
     filters = Filters(
         project=scope.project.key, kind="flag", subject=flag.key, environment=place.key
     )
-    happened = history.page(filters).events[:_SHOWN]
-    context = {
-        **_context(scope, flag, place),
-        "plans": rows_of(scope, flag, place),
-        "lines": lines(happened) if Permission.AUDIT_VIEW in scope.permissions else [],
-        "why_not_schedule": _why_not(scope, PlanKind.SCHEDULE),
-        "why_not_ramp": _why_not(scope, PlanKind.RAMP),
-        "live_url": _address("flag-timeline", scope, flag, place),
-        "pending": approvals.open_requests(
-            scope.project, subject_kind="flag", subject=flag.key, environment=place
-        ),
-    }
-    return live.answer(request, "timeline", context, beat, folder="flags")
+
+    def context() -> dict[str, object]:
+        happened = history.page(filters).events[:_SHOWN]
+        return {
+            **_context(scope, flag, place),
+            "plans": rows_of(scope, flag, place),
+            "lines": lines(happened) if Permission.AUDIT_VIEW in scope.permissions else [],
+            "why_not_schedule": _why_not(scope, PlanKind.SCHEDULE),
+            "why_not_ramp": _why_not(scope, PlanKind.RAMP),
+            "live_url": _address("flag-timeline", scope, flag, place),
+            "pending": approvals.open_requests(
+                scope.project, subject_kind="flag", subject=flag.key, environment=place
+            ),
+        }
+
+    return live_page(request, "flags/timeline", pulse(clock.now()), context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

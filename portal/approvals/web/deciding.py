@@ -13,12 +13,13 @@ from portal.access.web.scope import Scope, project_page
 from portal.approvals import services
 from portal.approvals.models import ChangeRequest
 from portal.approvals.web.context import find_emergency, find_request, request_context
-from portal.approvals.web.live import draw, pulse
 from portal.approvals.web.requests import dialog, shown_again
+from portal.audit.web.lines import pulse
 from portal.lib import clock
 from portal.lib.errors import AviaryError, Invalid
 from portal.lib.intent import Intent
 from portal.lib.merging import Side
+from portal.lib.web.live import draw
 from portal.lib.web.pages import redirect_to, wants_fragment
 
 Deed = Callable[[ChangeRequest], str]
@@ -143,7 +144,9 @@ def comment(request: HttpRequest, scope: Scope, number: int) -> HttpResponse:
     now = clock.now()
     context = request_context(scope, asked, now) | {"live_url": address, "oob": True}
     return render(
-        request, "approvals/_commented.html", draw(request, "request", context, pulse(now))
+        request,
+        "approvals/_commented.html",
+        draw(request, "approvals/request", context, pulse(now)),
     )
 
 

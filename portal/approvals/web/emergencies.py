@@ -1,6 +1,7 @@
 """The list of emergencies: what runs, what waits for its review, and all there were."""
 
 from datetime import datetime
+from functools import partial
 
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
@@ -9,10 +10,11 @@ from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.approvals import searching
 from portal.approvals.models import Emergency
-from portal.approvals.web.live import answer, is_unchanged, pulse
+from portal.audit.web.lines import pulse
 from portal.lib import clock
 from portal.lib.paging import page_of
 from portal.lib.web.lists import paging
+from portal.lib.web.live import live_page
 
 MOST = 100
 
@@ -22,10 +24,8 @@ MOST = 100
 def list_emergencies(request: HttpRequest, scope: Scope) -> HttpResponse:
     """The page; with ``seen`` its live part, or 204 while it looks the same."""
     now = clock.now()
-    beat = pulse(now)
-    if is_unchanged(request, beat):
-        return HttpResponse(status=204)
-    return answer(request, "emergencies", _context(request, scope, now), beat)
+    draw = partial(_context, request, scope, now)
+    return live_page(request, "approvals/emergencies", pulse(now), draw)
 
 
 def _context(request: HttpRequest, scope: Scope, now: datetime) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -13,11 +14,12 @@ from portal.access.web.scope import Scope, project_page
 from portal.approvals import searching, selectors
 from portal.approvals.models import ChangeRequest, State, Verdict
 from portal.approvals.searching import RequestFilter
-from portal.approvals.web.live import answer, is_unchanged, pulse
 from portal.approvals.wording import missing_in
+from portal.audit.web.lines import pulse
 from portal.lib import clock
 from portal.lib.paging import page_of
 from portal.lib.web.lists import paging, query_with
+from portal.lib.web.live import live_page
 from portal.lib.web.spreadsheets import Value, csv_response
 
 MOST_WAITING = 25
@@ -53,10 +55,8 @@ class Waiting:
 def list_requests(request: HttpRequest, scope: Scope) -> HttpResponse:
     """The page; with ``seen`` its live part, or 204 while it looks the same."""
     now = clock.now()
-    beat = pulse(now)
-    if is_unchanged(request, beat):
-        return HttpResponse(status=204)
-    return answer(request, "requests", _context(request, scope, now), beat)
+    draw = partial(_context, request, scope, now)
+    return live_page(request, "approvals/requests", pulse(now), draw)
 
 
 @require_safe

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, datetime
 
 from django.http import HttpRequest
 from django.urls import reverse
@@ -57,6 +57,15 @@ def lines(events: Sequence[AuditEvent], *, site: bool = False) -> list[Line]:
         )
         for event in events
     ]
+
+
+def pulse(now: datetime) -> str:
+    """Another text whenever anything may look different: something was recorded, or time went on.
+
+    Nothing changes without a row of the audit trail; evidence expires and ages grow by the clock.
+    """
+    last = AuditEvent.objects.order_by("-sequence").values_list("sequence", flat=True).first()
+    return f"{last or 0}.{int(now.timestamp()) // 60}"
 
 
 def history_page(
