@@ -1,7 +1,7 @@
 """Creating a segment, and editing who belongs to it by conditions."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -9,12 +9,17 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from flags import services
+from flags.engine import FlagDefinition, ValueType, Variant
 from flags.models import Segment
 from flags.services import cohort_changes
 from flags.services.parsing import segment_from
-from flags.web.cohorts import conditions
 from flags.web.cohorts.saving import Review, page_of, review_dialog
 from flags.web.finding import find_segment
+from flags.web.targeting import editing, filling, reading
+from flags.web.targeting.catalogue import Catalogue, segments_of
+from flags.web.targeting.form import FIELDS as TARGETING_FIELDS
+from flags.web.targeting.nodes import Drawing
+from portal.access.models import Project
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.lib import strict_json
@@ -26,8 +31,13 @@ from portal.lib.web.pages import Refusal, governed, redirect_to, show_form
 Form = dict[str, Any]
 FIELDS: Fields = {
     **texts("key", "name", "description", "keyed_by", "version", "json"),
-    **conditions.FIELDS,
+    "rules": TARGETING_FIELDS["rules"],
 }
+_RULE = "rules[0]"
+_ON = "on"
+_NO_FLAG = FlagDefinition("-", ValueType.BOOLEAN, (Variant(_ON, True),))
+_GROUPS = ("all", "any")
+_LEAVES = ("attribute", "segment", "jsonlogic")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -75,7 +85,7 @@ def _edit(
 ) -> HttpResponse:
     """The form; where one of its buttons was pressed it is rearranged, and nothing is saved."""
     command = request.POST.get("do", "")
-    focus = conditions.rearrange(form, command) if command else ""
+    focus = editing.apply(form, command, _NO_FLAG) if command else ""
 
     def context(refusal: Refusal) -> dict[str, object]:
         return {
@@ -84,7 +94,7 @@ def _edit(
             "page": page_of(segment) if segment else "",
             "tab": "edit",
             "form": form,
-            "drawing": conditions.drawing(form, refusal.errors, focus, scope.project),
+            "drawing": _drawing(form, refusal.errors, focus, scope.project),
             "editor": request.path,
             "as_json": "json" in form,
         }
@@ -99,7 +109,7 @@ def _edit(
 def _to_form(document: Form) -> Form:
     """The form of a segment; conditions that the editor cannot draw are edited as JSON."""
     form = {name: document.get(name, "") for name in ("key", "name", "description", "keyed_by")}
-    drawn = conditions.to_form(document["when"])
+    drawn = _drawn(document["when"])
     if drawn is None:
         return form | {"json": json.dumps(document["when"], ensure_ascii=False, indent=2)}
     return form | drawn
@@ -112,7 +122,7 @@ def _to_document(form: Form) -> Form:
         "name": form.get("name", "").strip(),
         "description": form.get("description", "").strip(),
         "keyed_by": form.get("keyed_by", "").strip() or "targetingKey",
-        "when": _parsed(form["json"]) if "json" in form else conditions.to_when(form),
+        "when": _parsed(form["json"]) if "json" in form else _to_when(form),
     }
 
 
@@ -122,3 +132,44 @@ def _parsed(text: str) -> object:
     except strict_json.NotStrict:
         problem = _('Write it as JSON, such as {{"segment": "beta"}}.').format()
         raise Invalid({"when": problem}) from None
+
+
+def _drawn(when: Mapping[str, Any]) -> Form | None:
+    """The editor's part of the form; None for conditions that it cannot draw."""
+    if not _is_drawable(when):
+        return None
+    rule = {"id": "r", "when": when, "serve": {"variant": _ON}}
+    document = {"off_variant": _ON, "salt": "s", "targets": [], "rules": [rule]}
+    form = filling.to_form(document | {"fallthrough": {"variant": _ON}}, _NO_FLAG)
+    return {"rules": form["rules"]}
+
+
+def _to_when(form: Form) -> Any:
+    """The condition that the form describes. Raises Invalid where an input cannot be read."""
+    rules = form.get("rules") or [{"when": {"match": "any"}}]
+    whole = {"rules": rules[:1], "fallthrough": {"variant": _ON}, "off_variant": _ON}
+    try:
+        document: Any = reading.to_document(whole, enabled=False)
+    except Invalid as error:
+        found = error.problems.items()
+        raise Invalid({path.removeprefix(f"{_RULE}."): text for path, text in found}) from None
+    return document["rules"][0]["when"]
+
+
+def _drawing(form: Form, errors: Mapping[str, str], focus: str, project: Project) -> Drawing:
+    """The editor's part, ready to draw; a segment cannot ask what flags serve."""
+    problems = {
+        reading.form_path(f"{_RULE}.{path}" if path.startswith("when") else path): text
+        for path, text in errors.items()
+    }
+    catalogue = Catalogue(segments=segments_of(project), may_ask_flags=False)
+    return Drawing({"rules": form.get("rules", [])}, problems, focus, catalogue)
+
+
+def _is_drawable(when: Mapping[str, Any]) -> bool:
+    if "not" in when:
+        return _is_drawable(when["not"])
+    for name in _GROUPS:
+        if name in when:
+            return all(_is_drawable(part) for part in when[name])
+    return any(name in when for name in _LEAVES)

@@ -12,9 +12,8 @@ from flags.web.rows import Cell, FlagRow
 from flags.web.snippets import snippets
 from flags.web.targeting import filling
 from flags.web.targeting.catalogue import catalogue_for
-from flags.web.targeting.form import Form
+from flags.web.targeting.form import Form, write_base
 from flags.web.targeting.nodes import Drawing
-from flags.web.targeting.sending import write_base
 from flags.web.targeting.trying import NOBODY, outlook_context
 from portal.access.web.scope import Scope
 from portal.approvals import selectors as approvals

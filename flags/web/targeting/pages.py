@@ -20,9 +20,7 @@ from flags.web.finding import find_flag
 from flags.web.rows import Cell
 from flags.web.targeting import conflicts, editing, filling, reading
 from flags.web.targeting.context import form_context, page_context
-from flags.web.targeting.form import Form
-from flags.web.targeting.sending import sent_base, write_base
-from flags.web.targeting.shape import FIELDS
+from flags.web.targeting.form import FIELDS, Form, sent_base, write_base
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.approvals.web.outlook import (

@@ -19,8 +19,8 @@ from flags.web.explaining import in_words
 from flags.web.finding import find_flag
 from flags.web.rows import Cell
 from flags.web.targeting import reading
+from flags.web.targeting.form import FIELDS as TARGETING_FIELDS
 from flags.web.targeting.sample import FIELDS, Sample, attributes_in, context_of, read_sample
-from flags.web.targeting.shape import FIELDS as TARGETING_FIELDS
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.lib import clock

@@ -3,11 +3,9 @@
 from django.urls import path
 
 from portal.access.web import (
-    environments,
     grants,
     groups,
     invitations,
-    joining,
     keys,
     matrix,
     members,
@@ -18,7 +16,7 @@ from portal.access.web import (
 _PROJECT = "p/<slug:project>/"
 
 urlpatterns = [
-    path("invitation/<str:token>", joining.invitation, name="invitation"),
+    path("invitation/<str:token>", invitations.invitation, name="invitation"),
     path("", projects.home, name="home"),
     path("projects", projects.list_projects, name="project-list"),
     path("projects/new", projects.create_project, name="project-create"),
@@ -28,8 +26,8 @@ urlpatterns = [
     path(_PROJECT + "keys/<str:selector>/evidence", keys.set_evidence, name="key-evidence"),
     path(_PROJECT + "keys/<str:selector>/confirm", keys.confirm_key, name="key-confirm"),
     path("p/<slug:project>/keys/<str:selector>/revoke", keys.revoke_key, name="key-revoke"),
-    path("p/<slug:project>/environments/", environments.list_environments, name="environment-list"),
-    path("p/<slug:project>/environments/new", environments.add_environment, name="environment-add"),
+    path("p/<slug:project>/environments/", projects.list_environments, name="environment-list"),
+    path("p/<slug:project>/environments/new", projects.add_environment, name="environment-add"),
     path(_PROJECT + "members/", members.list_members, name="member-list"),
     path(_PROJECT + "members/new", members.add_member, name="member-add"),
     path(_PROJECT + "members/<int:user_id>/roles/new", grants.give_to_member, name="grant-give"),

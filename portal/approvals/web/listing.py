@@ -1,4 +1,4 @@
-"""The lists: what waits for the reader, all change requests, and the number in the navigation."""
+"""The lists: what waits for the reader, all change requests, all emergencies."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.approvals import searching, selectors
-from portal.approvals.models import ChangeRequest, State, Verdict
+from portal.approvals.models import ChangeRequest, Emergency, State, Verdict
 from portal.approvals.searching import RequestFilter
 from portal.approvals.wording import missing_in
 from portal.audit.web.lines import pulse
@@ -131,3 +131,35 @@ def _row(one: ChangeRequest) -> list[Value]:
 
 def _utc(moment: datetime | None) -> str:
     return moment.astimezone(UTC).isoformat(timespec="seconds") if moment else ""
+
+
+@require_safe
+@project_page(Permission.FLAG_VIEW)
+def list_emergencies(request: HttpRequest, scope: Scope) -> HttpResponse:
+    """The page; with ``seen`` its live part, or 204 while it looks the same."""
+    now = clock.now()
+    draw = partial(_emergencies, request, scope, now)
+    return live_page(request, "approvals/emergencies", pulse(now), draw)
+
+
+def _emergencies(request: HttpRequest, scope: Scope, now: datetime) -> dict[str, object]:
+    found = searching.emergencies_of(scope.project)
+    running = found.filter(confirmed_at=None, reverted_at=None, superseded_at=None)
+    awaiting = searching.awaiting_review(scope.project)
+    page = page_of(found, after=request.GET.get("before", ""), before=request.GET.get("after", ""))
+    return {
+        "scope": scope,
+        "live_url": request.path,
+        "running": running[:MOST_WAITING],
+        "awaiting": [_due(one, now) for one in awaiting[:MOST_WAITING]],
+        "emergencies": page.rows,
+        **paging(request, page, forward="before", back="after"),
+    }
+
+
+def _due(emergency: Emergency, now: datetime) -> dict[str, object]:
+    return {
+        "emergency": emergency,
+        "due_at": emergency.at + searching.REVIEW_WITHIN,
+        "overdue": searching.review_is_overdue(emergency, now=now),
+    }

@@ -1,20 +1,29 @@
-"""The history: a list with filters, and a page for every row."""
+"""The history: a list with filters, a page for every row, and the export."""
 
 import json
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    QueryDict,
+    StreamingHttpResponse,
+)
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from portal.access.permissions import Permission
-from portal.audit import history
+from portal.audit import exports, history
 from portal.audit.diffing import differences
 from portal.audit.filters import PARAMETERS, PERIOD_WORDS, Query, parse
 from portal.audit.models import AuditEvent
 from portal.audit.web.lines import address_of, history_page, lines
 from portal.audit.web.scope import Place, history_of_project, history_of_site
 from portal.lib import clock
+from portal.lib.errors import Invalid
+from portal.lib.intent import Intent
 from portal.lib.web.pages import render_page
 
 
@@ -111,3 +120,27 @@ project_list = require_safe(history_of_project(Permission.AUDIT_VIEW)(_list))
 project_event = require_safe(history_of_project(Permission.AUDIT_VIEW)(_event))
 site_list = require_safe(history_of_site(_list))
 site_event = require_safe(history_of_site(_event))
+
+
+def _export(request: HttpRequest, place: Place) -> HttpResponseBase:
+    """The rows that match the filters in the address. By POST, for it leaves a record."""
+    now = clock.now()
+    query = parse(request.GET.dict(), project=place.project, now=now)
+    if query.problems:
+        raise Invalid(query.problems)
+    export = exports.start_export(
+        filters=query.filters,
+        format_name=request.POST.get("format", "csv"),
+        intent=Intent(place.actor, at=now),
+        alone=request.POST.get("alone") == "1",
+    )
+    headers = {
+        "Content-Disposition": f'attachment; filename="{export.name}"',
+        "Cache-Control": "no-store",
+        "X-Content-Type-Options": "nosniff",
+    }
+    return StreamingHttpResponse(export.pieces, content_type=export.media_type, headers=headers)
+
+
+project_export = require_POST(history_of_project(Permission.AUDIT_EXPORT)(_export))
+site_export = require_POST(history_of_site(_export))
