@@ -22,10 +22,9 @@ from flags.web.targeting.nodes import Drawing
 from portal.access.models import Project
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
-from portal.lib import strict_json
 from portal.lib.errors import Invalid
 from portal.lib.intent import Intent
-from portal.lib.web.forms import Fields, read_form, sent_version, texts
+from portal.lib.web.forms import Fields, read_form, read_json, sent_version, texts
 from portal.lib.web.pages import Refusal, governed, redirect_to, show_form
 
 Form = dict[str, Any]
@@ -117,21 +116,14 @@ def _to_form(document: Form) -> Form:
 
 def _to_document(form: Form) -> Form:
     """The document that the form describes, without its lists. Raises Invalid."""
+    not_json = _('Write it as JSON, such as {{"segment": "beta"}}.').format()
     return {
         "key": form.get("key", "").strip(),
         "name": form.get("name", "").strip(),
         "description": form.get("description", "").strip(),
         "keyed_by": form.get("keyed_by", "").strip() or "targetingKey",
-        "when": _parsed(form["json"]) if "json" in form else _to_when(form),
+        "when": read_json(form["json"], "when", not_json) if "json" in form else _to_when(form),
     }
-
-
-def _parsed(text: str) -> object:
-    try:
-        return strict_json.loads_text(text)
-    except strict_json.NotStrict:
-        problem = _('Write it as JSON, such as {{"segment": "beta"}}.').format()
-        raise Invalid({"when": problem}) from None
 
 
 def _drawn(when: Mapping[str, Any]) -> Form | None:

@@ -43,13 +43,19 @@ def version_in(text: str) -> int:
 
 def sent_document(request: HttpRequest) -> dict[str, Any]:
     """The document that a dialog carries along. Raises Invalid where it is none."""
-    try:
-        document = strict_json.loads_text(request.POST.get("document", ""))
-    except strict_json.NotStrict:
-        document = None
+    damaged = _("This form is damaged. Reload the page; nothing was saved.")
+    document = read_json(request.POST.get("document", ""), "", damaged)
     if not isinstance(document, dict):
-        raise Invalid({"": _("This form is damaged. Reload the page; nothing was saved.")})
+        raise Invalid({"": damaged})
     return document
+
+
+def read_json(text: str, path: str, message: str = "") -> Any:
+    """What an input's JSON says. Raises Invalid where it is none, with ``message`` or why."""
+    try:
+        return strict_json.loads_text(text)
+    except strict_json.NotStrict as error:
+        raise Invalid({path: message or str(error)}) from None
 
 
 def read_form(pairs: Iterable[tuple[str, object]], fields: Fields) -> dict[str, Any]:
