@@ -16,7 +16,7 @@ from flags.models import Flag
 from flags.services import bulk, effects
 from flags.services.bulk import ACTIONS, MOST_FLAGS, Action, End, Job, Outcome
 from flags.web.arriving import said_of_saving
-from flags.web.filters import read_filter
+from flags.web.listing import read_filter
 from flags.web.rows import Cell, FlagRow
 from portal.access.models import Environment
 from portal.access.permissions import Permission

@@ -8,7 +8,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from flags import selectors
 from flags.models import SavedView
 from flags.services import arranging
-from flags.web.filters import lasting
+from flags.web.listing import lasting
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.lib.errors import Forbidden

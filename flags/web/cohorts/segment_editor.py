@@ -15,7 +15,7 @@ from flags.services import cohort_changes
 from flags.services.parsing import segment_from
 from flags.web.cohorts.saving import Review, page_of, review_dialog
 from flags.web.finding import find_segment
-from flags.web.targeting import editing, filling, reading
+from flags.web.targeting import documents, editing
 from flags.web.targeting.catalogue import Catalogue, segments_of
 from flags.web.targeting.form import FIELDS as TARGETING_FIELDS
 from flags.web.targeting.nodes import Drawing
@@ -132,7 +132,7 @@ def _drawn(when: Mapping[str, Any]) -> Form | None:
         return None
     rule = {"id": "r", "when": when, "serve": {"variant": _ON}}
     document = {"off_variant": _ON, "salt": "s", "targets": [], "rules": [rule]}
-    form = filling.to_form(document | {"fallthrough": {"variant": _ON}}, _NO_FLAG)
+    form = documents.to_form(document | {"fallthrough": {"variant": _ON}}, _NO_FLAG)
     return {"rules": form["rules"]}
 
 
@@ -141,7 +141,7 @@ def _to_when(form: Form) -> Any:
     rules = form.get("rules") or [{"when": {"match": "any"}}]
     whole = {"rules": rules[:1], "fallthrough": {"variant": _ON}, "off_variant": _ON}
     try:
-        document: Any = reading.to_document(whole, enabled=False)
+        document: Any = documents.to_document(whole, enabled=False)
     except Invalid as error:
         found = error.problems.items()
         raise Invalid({path.removeprefix(f"{_RULE}."): text for path, text in found}) from None
@@ -151,7 +151,7 @@ def _to_when(form: Form) -> Any:
 def _drawing(form: Form, errors: Mapping[str, str], focus: str, project: Project) -> Drawing:
     """The editor's part, ready to draw; a segment cannot ask what flags serve."""
     problems = {
-        reading.form_path(f"{_RULE}.{path}" if path.startswith("when") else path): text
+        documents.form_path(f"{_RULE}.{path}" if path.startswith("when") else path): text
         for path, text in errors.items()
     }
     catalogue = Catalogue(segments=segments_of(project), may_ask_flags=False)

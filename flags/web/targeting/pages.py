@@ -18,7 +18,7 @@ from flags.services.referring import check_configuration
 from flags.web.arriving import said_of_saving
 from flags.web.finding import find_flag
 from flags.web.rows import Cell
-from flags.web.targeting import conflicts, editing, filling, reading
+from flags.web.targeting import conflicts, documents, editing
 from flags.web.targeting.context import form_context, page_context
 from flags.web.targeting.form import FIELDS, Form, sent_base, write_base
 from portal.access.permissions import Permission
@@ -110,7 +110,7 @@ def _merged(
 ) -> HttpResponse:
     """The form with both edits in it, filled from the newest version; nothing is saved."""
     try:
-        document = reading.to_document(form, **_state(request, saved))
+        document = documents.to_document(form, **_state(request, saved))
         configuration_from(document, saved.flag.definition)
     except Invalid as error:
         return _problems(request, scope, saved, form, error)
@@ -120,7 +120,7 @@ def _merged(
     )
     whole = merged.document if merged else document
     definition = saved.flag.definition
-    filled = filling.to_form(whole, definition, with_switch=revising)
+    filled = documents.to_form(whole, definition, with_switch=revising)
     context = form_context(request, scope, saved, filled)
     context |= {
         "base": write_base(saved.document),
@@ -140,7 +140,7 @@ def review(request: HttpRequest, scope: Scope, environment: str, key: str) -> Ht
     configuration = _configuration(scope, environment, key)
     form = read_form(request.POST.items(), FIELDS)
     try:
-        document = reading.to_document(form, **_state(request, configuration))
+        document = documents.to_document(form, **_state(request, configuration))
         wanted = configuration_from(document, configuration.flag.definition)
         # Asked again under locks when it is saved; here so that the input at fault can be shown.
         check_configuration(configuration.flag, configuration.environment, wanted)
@@ -192,7 +192,7 @@ def _problems(
     form: Form,
     error: Invalid,
 ) -> HttpResponse:
-    problems = {reading.form_path(path): text for path, text in error.problems.items()}
+    problems = {documents.form_path(path): text for path, text in error.problems.items()}
     context = form_context(request, scope, configuration, form, errors=problems)
     context |= {"seen_version": sent_version(request), "close_dialog": True}
     return render(request, "flags/_edited.html", context, status=422)

@@ -3,7 +3,6 @@
 from django.urls import path
 
 from portal.access.web import (
-    grants,
     groups,
     invitations,
     keys,
@@ -30,18 +29,20 @@ urlpatterns = [
     path("p/<slug:project>/environments/new", projects.add_environment, name="environment-add"),
     path(_PROJECT + "members/", members.list_members, name="member-list"),
     path(_PROJECT + "members/new", members.add_member, name="member-add"),
-    path(_PROJECT + "members/<int:user_id>/roles/new", grants.give_to_member, name="grant-give"),
+    path(_PROJECT + "members/<int:user_id>/roles/new", members.give_to_member, name="grant-give"),
     path(
         _PROJECT + "members/<int:user_id>/confirm",
         members.confirm_approver,
         name="approver-confirm",
     ),
     path(_PROJECT + "members/<int:user_id>/remove", members.remove_member, name="member-remove"),
-    path(_PROJECT + "grants/<int:grant_id>/revoke", grants.revoke, name="grant-revoke"),
+    path(_PROJECT + "grants/<int:grant_id>/revoke", members.revoke, name="grant-revoke"),
     path(_PROJECT + "groups/", groups.list_groups, name="group-list"),
     path(_PROJECT + "groups/new", groups.create_group, name="group-create"),
     path(_PROJECT + "groups/<slug:group>/delete", groups.delete_group, name="group-delete"),
-    path(_PROJECT + "groups/<slug:group>/roles/new", grants.give_to_group, name="group-grant-give"),
+    path(
+        _PROJECT + "groups/<slug:group>/roles/new", members.give_to_group, name="group-grant-give"
+    ),
     path(
         _PROJECT + "groups/<slug:group>/members/new", groups.add_to_group, name="group-member-add"
     ),

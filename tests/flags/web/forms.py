@@ -8,7 +8,7 @@ from django.template.loader import render_to_string
 from flags.engine import FlagDefinition, dump_definition, parse_definition
 from flags.models import Flag, FlagConfiguration
 from flags.web.rows import Cell
-from flags.web.targeting.filling import to_form
+from flags.web.targeting.documents import to_form
 from flags.web.targeting.form import FIELDS
 from flags.web.targeting.nodes import Drawing
 from portal.access.models import Environment, Project
