@@ -96,7 +96,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "portal.access.web.scope.navigation",
+                "portal.access.web.context.navigation",
             ],
             "builtins": ["portal.lib.templatetags.ui"],
         },

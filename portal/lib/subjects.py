@@ -31,6 +31,9 @@ class Recorded(Protocol):
 Describe = Callable[[Sequence[Recorded]], list[list[str]]]
 # Where the subject of an event is shown; empty where there is no such page.
 Address = Callable[[Recorded], str]
+# What its subject was after an event: the kind of change that makes it so again, and the document;
+# None where the event does not say all of it.
+Restore = Callable[[Recorded], tuple[str, Mapping[str, Any]] | None]
 
 
 def _say_nothing(events: Sequence[Recorded]) -> list[list[str]]:
@@ -39,6 +42,24 @@ def _say_nothing(events: Sequence[Recorded]) -> list[list[str]]:
 
 def _no_page(_event: Recorded) -> str:
     return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Menu:
+    """Where the navigation of a project leads to things of a kind, in ascending ``order``.
+
+    ``page`` is the name of an address of the project, and ``under`` a part of the addresses that
+    belong to it as well. ``permission`` is what it takes to be led there; ``count`` the name of the
+    address that says how many wait there.
+    """
+
+    order: int
+    label: object
+    icon: str
+    page: str
+    under: str = ""
+    permission: str = ""
+    count: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +75,8 @@ class Subject:
     events: Mapping[str, object]
     describe: Describe = _say_nothing
     address: Address = _no_page
+    restore: Restore = lambda _event: None
+    menu: Menu | None = None
     changes: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -68,6 +91,12 @@ def register(*subjects: Subject) -> None:
         _subjects[one.kind] = one
         _events.update(one.events)
         _changes.update(one.changes)
+
+
+def menu() -> list[Menu]:
+    """Where the navigation of a project leads, in order."""
+    found = [one.menu for one in _subjects.values() if one.menu]
+    return sorted(found, key=lambda one: one.order)
 
 
 def handler(change: str) -> Any:
@@ -95,6 +124,13 @@ def address(event: Recorded) -> str:
     """Where the subject of an event is shown; empty where there is no such page."""
     known = _subjects.get(event.subject_kind)
     return known.address(event) if known else ""
+
+
+def restored(event: Recorded) -> tuple[str, Mapping[str, Any]] | None:
+    """What the subject of an event was after it, and by which kind of change it is made so again;
+    None where the event does not say all of it."""
+    known = _subjects.get(event.subject_kind)
+    return known.restore(event) if known else None
 
 
 def changes(events: Sequence[Recorded]) -> list[list[str]]:

@@ -17,7 +17,7 @@ from portal.access.permissions import Permission
 from portal.access.signin import needs_fresh_sign_in
 from portal.access.web.members import role_choices
 from portal.access.web.scope import Scope, project_page, refuse_nul
-from portal.lib import clock
+from portal.lib import clock, subjects
 from portal.lib.errors import Invalid
 from portal.lib.intent import Intent
 from portal.lib.middleware import trace_of
@@ -89,7 +89,7 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
             )
         else:
             _join(request, token)
-        return redirect("flag-list", project=invited.project.key)
+        return redirect(subjects.menu()[0].page, project=invited.project.key)
 
     role = overview.role_labels(invited.project).get(invited.role, invited.role)
     context = {"invitation": invited, "role": role, "values": request.POST}

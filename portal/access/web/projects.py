@@ -2,6 +2,7 @@
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -9,16 +10,17 @@ from portal.access import selectors, services
 from portal.access.models import EnvironmentKind
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, actor_of, project_page, refuse_nul
+from portal.lib import subjects
 from portal.lib.intent import Intent
 from portal.lib.web.pages import governed, render_page, replace_part
 
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    """Straight to the flags where there is but one project, else to the list."""
+    """Straight to the first page of the project where there is but one, else to the list."""
     projects = list(selectors.projects_of(request.user)[:2])
     if len(projects) == 1:
-        return redirect("flag-list", project=projects[0].key)
+        return redirect(subjects.menu()[0].page, project=projects[0].key)
     return redirect("project-list")
 
 
@@ -36,7 +38,7 @@ def create_project(request: HttpRequest) -> HttpResponse:
     def save() -> HttpResponse:
         project = services.create_project(**values, intent=Intent(actor_of(request)))
         response = HttpResponse(_("Created."), status=204)
-        response["HX-Redirect"] = f"/p/{project.key}/flags/"
+        response["HX-Redirect"] = reverse(subjects.menu()[0].page, args=[project.key])
         return response
 
     return governed(request, "access/_project_dialog.html", {"values": values}, save)
