@@ -7,7 +7,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 
 from flags.api import cohort_shapes as shapes
 from flags.services.key_lists import Mode
-from portal.lib.api_schema import PAGING, WITH_BODY, answers, query
+from portal.lib.api.operations import PAGING, WITH_BODY, answers, query
 
 _SEGMENTS: Final = ["segments"]
 _GROUPS: Final = ["exclusion groups"]

@@ -10,13 +10,13 @@ from flags.api.scope import configuration_of
 from flags.models import FlagConfiguration
 from flags.services import importing
 from flags.snapshots import delivery
-from portal.access.api import holder_of
-from portal.access.api_scope import environment_of
-from portal.lib.api import MergePatchParser, StrictJSONParser
-from portal.lib.api_match import etag, required_version, seen_version
-from portal.lib.api_paging import PAGING, listing, page_of
-from portal.lib.api_query import switch
-from portal.lib.api_view import ApiView
+from portal.access.api.authentication import holder_of
+from portal.access.api.scope import environment_of
+from portal.lib.api.etags import etag, required_version, seen_version
+from portal.lib.api.pagination import PAGING, listing, page_of
+from portal.lib.api.parsers import MergePatchParser, StrictJSONParser
+from portal.lib.api.query import switch
+from portal.lib.api.views import ApiView
 from portal.lib.intent import Intent
 
 

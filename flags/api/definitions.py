@@ -13,14 +13,14 @@ from flags.api.paging import ASKS, filter_of
 from flags.api.scope import flag_of
 from flags.models import Flag
 from flags.usage.reading import refuse_asked_for
-from portal.access.api import holder_of
-from portal.access.api_scope import project_of
+from portal.access.api.authentication import holder_of
+from portal.access.api.scope import project_of
 from portal.lib import clock
-from portal.lib.api import MergePatchParser, StrictJSONParser
-from portal.lib.api_match import etag, seen_version
-from portal.lib.api_paging import listing
-from portal.lib.api_query import encode_cursor, switch
-from portal.lib.api_view import ApiView
+from portal.lib.api.etags import etag, seen_version
+from portal.lib.api.pagination import encode_cursor, listing
+from portal.lib.api.parsers import MergePatchParser, StrictJSONParser
+from portal.lib.api.query import switch
+from portal.lib.api.views import ApiView
 from portal.lib.intent import Intent
 
 

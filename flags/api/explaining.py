@@ -13,11 +13,11 @@ from flags.api.explanations import cause_document, explained_document
 from flags.api.scope import configuration_of
 from flags.explained import explain_now
 from portal.access import authority
-from portal.access.api import holder_of
-from portal.access.api_scope import environment_of
+from portal.access.api.authentication import holder_of
+from portal.access.api.scope import environment_of
 from portal.access.permissions import Permission
 from portal.lib import clock
-from portal.lib.api_view import ApiView
+from portal.lib.api.views import ApiView
 from portal.lib.errors import Invalid
 
 Fields = dict[str, Any]

@@ -5,7 +5,7 @@ from typing import Final
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 
-from portal.lib.api_schema import WITH_BODY, Problem, answers
+from portal.lib.api.operations import WITH_BODY, Problem, answers
 
 _TAGS: Final = ["explanations"]
 

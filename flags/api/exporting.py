@@ -6,10 +6,10 @@ from rest_framework.response import Response
 
 from flags import exports
 from flags.api import schema
-from portal.access.api import holder_of
-from portal.access.api_scope import environment_of, project_of
-from portal.lib.api_query import switch
-from portal.lib.api_view import ApiView
+from portal.access.api.authentication import holder_of
+from portal.access.api.scope import environment_of, project_of
+from portal.lib.api.query import switch
+from portal.lib.api.views import ApiView
 from portal.lib.errors import Invalid
 
 

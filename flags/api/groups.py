@@ -11,12 +11,12 @@ from flags import cohorts, services
 from flags.api import cohort_schema as schema
 from flags.api.documents import merge_patch
 from flags.models import ExclusionGroup
-from portal.access.api import holder_of
-from portal.access.api_scope import project_of
-from portal.lib.api import MergePatchParser, StrictJSONParser
-from portal.lib.api_match import etag, seen_version
-from portal.lib.api_paging import PAGING, listing, page_of
-from portal.lib.api_view import ApiView
+from portal.access.api.authentication import holder_of
+from portal.access.api.scope import project_of
+from portal.lib.api.etags import etag, seen_version
+from portal.lib.api.pagination import PAGING, listing, page_of
+from portal.lib.api.parsers import MergePatchParser, StrictJSONParser
+from portal.lib.api.views import ApiView
 from portal.lib.intent import Intent
 
 

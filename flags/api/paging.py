@@ -7,9 +7,9 @@ from rest_framework.request import Request
 
 from flags.engine import Kind
 from flags.searching import FlagFilter
-from portal.access.api import holder_of
-from portal.lib.api_paging import PAGING, limit_of
-from portal.lib.api_query import decode_cursor, switch, text
+from portal.access.api.authentication import holder_of
+from portal.lib.api.pagination import PAGING, decode_cursor, limit_of
+from portal.lib.api.query import switch, text
 from portal.lib.errors import Invalid
 
 ASKS: Final = ("search", "archived", "kind", "tag", *PAGING)

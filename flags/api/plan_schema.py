@@ -9,7 +9,7 @@ from rest_framework import serializers
 from flags.api.shapes import Configuration
 from flags.models import PlanKind, PlanState
 from flags.plans import OPERATIONS
-from portal.lib.api_schema import PAGING, WAITS, WITH_BODY, answers, query
+from portal.lib.api.operations import PAGING, WAITS, WITH_BODY, answers, query
 
 _TAGS: Final = ["one environment"]
 

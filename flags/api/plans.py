@@ -13,12 +13,12 @@ from flags import selectors, services
 from flags.api import plan_schema as schema
 from flags.models import Flag, Plan, PlanKind
 from flags.plans import following
-from portal.access.api import holder_of
-from portal.access.api_scope import environment_of
+from portal.access.api.authentication import holder_of
+from portal.access.api.scope import environment_of
 from portal.access.models import Environment
-from portal.lib.api_paging import PAGING, listing, page_of
-from portal.lib.api_query import switch, text
-from portal.lib.api_view import ApiView
+from portal.lib.api.pagination import PAGING, listing, page_of
+from portal.lib.api.query import switch, text
+from portal.lib.api.views import ApiView
 from portal.lib.errors import Invalid
 from portal.lib.intent import Intent
 

@@ -11,7 +11,7 @@ from flags.exports import FORMATS as EXPORT_FORMATS
 from flags.importers import BUCKETINGS, FORMATS
 from flags.services.importing import MODES
 from flags.usage.reading import ASPECTS, SPANS
-from portal.lib.api_schema import IF_MATCH, PAGING, WAITS, WITH_BODY, answers, if_match, query
+from portal.lib.api.operations import IF_MATCH, PAGING, WAITS, WITH_BODY, answers, if_match, query
 
 _FLAGS: Final = ["flags"]
 _IN_ONE_ENVIRONMENT: Final = ["one environment"]

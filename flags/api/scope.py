@@ -5,7 +5,7 @@ from rest_framework.request import Request
 
 from flags import selectors
 from flags.models import Flag, FlagConfiguration
-from portal.access.api_scope import environment_of, project_of
+from portal.access.api.scope import environment_of, project_of
 
 
 def flag_of(request: Request, project_key: str, key: str) -> Flag:

@@ -20,13 +20,21 @@ from flags.models.segment import LISTS
 from flags.services import key_files, key_lists
 from flags.services.key_files import KeyFile
 from flags.services.key_lists import KeyChange, Mode
-from portal.access.api import holder_of
-from portal.access.api_scope import project_of
-from portal.lib.api import MergePatchParser, StrictJSONParser, TooLarge
-from portal.lib.api_match import etag, seen_version
-from portal.lib.api_paging import PAGING, limit_of, listing, page_of_keys
-from portal.lib.api_query import decode_cursor, encode_cursor, text
-from portal.lib.api_view import ApiView
+from portal.access.api.authentication import holder_of
+from portal.access.api.scope import project_of
+from portal.lib.api.etags import etag, seen_version
+from portal.lib.api.pagination import (
+    PAGING,
+    decode_cursor,
+    encode_cursor,
+    limit_of,
+    listing,
+    page_of_keys,
+)
+from portal.lib.api.parsers import MergePatchParser, StrictJSONParser
+from portal.lib.api.problems import TooLarge
+from portal.lib.api.query import text
+from portal.lib.api.views import ApiView
 from portal.lib.errors import Invalid
 from portal.lib.intent import Intent
 

@@ -17,14 +17,14 @@ from flags.services import bulk
 from flags.services.copying import Cloned, Taking
 from flags.usage.reading import refuse_asked_for
 from portal.access import authority
-from portal.access.api import holder_of
-from portal.access.api_scope import allowed, environment_of, project_of
+from portal.access.api.authentication import holder_of
+from portal.access.api.scope import allowed, environment_of, project_of
 from portal.access.models import Environment, Project
 from portal.access.permissions import Permission
 from portal.lib import clock
-from portal.lib.api_body import SWITCH, TEXT, TEXTS, VERSIONS, WHOLE, Field, read_body
-from portal.lib.api_match import etag, required_version
-from portal.lib.api_view import ApiView
+from portal.lib.api.etags import etag, required_version
+from portal.lib.api.shapes import SWITCH, TEXT, TEXTS, VERSIONS, WHOLE, Field, read_body
+from portal.lib.api.views import ApiView
 from portal.lib.errors import Invalid
 from portal.lib.intent import Intent
 

@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from flags.api import shapes
 from flags.services.bulk import ACTIONS, MOST_FLAGS, End
-from portal.lib.api_schema import IF_MATCH, WAITS, WITH_BODY, answers
+from portal.lib.api.operations import IF_MATCH, WAITS, WITH_BODY, answers
 
 
 class NewCopy(serializers.Serializer[object]):

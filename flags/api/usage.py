@@ -11,11 +11,11 @@ from flags.api.scope import configuration_of
 from flags.models import UnknownFlag
 from flags.usage import reading
 from flags.usage.reading import ASPECTS, SPANS, Series
-from portal.access.api_scope import environment_of
+from portal.access.api.scope import environment_of
 from portal.lib import clock
-from portal.lib.api_paging import PAGING, listing, page_of
-from portal.lib.api_query import switch, text
-from portal.lib.api_view import ApiView
+from portal.lib.api.pagination import PAGING, listing, page_of
+from portal.lib.api.query import switch, text
+from portal.lib.api.views import ApiView
 from portal.lib.errors import Invalid
 
 

@@ -19,8 +19,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from portal.access import authority
-from portal.access.api import KeyHolder, holder_of
-from portal.access.api_scope import allowed_here
+from portal.access.api.authentication import KeyHolder, holder_of
+from portal.access.api.scope import allowed_here
 from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.approvals import services
@@ -30,9 +30,9 @@ from portal.approvals.freezing import YEARS, Occurrence, coming, in_force
 from portal.approvals.models import FreezeWindow
 from portal.approvals.services.freeze_documents import LONGEST_NAME, LONGEST_REASON
 from portal.lib import clock
-from portal.lib.api_match import etag, required_version
-from portal.lib.api_schema import IF_MATCH, WITH_BODY, answers
-from portal.lib.api_view import ApiView
+from portal.lib.api.etags import etag, required_version
+from portal.lib.api.operations import IF_MATCH, WITH_BODY, answers
+from portal.lib.api.views import ApiView
 from portal.lib.errors import Invalid
 from portal.lib.intent import Intent
 

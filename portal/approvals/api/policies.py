@@ -11,15 +11,15 @@ from django.utils.translation import gettext as _
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from portal.access.api import holder_of
-from portal.access.api_scope import environment_of
+from portal.access.api.authentication import holder_of
+from portal.access.api.scope import environment_of
 from portal.access.permissions import Permission
 from portal.approvals import services
 from portal.approvals.api import schema
 from portal.approvals.models import Policy
-from portal.lib.api import PreconditionRequired
-from portal.lib.api_match import etag, seen_version
-from portal.lib.api_view import ApiView
+from portal.lib.api.etags import etag, seen_version
+from portal.lib.api.problems import PreconditionRequired
+from portal.lib.api.views import ApiView
 from portal.lib.errors import Invalid
 from portal.lib.intent import Intent
 

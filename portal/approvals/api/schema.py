@@ -6,7 +6,7 @@ from drf_spectacular.utils import extend_schema
 
 from portal.approvals.api import shapes
 from portal.approvals.models import State
-from portal.lib.api_schema import PAGING, WITH_BODY, Problem, answers, if_match, query
+from portal.lib.api.operations import PAGING, WITH_BODY, Problem, answers, if_match, query
 
 _TAGS: Final = ["approvals"]
 _DECIDED: Final = {409: (Problem, "The request is decided already.")}

@@ -9,8 +9,8 @@ from django.utils.translation import gettext as _
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from portal.access.api import holder_of
-from portal.access.api_scope import environment_of, project_of
+from portal.access.api.authentication import holder_of
+from portal.access.api.scope import environment_of, project_of
 from portal.approvals import selectors, services
 from portal.approvals.api import schema
 from portal.approvals.api.documents import (
@@ -21,9 +21,9 @@ from portal.approvals.api.documents import (
 )
 from portal.approvals.api.reading import comment_text, evidence_fields
 from portal.approvals.models import ChangeRequest, Comment, Evidence, State
-from portal.lib.api_paging import PAGING, listing, page_of
-from portal.lib.api_query import text
-from portal.lib.api_view import ApiView
+from portal.lib.api.pagination import PAGING, listing, page_of
+from portal.lib.api.query import text
+from portal.lib.api.views import ApiView
 from portal.lib.errors import Invalid
 from portal.lib.intent import Intent
 

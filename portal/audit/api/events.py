@@ -7,16 +7,16 @@ from django.utils.translation import gettext as _
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from portal.access.api_scope import allowed, allowed_here, environment_of
+from portal.access.api.scope import allowed, allowed_here, environment_of
 from portal.access.permissions import Permission
 from portal.audit import history
 from portal.audit.api import schema
 from portal.audit.filters import PARAMETERS, parse
 from portal.audit.models import AuditEvent
 from portal.lib import clock, wording
-from portal.lib.api_paging import PAGING, limit_of, listing
-from portal.lib.api_query import text
-from portal.lib.api_view import ApiView
+from portal.lib.api.pagination import PAGING, limit_of, listing
+from portal.lib.api.query import text
+from portal.lib.api.views import ApiView
 from portal.lib.errors import Invalid
 
 

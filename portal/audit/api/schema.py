@@ -4,7 +4,7 @@ from drf_spectacular.utils import extend_schema
 
 from portal.audit.api import shapes
 from portal.audit.filters import PERIODS
-from portal.lib.api_schema import PAGING, answers, query
+from portal.lib.api.operations import PAGING, answers, query
 
 list_history = extend_schema(
     operation_id="list_history",

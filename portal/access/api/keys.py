@@ -7,18 +7,18 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from portal.access import selectors, services
-from portal.access.api import holder_of
-from portal.access.api_scope import allowed_here, environment_of
+from portal.access.api import documents, schema
+from portal.access.api.asking import choice, named
+from portal.access.api.authentication import holder_of
+from portal.access.api.scope import allowed_here, environment_of
 from portal.access.models import ApiKey, Environment
 from portal.access.permissions import Permission
-from portal.access.rest import documents, schema
-from portal.access.rest.asking import choice, named
-from portal.lib.api import MergePatchParser, StrictJSONParser
-from portal.lib.api_body import MOMENT, TEXT, TEXTS, WHOLE, Field, read_body
-from portal.lib.api_once import Secretive
-from portal.lib.api_paging import PAGING, listing, page_of
-from portal.lib.api_query import text
-from portal.lib.api_view import ApiView
+from portal.lib.api.idempotency import Secretive
+from portal.lib.api.pagination import PAGING, listing, page_of
+from portal.lib.api.parsers import MergePatchParser, StrictJSONParser
+from portal.lib.api.query import text
+from portal.lib.api.shapes import MOMENT, TEXT, TEXTS, WHOLE, Field, read_body
+from portal.lib.api.views import ApiView
 from portal.lib.intent import Intent
 
 _NEW = {

@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 from rest_framework.request import Request
 
 from portal.access.models import Environment, Project, User
-from portal.lib.api_query import text
+from portal.lib.api.query import text
 from portal.lib.errors import Invalid
 
 

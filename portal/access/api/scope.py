@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 from rest_framework.request import Request
 
 from portal.access import authority
-from portal.access.api import holder_of
+from portal.access.api.authentication import holder_of
 from portal.access.models import Environment, Project
 from portal.access.permissions import Permission
 

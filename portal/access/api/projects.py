@@ -6,15 +6,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from portal.access import services
-from portal.access.api import holder_of
-from portal.access.api_scope import allowed, environment_of, project_of
+from portal.access.api import documents, schema
+from portal.access.api.authentication import holder_of
+from portal.access.api.scope import allowed, environment_of, project_of
 from portal.access.models import Project
 from portal.access.permissions import Permission
-from portal.access.rest import documents, schema
-from portal.lib.api import MergePatchParser, StrictJSONParser
-from portal.lib.api_body import TEXT, Field, read_body
-from portal.lib.api_paging import PAGING, listing, page_of
-from portal.lib.api_view import ApiView
+from portal.lib.api.pagination import PAGING, listing, page_of
+from portal.lib.api.parsers import MergePatchParser, StrictJSONParser
+from portal.lib.api.shapes import TEXT, Field, read_body
+from portal.lib.api.views import ApiView
 from portal.lib.intent import Intent
 
 _NAME = {"name": Field(TEXT, required=True)}

@@ -5,9 +5,9 @@ from typing import Any, Final, TypeVar
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 
+from portal.access.api import shapes
 from portal.access.models import KeyKind
-from portal.access.rest import shapes
-from portal.lib.api_schema import PAGING, WAITS, WITH_BODY, answers, query
+from portal.lib.api.operations import PAGING, WAITS, WITH_BODY, answers, query
 
 F = TypeVar("F", bound=Callable[..., Any])
 KINDS: Final[list[str]] = [str(kind) for kind in KeyKind.values]

@@ -10,9 +10,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from portal.lib import api_once, api_published
-from portal.lib.api import JSONOnly, LengthRequired
-from portal.lib.api_tags import tagged
+from portal.lib.api import idempotency, published
+from portal.lib.api.etags import tagged
+from portal.lib.api.parsers import JSONOnly
+from portal.lib.api.problems import LengthRequired
 from portal.lib.errors import Invalid
 
 READS = ("GET", "HEAD")
@@ -37,7 +38,7 @@ class ApiView(APIView):
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Response:
         """As DRF's, with the handler run once where the request says so."""
-        api_published.start()
+        published.start()
         self.args, self.kwargs = args, kwargs
         asked = self.initialize_request(request, *args, **kwargs)
         self.request = asked
@@ -60,7 +61,7 @@ class ApiView(APIView):
         if _is_chunked(request):
             raise LengthRequired
         if method == "PUT":
-            api_published.ignore_in(request.data)
+            published.ignore_in(request.data)
 
     def finalize_response(
         self, request: HttpRequest | Request, response: Any, *args: Any, **kwargs: Any
@@ -69,11 +70,11 @@ class ApiView(APIView):
         final: Response = super().finalize_response(request, response, *args, **kwargs)  # type: ignore[arg-type]
         if request.method in READS:
             return tagged(request, final)
-        api_published.add_to(final)
+        published.add_to(final)
         return final
 
     def _respond_once(self, request: Request) -> Response:
-        return api_once.respond(request, lambda: self._respond(request))
+        return idempotency.respond(request, lambda: self._respond(request))
 
     def _respond(self, request: Request) -> Response:
         """What the endpoint answers, problems included; faults of ours are raised."""

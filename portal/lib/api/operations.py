@@ -6,7 +6,7 @@ from typing import Any, Final
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
 
-from portal.lib.api_paging import MOST, USUAL
+from portal.lib.api.pagination import MOST, USUAL
 from portal.lib.problems import PROBLEM
 
 

@@ -2,12 +2,11 @@
 
 from django.urls import path
 
-from portal.access import api_once as keeper
-from portal.access.rest import groups, invitations, keys, members, projects, roles
-from portal.lib import api_once
+from portal.access.api import groups, invitations, keeping, keys, members, projects, roles
+from portal.lib.api import idempotency
 
 # Here and not when Django starts: processes without an API would load all that it takes.
-api_once.register(keeper.answer_once)
+idempotency.register(keeping.answer_once)
 
 _PROJECT = "projects/<slug:project>"
 _GROUP = _PROJECT + "/groups/<slug:group>"

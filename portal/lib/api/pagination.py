@@ -1,5 +1,7 @@
 """Pages of lists: cut after a row and not by number, so that a new row shifts nothing."""
 
+import base64
+import binascii
 from collections.abc import Iterable, Sequence
 from functools import reduce
 from typing import Final, TypeVar
@@ -10,7 +12,7 @@ from django.utils.translation import gettext as _
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from portal.lib.api_query import bad_cursor, decode_cursor, encode_cursor, text
+from portal.lib.api.query import text
 from portal.lib.errors import Invalid
 
 USUAL: Final = 50
@@ -85,3 +87,24 @@ def listing(
 def _cursor_of(row: Model, field: str) -> str:
     """The field of a row, or, as in ``flag__key``, of one that it belongs to."""
     return str(reduce(getattr, field.split("__"), row))
+
+
+def encode_cursor(key: str) -> str | None:
+    """A cursor after that row; None where the list ends."""
+    return base64.urlsafe_b64encode(key.encode()).decode() if key else None
+
+
+def decode_cursor(cursor: str) -> str:
+    """What encode_cursor was given. Raises Invalid."""
+    try:
+        key = base64.b64decode(cursor.encode(), altchars=b"-_", validate=True).decode()
+    except (binascii.Error, UnicodeError, ValueError):
+        key = "\0"
+    if "\0" in key:
+        raise bad_cursor()
+    return key
+
+
+def bad_cursor() -> Invalid:
+    """What is said of a cursor that is none of ours."""
+    return Invalid({"cursor": _("Send the “next” of the page before, as it was.")})

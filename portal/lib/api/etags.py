@@ -1,12 +1,44 @@
-"""Entity tags of what is read, and what is answered to who has it already."""
+"""Entity tags: what is read carries one; who has it already gets 304, who writes sends it back."""
 
 import hashlib
 import json
-from typing import Any
+import re
+from typing import Any, Final
 
 from django.utils.http import parse_etags
+from django.utils.translation import gettext as _
+from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.encoders import JSONEncoder
+
+from portal.lib.api.problems import PreconditionRequired
+from portal.lib.errors import Invalid
+
+_ETAG: Final = re.compile(r'(?:W/)?"([0-9]{1,18})"')
+
+
+def etag(version: int) -> str:
+    """A version as an entity tag."""
+    return f'"{version}"'
+
+
+def seen_version(request: Request) -> int | None:
+    """The version that If-Match names; None without it. Raises Invalid where it is no version."""
+    text = request.META.get("HTTP_IF_MATCH", "").strip()
+    if not text:
+        return None
+    match = _ETAG.fullmatch(text)
+    if match is None:
+        raise Invalid({"If-Match": _('Send the ETag of what you read, like "7".')})
+    return int(match[1])
+
+
+def required_version(request: Request) -> int:
+    """The version that If-Match names. Raises PreconditionRequired (428) without it."""
+    version = seen_version(request)
+    if version is None:
+        raise PreconditionRequired
+    return version
 
 
 def tagged(request: Any, response: Response) -> Response:

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from drf_spectacular.hooks import postprocess_schema_enums
 
-from portal.lib.api_once import HEADER, MAX_CHARS, REPLAYED, WRITES
-from portal.lib.api_published import FIELD
+from portal.lib.api.idempotency import HEADER, MAX_CHARS, REPLAYED, WRITES
+from portal.lib.api.published import FIELD
 from portal.lib.problems import PROBLEM
 
 Schema = dict[str, Any]

@@ -1,27 +1,20 @@
-"""What every endpoint of the management API shares: strict bodies in, readable problems out."""
+"""What went wrong, as every endpoint of the management API answers it: readable problems."""
 
 import logging
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.db import InterfaceError, OperationalError
 from django.http import Http404
-from django.utils.http import parse_header_parameters
-from rest_framework.exceptions import APIException, ParseError, UnsupportedMediaType
-from rest_framework.negotiation import DefaultContentNegotiation
-from rest_framework.parsers import BaseParser
+from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from portal.lib import strict_json
 from portal.lib.errors import AviaryError
 from portal.lib.problems import PROBLEM, problem
 
 logger = logging.getLogger(__name__)
-
-MAX_BODY_BYTES: Final = 1024 * 1024
-_CHUNK: Final = 64 * 1024
 
 
 class TooLarge(APIException):
@@ -57,68 +50,6 @@ class PreconditionRequired(APIException):
     status_code = 428
     default_detail = "Send If-Match with the ETag that you read, so that you overwrite only that."
     default_code = "precondition_required"
-
-
-class JSONOnly(DefaultContentNegotiation):
-    """Answers in JSON whatever Accept says, and leaves ``?format=`` to the importers."""
-
-    def select_renderer(
-        self, request: Request, renderers: Any, format_suffix: str | None = None
-    ) -> tuple[Any, str]:
-        renderer = next(iter(renderers))
-        return renderer, renderer.media_type
-
-
-class StrictJSONParser(BaseParser):
-    """JSON in UTF-8, up to the view's ``max_body_bytes`` (1 MiB); see strict_json for the rest."""
-
-    media_type = "application/json"
-
-    def parse(
-        self,
-        stream: Any,
-        media_type: str | None = None,
-        parser_context: Mapping[str, Any] | None = None,
-    ) -> Any:
-        context = parser_context or {}
-        most = getattr(context.get("view"), "max_body_bytes", MAX_BODY_BYTES)
-        _check_charset(media_type or "")
-        _check_length(context, most)
-        try:
-            return strict_json.loads(_read(stream, most))
-        except strict_json.NotStrict as error:
-            raise ParseError(str(error)) from None
-
-
-class MergePatchParser(StrictJSONParser):
-    """The media type that RFC 7396 gives to merge patches."""
-
-    media_type = "application/merge-patch+json"
-
-
-def _check_charset(media_type: str) -> None:
-    _type, parameters = parse_header_parameters(media_type)
-    charset = parameters.get("charset", "utf-8")
-    if charset.lower() not in ("utf-8", "utf8"):
-        raise UnsupportedMediaType(charset[:40], "Send JSON in UTF-8.")
-
-
-def _check_length(context: Mapping[str, Any], most: int) -> None:
-    """By the header alone, before anything is read."""
-    request = context.get("request")
-    length = request.META.get("CONTENT_LENGTH") if request is not None else None
-    text = str(length or "0").lstrip("0")
-    if len(text) > 15 or (text.isdigit() and int(text) > most):
-        raise TooLarge(most)
-
-
-def _read(stream: Any, most: int) -> bytes:
-    body = bytearray()
-    while chunk := stream.read(_CHUNK):
-        body += chunk
-        if len(body) > most:
-            raise TooLarge(most)
-    return bytes(body)
 
 
 def problem_response(error: Exception, context: Mapping[str, Any]) -> Response | None:

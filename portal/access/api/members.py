@@ -6,17 +6,17 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from portal.access import overview, selectors, services
-from portal.access.api import holder_of
-from portal.access.api_scope import allowed, project_of
+from portal.access.api import documents, schema
+from portal.access.api.asking import fitting, named, place_of, whole_name
+from portal.access.api.authentication import holder_of
+from portal.access.api.scope import allowed, project_of
 from portal.access.models import Group, Project, User
 from portal.access.permissions import Permission
-from portal.access.rest import documents, schema
-from portal.access.rest.asking import fitting, named, place_of, whole_name
-from portal.lib.api import MergePatchParser, StrictJSONParser
-from portal.lib.api_body import TEXT, Field, read_body
-from portal.lib.api_paging import PAGING, listing, page_of
-from portal.lib.api_query import text
-from portal.lib.api_view import ApiView
+from portal.lib.api.pagination import PAGING, listing, page_of
+from portal.lib.api.parsers import MergePatchParser, StrictJSONParser
+from portal.lib.api.query import text
+from portal.lib.api.shapes import TEXT, Field, read_body
+from portal.lib.api.views import ApiView
 from portal.lib.errors import Invalid
 from portal.lib.intent import Intent
 

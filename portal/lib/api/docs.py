@@ -17,7 +17,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from portal.lib.api import JSONOnly
+from portal.lib.api.parsers import JSONOnly
 
 _STYLE: Final = re.compile(rb"<style>(.*?)</style>", re.DOTALL)
 
@@ -85,7 +85,7 @@ class NoSuchEndpoint(APIView):
 class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     """How the schema describes who may call."""
 
-    target_class = "portal.access.api.ApiKeyAuthentication"
+    target_class = "portal.access.api.authentication.ApiKeyAuthentication"
     name = ["bearerKey", "headerKey"]
 
     def get_security_definition(self, auto_schema: object) -> list[dict[str, str]]:

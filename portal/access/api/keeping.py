@@ -8,11 +8,11 @@ from django.db import OperationalError, connection, transaction
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from portal.access.api import holder_of
+from portal.access.api.authentication import holder_of
 from portal.access.models import ApiKey, KeptAnswer
 from portal.lib import clock
-from portal.lib.api_once import REPLAYED, Respond, Reused, Secretive, StillRunning
-from portal.lib.api_tags import dumps
+from portal.lib.api.etags import dumps
+from portal.lib.api.idempotency import REPLAYED, Respond, Reused, Secretive, StillRunning
 from portal.lib.problems import PROBLEM
 
 _HEADERS: Final = ("ETag", "Location", "Retry-After")
