@@ -1,7 +1,5 @@
 """``…/copy``, ``…/clone`` and ``…/bulk``: flags taken over from others, and many at once."""
 
-from urllib.parse import quote
-
 from django.conf import settings
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -9,53 +7,110 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from flags import selectors, services
-from flags.api import taking_schema as schema
-from flags.api.documents import flag_document
 from flags.api.scope import configuration_of, flag_of
+from flags.api.shapes import CONFIGURATION, FLAG
 from flags.models import Flag
 from flags.services import bulk
-from flags.services.copying import Cloned, Taking
+from flags.services.bulk import ACTIONS, MOST_FLAGS, End
+from flags.services.copying import Taking
 from flags.usage.reading import refuse_asked_for
 from portal.access import authority
 from portal.access.api.authentication import holder_of
-from portal.access.api.scope import allowed, environment_of, project_of
+from portal.access.api.scope import allowed, environment_of, place_of, project_of
 from portal.access.models import Environment, Project
 from portal.access.permissions import Permission
 from portal.lib import clock
-from portal.lib.api.etags import etag, required_version
-from portal.lib.api.shapes import SWITCH, TEXT, TEXTS, VERSIONS, WHOLE, Field, read_body
+from portal.lib.api.answers import answer
+from portal.lib.api.etags import required_version
+from portal.lib.api.operations import CONFLICT, IF_MATCH, NO_MATCH, WAITING, operation
+from portal.lib.api.shapes import SWITCH, TEXT, TEXTS, VERSIONS, WHOLE, Shape
 from portal.lib.api.views import ApiView
 from portal.lib.errors import Invalid
 from portal.lib.intent import Intent
 
-_COPY = {
-    "source": Field(TEXT, required=True),
-    "source_version": Field(WHOLE),
-    "state": Field(SWITCH),
-    "salt": Field(SWITCH),
-    "reason": Field(TEXT),
-}
-_CLONE = {
-    "key": Field(TEXT, required=True),
-    "name": Field(TEXT),
-    "environments": Field(TEXTS),
-}
-_BULK = {
-    "action": Field(TEXT, required=True),
-    "flags": Field(TEXTS, required=True),
-    "environment": Field(TEXT),
-    "tags": Field(TEXTS),
-    "owner": Field(TEXT),
-    "reason": Field(TEXT),
-    "seen": Field(VERSIONS),
-    "force": Field(SWITCH),
-}
+NEW_COPY = Shape(
+    "NewCopy",
+    {
+        "source": TEXT("The environment that it is taken over from."),
+        "source_version": WHOLE(
+            "Of what was read there; refused if it moved on.", optional=True, minimum=0
+        ),
+        "state": SWITCH("Also whether it is on.", optional=True),
+        "salt": SWITCH("Also who is in which bucket.", optional=True),
+        "reason": TEXT(optional=True),
+    },
+)
+NEW_CLONE = Shape(
+    "NewClone",
+    {
+        "key": TEXT(),
+        "name": TEXT(optional=True),
+        "environments": TEXTS("Where its targeting comes along.", optional=True),
+    },
+)
+CLONED_WAITING = Shape(
+    "ClonedWaiting",
+    {
+        "text": TEXT(of=str),
+        "address": TEXT("The page where people approve it."),
+        "change_request": WHOLE(of="request.pk"),
+    },
+)
+CLONED_REFUSED = Shape("ClonedRefused", {"environment": TEXT(), "text": TEXT()})
+CLONE = Shape(
+    "Clone",
+    {
+        "flag": FLAG.one(),
+        "waiting": CLONED_WAITING.many(),
+        "refused": CLONED_REFUSED.many(),
+    },
+)
+NEW_BULK = Shape(
+    "NewBulk",
+    {
+        "action": TEXT(enum=list(ACTIONS)),
+        "flags": TEXTS(maxItems=MOST_FLAGS),
+        "environment": TEXT("To turn on and off: the environment of this key.", optional=True),
+        "tags": TEXTS(optional=True),
+        "owner": TEXT(optional=True),
+        "reason": TEXT(optional=True),
+        "seen": VERSIONS(
+            "To turn on and off: versions that were read, by the keys of the flags.",
+            optional=True,
+        ),
+        "force": SWITCH("To archive also what is still asked for.", optional=True),
+    },
+)
+
+
+def _address(outcome: bulk.Outcome) -> str:
+    return f"{settings.PORTAL_URL}{outcome.path}" if outcome.path else ""
+
+
+ONE_END = Shape(
+    "OneEnd",
+    {
+        "flag": TEXT(of="flag.key"),
+        "end": TEXT(enum=[str(one) for one in End]),
+        "text": TEXT("Why, where it is not done."),
+        "address": TEXT("Where it waits for approval, or empty.", of=_address),
+    },
+)
+ENDS = Shape("Ends", {"ends": ONE_END.many()})
 
 
 class Copying(ApiView):
     """Taking over what a flag does in another environment."""
 
-    @schema.copy_configuration
+    @operation(
+        "copy_configuration",
+        "one environment",
+        CONFIGURATION,
+        CONFLICT,
+        NO_MATCH,
+        body=NEW_COPY,
+        parameters=[IF_MATCH],
+    )
     def post(self, request: Request, project: str, environment: str, key: str) -> Response:
         """Have a flag do in one environment what it does in another: a person does that.
 
@@ -64,8 +119,8 @@ class Copying(ApiView):
         """
         environment_of(request, project, environment, Permission.FLAG_EDIT)
         target = configuration_of(request, project, environment, key)
-        body = read_body(request.data, _COPY)
-        source = _place_of(target.flag.project, body["source"], "source")
+        body = NEW_COPY.read(request.data)
+        source = place_of(target.flag.project, body["source"], "source")
         environment_of(request, project, source.key)  # a key reads its own environment alone
         there = selectors.get_configuration(target.flag, source)
         saved = services.copy_configuration(
@@ -77,13 +132,13 @@ class Copying(ApiView):
             taking=Taking(state=body.get("state", False), salt=body.get("salt", False)),
             intent=Intent(holder_of(request).actor, reason=body.get("reason", "")),
         )
-        return Response(saved.document, headers={"ETag": etag(saved.version)})
+        return answer(saved.document, version=saved.version)
 
 
 class Cloning(ApiView):
     """A new flag like another one."""
 
-    @schema.clone_flag
+    @operation("clone_flag", "flags", CLONE, status=201, body=NEW_CLONE)
     def post(self, request: Request, project: str, key: str) -> Response:
         """Create a flag like this one, off everywhere, with fresh salts.
 
@@ -92,32 +147,39 @@ class Cloning(ApiView):
         """
         own = allowed(request, project, Permission.FLAG_EDIT)
         flag = flag_of(request, project, key)
-        body = read_body(request.data, _CLONE)
+        body = NEW_CLONE.read(request.data)
         cloned = services.clone_flag(
             flag=flag,
             key=body["key"],
             name=body.get("name", ""),
             environments=[
-                _place_of(own, place, "environments") for place in body.get("environments", [])
+                place_of(own, place, "environments") for place in body.get("environments", [])
             ],
             intent=Intent(holder_of(request).actor),
         )
         where = reverse("api-flag", kwargs={"project": project, "key": cloned.flag.key})
-        headers = {"Location": quote(where, safe="/%"), "ETag": etag(cloned.flag.version)}
-        return Response(_cloned_document(cloned), status=201, headers=headers)
+        refused = [{"environment": place.key, "text": text} for place, text in cloned.refused]
+        document = CLONE.dump(cloned, refused=refused)
+        return answer(document, version=cloned.flag.version, at=where)
 
 
 class Bulk(ApiView):
     """The same done to many flags."""
 
-    @schema.change_flags
+    @operation(
+        "change_flags",
+        "flags",
+        ENDS,
+        (409, WAITING, "One that is to be archived is still asked for."),
+        body=NEW_BULK,
+    )
     def post(self, request: Request, project: str) -> Response:
         """Do something to up to 200 flags, each as a write of its own: `ends` says how each went.
 
         `seen` are the versions of configurations that were read; one that has moved on is refused.
         """
         own = project_of(request, project)
-        body, now = read_body(request.data, _BULK), clock.now()
+        body, now = NEW_BULK.read(request.data), clock.now()
         place = environment_of(request, project, body["environment"]) if _names(body) else None
         _require(request, own, body["action"], place)
         flags = _flags_of(own, body["flags"])
@@ -132,7 +194,7 @@ class Bulk(ApiView):
             seen=body.get("seen", {}),
         )
         outcomes = services.change_flags(flags=flags, action=body["action"], job=job)
-        return Response({"ends": [_outcome_document(one) for one in outcomes]})
+        return answer({"ends": [ONE_END.dump(one) for one in outcomes]})
 
 
 def _names(body: dict[str, object]) -> bool:
@@ -160,31 +222,3 @@ def _flags_of(project: Project, keys: list[str]) -> list[Flag]:
         text = _("There is no flag called {key}.").format(key=missing[0][:100])
         raise Invalid({"flags": text})
     return found
-
-
-def _place_of(project: Project, key: str, field: str) -> Environment:
-    place = project.environments.filter(key=key).first()
-    if place is None:
-        raise Invalid({field: _("There is no such environment in this project.")})
-    place.project = project
-    return place
-
-
-def _cloned_document(cloned: Cloned) -> dict[str, object]:
-    return {
-        "flag": flag_document(cloned.flag),
-        "waiting": [
-            {"text": str(one), "address": one.address, "change_request": one.request.pk}
-            for one in cloned.waiting
-        ],
-        "refused": [{"environment": place.key, "text": text} for place, text in cloned.refused],
-    }
-
-
-def _outcome_document(outcome: bulk.Outcome) -> dict[str, object]:
-    return {
-        "flag": outcome.flag.key,
-        "end": str(outcome.end),
-        "text": outcome.text,
-        "address": f"{settings.PORTAL_URL}{outcome.path}" if outcome.path else "",
-    }

@@ -1,72 +1,79 @@
 """``/api/v1/projects/{project}/groups``: people who are given roles together."""
 
-from django.http import Http404
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from portal.access import services
-from portal.access.api import documents, schema
-from portal.access.api.asking import person_of, whole_name
 from portal.access.api.authentication import holder_of
+from portal.access.api.projects import RENAMING
 from portal.access.api.scope import allowed, project_of
-from portal.access.models import Group, Project, User
+from portal.access.models import Group, User
 from portal.access.permissions import Permission
-from portal.lib.api.pagination import PAGING, listing, page_of
-from portal.lib.api.parsers import MergePatchParser, StrictJSONParser
-from portal.lib.api.shapes import TEXT, Field, read_body
+from portal.lib.api.answers import answer
+from portal.lib.api.operations import operation
+from portal.lib.api.pagination import answer_page
+from portal.lib.api.query import find, refuse_unfindable
+from portal.lib.api.shapes import TEXT, TEXTS, Page, Shape
 from portal.lib.api.views import ApiView
+from portal.lib.errors import Invalid
 from portal.lib.intent import Intent
 
-_NAME = {"name": Field(TEXT, required=True)}
-_NEW = {"key": Field(TEXT, required=True), "name": Field(TEXT)}
+
+def _names(group: Group) -> list[str]:
+    return sorted(user.username for user in group.members.all())
+
+
+GROUP = Shape("Group", {"key": TEXT(), "name": TEXT(), "members": TEXTS(of=_names)})
+GROUPS = Page("GroupPage", "groups", GROUP.many())
+NEW_GROUP = Shape(
+    "NewGroup", {"key": TEXT(maxLength=50), "name": TEXT(optional=True, maxLength=100)}
+)
 
 
 class GroupList(ApiView):
     """The groups of a project."""
 
-    asks = {"GET": PAGING}
-
-    @schema.list_groups
+    @operation("list_groups", "access", GROUPS)
     def get(self, request: Request, project: str) -> Response:
         """A page of groups with their members, in order of their keys."""
         rows = project_of(request, project).groups.prefetch_related("members")
-        page, following = page_of(request, rows, by="key")
-        return listing(request, "groups", [documents.group(one) for one in page], following)
+        return answer_page(request, GROUPS, rows, by="key")
 
-    @schema.create_group
+    @operation("create_group", "access", GROUP, status=201, body=NEW_GROUP)
     def post(self, request: Request, project: str) -> Response:
         """Create a group without members."""
         own = allowed(request, project, Permission.MEMBER_MANAGE)
-        body = {"name": ""} | read_body(request.data, _NEW)
+        body = {"name": ""} | NEW_GROUP.read(request.data)
         actor = holder_of(request).actor
         made = services.create_group(project=own, **body, intent=Intent(actor))
-        where = reverse("api-group", args=[project, made.key])
-        return Response(documents.group(made), status=201, headers={"Location": where})
+        return answer(GROUP.dump(made), at=reverse("api-group", args=[project, made.key]))
 
 
 class GroupDetail(ApiView):
     """One group."""
 
-    parser_classes = [StrictJSONParser, MergePatchParser]
-
-    @schema.read_group
+    @operation("read_group", "access", GROUP)
     def get(self, request: Request, project: str, group: str) -> Response:
         """A group with its members."""
-        return Response(documents.group(_group_of(project_of(request, project), group)))
+        return answer(GROUP.dump(find(project_of(request, project).groups, key=group)))
 
-    @schema.edit_group
+    @operation("edit_group", "access", GROUP, body=RENAMING)
     def patch(self, request: Request, project: str, group: str) -> Response:
         """Give a group another name. Its key stays."""
-        found = _group_of(allowed(request, project, Permission.MEMBER_MANAGE), group)
-        body = read_body(request.data, _NAME)
-        edited = services.edit_group(group=found, **body, intent=Intent(holder_of(request).actor))
-        return Response(documents.group(edited))
+        own = allowed(request, project, Permission.MEMBER_MANAGE)
+        edited = services.edit_group(
+            group=find(own.groups, key=group),
+            **RENAMING.read(request.data),
+            intent=Intent(holder_of(request).actor),
+        )
+        return answer(GROUP.dump(edited))
 
-    @schema.delete_group
+    @operation("delete_group", "access")
     def delete(self, request: Request, project: str, group: str) -> Response:
         """Remove a group and what it was given."""
-        found = _group_of(allowed(request, project, Permission.MEMBER_MANAGE), group)
+        found = find(allowed(request, project, Permission.MEMBER_MANAGE).groups, key=group)
         services.delete_group(group=found, intent=Intent(holder_of(request).actor))
         return Response(status=204)
 
@@ -74,31 +81,25 @@ class GroupDetail(ApiView):
 class GroupMember(ApiView):
     """Somebody in a group."""
 
-    @schema.add_to_group
+    @operation("add_to_group", "access", GROUP)
     def put(self, request: Request, project: str, group: str, username: str) -> Response:
         """Put somebody who has an account into a group; again changes nothing.
 
         A key gives no more with it than whoever made it may do, and never the right to approve.
         """
-        found = _group_of(allowed(request, project, Permission.MEMBER_MANAGE), group)
-        user = person_of(whole_name(username))
+        found = find(allowed(request, project, Permission.MEMBER_MANAGE).groups, key=group)
+        refuse_unfindable(username)
+        user = User.objects.filter(username=username).first()
+        if user is None:
+            text = _("Nobody is called {name}; API keys make no accounts. Send an invitation.")
+            raise Invalid({"username": text.format(name=username[:150])})
         services.add_to_group(group=found, user=user, intent=Intent(holder_of(request).actor))
-        return Response(documents.group(found))
+        return answer(GROUP.dump(found))
 
-    @schema.remove_from_group
+    @operation("remove_from_group", "access")
     def delete(self, request: Request, project: str, group: str, username: str) -> Response:
         """Take somebody out of a group; again changes nothing."""
-        found = _group_of(allowed(request, project, Permission.MEMBER_MANAGE), group)
-        user = User.objects.filter(username=whole_name(username)).first()
-        if user is None:
-            raise Http404
+        found = find(allowed(request, project, Permission.MEMBER_MANAGE).groups, key=group)
+        user = find(User.objects.all(), username=username)
         services.remove_from_group(group=found, user=user, intent=Intent(holder_of(request).actor))
         return Response(status=204)
-
-
-def _group_of(project: Project, key: str) -> Group:
-    found = project.groups.filter(key=key).first()
-    if found is None:
-        raise Http404
-    found.project = project
-    return found

@@ -1,56 +1,92 @@
 """``/api/v1/projects/{project}/keys``: API keys, never with what lets anybody in but once."""
 
 from django.db.models import QuerySet
-from django.http import Http404
 from django.urls import reverse
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from portal.access import selectors, services
-from portal.access.api import documents, schema
-from portal.access.api.asking import choice, named
 from portal.access.api.authentication import holder_of
 from portal.access.api.scope import allowed_here, environment_of
-from portal.access.models import ApiKey, Environment
+from portal.access.models import ApiKey, KeyKind
 from portal.access.permissions import Permission
+from portal.lib.api.answers import answer
 from portal.lib.api.idempotency import Secretive
-from portal.lib.api.pagination import PAGING, listing, page_of
-from portal.lib.api.parsers import MergePatchParser, StrictJSONParser
-from portal.lib.api.query import text
-from portal.lib.api.shapes import MOMENT, TEXT, TEXTS, WHOLE, Field, read_body
+from portal.lib.api.operations import operation, query
+from portal.lib.api.pagination import answer_page
+from portal.lib.api.query import choice, find, text
+from portal.lib.api.shapes import MOMENT, TEXT, TEXTS, WHOLE, Page, Shape
 from portal.lib.api.views import ApiView
 from portal.lib.intent import Intent
 
-_NEW = {
-    "name": Field(TEXT, required=True),
-    "kind": Field(TEXT, required=True),
-    "expires_at": Field(MOMENT, nullable=True),
-    "allowed_origins": Field(TEXTS),
-}
-_FIELDS = {
-    "allowed_origins": Field(TEXTS),
-    "rate_limit": Field(WHOLE, nullable=True),
-    "burst_limit": Field(WHOLE, nullable=True),
-}
+KEY = Shape(
+    "Key",
+    {
+        "selector": TEXT("The part of its token that is no secret."),
+        "name": TEXT(),
+        "kind": TEXT(enum=KeyKind.values),
+        "environment": TEXT(of="environment.key"),
+        "allowed_origins": TEXTS(),
+        "rate_limit": WHOLE("Requests per second.", nullable=True),
+        "burst_limit": WHOLE("Requests at once.", nullable=True),
+        "rights": TEXTS("What an admin key may do on top, as far as its maker still may."),
+        "evidence": TEXTS("The kinds of evidence that people let it post for its environment."),
+        "created_by": TEXT(),
+        "created_at": MOMENT(),
+        "last_used_at": MOMENT(nullable=True),
+        "expires_at": MOMENT(nullable=True),
+        "revoked_at": MOMENT(nullable=True),
+    },
+    "An API key without what lets anybody in.",
+)
+KEYS = Page("KeyPage", "keys", KEY.many())
+ISSUED = KEY.but(
+    "IssuedKey",
+    token=TEXT("Null where the answer is replayed.", nullable=True),
+    notice=TEXT("Why there is no token, or empty."),
+)
+NEW_KEY = Shape(
+    "NewKey",
+    {
+        "name": TEXT(maxLength=100),
+        "kind": TEXT(enum=["server", "client"]),
+        "expires_at": MOMENT(optional=True, nullable=True),
+        "allowed_origins": TEXTS("Of client keys alone.", optional=True),
+    },
+    "A server or client key for the environment of the key that asks.",
+)
+KEY_PATCH = Shape(
+    "KeyPatch",
+    {
+        "allowed_origins": TEXTS(optional=True),
+        "rate_limit": WHOLE(optional=True, nullable=True, minimum=1),
+        "burst_limit": WHOLE(optional=True, nullable=True, minimum=1),
+    },
+)
 
 
 class KeyList(ApiView):
     """The API keys of an environment."""
 
-    asks = {"GET": ("environment", "kind", *PAGING)}
-
-    @schema.list_keys
+    @operation(
+        "list_keys",
+        "access",
+        KEYS,
+        parameters=[
+            query("environment", "Only those of the environment of this key."),
+            query("kind", "Only keys of this kind.", enum=KeyKind.values),
+        ],
+    )
     def get(self, request: Request, project: str) -> Response:
         """A page of the keys of this key's environment, the newest first, without their secrets."""
-        own = allowed_here(request, project, Permission.FLAG_VIEW)
+        rows = _keys_of(request, project, Permission.FLAG_VIEW)
         if place := text(request, "environment"):
             environment_of(request, project, place)
-        fields = {"kind": choice(request, "kind", schema.KINDS)}
-        rows = _keys_in(own).filter(**named(fields))
-        page, following = page_of(request, rows, by="-pk")
-        return listing(request, "keys", [documents.key(one) for one in page], following)
+        if kind := choice(request, "kind", KeyKind.values):
+            rows = rows.filter(kind=kind)
+        return answer_page(request, KEYS, rows, by="-pk")
 
-    @schema.create_key
+    @operation("create_key", "access", ISSUED, status=201, body=NEW_KEY)
     def post(self, request: Request, project: str) -> Response:
         """Make a server or client key for the environment of this key. Admin keys people make.
 
@@ -59,10 +95,10 @@ class KeyList(ApiView):
         own = allowed_here(request, project, Permission.KEY_MANAGE)
         issued = services.issue_key(
             environment=own,
-            **read_body(request.data, _NEW),
+            **NEW_KEY.read(request.data),
             intent=Intent(holder_of(request).actor),
         )
-        document = {**documents.key(issued.key), "token": str(issued.token), "notice": ""}
+        document = ISSUED.dump(issued.key, token=str(issued.token), notice="")
         where = reverse("api-key", args=[project, issued.key.selector])
         return Secretive(document, hidden="token", status=201, headers={"Location": where})
 
@@ -70,43 +106,37 @@ class KeyList(ApiView):
 class KeyDetail(ApiView):
     """One API key."""
 
-    parser_classes = [StrictJSONParser, MergePatchParser]
-
-    @schema.read_key
+    @operation("read_key", "access", KEY)
     def get(self, request: Request, project: str, selector: str) -> Response:
         """A key, by its selector: the part of the token that is no secret."""
-        own = allowed_here(request, project, Permission.FLAG_VIEW)
-        return Response(documents.key(_key_of(own, selector)))
+        keys = _keys_of(request, project, Permission.FLAG_VIEW)
+        return answer(KEY.dump(find(keys, selector=selector)))
 
-    @schema.edit_key
+    @operation("edit_key", "access", KEY, body=KEY_PATCH)
     def patch(self, request: Request, project: str, selector: str) -> Response:
         """Change where a server or client key may be used from, and how often."""
-        own = allowed_here(request, project, Permission.KEY_MANAGE)
-        key = _key_of(own, selector)
-        fields = {name: getattr(key, name) for name in _FIELDS}
+        key = find(_keys_of(request, project, Permission.KEY_MANAGE), selector=selector)
+        fields = {name: getattr(key, name) for name in KEY_PATCH.fields}
         services.edit_key(
             key=key,
-            **fields | read_body(request.data, _FIELDS),
+            **fields | KEY_PATCH.read(request.data),
             intent=Intent(holder_of(request).actor),
         )
-        return Response(documents.key(key))
+        return answer(KEY.dump(key))
 
-    @schema.revoke_key
+    @operation("revoke_key", "access")
     def delete(self, request: Request, project: str, selector: str) -> Response:
         """Revoke a key of this key's environment at once and for good, this one included."""
-        own = allowed_here(request, project, Permission.KEY_MANAGE)
-        key = _key_of(own, selector)
+        key = find(_keys_of(request, project, Permission.KEY_MANAGE), selector=selector)
         services.revoke_key(key=key, intent=Intent(holder_of(request).actor))
         return Response(status=204)
 
 
-def _keys_in(environment: Environment) -> QuerySet[ApiKey]:
-    return selectors.keys_of(environment.project).filter(environment=environment)
-
-
-def _key_of(environment: Environment, selector: str) -> ApiKey:
-    found = _keys_in(environment).filter(selector=selector).first()
-    if found is None:
-        raise Http404
-    found.environment.project = environment.project
-    return found
+def _keys_of(request: Request, project: str, permission: Permission) -> QuerySet[ApiKey]:
+    """The keys of the environment of this key, where it has the permission."""
+    own = allowed_here(request, project, permission)
+    return (
+        selectors.keys_of(own.project)
+        .filter(environment=own)
+        .select_related("environment__project")
+    )

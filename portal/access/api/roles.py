@@ -6,88 +6,94 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from portal.access import overview, services
-from portal.access.api import documents, schema
 from portal.access.api.authentication import holder_of
 from portal.access.api.scope import allowed, project_of
-from portal.access.models import CustomRole, Project
+from portal.access.models import Project
 from portal.access.permissions import Permission
-from portal.lib.api.pagination import PAGING, listing, page_of_keys
-from portal.lib.api.parsers import MergePatchParser, StrictJSONParser
-from portal.lib.api.shapes import TEXT, TEXTS, Field, read_body
+from portal.lib.api.answers import answer
+from portal.lib.api.operations import WAITS, operation
+from portal.lib.api.pagination import listing, page_of_keys
+from portal.lib.api.query import find
+from portal.lib.api.shapes import SWITCH, TEXT, TEXTS, WHOLE, Page, Shape
 from portal.lib.api.views import ApiView
 from portal.lib.intent import Intent
 
-_FIELDS = {"name": Field(TEXT), "permissions": Field(TEXTS)}
-_NEW = {
-    "key": Field(TEXT, required=True),
-    "name": Field(TEXT),
-    "permissions": Field(TEXTS, required=True),
-}
+ROLE = Shape(
+    "Role",
+    {
+        "key": TEXT(),
+        "name": TEXT(of="label"),
+        "permissions": TEXTS(of=lambda line: sorted(map(str, line.permissions))),
+        "custom": SWITCH("Whether the project made it.", of=lambda line: line.custom is not None),
+        "given": WHOLE("How often it is given."),
+    },
+)
+ROLES = Page("RolePage", "roles", ROLE.many())
+ROLE_PATCH = Shape(
+    "RolePatch",
+    {"name": TEXT(optional=True, maxLength=100), "permissions": TEXTS(optional=True)},
+)
+NEW_ROLE = Shape(
+    "NewRole",
+    {
+        "key": TEXT(maxLength=50),
+        "name": TEXT(optional=True, maxLength=100),
+        "permissions": TEXTS(),
+    },
+)
 
 
 class RoleList(ApiView):
     """The roles of a project."""
 
-    asks = {"GET": PAGING}
-
-    @schema.list_roles
+    @operation("list_roles", "access", ROLES)
     def get(self, request: Request, project: str) -> Response:
         """A page of roles with what they permit, built in and the project's own, by their keys."""
         roles = {one.key: one for one in overview.roles_of(project_of(request, project))}
         keys, following = page_of_keys(request, roles)
-        return listing(request, "roles", [documents.role(roles[key]) for key in keys], following)
+        return listing(request, ROLES, [roles[key] for key in keys], following)
 
-    @schema.create_role
+    @operation("create_role", "access", ROLE, status=201, body=NEW_ROLE)
     def post(self, request: Request, project: str) -> Response:
         """Create a role. A key's permits no more than whoever made the key may do."""
         own = allowed(request, project, Permission.MEMBER_MANAGE)
-        body = {"name": ""} | read_body(request.data, _NEW)
+        body = {"name": ""} | NEW_ROLE.read(request.data)
         made = services.create_role(project=own, **body, intent=Intent(holder_of(request).actor))
-        where = reverse("api-role", args=[project, made.key])
-        return Response(_document(own, made.key), status=201, headers={"Location": where})
+        return _answer(own, made.key, at=reverse("api-role", args=[project, made.key]))
 
 
 class RoleDetail(ApiView):
     """One role."""
 
-    parser_classes = [StrictJSONParser, MergePatchParser]
-
-    @schema.read_role
+    @operation("read_role", "access", ROLE)
     def get(self, request: Request, project: str, role: str) -> Response:
         """A role with what it permits."""
-        return Response(_document(project_of(request, project), role))
+        return _answer(project_of(request, project), role)
 
-    @schema.edit_role
+    @operation("edit_role", "access", ROLE, WAITS, body=ROLE_PATCH)
     def patch(self, request: Request, project: str, role: str) -> Response:
         """Rename one of the project's own roles, or change what it permits."""
         own = allowed(request, project, Permission.MEMBER_MANAGE)
-        found = _own_role(own, role)
+        found = find(own.custom_roles, key=role)
         fields = {"name": found.name, "permissions": found.permissions}
         services.edit_role(
             role=found,
-            **fields | read_body(request.data, _FIELDS),
+            **fields | ROLE_PATCH.read(request.data),
             intent=Intent(holder_of(request).actor),
         )
-        return Response(_document(own, role))
+        return _answer(own, role)
 
-    @schema.delete_role
+    @operation("delete_role", "access")
     def delete(self, request: Request, project: str, role: str) -> Response:
         """Remove one of the project's own roles, which nobody has any more."""
-        found = _own_role(allowed(request, project, Permission.MEMBER_MANAGE), role)
+        own = allowed(request, project, Permission.MEMBER_MANAGE)
+        found = find(own.custom_roles, key=role)
         services.delete_role(role=found, intent=Intent(holder_of(request).actor))
         return Response(status=204)
 
 
-def _own_role(project: Project, key: str) -> CustomRole:
-    found = project.custom_roles.filter(key=key).first()
-    if found is None:
-        raise Http404
-    found.project = project
-    return found
-
-
-def _document(project: Project, key: str) -> dict[str, object]:
+def _answer(project: Project, key: str, *, at: str = "") -> Response:
     for line in overview.roles_of(project):
         if line.key == key:
-            return documents.role(line)
+            return answer(ROLE.dump(line), at=at)
     raise Http404

@@ -1,4 +1,4 @@
-"""What an admin key reaches: its project, and its own environment."""
+"""What an admin key reaches: its project, and its own environment; every endpoint asks here."""
 
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
@@ -9,6 +9,8 @@ from portal.access import authority
 from portal.access.api.authentication import holder_of
 from portal.access.models import Environment, Project
 from portal.access.permissions import Permission
+from portal.lib.api.query import find
+from portal.lib.errors import Invalid
 
 
 def project_of(request: Request, project_key: str) -> Project:
@@ -48,7 +50,19 @@ def environment_of(
     own = holder_of(request).environment
     if own.key == environment_key:
         return allowed_here(request, project_key, permission)
-    if not project.environments.filter(key=environment_key).exists():
-        raise Http404
+    find(project.environments, key=environment_key)
     text = _("This key is for the environment “{own}” and does not reach “{other}”.")
     raise PermissionDenied(text.format(own=own.key, other=environment_key))
+
+
+def place_of(project: Project, key: str, field: str = "environment") -> Environment:
+    """The environment that a body names in ``field``. Raises Invalid."""
+    found = project.environments.filter(key=key).first()
+    if found is None:
+        raise Invalid({field: _("There is no such environment in this project.")})
+    return found
+
+
+def place_or_all(project: Project, key: str | None) -> Environment | None:
+    """As place_of; None, where a body names none or null, is all environments."""
+    return place_of(project, key) if key is not None else None

@@ -17,6 +17,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from portal.lib.api import openapi  # noqa: F401 - tells drf-spectacular what shapes are
 from portal.lib.api.parsers import JSONOnly
 
 _STYLE: Final = re.compile(rb"<style>(.*?)</style>", re.DOTALL)

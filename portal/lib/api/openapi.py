@@ -1,13 +1,18 @@
-"""What all operations have in common, written into the schema once instead of at each of them."""
+"""Shapes in the schema, and what all operations have in common, written into it once."""
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any, Final
 
+from drf_spectacular.extensions import OpenApiSerializerExtension
 from drf_spectacular.hooks import postprocess_schema_enums
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.plumbing import append_meta, build_object_type
 
 from portal.lib.api.idempotency import HEADER, MAX_CHARS, REPLAYED, WRITES
 from portal.lib.api.published import FIELD
+from portal.lib.api.shapes import Field, Shape
 from portal.lib.problems import PROBLEM
 
 Schema = dict[str, Any]
@@ -46,6 +51,46 @@ _OF_WRITES: Final = {
     "411": "The body comes in parts without Content-Length.",
     "422": f"This {HEADER} was used for another request.",
 }
+
+
+class DescribedShape(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
+    """A shape as a component of the schema."""
+
+    target_class = Shape
+    match_subclasses = True
+
+    def get_name(self, auto_schema: AutoSchema, direction: str) -> str:
+        return str(self.target.name)
+
+    def map_serializer(self, auto_schema: AutoSchema, direction: str) -> Schema:
+        shape: Shape = self.target
+        required = [name for name, field in shape.fields.items() if not field.optional]
+        described: Schema = build_object_type(
+            {name: _describe(field, auto_schema) for name, field in shape.fields.items()},
+            None if shape.partial else sorted(required),
+            shape.text,
+        )
+        return described
+
+
+def _describe(field: Field, auto_schema: AutoSchema) -> Schema:
+    words = {**field.words, **({"nullable": True} if field.nullable else {})}
+    if field.text:
+        words["description"] = field.text
+    if field.nullable and "enum" in words:
+        words["enum"] = [*words["enum"], None]
+    described: Schema = append_meta(_with_components(field.kind.schema, auto_schema), words)
+    return described
+
+
+def _with_components(part: Any, auto_schema: AutoSchema) -> Any:
+    """A schema with references in place of the shapes in it."""
+    if isinstance(part, Shape):
+        component = auto_schema.resolve_serializer(part, "response")  # type: ignore[arg-type]
+        return dict(component.ref)
+    if isinstance(part, Mapping):
+        return {name: _with_components(inner, auto_schema) for name, inner in part.items()}
+    return part
 
 
 def finish(result: Schema, **arguments: Any) -> Schema:

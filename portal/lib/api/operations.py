@@ -1,71 +1,76 @@
-"""What the endpoints of the management API have in common in its schema."""
+"""What an endpoint takes and answers, said once where it stands: for the schema, and for the view
+that refuses parameters which it does not have."""
 
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeAlias, TypeVar
 
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
-from rest_framework import serializers
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 
 from portal.lib.api.pagination import MOST, USUAL
+from portal.lib.api.shapes import OBJECT, TEXT, WHOLE, Page, Shape
 from portal.lib.problems import PROBLEM
 
+Handler = TypeVar("Handler", bound=Callable[..., Any])
+Refusal: TypeAlias = tuple[int, Shape, str]
+"""A status that an endpoint may answer, with what, and when."""
 
-class FieldError(serializers.Serializer[object]):
-    path = serializers.CharField(help_text="The field, as in rules[0].when; empty for the whole.")
-    message = serializers.CharField()
+FIELD_ERROR: Final = Shape(
+    "FieldError",
+    {
+        "path": TEXT("The field, as in rules[0].when; empty for the whole."),
+        "message": TEXT(),
+    },
+)
+PLAIN: Final = Shape(
+    "Problem",
+    {"type": TEXT(), "title": TEXT(), "status": WHOLE(), "detail": TEXT()},
+    "What went wrong, for programs (type, status) and people (detail).",
+)
+INVALID: Final = PLAIN.but("InvalidProblem", PLAIN.text, errors=FIELD_ERROR.many(optional=True))
+CHANGE_REQUEST: Final = Shape(
+    "Waits",
+    {
+        "id": WHOLE(),
+        "address": TEXT("The page where people approve it."),
+        "digest": TEXT("Of its content; evidence is bound to it."),
+    },
+    "The change request that a change waits as.",
+)
+WAITING: Final = PLAIN.but(
+    "WaitingProblem",
+    PLAIN.text,
+    change_request=CHANGE_REQUEST.one("Where it waits for approval.", optional=True),
+)
+CONFLICTING: Final = WAITING.but(
+    "ConflictProblem",
+    PLAIN.text,
+    current=OBJECT("What is stored now.", optional=True),
+    yours=OBJECT("What you sent.", optional=True),
+)
 
-
-class Problem(serializers.Serializer[object]):
-    """What went wrong, for programs (type, status) and people (detail)."""
-
-    type = serializers.CharField()
-    title = serializers.CharField()
-    status = serializers.IntegerField()
-    detail = serializers.CharField()
-
-
-class InvalidProblem(Problem):
-    errors = FieldError(many=True, required=False)  # type: ignore[assignment]  # a field here
-
-
-class Waits(serializers.Serializer[object]):
-    """The change request that a change waits as."""
-
-    id = serializers.IntegerField()
-    address = serializers.CharField(help_text="The page where people approve it.")
-    digest = serializers.CharField(help_text="Of its content; evidence is bound to it.")
-
-
-class WaitingProblem(Problem):
-    change_request = Waits(required=False, help_text="Where it waits for approval.")
-
-
-class ConflictProblem(WaitingProblem):
-    current = serializers.DictField(required=False, help_text="What is stored now.")
-    yours = serializers.DictField(required=False, help_text="What you sent.")
-
-
-WAITS: Final = (
-    WaitingProblem,
+WAITS: Final[Refusal] = (
+    409,
+    WAITING,
     "Nothing was changed: it waits for approval, or could not be carried out as it is now. "
     "`change_request` says where it waits.",
 )
-_PROBLEMS: Final[dict[int, tuple[type[Problem], str]]] = {
-    400: (InvalidProblem, "Malformed, or not valid: each field that is wrong, and why."),
-    401: (Problem, "No key, or one that is unknown, revoked or expired."),
-    403: (Problem, "Not an admin key, or one of another environment."),
-    404: (Problem, "There is no such thing in the key's project."),
-    409: (
-        ConflictProblem,
-        "Changed meanwhile: what is there now, and what you sent. Or it waits for approval: "
-        "`change_request` says where, and nothing was changed.",
-    ),
-    413: (Problem, "The body is too large."),
-    415: (Problem, "The body is not JSON in UTF-8."),
-    428: (Problem, "If-Match is missing."),
-}
-_ALWAYS: Final = (400, 401, 403, 404)
-WITH_BODY: Final = (413, 415)
+CONFLICT: Final[Refusal] = (
+    409,
+    CONFLICTING,
+    "Changed meanwhile: what is there now, and what you sent. Or it waits for approval: "
+    "`change_request` says where, and nothing was changed.",
+)
+NO_MATCH: Final[Refusal] = (428, PLAIN, "If-Match is missing.")
+_ALWAYS: Final[list[Refusal]] = [
+    (400, INVALID, "Malformed, or not valid: each field that is wrong, and why."),
+    (401, PLAIN, "No key, or one that is unknown, revoked or expired."),
+    (403, PLAIN, "Not an admin key, or one of another environment."),
+    (404, PLAIN, "There is no such thing in the key's project."),
+]
+_WITH_BODY: Final[list[Refusal]] = [
+    (413, PLAIN, "The body is too large."),
+    (415, PLAIN, "The body is not JSON in UTF-8."),
+]
 
 
 def query(name: str, text: str, kind: Any = str, **options: Any) -> OpenApiParameter:
@@ -79,28 +84,43 @@ def if_match(text: str, *, required: bool = False) -> OpenApiParameter:
 
 
 IF_MATCH: Final = if_match("The ETag that was read.", required=True)
-PAGING: Final = [
+MAY_MATCH: Final = if_match("The ETag that was read; without it whatever is there now is changed.")
+_PAGING: Final = [
     query("cursor", "The `next` of the page before."),
-    OpenApiParameter(
+    query(
         "limit",
+        "How many at most.",
         {"type": "integer", "minimum": 1, "maximum": MOST, "default": USUAL},
-        "query",
-        description="How many at most.",
     ),
 ]
 
 
-def answers(
-    status: int,
-    shape: Any,
-    *others: int,
-    special: Mapping[int, tuple[type[Problem], str]] | None = None,
-) -> dict[Any, Any]:
-    """The answer of an endpoint, and the problems that it may answer; ``special`` are its own."""
-    known = {**_PROBLEMS, **(special or {})}
-    problems = {
-        (code, PROBLEM): OpenApiResponse(*known[code])
-        for code in sorted({*_ALWAYS, *others, *(special or {})})
-    }
-    key: Any = (status, "application/json") if shape else status
-    return {key: shape, **problems}
+def operation(
+    name: str,
+    tag: str,
+    answer: Any = None,
+    *refusals: Refusal,
+    status: int = 0,
+    body: Any = None,
+    parameters: Sequence[OpenApiParameter] = (),
+) -> Callable[[Handler], Handler]:
+    """Describes a handler: its answer, what it refuses beside the usual, its body and parameters.
+
+    Without a status it is 200, or 204 where nothing is answered. Pages take `cursor` and `limit`.
+    """
+    asked = [*parameters, *(_PAGING if isinstance(answer, Page) else ())]
+    responses: dict[Any, Any] = {(status or 200, "application/json"): answer}
+    if answer is None:
+        responses = {status or 204: None}
+    for code, shape, text in (*_ALWAYS, *(_WITH_BODY if body else ()), *refusals):
+        responses[code, PROBLEM] = OpenApiResponse(shape, text)
+    describe = extend_schema(
+        operation_id=name, tags=[tag], parameters=asked, request=body, responses=responses
+    )
+
+    def described(handler: Handler) -> Handler:
+        names = frozenset(one.name for one in asked if one.location == "query")
+        handler.parameters = names  # type: ignore[attr-defined]  # for the view
+        return describe(handler)
+
+    return described

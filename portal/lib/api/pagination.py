@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import reduce
 from typing import Final, TypeVar
 from urllib.parse import quote
@@ -13,12 +13,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from portal.lib.api.query import text
+from portal.lib.api.shapes import Page
 from portal.lib.errors import Invalid
 
 USUAL: Final = 50
 MOST: Final = 200
-# What every list may be asked.
-PAGING: Final = ("cursor", "limit")
 Row = TypeVar("Row", bound=Model)
 
 
@@ -67,15 +66,18 @@ def page_of_keys(request: Request, keys: Iterable[str]) -> tuple[list[str], str 
     return page, encode_cursor(page[-1]) if len(found) > size else None
 
 
+def answer_page(request: Request, page: Page, rows: QuerySet[Row], *, by: str) -> Response:
+    """The page of the rows that is asked for, in order of ``by``, as page_of."""
+    found, following = page_of(request, rows, by=by)
+    return listing(request, page, found, following)
+
+
 def listing(
-    request: Request,
-    name: str,
-    documents: Sequence[object],
-    following: str | None,
-    **more: object,
+    request: Request, page: Page, rows: Iterable[object], following: str | None, **more: object
 ) -> Response:
     """A page as it is answered: ``next`` is its cursor, the Link header its address."""
-    response = Response({name: documents, "next": following, **more})
+    given = {page.rows: page.fields[page.rows].kind.dump(rows), "next": following, **more}
+    response = Response(page.dump(None, **given))
     if following:
         query = request.query_params.copy()
         query["cursor"] = following

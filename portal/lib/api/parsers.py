@@ -76,3 +76,16 @@ def _read(stream: Any, most: int) -> bytes:
         if len(body) > most:
             raise TooLarge(most)
     return bytes(body)
+
+
+def merge_patch(current: object, patch: object) -> object:
+    """``current`` as ``patch`` changes it, by RFC 7396: null removes, objects merge."""
+    if not isinstance(patch, dict):
+        return patch
+    merged = dict(current) if isinstance(current, dict) else {}
+    for name, value in patch.items():
+        if value is None:
+            merged.pop(name, None)
+        else:
+            merged[name] = merge_patch(merged.get(name), value)
+    return merged

@@ -1,8 +1,20 @@
-"""What scripts send, read strictly: every field by its name and its type, and no others."""
+"""What a body or an answer of the management API is, said once.
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+A Shape names its fields: it reads bodies, dumps rows, and ``openapi`` describes it in the schema::
+
+    GROUP = Shape("Group", {"key": TEXT(), "name": TEXT(), "members": TEXTS(of=_names)})
+    NEW_GROUP = Shape("NewGroup", {"key": TEXT(maxLength=50), "name": TEXT(optional=True)})
+
+    made = services.create_group(**NEW_GROUP.read(request.data), …)
+    return Response(GROUP.dump(made))
+
+What the schema says beyond types, such as ``maxLength``, only describes: services check what they
+store, whatever way it comes.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from django.utils.dateparse import parse_datetime
@@ -13,46 +25,181 @@ from django.utils.translation import gettext_lazy
 from portal.lib.errors import Invalid
 
 _MOST_WHOLE: Final = 2**31
+_known: Final[dict[str, "Shape"]] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A type of field: what turns a value into it (None where it is none), what is said then."""
+    """A type of field.
 
-    read: Callable[[Any], Any]
-    sentence: str | Promise
+    ``schema`` is the schema's, and may hold shapes. ``read`` turns what was sent into a value, or
+    into None where it is none of this type: then ``sentence`` is said. ``dump`` is the way back.
+    """
+
+    schema: Any
+    read: Callable[[Any], Any] = lambda value: value
+    sentence: str | Promise = ""
+    dump: Callable[[Any], Any] = lambda value: value
+
+    def __call__(
+        self,
+        text: str = "",
+        *,
+        of: str | Callable[[Any], Any] = "",
+        optional: bool = False,
+        nullable: bool = False,
+        **words: Any,
+    ) -> "Field":
+        """A field of this type; ``words`` are what else the schema says of it."""
+        return Field(self, text, of, optional or "default" in words, nullable, words)
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field that may stand in a body."""
+    """One field of a shape.
+
+    ``of`` is where a row has it, as a path or a function; else it has it by the field's name.
+    """
 
     kind: Kind
-    required: bool = False
-    nullable: bool = False
+    text: str
+    of: str | Callable[[Any], Any]
+    optional: bool
+    nullable: bool
+    words: Mapping[str, Any]
+
+    def read(self, value: Any) -> Any:
+        """Raises Invalid where it is not of this type."""
+        if value is None and self.nullable:
+            return None
+        found = self.kind.read(value)
+        if found is None:
+            raise Invalid({"": str(self.kind.sentence)})
+        return found
+
+    def dump(self, row: Any, name: str) -> Any:
+        """What the row has; None where it is missing on the way."""
+        if callable(self.of):
+            row = self.of(row)
+        else:
+            for step in (self.of or name).split("."):
+                row = row if row is None else getattr(row, step)
+        return row if row is None else self.kind.dump(row)
 
 
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None
+@dataclass(eq=False, repr=False)
+class Shape:
+    """An object with these fields; ``text`` says in the schema what it is.
+
+    ``stored`` is where a row has a document whose fields are answered as they are.
+    """
+
+    name: str
+    fields: Mapping[str, Field]
+    text: str = ""
+    stored: str = ""
+    # drf-spectacular sets it on copies that describe bodies of PATCH: no field is required there.
+    partial: bool = field(default=False, init=False)
+
+    def __post_init__(self) -> None:
+        if _known.setdefault(self.name, self) is not self:
+            raise ValueError(f"there is another shape called {self.name}")
+
+    def but(self, name: str, text: str = "", **fields: Field) -> "Shape":
+        """This shape with further fields, or others of the same names."""
+        return Shape(name, {**self.fields, **fields}, text)
+
+    def one(self, text: str = "", **options: Any) -> Field:
+        """A field that holds an object of this shape."""
+        return Kind(self, self.read, dump=self.dump)(text, **options)
+
+    def many(self, text: str = "", **options: Any) -> Field:
+        """A field that holds a list of them."""
+        schema = {"type": "array", "items": self}
+        sentence = gettext_lazy("Send a list of objects.")
+        return Kind(schema, self._read_all, sentence, self._dump_all)(text, **options)
+
+    def read(self, document: object) -> dict[str, Any]:
+        """The fields that were sent. Raises Invalid with each that is wrong, missing or unknown."""
+        if not isinstance(document, Mapping):
+            text = _("Send an object with {fields}.").format(fields=", ".join(self.fields))
+            raise Invalid({"": text})
+        unknown = [name for name in document if name not in self.fields]
+        problems = {name[:100]: _("There is no such field.") for name in unknown}
+        found = {}
+        for name, one in self.fields.items():
+            if name in document:
+                try:
+                    found[name] = one.read(document[name])
+                except Invalid as wrong:
+                    problems |= _under(name, wrong)
+            elif not one.optional:
+                problems[name] = _("This is missing.")
+        if problems:
+            raise Invalid(problems)
+        return found
+
+    def dump(self, row: Any, /, **given: Any) -> dict[str, Any]:
+        """A row as it is answered. ``given`` is what the row does not know, as it is answered.
+
+        Of what is optional only that is answered which is given, stored, or said ``of``.
+        """
+        given = {**(getattr(row, self.stored) if self.stored else {}), **given}
+        found = {
+            name: given[name] if name in given else one.dump(row, name)
+            for name, one in self.fields.items()
+            if name in given or one.of or not one.optional
+        }
+        return {**found, **given}
+
+    def _read_all(self, values: object) -> list[dict[str, Any]] | None:
+        if not isinstance(values, list):
+            return None
+        found = []
+        problems: dict[str, str] = {}
+        for index, value in enumerate(values):
+            try:
+                found.append(self.read(value))
+            except Invalid as wrong:
+                problems |= _under(f"[{index}]", wrong)
+        if problems:
+            raise Invalid(problems)
+        return found
+
+    def _dump_all(self, rows: Iterable[Any]) -> list[dict[str, Any]]:
+        """Of rows, or of what is a document already."""
+        return [row if isinstance(row, dict) else self.dump(row) for row in rows]
 
 
-def _texts(value: Any) -> list[str] | None:
-    fits = isinstance(value, list) and all(isinstance(one, str) for one in value)
-    return value if fits else None
+class Page(Shape):
+    """A page of a list: rows, and ``next``, the cursor of the page after them."""
+
+    def __init__(self, name: str, rows: str, many: Field, **more: Field) -> None:
+        following = TEXT("The cursor of the next page.", nullable=True)
+        super().__init__(name, {rows: many, "next": following, **more})
+        self.rows = rows
 
 
-def _switch(value: object) -> bool | None:
-    return value if isinstance(value, bool) else None
+def read_object(document: object) -> dict[str, Any]:
+    """A body whose fields a service reads. Raises Invalid."""
+    if not isinstance(document, dict):
+        raise Invalid({"": _("Send a JSON object.")})
+    return document
 
 
-def _whole(value: Any) -> int | None:
-    fits = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _MOST_WHOLE
-    return value if fits else None
+def _under(step: str, wrong: Invalid) -> dict[str, str]:
+    """The problems of a part, by their paths from the whole."""
+    dots = {path: "." if path and not path.startswith("[") else "" for path in wrong.problems}
+    return {f"{step}{dots[path]}{path}": text for path, text in wrong.problems.items()}
 
 
-def _versions(value: Any) -> dict[str, int] | None:
-    fits = isinstance(value, dict) and all(_whole(one) is not None for one in value.values())
-    return value if fits else None
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _MOST_WHOLE
+
+
+def _if(fits: Callable[[Any], bool]) -> Callable[[Any], Any]:
+    """Reads what fits as it is."""
+    return lambda value: value if fits(value) else None
 
 
 def _moment(value: object) -> datetime | None:
@@ -63,28 +210,47 @@ def _moment(value: object) -> datetime | None:
     return moment if moment and moment.tzinfo else None
 
 
-TEXT: Final = Kind(_text, gettext_lazy("Send a text."))
-TEXTS: Final = Kind(_texts, gettext_lazy("Send a list of texts."))
-WHOLE: Final = Kind(_whole, gettext_lazy("Send a whole number."))
-SWITCH: Final = Kind(_switch, gettext_lazy("Send true or false."))
-VERSIONS: Final = Kind(_versions, gettext_lazy("Send an object with a version for each."))
-MOMENT: Final = Kind(_moment, gettext_lazy("Send a time with its zone, like 2026-01-31T12:00:00Z."))
-
-
-def read_body(document: object, fields: Mapping[str, Field]) -> dict[str, Any]:
-    """The fields that were sent. Raises Invalid with each that is wrong, missing or unknown."""
-    if not isinstance(document, Mapping):
-        text = _("Send an object with {fields}.").format(fields=", ".join(fields))
-        raise Invalid({"": text})
-    problems = {name[:100]: _("There is no such field.") for name in document if name not in fields}
-    found = {}
-    for name, field in fields.items():
-        if name not in document:
-            problems |= {name: _("This is missing.")} if field.required else {}
-            continue
-        found[name] = field.kind.read(document[name])
-        if found[name] is None and not (field.nullable and document[name] is None):
-            problems[name] = str(field.kind.sentence)
-    if problems:
-        raise Invalid(problems)
-    return found
+_TEXT: Final = {"type": "string"}
+_WHOLE: Final = {"type": "integer"}
+TEXT: Final = Kind(
+    _TEXT, _if(lambda value: isinstance(value, str)), gettext_lazy("Send a text."), str
+)
+TEXTS: Final = Kind(
+    {"type": "array", "items": _TEXT},
+    _if(lambda value: isinstance(value, list) and all(isinstance(one, str) for one in value)),
+    gettext_lazy("Send a list of texts."),
+    list,
+)
+WHOLE: Final = Kind(_WHOLE, _if(_is_whole), gettext_lazy("Send a whole number."))
+NUMBER: Final = Kind(
+    {"type": "number", "format": "double"},
+    _if(lambda value: isinstance(value, int | float) and not isinstance(value, bool)),
+    gettext_lazy("Send a number."),
+)
+SWITCH: Final = Kind(
+    {"type": "boolean"},
+    _if(lambda value: isinstance(value, bool)),
+    gettext_lazy("Send true or false."),
+)
+MOMENT: Final = Kind(
+    {**_TEXT, "format": "date-time"},
+    _moment,
+    gettext_lazy("Send a time with its zone, like 2026-01-31T12:00:00Z."),
+    lambda moment: moment.isoformat(),
+)
+INSTANT: Final = replace(
+    MOMENT, dump=lambda at: at.astimezone(UTC).isoformat(timespec="microseconds")
+)
+"""As the audit trail writes it."""
+ANY: Final = Kind({})
+OBJECT: Final = Kind(
+    {"type": "object", "additionalProperties": {}},
+    _if(lambda value: isinstance(value, dict)),
+    gettext_lazy("Send an object."),
+)
+OBJECTS: Final = Kind({"type": "array", "items": OBJECT.schema})
+VERSIONS: Final = Kind(
+    {"type": "object", "additionalProperties": {**_WHOLE, "minimum": 0}},
+    _if(lambda value: isinstance(value, dict) and all(map(_is_whole, value.values()))),
+    gettext_lazy("Send an object with a version for each."),
+)

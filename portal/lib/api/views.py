@@ -1,18 +1,19 @@
 """What every endpoint of the management API is. Apart from ``api``, which DRF's views import."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from typing import Any, ClassVar
 
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from rest_framework.exceptions import MethodNotAllowed
+from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from portal.lib.api import idempotency, published
 from portal.lib.api.etags import tagged
-from portal.lib.api.parsers import JSONOnly
+from portal.lib.api.parsers import JSONOnly, MergePatchParser
 from portal.lib.api.problems import LengthRequired
 from portal.lib.errors import Invalid
 
@@ -28,10 +29,6 @@ class ApiView(APIView):
     """
 
     content_negotiation_class = JSONOnly
-    # What may stand in the query, by method; whatever else does is refused by name.
-    asks: ClassVar[Mapping[str, Collection[str]]] = {}
-    # What is said of the methods that an endpoint does not have; empty for the usual.
-    refusal: ClassVar[str] = ""
     # Whether Idempotency-Key keeps the answer; not where nothing is written, and an answer says
     # of somebody what nobody should keep.
     keeps_answers: ClassVar[bool] = True
@@ -51,13 +48,20 @@ class ApiView(APIView):
         self.response = self.finalize_response(asked, response, *args, **kwargs)
         return self.response
 
+    def get_parsers(self) -> list[BaseParser]:
+        """Merge patches are taken where something can be patched."""
+        patches = [MergePatchParser()] if hasattr(self, "patch") else []
+        return [*super().get_parsers(), *patches]
+
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Who is let in is told what of the request cannot be read."""
         super().initial(request, *args, **kwargs)
         method = str(request.method)
-        if not hasattr(self, method.lower()):
-            raise MethodNotAllowed(method, str(self.refusal) or None)
-        _refuse_unknown(request, self.asks.get("GET" if method == "HEAD" else method, ()))
+        name = method.lower()
+        handler = getattr(self, name, None) if name in self.http_method_names else None
+        if handler is None:
+            raise MethodNotAllowed(method)
+        _refuse_unknown(request, getattr(handler, "parameters", ()))
         if _is_chunked(request):
             raise LengthRequired
         if method == "PUT":
