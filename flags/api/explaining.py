@@ -14,9 +14,7 @@ from flags.api.scope import configuration_of
 from flags.engine import dump_condition
 from flags.engine.tracing import Trace
 from flags.explained import Explained, explain_now
-from portal.access import authority
-from portal.access.api.authentication import holder_of
-from portal.access.api.scope import environment_of
+from portal.access.api.scope import allowed, environment_of
 from portal.access.permissions import Permission
 from portal.lib import clock
 from portal.lib.api.answers import answer
@@ -218,7 +216,7 @@ class ExplainPast(ApiView):
         of the context is kept.
         """
         place = environment_of(request, project, environment)
-        authority.require(holder_of(request).actor, Permission.AUDIT_VIEW, project=place.project)
+        allowed(request, project, Permission.AUDIT_VIEW)
         asked = PAST_QUESTION.read(request.data)
         if asked["at"] > clock.database_now():
             raise Invalid({"at": str(_NOT_TO_COME)})

@@ -14,9 +14,14 @@ from flags.services import bulk
 from flags.services.bulk import ACTIONS, MOST_FLAGS, End
 from flags.services.copying import Taking
 from flags.usage.reading import refuse_asked_for
-from portal.access import authority
 from portal.access.api.authentication import holder_of
-from portal.access.api.scope import allowed, environment_of, place_of, project_of
+from portal.access.api.scope import (
+    allowed,
+    allowed_here,
+    environment_of,
+    place_of,
+    project_of,
+)
 from portal.access.models import Environment, Project
 from portal.access.permissions import Permission
 from portal.lib import clock
@@ -180,8 +185,9 @@ class Bulk(ApiView):
         """
         own = project_of(request, project)
         body, now = NEW_BULK.read(request.data), clock.now()
-        place = environment_of(request, project, body["environment"]) if _names(body) else None
-        _require(request, own, body["action"], place)
+        key = body.get("environment")
+        place = environment_of(request, project, key) if key else None
+        _require(request, project, body["action"], place)
         flags = _flags_of(own, body["flags"])
         if body["action"] == "archive" and not body.get("force", False):
             for flag in flags:
@@ -197,24 +203,19 @@ class Bulk(ApiView):
         return answer({"ends": [ONE_END.dump(one) for one in outcomes]})
 
 
-def _names(body: dict[str, object]) -> bool:
-    return bool(body.get("environment"))
-
-
-def _require(request: Request, project: Project, action: str, place: Environment | None) -> None:
-    what = bulk.ACTIONS.get(action)
+def _require(request: Request, project: str, action: str, place: Environment | None) -> None:
+    what = ACTIONS.get(action)
     if what is None:
-        text = _("Choose one of: {actions}.").format(actions=", ".join(bulk.ACTIONS))
+        text = _("Choose one of: {actions}.").format(actions=", ".join(ACTIONS))
         raise Invalid({"action": text})
-    actor = holder_of(request).actor
-    where = place if what.needs == "environment" else None
-    authority.require(actor, what.permission, project=project, environment=where)
+    reach = allowed_here if place and what.needs == "environment" else allowed
+    reach(request, project, what.permission)
 
 
 def _flags_of(project: Project, keys: list[str]) -> list[Flag]:
-    wanted = list(dict.fromkeys(keys))[: bulk.MOST_FLAGS + 1]
-    if not 0 < len(wanted) <= bulk.MOST_FLAGS:
-        text = _("Name 1 to {most} flags.").format(most=bulk.MOST_FLAGS)
+    wanted = list(dict.fromkeys(keys))[: MOST_FLAGS + 1]
+    if not 0 < len(wanted) <= MOST_FLAGS:
+        text = _("Name 1 to {most} flags.").format(most=MOST_FLAGS)
         raise Invalid({"flags": text})
     found = selectors.flags_of(project, wanted)
     missing = sorted(set(wanted) - {flag.key for flag in found})

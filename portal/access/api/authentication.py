@@ -7,11 +7,14 @@ from django.http import HttpRequest
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.request import Request
+from rest_framework.response import Response
 
 from portal.access import authority, services
+from portal.access.api import keeping
 from portal.access.models import ApiKey, Environment, KeyKind, Project
 from portal.access.tokens import NO_VERIFIER, Token, parse_token
 from portal.lib import clock
+from portal.lib.api.idempotency import Respond
 from portal.lib.journal import Actor
 from portal.lib.middleware import trace_of
 
@@ -39,6 +42,10 @@ class KeyHolder:
     @property
     def project(self) -> Project:
         return self.environment.project
+
+    def answer_once(self, name: str, digest: str, respond: Respond) -> Response:
+        """As idempotency.Caller's."""
+        return keeping.answer_once(self.key, name, digest, respond)
 
 
 class ApiKeyAuthentication(BaseAuthentication):

@@ -1,14 +1,12 @@
-"""Keeping what writes were answered, and answering it again: the keeper behind Idempotency-Key."""
+"""Keeping what writes were answered, and answering it again, for Idempotency-Key."""
 
 import json
 from datetime import datetime
 from typing import Final
 
 from django.db import OperationalError, connection, transaction
-from rest_framework.request import Request
 from rest_framework.response import Response
 
-from portal.access.api.authentication import holder_of
 from portal.access.models import ApiKey, KeptAnswer
 from portal.lib import clock
 from portal.lib.api.etags import dumps
@@ -18,13 +16,13 @@ from portal.lib.problems import PROBLEM
 _HEADERS: Final = ("ETag", "Location", "Retry-After")
 
 
-def answer_once(request: Request, name: str, digest: str, respond: Respond) -> Response:
-    """The answer to a request, which is carried out unless it was before.
+def answer_once(key: ApiKey, name: str, digest: str, respond: Respond) -> Response:
+    """The answer to a request of this key, which is carried out unless it was before.
 
     All in one transaction: who is killed before its end has done nothing, and the next one begins
     anew; who comes meanwhile waits for it. Raises Reused and StillRunning.
     """
-    key, now = holder_of(request).key, clock.now()
+    now = clock.now()
     with transaction.atomic():
         kept, is_new = _claim(key, name, digest, now)
         if not is_new:

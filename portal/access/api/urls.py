@@ -2,11 +2,7 @@
 
 from django.urls import path
 
-from portal.access.api import groups, invitations, keeping, keys, members, projects, roles
-from portal.lib.api import idempotency
-
-# Here and not when Django starts: processes without an API would load all that it takes.
-idempotency.register(keeping.answer_once)
+from portal.access.api import groups, invitations, keys, members, projects, roles
 
 _PROJECT = "projects/<slug:project>"
 _GROUP = _PROJECT + "/groups/<slug:group>"

@@ -1,13 +1,12 @@
 """Writes that are done once: what Idempotency-Key asks for.
 
-The answers are kept beside the API keys, above this package, so whoever keeps them registers here
-when the API's addresses are loaded.
+The answers are kept with who called, above this package: DRF's user is a ``Caller``.
 """
 
 import hashlib
 import re
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, Protocol, cast
 
 from django.utils.translation import gettext as _
 from rest_framework.request import Request
@@ -23,8 +22,16 @@ WRITES: Final = ("POST", "PUT", "PATCH", "DELETE")
 _FORM: Final = re.compile(rf"[!-~]{{1,{MAX_CHARS}}}")
 
 Respond = Callable[[], Response]
-Keeper = Callable[[Request, str, str, Respond], Response]
-_keeper: Keeper | None = None
+
+
+class Caller(Protocol):
+    """Who calls the API."""
+
+    def answer_once(self, name: str, digest: str, respond: Respond) -> Response:
+        """The answer to what was sent under this name, of before where it was sent before.
+
+        Raises Reused where that was another request, and StillRunning.
+        """
 
 
 class Secretive(Response):
@@ -61,12 +68,6 @@ class StillRunning(AviaryError):
         super().__init__(text)
 
 
-def register(keeper: Keeper) -> None:
-    """Make ``keeper`` the one that keeps answers and gives them again."""
-    global _keeper  # one per process, set once with its addresses
-    _keeper = keeper
-
-
 def respond(request: Request, answer: Respond) -> Response:
     """What ``answer`` answers; the answer of before where the same was asked before.
 
@@ -79,9 +80,7 @@ def respond(request: Request, answer: Respond) -> Response:
     if not _FORM.fullmatch(key):
         text = _("Send 1 to {most} visible ASCII characters, without blanks.")
         raise Invalid({HEADER: text.format(most=MAX_CHARS)})
-    if _keeper is None:
-        raise RuntimeError("nobody keeps answers; is portal.access installed?")
-    return _keeper(request, key, _digest(request), answer)
+    return cast(Caller, request.user).answer_once(key, _digest(request), answer)
 
 
 def _digest(request: Request) -> str:
