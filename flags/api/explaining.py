@@ -30,8 +30,10 @@ from portal.lib.api.shapes import (
     TEXTS,
     WHOLE,
     Shape,
+    reader,
 )
 from portal.lib.api.views import ApiView
+from portal.lib.documents.problems import DocumentError, Problem
 from portal.lib.errors import Invalid
 
 _TAG = "explanations"
@@ -47,7 +49,7 @@ def _key(value: object) -> str | None:
 def _context(value: object) -> dict[str, Any] | None:
     """As strict as evaluators are."""
     if isinstance(value, dict) and not isinstance(value.get("targetingKey", ""), str):
-        raise Invalid({"targetingKey": _("Send a text.")})
+        raise DocumentError([Problem("targetingKey", _("Send a text."))])
     return value if isinstance(value, dict) else None
 
 
@@ -62,17 +64,17 @@ def _instant(value: object) -> datetime | None:
 QUESTION = Shape(
     "Question",
     {
-        "flag": replace(TEXT, read=_key, sentence=gettext_lazy("Name the flag by its key."))(
+        "flag": replace(TEXT, read=reader(_key, gettext_lazy("Name the flag by its key.")))(
             "Its key."
         ),
-        "context": replace(OBJECT, read=_context, sentence=gettext_lazy("Send a JSON object."))(
+        "context": replace(OBJECT, read=reader(_context, gettext_lazy("Send a JSON object.")))(
             "As applications send it: `targetingKey` and attributes.", optional=True
         ),
     },
 )
 PAST_QUESTION = QUESTION.but(
     "PastQuestion",
-    at=replace(MOMENT, read=_instant, sentence=_NOT_TO_COME)("The instant, with its zone."),
+    at=replace(MOMENT, read=reader(_instant, _NOT_TO_COME))("The instant, with its zone."),
 )
 
 

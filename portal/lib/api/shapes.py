@@ -22,9 +22,12 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from portal.lib.documents.problems import DocumentError, Problem
+from portal.lib.documents.readers import Reader, list_of, refuse
 from portal.lib.errors import Invalid
 
 _MOST_WHOLE: Final = 2**31
+_MOST_OBJECTS: Final = 10_000
 _known: Final[dict[str, "Shape"]] = {}
 
 
@@ -32,13 +35,12 @@ _known: Final[dict[str, "Shape"]] = {}
 class Kind:
     """A type of field.
 
-    ``schema`` is the schema's, and may hold shapes. ``read`` turns what was sent into a value, or
-    into None where it is none of this type: then ``sentence`` is said. ``dump`` is the way back.
+    ``schema`` is the schema's, and may hold shapes. ``read`` turns what was sent into a value;
+    ``dump`` is the way back.
     """
 
     schema: Any
-    read: Callable[[Any], Any] = lambda value: value
-    sentence: str | Promise = ""
+    read: Reader[Any] = lambda value: value
     dump: Callable[[Any], Any] = lambda value: value
 
     def __call__(
@@ -69,13 +71,8 @@ class Field:
     words: Mapping[str, Any]
 
     def read(self, value: Any) -> Any:
-        """Raises Invalid where it is not of this type."""
-        if value is None and self.nullable:
-            return None
-        found = self.kind.read(value)
-        if found is None:
-            raise Invalid({"": str(self.kind.sentence)})
-        return found
+        """Raises DocumentError where it is not of this type."""
+        return None if value is None and self.nullable else self.kind.read(value)
 
     def dump(self, row: Any, name: str) -> Any:
         """What the row has; None where it is missing on the way."""
@@ -111,32 +108,37 @@ class Shape:
 
     def one(self, text: str = "", **options: Any) -> Field:
         """A field that holds an object of this shape."""
-        return Kind(self, self.read, dump=self.dump)(text, **options)
+        return Kind(self, self._read, self.dump)(text, **options)
 
     def many(self, text: str = "", **options: Any) -> Field:
         """A field that holds a list of them."""
         schema = {"type": "array", "items": self}
-        sentence = gettext_lazy("Send a list of objects.")
-        return Kind(schema, self._read_all, sentence, self._dump_all)(text, **options)
+        kind = Kind(schema, list_of(self._read, most=_MOST_OBJECTS), self._dump_all)
+        return kind(text, **options)
 
     def read(self, document: object) -> dict[str, Any]:
         """The fields that were sent. Raises Invalid with each that is wrong, missing or unknown."""
+        try:
+            return self._read(document)
+        except DocumentError as error:
+            raise Invalid({one.path: one.message for one in error.problems}) from None
+
+    def _read(self, document: object) -> dict[str, Any]:
         if not isinstance(document, Mapping):
-            text = _("Send an object with {fields}.").format(fields=", ".join(self.fields))
-            raise Invalid({"": text})
-        unknown = [name for name in document if name not in self.fields]
-        problems = {name[:100]: _("There is no such field.") for name in unknown}
+            refuse(_("Send an object with {fields}.").format(fields=", ".join(self.fields)))
+        unknown = [name[:100] for name in document if name not in self.fields]
+        problems = [Problem(name, _("There is no such field.")) for name in unknown]
         found = {}
         for name, one in self.fields.items():
-            if name in document:
-                try:
-                    found[name] = one.read(document[name])
-                except Invalid as wrong:
-                    problems |= _under(name, wrong)
-            elif not one.optional:
-                problems[name] = _("This is missing.")
+            if name not in document:
+                problems += [] if one.optional else [Problem(name, _("This is missing."))]
+                continue
+            try:
+                found[name] = one.read(document[name])
+            except DocumentError as error:
+                problems += error.under(name)
         if problems:
-            raise Invalid(problems)
+            raise DocumentError(problems)
         return found
 
     def dump(self, row: Any, /, **given: Any) -> dict[str, Any]:
@@ -151,20 +153,6 @@ class Shape:
             if name in given or one.of or not one.optional
         }
         return {**found, **given}
-
-    def _read_all(self, values: object) -> list[dict[str, Any]] | None:
-        if not isinstance(values, list):
-            return None
-        found = []
-        problems: dict[str, str] = {}
-        for index, value in enumerate(values):
-            try:
-                found.append(self.read(value))
-            except Invalid as wrong:
-                problems |= _under(f"[{index}]", wrong)
-        if problems:
-            raise Invalid(problems)
-        return found
 
     def _dump_all(self, rows: Iterable[Any]) -> list[dict[str, Any]]:
         """Of rows, or of what is a document already."""
@@ -187,19 +175,25 @@ def read_object(document: object) -> dict[str, Any]:
     return document
 
 
-def _under(step: str, wrong: Invalid) -> dict[str, str]:
-    """The problems of a part, by their paths from the whole."""
-    dots = {path: "." if path and not path.startswith("[") else "" for path in wrong.problems}
-    return {f"{step}{dots[path]}{path}": text for path, text in wrong.problems.items()}
-
-
 def _is_whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _MOST_WHOLE
 
 
-def _if(fits: Callable[[Any], bool]) -> Callable[[Any], Any]:
-    """Reads what fits as it is."""
-    return lambda value: value if fits(value) else None
+def reader(read: Callable[[Any], Any], sentence: str | Promise) -> Reader[Any]:
+    """A reader of what ``read`` makes a value of; what it makes None of is refused."""
+
+    def read_or_refuse(value: object) -> Any:
+        found = read(value)
+        if found is None:
+            refuse(str(sentence))
+        return found
+
+    return read_or_refuse
+
+
+def _which(fits: Callable[[Any], bool], sentence: str | Promise) -> Reader[Any]:
+    """A reader of what fits, as it is."""
+    return reader(lambda value: value if fits(value) else None, sentence)
 
 
 def _moment(value: object) -> datetime | None:
@@ -213,29 +207,31 @@ def _moment(value: object) -> datetime | None:
 _TEXT: Final = {"type": "string"}
 _WHOLE: Final = {"type": "integer"}
 TEXT: Final = Kind(
-    _TEXT, _if(lambda value: isinstance(value, str)), gettext_lazy("Send a text."), str
+    _TEXT, _which(lambda value: isinstance(value, str), gettext_lazy("Send a text.")), str
 )
 TEXTS: Final = Kind(
     {"type": "array", "items": _TEXT},
-    _if(lambda value: isinstance(value, list) and all(isinstance(one, str) for one in value)),
-    gettext_lazy("Send a list of texts."),
+    _which(
+        lambda value: isinstance(value, list) and all(isinstance(one, str) for one in value),
+        gettext_lazy("Send a list of texts."),
+    ),
     list,
 )
-WHOLE: Final = Kind(_WHOLE, _if(_is_whole), gettext_lazy("Send a whole number."))
+WHOLE: Final = Kind(_WHOLE, _which(_is_whole, gettext_lazy("Send a whole number.")))
 NUMBER: Final = Kind(
     {"type": "number", "format": "double"},
-    _if(lambda value: isinstance(value, int | float) and not isinstance(value, bool)),
-    gettext_lazy("Send a number."),
+    _which(
+        lambda value: isinstance(value, int | float) and not isinstance(value, bool),
+        gettext_lazy("Send a number."),
+    ),
 )
 SWITCH: Final = Kind(
     {"type": "boolean"},
-    _if(lambda value: isinstance(value, bool)),
-    gettext_lazy("Send true or false."),
+    _which(lambda value: isinstance(value, bool), gettext_lazy("Send true or false.")),
 )
 MOMENT: Final = Kind(
     {**_TEXT, "format": "date-time"},
-    _moment,
-    gettext_lazy("Send a time with its zone, like 2026-01-31T12:00:00Z."),
+    reader(_moment, gettext_lazy("Send a time with its zone, like 2026-01-31T12:00:00Z.")),
     lambda moment: moment.isoformat(),
 )
 INSTANT: Final = replace(
@@ -245,12 +241,13 @@ INSTANT: Final = replace(
 ANY: Final = Kind({})
 OBJECT: Final = Kind(
     {"type": "object", "additionalProperties": {}},
-    _if(lambda value: isinstance(value, dict)),
-    gettext_lazy("Send an object."),
+    _which(lambda value: isinstance(value, dict), gettext_lazy("Send an object.")),
 )
 OBJECTS: Final = Kind({"type": "array", "items": OBJECT.schema})
 VERSIONS: Final = Kind(
     {"type": "object", "additionalProperties": {**_WHOLE, "minimum": 0}},
-    _if(lambda value: isinstance(value, dict) and all(map(_is_whole, value.values()))),
-    gettext_lazy("Send an object with a version for each."),
+    _which(
+        lambda value: isinstance(value, dict) and all(map(_is_whole, value.values())),
+        gettext_lazy("Send an object with a version for each."),
+    ),
 )

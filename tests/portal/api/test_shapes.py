@@ -62,7 +62,7 @@ def test_read__everything_is_wrong__says_so_at_once_with_paths() -> None:
     }
     assert problems_of(GOOD | {"service": None, "steps": {}}) == {
         "service": "Send a text.",
-        "steps": "Send a list of objects.",
+        "steps": "Give a list.",
     }
 
 

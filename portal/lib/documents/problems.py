@@ -3,8 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
+from typing import Final
 
-from flags.engine.limits import MAX_PROBLEMS
+MAX_PROBLEMS: Final = 100
+"""Problems reported at once: enough to mend a document, few enough to answer with."""
 
 
 @dataclass(frozen=True, slots=True)

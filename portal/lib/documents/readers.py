@@ -9,8 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from itertools import islice
 from typing import NoReturn, TypeAlias, TypeVar
 
-from flags.engine.errors import DocumentError, Problem
-from flags.engine.limits import MAX_PROBLEMS
+from portal.lib.documents.problems import MAX_PROBLEMS, DocumentError, Problem
 
 T = TypeVar("T")
 U = TypeVar("U")
