@@ -21,7 +21,7 @@ from portal.lib.api.operations import (
     IF_MATCH,
     NO_MATCH,
     WAITS,
-    if_match,
+    header,
     operation,
     query,
 )
@@ -111,7 +111,9 @@ class ConfigurationDetail(ApiView):
         CONFLICT,
         NO_MATCH,
         body=CONFIGURATION_PATCH,
-        parameters=[if_match('The ETag that was read; `{"enabled": false}` alone needs none.')],
+        parameters=[
+            header("If-Match", 'The ETag that was read; `{"enabled": false}` alone needs none.')
+        ],
     )
     def patch(self, request: Request, project: str, environment: str, key: str) -> Response:
         """Change some of the configuration by a merge patch (RFC 7396).

@@ -13,7 +13,7 @@ from portal.access.api.authentication import holder_of
 from portal.access.api.scope import project_of
 from portal.lib import clock
 from portal.lib.api.answers import answer
-from portal.lib.api.etags import seen_version
+from portal.lib.api.etags import version_to_change
 from portal.lib.api.operations import CONFLICT, MAY_MATCH, WAITING, WAITS, operation, query
 from portal.lib.api.pagination import decode_cursor, encode_cursor, limit_of, listing
 from portal.lib.api.parsers import merge_patch
@@ -78,11 +78,10 @@ class FlagDetail(ApiView):
         environments than the key's takes a person: 403 names them.
         """
         flag = flag_of(request, project, key)
-        seen = seen_version(request)
         edited = services.edit_flag(
             flag=flag,
             document=merge_patch(flag.document, request.data),
-            expected_version=flag.version if seen is None else seen,
+            expected_version=version_to_change(request, flag.version),
             intent=Intent(holder_of(request).actor),
         )
         return answer(FLAG.dump(edited), version=edited.version)

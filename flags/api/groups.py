@@ -12,7 +12,7 @@ from flags.models import ExclusionGroup
 from portal.access.api.authentication import holder_of
 from portal.access.api.scope import project_of
 from portal.lib.api.answers import answer
-from portal.lib.api.etags import seen_version
+from portal.lib.api.etags import seen_version, version_to_change
 from portal.lib.api.operations import CONFLICT, MAY_MATCH, operation
 from portal.lib.api.pagination import answer_page
 from portal.lib.api.parsers import merge_patch
@@ -95,11 +95,10 @@ class GroupDetail(ApiView):
         Slots and holdout grow into free room only, so that users keep their place.
         """
         group = group_of(request, project, key)
-        seen = seen_version(request)
         edited = services.edit_group(
             group=group,
             document=merge_patch(group.document, request.data),
-            expected_version=group.version if seen is None else seen,
+            expected_version=version_to_change(request, group.version),
             intent=Intent(holder_of(request).actor),
         )
         return answer(GROUP.dump(edited), version=edited.version)

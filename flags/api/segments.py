@@ -24,7 +24,7 @@ from flags.services.key_lists import KeyChange, Mode
 from portal.access.api.authentication import holder_of
 from portal.access.api.scope import project_of
 from portal.lib.api.answers import answer
-from portal.lib.api.etags import seen_version
+from portal.lib.api.etags import seen_version, version_to_change
 from portal.lib.api.operations import CONFLICT, MAY_MATCH, operation, query
 from portal.lib.api.pagination import (
     decode_cursor,
@@ -165,11 +165,10 @@ class SegmentDetail(ApiView):
     def patch(self, request: Request, project: str, key: str) -> Response:
         """Change a segment, in every environment, by a merge patch (RFC 7396)."""
         segment = segment_of(request, project, key)
-        seen = seen_version(request)
         edited = services.edit_segment(
             segment=segment,
             document=merge_patch(segment.about, request.data),
-            expected_version=segment.version if seen is None else seen,
+            expected_version=version_to_change(request, segment.version),
             intent=Intent(holder_of(request).actor),
         )
         return answer(SEGMENT.dump(edited), version=edited.version)

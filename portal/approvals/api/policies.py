@@ -16,7 +16,7 @@ from portal.approvals.models import Policy
 from portal.approvals.policy_rules import DAYS, MINUTES, MOST_APPROVALS, SCOPES
 from portal.lib.api.answers import answer
 from portal.lib.api.etags import seen_version
-from portal.lib.api.operations import CONFLICT, NO_MATCH, if_match, operation
+from portal.lib.api.operations import CONFLICT, NO_MATCH, header, operation
 from portal.lib.api.problems import PreconditionRequired
 from portal.lib.api.query import find
 from portal.lib.api.shapes import MOMENT, OBJECT, SWITCH, TEXT, TEXTS, WHOLE, Shape, read_object
@@ -80,7 +80,9 @@ class PolicyDetail(ApiView):
         CONFLICT,
         NO_MATCH,
         body=NEW_POLICY,
-        parameters=[if_match("The ETag that was read; none where there is no policy yet.")],
+        parameters=[
+            header("If-Match", "The ETag that was read; none where there is no policy yet.")
+        ],
     )
     def put(self, request: Request, project: str, environment: str) -> Response:
         """Give the environment this policy. One that lowers what there is has to be approved."""

@@ -33,6 +33,12 @@ def seen_version(request: Request) -> int | None:
     return int(match[1])
 
 
+def version_to_change(request: Request, current: int) -> int:
+    """The version that If-Match names; without it whatever is there now."""
+    seen = seen_version(request)
+    return current if seen is None else seen
+
+
 def required_version(request: Request) -> int:
     """The version that If-Match names. Raises PreconditionRequired (428) without it."""
     version = seen_version(request)

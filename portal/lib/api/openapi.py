@@ -1,4 +1,4 @@
-"""Shapes in the schema, and what all operations have in common, written into it once."""
+"""Shapes in the schema, and what follows from how bodies and answers use them."""
 
 import json
 import re
@@ -10,46 +10,15 @@ from drf_spectacular.hooks import postprocess_schema_enums
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import append_meta, build_object_type
 
-from portal.lib.api.idempotency import HEADER, MAX_CHARS, REPLAYED, WRITES
+from portal.lib.api.idempotency import WRITES
 from portal.lib.api.published import FIELD
 from portal.lib.api.shapes import Field, Shape
-from portal.lib.problems import PROBLEM
 
 Schema = dict[str, Any]
-_METHODS: Final = ("get", "post", "put", "patch", "delete")
-_TEXT: Final = {"type": "string"}
-_KEY: Final = {
-    "in": "header",
-    "name": HEADER,
-    "schema": {"type": "string", "pattern": "^[!-~]+$", "maxLength": MAX_CHARS},
-    "description": "A name of your own for this request, such as a UUID. Who sends the same again "
-    "within 24 hours gets the answer of the first time, and nothing is done twice.",
-}
-_KNOWN: Final = {
-    "in": "header",
-    "name": "If-None-Match",
-    "schema": _TEXT,
-    "description": "The ETag of what you have; where that is still so, the answer is 304.",
-}
-_ETAG: Final = {"schema": _TEXT, "description": "Names exactly this; for If-Match and 304."}
-_LINK: Final = {"schema": _TEXT, "description": 'The address of the next page, rel="next".'}
-_REPLAYED: Final = {
-    "schema": {"type": "string", "enum": ["true"]},
-    "description": "There where the answer is that of the first time.",
-}
 _PUBLISHED: Final = {
     "type": "boolean",
     "description": "Whether every evaluator that reports has the change when this is answered. "
     "There where something changed that evaluators serve; ignored where it is sent back.",
-}
-_TRACE: Final = {"schema": _TEXT, "description": "The request's id, also kept in the history."}
-_ALL: Final = {"503": "The database is busy or away. Nothing was saved."}
-_GOOD: Final = {"200": "As it is now.", "201": "It is there.", "204": "It is done."}
-_OF_READS: Final = {"304": "You have it already."}
-_OF_WRITES: Final = {
-    "409": f"The request with this {HEADER} is still running.",
-    "411": "The body comes in parts without Content-Length.",
-    "422": f"This {HEADER} was used for another request.",
 }
 
 
@@ -94,13 +63,8 @@ def _with_components(part: Any, auto_schema: AutoSchema) -> Any:
 
 
 def finish(result: Schema, **arguments: Any) -> Schema:
-    """The schema with the headers and problems that every read, or every write, has."""
+    """The schema, its bodies closed, and with what writes say on top of what they answer."""
     result = postprocess_schema_enums(result, **arguments)  # type: ignore[no-untyped-call]
-    for path in result["paths"].values():
-        for method in _METHODS:
-            if method in path:
-                (_finish_read if method == "get" else _finish_write)(path[method])
-                _finish_any(path[method])
     _close(result)
     _add_published(result)
     return result
@@ -143,41 +107,3 @@ def _close(result: Schema) -> None:
 def _names_in(part: object) -> list[str]:
     """The components that a part of the schema refers to."""
     return re.findall(r'"#/components/schemas/(\w+)"', json.dumps(part, default=str))
-
-
-def _finish_read(operation: Schema) -> None:
-    parameters = operation.setdefault("parameters", [])
-    is_list = any(one["name"] == "cursor" for one in parameters)
-    parameters.append(_KNOWN)
-    good = operation["responses"]["200"].setdefault("headers", {})
-    good["ETag"] = _ETAG
-    if is_list:
-        good["Link"] = _LINK
-    operation["responses"]["304"] = {
-        "description": _OF_READS["304"],
-        "headers": {"ETag": _ETAG},
-    }
-
-
-def _finish_write(operation: Schema) -> None:
-    operation.setdefault("parameters", []).append(_KEY)
-    has_body = "requestBody" in operation
-    for status, text in _OF_WRITES.items():
-        if has_body or status != "411":
-            operation["responses"].setdefault(status, _problem(text))
-    for response in operation["responses"].values():
-        response.setdefault("headers", {})[REPLAYED] = _REPLAYED
-
-
-def _finish_any(operation: Schema) -> None:
-    for status, text in _ALL.items():
-        operation["responses"].setdefault(status, _problem(text))
-    for status, response in operation["responses"].items():
-        response["description"] = response.get("description") or _GOOD.get(status, "")
-        response.setdefault("headers", {})["X-Request-ID"] = _TRACE
-    operation["responses"] = dict(sorted(operation["responses"].items()))
-
-
-def _problem(text: str) -> Schema:
-    shape = {"$ref": "#/components/schemas/Problem"}
-    return {"description": text, "content": {PROBLEM: {"schema": shape}}}

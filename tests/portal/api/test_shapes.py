@@ -70,7 +70,7 @@ def test_read__good_body__has_what_was_sent_and_nothing_else() -> None:
     assert RELEASE.read(GOOD) == GOOD
     found = RELEASE.read(GOOD | {"at": "2026-01-31T12:00:00+01:00", "steps": [{"version": "2"}]})
     assert found["at"] == datetime(2026, 1, 31, 11, tzinfo=UTC)
-    assert found["steps"] == [{"version": "2"}]
+    assert found["steps"] == ({"version": "2"},)
     assert RELEASE.read(GOOD | {"at": None})["at"] is None
 
 
