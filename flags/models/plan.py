@@ -1,5 +1,6 @@
 """Plans: what is to become of a flag in one environment, and when."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from django.db import models
@@ -10,7 +11,7 @@ from flags.plans import OPERATIONS, RampStep, Timetable, steps_of, timetable_of
 from portal.access.models import Environment, User
 from portal.access.permissions import Permission
 from portal.approvals.models import ChangeRequest
-from portal.lib.journal import Actor, ActorKind
+from portal.lib.journal import About, Actor, ActorKind
 
 
 class PlanKind(models.TextChoices):
@@ -93,6 +94,14 @@ class Plan(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.pk} of {self.flag_id} in {self.environment_id}"
+
+    @property
+    def recorded_as(self) -> About:
+        return replace(
+            self.flag.recorded_as,
+            environment=self.environment.key,
+            version=self.environment.version,
+        )
 
     @property
     def is_running(self) -> bool:

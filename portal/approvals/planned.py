@@ -12,7 +12,7 @@ from datetime import datetime
 
 from django.utils.translation import gettext as _
 
-from portal.approvals import kinds, reverting, selectors
+from portal.approvals import handlers, reverting, selectors
 from portal.approvals.authors import require_author, require_still
 from portal.approvals.changes import Change
 from portal.approvals.errors import ApprovalRequired
@@ -29,7 +29,7 @@ def pass_step(change: Change, step: Step, intent: Intent) -> str:
     ApprovalRequired where a policy wants more than what was agreed to, Frozen in a freeze, which
     plans never override, EmergencyRunning where it would build on an emergency change.
     """
-    due = kinds.due_step(step, change, at=intent.at)
+    due = handlers.due_step(step, change, at=intent.at)
     if due is None:
         raise Invalid({"": _("No plan says that this happens now.")})
     places = list(change.environments)

@@ -72,7 +72,7 @@ def _carry_out(seen: Plan) -> None:
         _give_up(plan, actor, str(error))
     else:
         if not changed:
-            shared.record_plan("was_so", plan, actor, reason=_why(plan))
+            shared.record_plan("was_so", plan, Intent(actor, _why(plan), at=moment))
         _move_on(plan, moment)
 
 
@@ -162,13 +162,13 @@ def _next_of_ramp(plan: Plan, moment: datetime) -> datetime | None:
 def _hold(plan: Plan, actor: Actor, why: str) -> None:
     """A freeze or an emergency: nothing is lost, and it is looked at again. Said once."""
     if plan.problem != why:
-        shared.record_plan("held", plan, actor, reason=why)
+        shared.record_plan("held", plan, Intent(actor, why))
     plan.problem, plan.retry_at = why, clock.database_now() + HELD_LOOK
     plan.save()
 
 
 def _give_up(plan: Plan, actor: Actor, why: str, *, ends: bool = False) -> None:
-    shared.record_plan("stopped" if ends else "held_back", plan, actor, reason=why)
+    shared.record_plan("stopped" if ends else "held_back", plan, Intent(actor, why))
     shared.tell_author(plan, f"plan:{plan.pk}:{plan.step}:{plan.round}", why)
     state = PlanState.CANCELLED if ends else PlanState.PAUSED
     rest(plan, state, actor, clock.database_now(), why)
@@ -185,7 +185,7 @@ def _note_failure(seen: Plan) -> None:
     if plan.failures + 1 >= MOST_FAILURES:
         _give_up(plan, actor, why)
         return
-    shared.record_plan("step_failed", plan, actor, reason=why)
+    shared.record_plan("step_failed", plan, Intent(actor, why, at=moment))
     plan.retry_at = moment + min(LAST_RETRY, FIRST_RETRY * 2**plan.failures)
     plan.failures, plan.problem = plan.failures + 1, why
     plan.save()

@@ -143,14 +143,12 @@ def _store(plan: Plan, current: FlagConfiguration, *, intent: Intent) -> Plan:
     for permission in plan.permissions:
         gate.require(intent, permission, project=plan.flag.project, environment=plan.environment)
     change = shared.plan_change(plan, current.document)
-    result = gate.pass_through(change, intent)
+    result = gate.check(change, intent)
     plan.reason = checked_text(intent.reason, "reason")
     answer_for(plan, intent.actor, intent.options.agreement)
     plan.changed_at, plan.changed_by = plan.created_at, intent.actor.label
     plan.save()
-    shared.record_plan(
-        "created", plan, intent.actor, words=list(change.words), reason=result.reason
-    )
+    shared.record_plan("created", plan, result.intent, words=change.words)
     return plan
 
 

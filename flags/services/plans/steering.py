@@ -1,5 +1,6 @@
 """Pausing, resuming and cancelling plans. Stopping is free; going on may take approval."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -32,7 +33,7 @@ def pause_plan(*, plan: Plan, intent: Intent) -> Plan:
         raise Invalid({"": _("This plan does not run.")})
     why = checked_text(intent.reason, "reason")
     rest(locked, PlanState.PAUSED, intent.actor, intent.at, why)
-    shared.record_plan("paused", locked, intent.actor, reason=why)
+    shared.record_plan("paused", locked, replace(intent, reason=why))
     return locked
 
 
@@ -45,7 +46,7 @@ def cancel_plan(*, plan: Plan, intent: Intent) -> Plan:
         raise Invalid({"": _("This plan is over already.")})
     why = checked_text(intent.reason, "reason")
     rest(locked, PlanState.CANCELLED, intent.actor, intent.at, why)
-    shared.record_plan("cancelled", locked, intent.actor, reason=why)
+    shared.record_plan("cancelled", locked, replace(intent, reason=why))
     return locked
 
 
@@ -71,11 +72,11 @@ def resume_plan(*, plan: Plan, intent: Intent) -> Plan:
         locked.round += 1
         current = shared.current_configuration(locked).document
         change = shared.plan_change(locked, current)
-        gate.pass_through(change, intent)
+        intent = gate.check(change, intent).intent
         answer_for(locked, intent.actor, intent.options.agreement)
     locked.changed_at, locked.changed_by = intent.at, intent.actor.label
     locked.save()
-    shared.record_plan("resumed", locked, intent.actor, reason=intent.reason)
+    shared.record_plan("resumed", locked, intent)
     return locked
 
 

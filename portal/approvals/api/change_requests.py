@@ -12,7 +12,7 @@ from portal.access.api.scope import environment_of, project_of
 from portal.access.models import Environment
 from portal.approvals import oneness, selectors, services
 from portal.approvals.errors import Waiting
-from portal.approvals.kinds import outcomes_of
+from portal.approvals.handlers import outcomes_of
 from portal.approvals.models import ChangeRequest, Comment, State, Verdict, Vote
 from portal.approvals.selectors import Assessment, assess_request
 from portal.approvals.wording import missing_in

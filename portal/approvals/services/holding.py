@@ -10,7 +10,6 @@ from django.db import transaction
 from portal.approvals.errors import Closed, Frozen
 from portal.approvals.freezes import freezes_in_force
 from portal.approvals.models import ChangeRequest, State
-from portal.approvals.recording import record_request
 from portal.approvals.services import applying
 from portal.approvals.services.requests import lock_request
 from portal.lib import clock, journal
@@ -27,7 +26,7 @@ def hold_request(*, request: ChangeRequest, frozen: Frozen, intent: Intent) -> C
     if locked.is_open:
         locked.held_at = intent.at
         locked.save(update_fields=["held_at"])
-        record_request("change_request.held", locked, intent.actor, after=frozen.extras)
+        intent.record("change_request.held", locked, after=frozen.extras)
     return locked
 
 
@@ -62,4 +61,4 @@ def _give_up(request: ChangeRequest, why: str) -> None:
     if locked.is_open and locked.held_at is not None:
         locked.held_at = None
         locked.save(update_fields=["held_at"])
-        record_request("change_request.not_applied", locked, END_OF_FREEZE, reason=why)
+        Intent(END_OF_FREEZE, why).record("change_request.not_applied", locked)

@@ -14,9 +14,9 @@ from django.utils.translation import gettext as _
 from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope
-from portal.approvals import kinds, prospects, reverting, selectors
+from portal.approvals import handlers, prospects, reverting, selectors
 from portal.approvals.changes import same_document
-from portal.approvals.kinds import Impact
+from portal.approvals.handlers import Impact
 from portal.approvals.models import ChangeRequest, Emergency
 from portal.approvals.prospects import Outlook
 from portal.approvals.searching import REVIEW_WITHIN, review_is_overdue
@@ -104,8 +104,8 @@ def request_context(scope: Scope, asked: ChangeRequest, now: datetime) -> dict[s
     outlooks = prospects.outlooks_of(asked, now=now) if asked.is_open else []
     deciding = selectors.deciding_environments(asked)
     drift, gone = _drift(asked)
-    kind = kinds.kind_of(asked)
-    edit_address = "" if gone else kind.edit_address(asked)
+    handler = handlers.handler_of(asked)
+    edit_address = "" if gone else handler.edit_page(asked)
     emergency = emergency_of(asked)
     return {
         "scope": scope,
@@ -117,10 +117,10 @@ def request_context(scope: Scope, asked: ChangeRequest, now: datetime) -> dict[s
         "unowned": unowned_sentence(asked),
         "drift": drift,
         "gone": gone,
-        "address": "" if gone else kind.address(asked),
+        "address": "" if gone else handler.page(asked),
         "edit_address": edit_address,
-        "dependants": [] if gone else kinds.dependants_of(asked),
-        "outcomes": kinds.outcomes_of(asked),
+        "dependants": [] if gone else handlers.dependants_of(asked),
+        "outcomes": handlers.outcomes_of(asked),
         "impact": _impact(asked, now, gone=gone),
         "changes": differences(asked.before, asked.after),
         "before": shown(asked.before),
@@ -147,7 +147,7 @@ def request_context(scope: Scope, asked: ChangeRequest, now: datetime) -> dict[s
 
 def _impact(asked: ChangeRequest, now: datetime, *, gone: bool) -> Callable[[], Impact | None]:
     """Found out when the page asks for it: dialogs, which share all of this, do not."""
-    return lambda: kinds.impact_of(asked, now=now) if asked.is_open and not gone else None
+    return lambda: handlers.impact_of(asked, now=now) if asked.is_open and not gone else None
 
 
 def shown(document: object) -> str:
@@ -178,11 +178,11 @@ def _goes_back(emergency: Emergency) -> tuple[list[str] | None, tuple[str, ...]]
     if not emergency.is_running:
         return None, ()
     try:
-        current = kinds.kind_of(request).current(request).document
+        current = handlers.current_of(request).document
     except ObjectDoesNotExist:
         return None, ()
     reverted = reverting.state_without(emergency, current)
-    return kinds.words_between(request, current, reverted.document), reverted.kept
+    return handlers.words_between(request, current, reverted.document), reverted.kept
 
 
 def _lines(scope: Scope, asked: ChangeRequest) -> list[object]:
@@ -195,28 +195,28 @@ def _drift(asked: ChangeRequest) -> tuple[Drift | None, bool]:
     if not asked.is_open:
         return None, False
     try:
-        current = kinds.kind_of(asked).current(asked)
+        current = handlers.current_of(asked)
     except ObjectDoesNotExist:
         return None, True
-    if not kinds.has_moved(asked, current):
+    if not handlers.has_moved(asked, current):
         return None, False
-    mine = kinds.up_to_date(asked, current)
-    theirs = kinds.up_to_date(asked, current, Side.THEIRS) if mine.clashes else mine
+    mine = handlers.up_to_date(asked, current)
+    theirs = handlers.up_to_date(asked, current, Side.THEIRS) if mine.clashes else mine
     now = current.document
     drift = Drift(
         now=shown(now),
         asked=shown(mine.document),
         meanwhile=_meanwhile(asked, current),
         clashes=mine.clashes,
-        wish=kinds.words_between(asked, now, mine.document),
-        wish_of_theirs=kinds.words_between(asked, now, theirs.document),
+        wish=handlers.words_between(asked, now, mine.document),
+        wish_of_theirs=handlers.words_between(asked, now, theirs.document),
         changes=differences(now, mine.document),
     )
     return drift, False
 
 
-def _meanwhile(asked: ChangeRequest, current: kinds.Side) -> list[str]:
+def _meanwhile(asked: ChangeRequest, current: handlers.Side) -> list[str]:
     """What became of the thing meanwhile: the kind's words for a request of just that."""
     if not current.document or same_document(current.document, asked.before):
         return []
-    return kinds.words_between(asked, asked.before, current.document)
+    return handlers.words_between(asked, asked.before, current.document)

@@ -10,7 +10,7 @@ from portal.access.permissions import Permission
 from portal.audit import history
 from portal.audit.filters import PERIODS, parse
 from portal.audit.models import AuditEvent
-from portal.lib import clock, wording
+from portal.lib import clock, subjects
 from portal.lib.api.operations import operation, query
 from portal.lib.api.pagination import bad_cursor, limit_of, listing
 from portal.lib.api.query import text
@@ -41,7 +41,7 @@ EVENT = Shape(
         "event": TEXT("subject.verb, as in flag.enabled."),
         "words": TEXT(
             "The event in words, after the actor's name.",
-            of=lambda event: wording.headline(event.event),
+            of=lambda event: subjects.headline(event.event),
         ),
         "actor": ACTOR.one(of=lambda event: event),
         "project": TEXT(),
