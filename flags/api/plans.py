@@ -227,13 +227,8 @@ def steering(kind: PlanKind, step: str) -> type[ApiView]:
         def post(self, request: Request, project: str, environment: str, plan: int) -> Response:
             """Stopping is free for whoever may change the flag; going on may take approval."""
             found = _plan_of(request, project, environment, kind, plan)
-            data = request.data if isinstance(request.data, dict) else {}
-            unknown = sorted(map(str, set(data) - {"reason"}))
-            if unknown or not isinstance(data.get("reason", ""), str):
-                raise Invalid(
-                    {unknown[0] if unknown else "reason": _("Send a reason, or nothing.")}
-                )
-            intent = Intent(holder_of(request).actor, data.get("reason", ""))
+            reason = WHY.read(request.data or {}).get("reason", "")
+            intent = Intent(holder_of(request).actor, reason)
             steered = _STEPS[step](plan=found, intent=intent)
             return answer(PLAN.dump(steered))
 

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from portal.access import authority, services
-from portal.access.api import keeping
+from portal.access.api import kept_answers
 from portal.access.models import ApiKey, Environment, KeyKind, Project
 from portal.access.tokens import NO_VERIFIER, Token, parse_token
 from portal.lib import clock
@@ -45,7 +45,7 @@ class KeyHolder:
 
     def answer_once(self, name: str, digest: str, respond: Respond) -> Response:
         """As idempotency.Caller's."""
-        return keeping.answer_once(self.key, name, digest, respond)
+        return kept_answers.answer_once(self.key, name, digest, respond)
 
 
 class ApiKeyAuthentication(BaseAuthentication):

@@ -1,4 +1,4 @@
-"""What every endpoint of the management API is. Apart from ``api``, which DRF's views import."""
+"""What every endpoint of the management API is."""
 
 from collections.abc import Collection
 from typing import Any, ClassVar
@@ -18,7 +18,6 @@ from portal.lib.api.problems import LengthRequired
 from portal.lib.errors import Invalid
 
 READS = ("GET", "HEAD")
-WRITES = ("POST", "PUT", "PATCH", "DELETE")
 
 
 class ApiView(APIView):
