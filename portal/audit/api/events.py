@@ -12,7 +12,7 @@ from portal.audit.filters import PERIODS, parse
 from portal.audit.models import AuditEvent
 from portal.lib import clock, subjects
 from portal.lib.api.operations import operation, query
-from portal.lib.api.pagination import bad_cursor, limit_of, listing
+from portal.lib.api.pagination import limit_of, listing, whole_cursor
 from portal.lib.api.query import text
 from portal.lib.api.shapes import INSTANT, OBJECT, SWITCH, TEXT, WHOLE, Page, Shape
 from portal.lib.api.views import ApiView
@@ -102,7 +102,8 @@ class History(ApiView):
         if own.project.environments.filter(key=asked).exists():
             environment_of(request, project, asked)
         wanted = parse(request.query_params.dict(), project=project, now=clock.now())
-        before, size = _cursor(request), limit_of(request)
+        cursor, size = request.query_params.get("cursor"), limit_of(request)
+        before = whole_cursor(cursor) if cursor else None
         if wanted.problems:
             raise Invalid(wanted.problems)
         filters = replace(wanted.filters, environments=("", own.key))
@@ -116,15 +117,6 @@ class History(ApiView):
             count=count.number,
             count_is_exact=count.is_exact,
         )
-
-
-def _cursor(request: Request) -> int | None:
-    given = str(request.query_params.get("cursor", ""))
-    if not given:
-        return None
-    if not (given.isascii() and given.isdigit() and len(given) <= 18):
-        raise bad_cursor()
-    return int(given)
 
 
 def _reduced(

@@ -31,27 +31,15 @@ def limit_of(request: Request) -> int:
     return int(wanted)
 
 
-def whole_cursor(request: Request) -> int | None:
-    """The number that the cursor goes on after; None without one. Raises Invalid."""
-    after = decode_cursor(text(request, "cursor"))
-    if not after:
-        return None
-    if not (after.isascii() and after.isdigit() and len(after) < 19):
-        raise bad_cursor()
-    return int(after)
-
-
 def page_of(request: Request, rows: QuerySet[Row], *, by: str) -> tuple[list[Row], str | None]:
     """The rows after the cursor in order of ``by``, and the cursor of the page after them.
 
     ``by`` names a field that no two rows share: ``key`` or ``pk``, with ``-`` for the last first.
     """
     field, size = by.lstrip("-"), limit_of(request)
-    after: object = decode_cursor(text(request, "cursor"))
-    if field == "pk":
-        after = whole_cursor(request)
-    if after not in (None, ""):
-        rows = rows.filter(**{f"{field}__{'lt' if by.startswith('-') else 'gt'}": after})
+    if after := decode_cursor(text(request, "cursor")):
+        following = f"{field}__{'lt' if by.startswith('-') else 'gt'}"
+        rows = rows.filter(**{following: whole_cursor(after) if field == "pk" else after})
     found = list(rows.order_by(by)[: size + 1])
     page = found[:size]
     more = len(found) > size
@@ -105,6 +93,13 @@ def decode_cursor(cursor: str) -> str:
     if "\0" in key:
         raise bad_cursor()
     return key
+
+
+def whole_cursor(key: str) -> int:
+    """A cursor that is a number. Raises Invalid."""
+    if not (key.isascii() and key.isdigit() and len(key) < 19):
+        raise bad_cursor()
+    return int(key)
 
 
 def bad_cursor() -> Invalid:
