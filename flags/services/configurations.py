@@ -113,11 +113,8 @@ def _locked(flag: Flag, environment: Environment, intent: Intent) -> FlagConfigu
     so that it is not served once the flag is restored.
     """
     (locked,) = outbox.lock_environments([environment])
-    current = FlagConfiguration.objects.select_related("flag__project").get(
-        flag=flag, environment=environment
-    )
-    locked.project = flag.project
-    current.environment = locked
+    rows = locked.configurations.select_related("flag__project")
+    current = rows.get(flag=flag)
     if current.flag.is_archived and intent.options.undoing is None:
         raise Invalid({"": _("This flag is archived. Restore it first.")})
     return current

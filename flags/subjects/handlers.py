@@ -37,8 +37,8 @@ Sentences = tuple[str, ...]
 
 def _find_configuration(request: ChangeRequest) -> FlagConfiguration:
     flag, environment = find_flag(request), one_place(request)
-    found = FlagConfiguration.objects.get(flag=flag, environment=environment)
-    found.flag, found.environment = flag, environment
+    found = flag.configurations.get(environment=environment)
+    found.environment = environment
     return found
 
 
@@ -96,9 +96,7 @@ CONFIGURATION = Handler(
 
 def find_flag(request: ChangeRequest) -> Flag:
     """The flag that a request is about. Raises Flag.DoesNotExist."""
-    flag = Flag.objects.get(project=request.project, key=request.subject)
-    flag.project = request.project
-    return flag
+    return request.project.flags.get(key=request.subject)
 
 
 def _edit(flag: Flag, wanted: Wanted) -> None:
@@ -172,9 +170,7 @@ ARCHIVING = Handler(
 
 
 def _find_place(request: ChangeRequest) -> Environment:
-    environment = request.project.environments.get(key=request.subject)
-    environment.project = request.project
-    return environment
+    return request.project.environments.get(key=request.subject)
 
 
 def _import(environment: Environment, wanted: Wanted) -> None:

@@ -114,10 +114,10 @@ def _let_pass(change: Change, intent: Intent) -> tuple[GateResult, Emergency | N
 
 
 def _by_agreement(change: Change, pk: int, intent: Intent) -> GateResult:
-    request = ChangeRequest.objects.select_for_update(no_key=True).filter(pk=pk).first()
-    if request is None or request.project_id != change.project.pk:
+    requests = change.project.change_requests.select_for_update(no_key=True)
+    request = requests.filter(pk=pk).first()
+    if request is None:
         raise NoSuchRequest(pk)
-    request.project = change.project
     if not request.is_open:
         raise Closed(request)
     if request.digest != change.digest:

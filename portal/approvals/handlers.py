@@ -183,7 +183,7 @@ class Handler:
 
 def one_place(request: ChangeRequest) -> Environment:
     """The environment that a request is about, with its project."""
-    environment = request.environments.get()
+    (environment,) = request.environments.all()
     environment.project = request.project
     return environment
 
@@ -210,79 +210,85 @@ def handler_of(request: ChangeRequest) -> Handler:
     return found
 
 
-def current_of(request: ChangeRequest) -> Side:
-    """What a request is about, as it is now. Raises ObjectDoesNotExist where it is gone."""
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a request is about, and how that is changed."""
+
+    request: ChangeRequest
+    handler: Handler
+    row: Any
+
+    def current(self) -> Side:
+        """What it is now."""
+        return self.handler.current(self.row, self.request)
+
+    def apply(self, wanted: Wanted) -> None:
+        """Make it what is wanted. Raises Conflict where it is no longer at the version."""
+        self.handler.apply(self.row, wanted)
+
+    def has_moved(self, current: Side) -> bool:
+        """Whether it is no longer what the request starts from.
+
+        What has no versions of its own is compared by its document.
+        """
+        if self.request.base_version:
+            return current.version != self.request.base_version
+        return not same_document(current.document, self.request.before)
+
+    def merge(self, sides: Sides) -> Merged:
+        """Two edits of it brought together."""
+        return self.handler.merge(self.row, self.request, sides)
+
+    def fit(self, states: Sequence[Document]) -> Document:
+        """The first of some states that it can take on."""
+        return self.handler.fit(self.row, states)
+
+    def up_to_date(self, current: Side, prefer: merging.Side = merging.Side.MINE) -> Merged:
+        """What the request asks for, on top of what it is now."""
+        asked = self.request
+        if not self.has_moved(current):
+            return Merged(dict(asked.after))
+        return self.merge(Sides(asked.before, current.document, asked.after, prefer))
+
+    def words_between(self, before: Document, after: Document) -> list[str]:
+        """What differs between two states of it, one sentence each."""
+        if self.handler.words is None:
+            return list(self.request.words)
+        return self.handler.words(self.row, before, after)
+
+    def outcomes(self) -> list[Outcome]:
+        """Who gets what before and after the request."""
+        return self.handler.outcomes(self.row, self.request)
+
+    def dependants(self) -> list[Dependant]:
+        """What refers to it."""
+        return self.handler.dependants(self.row)
+
+    def impact(self, now: datetime) -> Impact | None:
+        """What the request, which is open, would do to those who lately asked."""
+        return self.handler.impact(self.row, self.request, now)
+
+
+def find(request: ChangeRequest) -> Found:
+    """What a request is about. Raises ObjectDoesNotExist where it is gone."""
     handler = handler_of(request)
-    return handler.current(handler.find(request), request)
+    return Found(request, handler, handler.find(request))
 
 
 def apply(request: ChangeRequest, wanted: Wanted) -> None:
-    """Make the subject of a request what is wanted. Raises Conflict where that is gone, or is no
+    """Make what a request is about what is wanted. Raises Conflict where that is gone, or is no
     longer at the version."""
-    handler = handler_of(request)
     try:
-        row = handler.find(request)
+        found = find(request)
     except ObjectDoesNotExist:
         text = _("It has been deleted since.")
         raise Conflict(text, current={}, yours=dict(wanted.document)) from None
-    handler.apply(row, wanted)
-
-
-def has_moved(request: ChangeRequest, current: Side) -> bool:
-    """Whether the subject is no longer what a request starts from.
-
-    What has no versions of its own is compared by its document.
-    """
-    if request.base_version:
-        return current.version != request.base_version
-    return not same_document(current.document, request.before)
-
-
-def merge(request: ChangeRequest, sides: Sides) -> Merged:
-    """Two edits of a request's subject brought together."""
-    handler = handler_of(request)
-    return handler.merge(handler.find(request), request, sides)
-
-
-def first_fit(request: ChangeRequest, states: Sequence[Document]) -> Document:
-    """The first of some states that a request's subject can take on."""
-    handler = handler_of(request)
-    return handler.fit(handler.find(request), states)
-
-
-def up_to_date(
-    request: ChangeRequest, current: Side, prefer: merging.Side = merging.Side.MINE
-) -> Merged:
-    """What a request asks for, on top of what its subject is now."""
-    if not has_moved(request, current):
-        return Merged(dict(request.after))
-    return merge(request, Sides(request.before, current.document, request.after, prefer))
-
-
-def words_between(request: ChangeRequest, before: Document, after: Document) -> list[str]:
-    """What differs between two states of a request's subject, one sentence each."""
-    handler = handler_of(request)
-    if handler.words is None:
-        return list(request.words)
-    return handler.words(handler.find(request), before, after)
+    found.apply(wanted)
 
 
 def outcomes_of(request: ChangeRequest) -> list[Outcome]:
-    """Who gets what before and after a request; nothing where its subject is gone."""
-    handler = handler_of(request)
+    """Who gets what before and after a request; nothing where what it is about is gone."""
     try:
-        return handler.outcomes(handler.find(request), request)
+        return find(request).outcomes()
     except ObjectDoesNotExist:
         return []
-
-
-def dependants_of(request: ChangeRequest) -> list[Dependant]:
-    """What refers to the subject of a request."""
-    handler = handler_of(request)
-    return handler.dependants(handler.find(request))
-
-
-def impact_of(request: ChangeRequest, *, now: datetime) -> Impact | None:
-    """What an open request would do to those who lately asked."""
-    handler = handler_of(request)
-    return handler.impact(handler.find(request), request, now)

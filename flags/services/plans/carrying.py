@@ -95,7 +95,6 @@ def _claim(seen: Plan) -> Plan | None:
     if mine.filter(due_at__lte=moment).update(changed_at=moment) != 1:
         return None
     plan = Plan.objects.select_related("flag__project", "author_user").get(pk=seen.pk)
-    environment.project = plan.flag.project
     plan.environment = environment
     return plan
 

@@ -68,11 +68,7 @@ def create_ramp(*, flag: Flag, environment: Environment, document: object, inten
 
 def _locked(flag: Flag, environment: Environment) -> FlagConfiguration:
     (locked,) = outbox.lock_environments([environment])
-    current = FlagConfiguration.objects.select_related("flag__project").get(
-        flag=flag, environment=environment
-    )
-    locked.project = current.flag.project
-    current.environment = locked
+    current = locked.configurations.select_related("flag__project").get(flag=flag)
     if current.flag.is_archived:
         raise Invalid({"": _("This flag is archived. Restore it first.")})
     if not current.introduced:

@@ -83,7 +83,6 @@ def lock_plan(plan: Plan) -> Plan:
     (environment,) = outbox.lock_environments([plan.environment])
     locked = Plan.objects.select_for_update(of=("self",), no_key=True)
     found = locked.select_related("flag__project").get(pk=plan.pk)
-    environment.project = found.flag.project
     found.environment = environment
     return found
 

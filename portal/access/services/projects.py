@@ -108,7 +108,6 @@ def edit_environment(*, environment: Environment, name: str, intent: Intent) -> 
         intent.actor, Permission.ENVIRONMENT_CONFIGURE, project=project, environment=environment
     )
     (locked,) = outbox.lock_environments([environment])
-    locked.project = project
     before, locked.name = locked.name, name.strip()
     validate(locked)
     if locked.name == before:

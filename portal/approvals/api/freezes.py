@@ -147,9 +147,7 @@ class FreezeDetail(ApiView):
 
 def _freeze_of(place: Environment, number: int) -> FreezeWindow:
     """A window of the key's environment."""
-    found = find(freezes_of(place.project), environments=place.pk, pk=number)
-    found.project = place.project
-    return found
+    return find(freezes_of(place.project), environments=place.pk, pk=number)
 
 
 def _answer(freeze: FreezeWindow, place: Environment, *, at: str = "") -> Response:

@@ -105,18 +105,19 @@ def _take_back(emergency: Emergency, intent: Intent) -> Emergency:
     """Make the subject what it would be without the emergency change. All of it is locked."""
     request = emergency.request
     try:
-        current = handlers.current_of(request)
+        found = handlers.find(request)
     except ObjectDoesNotExist:
         return _end(emergency, "superseded_at", intent, reason=_("It has been deleted since."))
+    current = found.current()
     reverted = reverting.state_without(emergency, current.document)
     emergency.kept = list(reverted.kept)
     if same_document(reverted.document, current.document):
         text = _("All that it changed has been changed again since.")
         return _end(emergency, "superseded_at", intent, reason=text)
-    words = handlers.words_between(request, current.document, reverted.document)
+    words = found.words_between(current.document, reverted.document)
     undoing = replace(intent, reason=emergency.reason, options=WriteOptions(undoing=emergency.pk))
     with transaction.atomic():
-        handlers.apply(request, Wanted(reverted.document, current.version, undoing))
+        found.apply(Wanted(reverted.document, current.version, undoing))
     return _end(emergency, "reverted_at", intent, words=words)
 
 

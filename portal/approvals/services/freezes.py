@@ -100,8 +100,7 @@ def _goes_on(running: Occurrence | None, freeze: FreezeWindow, moment: datetime)
 
 
 def _lock(freeze: FreezeWindow) -> FreezeWindow:
-    locked = FreezeWindow.objects.select_for_update().get(pk=freeze.pk)
-    locked.project = freeze.project
+    locked = freeze.project.freezes.select_for_update().get(pk=freeze.pk)
     if locked.is_cancelled:
         text = _("{person} has cancelled this freeze.")
         raise Invalid({"": text.format(person=locked.cancelled_by)})

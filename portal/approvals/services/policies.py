@@ -59,7 +59,6 @@ def set_policy(
     gate.require(intent, Permission.ENVIRONMENT_CONFIGURE, project=project, environment=environment)
     outbox.lock_people(project)
     (locked,) = outbox.lock_environments([environment])
-    locked.project = project
     wanted = None if document is None else complete(document)
     if wanted is not None:
         _check(wanted, locked)

@@ -35,10 +35,11 @@ def renew_request(
         raise Closed(locked)
     if locked.digest != seen_digest:
         raise Edited
-    current = handlers.current_of(locked)
-    if not handlers.has_moved(locked, current):
+    found = handlers.find(locked)
+    current = found.current()
+    if not found.has_moved(current):
         raise Invalid({"": _("This request is up to date already.")})
-    merged = handlers.up_to_date(locked, current, prefer or Side.MINE)
+    merged = found.up_to_date(current, prefer or Side.MINE)
     if merged.clashes and prefer is None:
         text = _("Both changed the same; choose which of the two stands: {what}.")
         raise Invalid({"prefer": text.format(what=", ".join(merged.clashes))})
@@ -49,7 +50,7 @@ def renew_request(
     options = WriteOptions(revise=locked.pk, apply_when_approved=locked.apply_when_approved)
     asking = replace(intent, reason=locked.reason, options=options)
     try:
-        handlers.apply(locked, Wanted(merged.document, current.version, asking))
+        found.apply(Wanted(merged.document, current.version, asking))
     except Waiting as waiting:
         return waiting.request
     except ApprovalRequired as needed:

@@ -44,11 +44,9 @@ def _require_create(needed: ApprovalRequired) -> None:
 
 def lock_request(project: Project, pk: int) -> ChangeRequest:
     """A request of a project, its row locked. Raises NoSuchRequest."""
-    found = ChangeRequest.objects.select_for_update(no_key=True)
-    request = found.filter(pk=pk, project=project).first()
+    request = project.change_requests.select_for_update(no_key=True).filter(pk=pk).first()
     if request is None:
         raise NoSuchRequest(pk)
-    request.project = project
     return request
 
 

@@ -159,9 +159,9 @@ class EditedDrift:
 
 def drift_of(asked: ChangeRequest, prefer: Side) -> EditedDrift:
     """The whole document of a request for a form to start from, brought up to date."""
-    current = handlers.current_of(asked)
-    merged = handlers.up_to_date(asked, current, prefer)
-    moved = handlers.has_moved(asked, current)
+    found = handlers.find(asked)
+    current = found.current()
+    merged, moved = found.up_to_date(current, prefer), found.has_moved(current)
     return EditedDrift(merged.document, moved, merged.clashes, prefer)
 
 
