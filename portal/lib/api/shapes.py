@@ -243,7 +243,13 @@ OBJECT: Final = Kind(
     {"type": "object", "additionalProperties": {}},
     _which(lambda value: isinstance(value, dict), gettext_lazy("Send an object.")),
 )
-OBJECTS: Final = Kind({"type": "array", "items": OBJECT.schema})
+OBJECTS: Final = Kind(
+    {"type": "array", "items": OBJECT.schema},
+    _which(
+        lambda value: isinstance(value, list) and all(isinstance(one, dict) for one in value),
+        gettext_lazy("Send a list of objects."),
+    ),
+)
 VERSIONS: Final = Kind(
     {"type": "object", "additionalProperties": {**_WHOLE, "minimum": 0}},
     _which(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from rest_framework.test import APIRequestFactory
 
-from portal.lib.api.shapes import MOMENT, OBJECT, TEXT, TEXTS, VERSIONS, WHOLE, Shape
+from portal.lib.api.shapes import MOMENT, OBJECT, OBJECTS, TEXT, TEXTS, VERSIONS, WHOLE, Shape
 from portal.lib.api.views import ApiView
 from portal.lib.errors import Invalid
 from tests.flags.engine.documents import any_json, relaxed
@@ -25,6 +25,7 @@ RELEASE = Shape(
         "labels": TEXTS(optional=True),
         "seen": VERSIONS(optional=True),
         "plan": OBJECT(optional=True),
+        "checks": OBJECTS(optional=True),
     },
 )
 GOOD: dict[str, Any] = {"service": "cart", "artefact": {"version": "1"}}
@@ -45,6 +46,7 @@ def test_read__everything_is_wrong__says_so_at_once_with_paths() -> None:
         "labels": ["a", 1],
         "seen": {"a": -1},
         "plan": [],
+        "checks": [{}, 1],
         "extra" * 40: 1,
     }
     assert problems_of(body) == {
@@ -59,6 +61,7 @@ def test_read__everything_is_wrong__says_so_at_once_with_paths() -> None:
         "labels": "Send a list of texts.",
         "seen": "Send an object with a version for each.",
         "plan": "Send an object.",
+        "checks": "Send a list of objects.",
     }
     assert problems_of(GOOD | {"service": None, "steps": {}}) == {
         "service": "Send a text.",
