@@ -58,8 +58,8 @@ def _configure(row: FlagConfiguration, wanted: Wanted) -> None:
 
 
 def _targeting_page(request: ChangeRequest) -> str:
-    environment = request.environments.get().key
-    return reverse("flag-targeting", args=[request.project.key, environment, request.subject])
+    place = one_place(request).key
+    return reverse("flag-targeting", args=[request.project.key, place, request.subject])
 
 
 def _configuration_words(row: FlagConfiguration, before: Document, after: Document) -> list[str]:

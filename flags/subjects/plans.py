@@ -11,7 +11,7 @@ from flags.services import changes
 from flags.services.plans import making, shared, steering
 from flags.subjects.handlers import find_flag
 from portal.approvals.changes import Change, same_document
-from portal.approvals.handlers import DueStep, Handler, Outcome, Side, Wanted
+from portal.approvals.handlers import DueStep, Handler, Outcome, Side, Wanted, one_place
 from portal.approvals.models import ChangeRequest
 from portal.lib.errors import AviaryError, Conflict
 from portal.lib.intent import Step
@@ -43,7 +43,7 @@ def _apply(
     if wanted.base_version == NEW:
         create(
             flag=flag,
-            environment=request.environments.get(),
+            environment=one_place(request),
             document=wanted.document,
             intent=wanted.intent,
         )
@@ -54,8 +54,8 @@ def _apply(
 
 
 def _page(request: ChangeRequest) -> str:
-    environment = request.environments.get().key
-    return reverse("flag-timeline", args=[request.project.key, environment, request.subject])
+    place = one_place(request).key
+    return reverse("flag-timeline", args=[request.project.key, place, request.subject])
 
 
 def _outcomes(
@@ -64,7 +64,7 @@ def _outcomes(
     """Who gets what now, and once the plan is carried out to its end."""
     if not request.is_open:
         return []  # what it started from is not known any more
-    flag, environment = found[0], request.environments.get()
+    flag, environment = found[0], one_place(request)
     kind = request.kind.removeprefix("flag.")
     plan = Plan(kind=kind, flag=flag, environment=environment, document=request.after)
     current = shared.current_configuration(plan).document

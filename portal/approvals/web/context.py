@@ -78,9 +78,8 @@ class EmergencyView:
 
 def find_request(scope: Scope, number: int) -> ChangeRequest:
     """A request of the project; 404 when it has none of that number."""
-    asked = get_object_or_404(selectors.requests_of(scope.project), pk=number)
-    asked.project = scope.project
-    return asked
+    found = selectors.requests_of(scope.project).prefetch_related("votes__user", "editors__user")
+    return get_object_or_404(found, pk=number)
 
 
 def find_emergency(scope: Scope, number: int) -> Emergency:
@@ -124,8 +123,8 @@ def request_context(scope: Scope, asked: ChangeRequest, now: datetime) -> dict[s
         "changes": differences(asked.before, asked.after),
         "before": shown(asked.before),
         "after": shown(asked.after),
-        "votes": asked.votes.select_related("user"),
-        "editors": asked.editors.select_related("user"),
+        "votes": asked.votes.all(),
+        "editors": asked.editors.all(),
         "lines": _lines(scope, asked),
         "steps": steps_of(
             Facts(
