@@ -203,6 +203,11 @@ def open_record(page: Page) -> None:
     page.get_by_text("Both documents").click()
 
 
+def restoring(page: Page) -> None:
+    page.get_by_role("link", name="Restore the version of record").last.click()
+    expect(page.get_by_role("heading", name="Restore new-checkout")).to_be_visible()
+
+
 def new_key(page: Page) -> None:
     press("New key")(page)
     page.get_by_label("Name").fill("Web shop")

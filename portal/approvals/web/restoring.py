@@ -11,7 +11,7 @@ from portal.approvals.web.outlook import fresh_for_glass, outlook, read_intent
 from portal.audit import history
 from portal.audit.diffing import differences
 from portal.audit.models import AuditEvent
-from portal.lib.web.pages import Refusal, governed, redirect_to
+from portal.lib.web.pages import Refusal, confirm_name, governed, redirect_to
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -24,8 +24,16 @@ def restore_version(request: HttpRequest, scope: Scope, record: int) -> HttpResp
     except AuditEvent.DoesNotExist:
         raise Http404(record) from None
     restoration = restoration_of(scope.project, event)
+    places = restoration.found.target.environments
+    view = outlook(scope, places, turns_off=False)
+    # As wherever else something begins to be served in production.
+    starts = len(places) == 1 and restoration.document.get("enabled") is not False
+    is_typed = starts and places[0].is_production and not view.needs_approval
+    typed_name = places[0].key if is_typed else ""
 
     def save() -> HttpResponse:
+        if typed_name:
+            confirm_name(request, typed_name)
         seen = request.POST.get("version", "")
         restore(restoration, seen_version=seen, intent=read_intent(request, scope))
         return redirect_to(request, restoration.found.page, _("Restored."))
@@ -33,7 +41,7 @@ def restore_version(request: HttpRequest, scope: Scope, record: int) -> HttpResp
     def context(_refusal: Refusal) -> dict[str, object]:
         current = restoration.current
         coming = preflight(restoration, intent=read_intent(request, scope))
-        places, waits = restoration.found.target.environments, coming.request is not None
+        waits = coming.request is not None
         changes = differences(current.document, restoration.document)
         return {
             "scope": scope,
@@ -44,7 +52,8 @@ def restore_version(request: HttpRequest, scope: Scope, record: int) -> HttpResp
             "version": current.version,
             "problems": coming.problems,
             "waits": waits,
-            "outlook": outlook(scope, places, turns_off=False) if waits else None,
+            "outlook": view if waits else None,
+            "typed_name": typed_name,
             "address": restoration.found.page,
         }
 

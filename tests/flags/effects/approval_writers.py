@@ -9,6 +9,10 @@ from portal.access import services as access
 from portal.access.models import CustomRole, Group
 from portal.approvals import services as approvals
 from portal.approvals.models import ChangeRequest, Emergency, State
+from portal.approvals.services import restoring
+from portal.approvals.services.restoring import restoration_of
+from portal.audit.models import AuditEvent
+from portal.lib import subjects
 from portal.lib.intent import Intent
 from portal.lib.journal import Actor
 from tests.flags.effects.flag_writers import Writer, some_place, wanting
@@ -52,6 +56,24 @@ def on_emergency(write: Callable[..., object], **more: Any) -> Writer:
         return write(emergency=emergency, **more, intent=wanting(world, actor))
 
     return run
+
+
+def restore(world: World, dice: Random, actor: Actor) -> object:
+    """Any record that says what something was."""
+    records = AuditEvent.objects.filter(project=world.project.key)
+    record = dice.choice([one for one in records if subjects.restored(one)])
+    found = restoration_of(world.project, record)
+    seen = found.current.version
+    restoring.restore(found, seen_version=seen, intent=wanting(world, actor))
+    return None
+
+
+def preflight(world: World, dice: Random, actor: Actor) -> object:
+    """What it says it would do is taken back."""
+    records = AuditEvent.objects.filter(project=world.project.key)
+    record = dice.choice([one for one in records if subjects.restored(one)])
+    found = restoration_of(world.project, record)
+    return restoring.preflight(found, intent=wanting(world, actor))
 
 
 def set_policy(world: World, dice: Random, actor: Actor) -> object:

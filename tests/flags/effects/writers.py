@@ -92,6 +92,8 @@ WRITERS: dict[str, flag_writers.Writer] = {
     ),
     f"{_A}.emergencies.revert_due": approval_writers.clock_of(approvals.revert_due),
     f"{_A}.policies.set_policy": approval_writers.set_policy,
+    f"{_A}.restoring.restore": approval_writers.restore,
+    f"{_A}.restoring.preflight": approval_writers.preflight,
     f"{_A}.freezes.create_freeze": approval_writers.create_freeze,
     f"{_X}.grants.grant_role": approval_writers.grant_role,
     f"{_X}.roles.create_role": approval_writers.create_or_edit_role,

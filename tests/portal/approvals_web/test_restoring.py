@@ -81,6 +81,21 @@ def test_restore__where_a_policy_stands__is_asked_for(
     assert configuration(new_checkout, production).document == now.document
 
 
+def test_restore__begins_to_be_served_in_production__takes_its_name(
+    new_checkout: Flag, production: Environment, dana: User
+) -> None:
+    record = save(new_checkout, production, dana, enabled=True)
+    save(new_checkout, production, dana, enabled=False)
+    assert "Type <code>production</code> to confirm" in opened(dana, record)
+    version = configuration(new_checkout, production).version
+    refused = restored(dana, record, version, typed="prod")
+    assert refused.status_code == 422
+    assert "That is not production. Nothing was changed." in text_of(refused)
+    assert not configuration(new_checkout, production).enabled
+    restored(dana, record, version, typed="production")
+    assert configuration(new_checkout, production).enabled
+
+
 def test_restore__that_only_turns_off__takes_no_votes(
     new_checkout: Flag, production: Environment, dana: User, erin: User, frank: User
 ) -> None:
@@ -106,7 +121,7 @@ def test_restore__names_a_deleted_variant__is_refused_naming_it(
     assert "maybe" in page
     assert "Restore this version" not in page
     now = configuration(new_checkout, staging)
-    assert restored(dana, record, now.version).status_code == 400
+    assert restored(dana, record, now.version).status_code == 422
     assert configuration(new_checkout, staging).document == now.document
 
 
