@@ -7,9 +7,10 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 
 from flags.api.shapes import Configuration
-from flags.models import PlanKind, PlanState
+from flags.models import PlanKind
 from flags.plans import OPERATIONS
 from portal.lib.api_schema import PAGING, WAITS, WITH_BODY, answers, query
+from portal.runs.models import RunState
 
 _TAGS: Final = ["one environment"]
 
@@ -71,7 +72,7 @@ class Plan(serializers.Serializer[object]):
     id = serializers.IntegerField()
     kind = serializers.ChoiceField(choices=PlanKind.values)
     flag = serializers.CharField()
-    state = serializers.ChoiceField(choices=PlanState.values)
+    state = serializers.ChoiceField(choices=RunState.values)
     plan = serializers.DictField(help_text="As it was created.")
     reason = serializers.CharField()
     problem = serializers.CharField(help_text="What keeps it from going on; or empty.")

@@ -1,9 +1,11 @@
 """What the worker does for approvals. The database says what is due."""
 
+from datetime import timedelta
+
 from celery import shared_task
 
 from portal.approvals import services
-from portal.lib import clock
+from portal.runs import jobs
 
 
 @shared_task(ignore_result=True)
@@ -18,7 +20,7 @@ def apply_waiting() -> None:
     services.apply_waiting()
 
 
-@shared_task(ignore_result=True)
+@jobs.every(timedelta(minutes=10))
 def remind() -> None:
     """Remind people of requests and reviews that wait for them."""
-    services.remind(now=clock.now())
+    services.remind()

@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from flags.models import Flag, Plan
 from flags.services import changes
-from flags.services.plans import making, shared, steering
+from flags.services.plans import commands, making, shared
 from portal.approvals import kinds
 from portal.approvals.changes import Change, same_document
 from portal.approvals.kinds import DueStep, Outcome, Side
@@ -48,7 +48,7 @@ class PlanKind:
         plan = _resumed(request)
         if plan is None or self.current(request).version != base_version:
             raise Conflict("", current={}, yours=dict(document))
-        steering.resume_plan(plan=plan, intent=intent)
+        commands.resume_plan(plan=plan, intent=intent)
 
     def current(self, request: ChangeRequest) -> Side:
         """Nothing, before there is a plan; else which resumption of it would be next."""

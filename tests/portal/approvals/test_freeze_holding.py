@@ -28,7 +28,7 @@ def test_the_last_vote_in_a_freeze__stays_and_the_end_of_the_freeze_applies_it(
     assert voted.request.is_open
     assert "Production is frozen by “Weekend”" in voted.problem
     assert asked.votes.count() == 2
-    assert services.apply_waiting() == 1
+    assert services.apply_waiting() == 0
     assert not desk.configuration.enabled
     end_freeze(freeze)
     services.apply_waiting()

@@ -1,0 +1,72 @@
+"""What is done at intervals: a row each, claimed like all that is due. Beat only reminds of it."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from celery import shared_task
+from django.db.models import QuerySet
+
+from portal.lib import clock
+from portal.runs.models import Job
+from portal.runs.runner import LeaseRunner
+
+Done = Callable[[], None]
+_JOBS: dict[str, tuple[timedelta, Done]] = {}
+
+
+def every(interval: timedelta) -> Callable[[Done], Done]:
+    """Let a function be called at intervals, by one worker at a time, and as a task of its name.
+
+    It has to bear being done again: after a worker that died, and after one that was stopped for
+    longer than its lease.
+    """
+
+    def register(do: Done) -> Done:
+        name = f"{do.__module__}.{do.__name__}"
+
+        def look() -> None:
+            Jobs(name).look()
+
+        _JOBS[name] = (interval, do)
+        shared_task(name=name, ignore_result=True)(look)
+        return do
+
+    return register
+
+
+def intervals() -> dict[str, timedelta]:
+    """All jobs, by the name of their task."""
+    return {name: interval for name, (interval, _do) in _JOBS.items()}
+
+
+class Jobs(LeaseRunner[Job]):
+    """All jobs, or those named."""
+
+    gives_up = False
+
+    def __init__(self, *names: str) -> None:
+        self.names = names or tuple(_JOBS)
+
+    def due(self, at: datetime) -> QuerySet[Job]:
+        return Job.objects.filter(name__in=self.names, due_at__lte=at)
+
+    def find(self, at: datetime) -> list[Job]:
+        """What is due, once new jobs have their row and a shorter interval is known."""
+        latest = {name: at + _JOBS[name][0] for name in self.names}
+        rows = {job.name: job for job in Job.objects.filter(name__in=self.names)}
+        new = [Job(name=name, due_at=due) for name, due in latest.items() if name not in rows]
+        Job.objects.bulk_create(new, ignore_conflicts=True)
+        for name, job in rows.items():
+            if job.due_at > latest[name]:
+                Job.objects.filter(pk=job.pk).update(due_at=latest[name])
+        return super().find(at)
+
+    def carry_out(self, work: Job) -> None:
+        _JOBS[work.name][1]()
+
+    def store(self, work: Job, done: object) -> None:
+        """What was missed is not made up for: it goes on with the next time of its interval."""
+        interval, at = _JOBS[work.name][0], clock.database_now()
+        work.due_at += ((at - work.due_at) // interval + 1) * interval
+        work.done_at = at
+        work.save(update_fields=["due_at", "done_at"])
