@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime, timedelta
 
-from celery import shared_task
 from django.db import IntegrityError
 from django.db.models import F
 from redis import RedisError
@@ -12,7 +11,7 @@ from flags.snapshots import relay
 from portal.access import services as access
 from portal.access.models import EnvironmentChange
 from portal.lib import clock
-from portal.runs import jobs
+from portal.runs import jobs, worker
 
 # The relay needs a change for as long as Redis may come back with an older state; after that it
 # publishes in full, which is only slower.
@@ -88,7 +87,7 @@ def remind_owners() -> None:
     reminding.remind_owners()
 
 
-@shared_task(ignore_result=True)
+@worker.look()
 def carry_out_plans() -> None:
     """Carry out what is due of schedules and ramps."""
     plans.carry_out_due()

@@ -20,12 +20,6 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 app = Celery("aviary")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
-_LOOKS = (
-    "flags.tasks.carry_out_plans",
-    "portal.approvals.tasks.apply_waiting",
-    "portal.approvals.tasks.revert_due_emergencies",
-    "portal.letters.tasks.send_letters",
-)
 
 
 @import_modules.connect
@@ -35,12 +29,11 @@ def _tell_beat(**_signal: Any) -> None:
     from portal.runs import jobs, worker
 
     jobs.every(timedelta(hours=1))(forget_answers)
-    looks = dict.fromkeys(_LOOKS, timedelta(seconds=worker.LOOK_EVERY_S))
+    looks = dict.fromkeys(worker.names(), timedelta(seconds=worker.LOOK_EVERY_S))
     app.conf.beat_schedule = {
         name: {"task": name, "schedule": interval}
-        for name, interval in (jobs.intervals() | looks).items()
+        for name, interval in (looks | jobs.intervals()).items()
     }
-    worker.register(lambda: jobs.Jobs().look(), lane="jobs")
 
 
 @celeryd_after_setup.connect

@@ -15,10 +15,9 @@ class ApprovalsConfig(AppConfig):
             role_changing,
             rule_changing,
         )
-        from portal.approvals import kinds, services, states
+        from portal.approvals import kinds, states
         from portal.approvals.services import policies, rights
         from portal.approvals.web import events
-        from portal.runs import worker
 
         kinds.register(policies.POLICY, policies.PolicyKind())
         kinds.register(rights.RULE, rights.RuleKind())
@@ -29,5 +28,3 @@ class ApprovalsConfig(AppConfig):
         role_changing.connect(rights.on_role_changing, dispatch_uid="policies")
         name_removing.connect(policies.on_name_removing, dispatch_uid="policies")
         handing_out.connect(policies.on_handing_out, dispatch_uid="policies")
-        worker.register(services.revert_due)
-        worker.register(services.apply_waiting)

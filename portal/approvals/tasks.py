@@ -2,19 +2,17 @@
 
 from datetime import timedelta
 
-from celery import shared_task
-
 from portal.approvals import services
-from portal.runs import jobs
+from portal.runs import jobs, worker
 
 
-@shared_task(ignore_result=True)
+@worker.look()
 def revert_due_emergencies() -> None:
     """Take back emergency changes whose time has run out."""
     services.revert_due()
 
 
-@shared_task(ignore_result=True)
+@worker.look()
 def apply_waiting() -> None:
     """Apply approved change requests that a freeze held up, once it is over."""
     services.apply_waiting()

@@ -7,9 +7,3 @@ class LettersConfig(AppConfig):
     name = "portal.letters"
     label = "letters"
     verbose_name = "Letters"
-
-    def ready(self) -> None:
-        from portal.letters import services
-        from portal.runs import worker
-
-        worker.register(services.send_due, lane="letters")

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from django.db import models
 
 from portal.access.models import User
-from portal.runs.models import LeasedWork
+from portal.runs.models import DueWork
 
 # Whoever sets up mail after a year is not to flood everybody with what happened meanwhile.
 FRESH_FOR = timedelta(days=3)
@@ -20,11 +20,10 @@ class LetterQuerySet(models.QuerySet["Letter"]):
 
     def due(self, moment: datetime) -> "LetterQuerySet":
         """To be sent now."""
-        fresh = self.waiting().filter(written_at__gt=moment - FRESH_FOR)
-        return fresh.filter(due_at__lte=moment)
+        return self.waiting().filter(due_at__lte=moment)
 
 
-class Letter(LeasedWork):
+class Letter(DueWork):
     """One mail to one person, in plain text.
 
     Written in the transaction of what it tells about. ``key`` says what that is: the same is told

@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 from portal.access.models import User
 from portal.letters.models import FRESH_FOR, Letter
 from portal.lib import clock
-from portal.runs.runner import LeaseRunner
+from portal.runs.runner import Runner
 
 logger = logging.getLogger(__name__)
 # How long after each attempt the next one is made; after the last there is none.
@@ -72,7 +72,7 @@ def forget_old_letters() -> int:
     return Letter.objects.filter(written_at__lt=old).delete()[0]
 
 
-class LetterRunner(LeaseRunner[Letter]):
+class LetterRunner(Runner[Letter]):
     """The sending of letters, by one connection for as many as are due."""
 
     delays = RETRIES
@@ -85,7 +85,8 @@ class LetterRunner(LeaseRunner[Letter]):
 
     def find(self, at: datetime) -> list[Letter]:
         """Nothing where there is no mail server, so that no letter loses an attempt."""
-        due = list(self.free(at).select_related("user")[:BATCH])
+        fresh = self.free(at).filter(written_at__gt=at - FRESH_FOR)
+        due = list(fresh.select_related("user")[:BATCH])
         try:
             if due:
                 self.connection.open()
@@ -94,14 +95,17 @@ class LetterRunner(LeaseRunner[Letter]):
             return []
         return due
 
-    def carry_out(self, work: Letter) -> None:
+    def call(self, work: Letter) -> None:
         _message(work, self.connection).send()
 
-    def store(self, work: Letter, done: object) -> None:
-        Letter.objects.filter(pk=work.pk).update(sent_at=clock.database_now())
+    def carry_out(self, work: Letter, at: datetime, answer: object) -> None:
+        work.clear()
+        work.sent_at = at
+        work.save()
 
     def stop(self, work: Letter, why: str, at: datetime, cause: Exception) -> None:
-        Letter.objects.filter(pk=work.pk).update(given_up_at=at, problem=why)
+        work.given_up_at, work.problem = at, why
+        work.save()
         logger.error("letter %s is given up after %s attempts", work.pk, work.failures)
 
     def explain(self, work: Letter, error: Exception) -> str:

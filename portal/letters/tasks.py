@@ -2,13 +2,11 @@
 
 from datetime import timedelta
 
-from celery import shared_task
-
 from portal.letters import services
-from portal.runs import jobs
+from portal.runs import jobs, worker
 
 
-@shared_task(ignore_result=True)
+@worker.look(lane="letters")
 def send_letters() -> None:
     """Send what is due."""
     services.send_due()

@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from celery import shared_task
 from django.db.models import QuerySet
 
-from portal.lib import clock
 from portal.runs.models import Job
-from portal.runs.runner import LeaseRunner
+from portal.runs.runner import Runner
+from portal.runs.worker import look
 
 Done = Callable[[], None]
 _JOBS: dict[str, tuple[timedelta, Done]] = {}
@@ -24,11 +24,11 @@ def every(interval: timedelta) -> Callable[[Done], Done]:
     def register(do: Done) -> Done:
         name = f"{do.__module__}.{do.__name__}"
 
-        def look() -> None:
+        def do_if_due() -> None:
             Jobs(name).look()
 
         _JOBS[name] = (interval, do)
-        shared_task(name=name, ignore_result=True)(look)
+        shared_task(name=name, ignore_result=True)(do_if_due)
         return do
 
     return register
@@ -39,7 +39,13 @@ def intervals() -> dict[str, timedelta]:
     return {name: interval for name, (interval, _do) in _JOBS.items()}
 
 
-class Jobs(LeaseRunner[Job]):
+@look(lane="jobs")
+def carry_out_jobs() -> None:
+    """Do what its interval says is due."""
+    Jobs().look()
+
+
+class Jobs(Runner[Job]):
     """All jobs, or those named."""
 
     gives_up = False
@@ -61,12 +67,13 @@ class Jobs(LeaseRunner[Job]):
                 Job.objects.filter(pk=job.pk).update(due_at=latest[name])
         return super().find(at)
 
-    def carry_out(self, work: Job) -> None:
+    def call(self, work: Job) -> None:
         _JOBS[work.name][1]()
 
-    def store(self, work: Job, done: object) -> None:
-        """What was missed is not made up for: it goes on with the next time of its interval."""
-        interval, at = _JOBS[work.name][0], clock.database_now()
+    def carry_out(self, work: Job, at: datetime, answer: object) -> None:
+        """It goes on with the next time of its interval: what was missed is not made up for."""
+        interval = _JOBS[work.name][0]
+        work.clear()
         work.due_at += ((at - work.due_at) // interval + 1) * interval
         work.done_at = at
-        work.save(update_fields=["due_at", "done_at"])
+        work.save()

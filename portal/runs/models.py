@@ -12,12 +12,14 @@ from portal.lib.journal import Actor, ActorKind
 class DueWork(models.Model):
     """Something to be carried out once it is due.
 
-    ``fence`` counts how often it was claimed: who comes late finds another number. ``problem`` says
-    what keeps it from being done: a failure, or, since ``held_at``, something that passes by
-    itself. ``failures`` are those in a row, and nobody claims it before ``retry_at``.
+    ``fence`` counts how often it was claimed: who comes late finds another number. Until
+    ``leased_until`` a worker has it in hand, and before ``retry_at`` nobody takes it. ``problem``
+    says what keeps it from being done: a failure, or, since ``held_at``, something that passes by
+    itself. ``failures`` are the attempts in a row that came to nothing.
     """
 
     fence = models.PositiveIntegerField(default=0)
+    leased_until = models.DateTimeField(null=True)
     problem = models.TextField(blank=True)
     held_at = models.DateTimeField(null=True)
     failures = models.PositiveIntegerField(default=0)
@@ -30,15 +32,6 @@ class DueWork(models.Model):
         """Nothing keeps it from being done any more. The caller saves it."""
         self.problem, self.held_at = "", None
         self.failures, self.retry_at = 0, None
-
-
-class LeasedWork(DueWork):
-    """Work that takes a while outside of any transaction: until ``leased_until`` it is in hand."""
-
-    leased_until = models.DateTimeField(null=True)
-
-    class Meta:
-        abstract = True
 
 
 class RunState(models.TextChoices):
@@ -130,7 +123,7 @@ class Run(DueWork):
         self.state, self.due_at = RunState.RUNNING, due_at
 
 
-class Job(LeasedWork):
+class Job(DueWork):
     """Something that is done at intervals, by the name of its function."""
 
     name = models.CharField(max_length=200, unique=True)

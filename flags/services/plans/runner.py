@@ -25,7 +25,7 @@ from portal.lib import journal
 from portal.lib.intent import Intent, Step, WriteOptions
 from portal.lib.journal import Actor
 from portal.runs.models import RunState
-from portal.runs.runner import TransactionRunner
+from portal.runs.runner import Runner
 
 
 def carry_out_due() -> int:
@@ -33,7 +33,7 @@ def carry_out_due() -> int:
     return PlanRunner().look()
 
 
-class PlanRunner(TransactionRunner[Plan]):
+class PlanRunner(Runner[Plan]):
     """The steps of schedules and ramps."""
 
     holding = (Frozen, EmergencyRunning)
@@ -51,7 +51,7 @@ class PlanRunner(TransactionRunner[Plan]):
         list(people.order_by("pk"))
         return shared.lock_plan(seen)
 
-    def carry_out(self, work: Plan, at: datetime) -> None:
+    def carry_out(self, work: Plan, at: datetime, answer: object) -> None:
         # The service undoes what it did, and keeps a request that it opened.
         if not _perform(work, Intent(_actor(work), _why(work), at=at)):
             shared.record_plan("was_so", work, _actor(work), reason=_why(work))

@@ -21,7 +21,7 @@ from portal.lib import clock, journal
 from portal.lib.errors import AviaryError, Invalid, checked_text
 from portal.lib.intent import Intent, WriteOptions
 from portal.lib.journal import Actor
-from portal.runs.runner import TransactionRunner
+from portal.runs.runner import Runner
 
 CLOCK = journal.system("emergency clock")
 
@@ -82,7 +82,7 @@ def revert_due() -> int:
     return EmergencyRunner().look()
 
 
-class EmergencyRunner(TransactionRunner[Emergency]):
+class EmergencyRunner(Runner[Emergency]):
     """The ends of emergencies. What they go back to may not be possible now: they wait for that,
     for ever, and say so."""
 
@@ -98,7 +98,7 @@ class EmergencyRunner(TransactionRunner[Emergency]):
     def lock(self, seen: Emergency) -> Emergency:
         return _lock_with_subject(seen)
 
-    def carry_out(self, work: Emergency, at: datetime) -> None:
+    def carry_out(self, work: Emergency, at: datetime, answer: object) -> None:
         _take_back(work, Intent(CLOCK, at=at))
 
     def tell(self, work: Emergency, event: str, why: str) -> None:

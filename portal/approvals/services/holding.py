@@ -19,7 +19,7 @@ from portal.approvals.services import applying
 from portal.approvals.services.requests import lock_request
 from portal.lib import journal
 from portal.lib.intent import Intent
-from portal.runs.runner import TransactionRunner
+from portal.runs.runner import Runner
 
 END_OF_FREEZE = journal.system("end of freeze")
 
@@ -40,7 +40,7 @@ def apply_waiting() -> int:
     return HeldRequestRunner().look()
 
 
-class HeldRequestRunner(TransactionRunner[ChangeRequest]):
+class HeldRequestRunner(Runner[ChangeRequest]):
     """What a freeze held up. One that cannot be applied any more says why in the history, and
     waits for people again."""
 
@@ -58,7 +58,7 @@ class HeldRequestRunner(TransactionRunner[ChangeRequest]):
         outbox.lock_people(seen.project)
         return lock_request(seen.project, seen.pk)
 
-    def carry_out(self, work: ChangeRequest, at: datetime) -> None:
+    def carry_out(self, work: ChangeRequest, at: datetime, answer: object) -> None:
         applying.apply_as_asked(request=work, intent=Intent(END_OF_FREEZE, at=at))
 
     def stop(self, work: ChangeRequest, why: str, at: datetime, cause: Exception) -> None:
