@@ -14,8 +14,8 @@ class DueWork(models.Model):
 
     ``fence`` counts how often it was claimed: who comes late finds another number. Until
     ``leased_until`` a worker has it in hand, and before ``retry_at`` nobody takes it. ``problem``
-    says what keeps it from being done: a failure, or, since ``held_at``, something that passes by
-    itself. ``failures`` are the attempts in a row that came to nothing.
+    says what keeps it from being done; ``held_at``, since when it waits for something that passes
+    by itself. ``failures`` are the attempts in a row that came to nothing.
     """
 
     fence = models.PositiveIntegerField(default=0)

@@ -167,8 +167,7 @@ class Runner(ABC, Generic[Work]):
             self.stop(work, why, at, error)
             return
         else:
-            event, work.held_at = "step_failed", None
-            work.retry_at = at + self._delay(work.failures)
+            event, work.retry_at = "step_failed", at + self._delay(work.failures)
         is_news, work.problem = work.problem != why, why
         work.save(update_fields=["problem", "held_at", "failures", "retry_at"])
         if is_news:
