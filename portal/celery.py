@@ -29,10 +29,8 @@ def _tell_beat(**_signal: Any) -> None:
     from portal.runs import jobs, worker
 
     jobs.every(timedelta(hours=1))(forget_answers)
-    looks = dict.fromkeys(worker.names(), timedelta(seconds=worker.LOOK_EVERY_S))
     app.conf.beat_schedule = {
-        name: {"task": name, "schedule": interval}
-        for name, interval in (looks | jobs.intervals()).items()
+        name: {"task": name, "schedule": interval} for name, interval in worker.INTERVALS.items()
     }
 
 

@@ -3,12 +3,11 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from celery import shared_task
 from django.db.models import QuerySet
 
 from portal.runs.models import Job
 from portal.runs.runner import Runner
-from portal.runs.worker import look
+from portal.runs.worker import add_task, look
 
 Done = Callable[[], None]
 _JOBS: dict[str, tuple[timedelta, Done]] = {}
@@ -28,15 +27,10 @@ def every(interval: timedelta) -> Callable[[Done], Done]:
             Jobs(name).look()
 
         _JOBS[name] = (interval, do)
-        shared_task(name=name, ignore_result=True)(do_if_due)
+        add_task(name, interval, do_if_due)
         return do
 
     return register
-
-
-def intervals() -> dict[str, timedelta]:
-    """All jobs, by the name of their task."""
-    return {name: interval for name, (interval, _do) in _JOBS.items()}
 
 
 @look(lane="jobs")

@@ -8,6 +8,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from functools import cache
 
 from celery import shared_task
@@ -16,7 +17,9 @@ from django.db import close_old_connections
 logger = logging.getLogger(__name__)
 LOOK_EVERY_S = 5.0
 Look = Callable[[], object]
-_LANES: dict[str, dict[str, Look]] = {}
+_LANES: dict[str, list[Look]] = {}
+# By the name of its task, how often beat reminds of each.
+INTERVALS: dict[str, timedelta] = {}
 
 
 def look(*, lane: str = "quick") -> Callable[[Look], Look]:
@@ -26,17 +29,17 @@ def look(*, lane: str = "quick") -> Callable[[Look], Look]:
     """
 
     def register(do: Look) -> Look:
-        name = f"{do.__module__}.{do.__name__}"
-        _LANES.setdefault(lane, {})[name] = do
-        shared_task(name=name, ignore_result=True)(do)
+        _LANES.setdefault(lane, []).append(do)
+        add_task(f"{do.__module__}.{do.__name__}", timedelta(seconds=LOOK_EVERY_S), do)
         return do
 
     return register
 
 
-def names() -> list[str]:
-    """The tasks that look, for beat."""
-    return [name for looks in _LANES.values() for name in looks]
+def add_task(name: str, interval: timedelta, do: Look) -> None:
+    """A task that beat reminds of."""
+    INTERVALS[name] = interval
+    shared_task(name=name, ignore_result=True)(do)
 
 
 @cache
@@ -46,12 +49,12 @@ def start() -> None:
         threading.Thread(target=_keep_looking, args=(looks,), daemon=True).start()
 
 
-def _keep_looking(looks: dict[str, Look]) -> None:
+def _keep_looking(looks: list[Look]) -> None:
     while True:
-        for name, do in looks.items():
+        for do in looks:
             try:
                 do()
             except Exception as error:  # the next look tries again
-                logger.warning("%s: %s", name, type(error).__name__)
+                logger.warning("%s: %s", do.__name__, type(error).__name__)
         close_old_connections()
         time.sleep(LOOK_EVERY_S)

@@ -63,7 +63,7 @@ def test_old_task_names__still_run_and_beat_reminds_of_each() -> None:
     assert set(app.tasks) >= OLD_TASKS
     assert set(app.conf.beat_schedule) >= OLD_TASKS
     assert {one["task"] for one in app.conf.beat_schedule.values()} <= set(app.tasks)
-    assert "portal.runs.jobs.carry_out_jobs" in worker.names()
+    assert "portal.runs.jobs.carry_out_jobs" in worker.INTERVALS
 
 
 @pytest.mark.django_db
