@@ -26,17 +26,13 @@ class KeyPage:
 
 def get_segment(project: Project, key: str) -> Segment:
     """A segment of a project. Raises Segment.DoesNotExist."""
-    segments = Segment.objects.select_related("included", "excluded")
-    found = segments.defer("included__content", "excluded__content").get(project=project, key=key)
-    found.project = project
-    return found
+    segments = project.segments.select_related("included", "excluded")
+    return segments.defer("included__content", "excluded__content").get(key=key)
 
 
 def get_group(project: Project, key: str) -> ExclusionGroup:
     """An exclusion group of a project. Raises ExclusionGroup.DoesNotExist."""
-    found = ExclusionGroup.objects.get(project=project, key=key)
-    found.project = project
-    return found
+    return project.exclusion_groups.get(key=key)
 
 
 def list_segments(project: Project, *, search: str = "") -> list[Segment]:

@@ -38,7 +38,7 @@ from flags.models import FlagConfiguration, KeyList
 from flags.samples import Sample, is_sampled, samples_of
 from flags.scenery import scenery_for
 from portal.access.models import Environment, Project
-from portal.approvals.kinds import Effect, Example, Flip, Impact
+from portal.approvals.handlers import Effect, Example, Flip, Impact
 
 FEW: Final = 50
 MOST_EFFECTS: Final = 20

@@ -79,8 +79,7 @@ def read_sort(text: str) -> tuple[str, ...]:
 
 def matching(project: Project, wanted: FlagFilter) -> QuerySet[Flag]:
     """The flags of a project that match, in the order that is wanted."""
-    flags = Flag.objects.filter(project=project)
-    flags = flags.archived() if wanted.archived else flags.alive()
+    flags = project.flags.archived() if wanted.archived else project.flags.alive()
     if wanted.search:
         flags = flags.filter(_found(project, wanted))
     if wanted.kind in {kind.value for kind in Kind}:

@@ -60,30 +60,18 @@ def _matching(project: Project, wanted: FlagFilter, now: datetime) -> QuerySet[F
 
 def flags_of(project: Project, keys: Collection[str]) -> list[Flag]:
     """The flags of these keys, each with its configurations; those it has not are left out."""
-    rows = Flag.objects.filter(project=project, key__in=keys).order_by("key")
-    return _in_project(project, list(rows.prefetch_related(_with_configurations())))
-
-
-def _in_project(project: Project, flags: list[Flag]) -> list[Flag]:
-    for flag in flags:
-        flag.project = project
-    return flags
+    rows = project.flags.filter(key__in=keys).order_by("key")
+    return list(rows.prefetch_related(_with_configurations()))
 
 
 def get_flag(project: Project, key: str) -> Flag:
     """A flag with its configurations. Raises Flag.DoesNotExist where the project has none."""
-    flag = Flag.objects.prefetch_related(_with_configurations()).get(project=project, key=key)
-    flag.project = project
-    return flag
+    return project.flags.prefetch_related(_with_configurations()).get(key=key)
 
 
 def get_configuration(flag: Flag, environment: Environment) -> FlagConfiguration:
     """A flag's configuration in an environment of its project."""
-    configuration = FlagConfiguration.objects.select_related("environment").get(
-        flag=flag, environment=environment
-    )
-    configuration.flag = flag
-    return configuration
+    return flag.configurations.select_related("environment").get(environment=environment)
 
 
 def configurations_in(environment: Environment) -> QuerySet[FlagConfiguration]:

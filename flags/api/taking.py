@@ -166,7 +166,6 @@ def _place_of(project: Project, key: str, field: str) -> Environment:
     place = project.environments.filter(key=key).first()
     if place is None:
         raise Invalid({field: _("There is no such environment in this project.")})
-    place.project = project
     return place
 
 

@@ -31,6 +31,7 @@ from flags.engine.reading import (
     read_object,
     record,
 )
+from flags.engine.remembered import Remembered
 from flags.engine.scalars import (
     VALUE_READERS,
     integer,
@@ -52,6 +53,10 @@ def parse_definition(doc: object) -> FlagDefinition:
 
     Raises DocumentError.
     """
+    return _definitions.get(doc, (), _parse_definition)
+
+
+def _parse_definition(doc: object) -> FlagDefinition:
     value_type = read_object(doc).get("value_type")
     reader = _DEFINITIONS.get(value_type) if isinstance(value_type, str) else None
     return (reader or _UNTYPED_DEFINITION)(doc)
@@ -64,8 +69,16 @@ def parse_configuration(doc: object, definition: FlagDefinition) -> Configuratio
     default to none, and introduced to true.
     Raises DocumentError.
     """
-    variant = one_of((variant.key for variant in definition.variants), "variant")
-    return _configuration(variant)(doc)
+    variants = tuple(variant.key for variant in definition.variants)
+    return _configurations.get(doc, variants, lambda own: _parse_configuration(own, variants))
+
+
+def _parse_configuration(doc: object, variants: tuple[str, ...]) -> Configuration:
+    return _configuration(one_of(variants, "variant"))(doc)
+
+
+_definitions: Remembered[FlagDefinition] = Remembered()
+_configurations: Remembered[Configuration] = Remembered()
 
 
 DEFINITION_PART = ("key", "value_type", "variants", "client_visible", "metadata")
@@ -76,9 +89,10 @@ def parse_environment(doc: object) -> EnvironmentFlag:
     """What evaluators load: see ``dumping.environment_document``. Raises DocumentError."""
     document = dict(read_object(doc))
     part = {field: document.pop(field) for field in DEFINITION_PART if field in document}
-    definition = parse_definition(part)
+    definition = _parse_definition(part)
     version = _read_version({"version": document.pop("version", None)})
-    return EnvironmentFlag(definition, parse_configuration(document, definition), version)
+    variants = tuple(variant.key for variant in definition.variants)
+    return EnvironmentFlag(definition, _parse_configuration(document, variants), version)
 
 
 _read_version: Reader[int] = record(

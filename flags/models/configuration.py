@@ -1,5 +1,7 @@
 """A flag in one environment: whether it is on, and who gets what."""
 
+from dataclasses import replace
+
 from django.db import models
 
 from flags.engine import (
@@ -10,6 +12,7 @@ from flags.engine import (
 )
 from flags.models.flag import Flag
 from portal.access.models import Environment
+from portal.lib.journal import About
 
 
 class ConfigurationQuerySet(models.QuerySet["FlagConfiguration"]):
@@ -55,6 +58,14 @@ class FlagConfiguration(models.Model):
 
     def __str__(self) -> str:
         return f"{self.flag.key} in {self.environment.key}"
+
+    @property
+    def recorded_as(self) -> About:
+        return replace(
+            self.flag.recorded_as,
+            environment=self.environment.key,
+            version=self.environment.version,
+        )
 
     @property
     def document(self) -> dict[str, object]:

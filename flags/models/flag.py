@@ -4,6 +4,7 @@ from django.db import models
 
 from flags.engine import FlagDefinition, Kind, ValueType, dump_definition, parse_definition
 from portal.access.models import Project
+from portal.lib.journal import About
 
 
 def _choices(names: type[Kind] | type[ValueType]) -> list[tuple[str, str]]:
@@ -62,6 +63,10 @@ class Flag(models.Model):
     @property
     def title(self) -> str:
         return self.name or self.key
+
+    @property
+    def recorded_as(self) -> About:
+        return About("flag", self.key, self.project.key)
 
     @property
     def is_archived(self) -> bool:

@@ -6,6 +6,7 @@ from django.db import models
 
 from flags.engine import Group, dump_group, parse_group
 from portal.access.models import Project
+from portal.lib.journal import About
 
 
 class ExclusionGroup(models.Model):
@@ -42,6 +43,10 @@ class ExclusionGroup(models.Model):
     @property
     def title(self) -> str:
         return self.name or self.key
+
+    @property
+    def recorded_as(self) -> About:
+        return About("exclusion_group", self.key, self.project.key)
 
     @property
     def holdout_percent(self) -> str:

@@ -1,5 +1,6 @@
 """Plans: what is to become of a flag in one environment, and when."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from django.db import models
@@ -9,6 +10,7 @@ from flags.models.flag import Flag
 from flags.plans import OPERATIONS, RampStep, Timetable, steps_of, timetable_of
 from portal.access.models import Environment
 from portal.access.permissions import Permission
+from portal.lib.journal import About
 from portal.runs.models import ALIVE, Run
 
 
@@ -49,6 +51,14 @@ class Plan(Run):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.pk} of {self.flag_id} in {self.environment_id}"
+
+    @property
+    def recorded_as(self) -> About:
+        return replace(
+            self.flag.recorded_as,
+            environment=self.environment.key,
+            version=self.environment.version,
+        )
 
     @property
     def is_ramp(self) -> bool:

@@ -8,6 +8,7 @@ from flags.engine import Segment as SegmentDocument
 from flags.engine import parse_segment
 from flags.models.key_list import KeyList
 from portal.access.models import Project
+from portal.lib.journal import About
 
 LISTS = ("included", "excluded")
 
@@ -47,6 +48,10 @@ class Segment(models.Model):
     @property
     def title(self) -> str:
         return self.name or self.key
+
+    @property
+    def recorded_as(self) -> About:
+        return About("segment", self.key, self.project.key)
 
     @property
     def about(self) -> dict[str, Any]:

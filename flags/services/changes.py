@@ -34,6 +34,7 @@ def configuration_change(
     """
     after, environment = current.document, current.environment
     introduces = _is_introduced(before) != _is_introduced(after)
+    noticed = _is_introduced(before) or _is_introduced(after)
     permissions = []
     if introduces or brought or before["enabled"] != after["enabled"]:
         permissions.append(Permission.FLAG_TOGGLE)
@@ -42,7 +43,8 @@ def configuration_change(
     return Change(
         kind=CONFIGURATION,
         project=current.flag.project,
-        environments=(environment,),
+        environments=(environment,) if noticed else (),
+        place=environment,
         subject_kind="flag",
         subject=current.flag.key,
         title=_configuration_title(current, before),
@@ -53,7 +55,6 @@ def configuration_change(
         words=(*configuration_words(current.flag, before, after), *brought_words(brought)),
         turns_off=permissions == [Permission.FLAG_TOGGLE]
         and not (after["enabled"] or introduces or brought),
-        serves=_is_introduced(before) or _is_introduced(after),
     )
 
 

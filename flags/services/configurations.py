@@ -1,7 +1,7 @@
 """Turning a flag on and off in an environment, and changing who gets what there."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
@@ -9,13 +9,13 @@ from flags.engine import Configuration
 from flags.models import Flag, FlagConfiguration
 from flags.services import changes, referring
 from flags.services.parsing import configuration_from
-from flags.services.recording import record_flag
 from portal.access import outbox
 from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.approvals import gate
 from portal.approvals.changes import same_document
 from portal.approvals.services import gated
+from portal.lib import journal
 from portal.lib.errors import Conflict, Invalid
 from portal.lib.intent import Intent
 
@@ -113,11 +113,8 @@ def _locked(flag: Flag, environment: Environment, intent: Intent) -> FlagConfigu
     so that it is not served once the flag is restored.
     """
     (locked,) = outbox.lock_environments([environment])
-    current = FlagConfiguration.objects.select_related("flag__project").get(
-        flag=flag, environment=environment
-    )
-    locked.project = flag.project
-    current.environment = locked
+    rows = locked.configurations.select_related("flag__project")
+    current = rows.get(flag=flag)
     if current.flag.is_archived and intent.options.undoing is None:
         raise Invalid({"": _("This flag is archived. Restore it first.")})
     return current
@@ -138,25 +135,15 @@ def _store(
     brought = asked_along(current, after)
     _refuse_bringing(brought, current, intent)
     change = changes.configuration_change(current, before, version, brought)
-    if change.serves:
-        intent = replace(intent, reason=gate.pass_through(change, intent).reason)
-    environment = current.environment
+    result, environment = gate.check(change, intent), current.environment
     keys = [current.flag.key, *(row.flag.key for row in brought)]
     current.version = outbox.advance(environment, kind=outbox.FLAG, keys=keys, now=intent.at)
     current.updated_at = intent.at
     current.updated_by = intent.actor.label
     current.save()
-    record_flag(
-        change_event(before, after),
-        current.flag,
-        actor=intent.actor,
-        environment=environment,
-        before=before,
-        after=after,
-        reason=intent.reason,
-    )
+    journal.write(change.entry(change_event(before, after), result, version=current.version))
     for row in brought:
-        _introduce(row, environment, intent=intent)
+        _introduce(row, environment, result.intent)
     return current
 
 
@@ -188,21 +175,14 @@ def _refuse_bringing(
         raise Invalid({"": text.format(flags=names, environment=current.environment.name)})
 
 
-def _introduce(row: FlagConfiguration, environment: Environment, *, intent: Intent) -> None:
+def _introduce(row: FlagConfiguration, environment: Environment, intent: Intent) -> None:
     """Bring a flag along, for a change that has passed the gate and taken its version."""
     before = row.document
     row.introduced, row.version = True, environment.version
     row.updated_at, row.updated_by = intent.at, intent.actor.label
     row.save()
-    record_flag(
-        "flag.introduced",
-        row.flag,
-        actor=intent.actor,
-        environment=environment,
-        before=before,
-        after=row.document,
-        reason=intent.reason,
-    )
+    row.environment = environment
+    intent.record("flag.introduced", row, before=before, after=row.document)
 
 
 def change_event(before: Mapping[str, object], after: Mapping[str, object]) -> str:

@@ -3,7 +3,6 @@
 import contextlib
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from itertools import chain
 from typing import Any
@@ -24,7 +23,7 @@ from flags.engine import (
 from flags.models import Flag, FlagConfiguration
 from flags.services import changes, effects, naming, referring
 from flags.services.parsing import configuration_from, definition_from
-from flags.services.recording import advance_everywhere, record_flag, record_start
+from flags.services.recording import advance_everywhere
 from portal.access import authority, outbox
 from portal.access.models import Environment, Project
 from portal.access.permissions import Permission
@@ -32,6 +31,7 @@ from portal.approvals import gate
 from portal.approvals import selectors as approvals
 from portal.approvals.changes import same_document
 from portal.approvals.services import gated
+from portal.lib import journal
 from portal.lib.errors import Conflict, Invalid
 from portal.lib.intent import Intent
 
@@ -67,7 +67,7 @@ def create_flag(*, project: Project, document: object, intent: Intent) -> Flag:
     advance_everywhere(flag, environments, now=intent.at)
     documents = {one.environment.key: one.document for one in started}
     after = {**flag.document, "environments": documents}
-    record_flag("flag.created", flag, actor=intent.actor, after=after)
+    intent.record("flag.created", flag, after=after)
     return flag
 
 
@@ -99,7 +99,11 @@ def on_environment_created(*, environment: Environment, now: datetime, **_signal
         for flag in flags
     ]
     if started:
-        record_start(environment, {one.flag.key: one.document for one in started})
+        Intent(journal.system("new environment"), at=now).record(
+            "environment.flags_started",
+            environment,
+            after={"flags": {one.flag.key: one.document for one in started}},
+        )
 
 
 @gated
@@ -130,22 +134,14 @@ def edit_flag(*, flag: Flag, document: object, expected_version: int, intent: In
         return flag
     places = effects.of_definition(flag, before, environments)
     gate.require_in_each(intent, Permission.FLAG_EDIT, environments=places, project=flag.project)
-    if places:
-        change = changes.definition_change(flag, before, places)
-        intent = replace(intent, reason=gate.pass_through(change, intent).reason)
+    change = changes.definition_change(flag, before, places)
+    result = gate.check(change, intent)
     flag.version += 1
     flag.updated_at = intent.at
     flag.save()
     if not flag.is_archived:
         advance_everywhere(flag, environments, now=intent.at)
-    record_flag(
-        "flag.edited",
-        flag,
-        actor=intent.actor,
-        before=before,
-        after=flag.document,
-        reason=intent.reason,
-    )
+    journal.write(change.entry("flag.edited", result))
     return flag
 
 
@@ -178,21 +174,13 @@ def _set_archived(flag: Flag, *, archived: bool, intent: Intent) -> None:
     places = effects.of_archiving(current, environments)
     gate.require_in_each(intent, Permission.FLAG_ARCHIVE, environments=places, project=flag.project)
     change = changes.archiving_change(current, archived, places)
-    if places:
-        intent = replace(intent, reason=gate.pass_through(change, intent).reason)
+    result = gate.check(change, intent)
     archived_at = intent.at if archived else None
     Flag.objects.filter(pk=flag.pk).update(
         archived_at=archived_at, updated_at=intent.at, version=F("version") + 1
     )
     advance_everywhere(flag, environments, now=intent.at)
-    record_flag(
-        "flag.archived" if archived else "flag.restored",
-        flag,
-        actor=intent.actor,
-        before=change.before,
-        after=change.after,
-        reason=intent.reason,
-    )
+    journal.write(change.entry("flag.archived" if archived else "flag.restored", result))
 
 
 def _check_references(flag: Flag, *, archived: bool) -> None:

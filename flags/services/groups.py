@@ -16,7 +16,7 @@ from flags.services import cohort_changes as changes
 from flags.services import effects, naming, referring
 from flags.services.definitions import new_salt
 from flags.services.parsing import group_from
-from flags.services.recording import advance_all, record_cohort
+from flags.services.recording import advance_all
 from flags.services.referring import InUse
 from portal.access import authority, outbox
 from portal.access.models import Project
@@ -85,7 +85,7 @@ def edit_group(
             project=group.project,
         )
         change = changes.group_change(group, before, reach.agreed_in(environments))
-        intent = replace(intent, reason=gate.pass_through(change, intent).reason)
+        intent = gate.check(change, intent).intent
         advance_all(environments, outbox.GROUP, group.key, now=intent.at)
     store_group(group, before, intent=intent)
     return group
@@ -99,10 +99,7 @@ def store_group(group: ExclusionGroup, before: Mapping[str, Any] | None, *, inte
     group.version += before is not None
     group.updated_at, group.updated_by = intent.at, intent.actor.label
     group.save()
-    event = _event(group, before)
-    record_cohort(
-        event, group, actor=intent.actor, before=before, after=group.document, reason=intent.reason
-    )
+    intent.record(_event(group, before), group, before=before, after=group.document)
 
 
 def _event(group: ExclusionGroup, before: Mapping[str, Any] | None) -> str:
@@ -129,12 +126,10 @@ def delete_group(
     referring.refuse_unless_unused(group.project, Named.GROUP, group.key, text)
     places = effects.reach_of(group.project, Named.GROUP, group.key).agreed_in(environments)
     change = changes.deletion(changes.GROUP_DELETION, group, places)
-    passage = gate.pass_through(change, intent)
-    before = group.document
+    intent, before = gate.check(change, intent).intent, group.document
     group.delete()
     advance_all(environments, outbox.GROUP, group.key, now=intent.at)
-    event = "exclusion_group.deleted"
-    record_cohort(event, group, actor=intent.actor, before=before, reason=passage.reason)
+    intent.record("exclusion_group.deleted", group, before=before)
 
 
 def with_slot(group: Group, flag: str, width: int) -> dict[str, object]:

@@ -14,10 +14,9 @@ from flags.services.patterns import check_pattern, compile_pattern
 from portal.access import authority, outbox
 from portal.access.models import Project
 from portal.access.permissions import Permission
-from portal.lib import journal, lookalikes
+from portal.lib import lookalikes
 from portal.lib.errors import Invalid, checked_text
 from portal.lib.intent import Intent
-from portal.lib.journal import Actor, Entry
 
 MOST_PATTERN, MOST_HINT = 200, 300
 
@@ -87,7 +86,7 @@ def set_naming_rule(
     NamingRule.objects.filter(project=project).delete()
     if after:
         wanted.save()
-    _record(project, intent.actor, before, after)
+    intent.record("project.naming_rule_changed", project, before=before or {}, after=after or {})
     return wanted if after else None
 
 
@@ -105,22 +104,3 @@ def _check(rule: NamingRule) -> None:
         raise Invalid({"example": error.problems[0].message}) from None
     if not compile_pattern(rule.pattern).fullmatch(rule.example):
         raise Invalid({"example": _("Give an example that fits the pattern as a whole.")})
-
-
-def _record(
-    project: Project,
-    actor: Actor,
-    before: dict[str, object] | None,
-    after: dict[str, object] | None,
-) -> None:
-    journal.write(
-        Entry(
-            event="project.naming_rule_changed",
-            actor=actor,
-            subject_kind="project",
-            subject=project.key,
-            project=project.key,
-            before=before or {},
-            after=after or {},
-        )
-    )

@@ -11,9 +11,7 @@ from flags.samples import KEPT_FOR, MOST, is_sampled, sealed_rows
 from portal.access import authority, outbox
 from portal.access.models import Environment, Project
 from portal.access.permissions import Permission
-from portal.lib import journal
 from portal.lib.intent import Intent
-from portal.lib.journal import Actor, Entry
 
 CLOCKS_DIFFER_BY = timedelta(minutes=5)
 
@@ -36,7 +34,12 @@ def set_sampling(*, project: Project, sampled: bool, intent: Intent) -> None:
         ContextSample.objects.filter(environment__project=project).delete()
     for environment in environments:
         outbox.advance(environment, kind=outbox.FLAG, keys=[], now=intent.at)
-    _record(project, intent.actor, sampled=sampled)
+    intent.record(
+        "project.context_sampling_changed",
+        project,
+        before={"sampled": not sampled},
+        after={"sampled": sampled},
+    )
 
 
 def take_samples(*, batches: Iterable[SampleBatch], now: datetime) -> None:
@@ -80,17 +83,3 @@ def _keep(environment: Environment, batch: SampleBatch, now: datetime) -> None:
     too_many = list(held.values_list("pk", flat=True)[MOST : 2 * MOST])
     if too_many:
         ContextSample.objects.filter(pk__in=too_many).delete()
-
-
-def _record(project: Project, actor: Actor, *, sampled: bool) -> None:
-    journal.write(
-        Entry(
-            event="project.context_sampling_changed",
-            actor=actor,
-            subject_kind="project",
-            subject=project.key,
-            project=project.key,
-            before={"sampled": not sampled},
-            after={"sampled": sampled},
-        )
-    )

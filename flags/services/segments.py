@@ -1,7 +1,6 @@
 """Creating, editing and deleting segments, and changing who is listed in them."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -17,7 +16,7 @@ from flags.services import cohort_changes as changes
 from flags.services import effects, key_lists, naming, referring
 from flags.services.key_lists import KeyChange, KeyReport
 from flags.services.parsing import segment_from
-from flags.services.recording import advance_all, record_cohort
+from flags.services.recording import advance_all
 from portal.access import authority, outbox
 from portal.access.models import Project
 from portal.access.permissions import Permission
@@ -84,7 +83,7 @@ def edit_segment(
             project=segment.project,
         )
         change = changes.segment_change(segment, before, reach.agreed_in(environments))
-        intent = replace(intent, reason=gate.pass_through(change, intent).reason)
+        intent = gate.check(change, intent).intent
         advance_all(environments, outbox.SEGMENT, segment.key, now=intent.at)
     store_segment(segment, before, intent=intent)
     return segment
@@ -111,10 +110,7 @@ def store_segment(segment: Segment, before: Mapping[str, Any] | None, *, intent:
     segment.updated_at, segment.updated_by = intent.at, intent.actor.label
     segment.save()
     event = "segment.created" if before is None else _event(before, segment.document)
-    after = _told(segment, before)
-    record_cohort(
-        event, segment, actor=intent.actor, before=before, after=after, reason=intent.reason
-    )
+    intent.record(event, segment, before=before, after=_told(segment, before))
 
 
 def change_keys(
@@ -166,13 +162,10 @@ def delete_segment(
     reach = effects.reach_of(segment.project, Named.SEGMENT, segment.key)
     places = reach.agreed_in(environments)
     change = changes.deletion(changes.SEGMENT_DELETION, segment, places)
-    passage = gate.pass_through(change, intent)
-    before = segment.document
+    intent, before = gate.check(change, intent).intent, segment.document
     segment.delete()
     advance_all(environments, outbox.SEGMENT, segment.key, now=intent.at)
-    record_cohort(
-        "segment.deleted", segment, actor=intent.actor, before=before, reason=passage.reason
-    )
+    intent.record("segment.deleted", segment, before=before)
 
 
 def _read(segment: Segment, document: object) -> tuple[dict[str, Any], dict[str, KeyList]]:

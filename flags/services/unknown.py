@@ -1,14 +1,14 @@
 """Names that are asked for in vain: setting those aside that nobody needs to hear of."""
 
+from dataclasses import replace
+
 from django.db import transaction
 
 from flags.models import UnknownFlag
 from portal.access import authority
 from portal.access.models import Environment
 from portal.access.permissions import Permission
-from portal.lib import journal
 from portal.lib.intent import Intent
-from portal.lib.journal import Entry
 
 
 @transaction.atomic
@@ -25,13 +25,7 @@ def ignore_unknown_flag(
     rows = rows.filter(ignored_at=None) if ignored else rows.exclude(ignored_at=None)
     if not rows.update(ignored_at=intent.at if ignored else None):
         return  # it is so already
-    journal.write(
-        Entry(
-            event="unknown_flag.ignored" if ignored else "unknown_flag.watched",
-            actor=intent.actor,
-            subject_kind="unknown_flag",
-            subject=name,
-            project=project.key,
-            environment=environment.key,
-        )
+    intent.record(
+        "unknown_flag.ignored" if ignored else "unknown_flag.watched",
+        replace(environment.recorded_as, kind="unknown_flag", name=name),
     )

@@ -74,7 +74,6 @@ def _facts(
 
 
 def _standing(flag: Flag, stored: FlagConfiguration) -> Standing:
-    stored.flag = flag
     try:
         everyone_gets = _everyone_gets(stored.configuration)
     except DocumentError:  # it cannot be evaluated, which is not for us to judge

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from flags import selectors
-from flags.models import Flag, FlagConfiguration
+from flags.models import Flag
 from flags.searching import FlagFilter
 from flags.services import changes
 from flags.web.rows import Cell
@@ -111,15 +111,9 @@ def _pairs(scope: Scope, wanted: FlagFilter, left: Environment, right: Environme
     for flag in sorted(
         selectors.all_flags(scope.project, wanted, now=clock.now()), key=lambda flag: flag.key
     ):
-        flag.project = scope.project
-        cells = {c.environment_id: _cell(flag, c) for c in flag.configurations.all()}
+        cells = {c.environment_id: Cell(flag, c) for c in flag.configurations.all()}
         pairs.append(Pair(flag, cells[left.pk], cells[right.pk]))
     return pairs
-
-
-def _cell(flag: Flag, configuration: FlagConfiguration) -> Cell:
-    configuration.flag = flag
-    return Cell(flag, configuration)
 
 
 def _unsalted(cell: Cell) -> dict[str, Any]:

@@ -69,6 +69,5 @@ class FlagRow:
         self.sparkline = sparkline(counts) if counts else None
         self.cells = []
         for configuration in flag.configurations.all():
-            configuration.flag = flag
             mark = (marks or {}).get((configuration.environment_id, flag.key))
             self.cells.append(Cell(flag, configuration, mark))

@@ -9,6 +9,7 @@ class AccessConfig(AppConfig):
     verbose_name = "Access"
 
     def ready(self) -> None:
-        from portal.access import wording
+        from portal.access.subjects import SUBJECTS
+        from portal.lib import subjects
 
-        wording.register()
+        subjects.register(*SUBJECTS)

@@ -21,9 +21,13 @@ GROUP = "group"
 
 def lock_environments(environments: Iterable[Environment]) -> list[Environment]:
     """Lock the rows, always in the same order so that no two writers wait for each other."""
-    ids = sorted(environment.pk for environment in environments)
-    locked = Environment.objects.select_for_update(no_key=True).filter(pk__in=ids).order_by("pk")
-    return list(locked.select_related(None))
+    given = {environment.pk: environment for environment in environments}
+    rows = Environment.objects.select_for_update(no_key=True).filter(pk__in=given).order_by("pk")
+    locked = list(rows.select_related(None))
+    for one in locked:
+        if Environment.project.is_cached(given[one.pk]):
+            one.project = given[one.pk].project
+    return locked
 
 
 def lock_people(project: Project) -> None:

@@ -65,5 +65,4 @@ def ensure_environment(
             intent=intent,
         )
         tell(f"created environment {project_key}/{environment_key}")
-    environment.project = project
     return environment

@@ -15,14 +15,12 @@ class ApprovalsConfig(AppConfig):
             role_changing,
             rule_changing,
         )
-        from portal.approvals import kinds, states
+        from portal.approvals import states
         from portal.approvals.services import policies, rights
-        from portal.approvals.web import events
+        from portal.approvals.subjects import SUBJECTS
+        from portal.lib import subjects
 
-        kinds.register(policies.POLICY, policies.PolicyKind())
-        kinds.register(rights.RULE, rights.RuleKind())
-        kinds.register(rights.ROLE, rights.RoleKind())
-        events.register()
+        subjects.register(*SUBJECTS)
         states.register()
         rule_changing.connect(rights.on_rule_changing, dispatch_uid="policies")
         role_changing.connect(rights.on_role_changing, dispatch_uid="policies")

@@ -3,11 +3,14 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from portal.access.models import Environment, Project
 from portal.access.permissions import Permission
+from portal.approvals.models import ChangeRequest
+from portal.lib.intent import Intent
+from portal.lib.journal import About, Entry
 
 Document = Mapping[str, Any]
 
@@ -21,7 +24,8 @@ class Change:
     change starts from, ``before`` and ``after`` are its documents. ``permissions`` are what it
     takes to want it. ``turns_off`` says that it does nothing but stop something. ``serves`` says
     that applications can notice it: then freezes stop it and glass can be broken for it.
-    ``artefact`` is the digest of what it ships, where it ships something.
+    ``artefact`` is the digest of what it ships, where it ships something. ``place`` is the
+    environment that its subject belongs to; None for what all environments share.
     """
 
     kind: str
@@ -38,6 +42,24 @@ class Change:
     turns_off: bool = False
     serves: bool = True
     artefact: str = ""
+    place: Environment | None = None
+
+    @property
+    def recorded_as(self) -> About:
+        place = self.place.key if self.place else ""
+        return About(self.subject_kind, self.subject, self.project.key, place)
+
+    def entry(self, event: str, result: "GateResult", *, version: int | None = None) -> Entry:
+        """What the history keeps of the change, once it has passed the gate.
+
+        ``version`` is the one that its place has by it.
+        """
+        return result.intent.entry(
+            event,
+            replace(self.recorded_as, version=version),
+            before=self.before,
+            after=self.after,
+        )
 
     @property
     def digest(self) -> str:
@@ -51,6 +73,17 @@ class Change:
             before=self.before,
             after=self.after,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class GateResult:
+    """The gate is open: for ``intent``, with the reason that the history keeps.
+
+    ``request`` is the change request that it was opened by, applied now; None without one.
+    """
+
+    intent: Intent
+    request: ChangeRequest | None = None
 
 
 def digest_of(

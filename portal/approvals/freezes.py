@@ -12,8 +12,7 @@ from portal.approvals.models import FreezeWindow, InForce
 
 def freezes_of(project: Project) -> QuerySet[FreezeWindow]:
     """The windows of a project that are not cancelled, with their environments."""
-    found = FreezeWindow.objects.filter(project=project, cancelled_at=None)
-    return found.prefetch_related("environments")
+    return project.freezes.filter(cancelled_at=None).prefetch_related("environments")
 
 
 def freezes_in_force(environments: Iterable[Environment], at: datetime) -> list[InForce]:

@@ -6,7 +6,7 @@ be open, about exactly this change, and approved by people who may approve it at
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from django.utils.translation import gettext as _
@@ -16,7 +16,7 @@ from portal.access.models import Environment, Project, User
 from portal.access.permissions import Permission
 from portal.approvals import planned, reverting, selectors, telling
 from portal.approvals.authors import require_author
-from portal.approvals.changes import Change, same_document
+from portal.approvals.changes import Change, GateResult, same_document
 from portal.approvals.errors import (
     ApprovalRequired,
     Closed,
@@ -26,23 +26,12 @@ from portal.approvals.errors import (
 )
 from portal.approvals.models import ChangeRequest, Emergency, Policy, State, Verdict
 from portal.approvals.overriding import freezes_stopping, outside, pass_freezes
-from portal.approvals.recording import content_sha256, environment_key, record_request
+from portal.approvals.recording import content_sha256
 from portal.approvals.wording import missing_in
-from portal.lib import clock
+from portal.lib import clock, journal
 from portal.lib.errors import Conflict, Forbidden, Invalid, checked_text
 from portal.lib.intent import Intent
 from portal.lib.journal import ActorKind
-
-
-@dataclass(frozen=True, slots=True)
-class GateResult:
-    """The gate is open. ``reason`` is what the history says about why.
-
-    ``request`` is the change request that it was opened by, applied now; None without one.
-    """
-
-    reason: str
-    request: ChangeRequest | None = None
 
 
 def require(
@@ -80,29 +69,32 @@ def require_in_each(
         raise OutOfReach(permission, [one.key for one in beyond])
 
 
-def pass_through(change: Change, intent: Intent) -> GateResult:
+def check(change: Change, intent: Intent) -> GateResult:
     """Let a change pass, or say why not. Inside the change's transaction, its rows locked.
 
     Raises ApprovalRequired where a policy wants others to agree first, NotApproved, Closed or
     Conflict where the given agreement does not allow exactly this, Frozen where a freeze is in
     force, Forbidden or Invalid where that may not be overridden or glass may not be broken.
     Asking for approval is free in a freeze, and an emergency breaks it where it breaks the glass.
+    What no environment notices passes.
     """
+    if not change.environments:
+        return GateResult(intent)
     if intent.options.undoing is not None:
-        return _by_undoing(change, intent.options.undoing)
+        return _by_undoing(change, intent.options.undoing, intent)
     # Judged at this moment: what was given to voters while the write waited for its locks counts.
     reason = checked_text(intent.reason, "reason")
-    intent = replace(intent, reason=reason, at=clock.database_now())
-    result, emergency = _let_pass(change, intent)
+    judged = replace(intent, reason=reason, at=clock.database_now())
+    result, emergency = _let_pass(change, judged)
     reverting.note(change, emergency)
-    return result
+    return replace(result, intent=replace(result.intent, at=intent.at))
 
 
 def _let_pass(change: Change, intent: Intent) -> tuple[GateResult, Emergency | None]:
     """How a change passes, and the emergency that it passes as, where glass is broken for it."""
     options = intent.options
     if options.step is not None:
-        return GateResult(planned.pass_step(change, options.step, intent)), None
+        return _because(intent, planned.pass_step(change, options.step, intent)), None
     frozen = freezes_stopping(change, intent.at)
     if options.agreement is not None:
         result = _by_agreement(change, options.agreement, intent)
@@ -116,16 +108,16 @@ def _let_pass(change: Change, intent: Intent) -> tuple[GateResult, Emergency | N
     left = outside(frozen, wanting)
     pass_freezes(change, left, intent)
     if not policies:
-        return GateResult(intent.reason), None
+        return GateResult(intent), None
     broken = [one.freeze.name for one in frozen if one not in left]
     return _by_breaking_glass(change, policies, intent, freezes=broken)
 
 
 def _by_agreement(change: Change, pk: int, intent: Intent) -> GateResult:
-    request = ChangeRequest.objects.select_for_update(no_key=True).filter(pk=pk).first()
-    if request is None or request.project_id != change.project.pk:
+    requests = change.project.change_requests.select_for_update(no_key=True)
+    request = requests.filter(pk=pk).first()
+    if request is None:
         raise NoSuchRequest(pk)
-    request.project = change.project
     if not request.is_open:
         raise Closed(request)
     if request.digest != change.digest:
@@ -143,16 +135,16 @@ def _by_agreement(change: Change, pk: int, intent: Intent) -> GateResult:
     votes = request.votes.filter(verdict=Verdict.APPROVE).select_related("user")
     agreed = [{"person": vote.user.username, "roles": vote.names} for vote in votes]
     after = {"digest": request.digest, "approved_by": agreed}
-    record_request("change_request.applied", request, intent.actor, after=after)
+    journal.write(journal.entry("change_request.applied", request, intent.actor, after=after))
     telling.tell_applied(request)
-    return GateResult(_with_number(request), request)
+    return _because(intent, f"{request.reason} (change request {request.pk})", request)
 
 
-def _with_number(request: ChangeRequest) -> str:
-    return f"{request.reason} (change request {request.pk})".strip()
+def _because(intent: Intent, reason: str, request: ChangeRequest | None = None) -> GateResult:
+    return GateResult(replace(intent, reason=reason.strip()), request)
 
 
-def _by_undoing(change: Change, pk: int) -> GateResult:
+def _by_undoing(change: Change, pk: int, intent: Intent) -> GateResult:
     """Back to what was agreed to, as the gate finds it from its own records and the locked row."""
     emergencies = Emergency.objects.select_for_update(of=("self",), no_key=True).select_related(
         "request__project"
@@ -168,7 +160,7 @@ def _by_undoing(change: Change, pk: int) -> GateResult:
     ):
         raise Invalid({"": _("This does not take back an emergency change.")})
     reverting.note(change, emergency, is_ending=True)
-    return GateResult(f"takes back the emergency change {emergency.request.pk}")
+    return _because(intent, f"takes back the emergency change {emergency.request.pk}")
 
 
 def _is_about(change: Change, request: ChangeRequest) -> bool:
@@ -213,18 +205,16 @@ def _by_breaking_glass(
     }
     if freezes:
         after["freezes"] = freezes
-    record_request("break_glass.used", request, intent.actor, after=after, reason=intent.reason)
+    intent.record("break_glass.used", request, after=after)
     telling.tell_broken_glass(emergency)
-    return GateResult(f"{reason} (emergency change {request.pk})", request), emergency
+    return _because(intent, f"{reason} (emergency change {request.pk})", request), emergency
 
 
 def _require_glass(user: User, project: Project, policies: list[Policy]) -> None:
     holdings = authority.holdings_of(user, project)
     for policy in policies:
         if not holdings.names_in(policy.environment_id) & set(policy.break_glass):
-            raise Forbidden(
-                _("break glass in {place}").format(place=environment_key([policy.environment]))
-            )
+            raise Forbidden(_("break glass in {place}").format(place=policy.environment.key))
 
 
 def _file_emergency(change: Change, user: User, intent: Intent) -> ChangeRequest:

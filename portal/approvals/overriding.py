@@ -12,12 +12,11 @@ from portal.access.permissions import Permission
 from portal.approvals.changes import Change
 from portal.approvals.errors import Frozen
 from portal.approvals.freezes import freezes_in_force
-from portal.approvals.models import FreezeWindow, InForce
-from portal.approvals.recording import environment_key
+from portal.approvals.models import InForce
 from portal.lib import journal
 from portal.lib.errors import Invalid
 from portal.lib.intent import Intent
-from portal.lib.journal import Actor, Entry
+from portal.lib.journal import Entry
 
 
 def freezes_stopping(change: Change, at: datetime) -> list[InForce]:
@@ -60,12 +59,9 @@ def pass_freezes(change: Change, frozen: Sequence[InForce], intent: Intent) -> N
 
 
 def _overridden(change: Change, frozen: InForce, intent: Intent) -> Entry:
-    return freeze_entry(
+    return intent.entry(
         "freeze.overridden",
-        frozen.freeze,
-        intent.actor,
-        project=change.project.key,
-        environments=frozen.environments,
+        frozen.freeze.recorded_in(frozen.environments),
         after={
             "freeze": frozen.freeze.name,
             "until": frozen.occurrence.ends.isoformat(),
@@ -73,30 +69,4 @@ def _overridden(change: Change, frozen: InForce, intent: Intent) -> Entry:
             "title": change.title,
             "change": list(change.words),
         },
-        reason=intent.reason,
-    )
-
-
-def freeze_entry(
-    event: str,
-    freeze: FreezeWindow,
-    actor: Actor,
-    *,
-    project: str,
-    environments: Iterable[Environment],
-    before: dict[str, object] | None = None,
-    after: dict[str, object] | None = None,
-    reason: str = "",
-) -> Entry:
-    """The audit row of something that happened to a window."""
-    return Entry(
-        event=event,
-        actor=actor,
-        subject_kind="freeze",
-        subject=str(freeze.pk),
-        project=project,
-        environment=environment_key(environments),
-        before=before,
-        after=after,
-        reason=reason.strip(),
     )

@@ -12,11 +12,11 @@ from datetime import datetime
 
 from django.utils.translation import gettext as _
 
-from portal.approvals import kinds, reverting, selectors
+from portal.approvals import handlers, reverting, selectors
 from portal.approvals.authors import require_author, require_still
 from portal.approvals.changes import Change
 from portal.approvals.errors import ApprovalRequired
-from portal.approvals.models import ChangeRequest, State
+from portal.approvals.models import State
 from portal.approvals.overriding import freezes_stopping, pass_freezes
 from portal.lib.errors import Invalid
 from portal.lib.intent import PLAIN, Intent, Step
@@ -29,7 +29,7 @@ def pass_step(change: Change, step: Step, intent: Intent) -> str:
     ApprovalRequired where a policy wants more than what was agreed to, Frozen in a freeze, which
     plans never override, EmergencyRunning where it would build on an emergency change.
     """
-    due = kinds.due_step(step, change, at=intent.at)
+    due = handlers.due_step(step, change, at=intent.at)
     if due is None:
         raise Invalid({"": _("No plan says that this happens now.")})
     places = list(change.environments)
@@ -49,11 +49,10 @@ def pass_step(change: Change, step: Step, intent: Intent) -> str:
 def is_agreed(plan: Change, agreement: int | None, *, moment: datetime) -> bool:
     """Whether a request about exactly this plan was applied, and would be again: by who may want it
     now, and by the roles that its voters hold now."""
-    requests = ChangeRequest.objects.select_for_update(no_key=True)
-    request = requests.filter(pk=agreement or 0, project=plan.project, state=State.APPLIED).first()
+    requests = plan.project.change_requests.select_for_update(no_key=True)
+    request = requests.filter(pk=agreement or 0, state=State.APPLIED).first()
     if request is None or (request.kind, request.digest) != (plan.kind, plan.digest):
         return False
-    request.project = plan.project
     require_author(request)
     assessments = selectors.assess_request(request, now=moment)
     return all(one.standing.is_satisfied for one in assessments)

@@ -85,23 +85,30 @@ class _People:
     holdings: Mapping[int, Holdings]
 
 
-def outlooks_of(request: ChangeRequest, *, now: datetime) -> list[Outlook]:
-    """One for each environment whose policy has a say, in a few queries for all."""
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a request has come: an outlook for each environment whose policy has a say, where it
+    is decided, and the names of everybody who may still vote on it somewhere."""
+
+    outlooks: list[Outlook]
+    deciding: list[Environment]
+    could_vote: list[str]
+
+
+def progress_of(request: ChangeRequest, *, now: datetime) -> Progress:
+    """In a few queries for all; of a request that is closed, only where it was decided."""
+    if not request.is_open:
+        return Progress([], selectors.deciding_environments(request), [])
     people = _people(request)
     others = [user.pk for user in people.others]
     assessments = selectors.assess_request(request, now=now, others=others)
-    return [_outlook(one, people) for one in assessments]
-
-
-def could_vote(request: ChangeRequest) -> list[str]:
-    """The names of everybody who may still vote on a request somewhere."""
-    places = selectors.deciding_environments(request)
-    people = _people(request)
-    return [
+    deciding = [one.environment for one in assessments] or list(request.environments.all())
+    could_vote = [
         user.username
         for user in people.others
-        if selectors.may_approve(people.holdings[user.pk], places)
+        if selectors.may_approve(people.holdings[user.pk], deciding)
     ]
+    return Progress([_outlook(one, people) for one in assessments], deciding, could_vote)
 
 
 def _people(request: ChangeRequest) -> _People:

@@ -17,9 +17,10 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.db.models import QuerySet
 
 from portal.access.models import Project
-from portal.approvals import kinds
+from portal.approvals import handlers
 from portal.approvals.changes import Change
 from portal.approvals.errors import EmergencyRunning
+from portal.approvals.handlers import Sides
 from portal.approvals.models import ChangeRequest, Emergency, EmergencyLog
 
 Document = Mapping[str, Any]
@@ -53,22 +54,20 @@ def agreed_state(emergency: Emergency, current: Document) -> Reverted:
 
 def _play(emergency: Emergency, current: Document, ending: set[int]) -> Reverted:
     rows = list(EmergencyLog.objects.filter(first=emergency.first_id).select_related("emergency"))
-    request, state, passed = emergency.request, rows[0].before, rows[0].before
+    found, state, passed = handlers.find(emergency.request), rows[0].before, rows[0].before
     kept: dict[str, None] = {}
     following = [*(row.before for row in rows[1:]), current]
     for row, then in zip(rows, following, strict=True):
         if not _is_out(row, ending):
-            merged = kinds.merge_of(request, base=row.before, theirs=state, mine=row.after)
+            merged = found.merge(Sides(row.before, state, row.after))
             state = merged.document
-            passed = kinds.merge_of(
-                request, base=row.before, theirs=passed, mine=row.after
-            ).document
+            passed = found.merge(Sides(row.before, passed, row.after)).document
             if row.emergency is None or row.emergency.confirmed_at:
                 kept |= dict.fromkeys(merged.clashes)
-        merged = kinds.merge_of(request, base=row.after, theirs=state, mine=then)
+        merged = found.merge(Sides(row.after, state, then))
         state = merged.document
         kept |= dict.fromkeys(merged.clashes)
-    return Reverted(kinds.first_fit(request, [state, passed]), tuple(kept))
+    return Reverted(found.fit([state, passed]), tuple(kept))
 
 
 def _is_out(row: EmergencyLog, ending: set[int]) -> bool:
@@ -97,7 +96,7 @@ def going_back(project: Project, kind: str) -> Iterator[tuple[ChangeRequest, Doc
     logs = {one.first_id: one for one in found.select_related("request__project")}
     for emergency in logs.values():
         try:
-            current = kinds.kind_of(emergency.request).current(emergency.request).document
+            current = handlers.find(emergency.request).current().document
         except ObjectDoesNotExist:
             continue  # what it changed has been deleted
         yield emergency.request, agreed_state(emergency, current).document
@@ -110,7 +109,7 @@ def require_untouched(change: Change) -> None:
         return
     agreed = agreed_state(emergency, change.before).document
     request = emergency.request
-    if kinds.merge_of(request, base=change.before, theirs=agreed, mine=change.after).clashes:
+    if handlers.find(request).merge(Sides(change.before, agreed, change.after)).clashes:
         raise EmergencyRunning(request)
 
 

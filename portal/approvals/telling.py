@@ -10,9 +10,9 @@ from django.utils.translation import gettext as _
 from portal.access import authority
 from portal.access import selectors as access
 from portal.access.models import User
-from portal.approvals import kinds, selectors
+from portal.approvals import handlers, selectors
 from portal.approvals.errors import request_path
-from portal.approvals.kinds import Outcome
+from portal.approvals.handlers import Outcome
 from portal.approvals.models import ChangeRequest, Emergency, Vote
 from portal.approvals.wording import unowned_sentence
 from portal.letters import services as letters
@@ -40,7 +40,7 @@ def tell_opened(request: ChangeRequest) -> None:
             text.format(person=request.author, title=request.title),
             [_("Please look at it, and approve or reject it."), unowned_sentence(request)],
             request,
-            outcomes=kinds.outcomes_of(request),
+            outcomes=handlers.outcomes_of(request),
         )
 
 
@@ -82,7 +82,7 @@ def tell_broken_glass(emergency: Emergency) -> None:
             _("Somebody else than {person} has to review it.").format(person=emergency.actor),
         ]
         people = [one for one in _watchers(emergency) if one.pk != emergency.actor_user_id]
-        outcomes = kinds.outcomes_of(request)
+        outcomes = handlers.outcomes_of(request)
         _write(people, f"glass:{emergency.pk}", subject, lines, request, outcomes=outcomes)
 
 
@@ -136,7 +136,7 @@ def remind_voters(request: ChangeRequest, day: int) -> None:
             subject,
             [_("Asked by {person}.").format(person=request.author)],
             request,
-            outcomes=kinds.outcomes_of(request),
+            outcomes=handlers.outcomes_of(request),
         )
 
 

@@ -9,9 +9,10 @@ class AuditConfig(AppConfig):
     verbose_name = "Audit trail"
 
     def ready(self) -> None:
-        from portal.audit import access_states, services, wording
-        from portal.lib import journal
+        from portal.audit import access_states, services
+        from portal.audit.subjects import AUDIT
+        from portal.lib import journal, subjects
 
         journal.register(services.record_all)
-        wording.register()
+        subjects.register(AUDIT)
         access_states.register()

@@ -1,10 +1,11 @@
 """What somebody wants when they write."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from portal.lib import clock
-from portal.lib.journal import Actor
+from portal.lib import clock, journal
+from portal.lib.journal import About, Actor, Entry, Told
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,3 +61,25 @@ class Intent:
     reason: str = ""
     options: WriteOptions = PLAIN
     at: datetime = field(default_factory=lambda: clock.database_now())
+
+    def entry(
+        self,
+        event: str,
+        of: Told | About,
+        *,
+        before: Mapping[str, object] | None = None,
+        after: Mapping[str, object] | None = None,
+    ) -> Entry:
+        """What the history keeps of this write: that this became of a row."""
+        return journal.entry(event, of, self.actor, before=before, after=after, reason=self.reason)
+
+    def record(
+        self,
+        event: str,
+        of: Told | About,
+        *,
+        before: Mapping[str, object] | None = None,
+        after: Mapping[str, object] | None = None,
+    ) -> None:
+        """Write that entry, in the transaction of the change."""
+        journal.write(self.entry(event, of, before=before, after=after))

@@ -8,6 +8,7 @@ happens that is not recorded.
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Protocol
 
 
 class ActorKind(StrEnum):
@@ -62,6 +63,24 @@ class Entry:
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class About:
+    """What an entry is about: its kind and name, and where it is."""
+
+    kind: str
+    name: str
+    project: str = ""
+    environment: str = ""
+    version: int | None = None
+
+
+class Told(Protocol):
+    """A row that the history tells of."""
+
+    @property
+    def recorded_as(self) -> About: ...
+
+
 class JournalMissing(RuntimeError):
     """No recorder is registered, so nothing may be changed."""
 
@@ -74,6 +93,31 @@ def register(recorder: Recorder) -> None:
     """Make ``recorder`` the one that keeps entries."""
     global _recorder  # one per process, set once at start-up
     _recorder = recorder
+
+
+def entry(
+    event: str,
+    of: Told | About,
+    actor: Actor,
+    *,
+    before: Mapping[str, object] | None = None,
+    after: Mapping[str, object] | None = None,
+    reason: str = "",
+) -> Entry:
+    """The entry of something that happened to a row."""
+    about = of if isinstance(of, About) else of.recorded_as
+    return Entry(
+        event=event,
+        actor=actor,
+        subject_kind=about.kind,
+        subject=about.name,
+        project=about.project,
+        environment=about.environment,
+        version=about.version,
+        before=before,
+        after=after,
+        reason=reason.strip(),
+    )
 
 
 def write(entry: Entry) -> None:

@@ -9,6 +9,7 @@ class ReportsConfig(AppConfig):
     verbose_name = "Reports"
 
     def ready(self) -> None:
-        from portal.reports import wording
+        from portal.lib import subjects
+        from portal.reports.subjects import RECERTIFICATION
 
-        wording.register()
+        subjects.register(RECERTIFICATION)

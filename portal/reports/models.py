@@ -5,6 +5,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from portal.access.models import ApiKey, Grant, Project
+from portal.lib.journal import About
 
 
 class Decision(models.TextChoices):
@@ -33,6 +34,10 @@ class Recertification(models.Model):
                 name="one_open_recertification",
             )
         ]
+
+    @property
+    def recorded_as(self) -> About:
+        return About("recertification", str(self.pk), self.project.key)
 
     @property
     def is_open(self) -> bool:

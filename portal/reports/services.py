@@ -10,10 +10,9 @@ from portal.access import authority, outbox, overview
 from portal.access import services as access
 from portal.access.models import ApiKey, Project
 from portal.access.permissions import Permission
-from portal.lib import journal
 from portal.lib.errors import Invalid
 from portal.lib.intent import Intent
-from portal.lib.journal import Actor, ActorKind, Entry
+from portal.lib.journal import Actor, ActorKind
 from portal.reports.models import Decision, Recertification, RecertificationItem
 
 
@@ -32,7 +31,7 @@ def start_recertification(*, project: Project, intent: Intent) -> Recertificatio
     )
     items = [*_items_of_grants(started), *_items_of_keys(started, intent.at)]
     RecertificationItem.objects.bulk_create(items)
-    _record("recertification.started", started, intent.actor, after={"items": len(items)})
+    intent.record("recertification.started", started, after={"items": len(items)})
     return started
 
 
@@ -90,7 +89,7 @@ def sign_off(*, recertification: Recertification, intent: Intent) -> None:
             "confirmed": sum(item.decision == Decision.CONFIRMED for item in items),
             "taken_away": sum(item.decision == Decision.REVOKED for item in items),
         }
-        _record("recertification.signed_off", recertification, intent.actor, after=counted)
+        intent.record("recertification.signed_off", recertification, after=counted)
 
 
 def is_own(item: RecertificationItem, actor: Actor) -> bool:
@@ -128,7 +127,7 @@ def _decide(item: RecertificationItem, decision: Decision, event: str, intent: I
     item.decision, item.decided_by, item.decided_at = decision, intent.actor.label, intent.at
     item.save(update_fields=["grant", "decision", "decided_by", "decided_at"])
     told: dict[str, object] = {"holder": item.holder, "what": item.what, "where": item.place}
-    _record(event, item.recertification, intent.actor, after=told)
+    intent.record(event, item.recertification, after=told)
 
 
 def _items_of_grants(started: Recertification) -> list[RecertificationItem]:
@@ -160,16 +159,3 @@ def _items_of_keys(started: Recertification, now: datetime) -> list[Recertificat
         )
         for key in keys.select_related("environment")
     ]
-
-
-def _record(event: str, about: Recertification, actor: Actor, *, after: dict[str, object]) -> None:
-    journal.write(
-        Entry(
-            event=event,
-            actor=actor,
-            subject_kind="recertification",
-            subject=str(about.pk),
-            project=about.project.key,
-            after=after,
-        )
-    )

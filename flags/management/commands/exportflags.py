@@ -6,7 +6,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from flags import exports
 from flags.exporters.text import SYNTAXES
-from portal.access.models import Environment, Project
+from portal.access.models import Project
 from portal.lib.commands import ManageCommand
 
 
@@ -42,8 +42,7 @@ def _export(project_key: str, environment_key: str | None, format_name: str) -> 
         if format_name != "native":
             raise CommandError(f"a file of {format_name} is of one environment: name it")
         return exports.export_project(project)
-    environment = Environment.objects.filter(project=project, key=environment_key).first()
+    environment = project.environments.filter(key=environment_key).first()
     if environment is None:
         raise CommandError(f"the project has no environment {environment_key!a}")
-    environment.project = project
     return exports.export_environment(environment, format_name=format_name)

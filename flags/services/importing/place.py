@@ -32,15 +32,12 @@ class Place:
     def load(cls, environment: Environment, now: datetime) -> "Place":
         project = environment.project
         environments = {e.pk: e for e in outbox.lock_project(project)}
-        for one in environments.values():
-            one.project = project
-        flags = {flag.key: flag for flag in Flag.objects.filter(project=project)}
+        flags = {flag.key: flag for flag in project.flags.all()}
         configurations: dict[int, dict[int, FlagConfiguration]] = {pk: {} for pk in environments}
         for configuration in FlagConfiguration.objects.filter(flag__project=project):
             configurations[configuration.environment_id][configuration.flag_id] = configuration
         here = environments.pop(environment.pk)
         for flag in flags.values():
-            flag.project = project
             configurations[here.pk][flag.pk].flag = flag
         others, rule = list(environments.values()), naming.rule_of(project)
         governed = approvals.policies_of([here, *others])

@@ -98,14 +98,15 @@ def import_flags(
     decision = decide(place, plan, replace=mode == REPLACE)
     _require_more(decision, require)
     why = " ".join(filter(None, [intent.reason, f"import ({plan.source})"]))
+    intent = replace(intent, reason=why)
     reached = reached_by(place, decision)
     _require_beyond(reached, partial(gate.require_in_each, intent, project=project))
     if reached.agreeing and not dry_run:
         change = import_change(place, plan, mode, decision, reached)
-        why = gate.pass_through(change, replace(intent, reason=why)).reason
-    store_cohorts(place, decision.cohorts, intent.actor, reason=why)
+        intent = gate.check(change, intent).intent
+    store_cohorts(place, decision.cohorts, intent)
     store(place, decision.changes, intent.actor)
-    record(place, decision.changes, intent.actor, reason=why)
+    record(place, decision.changes, intent)
     decision.report.dry_run = dry_run
     decision.report.version = version if dry_run else place.environment.version
     if dry_run:

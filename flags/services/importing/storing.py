@@ -1,7 +1,6 @@
 """Writing an import down: rows in bulk, one version per environment, an audit row per flag."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from typing import TypeVar
 
 from django.db.models import Manager, Model
@@ -10,7 +9,7 @@ from flags.models import Flag, FlagConfiguration
 from flags.services import configurations
 from flags.services.groups import store_group
 from flags.services.importing.cohorts import Cohorts
-from flags.services.importing.place import Change, Document, Place
+from flags.services.importing.place import Change, Place
 from flags.services.segments import store_segment
 from portal.access import outbox
 from portal.access.models import Environment
@@ -20,22 +19,19 @@ from portal.lib.journal import Actor, Entry
 
 _BATCH = 500
 Row = TypeVar("Row", bound=Model)
-_NOBODY = journal.system("")  # until the row is written
 
 
-def store_cohorts(place: Place, cohorts: Cohorts, actor: Actor, *, reason: str) -> None:
+def store_cohorts(place: Place, cohorts: Cohorts, intent: Intent) -> None:
     """Write segments and groups, their audit rows, and word of them for every environment."""
     for environment in (place.environment, *place.others):
         for kind, found in ((outbox.SEGMENT, cohorts.segments), (outbox.GROUP, cohorts.groups)):
             _advance(place, environment, [one.row.key for one in found], kind=kind)
     for segment in cohorts.segments:
-        store_segment(
-            segment.row, segment.before, intent=Intent(actor, reason=reason, at=place.now)
-        )
+        store_segment(segment.row, segment.before, intent=intent)
     for group in cohorts.groups:
         if group.before is None:
             group.row.created_at = place.now
-        store_group(group.row, group.before, intent=Intent(actor, reason=reason, at=place.now))
+        store_group(group.row, group.before, intent=intent)
 
 
 def store(place: Place, changes: list[Change], actor: Actor) -> None:
@@ -114,46 +110,27 @@ def _store_configurations(place: Place, changes: list[Change], actor: Actor) -> 
     _update(FlagConfiguration.objects, kept, fields)
 
 
-def record(place: Place, changes: Iterable[Change], actor: Actor, *, reason: str) -> None:
+def record(place: Place, changes: Iterable[Change], intent: Intent) -> None:
     """Write the audit rows: what each flag became, and what it now does here."""
-    journal.write_all(
-        replace(entry, actor=actor, reason=reason)
-        for change in changes
-        for entry in _entries(place, change)
-    )
+    journal.write_all(entry for change in changes for entry in _entries(place, change, intent))
 
 
-def _entries(place: Place, change: Change) -> Iterator[Entry]:
+def _entries(place: Place, change: Change, intent: Intent) -> Iterator[Entry]:
     """One row says all of a new flag, as a large file brings thousands; else one per document."""
-    document, configuration = change.flag.document, change.configuration.document
+    document, row = change.flag.document, change.configuration
+    configuration, row.flag, row.environment = row.document, change.flag, place.environment
     if change.is_new:
         environments = {**change.elsewhere, place.environment.key: configuration}
         after = {**document, "environments": environments}
-        yield _entry(place, change, "flag.created", None, after)
+        yield intent.entry("flag.created", row, after=after)
         return
     if change.edited:
-        edit = _entry(place, change, "flag.edited", change.definition_before, document)
-        yield replace(edit, environment="", version=None)
+        before = change.definition_before
+        yield intent.entry("flag.edited", change.flag, before=before, after=document)
     if change.configured:
         before = change.configuration_before
         event = configurations.change_event(before, configuration)
-        yield _entry(place, change, event, before, configuration)
-
-
-def _entry(
-    place: Place, change: Change, event: str, before: Document | None, after: Document
-) -> Entry:
-    return Entry(
-        event=event,
-        actor=_NOBODY,
-        subject_kind="flag",
-        subject=change.flag.key,
-        project=place.environment.project.key,
-        environment=place.environment.key,
-        version=place.environment.version,
-        before=before,
-        after=after,
-    )
+        yield intent.entry(event, row, before=before, after=configuration)
 
 
 def _parts(ids: list[int]) -> Iterator[list[int]]:

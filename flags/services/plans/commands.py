@@ -1,5 +1,6 @@
 """Pausing, resuming and cancelling plans. Stopping is free; going on may take approval."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -66,11 +67,11 @@ def resume_plan(*, plan: Plan, intent: Intent) -> Plan:
         locked.round += 1
         current = shared.current_configuration(locked).document
         change = shared.plan_change(locked, current)
-        gate.pass_through(change, intent)
+        intent = gate.check(change, intent).intent
         answer_for(locked, intent.actor, intent.options.agreement)
     locked.changed_at, locked.changed_by = intent.at, intent.actor.label
     locked.save()
-    shared.record_plan("resumed", locked, intent.actor, reason=intent.reason)
+    shared.record_plan("resumed", locked, intent)
     return locked
 
 
@@ -78,7 +79,7 @@ def _rest(plan: Plan, state: RunState, intent: Intent) -> Plan:
     why = checked_text(intent.reason, "reason")
     plan.rest(state, why, by=intent.actor, at=intent.at)
     plan.save()
-    shared.record_plan(state, plan, intent.actor, reason=why)
+    shared.record_plan(state, plan, replace(intent, reason=why))
     return plan
 
 

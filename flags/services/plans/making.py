@@ -68,11 +68,7 @@ def create_ramp(*, flag: Flag, environment: Environment, document: object, inten
 
 def _locked(flag: Flag, environment: Environment) -> FlagConfiguration:
     (locked,) = outbox.lock_environments([environment])
-    current = FlagConfiguration.objects.select_related("flag__project").get(
-        flag=flag, environment=environment
-    )
-    locked.project = current.flag.project
-    current.environment = locked
+    current = locked.configurations.select_related("flag__project").get(flag=flag)
     if current.flag.is_archived:
         raise Invalid({"": _("This flag is archived. Restore it first.")})
     if not current.introduced:
@@ -143,14 +139,12 @@ def _store(plan: Plan, current: FlagConfiguration, *, intent: Intent) -> Plan:
     for permission in plan.permissions:
         gate.require(intent, permission, project=plan.flag.project, environment=plan.environment)
     change = shared.plan_change(plan, current.document)
-    result = gate.pass_through(change, intent)
+    result = gate.check(change, intent)
     plan.reason = checked_text(intent.reason, "reason")
     answer_for(plan, intent.actor, intent.options.agreement)
     plan.changed_at, plan.changed_by = plan.created_at, intent.actor.label
     plan.save()
-    shared.record_plan(
-        "created", plan, intent.actor, words=list(change.words), reason=result.reason
-    )
+    shared.record_plan("created", plan, result.intent, words=change.words)
     return plan
 
 

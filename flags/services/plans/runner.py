@@ -53,8 +53,9 @@ class PlanRunner(Runner[Plan]):
 
     def carry_out(self, work: Plan, at: datetime, answer: object) -> None:
         # The service undoes what it did, and keeps a request that it opened.
-        if not _perform(work, Intent(_actor(work), _why(work), at=at)):
-            shared.record_plan("was_so", work, _actor(work), reason=_why(work))
+        intent = Intent(_actor(work), _why(work), at=at)
+        if not _perform(work, intent):
+            shared.record_plan("was_so", work, intent)
         _move_on(work, at)
 
     def stop(self, work: Plan, why: str, at: datetime, cause: Exception) -> None:
@@ -62,14 +63,16 @@ class PlanRunner(Runner[Plan]):
         ends = (
             cause.ends if isinstance(cause, Halted) else isinstance(cause, Waiting) and not repeats
         )
-        shared.record_plan("stopped" if ends else "held_back", work, _actor(work), reason=why)
+        shared.record_plan(
+            "stopped" if ends else "held_back", work, Intent(_actor(work), why, at=at)
+        )
         shared.tell_author(work, f"plan:{work.pk}:{work.step}:{work.round}", why)
         state = RunState.CANCELLED if ends else RunState.PAUSED
         work.rest(state, why, by=_actor(work), at=at)
         work.save()
 
     def tell(self, work: Plan, event: str, why: str) -> None:
-        shared.record_plan(event, work, _actor(work), reason=why)
+        shared.record_plan(event, work, Intent(_actor(work), why))
 
 
 def _perform(plan: Plan, intent: Intent) -> bool:

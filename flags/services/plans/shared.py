@@ -1,6 +1,6 @@
 """What creating plans, their commands and their steps have in common."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.conf import settings
@@ -13,11 +13,10 @@ from flags.models import FlagConfiguration, Plan
 from flags.plans import OPERATIONS, Halted, targeting_digest, with_share
 from flags.services.parsing import configuration_from
 from flags.services.plans import sentences
-from flags.services.recording import record_flag
 from portal.access import outbox
 from portal.approvals.changes import Change
 from portal.letters import services as letters
-from portal.lib.journal import Actor
+from portal.lib.intent import Intent
 
 Document = Mapping[str, Any]
 
@@ -84,26 +83,17 @@ def lock_plan(plan: Plan) -> Plan:
     (environment,) = outbox.lock_environments([plan.environment])
     locked = Plan.objects.select_for_update(of=("self",), no_key=True)
     found = locked.select_related("flag__project").get(pk=plan.pk)
-    environment.project = found.flag.project
     found.environment = environment
     return found
 
 
-def record_plan(
-    event: str, plan: Plan, actor: Actor, *, words: list[str] | None = None, reason: str = ""
-) -> None:
+def record_plan(event: str, plan: Plan, intent: Intent, *, words: Iterable[str] = ()) -> None:
     """Write the audit row of something that happened to a plan; it belongs to the flag's."""
     after: dict[str, object] = {"plan": plan.pk, "kind": plan.kind, "state": plan.state}
     if plan.due_at:
         after["planned_for"] = plan.due_at.isoformat()
-    record_flag(
-        f"flag.{plan.kind}_{event}",
-        plan.flag,
-        actor=actor,
-        environment=plan.environment,
-        after=after | {"words": [sentences.title(plan), *(words or [])]},
-        reason=reason,
-    )
+    after["words"] = [sentences.title(plan), *words]
+    intent.record(f"flag.{plan.kind}_{event}", plan, after=after)
 
 
 def tell_author(plan: Plan, key: str, problem: str) -> None:

@@ -137,10 +137,10 @@ def steer_plan(
 ) -> HttpResponse:
     """Pausing, resuming and cancelling, each with a dialog that asks why."""
     flag, place = find_flag(scope, key), scope.environment(environment)
-    found = Plan.objects.filter(pk=plan, flag=flag, environment=place).first()
+    found = flag.plans.filter(pk=plan, environment=place).first()
     if found is None or step not in _STEPS:
         raise Http404
-    found.flag, found.environment = flag, place
+    found.environment = place
     if request.method != "POST":
         context = {
             **_context(scope, flag, place),

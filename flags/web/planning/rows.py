@@ -90,13 +90,13 @@ class PlanRow:
 
 def rows_of(scope: Scope, flag: Flag, environment: Environment) -> list[PlanRow]:
     """The plans that are alive, what is due first first."""
-    plans = list(Plan.objects.alive().filter(flag=flag, environment=environment).order_by("due_at"))
+    plans = list(flag.plans.alive().filter(environment=environment).order_by("due_at"))
     configuration = next(
         one for one in flag.configurations.all() if one.environment_id == environment.pk
     )
     document, rows = configuration.document, []
     for plan in plans:
-        plan.flag, plan.environment = flag, environment
+        plan.environment = environment
         target = plan.document.get("target")
         share = share_of(document, target) if target else None
         rows.append(PlanRow(plan, document, share, _buttons(scope, plan)))

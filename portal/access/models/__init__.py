@@ -5,6 +5,7 @@ from portal.access.models.environment import (
     EnvironmentKind,
     new_epoch,
     new_nonce,
+    only_key,
 )
 from portal.access.models.invitation import Invitation, InvitationState
 from portal.access.models.key import ApiKey, KeyKind
@@ -39,4 +40,5 @@ __all__ = [
     "User",
     "new_epoch",
     "new_nonce",
+    "only_key",
 ]

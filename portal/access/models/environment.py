@@ -2,11 +2,13 @@
 
 import secrets
 import time
+from collections.abc import Iterable
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from portal.access.models.project import Project, key_validator
+from portal.lib.journal import About
 
 
 class EnvironmentKind(models.TextChoices):
@@ -59,6 +61,10 @@ class Environment(models.Model):
         return f"{self.project.key}/{self.key}"
 
     @property
+    def recorded_as(self) -> About:
+        return About("environment", self.key, self.project.key, self.key)
+
+    @property
     def is_production(self) -> bool:
         return self.kind == EnvironmentKind.PRODUCTION
 
@@ -75,6 +81,12 @@ class Environment(models.Model):
             return nonce == self.nonce
         known = self.changes.filter(version=version).values_list("nonce", flat=True).first()
         return None if known is None else nonce == known
+
+
+def only_key(environments: Iterable[Environment]) -> str:
+    """The one environment that something is about; empty where there are several."""
+    keys = [environment.key for environment in environments]
+    return keys[0] if len(keys) == 1 else ""
 
 
 class EnvironmentChange(models.Model):

@@ -10,6 +10,7 @@ from portal.access.models.environment import Environment
 from portal.access.models.key import ApiKey
 from portal.access.models.project import Project
 from portal.access.models.user import User
+from portal.lib.journal import About
 
 
 class InvitationState(models.TextChoices):
@@ -57,6 +58,15 @@ class Invitation(models.Model):
                 name="invitation_accepted_or_revoked",
             )
         ]
+
+    @property
+    def recorded_as(self) -> About:
+        return About(
+            "invitation",
+            self.selector,
+            self.project.key,
+            self.environment.key if self.environment else "",
+        )
 
     def state_at(self, now: datetime) -> InvitationState:
         """What has become of it by that instant."""

@@ -1,6 +1,7 @@
 """API keys: what applications, browsers and scripts show to be let in."""
 
 import hashlib
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -10,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from portal.access.models.environment import Environment
 from portal.access.models.user import User
 from portal.access.permissions import Permission
+from portal.lib.journal import About
 
 
 class KeyKind(models.TextChoices):
@@ -88,6 +90,10 @@ class ApiKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.kind})"
+
+    @property
+    def recorded_as(self) -> About:
+        return replace(self.environment.recorded_as, kind="key", name=self.selector)
 
     @property
     def document(self) -> dict[str, object]:

@@ -6,6 +6,8 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from portal.lib.journal import About
+
 if TYPE_CHECKING:
     from portal.access.models.user import User
 
@@ -41,3 +43,7 @@ class Project(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+    @property
+    def recorded_as(self) -> About:
+        return About("project", self.key, self.key)

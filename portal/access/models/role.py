@@ -1,5 +1,7 @@
 """Roles of a project's own, groups of people, and who was given what."""
 
+from dataclasses import replace
+
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
@@ -9,6 +11,7 @@ from portal.access.models.environment import Environment
 from portal.access.models.project import Project
 from portal.access.models.user import User
 from portal.access.permissions import RESERVABLE
+from portal.lib.journal import About
 
 # Names of roles and groups stand in policy files; both share one name space there.
 name_validator = RegexValidator(
@@ -34,6 +37,10 @@ class CustomRole(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def recorded_as(self) -> About:
+        return About("role", self.key, self.project.key)
+
 
 class Group(models.Model):
     """People of a project who are given roles together."""
@@ -49,6 +56,10 @@ class Group(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def recorded_as(self) -> About:
+        return About("group", self.key, self.project.key)
 
 
 class Grant(models.Model):
@@ -82,6 +93,16 @@ class Grant(models.Model):
                 for place in ([], ["environment"])
             ),
         ]
+
+    @property
+    def recorded_as(self) -> About:
+        holder = self.user or self.group
+        assert holder, "a grant is to one"
+        return replace(
+            holder.recorded_as,
+            project=self.project.key,
+            environment=self.environment.key if self.environment else "",
+        )
 
 
 class ActionRule(models.Model):

@@ -6,6 +6,7 @@ from django.contrib.auth.models import AbstractUser
 from django.db import models
 
 from portal.lib import lookalikes
+from portal.lib.journal import About
 
 
 class User(AbstractUser):
@@ -23,6 +24,10 @@ class User(AbstractUser):
 
     def __str__(self) -> str:
         return self.get_full_name() or self.username
+
+    @property
+    def recorded_as(self) -> About:
+        return About("user", self.username)
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """A new account takes its name's keys, whichever way it is made."""

@@ -44,7 +44,6 @@ def place_of(project: Project, key: str | None) -> Environment | None:
     found = project.environments.filter(key=key).first()
     if found is None:
         raise Invalid({"environment": _("There is no such environment in this project.")})
-    found.project = project
     return found
 
 

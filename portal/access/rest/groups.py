@@ -100,5 +100,4 @@ def _group_of(project: Project, key: str) -> Group:
     found = project.groups.filter(key=key).first()
     if found is None:
         raise Http404
-    found.project = project
     return found

@@ -82,7 +82,6 @@ def _own_role(project: Project, key: str) -> CustomRole:
     found = project.custom_roles.filter(key=key).first()
     if found is None:
         raise Http404
-    found.project = project
     return found
 
 

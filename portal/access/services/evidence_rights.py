@@ -11,10 +11,9 @@ from portal.access.models import ApiKey, KeyKind
 from portal.access.permissions import Permission
 from portal.access.services.handing import NotByKeys
 from portal.access.services.sponsoring import require_approver
-from portal.lib import journal
 from portal.lib.errors import Invalid
 from portal.lib.intent import Intent
-from portal.lib.journal import Actor, ActorKind, Entry
+from portal.lib.journal import Actor, ActorKind
 
 _KIND = re.compile(r"[a-z][a-z0-9_]{0,49}\Z")
 MOST_KINDS = 20
@@ -40,13 +39,7 @@ def set_evidence(*, key: ApiKey, kinds: Sequence[str], intent: Intent) -> None:
     key.evidence, key.evidence_by = wanted, authority.answerable(intent.actor)
     key.evidence_confirmed_by = None
     key.save(update_fields=["evidence", "evidence_by", "evidence_confirmed_by"])
-    record_key(
-        key,
-        "key.evidence_set",
-        intent.actor,
-        before={"evidence": before},
-        after={"evidence": wanted},
-    )
+    intent.record("key.evidence_set", key, before={"evidence": before}, after={"evidence": wanted})
 
 
 @transaction.atomic
@@ -65,7 +58,7 @@ def confirm_key(*, key: ApiKey, intent: Intent) -> None:
         raise Invalid({"": text})
     key.evidence_confirmed_by = confirmer
     key.save(update_fields=["evidence_confirmed_by"])
-    record_key(key, "key.evidence_confirmed", intent.actor, after={"evidence": locked.evidence})
+    intent.record("key.evidence_confirmed", key, after={"evidence": locked.evidence})
 
 
 def checked_kinds(kind: str, kinds: Sequence[str], actor: Actor) -> list[str]:
@@ -80,27 +73,3 @@ def checked_kinds(kind: str, kinds: Sequence[str], actor: Actor) -> list[str]:
         text = _("List up to {most} names like security_scan: a-z, digits and underscores.")
         raise Invalid({"evidence": text.format(most=MOST_KINDS)})
     return wanted
-
-
-def record_key(
-    key: ApiKey,
-    event: str,
-    actor: Actor,
-    *,
-    version: int | None = None,
-    before: dict[str, object] | None = None,
-    after: dict[str, object] | None = None,
-) -> None:
-    journal.write(
-        Entry(
-            event=event,
-            actor=actor,
-            subject_kind="key",
-            subject=key.selector,
-            project=key.environment.project.key,
-            environment=key.environment.key,
-            version=version,
-            before=before,
-            after=after,
-        )
-    )

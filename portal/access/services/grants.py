@@ -11,10 +11,9 @@ from portal.access.models import Environment, Grant, Group, Project, User
 from portal.access.permissions import Permission
 from portal.access.services.handing import require_may_give
 from portal.access.services.sponsoring import record_role
-from portal.lib import journal
 from portal.lib.errors import Invalid
 from portal.lib.intent import Intent
-from portal.lib.journal import Actor, Entry
+from portal.lib.journal import Actor
 
 
 @transaction.atomic
@@ -43,7 +42,7 @@ def revoke_grant(*, grant: Grant, intent: Intent) -> None:
     project = grant.project
     authority.require(intent.actor, Permission.MEMBER_MANAGE, project=project)
     with keeping_an_admin(project):
-        _remove(grant, intent.actor)
+        _remove(grant, intent)
 
 
 @transaction.atomic
@@ -58,7 +57,7 @@ def set_role(*, project: Project, user: User, role: str, intent: Intent) -> Gran
         require_may_give(intent.actor, project, [(role, None)])
         kept = store_grant(project=project, to=user, role=role, intent=intent)
         for grant in project.grants.filter(user=user).exclude(pk=kept.pk):
-            _remove(grant, intent.actor)
+            _remove(grant, intent)
     return kept
 
 
@@ -87,7 +86,7 @@ def store_grant(
         defaults={"given_at": intent.at},
     )
     if created:
-        _record("grant.given", grant, intent.actor)
+        intent.record("grant.given", grant, after=_describe(grant))
         record_role(giver or intent.actor, to, role, project, environment)
     return grant
 
@@ -109,16 +108,15 @@ def keeping_an_admin(project: Project) -> Iterator[None]:
         )
 
 
-def _remove(grant: Grant, actor: Actor) -> None:
-    document = _describe(grant)
+def _remove(grant: Grant, intent: Intent) -> None:
     if Grant.objects.filter(pk=grant.pk).delete()[0]:
-        _record("grant.revoked", grant, actor, before=document)
+        intent.record("grant.revoked", grant, before=_describe(grant))
 
 
-def remove_grants(project: Project, user: User, actor: Actor) -> None:
+def remove_grants(project: Project, user: User, intent: Intent) -> None:
     """Take away whatever a person was given by name."""
     for grant in project.grants.filter(user=user).select_related("user", "environment"):
-        _remove(grant, actor)
+        _remove(grant, intent)
 
 
 def _describe(grant: Grant) -> dict[str, object]:
@@ -126,21 +124,3 @@ def _describe(grant: Grant) -> dict[str, object]:
         "role": grant.role,
         "environment": grant.environment.key if grant.environment else "all",
     }
-
-
-def _record(
-    event: str, grant: Grant, actor: Actor, *, before: dict[str, object] | None = None
-) -> None:
-    holder = grant.user.username if grant.user else grant.group.key if grant.group else ""
-    journal.write(
-        Entry(
-            event=event,
-            actor=actor,
-            subject_kind="user" if grant.user else "group",
-            subject=holder,
-            project=grant.project.key,
-            environment=grant.environment.key if grant.environment else "",
-            before=before,
-            after=None if before else _describe(grant),
-        )
-    )

@@ -11,10 +11,8 @@ from portal.access.services.handing import given_by, require_may_give
 from portal.access.services.names import refuse_needed_name, refuse_taken_name
 from portal.access.services.sponsoring import record_sponsorship
 from portal.access.services.validation import validate
-from portal.lib import journal
 from portal.lib.errors import Invalid
 from portal.lib.intent import Intent
-from portal.lib.journal import Actor, Entry
 
 
 @transaction.atomic
@@ -26,7 +24,7 @@ def create_group(*, project: Project, key: str, name: str, intent: Intent) -> Gr
     group = Group(project=project, key=key, name=name.strip() or key)
     validate(group)
     group.save()
-    _record("group.created", group, intent.actor, after={"name": group.name})
+    intent.record("group.created", group, after={"name": group.name})
     return group
 
 
@@ -40,9 +38,7 @@ def edit_group(*, group: Group, name: str, intent: Intent) -> Group:
     validate(group)
     if group.name != before:
         group.save(update_fields=["name"])
-        _record(
-            "group.edited", group, intent.actor, before={"name": before}, after={"name": group.name}
-        )
+        intent.record("group.edited", group, before={"name": before}, after={"name": group.name})
     return group
 
 
@@ -60,7 +56,7 @@ def delete_group(*, group: Group, intent: Intent) -> None:
             "members": sorted(user.username for user in group.members.all()),
             "roles": sorted(group.grants.values_list("role", flat=True)),
         }
-        _record("group.deleted", group, intent.actor, before=before)
+        intent.record("group.deleted", group, before=before)
         group.delete()
 
 
@@ -75,7 +71,7 @@ def add_to_group(*, group: Group, user: User, intent: Intent) -> None:
         raise Invalid({"username": text})
     if not group.members.filter(pk=user.pk).exists():
         group.members.add(user)
-        _record("group.member_added", group, intent.actor, after={"member": user.username})
+        intent.record("group.member_added", group, after={"member": user.username})
         kind = SponsorshipKind.GROUP
         record_sponsorship(intent.actor, user, kind, project=group.project, name=group.key)
 
@@ -85,37 +81,16 @@ def remove_from_group(*, group: Group, user: User, intent: Intent) -> None:
     """Take a person out of a group. Raises Invalid where nobody could manage the members."""
     authority.require(intent.actor, Permission.MEMBER_MANAGE, project=group.project)
     with keeping_an_admin(group.project):
-        _leave(group, user, intent.actor)
+        _leave(group, user, intent)
 
 
-def remove_from_groups(project: Project, user: User, actor: Actor) -> None:
+def remove_from_groups(project: Project, user: User, intent: Intent) -> None:
     """Take a person out of all groups of a project; for services that have asked who may."""
     for group in project.groups.filter(members=user):
-        _leave(group, user, actor)
+        _leave(group, user, intent)
 
 
-def _leave(group: Group, user: User, actor: Actor) -> None:
+def _leave(group: Group, user: User, intent: Intent) -> None:
     if group.members.filter(pk=user.pk).exists():
         group.members.remove(user)
-        _record("group.member_removed", group, actor, before={"member": user.username})
-
-
-def _record(
-    event: str,
-    group: Group,
-    actor: Actor,
-    *,
-    before: dict[str, object] | None = None,
-    after: dict[str, object] | None = None,
-) -> None:
-    journal.write(
-        Entry(
-            event=event,
-            actor=actor,
-            subject_kind="group",
-            subject=group.key,
-            project=group.project.key,
-            before=before,
-            after=after,
-        )
-    )
+        intent.record("group.member_removed", group, before={"member": user.username})

@@ -17,10 +17,9 @@ from portal.access.services.handing import require_may_give
 from portal.access.services.people import create_user
 from portal.access.services.validation import validate
 from portal.access.tokens import NO_VERIFIER, Token, new_token, parse_token
-from portal.lib import journal
 from portal.lib.errors import AviaryError, Invalid
 from portal.lib.intent import Intent
-from portal.lib.journal import Actor, ActorKind, Entry, Trace
+from portal.lib.journal import Actor, ActorKind, Trace
 
 LIFETIME = timedelta(days=7)
 KIND = "invite"
@@ -85,7 +84,7 @@ def create_invitation(
     )
     validate(invitation)
     invitation.save()
-    _record("invitation.created", invitation, intent.actor, after=_describe(invitation))
+    intent.record("invitation.created", invitation, after=_describe(invitation))
     return SentInvitation(invitation, token)
 
 
@@ -94,7 +93,7 @@ def revoke_invitation(*, invitation: Invitation, intent: Intent) -> None:
     """Take an invitation back. One that was accepted or taken back already stays as it is."""
     authority.require(intent.actor, Permission.MEMBER_MANAGE, project=invitation.project)
     if _unused(invitation).update(revoked_at=intent.at):
-        _record("invitation.revoked", invitation, intent.actor, before=_describe(invitation))
+        intent.record("invitation.revoked", invitation, before=_describe(invitation))
 
 
 def open_invitation(*, token: str, now: datetime) -> Invitation:
@@ -172,8 +171,8 @@ def _accept(invitation: Invitation, user: User, trace: Trace, now: datetime) -> 
         intent=Intent(_host(invitation, trace), at=now),
         giver=host,
     )
-    actor = authority.user_actor(user, trace)
-    _record("invitation.accepted", invitation, actor, after=_describe(invitation))
+    accepting = Intent(authority.user_actor(user, trace), at=now)
+    accepting.record("invitation.accepted", invitation, after=_describe(invitation))
     return invitation
 
 
@@ -213,25 +212,3 @@ def _describe(invitation: Invitation) -> dict[str, object]:
         "expires_at": invitation.expires_at.isoformat(),
         "invited_by": invitation.created_by,
     }
-
-
-def _record(
-    event: str,
-    invitation: Invitation,
-    actor: Actor,
-    *,
-    before: dict[str, object] | None = None,
-    after: dict[str, object] | None = None,
-) -> None:
-    journal.write(
-        Entry(
-            event=event,
-            actor=actor,
-            subject_kind="invitation",
-            subject=invitation.selector,
-            project=invitation.project.key,
-            environment=invitation.environment.key if invitation.environment else "",
-            before=before,
-            after=after,
-        )
-    )

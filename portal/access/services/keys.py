@@ -1,7 +1,7 @@
 """Issuing and revoking API keys."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.db import transaction
@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from portal.access import authority, outbox
 from portal.access.models import ApiKey, Environment, KeyKind, User
 from portal.access.permissions import ADDITIONAL_RIGHTS, Permission
-from portal.access.services.evidence_rights import checked_kinds, record_key
+from portal.access.services.evidence_rights import checked_kinds
 from portal.access.services.handing import refuse_admin_keys
 from portal.access.services.origins import read_origins
 from portal.access.services.validation import validate
@@ -77,8 +77,7 @@ def issue_key(
     )
     validate(key)
     key.save()
-    version = outbox.advance(locked, kind=outbox.KEY, keys=[key.selector], now=intent.at)
-    record_key(key, "key.created", intent.actor, version=version, after=key.document)
+    _record("key.created", key, locked, intent, after=key.document)
     return IssuedKey(key, token)
 
 
@@ -115,9 +114,7 @@ def edit_key(
         raise Invalid({"": _("The key is revoked: it cannot be used any more, nor edited.")})
     validate(key)
     key.save(update_fields=EDITED[1:])
-    version = outbox.advance(locked, kind=outbox.KEY, keys=[key.selector], now=intent.at)
-    after = key.document
-    record_key(key, "key.edited", intent.actor, version=version, before=before, after=after)
+    _record("key.edited", key, locked, intent, before=before, after=key.document)
 
 
 def _rights_for(
@@ -161,5 +158,16 @@ def revoke_key(*, key: ApiKey, intent: Intent) -> None:
     (locked,) = outbox.lock_environments([environment])
     if not ApiKey.objects.filter(pk=key.pk, revoked_at__isnull=True).update(revoked_at=intent.at):
         return
-    version = outbox.advance(locked, kind=outbox.KEY, keys=[key.selector], now=intent.at)
-    record_key(key, "key.revoked", intent.actor, version=version, before=key.document)
+    _record("key.revoked", key, locked, intent, before=key.document)
+
+
+def _record(
+    event: str,
+    key: ApiKey,
+    environment: Environment,
+    intent: Intent,
+    **documents: Mapping[str, object],
+) -> None:
+    """Tell the evaluators of its locked environment, and the history."""
+    version = outbox.advance(environment, kind=outbox.KEY, keys=[key.selector], now=intent.at)
+    intent.record(event, replace(key.recorded_as, version=version), **documents)

@@ -1,6 +1,6 @@
 """Members: people who were given something in a project."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -12,10 +12,9 @@ from portal.access.services.grants import grant_role, keeping_an_admin, remove_g
 from portal.access.services.groups import remove_from_groups
 from portal.access.services.people import create_user
 from portal.access.tokens import new_password
-from portal.lib import journal
 from portal.lib.errors import Invalid
 from portal.lib.intent import Intent
-from portal.lib.journal import ActorKind, Entry
+from portal.lib.journal import ActorKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +66,6 @@ def remove_member(*, project: Project, user: User, intent: Intent) -> None:
     with keeping_an_admin(project):
         if not selectors.members_of(project).filter(pk=user.pk).exists():
             return
-        remove_grants(project, user, intent.actor)
-        remove_from_groups(project, user, intent.actor)
-        journal.write(
-            Entry(
-                event="member.removed",
-                actor=intent.actor,
-                subject_kind="user",
-                subject=user.username,
-                project=project.key,
-            )
-        )
+        remove_grants(project, user, intent)
+        remove_from_groups(project, user, intent)
+        intent.record("member.removed", replace(user.recorded_as, project=project.key))

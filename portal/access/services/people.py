@@ -37,15 +37,7 @@ def create_user(
     except IntegrityError:  # somebody else took the name between our look and this
         _check_name(username)
         raise
-    journal.write(
-        Entry(
-            event="user.created",
-            actor=intent.actor,
-            subject_kind="user",
-            subject=username,
-            after={"site_administrator": is_superuser},
-        )
-    )
+    intent.record("user.created", user, after={"site_administrator": is_superuser})
     kind = SponsorshipKind.INVITATION if inviter else SponsorshipKind.ACCOUNT
     record_sponsorship(inviter or intent.actor, user, kind)
     return user
@@ -66,7 +58,7 @@ def change_password(*, user: User, password: str, intent: Intent) -> None:
     """Set someone's password. The caller has made sure that the actor may, and that it is fit."""
     user.set_password(password)
     user.save(update_fields=["password"])
-    _record_person("user.password_changed", user.username, intent.actor)
+    intent.record("user.password_changed", user)
     record_sponsorship(intent.actor, user, SponsorshipKind.PASSWORD)
 
 

@@ -1,5 +1,7 @@
 """Everything that changes projects and environments."""
 
+from dataclasses import replace
+
 from django.db import transaction
 from django.utils.translation import gettext as _
 
@@ -12,7 +14,7 @@ from portal.access.signals import environment_created
 from portal.lib import journal
 from portal.lib.errors import Forbidden
 from portal.lib.intent import Intent
-from portal.lib.journal import Actor, ActorKind, Entry
+from portal.lib.journal import Actor, ActorKind
 
 STANDARD_ENVIRONMENTS = (
     ("development", EnvironmentKind.DEVELOPMENT),
@@ -41,16 +43,7 @@ def create_project(*, key: str, name: str, intent: Intent) -> Project:
     project = Project(key=key, name=name.strip() or key, created_at=intent.at)
     validate(project)
     project.save()
-    journal.write(
-        Entry(
-            event="project.created",
-            actor=intent.actor,
-            subject_kind="project",
-            subject=key,
-            project=key,
-            after={"name": project.name},
-        )
-    )
+    intent.record("project.created", project, after={"name": project.name})
     for environment_key, kind in STANDARD_ENVIRONMENTS:
         create_environment(
             project=project,
@@ -79,17 +72,8 @@ def create_environment(*, project: Project, key: str, kind: str, intent: Intent)
     )
     validate(environment)
     environment.save()
-    journal.write(
-        Entry(
-            event="environment.created",
-            actor=intent.actor,
-            subject_kind="environment",
-            subject=key,
-            project=project.key,
-            environment=key,
-            after={"kind": str(kind), "name": environment.name, "governed_since": None},
-        )
-    )
+    after = {"kind": str(kind), "name": environment.name, "governed_since": None}
+    intent.record("environment.created", environment, after=after)
     environment_created.send(sender=None, environment=environment, now=intent.at)
     outbox.nudge([environment.pk])
     return environment
@@ -109,17 +93,7 @@ def edit_project(*, project: Project, name: str, intent: Intent) -> Project:
     if project.name == before:
         return project
     project.save(update_fields=["name"])
-    journal.write(
-        Entry(
-            event="project.edited",
-            actor=intent.actor,
-            subject_kind="project",
-            subject=project.key,
-            project=project.key,
-            before={"name": before},
-            after={"name": project.name},
-        )
-    )
+    intent.record("project.edited", project, before={"name": before}, after={"name": project.name})
     return project
 
 
@@ -134,23 +108,13 @@ def edit_environment(*, environment: Environment, name: str, intent: Intent) -> 
         intent.actor, Permission.ENVIRONMENT_CONFIGURE, project=project, environment=environment
     )
     (locked,) = outbox.lock_environments([environment])
-    locked.project = project
     before, locked.name = locked.name, name.strip()
     validate(locked)
     if locked.name == before:
         return locked
     locked.save(update_fields=["name"])
-    journal.write(
-        Entry(
-            event="environment.edited",
-            actor=intent.actor,
-            subject_kind="environment",
-            subject=locked.key,
-            project=project.key,
-            environment=locked.key,
-            before={"name": before},
-            after={"name": locked.name},
-        )
+    intent.record(
+        "environment.edited", locked, before={"name": before}, after={"name": locked.name}
     )
     return locked
 
@@ -169,17 +133,8 @@ def renew_epoch(*, environment_id: int, seen_epoch: str, intent: Intent) -> Envi
     # Later than the one seen, even where this machine's clock was set back as well.
     environment.epoch = max(new_epoch(), seen_epoch + "0")
     environment.save(update_fields=["epoch"])
-    journal.write(
-        Entry(
-            event="environment.epoch_renewed",
-            actor=intent.actor,
-            subject_kind="environment",
-            subject=environment.key,
-            project=environment.project.key,
-            environment=environment.key,
-            version=environment.version,
-            reason=intent.reason,
-        )
+    intent.record(
+        "environment.epoch_renewed", replace(environment.recorded_as, version=environment.version)
     )
     return environment
 

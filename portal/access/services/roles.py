@@ -1,6 +1,7 @@
 """A project's own roles, and what its environments reserve for which role."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -15,10 +16,8 @@ from portal.access.services.names import refuse_needed_name, refuse_taken_name
 from portal.access.services.postponing import postponable
 from portal.access.services.validation import validate
 from portal.access.signals import role_changing, rule_changing
-from portal.lib import journal
 from portal.lib.errors import Invalid
 from portal.lib.intent import Intent
-from portal.lib.journal import Actor, Entry
 
 
 @transaction.atomic
@@ -37,7 +36,7 @@ def create_role(
     require_may_permit(intent.actor, project, role.permissions)
     validate(role)
     role.save()
-    _record("role.created", role, intent.actor, after=_describe(role))
+    intent.record("role.created", role, after=_describe(role))
     return role
 
 
@@ -72,7 +71,7 @@ def store_role(
         validate(role)
         if _describe(role) != before:
             role.save()
-            _record("role.edited", role, intent.actor, before=before, after=_describe(role))
+            intent.record("role.edited", role, before=before, after=_describe(role))
     return role
 
 
@@ -91,7 +90,7 @@ def delete_role(*, role: CustomRole, intent: Intent) -> None:
         )
         raise Invalid({"": text.format(name=role.name, count=holders)})
     refuse_needed_name(project, role.key)
-    _record("role.deleted", role, intent.actor, before=_describe(role))
+    intent.record("role.deleted", role, before=_describe(role))
     role.delete()
 
 
@@ -136,7 +135,7 @@ def store_rule(
     *, environment: Environment, permission: str, names: list[str] | None, intent: Intent
 ) -> None:
     """Write a rule down; for services that have asked who may, and who agreed."""
-    project, wanted = environment.project, names
+    wanted = names
     before = names_reserved(environment, permission)
     if wanted is None:
         ActionRule.objects.filter(environment=environment, permission=permission).delete()
@@ -144,18 +143,11 @@ def store_rule(
         ActionRule.objects.update_or_create(
             environment=environment, permission=permission, defaults={"roles": wanted}
         )
-    journal.write(
-        Entry(
-            event="rule.changed",
-            actor=intent.actor,
-            subject_kind="rule",
-            subject=permission,
-            project=project.key,
-            environment=environment.key,
-            before=None if before is None else {"roles": before},
-            after=None if wanted is None else {"roles": wanted},
-            reason=intent.reason,
-        )
+    intent.record(
+        "rule.changed",
+        replace(environment.recorded_as, kind="rule", name=permission),
+        before=None if before is None else {"roles": before},
+        after=None if wanted is None else {"roles": wanted},
     )
 
 
@@ -190,24 +182,3 @@ def _known(permissions: Iterable[str]) -> list[str]:
 
 def _describe(role: CustomRole) -> dict[str, object]:
     return {"name": role.name, "permissions": role.permissions}
-
-
-def _record(
-    event: str,
-    role: CustomRole,
-    actor: Actor,
-    *,
-    before: dict[str, object] | None = None,
-    after: dict[str, object] | None = None,
-) -> None:
-    journal.write(
-        Entry(
-            event=event,
-            actor=actor,
-            subject_kind="role",
-            subject=role.key,
-            project=role.project.key,
-            before=before,
-            after=after,
-        )
-    )

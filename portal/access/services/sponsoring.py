@@ -1,5 +1,6 @@
 """Keeping who gave whom what, and the word of others that two people are two."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from django.db import transaction
@@ -16,10 +17,10 @@ from portal.access.models import (
     User,
 )
 from portal.access.permissions import Permission
-from portal.lib import clock, journal
+from portal.lib import clock
 from portal.lib.errors import Forbidden, Invalid
 from portal.lib.intent import Intent
-from portal.lib.journal import Actor, Entry
+from portal.lib.journal import Actor
 
 
 def record_sponsorship(
@@ -124,15 +125,11 @@ def confirm_approver(*, project: Project, person: User, intent: Intent) -> Appro
     confirmation = ApproverConfirmation.objects.create(
         project=project, person=person, confirmed_by=confirmer, at=clock.database_now()
     )
-    entry = Entry(
-        event="approver.confirmed",
-        actor=intent.actor,
-        subject_kind="user",
-        subject=person.username,
-        project=project.key,
+    intent.record(
+        "approver.confirmed",
+        replace(person.recorded_as, project=project.key),
         after={"at": confirmation.at.isoformat()},
     )
-    journal.write(entry)
     return confirmation
 
 

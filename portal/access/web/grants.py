@@ -34,7 +34,6 @@ def give_to_member(request: HttpRequest, scope: Scope, user_id: int) -> HttpResp
 def give_to_group(request: HttpRequest, scope: Scope, group: str) -> HttpResponse:
     """Give a group another role."""
     found = get_object_or_404(scope.project.groups, key=group)
-    found.project = scope.project
     address = reverse("group-grant-give", args=[scope.project.key, found.key])
     return _give(request, scope, found, address)
 

@@ -89,9 +89,7 @@ def remove_from_group(request: HttpRequest, scope: Scope, group: str, user_id: i
 
 
 def _group(scope: Scope, key: str) -> Group:
-    group = get_object_or_404(scope.project.groups, key=key)
-    group.project = scope.project
-    return group
+    return get_object_or_404(scope.project.groups, key=key)
 
 
 def _changed(request: HttpRequest, scope: Scope, notice: str) -> HttpResponse:

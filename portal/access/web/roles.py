@@ -83,9 +83,7 @@ def delete_role(request: HttpRequest, scope: Scope, role: str) -> HttpResponse:
 
 
 def _role(scope: Scope, key: str) -> CustomRole:
-    role = get_object_or_404(scope.project.custom_roles, key=key)
-    role.project = scope.project
-    return role
+    return get_object_or_404(scope.project.custom_roles, key=key)
 
 
 def _dialog(

@@ -49,9 +49,7 @@ class Scope:
 
     def environment(self, key: str) -> Environment:
         """An environment of the project; 404 when it has none of that name."""
-        environment = get_object_or_404(self.project.environments, key=key)
-        environment.project = self.project
-        return environment
+        return get_object_or_404(self.project.environments, key=key)
 
 
 def actor_of(request: HttpRequest) -> Actor:

@@ -3,7 +3,7 @@
 from portal.access.models import Environment
 from portal.approvals import oneness
 from portal.approvals.errors import Waiting
-from portal.approvals.kinds import outcomes_of
+from portal.approvals.handlers import outcomes_of
 from portal.approvals.models import ChangeRequest, Comment, Evidence, Verdict, Vote
 from portal.approvals.selectors import Assessment, assess_request
 from portal.approvals.wording import missing_in

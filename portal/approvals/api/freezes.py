@@ -180,7 +180,6 @@ def _freeze_of(place: Environment, number: int) -> FreezeWindow:
     found = freezes_of(place.project).filter(environments=place, pk=fitting).first()
     if found is None:
         raise Http404
-    found.project = place.project
     return found
 
 

@@ -1,13 +1,14 @@
 """Windows of time in which nothing may change."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import models
 
-from portal.access.models import Environment, Project
+from portal.access.models import Environment, Project, only_key
 from portal.approvals.freezing import Occurrence, Window
+from portal.lib.journal import About
 
 FREEZE_FIELDS = ("name", "reason", "starts", "ends", "zone", "rrule")
 
@@ -50,6 +51,10 @@ class FreezeWindow(models.Model):
 
     def __str__(self) -> str:
         return f"freeze {self.pk}: {self.name}"
+
+    def recorded_in(self, environments: Iterable[Environment]) -> About:
+        """What the history keeps of it, where something happened to it in these environments."""
+        return About("freeze", str(self.pk), self.project.key, only_key(environments))
 
     @property
     def is_cancelled(self) -> bool:

@@ -3,7 +3,8 @@
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from portal.access.models import Environment, Project, User
+from portal.access.models import Environment, Project, User, only_key
+from portal.lib.journal import About
 from portal.runs.models import DueWork
 
 
@@ -69,6 +70,15 @@ class ChangeRequest(DueWork):
     @property
     def is_open(self) -> bool:
         return self.state == State.OPEN
+
+    @property
+    def recorded_as(self) -> About:
+        return About(
+            "change_request",
+            str(self.pk),
+            self.project.key,
+            only_key(self.environments.all()),
+        )
 
 
 class Verdict(models.TextChoices):

@@ -8,12 +8,10 @@ from portal.access.permissions import Permission
 from portal.approvals import selectors
 from portal.approvals.errors import Closed
 from portal.approvals.models import ChangeRequest
-from portal.approvals.recording import record_request
 from portal.approvals.services.requests import lock_request, require_person
 from portal.approvals.services.votes import Voted, apply_if_approved
 from portal.lib.errors import Invalid
 from portal.lib.intent import Intent
-from portal.lib.journal import Actor
 
 
 def adopt_request(*, request: ChangeRequest, intent: Intent) -> Voted:
@@ -22,12 +20,12 @@ def adopt_request(*, request: ChangeRequest, intent: Intent) -> Voted:
     Raises Closed where it is decided; Forbidden without the permissions that it takes to ask for
     it, and for keys; Invalid where somebody answers for it, and for who has voted on it.
     """
-    return apply_if_approved(_adopt(request, intent.actor), intent)
+    return apply_if_approved(_adopt(request, intent), intent)
 
 
 @transaction.atomic
-def _adopt(request: ChangeRequest, actor: Actor) -> ChangeRequest:
-    user = require_person(actor)
+def _adopt(request: ChangeRequest, intent: Intent) -> ChangeRequest:
+    user = require_person(intent.actor)
     outbox.lock_people(request.project)
     locked = lock_request(request.project, request.pk)
     if not locked.is_open:
@@ -38,11 +36,11 @@ def _adopt(request: ChangeRequest, actor: Actor) -> ChangeRequest:
     for permission in {*locked.permissions, Permission.CHANGE_REQUEST_CREATE}:
         for place in selectors.deciding_environments(locked):
             authority.require(
-                actor, Permission(permission), project=locked.project, environment=place
+                intent.actor, Permission(permission), project=locked.project, environment=place
             )
     if locked.votes.filter(user=user).exists():
         raise Invalid({"": _("You have voted on this request; take that back first.")})
     locked.author_user = user
     locked.save(update_fields=["author_user"])
-    record_request("change_request.adopted", locked, actor)
+    intent.record("change_request.adopted", locked)
     return locked

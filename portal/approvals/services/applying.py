@@ -8,9 +8,10 @@ from django.utils.translation import gettext as _
 from portal.access import authority, outbox
 from portal.access.models import User
 from portal.access.permissions import Permission
-from portal.approvals import kinds, selectors
+from portal.approvals import handlers, selectors
 from portal.approvals.authors import author_of
 from portal.approvals.errors import Closed
+from portal.approvals.handlers import Wanted
 from portal.approvals.models import ChangeRequest
 from portal.approvals.services.requests import lock_request
 from portal.lib.errors import Conflict, Forbidden
@@ -76,17 +77,13 @@ def _require_apply(request: ChangeRequest, actor: Actor) -> None:
 
 
 def _apply(locked: ChangeRequest, intent: Intent) -> ChangeRequest:
-    kinds.kind_of(locked).apply(
-        locked,
-        document=locked.after,
-        base_version=locked.base_version,
-        intent=replace(intent, reason=locked.reason),
-    )
+    intent = replace(intent, reason=locked.reason)
+    handlers.apply(locked, Wanted(locked.after, locked.base_version, intent))
     locked.refresh_from_db()
     if locked.is_open:  # the service found nothing to change, and so never came to the gate
         raise Conflict(
             _("Nothing is left to change: it is so already. Withdraw the request."),
-            current=kinds.kind_of(locked).current(locked).document,
+            current=handlers.find(locked).current().document,
             yours=locked.after,
         )
     return locked

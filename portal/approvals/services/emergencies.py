@@ -11,11 +11,11 @@ from django.utils.translation import gettext as _
 
 from portal.access import authority, outbox
 from portal.access.permissions import Permission
-from portal.approvals import kinds, oneness, reverting, selectors, telling
+from portal.approvals import handlers, oneness, reverting, selectors, telling
 from portal.approvals.changes import same_document
 from portal.approvals.errors import Barred
+from portal.approvals.handlers import Wanted
 from portal.approvals.models import Emergency
-from portal.approvals.recording import record_request
 from portal.approvals.services.requests import require_person
 from portal.lib import clock, journal
 from portal.lib.errors import AviaryError, Invalid, checked_text
@@ -39,7 +39,7 @@ def confirm_emergency(*, emergency: Emergency, intent: Intent) -> Emergency:
     locked.confirmed_at, locked.confirmed_by = intent.at, intent.actor.label
     locked.save(update_fields=["confirmed_at", "confirmed_by"])
     reverting.forget(locked)
-    record_request("break_glass.confirmed", locked.request, intent.actor)
+    intent.record("break_glass.confirmed", locked.request)
     return locked
 
 
@@ -56,9 +56,7 @@ def review_emergency(*, emergency: Emergency, text: str, intent: Intent) -> Emer
     locked.review, locked.reviewed_by = text, intent.actor.label
     locked.reviewed_at = intent.at
     locked.save(update_fields=["review", "reviewed_by", "reviewed_at"])
-    record_request(
-        "break_glass.reviewed", locked.request, intent.actor, after={"review": locked.review}
-    )
+    intent.record("break_glass.reviewed", locked.request, after={"review": locked.review})
     return locked
 
 
@@ -102,33 +100,27 @@ class EmergencyRunner(Runner[Emergency]):
         _take_back(work, Intent(CLOCK, at=at))
 
     def tell(self, work: Emergency, event: str, why: str) -> None:
-        record_request("break_glass.stuck", work.request, CLOCK, reason=why)
+        Intent(CLOCK, why).record("break_glass.stuck", work.request)
         telling.tell_stuck(work)
 
 
 def _take_back(emergency: Emergency, intent: Intent) -> Emergency:
     """Make the subject what it would be without the emergency change. All of it is locked."""
     request = emergency.request
-    kind = kinds.kind_of(request)
     try:
-        current = kind.current(request)
+        found = handlers.find(request)
     except ObjectDoesNotExist:
         return _end(emergency, "superseded_at", intent, reason=_("It has been deleted since."))
+    current = found.current()
     reverted = reverting.state_without(emergency, current.document)
     emergency.kept = list(reverted.kept)
     if same_document(reverted.document, current.document):
         text = _("All that it changed has been changed again since.")
         return _end(emergency, "superseded_at", intent, reason=text)
-    words = kinds.words_between(request, current.document, reverted.document)
+    words = found.words_between(current.document, reverted.document)
+    undoing = replace(intent, reason=emergency.reason, options=WriteOptions(undoing=emergency.pk))
     with transaction.atomic():
-        kind.apply(
-            request,
-            document=reverted.document,
-            base_version=current.version,
-            intent=replace(
-                intent, reason=emergency.reason, options=WriteOptions(undoing=emergency.pk)
-            ),
-        )
+        found.apply(Wanted(reverted.document, current.version, undoing))
     return _end(emergency, "reverted_at", intent, words=words)
 
 
@@ -143,7 +135,7 @@ def _end(
     event = "break_glass.reverted" if field == "reverted_at" else "break_glass.not_reverted"
     after = {"words": list(words), "kept": emergency.kept}
     told = {name: value for name, value in after.items() if value}
-    record_request(event, emergency.request, intent.actor, after=told or None, reason=reason)
+    replace(intent, reason=reason).record(event, emergency.request, after=told or None)
     if emergency.kept:
         telling.tell_kept(emergency)
     return emergency

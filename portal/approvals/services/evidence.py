@@ -1,6 +1,7 @@
 """Taking in evidence from CI."""
 
 import re
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -10,10 +11,9 @@ from portal.access import authority
 from portal.access.models import ApiKey, Project
 from portal.access.permissions import Permission
 from portal.approvals.models import Evidence, Result
-from portal.lib import journal
 from portal.lib.errors import AviaryError, Invalid
 from portal.lib.intent import Intent
-from portal.lib.journal import Actor, ActorKind, Entry
+from portal.lib.journal import About, Actor, ActorKind
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
 _KIND = re.compile(r"[a-z][a-z0-9_]{0,49}\Z")
@@ -64,17 +64,10 @@ def post_evidence(
         posted_at=moment,
         expires_at=expires_at,
     )
-    journal.write(
-        Entry(
-            event="evidence.posted",
-            actor=intent.actor,
-            subject_kind="evidence",
-            subject=digest,
-            project=project.key,
-            environment=key.environment.key,
-            after={"kind": kind, "result": result, "expires_at": expires_at.isoformat()},
-            reason=evidence.detail,
-        )
+    replace(intent, reason=evidence.detail).record(
+        "evidence.posted",
+        About("evidence", digest, project.key, key.environment.key),
+        after={"kind": kind, "result": result, "expires_at": expires_at.isoformat()},
     )
     return evidence
 

@@ -12,9 +12,7 @@ from portal.access.permissions import Permission
 from portal.approvals.freeze_wording import freeze_changes, window_words
 from portal.approvals.freezing import Occurrence, in_force
 from portal.approvals.models import FREEZE_FIELDS, FreezeWindow
-from portal.approvals.overriding import freeze_entry
 from portal.approvals.services.freeze_documents import read_document
-from portal.lib import journal
 from portal.lib.errors import Conflict, Invalid
 from portal.lib.intent import Intent
 from portal.lib.journal import Actor
@@ -36,7 +34,7 @@ def create_freeze(*, project: Project, document: Document, intent: Intent) -> Fr
     freeze = FreezeWindow(project=project, created_at=moment, created_by=intent.actor.label)
     _store(freeze, wanted, environments, intent.actor, moment)
     after = freeze.document | {"words": window_words(freeze.window)}
-    _record("freeze.created", freeze, environments, intent.actor, after=after)
+    intent.record("freeze.created", freeze.recorded_in(environments), after=after)
     return freeze
 
 
@@ -71,8 +69,8 @@ def edit_freeze(
         return locked
     locked.version += 1
     _store(locked, wanted, environments, intent.actor, moment)
-    words = {"words": freeze_changes(before, after)}
-    _record("freeze.edited", locked, everywhere, intent.actor, before=before, after=after | words)
+    after["words"] = freeze_changes(before, after)
+    intent.record("freeze.edited", locked.recorded_in(everywhere), before=before, after=after)
     return locked
 
 
@@ -92,9 +90,7 @@ def cancel_freeze(*, freeze: FreezeWindow, intent: Intent) -> None:
     locked.cancelled_at, locked.cancelled_by = moment, intent.actor.label
     locked.save(update_fields=["cancelled_at", "cancelled_by"])
     before = locked.document | {"words": window_words(locked.window)}
-    _record(
-        "freeze.cancelled", locked, environments, intent.actor, before=before, reason=intent.reason
-    )
+    intent.record("freeze.cancelled", locked.recorded_in(environments), before=before)
 
 
 def _goes_on(running: Occurrence | None, freeze: FreezeWindow, moment: datetime) -> bool:
@@ -104,8 +100,7 @@ def _goes_on(running: Occurrence | None, freeze: FreezeWindow, moment: datetime)
 
 
 def _lock(freeze: FreezeWindow) -> FreezeWindow:
-    locked = FreezeWindow.objects.select_for_update().get(pk=freeze.pk)
-    locked.project = freeze.project
+    locked = freeze.project.freezes.select_for_update().get(pk=freeze.pk)
     if locked.is_cancelled:
         text = _("{person} has cancelled this freeze.")
         raise Invalid({"": text.format(person=locked.cancelled_by)})
@@ -131,27 +126,3 @@ def _store(
     freeze.updated_at, freeze.updated_by = moment, actor.label
     freeze.save()
     freeze.environments.set(environments)
-
-
-def _record(
-    event: str,
-    freeze: FreezeWindow,
-    environments: Iterable[Environment],
-    actor: Actor,
-    *,
-    before: dict[str, object] | None = None,
-    after: dict[str, object] | None = None,
-    reason: str = "",
-) -> None:
-    journal.write(
-        freeze_entry(
-            event,
-            freeze,
-            actor,
-            project=freeze.project.key,
-            environments=environments,
-            before=before,
-            after=after,
-            reason=reason,
-        )
-    )

@@ -14,7 +14,6 @@ from portal.access import outbox
 from portal.approvals.errors import Frozen
 from portal.approvals.freezes import freezes_in_force
 from portal.approvals.models import ChangeRequest, State
-from portal.approvals.recording import record_request
 from portal.approvals.services import applying
 from portal.approvals.services.requests import lock_request
 from portal.lib import journal
@@ -31,7 +30,7 @@ def hold_request(*, request: ChangeRequest, frozen: Frozen, intent: Intent) -> C
     if locked.is_open:
         locked.held_at, locked.problem = intent.at, str(frozen)
         locked.save(update_fields=["held_at", "problem"])
-        record_request("change_request.held", locked, intent.actor, after=frozen.extras)
+        intent.record("change_request.held", locked, after=frozen.extras)
     return locked
 
 
@@ -64,4 +63,4 @@ class HeldRequestRunner(Runner[ChangeRequest]):
     def stop(self, work: ChangeRequest, why: str, at: datetime, cause: Exception) -> None:
         work.clear()
         work.save()
-        record_request("change_request.not_applied", work, END_OF_FREEZE, reason=why)
+        Intent(END_OF_FREEZE, why, at=at).record("change_request.not_applied", work)

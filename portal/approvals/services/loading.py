@@ -172,7 +172,6 @@ def _places(
             text = _("{project} has no environment {key}. It has: {known}.")
             known = ", ".join(environments)
             refuse(f"{ROOT}.{part}.{key}", text.format(project=project.key, key=key, known=known))
-        environments[key].project = project
     return [(environments[key], wanted) for key, wanted in file.items()]
 
 

@@ -1,27 +1,37 @@
 """Setting an environment's approval policy. What lowers it, the old one must approve."""
 
-from collections.abc import Mapping, Set
+from collections.abc import Set
 from dataclasses import replace
 from typing import Any
 
-from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from portal.access import authority, outbox
 from portal.access.models import Environment, Project
 from portal.access.permissions import Permission
 from portal.access.services import NotByKeys
-from portal.approvals import gate, kinds
+from portal.approvals import gate
 from portal.approvals.changes import Change
-from portal.approvals.kinds import Merged, Outcome, Side
+from portal.approvals.handlers import (
+    Document,
+    Handler,
+    Merged,
+    Outcome,
+    Side,
+    Sides,
+    Wanted,
+    edited_at,
+    merge_whole,
+    one_place,
+    page_at,
+)
 from portal.approvals.models import POLICY_FIELDS, ChangeRequest, Policy
 from portal.approvals.policy_rules import Names, complete, is_lowering, problems_of
 from portal.approvals.services.gated import gated
 from portal.approvals.wording import field_names, policy_changes, policy_sentences
-from portal.lib import clock, journal, merging
+from portal.lib import clock, merging
 from portal.lib.errors import Conflict, Invalid
 from portal.lib.intent import Intent
-from portal.lib.journal import Actor, Entry
 
 POLICY = "policy"
 _PARTS: merging.Parts = {
@@ -29,7 +39,6 @@ _PARTS: merging.Parts = {
     "break_glass": merging.Merging.members,
     "evidence": merging.Merging.fields,
 }
-Document = Mapping[str, Any]
 
 
 @gated
@@ -50,7 +59,6 @@ def set_policy(
     gate.require(intent, Permission.ENVIRONMENT_CONFIGURE, project=project, environment=environment)
     outbox.lock_people(project)
     (locked,) = outbox.lock_environments([environment])
-    locked.project = project
     wanted = None if document is None else complete(document)
     if wanted is not None:
         _check(wanted, locked)
@@ -63,58 +71,8 @@ def set_policy(
     if wanted == before:
         return current
     if before is not None and is_lowering(before, wanted):
-        change = _change(locked, version, before, wanted)
-        intent = replace(intent, reason=gate.pass_through(change, intent).reason)
+        intent = gate.check(_change(locked, version, before, wanted), intent).intent
     return _store(locked, current, wanted, intent=intent)
-
-
-class PolicyKind:
-    """Carries out the changes of policies that the old policy approved."""
-
-    def apply(
-        self, request: ChangeRequest, *, document: Document, base_version: str, intent: Intent
-    ) -> None:
-        set_policy(
-            environment=_environment(request),
-            document=document or None,
-            expected_version=int(base_version),
-            intent=intent,
-        )
-
-    def current(self, request: ChangeRequest) -> Side:
-        policy = Policy.objects.filter(environment=_environment(request)).first()
-        return Side(str(policy.version), policy.document) if policy else Side("0", {})
-
-    def address(self, request: ChangeRequest) -> str:
-        return reverse("policy", args=[request.project.key, request.subject])
-
-    def edit_address(self, request: ChangeRequest) -> str:
-        return f"{self.address(request)}?request={request.pk}"
-
-    def words(self, request: ChangeRequest, before: Document) -> list[str]:
-        return policy_changes(before, request.after)
-
-    def outcomes(self, request: ChangeRequest) -> list[Outcome]:
-        sides = (_outcome_words(one) for one in (request.before, request.after))
-        return [Outcome(_environment(request).name, *sides)]
-
-    def merge(
-        self,
-        request: ChangeRequest,
-        *,
-        base: Document,
-        theirs: Document,
-        mine: Document,
-        prefer: merging.Side,
-    ) -> Merged:
-        if not (base and theirs and mine):  # one of them is no policy at all
-            return kinds.merge_whole(base, theirs, mine, prefer)
-        merged = merging.merge(base, theirs, mine, parts=_PARTS, prefer=prefer)
-        return Merged(merged.document, field_names([one.field for one in merged.clashes]))
-
-
-def _outcome_words(document: Document) -> tuple[str, ...]:
-    return tuple(policy_sentences(document)) if document else (_("Nobody has to approve changes."),)
 
 
 def names_for(environment: Environment) -> Names:
@@ -173,6 +131,7 @@ def _change(
         permissions=(Permission.ENVIRONMENT_CONFIGURE,),
         words=tuple(policy_changes(before, wanted or {})),
         serves=False,
+        place=environment,
     )
 
 
@@ -190,43 +149,63 @@ def _store(
         stored.version += 1
         stored.updated_at, stored.updated_by = intent.at, intent.actor.label
         stored.save()
-        _note_first(environment, intent.actor)
-    event = "policy.set" if wanted is not None else "policy.removed"
-    journal.write(
-        Entry(
-            event=event,
-            actor=intent.actor,
-            subject_kind="policy",
-            subject=environment.key,
-            project=environment.project.key,
-            environment=environment.key,
-            before=before,
-            after=stored.document if stored else None,
-            reason=intent.reason.strip(),
-        )
+        _note_first(environment, intent)
+    intent.record(
+        "policy.set" if stored else "policy.removed",
+        replace(environment.recorded_as, kind="policy"),
+        before=before,
+        after=stored.document if stored else None,
     )
     return stored
 
 
-def _note_first(environment: Environment, actor: Actor) -> None:
+def _note_first(environment: Environment, intent: Intent) -> None:
     """Keep since when an environment has policies, where this is its first."""
     moment = clock.database_now()
     ungoverned = Environment.objects.filter(pk=environment.pk, governed_since=None)
     if ungoverned.update(governed_since=moment):
-        journal.write(
-            Entry(
-                event="environment.governed",
-                actor=actor,
-                subject_kind="environment",
-                subject=environment.key,
-                project=environment.project.key,
-                environment=environment.key,
-                after={"governed_since": moment.isoformat()},
-            )
-        )
+        noting = replace(intent, reason="")
+        after = {"governed_since": moment.isoformat()}
+        noting.record("environment.governed", environment, after=after)
 
 
-def _environment(request: ChangeRequest) -> Environment:
-    environment = request.environments.get()
-    environment.project = request.project
-    return environment
+def _apply(environment: Environment, wanted: Wanted) -> None:
+    set_policy(
+        environment=environment,
+        document=wanted.document or None,
+        expected_version=int(wanted.base_version),
+        intent=wanted.intent,
+    )
+
+
+def _current(environment: Environment, _request: ChangeRequest) -> Side:
+    policy = Policy.objects.filter(environment=environment).first()
+    return Side(str(policy.version), policy.document) if policy else Side("0", {})
+
+
+def _outcomes(environment: Environment, request: ChangeRequest) -> list[Outcome]:
+    sides = (_outcome_words(one) for one in (request.before, request.after))
+    return [Outcome(environment.name, *sides)]
+
+
+def _outcome_words(document: Document) -> tuple[str, ...]:
+    return tuple(policy_sentences(document)) if document else (_("Nobody has to approve changes."),)
+
+
+def _merge(environment: Environment, request: ChangeRequest, sides: Sides) -> Merged:
+    if not all(sides.documents):  # one of them is no policy at all
+        return merge_whole(environment, request, sides)
+    merged = sides.merged(_PARTS)
+    return Merged(merged.document, field_names([one.field for one in merged.clashes]))
+
+
+HANDLER = Handler(
+    find=one_place,
+    current=_current,
+    apply=_apply,
+    page=page_at("policy"),
+    edit_page=edited_at(page_at("policy")),
+    words=lambda _environment, before, after: policy_changes(before, after),
+    merge=_merge,
+    outcomes=_outcomes,
+)

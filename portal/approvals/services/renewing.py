@@ -6,9 +6,10 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from portal.access import outbox
-from portal.approvals import kinds
+from portal.approvals import handlers
 from portal.approvals.changes import same_document
 from portal.approvals.errors import ApprovalRequired, Closed, Edited, Waiting
+from portal.approvals.handlers import Wanted
 from portal.approvals.models import ChangeRequest
 from portal.approvals.services.requests import file_request, lock_request
 from portal.lib.errors import Invalid
@@ -34,11 +35,11 @@ def renew_request(
         raise Closed(locked)
     if locked.digest != seen_digest:
         raise Edited
-    kind = kinds.kind_of(locked)
-    current = kind.current(locked)
-    if not kinds.has_moved(locked, current):
+    found = handlers.find(locked)
+    current = found.current()
+    if not found.has_moved(current):
         raise Invalid({"": _("This request is up to date already.")})
-    merged = kinds.up_to_date(locked, current, prefer or Side.MINE)
+    merged = found.up_to_date(current, prefer or Side.MINE)
     if merged.clashes and prefer is None:
         text = _("Both changed the same; choose which of the two stands: {what}.")
         raise Invalid({"prefer": text.format(what=", ".join(merged.clashes))})
@@ -46,19 +47,10 @@ def renew_request(
         raise Invalid(
             {"": _("Already up to date: nothing is left to change. Withdraw the request.")}
         )
+    options = WriteOptions(revise=locked.pk, apply_when_approved=locked.apply_when_approved)
+    asking = replace(intent, reason=locked.reason, options=options)
     try:
-        kind.apply(
-            locked,
-            document=merged.document,
-            base_version=current.version,
-            intent=replace(
-                intent,
-                reason=locked.reason,
-                options=WriteOptions(
-                    revise=locked.pk, apply_when_approved=locked.apply_when_approved
-                ),
-            ),
-        )
+        found.apply(Wanted(merged.document, current.version, asking))
     except Waiting as waiting:
         return waiting.request
     except ApprovalRequired as needed:

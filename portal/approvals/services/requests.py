@@ -10,7 +10,7 @@ from portal.approvals import gate, telling
 from portal.approvals.changes import Change
 from portal.approvals.errors import ApprovalRequired, Barred, Closed, Edited, NoSuchRequest
 from portal.approvals.models import ChangeRequest, Comment, Editor, State
-from portal.approvals.recording import content_sha256, record_request
+from portal.approvals.recording import content_sha256
 from portal.lib.errors import Forbidden, Invalid, checked_text
 from portal.lib.intent import Intent
 from portal.lib.journal import Actor
@@ -44,11 +44,9 @@ def _require_create(needed: ApprovalRequired) -> None:
 
 def lock_request(project: Project, pk: int) -> ChangeRequest:
     """A request of a project, its row locked. Raises NoSuchRequest."""
-    found = ChangeRequest.objects.select_for_update(no_key=True)
-    request = found.filter(pk=pk, project=project).first()
+    request = project.change_requests.select_for_update(no_key=True).filter(pk=pk).first()
     if request is None:
         raise NoSuchRequest(pk)
-    request.project = project
     return request
 
 
@@ -62,7 +60,7 @@ def withdraw_request(*, request: ChangeRequest, intent: Intent) -> None:
     if not _is_author(request, intent.actor):
         authority.require(intent.actor, Permission.ENVIRONMENT_CONFIGURE, project=request.project)
     close_request(request, State.WITHDRAWN, intent)
-    record_request("change_request.withdrawn", request, intent.actor)
+    intent.record("change_request.withdrawn", request)
 
 
 @transaction.atomic
@@ -75,7 +73,7 @@ def comment_on_request(*, request: ChangeRequest, text: str, intent: Intent) -> 
     comment = Comment.objects.create(
         request=request, author=intent.actor.label, text=text, at=intent.at
     )
-    record_request("change_request.commented", request, intent.actor, after={"text": text})
+    intent.record("change_request.commented", request, after={"text": text})
     return comment
 
 
@@ -102,13 +100,8 @@ def _open(change: Change, intent: Intent) -> ChangeRequest:
     request.apply_when_approved = intent.options.apply_when_approved
     request.save()
     request.environments.set(change.environments)
-    record_request(
-        "change_request.opened",
-        request,
-        intent.actor,
-        after=_content(request) | {"owner": request.author_user and request.author_user.username},
-        reason=intent.reason,
-    )
+    owner = request.author_user and request.author_user.username
+    intent.record("change_request.opened", request, after=_content(request) | {"owner": owner})
     telling.tell_opened(request)
     return request
 
@@ -134,7 +127,7 @@ def _revise(change: Change, intent: Intent) -> ChangeRequest:
     request.environments.set(change.environments)
     request.votes.all().delete()
     after = _content(request) | {"editor": _remember_editor(request, intent.actor).username}
-    record_request("change_request.edited", request, intent.actor, before=before, after=after)
+    intent.record("change_request.edited", request, before=before, after=after)
     telling.tell_opened(request)
     return request
 

@@ -6,7 +6,6 @@ given a role is another matter: that takes ``member.manage`` and stands in the h
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from django.urls import reverse
@@ -17,15 +16,22 @@ from portal.access import services as access
 from portal.access.models import CustomRole, Environment, Project
 from portal.access.permissions import Permission
 from portal.access.signals import Postponed
-from portal.approvals import gate, kinds
+from portal.approvals import gate
 from portal.approvals.changes import Change
 from portal.approvals.errors import ApprovalRequired, Waiting
-from portal.approvals.kinds import Merged, Outcome, Side
+from portal.approvals.handlers import (
+    Handler,
+    Merged,
+    Outcome,
+    Side,
+    Sides,
+    Wanted,
+    one_place,
+)
 from portal.approvals.models import ChangeRequest
 from portal.approvals.services.requests import file_request
 from portal.approvals.wording import listed, role_label
 from portal.lib import merging
-from portal.lib.errors import Conflict
 from portal.lib.intent import Intent
 
 RULE, ROLE = "rule", "role"
@@ -69,99 +75,42 @@ def on_role_changing(
         _demand(_role_change(role, name, permissions), intent)
 
 
-class RuleKind:
-    """Carries out the rules that a policy approved."""
-
-    def apply(
-        self, request: ChangeRequest, *, document: Document, base_version: str, intent: Intent
-    ) -> None:
-        environment, permission = _place(request), request.subject
-        outbox.lock_environments([environment])
-        wanted = access.checked_names(request.project, permission, document["roles"])
-        before = access.names_reserved(environment, permission)
-        if wanted == before:
-            return
-        change = _rule_change(environment, permission, before, wanted)
-        result = gate.pass_through(change, intent)
-        access.store_rule(
-            environment=environment,
-            permission=permission,
-            names=wanted,
-            intent=replace(intent, reason=result.reason),
-        )
-
-    def current(self, request: ChangeRequest) -> Side:
-        return Side("", {"roles": access.names_reserved(_place(request), request.subject)})
-
-    def address(self, request: ChangeRequest) -> str:
-        return reverse("policy", args=[request.project.key, _place(request).key])
-
-    def edit_address(self, request: ChangeRequest) -> str:
-        return ""
-
-    def words(self, request: ChangeRequest, before: Document) -> list[str]:
-        return list(request.words)
-
-    def merge(
-        self,
-        request: ChangeRequest,
-        *,
-        base: Document,
-        theirs: Document,
-        mine: Document,
-        prefer: merging.Side,
-    ) -> Merged:
-        return _merge(base, theirs, mine, prefer)
-
-    def outcomes(self, request: ChangeRequest) -> list[Outcome]:
-        label = str(Permission(request.subject).label)
-        return [Outcome(label, _who(request.before["roles"]), _who(request.after["roles"]))]
+def _find_rule(request: ChangeRequest) -> tuple[Environment, str]:
+    return one_place(request), request.subject
 
 
-class RoleKind:
-    """Carries out the changes of roles that the policies approved."""
+def _apply_rule(rule: tuple[Environment, str], wanted: Wanted) -> None:
+    environment, permission = rule
+    outbox.lock_environments([environment])
+    names = access.checked_names(environment.project, permission, wanted.document["roles"])
+    before = access.names_reserved(environment, permission)
+    if names == before:
+        return
+    intent = gate.check(_rule_change(environment, permission, before, names), wanted.intent).intent
+    access.store_rule(environment=environment, permission=permission, names=names, intent=intent)
 
-    def apply(
-        self, request: ChangeRequest, *, document: Document, base_version: str, intent: Intent
-    ) -> None:
-        role = _role(request)
-        if role is None:
-            text = _("The role {name} is gone.").format(name=request.subject)
-            raise Conflict(text, current={}, yours=document)
-        name, permissions = document["name"], document["permissions"]
-        if _describe(role.name, role.permissions) == _describe(name, permissions):
-            return
-        change = _role_change(role, name, permissions)
-        gate.pass_through(change, intent)
-        access.store_role(role=role, name=name, permissions=permissions, intent=intent)
 
-    def current(self, request: ChangeRequest) -> Side:
-        role = _role(request)
-        return Side("", _describe(role.name, role.permissions) if role else {})
+def _who_may(_rule: object, request: ChangeRequest) -> list[Outcome]:
+    label = str(Permission(request.subject).label)
+    return [Outcome(label, _who(request.before["roles"]), _who(request.after["roles"]))]
 
-    def address(self, request: ChangeRequest) -> str:
-        return reverse("member-list", args=[request.project.key])
 
-    def edit_address(self, request: ChangeRequest) -> str:
-        return ""
+def _find_role(request: ChangeRequest) -> CustomRole:
+    found = CustomRole.objects.select_related("project")
+    return found.get(project=request.project, key=request.subject)
 
-    def words(self, request: ChangeRequest, before: Document) -> list[str]:
-        return list(request.words)
 
-    def merge(
-        self,
-        request: ChangeRequest,
-        *,
-        base: Document,
-        theirs: Document,
-        mine: Document,
-        prefer: merging.Side,
-    ) -> Merged:
-        return _merge(base, theirs, mine, prefer)
+def _apply_role(role: CustomRole, wanted: Wanted) -> None:
+    name, permissions = wanted.document["name"], wanted.document["permissions"]
+    if _describe(role.name, role.permissions) == _describe(name, permissions):
+        return
+    intent = gate.check(_role_change(role, name, permissions), wanted.intent).intent
+    access.store_role(role=role, name=name, permissions=permissions, intent=intent)
 
-    def outcomes(self, request: ChangeRequest) -> list[Outcome]:
-        sides = (_permitted(one["permissions"]) for one in (request.before, request.after))
-        return [Outcome(request.after["name"], *sides)]
+
+def _what_it_permits(_role: object, request: ChangeRequest) -> list[Outcome]:
+    sides = (_permitted(one["permissions"]) for one in (request.before, request.after))
+    return [Outcome(request.after["name"], *sides)]
 
 
 def _who(names: list[str] | None) -> tuple[str, ...]:
@@ -176,20 +125,17 @@ def _permitted(permissions: list[str]) -> tuple[str, ...]:
     return tuple(str(Permission(one).label) for one in permissions if one in Permission.values)
 
 
-def _merge(base: Document, theirs: Document, mine: Document, prefer: merging.Side) -> Merged:
+def _merge(_row: object, _request: ChangeRequest, sides: Sides) -> Merged:
     """What was added or removed on both sides; a name that both changed is a clash."""
-    if not theirs:  # the role is gone
-        return kinds.merge_whole(base, theirs, mine, prefer)
     members = merging.Merging.members
-    parts: merging.Parts = {"roles": members, "permissions": members}
-    merged = merging.merge(base, theirs, mine, parts=parts, prefer=prefer)
+    merged = sides.merged({"roles": members, "permissions": members})
     labels = {"name": _("The name"), "roles": _("Who may do it")}
     return Merged(merged.document, tuple(labels[one.field] for one in merged.clashes))
 
 
 def _demand(change: Change, intent: Intent) -> None:
     try:
-        gate.pass_through(change, intent)
+        gate.check(change, intent)
     except ApprovalRequired as needed:
         held = needed
         raise Postponed(lambda: Waiting(file_request(held))) from None
@@ -213,6 +159,7 @@ def _rule_change(
         kind=RULE,
         project=environment.project,
         environments=(environment,),
+        place=environment,
         subject_kind="rule",
         subject=permission,
         title=text.format(environment=environment.name, whom=whom, permission=label),
@@ -248,12 +195,19 @@ def _describe(name: str, permissions: list[str]) -> dict[str, object]:
     return {"name": name, "permissions": sorted(permissions)}
 
 
-def _place(request: ChangeRequest) -> Environment:
-    environment = request.environments.get()
-    environment.project = request.project
-    return environment
-
-
-def _role(request: ChangeRequest) -> CustomRole | None:
-    found = CustomRole.objects.filter(project=request.project, key=request.subject)
-    return found.select_related("project").first()
+RULE_HANDLER = Handler(
+    find=_find_rule,
+    current=lambda rule, _request: Side("", {"roles": access.names_reserved(*rule)}),
+    apply=_apply_rule,
+    page=lambda request: reverse("policy", args=[request.project.key, one_place(request).key]),
+    merge=_merge,
+    outcomes=_who_may,
+)
+ROLE_HANDLER = Handler(
+    find=_find_role,
+    current=lambda role, _request: Side("", _describe(role.name, role.permissions)),
+    apply=_apply_role,
+    page=lambda request: reverse("member-list", args=[request.project.key]),
+    merge=_merge,
+    outcomes=_what_it_permits,
+)

@@ -1,6 +1,6 @@
 """Saying yes or no to a change request."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -11,7 +11,6 @@ from portal.access.permissions import Permission
 from portal.approvals import selectors, telling
 from portal.approvals.errors import Closed, Edited, Frozen
 from portal.approvals.models import ChangeRequest, State, Verdict, Vote
-from portal.approvals.recording import record_request
 from portal.approvals.services import applying, holding
 from portal.approvals.services.requests import (
     close_request,
@@ -62,7 +61,7 @@ def withdraw_vote(*, request: ChangeRequest, intent: Intent) -> None:
     if not locked.is_open:
         raise Closed(locked)
     if locked.votes.filter(user=user).delete()[0]:
-        record_request("change_request.vote_withdrawn", locked, intent.actor)
+        intent.record("change_request.vote_withdrawn", locked)
 
 
 @transaction.atomic
@@ -94,7 +93,7 @@ def _store(
     )
     event = "change_request.approved" if verdict == Verdict.APPROVE else "change_request.rejected"
     after = {"digest": locked.digest, "roles": names}
-    record_request(event, locked, intent.actor, after=after, reason=comment)
+    replace(intent, reason=comment).record(event, locked, after=after)
     telling.tell_voted(locked, vote)
     if verdict == Verdict.REJECT:
         close_request(locked, State.REJECTED, intent)

@@ -1,9 +1,9 @@
 """What the page of a request shows."""
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.conf import settings
 from django.core.exceptions import ObjectDoesNotExist
@@ -14,9 +14,9 @@ from django.utils.translation import gettext as _
 from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope
-from portal.approvals import kinds, prospects, reverting, selectors
+from portal.approvals import handlers, prospects, reverting, selectors
 from portal.approvals.changes import same_document
-from portal.approvals.kinds import Impact
+from portal.approvals.handlers import Document, Found
 from portal.approvals.models import ChangeRequest, Emergency
 from portal.approvals.prospects import Outlook
 from portal.approvals.searching import REVIEW_WITHIN, review_is_overdue
@@ -101,11 +101,10 @@ def emergency_of(asked: ChangeRequest) -> Emergency | None:
 
 def request_context(scope: Scope, asked: ChangeRequest, now: datetime) -> dict[str, object]:
     """Everything on the page of a request."""
-    outlooks = prospects.outlooks_of(asked, now=now) if asked.is_open else []
-    deciding = selectors.deciding_environments(asked)
-    drift, gone = _drift(asked)
-    kind = kinds.kind_of(asked)
-    edit_address = "" if gone else kind.edit_address(asked)
+    progress = prospects.progress_of(asked, now=now)
+    outlooks, deciding, found = progress.outlooks, progress.deciding, _find(asked)
+    drift = _drift(found) if found and asked.is_open else None
+    edit_address = found.handler.edit_page(asked) if found else ""
     emergency = emergency_of(asked)
     return {
         "scope": scope,
@@ -116,12 +115,12 @@ def request_context(scope: Scope, asked: ChangeRequest, now: datetime) -> dict[s
         ],
         "unowned": unowned_sentence(asked),
         "drift": drift,
-        "gone": gone,
-        "address": "" if gone else kind.address(asked),
+        "gone": found is None,
+        "address": found.handler.page(asked) if found else "",
         "edit_address": edit_address,
-        "dependants": [] if gone else kinds.dependants_of(asked),
-        "outcomes": kinds.outcomes_of(asked),
-        "impact": _impact(asked, now, gone=gone),
+        "dependants": found.dependants() if found else [],
+        "outcomes": found.outcomes() if found else [],
+        "impact": partial(found.impact, now) if found and asked.is_open else None,
         "changes": differences(asked.before, asked.after),
         "before": shown(asked.before),
         "after": shown(asked.after),
@@ -133,7 +132,7 @@ def request_context(scope: Scope, asked: ChangeRequest, now: datetime) -> dict[s
                 scope=scope,
                 request=asked,
                 deciding=deciding,
-                candidates=prospects.could_vote(asked) if asked.is_open else [],
+                candidates=progress.could_vote,
                 missing=missing_in(asked, [one.assessment for one in outlooks]),
                 drifted=drift is not None,
                 edit_address=edit_address,
@@ -145,9 +144,12 @@ def request_context(scope: Scope, asked: ChangeRequest, now: datetime) -> dict[s
     }
 
 
-def _impact(asked: ChangeRequest, now: datetime, *, gone: bool) -> Callable[[], Impact | None]:
-    """Found out when the page asks for it: dialogs, which share all of this, do not."""
-    return lambda: kinds.impact_of(asked, now=now) if asked.is_open and not gone else None
+def _find(asked: ChangeRequest) -> Found | None:
+    """What a request is about; None where it is gone."""
+    try:
+        return handlers.find(asked)
+    except ObjectDoesNotExist:
+        return None
 
 
 def shown(document: object) -> str:
@@ -174,15 +176,12 @@ def view_of(
 
 
 def _goes_back(emergency: Emergency) -> tuple[list[str] | None, tuple[str, ...]]:
-    request = emergency.request
-    if not emergency.is_running:
+    found = _find(emergency.request) if emergency.is_running else None
+    if found is None:
         return None, ()
-    try:
-        current = kinds.kind_of(request).current(request).document
-    except ObjectDoesNotExist:
-        return None, ()
+    current = found.current().document
     reverted = reverting.state_without(emergency, current)
-    return kinds.words_between(request, current, reverted.document), reverted.kept
+    return found.words_between(current, reverted.document), reverted.kept
 
 
 def _lines(scope: Scope, asked: ChangeRequest) -> list[object]:
@@ -190,33 +189,26 @@ def _lines(scope: Scope, asked: ChangeRequest) -> list[object]:
     return list(lines_of(asked) if may_read else comments_of(asked))
 
 
-def _drift(asked: ChangeRequest) -> tuple[Drift | None, bool]:
-    """How far an open request's base has moved, and whether its subject is gone altogether."""
-    if not asked.is_open:
-        return None, False
-    try:
-        current = kinds.kind_of(asked).current(asked)
-    except ObjectDoesNotExist:
-        return None, True
-    if not kinds.has_moved(asked, current):
-        return None, False
-    mine = kinds.up_to_date(asked, current)
-    theirs = kinds.up_to_date(asked, current, Side.THEIRS) if mine.clashes else mine
+def _drift(found: Found) -> Drift | None:
+    """How far an open request's base has moved; None where it has not."""
+    current = found.current()
+    if not found.has_moved(current):
+        return None
+    mine = found.up_to_date(current)
+    theirs = found.up_to_date(current, Side.THEIRS) if mine.clashes else mine
     now = current.document
-    drift = Drift(
+    return Drift(
         now=shown(now),
         asked=shown(mine.document),
-        meanwhile=_meanwhile(asked, current),
+        meanwhile=_meanwhile(found, now),
         clashes=mine.clashes,
-        wish=kinds.words_between(asked, now, mine.document),
-        wish_of_theirs=kinds.words_between(asked, now, theirs.document),
+        wish=found.words_between(now, mine.document),
+        wish_of_theirs=found.words_between(now, theirs.document),
         changes=differences(now, mine.document),
     )
-    return drift, False
 
 
-def _meanwhile(asked: ChangeRequest, current: kinds.Side) -> list[str]:
-    """What became of the thing meanwhile: the kind's words for a request of just that."""
-    if not current.document or same_document(current.document, asked.before):
-        return []
-    return kinds.words_between(asked, asked.before, current.document)
+def _meanwhile(found: Found, now: Document) -> list[str]:
+    """What became of the thing meanwhile."""
+    before = found.request.before
+    return found.words_between(before, now) if now and not same_document(now, before) else []

@@ -185,9 +185,7 @@ def _across_clock_change(window: Window, now: datetime) -> dict[str, str]:
 
 
 def _find(scope: Scope, number: int) -> FreezeWindow:
-    freeze = get_object_or_404(freezes_of(scope.project), pk=number)
-    freeze.project = scope.project
-    return freeze
+    return get_object_or_404(freezes_of(scope.project), pk=number)
 
 
 def _may_somewhere(scope: Scope) -> bool:

@@ -9,7 +9,7 @@ from portal.approvals.models import ChangeRequest
 from portal.approvals.wording import role_label
 from portal.audit import selectors as audit
 from portal.audit.models import AuditEvent
-from portal.lib import wording
+from portal.lib import subjects
 
 MOST = 200
 # On the page of a request, where everything is about it.
@@ -74,7 +74,7 @@ def _events(request: ChangeRequest, kind: str, subject: str) -> list[AuditEvent]
 
 def _line(event: AuditEvent, last_edit: int) -> Line:
     after = event.after_document or {}
-    words = str(EVENT_WORDS.get(event.event) or wording.plain(event.event))
+    words = str(EVENT_WORDS.get(event.event) or subjects.plain(event.event))
     if event.event == "evidence.posted":
         words = f"{words}: {after.get('kind')} {after.get('result')}"
     roles = after.get("roles")

@@ -12,7 +12,7 @@ from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.signin import needs_fresh_sign_in
 from portal.access.web.scope import Scope
-from portal.approvals import kinds, selectors, wording
+from portal.approvals import handlers, selectors, wording
 from portal.approvals.errors import Waiting
 from portal.approvals.freezes import freezes_in_force
 from portal.approvals.models import ChangeRequest, InForce, Policy, State
@@ -159,9 +159,9 @@ class EditedDrift:
 
 def drift_of(asked: ChangeRequest, prefer: Side) -> EditedDrift:
     """The whole document of a request for a form to start from, brought up to date."""
-    current = kinds.kind_of(asked).current(asked)
-    merged = kinds.up_to_date(asked, current, prefer)
-    moved = kinds.has_moved(asked, current)
+    found = handlers.find(asked)
+    current = found.current()
+    merged, moved = found.up_to_date(current, prefer), found.has_moved(current)
     return EditedDrift(merged.document, moved, merged.clashes, prefer)
 
 

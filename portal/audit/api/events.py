@@ -13,7 +13,7 @@ from portal.audit import history
 from portal.audit.api import schema
 from portal.audit.filters import PARAMETERS, parse
 from portal.audit.models import AuditEvent
-from portal.lib import clock, wording
+from portal.lib import clock, subjects
 from portal.lib.api_paging import PAGING, limit_of, listing
 from portal.lib.api_query import text
 from portal.lib.api_view import ApiView
@@ -89,7 +89,7 @@ def _document(event: AuditEvent, environment: str) -> dict[str, object]:
         "sequence": event.sequence,
         "at": event.at.astimezone(UTC).isoformat(timespec="microseconds"),
         "event": event.event,
-        "words": wording.headline(event.event),
+        "words": subjects.headline(event.event),
         "actor": {"kind": event.actor_kind, "id": event.actor_id, "name": event.actor},
         "project": event.project,
         "environment": event.environment,

@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from portal.audit.models import AuditEvent
-from portal.lib import wording
+from portal.lib import subjects
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +37,15 @@ def lines(events: Sequence[AuditEvent], *, site: bool = False) -> list[Line]:
     """The events in words, in their order; ``site`` leads on to the pages of the whole site."""
     listed = [event for event in events if not event.is_abridged]
     described = dict(
-        zip((event.sequence for event in listed), wording.changes(listed), strict=True)
+        zip((event.sequence for event in listed), subjects.changes(listed), strict=True)
     )
     too_long = [_("The documents are long: open the record to see what changed.")]
     return [
         Line(
             event,
-            words=wording.headline(event.event),
-            subject=wording.subject_label(event.subject_kind),
-            address=wording.address(event),
+            words=subjects.headline(event.event),
+            subject=subjects.label(event.subject_kind),
+            address=subjects.address(event),
             changes=described.get(event.sequence, too_long),
             permanent=address_of(event, site=site),
         )

@@ -72,7 +72,6 @@ def revoke(request: HttpRequest, scope: Scope, item_id: int) -> HttpResponse:
 @project_page(Permission.MEMBER_MANAGE)
 def sign_off(request: HttpRequest, scope: Scope) -> HttpResponse:
     current = get_object_or_404(scope.project.recertifications, signed_off_at__isnull=True)
-    current.project = scope.project
     services.sign_off(recertification=current, intent=Intent(scope.actor))
     return _changed(request, scope, _("Signed off."))
 

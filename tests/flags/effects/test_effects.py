@@ -20,7 +20,8 @@ from flags.services.importing import service as import_service
 from flags.services.plans import commands, making
 from flags.services.plans.making import answer_for
 from portal.access.models import Project, User
-from portal.approvals import gate, planned, selectors
+from portal.approvals import planned, selectors
+from portal.approvals.changes import GateResult
 from portal.approvals.services import policies, rights
 from portal.lib.errors import AviaryError
 from portal.lib.intent import Intent
@@ -81,12 +82,12 @@ def test_random_requests__change_no_answer_that_nobody_agreed_to(world: World, w
         watch.check(f"{method} {name}")
 
 
-def _passes(_change: Any, intent: Intent) -> gate.GateResult:
-    return gate.GateResult(intent.reason)
+def _passes(_change: Any, intent: Intent) -> GateResult:
+    return GateResult(intent)
 
 
 OPEN_GATE = SimpleNamespace(
-    pass_through=_passes,
+    check=_passes,
     require=lambda *_who, **_what: None,
     require_in_each=lambda *_who, **_what: None,
 )

@@ -107,12 +107,12 @@ PARTS = {
     _F: "definitions.add_configuration groups.store_group importing.storing.record "
     "importing.storing.store importing.storing.store_cohorts key_lists.store "
     "plans.making.answer_for plans.shared.record_plan "
-    "recording.advance_all recording.advance_everywhere recording.record_cohort "
-    "recording.record_flag segments.fill_segment segments.store_segment",
+    "recording.advance_all recording.advance_everywhere segments.fill_segment "
+    "segments.store_segment",
     _A: "requests.close_request requests.require_person applying.apply_as_asked "
     "holding.hold_request votes.apply_if_approved",
     _X: "grants.remove_grants grants.store_grant groups.remove_from_groups "
-    "evidence_rights.checked_kinds evidence_rights.record_key "
+    "evidence_rights.checked_kinds "
     "handing.refuse_admin_keys handing.require_may_give "
     "handing.require_may_permit handing.require_may_reserve sponsoring.require_approver "
     "roles.store_role roles.store_rule",
@@ -140,10 +140,7 @@ UNHEARD = {
     "projects.edit_environment projects.edit_project roles.delete_role",
 }
 # What is told nothing as well, and writes nothing.
-NO_WRITERS = {
-    _F: "cohort_kinds.register_all kinds.register_all plans.kinds.register_all "
-    "definitions.changed_meanwhile definitions.new_salt"
-}
+NO_WRITERS = {_F: "definitions.changed_meanwhile definitions.new_salt"}
 NOT_DRIVEN = {
     f"{package}.{name}"
     for table in (PARTS, FOLLOWING, UNHEARD, NO_WRITERS)

@@ -172,6 +172,10 @@ _GONE_WRONG = re.compile(r"is no number|is no whole number|is no version|unknown
 def test_any_toggle_we_take_over__answers_as_unleash(
     toggle: Any, dependencies: Any, parent: Any, segments: Any, contexts: list[dict[str, str]]
 ) -> None:
+    for strategy in parent["strategies"]:
+        # Without one, the engine takes the name of the toggle that asks, and other clients that of
+        # the toggle that is asked; Unleash itself always writes one.
+        strategy["parameters"] = {"groupId": "parent", **strategy.get("parameters", {})}
     toggles = [
         {"name": "toggle", "dependencies": dependencies, **toggle},
         {"name": "parent", **parent},

@@ -10,7 +10,7 @@ from pytest_django import Settings
 
 from flags import past
 from flags.past import Answer, NotTold, telling
-from flags.web.events import EVENTS
+from flags.subjects.flag import EVENTS
 from portal.access.models import User
 from portal.access.services import create_environment
 from portal.audit import services as audit

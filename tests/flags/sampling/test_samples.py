@@ -12,7 +12,7 @@ from flags.samples import samples_of
 from flags.services.sampling import forget_old_samples, set_sampling, take_samples
 from portal.access.models import Environment, Project, User
 from portal.approvals.errors import Waiting
-from portal.approvals.kinds import Effect, Flip, Impact
+from portal.approvals.handlers import Effect, Flip, Impact
 from portal.audit.models import AuditEvent
 from portal.lib.errors import Forbidden
 from portal.lib.intent import Intent

@@ -6,10 +6,9 @@ from typing import Any
 import pytest
 
 from portal.access.models import Environment, User
-from portal.approvals import services
+from portal.approvals import reverting, services
 from portal.approvals.errors import Waiting
 from portal.approvals.models import ChangeRequest, Emergency, EmergencyLog, Policy
-from portal.approvals.services import emergencies
 from portal.audit.models import AuditEvent
 from portal.letters.models import Letter
 from portal.lib import clock
@@ -219,7 +218,7 @@ def test_a_worker_killed_in_between__leaves_nothing_half_done(
     emergency = break_glass(desk, grace, fallthrough=serve("off"))
     made = desk.configuration.document
     with monkeypatch.context() as patch:
-        patch.setattr(emergencies, "record_request", _killed)
+        patch.setattr(reverting, "forget", _killed)
         end(emergency)
     emergency.refresh_from_db()
     assert emergency.is_running

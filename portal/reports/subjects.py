@@ -6,21 +6,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from portal.lib import wording
-from portal.lib.wording import Recorded, Subject
-
-EVENTS = {
-    "recertification.started": gettext_lazy("started the recertification"),
-    "recertification.confirmed": gettext_lazy("confirmed in the recertification"),
-    "recertification.revoked": gettext_lazy("took away in the recertification"),
-    "recertification.signed_off": gettext_lazy("signed off the recertification"),
-}
-
-
-def register() -> None:
-    """Tell the history how these events read."""
-    label = gettext_lazy("recertification")
-    wording.register(events=EVENTS, subjects={"recertification": Subject(label, _each, _address)})
+from portal.lib.subjects import Recorded, Subject
 
 
 def _address(event: Recorded) -> str:
@@ -38,3 +24,17 @@ def _sentences(told: dict[str, object]) -> list[str]:
         text = _("{confirmed} of {items} confirmed, {taken_away} taken away.")
         return [text.format(**told)]
     return [_("{items} roles and keys to look at.").format(items=told.get("items", 0))]
+
+
+RECERTIFICATION = Subject(
+    kind="recertification",
+    label=gettext_lazy("recertification"),
+    events={
+        "recertification.started": gettext_lazy("started the recertification"),
+        "recertification.confirmed": gettext_lazy("confirmed in the recertification"),
+        "recertification.revoked": gettext_lazy("took away in the recertification"),
+        "recertification.signed_off": gettext_lazy("signed off the recertification"),
+    },
+    describe=_each,
+    address=_address,
+)

@@ -5,19 +5,7 @@ from collections.abc import Sequence
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from portal.lib import wording
-from portal.lib.wording import Recorded, Subject
-
-EVENTS = {
-    "audit.exported": gettext_lazy("exported the history as"),
-    "audit.purged": gettext_lazy("purged the history"),
-    "audit.state_kept": gettext_lazy("kept, before a purge, the state of"),
-}
-
-
-def register() -> None:
-    """Tell the history how these events read."""
-    wording.register(events=EVENTS, subjects={"audit": Subject(gettext_lazy("history"), _describe)})
+from portal.lib.subjects import Recorded, Subject
 
 
 def _describe(events: Sequence[Recorded]) -> list[list[str]]:
@@ -30,3 +18,15 @@ def _sentences(document: dict[str, object]) -> list[str]:
         return []
     narrowed = ", ".join(f"{name}: {value}" for name, value in filters.items())
     return [_("{rows} rows; {filters}.").format(rows=rows, filters=narrowed or _("no filter"))]
+
+
+AUDIT = Subject(
+    kind="audit",
+    label=gettext_lazy("history"),
+    events={
+        "audit.exported": gettext_lazy("exported the history as"),
+        "audit.purged": gettext_lazy("purged the history"),
+        "audit.state_kept": gettext_lazy("kept, before a purge, the state of"),
+    },
+    describe=_describe,
+)

@@ -1,4 +1,4 @@
-"""Events about flags, in words, for the history."""
+"""Flags: how their history reads, and how their changes are made."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,8 +14,10 @@ from flags.engine import (
     parse_configuration,
     parse_definition,
 )
-from portal.lib import wording as words
-from portal.lib.wording import Recorded, Subject
+from flags.services import changes
+from flags.services.importing.asking import IMPORT
+from flags.subjects import handlers, plans
+from portal.lib.subjects import Recorded, Subject
 
 EVENTS = {
     "flag.created": gettext_lazy("created the flag"),
@@ -53,22 +55,9 @@ UNKNOWN_EVENTS = {
 }
 
 
-def register() -> None:
-    """Tell the history how these events read."""
-    words.register(
-        events=EVENTS, subjects={"flag": Subject(gettext_lazy("flag"), _describe, _address)}
-    )
-    unknown = Subject(gettext_lazy("unknown flag"), _say_nothing, _unknown_address)
-    words.register(events=UNKNOWN_EVENTS, subjects={"unknown_flag": unknown})
-
-
 def _unknown_address(event: Recorded) -> str:
     place = [event.project, event.environment]
     return reverse("unknown-flag-list", args=place) if all(place) else ""
-
-
-def _say_nothing(events: Sequence[Recorded]) -> list[list[str]]:
-    return [[] for _event in events]
 
 
 def _address(event: Recorded) -> str:
@@ -104,3 +93,26 @@ def _configuration_changes(
     # The headline says already whether it was turned on or off.
     said = before["enabled"] != after["enabled"] and "introduced" not in before | after
     return sentences[1:] if said else sentences
+
+
+FLAG = Subject(
+    kind="flag",
+    label=gettext_lazy("flag"),
+    events=EVENTS,
+    describe=_describe,
+    address=_address,
+    changes={
+        changes.CONFIGURATION: handlers.CONFIGURATION,
+        changes.DEFINITION: handlers.DEFINITION,
+        changes.ARCHIVING: handlers.ARCHIVING,
+        IMPORT: handlers.IMPORT,
+        "flag.schedule": plans.SCHEDULE,
+        "flag.ramp": plans.RAMP,
+    },
+)
+UNKNOWN_FLAG = Subject(
+    kind="unknown_flag",
+    label=gettext_lazy("unknown flag"),
+    events=UNKNOWN_EVENTS,
+    address=_unknown_address,
+)

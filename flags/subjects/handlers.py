@@ -1,0 +1,207 @@
+"""How changes of flags are made, once they are agreed to, and shown until then."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from flags import impact, outcome_wording
+from flags.clash_wording import clash_sentences, rule_names_in
+from flags.engine import parse_definition
+from flags.importers import ImportPlan
+from flags.merging import CONFIGURATION as CONFIGURATION_PARTS
+from flags.merging import DEFINITION as DEFINITION_PARTS
+from flags.models import Flag, FlagConfiguration
+from flags.services import changes, configurations, definitions, importing
+from portal.access.models import Environment
+from portal.approvals.handlers import (
+    Document,
+    Handler,
+    Impact,
+    Merged,
+    Outcome,
+    Side,
+    Sides,
+    Wanted,
+    edited_at,
+    one_place,
+    page_at,
+)
+from portal.approvals.models import ChangeRequest
+from portal.lib.errors import Conflict
+from portal.lib.merging import Side as Whose
+
+Sentences = tuple[str, ...]
+
+
+def _find_configuration(request: ChangeRequest) -> FlagConfiguration:
+    flag, environment = find_flag(request), one_place(request)
+    found = flag.configurations.get(environment=environment)
+    found.environment = environment
+    return found
+
+
+def _configuration_now(row: FlagConfiguration, request: ChangeRequest) -> Side:
+    brought = configurations.asked_along(row, request.after)
+    return Side(changes.base_of(row.version, brought), row.document)
+
+
+def _configure(row: FlagConfiguration, wanted: Wanted) -> None:
+    configurations.save_configuration(
+        flag=row.flag,
+        environment=row.environment,
+        document={"introduced": True, **wanted.document},
+        expected_version=changes.version_of(wanted.base_version),
+        intent=wanted.intent,
+    )
+
+
+def _targeting_page(request: ChangeRequest) -> str:
+    environment = request.environments.get().key
+    return reverse("flag-targeting", args=[request.project.key, environment, request.subject])
+
+
+def _configuration_words(row: FlagConfiguration, before: Document, after: Document) -> list[str]:
+    return changes.configuration_words(row.flag, before, after)
+
+
+def _merge_configurations(row: FlagConfiguration, _request: ChangeRequest, sides: Sides) -> Merged:
+    merged = sides.merged(CONFIGURATION_PARTS)
+    names = rule_names_in(row.flag.definition, *sides.documents) if merged.clashes else {}
+    return Merged(merged.document, clash_sentences(merged.clashes, names))
+
+
+def _answers_here(row: FlagConfiguration, request: ChangeRequest) -> list[Outcome]:
+    sides = (changes.who_gets_what(row.flag, one) for one in (request.before, request.after))
+    return [Outcome(row.environment.name, *sides, environment=row.environment.key)]
+
+
+def _impact(row: FlagConfiguration, request: ChangeRequest, now: datetime) -> Impact:
+    return impact.of_configuration(row, request.after, now=now)
+
+
+CONFIGURATION = Handler(
+    find=_find_configuration,
+    current=_configuration_now,
+    apply=_configure,
+    page=_targeting_page,
+    edit_page=edited_at(_targeting_page),
+    words=_configuration_words,
+    merge=_merge_configurations,
+    outcomes=_answers_here,
+    impact=_impact,
+)
+
+
+def find_flag(request: ChangeRequest) -> Flag:
+    """The flag that a request is about. Raises Flag.DoesNotExist."""
+    return request.project.flags.get(key=request.subject)
+
+
+def _edit(flag: Flag, wanted: Wanted) -> None:
+    definitions.edit_flag(
+        flag=flag,
+        document=wanted.document,
+        expected_version=int(wanted.base_version),
+        intent=wanted.intent,
+    )
+
+
+def _merge_definitions(_flag: Flag, _request: ChangeRequest, sides: Sides) -> Merged:
+    merged = sides.merged(DEFINITION_PARTS)
+    return Merged(merged.document, clash_sentences(merged.clashes, {}))
+
+
+def _values_and_answers(flag: Flag, request: ChangeRequest) -> list[Outcome]:
+    """The values, and who gets which of them in each environment."""
+    both = (request.before, request.after)
+    values = (outcome_wording.values(parse_definition(one)) for one in both)
+    return [Outcome(_("The values"), *values), *_answers(flag, lambda gets: (gets, gets))]
+
+
+def _answers(
+    flag: Flag, sides: Callable[[Sentences], tuple[Sentences, Sentences]]
+) -> list[Outcome]:
+    """Who gets what of a flag in each environment, before and after."""
+    return [
+        Outcome(
+            row.environment.name,
+            *sides(changes.who_gets_what(flag, row.document)),
+            environment=row.environment.key,
+        )
+        for row in flag.configurations.select_related("environment")
+    ]
+
+
+DEFINITION = Handler(
+    find=find_flag,
+    current=lambda flag, _request: Side(str(flag.version), flag.document),
+    apply=_edit,
+    page=page_at("flag-settings"),
+    edit_page=edited_at(page_at("flag-settings")),
+    words=lambda _flag, before, after: changes.definition_words(before, after),
+    merge=_merge_definitions,
+    fit=definitions.first_possible,
+    outcomes=_values_and_answers,
+)
+
+
+def _archive(flag: Flag, wanted: Wanted) -> None:
+    document = wanted.document
+    if str(flag.version) != wanted.base_version:
+        raise Conflict(definitions.changed_meanwhile(), current=flag.document, yours=dict(document))
+    carry_out = definitions.archive_flag if document["archived"] else definitions.restore_flag
+    carry_out(flag=flag, intent=wanted.intent)
+
+
+def _answers_or_none(flag: Flag, request: ChangeRequest) -> list[Outcome]:
+    none, goes = (_("Applications get “flag not found”."),), request.after["archived"]
+    return _answers(flag, lambda gets: (gets, none) if goes else (none, gets))
+
+
+ARCHIVING = Handler(
+    find=find_flag,
+    current=lambda flag, _request: Side(str(flag.version), {"archived": flag.is_archived}),
+    apply=_archive,
+    page=page_at("flag-settings"),
+    outcomes=_answers_or_none,
+)
+
+
+def _find_place(request: ChangeRequest) -> Environment:
+    return request.project.environments.get(key=request.subject)
+
+
+def _import(environment: Environment, wanted: Wanted) -> None:
+    importing.import_flags(
+        environment=environment,
+        plan=ImportPlan.from_document(wanted.document["plan"]),
+        mode=wanted.document["mode"],
+        dry_run=False,
+        base_version=wanted.base_version,
+        intent=wanted.intent,
+    )
+
+
+def _versions(environment: Environment, _request: ChangeRequest) -> Side:
+    """The versions alone: the flags themselves are too many to show side by side."""
+    places = environment.project.environments.order_by("pk")
+    return Side(",".join(f"{place.key}:{place.version}" for place in places), {})
+
+
+def _merge_imports(environment: Environment, request: ChangeRequest, sides: Sides) -> Merged:
+    """The file overwrites what it names, so what of that was changed meanwhile is a clash."""
+    plan = ImportPlan.from_document(sides.mine["plan"])
+    names, others = importing.split_off_changed(plan, environment, request)
+    chosen = plan if sides.prefer is Whose.MINE else others
+    return Merged({**sides.mine, "plan": chosen.document}, names)
+
+
+IMPORT = Handler(
+    find=_find_place,
+    current=_versions,
+    apply=_import,
+    page=lambda request: reverse("flag-list", args=[request.project.key]),
+    merge=_merge_imports,
+)

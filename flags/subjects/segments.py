@@ -1,0 +1,219 @@
+"""Segments and exclusion groups: how their history reads, and how their changes are made."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from flags import cohorts, impact, outcome_wording
+from flags.clash_wording import clash_sentences
+from flags.dependants import Use, uses_of
+from flags.engine import Named, parse_group
+from flags.merging import GROUP as GROUP_PARTS
+from flags.merging import merge_keys
+from flags.models import ExclusionGroup, Segment
+from flags.models.segment import LISTS
+from flags.services import cohort_changes as changes
+from flags.services import groups, key_lists, segments
+from portal.access.models import Project
+from portal.approvals.handlers import (
+    Dependant,
+    Document,
+    Handler,
+    Impact,
+    Merged,
+    Outcome,
+    Side,
+    Sides,
+    Wanted,
+    page_at,
+)
+from portal.approvals.models import ChangeRequest
+from portal.lib import clock, merging
+from portal.lib.subjects import Address, Describe, Recorded, Subject
+
+
+def _find_segment(request: ChangeRequest) -> Segment:
+    return cohorts.get_segment(request.project, request.subject)
+
+
+def _edit_segment(segment: Segment, wanted: Wanted) -> None:
+    segments.edit_segment(
+        segment=segment,
+        document=wanted.document,
+        expected_version=int(wanted.base_version),
+        intent=wanted.intent,
+    )
+
+
+def _delete_segment(segment: Segment, wanted: Wanted) -> None:
+    segments.delete_segment(
+        segment=segment, expected_version=int(wanted.base_version), intent=wanted.intent
+    )
+
+
+def _members(_segment: Segment, request: ChangeRequest) -> list[Outcome]:
+    sides = (changes.members_words(one) for one in (request.before, request.after))
+    return [Outcome(_("Who is in the segment"), *sides)]
+
+
+def _impact(segment: Segment, request: ChangeRequest, now: datetime) -> Impact | None:
+    places = request.environments.all()
+    return impact.of_segment(segment.project, segment.key, request.after, places, now=now)
+
+
+def _merge_segments(segment: Segment, _request: ChangeRequest, sides: Sides) -> Merged:
+    """The lists key by key; a key that one side includes and the other excludes is a clash."""
+    about = [{n: v for n, v in one.items() if n not in LISTS} for one in sides.documents]
+    merged = merging.merge(*about, prefer=sides.prefer)
+    clashes = clash_sentences(merged.clashes, {})
+    lists = [_keys_of(segment.project, one) for one in sides.documents]
+    included, excluded = (merge_keys(*(one[name] for one in lists)) for name in LISTS)
+    both = included & excluded
+    if both:
+        stays = lists[2] if sides.prefer is merging.Side.MINE else lists[1]
+        included, excluded = (
+            included - (both & stays["excluded"]),
+            excluded - (both - stays["excluded"]),
+        )
+        text = ngettext(
+            "{n} key that one includes and the other excludes",
+            "{n} keys that one includes and the other excludes",
+            len(both),
+        )
+        clashes = (*clashes, text.format(n=len(both)))
+    stored = {
+        name: key_lists.store(segment.project, keys, now=clock.now()).document
+        for name, keys in zip(LISTS, (included, excluded), strict=True)
+    }
+    return Merged(merged.document | stored, clashes)
+
+
+def _keys_of(project: Project, document: Document) -> dict[str, frozenset[str]]:
+    return {
+        name: frozenset(cohorts.list_of(project, document[name]["digest"]).keys) for name in LISTS
+    }
+
+
+def _find_group(request: ChangeRequest) -> ExclusionGroup:
+    return cohorts.get_group(request.project, request.subject)
+
+
+def _edit_group(group: ExclusionGroup, wanted: Wanted) -> None:
+    groups.edit_group(
+        group=group,
+        document=wanted.document,
+        expected_version=int(wanted.base_version),
+        intent=wanted.intent,
+    )
+
+
+def _delete_group(group: ExclusionGroup, wanted: Wanted) -> None:
+    groups.delete_group(
+        group=group, expected_version=int(wanted.base_version), intent=wanted.intent
+    )
+
+
+def _shares(_group: ExclusionGroup, request: ChangeRequest) -> list[Outcome]:
+    sides = (outcome_wording.shares(parse_group(one)) for one in (request.before, request.after))
+    return [Outcome(_("Shares"), *sides)]
+
+
+def _merge_groups(_group: ExclusionGroup, _request: ChangeRequest, sides: Sides) -> Merged:
+    merged = sides.merged(GROUP_PARTS)
+    return Merged(merged.document, clash_sentences(merged.clashes, {}))
+
+
+def _current(one: Segment | ExclusionGroup, _request: ChangeRequest) -> Side:
+    return Side(str(one.version), one.document)
+
+
+def _dependants_as(kind: Named) -> Callable[[Segment | ExclusionGroup], list[Dependant]]:
+    return lambda one: [_dependant(one.project, use) for use in uses_of(one.project, kind, one.key)]
+
+
+def _dependant(project: Project, use: Use) -> Dependant:
+    page = "segment" if use.kind is Named.SEGMENT else "flag"
+    places = ", ".join(place.name for place in use.environments)
+    return Dependant(use.title, reverse(page, args=[project.key, use.key]), places)
+
+
+def _describe(words: Callable[[Document, Document], list[str]]) -> Describe:
+    def describe(events: Sequence[Recorded]) -> list[list[str]]:
+        sides = [(event.before_document, event.after_document) for event in events]
+        return [words(before, after) if before and after else [] for before, after in sides]
+
+    return describe
+
+
+def _address(page: str) -> Address:
+    return lambda one: reverse(page, args=[one.project, one.subject]) if one.project else ""
+
+
+# Only what nothing refers to is deleted, so nobody gets anything else by that.
+SEGMENT = Subject(
+    kind="segment",
+    label=gettext_lazy("segment"),
+    events={
+        "segment.created": gettext_lazy("created the segment"),
+        "segment.edited": gettext_lazy("edited the segment"),
+        "segment.keys_changed": gettext_lazy("changed who is listed in the segment"),
+        "segment.deleted": gettext_lazy("deleted the segment"),
+    },
+    describe=_describe(changes.recorded_words),
+    address=_address("segment"),
+    changes={
+        changes.SEGMENT: Handler(
+            find=_find_segment,
+            current=_current,
+            apply=_edit_segment,
+            page=page_at("segment"),
+            words=lambda one, *sides: changes.segment_words(one.project, *sides),
+            merge=_merge_segments,
+            outcomes=_members,
+            dependants=_dependants_as(Named.SEGMENT),
+            impact=_impact,
+        ),
+        changes.SEGMENT_DELETION: Handler(
+            find=_find_segment,
+            current=_current,
+            apply=_delete_segment,
+            page=page_at("segment"),
+            dependants=_dependants_as(Named.SEGMENT),
+        ),
+    },
+)
+EXCLUSION_GROUP = Subject(
+    kind="exclusion_group",
+    label=gettext_lazy("exclusion group"),
+    events={
+        "exclusion_group.created": gettext_lazy("created the exclusion group"),
+        "exclusion_group.edited": gettext_lazy("edited the exclusion group"),
+        "exclusion_group.reshuffled": gettext_lazy("re-bucketed all users of the exclusion group"),
+        "exclusion_group.deleted": gettext_lazy("deleted the exclusion group"),
+    },
+    describe=_describe(changes.group_words),
+    address=_address("exclusion-group"),
+    changes={
+        changes.GROUP: Handler(
+            find=_find_group,
+            current=_current,
+            apply=_edit_group,
+            page=page_at("exclusion-group"),
+            words=lambda _one, *sides: changes.group_words(*sides),
+            merge=_merge_groups,
+            fit=lambda _one, states: groups.first_possible(states),
+            outcomes=_shares,
+            dependants=_dependants_as(Named.GROUP),
+        ),
+        changes.GROUP_DELETION: Handler(
+            find=_find_group,
+            current=_current,
+            apply=_delete_group,
+            page=page_at("exclusion-group"),
+            dependants=_dependants_as(Named.GROUP),
+        ),
+    },
+)

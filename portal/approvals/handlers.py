@@ -1,0 +1,294 @@
+"""How each kind of change is made. Those above give a handler; approvals know none of them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from django.core.exceptions import ObjectDoesNotExist
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from portal.access.models import Environment
+from portal.approvals.changes import Change, same_document
+from portal.approvals.models import ChangeRequest
+from portal.lib import merging, subjects
+from portal.lib.errors import Conflict
+from portal.lib.intent import Intent, Step
+from portal.lib.journal import Actor
+
+Document = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """A thing as it is now: its version, and its document."""
+
+    version: str
+    document: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """Two edits of a subject brought together, and what both changed, one sentence each."""
+
+    document: dict[str, Any]
+    clashes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Who gets what in one place, before and after, one sentence each; ``environment`` is its key,
+    empty for what is the same everywhere."""
+
+    title: str
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+    environment: str = field(default="", kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Dependant:
+    """Something that refers to the subject of a request: its name, its page, and where it does."""
+
+    title: str
+    address: str
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class Flip:
+    """How many of those sampled get ``after`` instead of ``before``."""
+
+    before: str
+    after: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One of them: what is known of it, as names and values, and what it gets."""
+
+    known: tuple[tuple[str, str], ...]
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What becomes of one thing in one place, for ``sampled`` of those who lately asked."""
+
+    title: str
+    sampled: int
+    flips: tuple[Flip, ...] = ()
+    examples: tuple[Example, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def flipping(self) -> int:
+        return sum(flip.count for flip in self.flips)
+
+
+@dataclass(frozen=True, slots=True)
+class Impact:
+    """What a request would do to those who lately asked.
+
+    ``address`` is where it is set that some of them are kept; ``is_on`` whether they are.
+    """
+
+    is_on: bool
+    address: str
+    effects: tuple[Effect, ...] = ()
+    remark: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DueStep:
+    """What is due of a plan: who answers for it, the plan as the change that others agreed to, and
+    the request that they agreed to it by."""
+
+    author: Actor
+    plan: Change
+    agreement: int | None
+
+
+class Sides(NamedTuple):
+    """Two edits of one document to be brought together, and whose stands where both changed the
+    same."""
+
+    base: Document
+    theirs: Document
+    mine: Document
+    prefer: merging.Side = merging.Side.MINE
+
+    @property
+    def documents(self) -> tuple[Document, Document, Document]:
+        return self[:3]
+
+    def merged(self, parts: merging.Parts) -> merging.Merged:
+        return merging.merge(*self.documents, parts=parts, prefer=self.prefer)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a change makes of its subject, from which version, and who wants it."""
+
+    document: Document
+    base_version: str
+    intent: Intent
+
+
+def _no_page(_request: ChangeRequest) -> str:
+    return ""
+
+
+def merge_whole(_row: Any, _request: ChangeRequest, sides: Sides) -> Merged:
+    """The merge of what has no parts, or is there on one side alone."""
+    whole = merging.Merging(sides.prefer)
+    document = whole.whole(*sides.documents, ("", "", ""))
+    return Merged(dict(document), (_("The whole of it"),) if whole.clashes else ())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handler:
+    """How one kind of change is made, and shown to who agrees to it.
+
+    ``find`` gives the row that a request is about and raises ObjectDoesNotExist where it is gone;
+    the others are given it. ``current`` is what it is now. ``apply`` makes it what is wanted,
+    through the service that everybody uses, and raises Conflict where it is no longer at that
+    version. ``page`` is its address, and ``edit_page`` where the request's content can be edited;
+    empty where there is none.
+
+    ``words`` say what differs between two documents, one sentence each: without them, those of the
+    request stand. ``merge`` brings two edits together; ``fit`` gives the first of some merged
+    documents that the row can take on, changed where that takes little, the first of all where it
+    can take on none. ``outcomes`` say who gets what before and after, ``dependants`` what refers
+    to it now, and ``impact`` what an open request would do to those who lately asked, None where
+    nobody can be concerned.
+    """
+
+    find: Callable[[ChangeRequest], Any]
+    current: Callable[[Any, ChangeRequest], Side]
+    apply: Callable[[Any, Wanted], object]
+    page: Callable[[ChangeRequest], str]
+    edit_page: Callable[[ChangeRequest], str] = _no_page
+    words: Callable[[Any, Document, Document], list[str]] | None = None
+    merge: Callable[[Any, ChangeRequest, Sides], Merged] = merge_whole
+    fit: Callable[[Any, Sequence[Document]], Document] = lambda _row, states: states[0]
+    outcomes: Callable[[Any, ChangeRequest], list[Outcome]] = lambda _row, _request: []
+    dependants: Callable[[Any], list[Dependant]] = lambda _row: []
+    impact: Callable[[Any, ChangeRequest, datetime], Impact | None] = lambda *_asked: None
+    due_step: Callable[[Step, Change, datetime], DueStep | None] = lambda *_asked: None
+
+
+def one_place(request: ChangeRequest) -> Environment:
+    """The environment that a request is about, with its project."""
+    (environment,) = request.environments.all()
+    environment.project = request.project
+    return environment
+
+
+def page_at(name: str) -> Callable[[ChangeRequest], str]:
+    """The page that has the project and the subject in its address."""
+    return lambda request: reverse(name, args=[request.project.key, request.subject])
+
+
+def edited_at(page: Callable[[ChangeRequest], str]) -> Callable[[ChangeRequest], str]:
+    """A page that edits a request which its address names."""
+    return lambda request: f"{page(request)}?request={request.pk}"
+
+
+def due_step(step: Step, change: Change, *, at: datetime) -> DueStep | None:
+    """What is due of a plan; None where it does not say that this change happens now."""
+    handler: Handler | None = subjects.handler(step.kind)
+    return handler.due_step(step, change, at) if handler else None
+
+
+def handler_of(request: ChangeRequest) -> Handler:
+    """How what a request asks for is done."""
+    found: Handler = subjects.handler(request.kind)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a request is about, and how that is changed."""
+
+    request: ChangeRequest
+    handler: Handler
+    row: Any
+
+    def current(self) -> Side:
+        """What it is now."""
+        return self.handler.current(self.row, self.request)
+
+    def apply(self, wanted: Wanted) -> None:
+        """Make it what is wanted. Raises Conflict where it is no longer at the version."""
+        self.handler.apply(self.row, wanted)
+
+    def has_moved(self, current: Side) -> bool:
+        """Whether it is no longer what the request starts from.
+
+        What has no versions of its own is compared by its document.
+        """
+        if self.request.base_version:
+            return current.version != self.request.base_version
+        return not same_document(current.document, self.request.before)
+
+    def merge(self, sides: Sides) -> Merged:
+        """Two edits of it brought together."""
+        return self.handler.merge(self.row, self.request, sides)
+
+    def fit(self, states: Sequence[Document]) -> Document:
+        """The first of some states that it can take on."""
+        return self.handler.fit(self.row, states)
+
+    def up_to_date(self, current: Side, prefer: merging.Side = merging.Side.MINE) -> Merged:
+        """What the request asks for, on top of what it is now."""
+        asked = self.request
+        if not self.has_moved(current):
+            return Merged(dict(asked.after))
+        return self.merge(Sides(asked.before, current.document, asked.after, prefer))
+
+    def words_between(self, before: Document, after: Document) -> list[str]:
+        """What differs between two states of it, one sentence each."""
+        if self.handler.words is None:
+            return list(self.request.words)
+        return self.handler.words(self.row, before, after)
+
+    def outcomes(self) -> list[Outcome]:
+        """Who gets what before and after the request."""
+        return self.handler.outcomes(self.row, self.request)
+
+    def dependants(self) -> list[Dependant]:
+        """What refers to it."""
+        return self.handler.dependants(self.row)
+
+    def impact(self, now: datetime) -> Impact | None:
+        """What the request, which is open, would do to those who lately asked."""
+        return self.handler.impact(self.row, self.request, now)
+
+
+def find(request: ChangeRequest) -> Found:
+    """What a request is about. Raises ObjectDoesNotExist where it is gone."""
+    handler = handler_of(request)
+    return Found(request, handler, handler.find(request))
+
+
+def apply(request: ChangeRequest, wanted: Wanted) -> None:
+    """Make what a request is about what is wanted. Raises Conflict where that is gone, or is no
+    longer at the version."""
+    try:
+        found = find(request)
+    except ObjectDoesNotExist:
+        text = _("It has been deleted since.")
+        raise Conflict(text, current={}, yours=dict(wanted.document)) from None
+    found.apply(wanted)
+
+
+def outcomes_of(request: ChangeRequest) -> list[Outcome]:
+    """Who gets what before and after a request; nothing where what it is about is gone."""
+    try:
+        return find(request).outcomes()
+    except ObjectDoesNotExist:
+        return []
