@@ -27,7 +27,7 @@ class Letter(DueWork):
     """One mail to one person, in plain text.
 
     Written in the transaction of what it tells about. ``key`` says what that is: the same is told
-    once. ``failures`` counts how often somebody set out to send it and did not.
+    once. ``failures`` counts how often it could not be sent.
     """
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="letters")

@@ -15,7 +15,7 @@ class DueWork(models.Model):
     ``fence`` counts how often it was claimed: who comes late finds another number. Until
     ``leased_until`` a worker has it in hand, and before ``retry_at`` nobody takes it. ``problem``
     says what keeps it from being done; ``held_at``, since when it waits for something that passes
-    by itself. ``failures`` are the attempts in a row that came to nothing.
+    by itself. ``failures`` are those in a row.
     """
 
     fence = models.PositiveIntegerField(default=0)

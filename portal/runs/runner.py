@@ -121,20 +121,12 @@ class Runner(ABC, Generic[Work]):
         return True
 
     def _claim(self, seen: Work) -> bool:
-        """One row or stop. Should this worker end, the next try is as late as after a failure."""
+        """One row or stop."""
         at = clock.database_now()
         mine = self.free(at).filter(pk=seen.pk, fence=seen.fence)
-        seen.retry_at = at + self._delay(seen.failures) if seen.failures else None
-        seen.fence, seen.failures = seen.fence + 1, seen.failures + 1
-        return (
-            mine.update(
-                fence=seen.fence,
-                failures=seen.failures,
-                retry_at=seen.retry_at,
-                leased_until=at + timedelta(seconds=LEASE_S),
-            )
-            == 1
-        )
+        seen.fence += 1
+        lease = at + timedelta(seconds=LEASE_S)
+        return mine.update(fence=seen.fence, leased_until=lease) == 1
 
     @transaction.atomic
     def _commit(self, seen: Work, act: Callable[[Work, datetime], None]) -> None:
@@ -160,21 +152,20 @@ class Runner(ABC, Generic[Work]):
     def _settle(self, work: Work, at: datetime, error: Exception) -> None:
         """Store why locked work was not carried out, and what becomes of it."""
         why = str(error) if isinstance(error, AviaryError) else self.explain(work, error)
-        if isinstance(error, self.holding):
-            event, work.failures, work.held_at = "held", 0, work.held_at or at
+        work.failures = 0 if isinstance(error, self.holding) else work.failures + 1
+        if not work.failures:
+            event, work.held_at = "held", work.held_at or at
             work.retry_at = at + HELD_LOOK
         elif self.gives_up and (isinstance(error, AviaryError) or work.failures > len(self.delays)):
             self.stop(work, why, at, error)
             return
         else:
-            event, work.retry_at = "step_failed", at + self._delay(work.failures)
+            event = "step_failed"
+            work.retry_at = at + self.delays[min(work.failures, len(self.delays)) - 1]
         is_news, work.problem = work.problem != why, why
         work.save(update_fields=["problem", "held_at", "failures", "retry_at"])
         if is_news:
             self.tell(work, event, why)
-
-    def _delay(self, failures: int) -> timedelta:
-        return self.delays[min(failures, len(self.delays)) - 1]
 
 
 @contextmanager

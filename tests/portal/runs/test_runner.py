@@ -99,6 +99,7 @@ def test_a_worker_that_dies_at_any_point__is_made_up_for_and_stores_its_end_once
     if job.leased_until:  # nobody takes it before that
         assert Small().look() == 0
         assert job.leased_until <= clock.database_now() + timedelta(seconds=LEASE_S)
+    assert (job.failures, job.retry_at) == (0, None)  # a worker's death is no failure
     time_passes(job)
     Small(end=lambda: ends.append("then")).look()
     assert ends == ["then"] * (point != "after-commit")
@@ -173,23 +174,6 @@ def test_what_breaks__is_tried_again_later_each_time_and_given_up_in_the_end() -
     rising = waits[:-1]
     assert all(wait >= delay for wait, delay in zip(rising, DELAYS, strict=True))
     assert [event for event, _why in small.told] == ["step_failed"]
-
-
-def test_what_ends_its_workers__is_tried_again_later_each_time(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    job = a_job()
-    for failures in range(1, 4):
-        at = clock.database_now()
-        with pytest.raises(Killed):
-            Small(step=raising(Killed())).look()
-        job.refresh_from_db()
-        assert job.failures == failures
-        assert (job.retry_at or at) >= at + DELAYS[failures - 2] * (failures > 1)
-        job = time_passes(job)
-    Small().look()
-    job.refresh_from_db()
-    assert (job.failures, bool(job.done_at)) == (0, True)
 
 
 def test_what_is_held__is_looked_at_again_soon_and_says_so_once() -> None:
