@@ -72,20 +72,21 @@ def _flag(place: Any, key: str, *, enabled: bool) -> dict[str, Any]:
     return {"flag": flag, "environment": place, "intent": by}
 
 
-def waited_s() -> float:
-    """How long the plan waits that waits longest: since it was due, or last in somebody's hand."""
+def waits_s() -> list[float]:
+    """Of the plan that waits longest: since it was due, or last in somebody's hand; and of the one
+    that waits longest though nobody has it in hand."""
     from flags.models import Plan
     from portal.lib import clock
     from portal.runs.runner import LEASE_S
 
-    now = clock.database_now()
-    since = [
-        max(at for at in (due, retry, leased and leased - timedelta(seconds=LEASE_S)) if at)
-        for due, retry, leased in _mine(Plan)
-        .filter(state="running")
-        .values_list("due_at", "retry_at", "leased_until")
-    ]
-    return max(((now - at).total_seconds() for at in since), default=0.0)
+    now, lease = clock.database_now(), timedelta(seconds=LEASE_S)
+    found = [[0.0, 0.0]]
+    rows = _mine(Plan).filter(state="running").values_list("due_at", "leased_until")
+    for due, leased in rows:
+        claimed = max(due, leased - lease) if leased else due
+        free = max(due, leased) if leased else due
+        found.append([(now - claimed).total_seconds(), (now - free).total_seconds()])
+    return [max(column) for column in zip(*found, strict=True)]
 
 
 def steps() -> dict[str, int]:
