@@ -1,14 +1,14 @@
-"""``python -m bench [evaluator] [history]``; ``make bench`` runs both."""
+"""``python -m bench [evaluator] [history] [calls]``; ``make bench`` runs all."""
 
 import sys
 
-from bench import evaluator, history, machine
+from bench import calls, evaluator, history, machine
 from bench.load import CONNECTIONS, SECONDS, NoLoadGenerator
 
 
 def main(wanted: list[str]) -> int:
     """Print every measurement, with the machine and the peer it was made against."""
-    known = {"evaluator": _evaluator, "history": _history}
+    known = {"evaluator": _evaluator, "history": _history, "calls": _calls}
     if set(wanted) - set(known):
         print(f"aviary: there are {', '.join(known)} to measure", file=sys.stderr)
         return 2
@@ -34,6 +34,11 @@ def _history() -> None:
     print(f"\nMeasured in one process, {history.ROUNDS} times each page.")
     print(f"{machine.describe()}.\n")
     print("\n".join(table))
+
+
+def _calls() -> None:
+    print("\nFunctions of our own that one click calls, and the database's queries.\n")
+    print("\n".join(calls.run()))
 
 
 if __name__ == "__main__":

@@ -95,12 +95,21 @@ def _configuration_changes(
     return sentences[1:] if said else sentences
 
 
+def _restore(event: Recorded) -> tuple[str, dict[str, object]] | None:
+    after = event.after_document or {}
+    if event.event in ("flag.created", "flag.edited"):
+        # What it answered from the start is of its environments, each with rows of its own.
+        return changes.DEFINITION, {name: after[name] for name in after if name != "environments"}
+    return (changes.CONFIGURATION, after) if "enabled" in after else None
+
+
 FLAG = Subject(
     kind="flag",
     label=gettext_lazy("flag"),
     events=EVENTS,
     describe=_describe,
     address=_address,
+    restore=_restore,
     changes={
         changes.CONFIGURATION: handlers.CONFIGURATION,
         changes.DEFINITION: handlers.DEFINITION,

@@ -15,6 +15,7 @@ from flags.merging import DEFINITION as DEFINITION_PARTS
 from flags.models import Flag, FlagConfiguration
 from flags.services import changes, configurations, definitions, importing
 from portal.access.models import Environment
+from portal.access.permissions import Permission
 from portal.approvals.handlers import (
     Document,
     Handler,
@@ -23,9 +24,9 @@ from portal.approvals.handlers import (
     Outcome,
     Side,
     Sides,
+    Target,
     Wanted,
     edited_at,
-    one_place,
     page_at,
 )
 from portal.approvals.models import ChangeRequest
@@ -35,15 +36,15 @@ from portal.lib.merging import Side as Whose
 Sentences = tuple[str, ...]
 
 
-def _find_configuration(request: ChangeRequest) -> FlagConfiguration:
-    flag, environment = find_flag(request), one_place(request)
+def _find_configuration(target: Target) -> FlagConfiguration:
+    flag, environment = find_flag(target), target.place
     found = flag.configurations.get(environment=environment)
     found.environment = environment
     return found
 
 
-def _configuration_now(row: FlagConfiguration, request: ChangeRequest) -> Side:
-    brought = configurations.asked_along(row, request.after)
+def _configuration_now(row: FlagConfiguration, wanted: Document) -> Side:
+    brought = configurations.asked_along(row, wanted)
     return Side(changes.base_of(row.version, brought), row.document)
 
 
@@ -57,9 +58,8 @@ def _configure(row: FlagConfiguration, wanted: Wanted) -> None:
     )
 
 
-def _targeting_page(request: ChangeRequest) -> str:
-    environment = request.environments.get().key
-    return reverse("flag-targeting", args=[request.project.key, environment, request.subject])
+def _targeting_page(target: Target) -> str:
+    return reverse("flag-targeting", args=[target.project.key, target.place.key, target.subject])
 
 
 def _configuration_words(row: FlagConfiguration, before: Document, after: Document) -> list[str]:
@@ -85,6 +85,7 @@ CONFIGURATION = Handler(
     find=_find_configuration,
     current=_configuration_now,
     apply=_configure,
+    permission=Permission.FLAG_EDIT,
     page=_targeting_page,
     edit_page=edited_at(_targeting_page),
     words=_configuration_words,
@@ -94,9 +95,9 @@ CONFIGURATION = Handler(
 )
 
 
-def find_flag(request: ChangeRequest) -> Flag:
-    """The flag that a request is about. Raises Flag.DoesNotExist."""
-    return request.project.flags.get(key=request.subject)
+def find_flag(target: Target) -> Flag:
+    """The flag that a change is about. Raises Flag.DoesNotExist."""
+    return target.project.flags.get(key=target.subject)
 
 
 def _edit(flag: Flag, wanted: Wanted) -> None:
@@ -136,8 +137,9 @@ def _answers(
 
 DEFINITION = Handler(
     find=find_flag,
-    current=lambda flag, _request: Side(str(flag.version), flag.document),
+    current=lambda flag, _wanted: Side(str(flag.version), flag.document),
     apply=_edit,
+    permission=Permission.FLAG_EDIT,
     page=page_at("flag-settings"),
     edit_page=edited_at(page_at("flag-settings")),
     words=lambda _flag, before, after: changes.definition_words(before, after),
@@ -162,15 +164,16 @@ def _answers_or_none(flag: Flag, request: ChangeRequest) -> list[Outcome]:
 
 ARCHIVING = Handler(
     find=find_flag,
-    current=lambda flag, _request: Side(str(flag.version), {"archived": flag.is_archived}),
+    current=lambda flag, _wanted: Side(str(flag.version), {"archived": flag.is_archived}),
     apply=_archive,
+    permission=Permission.FLAG_ARCHIVE,
     page=page_at("flag-settings"),
     outcomes=_answers_or_none,
 )
 
 
-def _find_place(request: ChangeRequest) -> Environment:
-    return request.project.environments.get(key=request.subject)
+def _find_place(target: Target) -> Environment:
+    return target.project.environments.get(key=target.subject)
 
 
 def _import(environment: Environment, wanted: Wanted) -> None:
@@ -184,7 +187,7 @@ def _import(environment: Environment, wanted: Wanted) -> None:
     )
 
 
-def _versions(environment: Environment, _request: ChangeRequest) -> Side:
+def _versions(environment: Environment, _wanted: Document) -> Side:
     """The versions alone: the flags themselves are too many to show side by side."""
     places = environment.project.environments.order_by("pk")
     return Side(",".join(f"{place.key}:{place.version}" for place in places), {})
@@ -202,6 +205,7 @@ IMPORT = Handler(
     find=_find_place,
     current=_versions,
     apply=_import,
-    page=lambda request: reverse("flag-list", args=[request.project.key]),
+    permission=Permission.FLAG_EDIT,
+    page=lambda target: reverse("flag-list", args=[target.project.key]),
     merge=_merge_imports,
 )

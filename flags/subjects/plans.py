@@ -10,34 +10,36 @@ from flags.models import Flag, Plan
 from flags.services import changes
 from flags.services.plans import commands, making, shared
 from flags.subjects.handlers import find_flag
+from portal.access.permissions import Permission
 from portal.approvals.changes import Change, same_document
-from portal.approvals.handlers import DueStep, Handler, Outcome, Side, Wanted
+from portal.approvals.handlers import DueStep, Handler, Outcome, Side, Target, Wanted
 from portal.approvals.models import ChangeRequest
 from portal.lib.errors import AviaryError, Conflict
 from portal.lib.intent import Step
 
 NEW = "0"
+Planned = tuple[Flag, Plan | None, ChangeRequest]
 
 
-def _find(request: ChangeRequest) -> tuple[Flag, Plan | None, ChangeRequest]:
+def _find(target: Target) -> Planned:
     """The flag, and the plan that a request resumes; none where it makes a new one."""
+    request = target.request
+    assert request is not None, "plans are not restored"
     number, _dot, _round = request.base_version.partition(".")
     rows = Plan.objects.select_related("flag__project", "environment")
     plan = rows.filter(pk=number, flag__project=request.project).first()
-    return find_flag(request), plan, request
+    return find_flag(target), plan, request
 
 
-def _current(found: tuple[Flag, Plan | None, ChangeRequest], request: ChangeRequest) -> Side:
+def _current(found: Planned, _wanted: object = None) -> Side:
     """Nothing, before there is a plan; else which resumption of it would be next."""
-    _flag, plan, _request = found
+    _flag, plan, request = found
     if request.base_version == NEW:
         return Side(NEW, {})
     return Side(f"{plan.pk}.{plan.round + 1}" if plan and plan.is_paused else "", {})
 
 
-def _apply(
-    create: Callable[..., Plan], found: tuple[Flag, Plan | None, ChangeRequest], wanted: Wanted
-) -> None:
+def _apply(create: Callable[..., Plan], found: Planned, wanted: Wanted) -> None:
     """A new plan, or a paused one that goes on: the base says which."""
     flag, plan, request = found
     if wanted.base_version == NEW:
@@ -48,19 +50,16 @@ def _apply(
             intent=wanted.intent,
         )
         return
-    if plan is None or _current(found, request).version != wanted.base_version:
+    if plan is None or _current(found).version != wanted.base_version:
         raise Conflict("", current={}, yours=dict(wanted.document))
     commands.resume_plan(plan=plan, intent=wanted.intent)
 
 
-def _page(request: ChangeRequest) -> str:
-    environment = request.environments.get().key
-    return reverse("flag-timeline", args=[request.project.key, environment, request.subject])
+def _page(target: Target) -> str:
+    return reverse("flag-timeline", args=[target.project.key, target.place.key, target.subject])
 
 
-def _outcomes(
-    found: tuple[Flag, Plan | None, ChangeRequest], request: ChangeRequest
-) -> list[Outcome]:
+def _outcomes(found: Planned, request: ChangeRequest) -> list[Outcome]:
     """Who gets what now, and once the plan is carried out to its end."""
     if not request.is_open:
         return []  # what it started from is not known any more
@@ -108,6 +107,7 @@ def _handler(create: Callable[..., Plan]) -> Handler:
         find=_find,
         current=_current,
         apply=partial(_apply, create),
+        permission=Permission.FLAG_TOGGLE,
         page=_page,
         outcomes=_outcomes,
         due_step=_due_step,

@@ -18,6 +18,7 @@ from flags.models.segment import LISTS
 from flags.services import cohort_changes as changes
 from flags.services import groups, key_lists, segments
 from portal.access.models import Project
+from portal.access.permissions import Permission
 from portal.approvals.handlers import (
     Dependant,
     Document,
@@ -27,16 +28,17 @@ from portal.approvals.handlers import (
     Outcome,
     Side,
     Sides,
+    Target,
     Wanted,
     page_at,
 )
 from portal.approvals.models import ChangeRequest
 from portal.lib import clock, merging
-from portal.lib.subjects import Address, Describe, Recorded, Subject
+from portal.lib.subjects import Address, Describe, Recorded, Restore, Subject
 
 
-def _find_segment(request: ChangeRequest) -> Segment:
-    return cohorts.get_segment(request.project, request.subject)
+def _find_segment(target: Target) -> Segment:
+    return cohorts.get_segment(target.project, target.subject)
 
 
 def _edit_segment(segment: Segment, wanted: Wanted) -> None:
@@ -97,8 +99,8 @@ def _keys_of(project: Project, document: Document) -> dict[str, frozenset[str]]:
     }
 
 
-def _find_group(request: ChangeRequest) -> ExclusionGroup:
-    return cohorts.get_group(request.project, request.subject)
+def _find_group(target: Target) -> ExclusionGroup:
+    return cohorts.get_group(target.project, target.subject)
 
 
 def _edit_group(group: ExclusionGroup, wanted: Wanted) -> None:
@@ -126,7 +128,7 @@ def _merge_groups(_group: ExclusionGroup, _request: ChangeRequest, sides: Sides)
     return Merged(merged.document, clash_sentences(merged.clashes, {}))
 
 
-def _current(one: Segment | ExclusionGroup, _request: ChangeRequest) -> Side:
+def _current(one: Segment | ExclusionGroup, _wanted: Document) -> Side:
     return Side(str(one.version), one.document)
 
 
@@ -148,6 +150,16 @@ def _describe(words: Callable[[Document, Document], list[str]]) -> Describe:
     return describe
 
 
+def _restore(change: str) -> Restore:
+    """Rows name added and removed keys as well, which are no part of it."""
+
+    def restore(event: Recorded) -> tuple[str, Document] | None:
+        after = event.after_document
+        return (change, {n: v for n, v in after.items() if n != "keys"}) if after else None
+
+    return restore
+
+
 def _address(page: str) -> Address:
     return lambda one: reverse(page, args=[one.project, one.subject]) if one.project else ""
 
@@ -164,11 +176,13 @@ SEGMENT = Subject(
     },
     describe=_describe(changes.recorded_words),
     address=_address("segment"),
+    restore=_restore(changes.SEGMENT),
     changes={
         changes.SEGMENT: Handler(
             find=_find_segment,
             current=_current,
             apply=_edit_segment,
+            permission=Permission.SEGMENT_EDIT,
             page=page_at("segment"),
             words=lambda one, *sides: changes.segment_words(one.project, *sides),
             merge=_merge_segments,
@@ -180,6 +194,7 @@ SEGMENT = Subject(
             find=_find_segment,
             current=_current,
             apply=_delete_segment,
+            permission=Permission.SEGMENT_EDIT,
             page=page_at("segment"),
             dependants=_dependants_as(Named.SEGMENT),
         ),
@@ -196,11 +211,13 @@ EXCLUSION_GROUP = Subject(
     },
     describe=_describe(changes.group_words),
     address=_address("exclusion-group"),
+    restore=_restore(changes.GROUP),
     changes={
         changes.GROUP: Handler(
             find=_find_group,
             current=_current,
             apply=_edit_group,
+            permission=Permission.SEGMENT_EDIT,
             page=page_at("exclusion-group"),
             words=lambda _one, *sides: changes.group_words(*sides),
             merge=_merge_groups,
@@ -212,6 +229,7 @@ EXCLUSION_GROUP = Subject(
             find=_find_group,
             current=_current,
             apply=_delete_group,
+            permission=Permission.SEGMENT_EDIT,
             page=page_at("exclusion-group"),
             dependants=_dependants_as(Named.GROUP),
         ),

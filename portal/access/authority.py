@@ -6,7 +6,6 @@ from django.db.models import Q
 
 from portal.access.holdings import NOTHING, Holdings
 from portal.access.models import (
-    ActionRule,
     ApiKey,
     CustomRole,
     Environment,
@@ -24,7 +23,7 @@ from portal.access.permissions import (
     HANDED_OUT_BY_PEOPLE,
     Permission,
 )
-from portal.lib import clock
+from portal.lib import clock, held
 from portal.lib.errors import Forbidden
 from portal.lib.journal import Actor, ActorKind, Trace
 
@@ -73,10 +72,18 @@ def holdings_of(user: User, project: Project) -> Holdings:
 
 def holdings_of_all(users: Iterable[User], project: Project) -> dict[int, Holdings]:
     """What each of some people holds in a project, by their ids, in a few queries for all."""
-    people = list(users)
+    people, known = list(users), held.kept(("people", project.pk))
+    unknown = [user for user in people if user.pk not in known]
+    if unknown:
+        known |= _read_holdings(unknown, project)
+    return {user.pk: known[user.pk] for user in people}
+
+
+def _read_holdings(people: list[User], project: Project) -> dict[int, Holdings]:
     given = _given(people, project)
-    roles, rules = role_table(project), _rules(project)
-    environments = frozenset(project.environments.values_list("pk", flat=True))
+    named = {name for some in given.values() for name, _where in some}
+    roles = role_table(project) if named - BUILTIN_ROLES.keys() else BUILTIN_ROLES
+    environments, rules = _places(project)
     return {
         user.pk: Holdings(
             given=frozenset(given.get(user.pk, ())) if user.is_active else frozenset(),
@@ -158,8 +165,8 @@ def may_hand_out(actor: Actor, project: Project, environment: Environment) -> fr
 
 def holdings_of_names(given: Iterable[tuple[str, int | None]], project: Project) -> Holdings:
     """What somebody would hold who is given these roles and groups, and nothing else."""
-    environments = frozenset(project.environments.values_list("pk", flat=True))
-    return Holdings(frozenset(given), role_table(project), _rules(project), environments)
+    environments, rules = _places(project)
+    return Holdings(frozenset(given), role_table(project), rules, environments)
 
 
 def _cap(key: ApiKey, project: Project, environment: Environment | None) -> frozenset[Permission]:
@@ -196,11 +203,10 @@ def _groups(people: list[User], project: Project) -> Mapping[int, tuple[str, lis
     return groups
 
 
-def _rules(project: Project) -> dict[tuple[int, str], frozenset[str]]:
-    rules = ActionRule.objects.filter(environment__project=project)
-    return {
-        (environment, permission): frozenset(roles)
-        for environment, permission, roles in rules.values_list(
-            "environment_id", "permission", "roles"
-        )
+def _places(project: Project) -> tuple[frozenset[int], dict[tuple[int, str], frozenset[str]]]:
+    """The ids of a project's environments, and for which roles and groups each reserves what."""
+    found = project.environments.values_list("pk", "rules__permission", "rules__roles")
+    rows = list(found.order_by())
+    return frozenset(pk for pk, _permission, _roles in rows), {
+        (pk, permission): frozenset(roles) for pk, permission, roles in rows if permission
     }

@@ -12,6 +12,7 @@ from django.db import transaction
 
 from portal.access.models import Environment, EnvironmentChange, Project, new_nonce
 from portal.access.signals import environments_advanced
+from portal.lib import held
 
 FLAG = "flag"
 KEY = "key"
@@ -33,9 +34,11 @@ def lock_environments(environments: Iterable[Environment]) -> list[Environment]:
 def lock_people(project: Project) -> None:
     """Lock a project against changes of who may do what in it, and against new environments.
 
-    Whoever locks this and environments takes this first.
+    Whoever locks this and environments takes this first. What people hold in the project is then
+    read once.
     """
     Project.objects.select_for_update(no_key=True).get(pk=project.pk)
+    held.begin(("people", project.pk))
 
 
 def lock_project(project: Project) -> list[Environment]:

@@ -9,7 +9,8 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from portal.access.models import Environment
+from portal.access.models import Environment, Project
+from portal.access.permissions import Permission
 from portal.approvals.changes import Change, same_document
 from portal.approvals.models import ChangeRequest
 from portal.lib import merging, subjects
@@ -130,6 +131,24 @@ class Sides(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Target:
+    """What a change is about: a thing by its name, in some environments of a project; and the
+    request for the change, where there is one."""
+
+    project: Project
+    subject: str
+    environments: tuple[Environment, ...]
+    request: ChangeRequest | None = None
+
+    @property
+    def place(self) -> Environment:
+        """The only environment."""
+        (environment,) = self.environments
+        environment.project = self.project
+        return environment
+
+
+@dataclass(frozen=True, slots=True)
 class Wanted:
     """What a change makes of its subject, from which version, and who wants it."""
 
@@ -138,7 +157,7 @@ class Wanted:
     intent: Intent
 
 
-def _no_page(_request: ChangeRequest) -> str:
+def _no_page(_target: Target) -> str:
     return ""
 
 
@@ -153,8 +172,9 @@ def merge_whole(_row: Any, _request: ChangeRequest, sides: Sides) -> Merged:
 class Handler:
     """How one kind of change is made, and shown to who agrees to it.
 
-    ``find`` gives the row that a request is about and raises ObjectDoesNotExist where it is gone;
-    the others are given it. ``current`` is what it is now. ``apply`` makes it what is wanted,
+    ``find`` gives the row that a change is about and raises ObjectDoesNotExist where it is gone;
+    the others are given it. ``current`` is what it is now, for a document that is wanted instead;
+    ``permission`` is what it takes to want one. ``apply`` makes it what is wanted,
     through the service that everybody uses, and raises Conflict where it is no longer at that
     version. ``page`` is its address, and ``edit_page`` where the request's content can be edited;
     empty where there is none.
@@ -167,11 +187,12 @@ class Handler:
     nobody can be concerned.
     """
 
-    find: Callable[[ChangeRequest], Any]
-    current: Callable[[Any, ChangeRequest], Side]
+    find: Callable[[Target], Any]
+    current: Callable[[Any, Document], Side]
     apply: Callable[[Any, Wanted], object]
-    page: Callable[[ChangeRequest], str]
-    edit_page: Callable[[ChangeRequest], str] = _no_page
+    permission: Permission
+    page: Callable[[Target], str]
+    edit_page: Callable[[Target], str] = _no_page
     words: Callable[[Any, Document, Document], list[str]] | None = None
     merge: Callable[[Any, ChangeRequest, Sides], Merged] = merge_whole
     fit: Callable[[Any, Sequence[Document]], Document] = lambda _row, states: states[0]
@@ -181,21 +202,14 @@ class Handler:
     due_step: Callable[[Step, Change, datetime], DueStep | None] = lambda *_asked: None
 
 
-def one_place(request: ChangeRequest) -> Environment:
-    """The environment that a request is about, with its project."""
-    (environment,) = request.environments.all()
-    environment.project = request.project
-    return environment
-
-
-def page_at(name: str) -> Callable[[ChangeRequest], str]:
+def page_at(name: str) -> Callable[[Target], str]:
     """The page that has the project and the subject in its address."""
-    return lambda request: reverse(name, args=[request.project.key, request.subject])
+    return lambda target: reverse(name, args=[target.project.key, target.subject])
 
 
-def edited_at(page: Callable[[ChangeRequest], str]) -> Callable[[ChangeRequest], str]:
+def edited_at(page: Callable[[Target], str]) -> Callable[[Target], str]:
     """A page that edits a request which its address names."""
-    return lambda request: f"{page(request)}?request={request.pk}"
+    return lambda target: f"{page(target)}?request={target.request.pk}" if target.request else ""
 
 
 def due_step(step: Step, change: Change, *, at: datetime) -> DueStep | None:
@@ -204,27 +218,46 @@ def due_step(step: Step, change: Change, *, at: datetime) -> DueStep | None:
     return handler.due_step(step, change, at) if handler else None
 
 
-def handler_of(request: ChangeRequest) -> Handler:
-    """How what a request asks for is done."""
-    found: Handler = subjects.handler(request.kind)
-    return found
-
-
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a request is about, and how that is changed."""
+    """What a change is about, and how it is changed."""
 
-    request: ChangeRequest
+    target: Target
     handler: Handler
     row: Any
 
-    def current(self) -> Side:
+    def current(self, wanted: Document) -> Side:
         """What it is now."""
-        return self.handler.current(self.row, self.request)
+        return self.handler.current(self.row, wanted)
 
     def apply(self, wanted: Wanted) -> None:
         """Make it what is wanted. Raises Conflict where it is no longer at the version."""
         self.handler.apply(self.row, wanted)
+
+    def words_between(self, before: Document, after: Document) -> list[str]:
+        """What differs between two states of it, one sentence each."""
+        if self.handler.words is not None:
+            return self.handler.words(self.row, before, after)
+        return list(self.target.request.words) if self.target.request else []
+
+    @property
+    def page(self) -> str:
+        return self.handler.page(self.target)
+
+    @property
+    def edit_page(self) -> str:
+        return self.handler.edit_page(self.target)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked(Found):
+    """What a request is about."""
+
+    request: ChangeRequest
+
+    def now(self) -> Side:
+        """What it is now."""
+        return self.current(self.request.after)
 
     def has_moved(self, current: Side) -> bool:
         """Whether it is no longer what the request starts from.
@@ -250,12 +283,6 @@ class Found:
             return Merged(dict(asked.after))
         return self.merge(Sides(asked.before, current.document, asked.after, prefer))
 
-    def words_between(self, before: Document, after: Document) -> list[str]:
-        """What differs between two states of it, one sentence each."""
-        if self.handler.words is None:
-            return list(self.request.words)
-        return self.handler.words(self.row, before, after)
-
     def outcomes(self) -> list[Outcome]:
         """Who gets what before and after the request."""
         return self.handler.outcomes(self.row, self.request)
@@ -269,17 +296,30 @@ class Found:
         return self.handler.impact(self.row, self.request, now)
 
 
-def find(request: ChangeRequest) -> Found:
+def handler_of(change: str) -> Handler:
+    """How changes of a kind are made."""
+    found: Handler = subjects.handler(change)
+    return found
+
+
+def find(change: str, target: Target) -> Found:
+    """What a change of a kind is about. Raises ObjectDoesNotExist where it is gone."""
+    handler = handler_of(change)
+    return Found(target, handler, handler.find(target))
+
+
+def find_asked(request: ChangeRequest) -> Asked:
     """What a request is about. Raises ObjectDoesNotExist where it is gone."""
-    handler = handler_of(request)
-    return Found(request, handler, handler.find(request))
+    handler, places = handler_of(request.kind), tuple(request.environments.all())
+    target = Target(request.project, request.subject, places, request)
+    return Asked(target, handler, handler.find(target), request)
 
 
 def apply(request: ChangeRequest, wanted: Wanted) -> None:
     """Make what a request is about what is wanted. Raises Conflict where that is gone, or is no
     longer at the version."""
     try:
-        found = find(request)
+        found = find_asked(request)
     except ObjectDoesNotExist:
         text = _("It has been deleted since.")
         raise Conflict(text, current={}, yours=dict(wanted.document)) from None
@@ -289,6 +329,6 @@ def apply(request: ChangeRequest, wanted: Wanted) -> None:
 def outcomes_of(request: ChangeRequest) -> list[Outcome]:
     """Who gets what before and after a request; nothing where what it is about is gone."""
     try:
-        return find(request).outcomes()
+        return find_asked(request).outcomes()
     except ObjectDoesNotExist:
         return []

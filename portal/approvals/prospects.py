@@ -115,8 +115,8 @@ def _people(request: ChangeRequest) -> _People:
     barred = selectors.barred_ids(request)
     votes = [
         vote
-        for vote in request.votes.select_related("user").filter(digest=request.digest)
-        if vote.user_id not in barred
+        for vote in request.votes.all()
+        if vote.digest == request.digest and vote.user_id not in barred
     ]
     voted = {vote.user_id for vote in votes}
     members = access.members_of(request.project).filter(is_active=True)

@@ -54,7 +54,7 @@ def agreed_state(emergency: Emergency, current: Document) -> Reverted:
 
 def _play(emergency: Emergency, current: Document, ending: set[int]) -> Reverted:
     rows = list(EmergencyLog.objects.filter(first=emergency.first_id).select_related("emergency"))
-    found, state, passed = handlers.find(emergency.request), rows[0].before, rows[0].before
+    found, state, passed = handlers.find_asked(emergency.request), rows[0].before, rows[0].before
     kept: dict[str, None] = {}
     following = [*(row.before for row in rows[1:]), current]
     for row, then in zip(rows, following, strict=True):
@@ -96,7 +96,7 @@ def going_back(project: Project, kind: str) -> Iterator[tuple[ChangeRequest, Doc
     logs = {one.first_id: one for one in found.select_related("request__project")}
     for emergency in logs.values():
         try:
-            current = handlers.find(emergency.request).current().document
+            current = handlers.find_asked(emergency.request).now().document
         except ObjectDoesNotExist:
             continue  # what it changed has been deleted
         yield emergency.request, agreed_state(emergency, current).document
@@ -109,7 +109,7 @@ def require_untouched(change: Change) -> None:
         return
     agreed = agreed_state(emergency, change.before).document
     request = emergency.request
-    if handlers.find(request).merge(Sides(change.before, agreed, change.after)).clashes:
+    if handlers.find_asked(request).merge(Sides(change.before, agreed, change.after)).clashes:
         raise EmergencyRunning(request)
 
 

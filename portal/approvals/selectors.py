@@ -135,7 +135,7 @@ def requirement_of(policy: Policy, *, artefact: str) -> Requirement:
 
 def barred_ids(request: ChangeRequest) -> set[int]:
     """Who cannot approve a request: who asked for it, and everybody who edited it."""
-    barred = set(request.editors.values_list("user_id", flat=True))
+    barred = {editor.user_id for editor in request.editors.all()}
     return barred | ({request.author_user_id} if request.author_user_id else set())
 
 
@@ -155,11 +155,8 @@ def may_approve(holdings: Holdings, environments: Iterable[Environment]) -> bool
 
 def requests_of(project: Project) -> QuerySet[ChangeRequest]:
     """A project's requests, newest first."""
-    return (
-        ChangeRequest.objects.filter(project=project)
-        .select_related("project", "author_user")
-        .prefetch_related("environments")
-    )
+    found = project.change_requests.select_related("author_user")
+    return found.prefetch_related("environments")
 
 
 def open_requests(

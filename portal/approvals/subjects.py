@@ -108,6 +108,7 @@ SUBJECTS = (
         },
         describe=_each,
         address=_page_of("policy"),
+        restore=lambda event: (policies.POLICY, event.after_document or {}),
         changes={policies.POLICY: policies.HANDLER},
     ),
     Subject(

@@ -31,6 +31,9 @@ class Recorded(Protocol):
 Describe = Callable[[Sequence[Recorded]], list[list[str]]]
 # Where the subject of an event is shown; empty where there is no such page.
 Address = Callable[[Recorded], str]
+# What its subject was after an event: the kind of change that makes it so again, and the document;
+# None where the event does not say all of it.
+Restore = Callable[[Recorded], tuple[str, Mapping[str, Any]] | None]
 
 
 def _say_nothing(events: Sequence[Recorded]) -> list[list[str]]:
@@ -54,6 +57,7 @@ class Subject:
     events: Mapping[str, object]
     describe: Describe = _say_nothing
     address: Address = _no_page
+    restore: Restore = lambda _event: None
     changes: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -95,6 +99,13 @@ def address(event: Recorded) -> str:
     """Where the subject of an event is shown; empty where there is no such page."""
     known = _subjects.get(event.subject_kind)
     return known.address(event) if known else ""
+
+
+def restored(event: Recorded) -> tuple[str, Mapping[str, Any]] | None:
+    """What the subject of an event was after it, and by which kind of change it is made so again;
+    None where the event does not say all of it."""
+    known = _subjects.get(event.subject_kind)
+    return known.restore(event) if known else None
 
 
 def changes(events: Sequence[Recorded]) -> list[list[str]]:

@@ -19,7 +19,11 @@ from portal.access.models.sponsorship import (
 from portal.access.models.throttle import SignInCounter
 from portal.access.models.user import User
 
+# What somebody holds follows from these.
+HELD_BY = (ActionRule, CustomRole, Environment, Grant, Group, User)
+
 __all__ = [
+    "HELD_BY",
     "ActionRule",
     "ApiKey",
     "ApproverConfirmation",

@@ -83,7 +83,7 @@ def _apply(locked: ChangeRequest, intent: Intent) -> ChangeRequest:
     if locked.is_open:  # the service found nothing to change, and so never came to the gate
         raise Conflict(
             _("Nothing is left to change: it is so already. Withdraw the request."),
-            current=handlers.find(locked).current().document,
+            current=handlers.find_asked(locked).now().document,
             yours=locked.after,
         )
     return locked

@@ -108,10 +108,10 @@ def _take_back(emergency: Emergency, intent: Intent) -> Emergency:
     """Make the subject what it would be without the emergency change. All of it is locked."""
     request = emergency.request
     try:
-        found = handlers.find(request)
+        found = handlers.find_asked(request)
     except ObjectDoesNotExist:
         return _end(emergency, "superseded_at", intent, reason=_("It has been deleted since."))
-    current = found.current()
+    current = found.now()
     reverted = reverting.state_without(emergency, current.document)
     emergency.kept = list(reverted.kept)
     if same_document(reverted.document, current.document):

@@ -22,7 +22,6 @@ from portal.approvals.handlers import (
     Wanted,
     edited_at,
     merge_whole,
-    one_place,
     page_at,
 )
 from portal.approvals.models import POLICY_FIELDS, ChangeRequest, Policy
@@ -178,7 +177,7 @@ def _apply(environment: Environment, wanted: Wanted) -> None:
     )
 
 
-def _current(environment: Environment, _request: ChangeRequest) -> Side:
+def _current(environment: Environment, _wanted: Document) -> Side:
     policy = Policy.objects.filter(environment=environment).first()
     return Side(str(policy.version), policy.document) if policy else Side("0", {})
 
@@ -200,9 +199,10 @@ def _merge(environment: Environment, request: ChangeRequest, sides: Sides) -> Me
 
 
 HANDLER = Handler(
-    find=one_place,
+    find=lambda target: target.place,
     current=_current,
     apply=_apply,
+    permission=Permission.ENVIRONMENT_CONFIGURE,
     page=page_at("policy"),
     edit_page=edited_at(page_at("policy")),
     words=lambda _environment, before, after: policy_changes(before, after),

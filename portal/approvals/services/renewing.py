@@ -35,8 +35,8 @@ def renew_request(
         raise Closed(locked)
     if locked.digest != seen_digest:
         raise Edited
-    found = handlers.find(locked)
-    current = found.current()
+    found = handlers.find_asked(locked)
+    current = found.now()
     if not found.has_moved(current):
         raise Invalid({"": _("This request is up to date already.")})
     merged = found.up_to_date(current, prefer or Side.MINE)

@@ -25,8 +25,8 @@ from portal.approvals.handlers import (
     Outcome,
     Side,
     Sides,
+    Target,
     Wanted,
-    one_place,
 )
 from portal.approvals.models import ChangeRequest
 from portal.approvals.services.requests import file_request
@@ -75,8 +75,8 @@ def on_role_changing(
         _demand(_role_change(role, name, permissions), intent)
 
 
-def _find_rule(request: ChangeRequest) -> tuple[Environment, str]:
-    return one_place(request), request.subject
+def _find_rule(target: Target) -> tuple[Environment, str]:
+    return target.place, target.subject
 
 
 def _apply_rule(rule: tuple[Environment, str], wanted: Wanted) -> None:
@@ -95,9 +95,8 @@ def _who_may(_rule: object, request: ChangeRequest) -> list[Outcome]:
     return [Outcome(label, _who(request.before["roles"]), _who(request.after["roles"]))]
 
 
-def _find_role(request: ChangeRequest) -> CustomRole:
-    found = CustomRole.objects.select_related("project")
-    return found.get(project=request.project, key=request.subject)
+def _find_role(target: Target) -> CustomRole:
+    return target.project.custom_roles.get(key=target.subject)
 
 
 def _apply_role(role: CustomRole, wanted: Wanted) -> None:
@@ -197,17 +196,19 @@ def _describe(name: str, permissions: list[str]) -> dict[str, object]:
 
 RULE_HANDLER = Handler(
     find=_find_rule,
-    current=lambda rule, _request: Side("", {"roles": access.names_reserved(*rule)}),
+    current=lambda rule, _wanted: Side("", {"roles": access.names_reserved(*rule)}),
     apply=_apply_rule,
-    page=lambda request: reverse("policy", args=[request.project.key, one_place(request).key]),
+    permission=Permission.ENVIRONMENT_CONFIGURE,
+    page=lambda target: reverse("policy", args=[target.project.key, target.place.key]),
     merge=_merge,
     outcomes=_who_may,
 )
 ROLE_HANDLER = Handler(
     find=_find_role,
-    current=lambda role, _request: Side("", _describe(role.name, role.permissions)),
+    current=lambda role, _wanted: Side("", _describe(role.name, role.permissions)),
     apply=_apply_role,
-    page=lambda request: reverse("member-list", args=[request.project.key]),
+    permission=Permission.MEMBER_MANAGE,
+    page=lambda target: reverse("member-list", args=[target.project.key]),
     merge=_merge,
     outcomes=_what_it_permits,
 )

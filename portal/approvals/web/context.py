@@ -16,7 +16,7 @@ from portal.access.permissions import Permission
 from portal.access.web.scope import Scope
 from portal.approvals import handlers, prospects, reverting, selectors
 from portal.approvals.changes import same_document
-from portal.approvals.handlers import Document, Found
+from portal.approvals.handlers import Asked, Document
 from portal.approvals.models import ChangeRequest, Emergency
 from portal.approvals.prospects import Outlook
 from portal.approvals.searching import REVIEW_WITHIN, review_is_overdue
@@ -78,9 +78,8 @@ class EmergencyView:
 
 def find_request(scope: Scope, number: int) -> ChangeRequest:
     """A request of the project; 404 when it has none of that number."""
-    asked = get_object_or_404(selectors.requests_of(scope.project), pk=number)
-    asked.project = scope.project
-    return asked
+    found = selectors.requests_of(scope.project).prefetch_related("votes__user", "editors__user")
+    return get_object_or_404(found, pk=number)
 
 
 def find_emergency(scope: Scope, number: int) -> Emergency:
@@ -104,7 +103,7 @@ def request_context(scope: Scope, asked: ChangeRequest, now: datetime) -> dict[s
     progress = prospects.progress_of(asked, now=now)
     outlooks, deciding, found = progress.outlooks, progress.deciding, _find(asked)
     drift = _drift(found) if found and asked.is_open else None
-    edit_address = found.handler.edit_page(asked) if found else ""
+    edit_address = found.edit_page if found else ""
     emergency = emergency_of(asked)
     return {
         "scope": scope,
@@ -116,7 +115,7 @@ def request_context(scope: Scope, asked: ChangeRequest, now: datetime) -> dict[s
         "unowned": unowned_sentence(asked),
         "drift": drift,
         "gone": found is None,
-        "address": found.handler.page(asked) if found else "",
+        "address": found.page if found else "",
         "edit_address": edit_address,
         "dependants": found.dependants() if found else [],
         "outcomes": found.outcomes() if found else [],
@@ -124,8 +123,8 @@ def request_context(scope: Scope, asked: ChangeRequest, now: datetime) -> dict[s
         "changes": differences(asked.before, asked.after),
         "before": shown(asked.before),
         "after": shown(asked.after),
-        "votes": asked.votes.select_related("user"),
-        "editors": asked.editors.select_related("user"),
+        "votes": asked.votes.all(),
+        "editors": asked.editors.all(),
         "lines": _lines(scope, asked),
         "steps": steps_of(
             Facts(
@@ -144,10 +143,10 @@ def request_context(scope: Scope, asked: ChangeRequest, now: datetime) -> dict[s
     }
 
 
-def _find(asked: ChangeRequest) -> Found | None:
+def _find(asked: ChangeRequest) -> Asked | None:
     """What a request is about; None where it is gone."""
     try:
-        return handlers.find(asked)
+        return handlers.find_asked(asked)
     except ObjectDoesNotExist:
         return None
 
@@ -179,7 +178,7 @@ def _goes_back(emergency: Emergency) -> tuple[list[str] | None, tuple[str, ...]]
     found = _find(emergency.request) if emergency.is_running else None
     if found is None:
         return None, ()
-    current = found.current().document
+    current = found.now().document
     reverted = reverting.state_without(emergency, current)
     return found.words_between(current, reverted.document), reverted.kept
 
@@ -189,9 +188,9 @@ def _lines(scope: Scope, asked: ChangeRequest) -> list[object]:
     return list(lines_of(asked) if may_read else comments_of(asked))
 
 
-def _drift(found: Found) -> Drift | None:
+def _drift(found: Asked) -> Drift | None:
     """How far an open request's base has moved; None where it has not."""
-    current = found.current()
+    current = found.now()
     if not found.has_moved(current):
         return None
     mine = found.up_to_date(current)
@@ -208,7 +207,7 @@ def _drift(found: Found) -> Drift | None:
     )
 
 
-def _meanwhile(found: Found, now: Document) -> list[str]:
+def _meanwhile(found: Asked, now: Document) -> list[str]:
     """What became of the thing meanwhile."""
     before = found.request.before
     return found.words_between(before, now) if now and not same_document(now, before) else []

@@ -159,8 +159,8 @@ class EditedDrift:
 
 def drift_of(asked: ChangeRequest, prefer: Side) -> EditedDrift:
     """The whole document of a request for a form to start from, brought up to date."""
-    found = handlers.find(asked)
-    current = found.current()
+    found = handlers.find_asked(asked)
+    current = found.now()
     merged, moved = found.up_to_date(current, prefer), found.has_moved(current)
     return EditedDrift(merged.document, moved, merged.clashes, prefer)
 

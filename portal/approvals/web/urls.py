@@ -2,7 +2,15 @@
 
 from django.urls import path
 
-from portal.approvals.web import deciding, emergencies, freezes, listing, policies, requests
+from portal.approvals.web import (
+    deciding,
+    emergencies,
+    freezes,
+    listing,
+    policies,
+    requests,
+    restoring,
+)
 
 CHANGES = "p/<slug:project>/changes/"
 CHANGE = f"{CHANGES}<int:number>"
@@ -26,6 +34,11 @@ urlpatterns = [
     path(f"{CHANGE}/revert", deciding.revert, name="emergency-revert"),
     path(f"{CHANGE}/review", deciding.review, name="emergency-review"),
     path("p/<slug:project>/emergencies/", emergencies.list_emergencies, name="emergency-list"),
+    path(
+        "p/<slug:project>/history/<int:record>/restore",
+        restoring.restore_version,
+        name="restore-version",
+    ),
     path(POLICY, policies.show_policy, name="policy"),
     path(f"{POLICY}/review", policies.review_policy, name="policy-review"),
     path(f"{POLICY}/save", policies.save_policy, name="policy-save"),

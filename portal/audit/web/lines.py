@@ -21,6 +21,7 @@ class Line:
     address: str
     changes: list[str]
     permanent: str
+    can_restore: bool
 
     @property
     def at(self) -> str:
@@ -48,6 +49,7 @@ def lines(events: Sequence[AuditEvent], *, site: bool = False) -> list[Line]:
             address=subjects.address(event),
             changes=described.get(event.sequence, too_long),
             permanent=address_of(event, site=site),
+            can_restore=not site and subjects.restored(event) is not None,
         )
         for event in events
     ]

@@ -12,6 +12,7 @@ register = template.Library()
 
 
 @register.simple_tag
+@cache
 def icon(name: str, css: str = "") -> SafeString:
     """A Tabler outline icon as inline SVG, hidden from screen readers: its text speaks."""
     svg = _icon(name)

@@ -251,6 +251,7 @@ TABLE = {
     "freeze-cancel": Row(only(PLANNERS, 200), only(CONFIGURERS, 200)),
     "history": Row(members(200)),
     "history-event": Row(members(200)),
+    "restore-version": Row(members(200), editors(302), {"version": "1"}),
     "history-export": Row(CLOSED, only(EXPORTERS, 200), {"format": "csv"}),
     "site-history": Row(signed_in(403, root=200)),
     "site-history-event": Row(signed_in(403, root=200)),

@@ -126,6 +126,7 @@ OBJECTS = [
     "invitation",
     "item_id",
     "sequence",
+    "record",
 ]
 
 

@@ -101,6 +101,7 @@ def _arguments(people: dict[str, User], flag: Flag, shop_key: ApiKey) -> dict[st
         "username": people["viewer"].username,
         "session_id": 0,
         "link_id": 0,
+        "record": AuditEvent.objects.get(project=shop.key, event="flag.created").sequence,
         "sequence": AuditEvent.objects.filter(project=shop.key).earliest("sequence").sequence,
     } | _access_arguments(shop, people, now)
 

@@ -1,0 +1,92 @@
+"""Making a thing what a row of the history says it was: an ordinary governed change."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.core.exceptions import ObjectDoesNotExist
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from portal.access.models import Environment, Project
+from portal.approvals import handlers
+from portal.approvals.errors import Waiting
+from portal.approvals.handlers import Document, Found, Side, Target, Wanted
+from portal.approvals.models import ChangeRequest
+from portal.audit.models import AuditEvent
+from portal.lib import subjects
+from portal.lib.errors import AviaryError, Conflict, Invalid
+from portal.lib.intent import Intent
+
+
+class NothingToRestore(AviaryError):
+    """A row that does not say what all of a thing was, or the thing is gone."""
+
+    status = 404
+
+
+@dataclass(frozen=True, slots=True)
+class Restoration:
+    """What a thing was, beside what it is."""
+
+    found: Found
+    document: Document
+    current: Side
+
+    @property
+    def words(self) -> Sequence[str]:
+        """What restoring it changes, one sentence each."""
+        return self.found.words_between(self.current.document, self.document)
+
+
+@dataclass(frozen=True, slots=True)
+class Preflight:
+    """What would come of restoring it: the request that others would have to agree to, or what
+    stands in the way; neither where it would happen."""
+
+    request: ChangeRequest | None = None
+    problems: Sequence[str] = ()
+
+
+def restoration_of(project: Project, event: AuditEvent) -> Restoration:
+    """What a row of the history says a thing was. Raises NothingToRestore."""
+    restored = subjects.restored(event)
+    if restored is None:
+        raise NothingToRestore(_("This record does not say what all of it was."))
+    change, document = restored
+    try:
+        found = handlers.find(change, Target(project, event.subject, _places(project, event)))
+    except ObjectDoesNotExist:
+        raise NothingToRestore(_("It has been deleted since.")) from None
+    return Restoration(found, document, found.current(document))
+
+
+def _places(project: Project, event: AuditEvent) -> tuple[Environment, ...]:
+    return (project.environments.get(key=event.environment),) if event.environment else ()
+
+
+def restore(restoration: Restoration, *, seen_version: str, intent: Intent) -> None:
+    """Restore it, by the service that changes such things, with all that it raises.
+
+    Raises Conflict where it is no longer at the version that was seen, Waiting where a policy wants
+    others to agree.
+    """
+    document, current = restoration.document, restoration.current
+    if seen_version != current.version:
+        text = _("This was changed meanwhile: look at what would change now.")
+        raise Conflict(text, current=current.document, yours=dict(document))
+    restoration.found.apply(Wanted(document, current.version, intent))
+
+
+def preflight(restoration: Restoration, *, intent: Intent) -> Preflight:
+    """Restore it, and take that back."""
+    try:
+        with transaction.atomic():
+            restore(restoration, seen_version=restoration.current.version, intent=intent)
+            transaction.set_rollback(True)
+    except Waiting as waiting:
+        return Preflight(request=waiting.request)
+    except Invalid as error:
+        return Preflight(problems=[*dict.fromkeys(error.problems.values())])
+    except AviaryError as error:
+        return Preflight(problems=[str(error)])
+    return Preflight()
