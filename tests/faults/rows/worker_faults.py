@@ -7,7 +7,9 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 
 from celery import Celery
 
@@ -127,9 +129,33 @@ def _kill_at(place: Installation, points: list[str], *, breath_s: float) -> floa
 
 
 def _kill_one(place: Installation, dice: random.Random, *, whole: bool) -> None:
-    main, *pool = sorted(pid for pid, words in place.stack.processes().items() if _WORKER in words)
+    main, pool = _worker(place)
     time.sleep(dice.random())
-    os.kill(main if whole or not pool else dice.choice(pool), signal.SIGKILL)
+    with suppress(ProcessLookupError):  # it came to a failpoint itself
+        os.kill(main if whole else dice.choice(pool), signal.SIGKILL)
+    if whole:  # Celery ends where a process of its pool dies while it starts
+        place.seconds_until(lambda: _worker(place)[0] != main)
+        time.sleep(10)
+
+
+def _worker(place: Installation) -> tuple[int, list[int]]:
+    """The number of the worker, and those of its pool, once it has two."""
+    pool: dict[int, list[int]] = {}
+
+    def has_two() -> bool:
+        pool.clear()
+        found = [pid for pid, words in place.stack.processes().items() if _WORKER in words]
+        for pid in found:
+            with suppress(OSError):
+                stat = Path(f"/proc/{pid}/stat").read_text()
+                pool.setdefault(int(stat.rpartition(")")[2].split()[1]), []).append(pid)
+        for parent in set(pool) - set(found):
+            del pool[parent]
+        return [len(children) for children in pool.values()] == [2]
+
+    place.seconds_until(has_two)
+    ((main, children),) = pool.items()
+    return main, children
 
 
 @fault("a task delivered 50 times, with two beats")
