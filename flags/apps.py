@@ -16,12 +16,13 @@ class FlagsConfig(AppConfig):
         from flags.subjects import SUBJECTS
         from portal.access.signals import environment_created, environments_advanced
         from portal.audit import anchors
-        from portal.lib import api_published, subjects
+        from portal.lib import subjects
+        from portal.lib.api import published
 
         subjects.register(*SUBJECTS)
         environments_advanced.connect(relay.on_environments_advanced, dispatch_uid="relay")
-        environments_advanced.connect(api_published.note_changed, dispatch_uid="published")
-        api_published.register(delivery.is_live)
+        environments_advanced.connect(published.note_changed, dispatch_uid="published")
+        published.register(delivery.is_live)
         environment_created.connect(definitions.on_environment_created, dispatch_uid="flags")
         states.register()
         anchors.register("what evaluators were given", relay.read_audit_anchors)

@@ -7,7 +7,7 @@ from pathlib import Path
 import environ
 
 from portal.lib import env as settings_env
-from portal.lib.api_enums import ENUM_NAMES
+from portal.lib.api.enums import ENUM_NAMES
 from portal.lib.env import BASE_DIR, SettingError
 from portal.settings_signin import *  # noqa: F403 - apart from these, see there
 
@@ -178,19 +178,19 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat-schedule")
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["portal.access.api.ApiKeyAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["portal.access.api.authentication.ApiKeyAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["portal.lib.api.StrictJSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["portal.lib.api.parsers.StrictJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "EXCEPTION_HANDLER": "portal.lib.api.problem_response",
+    "EXCEPTION_HANDLER": "portal.lib.api.problems.problem_response",
     "UNAUTHENTICATED_USER": None,
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Aviary management API",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
-    "POSTPROCESSING_HOOKS": ["portal.lib.api_finish.finish"],
+    "POSTPROCESSING_HOOKS": ["portal.lib.api.openapi.finish"],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "ENUM_NAME_OVERRIDES": ENUM_NAMES,

@@ -1,51 +1,97 @@
 """``/api/v1/projects/{project}/environments/{environment}/…``: what flags do in one environment."""
 
+from drf_spectacular.types import OpenApiTypes
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from flags import selectors, services
-from flags.api import schema
-from flags.api.documents import merge_patch
 from flags.api.scope import configuration_of
+from flags.api.shapes import CONFIGURATION, CONFIGURATION_PATCH, CONFIGURATIONS
+from flags.importers import BUCKETINGS, FORMATS
 from flags.models import FlagConfiguration
 from flags.services import importing
+from flags.services.importing import MODES
 from flags.snapshots import delivery
-from portal.access.api import holder_of
-from portal.access.api_scope import environment_of
-from portal.lib.api import MergePatchParser, StrictJSONParser
-from portal.lib.api_match import etag, required_version, seen_version
-from portal.lib.api_paging import PAGING, listing, page_of
-from portal.lib.api_query import switch
-from portal.lib.api_view import ApiView
+from portal.access.api.authentication import holder_of
+from portal.access.api.scope import environment_of
+from portal.lib.api.answers import answer
+from portal.lib.api.etags import required_version, seen_version
+from portal.lib.api.operations import (
+    CONFLICT,
+    IF_MATCH,
+    NO_MATCH,
+    WAITS,
+    header,
+    operation,
+    query,
+)
+from portal.lib.api.pagination import answer_page
+from portal.lib.api.parsers import merge_patch
+from portal.lib.api.query import switch
+from portal.lib.api.shapes import SWITCH, TEXT, TEXTS, WHOLE, Shape
+from portal.lib.api.views import ApiView
 from portal.lib.intent import Intent
+
+_TAG = "one environment"
+SKIPPED_FLAG = Shape("SkippedFlag", {"flag": TEXT(), "reason": TEXT()})
+SKIPPED_COHORT = Shape("SkippedCohort", {"key": TEXT(), "reason": TEXT()})
+COHORT_REPORT = Shape(
+    "CohortReport",
+    {
+        "created": TEXTS(),
+        "changed": TEXTS(),
+        "unchanged": TEXTS(),
+        "skipped": SKIPPED_COHORT.many(),
+    },
+)
+IMPORT_REPORT = Shape(
+    "ImportReport",
+    {
+        "created": TEXTS(),
+        "changed": TEXTS(),
+        "introduced": TEXTS(
+            "Flags that were there and come to this environment by it.", optional=True
+        ),
+        "unchanged": TEXTS(),
+        "disabled": TEXTS("Turned off: the file does not have them."),
+        "skipped": SKIPPED_FLAG.many(),
+        "segments": COHORT_REPORT.one("The project's segments that the file has."),
+        "groups": COHORT_REPORT.one("Its exclusion groups."),
+        "notes": TEXTS(),
+        "dry_run": SWITCH(),
+        "version": WHOLE("The environment's, afterwards."),
+    },
+)
 
 
 class ConfigurationList(ApiView):
     """What all flags do in one environment."""
 
-    asks = {"GET": PAGING}
-
-    @schema.list_configurations
+    @operation("list_configurations", _TAG, CONFIGURATIONS)
     def get(self, request: Request, project: str, environment: str) -> Response:
         """A page of the configurations of the flags in use, in order of the flags' keys."""
         place = environment_of(request, project, environment)
         rows = selectors.configurations_in(place)
-        page, following = page_of(request, rows, by="flag__key")
-        documents = [{"flag": one.flag.key, **_versioned(one)} for one in page]
-        return listing(request, "configurations", documents, following)
+        return answer_page(request, CONFIGURATIONS, rows, by="flag__key")
 
 
 class ConfigurationDetail(ApiView):
     """A flag's configuration in one environment."""
 
-    parser_classes = [StrictJSONParser, MergePatchParser]
-
-    @schema.read_configuration
+    @operation("read_configuration", _TAG, CONFIGURATION)
     def get(self, request: Request, project: str, environment: str, key: str) -> Response:
         """Whether the flag is on, and who gets what. The ETag is the version to give back."""
         return _answer(configuration_of(request, project, environment, key))
 
-    @schema.save_configuration
+    @operation(
+        "save_configuration",
+        _TAG,
+        CONFIGURATION,
+        CONFLICT,
+        NO_MATCH,
+        body=CONFIGURATION,
+        parameters=[IF_MATCH],
+    )
     def put(self, request: Request, project: str, environment: str, key: str) -> Response:
         """Replace the configuration that you read: If-Match carries its ETag."""
         configuration = configuration_of(request, project, environment, key)
@@ -58,7 +104,17 @@ class ConfigurationDetail(ApiView):
         )
         return _answer(saved)
 
-    @schema.edit_configuration
+    @operation(
+        "edit_configuration",
+        _TAG,
+        CONFIGURATION,
+        CONFLICT,
+        NO_MATCH,
+        body=CONFIGURATION_PATCH,
+        parameters=[
+            header("If-Match", 'The ETag that was read; `{"enabled": false}` alone needs none.')
+        ],
+    )
     def patch(self, request: Request, project: str, environment: str, key: str) -> Response:
         """Change some of the configuration by a merge patch (RFC 7396).
 
@@ -88,10 +144,30 @@ class ConfigurationDetail(ApiView):
 class Import(ApiView):
     """Flags from a file."""
 
-    asks = {"POST": ("format", "mode", "bucketing", "dry_run")}
     max_body_bytes = 20 * 1024 * 1024
 
-    @schema.import_flags
+    @operation(
+        "import_flags",
+        _TAG,
+        IMPORT_REPORT,
+        WAITS,
+        body=OpenApiTypes.OBJECT,
+        parameters=[
+            query(
+                "format",
+                "What the file is.",
+                required=True,
+                enum=[name for name, reader in FORMATS.items() if reader],
+            ),
+            query("mode", "What becomes of the flags that the file does not have.", enum=MODES),
+            query("dry_run", "Report only, change nothing.", bool),
+            query(
+                "bucketing",
+                "The generation of flagd whose users keep their variants.",
+                enum=BUCKETINGS,
+            ),
+        ],
+    )
     def post(self, request: Request, project: str, environment: str) -> Response:
         """Import a file, all of it at once or nothing.
 
@@ -112,13 +188,8 @@ class Import(ApiView):
             intent=Intent(holder_of(request).actor),
         )
         delivery.wait_until_live([place], within_s=1 + report.changes / 1000)
-        return Response(report.document)
-
-
-def _versioned(configuration: FlagConfiguration) -> dict[str, object]:
-    return {**configuration.document, "version": configuration.version}
+        return answer(report.document)
 
 
 def _answer(configuration: FlagConfiguration) -> Response:
-    headers = {"ETag": etag(configuration.version)}
-    return Response(configuration.document, headers=headers)
+    return answer(configuration.document, version=configuration.version)

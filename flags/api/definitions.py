@@ -1,45 +1,51 @@
 """``/api/v1/projects/{project}/flags``: what flags are, in every environment."""
 
-from urllib.parse import quote
-
 from django.urls import reverse
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from flags import selectors, services
-from flags.api import schema
-from flags.api.documents import flag_document, merge_patch
-from flags.api.paging import ASKS, filter_of
 from flags.api.scope import flag_of
-from flags.models import Flag
+from flags.api.shapes import FLAG, FLAG_PATCH, FLAGS, KINDS, NEW_FLAG
+from flags.searching import FlagFilter
 from flags.usage.reading import refuse_asked_for
-from portal.access.api import holder_of
-from portal.access.api_scope import project_of
+from portal.access.api.authentication import holder_of
+from portal.access.api.scope import project_of
 from portal.lib import clock
-from portal.lib.api import MergePatchParser, StrictJSONParser
-from portal.lib.api_match import etag, seen_version
-from portal.lib.api_paging import listing
-from portal.lib.api_query import encode_cursor, switch
-from portal.lib.api_view import ApiView
+from portal.lib.api.answers import answer
+from portal.lib.api.etags import version_to_change
+from portal.lib.api.operations import CONFLICT, MAY_MATCH, WAITING, WAITS, operation, query
+from portal.lib.api.pagination import decode_cursor, encode_cursor, limit_of, listing
+from portal.lib.api.parsers import merge_patch
+from portal.lib.api.query import choice, switch, text
+from portal.lib.api.views import ApiView
 from portal.lib.intent import Intent
+
+_TAG = "flags"
 
 
 class FlagList(ApiView):
     """The flags of a project."""
 
-    asks = {"GET": ASKS}
-
-    @schema.list_flags
+    @operation(
+        "list_flags",
+        _TAG,
+        FLAGS,
+        parameters=[
+            query("search", "In key, name, description and owner."),
+            query("archived", "The archived flags instead of the others.", bool),
+            query("kind", "Only flags of this kind.", enum=KINDS),
+            query("tag", "Only flags with this tag."),
+        ],
+    )
     def get(self, request: Request, project: str) -> Response:
         """A page of flags, in order of their keys."""
-        found = filter_of(request)
-        page = selectors.list_flags(project_of(request, project), found, now=clock.now())
-        documents = [flag_document(flag) for flag in page.flags]
-        return listing(
-            request, "flags", documents, encode_cursor(page.next_after), total=page.total
-        )
+        wanted = _filter_of(request)
+        page = selectors.list_flags(project_of(request, project), wanted, now=clock.now())
+        following = encode_cursor(page.next_after)
+        return listing(request, FLAGS, page.flags, following, total=page.total)
 
-    @schema.create_flag
+    @operation("create_flag", _TAG, FLAG, status=201, body=NEW_FLAG)
     def post(self, request: Request, project: str) -> Response:
         """Create a flag. It is off in every environment, and its key and value type stay.
 
@@ -52,21 +58,19 @@ class FlagList(ApiView):
             intent=Intent(holder_of(request).actor),
         )
         where = reverse("api-flag", kwargs={"project": project, "key": flag.key})
-        return _answer(flag, status=201, headers={"Location": quote(where, safe="/%")})
+        return answer(FLAG.dump(flag), version=flag.version, at=where)
 
 
 class FlagDetail(ApiView):
     """One flag; its key may hold slashes."""
 
-    parser_classes = [StrictJSONParser, MergePatchParser]
-    asks = {"DELETE": ("force",)}
-
-    @schema.read_flag
+    @operation("read_flag", _TAG, FLAG)
     def get(self, request: Request, project: str, key: str) -> Response:
         """What a flag is. Its ETag is the version of its definition."""
-        return _answer(flag_of(request, project, key))
+        flag = flag_of(request, project, key)
+        return answer(FLAG.dump(flag), version=flag.version)
 
-    @schema.edit_flag
+    @operation("edit_flag", _TAG, FLAG, CONFLICT, body=FLAG_PATCH, parameters=[MAY_MATCH])
     def patch(self, request: Request, project: str, key: str) -> Response:
         """Change what a flag is, in every environment, by a merge patch (RFC 7396).
 
@@ -74,16 +78,21 @@ class FlagDetail(ApiView):
         environments than the key's takes a person: 403 names them.
         """
         flag = flag_of(request, project, key)
-        seen = seen_version(request)
         edited = services.edit_flag(
             flag=flag,
             document=merge_patch(flag.document, request.data),
-            expected_version=flag.version if seen is None else seen,
+            expected_version=version_to_change(request, flag.version),
             intent=Intent(holder_of(request).actor),
         )
-        return _answer(edited)
+        return answer(FLAG.dump(edited), version=edited.version)
 
-    @schema.archive_flag
+    @operation(
+        "archive_flag",
+        _TAG,
+        None,
+        (409, WAITING, f"It was asked for within the last hour; send `force`. {WAITS[2]}"),
+        parameters=[query("force", "Archive it although it is still asked for.", bool)],
+    )
     def delete(self, request: Request, project: str, key: str) -> Response:
         """Archive a flag: evaluators stop answering it everywhere. It keeps what it has.
 
@@ -100,14 +109,23 @@ class FlagDetail(ApiView):
 class FlagRestoring(ApiView):
     """Bringing an archived flag back."""
 
-    @schema.restore_flag
+    @operation("restore_flag", _TAG, FLAG, WAITS)
     def post(self, request: Request, project: str, key: str) -> Response:
         """Bring an archived flag back, just as it was."""
         flag = flag_of(request, project, key)
         services.restore_flag(flag=flag, intent=Intent(holder_of(request).actor))
-        return _answer(flag_of(request, project, key))
+        restored = flag_of(request, project, key)
+        return answer(FLAG.dump(restored), version=restored.version)
 
 
-def _answer(flag: Flag, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    tagged = {"ETag": etag(flag.version), **(headers or {})}
-    return Response(flag_document(flag), status=status, headers=tagged)
+def _filter_of(request: Request) -> FlagFilter:
+    """The filter in the query. Raises Invalid, naming the parameter."""
+    return FlagFilter(
+        search=text(request, "search"),
+        kind=choice(request, "kind", KINDS),
+        tags=tuple(filter(None, [text(request, "tag")])),
+        archived=switch(request, "archived"),
+        environment=holder_of(request).environment.key,
+        after=decode_cursor(text(request, "cursor")),
+        size=limit_of(request),
+    )

@@ -1,26 +1,183 @@
 """``/api/v1/projects/{project}/environments/{environment}/explain`` and ``…/past``."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from flags import past
-from flags.api import explaining_schema as schema
-from flags.api.explanations import cause_document, explained_document
 from flags.api.scope import configuration_of
-from flags.explained import explain_now
-from portal.access import authority
-from portal.access.api import holder_of
-from portal.access.api_scope import environment_of
+from flags.engine import dump_condition
+from flags.engine.tracing import Trace
+from flags.explained import Explained, explain_now
+from portal.access.api.scope import allowed, environment_of
 from portal.access.permissions import Permission
 from portal.lib import clock
-from portal.lib.api_view import ApiView
+from portal.lib.api.answers import answer
+from portal.lib.api.operations import PLAIN, operation
+from portal.lib.api.shapes import (
+    ANY,
+    INSTANT,
+    MOMENT,
+    OBJECT,
+    OBJECTS,
+    SWITCH,
+    TEXT,
+    TEXTS,
+    WHOLE,
+    Shape,
+    reader,
+)
+from portal.lib.api.views import ApiView
+from portal.lib.documents.problems import DocumentError, Problem
 from portal.lib.errors import Invalid
 
-Fields = dict[str, Any]
+_TAG = "explanations"
+_NOT_TO_COME = gettext_lazy(
+    "Send a time with its zone, such as 2026-03-01T14:03:00Z, that is not to come."
+)
+
+
+def _key(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _context(value: object) -> dict[str, Any] | None:
+    """As strict as evaluators are."""
+    if isinstance(value, dict) and not isinstance(value.get("targetingKey", ""), str):
+        raise DocumentError([Problem("targetingKey", _("Send a text."))])
+    return value if isinstance(value, dict) else None
+
+
+def _instant(value: object) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(value if isinstance(value, str) else "")
+        return moment.astimezone(UTC) if moment.tzinfo else None
+    except (ValueError, OverflowError):
+        return None
+
+
+QUESTION = Shape(
+    "Question",
+    {
+        "flag": replace(TEXT, read=reader(_key, gettext_lazy("Name the flag by its key.")))(
+            "Its key."
+        ),
+        "context": replace(OBJECT, read=reader(_context, gettext_lazy("Send a JSON object.")))(
+            "As applications send it: `targetingKey` and attributes.", optional=True
+        ),
+    },
+)
+PAST_QUESTION = QUESTION.but(
+    "PastQuestion",
+    at=replace(MOMENT, read=reader(_instant, _NOT_TO_COME))("The instant, with its zone."),
+)
+
+
+def _trace(trace: Trace) -> dict[str, Any]:
+    return {
+        "kind": trace.kind,
+        "matched": trace.matched,
+        "condition": dump_condition(trace.condition),
+        "saw": trace.saw,
+        "problem": trace.problem,
+        "parts": [_trace(one) for one in trace.parts],
+    }
+
+
+PLACE = Shape(
+    "Place",
+    {
+        "by": TEXTS("Attributes."),
+        "seed": TEXT(),
+        "unit": TEXT("null where the context has none.", nullable=True),
+        "point": WHOLE(nullable=True),
+        "total": WHOLE(),
+        "parts": OBJECTS(
+            "Of each: `name`, `from` and `to`.",
+            of=lambda one: [
+                {"name": name, "from": start, "to": end} for name, start, end in one.parts
+            ],
+        ),
+        "chosen": TEXT("The part that the point lies in.", nullable=True),
+    },
+    "Where the unit lies on a line of `total` points, and what else lies there.",
+)
+STEP_RULE = Shape("StepRule", {"id": TEXT(), "name": TEXT()})
+STEP_RESULT = Shape(
+    "StepResult",
+    {
+        "variant": TEXT(nullable=True),
+        "value": ANY(nullable=True),
+        "reason": TEXT(),
+        "error": TEXT(of=lambda result: result.error_details or ""),
+    },
+)
+STEP = Shape(
+    "ExplainedStep",
+    {
+        "kind": TEXT(enum=["disabled", "prerequisite", "target", "rule", "fallthrough"]),
+        "reached": SWITCH("Whether the evaluation came to it."),
+        "rule": STEP_RULE.one(nullable=True),
+        "result": STEP_RESULT.one("null where it does not apply.", nullable=True),
+        "condition": OBJECT(
+            "`matched`, what it `saw`, the condition, and the same of its `parts`.",
+            of=lambda step: step.condition and _trace(step.condition),
+            nullable=True,
+        ),
+        "overrides": OBJECTS(of=lambda step: [_trace(one) for one in step.overrides]),
+        "group": PLACE.one(nullable=True),
+        "audience": PLACE.one(nullable=True),
+        "split": PLACE.one(nullable=True),
+    },
+)
+
+
+def _steps(found: Explained) -> Any:
+    """An answer without an evaluation has none."""
+    return found.explanation.steps if found.explanation else ()
+
+
+EXPLAINED = Shape(
+    "ExplainedAnswer",
+    {
+        "flag": TEXT(),
+        "environment": TEXT(),
+        "status": WHOLE("Of OFREP's answer."),
+        "answer": OBJECT("The body of OFREP's answer to a server key.", of="body"),
+        "steps": STEP.many(of=_steps),
+    },
+)
+CAUSE_ACTOR = Shape("CauseActor", {"kind": TEXT(of="actor_kind"), "name": TEXT(of="actor")})
+APPROVAL = Shape(
+    "CauseApproval",
+    {
+        "change_request": WHOLE(of="request"),
+        "is_emergency": SWITCH("Glass was broken for it."),
+        "approved_by": OBJECTS("`person` and `roles` of that time.", of="people"),
+        "sequence": WHOLE("The record that says so.", of="row.sequence"),
+    },
+)
+CAUSE = Shape(
+    "Cause",
+    {
+        "kind": TEXT(),
+        "key": TEXT(),
+        "sequence": WHOLE(of="row.sequence"),
+        "at": INSTANT(of="row.at"),
+        "event": TEXT(of="row.event"),
+        "actor": CAUSE_ACTOR.one(of="row"),
+        "environment": TEXT(of="row.environment"),
+        "reason": TEXT(of="row.reason"),
+        "approval": APPROVAL.one(nullable=True),
+    },
+    "The record that made a flag, a segment or an exclusion group what it was.",
+)
+PAST_ANSWER = EXPLAINED.but("PastAnswer", at=MOMENT(), causes=CAUSE.many("The last change first."))
 
 
 class Explain(ApiView):
@@ -28,17 +185,18 @@ class Explain(ApiView):
 
     keeps_answers = False
 
-    @schema.explain
+    @operation("explain_flag", _TAG, EXPLAINED, body=QUESTION)
     def post(self, request: Request, project: str, environment: str) -> Response:
         """What the flag answers now to this context, and each step of how it comes to that.
 
         `answer` is what OFREP answers to a server key. Nothing of the context is kept.
         """
         environment_of(request, project, environment)
-        fields = _fields(request, {"flag", "context"})
-        configuration = configuration_of(request, project, environment, _flag(fields))
-        found = explain_now(configuration, _context(fields), now=clock.now())
-        return Response(explained_document(configuration.flag.key, environment, found))
+        asked = QUESTION.read(request.data)
+        configuration = configuration_of(request, project, environment, asked["flag"])
+        found = explain_now(configuration, asked.get("context", {}), now=clock.now())
+        flag = configuration.flag.key
+        return answer(EXPLAINED.dump(found, flag=flag, environment=environment))
 
 
 class ExplainPast(ApiView):
@@ -46,7 +204,13 @@ class ExplainPast(ApiView):
 
     keeps_answers = False
 
-    @schema.explain_past
+    @operation(
+        "explain_past",
+        _TAG,
+        PAST_ANSWER,
+        (410, PLAIN, "The history was purged, or begins too late to say."),
+        body=PAST_QUESTION,
+    )
     def post(self, request: Request, project: str, environment: str) -> Response:
         """What the flag answered to this context at an instant, why, and who had made it so.
 
@@ -54,57 +218,22 @@ class ExplainPast(ApiView):
         of the context is kept.
         """
         place = environment_of(request, project, environment)
-        authority.require(holder_of(request).actor, Permission.AUDIT_VIEW, project=place.project)
-        fields = _fields(request, {"flag", "context", "at"})
-        moment = _moment(fields.get("at"))
-        answer = past.answer_at(
+        allowed(request, project, Permission.AUDIT_VIEW)
+        asked = PAST_QUESTION.read(request.data)
+        if asked["at"] > clock.database_now():
+            raise Invalid({"at": str(_NOT_TO_COME)})
+        found = past.answer_at(
             project=place.project,
             environment=place.key,
-            flag=_flag(fields),
-            context=_context(fields),
-            moment=moment,
+            flag=asked["flag"],
+            context=asked.get("context", {}),
+            moment=asked["at"],
         )
-        found = explained_document(_flag(fields), environment, answer.explained)
-        causes = [cause_document(cause) for cause in answer.causes]
-        return Response(found | {"at": moment.isoformat(), "causes": causes})
-
-
-def _fields(request: Request, known: set[str]) -> Fields:
-    document = request.data
-    if not isinstance(document, dict):
-        raise Invalid({"": _("Send a JSON object.")})
-    unknown = sorted(str(name) for name in set(document) - known)
-    if unknown:
-        raise Invalid({unknown[0][:100]: _("There is no such field here.")})
-    return document
-
-
-def _flag(fields: Fields) -> str:
-    flag = fields.get("flag")
-    if not isinstance(flag, str) or not flag:
-        raise Invalid({"flag": _("Name the flag by its key.")})
-    return flag
-
-
-def _context(fields: Fields) -> Fields:
-    """As strict as evaluators are."""
-    context = fields.get("context", {})
-    if not isinstance(context, dict):
-        raise Invalid({"context": _("Send a JSON object.")})
-    if not isinstance(context.get("targetingKey", ""), str):
-        raise Invalid({"context.targetingKey": _("Send a text.")})
-    return context
-
-
-def _moment(value: object) -> datetime:
-    text = _("Send a time with its zone, such as 2026-03-01T14:03:00Z, that is not to come.")
-    try:
-        moment = datetime.fromisoformat(value if isinstance(value, str) else "")
-        if moment.tzinfo is None:
-            raise Invalid({"at": text})
-        utc = moment.astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise Invalid({"at": text}) from None
-    if utc > clock.database_now():
-        raise Invalid({"at": text})
-    return utc
+        document = PAST_ANSWER.dump(
+            found.explained,
+            flag=asked["flag"],
+            environment=environment,
+            at=asked["at"].isoformat(),
+            causes=[CAUSE.dump(cause) for cause in found.causes],
+        )
+        return answer(document)

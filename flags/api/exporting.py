@@ -1,22 +1,23 @@
 """``/api/v1/projects/{project}/export`` and the same of one environment: flags as a file."""
 
 from django.utils.translation import gettext as _
+from drf_spectacular.types import OpenApiTypes
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from flags import exports
-from flags.api import schema
-from portal.access.api import holder_of
-from portal.access.api_scope import environment_of, project_of
-from portal.lib.api_query import switch
-from portal.lib.api_view import ApiView
+from portal.access.api.authentication import holder_of
+from portal.access.api.scope import environment_of, project_of
+from portal.lib.api.operations import operation, query
+from portal.lib.api.query import switch
+from portal.lib.api.views import ApiView
 from portal.lib.errors import Invalid
 
 
 class ProjectExport(ApiView):
     """All flags of a project, as far as the key reaches."""
 
-    @schema.export_project
+    @operation("export_project", "flags", OpenApiTypes.OBJECT)
     def get(self, request: Request, project: str) -> Response:
         """Every flag in use, with its configuration in the key's own environment.
 
@@ -31,9 +32,15 @@ class ProjectExport(ApiView):
 class EnvironmentExport(ApiView):
     """All flags of an environment."""
 
-    asks = {"GET": ("format", "report")}
-
-    @schema.export_environment
+    @operation(
+        "export_environment",
+        "one environment",
+        OpenApiTypes.OBJECT,
+        parameters=[
+            query("format", "What the file shall be.", enum=exports.FORMATS, default="native"),
+            query("report", "What is in the file and what not, instead of it.", bool),
+        ],
+    )
     def get(self, request: Request, project: str, environment: str) -> Response:
         """Every flag in use as it is in one environment, in a format of your choice.
 

@@ -1,38 +1,71 @@
 """``/api/v1/projects/{project}/exclusion-groups``: lines that flags share."""
 
-from urllib.parse import quote
-
-from django.http import Http404
 from django.urls import reverse
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from flags import cohorts, services
-from flags.api import cohort_schema as schema
-from flags.api.documents import merge_patch
+from flags import services
+from flags.api.scope import group_of
+from flags.api.shapes import PERCENT, STORED
+from flags.engine import limits
 from flags.models import ExclusionGroup
-from portal.access.api import holder_of
-from portal.access.api_scope import project_of
-from portal.lib.api import MergePatchParser, StrictJSONParser
-from portal.lib.api_match import etag, seen_version
-from portal.lib.api_paging import PAGING, listing, page_of
-from portal.lib.api_view import ApiView
+from portal.access.api.authentication import holder_of
+from portal.access.api.scope import project_of
+from portal.lib.api.answers import answer
+from portal.lib.api.etags import seen_version, version_to_change
+from portal.lib.api.operations import CONFLICT, MAY_MATCH, operation
+from portal.lib.api.pagination import answer_page
+from portal.lib.api.parsers import merge_patch
+from portal.lib.api.shapes import NUMBER, TEXT, Page, Shape
+from portal.lib.api.views import ApiView
 from portal.lib.intent import Intent
+
+_TAG = "exclusion groups"
+SLOT = Shape(
+    "Slot",
+    {"flag": TEXT(), "from": PERCENT, "to": PERCENT},
+    "A flag's part of the line, in percent.",
+)
+GROUP_PATCH = Shape(
+    "ExclusionGroupPatch",
+    {
+        "name": TEXT(optional=True, nullable=True),
+        "description": TEXT(optional=True, nullable=True),
+        "slots": SLOT.many(optional=True, nullable=True),
+        "holdout": NUMBER("In percent.", optional=True, nullable=True, minimum=0, maximum=100),
+        "salt": TEXT("Another one deals out everybody anew, on purpose.", optional=True),
+        "bucket_by": TEXT(optional=True, nullable=True),
+    },
+    "Fields to change. Slots and holdout grow into free room only; users keep their place.",
+)
+NEW_GROUP = GROUP_PATCH.but("NewExclusionGroup", key=TEXT(maxLength=limits.MAX_KEY_CHARS))
+GROUP = Shape(
+    "ExclusionGroup",
+    {
+        "key": TEXT(),
+        "name": TEXT(),
+        "description": TEXT(),
+        "salt": TEXT(),
+        "slots": SLOT.many(),
+        "holdout": NUMBER(),
+        "bucket_by": TEXT(),
+        **STORED,
+    },
+    stored="document",
+)
+GROUPS = Page("ExclusionGroupPage", "groups", GROUP.many())
 
 
 class GroupList(ApiView):
     """The exclusion groups of a project."""
 
-    asks = {"GET": PAGING}
-
-    @schema.list_groups
+    @operation("list_exclusion_groups", _TAG, GROUPS)
     def get(self, request: Request, project: str) -> Response:
         """A page of exclusion groups, in order of their keys."""
         groups = ExclusionGroup.objects.filter(project=project_of(request, project))
-        page, following = page_of(request, groups, by="key")
-        return listing(request, "groups", list(map(group_document, page)), following)
+        return answer_page(request, GROUPS, groups, by="key")
 
-    @schema.create_group
+    @operation("create_exclusion_group", _TAG, GROUP, status=201, body=NEW_GROUP)
     def post(self, request: Request, project: str) -> Response:
         """Create an exclusion group; without a salt it gets a fresh one."""
         group = services.create_group(
@@ -41,68 +74,41 @@ class GroupList(ApiView):
             intent=Intent(holder_of(request).actor),
         )
         where = reverse("api-exclusion-group", kwargs={"project": project, "key": group.key})
-        return _answer(group, status=201, headers={"Location": quote(where, safe="/%")})
+        return answer(GROUP.dump(group), version=group.version, at=where)
 
 
 class GroupDetail(ApiView):
     """One exclusion group; its key may hold slashes."""
 
-    parser_classes = [StrictJSONParser, MergePatchParser]
-
-    @schema.read_group
+    @operation("read_exclusion_group", _TAG, GROUP)
     def get(self, request: Request, project: str, key: str) -> Response:
         """An exclusion group. Its ETag is its version."""
-        return _answer(_group_of(request, project, key))
+        group = group_of(request, project, key)
+        return answer(GROUP.dump(group), version=group.version)
 
-    @schema.edit_group
+    @operation(
+        "edit_exclusion_group", _TAG, GROUP, CONFLICT, body=GROUP_PATCH, parameters=[MAY_MATCH]
+    )
     def patch(self, request: Request, project: str, key: str) -> Response:
         """Change an exclusion group, in every environment, by a merge patch (RFC 7396).
 
         Slots and holdout grow into free room only, so that users keep their place.
         """
-        group = _group_of(request, project, key)
-        seen = seen_version(request)
+        group = group_of(request, project, key)
         edited = services.edit_group(
             group=group,
             document=merge_patch(group.document, request.data),
-            expected_version=group.version if seen is None else seen,
+            expected_version=version_to_change(request, group.version),
             intent=Intent(holder_of(request).actor),
         )
-        return _answer(edited)
+        return answer(GROUP.dump(edited), version=edited.version)
 
-    @schema.delete_group
+    @operation("delete_exclusion_group", _TAG, None, CONFLICT, parameters=[MAY_MATCH])
     def delete(self, request: Request, project: str, key: str) -> Response:
         """Delete an exclusion group that no rule names; 409 says what does."""
         services.delete_group(
-            group=_group_of(request, project, key),
+            group=group_of(request, project, key),
             expected_version=seen_version(request),
             intent=Intent(holder_of(request).actor),
         )
         return Response(status=204)
-
-
-def _group_of(request: Request, project_key: str, key: str) -> ExclusionGroup:
-    project = project_of(request, project_key)
-    if "\0" in key:  # PostgreSQL refuses to look for it
-        raise Http404
-    try:
-        return cohorts.get_group(project, key)
-    except ExclusionGroup.DoesNotExist:
-        raise Http404 from None
-
-
-def group_document(group: ExclusionGroup) -> dict[str, object]:
-    """An exclusion group as the API answers it."""
-    return {
-        **group.document,
-        "version": group.version,
-        "created_at": group.created_at.isoformat(),
-        "updated_at": group.updated_at.isoformat(),
-    }
-
-
-def _answer(
-    group: ExclusionGroup, *, status: int = 200, headers: dict[str, str] | None = None
-) -> Response:
-    tagged = {"ETag": etag(group.version), **(headers or {})}
-    return Response(group_document(group), status=status, headers=tagged)

@@ -1,37 +1,142 @@
 """``…/environments/{environment}/schedules`` and ``…/ramps``: what is planned for flags there."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from collections.abc import Callable
+from datetime import datetime
+from typing import ClassVar
 
-from django.http import Http404
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from flags import selectors, services
-from flags.api import plan_schema as schema
+from flags.api.shapes import CONFIGURATION, PERCENT
 from flags.models import Flag, Plan, PlanKind
-from flags.plans import following
-from portal.access.api import holder_of
-from portal.access.api_scope import environment_of
+from flags.plans import OPERATIONS, following
+from portal.access.api.authentication import holder_of
+from portal.access.api.scope import environment_of
 from portal.access.models import Environment
-from portal.lib.api_paging import PAGING, listing, page_of
-from portal.lib.api_query import switch, text
-from portal.lib.api_view import ApiView
+from portal.lib.api.answers import answer
+from portal.lib.api.operations import WAITS, operation, query
+from portal.lib.api.pagination import answer_page
+from portal.lib.api.query import find, switch, text
+from portal.lib.api.shapes import (
+    MOMENT,
+    NUMBER,
+    OBJECT,
+    TEXT,
+    TEXTS,
+    WHOLE,
+    Page,
+    Shape,
+    read_object,
+)
+from portal.lib.api.views import ApiView
 from portal.lib.errors import Invalid
 from portal.lib.intent import Intent
+from portal.runs.models import RunState
 
+_TAG = "one environment"
+NEW_SCHEDULE = Shape(
+    "NewSchedule",
+    {
+        "flag": TEXT("Its key."),
+        "operation": TEXT(enum=list(OPERATIONS)),
+        "starts": TEXT(
+            "What the clock shows in the zone, such as 2026-12-24T16:00.",
+            pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}$",
+        ),
+        "zone": TEXT("An IANA name, such as Europe/Berlin."),
+        "rrule": TEXT("Such as FREQ=WEEKLY;BYDAY=MO; once without it.", optional=True),
+        "rule": TEXT("For `percent`: the id of the rule.", optional=True),
+        "percent": NUMBER("For `percent`, by 0.001.", optional=True, minimum=0, maximum=100),
+        "configuration": CONFIGURATION.one("For `replace`.", optional=True),
+        "reason": TEXT(optional=True),
+    },
+)
+RAMP_TARGET = Shape(
+    "RampTarget",
+    {
+        "part": TEXT(enum=["audience", "split"]),
+        "rule": TEXT("Its id; for a split, none is everyone else.", optional=True),
+    },
+)
+RAMP_STEP = Shape(
+    "RampStep", {"percent": PERCENT, "after_s": WHOLE("Seconds after the start.", minimum=0)}
+)
+LINEAR = Shape(
+    "Linear",
+    {
+        "from": PERCENT,
+        "to": PERCENT,
+        "duration_s": WHOLE(minimum=60),
+        "interval_s": WHOLE("From one step to the next.", minimum=60),
+    },
+)
+NEW_RAMP = Shape(
+    "NewRamp",
+    {
+        "flag": TEXT("Its key."),
+        "target": RAMP_TARGET.one(),
+        "steps": RAMP_STEP.many("Either these or `linear`; rising.", optional=True),
+        "linear": LINEAR.one(optional=True),
+        "starts": TEXT("As of a schedule; at once without it.", optional=True),
+        "zone": TEXT(optional=True),
+        "reason": TEXT(optional=True),
+    },
+)
+WHY = Shape("Why", {"reason": TEXT(optional=True)})
 UPCOMING = 5
+
+
+def _plan(plan: Plan) -> dict[str, object]:
+    return {name: value for name, value in plan.document.items() if name != "base"}
+
+
+def _next(plan: Plan) -> list[str]:
+    """The next instants in UTC: of a schedule five at most, of a ramp that of its next step."""
+    if not plan.is_running or plan.due_at is None:
+        return []
+    found: list[datetime] = [plan.due_at]
+    if not plan.is_ramp and plan.timetable.rrule:
+        found += [one.at for one in following(plan.timetable, plan.due_at, UPCOMING - 1)]
+    return [at.isoformat() for at in found]
+
+
+PLAN = Shape(
+    "Plan",
+    {
+        "id": WHOLE(of="pk"),
+        "kind": TEXT(enum=PlanKind.values),
+        "flag": TEXT(of="flag.key"),
+        "state": TEXT(enum=RunState.values),
+        "plan": OBJECT("As it was created.", of=_plan),
+        "reason": TEXT(),
+        "problem": TEXT("What keeps it from going on; or empty."),
+        "author": TEXT(),
+        "steps_done": WHOLE(of="step"),
+        "due_at": MOMENT(nullable=True),
+        "next": TEXTS("In UTC.", of=_next, items=MOMENT.schema),
+        "change_request": WHOLE(
+            "The one that others agreed to it by.", of="agreement_id", nullable=True
+        ),
+        "created_at": MOMENT(),
+    },
+)
+SCHEDULES = Page("SchedulePage", "schedules", PLAN.many())
+RAMPS = Page("RampPage", "ramps", PLAN.many())
+_NARROWED = [
+    query("flag", "Only the plans of the flag with this key."),
+    query("over", "Also those that are finished or cancelled.", bool),
+]
 
 
 class PlanList(ApiView):
     """The plans of one kind in an environment."""
 
-    asks = {"GET": ("flag", "over", *PAGING)}
     kind: ClassVar[PlanKind]
+    page: ClassVar[Page]
     make: ClassVar[Callable[..., Plan]]
-    asks = {"GET": ("flag", "over", *PAGING)}
 
     def list_plans(self, request: Request, project: str, environment: str) -> Response:
         """A page of plans, the newest first; those that are over only where they are asked for."""
@@ -40,14 +145,11 @@ class PlanList(ApiView):
         key = text(request, "flag")
         found = found.filter(flag__key=key) if key else found
         found = found if switch(request, "over") else found.alive()
-        page, more = page_of(request, found, by="-pk")
-        return listing(request, f"{self.kind}s", list(map(plan_document, page)), more)
+        return answer_page(request, self.page, found, by="-pk")
 
     def create_plan(self, request: Request, project: str, environment: str) -> Response:
         place = environment_of(request, project, environment)
-        if not isinstance(request.data, Mapping):
-            raise Invalid({"": _("Send a JSON object.")})
-        document = dict(request.data)
+        document = dict(read_object(request.data))
         flag = _flag_of(place, document.pop("flag", None))
         reason = document.pop("reason", "")
         if not isinstance(reason, str):
@@ -59,21 +161,22 @@ class PlanList(ApiView):
             intent=Intent(holder_of(request).actor, reason),
         )
         where = reverse(f"api-{self.kind}", args=[project, environment, plan.pk])
-        return Response(plan_document(plan), status=201, headers={"Location": where})
+        return answer(PLAN.dump(plan), at=where)
 
 
 class ScheduleList(PlanList):
     """The schedules of an environment."""
 
     kind = PlanKind.SCHEDULE
+    page = SCHEDULES
     make = staticmethod(services.create_schedule)
 
-    @schema.list_schedules
+    @operation("list_schedules", _TAG, SCHEDULES, parameters=_NARROWED)
     def get(self, request: Request, project: str, environment: str) -> Response:
         """A page of schedules, the newest first; those that are over only with ``over``."""
         return self.list_plans(request, project, environment)
 
-    @schema.create_schedule
+    @operation("create_schedule", _TAG, PLAN, WAITS, status=201, body=NEW_SCHEDULE)
     def post(self, request: Request, project: str, environment: str) -> Response:
         """Plan a change for an instant, or for many by a recurrence rule in a named zone.
 
@@ -87,14 +190,15 @@ class RampList(PlanList):
     """The ramps of an environment."""
 
     kind = PlanKind.RAMP
+    page = RAMPS
     make = staticmethod(services.create_ramp)
 
-    @schema.list_ramps
+    @operation("list_ramps", _TAG, RAMPS, parameters=_NARROWED)
     def get(self, request: Request, project: str, environment: str) -> Response:
         """A page of ramps, the newest first; those that are over only with ``over``."""
         return self.list_plans(request, project, environment)
 
-    @schema.create_ramp
+    @operation("create_ramp", _TAG, PLAN, WAITS, status=201, body=NEW_RAMP)
     def post(self, request: Request, project: str, environment: str) -> Response:
         """Let a rule's audience, or the first share of a split, rise over time.
 
@@ -108,10 +212,10 @@ def detail(kind: PlanKind) -> type[ApiView]:
     """The endpoint that reads one plan of a kind."""
 
     class PlanDetail(ApiView):
-        @schema.read(kind)
+        @operation(f"read_{kind}", _TAG, PLAN)
         def get(self, request: Request, project: str, environment: str, plan: int) -> Response:
             """One plan, with the next times at which it happens."""
-            return Response(plan_document(_plan_of(request, project, environment, kind, plan)))
+            return answer(PLAN.dump(_plan_of(request, project, environment, kind, plan)))
 
     return PlanDetail
 
@@ -120,19 +224,14 @@ def steering(kind: PlanKind, step: str) -> type[ApiView]:
     """The endpoint that pauses, resumes or cancels plans of a kind."""
 
     class Steering(ApiView):
-        @schema.steer(kind, step)
+        @operation(f"{step}_{kind}", _TAG, PLAN, WAITS, body=WHY)
         def post(self, request: Request, project: str, environment: str, plan: int) -> Response:
             """Stopping is free for whoever may change the flag; going on may take approval."""
             found = _plan_of(request, project, environment, kind, plan)
-            data = request.data if isinstance(request.data, Mapping) else {}
-            unknown = sorted(map(str, set(data) - {"reason"}))
-            if unknown or not isinstance(data.get("reason", ""), str):
-                raise Invalid(
-                    {unknown[0] if unknown else "reason": _("Send a reason, or nothing.")}
-                )
-            intent = Intent(holder_of(request).actor, data.get("reason", ""))
+            reason = WHY.read(request.data or {}).get("reason", "")
+            intent = Intent(holder_of(request).actor, reason)
             steered = _STEPS[step](plan=found, intent=intent)
-            return Response(plan_document(steered))
+            return answer(PLAN.dump(steered))
 
     return Steering
 
@@ -142,35 +241,6 @@ _STEPS: dict[str, Callable[..., Plan]] = {
     "resume": services.resume_plan,
     "cancel": services.cancel_plan,
 }
-
-
-def plan_document(plan: Plan) -> dict[str, Any]:
-    """A plan as the API answers it."""
-    return {
-        "id": plan.pk,
-        "kind": plan.kind,
-        "flag": plan.flag.key,
-        "state": plan.state,
-        "plan": {name: value for name, value in plan.document.items() if name != "base"},
-        "reason": plan.reason,
-        "problem": plan.problem,
-        "author": plan.author,
-        "steps_done": plan.step,
-        "due_at": plan.due_at.isoformat() if plan.due_at else None,
-        "next": _next(plan),
-        "change_request": plan.agreement_id,
-        "created_at": plan.created_at.isoformat(),
-    }
-
-
-def _next(plan: Plan) -> list[str]:
-    """The next instants in UTC: of a schedule five at most, of a ramp that of its next step."""
-    if not plan.is_running or plan.due_at is None:
-        return []
-    found = [plan.due_at]
-    if not plan.is_ramp and plan.timetable.rrule:
-        found += [one.at for one in following(plan.timetable, plan.due_at, UPCOMING - 1)]
-    return [at.isoformat() for at in found]
 
 
 def _flag_of(place: Environment, key: object) -> Flag:
@@ -185,13 +255,6 @@ def _flag_of(place: Environment, key: object) -> Flag:
 def _plan_of(request: Request, project: str, environment: str, kind: PlanKind, number: int) -> Plan:
     place = environment_of(request, project, environment)
     plans = Plan.objects.select_related("flag__project")
-    plan = plans.filter(environment=place, kind=kind, pk=_fitting(number)).first()
-    if plan is None:
-        raise Http404
+    plan = find(plans.filter(environment=place, kind=kind), pk=number)
     plan.environment = place
     return plan
-
-
-def _fitting(number: int) -> int:
-    """No database has a row of a number that it cannot hold."""
-    return number if number < 2**63 else 0

@@ -1,22 +1,34 @@
-"""What an admin key reaches: the flags of its project, and its own environment."""
+"""What an admin key reaches of what belongs to flags; the rest is portal.access.api.scope."""
 
+from collections.abc import Callable
+from typing import TypeVar
+
+from django.core.exceptions import ObjectDoesNotExist
 from django.http import Http404
 from rest_framework.request import Request
 
-from flags import selectors
-from flags.models import Flag, FlagConfiguration
-from portal.access.api_scope import environment_of, project_of
+from flags import cohorts, selectors
+from flags.models import ExclusionGroup, Flag, FlagConfiguration, Segment
+from portal.access.api.scope import environment_of, project_of
+from portal.access.models import Project
+from portal.lib.api.query import refuse_unfindable
+
+Row = TypeVar("Row")
 
 
 def flag_of(request: Request, project_key: str, key: str) -> Flag:
     """A flag of the key's project."""
-    project = project_of(request, project_key)
-    if "\0" in key:  # PostgreSQL refuses to look for it
-        raise Http404
-    try:
-        return selectors.get_flag(project, key)
-    except Flag.DoesNotExist:
-        raise Http404 from None
+    return _found(selectors.get_flag, request, project_key, key)
+
+
+def segment_of(request: Request, project_key: str, key: str) -> Segment:
+    """A segment of the key's project."""
+    return _found(cohorts.get_segment, request, project_key, key)
+
+
+def group_of(request: Request, project_key: str, key: str) -> ExclusionGroup:
+    """An exclusion group of the key's project."""
+    return _found(cohorts.get_group, request, project_key, key)
 
 
 def configuration_of(
@@ -28,3 +40,12 @@ def configuration_of(
     configuration = selectors.get_configuration(flag, environment)
     configuration.environment = environment
     return configuration
+
+
+def _found(get: Callable[[Project, str], Row], request: Request, project_key: str, key: str) -> Row:
+    project = project_of(request, project_key)
+    refuse_unfindable(key)
+    try:
+        return get(project, key)
+    except ObjectDoesNotExist:
+        raise Http404 from None

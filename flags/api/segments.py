@@ -3,33 +3,108 @@
 import io
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
 
 from django.http import Http404
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from drf_spectacular.types import OpenApiTypes
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from flags import cohorts, services
-from flags.api import cohort_schema as schema
-from flags.api.documents import merge_patch
+from flags.api.scope import segment_of
+from flags.api.shapes import STORED
+from flags.engine import limits
 from flags.models import Segment
 from flags.models.segment import LISTS
 from flags.services import key_files, key_lists
 from flags.services.key_files import KeyFile
 from flags.services.key_lists import KeyChange, Mode
-from portal.access.api import holder_of
-from portal.access.api_scope import project_of
-from portal.lib.api import MergePatchParser, StrictJSONParser, TooLarge
-from portal.lib.api_match import etag, seen_version
-from portal.lib.api_paging import PAGING, limit_of, listing, page_of_keys
-from portal.lib.api_query import decode_cursor, encode_cursor, text
-from portal.lib.api_view import ApiView
+from portal.access.api.authentication import holder_of
+from portal.access.api.scope import project_of
+from portal.lib.api.answers import answer
+from portal.lib.api.etags import seen_version, version_to_change
+from portal.lib.api.operations import CONFLICT, MAY_MATCH, operation, query
+from portal.lib.api.pagination import (
+    decode_cursor,
+    encode_cursor,
+    limit_of,
+    listing,
+    page_of_keys,
+)
+from portal.lib.api.parsers import StrictJSONParser, merge_patch
+from portal.lib.api.problems import TooLarge
+from portal.lib.api.query import text
+from portal.lib.api.shapes import OBJECT, TEXT, TEXTS, WHOLE, Page, Shape
+from portal.lib.api.views import ApiView
 from portal.lib.errors import Invalid
 from portal.lib.intent import Intent
 
+_TAG = "segments"
+MODES = [one.value for one in Mode]
+KEY_LIST = Shape(
+    "KeyList",
+    {"digest": TEXT("SHA-256 of the sorted keys as canonical JSON."), "count": WHOLE()},
+    "A list of keys; the keys themselves have an address of their own.",
+)
+SEGMENT_PATCH = Shape(
+    "SegmentPatch",
+    {
+        "name": TEXT(optional=True, nullable=True),
+        "description": TEXT(optional=True, nullable=True),
+        "when": OBJECT("Who belongs besides those who are listed.", optional=True, nullable=True),
+        "keyed_by": TEXT(
+            "The attribute whose values the lists hold.", optional=True, nullable=True
+        ),
+    },
+    "Fields to change; null gives one back its default. The key stays.",
+)
+NEW_SEGMENT = SEGMENT_PATCH.but(
+    "NewSegment",
+    key=TEXT(maxLength=limits.MAX_KEY_CHARS),
+    included=TEXTS(optional=True),
+    excluded=TEXTS(optional=True),
+)
+SEGMENT = Shape(
+    "Segment",
+    {
+        "key": TEXT(),
+        "name": TEXT(),
+        "description": TEXT(),
+        "when": OBJECT(),
+        "keyed_by": TEXT(),
+        "included": KEY_LIST.one(),
+        "excluded": KEY_LIST.one(),
+        **STORED,
+    },
+    stored="document",
+)
+SEGMENTS = Page("SegmentPage", "segments", SEGMENT.many())
+KEYS = Page("SegmentKeyPage", "keys", TEXTS(), total=WHOLE())
+KEY_CHANGE = Shape(
+    "KeyChange",
+    {
+        "mode": TEXT(enum=MODES, default="add"),
+        "keys": TEXTS(items={"type": "string", "maxLength": limits.MAX_UNIT_CHARS}),
+    },
+)
+INVALID_LINE = Shape("InvalidLine", {"line": WHOLE(), "message": TEXT()})
+KEY_REPORT = Shape(
+    "KeyReport",
+    {
+        "added": WHOLE(),
+        "removed": WHOLE(),
+        "already_there": WHOLE(),
+        "not_there": WHOLE("To be removed, but not in the list."),
+        "conflicts": TEXTS("In the other list; they stayed there."),
+        "total": WHOLE(),
+        "doubles": WHOLE("More than once in what was sent."),
+        "invalid_lines": WHOLE(),
+        "invalid": INVALID_LINE.many("The first 100 of them."),
+        "version": WHOLE("The segment's, afterwards."),
+    },
+)
 _CHUNK = 64 * 1024
 
 
@@ -56,19 +131,16 @@ class CSVParser(BaseParser):
 class SegmentList(ApiView):
     """The segments of a project."""
 
-    asks = {"GET": ("search", *PAGING)}
-
-    @schema.list_segments
+    @operation("list_segments", _TAG, SEGMENTS, parameters=[query("search", "In key and name.")])
     def get(self, request: Request, project: str) -> Response:
         """A page of segments, in order of their keys."""
         search = text(request, "search")
         found = cohorts.list_segments(project_of(request, project), search=search)
         by_key = {segment.key: segment for segment in found}
         page, following = page_of_keys(request, by_key)
-        documents = [segment_document(by_key[key]) for key in page]
-        return listing(request, "segments", documents, following)
+        return listing(request, SEGMENTS, [by_key[key] for key in page], following)
 
-    @schema.create_segment
+    @operation("create_segment", _TAG, SEGMENT, status=201, body=NEW_SEGMENT)
     def post(self, request: Request, project: str) -> Response:
         """Create a segment. Nobody is served otherwise by it until a rule names it."""
         segment = services.create_segment(
@@ -77,33 +149,31 @@ class SegmentList(ApiView):
             intent=Intent(holder_of(request).actor),
         )
         where = reverse("api-segment", kwargs={"project": project, "key": segment.key})
-        return _answer(segment, status=201, headers={"Location": quote(where, safe="/%")})
+        return answer(SEGMENT.dump(segment), version=segment.version, at=where)
 
 
 class SegmentDetail(ApiView):
     """One segment; its key may hold slashes."""
 
-    parser_classes = [StrictJSONParser, MergePatchParser]
-
-    @schema.read_segment
+    @operation("read_segment", _TAG, SEGMENT)
     def get(self, request: Request, project: str, key: str) -> Response:
         """A segment, its lists by digest and count. Its ETag is its version."""
-        return _answer(segment_of(request, project, key))
+        segment = segment_of(request, project, key)
+        return answer(SEGMENT.dump(segment), version=segment.version)
 
-    @schema.edit_segment
+    @operation("edit_segment", _TAG, SEGMENT, CONFLICT, body=SEGMENT_PATCH, parameters=[MAY_MATCH])
     def patch(self, request: Request, project: str, key: str) -> Response:
         """Change a segment, in every environment, by a merge patch (RFC 7396)."""
         segment = segment_of(request, project, key)
-        seen = seen_version(request)
         edited = services.edit_segment(
             segment=segment,
             document=merge_patch(segment.about, request.data),
-            expected_version=segment.version if seen is None else seen,
+            expected_version=version_to_change(request, segment.version),
             intent=Intent(holder_of(request).actor),
         )
-        return _answer(edited)
+        return answer(SEGMENT.dump(edited), version=edited.version)
 
-    @schema.delete_segment
+    @operation("delete_segment", _TAG, None, CONFLICT, parameters=[MAY_MATCH])
     def delete(self, request: Request, project: str, key: str) -> Response:
         """Delete a segment that nothing refers to; 409 names what does."""
         services.delete_segment(
@@ -119,9 +189,8 @@ class SegmentKeys(ApiView):
 
     parser_classes = [StrictJSONParser, CSVParser]
     max_body_bytes = key_files.MOST_BYTES
-    asks = {"GET": ("search", *PAGING), "POST": ("mode",)}
 
-    @schema.list_keys
+    @operation("list_segment_keys", _TAG, KEYS, parameters=[query("search", "In the key.")])
     def get(self, request: Request, project: str, which: str, key: str) -> Response:
         """A page of keys, in their order."""
         segment = _with_list(segment_of(request, project, key), which)
@@ -132,9 +201,19 @@ class SegmentKeys(ApiView):
             size=limit_of(request),
         )
         following = encode_cursor(page.next_after)
-        return listing(request, "keys", page.keys, following, total=page.total)
+        return listing(request, KEYS, page.keys, following, total=page.total)
 
-    @schema.change_keys
+    @operation(
+        "change_segment_keys",
+        _TAG,
+        KEY_REPORT,
+        CONFLICT,
+        body={"application/json": KEY_CHANGE, "text/csv": OpenApiTypes.STR},
+        parameters=[
+            MAY_MATCH,
+            query("mode", "What to do with the keys of a CSV file.", enum=MODES),
+        ],
+    )
     def post(self, request: Request, project: str, which: str, key: str) -> Response:
         """Add keys to a list, remove them, or replace it; as JSON, or a CSV file's first column.
 
@@ -149,22 +228,15 @@ class SegmentKeys(ApiView):
             expected_version=seen_version(request),
             intent=Intent(holder_of(request).actor),
         )
-        segment = segment_of(request, project, key)
-        return Response(
-            {
-                "added": report.added,
-                "removed": report.removed,
-                "already_there": report.already_there,
-                "not_there": report.not_there,
-                "conflicts": report.conflicts,
-                "total": report.total,
-                "doubles": found.doubles,
-                "invalid_lines": found.invalid_lines,
-                "invalid": [{"line": line, "message": said} for line, said in found.invalid],
-                "version": segment.version,
-            },
-            headers={"ETag": etag(segment.version)},
+        version = segment_of(request, project, key).version
+        document = KEY_REPORT.dump(
+            report,
+            doubles=found.doubles,
+            invalid_lines=found.invalid_lines,
+            invalid=[{"line": line, "message": said} for line, said in found.invalid],
+            version=version,
         )
+        return answer(document, version=version)
 
 
 def _sent(request: Request) -> tuple[Mode, KeyFile]:
@@ -188,35 +260,7 @@ def _mode(value: object) -> Mode:
     return Mode(str(value))
 
 
-def segment_of(request: Request, project_key: str, key: str) -> Segment:
-    """A segment of the key's project."""
-    project = project_of(request, project_key)
-    if "\0" in key:  # PostgreSQL refuses to look for it
-        raise Http404
-    try:
-        return cohorts.get_segment(project, key)
-    except Segment.DoesNotExist:
-        raise Http404 from None
-
-
 def _with_list(segment: Segment, which: str) -> Segment:
     if which not in LISTS:
         raise Http404
     return segment
-
-
-def segment_document(segment: Segment) -> dict[str, object]:
-    """A segment as the API answers it."""
-    return {
-        **segment.document,
-        "version": segment.version,
-        "created_at": segment.created_at.isoformat(),
-        "updated_at": segment.updated_at.isoformat(),
-    }
-
-
-def _answer(
-    segment: Segment, *, status: int = 200, headers: dict[str, str] | None = None
-) -> Response:
-    tagged = {"ETag": etag(segment.version), **(headers or {})}
-    return Response(segment_document(segment), status=status, headers=tagged)

@@ -4,13 +4,13 @@ from django.urls import path
 
 from flags.api import (
     configurations,
+    copying,
     definitions,
     explaining,
     exporting,
     groups,
     plans,
     segments,
-    taking,
     usage,
 )
 from flags.models import PlanKind
@@ -29,9 +29,9 @@ urlpatterns = [
         definitions.FlagRestoring.as_view(),
         name="api-flag-restore",
     ),
-    path(_PROJECT + "clone/<path:key>", taking.Cloning.as_view(), name="api-flag-clone"),
-    path(_PROJECT + "bulk", taking.Bulk.as_view(), name="api-bulk"),
-    path(_ENVIRONMENT + "copy/<path:key>", taking.Copying.as_view(), name="api-copy"),
+    path(_PROJECT + "clone/<path:key>", copying.Cloning.as_view(), name="api-flag-clone"),
+    path(_PROJECT + "bulk", copying.Bulk.as_view(), name="api-bulk"),
+    path(_ENVIRONMENT + "copy/<path:key>", copying.Copying.as_view(), name="api-copy"),
     path(
         _ENVIRONMENT + "flags",
         configurations.ConfigurationList.as_view(),

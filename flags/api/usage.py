@@ -1,30 +1,69 @@
 """``/api/v1/projects/{project}/environments/{environment}/…``: what applications ask for."""
 
-from collections.abc import Mapping
-
-from django.utils.translation import gettext as _
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from flags.api import schema
 from flags.api.scope import configuration_of
-from flags.models import UnknownFlag
 from flags.usage import reading
 from flags.usage.reading import ASPECTS, SPANS, Series
-from portal.access.api_scope import environment_of
+from portal.access.api.scope import environment_of
 from portal.lib import clock
-from portal.lib.api_paging import PAGING, listing, page_of
-from portal.lib.api_query import switch, text
-from portal.lib.api_view import ApiView
-from portal.lib.errors import Invalid
+from portal.lib.api.answers import answer
+from portal.lib.api.operations import operation, query
+from portal.lib.api.pagination import listing, page_of
+from portal.lib.api.query import choice, switch
+from portal.lib.api.shapes import MOMENT, OBJECT, TEXT, WHOLE, Page, Shape
+from portal.lib.api.views import ApiView
+
+_TAG = "one environment"
+COUNTS = Shape(
+    "UsageCounts",
+    {"start": MOMENT(), "counts": OBJECT("By name.", additionalProperties=WHOLE.schema)},
+)
+USAGE = Shape(
+    "Usage",
+    {
+        "period": TEXT(),
+        "by": TEXT(),
+        "total": WHOLE(),
+        "last_seen_at": MOMENT(nullable=True),
+        "last_served_at": OBJECT("By variant.", additionalProperties=MOMENT.schema),
+        "counts": COUNTS.many(),
+    },
+)
+UNKNOWN_FLAG = Shape(
+    "UnknownFlag",
+    {
+        "name": TEXT(),
+        "by": TEXT(
+            "The kind of keys it is asked with: server or client.",
+            of=lambda row: "client" if row.by_client else "server",
+        ),
+        "count": WHOLE(),
+        "first_at": MOMENT(),
+        "last_at": MOMENT(),
+    },
+)
+UNKNOWN_FLAGS = Page(
+    "UnknownFlags",
+    "unknown_flags",
+    UNKNOWN_FLAG.many(),
+    others=WHOLE("Questions for names that are not kept."),
+)
 
 
 class FlagUsage(ApiView):
     """How often a flag is asked for in an environment."""
 
-    asks = {"GET": ("period", "by")}
-
-    @schema.read_usage
+    @operation(
+        "read_usage",
+        _TAG,
+        USAGE,
+        parameters=[
+            query("period", "How far back; a day unless told.", enum=list(SPANS)),
+            query("by", "What is told apart; the variant unless told.", enum=list(ASPECTS)),
+        ],
+    )
     def get(self, request: Request, project: str, environment: str, key: str) -> Response:
         """Counts over time, by variant or by reason, and when each variant was last served.
 
@@ -33,37 +72,38 @@ class FlagUsage(ApiView):
         """
         configuration = configuration_of(request, project, environment, key)
         flag, place = configuration.flag, configuration.environment
-        period = _one_of(request, "period", tuple(SPANS), "day")
-        aspect = _one_of(request, "by", ASPECTS, "variant")
+        period = choice(request, "period", SPANS) or "day"
+        aspect = choice(request, "by", ASPECTS) or "variant"
         series = reading.series_of(flag, place, span=SPANS[period], aspect=aspect, now=clock.now())
         seen = reading.last_served(flag, place)
         last = max(seen.values(), default=None)
-        return Response(
-            {
-                "period": period,
-                "by": aspect,
-                "total": series.total,
-                "last_seen_at": last and last.isoformat(),
-                "last_served_at": {name: at.isoformat() for name, at in sorted(seen.items())},
-                "counts": _counts(series),
-            }
-        )
+        document = {
+            "period": period,
+            "by": aspect,
+            "total": series.total,
+            "last_seen_at": last and last.isoformat(),
+            "last_served_at": {name: at.isoformat() for name, at in sorted(seen.items())},
+            "counts": _counts(series),
+        }
+        return answer(document)
 
 
 class UnknownFlags(ApiView):
     """Names that applications ask for in an environment and that no flag has."""
 
-    asks = {"GET": ("ignored", *PAGING)}
-
-    @schema.list_unknown_flags
+    @operation(
+        "list_unknown_flags",
+        _TAG,
+        UNKNOWN_FLAGS,
+        parameters=[query("ignored", "Those that people ignore, instead of the others.", bool)],
+    )
     def get(self, request: Request, project: str, environment: str) -> Response:
         """A page of names, the newest first; those beyond 1,100 are counted together."""
         place = environment_of(request, project, environment)
         rows = reading.unknown_flags(place, ignored=switch(request, "ignored"))
         page, following = page_of(request, rows, by="-pk")
         others = reading.other_unknown(place)
-        found = list(map(_unknown, page))
-        return listing(request, "unknown_flags", found, following, others=others)
+        return listing(request, UNKNOWN_FLAGS, page, following, others=others)
 
 
 def _counts(series: Series) -> list[dict[str, object]]:
@@ -74,21 +114,3 @@ def _counts(series: Series) -> list[dict[str, object]]:
         }
         for line in series.lines
     ]
-
-
-def _unknown(row: UnknownFlag) -> Mapping[str, object]:
-    return {
-        "name": row.name,
-        "by": "client" if row.by_client else "server",
-        "count": row.count,
-        "first_at": row.first_at.isoformat(),
-        "last_at": row.last_at.isoformat(),
-    }
-
-
-def _one_of(request: Request, name: str, known: tuple[str, ...], default: str) -> str:
-    """Raises Invalid, naming the parameter."""
-    wanted = text(request, name) or default
-    if wanted not in known:
-        raise Invalid({name: _("Use one of: {names}.").format(names=", ".join(known))})
-    return wanted

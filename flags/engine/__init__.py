@@ -49,7 +49,6 @@ from flags.engine.document import (
     default_configuration,
 )
 from flags.engine.dumping import dump_configuration, dump_definition, environment_document
-from flags.engine.errors import DocumentError, Problem
 from flags.engine.limits import MAX_STEPS
 from flags.engine.lines import disturbances, free_room, place_slot
 from flags.engine.mentions import Mention, Named, mentions_in, mentions_in_condition
@@ -58,6 +57,7 @@ from flags.engine.parsing import parse_configuration, parse_definition, parse_en
 from flags.engine.references import References, depth_of, find_cycle, references_of, variants_of
 from flags.engine.results import Context, ErrorCode, Reason, Result, Scalar
 from flags.engine.world import EMPTY, OverBudget, Steps, World
+from portal.lib.documents.problems import DocumentError, Problem
 
 __all__ = [
     "ALGORITHMS",

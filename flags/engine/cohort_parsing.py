@@ -7,16 +7,10 @@ from flags.engine.buckets import SCALE
 from flags.engine.condition_dumping import dump_condition
 from flags.engine.condition_parsing import read_attribute, read_segment_condition
 from flags.engine.document import TARGETING_KEY, AnyOf, Group, Segment, Slot
-from flags.engine.errors import Problem
-from flags.engine.reading import Reader, checked, list_of, mapped, quote, record
-from flags.engine.scalars import (
-    name,
-    read_flag_key,
-    read_percentage,
-    read_salt,
-    read_segment_key,
-    text,
-)
+from flags.engine.scalars import read_flag_key, read_salt, read_segment_key
+from portal.lib.documents.problems import Problem
+from portal.lib.documents.readers import Reader, checked, list_of, mapped, quote, record
+from portal.lib.documents.scalars import name, read_percentage, text
 
 _ABOUT: dict[str, Reader[object]] = {
     "name": name(limits.MAX_NAME_CHARS),

@@ -16,15 +16,22 @@ from flags.engine.document import (
 )
 from flags.engine.jsonlogic import FRACTIONALS, read_logic
 from flags.engine.operators import OPERATORS, Operator
-from flags.engine.reading import Reader, list_of, one_of, read_object, record, refuse, tagged
 from flags.engine.scalars import (
-    name,
-    read_boolean,
     read_condition_value,
     read_flag_key,
     read_segment_key,
     read_variant_key,
 )
+from portal.lib.documents.readers import (
+    Reader,
+    list_of,
+    one_of,
+    read_object,
+    record,
+    refuse,
+    tagged,
+)
+from portal.lib.documents.scalars import name, read_boolean
 
 T = TypeVar("T")
 

@@ -50,6 +50,3 @@ MAX_UNIT_INTEGER: Final = 2**63 - 1
 """Whole numbers up to here identify a unit; beyond, Python itself may refuse to print them."""
 MAX_FLAGD_TOTAL: Final = 2**31 - 1
 """flagd refuses fractional weights that sum to more than an int32 holds."""
-
-MAX_PROBLEMS: Final = 100
-"""Problems reported at once: enough to mend a document, few enough to answer with."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from flags.engine.buckets import SCALE
 from flags.engine.document import Group, Slot
-from flags.engine.errors import Problem
+from portal.lib.documents.problems import Problem
 
 
 def free_room(group: Group) -> list[tuple[int, int]]:

@@ -20,8 +20,19 @@ from flags.engine.document import (
     ValueType,
     Variant,
 )
-from flags.engine.errors import Problem
-from flags.engine.reading import (
+from flags.engine.remembered import Remembered
+from flags.engine.scalars import (
+    VALUE_READERS,
+    read_flag_key,
+    read_json_object,
+    read_metadata,
+    read_rule_id,
+    read_salt,
+    read_variant_key,
+)
+from flags.engine.serve_parsing import read_audience, serve_reader
+from portal.lib.documents.problems import Problem
+from portal.lib.documents.readers import (
     Reader,
     checked,
     list_of,
@@ -31,21 +42,7 @@ from flags.engine.reading import (
     read_object,
     record,
 )
-from flags.engine.remembered import Remembered
-from flags.engine.scalars import (
-    VALUE_READERS,
-    integer,
-    name,
-    read_boolean,
-    read_flag_key,
-    read_json_object,
-    read_metadata,
-    read_rule_id,
-    read_salt,
-    read_variant_key,
-    text,
-)
-from flags.engine.serve_parsing import read_audience, serve_reader
+from portal.lib.documents.scalars import integer, name, read_boolean, text
 
 
 def parse_definition(doc: object) -> FlagDefinition:

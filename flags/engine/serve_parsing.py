@@ -15,9 +15,10 @@ from flags.engine.document import (
     Share,
     Split,
 )
-from flags.engine.errors import Problem
-from flags.engine.reading import Reader, checked, list_of, one_of, record, refuse, tagged
-from flags.engine.scalars import integer, read_boolean, read_percentage, read_segment_key, text
+from flags.engine.scalars import read_segment_key
+from portal.lib.documents.problems import Problem
+from portal.lib.documents.readers import Reader, checked, list_of, one_of, record, refuse, tagged
+from portal.lib.documents.scalars import integer, read_boolean, read_percentage, text
 
 _BUCKETING: dict[str, Reader[object]] = {
     "bucket_by": read_attribute,

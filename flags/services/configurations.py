@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
-from flags.engine import Configuration
+from flags.engine import Configuration, Named
 from flags.models import Flag, FlagConfiguration
 from flags.services import changes, referring
 from flags.services.parsing import configuration_from
@@ -137,7 +137,7 @@ def _store(
     change = changes.configuration_change(current, before, version, brought)
     result, environment = gate.check(change, intent), current.environment
     keys = [current.flag.key, *(row.flag.key for row in brought)]
-    current.version = outbox.advance(environment, kind=outbox.FLAG, keys=keys, now=intent.at)
+    current.version = outbox.advance(environment, kind=Named.FLAG, keys=keys, now=intent.at)
     current.updated_at = intent.at
     current.updated_by = intent.actor.label
     current.save()

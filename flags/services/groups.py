@@ -46,7 +46,7 @@ def create_group(*, project: Project, document: object, intent: Intent) -> Exclu
     _refuse_unknown_flags(project, wanted, known=())
     group = ExclusionGroup(project=project, created_at=intent.at)
     group.set_group(wanted)
-    advance_all(environments, outbox.GROUP, group.key, now=intent.at)
+    advance_all(environments, Named.GROUP, group.key, now=intent.at)
     store_group(group, None, intent=intent)
     return group
 
@@ -86,7 +86,7 @@ def edit_group(
         )
         change = changes.group_change(group, before, reach.agreed_in(environments))
         intent = gate.check(change, intent).intent
-        advance_all(environments, outbox.GROUP, group.key, now=intent.at)
+        advance_all(environments, Named.GROUP, group.key, now=intent.at)
     store_group(group, before, intent=intent)
     return group
 
@@ -128,7 +128,7 @@ def delete_group(
     change = changes.deletion(changes.GROUP_DELETION, group, places)
     intent, before = gate.check(change, intent).intent, group.document
     group.delete()
-    advance_all(environments, outbox.GROUP, group.key, now=intent.at)
+    advance_all(environments, Named.GROUP, group.key, now=intent.at)
     intent.record("exclusion_group.deleted", group, before=before)
 
 

@@ -11,6 +11,7 @@ from flags.engine import limits
 from flags.models import KeyList, Segment
 from flags.models.key_list import pack
 from portal.access.models import Project
+from portal.lib.documents.problems import MAX_PROBLEMS
 from portal.lib.errors import Invalid
 
 MOST_KEYS = 250_000
@@ -83,7 +84,7 @@ def check_keys(keys: Iterable[object]) -> list[str]:
     found: list[str] = []
     for index, key in enumerate(keys):
         problem = problem_of(key)
-        if problem and len(problems) < limits.MAX_PROBLEMS:
+        if problem and len(problems) < MAX_PROBLEMS:
             problems[f"keys[{index}]"] = problem
         elif not problem:
             found.append(str(key))

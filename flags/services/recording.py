@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
+from flags.engine import Named
 from flags.models import Flag, FlagConfiguration
 from portal.access import outbox
 from portal.access.models import Environment
@@ -11,7 +12,7 @@ from portal.access.models import Environment
 def advance_everywhere(flag: Flag, environments: Iterable[Environment], *, now: datetime) -> None:
     """Give every environment a version for a change to the flag itself. Their rows are locked."""
     for environment in environments:
-        version = outbox.advance(environment, kind=outbox.FLAG, keys=[flag.key], now=now)
+        version = outbox.advance(environment, kind=Named.FLAG, keys=[flag.key], now=now)
         FlagConfiguration.objects.filter(flag=flag, environment=environment).update(version=version)
 
 

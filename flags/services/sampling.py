@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from django.db import transaction
 
 from flags.channel import SampleBatch
+from flags.engine import Named
 from flags.models import ContextSample, ContextSampling
 from flags.samples import KEPT_FOR, MOST, is_sampled, sealed_rows
 from portal.access import authority, outbox
@@ -33,7 +34,7 @@ def set_sampling(*, project: Project, sampled: bool, intent: Intent) -> None:
         ContextSampling.objects.filter(project=project).delete()
         ContextSample.objects.filter(environment__project=project).delete()
     for environment in environments:
-        outbox.advance(environment, kind=outbox.FLAG, keys=[], now=intent.at)
+        outbox.advance(environment, kind=Named.FLAG, keys=[], now=intent.at)
     intent.record(
         "project.context_sampling_changed",
         project,

@@ -46,7 +46,7 @@ def create_segment(*, project: Project, document: object, intent: Intent) -> Seg
     segment = Segment(project=project, created_at=intent.at)
     fill_segment(segment, wanted, now=intent.at)
     referring.check_segment(segment.key, segment.when, project)
-    advance_all(environments, outbox.SEGMENT, segment.key, now=intent.at)
+    advance_all(environments, Named.SEGMENT, segment.key, now=intent.at)
     store_segment(segment, None, intent=intent)
     return segment
 
@@ -84,7 +84,7 @@ def edit_segment(
         )
         change = changes.segment_change(segment, before, reach.agreed_in(environments))
         intent = gate.check(change, intent).intent
-        advance_all(environments, outbox.SEGMENT, segment.key, now=intent.at)
+        advance_all(environments, Named.SEGMENT, segment.key, now=intent.at)
     store_segment(segment, before, intent=intent)
     return segment
 
@@ -164,7 +164,7 @@ def delete_segment(
     change = changes.deletion(changes.SEGMENT_DELETION, segment, places)
     intent, before = gate.check(change, intent).intent, segment.document
     segment.delete()
-    advance_all(environments, outbox.SEGMENT, segment.key, now=intent.at)
+    advance_all(environments, Named.SEGMENT, segment.key, now=intent.at)
     intent.record("segment.deleted", segment, before=before)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from django.db import transaction
 
 from flags.channel.documents import FLAG_PREFIX, GROUP_PREFIX, KEY_PREFIX, SEGMENT_PREFIX
-from flags.engine import DocumentError
+from flags.engine import DocumentError, Named
 from flags.engine.parsing import DEFINITION_PART
 from flags.models import ExclusionGroup, FlagConfiguration, Segment
 from portal.access import outbox
@@ -16,10 +16,10 @@ logger = logging.getLogger(__name__)
 Documents = dict[str, dict[str, object] | None]
 
 _PREFIXES = {
-    outbox.FLAG: FLAG_PREFIX,
+    Named.FLAG: FLAG_PREFIX,
     outbox.KEY: KEY_PREFIX,
-    outbox.SEGMENT: SEGMENT_PREFIX,
-    outbox.GROUP: GROUP_PREFIX,
+    Named.SEGMENT: SEGMENT_PREFIX,
+    Named.GROUP: GROUP_PREFIX,
 }
 _OPTIMISTIC_READS = 3
 
@@ -145,10 +145,10 @@ def _group_documents(environment: Environment, keys: set[str] | None) -> Documen
 
 
 _READERS = {
-    outbox.FLAG: _flag_documents,
+    Named.FLAG: _flag_documents,
     outbox.KEY: _key_documents,
-    outbox.SEGMENT: _segment_documents,
-    outbox.GROUP: _group_documents,
+    Named.SEGMENT: _segment_documents,
+    Named.GROUP: _group_documents,
 }
 
 

@@ -17,7 +17,7 @@ from flags.engine import (
 from flags.services import changes
 from flags.services.importing.asking import IMPORT
 from flags.subjects import handlers, plans
-from portal.lib.subjects import Recorded, Subject
+from portal.lib.subjects import Menu, Recorded, Subject
 
 EVENTS = {
     "flag.created": gettext_lazy("created the flag"),
@@ -105,6 +105,7 @@ def _restore(event: Recorded) -> tuple[str, dict[str, object]] | None:
 
 FLAG = Subject(
     kind="flag",
+    menu=Menu(10, gettext_lazy("Flags"), "flag", "flag-list", "/flag"),
     label=gettext_lazy("flag"),
     events=EVENTS,
     describe=_describe,

@@ -34,7 +34,7 @@ from portal.approvals.handlers import (
 )
 from portal.approvals.models import ChangeRequest
 from portal.lib import clock, merging
-from portal.lib.subjects import Address, Describe, Recorded, Restore, Subject
+from portal.lib.subjects import Address, Describe, Menu, Recorded, Restore, Subject
 
 
 def _find_segment(target: Target) -> Segment:
@@ -167,6 +167,7 @@ def _address(page: str) -> Address:
 # Only what nothing refers to is deleted, so nobody gets anything else by that.
 SEGMENT = Subject(
     kind="segment",
+    menu=Menu(20, gettext_lazy("Segments"), "users-group", "segment-list", "/segment"),
     label=gettext_lazy("segment"),
     events={
         "segment.created": gettext_lazy("created the segment"),
@@ -202,6 +203,13 @@ SEGMENT = Subject(
 )
 EXCLUSION_GROUP = Subject(
     kind="exclusion_group",
+    menu=Menu(
+        30,
+        gettext_lazy("Exclusion groups"),
+        "arrows-split",
+        "exclusion-group-list",
+        "/exclusion-group",
+    ),
     label=gettext_lazy("exclusion group"),
     events={
         "exclusion_group.created": gettext_lazy("created the exclusion group"),

@@ -12,11 +12,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
+from flags.engine import Named
 from flags.models import Flag
 from flags.snapshots import delivery
 from flags.snapshots.delivery import Arrival, Delivery
 from flags.web.finding import find_flag
-from portal.access import outbox
 from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
@@ -84,7 +84,7 @@ def _marks(deliveries: Iterable[Delivery], keys: list[str]) -> Marks:
     marks: Marks = {}
     now = clock.now()
     for one in deliveries:
-        changes = one.changes().filter(kind=outbox.FLAG, key__in=keys)
+        changes = one.changes().filter(kind=Named.FLAG, key__in=keys)
         firsts = changes.values_list("key").annotate(at=Min("changed_at"))
         for key, since in firsts:
             marks[one.environment_id, key] = Mark(_describe(one, since, now), _names(one))

@@ -14,10 +14,8 @@ from portal.access.models import Environment, EnvironmentChange, Project, new_no
 from portal.access.signals import environments_advanced
 from portal.lib import held
 
-FLAG = "flag"
+# What other packages call the things that they publish is theirs to say.
 KEY = "key"
-SEGMENT = "segment"
-GROUP = "group"
 
 
 def lock_environments(environments: Iterable[Environment]) -> list[Environment]:

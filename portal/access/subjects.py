@@ -7,7 +7,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from portal.access.permissions import BuiltinRole
-from portal.lib.subjects import Address, Recorded, Subject
+from portal.lib import subjects
+from portal.lib.subjects import Address, Menu, Recorded, Subject
+
+
+def _first_page(event: Recorded) -> str:
+    return reverse(subjects.menu()[0].page, args=[event.project]) if event.project else ""
 
 
 def _page_of(name: str) -> Address:
@@ -56,6 +61,7 @@ def listed(names: object) -> set[str]:
 SUBJECTS = (
     Subject(
         kind="user",
+        menu=Menu(80, gettext_lazy("Members"), "users", "member-list"),
         label=gettext_lazy("person"),
         events={
             "user.created": gettext_lazy("created the account"),
@@ -98,6 +104,7 @@ SUBJECTS = (
     ),
     Subject(
         kind="key",
+        menu=Menu(70, gettext_lazy("API keys"), "key", "key-list"),
         label=gettext_lazy("API key"),
         events={
             "key.created": gettext_lazy("created the API key"),
@@ -119,10 +126,11 @@ SUBJECTS = (
             "project.edited": gettext_lazy("renamed the project"),
         },
         describe=_each,
-        address=_page_of("flag-list"),
+        address=_first_page,
     ),
     Subject(
         kind="environment",
+        menu=Menu(50, gettext_lazy("Environments"), "stack-2", "environment-list"),
         label=gettext_lazy("environment"),
         events={
             "environment.edited": gettext_lazy("renamed the environment"),

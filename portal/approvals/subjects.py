@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy
 from portal.access.subjects import listed
 from portal.approvals.services import policies, rights
 from portal.approvals.wording import policy_changes, role_label
-from portal.lib.subjects import Address, Recorded, Subject
+from portal.lib.subjects import Address, Menu, Recorded, Subject
 
 
 def _page_of(name: str) -> Address:
@@ -76,6 +76,13 @@ def _reserved(names: object) -> str:
 SUBJECTS = (
     Subject(
         kind="change_request",
+        menu=Menu(
+            40,
+            gettext_lazy("Changes"),
+            "git-pull-request",
+            "change-request-list",
+            count="change-request-waiting",
+        ),
         label=gettext_lazy("change request"),
         events={
             "change_request.opened": gettext_lazy("asked for change request"),
@@ -113,6 +120,7 @@ SUBJECTS = (
     ),
     Subject(
         kind="freeze",
+        menu=Menu(60, gettext_lazy("Freezes"), "snowflake", "freeze-list"),
         label=gettext_lazy("freeze"),
         events={
             "freeze.created": gettext_lazy("planned freeze"),
@@ -143,6 +151,7 @@ SUBJECTS = (
     ),
     Subject(
         kind="rule",
+        menu=Menu(90, gettext_lazy("Access"), "shield-check", "access-matrix"),
         label=gettext_lazy("reservation"),
         events={"rule.changed": gettext_lazy("changed who may use")},
         describe=_each,

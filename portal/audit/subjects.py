@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from portal.lib.subjects import Recorded, Subject
+from portal.lib.subjects import Menu, Recorded, Subject
 
 
 def _describe(events: Sequence[Recorded]) -> list[list[str]]:
@@ -22,6 +22,7 @@ def _sentences(document: dict[str, object]) -> list[str]:
 
 AUDIT = Subject(
     kind="audit",
+    menu=Menu(110, gettext_lazy("History"), "history", "history", permission="audit_view"),
     label=gettext_lazy("history"),
     events={
         "audit.exported": gettext_lazy("exported the history as"),

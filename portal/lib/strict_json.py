@@ -6,11 +6,12 @@ import re
 from collections import Counter
 from typing import Any, Final, NoReturn
 
+from portal.lib.documents.scalars import UNSTORABLE
+
 MAX_DEPTH: Final = 100
 MAX_PARTS: Final = 1_000_000
 """Commas and opening brackets: what reading costs goes with their number, not with the size."""
-# Neither PostgreSQL nor UTF-8 can hold them. In a text of JSON they can only come from an escape.
-_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+# In a text of JSON what cannot be stored can only come from an escape.
 _ESCAPED = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 # What numbers look like that may be too large. Looking at each one would take five times as long.
 _LARGE = re.compile(r"(?<![0-9])[0-9]{300}|[0-9.][eE]\+?[0-9]{3}")
@@ -90,7 +91,7 @@ def check(document: object) -> None:
 
 def _check_one(value: object, below: list[object], seen: set[int]) -> None:
     if isinstance(value, str):
-        if _UNSTORABLE.search(value):
+        if UNSTORABLE.search(value):
             raise NotStrict("Remove the NUL characters and lone surrogates from the texts.")
     elif isinstance(value, dict | list):
         if id(value) in seen:
@@ -109,7 +110,7 @@ def _check_names(members: dict[Any, object]) -> None:
     for name in members:
         if not isinstance(name, str):
             raise NotStrict(f"Put the name {str(name)[:60]} into quotes; names are texts.")
-        if _UNSTORABLE.search(name):
+        if UNSTORABLE.search(name):
             raise NotStrict("Remove the NUL characters and lone surrogates from the names.")
 
 

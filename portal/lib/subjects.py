@@ -44,6 +44,24 @@ def _no_page(_event: Recorded) -> str:
     return ""
 
 
+@dataclass(frozen=True, slots=True)
+class Menu:
+    """Where the navigation of a project leads to things of a kind, in ascending ``order``.
+
+    ``page`` is the name of an address of the project, and ``under`` a part of the addresses that
+    belong to it as well. ``permission`` is what it takes to be led there; ``count`` the name of the
+    address that says how many wait there.
+    """
+
+    order: int
+    label: object
+    icon: str
+    page: str
+    under: str = ""
+    permission: str = ""
+    count: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
     """One kind of thing: what it is called, how its events read, and how its changes are made.
@@ -58,6 +76,7 @@ class Subject:
     describe: Describe = _say_nothing
     address: Address = _no_page
     restore: Restore = lambda _event: None
+    menu: Menu | None = None
     changes: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -72,6 +91,12 @@ def register(*subjects: Subject) -> None:
         _subjects[one.kind] = one
         _events.update(one.events)
         _changes.update(one.changes)
+
+
+def menu() -> list[Menu]:
+    """Where the navigation of a project leads, in order."""
+    found = [one.menu for one in _subjects.values() if one.menu]
+    return sorted(found, key=lambda one: one.order)
 
 
 def handler(change: str) -> Any:

@@ -6,7 +6,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from portal.lib.subjects import Recorded, Subject
+from portal.lib.subjects import Menu, Recorded, Subject
 
 
 def _address(event: Recorded) -> str:
@@ -28,6 +28,7 @@ def _sentences(told: dict[str, object]) -> list[str]:
 
 RECERTIFICATION = Subject(
     kind="recertification",
+    menu=Menu(100, gettext_lazy("Reports"), "report", "report-list"),
     label=gettext_lazy("recertification"),
     events={
         "recertification.started": gettext_lazy("started the recertification"),

@@ -10,10 +10,9 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from flags.engine.document import Logic
-from flags.engine.errors import DocumentError, Problem
-from flags.engine.limits import MAX_PROBLEMS
-from flags.engine.reading import join_quoted, quote
 from flags.engine.scalars import read_condition_value
+from portal.lib.documents.problems import MAX_PROBLEMS, DocumentError, Problem
+from portal.lib.documents.readers import join_quoted, quote
 
 MAX_LOGIC_DEPTH: Final = 50
 MAX_LOGIC_NODES: Final = 10_000

@@ -23,9 +23,10 @@ from typing import Final
 from flags.engine.limits import MAX_CONDITION_TEXT_CHARS, MAX_CONDITION_VALUES
 from flags.engine.operators import comparing, instants, networks, patterns, versions, written
 from flags.engine.operators.base import Build, Cost, Operator, Predicate, Values, negated
-from flags.engine.reading import Reader, list_of
 from flags.engine.results import Scalar
-from flags.engine.scalars import read_condition_value, read_number_as_is, text
+from flags.engine.scalars import read_condition_value, read_number_as_is
+from portal.lib.documents.readers import Reader, list_of
+from portal.lib.documents.scalars import text
 
 __all__ = ["OPERATORS", "Cost", "Operator", "Predicate", "Values", "build_cost", "build_predicate"]
 

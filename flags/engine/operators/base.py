@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from flags.engine.reading import Reader
 from flags.engine.results import Scalar
+from portal.lib.documents.readers import Reader
 
 Values: TypeAlias = tuple[Scalar, ...]
 Predicate: TypeAlias = Callable[[object], bool]

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterable
 from typing import Any, Final, TypeAlias, cast
 
-from flags.engine.errors import Problem
 from flags.engine.limits import MAX_UNIT_INTEGER
 from flags.engine.operators.base import Build, Cost, Predicate, Values, is_number
-from flags.engine.reading import checked, list_of
 from flags.engine.scalars import read_safe_integer
+from portal.lib.documents.problems import Problem
+from portal.lib.documents.readers import checked, list_of
 
 Comparison: TypeAlias = Callable[[Any, Any], bool]
 

@@ -16,9 +16,9 @@ from fractions import Fraction
 from typing import Any, Final
 
 from flags.engine.operators.base import Build, Predicate, Values, cost_of_reading, is_number
-from flags.engine.reading import list_of, refuse
 from flags.engine.results import Scalar
 from flags.engine.scalars import read_number_as_is
+from portal.lib.documents.readers import list_of, refuse
 
 _MAX_CHARS: Final = 40
 _INSTANT: Final = re.compile(

@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 
 from flags.engine.limits import MAX_CONDITION_VALUES
 from flags.engine.operators.base import Predicate, Values, cost_of_reading
-from flags.engine.reading import list_of, refuse
+from portal.lib.documents.readers import list_of, refuse
 
 _Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 _Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address

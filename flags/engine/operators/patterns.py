@@ -14,8 +14,8 @@ from flags.engine.limits import (
     MAX_PATTERNS,
 )
 from flags.engine.operators.base import Build, Cost, Predicate, Values
-from flags.engine.reading import list_of, quote, refuse
-from flags.engine.scalars import text
+from portal.lib.documents.readers import list_of, quote, refuse
+from portal.lib.documents.scalars import text
 
 
 def _compile(pattern: str, *, ignore_case: bool) -> Any:

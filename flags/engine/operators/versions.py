@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
 from flags.engine.operators.base import Build, Predicate, Values, cost_of_reading
-from flags.engine.reading import list_of, refuse
+from portal.lib.documents.readers import list_of, refuse
 
 _MAX_CHARS: Final = 256
 _NUMBER: Final = r"0|[1-9][0-9]*"

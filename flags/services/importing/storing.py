@@ -5,6 +5,7 @@ from typing import TypeVar
 
 from django.db.models import Manager, Model
 
+from flags.engine import Named
 from flags.models import Flag, FlagConfiguration
 from flags.services import configurations
 from flags.services.groups import store_group
@@ -24,7 +25,7 @@ Row = TypeVar("Row", bound=Model)
 def store_cohorts(place: Place, cohorts: Cohorts, intent: Intent) -> None:
     """Write segments and groups, their audit rows, and word of them for every environment."""
     for environment in (place.environment, *place.others):
-        for kind, found in ((outbox.SEGMENT, cohorts.segments), (outbox.GROUP, cohorts.groups)):
+        for kind, found in ((Named.SEGMENT, cohorts.segments), (Named.GROUP, cohorts.groups)):
             _advance(place, environment, [one.row.key for one in found], kind=kind)
     for segment in cohorts.segments:
         store_segment(segment.row, segment.before, intent=intent)
@@ -49,7 +50,7 @@ def store(place: Place, changes: list[Change], actor: Actor) -> None:
 
 
 def _advance(
-    place: Place, environment: Environment, keys: list[str], *, kind: str = outbox.FLAG
+    place: Place, environment: Environment, keys: list[str], *, kind: str = Named.FLAG
 ) -> None:
     if keys:
         outbox.advance(environment, kind=kind, keys=keys, now=place.now)

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods
 from portal.access import overview, services
 from portal.access.models import Invitation
 from portal.access.web.scope import refuse_nul
-from portal.lib import clock
+from portal.lib import clock, subjects
 from portal.lib.errors import Invalid
 from portal.lib.middleware import trace_of
 
@@ -31,12 +31,12 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
         services.accept_invitation(
             token=token, user=request.user, trace=trace_of(request), now=clock.now()
         )
-        return redirect("flag-list", project=invited.project.key)
+        return redirect(subjects.menu()[0].page, project=invited.project.key)
     try:
         _join(request, token)
     except Invalid as error:
         return _page(request, invited, refused=error)
-    return redirect("flag-list", project=invited.project.key)
+    return redirect(subjects.menu()[0].page, project=invited.project.key)
 
 
 def _join(request: HttpRequest, token: str) -> None:

@@ -4,63 +4,98 @@ A key that may configure the environment changes it as people do: what lowers it
 have agreed whom the old one names, and no key votes.
 """
 
-from collections.abc import Mapping
-
 from django.http import Http404
-from django.utils.translation import gettext as _
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from portal.access.api import holder_of
-from portal.access.api_scope import environment_of
+from portal.access.api.authentication import holder_of
+from portal.access.api.scope import environment_of
 from portal.access.permissions import Permission
 from portal.approvals import services
-from portal.approvals.api import schema
 from portal.approvals.models import Policy
-from portal.lib.api import PreconditionRequired
-from portal.lib.api_match import etag, seen_version
-from portal.lib.api_view import ApiView
-from portal.lib.errors import Invalid
+from portal.approvals.policy_rules import DAYS, MINUTES, MOST_APPROVALS, SCOPES
+from portal.lib.api.answers import answer
+from portal.lib.api.etags import seen_version
+from portal.lib.api.operations import CONFLICT, NO_MATCH, header, operation
+from portal.lib.api.problems import PreconditionRequired
+from portal.lib.api.query import find
+from portal.lib.api.shapes import MOMENT, OBJECT, SWITCH, TEXT, TEXTS, WHOLE, Shape, read_object
+from portal.lib.api.views import ApiView
 from portal.lib.intent import Intent
+
+_INDEPENDENCE = "For how long an account counts as one person with who gave it a vote."
+NEW_POLICY = Shape(
+    "NewPolicy",
+    {
+        "required_approvals": WHOLE(
+            "How many people have to agree.", minimum=1, maximum=MOST_APPROVALS
+        ),
+        "required_roles": TEXTS(optional=True),
+        "evidence": OBJECT(
+            optional=True, additionalProperties={"type": "string", "enum": list(SCOPES)}
+        ),
+        "turning_off_needs_approval": SWITCH(optional=True),
+        "break_glass": TEXTS(optional=True),
+        "break_glass_minutes": WHOLE(optional=True, minimum=MINUTES[0], maximum=MINUTES[-1]),
+        "independence_days": WHOLE(_INDEPENDENCE, optional=True, minimum=DAYS[0], maximum=DAYS[-1]),
+    },
+    "What an environment is to want; what is left out is as strict as where nothing is said.",
+)
+POLICY = Shape(
+    "Policy",
+    {
+        "required_approvals": WHOLE("How many people have to agree."),
+        "required_roles": TEXTS("What they must cover between them."),
+        "evidence": OBJECT(
+            "Its kinds, each for `all` or for `artefacts`.",
+            additionalProperties={"type": "string"},
+        ),
+        "turning_off_needs_approval": SWITCH(),
+        "break_glass": TEXTS("Who may act first and be reviewed later."),
+        "break_glass_minutes": WHOLE(),
+        "independence_days": WHOLE(_INDEPENDENCE),
+        "version": WHOLE("Also the ETag."),
+        "updated_at": MOMENT(),
+        "updated_by": TEXT(),
+    },
+    "What an environment wants before something changes in it.",
+    stored="document",
+)
 
 
 class PolicyDetail(ApiView):
     """The approval policy of an environment."""
 
-    @schema.read_policy
+    @operation("read_policy", "approvals", POLICY)
     def get(self, request: Request, project: str, environment: str) -> Response:
         """The policy; 404 where nobody has to agree to anything."""
         place = environment_of(request, project, environment)
-        policy = Policy.objects.filter(environment=place).first()
-        if policy is None:
-            raise Http404
-        return _answer(policy)
+        policy = find(Policy.objects.filter(environment=place))
+        return answer(POLICY.dump(policy), version=policy.version)
 
-    @schema.set_policy
+    @operation(
+        "set_policy",
+        "approvals",
+        POLICY,
+        CONFLICT,
+        NO_MATCH,
+        body=NEW_POLICY,
+        parameters=[
+            header("If-Match", "The ETag that was read; none where there is no policy yet.")
+        ],
+    )
     def put(self, request: Request, project: str, environment: str) -> Response:
         """Give the environment this policy. One that lowers what there is has to be approved."""
         place = environment_of(request, project, environment, Permission.ENVIRONMENT_CONFIGURE)
         seen = seen_version(request)
         if seen is None and Policy.objects.filter(environment=place).exists():
             raise PreconditionRequired
-        if not isinstance(request.data, Mapping):
-            raise Invalid({"": _("Send a JSON object.")})
         stored = services.set_policy(
             environment=place,
-            document=request.data,
+            document=read_object(request.data),
             expected_version=seen or 0,
             intent=Intent(holder_of(request).actor),
         )
         if stored is None:
             raise Http404
-        return _answer(stored)
-
-
-def _answer(policy: Policy) -> Response:
-    document = {
-        **policy.document,
-        "version": policy.version,
-        "updated_at": policy.updated_at.isoformat(),
-        "updated_by": policy.updated_by,
-    }
-    return Response(document, headers={"ETag": etag(policy.version)})
+        return answer(POLICY.dump(stored), version=stored.version)

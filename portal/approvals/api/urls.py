@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from portal.approvals.api import freezes, policies, views
+from portal.approvals.api import change_requests, evidence, freezes, policies
 
 _PROJECT = "projects/<slug:project>/"
 _REQUEST = _PROJECT + "change-requests/<int:number>"
@@ -10,15 +10,23 @@ _REQUEST = _PROJECT + "change-requests/<int:number>"
 urlpatterns = [
     path(_PROJECT + "freezes", freezes.FreezeList.as_view(), name="api-freezes"),
     path(_PROJECT + "freezes/<int:freeze>", freezes.FreezeDetail.as_view(), name="api-freeze"),
-    path(_PROJECT + "evidence", views.EvidenceList.as_view(), name="api-evidence"),
+    path(_PROJECT + "evidence", evidence.EvidenceList.as_view(), name="api-evidence"),
     path(
         _PROJECT + "change-requests",
-        views.ChangeRequestList.as_view(),
+        change_requests.ChangeRequestList.as_view(),
         name="api-change-requests",
     ),
-    path(_REQUEST, views.ChangeRequestDetail.as_view(), name="api-change-request"),
-    path(_REQUEST + "/withdraw", views.Withdrawal.as_view(), name="api-change-request-withdraw"),
-    path(_REQUEST + "/comments", views.CommentList.as_view(), name="api-change-request-comments"),
+    path(_REQUEST, change_requests.ChangeRequestDetail.as_view(), name="api-change-request"),
+    path(
+        _REQUEST + "/withdraw",
+        change_requests.Withdrawal.as_view(),
+        name="api-change-request-withdraw",
+    ),
+    path(
+        _REQUEST + "/comments",
+        change_requests.CommentList.as_view(),
+        name="api-change-request-comments",
+    ),
     path(
         _PROJECT + "environments/<slug:environment>/policy",
         policies.PolicyDetail.as_view(),

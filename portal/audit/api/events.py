@@ -1,31 +1,94 @@
 """``/api/v1/projects/{project}/history``: the project's part of the audit trail."""
 
 from dataclasses import replace
-from datetime import UTC
 
-from django.utils.translation import gettext as _
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from portal.access.api_scope import allowed, allowed_here, environment_of
+from portal.access.api.scope import allowed, allowed_here, environment_of
 from portal.access.permissions import Permission
 from portal.audit import history
-from portal.audit.api import schema
-from portal.audit.filters import PARAMETERS, parse
+from portal.audit.filters import PERIODS, parse
 from portal.audit.models import AuditEvent
 from portal.lib import clock, subjects
-from portal.lib.api_paging import PAGING, limit_of, listing
-from portal.lib.api_query import text
-from portal.lib.api_view import ApiView
+from portal.lib.api.operations import operation, query
+from portal.lib.api.pagination import limit_of, listing, whole_cursor
+from portal.lib.api.query import text
+from portal.lib.api.shapes import INSTANT, OBJECT, SWITCH, TEXT, WHOLE, Page, Shape
+from portal.lib.api.views import ApiView
 from portal.lib.errors import Invalid
+
+ACTOR = Shape(
+    "HistoryActor",
+    {
+        "kind": TEXT(of="actor_kind", enum=["user", "key", "system"]),
+        "id": TEXT("Of the user or key; empty for the product itself.", of="actor_id"),
+        "name": TEXT(of="actor"),
+    },
+)
+SUBJECT = Shape(
+    "HistorySubject",
+    {
+        "kind": TEXT("flag, key, user, environment, project …", of="subject_kind"),
+        "name": TEXT(of="subject"),
+    },
+)
+EVENT = Shape(
+    "HistoryEvent",
+    {
+        "sequence": WHOLE("Its place in the chain."),
+        "at": INSTANT("UTC."),
+        "event": TEXT("subject.verb, as in flag.enabled."),
+        "words": TEXT(
+            "The event in words, after the actor's name.",
+            of=lambda event: subjects.headline(event.event),
+        ),
+        "actor": ACTOR.one(of=lambda event: event),
+        "project": TEXT(),
+        "environment": TEXT("Empty where the event is about none."),
+        "subject": SUBJECT.one(of=lambda event: event),
+        "version": WHOLE("The environment's, then.", nullable=True),
+        "before": OBJECT(nullable=True),
+        "after": OBJECT(nullable=True),
+        "reason": TEXT(),
+        "request_id": TEXT(),
+        "ip": TEXT(),
+        "user_agent": TEXT(),
+        "previous_hash": TEXT(),
+        "hash": TEXT(),
+    },
+    "One record of the audit trail.",
+)
+EVENTS = Page(
+    "HistoryPage",
+    "events",
+    EVENT.many(),
+    count=WHOLE("How many records match, counted up to 10,000 (1,000 with `text`)."),
+    count_is_exact=SWITCH("False: there are more than that."),
+)
 
 
 class History(ApiView):
     """What happened in a project."""
 
-    asks = {"GET": (*PARAMETERS, *PAGING)}
-
-    @schema.list_history
+    @operation(
+        "list_history",
+        "history",
+        EVENTS,
+        parameters=[
+            query("environment", "Its key."),
+            query("subject", "The key or name of what the events are about, such as a flag's key."),
+            query("kind", "The kind of that subject, such as flag."),
+            query("actor", "The name of who did it."),
+            query("event", "Such as flag.enabled."),
+            query("period", "Until now; instead of from and to.", enum=list(PERIODS)),
+            query("from", "A date, or a date and time, in ISO 8601."),
+            query("to", "As from; a date alone counts in full."),
+            query("zone", "The time zone of from and to where they name none; else UTC."),
+            query("text", "Words in the reason, the subject, the actor or the event."),
+            query("request", "The id of the request that the events came from."),
+        ],
+    )
     def get(self, request: Request, project: str) -> Response:
         """A page of the records of the key's environment and of the project, newest first.
 
@@ -38,30 +101,22 @@ class History(ApiView):
         asked = text(request, "environment")
         if own.project.environments.filter(key=asked).exists():
             environment_of(request, project, asked)
-        query = parse(request.query_params.dict(), project=project, now=clock.now())
-        before, size = _cursor(request), limit_of(request)
-        if query.problems:
-            raise Invalid(query.problems)
-        filters = replace(query.filters, environments=("", own.key))
+        wanted = parse(request.query_params.dict(), project=project, now=clock.now())
+        cursor, size = request.query_params.get("cursor"), limit_of(request)
+        before = whole_cursor(cursor) if cursor else None
+        if wanted.problems:
+            raise Invalid(wanted.problems)
+        filters = replace(wanted.filters, environments=("", own.key))
         page = history.page(filters, before=before, size=size)
         count = history.count(filters)
         return listing(
             request,
-            "events",
+            EVENTS,
             [_document(event, own.key) for event in history.whole(page.events)],
             str(page.earlier) if page.earlier else None,
             count=count.number,
             count_is_exact=count.is_exact,
         )
-
-
-def _cursor(request: Request) -> int | None:
-    given = str(request.query_params.get("cursor", ""))
-    if not given:
-        return None
-    if not (given.isascii() and given.isdigit() and len(given) <= 18):
-        raise Invalid({"cursor": _("Send the “next” of the page before, as it was.")})
-    return int(given)
 
 
 def _reduced(
@@ -84,23 +139,8 @@ def _reduced(
 
 
 def _document(event: AuditEvent, environment: str) -> dict[str, object]:
-    """A record as the API answers it."""
-    return {
-        "sequence": event.sequence,
-        "at": event.at.astimezone(UTC).isoformat(timespec="microseconds"),
-        "event": event.event,
-        "words": subjects.headline(event.event),
-        "actor": {"kind": event.actor_kind, "id": event.actor_id, "name": event.actor},
-        "project": event.project,
-        "environment": event.environment,
-        "subject": {"kind": event.subject_kind, "name": event.subject},
-        "version": event.version,
-        "before": _reduced(event, event.before_document, environment),
-        "after": _reduced(event, event.after_document, environment),
-        "reason": event.reason,
-        "request_id": event.request_id,
-        "ip": event.ip,
-        "user_agent": event.user_agent,
-        "previous_hash": event.previous_hash,
-        "hash": event.hash,
-    }
+    return EVENT.dump(
+        event,
+        before=_reduced(event, event.before_document, environment),
+        after=_reduced(event, event.after_document, environment),
+    )

@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 from drf_spectacular.generators import SchemaGenerator
 
-from portal.lib.api_pages import describe
+from portal.lib.api.docs import describe
 from tests.flags.api.script import PROBLEM, Script, answer
 
 pytestmark = pytest.mark.django_db

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from flags.engine import compile_flag, limits, parse_definition
+from portal.lib.documents.problems import MAX_PROBLEMS
 from tests.flags.engine.documents import BOOLEAN, configuration, environment, rule
 from tests.flags.engine.parsers import refuse
 
@@ -93,4 +94,4 @@ def test_definition__too_many_variants__is_refused() -> None:
 def test_problems__a_million_wrong_fields__are_reported_up_to_the_limit() -> None:
     unknown = dict.fromkeys(map(str, range(1_000_000)))
     problems = refuse("definition", {**BOOLEAN, "key": "", **unknown}).problems
-    assert len(problems) == limits.MAX_PROBLEMS
+    assert len(problems) == MAX_PROBLEMS

@@ -15,10 +15,10 @@ from flags.engine import (
     dump_configuration,
     dump_definition,
     environment_document,
-    limits,
     parse_configuration,
     parse_definition,
 )
+from portal.lib.documents.problems import MAX_PROBLEMS
 from tests.flags.engine import cases, documents
 from tests.flags.engine.documents import (
     BOOLEAN,
@@ -64,7 +64,7 @@ def test_parse__any_json__is_read_or_refused(parser: str, data: st.DataObject) -
     changes = data.draw(st.dictionaries(fields, any_json, max_size=3))
     for document in (data.draw(any_json), {**base, **changes}):
         problems = find_problems(parser, document)
-        assert len(problems) <= limits.MAX_PROBLEMS
+        assert len(problems) <= MAX_PROBLEMS
         assert "".join(map(str, problems)).isprintable()
 
 

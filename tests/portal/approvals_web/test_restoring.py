@@ -5,7 +5,7 @@ from django.http import HttpResponse
 
 from flags import services as flags
 from flags.models import Flag, FlagConfiguration, Segment
-from flags.services.key_lists import KeyChange
+from flags.services.key_lists import KeyChange, Mode
 from flags.services.segments import change_keys, create_segment
 from portal.access.models import Environment, Project, User
 from portal.approvals.models import ChangeRequest, Policy
@@ -157,7 +157,7 @@ def test_restore__definition_segment_and_policy__as_well(
         project=shop, document={"key": "staff", "included": ["ann"]}, intent=Intent(acting(alice))
     )
     record = last_record()
-    change = KeyChange("included", "add", ["ben"])
+    change = KeyChange("included", Mode.ADD, ["ben"])
     change_keys(segment=segment, change=change, intent=Intent(acting(alice)))
     page = opened(alice, record)
     assert "ben" in page

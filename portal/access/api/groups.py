@@ -1,0 +1,105 @@
+"""``/api/v1/projects/{project}/groups``: people who are given roles together."""
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from portal.access import services
+from portal.access.api.authentication import holder_of
+from portal.access.api.projects import RENAMING
+from portal.access.api.scope import allowed, project_of
+from portal.access.models import Group, User
+from portal.access.permissions import Permission
+from portal.lib.api.answers import answer
+from portal.lib.api.operations import operation
+from portal.lib.api.pagination import answer_page
+from portal.lib.api.query import find, refuse_unfindable
+from portal.lib.api.shapes import TEXT, TEXTS, Page, Shape
+from portal.lib.api.views import ApiView
+from portal.lib.errors import Invalid
+from portal.lib.intent import Intent
+
+
+def _names(group: Group) -> list[str]:
+    return sorted(user.username for user in group.members.all())
+
+
+GROUP = Shape("Group", {"key": TEXT(), "name": TEXT(), "members": TEXTS(of=_names)})
+GROUPS = Page("GroupPage", "groups", GROUP.many())
+NEW_GROUP = Shape(
+    "NewGroup", {"key": TEXT(maxLength=50), "name": TEXT(optional=True, maxLength=100)}
+)
+
+
+class GroupList(ApiView):
+    """The groups of a project."""
+
+    @operation("list_groups", "access", GROUPS)
+    def get(self, request: Request, project: str) -> Response:
+        """A page of groups with their members, in order of their keys."""
+        rows = project_of(request, project).groups.prefetch_related("members")
+        return answer_page(request, GROUPS, rows, by="key")
+
+    @operation("create_group", "access", GROUP, status=201, body=NEW_GROUP)
+    def post(self, request: Request, project: str) -> Response:
+        """Create a group without members."""
+        own = allowed(request, project, Permission.MEMBER_MANAGE)
+        body = {"name": ""} | NEW_GROUP.read(request.data)
+        actor = holder_of(request).actor
+        made = services.create_group(project=own, **body, intent=Intent(actor))
+        return answer(GROUP.dump(made), at=reverse("api-group", args=[project, made.key]))
+
+
+class GroupDetail(ApiView):
+    """One group."""
+
+    @operation("read_group", "access", GROUP)
+    def get(self, request: Request, project: str, group: str) -> Response:
+        """A group with its members."""
+        return answer(GROUP.dump(find(project_of(request, project).groups, key=group)))
+
+    @operation("edit_group", "access", GROUP, body=RENAMING)
+    def patch(self, request: Request, project: str, group: str) -> Response:
+        """Give a group another name. Its key stays."""
+        own = allowed(request, project, Permission.MEMBER_MANAGE)
+        edited = services.edit_group(
+            group=find(own.groups, key=group),
+            **RENAMING.read(request.data),
+            intent=Intent(holder_of(request).actor),
+        )
+        return answer(GROUP.dump(edited))
+
+    @operation("delete_group", "access")
+    def delete(self, request: Request, project: str, group: str) -> Response:
+        """Remove a group and what it was given."""
+        found = find(allowed(request, project, Permission.MEMBER_MANAGE).groups, key=group)
+        services.delete_group(group=found, intent=Intent(holder_of(request).actor))
+        return Response(status=204)
+
+
+class GroupMember(ApiView):
+    """Somebody in a group."""
+
+    @operation("add_to_group", "access", GROUP)
+    def put(self, request: Request, project: str, group: str, username: str) -> Response:
+        """Put somebody who has an account into a group; again changes nothing.
+
+        A key gives no more with it than whoever made it may do, and never the right to approve.
+        """
+        found = find(allowed(request, project, Permission.MEMBER_MANAGE).groups, key=group)
+        refuse_unfindable(username)
+        user = User.objects.filter(username=username).first()
+        if user is None:
+            text = _("Nobody is called {name}; API keys make no accounts. Send an invitation.")
+            raise Invalid({"username": text.format(name=username[:150])})
+        services.add_to_group(group=found, user=user, intent=Intent(holder_of(request).actor))
+        return answer(GROUP.dump(found))
+
+    @operation("remove_from_group", "access")
+    def delete(self, request: Request, project: str, group: str, username: str) -> Response:
+        """Take somebody out of a group; again changes nothing."""
+        found = find(allowed(request, project, Permission.MEMBER_MANAGE).groups, key=group)
+        user = find(User.objects.all(), username=username)
+        services.remove_from_group(group=found, user=user, intent=Intent(holder_of(request).actor))
+        return Response(status=204)

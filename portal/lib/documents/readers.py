@@ -1,0 +1,159 @@
+"""Readers: small functions that turn a JSON value into a checked one, and how to combine them.
+
+A reader takes any object and returns what it read, or raises DocumentError with paths relative to
+that object; whoever holds the object puts its own step in front. So every problem of a document
+is found in one reading, and no reader needs to know where it stands.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from itertools import islice
+from typing import NoReturn, TypeAlias, TypeVar
+
+from portal.lib.documents.problems import MAX_PROBLEMS, DocumentError, Problem
+
+T = TypeVar("T")
+U = TypeVar("U")
+Reader: TypeAlias = Callable[[object], T]
+Check: TypeAlias = Callable[[T], Iterable[Problem]]
+"""Looks at what was read for what no part of it can know alone; yields what is wrong."""
+
+
+def refuse(message: str) -> NoReturn:
+    """Raise the one problem of the value being read."""
+    raise DocumentError([Problem("", message)])
+
+
+def quote(name: object, most: int = 60) -> str:
+    """A name from a document as it may stand in a path or message: short and printable."""
+    if not isinstance(name, str):
+        return f"<{type(name).__name__}>"
+    printable = ascii(name[:most])[1:-1]
+    return f"{printable}…" if len(name) > most else printable
+
+
+def join_quoted(names: Collection[object], most: int = 20) -> str:
+    """``a, b, c``, ending in an ellipsis after ``most`` names."""
+    ellipsis = ["…"] if len(names) > most else []
+    return ", ".join([*map(quote, islice(names, most)), *ellipsis])
+
+
+def read_object(value: object) -> Mapping[str, object]:
+    """A JSON object."""
+    if not isinstance(value, Mapping):
+        refuse("Give an object.")
+    return value
+
+
+def record(
+    build: Callable[..., T],
+    required: Mapping[str, Reader[object]],
+    optional: Mapping[str, Reader[object]] | None = None,
+) -> Reader[T]:
+    """An object with exactly these fields; ``build`` gets those present, by name.
+
+    An optional field that is absent is not passed on: its default is the one of ``build``.
+    """
+    fields = {**required, **(optional or {})}
+
+    def read(value: object) -> T:
+        document = read_object(value)
+        problems = list(islice(_find_wrong_fields(document, required, fields), MAX_PROBLEMS))
+        present = {}
+        for name in [name for name in fields if name in document]:
+            try:
+                present[name] = fields[name](document[name])
+            except DocumentError as error:
+                problems += error.under(name)
+        if problems:
+            raise DocumentError(problems)
+        return build(**present)
+
+    return read
+
+
+def _find_wrong_fields(
+    document: Mapping[str, object], required: Iterable[str], known: Mapping[str, object]
+) -> Iterable[Problem]:
+    for name in required:
+        if name not in document:
+            yield Problem(name, "Add this field; it is required.")
+    for name in document:
+        if name not in known:
+            message = f"Remove the unknown field {quote(name)}; known are {join_quoted(known)}."
+            yield Problem(quote(name), message)
+
+
+def list_of(item: Reader[T], *, most: int, least: int = 0) -> Reader[tuple[T, ...]]:
+    """A list of ``least`` to ``most`` items."""
+
+    def read(value: object) -> tuple[T, ...]:
+        if not isinstance(value, list | tuple):
+            refuse("Give a list.")
+        if not least <= len(value) <= most:
+            wanted = f"exactly {least}" if least == most else f"{least} to {most}"
+            refuse(f"Give a list of {wanted}, not {len(value)}.")
+        return _read_items(item, value)
+
+    return read
+
+
+def _read_items(item: Reader[T], values: Iterable[object]) -> tuple[T, ...]:
+    items: list[T] = []
+    problems: list[Problem] = []
+    for index, value in enumerate(values):
+        try:
+            items.append(item(value))
+        except DocumentError as error:
+            problems += error.under(f"[{index}]")
+            if len(problems) >= MAX_PROBLEMS:
+                break
+    if problems:
+        raise DocumentError(problems)
+    return tuple(items)
+
+
+def tagged(readers: Mapping[str, Reader[T]]) -> Reader[T]:
+    """An object of one of several shapes, told apart by the one field that names the shape."""
+
+    def read(value: object) -> T:
+        document = read_object(value)
+        tags = [name for name in readers if name in document]
+        if len(tags) != 1:
+            found = join_quoted(document, most=5) or "none"
+            refuse(f"Give exactly one of the fields {join_quoted(readers)}; found: {found}.")
+        return readers[tags[0]](value)
+
+    return read
+
+
+def one_of(names: Iterable[str], what: str) -> Reader[str]:
+    """One of these texts; ``what`` names such a thing in the problem."""
+    known = dict.fromkeys(names)
+
+    def read(value: object) -> str:
+        if not isinstance(value, str):
+            refuse(f"Name one {what} as a text, of: {join_quoted(known)}.")
+        if value not in known:
+            refuse(f"There is no {what} '{quote(value)}'; use one of: {join_quoted(known)}.")
+        return value
+
+    return read
+
+
+def mapped(reader: Reader[T], convert: Callable[[T], U]) -> Reader[U]:
+    """What ``reader`` reads, converted."""
+    return lambda value: convert(reader(value))
+
+
+def checked(reader: Reader[T], *checks: Check[T]) -> Reader[T]:
+    """What ``reader`` reads, if no check finds anything wrong with it."""
+
+    def read(value: object) -> T:
+        result = reader(value)
+        found = (problem for check in checks for problem in check(result))
+        problems = list(islice(found, MAX_PROBLEMS))
+        if problems:
+            raise DocumentError(problems)
+        return result
+
+    return read
