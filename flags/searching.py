@@ -3,18 +3,28 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
-from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, TextField, Value, When
+from django.db.models import (
+    Case,
+    Exists,
+    F,
+    IntegerField,
+    OuterRef,
+    Q,
+    QuerySet,
+    TextField,
+    Value,
+    When,
+)
 from django.db.models.functions import Cast, Coalesce, Lower, NullIf
 
 from flags.engine import Kind
 from flags.models import Favourite, Flag, FlagConfiguration
 from portal.access.models import Project
+from portal.lib.paging import SIZE
 
 MOST_COLUMNS = 3
-PAGE_SIZE = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +48,8 @@ class FlagFilter:
     reader: int = 0
     environment: str = ""
     after: str = ""
-    size: int = PAGE_SIZE
+    before: str = ""
+    size: int = SIZE
 
     @property
     def narrows(self) -> bool:
@@ -46,27 +57,19 @@ class FlagFilter:
         return any(narrowing) or self.favourite
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
-    """Something to sort by, and how its value is read from a cursor. ``read`` raises ValueError."""
-
-    expression: Callable[[FlagFilter], Any]
-    read: Callable[[str], object] = str
-
-
 def _own_favourite(wanted: FlagFilter) -> Exists:
     return Exists(Favourite.objects.filter(flag=OuterRef("pk"), user=wanted.reader))
 
 
-COLUMNS: dict[str, Column] = {
-    "favourite": Column(
-        lambda wanted: Case(When(_own_favourite(wanted), then=Value(0)), default=Value(1)), int
+COLUMNS: dict[str, Callable[[FlagFilter], Any]] = {
+    "favourite": lambda wanted: Case(
+        When(_own_favourite(wanted), then=Value(0)), default=Value(1), output_field=IntegerField()
     ),
-    "name": Column(lambda _wanted: Lower(Coalesce(NullIf("name", Value("")), "key"))),
-    "kind": Column(lambda _wanted: F("kind")),
-    "owner": Column(lambda _wanted: Lower("owner")),
-    "created": Column(lambda _wanted: F("created_at"), datetime.fromisoformat),
-    "updated": Column(lambda _wanted: F("updated_at"), datetime.fromisoformat),
+    "name": lambda _wanted: Lower(Coalesce(NullIf("name", Value("")), "key")),
+    "kind": lambda _wanted: F("kind"),
+    "owner": lambda _wanted: Lower("owner"),
+    "created": lambda _wanted: F("created_at"),
+    "updated": lambda _wanted: F("updated_at"),
 }
 
 
@@ -98,56 +101,8 @@ def matching(project: Project, wanted: FlagFilter) -> QuerySet[Flag]:
     return flags.annotate(**columns).order_by(*_order(wanted), "key")
 
 
-def rest(flags: QuerySet[Flag], wanted: FlagFilter) -> QuerySet[Flag]:
-    """The flags after the cursor; all of them where it is none.
-
-    A cursor holds the values that the last flag was sorted by, so that nothing that is created,
-    renamed or archived meanwhile shifts a page.
-    """
-    if not wanted.after:
-        return flags
-    if not wanted.sort:
-        return flags.filter(key__gt=wanted.after)
-    values = _values(wanted)
-    return flags.filter(_beyond(wanted, values)) if values else flags
-
-
-def cursor(flag: Flag, wanted: FlagFilter) -> str:
-    """Where a page ended."""
-    if not wanted.sort:
-        return flag.key
-    values = [getattr(flag, f"sort_{index}") for index in range(len(wanted.sort))]
-    texts = [v.isoformat() if isinstance(v, datetime) else str(v) for v in values]
-    return json.dumps([*texts, flag.key], ensure_ascii=False)
-
-
-def _values(wanted: FlagFilter) -> list[object]:
-    """What a cursor holds; empty where somebody made it up."""
-    try:
-        texts = json.loads(wanted.after)
-        columns = [COLUMNS[one.removeprefix("-")] for one in wanted.sort]
-        readers: list[Callable[[str], object]] = [column.read for column in columns]
-        readers.append(str)
-        if not all(isinstance(text, str) and "\0" not in text for text in texts):
-            return []
-        return [read(text) for read, text in zip(readers, texts, strict=True)]
-    except (ValueError, TypeError, RecursionError):
-        return []
-
-
-def _beyond(wanted: FlagFilter, values: list[object]) -> Q:
-    """Later in the order: equal in the first columns, and beyond in the next."""
-    found, equal = Q(), Q()
-    fields = [*(f"sort_{i}" for i in range(len(wanted.sort))), "key"]
-    for field, name, value in zip(fields, [*wanted.sort, "key"], values, strict=True):
-        step = "lt" if name.startswith("-") else "gt"
-        found |= equal & Q(**{f"{field}__{step}": value})
-        equal &= Q(**{field: value})
-    return found
-
-
 def _column(name: str, wanted: FlagFilter) -> Any:
-    return COLUMNS[name.removeprefix("-")].expression(wanted)
+    return COLUMNS[name.removeprefix("-")](wanted)
 
 
 def _order(wanted: FlagFilter) -> list[str]:

@@ -14,15 +14,24 @@ from flags.usage.lifecycle import Stage
 from flags.usage.standing import standings_of
 from portal.access import selectors as access
 from portal.access.models import Environment, Project, User
+from portal.lib.paging import Page, page_of
 
 
 @dataclass(frozen=True, slots=True)
 class FlagPage:
-    """One page of flags; ``next_after`` continues it."""
+    """One page of flags, and how many match in all."""
 
-    flags: list[Flag]
-    next_after: str
+    page: Page[Flag]
     total: int
+
+    @property
+    def flags(self) -> list[Flag]:
+        return self.page.rows
+
+    @property
+    def next_after(self) -> str:
+        """What continues the list."""
+        return self.page.next
 
 
 def list_flags(project: Project, wanted: FlagFilter, *, now: datetime) -> FlagPage:
@@ -32,12 +41,13 @@ def list_flags(project: Project, wanted: FlagFilter, *, now: datetime) -> FlagPa
     nothing.
     """
     matching = _matching(project, wanted, now)
-    rows = searching.rest(matching, wanted)
-    found = list(rows.prefetch_related(_with_configurations())[: wanted.size + 1])
-    more = len(found) > wanted.size
-    flags = found[: wanted.size]
-    after = searching.cursor(flags[-1], wanted) if more else ""
-    return FlagPage(flags, after, matching.count())
+    page = page_of(
+        matching.prefetch_related(_with_configurations()),
+        after=wanted.after,
+        before=wanted.before,
+        size=wanted.size,
+    )
+    return FlagPage(page, matching.count())
 
 
 def all_flags(project: Project, wanted: FlagFilter, *, now: datetime) -> list[Flag]:

@@ -83,7 +83,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     *SIGN_IN_MIDDLEWARE,  # noqa: F405
-    "portal.lib.htmx.htmx_responses",
+    "portal.lib.web.htmx.htmx_responses",
 ]
 ROOT_URLCONF = "portal.urls"
 WSGI_APPLICATION = "portal.wsgi.application"

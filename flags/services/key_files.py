@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from flags.services.key_lists import MOST_KEYS, problem_of
 from portal.lib.errors import Invalid
-from portal.lib.spreadsheets import written
+from portal.lib.web.spreadsheets import unguard
 
 MOST_BYTES = 20 * 1024 * 1024
 MOST_NAMED = 100
@@ -94,7 +94,7 @@ def _read_rows(lines: IO[str]) -> KeyFile:
             if number == 1 and cell.lower() in _HEADERS:
                 found.header = cell
             elif cell:
-                found.take(number, _unescaped(cell))
+                found.take(number, unguard(cell))
     except UnicodeDecodeError:
         text = _("The file is not in UTF-8, somewhere after line {line}. Save it as CSV in UTF-8.")
         raise Invalid({"file": text.format(line=number)}) from None
@@ -117,11 +117,3 @@ def _chain(first: str, rest: Iterable[str]) -> Iterator[str]:
     yield first
     for line in rest:  # noqa: UP028 - yield from would close the file with the generator
         yield line
-
-
-def _unescaped(cell: str) -> str:
-    """Without the mark that our own files put before what a spreadsheet would run as a formula."""
-    bare = cell[1:]
-    return (
-        bare if cell.startswith("'") and (bare.startswith("'") or written(bare) != bare) else cell
-    )

@@ -25,7 +25,7 @@ from portal.audit import filters
 from portal.audit.web.lines import Line, lines
 from portal.lib import clock
 from portal.lib.errors import Invalid
-from portal.lib.htmx import render_page
+from portal.lib.web.pages import render_page
 
 REFUSED = 422
 

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from flags.engine.document import TARGETING_KEY
 from portal.lib import strict_json
 from portal.lib.errors import Invalid
+from portal.lib.web.forms import read_json
 
 _JSON: Final = re.compile(r'[\[{"]|-?\d|(true|false|null)$')
 _LINE: Final = re.compile(r"([^=:\s]++)\s*+[=:](.*)")
@@ -46,10 +47,7 @@ def asked_in(form: QueryDict) -> Asked:
 def _attributes(text: str) -> dict[str, Any]:
     if not text.startswith("{"):
         return dict(_lines(text.splitlines()))
-    try:
-        found: dict[str, Any] = _json(text)
-    except strict_json.NotStrict as error:
-        raise Invalid({"attributes": str(error)}) from None
+    found: dict[str, Any] = read_json(text, "attributes")
     return found
 
 
@@ -61,18 +59,14 @@ def _lines(lines: Iterable[str]) -> Iterable[tuple[str, Any]]:
         if found is None:
             text = _("Write each attribute as a line like {line}, or all as one JSON object.")
             raise Invalid({"attributes": text.format(line="country = DE")})
-        yield found[1], _value(found[2].strip())
+        yield found[1], read_value(found[2].strip())
 
 
-def _value(text: str) -> object:
+def read_value(text: str) -> object:
     """Numbers, true, false, lists and texts in quotes as JSON has them; else a plain text."""
     if not _JSON.match(text):
         return text
     try:
-        return _json(text)
+        return strict_json.loads_text(text)
     except strict_json.NotStrict:
         return text
-
-
-def _json(text: str) -> Any:
-    return strict_json.loads_text(text)

@@ -3,7 +3,6 @@
 Friction follows risk: turning flags on in production takes the environment's name.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from django.core.exceptions import PermissionDenied
@@ -15,9 +14,9 @@ from django.views.decorators.http import require_POST
 from flags import selectors
 from flags.models import Flag
 from flags.services import bulk, effects
-from flags.services.bulk import ACTIONS, MOST_FLAGS, Action, End, Job
+from flags.services.bulk import ACTIONS, MOST_FLAGS, Action, End, Job, Outcome
 from flags.web.arriving import said_of_saving
-from flags.web.filters import read_filter
+from flags.web.listing import read_filter
 from flags.web.rows import Cell, FlagRow
 from portal.access.models import Environment
 from portal.access.permissions import Permission
@@ -25,6 +24,8 @@ from portal.access.web.scope import Scope, project_page
 from portal.approvals.web.outlook import Outlook, outlook, read_intent
 from portal.lib import clock
 from portal.lib.errors import Forbidden, Invalid
+from portal.lib.web.forms import version_in
+from portal.lib.web.pages import confirm_name, governed, show_form
 
 ENDS = tuple(End)
 
@@ -67,16 +68,31 @@ class Asked:
 def change_many(request: HttpRequest, scope: Scope) -> HttpResponse:
     """The dialog; confirmed, what became of each flag."""
     asked = _asked(request, scope)
-    if request.POST.get("confirmed") != "1":
-        return _dialog(request, scope, asked)
-    if asked.needs_name and request.POST.get("typed", "").strip() != _key(asked):
-        return _dialog(request, scope, asked, wrong_name=True)
-    try:
+    context = {
+        "scope": scope,
+        "asked": asked,
+        "outlook": asked.outlook,
+        "values": request.POST,
+        "tags": selectors.known_tags(scope.project) if asked.action.needs == "tags" else [],
+        "owners": selectors.possible_owners(scope.project),
+    }
+
+    def save() -> HttpResponse:
+        if asked.needs_name and asked.environment:
+            confirm_name(request, asked.environment.key)
         outcomes = bulk.change_flags(
             flags=asked.flags, action=asked.name, job=_job(request, scope, asked)
         )
-    except Invalid as error:
-        return _dialog(request, scope, asked, errors=error.problems)
+        return _done(request, scope, asked, outcomes)
+
+    if request.POST.get("confirmed") != "1":
+        return show_form(request, "flags/_bulk_dialog.html", context)
+    return governed(request, "flags/_bulk_dialog.html", context, save)
+
+
+def _done(
+    request: HttpRequest, scope: Scope, asked: Asked, outcomes: list[Outcome]
+) -> HttpResponse:
     counts = [(end.value, [one for one in outcomes if one.end is end]) for end in ENDS]
     places = [asked.environment] if asked.environment else scope.project.environments.all()
     context = {
@@ -114,7 +130,7 @@ def _asked(request: HttpRequest, scope: Scope) -> Asked:
 def _chosen(request: HttpRequest, scope: Scope) -> list[Flag]:
     keys = request.POST.getlist("flag")
     if request.POST.get("matching") == "1":
-        wanted = replace(read_filter(QueryDict(request.POST.get("query", "")), scope), after="")
+        wanted = read_filter(QueryDict(request.POST.get("query", "")), scope)
         keys = selectors.matching_keys(scope.project, wanted, MOST_FLAGS + 1, now=clock.now())
     if len(keys) > MOST_FLAGS:
         text = _("At most {most} flags at once; narrow the list with its filters.")
@@ -134,31 +150,5 @@ def _job(request: HttpRequest, scope: Scope, asked: Asked) -> Job:
         environment=asked.environment,
         tags=tuple(filter(None, (t.strip() for t in request.POST.get("tags", "").split(",")))),
         owner=request.POST.get("owner", "").strip(),
-        seen={key: int(v[:18]) for v, _s, key in seen if v.isascii() and v.isdigit()},
+        seen={key: version_in(text) for text, _space, key in seen},
     )
-
-
-def _dialog(
-    request: HttpRequest,
-    scope: Scope,
-    asked: Asked,
-    *,
-    wrong_name: bool = False,
-    errors: Mapping[str, str] | None = None,
-) -> HttpResponse:
-    context = {
-        "scope": scope,
-        "asked": asked,
-        "outlook": asked.outlook,
-        "wrong_name": wrong_name,
-        "errors": errors or {},
-        "values": request.POST,
-        "tags": selectors.known_tags(scope.project) if asked.action.needs == "tags" else [],
-        "owners": selectors.possible_owners(scope.project),
-    }
-    status = 422 if wrong_name or errors else 200
-    return render(request, "flags/_bulk_dialog.html", context, status=status)
-
-
-def _key(asked: Asked) -> str:
-    return asked.environment.key if asked.environment else ""

@@ -18,7 +18,9 @@ from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.approvals.changes import same_document
 from portal.lib import clock
-from portal.lib.htmx import render_page
+from portal.lib.paging import Page
+from portal.lib.web.lists import paging
+from portal.lib.web.pages import render_page
 
 PAGE = 50
 
@@ -85,8 +87,7 @@ def compare(request: HttpRequest, scope: Scope) -> HttpResponse:
     shown = [pair for pair in pairs if every or pair.differs]
     after = request.GET.get("after", "")
     later = [pair for pair in shown if pair.flag.key > after]
-    query = request.GET.copy()
-    query["after"] = later[:PAGE][-1].flag.key if len(later) > PAGE else ""
+    page = Page(later[:PAGE], next=later[PAGE - 1].flag.key if len(later) > PAGE else "")
     context = {
         "scope": scope,
         "places": places,
@@ -94,10 +95,10 @@ def compare(request: HttpRequest, scope: Scope) -> HttpResponse:
         "right": right,
         "every": every,
         "search": wanted.search,
-        "pairs": later[:PAGE],
+        "pairs": page.rows,
         "total": len(pairs),
         "shown": len(shown),
-        "next_query": query.urlencode() if query["after"] else "",
+        **paging(request, page),
     }
     return render_page(request, "flags/compare.html", "flags/_compare.html", context)
 

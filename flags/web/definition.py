@@ -1,6 +1,7 @@
 """Creating a flag, and editing what it is."""
 
 import json
+from functools import partial
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -20,7 +21,6 @@ from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.approvals import selectors as approvals
-from portal.approvals.errors import Waiting
 from portal.approvals.web.outlook import (
     Revising,
     drift_of,
@@ -29,11 +29,11 @@ from portal.approvals.web.outlook import (
     read_intent,
 )
 from portal.lib import strict_json
-from portal.lib.errors import Conflict, Invalid
-from portal.lib.form_paths import Fields, read_form, texts
-from portal.lib.htmx import redirect_to, render_page
+from portal.lib.errors import Invalid
 from portal.lib.intent import Intent
 from portal.lib.merging import Side, side_of
+from portal.lib.web.forms import Fields, read_form, sent_version, texts
+from portal.lib.web.pages import Refusal, governed, redirect_to, show_form
 
 Form = dict[str, Any]
 FIELDS: Fields = {
@@ -50,22 +50,28 @@ STARTING_VARIANTS = {
 }
 
 
+_PAGE = ("flags/settings.html", "flags/_definition_form.html")
+_NEW_PAGE = ("flags/create.html", "flags/_definition_form.html")
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_page(Permission.FLAG_EDIT)
 def create_flag(request: HttpRequest, scope: Scope) -> HttpResponse:
-    if request.method != "POST":
-        return _draw(request, scope, None, _new_form("boolean", request.GET.get("key", "")))
-    form = read_form(request.POST.items(), FIELDS)
+    form = _new_form("boolean", request.GET.get("key", ""))
+    if request.method == "POST":
+        form = _rearrange(read_form(request.POST.items(), FIELDS), request.POST.get("do", ""))
+    draw = partial(_context, request, scope, None, form)
     if request.POST.get("do"):
-        return _draw(request, scope, None, _rearrange(form, request.POST["do"]))
-    try:
+        return show_form(request, _NEW_PAGE, draw(Refusal()))
+
+    def save() -> HttpResponse:
         flag = services.create_flag(
             project=scope.project, document=_to_document(form), intent=Intent(scope.actor)
         )
-    except Invalid as error:
-        return _draw(request, scope, None, form, errors=error.problems, status=422)
-    message = _("{flag} is there, off in every environment.").format(flag=flag.title)
-    return redirect_to(request, _address("flag", scope, flag), message)
+        message = _("{flag} is there, off in every environment.").format(flag=flag.title)
+        return redirect_to(request, _address("flag", scope, flag), message)
+
+    return governed(request, _NEW_PAGE, draw, save)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -77,39 +83,26 @@ def edit_flag(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
         asked = editable_request(scope, wanted, kind=DEFINITION, subject=flag.key)
         drift = drift_of(asked, side_of(request.GET.get("prefer", ""))) if asked else None
         form = _to_form(flag, drift.document if drift else flag.document)
-        return _draw(request, scope, flag, form, revise=Revising.of(asked), drift=drift)
-    form = read_form(request.POST.items(), FIELDS) | {
-        "key": flag.key,
-        "value_type": flag.value_type,
-    }
+        context = _context(request, scope, flag, form, Refusal())
+        return show_form(request, _PAGE, context | {"revise": Revising.of(asked), "drift": drift})
+    form = read_form(request.POST.items(), FIELDS)
+    form |= {"key": flag.key, "value_type": flag.value_type}
+    form = _rearrange(form, request.POST.get("do", ""))
+    draw = partial(_context, request, scope, flag, form)
     if request.POST.get("do"):
-        return _draw(request, scope, flag, _rearrange(form, request.POST["do"]))
-    try:
-        return _save(request, scope, flag, form)
-    except Invalid as error:
-        return _draw(request, scope, flag, form, errors=error.problems, status=422)
+        return show_form(request, _PAGE, draw(Refusal()))
 
-
-def _save(request: HttpRequest, scope: Scope, flag: Flag, form: Form) -> HttpResponse:
-    """Raises Invalid; of a conflict it shows what the form would change in what is saved now."""
-    version = request.POST.get("version", "")
-    document = _with_what_no_form_shows(_to_document(form), _started_from(request, scope, flag))
-    try:
+    def save() -> HttpResponse:
         services.edit_flag(
             flag=flag,
-            document=document,
-            expected_version=int(version[:18]) if version.isascii() and version.isdigit() else -1,
+            document=_wanted(request, scope, flag, form),
+            expected_version=sent_version(request),
             intent=read_intent(request, scope),
         )
-    except Waiting as waiting:
-        return redirect_to(request, waiting.path, _("Sent for approval. Nothing has changed yet."))
-    except Conflict as conflict:
-        changes = wording.definition_changes(flag.definition, definition_from(document))
-        return _draw(
-            request, scope, flag, form, conflict=str(conflict), changes=changes, status=409
-        )
-    message = _("Saved in every environment.")
-    return redirect_to(request, _address("flag-settings", scope, flag), message)
+        message = _("Saved in every environment.")
+        return redirect_to(request, _address("flag-settings", scope, flag), message)
+
+    return governed(request, _PAGE, draw, save)
 
 
 def _served_places(scope: Scope, flag: Flag | None) -> list[Environment]:
@@ -118,24 +111,22 @@ def _served_places(scope: Scope, flag: Flag | None) -> list[Environment]:
     return effects.of_archiving(flag, places) if flag and not flag.is_archived else []
 
 
-def _draw(
-    request: HttpRequest,
-    scope: Scope,
-    flag: Flag | None,
-    form: Form,
-    *,
-    status: int = 200,
-    **extra: object,
-) -> HttpResponse:
-    errors: Any = extra.pop("errors", {})
-    form = form | {"variants": _with_errors(form, errors)}
-    context = {
+def _context(
+    request: HttpRequest, scope: Scope, flag: Flag | None, form: Form, refusal: Refusal
+) -> dict[str, object]:
+    """The form; of a conflict also what it would change in what is saved now."""
+    changes: list[str] = []
+    if flag and refusal.conflict:
+        changes = wording.definition_changes(
+            flag.definition, definition_from(_wanted(request, scope, flag, form))
+        )
+    return {
         "scope": scope,
         "flag": flag,
         "row": FlagRow(flag) if flag else None,
         "tab": "settings",
-        "form": form,
-        "errors": errors,
+        "form": form | {"variants": _with_errors(form, refusal.errors)},
+        "changes": changes,
         "revise": Revising.sent(request),
         "outlook": outlook(scope, _served_places(scope, flag), turns_off=False),
         "pending": approvals.open_requests(
@@ -146,10 +137,7 @@ def _draw(
         "owners": selectors.possible_owners(scope.project),
         "known_tags": selectors.known_tags(scope.project),
         "rule": None if flag else naming.rule_of(scope.project),
-        **extra,
     }
-    page = "flags/settings.html" if flag else "flags/create.html"
-    return render_page(request, page, "flags/_definition_form.html", context, status=status)
 
 
 def _with_errors(form: Form, errors: dict[str, str]) -> list[Form]:
@@ -231,8 +219,12 @@ def _to_document(form: Form) -> Form:
     }
 
 
-def _with_what_no_form_shows(document: Form, started: Form) -> Form:
-    """What answers carry along for flags of other products is not to edit, nor to lose."""
+def _wanted(request: HttpRequest, scope: Scope, flag: Flag, form: Form) -> Form:
+    """The document that the form of a flag asks for. Raises Invalid for values that are none.
+
+    What answers carry along for flags of other products is not to edit, nor to lose.
+    """
+    document, started = _to_document(form), _started_from(request, scope, flag)
     unseen = {
         variant["key"]: {
             name: variant[name] for name in ("served_as", "metadata") if name in variant

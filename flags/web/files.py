@@ -12,7 +12,7 @@ from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.lib.errors import Invalid
-from portal.lib.htmx import render_page
+from portal.lib.web.pages import render_page
 
 _MEDIA_TYPES = {"json": "application/json", "yaml": "application/yaml"}
 

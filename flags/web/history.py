@@ -7,11 +7,9 @@ from flags.web.finding import find_flag
 from flags.web.rows import FlagRow
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
-from portal.audit import history
 from portal.audit.filters import Filters
-from portal.audit.web.lines import lines
-from portal.audit.web.pages import sequence_in
-from portal.lib.htmx import render_page
+from portal.audit.web.lines import history_page
+from portal.lib.web.pages import render_page
 
 
 @require_safe
@@ -19,15 +17,11 @@ from portal.lib.htmx import render_page
 def flag_history(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
     flag = find_flag(scope, key)
     filters = Filters(project=scope.project.key, kind="flag", subject=key)
-    before, after = (sequence_in(request.GET, name) for name in ("before", "after"))
-    page = history.page(filters, before=before, after=after)
     context = {
         "scope": scope,
         "flag": flag,
         "row": FlagRow(flag),
         "tab": "history",
-        "lines": lines(page.events),
-        "earlier_query": page.earlier and f"before={page.earlier}",
-        "later_query": page.later and f"after={page.later}",
+        **history_page(request, filters),
     }
     return render_page(request, "flags/history.html", "flags/_history.html", context)

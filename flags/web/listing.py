@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 from datetime import datetime
+from functools import partial
+from urllib.parse import urlencode
 
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -12,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from flags import selectors
 from flags.engine import Kind
 from flags.models import Flag
-from flags.searching import FlagFilter
+from flags.searching import FlagFilter, read_sort
 from flags.selectors import FlagPage
 from flags.services.arranging import set_favourite
 from flags.services.bulk import ACTIONS, MOST_FLAGS
@@ -20,14 +22,16 @@ from flags.usage import reading
 from flags.usage.lifecycle import Stage
 from flags.usage.standing import standings_of
 from flags.web import arriving
-from flags.web.filters import MINE, lasting, query_of, read_filter
 from flags.web.finding import find_flag
 from flags.web.rows import Cell, FlagRow
+from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.lib import clock
-from portal.lib.htmx import render_page, wants_fragment
-from portal.lib.spreadsheets import Value, csv_response
+from portal.lib.web.lists import paging, query_with
+from portal.lib.web.live import page_in_state
+from portal.lib.web.pages import wants_fragment
+from portal.lib.web.spreadsheets import Value, csv_response
 
 SORTS = {
     "name": gettext_lazy("Name"),
@@ -51,10 +55,8 @@ def list_flags(request: HttpRequest, scope: Scope) -> HttpResponse:
         if view:
             return HttpResponseRedirect(f"?{view.query}&view={view.pk}")
     state = selectors.state_of(scope.project)
-    if request.GET.get("seen") == state:
-        return HttpResponse(status=204)
-    context = _context(request, scope, state, clock.now())
-    return render_page(request, "flags/list.html", "flags/_list.html", context)
+    draw = partial(_context, request, scope, clock.now())
+    return page_in_state(request, ("flags/list.html", "flags/_list.html"), state, draw)
 
 
 @require_safe
@@ -97,20 +99,18 @@ def _yes(value: bool) -> str:
     return "yes" if value else "no"
 
 
-def _context(request: HttpRequest, scope: Scope, state: str, now: datetime) -> dict[str, object]:
+def _context(request: HttpRequest, scope: Scope, now: datetime) -> dict[str, object]:
     wanted = read_filter(request.GET, scope)
     page = selectors.list_flags(scope.project, wanted, now=now)
     return {
         "scope": scope,
         "wanted": wanted,
-        "query": query_of(request, {}),
-        "first_query": query_of(request, {"after": None}),
-        "next_query": page.next_after and query_of(request, {"after": page.next_after}),
+        "query": query_with(request.GET),
+        **paging(request, page.page),
         "page": page,
         "rows": _rows(scope, page, now),
         "environments": scope.project.environments.all(),
         "no_evaluator": arriving.no_evaluator(scope.project.environments.all()),
-        "state": state,
         "most": MOST_FLAGS,
         **({} if wants_fragment(request) else _choices(request, scope, wanted)),
     }
@@ -174,3 +174,48 @@ def _actions(scope: Scope) -> list[tuple[str, str]]:
         elif action.permission in scope.permissions:
             offered.append((name, str(action.label)))
     return offered
+
+
+MINE = "@me"
+STATES = {"on": True, "off": False}
+# What of an address says what is shown; the rest says where somebody is in it.
+_PASSING = ("seen", "after", "before", "view", "all")
+
+
+def read_filter(query: QueryDict, scope: Scope) -> FlagFilter:
+    """The filter in an address; what is none of it is left out."""
+    return FlagFilter(
+        search=query.get("search", "").strip()[:200],
+        kind=query.get("kind", ""),
+        tags=tuple(filter(None, query.getlist("tag"))),
+        owners=_owners(query.get("owner", ""), scope),
+        states=_states(query, scope),
+        favourite=query.get("favourite") == "1",
+        archived=query.get("archived") == "1",
+        stage=query.get("stage", ""),
+        sort=read_sort(",".join(query.getlist("sort"))),
+        reader=scope.user.pk,
+        after=query.get("after", ""),
+        before=query.get("before", ""),
+    )
+
+
+def lasting(query: QueryDict) -> str:
+    """What of an address is worth a name: its filters, without the empty ones."""
+    pairs = [(name, value) for name, values in query.lists() for value in values if value]
+    return urlencode([pair for pair in pairs if pair[0] not in _PASSING])
+
+
+def _owners(owner: str, scope: Scope) -> tuple[str, ...]:
+    if owner == MINE:
+        return selectors.names_of(scope.user, scope.project)
+    return (owner,) if owner else ()
+
+
+def _states(query: QueryDict, scope: Scope) -> tuple[tuple[str, bool], ...]:
+    asked = {place.key: query.get(f"in.{place.key}", "") for place in _places(scope)}
+    return tuple((key, STATES[state]) for key, state in asked.items() if state in STATES)
+
+
+def _places(scope: Scope) -> list[Environment]:
+    return list(scope.project.environments.all())

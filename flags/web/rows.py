@@ -8,7 +8,6 @@ from flags.engine import DocumentError
 from flags.models import Flag, FlagConfiguration
 from flags.usage.standing import Seen
 from flags.web.arriving import Mark, Marks
-from flags.web.sparkline import sparkline
 from portal.access.models import Environment
 
 
@@ -71,3 +70,25 @@ class FlagRow:
         for configuration in flag.configurations.all():
             mark = (marks or {}).get((configuration.environment_id, flag.key))
             self.cells.append(Cell(flag, configuration, mark))
+
+
+WIDTH, HEIGHT = 72, 20
+
+
+@dataclass(frozen=True, slots=True)
+class Sparkline:
+    """``points`` are as SVG's polyline wants them; the line lies a pixel inside the frame."""
+
+    total: int
+    points: str
+
+
+def sparkline(counts: Sequence[int]) -> Sparkline:
+    """The line of some counts, the highest at the top and none at the bottom."""
+    most = max([*counts, 1])
+    step = WIDTH / max(len(counts) - 1, 1)
+    points = (
+        f"{index * step:.1f},{HEIGHT - 1 - count / most * (HEIGHT - 2):.1f}"
+        for index, count in enumerate(counts)
+    )
+    return Sparkline(sum(counts), " ".join(points))

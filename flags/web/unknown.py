@@ -15,8 +15,9 @@ from flags.usage import reading
 from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
-from portal.lib.htmx import redirect_to, render_page
 from portal.lib.intent import Intent
+from portal.lib.web.live import page_in_state
+from portal.lib.web.pages import redirect_to
 
 MOST_ROWS = 200
 
@@ -37,21 +38,21 @@ def list_unknown(request: HttpRequest, scope: Scope, environment: str) -> HttpRe
     ignored = request.GET.get("ignored") == "1"
     rows = reading.unknown_flags(place, ignored=ignored)
     others = reading.other_unknown(place)
-    state = _state(rows, others)
-    if request.GET.get("seen") == state:
-        return HttpResponse(status=204)
-    context = {
-        "state": state,
-        "scope": scope,
-        "environment": place,
-        "environments": scope.project.environments.all(),
-        "ignored": ignored,
-        "lines": _lines(place, rows[:MOST_ROWS]),
-        "total": rows.count(),
-        "most": MOST_ROWS,
-        "others": others,
-    }
-    return render_page(request, "flags/unknown.html", "flags/_unknown.html", context)
+
+    def context() -> dict[str, object]:
+        return {
+            "scope": scope,
+            "environment": place,
+            "environments": scope.project.environments.all(),
+            "ignored": ignored,
+            "lines": _lines(place, rows[:MOST_ROWS]),
+            "total": rows.count(),
+            "most": MOST_ROWS,
+            "others": others,
+        }
+
+    page = ("flags/unknown.html", "flags/_unknown.html")
+    return page_in_state(request, page, _state(rows, others), context)
 
 
 @require_POST

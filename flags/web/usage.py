@@ -17,7 +17,7 @@ from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.lib import clock
-from portal.lib.htmx import render_page
+from portal.lib.web.live import page_in_state
 
 SPAN_WORDS = {
     "hour": gettext_lazy("Last hour"),
@@ -55,25 +55,25 @@ def flag_usage(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
     series = reading.series_of(
         flag, environment, span=reading.SPANS[span], aspect=aspect, now=clock.now()
     )
+
+    def context() -> dict[str, object]:
+        return {
+            "scope": scope,
+            "flag": flag,
+            "row": FlagRow(flag),
+            "tab": "usage",
+            "environment": environment,
+            "environments": scope.project.environments.all(),
+            "span": span,
+            "spans": SPAN_WORDS,
+            "aspect": aspect,
+            "aspects": ASPECT_WORDS,
+            "series": series,
+            "columns": _columns(flag, environment, series, aspect),
+        }
+
     state = f"{series.total}-{series.lines[-1].start.timestamp():.0f}"
-    if request.GET.get("seen") == state:
-        return HttpResponse(status=204)
-    context = {
-        "scope": scope,
-        "state": state,
-        "flag": flag,
-        "row": FlagRow(flag),
-        "tab": "usage",
-        "environment": environment,
-        "environments": scope.project.environments.all(),
-        "span": span,
-        "spans": SPAN_WORDS,
-        "aspect": aspect,
-        "aspects": ASPECT_WORDS,
-        "series": series,
-        "columns": _columns(flag, environment, series, aspect),
-    }
-    return render_page(request, "flags/usage.html", "flags/_usage.html", context)
+    return page_in_state(request, ("flags/usage.html", "flags/_usage.html"), state, context)
 
 
 def _columns(flag: Flag, environment: Environment, series: Series, aspect: str) -> list[Column]:

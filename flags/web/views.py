@@ -1,9 +1,6 @@
 """Saved views: the filters of the list under a name."""
 
-from collections.abc import Mapping
-
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
-from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
@@ -11,22 +8,19 @@ from django.views.decorators.http import require_http_methods, require_POST
 from flags import selectors
 from flags.models import SavedView
 from flags.services import arranging
-from flags.web.filters import lasting
+from flags.web.listing import lasting
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
-from portal.lib.errors import Forbidden, Invalid
-from portal.lib.htmx import redirect_to
+from portal.lib.errors import Forbidden
 from portal.lib.intent import Intent
+from portal.lib.web.pages import governed, redirect_to
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_page(Permission.FLAG_VIEW)
 def create_view(request: HttpRequest, scope: Scope) -> HttpResponse:
     """The dialog, about the filters in its address; sent, the view."""
-    if request.method == "POST":
-        return _save(request, scope, None)
-    values = {"query": lasting(request.GET)}
-    return _dialog(request, scope, None, values)
+    return _edit(request, scope, None, {"query": lasting(request.GET)})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -37,16 +31,14 @@ def edit_view(request: HttpRequest, scope: Scope, view: int) -> HttpResponse:
     Whoever did not make it can only do the last.
     """
     found = _find(scope, view)
-    if request.method == "POST":
-        return _save(request, scope, found)
-    values: dict[str, object] = {
+    stored = {
         "name": found.name,
         "shared": found.shared,
         "query": found.query,
         "current": lasting(request.GET),
         "default": found.default_for.filter(pk=scope.user.pk).exists(),
     }
-    return _dialog(request, scope, found, values)
+    return _edit(request, scope, found, stored)
 
 
 @require_POST
@@ -73,12 +65,17 @@ def _may_change(scope: Scope, view: SavedView | None) -> bool:
     return Permission.ENVIRONMENT_CONFIGURE in scope.permissions
 
 
-def _save(request: HttpRequest, scope: Scope, view: SavedView | None) -> HttpResponse:
-    default = request.POST.get("default") == "1"
-    if view is not None and not _may_change(scope, view):
-        arranging.set_default(view=view, user=scope.user, default=default)
-        return redirect_to(request, _address(scope, view))
-    try:
+def _edit(
+    request: HttpRequest, scope: Scope, view: SavedView | None, stored: dict[str, object]
+) -> HttpResponse:
+    default, may_change = request.POST.get("default") == "1", _may_change(scope, view)
+    values = request.POST.dict() if request.method == "POST" else stored
+    context = {"scope": scope, "view": view, "values": values, "may_change": may_change}
+
+    def save() -> HttpResponse:
+        if view is not None and not may_change:
+            arranging.set_default(view=view, user=scope.user, default=default)
+            return redirect_to(request, _address(scope, view))
         saved = arranging.save_view(
             project=scope.project,
             user=scope.user,
@@ -89,26 +86,9 @@ def _save(request: HttpRequest, scope: Scope, view: SavedView | None) -> HttpRes
             shared=request.POST.get("shared") == "1",
             default=default,
         )
-    except Invalid as error:
-        return _dialog(request, scope, view, request.POST.dict(), error.problems)
-    return redirect_to(request, _address(scope, saved), _("The view is saved."))
+        return redirect_to(request, _address(scope, saved), _("The view is saved."))
 
-
-def _dialog(
-    request: HttpRequest,
-    scope: Scope,
-    view: SavedView | None,
-    values: Mapping[str, object],
-    errors: Mapping[str, str] | None = None,
-) -> HttpResponse:
-    context = {
-        "scope": scope,
-        "view": view,
-        "values": values,
-        "errors": errors or {},
-        "may_change": _may_change(scope, view),
-    }
-    return render(request, "flags/_view_dialog.html", context, status=422 if errors else 200)
+    return governed(request, "flags/_view_dialog.html", context, save)
 
 
 def _list(scope: Scope) -> str:

@@ -12,7 +12,7 @@ from portal.access.permissions import Permission
 from portal.approvals.changes import Change
 from portal.approvals.freeze_wording import frozen_sentence
 from portal.approvals.models import ChangeRequest, FreezeWindow, InForce
-from portal.lib.errors import AviaryError, Forbidden
+from portal.lib.errors import AviaryError, Deferred, Forbidden
 from portal.lib.intent import Intent
 
 
@@ -46,7 +46,7 @@ def request_path(request: ChangeRequest) -> str:
     return reverse("change-request", args=[request.project.key, request.pk])
 
 
-class Waiting(AviaryError):
+class Waiting(Deferred):
     """Nothing was changed: it waits as a change request for others to agree."""
 
     status = 409
@@ -55,6 +55,7 @@ class Waiting(AviaryError):
         self.request = request
         self.path = request_path(request)
         self.address = f"{settings.PORTAL_URL}{self.path}"
+        self.notice = _("Sent for approval. Nothing has changed yet.")
         text = _("This needs approval. It waits as change request {number}: {address}")
         super().__init__(text.format(number=request.pk, address=self.address))
 

@@ -9,8 +9,8 @@ from django.db.models import Q, QuerySet
 from portal.access.models import Project
 from portal.approvals import selectors
 from portal.approvals.models import ChangeRequest, Emergency
+from portal.lib.numbers import read_whole
 
-PAGE_SIZE = 50
 # How long the review of an emergency may take before the pages call it overdue.
 REVIEW_WITHIN = timedelta(hours=24)
 
@@ -51,20 +51,6 @@ def find_requests(project: Project, wanted: RequestFilter) -> QuerySet[ChangeReq
     return found
 
 
-def page_before(
-    found: QuerySet[ChangeRequest], before: str
-) -> tuple[list[ChangeRequest], int | None]:
-    """The page that follows request ``before``, and what the next one follows, if there is one.
-
-    By number and not by count: requests that come meanwhile move nothing.
-    """
-    number = _number(before)
-    if number is not None:
-        found = found.filter(pk__lt=number)
-    rows = list(found[: PAGE_SIZE + 1])
-    return rows[:PAGE_SIZE], rows[PAGE_SIZE - 1].pk if len(rows) > PAGE_SIZE else None
-
-
 def emergencies_of(project: Project) -> QuerySet[Emergency]:
     """A project's emergency changes, newest first."""
     return (
@@ -86,9 +72,5 @@ def review_is_overdue(emergency: Emergency, *, now: datetime) -> bool:
 
 def _says(text: str) -> Q:
     says = Q(title__icontains=text) | Q(reason__icontains=text) | Q(subject__icontains=text)
-    number = _number(text.removeprefix("#"))
+    number = read_whole(text.removeprefix("#"))
     return says if number is None else says | Q(pk=number)
-
-
-def _number(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None

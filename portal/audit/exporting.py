@@ -43,13 +43,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from portal.audit import chain, sealing
+from portal.lib.web.spreadsheets import guard
 
 FORMAT = "aviary-audit-export/1"
 COLUMNS = chain.COLUMNS
 CSV_MANIFEST = "#manifest"
 _VERSION = COLUMNS.index("version")
-# What makes a spreadsheet compute, and the apostrophe that keeps it from doing so.
-_UNSAFE = tuple("=+-@\t\r\n'" + "\uff1d\uff0b\uff0d\uff20")  # the last four: full width
 
 
 class Manifest:
@@ -115,15 +114,11 @@ def csv_lines(rows: Iterable[Sequence[object]], manifest: Manifest) -> Iterator[
     """The whole file, line by line (a row with a line break in a cell is one line here)."""
     yield _csv(COLUMNS)
     for row in rows:
-        yield _csv([_as_text_cell(text) for text in manifest.add(row)])
+        yield _csv(map(guard, manifest.add(row)))
     yield _csv([CSV_MANIFEST, _json(manifest.close()).decode()])
 
 
-def _as_text_cell(text: str) -> str:
-    return f"'{text}" if text.startswith(_UNSAFE) else text
-
-
-def _csv(cells: Sequence[str]) -> bytes:
+def _csv(cells: Iterable[str]) -> bytes:
     line = io.StringIO()
     csv.writer(line, quoting=csv.QUOTE_ALL).writerow(cells)
     return line.getvalue().encode()

@@ -76,6 +76,21 @@ class Invalid(AviaryError):
         return Invalid(kept)
 
 
+class WrongName(Invalid):
+    """The name that a dialog has typed to confirm is another."""
+
+    def __init__(self, name: str) -> None:
+        text = _("That is not {name}. Nothing was changed.").format(name=name)
+        super().__init__({"typed": text})
+
+
+class Deferred(AviaryError):
+    """Nothing was changed: it goes on at ``path``, and ``notice`` says so on arrival."""
+
+    path: str
+    notice: str
+
+
 class Conflict(AviaryError):
     """Someone else changed it meanwhile. Carries both sides, as documents."""
 

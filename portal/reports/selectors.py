@@ -1,8 +1,8 @@
 """The reports: rows for a page and for its file."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db.models import Max
 from django.utils.functional import Promise
@@ -16,8 +16,30 @@ from portal.approvals.models import Policy
 from portal.approvals.selectors import policies_of
 from portal.audit.models import AuditEvent
 from portal.lib.journal import Trace
-from portal.lib.spreadsheets import Value
-from portal.reports.tables import Table, Wanted
+from portal.lib.web.spreadsheets import Value
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What somebody asks a report for; ``environment`` None for all of them."""
+
+    now: datetime
+    environment: Environment | None = None
+    days: int = 90
+
+    @property
+    def since(self) -> datetime:
+        """What is older counts as unused."""
+        return self.now - timedelta(days=self.days)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Column titles and rows; an instant is a datetime in UTC, None means never."""
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Value]]
+
 
 # Whoever holds one of these in production changes what its users get.
 CHANGES = (

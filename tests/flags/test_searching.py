@@ -7,7 +7,7 @@ import pytest
 
 from flags import selectors
 from flags.models import Flag
-from flags.searching import COLUMNS, FlagFilter, cursor, matching, read_sort, rest
+from flags.searching import COLUMNS, FlagFilter, matching, read_sort
 from flags.services.arranging import set_favourite
 from portal.access.models import User
 from tests.flags.services.conftest import desk as desk
@@ -73,21 +73,34 @@ def test_leafing__in_any_order__misses_nothing_and_repeats_nothing(
         kind = ("release", "operational")[number % 2]
         flag = desk.create(dana, f"f{number}", kind=kind, name=f"Name {9 - number}")
         set_favourite(flag=flag, user=dana, favourite=number % 3 == 0)
-    wanted = FlagFilter(sort=sort, reader=dana.pk)
-    everything = list(matching(desk.flag.project, wanted))
-    seen: list[str] = []
-    for _step in everything:
-        (flag, *_rest) = rest(matching(desk.flag.project, wanted), wanted)
-        seen.append(flag.key)
-        wanted = replace(wanted, after=cursor(flag, wanted))
-    assert seen == [flag.key for flag in everything]
-    assert not rest(matching(desk.flag.project, wanted), wanted).exists()
+    wanted = FlagFilter(sort=sort, reader=dana.pk, size=2)
+    project = desk.flag.project
+    everything = [flag.key for flag in matching(project, wanted)]
+    page = selectors.list_flags(project, wanted, now=desk.now).page
+    seen, pages = [flag.key for flag in page.rows], [page]
+    while page.next:
+        page = selectors.list_flags(project, replace(wanted, after=page.next), now=desk.now).page
+        seen += [flag.key for flag in page.rows]
+        pages.append(page)
+    assert seen == everything
+    for before in reversed(pages[:-1]):
+        page = selectors.list_flags(
+            project, replace(wanted, before=page.previous), now=desk.now
+        ).page
+        assert page.rows == before.rows
+    assert page.previous == ""
 
 
-@pytest.mark.parametrize("after", ["x", "[]", '["a"]', '["\\u0000", "b"]', "[1, 2]", "[" * 9000])
-def test_a_made_up_cursor__is_the_first_page(desk: Desk, after: str) -> None:
-    wanted = FlagFilter(sort=("updated",), after=after)
-    assert rest(matching(desk.flag.project, wanted), wanted).count() == 1
+@pytest.mark.parametrize(
+    "place", ["x", "[]", '["a"]', '["\\u0000", "b"]', "[1, 2]", "[" * 9000, '["2026-01-01", "a"]']
+)
+def test_a_made_up_place__is_the_first_page(desk: Desk, place: str) -> None:
+    for wanted in (
+        FlagFilter(sort=("updated",), after=place),
+        FlagFilter(sort=("favourite",), before=place),
+    ):
+        (flag,) = selectors.list_flags(desk.flag.project, wanted, now=desk.now).flags
+        assert flag == desk.flag
 
 
 def test_columns_that_do_not_exist__are_left_out() -> None:

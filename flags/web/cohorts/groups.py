@@ -1,7 +1,6 @@
 """The list of exclusion groups, and the page of one with its line drawn."""
 
 from dataclasses import dataclass, replace
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -15,18 +14,21 @@ from flags.models import ExclusionGroup, Flag
 from flags.services import cohort_changes
 from flags.services import groups as group_services
 from flags.services.parsing import group_from
-from flags.web.cohorts.saving import Review, page_of, review_dialog, sent_version, users_of
+from flags.web.cohorts.saving import Review, page_of, review_dialog, users_of
 from flags.web.cohorts.segments import draw_history, header
 from flags.web.finding import find_group
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.lib.errors import Invalid
-from portal.lib.htmx import redirect_to, render_page
 from portal.lib.intent import Intent
+from portal.lib.numbers import read_percent
+from portal.lib.web.forms import sent_version
+from portal.lib.web.pages import governed, redirect_to, show_form
 
 _FIELDS = ("key", "name", "description", "bucket_by")
 _COLOURS = 5
 _POINTS = 1000  # of a percent
+_PAGE = ("cohorts/group.html", "cohorts/_group_page.html")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,27 +57,23 @@ def list_groups(request: HttpRequest, scope: Scope) -> HttpResponse:
 @project_page(Permission.SEGMENT_EDIT)
 def create_group(request: HttpRequest, scope: Scope) -> HttpResponse:
     form = {name: request.POST.get(name, "").strip() for name in _FIELDS}
-    errors: dict[str, str] = {}
-    if request.method == "POST":
+
+    def save() -> HttpResponse:
         document = {name: value for name, value in form.items() if value or name == "key"}
-        try:
-            group = services.create_group(
-                project=scope.project, document=document, intent=Intent(scope.actor)
-            )
-        except Invalid as error:
-            errors = error.problems
-        else:
-            text = _("{group} is there. Give flags their part of it.").format(group=group.title)
-            return redirect_to(request, page_of(group), text)
-    context = {"scope": scope, "form": form, "errors": errors}
-    template = ("cohorts/group_create.html", "cohorts/_group_form.html")
-    return render_page(request, *template, context, status=422 if errors else 200)
+        group = services.create_group(
+            project=scope.project, document=document, intent=Intent(scope.actor)
+        )
+        text = _("{group} is there. Give flags their part of it.").format(group=group.title)
+        return redirect_to(request, page_of(group), text)
+
+    page = ("cohorts/group_create.html", "cohorts/_group_form.html")
+    return governed(request, page, {"scope": scope, "form": form}, save)
 
 
 @require_safe
 @project_page(Permission.FLAG_VIEW)
 def show_group(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
-    return _draw(request, scope, find_group(scope, key))
+    return show_form(request, _PAGE, _context(request, scope, find_group(scope, key)))
 
 
 @require_POST
@@ -83,14 +81,14 @@ def show_group(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
 def review_group(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
     """Check what is wanted; answers the dialog that says what would change, or the problem."""
     group = find_group(scope, key)
-    wanted = _WANTED.get(request.POST.get("do", ""), _about)
-    try:
-        after = wanted(request, group)
+
+    def save() -> HttpResponse:
+        after = _WANTED.get(request.POST.get("do", ""), _about)(request, group)
         group_services.check_edit(group.project, group.group, group_from(after))
-    except Invalid as error:
-        return _draw(request, scope, group, errors=error.problems, status=422)
-    words = cohort_changes.group_words(group.document, after)
-    return review_dialog(request, scope, group, Review(after, sent_version(request), words))
+        words = cohort_changes.group_words(group.document, after)
+        return review_dialog(request, scope, group, Review(after, sent_version(request), words))
+
+    return governed(request, _PAGE, _context(request, scope, group), save)
 
 
 @require_safe
@@ -123,37 +121,24 @@ _WANTED = {"slot": _slot, "holdout": _holdout, "reshuffle": _reshuffle, "about":
 
 def _points(text: str) -> int:
     """A percentage in thousandths. Raises Invalid where it is none."""
-    try:
-        value = Decimal(text.strip().replace(",", ".") or "-1")
-    except InvalidOperation:
-        value = Decimal(-1)
-    if not value.is_finite() or not 0 <= value <= 100 or value * _POINTS % 1:
+    value = read_percent(text)
+    if value is None:
         problem = _("Give a percentage from 0 to 100, with at most 3 decimals.")
         raise Invalid({"percent": problem})
     return int(value * _POINTS)
 
 
-def _draw(
-    request: HttpRequest,
-    scope: Scope,
-    group: ExclusionGroup,
-    *,
-    errors: dict[str, str] | None = None,
-    status: int = 200,
-) -> HttpResponse:
+def _context(request: HttpRequest, scope: Scope, group: ExclusionGroup) -> dict[str, object]:
     flags = Flag.objects.alive().filter(project=scope.project).order_by("key")
-    context = {
+    return {
         **header(scope, group, "group"),
         "parts": parts_of(group.group),
         "flags": flags.only("key", "name"),
         "uses": users_of(group),
-        "errors": errors or {},
         "chosen": request.POST.get("flag", ""),
         "percent": request.POST.get("percent", ""),
         "done": request.POST.get("do", ""),
     }
-    page = ("cohorts/group.html", "cohorts/_group_page.html")
-    return render_page(request, *page, context, status=status)
 
 
 def parts_of(group: Group) -> list[Part]:

@@ -6,12 +6,11 @@ click.
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
@@ -26,17 +25,16 @@ from flags.web.finding import find_group, find_segment
 from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
-from portal.approvals.errors import Waiting
 from portal.approvals.web.outlook import fresh_for_glass, outlook, read_intent
-from portal.lib import strict_json
-from portal.lib.errors import Conflict, Invalid
-from portal.lib.htmx import redirect_to
+from portal.lib.web.forms import sent_document, sent_version
+from portal.lib.web.pages import confirm_name, governed, redirect_to, show_form
 
 Cohort = Segment | ExclusionGroup
+_REVIEW = "cohorts/_review_dialog.html"
 PAGES = {"segment": "segment", "exclusion_group": "exclusion-group"}
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Review:
     """What a dialog shows before something is saved."""
 
@@ -44,9 +42,6 @@ class Review:
     version: int
     words: list[str]
     report: object = None
-    errors: Mapping[str, str] = field(default_factory=dict)
-    conflict: str = ""
-    wrong_name: bool = False
 
 
 def page_of(one: Cohort) -> str:
@@ -71,33 +66,31 @@ def users_of(one: Cohort) -> list[Use]:
     return uses_of(one.project, kind, one.key)
 
 
-def review_dialog(
-    request: HttpRequest, scope: Scope, one: Cohort, review: Review, *, status: int = 200
-) -> HttpResponse:
+def review_dialog(request: HttpRequest, scope: Scope, one: Cohort, review: Review) -> HttpResponse:
     """The dialog: what would change, for whom, and the button."""
-    view = outlook(scope, _reached(scope, one), turns_off=False)
-    uses = users_of(one)
-    context = {
+    return show_form(request, _REVIEW, _review_context(scope, one, review))
+
+
+def _review_context(scope: Scope, one: Cohort, review: Review) -> dict[str, object]:
+    return {
         "scope": scope,
         "one": one,
         "review": review,
         "document": json.dumps(review.document),
         "save": address(one, f"{PAGES[cohort_changes.subject_kind(one)]}-save"),
         "page": page_of(one),
-        "outlook": view,
-        "uses": uses,
-        "needs_name": _is_live(uses) and not view.needs_approval,
-        "reason": request.POST.get("reason", ""),
+        **_effect(scope, one),
     }
-    response = render(request, "cohorts/_review_dialog.html", context, status=status)
-    response["HX-Retarget"], response["HX-Reswap"] = "#dialog", "innerHTML"
-    return response
 
 
-def _is_live(uses: list[Use]) -> bool:
-    """Whether the click can reach production's users: then the key is typed."""
+def _effect(scope: Scope, one: Cohort) -> dict[str, object]:
+    """Who uses it and who has a say; ``needs_name`` where the click reaches production's users."""
+    uses, view = users_of(one), outlook(scope, _reached(scope, one), turns_off=False)
     places = (place for use in uses for place in use.environments)
-    return any(use.kind is Named.SEGMENT for use in uses) or any(p.is_production for p in places)
+    is_live = any(use.kind is Named.SEGMENT for use in uses) or any(
+        place.is_production for place in places
+    )
+    return {"uses": uses, "outlook": view, "needs_name": is_live and not view.needs_approval}
 
 
 @require_POST
@@ -141,24 +134,17 @@ def _save(
     words: Callable[[Mapping[str, Any]], list[str]],
 ) -> HttpResponse:
     document = sent_document(request)
-    review = Review(document, sent_version(request), words(document))
-    view = outlook(scope, _reached(scope, one), turns_off=False)
-    if _is_live(users_of(one)) and not view.needs_approval and not _name_typed(request, one):
-        review.wrong_name = True
-        return review_dialog(request, scope, one, review, status=422)
-    try:
+    context = _review_context(scope, one, Review(document, sent_version(request), words(document)))
+
+    def save() -> HttpResponse:
+        if context["needs_name"]:
+            confirm_name(request, one.key)
         write(document)
-    except Waiting as waiting:
-        return redirect_to(request, waiting.path, _("Sent for approval. Nothing has changed yet."))
-    except Conflict as conflict:
-        review.conflict = str(conflict)
-        return review_dialog(request, scope, one, review, status=409)
-    except Invalid as error:
-        review.errors = error.problems
-        return review_dialog(request, scope, one, review, status=422)
-    places = scope.project.environments.all()
-    message = said_of_saving(places, _("Saved, in every environment."))
-    return redirect_to(request, page_of(one), message)
+        places = scope.project.environments.all()
+        message = said_of_saving(places, _("Saved, in every environment."))
+        return redirect_to(request, page_of(one), message)
+
+    return governed(request, _REVIEW, context, save)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -178,32 +164,15 @@ def delete_group(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
 def _delete(
     request: HttpRequest, scope: Scope, one: Cohort, write: Callable[..., None]
 ) -> HttpResponse:
-    if request.method != "POST":
-        return _delete_dialog(request, scope, one)
-    try:
+
+    def save() -> HttpResponse:
         write(intent=read_intent(request, scope))
-    except Waiting as waiting:
-        return redirect_to(request, waiting.path, _("Sent for approval. Nothing has changed yet."))
-    except Invalid as error:
-        return _delete_dialog(request, scope, one, error.problems)
-    name = f"{PAGES[cohort_changes.subject_kind(one)]}-list"
-    text = _("{name} is deleted; the history keeps what it was.").format(name=one.title)
-    return redirect_to(request, reverse(name, args=[scope.project.key]), text)
+        name = f"{PAGES[cohort_changes.subject_kind(one)]}-list"
+        text = _("{name} is deleted; the history keeps what it was.").format(name=one.title)
+        return redirect_to(request, reverse(name, args=[scope.project.key]), text)
 
-
-def _delete_dialog(
-    request: HttpRequest, scope: Scope, one: Cohort, errors: Mapping[str, str] | None = None
-) -> HttpResponse:
-    context = {
-        "scope": scope,
-        "one": one,
-        "uses": users_of(one),
-        "outlook": outlook(scope, _reached(scope, one), turns_off=False),
-        "errors": errors or {},
-        "reason": request.POST.get("reason", ""),
-    }
-    status = 422 if errors else 200
-    return render(request, "cohorts/_delete_dialog.html", context, status=status)
+    context = {"scope": scope, "one": one, **_effect(scope, one)}
+    return governed(request, "cohorts/_delete_dialog.html", context, save)
 
 
 def _common(request: HttpRequest, scope: Scope) -> dict[str, Any]:
@@ -211,24 +180,3 @@ def _common(request: HttpRequest, scope: Scope) -> dict[str, Any]:
         "expected_version": sent_version(request),
         "intent": read_intent(request, scope),
     }
-
-
-def sent_version(request: HttpRequest) -> int:
-    """The version that a form was filled from. One without is of no version, and conflicts."""
-    text = request.POST.get("version", "")
-    return int(text[:18]) if text.isascii() and text.isdigit() else -1
-
-
-def sent_document(request: HttpRequest) -> dict[str, Any]:
-    """The document that a dialog carries along. Raises Invalid where it is none."""
-    try:
-        document = strict_json.loads_text(request.POST.get("document", ""))
-    except strict_json.NotStrict:
-        document = None
-    if not isinstance(document, dict):
-        raise Invalid({"": _("This form is damaged. Reload the page; nothing was saved.")})
-    return document
-
-
-def _name_typed(request: HttpRequest, one: Cohort) -> bool:
-    return request.POST.get("typed", "").strip() == one.key

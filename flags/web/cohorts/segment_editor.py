@@ -1,6 +1,7 @@
 """Creating a segment, and editing who belongs to it by conditions."""
 
 import json
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -8,44 +9,51 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from flags import services
-from flags.engine import Segment as SegmentDocument
+from flags.engine import FlagDefinition, ValueType, Variant
 from flags.models import Segment
 from flags.services import cohort_changes
 from flags.services.parsing import segment_from
-from flags.web.cohorts import conditions
-from flags.web.cohorts.saving import Review, page_of, review_dialog, sent_version
+from flags.web.cohorts.saving import Review, page_of, review_dialog
 from flags.web.finding import find_segment
+from flags.web.targeting import documents, editing
+from flags.web.targeting.catalogue import Catalogue, segments_of
+from flags.web.targeting.form import FIELDS as TARGETING_FIELDS
+from flags.web.targeting.nodes import Drawing
+from portal.access.models import Project
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
-from portal.lib import strict_json
 from portal.lib.errors import Invalid
-from portal.lib.form_paths import Fields, read_form, texts
-from portal.lib.htmx import redirect_to, render_page
 from portal.lib.intent import Intent
+from portal.lib.web.forms import Fields, read_form, read_json, sent_version, texts
+from portal.lib.web.pages import Refusal, governed, redirect_to, show_form
 
 Form = dict[str, Any]
 FIELDS: Fields = {
     **texts("key", "name", "description", "keyed_by", "version", "json"),
-    **conditions.FIELDS,
+    "rules": TARGETING_FIELDS["rules"],
 }
+_RULE = "rules[0]"
+_ON = "on"
+_NO_FLAG = FlagDefinition("-", ValueType.BOOLEAN, (Variant(_ON, True),))
+_GROUPS = ("all", "any")
+_LEAVES = ("attribute", "segment", "jsonlogic")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_page(Permission.SEGMENT_EDIT)
 def create_segment(request: HttpRequest, scope: Scope) -> HttpResponse:
-    if request.method != "POST":
-        return _draw(request, scope, None, _to_form({"when": {"any": []}}))
-    form = read_form(request.POST.items(), FIELDS)
-    if request.POST.get("do"):
-        return _rearranged(request, scope, None, form)
-    try:
+    form = _to_form({"when": {"any": []}})
+    if request.method == "POST":
+        form = read_form(request.POST.items(), FIELDS)
+
+    def save() -> HttpResponse:
         segment = services.create_segment(
             project=scope.project, document=_to_document(form), intent=Intent(scope.actor)
         )
-    except Invalid as error:
-        return _draw(request, scope, None, form, errors=error.problems, status=422)
-    text = _("{segment} is there. List users in it, or use it in a rule.")
-    return redirect_to(request, page_of(segment), text.format(segment=segment.title))
+        text = _("{segment} is there. List users in it, or use it in a rule.")
+        return redirect_to(request, page_of(segment), text.format(segment=segment.title))
+
+    return _edit(request, scope, None, form, save)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -53,63 +61,54 @@ def create_segment(request: HttpRequest, scope: Scope) -> HttpResponse:
 def edit_segment(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
     """The form; sent, it is checked and answered with the dialog that says what would change."""
     segment = find_segment(scope, key)
-    if request.method != "POST":
-        return _draw(request, scope, segment, _to_form(segment.document))
-    form = read_form(request.POST.items(), FIELDS) | {"key": segment.key}
-    if request.POST.get("do"):
-        return _rearranged(request, scope, segment, form)
-    try:
+    form = _to_form(segment.document)
+    if request.method == "POST":
+        form = read_form(request.POST.items(), FIELDS) | {"key": segment.key}
+
+    def save() -> HttpResponse:
         document = _to_document(form)
-        _check(document)
-    except Invalid as error:
-        return _draw(request, scope, segment, form, errors=error.problems, status=422)
-    after = segment.document | document
-    words = cohort_changes.segment_words(segment.project, segment.document, after)
-    review = Review(after, sent_version(request), words)
-    return review_dialog(request, scope, segment, review)
+        segment_from(document)
+        after = segment.document | document
+        words = cohort_changes.segment_words(segment.project, segment.document, after)
+        return review_dialog(request, scope, segment, Review(after, sent_version(request), words))
+
+    return _edit(request, scope, segment, form, save)
 
 
-def _check(document: Form) -> SegmentDocument:
-    return segment_from(document)
-
-
-def _rearranged(
-    request: HttpRequest, scope: Scope, segment: Segment | None, form: Form
-) -> HttpResponse:
-    focus = conditions.rearrange(form, request.POST.get("do", ""))
-    return _draw(request, scope, segment, form, focus=focus)
-
-
-def _draw(
+def _edit(
     request: HttpRequest,
     scope: Scope,
     segment: Segment | None,
     form: Form,
-    *,
-    errors: dict[str, str] | None = None,
-    focus: str = "",
-    status: int = 200,
+    save: Callable[[], HttpResponse],
 ) -> HttpResponse:
-    problems = errors or {}
-    context = {
-        "scope": scope,
-        "one": segment,
-        "page": page_of(segment) if segment else "",
-        "tab": "edit",
-        "form": form,
-        "errors": problems,
-        "drawing": conditions.drawing(form, problems, focus, scope.project),
-        "editor": request.path,
-        "as_json": "json" in form,
-    }
-    page = "cohorts/segment_edit.html" if segment else "cohorts/segment_create.html"
-    return render_page(request, page, "cohorts/_segment_form.html", context, status=status)
+    """The form; where one of its buttons was pressed it is rearranged, and nothing is saved."""
+    command = request.POST.get("do", "")
+    focus = editing.apply(form, command, _NO_FLAG) if command else ""
+
+    def context(refusal: Refusal) -> dict[str, object]:
+        return {
+            "scope": scope,
+            "one": segment,
+            "page": page_of(segment) if segment else "",
+            "tab": "edit",
+            "form": form,
+            "drawing": _drawing(form, refusal.errors, focus, scope.project),
+            "editor": request.path,
+            "as_json": "json" in form,
+        }
+
+    name = "cohorts/segment_edit.html" if segment else "cohorts/segment_create.html"
+    page = (name, "cohorts/_segment_form.html")
+    if command:
+        return show_form(request, page, context(Refusal()))
+    return governed(request, page, context, save)
 
 
 def _to_form(document: Form) -> Form:
     """The form of a segment; conditions that the editor cannot draw are edited as JSON."""
     form = {name: document.get(name, "") for name in ("key", "name", "description", "keyed_by")}
-    drawn = conditions.to_form(document["when"])
+    drawn = _drawn(document["when"])
     if drawn is None:
         return form | {"json": json.dumps(document["when"], ensure_ascii=False, indent=2)}
     return form | drawn
@@ -117,18 +116,52 @@ def _to_form(document: Form) -> Form:
 
 def _to_document(form: Form) -> Form:
     """The document that the form describes, without its lists. Raises Invalid."""
+    not_json = _('Write it as JSON, such as {{"segment": "beta"}}.').format()
     return {
         "key": form.get("key", "").strip(),
         "name": form.get("name", "").strip(),
         "description": form.get("description", "").strip(),
         "keyed_by": form.get("keyed_by", "").strip() or "targetingKey",
-        "when": _parsed(form["json"]) if "json" in form else conditions.to_when(form),
+        "when": read_json(form["json"], "when", not_json) if "json" in form else _to_when(form),
     }
 
 
-def _parsed(text: str) -> object:
+def _drawn(when: Mapping[str, Any]) -> Form | None:
+    """The editor's part of the form; None for conditions that it cannot draw."""
+    if not _is_drawable(when):
+        return None
+    rule = {"id": "r", "when": when, "serve": {"variant": _ON}}
+    document = {"off_variant": _ON, "salt": "s", "targets": [], "rules": [rule]}
+    form = documents.to_form(document | {"fallthrough": {"variant": _ON}}, _NO_FLAG)
+    return {"rules": form["rules"]}
+
+
+def _to_when(form: Form) -> Any:
+    """The condition that the form describes. Raises Invalid where an input cannot be read."""
+    rules = form.get("rules") or [{"when": {"match": "any"}}]
+    whole = {"rules": rules[:1], "fallthrough": {"variant": _ON}, "off_variant": _ON}
     try:
-        return strict_json.loads_text(text)
-    except strict_json.NotStrict:
-        problem = _('Write it as JSON, such as {{"segment": "beta"}}.').format()
-        raise Invalid({"when": problem}) from None
+        document: Any = documents.to_document(whole, enabled=False)
+    except Invalid as error:
+        found = error.problems.items()
+        raise Invalid({path.removeprefix(f"{_RULE}."): text for path, text in found}) from None
+    return document["rules"][0]["when"]
+
+
+def _drawing(form: Form, errors: Mapping[str, str], focus: str, project: Project) -> Drawing:
+    """The editor's part, ready to draw; a segment cannot ask what flags serve."""
+    problems = {
+        documents.form_path(f"{_RULE}.{path}" if path.startswith("when") else path): text
+        for path, text in errors.items()
+    }
+    catalogue = Catalogue(segments=segments_of(project), may_ask_flags=False)
+    return Drawing({"rules": form.get("rules", [])}, problems, focus, catalogue)
+
+
+def _is_drawable(when: Mapping[str, Any]) -> bool:
+    if "not" in when:
+        return _is_drawable(when["not"])
+    for name in _GROUPS:
+        if name in when:
+            return all(_is_drawable(part) for part in when[name])
+    return any(name in when for name in _LEAVES)

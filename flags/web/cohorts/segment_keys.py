@@ -20,7 +20,7 @@ from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.lib import clock
 from portal.lib.errors import Invalid
-from portal.lib.spreadsheets import csv_response
+from portal.lib.web.spreadsheets import csv_response
 
 
 @require_safe
@@ -37,11 +37,9 @@ def show_keys(request: HttpRequest, scope: Scope, which: str, key: str) -> HttpR
 @require_safe
 @project_page(Permission.FLAG_VIEW)
 def download_keys(request: HttpRequest, scope: Scope, which: str, key: str) -> HttpResponse:
-    """The whole list. What a spreadsheet would run as a formula has a ' before it; so has what
-    starts with one, and an upload takes just these off again."""
+    """The whole list, as an upload reads it back."""
     segment = find_list(scope, which, key)
-    keys = getattr(segment, which).keys
-    rows = [["'" + one if one.startswith("'") else one] for one in keys]
+    rows = [[one] for one in getattr(segment, which).keys]
     name = "".join(c if c.isascii() and (c.isalnum() or c in "-_") else "-" for c in segment.key)
     return csv_response(f"{name}-{which}", ["key"], rows)
 

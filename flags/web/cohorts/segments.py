@@ -16,11 +16,9 @@ from flags.web.finding import find_segment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.approvals import selectors as approvals
-from portal.audit import history
 from portal.audit.filters import Filters
-from portal.audit.web.lines import lines
-from portal.audit.web.pages import sequence_in
-from portal.lib.htmx import render_page
+from portal.audit.web.lines import history_page
+from portal.lib.web.pages import render_page
 
 
 @require_safe
@@ -101,12 +99,5 @@ def draw_history(request: HttpRequest, scope: Scope, one: Cohort) -> HttpRespons
     """What happened to it: its part of the history, newest first."""
     kind = cohort_changes.subject_kind(one)
     filters = Filters(project=scope.project.key, kind=kind, subject=one.key)
-    before, after = (sequence_in(request.GET, name) for name in ("before", "after"))
-    page = history.page(filters, before=before, after=after)
-    context = {
-        **header(scope, one, "history"),
-        "lines": lines(page.events),
-        "earlier_query": page.earlier and f"before={page.earlier}",
-        "later_query": page.later and f"after={page.later}",
-    }
+    context = {**header(scope, one, "history"), **history_page(request, filters)}
     return render_page(request, "cohorts/history.html", "flags/_history.html", context)

@@ -11,8 +11,8 @@ from flags import wording
 from flags.engine import Configuration, Split
 from flags.plans import OPERATIONS
 from portal.approvals.web.freeze_form import sent_values
-from portal.lib import strict_json
 from portal.lib.errors import Invalid
+from portal.lib.web.forms import read_json
 
 ROWS = 6
 # What a careful person would do, as a start.
@@ -61,7 +61,9 @@ def _schedule(form: Form, sent: QueryDict) -> dict[str, Any]:
     if values["operation"] == "percent":
         document |= {"rule": values["rule"], "percent": _number(values["percent"], "percent")}
     elif values["operation"] == "replace":
-        document["configuration"] = _json(values["configuration"])
+        document["configuration"] = read_json(
+            values["configuration"], "configuration", _("Write it as JSON.")
+        )
     return document
 
 
@@ -101,13 +103,6 @@ def _seconds(text: str, unit: int, path: str) -> int:
     if not 0 <= number < 1e9:  # not a number, or infinite
         raise Invalid({path: _("Write a number, such as 12.5.")})
     return round(number)
-
-
-def _json(text: str) -> object:
-    try:
-        return strict_json.loads_text(text)
-    except strict_json.NotStrict:
-        raise Invalid({"configuration": _("Write it as JSON.")}) from None
 
 
 def operations() -> list[tuple[str, str]]:

@@ -1,7 +1,7 @@
 """The timeline: what happened to a flag in one environment, and what is planned."""
 
-from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
@@ -24,19 +24,18 @@ from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.approvals import selectors as approvals
-from portal.approvals.errors import Waiting
 from portal.approvals.freezing import zones
-from portal.approvals.web import live
 from portal.approvals.web.freeze_calendar import reader_zone
 from portal.approvals.web.freeze_form import DAYS, REPEATS
 from portal.approvals.web.outlook import outlook
 from portal.audit import history
 from portal.audit.filters import Filters
-from portal.audit.web.lines import lines
+from portal.audit.web.lines import lines, pulse
 from portal.lib import clock
-from portal.lib.errors import AviaryError, Conflict, Forbidden, Invalid
-from portal.lib.htmx import redirect_to, wants_fragment
+from portal.lib.errors import AviaryError, Forbidden, Invalid
 from portal.lib.intent import Intent
+from portal.lib.web.live import live_page
+from portal.lib.web.pages import Refusal, confirm_name, governed, redirect_to
 
 _READERS = {PlanKind.SCHEDULE: read_schedule, PlanKind.RAMP: read_ramp}
 _MAKERS = {PlanKind.SCHEDULE: services.create_schedule, PlanKind.RAMP: services.create_ramp}
@@ -52,27 +51,26 @@ _SHOWN = 30
 @project_page(Permission.FLAG_VIEW)
 def timeline(request: HttpRequest, scope: Scope, environment: str, key: str) -> HttpResponse:
     """What happened and what is planned, kept up to date."""
-    now = clock.now()
-    beat = live.pulse(now)
-    if wants_fragment(request) and live.is_unchanged(request, beat):
-        return HttpResponse(status=204)
     flag, place = find_flag(scope, key), scope.environment(environment)
     filters = Filters(
         project=scope.project.key, kind="flag", subject=flag.key, environment=place.key
     )
-    happened = history.page(filters).events[:_SHOWN]
-    context = {
-        **_context(scope, flag, place),
-        "plans": rows_of(scope, flag, place),
-        "lines": lines(happened) if Permission.AUDIT_VIEW in scope.permissions else [],
-        "why_not_schedule": _why_not(scope, PlanKind.SCHEDULE),
-        "why_not_ramp": _why_not(scope, PlanKind.RAMP),
-        "live_url": _address("flag-timeline", scope, flag, place),
-        "pending": approvals.open_requests(
-            scope.project, subject_kind="flag", subject=flag.key, environment=place
-        ),
-    }
-    return live.answer(request, "timeline", context, beat, folder="flags")
+
+    def context() -> dict[str, object]:
+        happened = history.page(filters).events[:_SHOWN]
+        return {
+            **_context(scope, flag, place),
+            "plans": rows_of(scope, flag, place),
+            "lines": lines(happened) if Permission.AUDIT_VIEW in scope.permissions else [],
+            "why_not_schedule": _why_not(scope, PlanKind.SCHEDULE),
+            "why_not_ramp": _why_not(scope, PlanKind.RAMP),
+            "live_url": _address("flag-timeline", scope, flag, place),
+            "pending": approvals.open_requests(
+                scope.project, subject_kind="flag", subject=flag.key, environment=place
+            ),
+        }
+
+    return live_page(request, "flags/timeline", pulse(clock.now()), context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -82,27 +80,26 @@ def create_plan(
 ) -> HttpResponse:
     """The dialog of a new schedule or ramp."""
     chosen, flag, place = _kind(scope, kind), find_flag(scope, key), scope.environment(environment)
+    form = forms.sent_form(request.POST)
     if request.method != "POST":
         document = selectors.get_configuration(flag, place).document
         form = forms.new_form(chosen, reader_zone(request), document)
-        return _dialog(request, scope, flag, place, chosen, form)
-    form = forms.sent_form(request.POST)
-    try:
-        _require_typed(scope, place, form)
+
+    def save() -> HttpResponse:
+        # Where nobody else looks at it, production is typed; turning off is free of that.
+        if _is_typed(scope, place) and form.values["operation"] != "turn_off":
+            confirm_name(request, place.key)
         _MAKERS[chosen](
             flag=flag,
             environment=place,
             document=forms.document_of(chosen, form, request.POST),
             intent=Intent(scope.actor, form.values["reason"]),
         )
-    except Waiting as waiting:
-        return redirect_to(request, waiting.path, _("Sent for approval. Nothing has changed yet."))
-    except Invalid as error:
-        return _dialog(request, scope, flag, place, chosen, form, errors=error.problems)
-    except Conflict as conflict:
-        return _dialog(request, scope, flag, place, chosen, form, errors={"": str(conflict)})
-    address = _address("flag-timeline", scope, flag, place)
-    return redirect_to(request, address, _("It is planned."))
+        address = _address("flag-timeline", scope, flag, place)
+        return redirect_to(request, address, _("It is planned."))
+
+    draw = partial(_form_context, scope, flag, place, chosen, form)
+    return governed(request, f"flags/_{chosen}_dialog.html", draw, save)
 
 
 @require_POST
@@ -141,23 +138,20 @@ def steer_plan(
     if found is None or step not in _STEPS:
         raise Http404
     found.environment = place
-    if request.method != "POST":
-        context = {
-            **_context(scope, flag, place),
-            "plan": found,
-            "title": sentences.title(found),
-            "step": step,
-            "why_not": why_not_steer(scope, found, step),
-            "outlook": _outlook(scope, place, turns_off=step != "resume" or found.turns_off),
-        }
-        return render(request, "flags/_plan_steer_dialog.html", context)
-    message = _("Done.")
-    address = _address("flag-timeline", scope, flag, place)
-    try:
+    context = {
+        **_context(scope, flag, place),
+        "plan": found,
+        "title": sentences.title(found),
+        "step": step,
+        "why_not": why_not_steer(scope, found, step),
+        "outlook": _outlook(scope, place, turns_off=step != "resume" or found.turns_off),
+    }
+
+    def save() -> HttpResponse:
         _STEPS[step](plan=found, intent=Intent(scope.actor, request.POST.get("reason", "")))
-    except Waiting as waiting:
-        address, message = waiting.path, _("Sent for approval. Nothing has changed yet.")
-    return redirect_to(request, address, message)
+        return redirect_to(request, _address("flag-timeline", scope, flag, place), _("Done."))
+
+    return governed(request, "flags/_plan_steer_dialog.html", context, save)
 
 
 def _context(scope: Scope, flag: Flag, place: Environment) -> dict[str, Any]:
@@ -190,15 +184,6 @@ def _why_not(scope: Scope, kind: PlanKind) -> str:
     return "" if scope.permissions & wanted else str(Forbidden(min(wanted)))
 
 
-def _require_typed(scope: Scope, place: Environment, form: Form) -> None:
-    """Where nobody else looks at it, production is typed; turning off is free of that."""
-    if not _is_typed(scope, place) or form.values["operation"] == "turn_off":
-        return
-    if form.values["typed"] != place.key:
-        text = _("Type {key} to confirm.").format(key=place.key)
-        raise Invalid({"typed": text})
-
-
 def _is_typed(scope: Scope, place: Environment) -> bool:
     return place.is_production and not _outlook(scope, place).needs_approval
 
@@ -209,16 +194,9 @@ def _outlook(scope: Scope, place: Environment, *, turns_off: bool = False) -> An
     return replace(view, frozen=[], may_break_glass=False)
 
 
-def _dialog(
-    request: HttpRequest,
-    scope: Scope,
-    flag: Flag,
-    place: Environment,
-    kind: PlanKind,
-    form: Form,
-    *,
-    errors: Mapping[str, str] | None = None,
-) -> HttpResponse:
+def _form_context(
+    scope: Scope, flag: Flag, place: Environment, kind: PlanKind, form: Form, refusal: Refusal
+) -> dict[str, object]:
     try:
         configuration = selectors.get_configuration(flag, place).configuration
         choices = {
@@ -227,23 +205,22 @@ def _dialog(
         }
     except (AviaryError, ValueError):  # what is stored is of another time
         choices = {"rules": [], "targets": []}
-    context = {
+    conflict = [str(refusal.conflict)] if refusal.conflict else []
+    return {
         **_context(scope, flag, place),
         **choices,
         "kind": str(kind),
         "values": form.values,
         "steps": form.rows,
         "operations": forms.operations(),
-        "errors": errors or {},
-        "whole": [text for path, text in (errors or {}).items()],
+        "whole": [*refusal.errors.values(), *conflict],
+        "problems": [],
         "repeats": REPEATS.items(),
         "weekdays": DAYS,
         "zones": sorted(zones()),
         "typed": _is_typed(scope, place),
         "outlook": _outlook(scope, place),
     }
-    status = 422 if errors else 200
-    return render(request, f"flags/_{kind}_dialog.html", context, status=status)
 
 
 def _address(name: str, scope: Scope, flag: Flag, place: Environment) -> str:

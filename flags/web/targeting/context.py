@@ -10,11 +10,10 @@ from flags.services.parsing import configuration_from
 from flags.web import arriving
 from flags.web.rows import Cell, FlagRow
 from flags.web.snippets import snippets
-from flags.web.targeting import filling
+from flags.web.targeting import documents
 from flags.web.targeting.catalogue import catalogue_for
-from flags.web.targeting.form import Form
+from flags.web.targeting.form import Form, write_base
 from flags.web.targeting.nodes import Drawing
-from flags.web.targeting.sending import write_base
 from flags.web.targeting.trying import NOBODY, outlook_context
 from portal.access.web.scope import Scope
 from portal.approvals import selectors as approvals
@@ -37,7 +36,7 @@ def page_context(
     flag, environment = configuration.flag, configuration.environment
     drift = drift_of(asked, prefer) if asked else None
     document = drift.document if drift else configuration.document
-    form = filling.to_form(document, flag.definition, with_switch=asked is not None)
+    form = documents.to_form(document, flag.definition, with_switch=asked is not None)
     mark = arriving.read_marks([environment], [flag]).get((environment.pk, flag.key))
     return {
         "scope": scope,

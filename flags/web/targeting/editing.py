@@ -11,6 +11,7 @@ from flags.engine import FlagDefinition
 from flags.services.definitions import new_salt
 from flags.web.targeting.form import SPLIT, Form
 from flags.web.targeting.serve_form import serve_to_form
+from portal.lib.numbers import read_whole
 
 _PLACE = re.compile(r"^(?P<list>[a-z_.\[\]0-9]+)\[(?P<index>\d{1,6})\]$")
 _STEP = re.compile(r"\[(\d{1,6})\]|([a-z_]+)")
@@ -144,9 +145,10 @@ def _drop(form: Form, place: str, _definition: FlagDefinition) -> str:
     """To where it was dragged: ``rules[2]@0`` is that the third becomes the first."""
     source, _at, target = place.partition("@")
     parts, index = _list_and_index(form, source)
-    if parts is None or not (target.isascii() and target.isdigit()):
+    wanted = read_whole(target)
+    if parts is None or wanted is None:
         return ""
-    to = min(int(target[:6]), len(parts) - 1)
+    to = min(wanted, len(parts) - 1)
     parts.insert(to, parts.pop(index))
     return f"{source.rpartition('[')[0]}[{to}].{'up' if to else 'down'}"
 

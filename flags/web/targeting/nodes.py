@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass
 
+from django.utils.translation import gettext as _
+
+from flags.engine import DocumentError
+from flags.engine.condition_parsing import read_condition
 from flags.web.targeting.catalogue import NOTHING, Catalogue
 from flags.web.targeting.condition_nodes import (
     Conditions,
@@ -16,12 +20,13 @@ from flags.web.targeting.form import (
     LOGIC,
     SPLIT,
     Form,
+    Problems,
     dicts_in,
     is_in_parts,
+    read_json,
     text_in,
 )
-from flags.web.targeting.overriding import override_words
-from flags.wording import OPERATOR_WORDS, product
+from flags.wording import OPERATOR_WORDS, condition, product, quoted
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,3 +233,19 @@ class Drawing:
 def _dict(node: Form, name: str) -> Form:
     value = node.get(name, {})
     return value if isinstance(value, dict) else {}
+
+
+def override_words(text: str) -> list[str]:
+    """One sentence for each override; none where they cannot be read."""
+    found = read_json(text, "", Problems()) if text.strip() else []
+    if not isinstance(found, list):
+        return []
+    return [_sentence(one) for one in found if isinstance(one, dict)]
+
+
+def _sentence(one: dict[str, object]) -> str:
+    try:
+        where = condition(read_condition(one.get("when")))
+    except DocumentError as error:
+        return str(error)
+    return _("{variant} where {where}").format(variant=quoted(str(one.get("variant"))), where=where)

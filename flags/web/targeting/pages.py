@@ -1,9 +1,7 @@
 """A flag's targeting in one environment: the page, its editor, the review and the save."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -20,15 +18,11 @@ from flags.services.referring import check_configuration
 from flags.web.arriving import said_of_saving
 from flags.web.finding import find_flag
 from flags.web.rows import Cell
-from flags.web.targeting import conflicts, editing, filling, reading
+from flags.web.targeting import conflicts, documents, editing
 from flags.web.targeting.context import form_context, page_context
-from flags.web.targeting.form import Form
-from flags.web.targeting.sending import seen_version, sent_base, sent_document, write_base
-from flags.web.targeting.shape import FIELDS
-from portal.access.models import Environment
+from flags.web.targeting.form import FIELDS, Form, sent_base, write_base
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
-from portal.approvals.errors import Waiting
 from portal.approvals.web.outlook import (
     Outlook,
     Revising,
@@ -39,9 +33,18 @@ from portal.approvals.web.outlook import (
 )
 from portal.audit.diffing import differences
 from portal.lib.errors import Conflict, Invalid
-from portal.lib.form_paths import read_form
-from portal.lib.htmx import redirect_to, render_page
 from portal.lib.merging import side_of
+from portal.lib.web.forms import read_form, sent_document, sent_version
+from portal.lib.web.pages import (
+    Refusal,
+    confirm_name,
+    governed,
+    redirect_to,
+    render_page,
+    show_form,
+)
+
+_REVIEW = "flags/_review_dialog.html"
 
 
 @require_safe
@@ -82,14 +85,14 @@ def edit_form(request: HttpRequest, scope: Scope, environment: str, key: str) ->
     command = request.POST.get("do", "")
     if command == "ask-reshuffle":
         context = {"scope": scope, "cell": Cell(configuration.flag, configuration)}
-        return _in_dialog(render(request, "flags/_reshuffle_dialog.html", context))
+        return show_form(request, "flags/_reshuffle_dialog.html", context)
     form = read_form(request.POST.items(), FIELDS)
     if command.startswith("merge:"):
         return _merged(request, scope, configuration, form, command.partition(":")[2])
     focus = editing.apply(form, command, configuration.flag.definition)
     context = form_context(request, scope, configuration, form, focus=focus)
     context |= {
-        "seen_version": seen_version(request),
+        "seen_version": sent_version(request),
         "said": editing.announcement(command, focus),
         "close_dialog": command == "reshuffle",
     }
@@ -107,7 +110,7 @@ def _merged(
 ) -> HttpResponse:
     """The form with both edits in it, filled from the newest version; nothing is saved."""
     try:
-        document = reading.to_document(form, **_state(request, saved))
+        document = documents.to_document(form, **_state(request, saved))
         configuration_from(document, saved.flag.definition)
     except Invalid as error:
         return _problems(request, scope, saved, form, error)
@@ -117,7 +120,7 @@ def _merged(
     )
     whole = merged.document if merged else document
     definition = saved.flag.definition
-    filled = filling.to_form(whole, definition, with_switch=revising)
+    filled = documents.to_form(whole, definition, with_switch=revising)
     context = form_context(request, scope, saved, filled)
     context |= {
         "base": write_base(saved.document),
@@ -137,13 +140,13 @@ def review(request: HttpRequest, scope: Scope, environment: str, key: str) -> Ht
     configuration = _configuration(scope, environment, key)
     form = read_form(request.POST.items(), FIELDS)
     try:
-        document = reading.to_document(form, **_state(request, configuration))
+        document = documents.to_document(form, **_state(request, configuration))
         wanted = configuration_from(document, configuration.flag.definition)
         # Asked again under locks when it is saved; here so that the input at fault can be shown.
         check_configuration(configuration.flag, configuration.environment, wanted)
     except Invalid as error:
         return _problems(request, scope, configuration, form, error)
-    return _dialog(request, scope, configuration, wanted, document, seen_version(request))
+    return show_form(request, _REVIEW, _review(request, scope, configuration, wanted, document))
 
 
 @require_POST
@@ -154,32 +157,27 @@ def save(request: HttpRequest, scope: Scope, environment: str, key: str) -> Http
     configuration = _configuration(scope, environment, key)
     document = sent_document(request)
     wanted = configuration_from(document, configuration.flag.definition)
-    view = _outlook(scope, configuration, wanted)
-    if _needs_name(configuration, wanted, view) and not _name_typed(
-        request, configuration.environment
-    ):
-        version = seen_version(request)
-        return _dialog(request, scope, configuration, wanted, document, version, wrong_name=True)
-    try:
-        services.save_configuration(
-            flag=configuration.flag,
-            environment=configuration.environment,
-            document=document,
-            expected_version=seen_version(request),
-            intent=read_intent(request, scope),
-        )
-    except Conflict:
-        return _conflict(request, scope, environment, key, wanted, document)
-    except Invalid as error:
-        version = seen_version(request)
-        return _dialog(
-            request, scope, configuration, wanted, document, version, errors=error.problems
-        )
-    except Waiting as waiting:
-        return redirect_to(request, waiting.path, _("Sent for approval. Nothing has changed yet."))
-    message = _("Saved in {environment}.").format(environment=configuration.environment.name)
-    message = said_of_saving([configuration.environment], message)
-    return redirect_to(request, _address(scope, configuration), message)
+
+    def write() -> HttpResponse:
+        if _needs_name(configuration, wanted, _outlook(scope, configuration, wanted)):
+            confirm_name(request, configuration.environment.key)
+        try:
+            services.save_configuration(
+                flag=configuration.flag,
+                environment=configuration.environment,
+                document=document,
+                expected_version=sent_version(request),
+                intent=read_intent(request, scope),
+            )
+        except Conflict as conflict:
+            theirs = _configuration(scope, environment, key)
+            return _conflict(request, scope, theirs, wanted, Refusal(conflict))
+        message = _("Saved in {environment}.").format(environment=configuration.environment.name)
+        message = said_of_saving([configuration.environment], message)
+        return redirect_to(request, _address(scope, configuration), message)
+
+    context = _review(request, scope, configuration, wanted, document)
+    return governed(request, _REVIEW, context, write)
 
 
 def _configuration(scope: Scope, environment: str, key: str) -> FlagConfiguration:
@@ -194,25 +192,22 @@ def _problems(
     form: Form,
     error: Invalid,
 ) -> HttpResponse:
-    problems = {reading.form_path(path): text for path, text in error.problems.items()}
+    problems = {documents.form_path(path): text for path, text in error.problems.items()}
     context = form_context(request, scope, configuration, form, errors=problems)
-    context |= {"seen_version": seen_version(request), "close_dialog": True}
+    context |= {"seen_version": sent_version(request), "close_dialog": True}
     return render(request, "flags/_edited.html", context, status=422)
 
 
-def _dialog(
+def _review(
     request: HttpRequest,
     scope: Scope,
     configuration: FlagConfiguration,
     wanted: Configuration,
     document: object,
-    version: int,
-    *,
-    wrong_name: bool = False,
-    errors: Mapping[str, str] | None = None,
-) -> HttpResponse:
-    view = _outlook(scope, configuration, wanted)
-    context = {
+) -> dict[str, object]:
+    """What would change, for whom, and the button."""
+    view, version = _outlook(scope, configuration, wanted), sent_version(request)
+    return {
         "scope": scope,
         "cell": Cell(configuration.flag, configuration),
         "changes": wording.configuration_changes(configuration.configuration, wanted),
@@ -223,35 +218,24 @@ def _dialog(
         "needs_name": _needs_name(configuration, wanted, view),
         "outlook": view,
         "revise": Revising.sent(request),
-        "errors": errors or {},
-        "reason": request.POST.get("reason", ""),
-        "wrong_name": wrong_name,
         "stale": version != configuration.version,
     }
-    status = 422 if wrong_name or errors else 200
-    return _in_dialog(render(request, "flags/_review_dialog.html", context, status=status))
 
 
 def _conflict(
     request: HttpRequest,
     scope: Scope,
-    environment: str,
-    key: str,
+    theirs: FlagConfiguration,
     yours: Configuration,
-    document: Any,
+    refusal: Refusal,
 ) -> HttpResponse:
     """Both sides of a stale edit; what was typed is still in the form behind the dialog."""
-    theirs = _configuration(scope, environment, key)
     revising = Revising.sent(request) is not None
-    sides = conflicts.both_sides(sent_base(request), theirs, yours, document, with_switch=revising)
-    context = {"scope": scope, "cell": Cell(theirs.flag, theirs), "sides": sides}
-    return _in_dialog(render(request, "flags/_conflict_dialog.html", context, status=409))
-
-
-def _in_dialog(response: HttpResponse) -> HttpResponse:
-    response["HX-Retarget"] = "#dialog"
-    response["HX-Reswap"] = "innerHTML"
-    return response
+    sides = conflicts.both_sides(
+        sent_base(request), theirs, yours, sent_document(request), with_switch=revising
+    )
+    context = {"scope": scope, "cell": Cell(theirs.flag, theirs), "sides": sides, "conflict": None}
+    return show_form(request, "flags/_conflict_dialog.html", context, refusal)
 
 
 def _outlook(scope: Scope, configuration: FlagConfiguration, wanted: Configuration) -> Outlook:
@@ -268,10 +252,6 @@ def _needs_name(configuration: FlagConfiguration, wanted: Configuration, view: O
     """Whether the click can reach production's users: then the environment's name is typed."""
     is_live = configuration.environment.is_production and wanted.enabled
     return is_live and not view.needs_approval
-
-
-def _name_typed(request: HttpRequest, environment: Environment) -> bool:
-    return request.POST.get("typed", "").strip() == environment.key
 
 
 def _address(scope: Scope, configuration: FlagConfiguration) -> str:

@@ -4,7 +4,6 @@ The sample stays in the browser: contexts are about people, so the portal keeps 
 """
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -25,15 +24,14 @@ from flags.engine import (
     Split,
 )
 from flags.engine.document import NOW, RANDOM, TARGETING_KEY
+from flags.web.asking import read_value
 from flags.web.targeting.form import Form, dicts_in, text_in
-from portal.lib import strict_json
 from portal.lib.errors import Invalid
-from portal.lib.form_paths import Fields, texts
+from portal.lib.web.forms import Fields, read_json, texts
 
 FIELDS: Fields = {"sample": {**texts("key", "json"), "attributes": [texts("name", "value")]}}
 _NOT_ASKED: Final = frozenset({TARGETING_KEY, NOW, RANDOM})
 _MOST_FIELDS: Final = 12
-_JSON: Final = re.compile(r'[\[{"]|-?\d|true$|false$|null$')
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,29 +71,16 @@ def context_of(sample: Sample, names: list[str]) -> dict[str, object]:
     Raises Invalid where the JSON is none, or no object.
     """
     given = {name: sample.values.get(name, "").strip() for name in names}
-    context = {name: _value(text) for name, text in given.items() if text}
+    context = {name: read_value(text) for name, text in given.items() if text}
     if sample.key:
         context[TARGETING_KEY] = sample.key
     return context | _more(sample.json)
 
 
-def _value(text: str) -> object:
-    """A number, true, false, a list or a text in quotes, as JSON has them; else a plain text."""
-    if not _JSON.match(text):
-        return text
-    try:
-        return strict_json.loads_text(text)
-    except strict_json.NotStrict:
-        return text
-
-
 def _more(text: str) -> dict[str, Any]:
     if not text.strip():
         return {}
-    try:
-        found = strict_json.loads_text(text)
-    except strict_json.NotStrict as error:
-        raise Invalid({"sample.json": str(error)}) from None
+    found = read_json(text, "sample.json")
     if not isinstance(found, dict):
         example = json.dumps({"country": "DE"})
         text = _("Give the attributes as one JSON object, such as {example}.")

@@ -1,6 +1,6 @@
 """What is served and whom rules let in, in the form, both ways."""
 
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, Final
 
 from django.utils.translation import gettext as _
@@ -20,6 +20,7 @@ from flags.web.targeting.form import (
     write_json,
 )
 from flags.web.targeting.values import values_in, write_values
+from portal.lib import numbers
 
 Document = dict[str, Any]
 _ALL: Final = 100
@@ -137,19 +138,16 @@ def _weight(text: str, path: str, problems: Problems) -> int:
 
 
 def _parts(text: str, path: str, problems: Problems) -> int:
-    if not text.isascii() or not text.isdigit():
+    number = numbers.read_whole(text)
+    if number is None:
         problems[path] = _("Give a whole number of parts.")
-        return 0
-    return int(text[:12])
+    return number or 0
 
 
 def read_percent(text: str, path: str, problems: Problems) -> Decimal:
     """A percentage; a problem where it is none."""
-    try:
-        value = Decimal(text.strip().replace(",", "."))
-    except InvalidOperation:
-        value = Decimal(-1)
-    if not value.is_finite() or not 0 <= value <= 100 or value * 1000 % 1:
+    value = numbers.read_percent(text)
+    if value is None:
         problems[path] = _("Give a percentage from 0 to 100, with at most 3 decimals.")
         return Decimal(100)
     return value

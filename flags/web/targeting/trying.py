@@ -18,14 +18,14 @@ from flags.web.audience import bars, distribution
 from flags.web.explaining import in_words
 from flags.web.finding import find_flag
 from flags.web.rows import Cell
-from flags.web.targeting import reading
+from flags.web.targeting import documents
+from flags.web.targeting.form import FIELDS as TARGETING_FIELDS
 from flags.web.targeting.sample import FIELDS, Sample, attributes_in, context_of, read_sample
-from flags.web.targeting.shape import FIELDS as TARGETING_FIELDS
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.lib import clock
 from portal.lib.errors import Invalid
-from portal.lib.form_paths import read_form
+from portal.lib.web.forms import read_form
 
 NOBODY = Sample("", {}, "")
 
@@ -58,7 +58,7 @@ def _wanted(request: HttpRequest, configuration: FlagConfiguration) -> Configura
     if "off_variant" not in request.POST:
         return configuration.configuration
     form = read_form(request.POST.items(), TARGETING_FIELDS)
-    document = reading.to_document(form, enabled=configuration.enabled)
+    document = documents.to_document(form, enabled=configuration.enabled)
     return configuration_from(document, configuration.flag.definition)
 
 

@@ -20,8 +20,8 @@ from portal.access.signin.forms import ChangePasswordForm
 from portal.access.signin.freshness import needs_fresh_sign_in
 from portal.access.signin.requests import actor_of, person_of
 from portal.lib.errors import Invalid
-from portal.lib.htmx import redirect_to
 from portal.lib.intent import Intent
+from portal.lib.web.pages import redirect_to
 
 
 @require_safe

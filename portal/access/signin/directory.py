@@ -19,7 +19,7 @@ from portal.access.models import User
 from portal.access.signin import people, sessions, throttle
 from portal.access.signin.freshness import needs_fresh_sign_in
 from portal.access.signin.requests import actor_of, person_of
-from portal.lib.htmx import redirect_to
+from portal.lib.web.pages import redirect_to
 
 View = Callable[..., HttpResponse]
 _PER_PAGE = 100

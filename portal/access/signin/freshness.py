@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 from portal.access.signin import people, requests
 from portal.access.signin.forms import ConfirmCodeForm
 from portal.lib import clock
-from portal.lib.htmx import HtmxRequest, wants_fragment
+from portal.lib.web.pages import HtmxRequest, aimed, wants_fragment
 
 View = Callable[..., HttpResponse]  # narrower than what Django takes: answers are not streamed
 SAFE = ("GET", "HEAD", "OPTIONS")
@@ -113,6 +113,4 @@ def _ask(request: HttpRequest, error: str) -> HttpResponse:
         "provider": settings.OIDC.get("name"),
     }
     template = "signin/_confirm.html" if fragment else "signin/confirm.html"
-    response = render(request, template, context, status=403)
-    response["HX-Retarget"], response["HX-Reswap"] = "#dialog", "innerHTML"
-    return response
+    return aimed(render(request, template, context, status=403), "dialog", "innerHTML")

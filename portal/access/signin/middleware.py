@@ -8,8 +8,8 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
 from portal.access.signin import people, requests, sessions
-from portal.lib.htmx import redirect_to
 from portal.lib.patience import only_a_trace
+from portal.lib.web.pages import redirect_to
 
 Handler = Callable[[HttpRequest], HttpResponse]
 _BEFORE_ENROLMENT = ("two-factor-enrol", "recovery-codes", "sign-out")

@@ -28,7 +28,7 @@ from requests import RequestException
 from portal.access.signin import freshness, people, requests
 from portal.lib import clock
 from portal.lib.errors import AviaryError, Invalid
-from portal.lib.htmx import redirect_to
+from portal.lib.web.pages import redirect_to
 
 LOG = logging.getLogger(__name__)
 SIGN_IN, LINK, AGAIN = "login", "link", "again"

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST
 from portal.access.signin import forms, people
 from portal.access.signin.freshness import needs_fresh_sign_in
 from portal.access.signin.requests import actor_of, person_of
-from portal.lib.htmx import redirect_to
+from portal.lib.web.pages import redirect_to
 
 
 @method_decorator(needs_fresh_sign_in, name="post")  # type: ignore[arg-type]  # see View there

@@ -1,7 +1,7 @@
 """The page of groups: people who are given roles together."""
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -9,11 +9,10 @@ from portal.access import overview, services
 from portal.access.models import Group, User
 from portal.access.permissions import Permission
 from portal.access.signin import needs_fresh_sign_in
-from portal.access.web.replies import replace_part
 from portal.access.web.scope import Scope, project_page
 from portal.lib.errors import Invalid
-from portal.lib.htmx import render_page
 from portal.lib.intent import Intent
+from portal.lib.web.pages import governed, render_page, replace_part
 
 
 def groups_context(scope: Scope) -> dict[str, object]:
@@ -31,20 +30,18 @@ def list_groups(request: HttpRequest, scope: Scope) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_page(Permission.MEMBER_MANAGE)
 def create_group(request: HttpRequest, scope: Scope) -> HttpResponse:
-    context: dict[str, object] = {"scope": scope, "values": request.POST}
-    if request.method != "POST":
-        return render(request, "access/_group_dialog.html", context)
-    try:
+    context = {"scope": scope, "values": request.POST}
+
+    def save() -> HttpResponse:
         group = services.create_group(
             project=scope.project,
             key=request.POST.get("key", "").strip(),
             name=request.POST.get("name", ""),
             intent=Intent(scope.actor),
         )
-    except Invalid as error:
-        context["errors"] = error.problems
-        return render(request, "access/_group_dialog.html", context, status=422)
-    return _changed(request, scope, _("The group {name} is there.").format(name=group.name))
+        return _changed(request, scope, _("The group {name} is there.").format(name=group.name))
+
+    return governed(request, "access/_group_dialog.html", context, save)
 
 
 @require_POST
@@ -61,21 +58,19 @@ def delete_group(request: HttpRequest, scope: Scope, group: str) -> HttpResponse
 def add_to_group(request: HttpRequest, scope: Scope, group: str) -> HttpResponse:
     """Put somebody who has an account into a group."""
     found = _group(scope, group)
-    context: dict[str, object] = {"scope": scope, "group": found, "values": request.POST}
-    if request.method != "POST":
-        return render(request, "access/_group_member_dialog.html", context)
-    username = request.POST.get("username", "").strip()
-    try:
+    context = {"scope": scope, "group": found, "values": request.POST}
+
+    def save() -> HttpResponse:
+        username = request.POST.get("username", "").strip()
         user = User.objects.filter(username=username).first()
         if user is None:
             text = _("Nobody is called {name}. Invite them first, or add them as a member.")
             raise Invalid({"username": text.format(name=username)})
         services.add_to_group(group=found, user=user, intent=Intent(scope.actor))
-    except Invalid as error:
-        context["errors"] = error.problems
-        return render(request, "access/_group_member_dialog.html", context, status=422)
-    notice = _("{person} is in the group {name}.").format(person=username, name=found.name)
-    return _changed(request, scope, notice)
+        notice = _("{person} is in the group {name}.").format(person=username, name=found.name)
+        return _changed(request, scope, notice)
+
+    return governed(request, "access/_group_member_dialog.html", context, save)
 
 
 @require_POST
@@ -93,5 +88,4 @@ def _group(scope: Scope, key: str) -> Group:
 
 
 def _changed(request: HttpRequest, scope: Scope, notice: str) -> HttpResponse:
-    context = groups_context(scope) | {"notice": notice}
-    return replace_part(request, "groups", "access/_groups.html", context)
+    return replace_part(request, "access/groups", groups_context(scope), notice)

@@ -1,22 +1,27 @@
-"""The page of invitations: links with which people join a project."""
+"""The page of invitations, and where their links lead: to people who may have no account yet."""
 
+from allauth.account.adapter import get_adapter
+from allauth.account.internal.flows.login import record_authentication
 from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from portal.access import overview, services
 from portal.access.permissions import Permission
 from portal.access.signin import needs_fresh_sign_in
 from portal.access.web.members import role_choices
-from portal.access.web.replies import replace_part
-from portal.access.web.scope import Scope, project_page
-from portal.lib import clock
+from portal.access.web.scope import Scope, project_page, refuse_nul
+from portal.lib import clock, subjects
 from portal.lib.errors import Invalid
-from portal.lib.htmx import render_page
 from portal.lib.intent import Intent
+from portal.lib.middleware import trace_of
+from portal.lib.web.pages import governed, render_page, replace_part
 
 
 def _context(scope: Scope) -> dict[str, object]:
@@ -44,9 +49,8 @@ def list_invitations(request: HttpRequest, scope: Scope) -> HttpResponse:
 def create_invitation(request: HttpRequest, scope: Scope) -> HttpResponse:
     """Make a link; it is shown this once."""
     context = role_choices(scope, request)
-    if request.method != "POST":
-        return render(request, "access/_invitation_dialog.html", context)
-    try:
+
+    def save() -> HttpResponse:
         sent = services.create_invitation(
             project=scope.project,
             role=request.POST.get("role", ""),
@@ -54,12 +58,11 @@ def create_invitation(request: HttpRequest, scope: Scope) -> HttpResponse:
             note=request.POST.get("note", ""),
             intent=Intent(scope.actor),
         )
-    except Invalid as error:
-        context["errors"] = error.problems
-        return render(request, "access/_invitation_dialog.html", context, status=422)
-    link = settings.PORTAL_URL.rstrip("/") + reverse("invitation", args=[str(sent.token)])
-    context = _context(scope) | {"link": link, "sent": sent.invitation}
-    return render(request, "access/_invitation_created.html", context)
+        link = settings.PORTAL_URL.rstrip("/") + reverse("invitation", args=[str(sent.token)])
+        shown = _context(scope) | {"link": link, "sent": sent.invitation}
+        return render(request, "access/_invitation_created.html", shown)
+
+    return governed(request, "access/_invitation_dialog.html", context, save)
 
 
 @require_POST
@@ -67,5 +70,44 @@ def create_invitation(request: HttpRequest, scope: Scope) -> HttpResponse:
 def revoke_invitation(request: HttpRequest, scope: Scope, invitation: str) -> HttpResponse:
     found = get_object_or_404(scope.project.invitations, selector=invitation)
     services.revoke_invitation(invitation=found, intent=Intent(scope.actor))
-    context = _context(scope) | {"notice": _("The link no longer works.")}
-    return replace_part(request, "invitations", "access/_invitations.html", context)
+    notice = _("The link no longer works.")
+    return replace_part(request, "access/invitations", _context(scope), notice)
+
+
+@login_not_required
+@sensitive_post_parameters("password", "password_again")
+@require_http_methods(["GET", "HEAD", "POST"])
+def invitation(request: HttpRequest, token: str) -> HttpResponse:
+    """Says what the link offers; a POST accepts it. Nothing happens by looking."""
+    refuse_nul(request)
+    invited = services.open_invitation(token=token, now=clock.now())
+
+    def save() -> HttpResponse:
+        if request.user.is_authenticated:
+            services.accept_invitation(
+                token=token, user=request.user, trace=trace_of(request), now=clock.now()
+            )
+        else:
+            _join(request, token)
+        return redirect(subjects.menu()[0].page, project=invited.project.key)
+
+    role = overview.role_labels(invited.project).get(invited.role, invited.role)
+    context = {"invitation": invited, "role": role, "values": request.POST}
+    return governed(request, ("access/join.html", "access/join.html"), context, save)
+
+
+def _join(request: HttpRequest, token: str) -> None:
+    """Create the account and sign it in; the session of before is not the one of after."""
+    password = request.POST.get("password", "")
+    if password != request.POST.get("password_again", ""):
+        raise Invalid({"password_again": _("The two passwords are not the same.")})
+    with transaction.atomic():
+        _invitation, user = services.join_by_invitation(
+            token=token,
+            username=request.POST.get("username", "").strip(),
+            password=password,
+            trace=trace_of(request),
+            now=clock.now(),
+        )
+        get_adapter(request).login(request, user)
+        record_authentication(request, user, method="password")

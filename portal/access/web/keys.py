@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from portal.access import selectors, services
 from portal.access.models import ApiKey, KeyKind
@@ -16,8 +16,9 @@ from portal.access.signin import needs_fresh_sign_in
 from portal.access.web.scope import Scope, project_page
 from portal.lib import clock
 from portal.lib.errors import Invalid
-from portal.lib.htmx import render_page
 from portal.lib.intent import Intent
+from portal.lib.numbers import read_whole
+from portal.lib.web.pages import governed, render_page, replace_part
 
 LIFETIMES = {"": _("never"), "30": _("in 30 days"), "90": _("in 90 days"), "365": _("in a year")}
 
@@ -60,7 +61,7 @@ def list_keys(request: HttpRequest, scope: Scope) -> HttpResponse:
 @project_page(Permission.KEY_MANAGE)
 @needs_fresh_sign_in
 def create_key(request: HttpRequest, scope: Scope) -> HttpResponse:
-    context: dict[str, object] = {
+    context = {
         "scope": scope,
         "kinds": KeyKind.choices,
         "lifetimes": LIFETIMES,
@@ -68,14 +69,12 @@ def create_key(request: HttpRequest, scope: Scope) -> HttpResponse:
         "chosen_rights": request.POST.getlist("rights"),
         "values": request.POST or {"environment": request.GET.get("environment", "")},
     }
-    if request.method != "POST":
-        return render(request, "access/_key_dialog.html", context)
-    try:
+
+    def save() -> HttpResponse:
         issued = _issue(request, scope)
-    except Invalid as error:
-        context["errors"] = error.problems
-        return render(request, "access/_key_dialog.html", context, status=422)
-    return render(request, "access/_key_created.html", _context(scope) | {"issued": issued})
+        return render(request, "access/_key_created.html", _context(scope) | {"issued": issued})
+
+    return governed(request, "access/_key_dialog.html", context, save)
 
 
 def _issue(request: HttpRequest, scope: Scope) -> services.IssuedKey:
@@ -104,17 +103,20 @@ def _holds(scope: Scope, right: Permission) -> bool:
 @project_page(Permission.KEY_MANAGE)
 def edit_key(request: HttpRequest, scope: Scope, selector: str) -> HttpResponse:
     """Change where and how often a key may be used."""
-    key = get_object_or_404(selectors.keys_of(scope.project), selector=selector)
-    key.environment.project = scope.project
-    context: dict[str, object] = {
+    key = _find(scope, selector)
+    stored = {
+        "allowed_origins": " ".join(key.allowed_origins),
+        "rate_limit": key.rate_limit,
+        "burst_limit": key.burst_limit,
+    }
+    context = {
         "scope": scope,
         "key": key,
-        "values": request.POST or _values(key),
+        "values": request.POST or stored,
         "rate_first": key.kind != KeyKind.CLIENT,
     }
-    if request.method != "POST":
-        return render(request, "access/_key_edit_dialog.html", context)
-    try:
+
+    def save() -> HttpResponse:
         services.edit_key(
             key=key,
             allowed_origins=request.POST.get("allowed_origins", "").split(),
@@ -122,25 +124,44 @@ def edit_key(request: HttpRequest, scope: Scope, selector: str) -> HttpResponse:
             burst_limit=_read_limit(request, "burst_limit"),
             intent=Intent(scope.actor),
         )
-    except Invalid as error:
-        context["errors"] = error.problems
-        return render(request, "access/_key_edit_dialog.html", context, status=422)
-    return keys_changed(request, scope, _("Saved {name}.").format(name=key.name))
+        return _changed(request, scope, _("Saved {name}.").format(name=key.name))
+
+    return governed(request, "access/_key_edit_dialog.html", context, save)
 
 
-def keys_changed(request: HttpRequest, scope: Scope, notice: str) -> HttpResponse:
-    """The list as it is now, the dialog closed, and a notice."""
-    response = render(request, "access/_keys_changed.html", _context(scope) | {"notice": notice})
-    response["HX-Retarget"], response["HX-Reswap"] = "#keys", "outerHTML"
-    return response
+@require_http_methods(["GET", "HEAD", "POST"])
+@project_page(Permission.KEY_MANAGE)
+@needs_fresh_sign_in
+def set_evidence(request: HttpRequest, scope: Scope, selector: str) -> HttpResponse:
+    """Say which kinds of evidence an admin key may post."""
+    key = _find(scope, selector)
+    typed = request.POST.get("evidence", " ".join(key.evidence))
+    context = {"scope": scope, "key": key, "value": typed}
+
+    def save() -> HttpResponse:
+        services.set_evidence(key=key, kinds=typed.split(), intent=Intent(scope.actor))
+        return _changed(request, scope, _("Saved {name}.").format(name=key.name))
+
+    return governed(request, "access/_key_evidence_dialog.html", context, save)
 
 
-def _values(key: ApiKey) -> dict[str, object]:
-    return {
-        "allowed_origins": " ".join(key.allowed_origins),
-        "rate_limit": key.rate_limit,
-        "burst_limit": key.burst_limit,
-    }
+@require_POST
+@project_page(Permission.FLAG_VIEW)
+def confirm_key(request: HttpRequest, scope: Scope, selector: str) -> HttpResponse:
+    """Vouch for the evidence that a key posts."""
+    key = _find(scope, selector)
+    services.confirm_key(key=key, intent=Intent(scope.actor))
+    return _changed(request, scope, _("You confirmed {name}.").format(name=key.name))
+
+
+def _find(scope: Scope, selector: str) -> ApiKey:
+    key = get_object_or_404(selectors.keys_of(scope.project), selector=selector)
+    key.environment.project = scope.project
+    return key
+
+
+def _changed(request: HttpRequest, scope: Scope, notice: str) -> HttpResponse:
+    return replace_part(request, "access/keys", _context(scope), notice)
 
 
 def _read_limit(request: HttpRequest, name: str) -> int | None:
@@ -148,19 +169,21 @@ def _read_limit(request: HttpRequest, name: str) -> int | None:
     text = request.POST.get(name, "").strip()
     if not text:
         return None
-    if not (text.isascii() and text.isdigit() and 0 < int(text[:8]) <= MOST_REQUESTS):
+    number = read_whole(text, most=MOST_REQUESTS)
+    if not number:
         sentence = _("Enter a whole number from 1 to {most}, or nothing for no limit.")
         raise Invalid({name: sentence.format(most=f"{MOST_REQUESTS:,}")})
-    return int(text[:8])
+    return number
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_page(Permission.KEY_MANAGE)
 def revoke_key(request: HttpRequest, scope: Scope, selector: str) -> HttpResponse:
-    key = get_object_or_404(selectors.keys_of(scope.project), selector=selector)
-    key.environment.project = scope.project
-    if request.method != "POST":
-        return render(request, "access/_revoke_dialog.html", {"scope": scope, "key": key})
-    services.revoke_key(key=key, intent=Intent(scope.actor))
-    context = _context(scope) | {"notice": _("Revoked {name}.").format(name=key.name)}
-    return render(request, "access/_keys_changed.html", context)
+    key = _find(scope, selector)
+
+    def save() -> HttpResponse:
+        services.revoke_key(key=key, intent=Intent(scope.actor))
+        return _changed(request, scope, _("Revoked {name}.").format(name=key.name))
+
+    context = {"scope": scope, "key": key}
+    return governed(request, "access/_revoke_dialog.html", context, save)

@@ -2,7 +2,7 @@
 
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -10,11 +10,10 @@ from portal.access import overview, selectors, services
 from portal.access.models import ActionRule, Environment, User
 from portal.access.permissions import RESERVABLE, Permission
 from portal.access.signin import needs_fresh_sign_in
-from portal.access.web.replies import replace_part
 from portal.access.web.scope import Scope, project_page
 from portal.lib.errors import Invalid
-from portal.lib.htmx import render_page
 from portal.lib.intent import Intent
+from portal.lib.web.pages import governed, render_page, replace_part
 
 
 def _context(scope: Scope) -> dict[str, object]:
@@ -40,20 +39,29 @@ def edit_rule(
 ) -> HttpResponse:
     """Reserve a permission in an environment for roles and groups, or open it again."""
     place, wanted = scope.environment(environment), _reservable(permission)
-    if request.method != "POST":
+    if request.method == "POST":
+        names = request.POST.getlist("names") if request.POST.get("reserved") == "1" else None
+    else:
         rule = ActionRule.objects.filter(environment=place, permission=wanted).first()
-        return _dialog(request, scope, place, wanted, rule.roles if rule else None)
-    names = request.POST.getlist("names") if request.POST.get("reserved") == "1" else None
-    try:
+        names = rule.roles if rule else None
+    context = {
+        "scope": scope,
+        "environment": place,
+        "permission": wanted,
+        "reserved": names is not None,
+        "chosen": set(names or ()),
+        "names": overview.names_of(scope.project).items(),
+    }
+
+    def save() -> HttpResponse:
         if names == []:
             raise Invalid({"roles": _("Choose at least one role or group, or open it again.")})
         services.reserve(
             environment=place, permission=wanted, names=names, intent=Intent(scope.actor)
         )
-    except Invalid as error:
-        return _dialog(request, scope, place, wanted, names, refused=error)
-    context = _context(scope) | {"notice": _("Saved.")}
-    return replace_part(request, "matrix", "access/_matrix.html", context)
+        return replace_part(request, "access/matrix", _context(scope), _("Saved."))
+
+    return governed(request, "access/_rule_dialog.html", context, save)
 
 
 @require_safe
@@ -94,25 +102,3 @@ def _reservable(permission: str) -> Permission:
     if permission not in {str(one) for one in RESERVABLE}:
         raise Http404(permission)
     return Permission(permission)
-
-
-def _dialog(
-    request: HttpRequest,
-    scope: Scope,
-    environment: Environment,
-    permission: Permission,
-    names: list[str] | None,
-    *,
-    refused: Invalid | None = None,
-) -> HttpResponse:
-    context = {
-        "scope": scope,
-        "environment": environment,
-        "permission": permission,
-        "reserved": names is not None,
-        "chosen": set(names or ()),
-        "names": overview.names_of(scope.project).items(),
-        "error": str(refused.problems.get("roles", refused)) if refused else "",
-    }
-    status = 422 if refused else 200
-    return render(request, "access/_rule_dialog.html", context, status=status)

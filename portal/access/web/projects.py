@@ -1,4 +1,4 @@
-"""The way in: where someone lands, and their projects."""
+"""The way in: where someone lands, their projects, and the environments of one."""
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -7,10 +7,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from portal.access import selectors, services
-from portal.access.web.scope import actor_of, refuse_nul
+from portal.access.models import EnvironmentKind
+from portal.access.permissions import Permission
+from portal.access.web.scope import Scope, actor_of, project_page, refuse_nul
 from portal.lib import subjects
-from portal.lib.errors import Invalid
 from portal.lib.intent import Intent
+from portal.lib.web.pages import governed, render_page, replace_part
 
 
 @require_safe
@@ -30,15 +32,43 @@ def list_projects(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def create_project(request: HttpRequest) -> HttpResponse:
-    if request.method != "POST":
-        return render(request, "access/_project_dialog.html", {"values": {}})
     refuse_nul(request)
     values = {field: request.POST.get(field, "") for field in ("key", "name")}
-    try:
+
+    def save() -> HttpResponse:
         project = services.create_project(**values, intent=Intent(actor_of(request)))
-    except Invalid as error:
-        context = {"values": values, "errors": error.problems}
-        return render(request, "access/_project_dialog.html", context, status=422)
-    response = HttpResponse(_("Created."), status=204)
-    response["HX-Redirect"] = reverse(subjects.menu()[0].page, args=[project.key])
-    return response
+        response = HttpResponse(_("Created."), status=204)
+        response["HX-Redirect"] = reverse(subjects.menu()[0].page, args=[project.key])
+        return response
+
+    return governed(request, "access/_project_dialog.html", {"values": values}, save)
+
+
+def _context(scope: Scope) -> dict[str, object]:
+    return {"scope": scope, "environments": scope.project.environments.all()}
+
+
+@require_safe
+@project_page(Permission.FLAG_VIEW)
+def list_environments(request: HttpRequest, scope: Scope) -> HttpResponse:
+    page, fragment = "access/environments.html", "access/_environments.html"
+    return render_page(request, page, fragment, _context(scope))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@project_page(Permission.ENVIRONMENT_CONFIGURE)
+def add_environment(request: HttpRequest, scope: Scope) -> HttpResponse:
+    """Add an environment, in which every flag starts out off."""
+    context = {"scope": scope, "kinds": EnvironmentKind.choices, "values": request.POST}
+
+    def save() -> HttpResponse:
+        environment = services.create_environment(
+            project=scope.project,
+            key=request.POST.get("key", "").strip(),
+            kind=request.POST.get("kind", ""),
+            intent=Intent(scope.actor),
+        )
+        notice = _("{name} is there; every flag is off in it.").format(name=environment.name)
+        return replace_part(request, "access/environments", _context(scope), notice)
+
+    return governed(request, "access/_environment_dialog.html", context, save)

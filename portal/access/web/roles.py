@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -12,11 +12,11 @@ from portal.access.models import CustomRole
 from portal.access.permissions import Permission
 from portal.access.signin import needs_fresh_sign_in
 from portal.access.web.meanings import MEANINGS
-from portal.access.web.replies import replace_part
 from portal.access.web.scope import Scope, project_page
-from portal.lib.errors import Invalid
-from portal.lib.htmx import render_page
 from portal.lib.intent import Intent
+from portal.lib.web.pages import governed, render_page, replace_part
+
+_DIALOG = "access/_role_dialog.html"
 
 
 def _context(scope: Scope) -> dict[str, object]:
@@ -38,20 +38,19 @@ def list_roles(request: HttpRequest, scope: Scope) -> HttpResponse:
 @project_page(Permission.MEMBER_MANAGE)
 @needs_fresh_sign_in
 def create_role(request: HttpRequest, scope: Scope) -> HttpResponse:
-    ticked = request.POST.getlist("permissions")
-    if request.method != "POST":
-        return _dialog(request, scope, ticked=[Permission.FLAG_VIEW, Permission.AUDIT_VIEW])
-    try:
+    context = _form(request, scope, None, [Permission.FLAG_VIEW, Permission.AUDIT_VIEW])
+
+    def save() -> HttpResponse:
         role = services.create_role(
             project=scope.project,
             key=request.POST.get("key", "").strip(),
             name=request.POST.get("name", ""),
-            permissions=ticked,
+            permissions=request.POST.getlist("permissions"),
             intent=Intent(scope.actor),
         )
-    except Invalid as error:
-        return _dialog(request, scope, ticked=ticked, refused=error)
-    return _changed(request, scope, _("The role {name} is there.").format(name=role.name))
+        return _changed(request, scope, _("The role {name} is there.").format(name=role.name))
+
+    return governed(request, _DIALOG, context, save)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -59,19 +58,18 @@ def create_role(request: HttpRequest, scope: Scope) -> HttpResponse:
 @needs_fresh_sign_in
 def edit_role(request: HttpRequest, scope: Scope, role: str) -> HttpResponse:
     found = _role(scope, role)
-    if request.method != "POST":
-        return _dialog(request, scope, ticked=found.permissions, role=found)
-    ticked = request.POST.getlist("permissions")
-    try:
-        found = services.edit_role(
+
+    def save() -> HttpResponse:
+        saved = services.edit_role(
             role=found,
             name=request.POST.get("name", ""),
-            permissions=ticked,
+            permissions=request.POST.getlist("permissions"),
             intent=Intent(scope.actor),
         )
-    except Invalid as error:
-        return _dialog(request, scope, ticked=ticked, role=found, refused=error)
-    return _changed(request, scope, _("Saved the role {name}.").format(name=found.name))
+        return _changed(request, scope, _("Saved the role {name}.").format(name=saved.name))
+
+    context = _form(request, scope, found, found.permissions)
+    return governed(request, _DIALOG, context, save)
 
 
 @require_POST
@@ -86,27 +84,17 @@ def _role(scope: Scope, key: str) -> CustomRole:
     return get_object_or_404(scope.project.custom_roles, key=key)
 
 
-def _dialog(
-    request: HttpRequest,
-    scope: Scope,
-    *,
-    ticked: Iterable[str],
-    role: CustomRole | None = None,
-    refused: Invalid | None = None,
-) -> HttpResponse:
-    context = {
+def _form(
+    request: HttpRequest, scope: Scope, role: CustomRole | None, held: Iterable[str]
+) -> dict[str, object]:
+    return {
         "scope": scope,
         "role": role,
         "values": request.POST or {"name": role.name if role else ""},
-        "ticked": set(ticked),
+        "ticked": set(request.POST.getlist("permissions") if request.POST else held),
         "meanings": MEANINGS,
-        "errors": refused.problems if refused else {},
-        "whole_error": refused.problems.get("") if refused else "",
     }
-    status = 422 if refused else 200
-    return render(request, "access/_role_dialog.html", context, status=status)
 
 
 def _changed(request: HttpRequest, scope: Scope, notice: str) -> HttpResponse:
-    context = _context(scope) | {"notice": notice}
-    return replace_part(request, "roles", "access/_roles.html", context)
+    return replace_part(request, "access/roles", _context(scope), notice)

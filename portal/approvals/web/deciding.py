@@ -1,6 +1,7 @@
 """What people do about change requests and emergencies: each a form that is sent."""
 
 from collections.abc import Callable
+from functools import wraps
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -13,114 +14,117 @@ from portal.access.web.scope import Scope, project_page
 from portal.approvals import services
 from portal.approvals.models import ChangeRequest
 from portal.approvals.web.context import find_emergency, find_request, request_context
-from portal.approvals.web.live import draw, pulse
 from portal.approvals.web.requests import dialog, shown_again
+from portal.audit.web.lines import pulse
 from portal.lib import clock
 from portal.lib.errors import AviaryError, Invalid
-from portal.lib.htmx import redirect_to, wants_fragment
 from portal.lib.intent import Intent
 from portal.lib.merging import Side
+from portal.lib.web.live import draw
+from portal.lib.web.pages import redirect_to, wants_fragment
 
-Deed = Callable[[ChangeRequest], str]
+Deed = Callable[[HttpRequest, Scope, ChangeRequest], str]
 
 
-@require_POST
-@project_page(Permission.FLAG_VIEW)
-def vote(request: HttpRequest, scope: Scope, number: int) -> HttpResponse:
+def deed(*, step: str = "", field: str = "") -> Callable[[Deed], Callable[..., HttpResponse]]:
+    """A form about a request: what was done is said, and what is true then is shown.
+
+    An error says why not, and shows what is true now; what is wrong with the ``field`` in the
+    dialog of a ``step`` is said in that dialog, with what was typed.
+    """
+
+    def decorate(do: Deed) -> Callable[..., HttpResponse]:
+        @require_POST
+        @project_page(Permission.FLAG_VIEW)
+        @wraps(do)
+        def view(request: HttpRequest, scope: Scope, number: int) -> HttpResponse:
+            asked = find_request(scope, number)
+            try:
+                notice = do(request, scope, asked)
+            except AviaryError as error:
+                if not wants_fragment(request):
+                    raise
+                problems = error.problems if isinstance(error, Invalid) else {}
+                if field and field in problems:
+                    name = "reject" if request.POST.get("verdict") == "reject" else step
+                    typed, problem = request.POST.get(field, ""), problems[field]
+                    return dialog(request, scope, asked, name, problem=problem, typed=typed)
+                return shown_again(request, scope, number, str(error), status=error.status)
+            if not wants_fragment(request):
+                return redirect_to(request, _address(scope, number), notice)
+            return shown_again(request, scope, number, notice)
+
+        return view
+
+    return decorate
+
+
+@deed(step="approve", field="comment")
+def vote(request: HttpRequest, scope: Scope, asked: ChangeRequest) -> str:
     """Approve or reject what was seen: ``digest`` says what that was."""
     verdict = request.POST.get("verdict", "")
-
-    def deed(asked: ChangeRequest) -> str:
-        voted = services.cast_vote(
-            request=asked,
-            verdict=verdict,
-            seen_digest=request.POST.get("digest", ""),
-            comment=request.POST.get("comment", ""),
-            intent=Intent(scope.actor),
-        )
-        if voted.problem:
-            text = _("Your approval is kept, but it could not be applied: {problem}")
-            return text.format(problem=voted.problem)
-        if verdict == "reject":
-            return _("Rejected. Whoever asked can edit the request and so open it again.")
-        applied = voted.request.state == "applied"
-        return _("Approved, and applied: it is live.") if applied else _("Your approval counts.")
-
-    step = "reject" if verdict == "reject" else "approve"
-    return _do(request, scope, number, deed, step=step, field="comment")
+    voted = services.cast_vote(
+        request=asked,
+        verdict=verdict,
+        seen_digest=request.POST.get("digest", ""),
+        comment=request.POST.get("comment", ""),
+        intent=Intent(scope.actor),
+    )
+    if voted.problem:
+        text = _("Your approval is kept, but it could not be applied: {problem}")
+        return text.format(problem=voted.problem)
+    if verdict == "reject":
+        return _("Rejected. Whoever asked can edit the request and so open it again.")
+    applied = voted.request.state == "applied"
+    return _("Approved, and applied: it is live.") if applied else _("Your approval counts.")
 
 
-@require_POST
-@project_page(Permission.FLAG_VIEW)
-def take_back(request: HttpRequest, scope: Scope, number: int) -> HttpResponse:
+@deed()
+def take_back(request: HttpRequest, scope: Scope, asked: ChangeRequest) -> str:
     """Take one's own vote back."""
-
-    def deed(asked: ChangeRequest) -> str:
-        services.withdraw_vote(request=asked, intent=Intent(scope.actor))
-        return _("Your vote is taken back.")
-
-    return _do(request, scope, number, deed)
+    services.withdraw_vote(request=asked, intent=Intent(scope.actor))
+    return _("Your vote is taken back.")
 
 
-@require_POST
-@project_page(Permission.FLAG_VIEW)
-def apply_now(request: HttpRequest, scope: Scope, number: int) -> HttpResponse:
+@deed(step="apply", field="reason")
+def apply_now(request: HttpRequest, scope: Scope, asked: ChangeRequest) -> str:
     """Carry out what was approved."""
-
-    def deed(asked: ChangeRequest) -> str:
-        services.apply_request(
-            request=asked,
-            intent=Intent(scope.actor, reason=request.POST.get("reason", "")),
-            override_freeze=request.POST.get("override_freeze") == "1",
-        )
-        return _("Applied: it is live.")
-
-    return _do(request, scope, number, deed, step="apply", field="reason")
+    services.apply_request(
+        request=asked,
+        intent=Intent(scope.actor, reason=request.POST.get("reason", "")),
+        override_freeze=request.POST.get("override_freeze") == "1",
+    )
+    return _("Applied: it is live.")
 
 
-@require_POST
-@project_page(Permission.FLAG_VIEW)
-def adopt(request: HttpRequest, scope: Scope, number: int) -> HttpResponse:
+@deed()
+def adopt(request: HttpRequest, scope: Scope, asked: ChangeRequest) -> str:
     """Answer for what a key or a command asked for."""
-
-    def deed(asked: ChangeRequest) -> str:
-        adopted = services.adopt_request(request=asked, intent=Intent(scope.actor))
-        if adopted.problem:
-            text = _("You answer for this request now, but it could not be applied: {problem}")
-            return text.format(problem=adopted.problem)
-        return _("You answer for this request now, and others approve it.")
-
-    return _do(request, scope, number, deed)
+    adopted = services.adopt_request(request=asked, intent=Intent(scope.actor))
+    if adopted.problem:
+        text = _("You answer for this request now, but it could not be applied: {problem}")
+        return text.format(problem=adopted.problem)
+    return _("You answer for this request now, and others approve it.")
 
 
-@require_POST
-@project_page(Permission.FLAG_VIEW)
-def withdraw(request: HttpRequest, scope: Scope, number: int) -> HttpResponse:
+@deed()
+def withdraw(request: HttpRequest, scope: Scope, asked: ChangeRequest) -> str:
     """Take the request back."""
-
-    def deed(asked: ChangeRequest) -> str:
-        services.withdraw_request(request=asked, intent=Intent(scope.actor))
-        return _("The request is withdrawn. Nothing was changed.")
-
-    return _do(request, scope, number, deed)
+    services.withdraw_request(request=asked, intent=Intent(scope.actor))
+    return _("The request is withdrawn. Nothing was changed.")
 
 
-@require_POST
-@project_page(Permission.FLAG_VIEW)
-def renew(request: HttpRequest, scope: Scope, number: int) -> HttpResponse:
+@deed(step="renew", field="prefer")
+def renew(request: HttpRequest, scope: Scope, asked: ChangeRequest) -> str:
     """Ask for the same on what the thing is now."""
-
-    def deed(asked: ChangeRequest) -> str:
-        chosen = request.POST.get("prefer", "")
-        services.renew_request(
-            request=asked,
-            seen_digest=request.POST.get("digest", ""),
-            intent=Intent(scope.actor),
-            prefer=Side(chosen) if chosen in set(Side) else None,
-        )
-        return _("The request is up to date. What was voted before does not count any more.")
-
-    return _do(request, scope, number, deed, step="renew", field="prefer")
+    chosen = request.POST.get("prefer", "")
+    services.renew_request(
+        request=asked,
+        seen_digest=request.POST.get("digest", ""),
+        intent=Intent(scope.actor),
+        prefer=Side(chosen) if chosen in set(Side) else None,
+    )
+    return _("The request is up to date. What was voted before does not count any more.")
 
 
 @require_POST
@@ -143,79 +147,37 @@ def comment(request: HttpRequest, scope: Scope, number: int) -> HttpResponse:
     now = clock.now()
     context = request_context(scope, asked, now) | {"live_url": address, "oob": True}
     return render(
-        request, "approvals/_commented.html", draw(request, "request", context, pulse(now))
+        request,
+        "approvals/_commented.html",
+        draw(request, "approvals/request", context, pulse(now)),
     )
 
 
-@require_POST
-@project_page(Permission.FLAG_VIEW)
-def confirm(request: HttpRequest, scope: Scope, number: int) -> HttpResponse:
+@deed()
+def confirm(request: HttpRequest, scope: Scope, asked: ChangeRequest) -> str:
     """Let an emergency change stay."""
-    emergency = find_emergency(scope, number)
-
-    def deed(asked: ChangeRequest) -> str:
-        services.confirm_emergency(emergency=emergency, intent=Intent(scope.actor))
-        return _("Confirmed: the change stays. Its review is still compulsory.")
-
-    return _do(request, scope, number, deed)
+    emergency = find_emergency(scope, asked.pk)
+    services.confirm_emergency(emergency=emergency, intent=Intent(scope.actor))
+    return _("Confirmed: the change stays. Its review is still compulsory.")
 
 
-@require_POST
-@project_page(Permission.FLAG_VIEW)
-def revert(request: HttpRequest, scope: Scope, number: int) -> HttpResponse:
+@deed()
+def revert(request: HttpRequest, scope: Scope, asked: ChangeRequest) -> str:
     """Take an emergency change back before its time."""
-    emergency = find_emergency(scope, number)
-
-    def deed(asked: ChangeRequest) -> str:
-        kept = services.revert_emergency(emergency=emergency, intent=Intent(scope.actor))
-        if kept.superseded_at:
-            return _("All that it changed has been changed again since; nothing was taken back.")
-        return _("Taken back. What others changed meanwhile stays.")
-
-    return _do(request, scope, number, deed)
+    emergency = find_emergency(scope, asked.pk)
+    kept = services.revert_emergency(emergency=emergency, intent=Intent(scope.actor))
+    if kept.superseded_at:
+        return _("All that it changed has been changed again since; nothing was taken back.")
+    return _("Taken back. What others changed meanwhile stays.")
 
 
-@require_POST
-@project_page(Permission.FLAG_VIEW)
-def review(request: HttpRequest, scope: Scope, number: int) -> HttpResponse:
+@deed(step="review", field="text")
+def review(request: HttpRequest, scope: Scope, asked: ChangeRequest) -> str:
     """Write the compulsory review."""
-    emergency = find_emergency(scope, number)
-
-    def deed(asked: ChangeRequest) -> str:
-        text = request.POST.get("text", "")
-        services.review_emergency(emergency=emergency, text=text, intent=Intent(scope.actor))
-        return _("The review is kept.")
-
-    return _do(request, scope, number, deed, step="review", field="text")
-
-
-def _do(
-    request: HttpRequest,
-    scope: Scope,
-    number: int,
-    deed: Deed,
-    *,
-    step: str = "",
-    field: str = "",
-) -> HttpResponse:
-    """Do it and show what is true then; an error says why not and shows what is true now.
-
-    What is wrong with the text in a dialog is said in the dialog, with the text kept.
-    """
-    asked = find_request(scope, number)
-    try:
-        notice = deed(asked)
-    except AviaryError as error:
-        if not wants_fragment(request):
-            raise
-        problems = error.problems if isinstance(error, Invalid) else {}
-        if field and field in problems:
-            typed, problem = request.POST.get(field, ""), problems[field]
-            return dialog(request, scope, asked, step, problem=problem, typed=typed)
-        return shown_again(request, scope, number, str(error), status=error.status)
-    if not wants_fragment(request):
-        return redirect_to(request, _address(scope, number), notice)
-    return shown_again(request, scope, number, notice)
+    emergency = find_emergency(scope, asked.pk)
+    text = request.POST.get("text", "")
+    services.review_emergency(emergency=emergency, text=text, intent=Intent(scope.actor))
+    return _("The review is kept.")
 
 
 def _address(scope: Scope, number: int) -> str:

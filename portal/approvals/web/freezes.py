@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -27,13 +28,14 @@ from portal.approvals.services.freeze_documents import read_window
 from portal.approvals.web.freeze_calendar import month_of, reader_zone
 from portal.approvals.web.freeze_form import DAYS, REPEATS, Values, sent_values, stored_values
 from portal.approvals.web.freeze_ical import calendar_of
-from portal.approvals.web.outlook import number as number_in
 from portal.lib import clock
-from portal.lib.errors import Conflict, Forbidden, Invalid
-from portal.lib.htmx import render_page
+from portal.lib.errors import Forbidden, Invalid
 from portal.lib.intent import Intent
+from portal.lib.web.forms import sent_version
+from portal.lib.web.pages import Refusal, governed, render_page, replace_part
 
 PREVIEWED = 5
+_DIALOG = "approvals/_freeze_dialog.html"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +71,17 @@ def list_freezes(request: HttpRequest, scope: Scope) -> HttpResponse:
 @project_page(Permission.FLAG_VIEW)
 def create_freeze(request: HttpRequest, scope: Scope) -> HttpResponse:
     _require_some_environment(scope)
-    if request.method != "POST":
-        return _dialog(request, scope, Values(zone=reader_zone(request)))
-    values = sent_values(request.POST)
-    try:
+    values = Values(zone=reader_zone(request))
+    if request.method == "POST":
+        values = sent_values(request.POST)
+
+    def save() -> HttpResponse:
         freeze = services.create_freeze(
             project=scope.project, document=values.document, intent=Intent(scope.actor)
         )
-    except Invalid as error:
-        return _dialog(request, scope, values, errors=error.problems, status=422)
-    return _changed(request, scope, _("“{name}” is there.").format(name=freeze.name))
+        return _changed(request, scope, _("“{name}” is there.").format(name=freeze.name))
+
+    return governed(request, _DIALOG, partial(_form, scope, values, None), save)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -86,24 +89,18 @@ def create_freeze(request: HttpRequest, scope: Scope) -> HttpResponse:
 def edit_freeze(request: HttpRequest, scope: Scope, freeze: int) -> HttpResponse:
     _require_some_environment(scope)
     found = _find(scope, freeze)
-    if request.method != "POST":
-        return _dialog(request, scope, stored_values(found), freeze=found)
-    values = sent_values(request.POST)
-    try:
+    values = sent_values(request.POST) if request.method == "POST" else stored_values(found)
+
+    def save() -> HttpResponse:
         services.edit_freeze(
             freeze=found,
             document=values.document,
-            expected_version=number_in(request.POST.get("version", "")) or 0,
+            expected_version=sent_version(request),
             intent=Intent(scope.actor),
         )
-    except Invalid as error:
-        return _dialog(request, scope, values, freeze=found, errors=error.problems, status=422)
-    except Conflict as conflict:
-        differences = freeze_changes(conflict.current, conflict.yours)
-        return _dialog(
-            request, scope, values, freeze=_find(scope, freeze), conflict=differences, status=409
-        )
-    return _changed(request, scope, _("“{name}” is saved.").format(name=values.name))
+        return _changed(request, scope, _("“{name}” is saved.").format(name=values.name))
+
+    return governed(request, _DIALOG, partial(_form, scope, values, freeze), save)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -111,13 +108,14 @@ def edit_freeze(request: HttpRequest, scope: Scope, freeze: int) -> HttpResponse
 def cancel_freeze(request: HttpRequest, scope: Scope, freeze: int) -> HttpResponse:
     _require_some_environment(scope)
     found = _find(scope, freeze)
-    if request.method != "POST":
-        context = {"scope": scope, "row": _row(scope, found, clock.now())}
-        return render(request, "approvals/_freeze_cancel_dialog.html", context)
-    services.cancel_freeze(
-        freeze=found, intent=Intent(scope.actor, reason=request.POST.get("reason", "")[:1000])
-    )
-    return _changed(request, scope, _("“{name}” is cancelled.").format(name=found.name))
+    context = {"scope": scope, "row": _row(scope, found, clock.now())}
+
+    def save() -> HttpResponse:
+        reason = request.POST.get("reason", "")[:1000]
+        services.cancel_freeze(freeze=found, intent=Intent(scope.actor, reason=reason))
+        return _changed(request, scope, _("“{name}” is cancelled.").format(name=found.name))
+
+    return governed(request, "approvals/_freeze_cancel_dialog.html", context, save)
 
 
 @require_POST
@@ -199,33 +197,25 @@ def _require_some_environment(scope: Scope) -> None:
         raise PermissionDenied(str(Forbidden(Permission.ENVIRONMENT_CONFIGURE)))
 
 
-def _dialog(
-    request: HttpRequest,
-    scope: Scope,
-    values: Values,
-    *,
-    freeze: FreezeWindow | None = None,
-    status: int = 200,
-    **more: object,
-) -> HttpResponse:
+def _form(scope: Scope, values: Values, number: int | None, refusal: Refusal) -> dict[str, object]:
+    """The form; of a conflict also what it would change in what is saved now."""
     environments = scope.project.environments.all()
-    places = [(one, scope.allows(Permission.ENVIRONMENT_CONFIGURE, one)) for one in environments]
-    context = {
+    conflict = refusal.conflict
+    return {
         "scope": scope,
         "values": values,
-        "freeze": freeze,
-        "places": places,
+        "freeze": None if number is None else _find(scope, number),
+        "differences": freeze_changes(conflict.current, conflict.yours) if conflict else None,
+        "conflict": None,
+        "problems": [],
+        "places": [
+            (one, scope.allows(Permission.ENVIRONMENT_CONFIGURE, one)) for one in environments
+        ],
         "repeats": REPEATS.items(),
         "weekdays": DAYS,
         "zones": sorted(zones()),
-        **more,
     }
-    return render(request, "approvals/_freeze_dialog.html", context, status=status)
 
 
 def _changed(request: HttpRequest, scope: Scope, notice: str) -> HttpResponse:
-    context = _context(request, scope, "") | {"notice": notice}
-    response = render(request, "approvals/_freezes_changed.html", context)
-    response["HX-Retarget"] = "#freezes"
-    response["HX-Reswap"] = "outerHTML"
-    return response
+    return replace_part(request, "approvals/freezes", _context(request, scope, ""), notice)

@@ -1,12 +1,10 @@
-"""The lists: what waits for the reader, all change requests, and the number in the navigation."""
+"""The lists: what waits for the reader, all change requests, all emergencies."""
 
-import csv
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import cast
+from functools import partial
 
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
@@ -14,12 +12,15 @@ from django.views.decorators.http import require_safe
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.approvals import searching, selectors
-from portal.approvals.models import ChangeRequest, State, Verdict
+from portal.approvals.models import ChangeRequest, Emergency, State, Verdict
 from portal.approvals.searching import RequestFilter
-from portal.approvals.web.live import answer, is_unchanged, pulse
 from portal.approvals.wording import missing_in
+from portal.audit.web.lines import pulse
 from portal.lib import clock
-from portal.lib.spreadsheets import Value, written
+from portal.lib.paging import page_of
+from portal.lib.web.lists import paging, query_with
+from portal.lib.web.live import live_page
+from portal.lib.web.spreadsheets import Value, csv_response
 
 MOST_WAITING = 25
 COLUMNS = (
@@ -54,10 +55,8 @@ class Waiting:
 def list_requests(request: HttpRequest, scope: Scope) -> HttpResponse:
     """The page; with ``seen`` its live part, or 204 while it looks the same."""
     now = clock.now()
-    beat = pulse(now)
-    if is_unchanged(request, beat):
-        return HttpResponse(status=204)
-    return answer(request, "requests", _context(request, scope, now), beat)
+    draw = partial(_context, request, scope, now)
+    return live_page(request, "approvals/requests", pulse(now), draw)
 
 
 @require_safe
@@ -75,21 +74,14 @@ def count_waiting(request: HttpRequest, scope: Scope) -> HttpResponse:
 def export_requests(request: HttpRequest, scope: Scope) -> HttpResponse:
     """What the same filters show, all of it, as CSV in UTC; in constant memory."""
     found = searching.find_requests(scope.project, RequestFilter.of(request.GET.dict()))
-    response = StreamingHttpResponse(
-        _csv(found.prefetch_related("votes__user").iterator(chunk_size=500)),
-        content_type="text/csv; charset=utf-8",
-    )
-    name = f"{scope.project.key}-changes.csv"
-    response["Content-Disposition"] = f'attachment; filename="{name}"'
-    return cast(HttpResponse, response)  # whoever sends it treats both alike
+    rows = found.prefetch_related("votes__user").iterator(chunk_size=500)
+    return csv_response(f"{scope.project.key}-changes", COLUMNS, map(_row, rows))
 
 
 def _context(request: HttpRequest, scope: Scope, now: datetime) -> dict[str, object]:
     wanted = RequestFilter.of(request.GET.dict())
-    before = request.GET.get("before", "")
-    rows, next_before = searching.page_before(
-        searching.find_requests(scope.project, wanted), before
-    )
+    found = searching.find_requests(scope.project, wanted)
+    page = page_of(found, after=request.GET.get("before", ""), before=request.GET.get("after", ""))
     waiting = selectors.waiting_for(scope.user, scope.project)
     return {
         "scope": scope,
@@ -101,10 +93,9 @@ def _context(request: HttpRequest, scope: Scope, now: datetime) -> dict[str, obj
             (one, searching.review_is_overdue(one, now=now))
             for one in searching.awaiting_review(scope.project)[:MOST_WAITING]
         ],
-        "requests": rows,
-        "before": before,
-        "first_query": _query(request),
-        "next_query": next_before and _query(request, before=str(next_before)),
+        "requests": page.rows,
+        "filters": query_with(request.GET, before=None, after=None),
+        **paging(request, page, forward="before", back="after"),
         "states": State.choices,
         "environments": scope.project.environments.all(),
     }
@@ -113,30 +104,6 @@ def _context(request: HttpRequest, scope: Scope, now: datetime) -> dict[str, obj
 def _with_missing(waiting: list[ChangeRequest], now: datetime) -> list[Waiting]:
     assessments = selectors.assess_requests(waiting, now=now)
     return [Waiting(one, missing_in(one, assessments[one.pk])) for one in waiting]
-
-
-def _query(request: HttpRequest, **changes: str) -> str:
-    """The page's own filters, from the first page on unless ``changes`` say otherwise."""
-    query = request.GET.copy()
-    for name in ("seen", "before"):
-        query.pop(name, None)
-    for name, value in changes.items():
-        query[name] = value
-    return query.urlencode()
-
-
-class _Echo:
-    """What csv takes for a file: gives each line back."""
-
-    def write(self, line: str) -> str:
-        return line
-
-
-def _csv(requests: Iterable[ChangeRequest]) -> Iterator[str]:
-    writer = csv.writer(_Echo())
-    yield writer.writerow(COLUMNS)
-    for one in requests:
-        yield writer.writerow([written(value) for value in _row(one)])
 
 
 def _row(one: ChangeRequest) -> list[Value]:
@@ -164,3 +131,35 @@ def _row(one: ChangeRequest) -> list[Value]:
 
 def _utc(moment: datetime | None) -> str:
     return moment.astimezone(UTC).isoformat(timespec="seconds") if moment else ""
+
+
+@require_safe
+@project_page(Permission.FLAG_VIEW)
+def list_emergencies(request: HttpRequest, scope: Scope) -> HttpResponse:
+    """The page; with ``seen`` its live part, or 204 while it looks the same."""
+    now = clock.now()
+    draw = partial(_emergencies, request, scope, now)
+    return live_page(request, "approvals/emergencies", pulse(now), draw)
+
+
+def _emergencies(request: HttpRequest, scope: Scope, now: datetime) -> dict[str, object]:
+    found = searching.emergencies_of(scope.project)
+    running = found.filter(confirmed_at=None, reverted_at=None, superseded_at=None)
+    awaiting = searching.awaiting_review(scope.project)
+    page = page_of(found, after=request.GET.get("before", ""), before=request.GET.get("after", ""))
+    return {
+        "scope": scope,
+        "live_url": request.path,
+        "running": running[:MOST_WAITING],
+        "awaiting": [_due(one, now) for one in awaiting[:MOST_WAITING]],
+        "emergencies": page.rows,
+        **paging(request, page, forward="before", back="after"),
+    }
+
+
+def _due(emergency: Emergency, now: datetime) -> dict[str, object]:
+    return {
+        "emergency": emergency,
+        "due_at": emergency.at + searching.REVIEW_WITHIN,
+        "overdue": searching.review_is_overdue(emergency, now=now),
+    }

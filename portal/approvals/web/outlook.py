@@ -17,8 +17,10 @@ from portal.approvals.errors import Waiting
 from portal.approvals.freezes import freezes_in_force
 from portal.approvals.models import ChangeRequest, InForce, Policy, State
 from portal.lib import clock
+from portal.lib.errors import announce
 from portal.lib.intent import Intent, WriteOptions
 from portal.lib.merging import Side
+from portal.lib.numbers import read_whole
 
 View = Callable[..., HttpResponse]
 
@@ -122,7 +124,7 @@ class Revising:
     def sent(cls, request: HttpRequest) -> "Revising | None":
         """As the form sent it back; None where it edits no request."""
         first, _dot, second = request.POST.get("revise", "").partition(".")
-        pk, revision = number(first), number(second)
+        pk, revision = read_whole(first), read_whole(second)
         return None if pk is None or revision is None else cls(pk, revision)
 
     @property
@@ -130,15 +132,10 @@ class Revising:
         return f"{self.number}.{self.revision}"
 
 
-def number(text: str) -> int | None:
-    """The number of a request in a form or address; None where it is none."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
-
-
 def editable_request(scope: Scope, text: str, *, kind: str, subject: str) -> ChangeRequest | None:
     """The request that a page was opened to edit; None where it is not one of this subject."""
     found = selectors.requests_of(scope.project).filter(
-        pk=number(text) or 0, kind=kind, subject=subject, state__in=(State.OPEN, State.REJECTED)
+        pk=read_whole(text) or 0, kind=kind, subject=subject, state__in=(State.OPEN, State.REJECTED)
     )
     return found.first()
 
@@ -168,7 +165,4 @@ def drift_of(asked: ChangeRequest, prefer: Side) -> EditedDrift:
 def sent(request: HttpRequest, waiting: Waiting) -> HttpResponse:
     """The dialog closes, whatever was clicked stays as it is, and a notice links to the request."""
     context = {"asked": waiting.request, "address": waiting.path}
-    response = render(request, "approvals/_sent.html", context)
-    response["HX-Retarget"] = "#notices"
-    response["HX-Reswap"] = "beforeend"
-    return response
+    return announce(render(request, "approvals/_sent.html", context))

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -15,7 +15,6 @@ from portal.access.permissions import Permission
 from portal.access.signin import needs_fresh_sign_in
 from portal.access.web.scope import Scope, project_page
 from portal.approvals import capacity, selectors, services
-from portal.approvals.errors import Waiting
 from portal.approvals.models import ChangeRequest, Policy, State
 from portal.approvals.policy_rules import complete, is_lowering, problems_of
 from portal.approvals.services.policies import POLICY, names_for
@@ -23,13 +22,16 @@ from portal.approvals.web import policy_form
 from portal.approvals.web.context import shown
 from portal.approvals.web.outlook import drift_of
 from portal.approvals.wording import policy_changes, policy_sentence, policy_sentences
-from portal.lib import clock, strict_json
-from portal.lib.errors import Conflict, Invalid
-from portal.lib.htmx import redirect_to
+from portal.lib import clock
+from portal.lib.errors import Conflict
 from portal.lib.intent import Intent, WriteOptions
 from portal.lib.merging import side_of
+from portal.lib.numbers import read_whole
+from portal.lib.web.forms import sent_document, sent_version
+from portal.lib.web.pages import Refusal, aimed, redirect_to, show_form
 
 Document = Mapping[str, Any]
+_DIALOG = "approvals/_policy_dialog.html"
 
 
 @require_safe
@@ -69,9 +71,10 @@ def review_policy(request: HttpRequest, scope: Scope, environment: str) -> HttpR
             "version": request.POST.get("version", ""),
         }
         response = render(request, "approvals/_policy_form.html", context, status=422)
-        response["HX-Retarget"], response["HX-Reswap"] = "#policy-form", "outerHTML"
-        return response
-    return _dialog(request, scope, place, wanted, version=request.POST.get("version", ""))
+        return aimed(response, "policy-form")
+    shown = _review(request, scope, place, wanted)
+    response = render(request, _DIALOG, shown, status=409 if shown["stale"] else 200)
+    return aimed(response, "dialog", "innerHTML")
 
 
 @require_POST
@@ -80,32 +83,29 @@ def review_policy(request: HttpRequest, scope: Scope, environment: str) -> HttpR
 def save_policy(request: HttpRequest, scope: Scope, environment: str) -> HttpResponse:
     """Save what was reviewed. Where the old policy has to approve it, on to the request."""
     place = scope.environment(environment)
-    wanted = _document(request.POST.get("document", ""))
+    # null is no policy
+    wanted = None if request.POST.get("document") == "null" else sent_document(request)
     asked = _asked(scope, place, request.POST.get("request", ""))
-    version = request.POST.get("version", "")
     try:
         services.set_policy(
             environment=place,
             document=wanted,
-            expected_version=_number(version),
+            expected_version=sent_version(request),
             intent=Intent(
                 scope.actor,
                 reason=request.POST.get("reason", ""),
                 options=WriteOptions(revise=asked.pk if asked else None),
             ),
         )
-    except Waiting as waiting:
-        text = _("Nothing is changed yet: the present policy has to approve it first.")
-        address = reverse("change-request", args=[scope.project.key, waiting.request.pk])
-        return redirect_to(request, address, text)
-    except Conflict:
-        return _dialog(request, scope, place, wanted, version=version, status=409)
-    notice = _("The policy of {environment} is in force.").format(environment=place.name)
-    if wanted is None:
-        notice = _("Nobody has to approve changes in {environment} any more.").format(
-            environment=place.name
+    except Conflict as conflict:
+        return show_form(
+            request, _DIALOG, _review(request, scope, place, wanted), Refusal(conflict)
         )
-    return redirect_to(request, reverse("policy", args=[scope.project.key, place.key]), notice)
+    notice = _("The policy of {environment} is in force.")
+    if wanted is None:
+        notice = _("Nobody has to approve changes in {environment} any more.")
+    address = reverse("policy", args=[scope.project.key, place.key])
+    return redirect_to(request, address, notice.format(environment=place.name))
 
 
 def _context(scope: Scope, place: Environment, policy: Policy | None) -> dict[str, object]:
@@ -119,21 +119,14 @@ def _context(scope: Scope, place: Environment, policy: Policy | None) -> dict[st
     }
 
 
-def _dialog(
-    request: HttpRequest,
-    scope: Scope,
-    place: Environment,
-    wanted: Document | None,
-    *,
-    version: str,
-    status: int = 200,
-) -> HttpResponse:
+def _review(
+    request: HttpRequest, scope: Scope, place: Environment, wanted: Document | None
+) -> dict[str, object]:
     """What would change, and whether at once; both sides where it was changed meanwhile."""
-    policy = _policy_of(place)
+    policy, version = _policy_of(place), request.POST.get("version", "")
     before = policy.document if policy else None
     wanted = None if wanted is None else complete(wanted)
-    stale = version != str(policy.version if policy else 0)
-    context = _context(scope, place, policy) | {
+    return _context(scope, place, policy) | {
         "wanted": json.dumps(wanted),
         "asked": _asked(scope, place, request.POST.get("request", "")),
         "same": wanted == before,
@@ -141,16 +134,11 @@ def _dialog(
         "lowering": before is not None and is_lowering(before, wanted),
         "present": policy_sentence(policy) if policy else "",
         "too_few": capacity.too_few(place, wanted, now=clock.now()) if wanted else "",
-        "stale": stale,
+        "stale": version != str(policy.version if policy else 0),
+        "conflict": None,
         "theirs": shown(before or {}),
         "yours": shown(wanted or {}),
-        "reason": request.POST.get("reason", ""),
     }
-    response = render(
-        request, "approvals/_policy_dialog.html", context, status=409 if stale else status
-    )
-    response["HX-Retarget"], response["HX-Reswap"] = "#dialog", "innerHTML"
-    return response
 
 
 def _policy_of(place: Environment) -> Policy | None:
@@ -164,22 +152,6 @@ def _asked(scope: Scope, place: Environment, number: str) -> ChangeRequest | Non
     """The request that is being edited; 404 where the environment has none of that number."""
     if not number:
         return None
-    if _number(number) is None:
-        raise Http404(number)
     requests = selectors.requests_of(scope.project)
-    return get_object_or_404(requests, pk=int(number), kind=POLICY, subject=place.key)
-
-
-def _document(text: str) -> dict[str, Any] | None:
-    """The reviewed document; null is no policy. Raises Invalid for anything else."""
-    try:
-        document = strict_json.loads_text(text)
-    except strict_json.NotStrict as error:
-        raise Invalid({"document": str(error)}) from None
-    if document is not None and not isinstance(document, dict):
-        raise Invalid({"document": _("A policy is an object of fields, or null for none.")})
-    return document
-
-
-def _number(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+    wanted = read_whole(number) or 0
+    return get_object_or_404(requests, pk=wanted, kind=POLICY, subject=place.key)

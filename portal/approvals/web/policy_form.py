@@ -8,7 +8,8 @@ from django.http import QueryDict
 
 from portal.access.permissions import Permission
 from portal.approvals.policy_rules import DEFAULTS, Names
-from portal.lib.form_paths import read_form, texts
+from portal.lib.numbers import read_whole
+from portal.lib.web.forms import read_form, texts
 
 KNOWN_EVIDENCE = ("security_scan", "performance_test")
 _FIELDS = {
@@ -87,5 +88,5 @@ def _choices(known: list[str], ticked: list[str], names: Names) -> list[Choice]:
 
 
 def _whole(text: str) -> int | str:
-    text = text.strip()
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 7 else text
+    number = read_whole(text.strip(), most=999_999)
+    return text.strip() if number is None else number

@@ -14,10 +14,12 @@ from portal.access.web.scope import Scope, project_page
 from portal.approvals.freezes import freezes_in_force
 from portal.approvals.models import ChangeRequest
 from portal.approvals.web.context import EmergencyView, find_request, request_context
-from portal.approvals.web.live import answer, draw, is_unchanged, pulse
 from portal.approvals.web.outlook import may_override
 from portal.approvals.web.steps import Step
+from portal.audit.web.lines import pulse
 from portal.lib import clock
+from portal.lib.web.live import draw, live_page
+from portal.lib.web.pages import aimed
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +83,12 @@ ASKS = {
 @project_page(Permission.FLAG_VIEW)
 def show_request(request: HttpRequest, scope: Scope, number: int) -> HttpResponse:
     """The page; with ``seen`` its live part, or 204 while it looks the same."""
-    now = clock.now()
-    beat = pulse(now)
-    asked = find_request(scope, number)
-    if is_unchanged(request, beat):
-        return HttpResponse(status=204)
-    context = request_context(scope, asked, now) | {"live_url": request.path}
-    return answer(request, "request", context, beat)
+    now, asked = clock.now(), find_request(scope, number)
+
+    def context() -> dict[str, object]:
+        return request_context(scope, asked, now) | {"live_url": request.path}
+
+    return live_page(request, "approvals/request", pulse(now), context)
 
 
 @require_safe
@@ -123,10 +124,10 @@ def dialog(
         "problem": problem,
         "typed": typed,
     }
-    status = 422 if problem else 200
-    response = render(request, "approvals/_ask_dialog.html", context, status=status)
-    response["HX-Retarget"], response["HX-Reswap"] = "#dialog", "innerHTML"
-    return response
+    response = render(
+        request, "approvals/_ask_dialog.html", context, status=422 if problem else 200
+    )
+    return aimed(response, "dialog", "innerHTML")
 
 
 def shown_again(
@@ -138,10 +139,9 @@ def shown_again(
     address = reverse("change-request", args=[scope.project.key, number])
     context = request_context(scope, asked, now) | {"live_url": address}
     context |= {"notice": notice, "error": status >= 400}
-    drawn = draw(request, "request", context, pulse(now))
+    drawn = draw(request, "approvals/request", context, pulse(now))
     response = render(request, "approvals/_request_changed.html", drawn, status=status)
-    response["HX-Retarget"], response["HX-Reswap"] = "#request", "outerHTML"
-    return response
+    return aimed(response, "request")
 
 
 def _step(context: dict[str, object], name: str) -> Step:

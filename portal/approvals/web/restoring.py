@@ -1,20 +1,17 @@
 """Restoring what a record of the history says something was: the differences first."""
 
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
-from portal.approvals.errors import Waiting
 from portal.approvals.services.restoring import preflight, restoration_of, restore
 from portal.approvals.web.outlook import fresh_for_glass, outlook, read_intent
 from portal.audit import history
 from portal.audit.diffing import differences
 from portal.audit.models import AuditEvent
-from portal.lib.errors import Conflict
-from portal.lib.htmx import redirect_to
+from portal.lib.web.pages import Refusal, governed, redirect_to
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -27,35 +24,29 @@ def restore_version(request: HttpRequest, scope: Scope, record: int) -> HttpResp
     except AuditEvent.DoesNotExist:
         raise Http404(record) from None
     restoration = restoration_of(scope.project, event)
-    notice = ""
-    if request.method == "POST":
+
+    def save() -> HttpResponse:
         seen = request.POST.get("version", "")
-        try:
-            restore(restoration, seen_version=seen, intent=read_intent(request, scope))
-        except Waiting as waiting:
-            text = _("Sent for approval as change request {number}.")
-            return redirect_to(request, waiting.path, text.format(number=waiting.request.pk))
-        except Conflict as conflict:
-            notice = str(conflict)
-        else:
-            return redirect_to(request, restoration.found.page, _("Restored."))
-    current = restoration.current
-    coming = preflight(restoration, intent=read_intent(request, scope))
-    asked = coming.request
-    places = restoration.found.target.environments
-    context = {
-        "scope": scope,
-        "event": event,
-        "is_same": not (changes := differences(current.document, restoration.document)),
-        "changes": changes,
-        "words": restoration.words,
-        "version": current.version,
-        "problems": coming.problems,
-        "waits": asked is not None,
-        "outlook": outlook(scope, places, turns_off=False) if asked is not None else None,
-        "address": restoration.found.page,
-        "notice": notice,
-        "reason": request.POST.get("reason", ""),
-    }
-    status = 409 if notice else 200
-    return render(request, "approvals/restore.html", context, status=status)
+        restore(restoration, seen_version=seen, intent=read_intent(request, scope))
+        return redirect_to(request, restoration.found.page, _("Restored."))
+
+    def context(_refusal: Refusal) -> dict[str, object]:
+        current = restoration.current
+        coming = preflight(restoration, intent=read_intent(request, scope))
+        places, waits = restoration.found.target.environments, coming.request is not None
+        changes = differences(current.document, restoration.document)
+        return {
+            "scope": scope,
+            "event": event,
+            "is_same": not changes,
+            "changes": changes,
+            "words": restoration.words,
+            "version": current.version,
+            "problems": coming.problems,
+            "waits": waits,
+            "outlook": outlook(scope, places, turns_off=False) if waits else None,
+            "address": restoration.found.page,
+        }
+
+    page = "approvals/restore.html"
+    return governed(request, (page, page), context, save)

@@ -2,15 +2,7 @@
 
 from django.urls import path
 
-from portal.approvals.web import (
-    deciding,
-    emergencies,
-    freezes,
-    listing,
-    policies,
-    requests,
-    restoring,
-)
+from portal.approvals.web import deciding, freezes, listing, policies, requests, restoring
 
 CHANGES = "p/<slug:project>/changes/"
 CHANGE = f"{CHANGES}<int:number>"
@@ -33,7 +25,7 @@ urlpatterns = [
     path(f"{CHANGE}/confirm", deciding.confirm, name="emergency-confirm"),
     path(f"{CHANGE}/revert", deciding.revert, name="emergency-revert"),
     path(f"{CHANGE}/review", deciding.review, name="emergency-review"),
-    path("p/<slug:project>/emergencies/", emergencies.list_emergencies, name="emergency-list"),
+    path("p/<slug:project>/emergencies/", listing.list_emergencies, name="emergency-list"),
     path(
         "p/<slug:project>/history/<int:record>/restore",
         restoring.restore_version,

@@ -2,13 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, datetime
 
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from portal.audit import history
+from portal.audit.filters import Filters
 from portal.audit.models import AuditEvent
 from portal.lib import subjects
+from portal.lib.numbers import read_whole
+from portal.lib.paging import Page
+from portal.lib.web.lists import paging
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +59,26 @@ def lines(events: Sequence[AuditEvent], *, site: bool = False) -> list[Line]:
         )
         for event in events
     ]
+
+
+def pulse(now: datetime) -> str:
+    """Another text whenever anything may look different: something was recorded, or time went on.
+
+    Nothing changes without a row of the audit trail; evidence expires and ages grow by the clock.
+    """
+    last = AuditEvent.objects.order_by("-sequence").values_list("sequence", flat=True).first()
+    return f"{last or 0}.{int(now.timestamp()) // 60}"
+
+
+def history_page(
+    request: HttpRequest, filters: Filters, *, site: bool = False
+) -> dict[str, object]:
+    """What a list of the history shows: the rows around the place in its address, newest first."""
+    before, after = (read_whole(request.GET.get(name, "")) for name in ("before", "after"))
+    found = history.page(filters, before=before, after=after)
+    page = Page(found.events, previous=str(found.later or ""), next=str(found.earlier or ""))
+    shown = {"lines": lines(found.events, site=site), "page": page}
+    return shown | paging(request, page, forward="before", back="after")
 
 
 def address_of(event: AuditEvent, *, site: bool) -> str:

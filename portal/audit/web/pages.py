@@ -1,21 +1,30 @@
-"""The history: a list with filters, and a page for every row."""
+"""The history: a list with filters, a page for every row, and the export."""
 
 import json
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    QueryDict,
+    StreamingHttpResponse,
+)
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from portal.access.permissions import Permission
-from portal.audit import history
+from portal.audit import exports, history
 from portal.audit.diffing import differences
 from portal.audit.filters import PARAMETERS, PERIOD_WORDS, Query, parse
 from portal.audit.models import AuditEvent
-from portal.audit.web.lines import address_of, lines
+from portal.audit.web.lines import address_of, history_page, lines
 from portal.audit.web.scope import Place, history_of_project, history_of_site
 from portal.lib import clock
-from portal.lib.htmx import render_page
+from portal.lib.errors import Invalid
+from portal.lib.intent import Intent
+from portal.lib.web.pages import render_page
 
 
 def _list(request: HttpRequest, place: Place) -> HttpResponse:
@@ -30,23 +39,12 @@ def _list(request: HttpRequest, place: Place) -> HttpResponse:
 
 
 def _results(request: HttpRequest, query: Query, place: Place) -> dict[str, object]:
-    before, after = (sequence_in(request.GET, name) for name in ("before", "after"))
-    page = history.page(query.filters, before=before, after=after)
-    alone = page.earlier is None and page.later is None
-    count = history.Count(len(page.events), True) if alone else history.count(query.filters)
-    return {
-        "lines": lines(page.events, site=place.is_site),
-        "count": count,
-        "later_query": page.later and _encoded(query, after=page.later),
-        "earlier_query": page.earlier and _encoded(query, before=page.earlier),
-        "first_query": _encoded(query),
-    }
-
-
-def sequence_in(query: QueryDict, name: str) -> int | None:
-    """A place in the history to go on from; what is none is not looked at."""
-    text = query.get(name, "")
-    return int(text[:18]) if text.isascii() and text.isdigit() else None
+    found = history_page(request, query.filters, site=place.is_site)
+    shown = found["lines"]
+    assert isinstance(shown, list)
+    alone = not found["next_page"] and not found["previous_page"]
+    count = history.Count(len(shown), True) if alone else history.count(query.filters)
+    return {**found, "count": count}
 
 
 def _form(query: Query, place: Place) -> dict[str, object]:
@@ -122,3 +120,27 @@ project_list = require_safe(history_of_project(Permission.AUDIT_VIEW)(_list))
 project_event = require_safe(history_of_project(Permission.AUDIT_VIEW)(_event))
 site_list = require_safe(history_of_site(_list))
 site_event = require_safe(history_of_site(_event))
+
+
+def _export(request: HttpRequest, place: Place) -> HttpResponseBase:
+    """The rows that match the filters in the address. By POST, for it leaves a record."""
+    now = clock.now()
+    query = parse(request.GET.dict(), project=place.project, now=now)
+    if query.problems:
+        raise Invalid(query.problems)
+    export = exports.start_export(
+        filters=query.filters,
+        format_name=request.POST.get("format", "csv"),
+        intent=Intent(place.actor, at=now),
+        alone=request.POST.get("alone") == "1",
+    )
+    headers = {
+        "Content-Disposition": f'attachment; filename="{export.name}"',
+        "Cache-Control": "no-store",
+        "X-Content-Type-Options": "nosniff",
+    }
+    return StreamingHttpResponse(export.pieces, content_type=export.media_type, headers=headers)
+
+
+project_export = require_POST(history_of_project(Permission.AUDIT_EXPORT)(_export))
+site_export = require_POST(history_of_site(_export))

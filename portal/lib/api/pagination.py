@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from portal.lib.api.query import text
 from portal.lib.api.shapes import Page
 from portal.lib.errors import Invalid
+from portal.lib.numbers import read_whole
 
 USUAL: Final = 50
 MOST: Final = 200
@@ -24,11 +25,10 @@ Row = TypeVar("Row", bound=Model)
 def limit_of(request: Request) -> int:
     """How many rows are wanted at most. Raises Invalid."""
     wanted = text(request, "limit") or str(USUAL)
-    if not (wanted.isascii() and wanted.isdigit() and len(wanted) < 5):
-        wanted = "0"
-    if not 1 <= int(wanted) <= MOST:
+    limit = read_whole(wanted, most=MOST)
+    if not limit:
         raise Invalid({"limit": _("Send a number from 1 to {most}.").format(most=MOST)})
-    return int(wanted)
+    return limit
 
 
 def page_of(request: Request, rows: QuerySet[Row], *, by: str) -> tuple[list[Row], str | None]:
@@ -97,9 +97,10 @@ def decode_cursor(cursor: str) -> str:
 
 def whole_cursor(key: str) -> int:
     """A cursor that is a number. Raises Invalid."""
-    if not (key.isascii() and key.isdigit() and len(key) < 19):
+    number = read_whole(key)
+    if number is None:
         raise bad_cursor()
-    return int(key)
+    return number
 
 
 def bad_cursor() -> Invalid:

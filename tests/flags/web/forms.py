@@ -8,11 +8,11 @@ from django.template.loader import render_to_string
 from flags.engine import FlagDefinition, dump_definition, parse_definition
 from flags.models import Flag, FlagConfiguration
 from flags.web.rows import Cell
-from flags.web.targeting.filling import to_form
+from flags.web.targeting.documents import to_form
+from flags.web.targeting.form import FIELDS
 from flags.web.targeting.nodes import Drawing
-from flags.web.targeting.shape import FIELDS
 from portal.access.models import Environment, Project
-from portal.lib.form_paths import read_form
+from portal.lib.web.forms import read_form
 from tests.flags.engine.documents import BOOLEAN
 
 DEFINITION = parse_definition(BOOLEAN)

@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from flags.engine import DocumentError, parse_configuration
-from flags.web.targeting import condition_nodes, editing, reading
+from flags.web.targeting import condition_nodes, documents, editing
 from flags.web.targeting.nodes import Drawing
 from portal.lib.errors import Invalid
 from tests.flags.engine.documents import relaxed
@@ -88,7 +88,7 @@ def test_no_command_breaks_any_form(pairs: list[tuple[str, str]], command: str) 
 def test_every_form_is_a_document_or_refused(pairs: list[tuple[str, str]]) -> None:
     form = form_from(pairs)
     with contextlib.suppress(Invalid, DocumentError):
-        document = reading.to_document(form, enabled=True)
+        document = documents.to_document(form, enabled=True)
         parse_configuration(document, DEFINITION)
 
 
@@ -109,7 +109,7 @@ def test_groups_are_drawn_and_read_however_deep_they_are_sent(depth: int) -> Non
     form = form_from(pairs)
     assert 'id="targeting"' in draw(form)
     with contextlib.suppress(Invalid, DocumentError):
-        parse_configuration(reading.to_document(form, enabled=True), DEFINITION)
+        parse_configuration(documents.to_document(form, enabled=True), DEFINITION)
 
 
 @pytest.mark.parametrize("value", ["<script>alert(1)</script>", '"><img src=x>', "{{ 7 * 7 }}"])
@@ -142,7 +142,7 @@ def test_what_engine_and_form_call_a_place_is_the_same() -> None:
         "fallthrough.jsonlogic.==": "fallthrough.logic",
         "prerequisites[1].flag": "prerequisites[1].flag",
     }
-    assert {path: reading.form_path(path) for path in pairs} == pairs
+    assert {path: documents.form_path(path) for path in pairs} == pairs
 
 
 def test_every_problem_of_the_engine_finds_its_input() -> None:
@@ -161,9 +161,9 @@ def test_every_problem_of_the_engine_finds_its_input() -> None:
         ]
     )
     with pytest.raises(DocumentError) as refused:
-        parse_configuration(reading.to_document(form, enabled=True), DEFINITION)
+        parse_configuration(documents.to_document(form, enabled=True), DEFINITION)
     (problem,) = refused.value.problems
-    drawing = Drawing(form, {reading.form_path(problem.path): problem.message})
+    drawing = Drawing(form, {documents.form_path(problem.path): problem.message})
     (test,) = drawing.rules[0].when.children
     assert isinstance(test, condition_nodes.TestNode)
     assert test.attribute.error == problem.message, json.dumps(problem.path)

@@ -8,8 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from flags.engine import Configuration, dump_configuration, parse_configuration
-from flags.web.targeting.filling import to_form
-from flags.web.targeting.reading import to_document
+from flags.web.targeting.documents import to_document, to_form
 from flags.web.targeting.values import read_values, write_values
 from tests.flags.engine.documents import (
     configuration,

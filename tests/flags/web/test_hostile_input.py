@@ -1,6 +1,7 @@
 """What people, programs and attackers put into names, addresses and forms."""
 
 import html
+import json
 import logging
 
 import pytest
@@ -127,6 +128,32 @@ def test_markup_in_dialogs_and_notices_is_shown_as_text(
     added = browser.post("/p/shop/members/new", {"username": MARKUP, "role": MARKUP})
     assert added.status_code == 422
     assert html.escape("<script>alert(1)") in added.content.decode()
+
+
+@pytest.mark.parametrize("name", ["flag-switch", "flag-save", "flag-copy", "flag-settings"])
+def test_a_form_whose_version_is_no_number__is_a_conflict__and_changes_nothing(
+    browser: Client, shop: Project, name: str
+) -> None:
+    flag = create(shop, "checkout")
+    before = list(FlagConfiguration.objects.order_by("pk").values())
+    assert flag.version == 1
+    fields = {"enabled": "1", "source": "production", "source_version": "1", "state": "1"}
+    fields |= {"document": json.dumps(document_of(flag)), "kind": "release"}
+    fields |= {"variants[0].key": "on", "variants[0].value": "true"}
+    fields |= {"variants[1].key": "off", "variants[1].value": "false"}
+    place = None if name == "flag-settings" else "development"
+    for version in ("x", "1.0", "-1", "\u0661", "9" * 30, "0" * 17 + "10"):
+        answer = browser.post(address(name, "checkout", place), fields | {"version": version})
+        assert answer.status_code == 409, version
+    assert list(FlagConfiguration.objects.order_by("pk").values()) == before
+    flag.refresh_from_db()
+    assert flag.version == 1
+
+
+def document_of(flag: Flag) -> dict[str, object]:
+    """The flag's configuration in development, turned on."""
+    configuration = FlagConfiguration.objects.get(flag=flag, environment__key="development")
+    return configuration.document | {"enabled": True, "introduced": True}
 
 
 @pytest.mark.parametrize("keys", [KEYS[:6], KEYS[6:]])

@@ -23,7 +23,7 @@ def browser(desk: Desk, dana: User) -> Client:
 def text_of(browser: Client, address: str) -> str:
     response = browser.get(address)
     assert response.status_code == 200
-    return response.content.decode()
+    return response.getvalue().decode()
 
 
 def test_csv__holds_what_the_filters_let_through_and_no_formula(

@@ -14,6 +14,7 @@ from portal.approvals import searching, services
 from portal.approvals.models import ChangeRequest, Emergency
 from portal.lib import clock
 from portal.lib.intent import Intent
+from portal.lib.paging import page_of
 from tests.flags.services.writes import Desk
 from tests.portal.approvals_web.conftest import Window, at, text_of
 from tests.support.agreeing import vote
@@ -111,25 +112,18 @@ def test_a_request_is_found_by_its_number(asked: ChangeRequest, bob: User) -> No
     assert [row["number"] for row in rows] == [str(asked.pk)]
 
 
-def test_pages_keep_their_place_while_requests_come(
-    asked: ChangeRequest, bob: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(searching, "PAGE_SIZE", 2)
+def test_pages_keep_their_place_while_requests_come(asked: ChangeRequest, bob: User) -> None:
     copies(asked, 4)
-    first, after = searching.page_before(searching.find_requests(asked.project, _all()), "")
+    found = searching.find_requests(asked.project, searching.RequestFilter())
+    first = page_of(found, size=2)
     copies(asked, 3)
-    second, _more = searching.page_before(
-        searching.find_requests(asked.project, _all()), str(after)
-    )
-    numbers = [one.pk for one in (*first, *second)]
+    second = page_of(found.all(), after=first.next, size=2)
+    numbers = [one.pk for one in (*first.rows, *second.rows)]
     assert numbers == sorted(numbers, reverse=True)
     assert len(set(numbers)) == 4
-    page = text_of(at(bob).open("changes/", state="open", before=str(after)))
-    assert "state=open&amp;before=" in page or "Earlier" in page
-
-
-def _all() -> searching.RequestFilter:
-    return searching.RequestFilter()
+    assert page_of(found.all(), before=second.previous, size=2).rows == first.rows
+    page = text_of(at(bob).open("changes/", state="open", before=first.next))
+    assert "state=open&amp;after=" in page
 
 
 @pytest.mark.parametrize("title", ["=1+1", "+1", "-1", "@SUM(A1)", " =1", "\t=1", "\uff1d1"])

@@ -37,7 +37,9 @@ def review(window: Window, **changes: object) -> HttpResponse:
     return window.send("policy/production/review", **(FORM | version | changes))
 
 
-def save(window: Window, document: object, version: int = 1, **fields: object) -> HttpResponse:
+def save(
+    window: Window, document: object, version: int | str = 1, **fields: object
+) -> HttpResponse:
     given = {"document": json.dumps(document), "version": version} | fields
     return window.send("policy/production/save", **given)
 
@@ -178,6 +180,15 @@ def test_a_stale_form__is_told_with_both_sides(guarded: Environment, alice: User
         assert "alice changed this policy meanwhile." in text_of(answer)
         assert "Approvals: 3 instead of 4." in text_of(answer)
     assert Policy.objects.get().required_approvals == 4
+
+
+@pytest.mark.parametrize("version", ["", "x", "9" * 30, "1.0", "\u0661"])
+def test_a_form_of_no_version__is_a_conflict__and_saves_nothing(
+    guarded: Environment, alice: User, version: str
+) -> None:
+    answer = save(at(alice), FULL | {"required_approvals": 3}, version=version)
+    assert answer.status_code == 409
+    assert Policy.objects.get().required_approvals == 2
 
 
 def test_editing_what_a_request_asks_for(guarded: Environment, alice: User) -> None:

@@ -12,6 +12,7 @@ from portal.audit import exporting
 from portal.audit.exporting import Manifest, csv_lines, json_lines
 from portal.audit.models import AuditEvent
 from portal.lib import clock
+from portal.lib.web.spreadsheets import guard
 from tests.support import settings_env
 
 SCRIPT = settings_env.ROOT / "portal" / "audit" / "offline" / "verify.py"
@@ -45,9 +46,7 @@ def write_anew(path: Path, lines: list[Row], manifest: Mapping[str, object]) -> 
         documents = [*lines, {"manifest": manifest}]
         path.write_text("".join(json.dumps(d, ensure_ascii=False) + "\n" for d in documents))
         return
-    cells = [
-        [exporting._as_text_cell("" if v is None else str(v)) for v in d.values()] for d in lines
-    ]
+    cells = [[guard("" if v is None else str(v)) for v in d.values()] for d in lines]
     table = [list(exporting.COLUMNS), *cells, [exporting.CSV_MANIFEST, json.dumps(manifest)]]
     path.write_bytes(b"".join(exporting._csv(row) for row in table))
 

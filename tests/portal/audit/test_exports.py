@@ -2,6 +2,7 @@
 
 import ast
 import contextlib
+import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -102,6 +103,20 @@ def test_verify__file_as_exported__holds(
     assert "whole and unaltered" in said
     assert ("each row's own hash agrees" in said) == bool(key)
     assert ("hashes were not checked" in said) == (key is None)
+
+
+@pytest.mark.parametrize(
+    "subject", ["\uff1d1+1", " =1+1", "|cmd", "'quoted'", "''", "\u200b=1", "\t'x", "%0A"]
+)
+def test_verify__csv_with_what_a_spreadsheet_would_run__holds_and_runs_nothing(
+    db: None, tmp_path: Path, subject: str
+) -> None:
+    record(subject)
+    path = exports.export(tmp_path, "csv")
+    with path.open(encoding="utf-8", newline="") as file:
+        _names, cells, _manifest = csv.reader(file)
+    assert cells[COLUMNS.index("subject")] == f"'{subject}"
+    assert verify(path, key=KEY)[0] == 0
 
 
 @both_kinds

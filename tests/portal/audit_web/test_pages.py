@@ -22,10 +22,10 @@ def test_paging__rows_arrive_meanwhile__shows_each_row_once(
     record(dana, 120)
     seen = sequences(bob_client, "actor=dana")
     response = bob_client.get(f"{LIST}?actor=dana")
-    while query := response.context["earlier_query"]:
+    while query := response.context["next_page"]:
         record(dana)
         assert "actor=dana" in query
-        response = bob_client.get(f"{LIST}?{query}")
+        response = bob_client.get(f"{LIST}{query}")
         seen += [line.event.sequence for line in response.context["lines"]]
     up_to = seen[0]
     rows = AuditEvent.objects.filter(project="shop", actor="dana", sequence__lte=up_to)
@@ -36,12 +36,12 @@ def test_paging__earlier_and_later_again__is_the_same_page(bob_client: Client, d
     record(dana, 170)
     first = sequences(bob_client)
     second = bob_client.get(f"{LIST}?before={first[-1]}")
-    third = bob_client.get(f"{LIST}?{second.context['earlier_query']}")
-    back = bob_client.get(f"{LIST}?{third.context['later_query']}")
+    third = bob_client.get(f"{LIST}{second.context['next_page']}")
+    back = bob_client.get(f"{LIST}{third.context['previous_page']}")
     assert [line.event.sequence for line in back.context["lines"]] == [
         line.event.sequence for line in second.context["lines"]
     ]
-    assert sequences(bob_client, back.context["later_query"]) == first
+    assert sequences(bob_client, back.context["previous_page"].removeprefix("?")) == first
 
 
 def test_count__more_than_the_cap__says_so(dana: User) -> None:

@@ -207,7 +207,7 @@ def test_the_page__from_the_start_to_the_sign_off(
     hers = client_of(gina)
     hers.post(f"{PAGE}{item_of('alice').pk}/confirm")
     assert "Signed off by gina" in hers.post(f"{PAGE}sign-off").content.decode()
-    file = alice_client.get("/p/shop/reports/recertification.csv").content.decode()
+    file = alice_client.get("/p/shop/reports/recertification.csv").getvalue().decode()
     decided = {(row[0], row[3], row[4]) for row in list(csv.reader(io.StringIO(file)))[1:]}
     assert decided == {
         ("alice", "confirmed", "gina"),

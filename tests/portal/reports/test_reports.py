@@ -13,7 +13,6 @@ from portal.access import services
 from portal.access.models import ApiKey, Environment, Grant, Project, User
 from portal.lib import clock
 from portal.lib.intent import Intent
-from portal.lib.spreadsheets import written
 from tests.support.agreeing import set_policy
 from tests.support.people import SETTING_UP, acting, create_person, give_role
 
@@ -26,7 +25,7 @@ def rows(browser: Client, report: str, query: str = "") -> list[list[str]]:
     assert response.status_code == 200
     assert response.headers["Content-Type"] == "text/csv; charset=utf-8"
     assert response.headers["Content-Disposition"] == f'attachment; filename="shop-{report}.csv"'
-    return list(csv.reader(io.StringIO(response.content.decode())))[1:]
+    return list(csv.reader(io.StringIO(response.getvalue().decode())))[1:]
 
 
 def long_ago(days: int = 100) -> datetime:
@@ -225,14 +224,6 @@ def test_what_there_is_not__is_not_found(alice_client: Client, shop: Project, ad
     assert alice_client.get(f"{REPORTS}/{address}").status_code == 404
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1", "\uff1d1", "%0A", "|calc", "\n=1"],
-)
-def test_csv_formula_injection__no_cell_is_a_formula(text: str) -> None:
-    assert written(text) == f"'{text}"
-
-
 def test_csv_formula_injection__through_the_name_of_a_key(
     alice_client: Client, production: Environment, now: datetime
 ) -> None:
@@ -241,8 +232,3 @@ def test_csv_formula_injection__through_the_name_of_a_key(
         environment=production, kind="server", name=name, intent=Intent(SETTING_UP, at=now)
     )
     assert rows(alice_client, "keys")[0][0] == f"'{name}"
-
-
-@pytest.mark.parametrize("text", ["", "alice", "a=b", "5", "100% sure"])
-def test_harmless_cells__stay_as_they_are(text: str) -> None:
-    assert written(text) == text

@@ -1,43 +1,17 @@
-"""Answering a page or its fragment from one view, and errors as fragments a person can read."""
+"""What every page answers alike: caches, errors that a person can read, what goes on elsewhere."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, cast
+from collections.abc import Callable
+from typing import cast
 
 from django.conf import settings
-from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.urls import reverse
-from django_htmx.middleware import HtmxDetails
 
-from portal.lib.errors import AviaryError, announce, error_page
+from portal.lib.errors import AviaryError, Deferred, announce, error_page
+from portal.lib.web.pages import HtmxRequest, redirect_to, wants_fragment
 
 Handler = Callable[[HttpRequest], HttpResponse]
-
-
-class HtmxRequest(HttpRequest):
-    """A request as django-htmx leaves it."""
-
-    htmx: HtmxDetails
-
-
-def wants_fragment(request: HttpRequest) -> bool:
-    """Whether htmx asks for a part of the page; boosted and history visits want all of it."""
-    htmx = cast(HtmxRequest, request).htmx
-    return bool(htmx) and not htmx.boosted and not htmx.history_restore_request
-
-
-def render_page(
-    request: HttpRequest,
-    page: str,
-    fragment: str,
-    context: Mapping[str, Any],
-    *,
-    status: int = 200,
-) -> HttpResponse:
-    """The page, or where htmx asks for it the fragment that the page includes."""
-    template = fragment if wants_fragment(request) else page
-    return render(request, template, dict(context), status=status)
 
 
 class htmx_responses:  # noqa: N801 - named like the middleware functions beside it
@@ -59,6 +33,8 @@ class htmx_responses:  # noqa: N801 - named like the middleware functions beside
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if not isinstance(exception, AviaryError):
             return None
+        if isinstance(exception, Deferred):
+            return redirect_to(request, exception.path, exception.notice)
         response = error_page(request, exception.status, exception.title, str(exception))
         if wait_s := getattr(exception, "wait_s", None):
             response["Retry-After"] = str(wait_s)
@@ -77,12 +53,3 @@ def _signed_out(request: HttpRequest) -> HttpResponse:
     address = reverse(settings.LOGIN_URL, query={"next": here})
     response = render(request, "_signed_out.html", {"address": address}, status=401)
     return announce(response)
-
-
-def redirect_to(request: HttpRequest, address: str, message: str = "") -> HttpResponse:
-    """Send the browser on, whether htmx asked or a plain form; ``message`` shows on arrival."""
-    if message:
-        messages.success(request, message)
-    if not wants_fragment(request):
-        return redirect(address)
-    return HttpResponse(status=204, headers={"HX-Redirect": address})

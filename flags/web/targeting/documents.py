@@ -1,15 +1,17 @@
-"""From the form to a configuration document.
-
-The form's shape follows the document's; where people think differently it differs: a group of
-conditions says what to match (all, any, none), values are one line of comma-separated texts, and
-shares are percentages.
-"""
+"""The targeting form and the configuration document, both ways."""
 
 import json
+from typing import Any
 
-from flags.web.targeting.condition_form import read_flag, read_group
+from flags.engine import FlagDefinition
+from flags.web.targeting.condition_form import flag_to_form, group_to_form, read_flag, read_group
 from flags.web.targeting.form import Form, Problems, dicts_in, text_in
-from flags.web.targeting.serve_form import read_audience, read_serve
+from flags.web.targeting.serve_form import (
+    audience_to_form,
+    read_audience,
+    read_serve,
+    serve_to_form,
+)
 from flags.web.targeting.values import LINE_BREAK
 from portal.lib.errors import Invalid
 
@@ -93,3 +95,41 @@ def _unquoted(line: str) -> str:
     except ValueError:
         return line
     return text if isinstance(text, str) else line
+
+
+_LINE_BREAKS = set("\r\n")
+
+
+def to_form(
+    document: dict[str, Any], definition: FlagDefinition, *, with_switch: bool = False
+) -> Form:
+    """The form of a valid configuration document; of a change request it has a switch."""
+    variants = [variant.key for variant in definition.variants]
+    switch = {"enabled": "on" if document["enabled"] else "off"} if with_switch else {}
+    return switch | {
+        "off_variant": document["off_variant"],
+        "salt": document["salt"],
+        "prerequisites": [flag_to_form(one) for one in document.get("prerequisites", ())],
+        "targets": [
+            {"variant": target["variant"], "keys": "\n".join(map(_key_line, target["keys"]))}
+            for target in document["targets"]
+        ],
+        "rules": [_rule_to_form(rule, variants) for rule in document["rules"]],
+        "fallthrough": serve_to_form(document["fallthrough"], variants),
+    }
+
+
+def _rule_to_form(rule: dict[str, Any], variants: list[str]) -> Form:
+    return {
+        "id": rule["id"],
+        "name": rule.get("name", ""),
+        "when": group_to_form(rule["when"]),
+        "audience": audience_to_form(rule.get("audience")),
+        "serve": serve_to_form(rule["serve"], variants),
+    }
+
+
+def _key_line(key: str) -> str:
+    """A targeting key as one line; in quotes where it would be read as another."""
+    plain = key == key.strip() and not key.startswith('"') and not _LINE_BREAKS & set(key)
+    return key if plain else json.dumps(key, ensure_ascii=False)

@@ -7,6 +7,13 @@ import re
 from collections.abc import Iterable
 from typing import Any, TypeAlias
 
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+
+from portal.lib import strict_json
+from portal.lib.errors import Invalid
+from portal.lib.numbers import read_whole
+
 # The deepest document that people may send has a condition 20 groups down: 45 steps.
 _MOST_STEPS = 100
 _STEP = re.compile(r"\[(\d{1,6})\]|([^.\[\]]+)")
@@ -21,6 +28,34 @@ def texts(*names: str) -> Fields:
     """Fields that are texts."""
     fields: Fields = dict.fromkeys(names, TEXT)
     return fields
+
+
+def sent_version(request: HttpRequest, name: str = "version") -> int:
+    """The version that a form was filled from. One without is of no version, and conflicts."""
+    return version_in(request.POST.get(name, ""))
+
+
+def version_in(text: str) -> int:
+    """A version in a form; -1, which nothing ever has, where it is no number."""
+    number = read_whole(text)
+    return -1 if number is None else number
+
+
+def sent_document(request: HttpRequest) -> dict[str, Any]:
+    """The document that a dialog carries along. Raises Invalid where it is none."""
+    damaged = _("This form is damaged. Reload the page; nothing was saved.")
+    document = read_json(request.POST.get("document", ""), "", damaged)
+    if not isinstance(document, dict):
+        raise Invalid({"": damaged})
+    return document
+
+
+def read_json(text: str, path: str, message: str = "") -> Any:
+    """What an input's JSON says. Raises Invalid where it is none, with ``message`` or why."""
+    try:
+        return strict_json.loads_text(text)
+    except strict_json.NotStrict as error:
+        raise Invalid({path: message or str(error)}) from None
 
 
 def read_form(pairs: Iterable[tuple[str, object]], fields: Fields) -> dict[str, Any]:

@@ -1,0 +1,142 @@
+"""How views answer: a page or its part, a dialog, and the form again with what is wrong with it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import cast
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django_htmx.http import reswap, retarget
+from django_htmx.middleware import HtmxDetails
+
+from portal.lib.errors import Conflict, Invalid, WrongName
+
+Context = Mapping[str, object]
+Template = str | tuple[str, str]
+"""A dialog; or a page, and the part of it that htmx gets."""
+
+
+class HtmxRequest(HttpRequest):
+    """A request as django-htmx leaves it."""
+
+    htmx: HtmxDetails
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why what a form asked for was not done; nothing for a form that nobody has sent yet."""
+
+    error: Invalid | Conflict | None = None
+
+    @property
+    def status(self) -> int:
+        if self.error is None:
+            return 200
+        return 409 if self.conflict else 422
+
+    @property
+    def wrong_name(self) -> bool:
+        return isinstance(self.error, WrongName)
+
+    @property
+    def conflict(self) -> Conflict | None:
+        return self.error if isinstance(self.error, Conflict) else None
+
+    @property
+    def errors(self) -> dict[str, str]:
+        """What is wrong, by the path of the field."""
+        if isinstance(self.error, Invalid) and not self.wrong_name:
+            return self.error.problems
+        return {}
+
+    def context_for(self, request: HttpRequest) -> dict[str, object]:
+        """What templates show of it; ``problems``, those of which no field was sent, are said by
+        the head of every dialog."""
+        return {
+            "errors": self.errors,
+            "problems": [text for path, text in self.errors.items() if path not in request.POST],
+            "conflict": self.conflict,
+            "wrong_name": self.wrong_name,
+        }
+
+
+def governed(
+    request: HttpRequest,
+    template: Template,
+    context: Context | Callable[[Refusal], Context],
+    save: Callable[[], HttpResponse],
+) -> HttpResponse:
+    """The form; sent, what ``save`` answers, or the form again with why it was refused.
+
+    ``save`` makes one call inward. What is wrong with the form (Invalid, a name typed wrong) and
+    what somebody else has changed meanwhile (Conflict) is said in the form, with all that was
+    typed; what waits for approval, is forbidden or frozen is answered for every page alike, by
+    ``htmx_responses``. A ``context`` that can be called is asked for when the form is drawn, so
+    that it says what is true then.
+    """
+    refusal = Refusal()
+    if request.method == "POST":
+        try:
+            return save()
+        except (Invalid, Conflict) as error:
+            refusal = Refusal(error)
+    shown = context(refusal) if callable(context) else context
+    return show_form(request, template, shown, refusal)
+
+
+def show_form(
+    request: HttpRequest, template: Template, context: Context, refusal: Refusal | None = None
+) -> HttpResponse:
+    """The form as it stands in a page, or in the dialog wherever the click meant to go."""
+    refusal = refusal or Refusal()
+    shown = {**refusal.context_for(request), **context}
+    if isinstance(template, tuple):
+        return render_page(request, *template, shown, status=refusal.status)
+    return aimed(render(request, template, shown, status=refusal.status), "dialog", "innerHTML")
+
+
+def confirm_name(request: HttpRequest, name: str) -> None:
+    """Raise WrongName where the dialog's reader has not typed ``name`` to confirm."""
+    if request.POST.get("typed", "").strip() != name:
+        raise WrongName(name)
+
+
+def replace_part(
+    request: HttpRequest, part: str, context: Context, notice: object, *, status: int = 200
+) -> HttpResponse:
+    """A part of the page anew, wherever the click meant to go; the dialog closes, and a notice.
+
+    ``part`` is ``folder/name``: its template is ``folder/_name.html``, its element's id ``name``.
+    """
+    folder, _slash, name = part.partition("/")
+    shown = {"part": f"{folder}/_{name}.html", "notice": notice, **context}
+    return aimed(render(request, "_part_changed.html", shown, status=status), name)
+
+
+def aimed(response: HttpResponse, part: str, way: str = "outerHTML") -> HttpResponse:
+    """The answer put in the place of the element with the id ``part``, or otherwise there."""
+    return reswap(retarget(response, f"#{part}"), way)  # type: ignore[arg-type]
+
+
+def wants_fragment(request: HttpRequest) -> bool:
+    """Whether htmx asks for a part of the page; boosted and history visits want all of it."""
+    htmx = cast(HtmxRequest, request).htmx
+    return bool(htmx) and not htmx.boosted and not htmx.history_restore_request
+
+
+def render_page(
+    request: HttpRequest, page: str, fragment: str, context: Context, *, status: int = 200
+) -> HttpResponse:
+    """The page, or where htmx asks for it the fragment that the page includes."""
+    template = fragment if wants_fragment(request) else page
+    return render(request, template, dict(context), status=status)
+
+
+def redirect_to(request: HttpRequest, address: str, message: str = "") -> HttpResponse:
+    """Send the browser on, whether htmx asked or a plain form; ``message`` shows on arrival."""
+    if message:
+        messages.success(request, message)
+    if not wants_fragment(request):
+        return redirect(address)
+    return HttpResponse(status=204, headers={"HX-Redirect": address})
