@@ -49,6 +49,7 @@ if DEBUG and HTTPS:
 
 INSTALLED_APPS = [
     "portal.access",
+    "portal.runs",
     "portal.audit",
     "portal.letters",
     "portal.approvals",

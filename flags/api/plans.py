@@ -11,7 +11,7 @@ from rest_framework.response import Response
 
 from flags import selectors, services
 from flags.api.shapes import CONFIGURATION, PERCENT
-from flags.models import Flag, Plan, PlanKind, PlanState
+from flags.models import Flag, Plan, PlanKind
 from flags.plans import OPERATIONS, following
 from portal.access.api.authentication import holder_of
 from portal.access.api.scope import environment_of
@@ -34,6 +34,7 @@ from portal.lib.api.shapes import (
 from portal.lib.api.views import ApiView
 from portal.lib.errors import Invalid
 from portal.lib.intent import Intent
+from portal.runs.models import RunState
 
 _TAG = "one environment"
 NEW_SCHEDULE = Shape(
@@ -108,7 +109,7 @@ PLAN = Shape(
         "id": WHOLE(of="pk"),
         "kind": TEXT(enum=PlanKind.values),
         "flag": TEXT(of="flag.key"),
-        "state": TEXT(enum=PlanState.values),
+        "state": TEXT(enum=RunState.values),
         "plan": OBJECT("As it was created.", of=_plan),
         "reason": TEXT(),
         "problem": TEXT("What keeps it from going on; or empty."),

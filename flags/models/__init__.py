@@ -3,7 +3,7 @@ from flags.models.flag import Flag
 from flags.models.group import ExclusionGroup
 from flags.models.key_list import KeyList
 from flags.models.manners import Favourite, NamingRule, SavedView
-from flags.models.plan import ALIVE, Plan, PlanKind, PlanState
+from flags.models.plan import Plan, PlanKind
 from flags.models.sampling import ContextSample, ContextSampling
 from flags.models.segment import Segment
 from flags.models.usage import (
@@ -16,7 +16,6 @@ from flags.models.usage import (
 )
 
 __all__ = [
-    "ALIVE",
     "ContextSample",
     "ContextSampling",
     "ExclusionGroup",
@@ -31,7 +30,6 @@ __all__ = [
     "Period",
     "Plan",
     "PlanKind",
-    "PlanState",
     "SavedView",
     "Segment",
     "TakenBatch",

@@ -18,20 +18,21 @@ from portal.access import selectors as access
 from portal.access.models import Project, User
 from portal.letters import services as letters
 from portal.lib import clock
+from portal.runs.runner import for_each
 
 WEEK = timedelta(days=7)
 _MOST_FLAGS = 50
 Told = tuple[Flag, Lifecycle]
 
 
-def remind_owners(*, now: datetime) -> int:
+def remind_owners() -> int:
     """Write to owners who have something new to hear; returns how many letters that were.
 
     An owner is a member of the project whose name is the flag's owner. Doing this twice, or in two
     workers, writes the same letters, which are written once.
     """
     moment = clock.database_now()
-    return sum(_remind_in(project, moment) for project in Project.objects.all())
+    return for_each(Project.objects.all(), lambda project: _remind_in(project, moment))
 
 
 def _remind_in(project: Project, moment: datetime) -> int:

@@ -23,6 +23,7 @@ from flags.snapshots.inspecting import Inspector
 from flags.snapshots.publisher import Publisher
 from flags.snapshots.sweeping import Sweeper
 from portal.access.models import Environment, EnvironmentChange
+from portal.runs.failpoints import failpoint
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +53,7 @@ def _publisher(timeout_s: float) -> Publisher:
 
 def on_environments_advanced(environment_ids: Iterable[int], **_signal: Any) -> None:
     """Publish at once what was just committed. A Redis that is away costs no more than a wait."""
+    failpoint("before-publish")
     try:
         for environment_id in environment_ids:
             _publish_soon(environment_id)

@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from flags.models import Flag, Plan
 from flags.services import changes
-from flags.services.plans import making, shared, steering
+from flags.services.plans import commands, making, shared
 from flags.subjects.handlers import find_flag
 from portal.access.permissions import Permission
 from portal.approvals.changes import Change, same_document
@@ -52,7 +52,7 @@ def _apply(create: Callable[..., Plan], found: Planned, wanted: Wanted) -> None:
         return
     if plan is None or _current(found).version != wanted.base_version:
         raise Conflict("", current={}, yours=dict(wanted.document))
-    steering.resume_plan(plan=plan, intent=wanted.intent)
+    commands.resume_plan(plan=plan, intent=wanted.intent)
 
 
 def _page(target: Target) -> str:

@@ -1,24 +1,24 @@
 """What the worker does for approvals. The database says what is due."""
 
-from celery import shared_task
+from datetime import timedelta
 
 from portal.approvals import services
-from portal.lib import clock
+from portal.runs import jobs, worker
 
 
-@shared_task(ignore_result=True)
+@worker.look()
 def revert_due_emergencies() -> None:
     """Take back emergency changes whose time has run out."""
     services.revert_due()
 
 
-@shared_task(ignore_result=True)
+@worker.look()
 def apply_waiting() -> None:
     """Apply approved change requests that a freeze held up, once it is over."""
     services.apply_waiting()
 
 
-@shared_task(ignore_result=True)
+@jobs.every(timedelta(minutes=10))
 def remind() -> None:
     """Remind people of requests and reviews that wait for them."""
-    services.remind(now=clock.now())
+    services.remind()

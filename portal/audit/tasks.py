@@ -1,20 +1,22 @@
 """What the worker does for the audit trail."""
 
-from celery import shared_task
+from datetime import timedelta
+
 from django.conf import settings
 
 from portal.audit import services
 from portal.lib import clock, journal
 from portal.lib.intent import Intent
+from portal.runs import jobs
 
 
-@shared_task(ignore_result=True)
+@jobs.every(timedelta(seconds=settings.AUDIT_ANCHOR_WEBHOOK_INTERVAL_S))
 def anchor_head() -> None:
     """Send the chain's head to where it is kept by others; the relay notes it every few seconds."""
     services.send_anchor(now=clock.now())
 
 
-@shared_task(ignore_result=True)
+@jobs.every(timedelta(days=1))
 def purge() -> None:
     """Let go of what is older than the retention says, where one is set."""
     if settings.AUDIT_RETENTION_DAYS:

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from django.db import models
 
 from portal.access.models import User
+from portal.runs.models import DueWork
 
 # Whoever sets up mail after a year is not to flood everybody with what happened meanwhile.
 FRESH_FOR = timedelta(days=3)
@@ -19,15 +20,14 @@ class LetterQuerySet(models.QuerySet["Letter"]):
 
     def due(self, moment: datetime) -> "LetterQuerySet":
         """To be sent now."""
-        fresh = self.waiting().filter(written_at__gt=moment - FRESH_FOR)
-        return fresh.filter(due_at__lte=moment)
+        return self.waiting().filter(due_at__lte=moment)
 
 
-class Letter(models.Model):
+class Letter(DueWork):
     """One mail to one person, in plain text.
 
     Written in the transaction of what it tells about. ``key`` says what that is: the same is told
-    once. ``attempts`` counts how often somebody set out to send it.
+    once. ``failures`` counts how often it could not be sent.
     """
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="letters")
@@ -36,10 +36,8 @@ class Letter(models.Model):
     text = models.TextField()
     written_at = models.DateTimeField()
     due_at = models.DateTimeField()
-    attempts = models.PositiveSmallIntegerField(default=0)
     sent_at = models.DateTimeField(null=True)
     given_up_at = models.DateTimeField(null=True)
-    trouble = models.CharField(max_length=200, blank=True)
 
     objects = LetterQuerySet.as_manager()
 

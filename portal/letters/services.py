@@ -8,10 +8,12 @@ from functools import cache
 from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
 from django.core.mail.backends.base import BaseEmailBackend
+from django.db.models import QuerySet
 
 from portal.access.models import User
 from portal.letters.models import FRESH_FOR, Letter
 from portal.lib import clock
+from portal.runs.runner import Runner
 
 logger = logging.getLogger(__name__)
 # How long after each attempt the next one is made; after the last there is none.
@@ -49,65 +51,66 @@ def one_line(text: str) -> str:
     return " ".join(plain.split())[:150]
 
 
-def send_due(*, now: datetime) -> int:
-    """Send what is due, each letter at least once; returns how many went out.
+def send_due() -> int:
+    """Send what is due, each letter at least once; returns for how many it was tried.
 
-    Any number of workers may do this at once: each letter is claimed by a conditional update. Must
-    not be called in a transaction: what is sent cannot be taken back.
+    Must not be called in a transaction: what is sent cannot be taken back.
     """
     if not settings.MAIL_IS_SENT:
         _say_that_nothing_is_sent()
         return 0
-    due = list(Letter.objects.due(clock.database_now()).select_related("user")[:BATCH])
-    connection = _open() if due else None
-    if connection is None:
-        return 0
+    runner = LetterRunner()
     try:
-        return sum(_send(letter, connection) for letter in due)
+        return runner.look()
     finally:
-        connection.close()
+        runner.connection.close()
 
 
-def forget_old_letters(*, now: datetime) -> int:
+def forget_old_letters() -> int:
     """Delete letters that nobody will ask for any more; returns how many."""
     old = clock.database_now() - KEPT_FOR
     return Letter.objects.filter(written_at__lt=old).delete()[0]
 
 
-def _open() -> BaseEmailBackend | None:
-    """A connection to the mail server; where there is none, no letter loses an attempt."""
-    connection: BaseEmailBackend = get_connection()
-    try:
-        connection.open()
-    except OSError as error:  # SMTPException is one as well
-        logger.warning("the mail server cannot be reached (%s); trying again", _name(error))
-        return None
-    return connection
+class LetterRunner(Runner[Letter]):
+    """The sending of letters, by one connection for as many as are due."""
 
+    delays = RETRIES
 
-def _send(letter: Letter, connection: BaseEmailBackend) -> bool:
-    if not _claim(letter):
-        return False
-    row = Letter.objects.filter(pk=letter.pk)
-    try:
-        _message(letter, connection).send()
-    except Exception as error:  # of a mail server, or of an address that somebody made up
-        logger.warning("letter %s could not be sent: %s", letter.pk, _name(error))
-        row.update(trouble=_name(error))
-        if letter.attempts + 1 > len(RETRIES):
-            row.update(given_up_at=clock.database_now())
-            logger.error("letter %s is given up after %s attempts", letter.pk, letter.attempts + 1)
-        return False
-    row.update(sent_at=clock.database_now(), trouble="")
-    return True
+    def __init__(self) -> None:
+        self.connection: BaseEmailBackend = get_connection()
 
+    def due(self, at: datetime) -> QuerySet[Letter]:
+        return Letter.objects.due(at)
 
-def _claim(letter: Letter) -> bool:
-    """One worker takes it. If it dies on the way, the letter is due again after a while."""
-    moment = clock.database_now()
-    wait = RETRIES[min(letter.attempts, len(RETRIES) - 1)]
-    mine = Letter.objects.due(moment).filter(pk=letter.pk, attempts=letter.attempts)
-    return mine.update(attempts=letter.attempts + 1, due_at=moment + wait) == 1
+    def find(self, at: datetime) -> list[Letter]:
+        """Nothing where there is no mail server, so that no letter loses an attempt."""
+        fresh = self.free(at).filter(written_at__gt=at - FRESH_FOR)
+        due = list(fresh.select_related("user")[:BATCH])
+        try:
+            if due:
+                self.connection.open()
+        except OSError as error:  # SMTPException is one as well
+            logger.warning("the mail server cannot be reached (%s); trying again", _name(error))
+            return []
+        return due
+
+    def call(self, work: Letter) -> None:
+        _message(work, self.connection).send()
+
+    def carry_out(self, work: Letter, at: datetime, answer: object) -> None:
+        work.clear()
+        work.sent_at = at
+        work.save()
+
+    def stop(self, work: Letter, why: str, at: datetime, cause: Exception) -> None:
+        work.given_up_at, work.problem = at, why
+        work.save()
+        logger.error("letter %s is given up after %s attempts", work.pk, work.failures)
+
+    def explain(self, work: Letter, error: Exception) -> str:
+        logger.warning("letter %s could not be sent: %s", work.pk, _name(error))
+        return _name(error)
 
 
 def _message(letter: Letter, connection: BaseEmailBackend) -> EmailMessage:

@@ -1,18 +1,18 @@
 """What the worker does for letters. The database says what is due."""
 
-from celery import shared_task
+from datetime import timedelta
 
 from portal.letters import services
-from portal.lib import clock
+from portal.runs import jobs, worker
 
 
-@shared_task(ignore_result=True)
+@worker.look(lane="letters")
 def send_letters() -> None:
     """Send what is due."""
-    services.send_due(now=clock.now())
+    services.send_due()
 
 
-@shared_task(ignore_result=True)
+@jobs.every(timedelta(days=1))
 def forget_old_letters() -> None:
     """Delete letters that nobody will ask for any more."""
-    services.forget_old_letters(now=clock.now())
+    services.forget_old_letters()

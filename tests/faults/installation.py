@@ -186,6 +186,20 @@ class Installation:
         """The environment's keys in Redis."""
         return EnvironmentKeys(int(self.place()["id"]))
 
+    def fail_at(self, point: str, number: signal.Signals) -> None:
+        """Let the next process that comes to a failpoint send this signal to itself."""
+        self.failpoints.mkdir(exist_ok=True)
+        file = self.failpoints / f"{point}.new"
+        file.write_text(str(int(number)))
+        file.rename(self.failpoints / point)
+
+    def is_armed(self, point: str) -> bool:
+        return (self.failpoints / point).exists()
+
+    @property
+    def failpoints(self) -> Path:
+        return Path(self.stack.environment["AVIARY_FAILPOINTS"])
+
     def signal(self, words: str, number: signal.Signals) -> None:
         """Send a signal to the oldest process with these words in its command line."""
         os.kill(self.stack.pid_of(words), number)
@@ -197,7 +211,8 @@ def installed(settings: Mapping[str, str], server: PostgresServer | None) -> Ite
     folder = settings_env.temporary_folder()
     redis = RedisServer(folder)
     redis.start()
-    chosen = {"REDIS_URL": redis.url, **settings}
+    failpoints = str(folder / "failpoints")
+    chosen = {"REDIS_URL": redis.url, "AVIARY_FAILPOINTS": failpoints, **settings}
     if server is not None:
         chosen["DATABASE_URL"] = server.url
     stack = Stack(folder / "var", settings=chosen)

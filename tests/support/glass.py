@@ -25,7 +25,8 @@ def end(*chosen: Emergency) -> None:
     """Let their time be over, and the worker come by."""
     past = clock.database_now() - timedelta(seconds=1)
     keys = [one.pk for one in chosen]
-    Emergency.objects.filter(pk__in=keys).update(reverts_at=past)
+    due = Emergency.objects.filter(pk__in=keys)
+    due.update(reverts_at=past, retry_at=None, leased_until=None)
     services.revert_due()
 
 

@@ -51,7 +51,7 @@ def let_it_be_due(plan: Plan, ago: timedelta = timedelta(seconds=1)) -> None:
     back = plan.due_at - (datetime.now(UTC) - ago)
     anchor = plan.anchor_at - back if plan.anchor_at else None
     Plan.objects.filter(pk=plan.pk).update(
-        due_at=plan.due_at - back, anchor_at=anchor, retry_at=None
+        due_at=plan.due_at - back, anchor_at=anchor, retry_at=None, leased_until=None
     )
 
 

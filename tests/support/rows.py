@@ -8,7 +8,7 @@ from typing import Any
 from django.apps import apps
 from django.db import connection, transaction
 
-_OURS = ("access", "approvals", "audit", "flags", "letters", "reports")
+_OURS = ("access", "approvals", "audit", "flags", "letters", "reports", "runs")
 # When a key was last used is noted by asking alone.
 _NOTES = {"last_used_at"}
 

@@ -1,8 +1,8 @@
-"""Schedules and ramps: making, steering and carrying out. Everything goes through the gate."""
+"""Schedules and ramps: creating them, commands, steps. Everything goes through the gate."""
 
-from flags.services.plans.carrying import carry_out_due
+from flags.services.plans.commands import cancel_plan, pause_plan, resume_plan
 from flags.services.plans.making import create_ramp, create_schedule
-from flags.services.plans.steering import cancel_plan, pause_plan, resume_plan
+from flags.services.plans.runner import carry_out_due
 
 __all__ = [
     "cancel_plan",

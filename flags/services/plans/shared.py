@@ -1,4 +1,4 @@
-"""What making, steering and carrying out plans have in common."""
+"""What creating plans, their commands and their steps have in common."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any

@@ -4,16 +4,17 @@ from django.db import models
 
 from portal.access.models import User
 from portal.approvals.models.request import ChangeRequest
+from portal.runs.models import DueWork
 
 
-class Emergency(models.Model):
+class Emergency(DueWork):
     """One change made at once. It takes itself back at ``reverts_at`` unless somebody confirms it.
 
     Its request carries what was changed. The review is compulsory whatever became of the change.
 
     ``first`` is the emergency change that the log it stands in began with (see EmergencyLog).
     ``kept`` says what stayed of what it changed because others changed the same since, ``problem``
-    why it could not be taken back when its time was over.
+    why it could not be taken back since ``held_at``, when its time was over.
     """
 
     request = models.OneToOneField(
@@ -33,7 +34,6 @@ class Emergency(models.Model):
     superseded_at = models.DateTimeField(null=True)
     first = models.ForeignKey("self", on_delete=models.CASCADE, related_name="+", null=True)
     kept = models.JSONField(default=list)
-    problem = models.TextField(blank=True)
     reviewed_at = models.DateTimeField(null=True)
     reviewed_by = models.CharField(max_length=200, blank=True)
     review = models.TextField(blank=True)
@@ -41,6 +41,9 @@ class Emergency(models.Model):
     class Meta:
         ordering = ["-pk"]
         verbose_name_plural = "emergencies"
+
+    def __str__(self) -> str:
+        return f"emergency {self.pk}"
 
     @property
     def is_running(self) -> bool:

@@ -5,6 +5,7 @@ from django.utils.translation import gettext_lazy as _
 
 from portal.access.models import Environment, Project, User, only_key
 from portal.lib.journal import About
+from portal.runs.models import DueWork
 
 
 class State(models.TextChoices):
@@ -16,10 +17,11 @@ class State(models.TextChoices):
     WITHDRAWN = "withdrawn", _("withdrawn")
 
 
-class ChangeRequest(models.Model):
+class ChangeRequest(DueWork):
     """One change that somebody asks for: its exact content, its digest, and what it starts from.
 
-    ``author_user`` is the person who answers for it: who asked, or who made the key that did.
+    ``author_user`` is the person who answers for it: who asked, or who made the key that did. It is
+    held since its last approval would have applied it, had there been no freeze.
     """
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="change_requests")
@@ -51,8 +53,6 @@ class ChangeRequest(models.Model):
     revised_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True)
     closed_by = models.CharField(max_length=200, blank=True)
-    # When its last approval would have applied it, had there been no freeze.
-    held_at = models.DateTimeField(null=True)
     reminded_at = models.DateTimeField(null=True)
 
     class Meta:

@@ -1,11 +1,12 @@
 """What follows when glass was broken: confirming, taking back, and the compulsory review."""
 
-import logging
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from portal.access import authority, outbox
@@ -20,8 +21,8 @@ from portal.lib import clock, journal
 from portal.lib.errors import AviaryError, Invalid, checked_text
 from portal.lib.intent import Intent, WriteOptions
 from portal.lib.journal import Actor
+from portal.runs.runner import Runner
 
-logger = logging.getLogger(__name__)
 CLOCK = journal.system("emergency clock")
 
 
@@ -75,30 +76,32 @@ def revert_emergency(*, emergency: Emergency, intent: Intent) -> Emergency:
 
 
 def revert_due() -> int:
-    """Take back every emergency change whose time has run out; returns how many were looked at.
-
-    Any number of workers may do this at once: each change is claimed by its lock.
-    """
-    due = list(
-        reverting.running()
-        .filter(reverts_at__lte=clock.database_now())
-        .select_related("request__project")
-    )
-    for emergency in due:
-        try:
-            _revert_one(emergency)
-        except AviaryError as error:
-            _note_problem(emergency, str(error))
-        except Exception:  # the others are due as well; this one stays due, and is tried again
-            logger.exception("emergency %s could not be taken back", emergency.pk)
-    return len(due)
+    """Take back every emergency change whose time has run out; returns how many those were."""
+    return EmergencyRunner().look()
 
 
-@transaction.atomic
-def _revert_one(emergency: Emergency) -> None:
-    locked, intent = _lock_with_subject(emergency), Intent(CLOCK)
-    if locked.is_running and locked.reverts_at <= intent.at:
-        _take_back(locked, intent)
+class EmergencyRunner(Runner[Emergency]):
+    """The ends of emergencies. What they go back to may not be possible now: they wait for that,
+    for ever, and say so."""
+
+    holding = (AviaryError,)
+    gives_up = False
+
+    def due(self, at: datetime) -> QuerySet[Emergency]:
+        return reverting.running().filter(reverts_at__lte=at)
+
+    def find(self, at: datetime) -> list[Emergency]:
+        return list(self.free(at).select_related("request__project"))
+
+    def lock(self, seen: Emergency) -> Emergency:
+        return _lock_with_subject(seen)
+
+    def carry_out(self, work: Emergency, at: datetime, answer: object) -> None:
+        _take_back(work, Intent(CLOCK, at=at))
+
+    def tell(self, work: Emergency, event: str, why: str) -> None:
+        Intent(CLOCK, why).record("break_glass.stuck", work.request)
+        telling.tell_stuck(work)
 
 
 def _take_back(emergency: Emergency, intent: Intent) -> Emergency:
@@ -126,8 +129,8 @@ def _end(
 ) -> Emergency:
     """Note how an emergency change ended, and tell people where something of it stays."""
     setattr(emergency, field, intent.at)
-    emergency.problem = ""
-    emergency.save(update_fields=[field, "kept", "problem"])
+    emergency.clear()
+    emergency.save()
     reverting.forget(emergency)
     event = "break_glass.reverted" if field == "reverted_at" else "break_glass.not_reverted"
     after = {"words": list(words), "kept": emergency.kept}
@@ -136,18 +139,6 @@ def _end(
     if emergency.kept:
         telling.tell_kept(emergency)
     return emergency
-
-
-@transaction.atomic
-def _note_problem(emergency: Emergency, why: str) -> None:
-    """Say once why it could not be taken back; it stays due, and is tried again."""
-    locked = _lock(emergency)
-    if not locked.is_running or locked.problem == why:
-        return
-    locked.problem = why
-    locked.save(update_fields=["problem"])
-    Intent(CLOCK, why).record("break_glass.stuck", locked.request)
-    telling.tell_stuck(locked)
 
 
 def _lock_with_subject(emergency: Emergency) -> Emergency:

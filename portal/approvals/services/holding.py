@@ -5,16 +5,20 @@ freeze. Who agreed stands in the row all the same, the author must still be some
 it, and the votes are counted anew by the roles of that moment.
 """
 
-from django.db import transaction
+from datetime import datetime
 
-from portal.approvals.errors import Closed, Frozen
+from django.db import transaction
+from django.db.models import QuerySet
+
+from portal.access import outbox
+from portal.approvals.errors import Frozen
 from portal.approvals.freezes import freezes_in_force
 from portal.approvals.models import ChangeRequest, State
 from portal.approvals.services import applying
 from portal.approvals.services.requests import lock_request
-from portal.lib import clock, journal
-from portal.lib.errors import AviaryError
+from portal.lib import journal
 from portal.lib.intent import Intent
+from portal.runs.runner import Runner
 
 END_OF_FREEZE = journal.system("end of freeze")
 
@@ -24,41 +28,39 @@ def hold_request(*, request: ChangeRequest, frozen: Frozen, intent: Intent) -> C
     """Remember that a request would have been applied now, had there been no freeze."""
     locked = lock_request(request.project, request.pk)
     if locked.is_open:
-        locked.held_at = intent.at
-        locked.save(update_fields=["held_at"])
+        locked.held_at, locked.problem = intent.at, str(frozen)
+        locked.save(update_fields=["held_at", "problem"])
         intent.record("change_request.held", locked, after=frozen.extras)
     return locked
 
 
 def apply_waiting() -> int:
-    """Apply the requests whose freeze is over; returns how many were looked at.
-
-    Any number of workers may do this at once: each request is applied under its lock, once. One
-    that cannot be applied any more says why in the history and waits for people again.
-    """
-    held = ChangeRequest.objects.filter(
-        state=State.OPEN, apply_when_approved=True, held_at__isnull=False
-    )
-    waiting = list(held.select_related("project").prefetch_related("environments").order_by("pk"))
-    for request in waiting:
-        if not freezes_in_force(request.environments.all(), clock.database_now()):
-            _apply(request)
-    return len(waiting)
+    """Apply the requests whose freeze is over; returns how many those were."""
+    return HeldRequestRunner().look()
 
 
-def _apply(request: ChangeRequest) -> None:
-    try:
-        applying.apply_as_asked(request=request, intent=Intent(END_OF_FREEZE))
-    except (Closed, Frozen):
-        return  # somebody was quicker, or the next freeze has begun
-    except AviaryError as error:
-        _give_up(request, str(error))
+class HeldRequestRunner(Runner[ChangeRequest]):
+    """What a freeze held up. One that cannot be applied any more says why in the history, and
+    waits for people again."""
 
+    holding = (Frozen,)
 
-@transaction.atomic
-def _give_up(request: ChangeRequest, why: str) -> None:
-    locked = lock_request(request.project, request.pk)
-    if locked.is_open and locked.held_at is not None:
-        locked.held_at = None
-        locked.save(update_fields=["held_at"])
-        Intent(END_OF_FREEZE, why).record("change_request.not_applied", locked)
+    def due(self, at: datetime) -> QuerySet[ChangeRequest]:
+        held = ChangeRequest.objects.exclude(held_at=None)
+        return held.filter(state=State.OPEN, apply_when_approved=True).order_by("pk")
+
+    def find(self, at: datetime) -> list[ChangeRequest]:
+        found = self.free(at).select_related("project").prefetch_related("environments")
+        return [one for one in found if not freezes_in_force(one.environments.all(), at)]
+
+    def lock(self, seen: ChangeRequest) -> ChangeRequest:
+        outbox.lock_people(seen.project)
+        return lock_request(seen.project, seen.pk)
+
+    def carry_out(self, work: ChangeRequest, at: datetime, answer: object) -> None:
+        applying.apply_as_asked(request=work, intent=Intent(END_OF_FREEZE, at=at))
+
+    def stop(self, work: ChangeRequest, why: str, at: datetime, cause: Exception) -> None:
+        work.clear()
+        work.save()
+        Intent(END_OF_FREEZE, why, at=at).record("change_request.not_applied", work)

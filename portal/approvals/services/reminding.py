@@ -8,12 +8,13 @@ from django.db.models import Q
 from portal.approvals import telling
 from portal.approvals.models import ChangeRequest, Emergency, State
 from portal.lib import clock
+from portal.runs.runner import for_each
 
 DAY = timedelta(hours=24)
 MOST_REMINDERS = 3
 
 
-def remind(*, now: datetime) -> int:
+def remind() -> int:
     """Remind once a day: of open requests three times, of emergencies until they are reviewed.
 
     Any number of workers may do this at once. Returns how many things people were reminded of.
@@ -29,7 +30,8 @@ def _remind_of_requests(moment: datetime) -> int:
         revised_at__lte=moment - DAY,
         revised_at__gt=moment - DAY * (MOST_REMINDERS + 1),
     )
-    return sum(_remind_of(request, moment) for request in waiting.select_related("project"))
+    found = waiting.select_related("project")
+    return for_each(found, lambda request: _remind_of(request, moment))
 
 
 @transaction.atomic
@@ -45,8 +47,12 @@ def _remind_of(request: ChangeRequest, moment: datetime) -> bool:
 
 def _remind_of_emergencies(moment: datetime) -> int:
     unreviewed = Emergency.objects.filter(reviewed_at=None, at__lte=moment - DAY)
-    found = list(unreviewed.select_related("request__project"))
-    for emergency in found:
-        # Whoever does this twice writes the same letters, which are written once.
-        telling.remind_reviewers(emergency, (moment - emergency.at) // DAY)
-    return len(found)
+    found = unreviewed.select_related("request__project")
+    return for_each(found, lambda emergency: _remind_of_review(emergency, moment))
+
+
+@transaction.atomic
+def _remind_of_review(emergency: Emergency, moment: datetime) -> bool:
+    # Whoever does this twice writes the same letters, which are written once.
+    telling.remind_reviewers(emergency, (moment - emergency.at) // DAY)
+    return True

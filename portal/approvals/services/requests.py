@@ -119,7 +119,7 @@ def _revise(change: Change, intent: Intent) -> ChangeRequest:
     before = _content(request)
     gate.fill_request(request, change, intent.at)
     request.revision += 1
-    request.held_at = None
+    request.clear()
     request.state, request.closed_at, request.closed_by = State.OPEN, None, ""
     request.reason = intent.reason.strip() or request.reason
     request.apply_when_approved = options.apply_when_approved

@@ -17,7 +17,7 @@ from flags.models import Plan
 from flags.services import configurations, definitions, effects, groups, segments
 from flags.services.importing import place as import_place
 from flags.services.importing import service as import_service
-from flags.services.plans import making, steering
+from flags.services.plans import commands, making
 from flags.services.plans.making import answer_for
 from portal.access.models import Project, User
 from portal.approvals import planned, selectors
@@ -131,7 +131,7 @@ MUTANTS: dict[str, tuple[list[Mutation], list[str]]] = {
     "plans": (
         [
             (making, "gate", OPEN_GATE),
-            (steering, "gate", OPEN_GATE),
+            (commands, "gate", OPEN_GATE),
             (planned, "is_agreed", lambda *_what, **_how: True),
             (making, "answer_for", _answers_alone),
         ],

@@ -54,10 +54,10 @@ WRITERS: dict[str, flag_writers.Writer] = {
     f"{_F}.groups.delete_group": flag_writers.delete_group,
     f"{_F}.plans.making.create_schedule": flag_writers.create_schedule,
     f"{_F}.plans.making.create_ramp": flag_writers.create_ramp,
-    f"{_F}.plans.steering.pause_plan": flag_writers.steering(services.pause_plan),
-    f"{_F}.plans.steering.resume_plan": flag_writers.steering(services.resume_plan),
-    f"{_F}.plans.steering.cancel_plan": flag_writers.steering(services.cancel_plan),
-    f"{_F}.plans.carrying.carry_out_due": flag_writers.carry_out,
+    f"{_F}.plans.commands.pause_plan": flag_writers.steering(services.pause_plan),
+    f"{_F}.plans.commands.resume_plan": flag_writers.steering(services.resume_plan),
+    f"{_F}.plans.commands.cancel_plan": flag_writers.steering(services.cancel_plan),
+    f"{_F}.plans.runner.carry_out_due": flag_writers.carry_out,
     f"{_F}.bulk.change_flags": flag_writers.change_flags,
     f"{_F}.arranging.save_view": approval_writers.save_view,
     f"{_F}.naming.set_naming_rule": lambda world, _dice, actor: naming.set_naming_rule(
@@ -108,7 +108,7 @@ WRITERS: dict[str, flag_writers.Writer] = {
 PARTS = {
     _F: "definitions.add_configuration groups.store_group importing.storing.record "
     "importing.storing.store importing.storing.store_cohorts key_lists.store "
-    "plans.making.answer_for plans.shared.record_plan plans.steering.rest "
+    "plans.making.answer_for plans.shared.record_plan "
     "recording.advance_all recording.advance_everywhere segments.fill_segment "
     "segments.store_segment",
     _A: "requests.close_request requests.require_person applying.apply_as_asked "

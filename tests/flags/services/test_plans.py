@@ -8,11 +8,11 @@ import pytest
 from flags import services
 from flags.models import Plan
 from flags.services import configurations, plans
-from flags.services.plans import carrying
 from portal.access.models import Project, User
 from portal.audit.models import AuditEvent
 from portal.lib.errors import Forbidden, Invalid
 from portal.lib.intent import Intent
+from portal.runs.runner import DELAYS
 from tests.flags.services.writes import RULE, Desk
 from tests.support.freezing import clock_text, end_freeze, freeze_now
 from tests.support.people import SETTING_UP, acting, create_person, give_role
@@ -259,34 +259,10 @@ def test_a_step_that_breaks__is_tried_again_and_blocks_nobody(
     broken.refresh_from_db()
     assert (broken.failures, broken.is_running) == (1, True)
     assert plans.carry_out_due() == 0  # not at once again
-    for _again in range(carrying.MOST_FAILURES):
+    for _again in range(len(DELAYS)):
         broken = carry_out(broken) if broken.is_running else broken
     assert broken.is_paused
     assert "broke on our side" in broken.problem
-
-
-class Killed(BaseException):
-    """The worker is gone."""
-
-
-@pytest.mark.parametrize("moment", ["_perform", "_move_on"])
-def test_a_worker_killed_after_its_claim__leaves_nothing_and_the_next_one_does_it(
-    desk: Desk, dana: User, monkeypatch: pytest.MonkeyPatch, moment: str
-) -> None:
-    plan = a_schedule(desk, dana)
-    rows = AuditEvent.objects.count()
-
-    def die(*_args: object) -> None:
-        raise Killed
-
-    with monkeypatch.context() as patch:
-        patch.setattr(carrying, moment, die)
-        with pytest.raises(Killed):
-            carry_out(plan)
-    assert not desk.configuration.enabled
-    assert AuditEvent.objects.count() == rows
-    assert carry_out(plan).state == "finished"
-    assert desk.configuration.enabled
 
 
 def test_a_ramp__is_refused_where_its_share_is_not_there_or_taken(desk: Desk, dana: User) -> None:

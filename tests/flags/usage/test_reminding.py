@@ -38,7 +38,7 @@ def remind(moment: datetime, patch: pytest.MonkeyPatch) -> list[str]:
     """The texts of the letters that this wrote."""
     before = set(Letter.objects.values_list("pk", flat=True))
     patch.setattr(clock, "database_now", lambda: moment)
-    reminding.remind_owners(now=moment)
+    reminding.remind_owners()
     return [letter.text for letter in Letter.objects.exclude(pk__in=before)]
 
 

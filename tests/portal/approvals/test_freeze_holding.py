@@ -1,6 +1,7 @@
 """What was approved in a freeze, and what becomes of it when the freeze is over."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -9,12 +10,13 @@ from portal.access.models import Project, User
 from portal.approvals import services
 from portal.approvals.errors import Waiting
 from portal.approvals.models import ChangeRequest
+from portal.approvals.services import applying
 from portal.audit.models import AuditEvent
 from portal.lib.intent import Intent
 from tests.flags.services.writes import Desk
-from tests.support.agreeing import vote
+from tests.support.agreeing import asking, vote
 from tests.support.freezing import end_freeze, freeze_now
-from tests.support.people import SETTING_UP
+from tests.support.people import SETTING_UP, boolean_flag, create_flag
 
 pytestmark = pytest.mark.postgresql
 
@@ -28,7 +30,7 @@ def test_the_last_vote_in_a_freeze__stays_and_the_end_of_the_freeze_applies_it(
     assert voted.request.is_open
     assert "Production is frozen by “Weekend”" in voted.problem
     assert asked.votes.count() == 2
-    assert services.apply_waiting() == 1
+    assert services.apply_waiting() == 0
     assert not desk.configuration.enabled
     end_freeze(freeze)
     services.apply_waiting()
@@ -70,3 +72,38 @@ def test_a_held_request__that_is_edited__waits_for_votes_again(
     end_freeze(freeze)
     assert services.apply_waiting() == 0
     assert not desk.configuration.enabled
+
+
+def test_a_held_request_that_breaks__is_tried_again_and_holds_up_no_other(
+    desk: Desk,
+    asked: ChangeRequest,
+    dana: User,
+    erin: User,
+    frank: User,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    freeze = freeze_now(desk.environment)
+    cart = replace(desk, flag=create_flag(desk.flag.project, boolean_flag("cart")))
+    other = asking(f"request of {dana.pk} for the cart", lambda: cart.switch(dana, True))
+    for request in (asked, other):
+        vote(request, erin)
+        vote(request, frank)
+    end_freeze(freeze)
+    apply = applying.apply_as_asked
+
+    def break_one(*, request: ChangeRequest, intent: Intent) -> ChangeRequest:
+        if request.pk == asked.pk:
+            raise ZeroDivisionError
+        return apply(request=request, intent=intent)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(applying, "apply_as_asked", break_one)
+        services.apply_waiting()
+    other.refresh_from_db()
+    asked.refresh_from_db()
+    assert not other.is_open
+    assert (asked.is_open, asked.failures, asked.held_at is not None) == (True, 1, True)
+    ChangeRequest.objects.update(retry_at=None)
+    services.apply_waiting()
+    asked.refresh_from_db()
+    assert not asked.is_open

@@ -112,7 +112,7 @@ def later(**ago: float) -> None:
 
 
 def remind() -> dict[str, set[str]]:
-    services.remind(now=clock.now())
+    services.remind()
     return told()
 
 
@@ -152,8 +152,8 @@ def test_an_unreviewed_emergency__is_reminded_of_each_day_until_it_is_reviewed(
     expected = {f"[Shop] Not reviewed yet: {TITLE}": {"frank"}}
     for day in (1, 2, 9):
         later(hours=24 * day + 1)
-        services.remind(now=clock.now())
-        services.remind(now=clock.now())
+        services.remind()
+        services.remind()
         assert Letter.objects.count() == 1
         assert told() == expected
     services.review_emergency(

@@ -19,7 +19,7 @@ class Command(ManageCommand):
         for letter in (waiting | given_up).select_related("user").order_by("-pk")[:MOST]:
             state = "given up" if letter.given_up_at else "waiting"
             line = (
-                f"{letter.pk} {state} to {letter.user.username}, {letter.attempts} attempts, "
-                f"{letter.trouble or 'no trouble yet'}: {letter.subject}"
+                f"{letter.pk} {state} to {letter.user.username}, {letter.failures} attempts, "
+                f"{letter.problem or 'no trouble yet'}: {letter.subject}"
             )
             self.stdout.write(escape(line))

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from flags.models import Plan, PlanState
+from flags.models import Plan
 from flags.plans import following, share_of
 from flags.services.plans import shared
 from flags.services.plans.making import answer_for
@@ -19,6 +19,7 @@ from portal.lib import clock
 from portal.lib.errors import Forbidden, Invalid, checked_text
 from portal.lib.intent import Intent
 from portal.lib.journal import Actor
+from portal.runs.models import RunState
 
 
 @transaction.atomic
@@ -31,10 +32,7 @@ def pause_plan(*, plan: Plan, intent: Intent) -> Plan:
     _require_one(locked, intent.actor)
     if not locked.is_running:
         raise Invalid({"": _("This plan does not run.")})
-    why = checked_text(intent.reason, "reason")
-    rest(locked, PlanState.PAUSED, intent.actor, intent.at, why)
-    shared.record_plan("paused", locked, replace(intent, reason=why))
-    return locked
+    return _rest(locked, RunState.PAUSED, intent)
 
 
 @transaction.atomic
@@ -44,10 +42,7 @@ def cancel_plan(*, plan: Plan, intent: Intent) -> Plan:
     _require_one(locked, intent.actor)
     if not locked.is_alive:
         raise Invalid({"": _("This plan is over already.")})
-    why = checked_text(intent.reason, "reason")
-    rest(locked, PlanState.CANCELLED, intent.actor, intent.at, why)
-    shared.record_plan("cancelled", locked, replace(intent, reason=why))
-    return locked
+    return _rest(locked, RunState.CANCELLED, intent)
 
 
 @gated
@@ -80,14 +75,12 @@ def resume_plan(*, plan: Plan, intent: Intent) -> Plan:
     return locked
 
 
-def rest(plan: Plan, state: PlanState, actor: Actor, moment: datetime, why: str) -> None:
-    """Stop a locked plan for now or for good, for services that have asked who may."""
-    plan.state, plan.problem = state, why
-    plan.changed_at, plan.changed_by = moment, actor.label
-    plan.failures, plan.retry_at = 0, None
-    if state != PlanState.PAUSED:
-        plan.due_at = None
+def _rest(plan: Plan, state: RunState, intent: Intent) -> Plan:
+    why = checked_text(intent.reason, "reason")
+    plan.rest(state, why, by=intent.actor, at=intent.at)
     plan.save()
+    shared.record_plan(state, plan, replace(intent, reason=why))
+    return plan
 
 
 def _require_one(plan: Plan, actor: Actor) -> None:
@@ -106,17 +99,17 @@ def _still_agreed(plan: Plan, moment: datetime) -> bool:
 
 def _go_on(plan: Plan, moment: datetime) -> None:
     """Set a paused plan to run, with its next instant. Raises Invalid where it has none."""
-    plan.state, plan.problem, plan.share = PlanState.RUNNING, "", None
+    plan.share = None
     if not plan.is_ramp:
         coming = following(plan.timetable, moment)
         if not coming:
             raise Invalid({"": _("Its time is over. Make a new plan instead.")})
-        plan.due_at = coming[0].at
+        plan.go_on(coming[0].at)
         return
     left = max(timedelta(), (plan.due_at or moment) - plan.changed_at)
     _skip_what_is_reached(plan)
-    plan.due_at = moment + left
-    plan.anchor_at = plan.due_at - plan.after
+    plan.go_on(moment + left)
+    plan.anchor_at = moment + left - plan.after
 
 
 def _skip_what_is_reached(plan: Plan) -> None:

@@ -1,0 +1,134 @@
+"""Carrying out what is due of plans.
+
+What is late happens once: a schedule goes on with its next time to come and does not make up for
+those it missed, and a ramp takes one step and moves the others by as much, so that it never jumps.
+The history says what each was planned for. A step that a freeze stops waits for its end. A plan
+that cannot go on is paused and says why; one whose step breaks is tried again, later each time.
+"""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+
+from flags.models import Plan
+from flags.plans import Halted, following, targeting_digest
+from flags.services import configurations
+from flags.services.plans import shared
+from flags.services.plans.meddling import require_untouched
+from portal.access import outbox
+from portal.access.models import User
+from portal.approvals.errors import EmergencyRunning, Frozen, Waiting
+from portal.approvals.models import ChangeRequest
+from portal.lib import journal
+from portal.lib.intent import Intent, Step, WriteOptions
+from portal.lib.journal import Actor
+from portal.runs.models import RunState
+from portal.runs.runner import Runner
+
+
+def carry_out_due() -> int:
+    """Carry out what is due; returns how many plans that were."""
+    return PlanRunner().look()
+
+
+class PlanRunner(Runner[Plan]):
+    """The steps of schedules and ramps."""
+
+    holding = (Frozen, EmergencyRunning)
+
+    def due(self, at: datetime) -> QuerySet[Plan]:
+        running = Plan.objects.filter(state=RunState.RUNNING, due_at__lte=at)
+        return running.order_by("due_at", "pk")
+
+    def lock(self, seen: Plan) -> Plan:
+        """In the order of every writer: who may do what, the request and its people, the rest."""
+        outbox.lock_people(seen.flag.project)
+        if seen.agreement_id:
+            ChangeRequest.objects.select_for_update(no_key=True).get(pk=seen.agreement_id)
+        people = User.objects.select_for_update(no_key=True).filter(pk=seen.author_user_id or 0)
+        list(people.order_by("pk"))
+        return shared.lock_plan(seen)
+
+    def carry_out(self, work: Plan, at: datetime, answer: object) -> None:
+        # The service undoes what it did, and keeps a request that it opened.
+        intent = Intent(_actor(work), _why(work), at=at)
+        if not _perform(work, intent):
+            shared.record_plan("was_so", work, intent)
+        _move_on(work, at)
+
+    def stop(self, work: Plan, why: str, at: datetime, cause: Exception) -> None:
+        repeats = work.is_ramp or work.timetable.rrule
+        ends = (
+            cause.ends if isinstance(cause, Halted) else isinstance(cause, Waiting) and not repeats
+        )
+        shared.record_plan(
+            "stopped" if ends else "held_back", work, Intent(_actor(work), why, at=at)
+        )
+        shared.tell_author(work, f"plan:{work.pk}:{work.step}:{work.round}", why)
+        state = RunState.CANCELLED if ends else RunState.PAUSED
+        work.rest(state, why, by=_actor(work), at=at)
+        work.save()
+
+    def tell(self, work: Plan, event: str, why: str) -> None:
+        shared.record_plan(event, work, Intent(_actor(work), why))
+
+
+def _perform(plan: Plan, intent: Intent) -> bool:
+    """The step, through the service that everybody uses; returns whether anything changed."""
+    current = shared.current_configuration(plan)
+    if plan.flag.is_archived:
+        raise Halted(_("The flag is archived."), ends=True)
+    if plan.is_ramp:
+        require_untouched(plan, current)
+    after = shared.outcome(plan, current.document)
+    step = Step(shared.kind_name(plan), plan.pk, plan.step)
+    saved = configurations.save_configuration(
+        flag=plan.flag,
+        environment=plan.environment,
+        document=after,
+        expected_version=current.version,
+        intent=replace(intent, options=WriteOptions(step=step)),
+    )
+    plan.base = targeting_digest(after) if plan.base else ""
+    return saved.version != current.version
+
+
+def _why(plan: Plan) -> str:
+    """For the history: what it was planned for, by whom, and why."""
+    assert plan.due_at is not None
+    text = f"Planned for {plan.due_at:%Y-%m-%d %H:%M:%S} UTC by {plan.author}"
+    return f"{text}: {plan.reason}" if plan.reason else text
+
+
+def _actor(plan: Plan) -> Actor:
+    return journal.system(f"{plan.kind} {plan.pk} of {plan.author}"[:200])
+
+
+def _move_on(plan: Plan, at: datetime) -> None:
+    plan.share = plan.steps[plan.step].share if plan.is_ramp else None
+    plan.clear()
+    plan.step, plan.done_at, plan.changed_at = plan.step + 1, at, at
+    plan.due_at = _next_of_ramp(plan, at) if plan.is_ramp else _next_time(plan, at)
+    if plan.due_at is None:
+        plan.state = RunState.FINISHED
+    plan.save()
+
+
+def _next_time(plan: Plan, at: datetime) -> datetime | None:
+    """The next time to come: those that were missed are not made up for."""
+    if not plan.timetable.rrule:
+        return None
+    coming = following(plan.timetable, max(at, plan.due_at or at))
+    return coming[0].at if coming else None
+
+
+def _next_of_ramp(plan: Plan, at: datetime) -> datetime | None:
+    """After the planned time from the anchor; where that is over too, all the rest moves."""
+    if plan.step >= len(plan.steps):
+        return None
+    assert plan.anchor_at is not None
+    if plan.anchor_at + plan.after <= at:
+        plan.anchor_at = at - timedelta(seconds=plan.steps[plan.step - 1].after_s)
+    return plan.anchor_at + plan.after

@@ -1,0 +1,73 @@
+"""What is done at intervals: a row each, claimed like all that is due. Beat only reminds of it."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from django.db.models import QuerySet
+
+from portal.runs.models import Job
+from portal.runs.runner import Runner
+from portal.runs.worker import add_task, look
+
+Done = Callable[[], None]
+_JOBS: dict[str, tuple[timedelta, Done]] = {}
+
+
+def every(interval: timedelta) -> Callable[[Done], Done]:
+    """Let a function be called at intervals, by one worker at a time, and as a task of its name.
+
+    It has to bear being done again: after a worker that died, and after one that was stopped for
+    longer than its lease.
+    """
+
+    def register(do: Done) -> Done:
+        name = f"{do.__module__}.{do.__name__}"
+
+        def do_if_due() -> None:
+            Jobs(name).look()
+
+        _JOBS[name] = (interval, do)
+        add_task(name, interval, do_if_due)
+        return do
+
+    return register
+
+
+@look(lane="jobs")
+def carry_out_jobs() -> None:
+    """Do what its interval says is due."""
+    Jobs().look()
+
+
+class Jobs(Runner[Job]):
+    """All jobs, or those named."""
+
+    gives_up = False
+
+    def __init__(self, *names: str) -> None:
+        self.names = names or tuple(_JOBS)
+
+    def due(self, at: datetime) -> QuerySet[Job]:
+        return Job.objects.filter(name__in=self.names, due_at__lte=at)
+
+    def find(self, at: datetime) -> list[Job]:
+        """What is due, once new jobs have their row and a shorter interval is known."""
+        latest = {name: at + _JOBS[name][0] for name in self.names}
+        rows = {job.name: job for job in Job.objects.filter(name__in=self.names)}
+        new = [Job(name=name, due_at=due) for name, due in latest.items() if name not in rows]
+        Job.objects.bulk_create(new, ignore_conflicts=True)
+        for name, job in rows.items():
+            if job.due_at > latest[name]:
+                Job.objects.filter(pk=job.pk).update(due_at=latest[name])
+        return super().find(at)
+
+    def call(self, work: Job) -> None:
+        _JOBS[work.name][1]()
+
+    def carry_out(self, work: Job, at: datetime, answer: object) -> None:
+        """It goes on with the next time of its interval: what was missed is not made up for."""
+        interval = _JOBS[work.name][0]
+        work.clear()
+        work.due_at += ((at - work.due_at) // interval + 1) * interval
+        work.done_at = at
+        work.save()
