@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy
 from portal.access.subjects import listed
 from portal.approvals.services import policies, rights
 from portal.approvals.wording import policy_changes, role_label
-from portal.lib.subjects import Address, Menu, Recorded, Subject
+from portal.lib.subjects import Address, Menu, Recorded, Restore, Subject
 
 
 def _page_of(name: str) -> Address:
@@ -71,6 +71,10 @@ def _reserved(names: object) -> str:
     if not isinstance(names, list):
         return _("Whoever has a role that permits it may.")
     return _("Reserved for {names}.").format(names=", ".join(map(str, names)))
+
+
+def _restore(change: str) -> Restore:
+    return lambda event: (change, event.after_document) if event.after_document else None
 
 
 SUBJECTS = (
@@ -147,6 +151,7 @@ SUBJECTS = (
         },
         describe=_each,
         address=_of_project("role-list"),
+        restore=_restore(rights.ROLE),
         changes={rights.ROLE: rights.ROLE_HANDLER},
     ),
     Subject(
@@ -156,6 +161,7 @@ SUBJECTS = (
         events={"rule.changed": gettext_lazy("changed who may use")},
         describe=_each,
         address=_of_project("access-matrix"),
+        restore=lambda event: (rights.RULE, event.after_document or {"roles": None}),
         changes={rights.RULE: rights.RULE_HANDLER},
     ),
 )

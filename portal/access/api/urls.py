@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from portal.access.api import groups, invitations, keys, members, projects, roles
+from portal.access.api import groups, invitations, keys, members, projects
 
 _PROJECT = "projects/<slug:project>"
 _GROUP = _PROJECT + "/groups/<slug:group>"
@@ -27,8 +27,6 @@ urlpatterns = [
         groups.GroupMember.as_view(),
         name="api-group-member",
     ),
-    path(_PROJECT + "/roles", roles.RoleList.as_view(), name="api-roles"),
-    path(_PROJECT + "/roles/<slug:role>", roles.RoleDetail.as_view(), name="api-role"),
     path(_PROJECT + "/invitations", invitations.InvitationList.as_view(), name="api-invitations"),
     path(
         _PROJECT + "/invitations/<slug:invitation>",

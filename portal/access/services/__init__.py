@@ -9,7 +9,7 @@ from portal.access.services.groups import (
     edit_group,
     remove_from_group,
 )
-from portal.access.services.handing import NotByKeys
+from portal.access.services.handing import NotByKeys, require_may_permit, require_may_reserve
 from portal.access.services.invitations import (
     InvitationOver,
     NoSuchInvitation,
@@ -39,11 +39,10 @@ from portal.access.services.projects import (
 )
 from portal.access.services.roles import (
     checked_names,
+    checked_permissions,
     create_role,
     delete_role,
-    edit_role,
     names_reserved,
-    reserve,
     store_role,
     store_rule,
 )
@@ -61,6 +60,7 @@ __all__ = [
     "add_to_group",
     "change_password",
     "checked_names",
+    "checked_permissions",
     "confirm_approver",
     "confirm_key",
     "create_environment",
@@ -75,7 +75,6 @@ __all__ = [
     "edit_group",
     "edit_key",
     "edit_project",
-    "edit_role",
     "grant_role",
     "guess_kind",
     "issue_key",
@@ -89,7 +88,8 @@ __all__ = [
     "remove_from_group",
     "remove_member",
     "renew_epoch",
-    "reserve",
+    "require_may_permit",
+    "require_may_reserve",
     "revoke_grant",
     "revoke_invitation",
     "revoke_key",

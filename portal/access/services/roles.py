@@ -11,11 +11,9 @@ from portal.access import authority, outbox
 from portal.access.models import ActionRule, CustomRole, Environment, Project
 from portal.access.permissions import RESERVABLE, Permission
 from portal.access.services.grants import keeping_an_admin
-from portal.access.services.handing import require_may_permit, require_may_reserve
+from portal.access.services.handing import require_may_permit
 from portal.access.services.names import refuse_needed_name, refuse_taken_name
-from portal.access.services.postponing import postponable
 from portal.access.services.validation import validate
-from portal.access.signals import role_changing, rule_changing
 from portal.lib.errors import Invalid
 from portal.lib.intent import Intent
 
@@ -32,31 +30,12 @@ def create_role(
     outbox.lock_people(project)
     refuse_taken_name(project, key)
     role = CustomRole(project=project, key=key, name=name.strip() or key)
-    role.permissions = _known(permissions)
+    role.permissions = checked_permissions(permissions)
     require_may_permit(intent.actor, project, role.permissions)
     validate(role)
     role.save()
     intent.record("role.created", role, after=_describe(role))
     return role
-
-
-@postponable
-def edit_role(
-    *, role: CustomRole, name: str, permissions: Iterable[str], intent: Intent
-) -> CustomRole:
-    """Rename a role, or change what it permits.
-
-    Raises NotByKeys where a key would have it permit more than its maker may do; Invalid for
-    unknown permissions and where nobody could manage the members any more; what
-    says where it waits, where somebody has to agree first.
-    """
-    authority.require(intent.actor, Permission.MEMBER_MANAGE, project=role.project)
-    outbox.lock_people(role.project)
-    role = CustomRole.objects.select_related("project").get(pk=role.pk)
-    wanted = _known(permissions)
-    require_may_permit(intent.actor, role.project, set(wanted) - set(role.permissions))
-    role_changing.send(sender=None, role=role, name=name, permissions=wanted, intent=intent)
-    return store_role(role=role, name=name, permissions=wanted, intent=intent)
 
 
 def store_role(
@@ -67,7 +46,7 @@ def store_role(
         role = CustomRole.objects.select_related("project").get(pk=role.pk)
         before = _describe(role)
         role.name = name.strip() or role.key
-        role.permissions = _known(permissions)
+        role.permissions = checked_permissions(permissions)
         validate(role)
         if _describe(role) != before:
             role.save()
@@ -92,37 +71,6 @@ def delete_role(*, role: CustomRole, intent: Intent) -> None:
     refuse_needed_name(project, role.key)
     intent.record("role.deleted", role, before=_describe(role))
     role.delete()
-
-
-@postponable
-def reserve(
-    *, environment: Environment, permission: str, names: Iterable[str] | None, intent: Intent
-) -> None:
-    """Reserve a permission in an environment for roles and groups; None opens it again.
-
-    Raises Forbidden without ``environment.configure``; Invalid for names that the project does
-    not have, and for permissions that are not about one environment; what says where it waits,
-    where somebody has to agree first.
-    """
-    project = environment.project
-    authority.require(
-        intent.actor, Permission.ENVIRONMENT_CONFIGURE, project=project, environment=environment
-    )
-    outbox.lock_people(project)
-    wanted = checked_names(project, permission, names)
-    before = names_reserved(environment, permission)
-    if wanted == before:
-        return
-    require_may_reserve(intent.actor, permission)
-    rule_changing.send(
-        sender=None,
-        environment=environment,
-        permission=permission,
-        before=before,
-        after=wanted,
-        intent=intent,
-    )
-    store_rule(environment=environment, permission=permission, names=wanted, intent=intent)
 
 
 def names_reserved(environment: Environment, permission: str) -> list[str] | None:
@@ -171,7 +119,8 @@ def checked_names(
     return wanted
 
 
-def _known(permissions: Iterable[str]) -> list[str]:
+def checked_permissions(permissions: Iterable[str]) -> list[str]:
+    """The permissions in order. Raises Invalid for unknown ones."""
     wanted = sorted(set(permissions))
     unknown = [name for name in wanted if name not in Permission.values]
     if unknown:

@@ -1,22 +1,18 @@
 """The access page: who may do what in which environment, and why."""
 
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
-from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_safe
 
-from portal.access import overview, selectors, services
-from portal.access.models import ActionRule, Environment, User
-from portal.access.permissions import RESERVABLE, Permission
-from portal.access.signin import needs_fresh_sign_in
+from portal.access import overview, selectors
+from portal.access.models import Environment, User
+from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
-from portal.lib.errors import Invalid
-from portal.lib.intent import Intent
-from portal.lib.web.pages import governed, render_page, replace_part
+from portal.lib.web.pages import render_page
 
 
-def _context(scope: Scope) -> dict[str, object]:
+def matrix_context(scope: Scope) -> dict[str, object]:
     return {
         "scope": scope,
         "environments": scope.project.environments.all(),
@@ -28,40 +24,7 @@ def _context(scope: Scope) -> dict[str, object]:
 @require_safe
 @project_page(Permission.FLAG_VIEW)
 def show_matrix(request: HttpRequest, scope: Scope) -> HttpResponse:
-    return render_page(request, "access/matrix.html", "access/_matrix.html", _context(scope))
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-@project_page(Permission.ENVIRONMENT_CONFIGURE)
-@needs_fresh_sign_in
-def edit_rule(
-    request: HttpRequest, scope: Scope, environment: str, permission: str
-) -> HttpResponse:
-    """Reserve a permission in an environment for roles and groups, or open it again."""
-    place, wanted = scope.environment(environment), _reservable(permission)
-    if request.method == "POST":
-        names = request.POST.getlist("names") if request.POST.get("reserved") == "1" else None
-    else:
-        rule = ActionRule.objects.filter(environment=place, permission=wanted).first()
-        names = rule.roles if rule else None
-    context = {
-        "scope": scope,
-        "environment": place,
-        "permission": wanted,
-        "reserved": names is not None,
-        "chosen": set(names or ()),
-        "names": overview.names_of(scope.project).items(),
-    }
-
-    def save() -> HttpResponse:
-        if names == []:
-            raise Invalid({"roles": _("Choose at least one role or group, or open it again.")})
-        services.reserve(
-            environment=place, permission=wanted, names=names, intent=Intent(scope.actor)
-        )
-        return replace_part(request, "access/matrix", _context(scope), _("Saved."))
-
-    return governed(request, "access/_rule_dialog.html", context, save)
+    return render_page(request, "access/matrix.html", "access/_matrix.html", matrix_context(scope))
 
 
 @require_safe
@@ -96,9 +59,3 @@ def _environment(key: str, scope: Scope) -> Environment | None:
     environments = list(scope.project.environments.all())
     production = [one for one in environments if one.is_production]
     return next(iter(production or environments), None)
-
-
-def _reservable(permission: str) -> Permission:
-    if permission not in {str(one) for one in RESERVABLE}:
-        raise Http404(permission)
-    return Permission(permission)

@@ -9,7 +9,6 @@ from portal.access.web import (
     matrix,
     members,
     projects,
-    roles,
 )
 
 _PROJECT = "p/<slug:project>/"
@@ -51,10 +50,6 @@ urlpatterns = [
         groups.remove_from_group,
         name="group-member-remove",
     ),
-    path(_PROJECT + "roles/", roles.list_roles, name="role-list"),
-    path(_PROJECT + "roles/new", roles.create_role, name="role-create"),
-    path(_PROJECT + "roles/<slug:role>/edit", roles.edit_role, name="role-edit"),
-    path(_PROJECT + "roles/<slug:role>/delete", roles.delete_role, name="role-delete"),
     path(_PROJECT + "invitations/", invitations.list_invitations, name="invitation-list"),
     path(_PROJECT + "invitations/new", invitations.create_invitation, name="invitation-create"),
     path(
@@ -64,7 +59,4 @@ urlpatterns = [
     ),
     path(_PROJECT + "access/", matrix.show_matrix, name="access-matrix"),
     path(_PROJECT + "access/person", matrix.show_person, name="access-person"),
-    path(
-        _PROJECT + "access/<slug:environment>/<str:permission>", matrix.edit_rule, name="rule-edit"
-    ),
 ]

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from portal.approvals.api import change_requests, evidence, freezes, policies
+from portal.approvals.api import change_requests, evidence, freezes, policies, roles
 
 _PROJECT = "projects/<slug:project>/"
 _REQUEST = _PROJECT + "change-requests/<int:number>"
@@ -10,6 +10,8 @@ _REQUEST = _PROJECT + "change-requests/<int:number>"
 urlpatterns = [
     path(_PROJECT + "freezes", freezes.FreezeList.as_view(), name="api-freezes"),
     path(_PROJECT + "freezes/<int:freeze>", freezes.FreezeDetail.as_view(), name="api-freeze"),
+    path(_PROJECT + "roles", roles.RoleList.as_view(), name="api-roles"),
+    path(_PROJECT + "roles/<slug:role>", roles.RoleDetail.as_view(), name="api-role"),
     path(_PROJECT + "evidence", evidence.EvidenceList.as_view(), name="api-evidence"),
     path(
         _PROJECT + "change-requests",

@@ -16,6 +16,7 @@ from portal.approvals.services.policies import set_policy
 from portal.approvals.services.reminding import remind
 from portal.approvals.services.renewing import renew_request
 from portal.approvals.services.requests import comment_on_request, withdraw_request
+from portal.approvals.services.rights import edit_role, reserve
 from portal.approvals.services.votes import Voted, cast_vote, withdraw_vote
 
 __all__ = [
@@ -30,10 +31,12 @@ __all__ = [
     "confirm_emergency",
     "create_freeze",
     "edit_freeze",
+    "edit_role",
     "gated",
     "post_evidence",
     "remind",
     "renew_request",
+    "reserve",
     "revert_due",
     "revert_emergency",
     "review_emergency",

@@ -9,7 +9,6 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from portal.access import authority, overview, selectors
-from portal.access import services as access
 from portal.access.models import ActionRule, Environment, Project
 from portal.access.permissions import Permission
 from portal.approvals.errors import Waiting
@@ -24,6 +23,7 @@ from portal.approvals.policy_file import (
 )
 from portal.approvals.policy_rules import complete
 from portal.approvals.services.policies import names_for, set_policy
+from portal.approvals.services.rights import reserve
 from portal.approvals.wording import policy_changes
 from portal.lib.errors import Invalid
 from portal.lib.intent import Intent
@@ -107,7 +107,7 @@ def _reserve(
     rule = ActionRule.objects.filter(environment=environment, permission=permission).first()
     if rule and rule.roles == sorted(names):
         return []
-    access.reserve(environment=environment, permission=permission, names=names, intent=intent)
+    reserve(environment=environment, permission=permission, names=names, intent=intent)
     before = ", ".join(rule.roles) if rule else _("whoever has a role that permits it")
     text = _("{environment}: {permission} reserved for {names}, before {before}")
     listed = ", ".join(sorted(names))

@@ -5,8 +5,7 @@ have: a policy that wants less, a rule that lets more roles in, a role that perm
 given a role is another matter: that takes ``member.manage`` and stands in the history.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -15,10 +14,8 @@ from portal.access import authority, outbox
 from portal.access import services as access
 from portal.access.models import CustomRole, Environment, Project
 from portal.access.permissions import Permission
-from portal.access.signals import Postponed
 from portal.approvals import gate
 from portal.approvals.changes import Change
-from portal.approvals.errors import ApprovalRequired, Waiting
 from portal.approvals.handlers import (
     Handler,
     Merged,
@@ -29,13 +26,12 @@ from portal.approvals.handlers import (
     Wanted,
 )
 from portal.approvals.models import ChangeRequest
-from portal.approvals.services.requests import file_request
+from portal.approvals.services.gated import gated
 from portal.approvals.wording import listed, role_label
 from portal.lib import merging
 from portal.lib.intent import Intent
 
 RULE, ROLE = "rule", "role"
-Document = Mapping[str, Any]
 # What stands between somebody and a change where a policy holds. Who may manage members may give
 # themselves the rest.
 WATCHED = frozenset(
@@ -52,27 +48,52 @@ WATCHED = frozenset(
 )
 
 
-def on_rule_changing(
-    *,
-    environment: Environment,
-    permission: str,
-    before: list[str] | None,
-    after: list[str] | None,
-    intent: Intent,
-    **_signal: Any,
-) -> None:
-    """Have a rule that lets more roles in approved by the policy of its environment."""
-    was, becomes = (_allowed(environment.project, permission, one) for one in (before, after))
-    if permission in WATCHED and becomes - was:
-        _demand(_rule_change(environment, permission, before, after), intent)
+@gated
+def edit_role(
+    *, role: CustomRole, name: str, permissions: Iterable[str], intent: Intent
+) -> CustomRole:
+    """Rename a role, or change what it permits.
+
+    Raises Forbidden without ``member.manage``; NotByKeys where a key would have it permit more than
+    its maker may do; Invalid for unknown permissions and where nobody could manage the members any
+    more; Waiting where it permits more and a policy of the project wants others to agree.
+    """
+    project = role.project
+    gate.require(intent, Permission.MEMBER_MANAGE, project=project)
+    outbox.lock_people(project)
+    role = project.custom_roles.get(pk=role.pk)
+    wanted = access.checked_permissions(permissions)
+    more = set(wanted) - set(role.permissions)
+    access.require_may_permit(intent.actor, project, more)
+    if more & set(map(str, WATCHED)):
+        intent = gate.check(_role_change(role, name, wanted), intent).intent
+    return access.store_role(role=role, name=name, permissions=wanted, intent=intent)
 
 
-def on_role_changing(
-    *, role: CustomRole, name: str, permissions: list[str], intent: Intent, **_signal: Any
+@gated
+def reserve(
+    *, environment: Environment, permission: str, names: Iterable[str] | None, intent: Intent
 ) -> None:
-    """Have a role that permits more approved by every policy of its project."""
-    if (set(permissions) - set(role.permissions)) & set(map(str, WATCHED)):
-        _demand(_role_change(role, name, permissions), intent)
+    """Reserve a permission in an environment for roles and groups; None opens it again.
+
+    Raises Forbidden without ``environment.configure``; Invalid for names that the project does not
+    have, and for permissions that are not about one environment; Waiting where it lets more roles
+    in and the environment's policy wants others to agree.
+    """
+    project = environment.project
+    gate.require(intent, Permission.ENVIRONMENT_CONFIGURE, project=project, environment=environment)
+    outbox.lock_people(project)
+    wanted = access.checked_names(project, permission, names)
+    before = access.names_reserved(environment, permission)
+    if wanted == before:
+        return
+    access.require_may_reserve(intent.actor, permission)
+    if permission in WATCHED and _allowed(project, permission, wanted) - _allowed(
+        project, permission, before
+    ):
+        change = _rule_change(environment, permission, before, wanted)
+        intent = gate.check(change, intent).intent
+    access.store_rule(environment=environment, permission=permission, names=wanted, intent=intent)
 
 
 def _find_rule(target: Target) -> tuple[Environment, str]:
@@ -81,13 +102,8 @@ def _find_rule(target: Target) -> tuple[Environment, str]:
 
 def _apply_rule(rule: tuple[Environment, str], wanted: Wanted) -> None:
     environment, permission = rule
-    outbox.lock_environments([environment])
-    names = access.checked_names(environment.project, permission, wanted.document["roles"])
-    before = access.names_reserved(environment, permission)
-    if names == before:
-        return
-    intent = gate.check(_rule_change(environment, permission, before, names), wanted.intent).intent
-    access.store_rule(environment=environment, permission=permission, names=names, intent=intent)
+    names = wanted.document["roles"]
+    reserve(environment=environment, permission=permission, names=names, intent=wanted.intent)
 
 
 def _who_may(_rule: object, request: ChangeRequest) -> list[Outcome]:
@@ -101,10 +117,7 @@ def _find_role(target: Target) -> CustomRole:
 
 def _apply_role(role: CustomRole, wanted: Wanted) -> None:
     name, permissions = wanted.document["name"], wanted.document["permissions"]
-    if _describe(role.name, role.permissions) == _describe(name, permissions):
-        return
-    intent = gate.check(_role_change(role, name, permissions), wanted.intent).intent
-    access.store_role(role=role, name=name, permissions=permissions, intent=intent)
+    edit_role(role=role, name=name, permissions=permissions, intent=wanted.intent)
 
 
 def _what_it_permits(_role: object, request: ChangeRequest) -> list[Outcome]:
@@ -130,14 +143,6 @@ def _merge(_row: object, _request: ChangeRequest, sides: Sides) -> Merged:
     merged = sides.merged({"roles": members, "permissions": members})
     labels = {"name": _("The name"), "roles": _("Who may do it")}
     return Merged(merged.document, tuple(labels[one.field] for one in merged.clashes))
-
-
-def _demand(change: Change, intent: Intent) -> None:
-    try:
-        gate.check(change, intent)
-    except ApprovalRequired as needed:
-        held = needed
-        raise Postponed(lambda: Waiting(file_request(held))) from None
 
 
 def _allowed(project: Project, permission: str, reserved: list[str] | None) -> set[str]:

@@ -2,7 +2,15 @@
 
 from django.urls import path
 
-from portal.approvals.web import deciding, freezes, listing, policies, requests, restoring
+from portal.approvals.web import (
+    deciding,
+    freezes,
+    listing,
+    policies,
+    requests,
+    restoring,
+    rights,
+)
 
 CHANGES = "p/<slug:project>/changes/"
 CHANGE = f"{CHANGES}<int:number>"
@@ -30,6 +38,15 @@ urlpatterns = [
         "p/<slug:project>/history/<int:record>/restore",
         restoring.restore_version,
         name="restore-version",
+    ),
+    path("p/<slug:project>/roles/", rights.list_roles, name="role-list"),
+    path("p/<slug:project>/roles/new", rights.create_role, name="role-create"),
+    path("p/<slug:project>/roles/<slug:role>/edit", rights.edit_role, name="role-edit"),
+    path("p/<slug:project>/roles/<slug:role>/delete", rights.delete_role, name="role-delete"),
+    path(
+        "p/<slug:project>/access/<slug:environment>/<str:permission>",
+        rights.edit_rule,
+        name="rule-edit",
     ),
     path(POLICY, policies.show_policy, name="policy"),
     path(f"{POLICY}/review", policies.review_policy, name="policy-review"),

@@ -122,7 +122,7 @@ def create_or_edit_role(world: World, dice: Random, actor: Actor) -> object:
     permissions = dice.sample(["flag.view", "flag.edit", "change_request.approve"], 2)
     roles = list(CustomRole.objects.filter(project=world.project))
     if roles:
-        return access.edit_role(
+        return approvals.edit_role(
             role=roles[0], name="T", permissions=permissions, intent=Intent(actor)
         )
     return access.create_role(
@@ -131,7 +131,7 @@ def create_or_edit_role(world: World, dice: Random, actor: Actor) -> object:
 
 
 def reserve(world: World, dice: Random, actor: Actor) -> object:
-    return access.reserve(
+    return approvals.reserve(
         environment=world.production,
         permission=dice.choice(["change_request.approve", "flag.toggle"]),
         names=dice.choice([["qa"], ["developer", "senior_developer"], None]),

@@ -97,8 +97,8 @@ WRITERS: dict[str, flag_writers.Writer] = {
     f"{_A}.freezes.create_freeze": approval_writers.create_freeze,
     f"{_X}.grants.grant_role": approval_writers.grant_role,
     f"{_X}.roles.create_role": approval_writers.create_or_edit_role,
-    f"{_X}.roles.edit_role": approval_writers.create_or_edit_role,
-    f"{_X}.roles.reserve": approval_writers.reserve,
+    f"{_A}.rights.edit_role": approval_writers.create_or_edit_role,
+    f"{_A}.rights.reserve": approval_writers.reserve,
     f"{_X}.projects.create_environment": approval_writers.create_environment,
     f"{_X}.groups.create_group": approval_writers.create_group_or_join,
     f"{_X}.groups.add_to_group": approval_writers.create_group_or_join,
@@ -119,11 +119,8 @@ PARTS = {
     "handing.require_may_permit handing.require_may_reserve sponsoring.require_approver "
     "roles.store_role roles.store_rule",
 }
-# What follows from another write: a new environment; a role or a rule that is changed.
-FOLLOWING = {
-    _F: "definitions.on_environment_created",
-    _A: "rights.on_role_changing rights.on_rule_changing",
-}
+# What follows from another write: a new environment.
+FOLLOWING = {_F: "definitions.on_environment_created"}
 # What evaluators hear nothing of: counts, samples and letters; evidence and freezes, which only
 # hold up; files of policies, which come through set_policy; people, keys and projects.
 UNHEARD = {

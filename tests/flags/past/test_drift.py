@@ -17,6 +17,7 @@ from portal.access.models import (
     User,
 )
 from portal.access.signin import people
+from portal.approvals import services as approvals
 from portal.audit import anchors, states
 from portal.audit import services as audit
 from portal.audit.models import AuditEvent
@@ -98,7 +99,7 @@ def year(desk: Desk, alice: User, erin: User) -> Year:
     access.edit_environment(environment=desk.environment, name="Live", intent=Intent(actor))
     access.edit_project(project=shop, name="The shop", intent=Intent(actor))
     names: list[str] = ["devops_lead"]
-    access.reserve(
+    approvals.reserve(
         environment=desk.environment,
         permission="release.deploy",
         names=names,

@@ -9,6 +9,7 @@ from flags import services as flags
 from portal.access import services as access
 from portal.access.models import Environment, Project, User
 from portal.approvals import services
+from portal.approvals import services as approvals
 from portal.approvals.errors import Barred, Closed, NoSuchRequest, NotApproved, Waiting
 from portal.approvals.models import ChangeRequest, Emergency, Vote
 from portal.lib.errors import Conflict, Invalid
@@ -145,7 +146,7 @@ def test_a_vote_that_was_cast_before_editing__counts_no_more(
 def test_who_may_not_apply__does_not_by_asking_for_it_to_be_applied(
     desk: Desk, dana: User, erin: User, frank: User, guarded: Environment, alice: User
 ) -> None:
-    access.reserve(
+    approvals.reserve(
         environment=guarded,
         permission="change_request.apply",
         names=["project_admin"],

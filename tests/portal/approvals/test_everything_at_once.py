@@ -12,6 +12,7 @@ from flags.services import importing
 from portal.access import services as access
 from portal.access.models import Environment, Project, User
 from portal.approvals import services
+from portal.approvals import services as approvals
 from portal.approvals.models import ChangeRequest, Emergency
 from portal.audit import selectors as audit
 from portal.audit.models import AuditEvent
@@ -124,7 +125,7 @@ class Everybody:
         )
 
     def reserve(self) -> object:
-        return access.reserve(
+        return approvals.reserve(
             environment=self.shop.environments.get(key="development"),
             permission="flag.edit",
             names=self.random.choice([None, ["developer"], ["developer", "devops_lead"]]),

@@ -7,6 +7,7 @@ import pytest
 from portal.access import services as access
 from portal.access.models import ActionRule, CustomRole, Environment, Project, User
 from portal.approvals import services
+from portal.approvals import services as approvals
 from portal.approvals.errors import Waiting
 from portal.approvals.models import ChangeRequest
 from portal.lib.intent import Intent
@@ -17,7 +18,7 @@ APPROVE = "change_request.approve"
 
 
 def reserve(place: Environment, permission: str, names: list[str] | None, by: User) -> None:
-    access.reserve(
+    approvals.reserve(
         environment=place,
         permission=permission,
         names=names,
@@ -99,7 +100,7 @@ def test_a_role_that_gains_approving__waits_and_is_carried_out(
 ) -> None:
     wanted = ["flag.view", APPROVE]
     with pytest.raises(Waiting) as error:
-        access.edit_role(
+        approvals.edit_role(
             role=helpers, name="Helpers", permissions=wanted, intent=Intent(acting(alice))
         )
     helpers.refresh_from_db()
@@ -114,7 +115,7 @@ def test_a_role_that_gains_approving__waits_and_is_carried_out(
 def test_a_role_that_gains_nothing_of_weight__does_not_wait(
     guarded: Environment, helpers: CustomRole, alice: User
 ) -> None:
-    access.edit_role(
+    approvals.edit_role(
         role=helpers,
         name="Hands",
         permissions=["flag.view", "key.manage"],

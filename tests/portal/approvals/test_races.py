@@ -12,6 +12,7 @@ from flags import services as flags
 from portal.access import services as access
 from portal.access.models import Environment, Group, Project, User
 from portal.approvals import selectors, services
+from portal.approvals import services as approvals
 from portal.approvals.errors import Waiting
 from portal.approvals.models import ChangeRequest, Emergency, Policy, Vote
 from portal.approvals.services import Voted
@@ -171,7 +172,7 @@ CONTESTS: dict[str, tuple[str, Contest]] = {
     ),
     "approving is reserved": (
         "rule.changed",
-        lambda people, shop: access.reserve(
+        lambda people, shop: approvals.reserve(
             environment=people.place,
             permission="change_request.approve",
             names=["devops_lead"],

@@ -13,6 +13,7 @@ from flags.services import importing, key_lists
 from portal.access import services as access
 from portal.access.models import CustomRole, Environment, Project, User
 from portal.approvals import services
+from portal.approvals import services as approvals
 from portal.approvals.errors import Waiting
 from portal.approvals.models import ChangeRequest, Policy
 from portal.lib.errors import Invalid
@@ -172,9 +173,11 @@ def test_a_role_and_a_rule__which_have_no_versions__are_renewed_too(
         project=guarded.project, key="tester", name="Tester", permissions=["flag.view"], **common
     )
     with pytest.raises(Waiting) as error:
-        access.edit_role(role=role, name="Tester", permissions=["flag.view", "flag.edit"], **common)
+        approvals.edit_role(
+            role=role, name="Tester", permissions=["flag.view", "flag.edit"], **common
+        )
     request = waiting(error)
-    access.edit_role(role=role, name="Tester", permissions=["flag.view", "audit.view"], **common)
+    approvals.edit_role(role=role, name="Tester", permissions=["flag.view", "audit.view"], **common)
     renewed = renew(request, alice)
     assert renewed.after["permissions"] == ["audit.view", "flag.edit", "flag.view"]
     assert CustomRole.objects.get().permissions != renewed.after["permissions"]

@@ -11,6 +11,7 @@ from portal.access import services as access
 from portal.access.models import CustomRole, Environment, Group, Project, Sponsorship, User
 from portal.access.signin import people as accounts
 from portal.approvals import services
+from portal.approvals import services as approvals
 from portal.approvals.errors import Barred, NotApproved, Waiting
 from portal.approvals.models import ChangeRequest, Emergency, Policy, State
 from portal.lib import clock
@@ -154,7 +155,7 @@ def test_accounts_let_manage_members__that_give_themselves_a_vote__are_one_with_
     puppets = [create_person("p1"), create_person("p2")]
     way(shop, alice, puppets)
     role = CustomRole.objects.get(key="helpers")
-    access.edit_role(
+    approvals.edit_role(
         role=role, name="Helpers", permissions=["flag.view"], intent=Intent(acting(alice))
     )
     request = ask(desk, alice)
@@ -174,7 +175,7 @@ def test_a_role_that_is_to_let_people_manage_members__waits_where_a_policy_holds
         intent=Intent(acting(alice)),
     )
     with pytest.raises(Waiting):
-        access.edit_role(
+        approvals.edit_role(
             role=role,
             name="Crew",
             permissions=["flag.view", "member.manage"],
@@ -303,7 +304,7 @@ def test_a_key_with_member_manage__gives_nobody_a_vote_nor_the_right_to_give_one
     assert [one.status_code for one in attempts] == [403] * 8
     assert all("person" in one.json()["detail"] for one in attempts)
     with pytest.raises(access.NotByKeys):
-        access.reserve(
+        approvals.reserve(
             environment=desk.environment,
             permission="change_request.approve",
             names=["crew"],

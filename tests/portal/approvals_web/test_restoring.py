@@ -8,7 +8,9 @@ from flags.models import Flag, FlagConfiguration, Segment
 from flags.services.key_lists import KeyChange, Mode
 from flags.services.segments import change_keys, create_segment
 from portal.access.models import Environment, Project, User
+from portal.access.services import create_role, names_reserved
 from portal.approvals.models import ChangeRequest, Policy
+from portal.approvals.services import edit_role, reserve
 from portal.audit.models import AuditEvent
 from portal.lib.intent import Intent
 from tests.flags.services.writes import RULE
@@ -205,3 +207,21 @@ def test_every_list_of_the_history_leads_there(
     link = f'href="/p/shop/history/{record}/restore"'
     for page in (f"history/{record}", "history/", "flag/history/new-checkout"):
         assert link in text_of(at(dana).open(page)), page
+
+
+def test_restore__role_and_reservation__as_well(
+    shop: Project, staging: Environment, alice: User
+) -> None:
+    by = Intent(acting(alice))
+    role = create_role(project=shop, key="qa-two", name="QA", permissions=["flag.view"], intent=by)
+    record = last_record()
+    edit_role(role=role, name="QA two", permissions=["flag.view", "audit.view"], intent=by)
+    assert restored(alice, record, "").status_code == 204
+    role.refresh_from_db()
+    assert (role.name, role.permissions) == ("QA", ["flag.view"])
+
+    reserve(environment=staging, permission="flag.edit", names=["developer"], intent=by)
+    record = last_record()
+    reserve(environment=staging, permission="flag.edit", names=None, intent=by)
+    assert restored(alice, record, "").status_code == 204
+    assert names_reserved(staging, "flag.edit") == ["developer"]

@@ -13,6 +13,7 @@ from portal.access.models import ActionRule, Environment, Group, Project, User
 from portal.access.overview.reasons import WHOLE_PROJECT
 from portal.access.permissions import BUILTIN_ROLES, READS, RESERVABLE, Permission
 from portal.access.web.meanings import MEANINGS
+from portal.approvals import services as approvals
 from portal.audit.models import AuditEvent
 from portal.lib import clock
 from portal.lib.intent import Intent
@@ -22,7 +23,7 @@ RULE = "/p/shop/access/production/release.deploy"
 
 
 def reserve(place: Environment, permission: str, *names: str) -> None:
-    services.reserve(
+    approvals.reserve(
         environment=place, permission=permission, names=names, intent=Intent(SETTING_UP)
     )
 

@@ -8,6 +8,7 @@ from django.test import Client
 from portal.access import authority, services
 from portal.access.models import CustomRole, Environment, Grant, Group, Project, User
 from portal.access.permissions import Permission
+from portal.approvals import services as approvals
 from portal.audit.models import AuditEvent
 from portal.lib.errors import Invalid
 from portal.lib.intent import Intent
@@ -170,7 +171,7 @@ def test_roles__named_by_an_environment__cannot_be_deleted_and_it_says_where(
     alice_client: Client, shop: Project, production: Environment, now: datetime
 ) -> None:
     shipper(shop)
-    services.reserve(
+    approvals.reserve(
         environment=production,
         permission="release.deploy",
         names=["shipper"],
@@ -187,7 +188,7 @@ def test_roles__named_by_an_environment__cannot_be_deleted_and_it_says_where(
 def test_groups__named_by_an_environment__cannot_be_deleted(
     shop: Project, production: Environment, night_shift: Group, now: datetime
 ) -> None:
-    services.reserve(
+    approvals.reserve(
         environment=production,
         permission="release.deploy",
         names=["night-shift"],
@@ -209,7 +210,7 @@ def test_roles__the_only_admin_has_a_role_of_the_projects_own__it_keeps_member_m
     )
     services.set_role(project=shop, user=alice, role="owner", intent=Intent(SETTING_UP, at=now))
     with pytest.raises(Invalid, match="Nobody could manage"):
-        services.edit_role(
+        approvals.edit_role(
             role=role, name="Owner", permissions=["flag.view"], intent=Intent(SETTING_UP)
         )
     role.refresh_from_db()

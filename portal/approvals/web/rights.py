@@ -1,18 +1,22 @@
-"""The page of roles: the built-in ones, and those that a project makes for itself."""
+"""The page of roles, and what environments reserve for which of them."""
 
 from collections.abc import Iterable
 
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from portal.access import overview, services
-from portal.access.models import CustomRole
-from portal.access.permissions import Permission
+from portal.access import overview
+from portal.access import services as access
+from portal.access.models import ActionRule, CustomRole
+from portal.access.permissions import RESERVABLE, Permission
 from portal.access.signin import needs_fresh_sign_in
+from portal.access.web.matrix import matrix_context
 from portal.access.web.meanings import MEANINGS
 from portal.access.web.scope import Scope, project_page
+from portal.approvals import services
+from portal.lib.errors import Invalid
 from portal.lib.intent import Intent
 from portal.lib.web.pages import governed, render_page, replace_part
 
@@ -41,7 +45,7 @@ def create_role(request: HttpRequest, scope: Scope) -> HttpResponse:
     context = _form(request, scope, None, [Permission.FLAG_VIEW, Permission.AUDIT_VIEW])
 
     def save() -> HttpResponse:
-        role = services.create_role(
+        role = access.create_role(
             project=scope.project,
             key=request.POST.get("key", "").strip(),
             name=request.POST.get("name", ""),
@@ -76,7 +80,7 @@ def edit_role(request: HttpRequest, scope: Scope, role: str) -> HttpResponse:
 @project_page(Permission.MEMBER_MANAGE)
 def delete_role(request: HttpRequest, scope: Scope, role: str) -> HttpResponse:
     found = _role(scope, role)
-    services.delete_role(role=found, intent=Intent(scope.actor))
+    access.delete_role(role=found, intent=Intent(scope.actor))
     return _changed(request, scope, _("The role {name} is gone.").format(name=found.name))
 
 
@@ -98,3 +102,42 @@ def _form(
 
 def _changed(request: HttpRequest, scope: Scope, notice: str) -> HttpResponse:
     return replace_part(request, "access/roles", _context(scope), notice)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@project_page(Permission.ENVIRONMENT_CONFIGURE)
+@needs_fresh_sign_in
+def edit_rule(
+    request: HttpRequest, scope: Scope, environment: str, permission: str
+) -> HttpResponse:
+    """Reserve a permission in an environment for roles and groups, or open it again."""
+    place, wanted = scope.environment(environment), _reservable(permission)
+    if request.method == "POST":
+        names = request.POST.getlist("names") if request.POST.get("reserved") == "1" else None
+    else:
+        rule = ActionRule.objects.filter(environment=place, permission=wanted).first()
+        names = rule.roles if rule else None
+    context = {
+        "scope": scope,
+        "environment": place,
+        "permission": wanted,
+        "reserved": names is not None,
+        "chosen": set(names or ()),
+        "names": overview.names_of(scope.project).items(),
+    }
+
+    def save() -> HttpResponse:
+        if names == []:
+            raise Invalid({"roles": _("Choose at least one role or group, or open it again.")})
+        services.reserve(
+            environment=place, permission=wanted, names=names, intent=Intent(scope.actor)
+        )
+        return replace_part(request, "access/matrix", matrix_context(scope), _("Saved."))
+
+    return governed(request, "access/_rule_dialog.html", context, save)
+
+
+def _reservable(permission: str) -> Permission:
+    if permission not in {str(one) for one in RESERVABLE}:
+        raise Http404(permission)
+    return Permission(permission)

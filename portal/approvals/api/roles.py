@@ -5,11 +5,13 @@ from django.urls import reverse
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from portal.access import overview, services
+from portal.access import overview
+from portal.access import services as access
 from portal.access.api.authentication import holder_of
 from portal.access.api.scope import allowed, project_of
 from portal.access.models import Project
 from portal.access.permissions import Permission
+from portal.approvals import services
 from portal.lib.api.answers import answer
 from portal.lib.api.operations import WAITS, operation
 from portal.lib.api.pagination import listing, page_of_keys
@@ -58,7 +60,7 @@ class RoleList(ApiView):
         """Create a role. A key's permits no more than whoever made the key may do."""
         own = allowed(request, project, Permission.MEMBER_MANAGE)
         body = {"name": ""} | NEW_ROLE.read(request.data)
-        made = services.create_role(project=own, **body, intent=Intent(holder_of(request).actor))
+        made = access.create_role(project=own, **body, intent=Intent(holder_of(request).actor))
         return _answer(own, made.key, at=reverse("api-role", args=[project, made.key]))
 
 
@@ -88,7 +90,7 @@ class RoleDetail(ApiView):
         """Remove one of the project's own roles, which nobody has any more."""
         own = allowed(request, project, Permission.MEMBER_MANAGE)
         found = find(own.custom_roles, key=role)
-        services.delete_role(role=found, intent=Intent(holder_of(request).actor))
+        access.delete_role(role=found, intent=Intent(holder_of(request).actor))
         return Response(status=204)
 
 
