@@ -204,7 +204,7 @@ def open_record(page: Page) -> None:
 
 
 def restoring(page: Page) -> None:
-    page.get_by_role("link", name="Restore the version of record").last.click()
+    page.get_by_role("link", name="Restore this version… (record").last.click()
     expect(page.get_by_role("heading", name="Restore new-checkout")).to_be_visible()
 
 
