@@ -15,7 +15,6 @@ from flags.merging import DEFINITION as DEFINITION_PARTS
 from flags.models import Flag, FlagConfiguration
 from flags.services import changes, configurations, definitions, importing
 from portal.access.models import Environment
-from portal.access.permissions import Permission
 from portal.approvals.handlers import (
     Document,
     Handler,
@@ -85,7 +84,6 @@ CONFIGURATION = Handler(
     find=_find_configuration,
     current=_configuration_now,
     apply=_configure,
-    permission=Permission.FLAG_EDIT,
     page=_targeting_page,
     edit_page=edited_at(_targeting_page),
     words=_configuration_words,
@@ -139,7 +137,6 @@ DEFINITION = Handler(
     find=find_flag,
     current=lambda flag, _wanted: Side(str(flag.version), flag.document),
     apply=_edit,
-    permission=Permission.FLAG_EDIT,
     page=page_at("flag-settings"),
     edit_page=edited_at(page_at("flag-settings")),
     words=lambda _flag, before, after: changes.definition_words(before, after),
@@ -166,7 +163,6 @@ ARCHIVING = Handler(
     find=find_flag,
     current=lambda flag, _wanted: Side(str(flag.version), {"archived": flag.is_archived}),
     apply=_archive,
-    permission=Permission.FLAG_ARCHIVE,
     page=page_at("flag-settings"),
     outcomes=_answers_or_none,
 )
@@ -205,7 +201,6 @@ IMPORT = Handler(
     find=_find_place,
     current=_versions,
     apply=_import,
-    permission=Permission.FLAG_EDIT,
     page=lambda target: reverse("flag-list", args=[target.project.key]),
     merge=_merge_imports,
 )

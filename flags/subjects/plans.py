@@ -10,7 +10,6 @@ from flags.models import Flag, Plan
 from flags.services import changes
 from flags.services.plans import commands, making, shared
 from flags.subjects.handlers import find_flag
-from portal.access.permissions import Permission
 from portal.approvals.changes import Change, same_document
 from portal.approvals.handlers import DueStep, Handler, Outcome, Side, Target, Wanted
 from portal.approvals.models import ChangeRequest
@@ -107,7 +106,6 @@ def _handler(create: Callable[..., Plan]) -> Handler:
         find=_find,
         current=_current,
         apply=partial(_apply, create),
-        permission=Permission.FLAG_TOGGLE,
         page=_page,
         outcomes=_outcomes,
         due_step=_due_step,

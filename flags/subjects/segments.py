@@ -18,7 +18,6 @@ from flags.models.segment import LISTS
 from flags.services import cohort_changes as changes
 from flags.services import groups, key_lists, segments
 from portal.access.models import Project
-from portal.access.permissions import Permission
 from portal.approvals.handlers import (
     Dependant,
     Document,
@@ -183,7 +182,6 @@ SEGMENT = Subject(
             find=_find_segment,
             current=_current,
             apply=_edit_segment,
-            permission=Permission.SEGMENT_EDIT,
             page=page_at("segment"),
             words=lambda one, *sides: changes.segment_words(one.project, *sides),
             merge=_merge_segments,
@@ -195,7 +193,6 @@ SEGMENT = Subject(
             find=_find_segment,
             current=_current,
             apply=_delete_segment,
-            permission=Permission.SEGMENT_EDIT,
             page=page_at("segment"),
             dependants=_dependants_as(Named.SEGMENT),
         ),
@@ -225,7 +222,6 @@ EXCLUSION_GROUP = Subject(
             find=_find_group,
             current=_current,
             apply=_edit_group,
-            permission=Permission.SEGMENT_EDIT,
             page=page_at("exclusion-group"),
             words=lambda _one, *sides: changes.group_words(*sides),
             merge=_merge_groups,
@@ -237,7 +233,6 @@ EXCLUSION_GROUP = Subject(
             find=_find_group,
             current=_current,
             apply=_delete_group,
-            permission=Permission.SEGMENT_EDIT,
             page=page_at("exclusion-group"),
             dependants=_dependants_as(Named.GROUP),
         ),

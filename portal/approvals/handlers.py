@@ -10,7 +10,6 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from portal.access.models import Environment, Project
-from portal.access.permissions import Permission
 from portal.approvals.changes import Change, same_document
 from portal.approvals.models import ChangeRequest
 from portal.lib import merging, subjects
@@ -173,8 +172,8 @@ class Handler:
     """How one kind of change is made, and shown to who agrees to it.
 
     ``find`` gives the row that a change is about and raises ObjectDoesNotExist where it is gone;
-    the others are given it. ``current`` is what it is now, for a document that is wanted instead;
-    ``permission`` is what it takes to want one. ``apply`` makes it what is wanted,
+    the others are given it. ``current`` is what it is now, for a document that is wanted instead.
+    What ``is_dangerous`` takes a fresh proof of who somebody is. ``apply`` makes it what is wanted,
     through the service that everybody uses, and raises Conflict where it is no longer at that
     version. ``page`` is its address, and ``edit_page`` where the request's content can be edited;
     empty where there is none.
@@ -190,8 +189,8 @@ class Handler:
     find: Callable[[Target], Any]
     current: Callable[[Any, Document], Side]
     apply: Callable[[Any, Wanted], object]
-    permission: Permission
     page: Callable[[Target], str]
+    is_dangerous: bool = False
     edit_page: Callable[[Target], str] = _no_page
     words: Callable[[Any, Document, Document], list[str]] | None = None
     merge: Callable[[Any, ChangeRequest, Sides], Merged] = merge_whole

@@ -27,7 +27,7 @@ class WriteOptions:
     takes a reason: that of the change, or ``override_reason`` where others agreed to it. Where it
     has to wait for approval, ``revise`` is the request that it replaces the content of
     (``revision`` the one of it that somebody saw), and ``apply_when_approved`` says
-    whether the last approval applies it.
+    whether the last approval applies it; nothing is filed where it is ``dry``: only to be told.
     """
 
     agreement: int | None = None
@@ -39,6 +39,7 @@ class WriteOptions:
     revise: int | None = None
     revision: int | None = None
     apply_when_approved: bool = True
+    dry: bool = False
 
     @property
     def is_own(self) -> bool:

@@ -27,6 +27,8 @@ def gated(write: Callable[P, R]) -> Callable[P, R]:
             with transaction.atomic():
                 return write(*args, **kwargs)
         except ApprovalRequired as needed:
+            if needed.intent.options.dry:
+                raise
             raise Waiting(requests.file_request(needed)) from None
 
     return attempt

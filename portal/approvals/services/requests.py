@@ -25,13 +25,13 @@ def file_request(needed: ApprovalRequired) -> ChangeRequest:
     """
     change, intent = needed.change, needed.intent
     outbox.lock_people(change.project)  # who asks for the same twice at once finds the first
-    _require_create(needed)
+    require_may_ask(needed)
     if intent.options.revise is not None:
         return _revise(change, intent)
     return _same(change, intent.actor) or _open(change, intent)
 
 
-def _require_create(needed: ApprovalRequired) -> None:
+def require_may_ask(needed: ApprovalRequired) -> None:
     """May ask in each environment that wants a say; for what all share, in the project."""
     actor, project = needed.intent.actor, needed.change.project
     create = Permission.CHANGE_REQUEST_CREATE

@@ -1,7 +1,7 @@
 """Making a thing what a row of the history says it was: an ordinary governed change."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import transaction
@@ -9,9 +9,9 @@ from django.utils.translation import gettext as _
 
 from portal.access.models import Environment, Project
 from portal.approvals import handlers
-from portal.approvals.errors import Waiting
+from portal.approvals.errors import ApprovalRequired, Frozen
 from portal.approvals.handlers import Document, Found, Side, Target, Wanted
-from portal.approvals.models import ChangeRequest
+from portal.approvals.services.requests import require_may_ask
 from portal.audit.models import AuditEvent
 from portal.lib import subjects
 from portal.lib.errors import AviaryError, Conflict, Invalid
@@ -40,10 +40,10 @@ class Restoration:
 
 @dataclass(frozen=True, slots=True)
 class Preflight:
-    """What would come of restoring it: the request that others would have to agree to, or what
-    stands in the way; neither where it would happen."""
+    """What would come of restoring it: whether it waits for others, or what stands in the way;
+    neither where it would happen."""
 
-    request: ChangeRequest | None = None
+    waits: bool = False
     problems: Sequence[str] = ()
 
 
@@ -79,14 +79,26 @@ def restore(restoration: Restoration, *, seen_version: str, intent: Intent) -> N
 
 def preflight(restoration: Restoration, *, intent: Intent) -> Preflight:
     """Restore it, and take that back."""
+    dry = replace(intent, options=replace(intent.options, dry=True))
     try:
         with transaction.atomic():
-            restore(restoration, seen_version=restoration.current.version, intent=intent)
+            restore(restoration, seen_version=restoration.current.version, intent=dry)
             transaction.set_rollback(True)
-    except Waiting as waiting:
-        return Preflight(request=waiting.request)
+    except ApprovalRequired as needed:
+        return _filed(needed)
+    except Frozen as frozen:
+        # The page of one environment says it, and offers to go on to who may.
+        return Preflight(problems=() if restoration.found.target.environments else [str(frozen)])
     except Invalid as error:
         return Preflight(problems=[*dict.fromkeys(error.problems.values())])
     except AviaryError as error:
         return Preflight(problems=[str(error)])
     return Preflight()
+
+
+def _filed(needed: ApprovalRequired) -> Preflight:
+    try:
+        require_may_ask(needed)
+    except AviaryError as error:
+        return Preflight(problems=[str(error)])
+    return Preflight(waits=True)

@@ -5,8 +5,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from portal.access.permissions import Permission
+from portal.access.signin import needs_fresh_sign_in
 from portal.access.web.scope import Scope, project_page
-from portal.approvals.services.restoring import preflight, restoration_of, restore
+from portal.approvals.services.restoring import Restoration, preflight, restoration_of, restore
 from portal.approvals.web.outlook import fresh_for_glass, outlook, read_intent
 from portal.audit import history
 from portal.audit.diffing import differences
@@ -16,7 +17,6 @@ from portal.lib.web.pages import Refusal, confirm_name, governed, redirect_to
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_page(Permission.AUDIT_VIEW)
-@fresh_for_glass
 def restore_version(request: HttpRequest, scope: Scope, record: int) -> HttpResponse:
     """What a thing was beside what it is, and the button that makes it so again."""
     try:
@@ -24,6 +24,13 @@ def restore_version(request: HttpRequest, scope: Scope, record: int) -> HttpResp
     except AuditEvent.DoesNotExist:
         raise Http404(record) from None
     restoration = restoration_of(scope.project, event)
+    fresh = needs_fresh_sign_in if restoration.found.handler.is_dangerous else fresh_for_glass
+    return fresh(_restore_version)(request, scope, event, restoration)
+
+
+def _restore_version(
+    request: HttpRequest, scope: Scope, event: AuditEvent, restoration: Restoration
+) -> HttpResponse:
     places = restoration.found.target.environments
     view = outlook(scope, places, turns_off=False)
     # As wherever else something begins to be served in production.
@@ -41,7 +48,6 @@ def restore_version(request: HttpRequest, scope: Scope, record: int) -> HttpResp
     def context(_refusal: Refusal) -> dict[str, object]:
         current = restoration.current
         coming = preflight(restoration, intent=read_intent(request, scope))
-        waits = coming.request is not None
         changes = differences(current.document, restoration.document)
         return {
             "scope": scope,
@@ -51,8 +57,8 @@ def restore_version(request: HttpRequest, scope: Scope, record: int) -> HttpResp
             "words": restoration.words,
             "version": current.version,
             "problems": coming.problems,
-            "waits": waits,
-            "outlook": view if waits else None,
+            "waits": coming.waits,
+            "outlook": view if coming.waits or view.frozen else None,
             "typed_name": typed_name,
             "address": restoration.found.page,
         }

@@ -1,5 +1,8 @@
 """Restoring what a record of the history says: the differences first, then a governed change."""
 
+from datetime import timedelta
+from typing import Any
+
 import pytest
 from django.http import HttpResponse
 
@@ -15,7 +18,8 @@ from portal.audit.models import AuditEvent
 from portal.lib.intent import Intent
 from tests.flags.services.writes import RULE
 from tests.portal.approvals_web.conftest import all_kept, at, text_of
-from tests.support.agreeing import TWO_ROLES, set_policy
+from tests.support.agreeing import TWO_ROLES, ask_for_something, set_policy
+from tests.support.freezing import a_freeze, around_now
 from tests.support.people import acting
 
 
@@ -207,6 +211,46 @@ def test_every_list_of_the_history_leads_there(
     link = f'href="/p/shop/history/{record}/restore"'
     for page in (f"history/{record}", "history/", "flag/history/new-checkout"):
         assert link in text_of(at(dana).open(page)), page
+
+
+def test_restore__what_asks_who_somebody_is__asks_here_too(
+    shop: Project, staging: Environment, alice: User, settings: Any
+) -> None:
+    by = Intent(acting(alice))
+    reserve(environment=staging, permission="flag.edit", names=["developer"], intent=by)
+    record = last_record()
+    reserve(environment=staging, permission="flag.edit", names=None, intent=by)
+    settings.REAUTHENTICATION_TIMEOUT = timedelta()
+    assert "Is it still you?" in text_of(restored(alice, record, ""))
+    assert names_reserved(staging, "flag.edit") is None
+
+
+@pytest.mark.postgresql
+def test_looking_at_what_would_wait__files_nothing(
+    new_checkout: Flag, production: Environment, dana: User, erin: User, frank: User
+) -> None:
+    before = ask_for_something(new_checkout, dana)
+    record = save(new_checkout, production, dana, enabled=True)
+    save(new_checkout, production, dana, enabled=False)
+    set_policy(production, **TWO_ROLES)
+    for _look in range(3):
+        assert "Ask for approval" in opened(dana, record)
+    restored(dana, record, configuration(new_checkout, production).version)
+    # PostgreSQL gives no number back that was taken: people would look for those between.
+    assert ChangeRequest.objects.latest("pk").pk == before.pk + 1
+
+
+def test_restore__in_a_freeze__offers_to_go_on_to_who_may(
+    new_checkout: Flag, shop: Project, staging: Environment, dana: User, alice: User
+) -> None:
+    record = save(new_checkout, staging, dana, enabled=True)
+    save(new_checkout, staging, dana, enabled=False)
+    a_freeze(shop, environments=["staging"], **around_now())
+    page = opened(alice, record)
+    assert 'name="override_freeze"' in page
+    version = configuration(new_checkout, staging).version
+    restored(alice, record, version, override_freeze="1", reason="INC-8")
+    assert configuration(new_checkout, staging).enabled
 
 
 def test_restore__role_and_reservation__as_well(
