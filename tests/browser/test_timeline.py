@@ -12,7 +12,7 @@ RULE = {
     "id": "r-1",
     "name": "Everybody",
     "when": {"all": []},
-    "audience": {"percent": 20},
+    "audience": {"percent": 0.5},
     "serve": {"variant": "on"},
 }
 PEOPLE = [f"person-{number}" for number in range(40)]

@@ -119,6 +119,13 @@ def _check_ramp(plan: Plan, current: FlagConfiguration) -> None:
         raise Invalid({"target": _no_place(target)})
     if steps[-1].share < share:
         raise Invalid({"target": _("It is higher than the ramp's end already.")})
+    if steps[0].share < share or (steps[0].share == share and "steps" in plan.document):
+        text = _("The share is {percent} % now: start above it.")
+        where = "steps[0].percent" if "steps" in plan.document else "linear.from"
+        raise Invalid({where: text.format(percent=f"{share / 1000:g}")})
+    if not (current.enabled or plan.document["starts"]):
+        text = _("The flag is off in {environment}: turn it on first, or let the ramp start later.")
+        raise Invalid({"": text.format(environment=plan.environment.name)})
     plan.step = len(steps) - 1
     shared.outcome(plan, current.document)  # raises where the other share has no room for it
     plan.step = 0

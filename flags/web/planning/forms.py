@@ -9,14 +9,16 @@ from django.utils.translation import gettext as _
 
 from flags import wording
 from flags.engine import Configuration, Split
-from flags.plans import OPERATIONS
+from flags.models import FlagConfiguration
+from flags.plans import OPERATIONS, share_of
 from portal.approvals.web.freeze_form import sent_values
-from portal.lib.errors import Invalid
+from portal.lib.errors import AviaryError, Invalid
 from portal.lib.web.forms import read_json
 
 ROWS = 6
 # What a careful person would do, as a start.
-_CAREFUL = (("1", "0"), ("10", "24"), ("50", "48"), ("100", "72"))
+# Percent, and after how many hours.
+_CAREFUL = ((1, 0), (10, 24), (50, 48), (100, 72))
 _RAMP = ("starts", "zone", "target", "pace", "from", "to", "hours", "minutes", "reason", "typed")
 _SCHEDULE = ("operation", "rule", "percent", "configuration", "zone", "starts", "reason", "typed")
 _TIMES = ("repeat", "until", "rrule")
@@ -30,12 +32,14 @@ class Form:
     rows: list[tuple[str, str]] = field(default_factory=list)
 
 
-def new_form(kind: str, zone: str, document: dict[str, object]) -> Form:
-    """An empty form."""
+def new_form(kind: str, zone: str, document: dict[str, object], share: float) -> Form:
+    """An empty form; a ramp's steps begin above a share, in percent, that is there already."""
     text = json.dumps(document, ensure_ascii=False, indent=2)
     common = {"zone": zone, "repeat": "once", "weekdays": [], "pace": "steps"}
-    values = common | {"from": "0", "to": "100", "hours": "24", "minutes": "60"}
-    rows = [*_CAREFUL, *[("", "")] * (ROWS - len(_CAREFUL))] if kind == "ramp" else []
+    values = common | {"from": f"{share:g}", "to": "100", "hours": "24", "minutes": "60"}
+    left = [(percent, hours) for percent, hours in _CAREFUL if percent > share]
+    steps = [(str(percent), str(hours - left[0][1])) for percent, hours in left]
+    rows = [*steps, *[("", "")] * (ROWS - len(steps))] if kind == "ramp" else []
     return Form(values | {"configuration": text}, rows)
 
 
@@ -113,6 +117,18 @@ def operations() -> list[tuple[str, str]]:
 def rules_of(configuration: Configuration) -> list[tuple[str, str]]:
     """The rules, by their ids."""
     return [(rule.id, _named(rule.name, wording.rule(rule))) for rule in configuration.rules]
+
+
+def first_share(stored: FlagConfiguration) -> float:
+    """The share, in percent, of the first thing that a ramp could raise; 0 where there is none."""
+    try:
+        targets = targets_of(stored.configuration)
+    except (AviaryError, ValueError):  # what is stored is of another time
+        return 0
+    if not targets:
+        return 0
+    part, _colon, rule = targets[0][0].partition(":")
+    return (share_of(stored.document, {"part": part, "rule": rule}) or 0) / 1000
 
 
 def targets_of(configuration: Configuration) -> list[tuple[str, str]]:

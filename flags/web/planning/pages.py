@@ -82,8 +82,9 @@ def create_plan(
     chosen, flag, place = _kind(scope, kind), find_flag(scope, key), scope.environment(environment)
     form = forms.sent_form(request.POST)
     if request.method != "POST":
-        document = selectors.get_configuration(flag, place).document
-        form = forms.new_form(chosen, reader_zone(request), document)
+        stored = selectors.get_configuration(flag, place)
+        share = forms.first_share(stored) if chosen == PlanKind.RAMP else 0
+        form = forms.new_form(chosen, reader_zone(request), stored.document, share)
 
     def save() -> HttpResponse:
         # Where nobody else looks at it, production is typed; turning off is free of that.

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from flags.engine import compile_flag
 from flags.plans import read_ramp, read_schedule, share_of, steps_of, with_share
+from flags.web.planning.forms import new_form
 from portal.lib.errors import Invalid
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -146,3 +147,18 @@ def test_a_schedule_that_is_none__is_refused_with_its_field(document: object, fi
     with pytest.raises(Invalid) as error:
         read_schedule(document, moment=NOW)
     assert field in error.value.problems
+
+
+@pytest.mark.parametrize(
+    ("share", "offered"),
+    [
+        (0, [("1", "0"), ("10", "24"), ("50", "48"), ("100", "72")]),
+        (10, [("50", "0"), ("100", "24")]),
+        (100, []),
+    ],
+)
+def test_a_new_ramp_is_offered_steps_above_the_present_share(
+    share: float, offered: list[tuple[str, str]]
+) -> None:
+    rows = new_form("ramp", "UTC", {}, share).rows
+    assert [row for row in rows if any(row)] == offered

@@ -18,6 +18,7 @@ from tests.support.freezing import clock_text, end_freeze, freeze_now
 from tests.support.people import SETTING_UP, acting, create_person, give_role
 from tests.support.planning import (
     SHARED_RULE,
+    TARGET,
     a_ramp,
     a_schedule,
     carry_out,
@@ -269,7 +270,37 @@ def test_a_ramp__is_refused_where_its_share_is_not_there_or_taken(desk: Desk, da
     with pytest.raises(Invalid) as error:
         a_ramp(desk, dana)
     assert "target" in error.value.problems
-    desk.save(dana, rules=[SHARED_RULE])
+    desk.save(dana, rules=[SHARED_RULE], enabled=True)
     a_ramp(desk, dana)
     with pytest.raises(Invalid, match="a ramp for this already"):
         a_ramp(desk, dana)
+
+
+def test_a_ramp_that_could_not_work__is_refused_before_it_is_saved(desk: Desk, dana: User) -> None:
+    desk.save(dana, rules=[RULE | {"audience": {"percent": 10}}], enabled=True)
+    with pytest.raises(Invalid) as error:
+        a_ramp(desk, dana)
+    assert error.value.problems == {"steps[0].percent": "The share is 10 % now: start above it."}
+    linear = {"from": 5, "to": 100, "duration_s": 3600, "interval_s": 60}
+    with pytest.raises(Invalid) as error:
+        services.create_ramp(
+            flag=desk.flag,
+            environment=desk.environment,
+            document={"target": TARGET, "linear": linear},
+            intent=Intent(acting(dana), at=desk.now),
+        )
+    assert "linear.from" in error.value.problems
+    desk.save(dana, rules=[SHARED_RULE], enabled=False)
+    with pytest.raises(Invalid, match="The flag is off in Production: turn it on first"):
+        a_ramp(desk, dana)
+    tomorrow = clock_text(datetime.now(UTC) + timedelta(days=1))
+    assert a_ramp(desk, dana, starts=tomorrow, zone="UTC").is_running
+
+
+def test_a_ramp_of_a_flag_that_is_off__names_nobody_who_did_not_turn_it_off(
+    desk: Desk, dana: User
+) -> None:
+    desk.save(dana, rules=[SHARED_RULE])
+    tomorrow = clock_text(datetime.now(UTC) + timedelta(days=1))
+    ramp = carry_out(a_ramp(desk, dana, starts=tomorrow, zone="UTC"))
+    assert (ramp.state, ramp.problem) == ("paused", "The flag is off.")

@@ -193,6 +193,7 @@ def test_a_ramp__asks_with_its_table(desk: Desk, dana: User) -> None:
     }
     configuration = desk.configuration
     configuration.targeting["rules"] = [rule]
+    configuration.enabled = True
     configuration.save()
     with pytest.raises(Waiting) as error:
         a_ramp(desk, dana)

@@ -117,6 +117,7 @@ def _share_a_rule(desk: Desk) -> None:
     """What a ramp needs, as if it had been there before the policy."""
     configuration = desk.configuration
     configuration.targeting["rules"] = [SHARED_RULE]
+    configuration.enabled = True
     configuration.save()
 
 
