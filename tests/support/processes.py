@@ -30,6 +30,12 @@ def _works_in(folder: Path, var: Path) -> bool:
     )
 
 
+def age_of(pid: int) -> int:
+    """When it was started, in ticks: numbers of processes begin anew, and then say nothing."""
+    stat = Path(f"/proc/{pid}/stat").read_text()
+    return int(stat.rpartition(")")[2].split()[19])
+
+
 def kill(pid: int) -> None:
     """As ``kill -9``; nothing where it is gone already."""
     with contextlib.suppress(ProcessLookupError):

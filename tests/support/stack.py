@@ -138,7 +138,8 @@ class Stack:
 
     def pid_of(self, words: str) -> int:
         """The oldest process whose command line has these words in it."""
-        return min(pid for pid, command in self.processes().items() if words in command)
+        found = [pid for pid, command in self.processes().items() if words in command]
+        return min(found, key=lambda pid: (processes.age_of(pid), pid))
 
     def redis_pid(self) -> int:
         return self.pid_of("redis-server")

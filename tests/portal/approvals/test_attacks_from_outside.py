@@ -79,5 +79,6 @@ def test_terms__have_nothing_that_says_it_is_approved() -> None:
         "revise",
         "revision",
         "apply_when_approved",
+        "dry",
     }
     assert replace(PLAIN, agreement=1) != PLAIN
