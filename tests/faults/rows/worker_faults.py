@@ -79,7 +79,7 @@ POINTS = (
 _WORKER = "celery -A portal.celery --quiet worker"
 
 
-@fault("20 SIGKILLs of workers over ramps and schedules", in_ci=True)
+@fault("20 SIGKILLs of workers over ramps and schedules")
 def few_killed_workers(place: Installation) -> list[Figure]:
     return _killing(place, 20, breath_s=math.inf)
 
