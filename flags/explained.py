@@ -6,15 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from flags.engine import (
-    Context,
-    DocumentError,
-    Reason,
-    Result,
-    Segment,
-    World,
-    answers,
-)
+from flags.engine import Context, DocumentError, Reason, Result, Segment, World, results
 from flags.engine.document import EnvironmentFlag
 from flags.engine.explaining import Explanation, explain
 from flags.engine.parsing import parse_environment
@@ -63,16 +55,16 @@ def explained(
 def answer_of(key: str, result: Result) -> tuple[int, Mapping[str, Any]]:
     """Status and body as OFREP has them."""
     if result.reason is Reason.ERROR:
-        return FAILED, answers.failed(key, result)
-    return SERVED, answers.success(key, result)
+        return FAILED, results.failed(key, result)
+    return SERVED, results.success(key, result)
 
 
 def not_found(key: str) -> Explained:
-    return Explained(NOT_FOUND, answers.not_found(key))
+    return Explained(NOT_FOUND, results.not_found(key))
 
 
 def not_usable(key: str, problem: str) -> Explained:
-    return Explained(FAILED, answers.not_usable(key, problem[: answers.PROBLEM_CHARS]))
+    return Explained(FAILED, results.not_usable(key, problem[: results.PROBLEM_CHARS]))
 
 
 def _draw() -> str:

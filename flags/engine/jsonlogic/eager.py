@@ -8,7 +8,9 @@ from itertools import pairwise
 from typing import Final, TypeAlias
 
 from flags.engine.jsonlogic.loose import (
+    MAX_TEXT_CHARS,
     NAN,
+    Unanswerable,
     equal,
     identical,
     is_number,
@@ -18,7 +20,6 @@ from flags.engine.jsonlogic.loose import (
     text_of,
     whole,
 )
-from flags.engine.jsonlogic.running import MAX_TEXT_CHARS, Unanswerable
 
 Function: TypeAlias = Callable[[list[object], object], object]
 """From the arguments' values and the data in scope to a value; may raise Unanswerable."""

@@ -14,8 +14,8 @@ from flags.engine import (
     FlagDefinition,
 )
 from flags.exporters.base import Corpus, LeftOut, NotExpressible, in_order, refuse
-from flags.exporters.flagd.answers import NOBODY, write_answer
 from flags.exporters.flagd.logic import Logic, choose
+from flags.exporters.flagd.serving import NOBODY, write_answer
 from flags.exporters.flagd.state import Writing
 
 SCHEMA: Final = "https://flagd.dev/schema/v0/flags.json"

@@ -10,11 +10,9 @@ from typing import Final, TypeAlias
 from flags.engine import DocumentError
 from flags.engine.document import DEFAULT_BUCKETING
 from flags.engine.jsonlogic import read_logic
-from flags.importers.base import NotExpressible, quote, refuse
-from flags.importers.building import ALWAYS, Document, combine
+from flags.importers.base import ALWAYS, Document, NotExpressible, combine, quote, refuse
 from flags.importers.flagd.conditions import CONDITIONS, guarded, read_condition
-from flags.importers.flagd.fractional import read_fractional
-from flags.importers.flagd.logic import Expansion, is_operation, operation
+from flags.importers.flagd.fractional import Expansion, is_operation, operation, read_fractional
 
 Given: TypeAlias = list[Document]
 

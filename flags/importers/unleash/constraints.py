@@ -13,10 +13,9 @@ from typing import Final, TypeAlias
 
 from flags.engine import DocumentError, limits
 from flags.engine.document import NOW, TARGETING_KEY
-from flags.engine.operators.patterns import read_patterns
-from flags.engine.operators.versions import parse_version
-from flags.importers.base import quote, refuse
-from flags.importers.building import NEVER, Document, any_of, combine, negate, test
+from flags.engine.operators.instants import parse_version
+from flags.engine.operators.networks import read_patterns
+from flags.importers.base import NEVER, Document, any_of, combine, negate, quote, refuse, test
 from flags.importers.unleash.shape import NeverHolds, Object, switch_in, text_in, texts_in, written
 
 Build: TypeAlias = Callable[[str], Document]

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from flags.engine.document import RANDOM, TARGETING_KEY
-from flags.importers.base import quote, refuse
-from flags.importers.building import Document, any_of, combine, test
+from flags.importers.base import Document, any_of, combine, quote, refuse, test
 from flags.importers.unleash.constraints import (
     is_one_of,
     is_within,

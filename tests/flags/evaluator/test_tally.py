@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from flags.channel import Asked, Missed, UsageBatch, read_batch
 from flags.channel.usage import ROWS_PER_BATCH
-from flags.engine import answers
+from flags.engine import results
 from flags.evaluator.counters import Counters
 from flags.evaluator.tally import MAX_MISSED_BY_CLIENTS, MAX_MISSED_BY_SERVERS, EnvironmentTally
 from flags.evaluator.telling import pause_s
@@ -62,7 +62,7 @@ def test_take__very_many_flags__come_in_several_batches() -> None:
     batches = take(counters)
     assert [len(batch.asked) for batch in batches] == [ROWS_PER_BATCH, 1]
     assert len({batch.id for batch in batches}) == 2
-    assert answers.FLAG_NOT_FOUND not in counters.all_evaluations()
+    assert results.FLAG_NOT_FOUND not in counters.all_evaluations()
 
 
 def test_batch__comes_back_as_it_was() -> None:
