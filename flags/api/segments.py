@@ -18,9 +18,8 @@ from flags.api.shapes import STORED
 from flags.engine import limits
 from flags.models import Segment
 from flags.models.segment import LISTS
-from flags.services import key_files, key_lists
-from flags.services.key_files import KeyFile
-from flags.services.key_lists import KeyChange, Mode
+from flags.services import key_lists
+from flags.services.key_lists import KeyChange, KeyFile, Mode
 from portal.access.api.authentication import holder_of
 from portal.access.api.scope import project_of
 from portal.lib.api.answers import answer
@@ -122,8 +121,8 @@ class CSVParser(BaseParser):
         body = io.BytesIO()
         while chunk := stream.read(_CHUNK):
             body.write(chunk)
-            if body.tell() > key_files.MOST_BYTES:
-                raise TooLarge(key_files.MOST_BYTES)
+            if body.tell() > key_lists.MOST_BYTES:
+                raise TooLarge(key_lists.MOST_BYTES)
         body.seek(0)
         return body
 
@@ -188,7 +187,7 @@ class SegmentKeys(ApiView):
     """The keys in one of a segment's lists, ``included`` or ``excluded``."""
 
     parser_classes = [StrictJSONParser, CSVParser]
-    max_body_bytes = key_files.MOST_BYTES
+    max_body_bytes = key_lists.MOST_BYTES
 
     @operation("list_segment_keys", _TAG, KEYS, parameters=[query("search", "In the key.")])
     def get(self, request: Request, project: str, which: str, key: str) -> Response:
@@ -242,7 +241,7 @@ class SegmentKeys(ApiView):
 def _sent(request: Request) -> tuple[Mode, KeyFile]:
     """The keys of the body, and what to do with them. Raises Invalid."""
     if isinstance(request.data, io.BytesIO):
-        found = key_files.read_csv(request.data, size=request.data.getbuffer().nbytes)
+        found = key_lists.read_csv(request.data, size=request.data.getbuffer().nbytes)
         return _mode(text(request, "mode") or "add"), found
     body = request.data if isinstance(request.data, dict) else {}
     problems = {name: _("There is no such field.") for name in body.keys() - {"mode", "keys"}}

@@ -1,12 +1,16 @@
 """Documents of an environment as they were at an instant, each with the row that made it so."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from django.core.exceptions import ObjectDoesNotExist
 from django.utils.translation import gettext as _
 
-from flags import cohorts
+from flags import cohorts, explained
+from flags.engine import Context
 from flags.engine.parsing import DEFINITION_PART
+from flags.explained import Explained
+from flags.past.scene import Cause, approval_of, gather
 from flags.past.telling import (
     ARCHIVED,
     ARCHIVINGS,
@@ -19,10 +23,68 @@ from flags.past.telling import (
     Row,
     Told,
     configuration_in,
+    told,
 )
-from flags.past.trail import Trail
 from portal.access.models import Project
+from portal.audit import moments
 from portal.audit.models import AuditEvent
+from portal.audit.moments import Mark
+
+# The audit trail of a project, read as of an instant: one look at an index for each thing.
+
+# An aspect reads few rows: those that tell nothing are rare, and of older versions.
+_READ_AT_ONCE = 4
+
+
+class Trail:
+    """The rows about each thing of a project, and what they tell of an instant."""
+
+    def __init__(self, project: str, moment: datetime) -> None:
+        self.project, self.moment = project, moment
+        self._up_to = moments.sequence_at(moment)
+        self._purged_before = moments.purged_before()
+        self._marks: dict[str, list[Mark]] = {}
+
+    def marks(self, *subjects: str) -> list[Mark]:
+        """The rows about things, by their names, in their order."""
+        for subject in subjects:
+            if subject not in self._marks:
+                self._marks[subject] = moments.marks_of(self.project, subject)
+        return sorted(mark for subject in subjects for mark in self._marks[subject])
+
+    def told(self, aspect: Aspect, *subjects: str) -> Told:
+        """What a document was at the instant, from the rows about the things named.
+
+        Raises NotTold where the history does not reach so far back, or does not say.
+        """
+        marks = [m for m in self.marks(*subjects) if aspect.tells(m.event, m.environment)]
+        earlier = [mark.sequence for mark in reversed(marks) if mark.sequence <= self._up_to]
+        later = [mark.sequence for mark in marks if mark.sequence > self._up_to]
+        found = told(aspect, self._rows(earlier), [] if self._is_cut else self._rows(later))
+        if found is not None:
+            return found
+        if self._purged_before:
+            raise NotTold(self._why_purged(subjects[0]))
+        if any(mark.event.startswith(f"{aspect.kind}.") for mark in self.marks(subjects[0])):
+            text = _("The history of “{subject}” begins too late to say what it was then.")
+            raise NotTold(text.format(subject=subjects[0]))
+        return Told(None, None)
+
+    @property
+    def _is_cut(self) -> bool:
+        """Whether rows from after the instant are missing."""
+        return self._purged_before is not None and self.moment < self._purged_before
+
+    def _why_purged(self, subject: str) -> str:
+        text = _("What the history said about “{subject}” was purged: it reaches back to {day}.")
+        day = f"{self._purged_before:%Y-%m-%d %H:%M} UTC"
+        return text.format(subject=subject, day=day)
+
+    def _rows(self, sequences: list[int]) -> list[AuditEvent]:
+        """The rows nearest to the instant, in this order."""
+        wanted = sequences[:_READ_AT_ONCE]
+        found = moments.rows_at(wanted)
+        return [found[sequence] for sequence in wanted if sequence in found]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,3 +156,59 @@ class Past:
 def _served(definition: Document) -> Document:
     """What of a definition evaluators load."""
     return {name: definition[name] for name in DEFINITION_PART if name in definition}
+
+
+# The question that auditors ask: what did this user get for that flag then, and who saw to it.
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What an application got at ``moment``, why, and what made it so, the last change first.
+
+    ``metadata.version`` is left out: not every row of the history says the environment's version.
+    """
+
+    moment: datetime
+    environment: str
+    explained: Explained
+    causes: tuple[Cause, ...]
+
+
+def answer_at(
+    *, project: Project, environment: str, flag: str, context: Context, moment: datetime
+) -> Answer:
+    """What evaluators answered for a flag at an instant, from the history alone.
+
+    They learn of a change within a moment: of what happened that very moment they may not have
+    known yet. Raises NotTold where the history does not say what something was.
+    """
+    past = Past(Trail(project.key, moment), project, environment)
+    found = _explain(past, flag, context, moment)
+    return Answer(moment, environment, found, _causes(past.sources))
+
+
+def _explain(past: Past, flag: str, context: Context, moment: datetime) -> Explained:
+    scene = gather(flag, past)
+    if scene is None:
+        return explained.not_found(flag)
+    if scene.flag is None:
+        return explained.not_usable(flag, scene.problem)
+    world = scene.world(moment.timestamp())
+    return _without_version(explained.explained(scene.flag, context, world, scene.segments))
+
+
+def _without_version(found: Explained) -> Explained:
+    if "metadata" not in found.body:
+        return found
+    known = {name: one for name, one in found.body["metadata"].items() if name != "version"}
+    return Explained(found.status, {**found.body, "metadata": known}, found.explanation)
+
+
+def _causes(sources: list[Source]) -> tuple[Cause, ...]:
+    by_sequence: dict[int, Source] = {}
+    for source in sources:
+        by_sequence.setdefault(source.row.sequence, source)
+    return tuple(
+        Cause(source.kind, source.key, source.row, approval_of(source.row))
+        for _sequence, source in sorted(by_sequence.items(), reverse=True)
+    )

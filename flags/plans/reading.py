@@ -7,9 +7,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from flags.plans.operations import OPERATIONS
-from flags.plans.ramps import steps_of
-from flags.plans.times import following, timetable_of
+from flags.plans.ramps import OPERATIONS, following, steps_of, timetable_of
 from portal.approvals.freezing import YEARS, zones
 from portal.approvals.rule_text import BadRule, parse_rule
 from portal.lib.errors import Invalid

@@ -22,8 +22,8 @@ from flags.engine import (
 )
 from flags.models import Flag, FlagConfiguration
 from flags.services import changes, effects, naming, referring
+from flags.services.effects import advance_everywhere
 from flags.services.parsing import configuration_from, definition_from
-from flags.services.recording import advance_everywhere
 from portal.access import authority, outbox
 from portal.access.models import Environment, Project
 from portal.access.permissions import Permission

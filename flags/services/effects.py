@@ -6,6 +6,7 @@ Each of these environments has a say in it: its policy, and the rights that it t
 import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Q, QuerySet, TextField
@@ -22,6 +23,7 @@ from flags.engine import (
     variants_of,
 )
 from flags.models import Flag, FlagConfiguration, Plan
+from portal.access import outbox
 from portal.access.models import Environment, Project
 from portal.approvals import reverting
 from portal.approvals.models import ChangeRequest, EmergencyLog, State
@@ -178,3 +180,19 @@ def _holding(rows: QuerySet[Any], name: str, keys: Iterable[str]) -> QuerySet[An
 def _among(environments: Iterable[Environment], ids: Iterable[int]) -> list[Environment]:
     wanted = set(ids)
     return [environment for environment in environments if environment.pk in wanted]
+
+
+# What the services of flags have in common: versions for the evaluators, rows for the auditors.
+
+
+def advance_everywhere(flag: Flag, environments: Iterable[Environment], *, now: datetime) -> None:
+    """Give every environment a version for a change to the flag itself. Their rows are locked."""
+    for environment in environments:
+        version = outbox.advance(environment, kind=Named.FLAG, keys=[flag.key], now=now)
+        FlagConfiguration.objects.filter(flag=flag, environment=environment).update(version=version)
+
+
+def advance_all(environments: Iterable[Environment], kind: str, key: str, *, now: datetime) -> None:
+    """Give every environment a version for a change to a segment or a group; rows are locked."""
+    for environment in environments:
+        outbox.advance(environment, kind=kind, keys=[key], now=now)

@@ -15,8 +15,8 @@ from flags.models import ExclusionGroup, Flag
 from flags.services import cohort_changes as changes
 from flags.services import effects, naming, referring
 from flags.services.definitions import new_salt
+from flags.services.effects import advance_all
 from flags.services.parsing import group_from
-from flags.services.recording import advance_all
 from flags.services.referring import InUse
 from portal.access import authority, outbox
 from portal.access.models import Project

@@ -14,9 +14,9 @@ from flags.models import KeyList, Segment
 from flags.models.segment import ABOUT_FIELDS, LISTS
 from flags.services import cohort_changes as changes
 from flags.services import effects, key_lists, naming, referring
+from flags.services.effects import advance_all
 from flags.services.key_lists import KeyChange, KeyReport
 from flags.services.parsing import segment_from
-from flags.services.recording import advance_all
 from portal.access import authority, outbox
 from portal.access.models import Project
 from portal.access.permissions import Permission

@@ -20,7 +20,7 @@ from flags import channel
 from flags.channel import EnvironmentKeys
 from flags.channel.reports import Report, open_report
 from flags.snapshots import relay
-from flags.snapshots.held import HeldHead
+from flags.snapshots.build import HeldHead
 from portal.access.models import Environment, EnvironmentChange
 from portal.lib import clock
 

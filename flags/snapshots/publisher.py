@@ -14,7 +14,7 @@ from flags.channel import DIGEST_MODULUS
 from flags.channel.documents import HEAD_FIELD, Change, Head, StreamEntry
 from flags.models import ContextSampling
 from flags.snapshots import build
-from flags.snapshots.held import HeldHead
+from flags.snapshots.build import HeldHead
 from portal.access import services
 from portal.access.models import Environment
 from portal.audit.models import ChainHead

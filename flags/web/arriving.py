@@ -6,17 +6,17 @@ from datetime import datetime
 from typing import Final
 
 from django.db.models import Min
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
+from flags import cohorts, selectors
 from flags.engine import Named
-from flags.models import Flag
+from flags.models import ExclusionGroup, Flag, Segment
 from flags.snapshots import delivery
 from flags.snapshots.delivery import Arrival, Delivery
-from flags.web.finding import find_flag
 from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
@@ -125,3 +125,30 @@ def _lasting(seconds: float) -> str:
     if whole < 3600:
         return _("{n} min").format(n=whole // 60)
     return _("{n} h").format(n=whole // 3600)
+
+
+# What a page is about: 404 where the project has none of that key.
+
+
+def find_flag(scope: Scope, key: str) -> Flag:
+    """The flag with its configurations. Raises Http404."""
+    try:
+        return selectors.get_flag(scope.project, key)
+    except Flag.DoesNotExist:
+        raise Http404(key) from None
+
+
+def find_segment(scope: Scope, key: str) -> Segment:
+    """Raises Http404."""
+    try:
+        return cohorts.get_segment(scope.project, key)
+    except Segment.DoesNotExist:
+        raise Http404(key) from None
+
+
+def find_group(scope: Scope, key: str) -> ExclusionGroup:
+    """Raises Http404."""
+    try:
+        return cohorts.get_group(scope.project, key)
+    except ExclusionGroup.DoesNotExist:
+        raise Http404(key) from None

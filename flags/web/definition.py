@@ -7,7 +7,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
 from flags import selectors, services, wording
 from flags.engine import Kind, ValueType
@@ -15,7 +15,7 @@ from flags.models import Flag
 from flags.services import effects, naming
 from flags.services.changes import DEFINITION
 from flags.services.parsing import definition_from
-from flags.web.finding import find_flag
+from flags.web.arriving import find_flag
 from flags.web.rows import FlagRow
 from portal.access.models import Environment
 from portal.access.permissions import Permission
@@ -28,12 +28,14 @@ from portal.approvals.web.outlook import (
     outlook,
     read_intent,
 )
+from portal.audit.filters import Filters
+from portal.audit.web.lines import history_page
 from portal.lib import strict_json
 from portal.lib.errors import Invalid
 from portal.lib.intent import Intent
 from portal.lib.merging import Side, side_of
 from portal.lib.web.forms import Fields, read_form, sent_version, texts
-from portal.lib.web.pages import Refusal, governed, redirect_to, show_form
+from portal.lib.web.pages import Refusal, governed, redirect_to, render_page, show_form
 
 Form = dict[str, Any]
 FIELDS: Fields = {
@@ -263,3 +265,21 @@ def _variants(form: Form) -> list[Form]:
 
 def _address(name: str, scope: Scope, flag: Flag) -> str:
     return reverse(name, kwargs={"project": scope.project.key, "key": flag.key})
+
+
+# What happened to a flag: its part of the history, newest first.
+
+
+@require_safe
+@project_page(Permission.AUDIT_VIEW)
+def flag_history(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
+    flag = find_flag(scope, key)
+    filters = Filters(project=scope.project.key, kind="flag", subject=key)
+    context = {
+        "scope": scope,
+        "flag": flag,
+        "row": FlagRow(flag),
+        "tab": "history",
+        **history_page(request, filters),
+    }
+    return render_page(request, "flags/history.html", "flags/_history.html", context)

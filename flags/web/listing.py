@@ -22,7 +22,7 @@ from flags.usage import reading
 from flags.usage.lifecycle import Stage
 from flags.usage.standing import standings_of
 from flags.web import arriving
-from flags.web.finding import find_flag
+from flags.web.arriving import find_flag
 from flags.web.rows import Cell, FlagRow
 from portal.access.models import Environment
 from portal.access.permissions import Permission

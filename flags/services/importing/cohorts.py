@@ -16,8 +16,7 @@ from flags.models import ExclusionGroup, Segment
 from flags.services import referring
 from flags.services.definitions import new_salt
 from flags.services.groups import check_places
-from flags.services.importing.place import Document, Place
-from flags.services.importing.report import CohortReport, ImportReport, reason_of
+from flags.services.importing.place import CohortReport, Document, ImportReport, Place, reason_of
 from flags.services.parsing import group_from, segment_from
 from flags.services.segments import fill_segment
 from portal.access.models import Project

@@ -14,9 +14,9 @@ from flags.models import ExclusionGroup, Flag
 from flags.services import cohort_changes
 from flags.services import groups as group_services
 from flags.services.parsing import group_from
+from flags.web.arriving import find_group
 from flags.web.cohorts.saving import Review, page_of, review_dialog, users_of
 from flags.web.cohorts.segments import draw_history, header
-from flags.web.finding import find_group
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.lib.errors import Invalid

@@ -20,8 +20,7 @@ from flags.dependants import Use, uses_of
 from flags.engine import Named
 from flags.models import ExclusionGroup, Segment
 from flags.services import cohort_changes, effects
-from flags.web.arriving import said_of_saving
-from flags.web.finding import find_group, find_segment
+from flags.web.arriving import find_group, find_segment, said_of_saving
 from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page

@@ -13,8 +13,8 @@ from flags.engine import FlagDefinition, ValueType, Variant
 from flags.models import Segment
 from flags.services import cohort_changes
 from flags.services.parsing import segment_from
+from flags.web.arriving import find_segment
 from flags.web.cohorts.saving import Review, page_of, review_dialog
-from flags.web.finding import find_segment
 from flags.web.targeting import documents, editing
 from flags.web.targeting.catalogue import Catalogue, segments_of
 from flags.web.targeting.form import FIELDS as TARGETING_FIELDS

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from flags.web.cohorts import groups, saving, segment_editor, segment_keys, segments
+from flags.web.cohorts import groups, saving, segment_editor, segments
 
 _SEGMENT = "p/<slug:project>/segment/"
 _LIST = "<slug:which>/<path:key>"
@@ -17,9 +17,9 @@ urlpatterns = [
     path(_SEGMENT + "test/<path:key>", segments.test_key, name="segment-test"),
     path(_SEGMENT + "history/<path:key>", segments.segment_history, name="segment-history"),
     path(_SEGMENT + "delete/<path:key>", saving.delete_segment, name="segment-delete"),
-    path(_SEGMENT + "keys/" + _LIST, segment_keys.show_keys, name="segment-keys"),
-    path(_SEGMENT + "csv/" + _LIST, segment_keys.download_keys, name="segment-csv"),
-    path(_SEGMENT + "change/" + _LIST, segment_keys.review_keys, name="segment-change"),
+    path(_SEGMENT + "keys/" + _LIST, segments.show_keys, name="segment-keys"),
+    path(_SEGMENT + "csv/" + _LIST, segments.download_keys, name="segment-csv"),
+    path(_SEGMENT + "change/" + _LIST, segments.review_keys, name="segment-change"),
     path("p/<slug:project>/exclusion-groups/", groups.list_groups, name="exclusion-group-list"),
     path(
         "p/<slug:project>/exclusion-groups/new", groups.create_group, name="exclusion-group-create"

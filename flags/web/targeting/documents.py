@@ -4,15 +4,17 @@ import json
 from typing import Any
 
 from flags.engine import FlagDefinition
-from flags.web.targeting.condition_form import flag_to_form, group_to_form, read_flag, read_group
-from flags.web.targeting.form import Form, Problems, dicts_in, text_in
+from flags.web.targeting.form import LINE_BREAK, Form, Problems, dicts_in, text_in
 from flags.web.targeting.serve_form import (
     audience_to_form,
+    flag_to_form,
+    group_to_form,
     read_audience,
+    read_flag,
+    read_group,
     read_serve,
     serve_to_form,
 )
-from flags.web.targeting.values import LINE_BREAK
 from portal.lib.errors import Invalid
 
 # The form has a switch where it edits a change request, which may turn the flag on or off.

@@ -15,10 +15,9 @@ from flags.models import FlagConfiguration
 from flags.services.changes import CONFIGURATION
 from flags.services.parsing import configuration_from
 from flags.services.referring import check_configuration
-from flags.web.arriving import said_of_saving
-from flags.web.finding import find_flag
+from flags.web.arriving import find_flag, said_of_saving
 from flags.web.rows import Cell
-from flags.web.targeting import conflicts, documents, editing
+from flags.web.targeting import documents, editing
 from flags.web.targeting.context import form_context, page_context
 from flags.web.targeting.form import FIELDS, Form, sent_base, write_base
 from portal.access.permissions import Permission
@@ -115,7 +114,7 @@ def _merged(
     except Invalid as error:
         return _problems(request, scope, saved, form, error)
     revising = Revising.sent(request) is not None
-    merged = conflicts.merge_onto(
+    merged = editing.merge_onto(
         sent_base(request), saved, document, side_of(prefer), with_switch=revising
     )
     whole = merged.document if merged else document
@@ -231,7 +230,7 @@ def _conflict(
 ) -> HttpResponse:
     """Both sides of a stale edit; what was typed is still in the form behind the dialog."""
     revising = Revising.sent(request) is not None
-    sides = conflicts.both_sides(
+    sides = editing.both_sides(
         sent_base(request), theirs, yours, sent_document(request), with_switch=revising
     )
     context = {"scope": scope, "cell": Cell(theirs.flag, theirs), "sides": sides, "conflict": None}

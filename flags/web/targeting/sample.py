@@ -24,7 +24,7 @@ from flags.engine import (
     Split,
 )
 from flags.engine.document import NOW, RANDOM, TARGETING_KEY
-from flags.web.asking import read_value
+from flags.web.asked import read_value
 from flags.web.targeting.form import Form, dicts_in, text_in
 from portal.lib.errors import Invalid
 from portal.lib.web.forms import Fields, read_json, texts
