@@ -20,7 +20,7 @@ from redis import RedisError
 
 from flags.snapshots import delivery, relay
 from flags.snapshots.delivery import Arrival, Delivery
-from portal.access.api.authentication import key_shown, token_shown
+from portal.access.api.scope import key_shown, token_shown
 from portal.access.models import Environment, KeyKind
 from portal.lib import clock
 

@@ -12,10 +12,8 @@ from flags.models import FlagConfiguration
 from flags.services import importing
 from flags.services.importing import MODES
 from flags.snapshots import delivery
-from portal.access.api.authentication import holder_of
-from portal.access.api.scope import environment_of
-from portal.lib.api.answers import answer
-from portal.lib.api.etags import required_version, seen_version
+from portal.access.api.scope import environment_of, holder_of
+from portal.lib.api.endpoints import answer, answer_page, required_version, seen_version, switch
 from portal.lib.api.operations import (
     CONFLICT,
     IF_MATCH,
@@ -25,9 +23,7 @@ from portal.lib.api.operations import (
     operation,
     query,
 )
-from portal.lib.api.pagination import answer_page
 from portal.lib.api.parsers import merge_patch
-from portal.lib.api.query import switch
 from portal.lib.api.shapes import SWITCH, TEXT, TEXTS, WHOLE, Shape
 from portal.lib.api.views import ApiView
 from portal.lib.intent import Intent

@@ -15,21 +15,19 @@ from flags.services import bulk
 from flags.services.bulk import ACTIONS, MOST_FLAGS, End
 from flags.services.copying import Taking
 from flags.usage.reading import refuse_asked_for
-from portal.access.api.authentication import holder_of
 from portal.access.api.scope import (
     allowed,
     allowed_here,
     environment_of,
+    holder_of,
     place_of,
     project_of,
 )
 from portal.access.models import Environment, Project
 from portal.access.permissions import Permission
 from portal.lib import clock
-from portal.lib.api.answers import answer
-from portal.lib.api.etags import required_version
+from portal.lib.api.endpoints import answer, required_version, switch
 from portal.lib.api.operations import CONFLICT, IF_MATCH, NO_MATCH, WAITING, operation, query
-from portal.lib.api.query import switch
 from portal.lib.api.shapes import SWITCH, TEXT, TEXTS, VERSIONS, WHOLE, Shape
 from portal.lib.api.views import ApiView
 from portal.lib.errors import Invalid

@@ -9,15 +9,21 @@ from flags.api.scope import flag_of
 from flags.api.shapes import FLAG, FLAG_PATCH, FLAGS, KINDS, NEW_FLAG
 from flags.searching import FlagFilter
 from flags.usage.reading import refuse_asked_for
-from portal.access.api.authentication import holder_of
-from portal.access.api.scope import project_of
+from portal.access.api.scope import holder_of, project_of
 from portal.lib import clock
-from portal.lib.api.answers import answer
-from portal.lib.api.etags import version_to_change
+from portal.lib.api.endpoints import (
+    answer,
+    choice,
+    decode_cursor,
+    encode_cursor,
+    limit_of,
+    listing,
+    switch,
+    text,
+    version_to_change,
+)
 from portal.lib.api.operations import CONFLICT, MAY_MATCH, WAITING, WAITS, operation, query
-from portal.lib.api.pagination import decode_cursor, encode_cursor, limit_of, listing
 from portal.lib.api.parsers import merge_patch
-from portal.lib.api.query import choice, switch, text
 from portal.lib.api.views import ApiView
 from portal.lib.intent import Intent
 

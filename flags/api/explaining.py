@@ -17,7 +17,7 @@ from flags.explained import Explained, explain_now
 from portal.access.api.scope import allowed, environment_of
 from portal.access.permissions import Permission
 from portal.lib import clock
-from portal.lib.api.answers import answer
+from portal.lib.api.endpoints import answer
 from portal.lib.api.operations import PLAIN, operation
 from portal.lib.api.shapes import (
     ANY,

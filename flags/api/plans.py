@@ -13,13 +13,10 @@ from flags import selectors, services
 from flags.api.shapes import CONFIGURATION, PERCENT
 from flags.models import Flag, Plan, PlanKind
 from flags.plans import OPERATIONS, following
-from portal.access.api.authentication import holder_of
-from portal.access.api.scope import environment_of
+from portal.access.api.scope import environment_of, holder_of
 from portal.access.models import Environment
-from portal.lib.api.answers import answer
+from portal.lib.api.endpoints import answer, answer_page, find, switch, text
 from portal.lib.api.operations import WAITS, operation, query
-from portal.lib.api.pagination import answer_page
-from portal.lib.api.query import find, switch, text
 from portal.lib.api.shapes import (
     MOMENT,
     NUMBER,

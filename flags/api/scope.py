@@ -11,7 +11,7 @@ from flags import cohorts, selectors
 from flags.models import ExclusionGroup, Flag, FlagConfiguration, Segment
 from portal.access.api.scope import environment_of, project_of
 from portal.access.models import Project
-from portal.lib.api.query import refuse_unfindable
+from portal.lib.api.endpoints import refuse_unfindable
 
 Row = TypeVar("Row")
 

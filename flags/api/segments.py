@@ -20,21 +20,21 @@ from flags.models import Segment
 from flags.models.segment import LISTS
 from flags.services import key_lists
 from flags.services.key_lists import KeyChange, KeyFile, Mode
-from portal.access.api.authentication import holder_of
-from portal.access.api.scope import project_of
-from portal.lib.api.answers import answer
-from portal.lib.api.etags import seen_version, version_to_change
-from portal.lib.api.operations import CONFLICT, MAY_MATCH, operation, query
-from portal.lib.api.pagination import (
+from portal.access.api.scope import holder_of, project_of
+from portal.lib.api.endpoints import (
+    answer,
     decode_cursor,
     encode_cursor,
     limit_of,
     listing,
     page_of_keys,
+    seen_version,
+    text,
+    version_to_change,
 )
+from portal.lib.api.operations import CONFLICT, MAY_MATCH, operation, query
 from portal.lib.api.parsers import StrictJSONParser, merge_patch
 from portal.lib.api.problems import TooLarge
-from portal.lib.api.query import text
 from portal.lib.api.shapes import OBJECT, TEXT, TEXTS, WHOLE, Page, Shape
 from portal.lib.api.views import ApiView
 from portal.lib.errors import Invalid

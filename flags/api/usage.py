@@ -8,10 +8,8 @@ from flags.usage import reading
 from flags.usage.reading import ASPECTS, SPANS, Series
 from portal.access.api.scope import environment_of
 from portal.lib import clock
-from portal.lib.api.answers import answer
+from portal.lib.api.endpoints import answer, choice, listing, page_of, switch
 from portal.lib.api.operations import operation, query
-from portal.lib.api.pagination import listing, page_of
-from portal.lib.api.query import choice, switch
 from portal.lib.api.shapes import MOMENT, OBJECT, TEXT, WHOLE, Page, Shape
 from portal.lib.api.views import ApiView
 

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from jsonschema import Draft202012Validator, FormatChecker, SchemaError, ValidationError, validators
 
 from flags.engine import FlagDefinition
-from flags.services.patterns import check_pattern, compile_pattern
+from flags.services.naming import check_pattern, compile_pattern
 from portal.lib.errors import Invalid
 
 MAX_CHARS = 20_000

@@ -27,8 +27,7 @@ from portal.lib.errors import Invalid
 from portal.lib.intent import Intent
 from portal.lib.paging import Page
 from portal.lib.web.forms import sent_version
-from portal.lib.web.lists import paging
-from portal.lib.web.pages import Refusal, confirm_name, governed, redirect_to, render_page
+from portal.lib.web.pages import Refusal, confirm_name, governed, paging, redirect_to, render_page
 
 PAGE = 50
 

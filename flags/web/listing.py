@@ -28,9 +28,8 @@ from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.lib import clock
-from portal.lib.web.lists import paging, query_with
 from portal.lib.web.live import page_in_state
-from portal.lib.web.pages import wants_fragment
+from portal.lib.web.pages import paging, query_with, wants_fragment
 from portal.lib.web.spreadsheets import Value, csv_response
 
 SORTS = {

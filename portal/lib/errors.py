@@ -2,13 +2,13 @@
 
 import sys
 from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Final
 
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
-
-from portal.lib.problems import PROBLEM, problem
 
 
 class AviaryError(Exception):
@@ -197,3 +197,22 @@ def _server_problem(*, busy: bool) -> HttpResponse:
     status = 503 if busy else 500
     headers = {"Retry-After": "1"} if busy else {}
     return JsonResponse(problem(status, text), status=status, content_type=PROBLEM, headers=headers)
+
+
+# Problem documents (RFC 9457): what the management API says where something went wrong.
+
+
+PROBLEM: Final = "application/problem+json"
+
+
+def problem(status: int, detail: str, **extras: object) -> dict[str, object]:
+    """A problem document; ``type`` names the kind for programs, ``detail`` is for people."""
+    title = HTTPStatus(status).phrase
+    kind = title.lower().replace(" ", "-")
+    return {
+        "type": f"urn:aviary:problem:{kind}",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        **extras,
+    }

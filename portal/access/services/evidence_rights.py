@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from portal.access import authority
 from portal.access.models import ApiKey, KeyKind
 from portal.access.permissions import Permission
-from portal.access.services.handing import NotByKeys
+from portal.access.services.grants import NotByKeys
 from portal.access.services.sponsoring import require_approver
 from portal.lib.errors import Invalid
 from portal.lib.intent import Intent

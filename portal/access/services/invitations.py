@@ -12,8 +12,7 @@ from django.utils.translation import gettext as _
 from portal.access import authority, outbox
 from portal.access.models import Environment, Invitation, InvitationState, Project, User
 from portal.access.permissions import Permission
-from portal.access.services.grants import store_grant
-from portal.access.services.handing import require_may_give
+from portal.access.services.grants import require_may_give, store_grant
 from portal.access.services.people import create_user
 from portal.access.services.validation import validate
 from portal.access.tokens import NO_VERIFIER, Token, new_token, parse_token

@@ -1,23 +1,27 @@
 """Issuing and revoking API keys."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
+from urllib.parse import urlsplit
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from portal.access import authority, outbox
 from portal.access.models import ApiKey, Environment, KeyKind, User
 from portal.access.permissions import ADDITIONAL_RIGHTS, Permission
 from portal.access.services.evidence_rights import checked_kinds
-from portal.access.services.handing import refuse_admin_keys
-from portal.access.services.origins import read_origins
+from portal.access.services.grants import refuse_admin_keys
 from portal.access.services.validation import validate
 from portal.access.tokens import Token, new_token
 from portal.lib.errors import Invalid
 from portal.lib.intent import Intent
 from portal.lib.journal import Actor, ActorKind
+from portal.lib.patience import only_a_trace
 
 EDITED = ["revoked_at", "allowed_origins", "rate_limit", "burst_limit"]
 
@@ -171,3 +175,83 @@ def _record(
     """Tell the evaluators of its locked environment, and the history."""
     version = outbox.advance(environment, kind=outbox.KEY, keys=[key.selector], now=intent.at)
     intent.record(event, replace(key.recorded_as, version=version), **documents)
+
+
+# Origins of web pages, written as browsers send them: scheme://host[:port], nothing after it.
+
+
+ANY: Final = "*"
+MOST: Final = 100
+DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+# Applications made of web pages have schemes of their own, such as capacitor://localhost.
+_SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]{0,30}")
+_HOST: Final = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]")
+
+
+def read_origins(origins: Sequence[str]) -> list[str]:
+    """The origins as browsers write them, each once.
+
+    Raises Invalid, naming ``allowed_origins``, for what no browser would ever send.
+    """
+    if len(origins) > MOST:
+        text = _("Name {most} origins at most.").format(most=MOST)
+        raise Invalid({"allowed_origins": text})
+    return list(dict.fromkeys(_read_origin(origin) for origin in origins))
+
+
+def _read_origin(origin: str) -> str:
+    if origin == ANY:
+        return origin
+    found = _parse(origin)
+    if found is None:
+        text = _("“{origin}” is no origin: write it like https://shop.example, without a path.")
+        raise Invalid({"allowed_origins": text.format(origin=origin[:100])})
+    return found
+
+
+def _parse(origin: str) -> str | None:
+    """Lower case, the host as it is looked up, and no port where it goes without saying."""
+    try:
+        parts = urlsplit(origin)
+        port = parts.port
+        host = (parts.hostname or "").encode("idna").decode()
+    except ValueError:
+        return None
+    host = f"[{host}]" if ":" in host else host
+    scheme = parts.scheme.lower()
+    if not (_SCHEME.fullmatch(scheme) and _HOST.fullmatch(host)):
+        return None
+    if parts.username is not None or "@" in origin or origin.count("/") != 2 or port == 0:
+        return None
+    if parts.query or parts.fragment or origin.endswith(("?", "#", ":")):
+        return None
+    return f"{scheme}://{host}" + ("" if port in (None, DEFAULT_PORTS.get(scheme)) else f":{port}")
+
+
+# Keeping when API keys were last used: for people who tidy up, so a minute more or less is fine.
+# It changes nothing that anybody may do, so the audit trail does not record it.
+
+
+ONCE_IN = timedelta(minutes=1)
+
+
+def note_use(*, key: ApiKey, now: datetime) -> None:
+    """Keep that a key was just used, at most once a minute; a busy database does not stop it."""
+    if key.last_used_at is not None and now - key.last_used_at < ONCE_IN:
+        return
+    with only_a_trace("the use of a key"):
+        _move_forward(key.pk, now)
+
+
+def note_uses(*, used_at: Mapping[str, datetime], now: datetime) -> int:
+    """Keep when keys were used, by their selectors; only ever forward, and never in the future.
+
+    Returns how many rows changed. Selectors that no key has are passed over.
+    """
+    known = ApiKey.objects.filter(selector__in=used_at).values_list("pk", "selector")
+    return sum(_move_forward(pk, min(used_at[selector], now)) for pk, selector in known)
+
+
+def _move_forward(pk: int, used_at: datetime) -> int:
+    older = Q(last_used_at__isnull=True) | Q(last_used_at__lt=used_at)
+    return ApiKey.objects.filter(older, pk=pk).update(last_used_at=used_at)

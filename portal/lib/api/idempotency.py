@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from portal.lib.api.etags import dumps
+from portal.lib.api.endpoints import dumps
 from portal.lib.errors import AviaryError, Invalid
 
 HEADER: Final = "Idempotency-Key"

@@ -6,10 +6,10 @@ from typing import Any, Final, TypeAlias, TypeVar
 
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 
+from portal.lib.api.endpoints import MOST, USUAL
 from portal.lib.api.idempotency import HEADER, MAX_CHARS, REPLAYED
-from portal.lib.api.pagination import MOST, USUAL
 from portal.lib.api.shapes import OBJECT, TEXT, WHOLE, Page, Shape
-from portal.lib.problems import PROBLEM
+from portal.lib.errors import PROBLEM
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 Refusal: TypeAlias = tuple[int, Shape, str]

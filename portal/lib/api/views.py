@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from portal.lib.api import idempotency, published
-from portal.lib.api.etags import tagged
+from portal.lib.api.endpoints import tagged
 from portal.lib.api.parsers import JSONOnly, MergePatchParser
 from portal.lib.api.problems import LengthRequired
 from portal.lib.errors import Invalid

@@ -2,15 +2,16 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django_htmx.http import reswap, retarget
 from django_htmx.middleware import HtmxDetails
 
 from portal.lib.errors import Conflict, Invalid, WrongName
+from portal.lib.paging import Page
 
 Context = Mapping[str, object]
 Template = str | tuple[str, str]
@@ -140,3 +141,31 @@ def redirect_to(request: HttpRequest, address: str, message: str = "") -> HttpRe
     if not wants_fragment(request):
         return redirect(address)
     return HttpResponse(status=204, headers={"HX-Redirect": address})
+
+
+# Lists in pages: filters and places stand in the address, and survive every link.
+
+
+def query_with(query: QueryDict, **changes: object) -> str:
+    """The query of a page with changes; what is None or empty goes, and so does ``seen``."""
+    found = query.copy()
+    for name, value in {"seen": None, **changes}.items():
+        found.pop(name, None)
+        if value:
+            found[name] = str(value)
+    return found.urlencode()
+
+
+def paging(
+    request: HttpRequest, page: Page[Any], *, forward: str = "after", back: str = "before"
+) -> dict[str, str]:
+    """Where ``_paging.html`` leads: to the first page and those around this one, if there are."""
+    first = query_with(request.GET, **{forward: None, back: None})
+    there = request.GET.get(forward) or request.GET.get(back)
+    found = {"first_page": f"?{first}" if there else "", "next_page": "", "previous_page": ""}
+    if page.next:
+        found["next_page"] = "?" + query_with(request.GET, **{back: None, forward: page.next})
+    if page.previous:
+        query = query_with(request.GET, **{forward: None, back: page.previous})
+        found["previous_page"] = f"?{query}"
+    return found
