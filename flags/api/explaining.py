@@ -13,7 +13,7 @@ from flags import past
 from flags.api.scope import configuration_of
 from flags.engine import dump_condition
 from flags.engine.tracing import Trace
-from flags.explained import Explained, explain_now
+from flags.scenery import Explained, explain_now
 from portal.access.api.scope import allowed, environment_of
 from portal.access.permissions import Permission
 from portal.lib import clock
@@ -33,7 +33,7 @@ from portal.lib.api.shapes import (
     reader,
 )
 from portal.lib.api.views import ApiView
-from portal.lib.documents.problems import DocumentError, Problem
+from portal.lib.documents import DocumentError, Problem
 from portal.lib.errors import Invalid
 
 _TAG = "explanations"

@@ -80,7 +80,7 @@ from flags.engine.references import (
 )
 from flags.engine.results import Context, ErrorCode, Reason, Result, Scalar
 from flags.engine.world import EMPTY, OverBudget, Steps, World
-from portal.lib.documents.problems import DocumentError, Problem
+from portal.lib.documents import DocumentError, Problem
 
 __all__ = [
     "ALGORITHMS",

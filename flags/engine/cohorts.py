@@ -13,9 +13,18 @@ from flags.engine.references import instants_of, weight_of
 from flags.engine.results import Context
 from flags.engine.scalars import read_flag_key, read_salt, read_segment_key
 from flags.engine.world import Read, Test, World
-from portal.lib.documents.problems import Problem
-from portal.lib.documents.readers import Reader, checked, list_of, mapped, quote, record
-from portal.lib.documents.scalars import name, read_percentage, text
+from portal.lib.documents import (
+    Problem,
+    Reader,
+    checked,
+    list_of,
+    mapped,
+    name,
+    quote,
+    read_percentage,
+    record,
+    text,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,18 +31,22 @@ from flags.engine.scalars import (
     read_segment_key,
     read_variant_key,
 )
-from portal.lib.documents.problems import Problem
-from portal.lib.documents.readers import (
+from portal.lib.documents import (
+    Problem,
     Reader,
     checked,
+    integer,
     list_of,
+    name,
     one_of,
+    read_boolean,
     read_object,
+    read_percentage,
     record,
     refuse,
     tagged,
+    text,
 )
-from portal.lib.documents.scalars import integer, name, read_boolean, read_percentage, text
 
 T = TypeVar("T")
 

@@ -36,18 +36,21 @@ from flags.engine.scalars import (
     read_salt,
     read_variant_key,
 )
-from portal.lib.documents.problems import Problem
-from portal.lib.documents.readers import (
+from portal.lib.documents import (
+    Problem,
     Reader,
     checked,
+    integer,
     list_of,
     mapped,
+    name,
     one_of,
     quote,
+    read_boolean,
     read_object,
     record,
+    text,
 )
-from portal.lib.documents.scalars import integer, name, read_boolean, text
 
 # What documents were parsed into lately: a page reads the same document again and again.
 

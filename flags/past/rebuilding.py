@@ -6,10 +6,9 @@ from datetime import datetime
 from django.core.exceptions import ObjectDoesNotExist
 from django.utils.translation import gettext as _
 
-from flags import cohorts, explained
+from flags import cohorts, scenery
 from flags.engine import Context
 from flags.engine.parsing import DEFINITION_PART
-from flags.explained import Explained
 from flags.past.scene import Cause, approval_of, gather
 from flags.past.telling import (
     ARCHIVED,
@@ -25,6 +24,7 @@ from flags.past.telling import (
     configuration_in,
     told,
 )
+from flags.scenery import Explained
 from portal.access.models import Project
 from portal.audit import moments
 from portal.audit.models import AuditEvent
@@ -170,7 +170,7 @@ class Answer:
 
     moment: datetime
     environment: str
-    explained: Explained
+    scenery: Explained
     causes: tuple[Cause, ...]
 
 
@@ -190,11 +190,11 @@ def answer_at(
 def _explain(past: Past, flag: str, context: Context, moment: datetime) -> Explained:
     scene = gather(flag, past)
     if scene is None:
-        return explained.not_found(flag)
+        return scenery.not_found(flag)
     if scene.flag is None:
-        return explained.not_usable(flag, scene.problem)
+        return scenery.not_usable(flag, scene.problem)
     world = scene.world(moment.timestamp())
-    return _without_version(explained.explained(scene.flag, context, world, scene.segments))
+    return _without_version(scenery.explained(scene.flag, context, world, scene.segments))
 
 
 def _without_version(found: Explained) -> Explained:

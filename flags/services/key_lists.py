@@ -15,7 +15,7 @@ from flags.engine import limits
 from flags.models import KeyList, Segment
 from flags.models.segment import pack
 from portal.access.models import Project
-from portal.lib.documents.problems import MAX_PROBLEMS
+from portal.lib.documents import MAX_PROBLEMS
 from portal.lib.errors import Invalid
 from portal.lib.web.spreadsheets import unguard
 

@@ -7,11 +7,11 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from flags import impact, outcome_wording
+from flags.clash_wording import CONFIGURATION as CONFIGURATION_PARTS
+from flags.clash_wording import DEFINITION as DEFINITION_PARTS
 from flags.clash_wording import clash_sentences, rule_names_in
 from flags.engine import parse_definition
 from flags.importers import ImportPlan
-from flags.merging import CONFIGURATION as CONFIGURATION_PARTS
-from flags.merging import DEFINITION as DEFINITION_PARTS
 from flags.models import Flag, FlagConfiguration
 from flags.services import changes, configurations, definitions, importing
 from portal.access.models import Environment

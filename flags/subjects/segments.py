@@ -8,11 +8,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from flags import cohorts, impact, outcome_wording
-from flags.clash_wording import clash_sentences
+from flags.clash_wording import GROUP as GROUP_PARTS
+from flags.clash_wording import clash_sentences, merge_keys
 from flags.dependants import Use, uses_of
 from flags.engine import Named, parse_group
-from flags.merging import GROUP as GROUP_PARTS
-from flags.merging import merge_keys
 from flags.models import ExclusionGroup, Segment
 from flags.models.segment import LISTS
 from flags.services import cohort_changes as changes

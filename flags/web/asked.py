@@ -13,9 +13,9 @@ from django.views.decorators.http import require_http_methods
 
 from flags import past
 from flags.engine.document import TARGETING_KEY
-from flags.explained import Explained, explain_now
 from flags.models import Flag
 from flags.past import Answer, Approval, Cause, NotTold
+from flags.scenery import Explained, explain_now
 from flags.web import explaining
 from flags.web.arriving import find_flag
 from flags.web.rows import Cell, FlagRow

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from flags import exports, samples
-from flags.exporters.text import SYNTAXES
+from flags.exporters.base import SYNTAXES
 from flags.services import naming, sampling
 from portal.access.models import Environment
 from portal.access.permissions import Permission

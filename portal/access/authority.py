@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping
 
 from django.db.models import Q
 
-from portal.access.holdings import NOTHING, Holdings
 from portal.access.models import (
     ApiKey,
     CustomRole,
@@ -21,6 +20,8 @@ from portal.access.permissions import (
     BUILTIN_ROLES,
     EVERYTHING,
     HANDED_OUT_BY_PEOPLE,
+    NOTHING,
+    Holdings,
     Permission,
 )
 from portal.lib import clock, held

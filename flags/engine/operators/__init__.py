@@ -25,8 +25,7 @@ from flags.engine.operators import comparing, instants, networks
 from flags.engine.operators.base import Build, Cost, Operator, Predicate, Values, negated
 from flags.engine.results import Scalar
 from flags.engine.scalars import read_condition_value, read_number_as_is
-from portal.lib.documents.readers import Reader, list_of
-from portal.lib.documents.scalars import text
+from portal.lib.documents import Reader, list_of, text
 
 __all__ = ["OPERATORS", "Cost", "Operator", "Predicate", "Values", "build_cost", "build_predicate"]
 

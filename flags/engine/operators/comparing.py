@@ -8,8 +8,7 @@ from typing import Any, Final, TypeAlias, cast
 from flags.engine.limits import MAX_UNIT_INTEGER
 from flags.engine.operators.base import Build, Cost, Predicate, Values, cost_of_reading, is_number
 from flags.engine.scalars import read_safe_integer
-from portal.lib.documents.problems import Problem
-from portal.lib.documents.readers import checked, list_of
+from portal.lib.documents import Problem, checked, list_of
 
 Comparison: TypeAlias = Callable[[Any, Any], bool]
 

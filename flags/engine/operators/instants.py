@@ -18,7 +18,7 @@ from typing import Any, Final, TypeAlias
 from flags.engine.operators.base import Build, Predicate, Values, cost_of_reading, is_number
 from flags.engine.results import Scalar
 from flags.engine.scalars import read_number_as_is
-from portal.lib.documents.readers import list_of, refuse
+from portal.lib.documents import list_of, refuse
 
 _MAX_CHARS: Final = 40
 _INSTANT: Final = re.compile(

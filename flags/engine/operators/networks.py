@@ -19,8 +19,7 @@ from flags.engine.limits import (
     MAX_PATTERNS,
 )
 from flags.engine.operators.base import Build, Cost, Predicate, Values, cost_of_reading
-from portal.lib.documents.readers import list_of, quote, refuse
-from portal.lib.documents.scalars import text
+from portal.lib.documents import list_of, quote, refuse, text
 
 _Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 _Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address

@@ -17,8 +17,8 @@ from flags.importers.base import (
     quote,
     refuse,
 )
+from flags.importers.unleash.constraints import NeverHolds, Object, list_in, objects_in, switch_in
 from flags.importers.unleash.segments import read_segments
-from flags.importers.unleash.shape import NeverHolds, Object, list_in, objects_in, switch_in
 from flags.importers.unleash.strategies import Segments, read_parameters, read_strategy
 from flags.importers.unleash.variants import (
     OFF,

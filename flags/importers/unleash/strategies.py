@@ -11,12 +11,17 @@ from typing import Final
 from flags.engine.document import RANDOM, TARGETING_KEY
 from flags.importers.base import Document, any_of, combine, quote, refuse, test
 from flags.importers.unleash.constraints import (
+    NeverHolds,
+    Object,
     is_one_of,
     is_within,
+    list_in,
+    objects_in,
     on_attribute,
     read_constraint,
+    text_in,
+    written,
 )
-from flags.importers.unleash.shape import NeverHolds, Object, list_in, objects_in, text_in, written
 
 ALGORITHM: Final = "unleash"
 Parameters = Mapping[str, str]

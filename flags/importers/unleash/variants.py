@@ -7,8 +7,16 @@ from typing import Final
 
 from flags.engine.document import RANDOM
 from flags.importers.base import Document, quote, refuse
-from flags.importers.unleash.constraints import is_one_of, on_attribute
-from flags.importers.unleash.shape import Object, objects_in, switch_in, text_in, texts_in, written
+from flags.importers.unleash.constraints import (
+    Object,
+    is_one_of,
+    objects_in,
+    on_attribute,
+    switch_in,
+    text_in,
+    texts_in,
+    written,
+)
 from flags.importers.unleash.strategies import bucketing, units_of
 
 ON: Final = "on"

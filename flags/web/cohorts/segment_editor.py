@@ -16,7 +16,7 @@ from flags.services.parsing import segment_from
 from flags.web.arriving import find_segment
 from flags.web.cohorts.saving import Review, page_of, review_dialog
 from flags.web.targeting import documents, editing
-from flags.web.targeting.catalogue import Catalogue, segments_of
+from flags.web.targeting.documents import Catalogue, segments_of
 from flags.web.targeting.form import FIELDS as TARGETING_FIELDS
 from flags.web.targeting.nodes import Drawing
 from portal.access.models import Project

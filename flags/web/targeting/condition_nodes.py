@@ -7,7 +7,7 @@ from typing import ClassVar, TypeAlias
 
 from flags.engine import OPERATORS
 from flags.engine.operators.instants import seconds_of
-from flags.web.targeting.catalogue import Catalogue
+from flags.web.targeting.documents import Catalogue
 from flags.web.targeting.form import (
     INSTANT_OPERATORS,
     LIST_OPERATORS,

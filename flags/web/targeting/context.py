@@ -15,7 +15,7 @@ from flags.services.parsing import configuration_from
 from flags.web import arriving
 from flags.web.rows import Cell, FlagRow
 from flags.web.targeting import documents
-from flags.web.targeting.catalogue import catalogue_for
+from flags.web.targeting.documents import catalogue_for
 from flags.web.targeting.form import Form, write_base
 from flags.web.targeting.nodes import Drawing
 from flags.web.targeting.trying import NOBODY, outlook_context

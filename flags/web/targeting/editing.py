@@ -9,9 +9,8 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from flags import wording
-from flags.clash_wording import clash_sentences, rule_names
+from flags.clash_wording import clash_sentences, merge, rule_names
 from flags.engine import Configuration, FlagDefinition
-from flags.merging import merge
 from flags.models import FlagConfiguration
 from flags.services.definitions import new_salt
 from flags.services.parsing import configuration_from

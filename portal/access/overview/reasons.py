@@ -6,10 +6,9 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from portal.access import authority, selectors
-from portal.access.holdings import Holdings
 from portal.access.models import ActionRule, Environment, Project, User
 from portal.access.overview.people import names_of
-from portal.access.permissions import READS, RESERVABLE, Permission
+from portal.access.permissions import READS, RESERVABLE, Holdings, Permission
 
 # These are asked about the project as a whole: a role in one environment does not bring them.
 WHOLE_PROJECT = frozenset(

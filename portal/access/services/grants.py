@@ -3,14 +3,15 @@
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from django.db import transaction
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+from django.db import models, transaction
 from django.utils.translation import gettext as _
 
 from portal.access import authority, outbox, selectors
 from portal.access.models import Environment, Grant, Group, KeyKind, Project, User
+from portal.access.outbox import handing_out
 from portal.access.permissions import HANDED_OUT_BY_PEOPLE, Permission
 from portal.access.services.sponsoring import record_role
-from portal.access.signals import handing_out
 from portal.lib.errors import AviaryError, Invalid
 from portal.lib.intent import Intent
 from portal.lib.journal import Actor, ActorKind
@@ -188,3 +189,17 @@ def _refuse(permissions: Iterable[Permission]) -> None:
     if labels:
         text = _("An API key cannot give this: {permissions}. Somebody who may does it in person.")
         raise NotByKeys(text.format(permissions=labels))
+
+
+# Checking rows by their own rules.
+
+
+def validate(instance: models.Model) -> None:
+    """Check a row by its own rules. Raises Invalid, naming the fields."""
+    try:
+        instance.full_clean(exclude=["password"])
+    except ValidationError as error:
+        found = {field: " ".join(texts) for field, texts in error.message_dict.items()}
+        # A key that is taken is found by a constraint, which Django counts to no field.
+        whole = found.pop(NON_FIELD_ERRORS, None)
+        raise Invalid(found | ({"key": whole} if whole else {})) from None

@@ -12,9 +12,8 @@ from django.utils.translation import gettext as _
 from portal.access import authority, outbox
 from portal.access.models import Environment, Invitation, InvitationState, Project, User
 from portal.access.permissions import Permission
-from portal.access.services.grants import require_may_give, store_grant
+from portal.access.services.grants import require_may_give, store_grant, validate
 from portal.access.services.people import create_user
-from portal.access.services.validation import validate
 from portal.access.tokens import NO_VERIFIER, Token, new_token, parse_token
 from portal.lib.errors import AviaryError, Invalid
 from portal.lib.intent import Intent

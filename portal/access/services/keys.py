@@ -15,8 +15,7 @@ from portal.access import authority, outbox
 from portal.access.models import ApiKey, Environment, KeyKind, User
 from portal.access.permissions import ADDITIONAL_RIGHTS, Permission
 from portal.access.services.evidence_rights import checked_kinds
-from portal.access.services.grants import refuse_admin_keys
-from portal.access.services.validation import validate
+from portal.access.services.grants import refuse_admin_keys, validate
 from portal.access.tokens import Token, new_token
 from portal.lib.errors import Invalid
 from portal.lib.intent import Intent

@@ -8,10 +8,9 @@ from django.utils.translation import gettext as _
 from portal.access import authority, outbox, selectors
 from portal.access.models import Environment, Grant, Project, SponsorshipKind, User
 from portal.access.permissions import Permission
-from portal.access.services.grants import grant_role, keeping_an_admin, remove_grants
+from portal.access.services.grants import grant_role, keeping_an_admin, remove_grants, validate
 from portal.access.services.roles import remove_from_groups
 from portal.access.services.sponsoring import record_sponsorship
-from portal.access.services.validation import validate
 from portal.access.tokens import new_password
 from portal.lib import journal, lookalikes
 from portal.lib.errors import Invalid

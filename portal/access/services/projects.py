@@ -7,10 +7,9 @@ from django.utils.translation import gettext as _
 
 from portal.access import authority, outbox
 from portal.access.models import Environment, EnvironmentKind, Project, User, new_epoch
+from portal.access.outbox import environment_created
 from portal.access.permissions import BuiltinRole, Permission
-from portal.access.services.grants import store_grant
-from portal.access.services.validation import validate
-from portal.access.signals import environment_created
+from portal.access.services.grants import store_grant, validate
 from portal.lib import journal
 from portal.lib.errors import Forbidden
 from portal.lib.intent import Intent

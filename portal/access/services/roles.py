@@ -17,16 +17,16 @@ from portal.access.models import (
     SponsorshipKind,
     User,
 )
+from portal.access.outbox import name_removing
 from portal.access.permissions import RESERVABLE, Permission
 from portal.access.services.grants import (
     given_by,
     keeping_an_admin,
     require_may_give,
     require_may_permit,
+    validate,
 )
 from portal.access.services.sponsoring import record_sponsorship
-from portal.access.services.validation import validate
-from portal.access.signals import name_removing
 from portal.lib.errors import Invalid
 from portal.lib.intent import Intent
 

@@ -12,9 +12,8 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from portal.access import authority
-from portal.access.holdings import Holdings
 from portal.access.models import Environment, Project, User
-from portal.access.permissions import READS, Permission
+from portal.access.permissions import READS, Holdings, Permission
 from portal.lib import subjects
 from portal.lib.errors import Forbidden, Invalid
 from portal.lib.journal import Actor
