@@ -46,7 +46,15 @@ class FlagList(ApiView):
     )
     def get(self, request: Request, project: str) -> Response:
         """A page of flags, in order of their keys."""
-        wanted = _filter_of(request)
+        wanted = FlagFilter(
+            search=text(request, "search"),
+            kind=choice(request, "kind", KINDS),
+            tags=tuple(filter(None, [text(request, "tag")])),
+            archived=switch(request, "archived"),
+            environment=holder_of(request).environment.key,
+            after=decode_cursor(text(request, "cursor")),
+            size=limit_of(request),
+        )
         page = selectors.list_flags(project_of(request, project), wanted, now=clock.now())
         following = encode_cursor(page.next_after)
         return listing(request, FLAGS, page.flags, following, total=page.total)
@@ -122,16 +130,3 @@ class FlagRestoring(ApiView):
         services.restore_flag(flag=flag, intent=Intent(holder_of(request).actor))
         restored = flag_of(request, project, key)
         return answer(FLAG.dump(restored), version=restored.version)
-
-
-def _filter_of(request: Request) -> FlagFilter:
-    """The filter in the query. Raises Invalid, naming the parameter."""
-    return FlagFilter(
-        search=text(request, "search"),
-        kind=choice(request, "kind", KINDS),
-        tags=tuple(filter(None, [text(request, "tag")])),
-        archived=switch(request, "archived"),
-        environment=holder_of(request).environment.key,
-        after=decode_cursor(text(request, "cursor")),
-        size=limit_of(request),
-    )

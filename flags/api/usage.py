@@ -5,7 +5,7 @@ from rest_framework.response import Response
 
 from flags.api.scope import configuration_of
 from flags.usage import reading
-from flags.usage.reading import ASPECTS, SPANS, Series
+from flags.usage.reading import ASPECTS, SPANS
 from portal.access.api.scope import environment_of
 from portal.lib import clock
 from portal.lib.api.endpoints import answer, choice, listing, page_of, switch
@@ -81,7 +81,13 @@ class FlagUsage(ApiView):
             "total": series.total,
             "last_seen_at": last and last.isoformat(),
             "last_served_at": {name: at.isoformat() for name, at in sorted(seen.items())},
-            "counts": _counts(series),
+            "counts": [
+                {
+                    "start": line.start.isoformat(),
+                    "counts": dict(zip(series.names, line.counts, strict=True)),
+                }
+                for line in series.lines
+            ],
         }
         return answer(document)
 
@@ -102,13 +108,3 @@ class UnknownFlags(ApiView):
         page, following = page_of(request, rows, by="-pk")
         others = reading.other_unknown(place)
         return listing(request, UNKNOWN_FLAGS, page, following, others=others)
-
-
-def _counts(series: Series) -> list[dict[str, object]]:
-    return [
-        {
-            "start": line.start.isoformat(),
-            "counts": dict(zip(series.names, line.counts, strict=True)),
-        }
-        for line in series.lines
-    ]

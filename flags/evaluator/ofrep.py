@@ -179,7 +179,7 @@ def _evaluate(
         return 200, known[1]
     if result.reason is Reason.ERROR:
         return 400, _failed(item, result, is_client)
-    body = _encode(item.key, result)
+    body = orjson.dumps(results.success(item.key, result))
     if result.reason is not Reason.SPLIT and len(item.encoded) < MAX_ENCODED:
         _keep(item, result, body)
     return 200, body
@@ -198,10 +198,6 @@ def _failed(item: FlagItem, result: Result, is_client: bool) -> bytes:
     details = None if hidden else result.error_details
     details = details or f"flag {item.key!r} cannot be evaluated"
     return failure(result.error_code or GENERAL, details, key=item.key)
-
-
-def _encode(key: str, result: Result) -> bytes:
-    return orjson.dumps(results.success(key, result))
 
 
 def _keep(item: FlagItem, result: Result, body: bytes) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from flags.importers.base import ImportPlan, PlannedCohorts, PlannedFlag, listed
+from flags.importers.base import ImportPlan, PlannedCohorts, listed
 
 _NOTE = "the project has other segments of these keys; flags get the conditions themselves: "
 
@@ -34,7 +34,14 @@ def give_way(plan: ImportPlan, present: Mapping[str, Mapping[str, Any]]) -> Impo
         else:
             spelled_out[key] = document["when"]
     notes = [_NOTE + listed(sorted(spelled_out))] if spelled_out else []
-    flags = [_without(flag, spelled_out) for flag in plan.flags] if spelled_out else plan.flags
+    flags = (
+        [
+            replace(flag, configuration=_replaced(flag.configuration, spelled_out))
+            for flag in plan.flags
+        ]
+        if spelled_out
+        else plan.flags
+    )
     return replace(plan, flags=flags, segments=kept, notes=plan.notes + notes)
 
 
@@ -54,10 +61,6 @@ def _has_lists(segment: Mapping[str, Any]) -> bool:
 def _origin(document: Mapping[str, Any]) -> str:
     """``Unleash segment 7``; what is told of it there comes after a colon."""
     return str(document["description"]).partition(":")[0]
-
-
-def _without(flag: PlannedFlag, conditions: Mapping[str, object]) -> PlannedFlag:
-    return replace(flag, configuration=_replaced(flag.configuration, conditions))
 
 
 def _replaced(document: Any, conditions: Mapping[str, object]) -> Any:

@@ -120,7 +120,11 @@ class Past:
         if configuration is None or not configuration.get("introduced", True):
             return None
         # Which version the environment had then is not in every row, and decides nothing.
-        return _served(definition) | configuration | {"version": 0}
+        return (
+            {name: definition[name] for name in DEFINITION_PART if name in definition}
+            | configuration
+            | {"version": 0}
+        )
 
     def segment(self, key: str) -> Document | None:
         """A segment with its lists in full."""
@@ -151,11 +155,6 @@ class Past:
     def _note(self, kind: str, key: str, row: Row) -> None:
         assert isinstance(row, AuditEvent)
         self.sources.append(Source(kind, key, row))
-
-
-def _served(definition: Document) -> Document:
-    """What of a definition evaluators load."""
-    return {name: definition[name] for name in DEFINITION_PART if name in definition}
 
 
 # The question that auditors ask: what did this user get for that flag then, and who saw to it.

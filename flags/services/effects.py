@@ -14,7 +14,6 @@ from django.db.models.functions import Cast
 
 from flags.dependants import mentioning, reaching
 from flags.engine import (
-    Configuration,
     DocumentError,
     Named,
     mentions_in,
@@ -107,14 +106,10 @@ def _answered(variant: Document) -> str:
 
 def _can_serve(row: FlagConfiguration, definition: Document, variants: set[str]) -> bool:
     try:
-        served = variants_of(_parsed(row, definition))
+        served = variants_of(parse_configuration(row.document, parse_definition(definition)))
     except DocumentError:
         return True
     return served is None or not served.isdisjoint(variants)
-
-
-def _parsed(row: FlagConfiguration, definition: Document) -> Configuration:
-    return parse_configuration(row.document, parse_definition(definition))
 
 
 @dataclass(slots=True)

@@ -69,7 +69,13 @@ def _merge_segments(segment: Segment, _request: ChangeRequest, sides: Sides) -> 
     about = [{n: v for n, v in one.items() if n not in LISTS} for one in sides.documents]
     merged = merging.merge(*about, prefer=sides.prefer)
     clashes = clash_sentences(merged.clashes, {})
-    lists = [_keys_of(segment.project, one) for one in sides.documents]
+    lists = [
+        {
+            name: frozenset(cohorts.list_of(segment.project, one[name]["digest"]).keys)
+            for name in LISTS
+        }
+        for one in sides.documents
+    ]
     included, excluded = (merge_keys(*(one[name] for one in lists)) for name in LISTS)
     both = included & excluded
     if both:
@@ -89,12 +95,6 @@ def _merge_segments(segment: Segment, _request: ChangeRequest, sides: Sides) -> 
         for name, keys in zip(LISTS, (included, excluded), strict=True)
     }
     return Merged(merged.document | stored, clashes)
-
-
-def _keys_of(project: Project, document: Document) -> dict[str, frozenset[str]]:
-    return {
-        name: frozenset(cohorts.list_of(project, document[name]["digest"]).keys) for name in LISTS
-    }
 
 
 def _find_group(target: Target) -> ExclusionGroup:

@@ -24,7 +24,6 @@ from flags.usage.standing import standings_of
 from flags.web import arriving
 from flags.web.arriving import find_flag
 from flags.web.rows import Cell, FlagRow
-from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.lib import clock
@@ -212,9 +211,6 @@ def _owners(owner: str, scope: Scope) -> tuple[str, ...]:
 
 
 def _states(query: QueryDict, scope: Scope) -> tuple[tuple[str, bool], ...]:
-    asked = {place.key: query.get(f"in.{place.key}", "") for place in _places(scope)}
+    places = scope.project.environments.all()
+    asked = {place.key: query.get(f"in.{place.key}", "") for place in places}
     return tuple((key, STATES[state]) for key, state in asked.items() if state in STATES)
-
-
-def _places(scope: Scope) -> list[Environment]:
-    return list(scope.project.environments.all())

@@ -96,7 +96,14 @@ class LetterRunner(Runner[Letter]):
         return due
 
     def call(self, work: Letter) -> None:
-        _message(work, self.connection).send()
+        EmailMessage(
+            subject=work.subject,
+            body=work.text,
+            from_email=settings.DEFAULT_FROM_EMAIL,
+            to=[work.user.email],
+            connection=self.connection,
+            headers={"Auto-Submitted": "auto-generated"},
+        ).send()
 
     def carry_out(self, work: Letter, at: datetime, answer: object) -> None:
         work.clear()
@@ -111,17 +118,6 @@ class LetterRunner(Runner[Letter]):
     def explain(self, work: Letter, error: Exception) -> str:
         logger.warning("letter %s could not be sent: %s", work.pk, _name(error))
         return _name(error)
-
-
-def _message(letter: Letter, connection: BaseEmailBackend) -> EmailMessage:
-    return EmailMessage(
-        subject=letter.subject,
-        body=letter.text,
-        from_email=settings.DEFAULT_FROM_EMAIL,
-        to=[letter.user.email],
-        connection=connection,
-        headers={"Auto-Submitted": "auto-generated"},
-    )
 
 
 def _name(error: Exception) -> str:

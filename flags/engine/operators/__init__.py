@@ -127,11 +127,7 @@ def build_cost(name: str, values: Values, *, ignore_case: bool = False) -> Cost 
     cost = known.cost(values)
     if not ignore_case or known.build_folded:
         return cost
-    return _folding(cost) if cost else _cost_of_folding
-
-
-def _folding(cost: Cost) -> Cost:
-    return lambda value: _cost_of_folding(value) + cost(value)
+    return (lambda value: _cost_of_folding(value) + cost(value)) if cost else _cost_of_folding
 
 
 def _cost_of_folding(value: object) -> int:

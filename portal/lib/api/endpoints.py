@@ -51,7 +51,7 @@ def page_of(request: Request, rows: QuerySet[Row], *, by: str) -> tuple[list[Row
     found = list(rows.order_by(by)[: size + 1])
     page = found[:size]
     more = len(found) > size
-    return page, encode_cursor(_cursor_of(page[-1], field)) if more else None
+    return page, encode_cursor(str(reduce(getattr, field.split("__"), page[-1]))) if more else None
 
 
 def page_of_keys(request: Request, keys: Iterable[str]) -> tuple[list[str], str | None]:
@@ -80,11 +80,6 @@ def listing(
         path = quote(request.path, safe="/%")
         response["Link"] = f'<{path}?{query.urlencode()}>; rel="next"'
     return response
-
-
-def _cursor_of(row: Model, field: str) -> str:
-    """The field of a row, or, as in ``flag__key``, of one that it belongs to."""
-    return str(reduce(getattr, field.split("__"), row))
 
 
 def encode_cursor(key: str) -> str | None:
@@ -219,7 +214,7 @@ def tagged(request: Any, response: Response) -> Response:
     if response.status_code != 200:
         return response
     if "ETag" not in response:
-        response["ETag"] = _tag_of(response.data)
+        response["ETag"] = f'"{hashlib.sha256(dumps(response.data).encode()).hexdigest()[:32]}"'
     response.setdefault("Cache-Control", "private, no-cache")
     if _is_known(request.META.get("HTTP_IF_NONE_MATCH", ""), response["ETag"]):
         response.status_code, response.data = 304, None
@@ -229,10 +224,6 @@ def tagged(request: Any, response: Response) -> Response:
 def dumps(document: object) -> str:
     """A document as it is answered: one text for one content."""
     return json.dumps(document, cls=JSONEncoder, sort_keys=True, separators=(",", ":"))
-
-
-def _tag_of(document: object) -> str:
-    return f'"{hashlib.sha256(dumps(document).encode()).hexdigest()[:32]}"'
 
 
 def _is_known(header: str, tag: str) -> bool:

@@ -41,7 +41,11 @@ class ApiView(APIView):
         self.headers = self.default_response_headers
         try:
             self.initial(asked, *args, **kwargs)
-            response = self._respond_once(asked) if self.keeps_answers else self._respond(asked)
+            response = (
+                idempotency.respond(asked, lambda: self._respond(asked))
+                if self.keeps_answers
+                else self._respond(asked)
+            )
         except Exception as error:
             response = self.handle_exception(error)
         self.response = self.finalize_response(asked, response, *args, **kwargs)
@@ -75,9 +79,6 @@ class ApiView(APIView):
             return tagged(request, final)
         published.add_to(final)
         return final
-
-    def _respond_once(self, request: Request) -> Response:
-        return idempotency.respond(request, lambda: self._respond(request))
 
     def _respond(self, request: Request) -> Response:
         """What the endpoint answers, problems included; faults of ours are raised."""
