@@ -74,8 +74,7 @@ def _export_native(project: Project, configurations: Iterable[FlagConfiguration]
             found.append((flag.definition, by_place))
         except DocumentError as error:
             left_out.append(LeftOut(flag.key, str(error.problems[0])))
-    document = native.write_document(found, *_cohorts_of(project))
-    return Export(document, len(found), left_out)
+    return Export(native.write_document(found, *_cohorts_of(project)), len(found), left_out)
 
 
 def _by_flag(row: FlagConfiguration) -> tuple[str, int, int]:

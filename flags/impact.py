@@ -175,8 +175,7 @@ def _compiled(row: FlagConfiguration, configuration: Configuration) -> CompiledF
 def _impact(
     project: Project, effects: Iterable[Effect] = (), *, is_on: bool = True, remark: str = ""
 ) -> Impact:
-    address = reverse("context-sampling", args=[project.key])
-    return Impact(is_on, address, tuple(effects), remark)
+    return Impact(is_on, reverse("context-sampling", args=[project.key]), tuple(effects), remark)
 
 
 def _effect(title: str, held: Collection[Sample], before: Side, after: Side) -> Effect:

@@ -66,8 +66,7 @@ class ConfigurationList(ApiView):
     @operation("list_configurations", _TAG, CONFIGURATIONS)
     def get(self, request: Request, project: str, environment: str) -> Response:
         """A page of the configurations of the flags in use, in order of the flags' keys."""
-        place = environment_of(request, project, environment)
-        rows = selectors.configurations_in(place)
+        rows = selectors.configurations_in(environment_of(request, project, environment))
         return answer_page(request, CONFIGURATIONS, rows, by="flag__key")
 
 

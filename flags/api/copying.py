@@ -164,8 +164,7 @@ class Cloning(ApiView):
         )
         where = reverse("api-flag", kwargs={"project": project, "key": cloned.flag.key})
         refused = [{"environment": place.key, "text": text} for place, text in cloned.refused]
-        document = CLONE.dump(cloned, refused=refused)
-        return answer(document, version=cloned.flag.version, at=where)
+        return answer(CLONE.dump(cloned, refused=refused), version=cloned.flag.version, at=where)
 
 
 class Bulk(ApiView):

@@ -195,8 +195,7 @@ class Explain(ApiView):
         asked = QUESTION.read(request.data)
         configuration = configuration_of(request, project, environment, asked["flag"])
         found = explain_now(configuration, asked.get("context", {}), now=clock.now())
-        flag = configuration.flag.key
-        return answer(EXPLAINED.dump(found, flag=flag, environment=environment))
+        return answer(EXPLAINED.dump(found, flag=configuration.flag.key, environment=environment))
 
 
 class ExplainPast(ApiView):

@@ -226,8 +226,7 @@ def steering(kind: PlanKind, step: str) -> type[ApiView]:
             """Stopping is free for whoever may change the flag; going on may take approval."""
             found = _plan_of(request, project, environment, kind, plan)
             reason = WHY.read(request.data or {}).get("reason", "")
-            intent = Intent(holder_of(request).actor, reason)
-            steered = _STEPS[step](plan=found, intent=intent)
+            steered = _STEPS[step](plan=found, intent=Intent(holder_of(request).actor, reason))
             return answer(PLAN.dump(steered))
 
     return Steering

@@ -36,8 +36,7 @@ def configuration_of(
 ) -> FlagConfiguration:
     """A flag's configuration in the key's environment."""
     environment = environment_of(request, project_key, environment_key)
-    flag = flag_of(request, project_key, key)
-    configuration = selectors.get_configuration(flag, environment)
+    configuration = selectors.get_configuration(flag_of(request, project_key, key), environment)
     configuration.environment = environment
     return configuration
 

@@ -199,8 +199,7 @@ class SegmentKeys(ApiView):
             after=decode_cursor(text(request, "cursor")),
             size=limit_of(request),
         )
-        following = encode_cursor(page.next_after)
-        return listing(request, KEYS, page.keys, following, total=page.total)
+        return listing(request, KEYS, page.keys, encode_cursor(page.next_after), total=page.total)
 
     @operation(
         "change_segment_keys",

@@ -64,8 +64,7 @@ def pack(keys: Iterable[str]) -> tuple[str, bytes]:
 @lru_cache(maxsize=_LISTS_AT_HAND)
 def _keys_of(pk: int, digest: str) -> tuple[str, ...]:
     """A row never changes, so what was read once stays true; the digest proves it."""
-    content = KeyList.objects.values_list("content", flat=True).get(pk=pk)
-    text = zlib.decompress(bytes(content))
+    text = zlib.decompress(bytes(KeyList.objects.values_list("content", flat=True).get(pk=pk)))
     if hashlib.sha256(text).hexdigest() != digest:
         raise ValueError(f"the key list {digest} holds other keys than it says")
     return tuple(orjson.loads(text))

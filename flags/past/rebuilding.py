@@ -77,8 +77,7 @@ class Trail:
 
     def _why_purged(self, subject: str) -> str:
         text = _("What the history said about “{subject}” was purged: it reaches back to {day}.")
-        day = f"{self._purged_before:%Y-%m-%d %H:%M} UTC"
-        return text.format(subject=subject, day=day)
+        return text.format(subject=subject, day=f"{self._purged_before:%Y-%m-%d %H:%M} UTC")
 
     def _rows(self, sequences: list[int]) -> list[AuditEvent]:
         """The rows nearest to the instant, in this order."""

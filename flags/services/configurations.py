@@ -84,8 +84,7 @@ def set_enabled(
             raise _conflict(current, {**current.document, **state})
     wanted = configuration_from({**current.document, **state}, current.flag.definition)
     previous_version = current.version
-    stored = _store(current, wanted, intent=intent)
-    return Switched(stored, previous_version)
+    return Switched(_store(current, wanted, intent=intent), previous_version)
 
 
 def _placed(document: object, current: FlagConfiguration, intent: Intent) -> object:
@@ -113,8 +112,7 @@ def _locked(flag: Flag, environment: Environment, intent: Intent) -> FlagConfigu
     so that it is not served once the flag is restored.
     """
     (locked,) = outbox.lock_environments([environment])
-    rows = locked.configurations.select_related("flag__project")
-    current = rows.get(flag=flag)
+    current = locked.configurations.select_related("flag__project").get(flag=flag)
     if current.flag.is_archived and intent.options.undoing is None:
         raise Invalid({"": _("This flag is archived. Restore it first.")})
     return current

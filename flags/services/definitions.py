@@ -66,8 +66,7 @@ def create_flag(*, project: Project, document: object, intent: Intent) -> Flag:
     ]
     advance_everywhere(flag, environments, now=intent.at)
     documents = {one.environment.key: one.document for one in started}
-    after = {**flag.document, "environments": documents}
-    intent.record("flag.created", flag, after=after)
+    intent.record("flag.created", flag, after={**flag.document, "environments": documents})
     return flag
 
 

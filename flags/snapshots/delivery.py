@@ -188,8 +188,7 @@ def _judge(
     pk: int, position: Position, head: Position | None, reports: tuple[Report, ...]
 ) -> Delivery:
     places = [head, *(one.position for one in reports)]
-    same_history = [one[1] if one and one[0] == position[0] else 0 for one in places]
-    reached = min(same_history)
+    reached = min([one[1] if one and one[0] == position[0] else 0 for one in places])
     if any(one.is_live for one in reports):
         arrival = Arrival.LIVE if all(one == position for one in places) else Arrival.BEHIND
     elif head != position:

@@ -85,8 +85,7 @@ def _marks(deliveries: Iterable[Delivery], keys: list[str]) -> Marks:
     now = clock.now()
     for one in deliveries:
         changes = one.changes().filter(kind=Named.FLAG, key__in=keys)
-        firsts = changes.values_list("key").annotate(at=Min("changed_at"))
-        for key, since in firsts:
+        for key, since in changes.values_list("key").annotate(at=Min("changed_at")):
             marks[one.environment_id, key] = Mark(_describe(one, since, now), _names(one))
     return marks
 

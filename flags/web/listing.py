@@ -66,8 +66,7 @@ def export_flags(request: HttpRequest, scope: Scope) -> HttpResponse:
     columns += ["created_at", "updated_at", "archived_at"]
     columns += [f"{place.key}.{what}" for place in places for what in ("enabled", "serves")]
     flags = selectors.all_flags(scope.project, read_filter(request.GET, scope), now=clock.now())
-    rows = (_row(flag) for flag in flags)
-    return csv_response(f"flags-{scope.project.key}", columns, rows)
+    return csv_response(f"flags-{scope.project.key}", columns, (_row(flag) for flag in flags))
 
 
 @require_POST

@@ -149,8 +149,7 @@ def _permissions_of_key(
 
 def permissions_of_key(key: ApiKey) -> frozenset[Permission]:
     """What an admin key was issued for, whatever became of its maker since."""
-    rights = {right for right in ADDITIONAL_RIGHTS if right in key.rights}
-    return ADMIN_KEY_PERMISSIONS | rights
+    return ADMIN_KEY_PERMISSIONS | {right for right in ADDITIONAL_RIGHTS if right in key.rights}
 
 
 def may_hand_out(actor: Actor, project: Project, environment: Environment) -> frozenset[Permission]:

@@ -68,8 +68,7 @@ def send_due() -> int:
 
 def forget_old_letters() -> int:
     """Delete letters that nobody will ask for any more; returns how many."""
-    old = clock.database_now() - KEPT_FOR
-    return Letter.objects.filter(written_at__lt=old).delete()[0]
+    return Letter.objects.filter(written_at__lt=clock.database_now() - KEPT_FOR).delete()[0]
 
 
 class LetterRunner(Runner[Letter]):

@@ -115,8 +115,7 @@ def checked_text(text: str, path: str, *, most: int = MOST_TEXT) -> str:
     """What somebody wrote, without the blanks around it. Raises Invalid: too long, or with NUL."""
     text = text.strip()
     if len(text) > most or "\0" in text:
-        message = _("Write at most {most} characters, and no NUL.").format(most=most)
-        raise Invalid({path: message})
+        raise Invalid({path: _("Write at most {most} characters, and no NUL.").format(most=most)})
     return text
 
 

@@ -95,8 +95,7 @@ def register(*subjects: Subject) -> None:
 
 def menu() -> list[Menu]:
     """Where the navigation of a project leads, in order."""
-    found = [one.menu for one in _subjects.values() if one.menu]
-    return sorted(found, key=lambda one: one.order)
+    return sorted([one.menu for one in _subjects.values() if one.menu], key=lambda one: one.order)
 
 
 def handler(change: str) -> Any:

@@ -21,8 +21,7 @@ def _sentences(told: dict[str, object]) -> list[str]:
     if "what" in told:
         return [_("{holder}: {what}, {where}.").format(**told)]
     if "confirmed" in told:
-        text = _("{confirmed} of {items} confirmed, {taken_away} taken away.")
-        return [text.format(**told)]
+        return [_("{confirmed} of {items} confirmed, {taken_away} taken away.").format(**told)]
     return [_("{items} roles and keys to look at.").format(items=told.get("items", 0))]
 
 

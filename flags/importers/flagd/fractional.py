@@ -37,8 +37,7 @@ def read_fractional(
     shares = _read_shares(arguments[by_expression:], by_expression, path, variants)
     if not by_expression:
         return [(None, _split(shares, Bucket(TARGETING_KEY, flag, is_text=False)))]
-    bucket = _read_bucket(arguments[0], f"{path}[0]", flag)
-    return _served(shares, bucket, flag, texts)
+    return _served(shares, _read_bucket(arguments[0], f"{path}[0]", flag), flag, texts)
 
 
 def _served(

@@ -119,8 +119,7 @@ def _choices(arguments: list[object], path: str, given: Given) -> Iterator[Branc
     """Pairs of a condition and an outcome, then perhaps what is left; nothing means null."""
     for index in range(0, len(arguments) - 1, 2):
         condition = read_condition(arguments[index], f"{path}[{index}]")
-        then = f"{path}[{index + 1}]"
-        yield from _branches(arguments[index + 1], then, [*given, condition])
+        yield from _branches(arguments[index + 1], f"{path}[{index + 1}]", [*given, condition])
     last = len(arguments) - 1
     otherwise = arguments[last] if len(arguments) % 2 else None
     yield from _branches(otherwise, f"{path}[{last}]", given)

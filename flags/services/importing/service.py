@@ -110,8 +110,7 @@ def import_flags(
     reached = reached_by(place, decision)
     _require_beyond(reached, partial(gate.require_in_each, intent, project=project))
     if reached.agreeing and not dry_run:
-        change = import_change(place, plan, mode, decision, reached)
-        intent = gate.check(change, intent).intent
+        intent = gate.check(import_change(place, plan, mode, decision, reached), intent).intent
     store_cohorts(place, decision.cohorts, intent)
     store(place, decision.changes, intent.actor)
     record(place, decision.changes, intent)
@@ -242,8 +241,7 @@ def _entries(place: Place, change: Change, intent: Intent) -> Iterator[Entry]:
     configuration, row.flag, row.environment = row.document, change.flag, place.environment
     if change.is_new:
         environments = {**change.elsewhere, place.environment.key: configuration}
-        after = {**document, "environments": environments}
-        yield intent.entry("flag.created", row, after=after)
+        yield intent.entry("flag.created", row, after={**document, "environments": environments})
         return
     if change.edited:
         before = change.definition_before

@@ -66,8 +66,7 @@ def resume_plan(*, plan: Plan, intent: Intent) -> Plan:
     if intent.options.agreement is not None or not _still_agreed(locked, clock.database_now()):
         locked.round += 1
         current = making.current_configuration(locked).document
-        change = making.plan_change(locked, current)
-        intent = gate.check(change, intent).intent
+        intent = gate.check(making.plan_change(locked, current), intent).intent
         answer_for(locked, intent.actor, intent.options.agreement)
     locked.changed_at, locked.changed_by = intent.at, intent.actor.label
     locked.save()
@@ -113,8 +112,7 @@ def _go_on(plan: Plan, moment: datetime) -> None:
 
 
 def _skip_what_is_reached(plan: Plan) -> None:
-    configuration = making.current_configuration(plan).document
-    share = share_of(configuration, plan.document["target"])
+    share = share_of(making.current_configuration(plan).document, plan.document["target"])
     if share is None or share > plan.steps[-1].share:
         text = _("There is nothing left to raise: the share is gone, or higher already.")
         raise Invalid({"": text})

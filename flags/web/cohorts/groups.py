@@ -103,8 +103,7 @@ def _slot(request: HttpRequest, group: ExclusionGroup) -> dict[str, Any]:
 
 
 def _holdout(request: HttpRequest, group: ExclusionGroup) -> dict[str, Any]:
-    points = _points(request.POST.get("percent", ""))
-    return group.document | {"holdout": points / _POINTS}
+    return group.document | {"holdout": _points(request.POST.get("percent", "")) / _POINTS}
 
 
 def _reshuffle(_request: HttpRequest, group: ExclusionGroup) -> dict[str, Any]:
@@ -123,8 +122,7 @@ def _points(text: str) -> int:
     """A percentage in thousandths. Raises Invalid where it is none."""
     value = read_percent(text)
     if value is None:
-        problem = _("Give a percentage from 0 to 100, with at most 3 decimals.")
-        raise Invalid({"percent": problem})
+        raise Invalid({"percent": _("Give a percentage from 0 to 100, with at most 3 decimals.")})
     return int(value * _POINTS)
 
 

@@ -121,8 +121,7 @@ def show_keys(request: HttpRequest, scope: Scope, which: str, key: str) -> HttpR
     segment = find_list(scope, which, key)
     search, after = request.GET.get("search", ""), request.GET.get("after", "")
     listed = key_list(segment, which, search=search, after=after)
-    context = {"scope": scope, "one": segment, "list": listed}
-    return render(request, "cohorts/_keys.html", context)
+    return render(request, "cohorts/_keys.html", {"scope": scope, "one": segment, "list": listed})
 
 
 @require_safe

@@ -252,8 +252,7 @@ def rows_of(scope: Scope, flag: Flag, environment: Environment) -> list[PlanRow]
 
 def why_not_steer(scope: Scope, plan: Plan, name: str) -> str:
     """Why the reader may not pause, resume or cancel a plan; empty where they may."""
-    wanted = {"pause": plan.is_running, "resume": plan.is_paused, "cancel": plan.is_alive}
-    if not wanted[name]:
+    if not {"pause": plan.is_running, "resume": plan.is_paused, "cancel": plan.is_alive}[name]:
         return _("It is {state}.").format(state=plan.get_state_display())
     if name != "resume" and scope.permissions & {Permission.FLAG_EDIT, Permission.FLAG_TOGGLE}:
         return ""

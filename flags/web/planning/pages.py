@@ -112,8 +112,7 @@ def preview_plan(
     form, now = forms.sent_form(request.POST), clock.now()
     context: dict[str, object] = {"words": [], "moments": []}
     try:
-        document = forms.document_of(chosen, form, request.POST)
-        wanted = _READERS[chosen](document, moment=now)
+        wanted = _READERS[chosen](forms.document_of(chosen, form, request.POST), moment=now)
         plan = Plan(kind=chosen, flag=flag, environment=place, document=wanted)
         if plan.is_ramp:
             context |= {"words": [sentences.ramp_start(plan)], "steps": sentences.ramp_table(plan)}
@@ -190,8 +189,7 @@ def _is_typed(scope: Scope, place: Environment) -> bool:
 
 def _outlook(scope: Scope, place: Environment, *, turns_off: bool = False) -> Any:
     """A plan may be made in a freeze, and glass is not broken for it."""
-    view = outlook(scope, [place], turns_off=turns_off)
-    return replace(view, frozen=[], may_break_glass=False)
+    return replace(outlook(scope, [place], turns_off=turns_off), frozen=[], may_break_glass=False)
 
 
 def _form_context(

@@ -54,8 +54,7 @@ def first_environment(request: HttpRequest, scope: Scope, key: str) -> HttpRespo
     configuration = flag.configurations.last()
     if configuration is None:
         raise Http404(key)
-    environment = configuration.environment.key
-    return redirect("flag-targeting", scope.project.key, environment, flag.key)
+    return redirect("flag-targeting", scope.project.key, configuration.environment.key, flag.key)
 
 
 @require_safe
@@ -118,8 +117,7 @@ def _merged(
         sent_base(request), saved, document, side_of(prefer), with_switch=revising
     )
     whole = merged.document if merged else document
-    definition = saved.flag.definition
-    filled = documents.to_form(whole, definition, with_switch=revising)
+    filled = documents.to_form(whole, saved.flag.definition, with_switch=revising)
     context = form_context(request, scope, saved, filled)
     context |= {
         "base": write_base(saved.document),
@@ -180,8 +178,7 @@ def save(request: HttpRequest, scope: Scope, environment: str, key: str) -> Http
 
 
 def _configuration(scope: Scope, environment: str, key: str) -> FlagConfiguration:
-    flag = find_flag(scope, key)
-    return selectors.get_configuration(flag, scope.environment(environment))
+    return selectors.get_configuration(find_flag(scope, key), scope.environment(environment))
 
 
 def _problems(

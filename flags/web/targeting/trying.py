@@ -182,8 +182,7 @@ def _bar(rule: Rule, number: int, colours: dict[str, int]) -> Bar:
     if let_in < 100:
         portions.append(Portion(_("asked further"), 100 - let_in, ON))
     title = _("Rule {number}").format(number=number)
-    name = f"{title}: {rule.name}" if rule.name else title
-    return Bar(name, wording.rule(rule), portions)
+    return Bar(f"{title}: {rule.name}" if rule.name else title, wording.rule(rule), portions)
 
 
 def _colours(definition: FlagDefinition) -> dict[str, int]:

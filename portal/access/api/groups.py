@@ -134,8 +134,7 @@ class GroupList(ApiView):
         """Create a group without members."""
         own = allowed(request, project, Permission.MEMBER_MANAGE)
         body = {"name": ""} | NEW_GROUP.read(request.data)
-        actor = holder_of(request).actor
-        made = services.create_group(project=own, **body, intent=Intent(actor))
+        made = services.create_group(project=own, **body, intent=Intent(holder_of(request).actor))
         return answer(GROUP.dump(made), at=reverse("api-group", args=[project, made.key]))
 
 

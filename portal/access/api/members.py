@@ -171,8 +171,7 @@ class GrantDetail(ApiView):
     def delete(self, request: Request, project: str, grant: int) -> Response:
         """Take a role away again."""
         own = allowed(request, project, Permission.MEMBER_MANAGE)
-        rows = own.grants.select_related("user", "group", "environment")
-        found = find(rows, pk=grant)
+        found = find(own.grants.select_related("user", "group", "environment"), pk=grant)
         services.revoke_grant(grant=found, intent=Intent(holder_of(request).actor))
         return Response(status=204)
 

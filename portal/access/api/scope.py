@@ -135,8 +135,7 @@ class ApiKeyAuthentication(BaseAuthentication):
         if key.is_orphaned:
             raise PermissionDenied(_ORPHANED)
         services.note_use(key=key, now=clock.now())
-        actor = authority.key_actor(key, trace_of(_django(request)))
-        return KeyHolder(key, actor), key
+        return KeyHolder(key, authority.key_actor(key, trace_of(_django(request)))), key
 
     def authenticate_header(self, request: Request) -> str:
         return 'Bearer realm="aviary"'

@@ -193,8 +193,7 @@ def read_origins(origins: Sequence[str]) -> list[str]:
     Raises Invalid, naming ``allowed_origins``, for what no browser would ever send.
     """
     if len(origins) > MOST:
-        text = _("Name {most} origins at most.").format(most=MOST)
-        raise Invalid({"allowed_origins": text})
+        raise Invalid({"allowed_origins": _("Name {most} origins at most.").format(most=MOST)})
     return list(dict.fromkeys(_read_origin(origin) for origin in origins))
 
 

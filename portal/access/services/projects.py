@@ -52,8 +52,7 @@ def create_project(*, key: str, name: str, intent: Intent) -> Project:
         )
     if intent.actor.kind is ActorKind.USER:
         creator = User.objects.get(pk=intent.actor.id)
-        admin = BuiltinRole.PROJECT_ADMIN
-        store_grant(project=project, to=creator, role=admin, intent=intent)
+        store_grant(project=project, to=creator, role=BuiltinRole.PROJECT_ADMIN, intent=intent)
     return project
 
 

@@ -116,5 +116,4 @@ def neighbourhood_of(request: HttpRequest) -> str:
     address = ipaddress.ip_address(address_of(request))
     if address.version == 4:
         return str(address)
-    network = ipaddress.ip_network((address, _NEIGHBOURHOOD), strict=False)
-    return str(network.network_address)
+    return str(ipaddress.ip_network((address, _NEIGHBOURHOOD), strict=False).network_address)

@@ -185,5 +185,4 @@ def revoke_key(request: HttpRequest, scope: Scope, selector: str) -> HttpRespons
         services.revoke_key(key=key, intent=Intent(scope.actor))
         return _changed(request, scope, _("Revoked {name}.").format(name=key.name))
 
-    context = {"scope": scope, "key": key}
-    return governed(request, "access/_revoke_dialog.html", context, save)
+    return governed(request, "access/_revoke_dialog.html", {"scope": scope, "key": key}, save)

@@ -95,8 +95,7 @@ def remove_member(request: HttpRequest, scope: Scope, user_id: int) -> HttpRespo
 def give_to_member(request: HttpRequest, scope: Scope, user_id: int) -> HttpResponse:
     """Give a member another role."""
     user = get_object_or_404(selectors.members_of(scope.project), pk=user_id)
-    address = reverse("grant-give", args=[scope.project.key, user.pk])
-    return _give(request, scope, user, address)
+    return _give(request, scope, user, reverse("grant-give", args=[scope.project.key, user.pk]))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

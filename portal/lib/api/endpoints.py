@@ -32,8 +32,7 @@ Row = TypeVar("Row", bound=Model)
 
 def limit_of(request: Request) -> int:
     """How many rows are wanted at most. Raises Invalid."""
-    wanted = text(request, "limit") or str(USUAL)
-    limit = read_whole(wanted, most=MOST)
+    limit = read_whole(text(request, "limit") or str(USUAL), most=MOST)
     if not limit:
         raise Invalid({"limit": _("Send a number from 1 to {most}.").format(most=MOST)})
     return limit
@@ -137,8 +136,7 @@ def choice(request: Request, name: str, values: Collection[str]) -> str:
     """A parameter that is one of some values, or missing. Raises Invalid."""
     value = text(request, name)
     if value and value not in values:
-        sentence = _("Choose one of: {values}.").format(values=", ".join(values))
-        raise Invalid({name: sentence})
+        raise Invalid({name: _("Choose one of: {values}.").format(values=", ".join(values))})
     return value
 
 
