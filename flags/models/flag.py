@@ -23,6 +23,28 @@ def _choices(names: type[Kind] | type[ValueType]) -> list[tuple[str, str]]:
     return [(name.value, name.value.replace("_", " ")) for name in names]
 
 
+class Keyed(models.Model):
+    """What a project has under keys. ``version`` rises with every edit."""
+
+    key = models.CharField(max_length=200)
+    name = models.CharField(max_length=200, blank=True)
+    description = models.TextField(blank=True)
+    version = models.PositiveBigIntegerField(default=1)
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        abstract = True
+        ordering = ["key"]
+
+    def __str__(self) -> str:
+        return self.key
+
+    @property
+    def title(self) -> str:
+        return self.name or self.key
+
+
 class FlagQuerySet(models.QuerySet["Flag"]):
     """Filters on flags."""
 
@@ -33,34 +55,27 @@ class FlagQuerySet(models.QuerySet["Flag"]):
         return self.filter(archived_at__isnull=False)
 
 
-class Flag(models.Model):
+class Flag(Keyed):
     """One flag. The columns mirror the engine's definition, which alone says what is valid.
 
-    ``version`` rises with every edit of the definition; configurations have versions of their own.
+    ``version`` is that of the definition; configurations have versions of their own.
     """
 
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="flags")
-    key = models.CharField(max_length=200)
-    name = models.CharField(max_length=200, blank=True)
     kind = models.CharField(max_length=20, choices=_choices(Kind))
     value_type = models.CharField(max_length=10, choices=_choices(ValueType))
     variants = models.JSONField()
     client_visible = models.BooleanField(default=False)
-    description = models.TextField(blank=True)
     tags = models.JSONField(default=list, blank=True)
     owner = models.CharField(max_length=150, blank=True)
     permanent = models.BooleanField(default=False)
     metadata = models.JSONField(default=dict, blank=True)
     json_schema = models.JSONField(null=True, blank=True)
-    version = models.PositiveBigIntegerField(default=1)
-    created_at = models.DateTimeField()
-    updated_at = models.DateTimeField()
     archived_at = models.DateTimeField(null=True, blank=True)
 
     objects = FlagQuerySet.as_manager()
 
-    class Meta:
-        ordering = ["key"]
+    class Meta(Keyed.Meta):
         constraints = [
             models.UniqueConstraint(fields=["project", "key"], name="flag_key_once"),
             models.CheckConstraint(
@@ -68,13 +83,6 @@ class Flag(models.Model):
                 name="flag_value_type_known",
             ),
         ]
-
-    def __str__(self) -> str:
-        return self.key
-
-    @property
-    def title(self) -> str:
-        return self.name or self.key
 
     @property
     def recorded_as(self) -> About:

@@ -11,6 +11,7 @@ from django.db import models
 
 from flags.engine import Group, dump_group, limits, parse_group, parse_segment
 from flags.engine import Segment as SegmentDocument
+from flags.models.flag import Keyed
 from portal.access.models import Project
 from portal.lib.journal import About
 
@@ -73,41 +74,27 @@ def _keys_of(pk: int, digest: str) -> tuple[str, ...]:
 LISTS = ("included", "excluded")
 
 
-class Segment(models.Model):
-    """One segment. ``version`` rises with every edit.
+class Segment(Keyed):
+    """One segment.
 
     Its lists are rows of their own, which never change: the segment names those it has now, and
     the history those that it had.
     """
 
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="segments")
-    key = models.CharField(max_length=200)
-    name = models.CharField(max_length=200, blank=True)
-    description = models.TextField(blank=True)
     when = models.JSONField()
     keyed_by = models.CharField(max_length=200, default="targetingKey")
     included = models.ForeignKey(KeyList, on_delete=models.PROTECT, related_name="+")
     excluded = models.ForeignKey(KeyList, on_delete=models.PROTECT, related_name="+")
-    version = models.PositiveBigIntegerField(default=1)
-    created_at = models.DateTimeField()
-    updated_at = models.DateTimeField()
     updated_by = models.CharField(max_length=200, blank=True)
 
-    class Meta:
-        ordering = ["key"]
+    class Meta(Keyed.Meta):
         constraints = [
             models.UniqueConstraint(fields=["project", "key"], name="segment_key_once"),
             models.CheckConstraint(
                 condition=models.Q(version__gte=1), name="segment_version_counts"
             ),
         ]
-
-    def __str__(self) -> str:
-        return self.key
-
-    @property
-    def title(self) -> str:
-        return self.name or self.key
 
     @property
     def recorded_as(self) -> About:
@@ -142,40 +129,26 @@ ABOUT_FIELDS = ("key", "name", "description", "when", "keyed_by")
 # An exclusion group: a line that flags share, so that nobody is in two of them.
 
 
-class ExclusionGroup(models.Model):
-    """One group. ``version`` rises with every edit; slots and holdout are as the engine has them.
+class ExclusionGroup(Keyed):
+    """One group. Slots and holdout are as the engine has them.
 
     ``holdout`` is in thousandths of a percent, like everything on the line.
     """
 
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="exclusion_groups")
-    key = models.CharField(max_length=200)
-    name = models.CharField(max_length=200, blank=True)
-    description = models.TextField(blank=True)
     salt = models.CharField(max_length=100)
     slots = models.JSONField(default=list, blank=True)
     holdout = models.PositiveIntegerField(default=0)
     bucket_by = models.CharField(max_length=200, default="targetingKey")
-    version = models.PositiveBigIntegerField(default=1)
-    created_at = models.DateTimeField()
-    updated_at = models.DateTimeField()
     updated_by = models.CharField(max_length=200, blank=True)
 
-    class Meta:
-        ordering = ["key"]
+    class Meta(Keyed.Meta):
         constraints = [
             models.UniqueConstraint(fields=["project", "key"], name="exclusion_group_key_once"),
             models.CheckConstraint(
                 condition=models.Q(holdout__lte=100_000), name="exclusion_group_holdout_on_line"
             ),
         ]
-
-    def __str__(self) -> str:
-        return self.key
-
-    @property
-    def title(self) -> str:
-        return self.name or self.key
 
     @property
     def recorded_as(self) -> About:
