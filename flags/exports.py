@@ -108,7 +108,6 @@ def _read_corpus(environment: Environment) -> tuple[Corpus, dict[str, str]]:
 
 
 def _cohorts_of(project: Project) -> tuple[list[Segment], list[Group]]:
-    """The project's segments, their lists included, and its exclusion groups."""
     segments = rows.Segment.objects.filter(project=project).select_related("included", "excluded")
     segments = segments.defer("included__content", "excluded__content")
     groups = rows.ExclusionGroup.objects.filter(project=project)

@@ -32,8 +32,8 @@ from flags.engine.document import (
 )
 from flags.engine.jsonlogic import dump_logic
 
+# What of a definition evaluators need, besides the variants' keys and values.
 _EVALUATED = ("key", "value_type", "client_visible")
-"""What of a definition evaluators need, besides the variants' keys and values."""
 
 
 def dump_definition(definition: FlagDefinition) -> dict[str, object]:
@@ -99,7 +99,6 @@ def _dump_variant(variant: Variant) -> dict[str, object]:
 
 
 def _dump_served(variant: Variant) -> dict[str, object]:
-    """What answers say of it."""
     return {
         "key": variant.key,
         "value": variant.value,

@@ -52,8 +52,8 @@ try:
 except ImportError:  # a PyYAML built without libyaml: the same, slower
     from yaml import SafeDumper  # type: ignore[assignment]
 
+# Texts are not broken into lines: a change of one word is then one changed line.
 _WIDTH: Final = 10_000
-"""Texts are not broken into lines: a change of one word is then one changed line."""
 
 
 def to_json(document: object) -> str:

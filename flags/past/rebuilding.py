@@ -80,7 +80,6 @@ class Trail:
         return text.format(subject=subject, day=f"{self._purged_before:%Y-%m-%d %H:%M} UTC")
 
     def _rows(self, sequences: list[int]) -> list[AuditEvent]:
-        """The rows nearest to the instant, in this order."""
         wanted = sequences[:_READ_AT_ONCE]
         found = moments.rows_at(wanted)
         return [found[sequence] for sequence in wanted if sequence in found]

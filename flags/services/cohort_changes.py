@@ -162,5 +162,4 @@ def group_words(before: Document, after: Document) -> list[str]:
 
 
 def _served(document: Document) -> dict[str, Any]:
-    """What of a document reaches the evaluators."""
     return {name: value for name, value in document.items() if name not in _NAMES}

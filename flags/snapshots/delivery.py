@@ -91,8 +91,8 @@ class Delivery:
         return at
 
 
+# What evaluators were last known to have, for when Redis is away.
 _reached: dict[int, Position] = {}
-"""What evaluators were last known to have, for when Redis is away."""
 _asked_in_vain_at = -LEAVE_ALONE_S
 
 

@@ -33,10 +33,10 @@ from portal.lib.intent import Intent
 
 logger = logging.getLogger(__name__)
 
+# Documents compared at once.
 _SLICE: Final = 50
-"""Documents compared at once."""
+# Between two comparisons that doubts asked for: anyone who reaches Redis may doubt.
 _REST_S: Final = 5.0
-"""Between two comparisons that doubts asked for: anyone who reaches Redis may doubt."""
 _REST_PER_S: Final = 10.0
 _MOVED_MOST: Final = 2
 

@@ -223,7 +223,6 @@ class Publisher:
         return True
 
     def _weigh_all(self, environment_id: int, changes: Iterable[Change]) -> int:
-        """The sum of the documents' weights."""
         weigh = self._sealer.weigh
         return sum(weigh(c.sealed, environment_id=environment_id, field=c.field) for c in changes)
 

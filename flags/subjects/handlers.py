@@ -113,7 +113,6 @@ def _merge_definitions(_flag: Flag, _request: ChangeRequest, sides: Sides) -> Me
 
 
 def _values_and_answers(flag: Flag, request: ChangeRequest) -> list[Outcome]:
-    """The values, and who gets which of them in each environment."""
     both = (request.before, request.after)
     values = (outcome_wording.values(parse_definition(one)) for one in both)
     return [Outcome(_("The values"), *values), *_answers(flag, lambda gets: (gets, gets))]
@@ -122,7 +121,6 @@ def _values_and_answers(flag: Flag, request: ChangeRequest) -> list[Outcome]:
 def _answers(
     flag: Flag, sides: Callable[[Sentences], tuple[Sentences, Sentences]]
 ) -> list[Outcome]:
-    """Who gets what of a flag in each environment, before and after."""
     return [
         Outcome(
             row.environment.name,

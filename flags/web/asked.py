@@ -149,7 +149,6 @@ def _in_words(answer: Answer) -> list[CauseLine]:
 
 
 def _agreed(cause: Cause) -> str:
-    """Who agreed, with the roles that they had then."""
     if cause.approval is None:
         return _("Nobody had to agree.")
     if cause.approval.is_emergency:

@@ -239,7 +239,6 @@ def clone_flag(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
 
 
 def _said(cloned: Cloned) -> str:
-    """What became of it, with all that did not come along."""
     sentences = [_("{flag} is there, off in every environment.").format(flag=cloned.flag.title)]
     sentences += [str(waiting) for waiting in cloned.waiting]
     sentences += [f"{place.name}: {text}" for place, text in cloned.refused]

@@ -143,7 +143,6 @@ def _context(
 
 
 def _with_errors(form: Form, errors: dict[str, str]) -> list[Form]:
-    """The variants, each with what is wrong with its value."""
     rows = enumerate(_variants(form))
     return [row | {"error": errors.get(f"variants[{index}].value", "")} for index, row in rows]
 
@@ -168,7 +167,6 @@ def _started_from(request: HttpRequest, scope: Scope, flag: Flag) -> Form:
 
 
 def _to_form(flag: Flag, document: Form) -> Form:
-    """The form as the flag is, or as a request asks for it."""
     variants = [
         {
             "key": variant["key"],

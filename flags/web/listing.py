@@ -131,7 +131,6 @@ def _rows(scope: Scope, page: FlagPage, now: datetime) -> list[FlagRow]:
 
 
 def _choices(request: HttpRequest, scope: Scope, wanted: FlagFilter) -> dict[str, object]:
-    """What the form of filters offers, and what of it is chosen."""
     views = list(selectors.views_of(scope.user, scope.project))
     columns = [one for one in wanted.sort if one != "favourite"]
     place = scope.project.environments.last()
@@ -158,7 +157,6 @@ def _choices(request: HttpRequest, scope: Scope, wanted: FlagFilter) -> dict[str
 
 
 def _actions(scope: Scope) -> list[tuple[str, str]]:
-    """What may be done to many flags, as far as the reader may."""
     offered = []
     for name, action in ACTIONS.items():
         if action.needs == "environment":

@@ -89,7 +89,6 @@ def _context(
 
 
 def _along(configuration: FlagConfiguration) -> list[str]:
-    """What is introduced along with it, one sentence each."""
     document = configuration.document | {"introduced": True}
     return changes.brought_words(configurations.asked_along(configuration, document))
 

@@ -189,7 +189,6 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 def _server_problem(*, busy: bool) -> HttpResponse:
-    """As server_error, for programs."""
     text = _("Something broke on our side. The log has the details under this request's id.")
     if busy:
         text = _("The database is busy or away. Nothing was saved; try again in a moment.")

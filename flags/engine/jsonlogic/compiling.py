@@ -135,8 +135,8 @@ Cost: TypeAlias = Callable[[list[object]], int]
 CHARS_READ: Final = 5
 """A text that is read costs a step for every 32 characters: it is compared, cut or hashed then."""
 _VERSIONS: Final = 120
+# An object that is hashed as a whole, of as many values as a context may have.
 _ENCODED: Final = 10_000
-"""An object that is hashed as a whole, of as many values as a context may have."""
 
 
 def of_nothing(_arguments: list[object]) -> int:

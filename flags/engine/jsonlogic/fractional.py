@@ -52,7 +52,6 @@ class Fractional:
 
 
 def _keys(data: object) -> _Keys:
-    """The flag's key and the targeting key."""
     if not isinstance(data, Mapping):
         raise _Refused("no context")
     targeting_key = data.get("targetingKey")

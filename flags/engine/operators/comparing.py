@@ -133,8 +133,8 @@ _MAX_CHARS: Final = 400
 _NUMBER: Final = re.compile(
     r"[+-]?(?:(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?|inf(?:inity)?)", re.ASCII | re.IGNORECASE
 )
+# Unleash takes numbers this close for equal: 0.1 + 0.2 is 0.3.
 _EPSILON: Final = 2.0**-52
-"""Unleash takes numbers this close for equal: 0.1 + 0.2 is 0.3."""
 
 
 def _read(value: object) -> int | float | None:

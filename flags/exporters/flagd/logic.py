@@ -86,8 +86,8 @@ def choose(choices: Iterable[Choice], otherwise: Logic) -> Logic:
 # Types and units in JsonLogic, which itself converts whatever it is given.
 
 
+# Below this every whole number is one; above, flagd's numbers stand for several.
 _EXACT: Final = 2**53
-"""Below this every whole number is one; above, flagd's numbers stand for several."""
 BEYOND_UNITS: Final = float(2**63)
 
 

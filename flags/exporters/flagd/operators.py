@@ -132,6 +132,7 @@ def _negated(write: Write) -> Write:
     return lambda value, values: negate(write(value, values))
 
 
+# Without what flagd has nothing for: patterns, networks, and points in time.
 _OPERATORS: Final[dict[str, Write]] = {
     "in": _is_in,
     "not_in": _negated(_is_in),
@@ -158,7 +159,6 @@ _OPERATORS: Final[dict[str, Write]] = {
     "is_true": lambda value, _values: same(value, True),
     "is_false": lambda value, _values: same(value, False),
 }
-"""Without what flagd has nothing for: patterns, networks, and points in time."""
 
 
 # Conditions in JsonLogic; what they refer to is written into them. That another flag serves

@@ -146,7 +146,6 @@ def _by_units(
 
 
 def _prefix(one: Audience | Split, flag: EnvironmentFlag, purpose: str) -> str:
-    """What is hashed before the unit."""
     if one.algorithm not in (DEFAULT_ALGORITHM, "flagd"):
         refuse(f"it buckets by the algorithm '{one.algorithm}'")
     seed = ALGORITHMS[one.algorithm].seed_of(

@@ -140,11 +140,11 @@ class Writing:
 # Logic that a flag has itself, passed on: where flagd makes the same of it.
 
 
+# Operations that give an answer whatever they are given.
 _TAKES_EVERYTHING: Final = frozenset(
     {"var", "missing", "!", "!!", "==", "===", "!=", "!==", "<", "<=", ">", ">=", "and", "or"}
     | {"if", "?:", "starts_with", "ends_with", "sem_ver", "fractional"}
 )
-"""Operations that give an answer whatever they are given."""
 
 
 def write_choice(serve: ByLogic) -> Logic:

@@ -68,7 +68,6 @@ def read_targeting(targeting: object, around: Surroundings, chosen: Chosen) -> l
 
 
 def _splits(node: object) -> bool:
-    """Whether a bucket decides anything in it."""
     if isinstance(node, list):
         return any(map(_splits, node))
     return isinstance(node, dict) and ("fractional" in node or any(map(_splits, node.values())))

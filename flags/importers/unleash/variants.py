@@ -21,8 +21,8 @@ from flags.importers.unleash.strategies import bucketing, units_of
 
 ON: Final = "on"
 OFF: Final = "off"
+# What Unleash calls the variant of a toggle that has none, enabled or not.
 _NO_VARIANT: Final = "disabled"
-"""What Unleash calls the variant of a toggle that has none, enabled or not."""
 
 
 class Variants:

@@ -104,7 +104,6 @@ def _import_into(
 
 
 def _read(name: str) -> bytes:
-    """The file's bytes. Raises CommandError where it cannot be read."""
     try:
         return sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
     except OSError as error:

@@ -115,7 +115,6 @@ def _to_form(document: Form) -> Form:
 
 
 def _to_document(form: Form) -> Form:
-    """The document that the form describes, without its lists. Raises Invalid."""
     not_json = _('Write it as JSON, such as {{"segment": "beta"}}.').format()
     return {
         "key": form.get("key", "").strip(),

@@ -94,6 +94,7 @@ def _add_prerequisite(form: Form, _place: str, _definition: FlagDefinition) -> s
     return f"prerequisites[{len(prerequisites) - 1}].flag"
 
 
+# What a group of conditions can be given, and which input of it gets the focus.
 _NEW_PARTS: dict[str, tuple[Callable[[], Form], str]] = {
     "condition": (new_condition, "attribute"),
     "segment": (lambda: {"segment": ""}, "segment"),
@@ -104,7 +105,6 @@ _NEW_PARTS: dict[str, tuple[Callable[[], Form], str]] = {
         "conditions[0].attribute",
     ),
 }
-"""What a group of conditions can be given, and which input of it gets the focus."""
 
 
 def _add_to_group(kind: str) -> Callable[[Form, str, FlagDefinition], str]:

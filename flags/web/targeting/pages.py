@@ -201,7 +201,6 @@ def _review(
     wanted: Configuration,
     document: object,
 ) -> dict[str, object]:
-    """What would change, for whom, and the button."""
     view, version = _outlook(scope, configuration, wanted), sent_version(request)
     return {
         "scope": scope,

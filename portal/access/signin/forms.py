@@ -104,7 +104,6 @@ def take(authenticator: Authenticator, code: str) -> None:
 
 
 def _step(secret: str, code: str) -> int | None:
-    """The time step that a code belongs to."""
     steps = totp.yield_hotp_counters_from_time()
     values = ((step, totp.format_hotp_value(totp.hotp_value(secret, step))) for step in steps)
     same = [s for s, value in values if totp.compare_user_code(actual=code, expected=value)]

@@ -142,7 +142,6 @@ def _give(request: HttpRequest, scope: Scope, to: User | Group, address: str) ->
 def _show(
     request: HttpRequest, scope: Scope, holder: User | Group | None, notice: str
 ) -> HttpResponse:
-    """The list that the holder stands in."""
     if isinstance(holder, Group):
         return replace_part(request, "access/groups", groups_context(scope), notice)
     return replace_part(request, "access/members", members_context(scope), notice)
