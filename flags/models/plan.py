@@ -46,9 +46,6 @@ class Plan(Run):
 
     objects = PlanQuerySet.as_manager()
 
-    class Meta(Run.Meta):
-        pass
-
     def __str__(self) -> str:
         return f"{self.kind} {self.pk} of {self.flag_id} in {self.environment_id}"
 

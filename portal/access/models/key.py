@@ -129,10 +129,6 @@ class ApiKey(models.Model):
     def is_revoked(self) -> bool:
         return self.revoked_at is not None
 
-    def is_expired_at(self, now: datetime) -> bool:
-        """Whether the key has run out at that instant."""
-        return self.expires_at is not None and self.expires_at <= now
-
 
 # Answers that are kept, so that a request that is sent again is not carried out again.
 
