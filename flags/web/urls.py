@@ -1,4 +1,4 @@
-"""Addresses of the flag pages, and of segments and groups. A key may hold slashes: it comes last, and after a word."""
+"""Addresses of flags, segments and groups. A key may hold slashes: it comes last, after a word."""
 
 from django.urls import path
 
