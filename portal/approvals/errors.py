@@ -74,6 +74,12 @@ class Waiting(Deferred):
         }
 
 
+class Stopped(AviaryError):
+    """Nothing can be agreed to now about what a request is about."""
+
+    status = 409
+
+
 class NoSuchRequest(AviaryError):
     """A number that no change request of the project has."""
 

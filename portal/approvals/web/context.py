@@ -105,6 +105,7 @@ def request_context(scope: Scope, asked: ChangeRequest, now: datetime) -> dict[s
     drift = _drift(found) if found and asked.is_open else None
     edit_address = found.edit_page if found else ""
     emergency = emergency_of(asked)
+    stopped = handlers.stopped([asked]).get(asked.pk, "") if asked.is_open else ""
     return {
         "scope": scope,
         "asked": asked,
@@ -114,7 +115,8 @@ def request_context(scope: Scope, asked: ChangeRequest, now: datetime) -> dict[s
         ],
         "unowned": unowned_sentence(asked),
         "drift": drift,
-        "gone": found is None,
+        "stopped": stopped,
+        "gone": found is None and not asked.is_open,
         "address": found.page if found else "",
         "edit_address": edit_address,
         "dependants": found.dependants() if found else [],
@@ -134,6 +136,7 @@ def request_context(scope: Scope, asked: ChangeRequest, now: datetime) -> dict[s
                 candidates=progress.could_vote,
                 missing=missing_in(asked, [one.assessment for one in outlooks]),
                 drifted=drift is not None,
+                stopped=stopped,
                 edit_address=edit_address,
             )
         ),

@@ -33,7 +33,8 @@ class Facts:
     """What the steps follow from.
 
     ``deciding`` are the environments where it is decided, ``candidates`` who may still vote,
-    ``missing`` sentences on what the request lacks, ``drifted`` whether its base was changed.
+    ``missing`` sentences on what the request lacks, ``drifted`` whether its base was changed,
+    ``stopped`` why nothing can come of it now.
     """
 
     scope: Scope
@@ -42,6 +43,7 @@ class Facts:
     candidates: list[str]
     missing: list[str]
     drifted: bool
+    stopped: str
     edit_address: str
 
 
@@ -50,11 +52,11 @@ def steps_of(facts: Facts) -> dict[str, Step]:
     mine = (one for one in facts.request.votes.all() if one.user_id == facts.scope.user.pk)
     vote = next(mine, None)
     found = [
-        Step("approve", _vote(facts, vote)),
+        Step("approve", facts.stopped or _vote(facts, vote)),
         Step("reject", _vote(facts, vote)),
-        Step("apply", _apply(facts)),
-        Step("renew", _edit(facts)),
-        Step("edit", _edit(facts) or _without_a_page(facts)),
+        Step("apply", facts.stopped or _apply(facts)),
+        Step("renew", facts.stopped or _edit(facts)),
+        Step("edit", facts.stopped or _edit(facts) or _without_a_page(facts)),
         Step("withdraw", _withdraw(facts)),
     ]
     if facts.request.author_user_id is None and facts.request.is_open:
