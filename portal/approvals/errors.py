@@ -105,6 +105,7 @@ class Closed(AviaryError):
     status = 409
 
     def __init__(self, request: ChangeRequest) -> None:
+        self.request = request
         text = _("Change request {number} is {state} already.")
         super().__init__(text.format(number=request.pk, state=request.get_state_display()))
 

@@ -130,9 +130,8 @@ class Withdrawal(ApiView):
     def post(self, request: Request, project: str, number: int) -> Response:
         """Take back what this key asked for."""
         asked = find(_requests(request, project), pk=number)
-        services.withdraw_request(request=asked, intent=Intent(holder_of(request).actor))
-        asked.refresh_from_db()
-        return _answer(asked, holder_of(request).environment)
+        taken = services.withdraw_request(request=asked, intent=Intent(holder_of(request).actor))
+        return _answer(taken, holder_of(request).environment)
 
 
 class CommentList(ApiView):

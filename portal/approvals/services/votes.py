@@ -117,12 +117,11 @@ def _apply(request: ChangeRequest, intent: Intent) -> Voted:
     try:
         return Voted(applying.apply_as_asked(request=request, intent=intent))
     except Closed as closed:
-        request.refresh_from_db()
-        return Voted(request, "" if request.state == State.APPLIED else str(closed))
+        decided = closed.request
+        return Voted(decided, "" if decided.state == State.APPLIED else str(closed))
     except Frozen as frozen:
         held = holding.hold_request(request=request, frozen=frozen, intent=intent)
         return Voted(held, str(frozen))
     except AviaryError as error:
-        request.refresh_from_db()
         telling.tell_problem(request, str(error))
         return Voted(request, str(error))
