@@ -52,7 +52,7 @@ def canonical(values: Sequence[object]) -> bytes:
 
 def texts(values: Sequence[object]) -> list[str]:
     """The values as they are hashed, each a text."""
-    return [_text(value) for value in values]
+    return [value if type(value) is str else _text(value) for value in values]
 
 
 def encode(row: Sequence[str]) -> bytes:
