@@ -21,7 +21,7 @@ from flags.services import changes
 from flags.services.importing.asking import IMPORT
 from flags.services.plans import commands, making
 from flags.subjects import handlers
-from flags.subjects.handlers import find_flag
+from flags.subjects.handlers import archived, find_flag
 from portal.approvals.changes import Change, same_document
 from portal.approvals.handlers import DueStep, Handler, Outcome, Side, Target, Wanted
 from portal.approvals.models import ChangeRequest
@@ -209,6 +209,7 @@ def _handler(create: Callable[..., Plan]) -> Handler:
         page=_page,
         outcomes=_outcomes,
         due_step=_due_step,
+        stopped=archived,
     )
 
 

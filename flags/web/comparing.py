@@ -25,11 +25,17 @@ from portal.approvals.web.outlook import fresh_for_glass, outlook, read_intent, 
 from portal.lib import clock
 from portal.lib.errors import Invalid
 from portal.lib.intent import Intent
-from portal.lib.paging import Page
+from portal.lib.paging import page_in
 from portal.lib.web.forms import sent_version
-from portal.lib.web.pages import Refusal, confirm_name, governed, paging, redirect_to, render_page
-
-PAGE = 50
+from portal.lib.web.pages import (
+    Refusal,
+    asked_places,
+    confirm_name,
+    governed,
+    paging,
+    redirect_to,
+    render_page,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +98,8 @@ def compare(request: HttpRequest, scope: Scope) -> HttpResponse:
     wanted = FlagFilter(search=request.GET.get("search", "").strip()[:200])
     pairs = _pairs(scope, wanted, left, right)
     shown = [pair for pair in pairs if every or pair.differs]
-    after = request.GET.get("after", "")
-    later = [pair for pair in shown if pair.flag.key > after]
-    page = Page(later[:PAGE], next=later[PAGE - 1].flag.key if len(later) > PAGE else "")
+    after, before = asked_places(request)
+    page = page_in(shown, lambda pair: pair.flag.key, after=after, before=before)
     context = {
         "scope": scope,
         "places": places,

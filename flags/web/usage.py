@@ -22,8 +22,9 @@ from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.lib import clock
 from portal.lib.intent import Intent
+from portal.lib.paging import page_of
 from portal.lib.web.live import page_in_state
-from portal.lib.web.pages import redirect_to
+from portal.lib.web.pages import asked_places, paging, query_with, redirect_to
 
 SPAN_WORDS = {
     "hour": gettext_lazy("Last hour"),
@@ -109,9 +110,6 @@ def _one_of(known: Mapping[str, object], wanted: str) -> str:
 # Names that applications ask for and that no flag has: to be created, mended or ignored.
 
 
-MOST_ROWS = 200
-
-
 @dataclass(frozen=True, slots=True)
 class Line:
     """A name that was asked for; ``flag`` is the one of that name, hidden or archived."""
@@ -130,19 +128,21 @@ def list_unknown(request: HttpRequest, scope: Scope, environment: str) -> HttpRe
     others = reading.other_unknown(place)
 
     def context() -> dict[str, object]:
+        after, before = asked_places(request)
+        page = page_of(rows.order_by("-last_at", "pk"), after=after, before=before)
         return {
             "scope": scope,
             "environment": place,
             "environments": scope.project.environments.all(),
             "ignored": ignored,
-            "lines": _lines(place, rows[:MOST_ROWS]),
-            "total": rows.count(),
-            "most": MOST_ROWS,
+            "lines": _lines(place, page.rows),
             "others": others,
+            "here": query_with(request.GET),
+            **paging(request, page),
         }
 
-    page = ("flags/unknown.html", "flags/_unknown.html")
-    return page_in_state(request, page, _state(rows, others), context)
+    templates = ("flags/unknown.html", "flags/_unknown.html")
+    return page_in_state(request, templates, _state(rows, others), context)
 
 
 @require_POST
