@@ -1,6 +1,6 @@
 """Whom a page is for: the person, the project, and what they may do in it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, cast
