@@ -14,18 +14,18 @@ from flags.services.importing import MODES
 from flags.snapshots import delivery
 from portal.access.api.scope import environment_of, holder_of
 from portal.lib.api.endpoints import answer, answer_page, required_version, seen_version, switch
-from portal.lib.api.operations import (
+from portal.lib.api.parsers import merge_patch
+from portal.lib.api.shapes import SWITCH, TEXT, TEXTS, WHOLE, Shape
+from portal.lib.api.views import (
     CONFLICT,
     IF_MATCH,
     NO_MATCH,
     WAITS,
+    ApiView,
     header,
     operation,
     query,
 )
-from portal.lib.api.parsers import merge_patch
-from portal.lib.api.shapes import SWITCH, TEXT, TEXTS, WHOLE, Shape
-from portal.lib.api.views import ApiView
 from portal.lib.intent import Intent
 
 _TAG = "one environment"

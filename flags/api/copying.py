@@ -27,9 +27,8 @@ from portal.access.models import Environment, Project
 from portal.access.permissions import Permission
 from portal.lib import clock
 from portal.lib.api.endpoints import answer, required_version, switch
-from portal.lib.api.operations import CONFLICT, IF_MATCH, NO_MATCH, WAITING, operation, query
 from portal.lib.api.shapes import SWITCH, TEXT, TEXTS, VERSIONS, WHOLE, Shape
-from portal.lib.api.views import ApiView
+from portal.lib.api.views import CONFLICT, IF_MATCH, NO_MATCH, WAITING, ApiView, operation, query
 from portal.lib.errors import Invalid
 from portal.lib.intent import Intent
 

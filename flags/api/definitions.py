@@ -22,9 +22,8 @@ from portal.lib.api.endpoints import (
     text,
     version_to_change,
 )
-from portal.lib.api.operations import CONFLICT, MAY_MATCH, WAITING, WAITS, operation, query
 from portal.lib.api.parsers import merge_patch
-from portal.lib.api.views import ApiView
+from portal.lib.api.views import CONFLICT, MAY_MATCH, WAITING, WAITS, ApiView, operation, query
 from portal.lib.intent import Intent
 
 _TAG = "flags"

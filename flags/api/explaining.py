@@ -18,7 +18,6 @@ from portal.access.api.scope import allowed, environment_of
 from portal.access.permissions import Permission
 from portal.lib import clock
 from portal.lib.api.endpoints import answer
-from portal.lib.api.operations import PLAIN, operation
 from portal.lib.api.shapes import (
     ANY,
     INSTANT,
@@ -32,7 +31,7 @@ from portal.lib.api.shapes import (
     Shape,
     reader,
 )
-from portal.lib.api.views import ApiView
+from portal.lib.api.views import PLAIN, ApiView, operation
 from portal.lib.documents import DocumentError, Problem
 from portal.lib.errors import Invalid
 

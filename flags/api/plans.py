@@ -16,7 +16,6 @@ from flags.plans import OPERATIONS, following
 from portal.access.api.scope import environment_of, holder_of
 from portal.access.models import Environment
 from portal.lib.api.endpoints import answer, answer_page, find, switch, text
-from portal.lib.api.operations import WAITS, operation, query
 from portal.lib.api.shapes import (
     MOMENT,
     NUMBER,
@@ -28,7 +27,7 @@ from portal.lib.api.shapes import (
     Shape,
     read_object,
 )
-from portal.lib.api.views import ApiView
+from portal.lib.api.views import WAITS, ApiView, operation, query
 from portal.lib.errors import Invalid
 from portal.lib.intent import Intent
 from portal.runs.models import RunState

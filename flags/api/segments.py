@@ -32,11 +32,10 @@ from portal.lib.api.endpoints import (
     text,
     version_to_change,
 )
-from portal.lib.api.operations import CONFLICT, MAY_MATCH, operation, query
 from portal.lib.api.parsers import StrictJSONParser, merge_patch
 from portal.lib.api.problems import TooLarge
 from portal.lib.api.shapes import OBJECT, TEXT, TEXTS, WHOLE, Page, Shape
-from portal.lib.api.views import ApiView
+from portal.lib.api.views import CONFLICT, MAY_MATCH, ApiView, operation, query
 from portal.lib.errors import Invalid
 from portal.lib.intent import Intent
 

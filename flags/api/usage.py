@@ -9,9 +9,8 @@ from flags.usage.reading import ASPECTS, SPANS
 from portal.access.api.scope import environment_of
 from portal.lib import clock
 from portal.lib.api.endpoints import answer, choice, listing, page_of, switch
-from portal.lib.api.operations import operation, query
 from portal.lib.api.shapes import MOMENT, OBJECT, TEXT, WHOLE, Page, Shape
-from portal.lib.api.views import ApiView
+from portal.lib.api.views import ApiView, operation, query
 
 _TAG = "one environment"
 COUNTS = Shape(

@@ -17,8 +17,7 @@ from flags.models import Flag
 from flags.past import Answer, Approval, Cause, NotTold
 from flags.scenery import Explained, explain_now
 from flags.web import explaining
-from flags.web.arriving import find_flag
-from flags.web.rows import Cell, FlagRow
+from flags.web.rows import Cell, FlagRow, find_flag
 from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
@@ -26,8 +25,7 @@ from portal.audit import filters
 from portal.audit.web.lines import Line, lines
 from portal.lib import clock, strict_json
 from portal.lib.errors import Invalid
-from portal.lib.web.forms import read_json
-from portal.lib.web.pages import render_page
+from portal.lib.web.pages import read_json, render_page
 
 REFUSED = 422
 

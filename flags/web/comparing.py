@@ -14,8 +14,7 @@ from flags.models import Flag
 from flags.searching import FlagFilter
 from flags.services import changes, naming
 from flags.services.copying import Cloned, Taking, copied_document
-from flags.web.arriving import find_flag
-from flags.web.rows import Cell
+from flags.web.rows import Cell, find_flag
 from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
@@ -26,7 +25,6 @@ from portal.lib import clock
 from portal.lib.errors import Invalid
 from portal.lib.intent import Intent
 from portal.lib.paging import page_in
-from portal.lib.web.forms import sent_version
 from portal.lib.web.pages import (
     Refusal,
     asked_places,
@@ -35,6 +33,7 @@ from portal.lib.web.pages import (
     paging,
     redirect_to,
     render_page,
+    sent_version,
 )
 
 

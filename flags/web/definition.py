@@ -15,8 +15,7 @@ from flags.models import Flag
 from flags.services import effects, naming
 from flags.services.changes import DEFINITION
 from flags.services.parsing import definition_from
-from flags.web.arriving import find_flag
-from flags.web.rows import FlagRow
+from flags.web.rows import FlagRow, find_flag
 from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
@@ -34,8 +33,17 @@ from portal.lib import strict_json
 from portal.lib.errors import Invalid
 from portal.lib.intent import Intent
 from portal.lib.merging import Side, side_of
-from portal.lib.web.forms import Fields, read_form, sent_version, texts
-from portal.lib.web.pages import Refusal, governed, redirect_to, render_page, show_form
+from portal.lib.web.pages import (
+    Fields,
+    Refusal,
+    governed,
+    read_form,
+    redirect_to,
+    render_page,
+    sent_version,
+    show_form,
+    texts,
+)
 
 Form = dict[str, Any]
 FIELDS: Fields = {

@@ -19,11 +19,9 @@ from flags.selectors import FlagPage
 from flags.services.arranging import set_favourite
 from flags.services.bulk import ACTIONS, MOST_FLAGS
 from flags.usage import reading
-from flags.usage.lifecycle import Stage
-from flags.usage.standing import standings_of
-from flags.web import arriving
-from flags.web.arriving import find_flag
-from flags.web.rows import Cell, FlagRow
+from flags.usage.lifecycle import Stage, standings_of
+from flags.web import rows
+from flags.web.rows import Cell, FlagRow, find_flag
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.lib import clock
@@ -107,7 +105,7 @@ def _context(request: HttpRequest, scope: Scope, now: datetime) -> dict[str, obj
         "page": page,
         "rows": _rows(scope, page, now),
         "environments": scope.project.environments.all(),
-        "no_evaluator": arriving.no_evaluator(scope.project.environments.all()),
+        "no_evaluator": rows.no_evaluator(scope.project.environments.all()),
         "most": MOST_FLAGS,
         **({} if wants_fragment(request) else _choices(request, scope, wanted)),
     }
@@ -117,7 +115,7 @@ def _rows(scope: Scope, page: FlagPage, now: datetime) -> list[FlagRow]:
     seen = standings_of(scope.project, page.flags, now=now)
     counts = reading.hourly_counts(page.flags, now=now)
     favourites = selectors.favourites_of(scope.user, scope.project)
-    marks = arriving.read_marks(scope.project.environments.all(), page.flags)
+    marks = rows.read_marks(scope.project.environments.all(), page.flags)
     return [
         FlagRow(
             flag,

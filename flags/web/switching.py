@@ -15,9 +15,8 @@ from flags import selectors, services, wording
 from flags.models import FlagConfiguration
 from flags.services import Switched, changes, configurations, effects
 from flags.usage import reading
-from flags.web import arriving
-from flags.web.arriving import find_flag
-from flags.web.rows import Cell, FlagRow
+from flags.web import rows
+from flags.web.rows import Cell, FlagRow, find_flag
 from flags.web.targeting.context import page_context
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
@@ -25,8 +24,15 @@ from portal.approvals.errors import Waiting
 from portal.approvals.web.outlook import fresh_for_glass, outlook, read_intent, sent
 from portal.lib import clock
 from portal.lib.intent import Intent
-from portal.lib.web.forms import sent_version
-from portal.lib.web.pages import Refusal, aimed, confirm_name, governed, redirect_to, show_form
+from portal.lib.web.pages import (
+    Refusal,
+    aimed,
+    confirm_name,
+    governed,
+    redirect_to,
+    sent_version,
+    show_form,
+)
 
 _DIALOG = "flags/_switch_dialog.html"
 
@@ -95,7 +101,7 @@ def _along(configuration: FlagConfiguration) -> list[str]:
 
 def _switched(request: HttpRequest, scope: Scope, switched: Switched) -> HttpResponse:
     configuration = switched.configuration
-    mark = arriving.mark_switched(configuration.environment, configuration.flag)
+    mark = rows.mark_switched(configuration.environment, configuration.flag)
     cell = Cell(configuration.flag, configuration, mark)
     state = _("on") if configuration.enabled else _("off")
     text = _("{flag} is {state} in {environment}.")

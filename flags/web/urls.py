@@ -2,18 +2,7 @@
 
 from django.urls import path
 
-from flags.web import (
-    arriving,
-    asked,
-    bulk,
-    comparing,
-    definition,
-    files,
-    listing,
-    switching,
-    usage,
-    views,
-)
+from flags.web import asked, bulk, comparing, definition, files, listing, rows, switching, usage
 from flags.web.cohorts import groups, saving, segment_editor, segments
 from flags.web.planning import pages as planning
 from flags.web.targeting import pages as targeting
@@ -25,7 +14,7 @@ _GROUP = "p/<slug:project>/exclusion-group/"
 
 urlpatterns = [
     path("p/<slug:project>/flags/", listing.list_flags, name="flag-list"),
-    path("p/<slug:project>/flags/evaluators", arriving.evaluators, name="flag-evaluators"),
+    path("p/<slug:project>/flags/evaluators", rows.evaluators, name="flag-evaluators"),
     path("p/<slug:project>/flags/export", listing.export_flags, name="flag-export"),
     path("p/<slug:project>/flags/files", files.choose_file, name="flag-files"),
     path("p/<slug:project>/flags/file", files.download_file, name="flag-file"),
@@ -37,9 +26,9 @@ urlpatterns = [
         files.context_sampling,
         name="context-sampling",
     ),
-    path("p/<slug:project>/flags/views/new", views.create_view, name="view-create"),
-    path("p/<slug:project>/flags/views/<int:view>", views.edit_view, name="view-edit"),
-    path("p/<slug:project>/flags/views/<int:view>/delete", views.delete_view, name="view-delete"),
+    path("p/<slug:project>/flags/views/new", bulk.create_view, name="view-create"),
+    path("p/<slug:project>/flags/views/<int:view>", bulk.edit_view, name="view-edit"),
+    path("p/<slug:project>/flags/views/<int:view>/delete", bulk.delete_view, name="view-delete"),
     path("p/<slug:project>/flags/new", definition.create_flag, name="flag-create"),
     path(
         "p/<slug:project>/flags/unknown/<slug:environment>",
@@ -86,7 +75,7 @@ urlpatterns = [
     ),
     path(
         "p/<slug:project>/flag/mark/<slug:environment>/<path:key>",
-        arriving.flag_mark,
+        rows.flag_mark,
         name="flag-mark",
     ),
     path(

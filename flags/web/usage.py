@@ -15,8 +15,7 @@ from flags import services
 from flags.models import Flag, UnknownFlag
 from flags.usage import reading
 from flags.usage.reading import Series
-from flags.web.arriving import find_flag
-from flags.web.rows import FlagRow
+from flags.web.rows import FlagRow, find_flag
 from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page

@@ -14,16 +14,15 @@ from flags.models import ExclusionGroup, Flag
 from flags.services import cohort_changes
 from flags.services import groups as group_services
 from flags.services.parsing import group_from
-from flags.web.arriving import find_group
 from flags.web.cohorts.saving import Review, page_of, review_dialog, users_of
 from flags.web.cohorts.segments import draw_history, header
+from flags.web.rows import find_group
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.lib.errors import Invalid
 from portal.lib.intent import Intent
 from portal.lib.numbers import read_percent
-from portal.lib.web.forms import sent_version
-from portal.lib.web.pages import governed, redirect_to, show_form
+from portal.lib.web.pages import governed, redirect_to, sent_version, show_form
 
 _FIELDS = ("key", "name", "description", "bucket_by")
 _COLOURS = 5

@@ -13,8 +13,8 @@ from flags.engine import FlagDefinition, ValueType, Variant
 from flags.models import Segment
 from flags.services import cohort_changes
 from flags.services.parsing import segment_from
-from flags.web.arriving import find_segment
 from flags.web.cohorts.saving import Review, page_of, review_dialog
+from flags.web.rows import find_segment
 from flags.web.targeting import documents, editing
 from flags.web.targeting.documents import Catalogue, segments_of
 from flags.web.targeting.form import FIELDS as TARGETING_FIELDS
@@ -24,8 +24,17 @@ from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.lib.errors import Invalid
 from portal.lib.intent import Intent
-from portal.lib.web.forms import Fields, read_form, read_json, sent_version, texts
-from portal.lib.web.pages import Refusal, governed, redirect_to, show_form
+from portal.lib.web.pages import (
+    Fields,
+    Refusal,
+    governed,
+    read_form,
+    read_json,
+    redirect_to,
+    sent_version,
+    show_form,
+    texts,
+)
 
 Form = dict[str, Any]
 FIELDS: Fields = {

@@ -16,8 +16,8 @@ from flags.models.segment import LISTS
 from flags.services import cohort_changes, key_lists
 from flags.services.key_lists import KeyChange, KeyFile, Mode
 from flags.services.membership import explain_membership
-from flags.web.arriving import find_segment
 from flags.web.cohorts.saving import Cohort, Review, page_of, review_dialog, users_of
+from flags.web.rows import find_segment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.approvals import selectors as approvals

@@ -18,7 +18,7 @@ from portal.access.permissions import Permission
 from portal.access.web.scope import Scope
 from portal.approvals.web.freeze_form import sent_values
 from portal.lib.errors import AviaryError, Forbidden, Invalid
-from portal.lib.web.forms import read_json
+from portal.lib.web.pages import read_json
 
 ROWS = 6
 # What a careful person would do, as a start.

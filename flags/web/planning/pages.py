@@ -15,10 +15,9 @@ from flags import selectors, services
 from flags.models import Flag, Plan, PlanKind
 from flags.plans import following, read_ramp, read_schedule, timetable_of
 from flags.services.plans import sentences
-from flags.web.arriving import find_flag
 from flags.web.planning import forms
 from flags.web.planning.forms import UPCOMING, Form, Moment, rows_of, why_not_steer
-from flags.web.rows import Cell, FlagRow
+from flags.web.rows import Cell, FlagRow, find_flag
 from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page

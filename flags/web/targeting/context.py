@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from flags.engine import Configuration
 from flags.models import Flag, FlagConfiguration
 from flags.services.parsing import configuration_from
-from flags.web import arriving
+from flags.web import rows
 from flags.web.rows import Cell, FlagRow
 from flags.web.targeting import documents
 from flags.web.targeting.documents import catalogue_for
@@ -41,13 +41,13 @@ def page_context(
     drift = drift_of(asked, prefer) if asked else None
     document = drift.document if drift else configuration.document
     form = documents.to_form(document, flag.definition, with_switch=asked is not None)
-    mark = arriving.read_marks([environment], [flag]).get((environment.pk, flag.key))
+    mark = rows.read_marks([environment], [flag]).get((environment.pk, flag.key))
     return {
         "scope": scope,
         "flag": flag,
         "row": FlagRow(flag),
         "cell": Cell(flag, configuration, mark),
-        "no_evaluator": arriving.no_evaluator([environment]),
+        "no_evaluator": rows.no_evaluator([environment]),
         "tab": "targeting",
         "revise": Revising.of(asked),
         "drift": drift,

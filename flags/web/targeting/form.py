@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from flags.engine.document import DEFAULT_ALGORITHM, TARGETING_KEY
 from portal.lib import strict_json
-from portal.lib.web.forms import Fields, texts
+from portal.lib.web.pages import Fields, texts
 
 __all__ = ["CODE", "LOGIC", "SPLIT", "TARGETING_KEY", "Form", "Problems"]
 

@@ -15,8 +15,7 @@ from flags.models import FlagConfiguration
 from flags.services.changes import CONFIGURATION
 from flags.services.parsing import configuration_from
 from flags.services.referring import check_configuration
-from flags.web.arriving import find_flag, said_of_saving
-from flags.web.rows import Cell
+from flags.web.rows import Cell, find_flag, said_of_saving
 from flags.web.targeting import documents, editing
 from flags.web.targeting.context import form_context, page_context
 from flags.web.targeting.form import FIELDS, Form, sent_base, write_base
@@ -33,13 +32,15 @@ from portal.approvals.web.outlook import (
 from portal.audit.diffing import differences
 from portal.lib.errors import Conflict, Invalid
 from portal.lib.merging import side_of
-from portal.lib.web.forms import read_form, sent_document, sent_version
 from portal.lib.web.pages import (
     Refusal,
     confirm_name,
     governed,
+    read_form,
     redirect_to,
     render_page,
+    sent_document,
+    sent_version,
     show_form,
 )
 

@@ -27,7 +27,7 @@ from flags.engine.document import NOW, RANDOM, TARGETING_KEY
 from flags.web.asked import read_value
 from flags.web.targeting.form import Form, dicts_in, text_in
 from portal.lib.errors import Invalid
-from portal.lib.web.forms import Fields, read_json, texts
+from portal.lib.web.pages import Fields, read_json, texts
 
 FIELDS: Fields = {"sample": {**texts("key", "json"), "attributes": [texts("name", "value")]}}
 _NOT_ASKED: Final = frozenset({TARGETING_KEY, NOW, RANDOM})

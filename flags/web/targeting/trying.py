@@ -17,9 +17,8 @@ from flags.engine.explaining import explain
 from flags.models import FlagConfiguration
 from flags.scenery import scenery_of
 from flags.services.parsing import configuration_from
-from flags.web.arriving import find_flag
 from flags.web.explaining import in_words
-from flags.web.rows import Cell
+from flags.web.rows import Cell, find_flag
 from flags.web.targeting import documents
 from flags.web.targeting.form import FIELDS as TARGETING_FIELDS
 from flags.web.targeting.sample import FIELDS, Sample, attributes_in, context_of, read_sample
@@ -28,7 +27,7 @@ from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.lib import clock
 from portal.lib.errors import Invalid
-from portal.lib.web.forms import read_form
+from portal.lib.web.pages import read_form
 
 NOBODY = Sample("", {}, "")
 

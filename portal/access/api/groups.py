@@ -10,9 +10,8 @@ from portal.access.api.scope import allowed, environment_of, holder_of, project_
 from portal.access.models import EnvironmentKind, Group, Project, User
 from portal.access.permissions import Permission
 from portal.lib.api.endpoints import answer, answer_page, find, refuse_unfindable
-from portal.lib.api.operations import operation
 from portal.lib.api.shapes import MOMENT, TEXT, TEXTS, WHOLE, Page, Shape
-from portal.lib.api.views import ApiView
+from portal.lib.api.views import ApiView, operation
 from portal.lib.errors import Invalid
 from portal.lib.intent import Intent
 

@@ -11,9 +11,8 @@ from portal.access.models import ApiKey, KeyKind
 from portal.access.permissions import Permission
 from portal.lib.api.endpoints import answer, answer_page, choice, find, text
 from portal.lib.api.idempotency import Secretive
-from portal.lib.api.operations import operation, query
 from portal.lib.api.shapes import MOMENT, TEXT, TEXTS, WHOLE, Page, Shape
-from portal.lib.api.views import ApiView
+from portal.lib.api.views import ApiView, operation, query
 from portal.lib.intent import Intent
 
 KEY = Shape(

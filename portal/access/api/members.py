@@ -13,9 +13,8 @@ from portal.access.permissions import Permission
 from portal.lib import clock
 from portal.lib.api.endpoints import answer, answer_page, find, listing, page_of, text
 from portal.lib.api.idempotency import Secretive
-from portal.lib.api.operations import operation, query
 from portal.lib.api.shapes import MOMENT, SWITCH, TEXT, WHOLE, Page, Shape
-from portal.lib.api.views import ApiView
+from portal.lib.api.views import ApiView, operation, query
 from portal.lib.errors import Invalid
 from portal.lib.intent import Intent
 

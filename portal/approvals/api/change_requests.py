@@ -16,9 +16,8 @@ from portal.approvals.selectors import Assessment, assess_request
 from portal.approvals.wording import missing_in
 from portal.lib import clock
 from portal.lib.api.endpoints import answer, answer_page, choice, find, text
-from portal.lib.api.operations import PLAIN, operation, query
 from portal.lib.api.shapes import MOMENT, OBJECT, SWITCH, TEXT, TEXTS, WHOLE, Page, Shape
-from portal.lib.api.views import ApiView
+from portal.lib.api.views import PLAIN, ApiView, operation, query
 from portal.lib.errors import MOST_TEXT
 from portal.lib.intent import Intent
 

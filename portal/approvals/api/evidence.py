@@ -8,9 +8,8 @@ from portal.access.api.scope import holder_of, project_of
 from portal.approvals import services
 from portal.approvals.models import Evidence, Result
 from portal.lib.api.endpoints import answer, answer_page, text
-from portal.lib.api.operations import operation, query
 from portal.lib.api.shapes import MOMENT, TEXT, WHOLE, Page, Shape
-from portal.lib.api.views import ApiView
+from portal.lib.api.views import ApiView, operation, query
 from portal.lib.errors import Invalid
 from portal.lib.intent import Intent
 

@@ -24,9 +24,8 @@ from portal.approvals.models import FreezeWindow
 from portal.approvals.services.freeze_documents import LONGEST_NAME, LONGEST_REASON
 from portal.lib import clock
 from portal.lib.api.endpoints import answer, find, required_version
-from portal.lib.api.operations import CONFLICT, IF_MATCH, NO_MATCH, operation, query
 from portal.lib.api.shapes import MOMENT, SWITCH, TEXT, TEXTS, WHOLE, Shape, read_object
-from portal.lib.api.views import ApiView
+from portal.lib.api.views import CONFLICT, IF_MATCH, NO_MATCH, ApiView, operation, query
 from portal.lib.errors import Invalid
 from portal.lib.intent import Intent
 

@@ -14,10 +14,9 @@ from portal.approvals import services
 from portal.approvals.models import Policy
 from portal.approvals.policy_rules import DAYS, MINUTES, MOST_APPROVALS, SCOPES
 from portal.lib.api.endpoints import answer, find, seen_version
-from portal.lib.api.operations import CONFLICT, NO_MATCH, header, operation
 from portal.lib.api.problems import PreconditionRequired
 from portal.lib.api.shapes import MOMENT, OBJECT, SWITCH, TEXT, TEXTS, WHOLE, Shape, read_object
-from portal.lib.api.views import ApiView
+from portal.lib.api.views import CONFLICT, NO_MATCH, ApiView, header, operation
 from portal.lib.intent import Intent
 
 _INDEPENDENCE = "For how long an account counts as one person with who gave it a vote."

@@ -13,9 +13,8 @@ from portal.approvals.services.restoring import Restoration
 from portal.audit import history
 from portal.audit.models import AuditEvent
 from portal.lib.api.endpoints import answer
-from portal.lib.api.operations import CONFLICT, operation
 from portal.lib.api.shapes import TEXT, TEXTS, Shape
-from portal.lib.api.views import ApiView
+from portal.lib.api.views import CONFLICT, ApiView, operation
 from portal.lib.intent import Intent
 
 RESTORING = Shape(

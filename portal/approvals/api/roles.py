@@ -12,9 +12,8 @@ from portal.access.models import Project
 from portal.access.permissions import Permission
 from portal.approvals import services
 from portal.lib.api.endpoints import answer, find, listing, page_of_keys
-from portal.lib.api.operations import WAITS, operation
 from portal.lib.api.shapes import SWITCH, TEXT, TEXTS, WHOLE, Page, Shape
-from portal.lib.api.views import ApiView
+from portal.lib.api.views import WAITS, ApiView, operation
 from portal.lib.intent import Intent
 
 ROLE = Shape(

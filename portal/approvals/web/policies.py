@@ -27,8 +27,7 @@ from portal.lib.errors import Conflict
 from portal.lib.intent import Intent, WriteOptions
 from portal.lib.merging import side_of
 from portal.lib.numbers import read_whole
-from portal.lib.web.forms import sent_document, sent_version
-from portal.lib.web.pages import Refusal, aimed, redirect_to, show_form
+from portal.lib.web.pages import Refusal, aimed, redirect_to, sent_document, sent_version, show_form
 
 Document = Mapping[str, Any]
 _DIALOG = "approvals/_policy_dialog.html"
