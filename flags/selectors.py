@@ -10,7 +10,8 @@ from flags import searching
 from flags.engine import FlagDefinition
 from flags.models import Favourite, Flag, FlagConfiguration, SavedView
 from flags.searching import FlagFilter
-from flags.usage.lifecycle import Stage, standings_of
+from flags.usage.lifecycle import Stage
+from flags.usage.standing import standings_of
 from portal.access import selectors as access
 from portal.access.models import Environment, Project, User
 from portal.lib.paging import Page, page_of

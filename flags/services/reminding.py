@@ -12,7 +12,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from flags.models import Flag, LifecycleNotice
-from flags.usage.lifecycle import Lifecycle, Stage, standings_of
+from flags.usage.lifecycle import Lifecycle, Stage
+from flags.usage.standing import standings_of
 from portal.access import selectors as access
 from portal.access.models import Project, User
 from portal.letters import services as letters

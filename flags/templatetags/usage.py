@@ -4,8 +4,8 @@ from django import template
 from django.utils.translation import ngettext
 
 from flags.models import Flag
-from flags.usage.lifecycle import Seen, standings_of
 from flags.usage.reading import over_budget
+from flags.usage.standing import Seen, standings_of
 from portal.lib import clock
 
 register = template.Library()

@@ -19,7 +19,8 @@ from flags.selectors import FlagPage
 from flags.services.arranging import set_favourite
 from flags.services.bulk import ACTIONS, MOST_FLAGS
 from flags.usage import reading
-from flags.usage.lifecycle import Stage, standings_of
+from flags.usage.lifecycle import Stage
+from flags.usage.standing import standings_of
 from flags.web import rows
 from flags.web.rows import Cell, FlagRow, find_flag
 from portal.access.permissions import Permission

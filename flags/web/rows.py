@@ -17,7 +17,7 @@ from flags.engine import DocumentError, Named
 from flags.models import ExclusionGroup, Flag, FlagConfiguration, Segment
 from flags.snapshots import delivery
 from flags.snapshots.delivery import Arrival, Delivery
-from flags.usage.lifecycle import Seen
+from flags.usage.standing import Seen
 from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page

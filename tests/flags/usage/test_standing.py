@@ -8,7 +8,8 @@ from flags.channel import Asked
 from flags.models import Flag, FlagConfiguration, FlagUsage
 from flags.services import create_flag
 from flags.services.counting import take_batches
-from flags.usage.lifecycle import Stage, standings_of
+from flags.usage.lifecycle import Stage
+from flags.usage.standing import standings_of
 from portal.access.models import Environment, Project
 from portal.lib.intent import Intent
 from tests.flags.usage.conftest import batch
