@@ -1,4 +1,4 @@
-"""Where two edits of one document clashed, in words."""
+"""How two edits of one document are merged, and where they clashed, in words."""
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial

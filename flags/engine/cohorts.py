@@ -1,4 +1,4 @@
-"""Segments and exclusion groups, compiled: who belongs, in one look-up or one hash."""
+"""Segments and exclusion groups: read and compiled, and what may change on the line of a group."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What an evaluation answers."""
+"""What an evaluation answers, and how OFREP says it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""A flag: what it is in every environment."""
+"""A flag: what it is in every environment, and what it does in one."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Plans: what is to become of a flag in one environment, and when."""
+"""Plans: what is to become of a flag, and when; and what people arrange for themselves."""
 
 from dataclasses import replace
 from datetime import timedelta

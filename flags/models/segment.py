@@ -1,4 +1,4 @@
-"""A segment: a cohort that flags name, the same in every environment."""
+"""Segments with their lists of keys, and exclusion groups: the same in every environment."""
 
 import hashlib
 import zlib

@@ -1,4 +1,4 @@
-"""What applications asked for: counts, and when each variant was last served."""
+"""What applications asked for: counts, when each variant was last served, and samples."""
 
 from django.db import models
 

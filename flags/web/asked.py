@@ -1,4 +1,4 @@
-"""The pages that answer what somebody gets, and what somebody got."""
+"""The pages that answer what somebody gets, and what somebody got; the question as a form."""
 
 import re
 from collections.abc import Iterable

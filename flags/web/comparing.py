@@ -1,4 +1,4 @@
-"""Two environments side by side: per flag, what the one does and the other does not."""
+"""Two environments side by side, and the dialogs that copy from one, or clone a flag."""
 
 import json
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Creating a flag, and editing what it is."""
+"""Creating a flag, and editing what it is; its history."""
 
 import json
 from functools import partial

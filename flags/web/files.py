@@ -1,4 +1,4 @@
-"""Flags as files to download: of the project or of one environment, and what a file cannot hold."""
+"""Flags as files to download, and the settings of a project: naming rule, traffic sampling."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Flags and configurations as lists and headers show them."""
+"""Flags and configurations as lists and headers show them, with whether a change is live."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass

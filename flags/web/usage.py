@@ -1,4 +1,4 @@
-"""How often a flag is asked for: a chart, and the same numbers as a table."""
+"""How often a flag is asked for: a chart, and the same as a table; and names that no flag has."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Errors that services raise for people to read, and how pages show them."""
+"""Errors that services raise for people to read, and how pages and programs are shown them."""
 
 import sys
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The project that an import changes, and what becomes of each of its flags."""
+"""The project that an import changes, what becomes of each of its flags, and the report."""
 
 from collections.abc import Collection
 from dataclasses import asdict, dataclass, field

@@ -1,4 +1,4 @@
-"""``/api/v1/projects/{project}/groups``: people who are given roles together."""
+"""``/api/v1/projects/{project}``, and its ``/groups``: people who are given roles together."""
 
 from django.urls import reverse
 from django.utils.translation import gettext as _

@@ -1,4 +1,4 @@
-"""``/api/v1/projects/{project}/members`` and ``/grants``: who belongs to it, with which roles."""
+"""``…/members``, ``…/grants`` and ``…/invitations``: who belongs to a project, with which roles."""
 
 from django.conf import settings
 from django.urls import reverse

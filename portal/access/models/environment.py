@@ -1,4 +1,4 @@
-"""Environments, their versions, and the list of what changed in them (the outbox)."""
+"""Projects, their environments with versions, and the list of what changed in them (the outbox)."""
 
 import secrets
 import time

@@ -1,4 +1,4 @@
-"""People."""
+"""People, and how often their signing in has failed."""
 
 from typing import Any
 

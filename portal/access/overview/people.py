@@ -1,4 +1,4 @@
-"""The members of a project with all that they were given."""
+"""The members of a project with all that they were given, its roles, and who gave whom what."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping

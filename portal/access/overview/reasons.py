@@ -1,4 +1,4 @@
-"""What somebody may do in an environment, permission by permission, and through what."""
+"""Who may do what in an environment, permission by permission, and through what."""
 
 from dataclasses import dataclass
 

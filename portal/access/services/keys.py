@@ -1,4 +1,4 @@
-"""Issuing and revoking API keys."""
+"""Issuing and revoking API keys, the web pages they are good for, and when they were last used."""
 
 import re
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Everything that changes the accounts of people."""
+"""Everything that changes the accounts of people, and makes members of them."""
 
 from dataclasses import dataclass, replace
 

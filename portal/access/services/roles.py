@@ -1,4 +1,4 @@
-"""A project's own roles, and what its environments reserve for which role."""
+"""A project's own roles and groups, and what its environments reserve for which of them."""
 
 from collections.abc import Iterable
 from dataclasses import replace

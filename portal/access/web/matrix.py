@@ -1,4 +1,4 @@
-"""The access page: who may do what in which environment, and why."""
+"""The access page: who may do what in which environment, and why; what each permission means."""
 
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse

@@ -1,4 +1,4 @@
-"""The page of members: who belongs to a project; and the roles of members and groups."""
+"""The pages of members and of groups, with the roles that both are given."""
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
