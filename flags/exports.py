@@ -16,8 +16,9 @@ from flags.engine import (
     parse_segment,
 )
 from flags.exporters import native
-from flags.exporters.base import Corpus, LeftOut
+from flags.exporters.base import Corpus
 from flags.exporters.flagd import write_file
+from flags.importers.base import Skipped
 from flags.models import FlagConfiguration
 from portal.access.models import Environment, Project
 
@@ -30,7 +31,7 @@ class Export:
 
     document: dict[str, Any]
     flags: int
-    left_out: list[LeftOut] = field(default_factory=list)
+    left_out: list[Skipped] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -73,7 +74,7 @@ def _export_native(project: Project, configurations: Iterable[FlagConfiguration]
             by_place = {one.environment.key: one.configuration for one in in_places}
             found.append((flag.definition, by_place))
         except DocumentError as error:
-            left_out.append(LeftOut(flag.key, str(error.problems[0])))
+            left_out.append(Skipped(flag.key, str(error.problems[0])))
     return Export(native.write_document(found, *_cohorts_of(project)), len(found), left_out)
 
 
@@ -85,7 +86,7 @@ def _flagd(environment: Environment) -> Export:
     corpus, broken = _read_corpus(environment)
     file = write_file(corpus)
     for key, reason in broken.items():
-        file.left_out.append(LeftOut(key, reason))
+        file.left_out.append(Skipped(key, reason))
     file.left_out.sort(key=lambda one: one.flag)
     name = f"{environment.project.key}/{environment.key}"
     return Export(file.document(name), len(file.flags), file.left_out, file.notes)

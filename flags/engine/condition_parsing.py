@@ -83,12 +83,14 @@ def _read_attribute_test(value: object) -> Condition:
     return (reader or _TEST_OF_NO_OPERATOR)(value)
 
 
-FLAG_AND_VARIANTS: Final[dict[str, Reader[object]]] = {
-    "flag": read_flag_key,
-    "variants": list_of(read_variant_key, least=1, most=limits.MAX_VARIANTS),
-}
 _read_segment_test: Reader[Condition] = record(SegmentTest, {"segment": read_segment_key})
-_read_flag_test: Reader[Condition] = record(FlagTest, FLAG_AND_VARIANTS)
+read_flag_test: Reader[FlagTest] = record(
+    FlagTest,
+    {
+        "flag": read_flag_key,
+        "variants": list_of(read_variant_key, least=1, most=limits.MAX_VARIANTS),
+    },
+)
 
 
 def logic_reader(build: Callable[..., T]) -> Reader[T]:
@@ -106,7 +108,7 @@ _IN_SEGMENTS: Final[dict[str, Reader[Condition]]] = {
     "segment": _read_segment_test,
     "jsonlogic": _read_logic_test,
 }
-_IN_FLAGS: Final[dict[str, Reader[Condition]]] = {**_IN_SEGMENTS, "flag": _read_flag_test}
+_IN_FLAGS: Final[dict[str, Reader[Condition]]] = {**_IN_SEGMENTS, "flag": read_flag_test}
 
 
 def _only(field: str, reader: Reader[object], build: Callable[..., Condition]) -> Reader[Condition]:

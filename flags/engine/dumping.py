@@ -73,9 +73,7 @@ def dump_configuration(configuration: Configuration) -> dict[str, object]:
 
 
 def _dump_prerequisites(configuration: Configuration) -> dict[str, object]:
-    wanted = [
-        {"flag": one.flag, "variants": list(one.variants)} for one in configuration.prerequisites
-    ]
+    wanted = list(map(dump_condition, configuration.prerequisites))
     return {"prerequisites": wanted} if wanted else {}
 
 

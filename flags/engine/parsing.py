@@ -10,17 +10,17 @@ from typing import Final, Generic, TypeVar
 
 from flags.engine import limits
 from flags.engine.condition_parsing import (
-    FLAG_AND_VARIANTS,
     read_audience,
     read_condition,
+    read_flag_test,
     serve_reader,
 )
 from flags.engine.document import (
     Configuration,
     EnvironmentFlag,
     FlagDefinition,
+    FlagTest,
     Kind,
-    Prerequisite,
     Rule,
     Serve,
     Target,
@@ -213,8 +213,8 @@ _UNTYPED_DEFINITION = _definition(lambda value: value)
 # Configurations
 
 
-_read_prerequisites: Reader[tuple[Prerequisite, ...]] = list_of(
-    record(Prerequisite, FLAG_AND_VARIANTS), most=limits.MAX_PREREQUISITES
+_read_prerequisites: Reader[tuple[FlagTest, ...]] = list_of(
+    read_flag_test, most=limits.MAX_PREREQUISITES
 )
 
 

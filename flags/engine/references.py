@@ -39,17 +39,16 @@ def references_of(document: Configuration | Segment) -> References:
     """Everything that a configuration or a segment refers to."""
     tests = [leaf for one in conditions_in(document) for leaf in leaves(one)]
     asked = [leaf for leaf in tests if isinstance(leaf, FlagTest)]
-    wanted = [(one.flag, one.variants) for one in asked]
     groups: set[str] = set()
     if isinstance(document, Configuration):
-        wanted += [(one.flag, one.variants) for one in document.prerequisites]
+        asked += document.prerequisites
         audiences = (rule.audience for rule in document.rules)
         groups = {one.group for one in audiences if one is not None and one.group is not None}
     return References(
-        flags=frozenset(flag for flag, _variants in wanted),
+        flags=frozenset(one.flag for one in asked),
         segments=frozenset(one.segment for one in tests if isinstance(one, SegmentTest)),
         groups=frozenset(groups),
-        variants=frozenset((flag, key) for flag, variants in wanted for key in variants),
+        variants=frozenset((one.flag, key) for one in asked for key in one.variants),
     )
 
 

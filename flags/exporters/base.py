@@ -21,14 +21,6 @@ def refuse(reason: str) -> NoReturn:
 
 
 @dataclass(frozen=True, slots=True)
-class LeftOut:
-    """A flag that the file does not have, and the reason for it."""
-
-    flag: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
 class Corpus:
     """An environment's documents, parsed. What flags refer to and is not here does not exist."""
 

@@ -41,7 +41,7 @@ class PlannedFlag:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A flag of the file that is left alone, and the reason for it."""
+    """A flag that is left alone, or left out of a file, and the reason for it."""
 
     flag: str
     reason: str

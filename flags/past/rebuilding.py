@@ -9,7 +9,8 @@ from django.utils.translation import gettext as _
 from flags import cohorts, scenery
 from flags.engine import Context
 from flags.engine.parsing import DEFINITION_PART
-from flags.past.scene import Cause, approval_of, gather
+from flags.past.causes import Cause, approval_of
+from flags.past.scene import gather
 from flags.past.telling import (
     ARCHIVED,
     ARCHIVINGS,
@@ -167,7 +168,7 @@ class Answer:
 
     moment: datetime
     environment: str
-    scenery: Explained
+    explained: Explained
     causes: tuple[Cause, ...]
 
 

@@ -184,7 +184,7 @@ def _steps(part: Part) -> Iterable[Choice]:
     configuration, writing = part.flag.configuration, part.writing
     off = part.names[configuration.off_variant]
     for one in configuration.prerequisites:
-        yield negate(_serves(one.flag, one.variants, writing)), off
+        yield negate(_serves(one, writing)), off
     for target in configuration.targets:
         if target.keys:
             yield writing.is_listed(TARGETING_KEY, target.keys), part.names[target.variant]
@@ -200,16 +200,13 @@ def _write_rule(rule: Rule, part: Part) -> Choice:
 
 
 @write_condition.register
-def _(condition: FlagTest, writing: Writing) -> Logic:
-    return _serves(condition.flag, condition.variants, writing)
-
-
-def _serves(key: str, variants: Iterable[str], writing: Writing) -> Logic:
+def _serves(condition: FlagTest, writing: Writing) -> Logic:
     """Whether another flag serves one of these; a flag that is not there serves none."""
+    key, wanted = condition.flag, list(condition.variants)
     flag = writing.look_up("flag", key, writing.corpus.flags)
     if flag is None:
         return False
-    configuration, wanted = flag.configuration, list(variants)
+    configuration = flag.configuration
     if not configuration.enabled:
         return configuration.off_variant in wanted
     keys = {one.key: one.key for one in flag.definition.variants}
