@@ -1,6 +1,6 @@
 """Documents of an environment as they were at an instant, each with the row that made it so."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from django.core.exceptions import ObjectDoesNotExist
@@ -86,26 +86,17 @@ class Trail:
         return [found[sequence] for sequence in wanted if sequence in found]
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
-    """What made a part of the scene what it was: a flag's, a segment's or a group's last row."""
-
-    kind: str
-    key: str
-    row: AuditEvent
-
-
 @dataclass
 class Past:
     """An environment at an instant. Raises NotTold wherever the history does not say.
 
-    ``sources`` grows with what is asked for.
+    ``causes`` grows with what is asked for: each row once, by its sequence.
     """
 
     trail: Trail
     project: Project
     environment: str
-    sources: list[Source] = field(default_factory=list)
+    causes: dict[int, Cause] = field(default_factory=dict)
 
     def flag(self, key: str) -> Document | None:
         """A flag's environment document; None where evaluators did not have it."""
@@ -153,7 +144,7 @@ class Past:
 
     def _note(self, kind: str, key: str, row: Row) -> None:
         assert isinstance(row, AuditEvent)
-        self.sources.append(Source(kind, key, row))
+        self.causes.setdefault(row.sequence, Cause(kind, key, row))
 
 
 # The question that auditors ask: what did this user get for that flag then, and who saw to it.
@@ -182,7 +173,9 @@ def answer_at(
     """
     past = Past(Trail(project.key, moment), project, environment)
     found = _explain(past, flag, context, moment)
-    return Answer(moment, environment, found, _causes(past.sources))
+    causes = (one for _sequence, one in sorted(past.causes.items(), reverse=True))
+    agreed = tuple(replace(one, approval=approval_of(one.row)) for one in causes)
+    return Answer(moment, environment, found, agreed)
 
 
 def _explain(past: Past, flag: str, context: Context, moment: datetime) -> Explained:
@@ -200,13 +193,3 @@ def _without_version(found: Explained) -> Explained:
         return found
     known = {name: one for name, one in found.body["metadata"].items() if name != "version"}
     return Explained(found.status, {**found.body, "metadata": known}, found.explanation)
-
-
-def _causes(sources: list[Source]) -> tuple[Cause, ...]:
-    by_sequence: dict[int, Source] = {}
-    for source in sources:
-        by_sequence.setdefault(source.row.sequence, source)
-    return tuple(
-        Cause(source.kind, source.key, source.row, approval_of(source.row))
-        for _sequence, source in sorted(by_sequence.items(), reverse=True)
-    )

@@ -101,13 +101,13 @@ def read_toggle(name: str, node: Object, segments: Segments) -> Toggle:
     for number, (strategy, path) in enumerate(strategies, start=1):
         own = _own_variants(strategy, path, name, variants)
         try:
-            admission = read_strategy(strategy, path, flag=name, segments=segments)
+            admitted = read_strategy(strategy, path, flag=name, segments=segments)
         except NeverHolds as never:
             toggle.notes.append(f"{never}; this strategy matches nobody, as there")
             continue
         title = _title(strategy)
         toggle.rules.append(
-            {"id": f"unleash-{number}", **title, **admission.document, "serve": own or served}
+            {"id": f"unleash-{number}", **title, **admitted, "serve": own or served}
         )
     if strategies:
         toggle.otherwise = {"variant": OFF}

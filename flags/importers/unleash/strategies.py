@@ -35,24 +35,12 @@ class Entry:
     audience: Document | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Admission:
-    """A strategy, read: the fields ``when`` and ``audience`` of a rule."""
-
-    when: Document
-    audience: Document | None
-
-    @property
-    def document(self) -> Document:
-        return {"when": self.when} | ({"audience": self.audience} if self.audience else {})
-
-
 Segments = Mapping[int, Document | NeverHolds]
 """The conditions of the file's segments by their ids."""
 
 
-def read_strategy(node: Object, path: str, *, flag: str, segments: Segments) -> Admission:
-    """Whom the strategy lets in. Raises NeverHolds where that is nobody, and NotExpressible."""
+def read_strategy(node: Object, path: str, *, flag: str, segments: Segments) -> Document:
+    """Whom the strategy lets in: ``when`` and ``audience`` of a rule. Raises NeverHolds where that is nobody, and NotExpressible."""
     name = text_in(node, "name", f"{path}.")
     reader = _STRATEGIES.get(name)
     if reader is None:
@@ -66,7 +54,8 @@ def read_strategy(node: Object, path: str, *, flag: str, segments: Segments) -> 
         *(read_constraint(one, place) for one, place in constraints),
         *_in_segments(node, path, segments),
     ]
-    return Admission(combine([*entry.when, *conditions]), entry.audience)
+    audience = {"audience": entry.audience} if entry.audience else {}
+    return {"when": combine([*entry.when, *conditions]), **audience}
 
 
 def read_parameters(node: Object, path: str) -> dict[str, str]:
