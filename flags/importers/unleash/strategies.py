@@ -40,7 +40,10 @@ Segments = Mapping[int, Document | NeverHolds]
 
 
 def read_strategy(node: Object, path: str, *, flag: str, segments: Segments) -> Document:
-    """Whom the strategy lets in: ``when`` and ``audience`` of a rule. Raises NeverHolds where that is nobody, and NotExpressible."""
+    """Whom the strategy lets in: ``when`` and ``audience`` of a rule.
+
+    Raises NeverHolds where that is nobody, and NotExpressible.
+    """
     name = text_in(node, "name", f"{path}.")
     reader = _STRATEGIES.get(name)
     if reader is None:
