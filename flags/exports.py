@@ -1,21 +1,26 @@
 """Flags as files: of a project or of one environment, for people, programs and other products."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from flags import models as rows
 from flags import selectors
 from flags.engine import (
+    Configuration,
     DocumentError,
     EnvironmentFlag,
+    FlagDefinition,
     Group,
     Segment,
+    dump_configuration,
+    dump_definition,
+    dump_group,
+    dump_segment,
     parse_environment,
     parse_segment,
 )
-from flags.exporters import native
 from flags.exporters.base import Corpus
 from flags.exporters.flagd import write_file
 from flags.importers.base import Skipped
@@ -75,7 +80,7 @@ def _export_native(project: Project, configurations: Iterable[FlagConfiguration]
             found.append((flag.definition, by_place))
         except DocumentError as error:
             left_out.append(Skipped(flag.key, str(error.problems[0])))
-    return Export(native.write_document(found, *_cohorts_of(project)), len(found), left_out)
+    return Export(write_document(found, *_cohorts_of(project)), len(found), left_out)
 
 
 def _by_flag(row: FlagConfiguration) -> tuple[str, int, int]:
@@ -119,3 +124,36 @@ def _cohorts_of(project: Project) -> tuple[list[Segment], list[Group]]:
 
 
 _WRITERS: Final = {"native": _native, "flagd": _flagd}
+
+
+# Aviary's own documents of many flags, in one order, so that two exports can be compared. A file
+# has the shape that ``importers.native`` reads: flags with their configurations by environment,
+# and after them the segments and exclusion groups that they may refer to.
+
+
+Document: TypeAlias = dict[str, Any]
+Flag: TypeAlias = tuple[FlagDefinition, Mapping[str, Configuration]]
+"""A flag, and its configurations by environment, in the environments' order."""
+
+
+def write_document(
+    flags: Iterable[Flag], segments: Iterable[Segment] = (), groups: Iterable[Group] = ()
+) -> Document:
+    """The document of a file. What nothing but a place's own history says is not in it."""
+    return {
+        "flags": [_write_flag(*one) for one in sorted(flags, key=lambda one: one[0].key)],
+        **_cohorts("segments", map(dump_segment, segments)),
+        **_cohorts("groups", map(dump_group, groups)),
+    }
+
+
+def _write_flag(
+    definition: FlagDefinition, configurations: Mapping[str, Configuration]
+) -> Document:
+    environments = {key: dump_configuration(one) for key, one in configurations.items()}
+    return {**dump_definition(definition), "environments": environments}
+
+
+def _cohorts(name: str, documents: Iterable[dict[str, object]]) -> Document:
+    found = sorted(documents, key=lambda one: str(one["key"]))
+    return {name: found} if found else {}
