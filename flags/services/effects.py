@@ -4,7 +4,7 @@ Each of these environments has a say in it: its policy, and the rights that it t
 """
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -21,11 +21,14 @@ from flags.engine import (
     parse_definition,
     variants_of,
 )
-from flags.models import Flag, FlagConfiguration, Plan
+from flags.models import ExclusionGroup, Flag, FlagConfiguration, Plan, Segment
 from portal.access import outbox
 from portal.access.models import Environment, Project
-from portal.approvals import reverting
+from portal.access.permissions import Permission
+from portal.approvals import gate, reverting
+from portal.approvals.changes import Change
 from portal.approvals.models import ChangeRequest, EmergencyLog, State
+from portal.lib.intent import Intent
 
 Document = Mapping[str, Any]
 Busy = Collection[tuple[str, int]]
@@ -191,3 +194,27 @@ def advance_all(environments: Iterable[Environment], kind: str, key: str, *, now
     """Give every environment a version for a change to a segment or a group; rows are locked."""
     for environment in environments:
         outbox.advance(environment, kind=kind, keys=[key], now=now)
+
+
+def let_through(
+    one: Segment | ExclusionGroup,
+    change: Callable[[list[Environment]], Change],
+    environments: Collection[Environment],
+    intent: Intent,
+) -> Intent:
+    """Ask everybody who has a say in a change of a segment or a group; then advance all.
+
+    ``change`` is made of the environments that it reaches, of all the project's, whose rows are
+    locked. Raises Forbidden where one may not do it in each that answers by it; Waiting.
+    """
+    kind = Named.SEGMENT if isinstance(one, Segment) else Named.GROUP
+    reach = reach_of(one.project, kind, one.key)
+    gate.require_in_each(
+        intent,
+        Permission.SEGMENT_EDIT,
+        environments=reach.answers_in(environments),
+        project=one.project,
+    )
+    intent = gate.check(change(reach.agreed_in(environments)), intent).intent
+    advance_all(environments, kind, one.key, now=intent.at)
+    return intent
