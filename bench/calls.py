@@ -15,7 +15,7 @@ from typing import Any
 
 from bench import lines_of, start_django
 from portal.lib.env import BASE_DIR
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 
 _OURS = tuple(str(BASE_DIR / name) + os.sep for name in ("portal", "flags", "releases"))
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from bench import lines_of, start_django
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 
 ROWS = int(os.environ.get("BENCH_HISTORY_ROWS", "1000000"))
 ROUNDS = 20

@@ -26,7 +26,7 @@ from portal.lib.api.views import (
     operation,
     query,
 )
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 
 _TAG = "one environment"
 SKIPPED_FLAG = Shape("SkippedFlag", {"flag": TEXT(), "reason": TEXT()})

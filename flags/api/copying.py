@@ -30,7 +30,7 @@ from portal.lib.api.endpoints import answer, required_version, switch
 from portal.lib.api.shapes import SWITCH, TEXT, TEXTS, VERSIONS, WHOLE, Shape
 from portal.lib.api.views import CONFLICT, IF_MATCH, NO_MATCH, WAITING, ApiView, operation, query
 from portal.lib.errors import Invalid
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 
 NEW_COPY = Shape(
     "NewCopy",

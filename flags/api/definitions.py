@@ -24,7 +24,7 @@ from portal.lib.api.endpoints import (
 )
 from portal.lib.api.parsers import merge_patch
 from portal.lib.api.views import CONFLICT, MAY_MATCH, WAITING, WAITS, ApiView, operation, query
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 
 _TAG = "flags"
 

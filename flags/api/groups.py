@@ -14,7 +14,7 @@ from portal.lib.api.endpoints import answer, answer_page, seen_version, version_
 from portal.lib.api.parsers import merge_patch
 from portal.lib.api.shapes import NUMBER, TEXT, Page, Shape
 from portal.lib.api.views import CONFLICT, MAY_MATCH, ApiView, operation
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 
 _TAG = "exclusion groups"
 SLOT = Shape(

@@ -29,7 +29,7 @@ from portal.lib.api.shapes import (
 )
 from portal.lib.api.views import WAITS, ApiView, operation, query
 from portal.lib.errors import Invalid
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from portal.runs.models import RunState
 
 _TAG = "one environment"

@@ -37,7 +37,7 @@ from portal.lib.api.problems import TooLarge
 from portal.lib.api.shapes import OBJECT, TEXT, TEXTS, WHOLE, Page, Shape
 from portal.lib.api.views import CONFLICT, MAY_MATCH, ApiView, operation, query
 from portal.lib.errors import Invalid
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 
 _TAG = "segments"
 MODES = [one.value for one in Mode]

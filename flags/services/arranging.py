@@ -10,7 +10,7 @@ from portal.access import authority
 from portal.access.models import Environment, Project, User
 from portal.access.permissions import Permission
 from portal.lib.errors import Invalid, checked_text
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 
 MOST_VIEWS = 100
 MOST_NAME, MOST_QUERY = 60, 2000

@@ -14,7 +14,7 @@ from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.approvals.errors import Waiting
 from portal.lib.errors import AviaryError, Invalid
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 
 MOST_FLAGS = 200
 

@@ -17,7 +17,7 @@ from portal.approvals.changes import same_document
 from portal.approvals.services import gated
 from portal.lib import journal
 from portal.lib.errors import Conflict, Invalid
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 
 
 @dataclass(frozen=True, slots=True)

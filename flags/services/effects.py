@@ -28,7 +28,7 @@ from portal.access.permissions import Permission
 from portal.approvals import gate, reverting
 from portal.approvals.changes import Change
 from portal.approvals.models import ChangeRequest, EmergencyLog, State
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 
 Document = Mapping[str, Any]
 Busy = Collection[tuple[str, int]]

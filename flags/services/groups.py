@@ -26,7 +26,7 @@ from portal.approvals import gate
 from portal.approvals.changes import same_document
 from portal.approvals.services import gated
 from portal.lib.errors import Invalid
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 
 
 @transaction.atomic

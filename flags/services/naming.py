@@ -16,7 +16,7 @@ from portal.access.models import Project
 from portal.access.permissions import Permission
 from portal.lib import lookalikes
 from portal.lib.errors import Invalid, checked_text
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 
 MOST_PATTERN, MOST_HINT = 200, 300
 

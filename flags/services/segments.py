@@ -25,7 +25,7 @@ from portal.approvals import gate
 from portal.approvals.changes import same_document
 from portal.approvals.services import gated
 from portal.lib.errors import Conflict, Invalid
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 
 SMALL = 200
 """Keys added or removed that an audit row names one by one; of more it has digests and counts."""

@@ -29,7 +29,7 @@ from flags.snapshots.build import HeldHead
 from flags.snapshots.publisher import RELAY, Outcome, Publisher
 from portal.access import services
 from portal.access.models import Environment
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 
 logger = logging.getLogger(__name__)
 

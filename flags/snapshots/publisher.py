@@ -19,7 +19,7 @@ from portal.access import services
 from portal.access.models import Environment
 from portal.audit.models import ChainHead
 from portal.lib import clock, journal
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 
 logger = logging.getLogger(__name__)
 

@@ -26,7 +26,7 @@ from portal.approvals.changes import Change, same_document
 from portal.approvals.handlers import DueStep, Handler, Outcome, Side, Target, Wanted
 from portal.approvals.models import ChangeRequest
 from portal.lib.errors import AviaryError, Conflict
-from portal.lib.intent import Step
+from portal.lib.journal import Step
 from portal.lib.subjects import Menu, Recorded, Subject
 
 EVENTS = {

@@ -24,7 +24,7 @@ from portal.access.web.scope import Scope, project_page
 from portal.approvals.web.outlook import Outlook, outlook, read_intent
 from portal.lib import clock
 from portal.lib.errors import Forbidden, Invalid
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from portal.lib.web.pages import confirm_name, governed, redirect_to, show_form, version_in
 
 ENDS = tuple(End)

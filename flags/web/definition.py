@@ -31,7 +31,7 @@ from portal.audit.filters import Filters
 from portal.audit.web.lines import history_page
 from portal.lib import strict_json
 from portal.lib.errors import Invalid
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from portal.lib.merging import Side, side_of
 from portal.lib.web.pages import (
     Fields,

@@ -14,7 +14,7 @@ from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.lib.errors import Invalid
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from portal.lib.web.pages import Refusal, governed, redirect_to, render_page
 
 _MEDIA_TYPES = {"json": "application/json", "yaml": "application/yaml"}

@@ -23,7 +23,7 @@ from portal.access.web.scope import Scope, project_page
 from portal.approvals.errors import Waiting
 from portal.approvals.web.outlook import fresh_for_glass, outlook, read_intent, sent
 from portal.lib import clock
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from portal.lib.web.pages import (
     Refusal,
     aimed,

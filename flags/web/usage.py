@@ -20,7 +20,7 @@ from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.lib import clock
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from portal.lib.paging import page_of
 from portal.lib.web.live import page_in_state
 from portal.lib.web.pages import asked_places, paging, query_with, redirect_to

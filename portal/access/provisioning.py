@@ -9,8 +9,7 @@ from portal.access import services
 from portal.access.models import Environment, Project, User
 from portal.lib.commands import operator
 from portal.lib.errors import Invalid
-from portal.lib.intent import Intent
-from portal.lib.journal import Actor
+from portal.lib.journal import Actor, Intent
 
 
 def find_environment(project_key: str, environment_key: str) -> Environment | None:

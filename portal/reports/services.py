@@ -11,8 +11,7 @@ from portal.access import services as access
 from portal.access.models import ApiKey, Project
 from portal.access.permissions import Permission
 from portal.lib.errors import Invalid
-from portal.lib.intent import Intent
-from portal.lib.journal import Actor, ActorKind
+from portal.lib.journal import Actor, ActorKind, Intent
 from portal.reports.models import Decision, Recertification, RecertificationItem
 
 

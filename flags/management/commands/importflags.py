@@ -16,7 +16,7 @@ from portal.access.models import Environment
 from portal.approvals.errors import Waiting
 from portal.lib.commands import ManageCommand, failure
 from portal.lib.errors import AviaryError
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 
 
 class Command(ManageCommand):

@@ -32,8 +32,7 @@ from portal.approvals import gate
 from portal.approvals.services import gated
 from portal.lib import journal
 from portal.lib.errors import Conflict, Invalid
-from portal.lib.intent import Intent
-from portal.lib.journal import Actor, Entry
+from portal.lib.journal import Actor, Entry, Intent
 
 MODES = ("merge", REPLACE)
 

@@ -17,8 +17,7 @@ from portal.approvals.errors import Barred
 from portal.approvals.services import gated
 from portal.lib import clock
 from portal.lib.errors import Forbidden, Invalid, checked_text
-from portal.lib.intent import Intent
-from portal.lib.journal import Actor
+from portal.lib.journal import Actor, Intent
 from portal.runs.models import RunState
 
 

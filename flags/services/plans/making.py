@@ -33,8 +33,7 @@ from portal.approvals.models import ChangeRequest
 from portal.approvals.services import gated
 from portal.letters import services as letters
 from portal.lib.errors import Conflict, Invalid, checked_text
-from portal.lib.intent import Intent
-from portal.lib.journal import Actor
+from portal.lib.journal import Actor, Intent
 
 # More than anybody follows; each is a due row.
 MOST_PLANS = 50

@@ -24,8 +24,7 @@ from portal.approvals.errors import EmergencyRunning, Frozen, Waiting
 from portal.approvals.models import ChangeRequest
 from portal.audit import selectors as audit
 from portal.lib import journal
-from portal.lib.intent import Intent, Step, WriteOptions
-from portal.lib.journal import Actor
+from portal.lib.journal import Actor, Intent, Step, WriteOptions
 from portal.runs.models import RunState
 from portal.runs.runner import Runner
 

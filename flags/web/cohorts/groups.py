@@ -20,7 +20,7 @@ from flags.web.rows import find_group
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.lib.errors import Invalid
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from portal.lib.numbers import read_percent
 from portal.lib.web.pages import governed, redirect_to, sent_version, show_form
 

@@ -23,7 +23,7 @@ from portal.access.models import Project
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.lib.errors import Invalid
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from portal.lib.web.pages import (
     Fields,
     Refusal,

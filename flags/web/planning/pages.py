@@ -31,7 +31,7 @@ from portal.audit.filters import Filters
 from portal.audit.web.lines import lines, pulse
 from portal.lib import clock
 from portal.lib.errors import AviaryError, Forbidden, Invalid
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from portal.lib.web.live import live_page
 from portal.lib.web.pages import Refusal, confirm_name, governed, redirect_to
 

@@ -13,7 +13,7 @@ from portal.lib.api.endpoints import answer, answer_page, find, refuse_unfindabl
 from portal.lib.api.shapes import MOMENT, TEXT, TEXTS, WHOLE, Page, Shape
 from portal.lib.api.views import ApiView, operation
 from portal.lib.errors import Invalid
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 
 # ``/api/v1/projects/…``: projects and their environments.
 

@@ -13,7 +13,7 @@ from portal.lib.api.endpoints import answer, answer_page, choice, find, text
 from portal.lib.api.idempotency import Secretive
 from portal.lib.api.shapes import MOMENT, TEXT, TEXTS, WHOLE, Page, Shape
 from portal.lib.api.views import ApiView, operation, query
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 
 KEY = Shape(
     "Key",

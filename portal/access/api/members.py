@@ -16,7 +16,7 @@ from portal.lib.api.idempotency import Secretive
 from portal.lib.api.shapes import MOMENT, SWITCH, TEXT, WHOLE, Page, Shape
 from portal.lib.api.views import ApiView, operation, query
 from portal.lib.errors import Invalid
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 
 EVERYWHERE = "null: in all environments."
 HELD_ROLE = Shape(

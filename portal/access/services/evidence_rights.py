@@ -12,8 +12,7 @@ from portal.access.permissions import Permission
 from portal.access.services.grants import NotByKeys
 from portal.access.services.sponsoring import require_approver
 from portal.lib.errors import Invalid
-from portal.lib.intent import Intent
-from portal.lib.journal import Actor, ActorKind
+from portal.lib.journal import Actor, ActorKind, Intent
 
 _KIND = re.compile(r"[a-z][a-z0-9_]{0,49}\Z")
 MOST_KINDS = 20

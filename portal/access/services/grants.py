@@ -13,8 +13,7 @@ from portal.access.outbox import handing_out
 from portal.access.permissions import HANDED_OUT_BY_PEOPLE, Permission
 from portal.access.services.sponsoring import record_role
 from portal.lib.errors import AviaryError, Invalid
-from portal.lib.intent import Intent
-from portal.lib.journal import Actor, ActorKind
+from portal.lib.journal import Actor, ActorKind, Intent
 
 
 @transaction.atomic

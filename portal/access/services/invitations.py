@@ -16,8 +16,7 @@ from portal.access.services.grants import require_may_give, store_grant, validat
 from portal.access.services.people import create_user
 from portal.access.tokens import NO_VERIFIER, Token, new_token, parse_token
 from portal.lib.errors import AviaryError, Invalid
-from portal.lib.intent import Intent
-from portal.lib.journal import Actor, ActorKind, Trace
+from portal.lib.journal import Actor, ActorKind, Intent, Trace
 
 LIFETIME = timedelta(days=7)
 KIND = "invite"

@@ -18,8 +18,7 @@ from portal.access.services.evidence_rights import checked_kinds
 from portal.access.services.grants import refuse_admin_keys, validate
 from portal.access.tokens import Token, new_token
 from portal.lib.errors import Invalid
-from portal.lib.intent import Intent
-from portal.lib.journal import Actor, ActorKind
+from portal.lib.journal import Actor, ActorKind, Intent
 from portal.lib.patience import only_a_trace
 
 EDITED = ["revoked_at", "allowed_origins", "rate_limit", "burst_limit"]

@@ -14,8 +14,7 @@ from portal.access.services.sponsoring import record_sponsorship
 from portal.access.tokens import new_password
 from portal.lib import journal, lookalikes
 from portal.lib.errors import Invalid
-from portal.lib.intent import Intent
-from portal.lib.journal import Actor, ActorKind, Entry
+from portal.lib.journal import Actor, ActorKind, Entry, Intent
 
 
 @transaction.atomic

@@ -12,8 +12,7 @@ from portal.access.permissions import BuiltinRole, Permission
 from portal.access.services.grants import store_grant, validate
 from portal.lib import journal
 from portal.lib.errors import Forbidden
-from portal.lib.intent import Intent
-from portal.lib.journal import Actor, ActorKind
+from portal.lib.journal import Actor, ActorKind, Intent
 
 STANDARD_ENVIRONMENTS = (
     ("development", EnvironmentKind.DEVELOPMENT),

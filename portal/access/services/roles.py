@@ -28,7 +28,7 @@ from portal.access.services.grants import (
 )
 from portal.access.services.sponsoring import record_sponsorship
 from portal.lib.errors import Invalid
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 
 
 @transaction.atomic

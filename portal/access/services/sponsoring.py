@@ -19,8 +19,7 @@ from portal.access.models import (
 from portal.access.permissions import Permission
 from portal.lib import clock
 from portal.lib.errors import Forbidden, Invalid
-from portal.lib.intent import Intent
-from portal.lib.journal import Actor
+from portal.lib.journal import Actor, Intent
 
 
 def record_sponsorship(

@@ -26,7 +26,7 @@ from portal.access.signin.forms import ChangePasswordForm
 from portal.access.signin.freshness import needs_fresh_sign_in
 from portal.access.signin.sessions import actor_of, person_of
 from portal.lib.errors import Invalid
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from portal.lib.web.pages import redirect_to
 
 

@@ -19,7 +19,7 @@ from portal.lib.api.endpoints import answer, answer_page, choice, find, text
 from portal.lib.api.shapes import MOMENT, OBJECT, SWITCH, TEXT, TEXTS, WHOLE, Page, Shape
 from portal.lib.api.views import PLAIN, ApiView, operation, query
 from portal.lib.errors import MOST_TEXT
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 
 CHANGE_REQUEST = Shape(
     "ChangeRequest",

@@ -11,7 +11,7 @@ from portal.lib.api.endpoints import answer, answer_page, text
 from portal.lib.api.shapes import MOMENT, TEXT, WHOLE, Page, Shape
 from portal.lib.api.views import ApiView, operation, query
 from portal.lib.errors import Invalid
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 
 NEW_EVIDENCE = Shape(
     "NewEvidence",

@@ -27,7 +27,7 @@ from portal.lib.api.endpoints import answer, find, required_version
 from portal.lib.api.shapes import MOMENT, SWITCH, TEXT, TEXTS, WHOLE, Shape, read_object
 from portal.lib.api.views import CONFLICT, IF_MATCH, NO_MATCH, ApiView, operation, query
 from portal.lib.errors import Invalid
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 
 _TAG = "one environment"
 SPAN = Shape("Span", {"starts": MOMENT(), "ends": MOMENT()}, "From when, until just before when.")

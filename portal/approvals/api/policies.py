@@ -17,7 +17,7 @@ from portal.lib.api.endpoints import answer, find, seen_version
 from portal.lib.api.problems import PreconditionRequired
 from portal.lib.api.shapes import MOMENT, OBJECT, SWITCH, TEXT, TEXTS, WHOLE, Shape, read_object
 from portal.lib.api.views import CONFLICT, NO_MATCH, ApiView, header, operation
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 
 _INDEPENDENCE = "For how long an account counts as one person with who gave it a vote."
 NEW_POLICY = Shape(

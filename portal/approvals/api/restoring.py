@@ -15,7 +15,7 @@ from portal.audit.models import AuditEvent
 from portal.lib.api.endpoints import answer
 from portal.lib.api.shapes import TEXT, TEXTS, Shape
 from portal.lib.api.views import CONFLICT, ApiView, operation
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 
 RESTORING = Shape(
     "Restoring",

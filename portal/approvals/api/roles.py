@@ -14,7 +14,7 @@ from portal.approvals import services
 from portal.lib.api.endpoints import answer, find, listing, page_of_keys
 from portal.lib.api.shapes import SWITCH, TEXT, TEXTS, WHOLE, Page, Shape
 from portal.lib.api.views import WAITS, ApiView, operation
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 
 ROLE = Shape(
     "Role",

@@ -16,7 +16,7 @@ from portal.access.web.matrix import MEANINGS, matrix_context
 from portal.access.web.scope import Scope, project_page
 from portal.approvals import services
 from portal.lib.errors import Invalid
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from portal.lib.web.pages import governed, render_page, replace_part
 
 _DIALOG = "access/_role_dialog.html"

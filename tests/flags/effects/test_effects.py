@@ -24,8 +24,7 @@ from portal.approvals import planned, selectors
 from portal.approvals.changes import GateResult
 from portal.approvals.services import policies, rights
 from portal.lib.errors import AviaryError
-from portal.lib.intent import Intent
-from portal.lib.journal import Actor
+from portal.lib.journal import Actor, Intent
 from tests.flags.effects.routes import BODIES, FORMS, send, unsafe_routes
 from tests.flags.effects.world import Unagreed, Watch, World, build
 from tests.flags.effects.writers import NOT_DRIVEN, WRITERS, found_writers

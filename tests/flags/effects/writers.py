@@ -13,7 +13,7 @@ from flags import services
 from flags.services import naming, sampling
 from portal.approvals import services as approvals
 from portal.approvals.services.adopting import adopt_request
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from tests.flags.effects import approval_writers, flag_writers
 
 PACKAGES = ("flags.services", "portal.approvals.services", "portal.access.services")

@@ -17,7 +17,7 @@ from flags.services import create_flag, create_group, create_segment, save_confi
 from flags.services.importing import import_flags
 from portal.access.models import Environment, Project, User
 from portal.access.services import issue_key
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from tests.flags.exporters.flagd_cases import when
 from tests.support.people import SETTING_UP, boolean_flag
 

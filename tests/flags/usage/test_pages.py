@@ -13,7 +13,7 @@ from flags.services import archive_flag
 from flags.services.counting import take_batches
 from portal.access.models import Environment, Project
 from portal.audit.models import AuditEvent
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from tests.flags.api.script import FLAGS, PRODUCTION, Script, answer, issue, problem, serve_only_in
 from tests.flags.usage.conftest import batch
 from tests.support.people import SETTING_UP

@@ -11,7 +11,7 @@ from flags.services.counting import take_batches
 from flags.usage.lifecycle import Stage
 from flags.usage.standing import standings_of
 from portal.access.models import Environment, Project
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from tests.flags.usage.conftest import batch
 from tests.support.people import SETTING_UP, boolean_flag
 

@@ -12,7 +12,7 @@ from portal.access.services import IssuedKey
 from portal.access.tokens import parse_token
 from portal.audit.models import AuditEvent
 from portal.lib.errors import Forbidden, Invalid
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from tests.support.people import acting
 
 

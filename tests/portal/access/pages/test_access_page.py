@@ -16,7 +16,7 @@ from portal.access.web.matrix import MEANINGS
 from portal.approvals import services as approvals
 from portal.audit.models import AuditEvent
 from portal.lib import clock
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from tests.support.people import SETTING_UP, client_of, create_person, give_role
 
 RULE = "/p/shop/access/production/release.deploy"
