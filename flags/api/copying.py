@@ -204,8 +204,7 @@ class Bulk(ApiView):
 def _require(request: Request, project: str, action: str, place: Environment | None) -> None:
     what = ACTIONS.get(action)
     if what is None:
-        text = _("Choose one of: {actions}.").format(actions=", ".join(ACTIONS))
-        raise Invalid({"action": text})
+        raise Invalid.of("action", _("Choose one of: {actions}."), actions=", ".join(ACTIONS))
     reach = allowed_here if place and what.needs == "environment" else allowed
     reach(request, project, what.permission)
 
@@ -213,13 +212,11 @@ def _require(request: Request, project: str, action: str, place: Environment | N
 def _flags_of(project: Project, keys: list[str]) -> list[Flag]:
     wanted = list(dict.fromkeys(keys))[: MOST_FLAGS + 1]
     if not 0 < len(wanted) <= MOST_FLAGS:
-        text = _("Name 1 to {most} flags.").format(most=MOST_FLAGS)
-        raise Invalid({"flags": text})
+        raise Invalid.of("flags", _("Name 1 to {most} flags."), most=MOST_FLAGS)
     found = selectors.flags_of(project, wanted)
     missing = sorted(set(wanted) - {flag.key for flag in found})
     if missing:
-        text = _("There is no flag called {key}.").format(key=missing[0][:100])
-        raise Invalid({"flags": text})
+        raise Invalid.of("flags", _("There is no flag called {key}."), key=missing[0][:100])
     return found
 
 
@@ -263,6 +260,6 @@ class EnvironmentExport(ApiView):
         format_name = request.query_params.get("format", "native")
         if format_name not in exports.FORMATS:
             known = ", ".join(exports.FORMATS)
-            raise Invalid({"format": _("Choose one of: {known}.").format(known=known)})
+            raise Invalid.of("format", _("Choose one of: {known}."), known=known)
         export = exports.export_environment(place, format_name=format_name)
         return Response(export.report if switch(request, "report") else export.document)

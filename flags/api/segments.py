@@ -253,7 +253,7 @@ def _sent(request: Request) -> tuple[Mode, KeyFile]:
 
 def _mode(value: object) -> Mode:
     if value not in set(Mode):
-        raise Invalid({"mode": _("Choose one of: {modes}.").format(modes=", ".join(Mode))})
+        raise Invalid.of("mode", _("Choose one of: {modes}."), modes=", ".join(Mode))
     return Mode(str(value))
 
 

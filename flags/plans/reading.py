@@ -38,7 +38,7 @@ def read_schedule(document: object, *, moment: datetime) -> dict[str, Any]:
     given = _mapping(document)
     operation = given.get("operation")
     if not isinstance(operation, str) or operation not in OPERATIONS:
-        raise Invalid({"operation": _("Choose one of {all}.").format(all=", ".join(OPERATIONS))})
+        raise Invalid.of("operation", _("Choose one of {all}."), all=", ".join(OPERATIONS))
     _known(given, _TIMES | _SCHEDULE[operation])
     problems: Problems = {}
     wanted = {"operation": operation, "rrule": _rule(given, problems), **_times(given, problems)}
@@ -245,8 +245,11 @@ def _check_steps(wanted: Document) -> None:
     for index in range(1, len(steps)):
         one, other = steps[index - 1], steps[index]
         if other.share <= one.share:
-            text = _("A ramp only ever rises: give more than in the step before.")
-            raise Invalid({f"steps[{index}].percent": text})
+            raise Invalid.of(
+                f"steps[{index}].percent",
+                _("A ramp only ever rises: give more than in the step before."),
+            )
         if timedelta(seconds=other.after_s - one.after_s) < timedelta(seconds=SHORTEST_STEP_S):
-            text = _("Leave at least a minute after the step before.")
-            raise Invalid({f"steps[{index}].after_s": text})
+            raise Invalid.of(
+                f"steps[{index}].after_s", _("Leave at least a minute after the step before.")
+            )

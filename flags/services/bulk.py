@@ -121,8 +121,9 @@ def change_flags(*, flags: Iterable[Flag], action: str, job: Job) -> list[Outcom
     if what is None:
         raise Invalid({"action": _("Choose what to do.")})
     if not 0 < len(chosen) <= MOST_FLAGS:
-        text = _("Choose 1 to {most} flags; narrow the list for fewer.")
-        raise Invalid({"flag": text.format(most=MOST_FLAGS)})
+        raise Invalid.of(
+            "flag", _("Choose 1 to {most} flags; narrow the list for fewer."), most=MOST_FLAGS
+        )
     if what.needs in ("environment", "tags") and not getattr(job, what.needs):
         raise Invalid({what.needs: _("Say which.")})
     return [_one(what, flag, job) for flag in chosen]

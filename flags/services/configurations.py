@@ -101,8 +101,11 @@ def _placed(document: object, current: FlagConfiguration, intent: Intent) -> obj
 def _refuse_withdrawing(current: FlagConfiguration, wanted: Configuration, intent: Intent) -> None:
     """Only the end of an emergency takes an introduction back."""
     if current.introduced and not wanted.introduced and intent.options.undoing is None:
-        text = _("This flag is introduced in {environment}: turn it off, or archive it.")
-        raise Invalid({"introduced": text.format(environment=current.environment.name)})
+        raise Invalid.of(
+            "introduced",
+            _("This flag is introduced in {environment}: turn it off, or archive it."),
+            environment=current.environment.name,
+        )
 
 
 def _locked(flag: Flag, environment: Environment, intent: Intent) -> FlagConfiguration:
@@ -169,8 +172,12 @@ def _refuse_bringing(
     there: then they come first, on their own."""
     names = ", ".join(row.flag.title for row in brought)
     if names and (intent.options.break_glass or intent.options.step is not None):
-        text = _("This depends on {flags}, not in {environment} yet. Introduce that first.")
-        raise Invalid({"": text.format(flags=names, environment=current.environment.name)})
+        raise Invalid.of(
+            "",
+            _("This depends on {flags}, not in {environment} yet. Introduce that first."),
+            flags=names,
+            environment=current.environment.name,
+        )
 
 
 def _introduce(row: FlagConfiguration, environment: Environment, intent: Intent) -> None:

@@ -41,8 +41,9 @@ def create_group(*, project: Project, document: object, intent: Intent) -> Exclu
     wanted = group_from(given)
     environments = outbox.lock_project(project)
     if ExclusionGroup.objects.filter(project=project, key=wanted.key).exists():
-        text = _("There is an exclusion group with this key already; choose another.")
-        raise Invalid({"key": text})
+        raise Invalid.of(
+            "key", _("There is an exclusion group with this key already; choose another.")
+        )
     naming.refuse_alike(ExclusionGroup.objects.filter(project=project), wanted.key)
     _refuse_unknown_flags(project, wanted, known=())
     group = ExclusionGroup(project=project, created_at=intent.at)
@@ -133,8 +134,10 @@ def with_slot(group: Group, flag: str, width: int) -> dict[str, object]:
         return dump_group(replace(group, slots=others))
     slot = place_slot(group, flag, width)
     if slot is None:
-        text = _("There is no free room of this size on the line, where users would keep theirs.")
-        raise Invalid({"percent": text})
+        raise Invalid.of(
+            "percent",
+            _("There is no free room of this size on the line, where users would keep theirs."),
+        )
     slots = sorted([*others, slot], key=lambda one: one.start)
     return dump_group(replace(group, slots=tuple(slots)))
 

@@ -70,8 +70,12 @@ def decide(segment: Segment, change: KeyChange) -> tuple[frozenset[str], KeyRepo
         conflicts = keys & frozenset(getattr(segment, change.other_list).keys)
         wanted = keys - conflicts | (current if change.mode is Mode.ADD else frozenset())
     if len(wanted) > MOST_KEYS:
-        text = _("A list holds at most {most} keys; this would make it {count}.")
-        raise Invalid({"keys": text.format(most=f"{MOST_KEYS:,}", count=f"{len(wanted):,}")})
+        raise Invalid.of(
+            "keys",
+            _("A list holds at most {most} keys; this would make it {count}."),
+            most=f"{MOST_KEYS:,}",
+            count=f"{len(wanted):,}",
+        )
     removing = change.mode is Mode.REMOVE
     return wanted, KeyReport(
         added=len(wanted - current),
@@ -165,8 +169,11 @@ class KeyFile:
         else:
             self.keys.add(key)
         if len(self.keys) > MOST_KEYS:
-            text = _("The file has more than {most} keys, which is what a list holds at most.")
-            raise Invalid({"file": text.format(most=f"{MOST_KEYS:,}")})
+            raise Invalid.of(
+                "file",
+                _("The file has more than {most} keys, which is what a list holds at most."),
+                most=f"{MOST_KEYS:,}",
+            )
 
 
 def read_csv(file: IO[bytes], *, size: int) -> KeyFile:
@@ -175,8 +182,11 @@ def read_csv(file: IO[bytes], *, size: int) -> KeyFile:
     It is read line by line, so that what is too long is refused before all of it is in memory.
     """
     if size > MOST_BYTES:
-        text = _("The file is larger than {most} MiB; split it, or leave out the other columns.")
-        raise Invalid({"file": text.format(most=MOST_BYTES // 1024 // 1024)})
+        raise Invalid.of(
+            "file",
+            _("The file is larger than {most} MiB; split it, or leave out the other columns."),
+            most=MOST_BYTES // 1024 // 1024,
+        )
     start = file.read(4)
     file.seek(0)
     encoding = next((name for mark, name in _MARKS if start.startswith(mark)), "utf-8")
@@ -205,11 +215,17 @@ def _read_rows(lines: IO[str]) -> KeyFile:
             elif cell:
                 found.take(number, unguard(cell))
     except UnicodeDecodeError:
-        text = _("The file is not in UTF-8, somewhere after line {line}. Save it as CSV in UTF-8.")
-        raise Invalid({"file": text.format(line=number)}) from None
+        raise Invalid.of(
+            "file",
+            _("The file is not in UTF-8, somewhere after line {line}. Save it as CSV in UTF-8."),
+            line=number,
+        ) from None
     except csv.Error:
-        text = _("The file is no CSV: mend the quotation marks after line {line}.")
-        raise Invalid({"file": text.format(line=number)}) from None
+        raise Invalid.of(
+            "file",
+            _("The file is no CSV: mend the quotation marks after line {line}."),
+            line=number,
+        ) from None
     return found
 
 

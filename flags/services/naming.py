@@ -40,8 +40,12 @@ def refuse_alike(rows: QuerySet[Any], key: str) -> None:
     Evaluators compare byte by byte: a mistyped key would get the answers of the other.
     """
     for other in _alike(rows.values_list("key", flat=True))[lookalikes.folded(key)]:
-        text = _("“{key}” differs from “{other}” only in case or width. Choose another key.")
-        raise Invalid({"key": text.format(key=key, other=other)})
+        raise Invalid.of(
+            "key",
+            _("“{key}” differs from “{other}” only in case or width. Choose another key."),
+            key=key,
+            other=other,
+        )
 
 
 def notes_of_alike(created: Collection[str], keys: Iterable[str]) -> list[str]:
@@ -118,8 +122,11 @@ def check_pattern(pattern: str, path: str) -> None:
         compile_pattern(pattern)
     except re2.error as error:
         told = error.args[0].decode() if isinstance(error.args[0], bytes) else str(error)
-        text = _("That is no pattern of RE2, the kind that always ends in time: {error}.")
-        raise Invalid({path: text.format(error=told[:_MOST_TOLD])}) from None
+        raise Invalid.of(
+            path,
+            _("That is no pattern of RE2, the kind that always ends in time: {error}."),
+            error=told[:_MOST_TOLD],
+        ) from None
 
 
 def compile_pattern(pattern: str) -> Any:

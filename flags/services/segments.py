@@ -183,8 +183,9 @@ def _named_list(segment: Segment, name: str, named: object) -> KeyList:
 
 def _check_length(name: str, count: int) -> None:
     if count > key_lists.MOST_KEYS:
-        text = _("A list holds at most {most} keys.").format(most=f"{key_lists.MOST_KEYS:,}")
-        raise Invalid({name: text})
+        raise Invalid.of(
+            name, _("A list holds at most {most} keys."), most=f"{key_lists.MOST_KEYS:,}"
+        )
 
 
 def _about(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -204,8 +204,11 @@ def _lines(lines: Iterable[str]) -> Iterable[tuple[str, Any]]:
             continue
         found = _LINE.fullmatch(line.strip())
         if found is None:
-            text = _("Write each attribute as a line like {line}, or all as one JSON object.")
-            raise Invalid({"attributes": text.format(line="country = DE")})
+            raise Invalid.of(
+                "attributes",
+                _("Write each attribute as a line like {line}, or all as one JSON object."),
+                line="country = DE",
+            )
         yield found[1], read_value(found[2].strip())
 
 

@@ -133,8 +133,11 @@ def _chosen(request: HttpRequest, scope: Scope) -> list[Flag]:
         wanted = read_filter(QueryDict(request.POST.get("query", "")), scope)
         keys = selectors.matching_keys(scope.project, wanted, MOST_FLAGS + 1, now=clock.now())
     if len(keys) > MOST_FLAGS:
-        text = _("At most {most} flags at once; narrow the list with its filters.")
-        raise Invalid({"": text.format(most=MOST_FLAGS)})
+        raise Invalid.of(
+            "",
+            _("At most {most} flags at once; narrow the list with its filters."),
+            most=MOST_FLAGS,
+        )
     flags = selectors.flags_of(scope.project, keys)
     if not flags:
         raise Invalid({"": _("Choose flags first: tick the boxes in front of them.")})

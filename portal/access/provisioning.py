@@ -27,8 +27,7 @@ def find_person(username: str | None) -> User | None:
         return None
     found = User.objects.filter(username=username, is_active=True).first()
     if found is None:
-        text = _("Nobody called {name} has an active account here.")
-        raise Invalid({"": text.format(name=username)})
+        raise Invalid.of("", _("Nobody called {name} has an active account here."), name=username)
     return found
 
 

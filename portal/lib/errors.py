@@ -57,6 +57,11 @@ class Invalid(AviaryError):
         )
         self.problems = dict(problems)
 
+    @classmethod
+    def of(cls, path: str, text: str, /, **values: object) -> "Invalid":
+        """One problem; the values are filled into its sentence."""
+        return Invalid({path: text.format(**values)})
+
     @property
     def extras(self) -> dict[str, object]:
         found = self.problems.items()
@@ -115,7 +120,7 @@ def checked_text(text: str, path: str, *, most: int = MOST_TEXT) -> str:
     """What somebody wrote, without the blanks around it. Raises Invalid: too long, or with NUL."""
     text = text.strip()
     if len(text) > most or "\0" in text:
-        raise Invalid({path: _("Write at most {most} characters, and no NUL.").format(most=most)})
+        raise Invalid.of(path, _("Write at most {most} characters, and no NUL."), most=most)
     return text
 
 

@@ -96,7 +96,7 @@ def import_flags(
     require = partial(gate.require, intent, project=project, environment=environment)
     require(Permission.FLAG_EDIT)
     if mode not in MODES:
-        raise Invalid({"mode": _("Choose one of: {modes}.").format(modes=", ".join(MODES))})
+        raise Invalid.of("mode", _("Choose one of: {modes}."), modes=", ".join(MODES))
     place = Place.load(environment, intent.at)
     version = place.environment.version
     if base_version is not None and base_version != place.base_version:

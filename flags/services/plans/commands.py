@@ -113,7 +113,8 @@ def _go_on(plan: Plan, moment: datetime) -> None:
 def _skip_what_is_reached(plan: Plan) -> None:
     share = share_of(making.current_configuration(plan).document, plan.document["target"])
     if share is None or share > plan.steps[-1].share:
-        text = _("There is nothing left to raise: the share is gone, or higher already.")
-        raise Invalid({"": text})
+        raise Invalid.of(
+            "", _("There is nothing left to raise: the share is gone, or higher already.")
+        )
     while plan.steps[plan.step].share < share:
         plan.step += 1

@@ -81,10 +81,13 @@ def _locked(flag: Flag, environment: Environment) -> FlagConfiguration:
     if current.flag.is_archived:
         raise Invalid({"": _("This flag is archived. Restore it first.")})
     if not current.introduced:
-        text = _("This flag is not in {environment} yet. Introduce it first.")
-        raise Invalid({"": text.format(environment=locked.name)})
+        raise Invalid.of(
+            "",
+            _("This flag is not in {environment} yet. Introduce it first."),
+            environment=locked.name,
+        )
     if Plan.objects.alive().filter(flag=flag, environment=locked).count() >= MOST_PLANS:
-        raise Invalid({"": _("There are {n} plans already; cancel some.").format(n=MOST_PLANS)})
+        raise Invalid.of("", _("There are {n} plans already; cancel some."), n=MOST_PLANS)
     return current
 
 
@@ -133,8 +136,11 @@ def _check_ramp(plan: Plan, current: FlagConfiguration) -> None:
         where = "steps[0].percent" if "steps" in plan.document else "linear.from"
         raise Invalid({where: text.format(percent=f"{share / 1000:g}")})
     if not (current.enabled or plan.document["starts"]):
-        text = _("The flag is off in {environment}: turn it on first, or let the ramp start later.")
-        raise Invalid({"": text.format(environment=plan.environment.name)})
+        raise Invalid.of(
+            "",
+            _("The flag is off in {environment}: turn it on first, or let the ramp start later."),
+            environment=plan.environment.name,
+        )
     plan.step = len(steps) - 1
     outcome(plan, current.document)  # raises where the other share has no room for it
     plan.step = 0

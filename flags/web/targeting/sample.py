@@ -83,8 +83,11 @@ def _more(text: str) -> dict[str, Any]:
     found = read_json(text, "sample.json")
     if not isinstance(found, dict):
         example = json.dumps({"country": "DE"})
-        text = _("Give the attributes as one JSON object, such as {example}.")
-        raise Invalid({"sample.json": text.format(example=example)})
+        raise Invalid.of(
+            "sample.json",
+            _("Give the attributes as one JSON object, such as {example}."),
+            example=example,
+        )
     return found
 
 

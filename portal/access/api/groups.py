@@ -177,8 +177,11 @@ class GroupMember(ApiView):
         refuse_unfindable(username)
         user = User.objects.filter(username=username).first()
         if user is None:
-            text = _("Nobody is called {name}; API keys make no accounts. Send an invitation.")
-            raise Invalid({"username": text.format(name=username[:150])})
+            raise Invalid.of(
+                "username",
+                _("Nobody is called {name}; API keys make no accounts. Send an invitation."),
+                name=username[:150],
+            )
         services.add_to_group(group=found, user=user, intent=Intent(holder_of(request).actor))
         return answer(GROUP.dump(found))
 

@@ -76,7 +76,7 @@ def store_grant(
     """
     known = authority.role_table(project)
     if role not in known:
-        raise Invalid({"role": _("Choose one of: {roles}.").format(roles=", ".join(known))})
+        raise Invalid.of("role", _("Choose one of: {roles}."), roles=", ".join(known))
     holder = {"user": to} if isinstance(to, User) else {"group": to}
     grant, created = Grant.objects.get_or_create(
         project=project,
@@ -98,13 +98,12 @@ def keeping_an_admin(project: Project) -> Iterator[None]:
     managed = bool(selectors.holders_of(project, Permission.MEMBER_MANAGE))
     yield
     if managed and not selectors.holders_of(project, Permission.MEMBER_MANAGE):
-        raise Invalid(
-            {
-                "": _(
-                    "Nobody could manage the members of this project any more. "
-                    "Make someone else project admin first."
-                )
-            }
+        raise Invalid.of(
+            "",
+            _(
+                "Nobody could manage the members of this project any more. "
+                "Make someone else project admin first."
+            ),
         )
 
 

@@ -63,7 +63,7 @@ def create_invitation(
     outbox.lock_people(project)
     known = authority.role_table(project)
     if role not in known:
-        raise Invalid({"role": _("Choose one of: {roles}.").format(roles=", ".join(known))})
+        raise Invalid.of("role", _("Choose one of: {roles}."), roles=", ".join(known))
     require_may_give(intent.actor, project, [(role, environment.pk if environment else None)])
     token = new_token(KIND)
     invitation = Invitation(

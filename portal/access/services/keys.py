@@ -125,8 +125,7 @@ def _rights_for(
     """The rights in order; nobody gives a key what they do not hold themselves."""
     wanted = [str(right) for right in ADDITIONAL_RIGHTS if right in rights]
     if set(rights) - set(wanted):
-        text = _("Choose from: {rights}.").format(rights=", ".join(ADDITIONAL_RIGHTS))
-        raise Invalid({"rights": text})
+        raise Invalid.of("rights", _("Choose from: {rights}."), rights=", ".join(ADDITIONAL_RIGHTS))
     if wanted and kind != KeyKind.ADMIN:
         raise Invalid({"rights": _("Only admin keys have rights of their own; leave this empty.")})
     for right in wanted:
@@ -145,8 +144,9 @@ def _is_of_an_operator(actor: Actor) -> bool:
 
 def _origins_for(kind: str, origins: Sequence[str]) -> list[str]:
     if origins and kind != KeyKind.CLIENT:
-        text = _("Only client keys are used by web pages; leave this empty.")
-        raise Invalid({"allowed_origins": text})
+        raise Invalid.of(
+            "allowed_origins", _("Only client keys are used by web pages; leave this empty.")
+        )
     return read_origins(origins)
 
 
@@ -192,7 +192,7 @@ def read_origins(origins: Sequence[str]) -> list[str]:
     Raises Invalid, naming ``allowed_origins``, for what no browser would ever send.
     """
     if len(origins) > MOST:
-        raise Invalid({"allowed_origins": _("Name {most} origins at most.").format(most=MOST)})
+        raise Invalid.of("allowed_origins", _("Name {most} origins at most."), most=MOST)
     return list(dict.fromkeys(_read_origin(origin) for origin in origins))
 
 
@@ -201,8 +201,11 @@ def _read_origin(origin: str) -> str:
         return origin
     found = _parse(origin)
     if found is None:
-        text = _("“{origin}” is no origin: write it like https://shop.example, without a path.")
-        raise Invalid({"allowed_origins": text.format(origin=origin[:100])})
+        raise Invalid.of(
+            "allowed_origins",
+            _("“{origin}” is no origin: write it like https://shop.example, without a path."),
+            origin=origin[:100],
+        )
     return found
 
 

@@ -53,8 +53,12 @@ def _check_name(username: str) -> None:
         raise Invalid({"username": _("Use letters of one script, such as Latin or Cyrillic.")})
     other = selectors.lookalike_of(username)
     if other:
-        text = _("“{name}” can be taken for the account “{other}”. Choose another name.")
-        raise Invalid({"username": text.format(name=username, other=other.username)})
+        raise Invalid.of(
+            "username",
+            _("“{name}” can be taken for the account “{other}”. Choose another name."),
+            name=username,
+            other=other.username,
+        )
 
 
 @transaction.atomic
@@ -112,11 +116,14 @@ def add_member(
     outbox.lock_people(project)  # before the audit trail's lock, which a new person takes
     user = User.objects.filter(username=username).first()
     if user and selectors.members_of(project).filter(pk=user.pk).exists():
-        raise Invalid({"username": _("{name} is a member already.").format(name=username)})
+        raise Invalid.of("username", _("{name} is a member already."), name=username)
     password = None
     if user is None and intent.actor.kind is ActorKind.KEY:
-        text = _("Nobody is called {name}; API keys make no accounts. Send an invitation.")
-        raise Invalid({"username": text.format(name=username)})
+        raise Invalid.of(
+            "username",
+            _("Nobody is called {name}; API keys make no accounts. Send an invitation."),
+            name=username,
+        )
     if user is None:
         password = new_password()
         user = create_user(username=username, password=password, intent=intent)

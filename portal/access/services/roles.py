@@ -75,12 +75,16 @@ def delete_role(*, role: CustomRole, intent: Intent) -> None:
     outbox.lock_people(project)
     holders = project.grants.filter(role=role.key).count()
     if holders:
-        text = ngettext(
-            "The role {name} is still given to somebody; take it away there first.",
-            "The role {name} is still given {count} times; take it away there first.",
-            holders,
+        raise Invalid.of(
+            "",
+            ngettext(
+                "The role {name} is still given to somebody; take it away there first.",
+                "The role {name} is still given {count} times; take it away there first.",
+                holders,
+            ),
+            name=role.name,
+            count=holders,
         )
-        raise Invalid({"": text.format(name=role.name, count=holders)})
     refuse_needed_name(project, role.key)
     intent.record("role.deleted", role, before=_describe(role))
     role.delete()
@@ -117,17 +121,22 @@ def checked_names(
 ) -> list[str] | None:
     """The names in order. Raises Invalid for unknown ones, and where it cannot be reserved."""
     if permission not in {str(one) for one in RESERVABLE}:
-        text = _("{permission} is not about one environment and cannot be reserved in it.")
-        raise Invalid({"permission": text.format(permission=permission)})
+        raise Invalid.of(
+            "permission",
+            _("{permission} is not about one environment and cannot be reserved in it."),
+            permission=permission,
+        )
     if names is None:
         return None
     wanted = sorted(set(names))
     known = {*authority.role_table(project), *project.groups.values_list("key", flat=True)}
     unknown = [name for name in wanted if name not in known]
     if unknown:
-        text = _("There is no role or group called {names}. There are: {known}.")
-        raise Invalid(
-            {"roles": text.format(names=", ".join(unknown), known=", ".join(sorted(known)))}
+        raise Invalid.of(
+            "roles",
+            _("There is no role or group called {names}. There are: {known}."),
+            names=", ".join(unknown),
+            known=", ".join(sorted(known)),
         )
     return wanted
 
@@ -137,8 +146,9 @@ def checked_permissions(permissions: Iterable[str]) -> list[str]:
     wanted = sorted(set(permissions))
     unknown = [name for name in wanted if name not in Permission.values]
     if unknown:
-        text = _("There is no permission called {names}.").format(names=", ".join(unknown))
-        raise Invalid({"permissions": text})
+        raise Invalid.of(
+            "permissions", _("There is no permission called {names}."), names=", ".join(unknown)
+        )
     return wanted
 
 
@@ -201,8 +211,7 @@ def add_to_group(*, group: Group, user: User, intent: Intent) -> None:
     outbox.lock_people(group.project)
     require_may_give(intent.actor, group.project, given_by(group))
     if not user.is_active:
-        text = _("The account of {name} is deactivated.").format(name=user.username)
-        raise Invalid({"username": text})
+        raise Invalid.of("username", _("The account of {name} is deactivated."), name=user.username)
     if not group.members.filter(pk=user.pk).exists():
         group.members.add(user)
         intent.record("group.member_added", group, after={"member": user.username})
@@ -236,8 +245,11 @@ def _leave(group: Group, user: User, intent: Intent) -> None:
 def refuse_taken_name(project: Project, key: str) -> None:
     """Raise Invalid where a role or group of the project has this name already."""
     if key in authority.role_table(project) or project.groups.filter(key=key).exists():
-        text = _("There is a role or group called {name} already; choose another name.")
-        raise Invalid({"key": text.format(name=key)})
+        raise Invalid.of(
+            "key",
+            _("There is a role or group called {name} already; choose another name."),
+            name=key,
+        )
 
 
 def refuse_needed_name(project: Project, key: str) -> None:

@@ -171,8 +171,11 @@ def _read_limit(request: HttpRequest, name: str) -> int | None:
         return None
     number = read_whole(text, most=MOST_REQUESTS)
     if not number:
-        sentence = _("Enter a whole number from 1 to {most}, or nothing for no limit.")
-        raise Invalid({name: sentence.format(most=f"{MOST_REQUESTS:,}")})
+        raise Invalid.of(
+            name,
+            _("Enter a whole number from 1 to {most}, or nothing for no limit."),
+            most=f"{MOST_REQUESTS:,}",
+        )
     return number
 
 

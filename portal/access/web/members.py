@@ -203,8 +203,11 @@ def add_to_group(request: HttpRequest, scope: Scope, group: str) -> HttpResponse
         username = request.POST.get("username", "").strip()
         user = User.objects.filter(username=username).first()
         if user is None:
-            text = _("Nobody is called {name}. Invite them first, or add them as a member.")
-            raise Invalid({"username": text.format(name=username)})
+            raise Invalid.of(
+                "username",
+                _("Nobody is called {name}. Invite them first, or add them as a member."),
+                name=username,
+            )
         services.add_to_group(group=found, user=user, intent=Intent(scope.actor))
         notice = _("{person} is in the group {name}.").format(person=username, name=found.name)
         return _changed(request, scope, notice)

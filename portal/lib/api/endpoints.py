@@ -34,7 +34,7 @@ def limit_of(request: Request) -> int:
     """How many rows are wanted at most. Raises Invalid."""
     limit = read_whole(text(request, "limit") or str(USUAL), most=MOST)
     if not limit:
-        raise Invalid({"limit": _("Send a number from 1 to {most}.").format(most=MOST)})
+        raise Invalid.of("limit", _("Send a number from 1 to {most}."), most=MOST)
     return limit
 
 
@@ -136,7 +136,7 @@ def choice(request: Request, name: str, values: Collection[str]) -> str:
     """A parameter that is one of some values, or missing. Raises Invalid."""
     value = text(request, name)
     if value and value not in values:
-        raise Invalid({name: _("Choose one of: {values}.").format(values=", ".join(values))})
+        raise Invalid.of(name, _("Choose one of: {values}."), values=", ".join(values))
     return value
 
 
