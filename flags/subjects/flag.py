@@ -27,7 +27,7 @@ from portal.approvals.handlers import DueStep, Handler, Outcome, Side, Target, W
 from portal.approvals.models import ChangeRequest
 from portal.lib.errors import AviaryError, Conflict
 from portal.lib.journal import Step
-from portal.lib.subjects import Menu, Recorded, Subject
+from portal.lib.subjects import Menu, Recorded, Subject, page_at
 
 EVENTS = {
     "flag.created": gettext_lazy("created the flag"),
@@ -63,15 +63,6 @@ UNKNOWN_EVENTS = {
     "unknown_flag.ignored": gettext_lazy("ignored the unknown flag"),
     "unknown_flag.watched": gettext_lazy("watched again the unknown flag"),
 }
-
-
-def _unknown_address(event: Recorded) -> str:
-    place = [event.project, event.environment]
-    return reverse("unknown-flag-list", args=place) if all(place) else ""
-
-
-def _address(event: Recorded) -> str:
-    return reverse("flag", args=[event.project, event.subject]) if event.project else ""
 
 
 def _describe(events: Sequence[Recorded]) -> list[list[str]]:
@@ -222,7 +213,7 @@ FLAG = Subject(
     label=gettext_lazy("flag"),
     events=EVENTS,
     describe=_describe,
-    address=_address,
+    address=page_at("flag", "subject"),
     restore=_restore,
     changes={
         changes.CONFIGURATION: handlers.CONFIGURATION,
@@ -237,5 +228,5 @@ UNKNOWN_FLAG = Subject(
     kind="unknown_flag",
     label=gettext_lazy("unknown flag"),
     events=UNKNOWN_EVENTS,
-    address=_unknown_address,
+    address=page_at("unknown-flag-list", "environment"),
 )

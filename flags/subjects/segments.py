@@ -32,8 +32,8 @@ from portal.approvals.handlers import (
     page_at,
 )
 from portal.approvals.models import ChangeRequest
-from portal.lib import clock, merging
-from portal.lib.subjects import Address, Describe, Menu, Recorded, Restore, Subject
+from portal.lib import clock, merging, subjects
+from portal.lib.subjects import Describe, Menu, Recorded, Restore, Subject
 
 
 def _find_segment(target: Target) -> Segment:
@@ -159,10 +159,6 @@ def _restore(change: str) -> Restore:
     return restore
 
 
-def _address(page: str) -> Address:
-    return lambda one: reverse(page, args=[one.project, one.subject]) if one.project else ""
-
-
 # Only what nothing refers to is deleted, so nobody gets anything else by that.
 SEGMENT = Subject(
     kind="segment",
@@ -175,7 +171,7 @@ SEGMENT = Subject(
         "segment.deleted": gettext_lazy("deleted the segment"),
     },
     describe=_describe(changes.recorded_words),
-    address=_address("segment"),
+    address=subjects.page_at("segment", "subject"),
     restore=_restore(changes.SEGMENT),
     changes={
         changes.SEGMENT: Handler(
@@ -217,7 +213,7 @@ EXCLUSION_GROUP = Subject(
         "exclusion_group.deleted": gettext_lazy("deleted the exclusion group"),
     },
     describe=_describe(changes.group_words),
-    address=_address("exclusion-group"),
+    address=subjects.page_at("exclusion-group", "subject"),
     restore=_restore(changes.GROUP),
     changes={
         changes.GROUP: Handler(

@@ -2,15 +2,10 @@
 
 from collections.abc import Sequence
 
-from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from portal.lib.subjects import Menu, Recorded, Subject
-
-
-def _address(event: Recorded) -> str:
-    return reverse("recertification", args=[event.project]) if event.project else ""
+from portal.lib.subjects import Menu, Recorded, Subject, page_at
 
 
 def _each(events: Sequence[Recorded]) -> list[list[str]]:
@@ -36,5 +31,5 @@ RECERTIFICATION = Subject(
         "recertification.signed_off": gettext_lazy("signed off the recertification"),
     },
     describe=_each,
-    address=_address,
+    address=page_at("recertification"),
 )
