@@ -36,7 +36,7 @@ from portal.lib.api.parsers import StrictJSONParser, merge_patch
 from portal.lib.api.problems import TooLarge
 from portal.lib.api.shapes import OBJECT, TEXT, TEXTS, WHOLE, Page, Shape
 from portal.lib.api.views import CONFLICT, MAY_MATCH, ApiView, operation, query
-from portal.lib.errors import Invalid
+from portal.lib.errors import Invalid, refuse
 from portal.lib.journal import Intent
 
 _TAG = "segments"
@@ -245,8 +245,7 @@ def _sent(request: Request) -> tuple[Mode, KeyFile]:
     problems = {name: _("There is no such field.") for name in body.keys() - {"mode", "keys"}}
     if not isinstance(body.get("keys"), list):
         problems["keys"] = _("Give a list of keys.")
-    if problems:
-        raise Invalid(problems)
+    refuse(problems)
     keys = key_lists.check_keys(body["keys"])
     return _mode(body.get("mode", "add")), KeyFile(set(keys), doubles=len(keys) - len(set(keys)))
 

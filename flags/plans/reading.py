@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from flags.plans.ramps import OPERATIONS, following, steps_of, timetable_of
 from portal.approvals.freezing import YEARS, zones
 from portal.approvals.rule_text import BadRule, parse_rule
-from portal.lib.errors import Invalid
+from portal.lib.errors import Invalid, refuse
 
 SHORTEST_STEP_S = 60
 LONGEST_RAMP_S = 366 * 86_400
@@ -44,7 +44,7 @@ def read_schedule(document: object, *, moment: datetime) -> dict[str, Any]:
     wanted = {"operation": operation, "rrule": _rule(given, problems), **_times(given, problems)}
     for name in sorted(_SCHEDULE[operation]):
         _PARTS[name](given, wanted, problems)
-    _stop_at(problems)
+    refuse(problems)
     if not following(timetable_of(wanted), moment):
         field = "rrule" if wanted["rrule"] else "starts"
         raise Invalid({field: _("This would never happen from now on; choose a time to come.")})
@@ -73,7 +73,7 @@ def read_ramp(document: object, *, moment: datetime) -> dict[str, Any]:
         wanted["steps"] = _steps(given["steps"], problems)
     else:
         wanted["linear"] = _linear(given["linear"], problems)
-    _stop_at(problems)
+    refuse(problems)
     if wanted["starts"] and not following(timetable_of(wanted), moment):
         raise Invalid({"starts": _("This time is over; choose one to come.")})
     _check_steps(wanted)
@@ -98,11 +98,6 @@ def _known(given: Document, known: set[str], under: str = "") -> None:
     unknown = sorted(str(name) for name in set(given) - known)
     if unknown:
         raise Invalid({f"{under}{unknown[0]}": _("There is no such field here.")})
-
-
-def _stop_at(problems: Problems) -> None:
-    if problems:
-        raise Invalid(problems)
 
 
 def _times(given: Document, problems: Problems) -> dict[str, Any]:

@@ -32,7 +32,7 @@ from portal.approvals import selectors as approvals
 from portal.approvals.changes import same_document
 from portal.approvals.services import gated
 from portal.lib import journal
-from portal.lib.errors import Conflict, Invalid
+from portal.lib.errors import Conflict, Invalid, refuse
 from portal.lib.journal import Intent
 
 Document = Mapping[str, Any]
@@ -203,8 +203,7 @@ def _refuse_another_identity(flag: Flag, definition: FlagDefinition) -> None:
         for field, text in fixed.items()
         if str(getattr(definition, field)) != getattr(flag, field)
     }
-    if wrong:
-        raise Invalid(wrong)
+    refuse(wrong)
 
 
 def first_possible(flag: Flag, states: Sequence[Document]) -> Document:
@@ -258,7 +257,7 @@ def _refuse_breaking(flag: Flag, definition: FlagDefinition) -> None:
             configuration_from(row.document, definition, under=under)
         except Invalid as error:
             problems |= error.problems
-    referring.refuse(problems)
+    refuse(problems)
 
 
 def _configurations(flag: Flag) -> Iterable[FlagConfiguration]:

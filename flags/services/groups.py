@@ -25,7 +25,7 @@ from portal.access.permissions import Permission
 from portal.approvals import gate
 from portal.approvals.changes import same_document
 from portal.approvals.services import gated
-from portal.lib.errors import Invalid
+from portal.lib.errors import Invalid, refuse
 from portal.lib.journal import Intent
 
 
@@ -167,7 +167,7 @@ def first_possible(states: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
 
 def check_places(project: Project, held: Group, wanted: Group) -> None:
     """The same, but for which flags there are: those of an import may come with it."""
-    referring.refuse({one.path: one.message for one in disturbances(held, wanted)})
+    refuse({one.path: one.message for one in disturbances(held, wanted)})
     losing = {slot.flag for slot in held.slots} - {slot.flag for slot in wanted.slots}
     uses = uses_of(project, Named.GROUP, wanted.key) if losing else []
     naming = [use for use in uses if use.key in losing]
@@ -180,7 +180,7 @@ def _refuse_unknown_flags(project: Project, group: Group, *, known: list[str] | 
     """An archived flag keeps the slot it has: it may come back. Raises Invalid."""
     flags = {*known, *Flag.objects.alive().filter(project=project).values_list("key", flat=True)}
     text = _("There is no flag “{key}” in use in this project.")
-    referring.refuse(
+    refuse(
         {
             f"slots[{index}].flag": text.format(key=slot.flag)
             for index, slot in enumerate(group.slots)

@@ -16,7 +16,7 @@ from flags.models import KeyList, Segment
 from flags.models.segment import pack
 from portal.access.models import Project
 from portal.lib.documents import MAX_PROBLEMS
-from portal.lib.errors import Invalid
+from portal.lib.errors import Invalid, refuse
 from portal.lib.web.spreadsheets import unguard
 
 MOST_KEYS = 250_000
@@ -97,8 +97,7 @@ def check_keys(keys: Iterable[object]) -> list[str]:
             problems[f"keys[{index}]"] = problem
         elif not problem:
             found.append(str(key))
-    if problems:
-        raise Invalid(problems)
+    refuse(problems)
     return found
 
 

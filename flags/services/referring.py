@@ -28,7 +28,7 @@ from flags.engine import (
 )
 from flags.models import ExclusionGroup, Flag, FlagConfiguration
 from portal.access.models import Environment, Project
-from portal.lib.errors import Invalid
+from portal.lib.errors import Invalid, refuse
 
 Graph = Mapping[str, frozenset[str]]
 
@@ -139,11 +139,6 @@ def refuse_removing_variants(flag: Flag, kept: Iterable[str]) -> None:
     uses = uses_of(flag.project, Named.FLAG, flag.key, variants=gone) if gone else []
     if uses:
         raise InUse("variants", _("Keep the variants that other flags name: {uses}."), uses)
-
-
-def refuse(problems: Mapping[str, str]) -> None:
-    if problems:
-        raise Invalid(problems)
 
 
 def problems_of(key: str, mentions: Iterable[Mention], neighbours: Neighbours) -> dict[str, str]:

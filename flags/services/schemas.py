@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator, FormatChecker, SchemaError, Validat
 
 from flags.engine import FlagDefinition
 from flags.services.naming import check_pattern, compile_pattern
-from portal.lib.errors import Invalid
+from portal.lib.errors import Invalid, refuse
 
 MAX_CHARS = 20_000
 MAX_PARTS = 2_000
@@ -52,8 +52,7 @@ def check_values(definition: FlagDefinition) -> None:
     for index, variant in enumerate(definition.variants):
         if error := next(_errors(validator, variant.value), None):
             problems[f"variants[{index}].value"] = _told(error)
-    if problems:
-        raise Invalid(problems)
+    refuse(problems)
 
 
 def _check_schema(schema: Mapping[str, Any]) -> None:

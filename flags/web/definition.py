@@ -30,7 +30,7 @@ from portal.approvals.web.outlook import (
 from portal.audit.filters import Filters
 from portal.audit.web.lines import history_page
 from portal.lib import strict_json
-from portal.lib.errors import Invalid
+from portal.lib.errors import refuse
 from portal.lib.journal import Intent
 from portal.lib.merging import Side, side_of
 from portal.lib.web.pages import (
@@ -211,8 +211,7 @@ def _to_document(form: Form) -> Form:
     schema = {}
     if value_type == "object" and form.get("json_schema", "").strip():
         schema["json_schema"] = _parsed(form["json_schema"], "json_schema", problems)
-    if problems:
-        raise Invalid(problems)
+    refuse(problems)
     return schema | {
         "key": form.get("key", "").strip(),
         "name": form.get("name", "").strip(),

@@ -81,6 +81,12 @@ class Invalid(AviaryError):
         return Invalid(kept)
 
 
+def refuse(problems: Mapping[str, str]) -> None:
+    """Raise Invalid where there are any."""
+    if problems:
+        raise Invalid(problems)
+
+
 class WrongName(Invalid):
     """The name that a dialog has typed to confirm is another."""
 

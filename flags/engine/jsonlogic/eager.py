@@ -13,13 +13,13 @@ from flags.engine.jsonlogic.loose import (
     Unanswerable,
     equal,
     identical,
-    is_number,
     less,
     less_or_equal,
     operand,
     text_of,
     whole,
 )
+from flags.engine.operators.base import is_number
 
 Function: TypeAlias = Callable[[list[object], object], object]
 """From the arguments' values and the data in scope to a value; may raise Unanswerable."""

@@ -20,8 +20,8 @@ import mmh3
 from flags.engine.buckets import hash_text
 from flags.engine.document import DEFAULT_BUCKETING
 from flags.engine.jsonlogic.eager import Function
-from flags.engine.jsonlogic.loose import is_number
 from flags.engine.limits import MAX_FLAGD_TOTAL
+from flags.engine.operators.base import is_number
 
 _Share: TypeAlias = tuple[object, int]
 _Values: TypeAlias = list[object]

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Final, TypeAlias
 
+from flags.engine.operators.base import is_number
 from flags.engine.world import Steps
 
 NAN: Final = math.nan
@@ -18,10 +19,6 @@ _MAX_NUMBER_CHARS: Final = 400
 
 UNDEFINED: Final = object()
 """An argument that is not there."""
-
-
-def is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _float(value: float) -> float:

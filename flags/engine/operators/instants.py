@@ -72,21 +72,23 @@ def _days(year: int, month: int, day: int) -> int:
     return shifted * 365 + shifted // 4 - shifted // 100 + shifted // 400 + of_year - 719_468
 
 
-def _compared(compare: Callable[[Any, Any], bool]) -> Build:
+def _comparing(read: Callable[[object], Any], compare: Callable[[Any, Any], bool]) -> Build:
+    """An operator that compares what is read of the attribute with the one value."""
+
     def build(values: Values) -> Predicate:
-        bound = seconds_of(values[0])
+        bound = read(values[0])
 
         def does_compare(value: object) -> bool:
-            instant = seconds_of(value)
-            return instant is not None and compare(instant, bound)
+            found = read(value)
+            return found is not None and compare(found, bound)
 
         return does_compare
 
     return build
 
 
-before: Final = _compared(operator.lt)
-after: Final = _compared(operator.gt)
+before: Final = _comparing(seconds_of, operator.lt)
+after: Final = _comparing(seconds_of, operator.gt)
 
 
 def _read_instant(value: object) -> Scalar:
@@ -154,18 +156,7 @@ cost_of_versions: Final = cost_of_reading(_MAX_VERSION_CHARS, 60)
 
 def compared(compare: Callable[[Version, Version], bool]) -> Build:
     """An operator that compares the attribute's version with the one value."""
-
-    def build(values: Values) -> Predicate:
-        bound = parse_version(values[0])
-        assert bound is not None  # read_version saw to it
-
-        def does_compare(value: object) -> bool:
-            version = parse_version(value)
-            return version is not None and compare(version, bound)
-
-        return does_compare
-
-    return build
+    return _comparing(parse_version, compare)
 
 
 def _read_version(value: object) -> str:

@@ -22,7 +22,7 @@ from flags.web.targeting.serve_form import (
 )
 from flags.wording import percent
 from portal.access.models import Project
-from portal.lib.errors import Invalid
+from portal.lib.errors import refuse
 
 # The form has a switch where it edits a change request, which may turn the flag on or off.
 SWITCH = {"on": True, "off": False}
@@ -52,8 +52,7 @@ def to_document(form: Form, *, enabled: bool, introduced: bool = True) -> dict[s
         **({"prerequisites": prerequisites} if prerequisites else {}),
         **({} if introduced else {"introduced": False}),
     }
-    if problems:
-        raise Invalid(problems)
+    refuse(problems)
     return document
 
 
