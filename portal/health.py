@@ -7,6 +7,7 @@ environment; everybody else gets sums. Where a request comes from decides nothin
 import contextlib
 import hmac
 from collections.abc import Iterable
+from dataclasses import asdict
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
@@ -20,6 +21,7 @@ from redis import RedisError
 
 from flags.snapshots import delivery, relay
 from flags.snapshots.delivery import Arrival, Delivery
+from flags.usage import losses
 from portal.access.api.authentication import key_shown, token_shown
 from portal.access.models import Environment, KeyKind
 from portal.lib import clock
@@ -49,6 +51,7 @@ def health(request: HttpRequest) -> HttpResponse:
                 "environments_behind": len(_behind(arrivals)),
                 "behind_for_s": max((_behind_for_s(one) for _place, one in arrivals), default=0),
             },
+            "intake": [asdict(one) for one in losses.read_states(now=clock.now())],
             "environments": [_describe(place, one) for place, one in named],
         }
     )
@@ -103,6 +106,23 @@ class _Delivered(Collector):
             behind.add_metric([place.project.key, place.key], len(one.behind))
             seconds.add_metric([place.project.key, place.key], _behind_for_s(one))
         yield from (behind, seconds)
+        yield from _intake()
+
+
+def _intake() -> Iterable[Metric]:
+    """What evaluators sent up, by kind; of a Redis that is away only what was lost."""
+    waiting = GaugeMetricFamily("aviary_intake_waiting", "Batches not stored.", labels=["kind"])
+    oldest = GaugeMetricFamily("aviary_intake_oldest_seconds", "Of such.", labels=["kind"])
+    lost = GaugeMetricFamily(
+        "aviary_intake_lost_last_day", "Never stored.", labels=["kind", "cause"]
+    )
+    for one in losses.read_states(now=clock.now()):
+        if one.waiting is not None and one.oldest_s is not None:
+            waiting.add_metric([one.kind], one.waiting)
+            oldest.add_metric([one.kind], one.oldest_s)
+        for cause, count in one.lost_last_day.items():
+            lost.add_metric([one.kind, cause], count)
+    yield from (waiting, oldest, lost)
 
 
 def _mended() -> bytes:

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
 from flags.models import Flag
-from flags.usage import reading
+from flags.usage import losses, reading
 from flags.usage.reading import Series
 from flags.web.finding import find_flag
 from flags.web.rows import FlagRow
@@ -55,6 +55,7 @@ def flag_usage(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
     series = reading.series_of(
         flag, environment, span=reading.SPANS[span], aspect=aspect, now=clock.now()
     )
+    dropped = losses.dropped_usage(since=series.lines[0].start)
 
     def context() -> dict[str, object]:
         return {
@@ -69,10 +70,11 @@ def flag_usage(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
             "aspect": aspect,
             "aspects": ASPECT_WORDS,
             "series": series,
+            "dropped": dropped,
             "columns": _columns(flag, environment, series, aspect),
         }
 
-    state = f"{series.total}-{series.lines[-1].start.timestamp():.0f}"
+    state = f"{series.total}-{dropped}-{series.lines[-1].start.timestamp():.0f}"
     return page_in_state(request, ("flags/usage.html", "flags/_usage.html"), state, context)
 
 
