@@ -1,17 +1,13 @@
 """What the worker does for flags."""
 
-from collections.abc import Collection
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from celery import shared_task
 from django.db.models import F
 from redis import RedisError
 
-from flags.channel import KEY_USE, SAMPLES, USAGE, read_samples, read_usage
-from flags.channel.keys import read_key_use
 from flags.services import counting, intake, plans, reminding, sampling
 from flags.snapshots import relay
-from portal.access import services as access
 from portal.access.models import EnvironmentChange
 from portal.lib import clock
 from portal.runs import jobs, worker
@@ -49,16 +45,6 @@ def take_intake() -> None:
     intake.drain()
 
 
-def _note_key_use(used: Collection[tuple[str, float]], now: datetime) -> int:
-    """When evaluators saw which key; of those that were deleted there is nothing to note."""
-    instants = {selector: datetime.fromtimestamp(at, UTC) for selector, at in sorted(used)}
-    access.note_uses(used_at=instants, now=now)
-    return 0
-
-
-intake.register(USAGE, read_usage, counting.count_usage)
-intake.register(KEY_USE, read_key_use, _note_key_use)
-intake.register(SAMPLES, read_samples, sampling.take_samples)
 # A queue may hold the tasks of before.
 for _name in ("keep_key_use", "keep_samples", "keep_usage"):
     shared_task(name=f"{__name__}.{_name}", ignore_result=True)(intake.drain)

@@ -34,6 +34,7 @@ from flags.channel.keys import (
     REGISTRY_STREAM,
     STREAM_LENGTH,
     EnvironmentKeys,
+    read_key_use,
 )
 from flags.channel.samples import SampleBatch, read_samples
 from flags.channel.usage import OVER_BUDGET, Asked, Missed, UsageBatch, read_usage
@@ -63,6 +64,7 @@ __all__ = [
     "Sealer",
     "StreamEntry",
     "UsageBatch",
+    "read_key_use",
     "read_samples",
     "read_usage",
 ]

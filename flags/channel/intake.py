@@ -80,25 +80,29 @@ def open_batch(kind: IntakeKind, sealed: bytes, sealer: Sealer) -> IntakeBatch |
 
 
 # KEYS[1] the stream; ARGV how long and how many bytes of it are kept, then of each batch how many
-# things it holds and its seal. What is too old or too much goes, oldest first. Returns how many
-# things went so, the place of the oldest batch left, its age, and where the new batches are.
+# things it holds, how many dropped ones it tells of, and the batch. What is too old or too much
+# goes, oldest first. Returns how many things went so, and word of how many; the place of the oldest
+# batch that is left, and its age; and where the new batches are.
 SEND_SCRIPT: Final = """
-local places, dropped, now = {}, 0, tonumber(redis.call('TIME')[1])
-for i = 3, #ARGV, 2 do
-  places[#places + 1] = redis.call('XADD', KEYS[1], '*', 'count', ARGV[i], 'batch', ARGV[i + 1])
+local places, lost, untold, now = {}, 0, 0, tonumber(redis.call('TIME')[1])
+local function number(text)
+  return math.min(tonumber(string.match(text or '', '^%d+$') or '0'), 1000000000)
+end
+for i = 3, #ARGV, 3 do
+  places[#places + 1] = redis.call('XADD', KEYS[1], '*',
+    'count', ARGV[i], 'told', ARGV[i + 1], 'batch', ARGV[i + 2])
 end
 redis.call('EXPIRE', KEYS[1], ARGV[1])
 while true do
   local oldest = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]
-  if not oldest then return {dropped, '', 0, places} end
+  if not oldest then return {lost, untold, '', 0, places} end
   local age = now - math.floor(tonumber(string.match(oldest[1], '^%d+')) / 1000)
   local bytes = redis.call('MEMORY', 'USAGE', KEYS[1])
   if age <= tonumber(ARGV[1]) and bytes <= tonumber(ARGV[2]) then
-    return {dropped, oldest[1], age, places}
+    return {lost, untold, oldest[1], age, places}
   end
   redis.call('XDEL', KEYS[1], oldest[1])
-  local count = tonumber(string.match(oldest[2][2], '^%d+$') or '1')
-  dropped = dropped + math.min(count, 1000000000)
+  lost, untold = lost + number(oldest[2][2]), untold + number(oldest[2][4])
 end
 """
 

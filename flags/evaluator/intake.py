@@ -164,13 +164,13 @@ class IntakeQueue:
                 count,
             )
 
-    def next_batches(self, sealer: Sealer) -> list[Outgoing]:
-        """What to send next: a minute becomes batches only then."""
+    def next_batches(self, sealer: Sealer, *, first: bool = False) -> list[Outgoing]:
+        """What to send next: a minute becomes batches only then, word of what is lost only first."""
         if not self.batches and self.minutes:
             one = self.minutes.popleft()
             for count, content in one.gathered.contents():
                 self._close(sealer, one.since, one.minute, one.last_at, count, content)
-        elif not self.batches and self.untold:
+        elif not self.batches and self.untold and first:
             now = time.time()
             self._close(sealer, time.monotonic(), minute_of(now), now, 0, None)
         return [self.batches[index] for index in range(min(len(self.batches), AT_ONCE))]
@@ -183,7 +183,13 @@ class IntakeQueue:
         self.batches.append(Outgoing(since, batch.seal(sealer), count, told))
 
     def note_sent(
-        self, batches: list[Outgoing], lost: int, oldest: bytes, age_s: int, places: list[bytes]
+        self,
+        batches: list[Outgoing],
+        lost: int,
+        untold: int,
+        oldest: bytes,
+        age_s: int,
+        places: list[bytes],
     ) -> None:
         """Redis has them. What lies before the oldest that it still has, the worker stored."""
         for batch, place in zip(batches, places, strict=True):
@@ -191,8 +197,8 @@ class IntakeQueue:
             self.sent.append(self.batches.popleft())
         while self.sent and (not oldest or _order(self.sent[0].place) < _order(oldest)):
             self.sent.popleft()
-        self.is_losing = self.is_losing and bool(lost)
-        self.lose(lost, told=0)
+        self.is_losing = self.is_losing and (bool(lost) or age_s > SLOW_AFTER_S)
+        self.lose(lost, told=untold)
         pause_s = SLOW_EVERY_S if age_s > SLOW_AFTER_S else self.kind.every_s
         self.due_at = time.monotonic() + pause_s
 
@@ -261,14 +267,16 @@ class Intake:
 
     async def _send_queue(self, queue: IntakeQueue) -> None:
         """Raises redis.RedisError or OSError when Redis does not answer in time."""
-        while batches := queue.next_batches(self._sealer):
-            told = [(one.count + one.told, one.sealed) for one in batches]
+        batches = queue.next_batches(self._sealer, first=True)
+        while batches:
+            rows = [(one.count, one.told, one.sealed) for one in batches]
             try:
-                answer = await self._link.send_batches(queue.kind, told)
+                answer = await self._link.send_batches(queue.kind, rows)
             except ResponseError as error:  # it is full, or the stream is none
-                logger.info("%s are told later: %s", queue.kind.name, error)
+                logger.info("%s: told later: %s", queue.kind.name, error)
                 return
             queue.note_sent(batches, *answer)
+            batches = queue.next_batches(self._sealer)
 
 
 def minute_of(moment: float) -> int:

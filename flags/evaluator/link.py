@@ -141,16 +141,12 @@ class Link:
             await pipe.execute()
 
     async def send_batches(
-        self, kind: IntakeKind, batches: Iterable[tuple[int, bytes]]
-    ) -> tuple[int, bytes, int, list[bytes]]:
-        """Leave sealed batches, each with how many things it holds, for the worker.
-
-        Returns what SEND_SCRIPT does: how many things had to go for them, the place of the oldest
-        batch that nobody has taken, its age in seconds, and where these batches are.
-        """
+        self, kind: IntakeKind, batches: Iterable[tuple[int, int, bytes]]
+    ) -> tuple[int, int, bytes, int, list[bytes]]:
+        """Leave sealed batches for the worker; takes and returns what SEND_SCRIPT says."""
         arguments: list[Any] = [kind.kept_for_s, kind.most_bytes, *chain.from_iterable(batches)]
         answer: Any = await cast(Any, self._intake.eval(SEND_SCRIPT, 1, kind.stream, *arguments))
-        return cast(tuple[int, bytes, int, list[bytes]], tuple(answer))
+        return cast(tuple[int, int, bytes, int, list[bytes]], tuple(answer))
 
     async def close(self) -> None:
         for client in (self._compare, self._stream, self._tell, self._intake):
