@@ -66,14 +66,12 @@ class OpenMinute:
     since: float
     gathered: Gathered
     last_at: float
+    count: int = 0
+    size: int = 0
 
-    @property
-    def count(self) -> int:
-        return self.gathered.count
-
-    @property
-    def size(self) -> int:
-        return self.gathered.size
+    def weigh(self) -> None:
+        """What it counts and takes is asked for where it grows, for it may take a while."""
+        self.count, self.size = self.gathered.count, self.gathered.size
 
 
 @dataclass(slots=True)
@@ -126,12 +124,12 @@ class IntakeQueue:
         gathered = self.gather()
         if not gathered.count:
             return
-        newest = self.minutes[-1] if self.minutes else None
-        if newest is not None and newest.minute == minute:
-            newest.gathered.merge(gathered)
-            newest.last_at = last_at
+        if self.minutes and self.minutes[-1].minute == minute:
+            self.minutes[-1].gathered.merge(gathered)
+            self.minutes[-1].last_at = last_at
         else:
             self.minutes.append(OpenMinute(minute, time.monotonic(), gathered, last_at))
+        self.minutes[-1].weigh()
 
     def drop(self, keep_s: float, keep_bytes: int) -> None:
         """Drop what is too old or too much, but never all: what Redis has goes first."""
@@ -165,7 +163,7 @@ class IntakeQueue:
             )
 
     def next_batches(self, sealer: Sealer, *, first: bool = False) -> list[Outgoing]:
-        """What to send next: a minute becomes batches only then, word of what is lost only first."""
+        """What to send next. A minute becomes batches only then; mere word of losses only first."""
         if not self.batches and self.minutes:
             one = self.minutes.popleft()
             for count, content in one.gathered.contents():

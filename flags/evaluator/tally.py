@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from flags.channel import Asked, Missed
 from flags.channel.usage import ROWS_PER_BATCH, Row, write_usage
@@ -79,11 +79,11 @@ class Tally:
     @property
     def count(self) -> int:
         """Questions counted in it."""
-        return sum(row.count for _place, row in self._rows())
+        return sum(sum(counts.values()) for counts in self._counters())
 
     @property
     def size(self) -> int:
-        return ROW_BYTES * sum(1 for _row in self._rows())
+        return ROW_BYTES * sum(map(len, self._counters()))
 
     def merge(self, newer: "Tally") -> None:
         """Add what was counted later within the same minute."""
@@ -95,6 +95,10 @@ class Tally:
         rows = self._rows()
         while part := list(islice(rows, ROWS_PER_BATCH)):
             yield sum(row.count for _place, row in part), write_usage(part)
+
+    def _counters(self) -> Iterator[Counter[Any]]:
+        for place in self.places.values():
+            yield from (place.asked, place.missed_by_servers, place.missed_by_clients)
 
     def _rows(self) -> Iterator[tuple[int, Row]]:
         for environment_id, place in self.places.items():
