@@ -184,8 +184,8 @@ class Memory:
     """Environments that Redis has and that could not be loaded yet."""
     troubles: dict[int, str] = field(default_factory=dict)
     """What is wrong with what Redis has of an environment, as long as it is."""
-    used: KeyUse = field(default_factory=KeyUse)
-    """When keys were last used and nobody was told yet."""
+    used: dict[str, float] = field(default_factory=dict)
+    """When keys were last used and nobody was told yet: selector -> Unix seconds."""
     is_listed: bool = False
     """The registry was read, and each environment in it tried, at least once."""
     is_tried: bool = False
@@ -210,8 +210,8 @@ class Memory:
 
     def take_used(self) -> KeyUse:
         """Which keys were used since this was last asked."""
-        taken, self.used = self.used, KeyUse()
-        return taken
+        taken, self.used = self.used, {}
+        return KeyUse(taken)
 
     def held(self, environment_id: int) -> Environment | None:
         """What is known of an environment, served or not: nothing older is taken."""
