@@ -52,7 +52,8 @@ class HistoryRestoration(ApiView):
         What a person only changes after proving again who they are, such as a policy, no key
         restores.
         """
-        wanted, found = RESTORING.read(request.data), _restoration(request, project, record)
+        found = _restoration(request, project, record)
+        wanted = RESTORING.read(request.data)
         if found.found.handler.is_dangerous:
             raise PermissionDenied(_("No key restores this. A person does it in the portal."))
         intent = Intent(holder_of(request).actor, wanted.get("reason", ""))
