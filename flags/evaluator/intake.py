@@ -17,6 +17,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Final, Protocol
 
 from redis.exceptions import RedisError, ResponseError
@@ -164,21 +165,29 @@ class IntakeQueue:
 
     def next_batches(self, sealer: Sealer, *, first: bool = False) -> list[Outgoing]:
         """What to send next. A minute becomes batches only then; mere word of losses only first."""
-        if not self.batches and self.minutes:
+        while self.minutes and not self.batches:
             one = self.minutes.popleft()
-            for count, content in one.gathered.contents():
-                self._close(sealer, one.since, one.minute, one.last_at, count, content)
-        elif not self.batches and self.untold and first:
+            try:
+                self.batches.extend(self._close(sealer, one))
+            except Exception:  # a fault of ours, in one kind
+                logger.exception("%s cannot be sent", self.kind.name)
+                self.lose(one.count, told=0)
+        if self.untold and first and not self.batches:
             now = time.time()
-            self._close(sealer, time.monotonic(), minute_of(now), now, 0, None)
-        return [self.batches[index] for index in range(min(len(self.batches), AT_ONCE))]
+            word = IntakeBatch(self.kind, minute_of(now), now, dropped=self.untold)
+            self.batches.append(Outgoing(time.monotonic(), word.seal(sealer), 0, self.untold))
+            self.untold = 0
+        return list(islice(self.batches, AT_ONCE))
 
-    def _close(
-        self, sealer: Sealer, since: float, minute: int, last_at: float, count: int, content: object
-    ) -> None:
-        told, self.untold = self.untold, 0
-        batch = IntakeBatch(self.kind, minute, last_at, content, count, told)
-        self.batches.append(Outgoing(since, batch.seal(sealer), count, told))
+    def _close(self, sealer: Sealer, one: OpenMinute) -> list[Outgoing]:
+        """A minute as batches; the first tells of what was dropped."""
+        closed, told = [], self.untold
+        for count, content in one.gathered.contents():
+            batch = IntakeBatch(self.kind, one.minute, one.last_at, content, count, told)
+            closed.append(Outgoing(one.since, batch.seal(sealer), count, told))
+            told = 0
+        self.untold = told
+        return closed
 
     def note_sent(
         self,
@@ -246,7 +255,10 @@ class Intake:
         minute, self._minute = self._minute, minute_of(now)
         last_at = max(minute, min(now, minute + MINUTE_S))
         for queue in self._queues:
-            queue.add(minute, last_at)
+            try:
+                queue.add(minute, last_at)
+            except Exception:  # a fault of ours, in one kind
+                logger.exception("%s cannot be gathered", queue.kind.name)
             queue.drop(self._keep_s, self._keep_bytes)
 
     async def _send(self, queues: list[IntakeQueue]) -> None:

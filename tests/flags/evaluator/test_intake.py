@@ -213,6 +213,30 @@ def test_queue__too_much__drops_what_redis_has_and_then_the_oldest_but_never_all
     assert (said.count, said.told) == (0, 6)
 
 
+def test_a_kind_that_breaks__holds_up_no_other_and_what_it_had_is_said_to_be_lost(
+    own_redis: RedisServer, runner: asyncio.Runner, caplog: pytest.LogCaptureFixture
+) -> None:
+    things, counters, link = Things(), Counters(), Link(own_redis.url)
+    things.used = KeyUse({"x" * 16: 1.0})
+
+    class Unsendable(KeyUse):
+        def contents(self) -> Iterator[tuple[int, object]]:
+            yield 1, object()
+
+    def break_down() -> KeyUse:
+        raise RuntimeError
+
+    ungathered = IntakeKind("ungathered", 900, 10**6, every_s=0)
+    sources = {ungathered: break_down, USAGE: lambda: Unsendable(a=1.0), KEY_USE: things.gather}
+    runner.run(Intake(sources, counters, link, SEALER, keep_s=9, keep_bytes=10**6).end())
+    runner.run(link.close())
+    with own_redis.client() as client:
+        (word,) = waiting_batches.read(client, USAGE, b"a" * 32)
+        (used,) = waiting_batches.read(client, KEY_USE, b"a" * 32)
+    assert (word.content, word.dropped, used.count) == (None, 1, 1)
+    assert "ungathered cannot be gathered" in caplog.text
+
+
 # The stream's bounds, as Redis keeps them
 
 
