@@ -7,7 +7,7 @@ import logging
 import signal
 import socket
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
 import uvicorn
@@ -18,7 +18,7 @@ from flags.evaluator.app import Evaluator
 from flags.evaluator.copies import Copies
 from flags.evaluator.counters import Counters
 from flags.evaluator.follower import Follower
-from flags.evaluator.intake import Gather, Intake
+from flags.evaluator.intake import Gathered, Intake
 from flags.evaluator.memory import Memory
 from flags.evaluator.protocol import Protocol
 from flags.evaluator.reporting import Reporting
@@ -71,7 +71,7 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
         timeout_graceful_shutdown=GRACE_S,
     )
     follower = Follower(memory, settings.link, settings.sealer, counters)
-    sources: dict[IntakeKind, Gather] = {
+    sources: dict[IntakeKind, Callable[[], Gathered]] = {
         USAGE: counters.take_usage,
         KEY_USE: memory.take_used,
         SAMPLES: partial(counters.samples.take, memory),

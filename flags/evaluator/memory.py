@@ -153,16 +153,10 @@ class Place:
 class KeyUse(dict[str, float]):
     """When keys were last used: selector -> Unix seconds. The intake gathers it."""
 
-    @property
-    def count(self) -> int:
-        return len(self)
+    def weigh(self) -> tuple[int, int]:
+        return len(self), 200 * len(self)
 
-    @property
-    def size(self) -> int:
-        return 200 * len(self)
-
-    def merge(self, newer: "KeyUse") -> None:
-        self.update(newer)
+    merge = dict.update
 
     def contents(self) -> Iterator[tuple[int, object]]:
         rows = iter(self.items())

@@ -84,17 +84,9 @@ class CutSamples:
 
     places: dict[int, Reservoir[Sample]]
 
-    @property
-    def count(self) -> int:
-        return sum(len(place.chosen) for place in self.places.values())
-
-    @property
-    def size(self) -> int:
-        return sum(
-            2 * len(orjson.dumps(context))
-            for place in self.places.values()
-            for _reads, context in place.chosen
-        )
+    def weigh(self) -> tuple[int, int]:
+        found = [one for place in self.places.values() for _reads, one in place.chosen]
+        return len(found), 2 * len(orjson.dumps(found))
 
     def merge(self, newer: "CutSamples") -> None:
         for environment_id, place in newer.places.items():

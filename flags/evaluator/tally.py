@@ -76,14 +76,13 @@ class Tally:
                 total[reason] += count
         return total
 
-    @property
-    def count(self) -> int:
-        """Questions counted in it."""
-        return sum(sum(counts.values()) for counts in self._counters())
-
-    @property
-    def size(self) -> int:
-        return ROW_BYTES * sum(map(len, self._counters()))
+    def weigh(self) -> tuple[int, int]:
+        """How many questions are counted in it, and the bytes it takes."""
+        places = self.places.values()
+        counters: list[Counter[Any]] = [one.asked for one in places]
+        counters += [one.missed_by_servers + one.missed_by_clients for one in places]
+        rows = ROW_BYTES * sum(map(len, counters))
+        return sum(sum(one.values()) for one in counters), rows
 
     def merge(self, newer: "Tally") -> None:
         """Add what was counted later within the same minute."""
@@ -95,10 +94,6 @@ class Tally:
         rows = self._rows()
         while part := list(islice(rows, ROWS_PER_BATCH)):
             yield sum(row.count for _place, row in part), write_usage(part)
-
-    def _counters(self) -> Iterator[Counter[Any]]:
-        for place in self.places.values():
-            yield from (place.asked, place.missed_by_servers, place.missed_by_clients)
 
     def _rows(self) -> Iterator[tuple[int, Row]]:
         for environment_id, place in self.places.items():

@@ -175,11 +175,11 @@ def test_queue__minutes__grow_until_they_are_sent_and_keep_their_ids_then() -> N
     things.fill(queue, 60, "a", "b")
     things.fill(queue, 60, "b", "c")
     things.fill(queue, 120, "d")
-    assert (len(queue.minutes), queue.count) == (2, 4)
+    assert (len(queue.waiting), queue.count) == (2, 4)
     first = queue.next_batches(SEALER)
     things.fill(queue, 120, "e")
     assert (queue.next_batches(SEALER), queue.count) == (first, 5)
-    queue.note_sent(first, 0, 0, b"5-0", 0, [b"5-0"])
+    queue.note_sent(0, 0, b"5-0", 0, [b"5-0"])
     assert queue.count == 2
     queue.send_again()
     assert queue.next_batches(SEALER) == first
@@ -190,15 +190,17 @@ def test_queue__what_the_worker_has_taken__is_not_sent_again() -> None:
     queue = IntakeQueue(KEY_USE, things.gather)
     for place, oldest in ((b"9-0", b"9-0"), (b"10-0", b"9-0"), (b"10-1", b"10-1")):
         things.fill(queue, 60, "a")
-        queue.note_sent(queue.next_batches(SEALER), 0, 0, oldest, 0, [place])
-    assert [one.place for one in queue.sent] == [b"10-1"]
+        queue.next_batches(SEALER)
+        queue.note_sent(0, 0, oldest, 0, [place])
+    assert [one.place for one in queue.sent] == [(10, 1)]
 
 
 def test_queue__too_much__drops_what_redis_has_and_then_the_oldest_but_never_all() -> None:
     things = Things()
     queue = IntakeQueue(KEY_USE, things.gather)
     things.fill(queue, 0, "sent")
-    queue.note_sent(queue.next_batches(SEALER), 0, 0, b"1-0", 0, [b"1-0"])
+    queue.next_batches(SEALER)
+    queue.note_sent(0, 0, b"1-0", 0, [b"1-0"])
     for minute in (60, 120, 180):
         things.fill(queue, minute, "a", "b")
     queue.drop(keep_s=900, keep_bytes=800)
@@ -213,7 +215,7 @@ def test_queue__too_much__drops_what_redis_has_and_then_the_oldest_but_never_all
     assert (said.count, said.told) == (0, 6)
 
 
-def test_a_kind_that_breaks__holds_up_no_other_and_what_it_had_is_said_to_be_lost(
+def test_a_kind_that_breaks__holds_up_no_other_and_is_said_to_be_lost(
     own_redis: RedisServer, runner: asyncio.Runner, caplog: pytest.LogCaptureFixture
 ) -> None:
     things, counters, link = Things(), Counters(), Link(own_redis.url)
@@ -223,18 +225,18 @@ def test_a_kind_that_breaks__holds_up_no_other_and_what_it_had_is_said_to_be_los
         def contents(self) -> Iterator[tuple[int, object]]:
             yield 1, object()
 
-    def break_down() -> KeyUse:
-        raise RuntimeError
-
-    ungathered = IntakeKind("ungathered", 900, 10**6, every_s=0)
-    sources = {ungathered: break_down, USAGE: lambda: Unsendable(a=1.0), KEY_USE: things.gather}
-    runner.run(Intake(sources, counters, link, SEALER, keep_s=9, keep_bytes=10**6).end())
+    unsendable = iter([Unsendable(a=1.0)])
+    sources = {USAGE: lambda: next(unsendable, KeyUse()), KEY_USE: things.gather}
+    intake = Intake(sources, counters, link, SEALER, keep_s=900, keep_bytes=10**6)
+    runner.run(intake.end())
+    assert "usage cannot be sent" in caplog.text
+    intake.keep_s = -1
+    runner.run(intake.end())
     runner.run(link.close())
     with own_redis.client() as client:
         (word,) = waiting_batches.read(client, USAGE, b"a" * 32)
         (used,) = waiting_batches.read(client, KEY_USE, b"a" * 32)
     assert (word.content, word.dropped, used.count) == (None, 1, 1)
-    assert "ungathered cannot be gathered" in caplog.text
 
 
 # The stream's bounds, as Redis keeps them

@@ -40,8 +40,8 @@ def test_take__counts_once_and_starts_anew() -> None:
     (usage,) = told(taken)
     assert usage.asked == (Asked("f", "on", "STATIC", 2), Asked("f", "", "ERROR", 1))
     assert usage.missed == (Missed("gone", False, 1),)
-    assert (usage.environment_id, usage.minute, taken.count) == (7, 60, 4)
-    assert counters.take_usage().count == 0
+    assert (usage.environment_id, usage.minute, taken.weigh()[0]) == (7, 60, 4)
+    assert counters.take_usage().weigh() == (0, 0)
     assert counters.all_evaluations() == {"STATIC": 2, "ERROR": 1}
 
 
