@@ -7,7 +7,6 @@ environment; everybody else gets sums. Where a request comes from decides nothin
 import contextlib
 import hmac
 from collections.abc import Iterable
-from dataclasses import asdict
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
@@ -21,7 +20,7 @@ from redis import RedisError
 
 from flags.snapshots import delivery, relay
 from flags.snapshots.delivery import Arrival, Delivery
-from flags.usage import losses
+from flags.usage.reading import DAY, intake_losses
 from portal.access.api.authentication import key_shown, token_shown
 from portal.access.models import Environment, KeyKind
 from portal.lib import clock
@@ -51,7 +50,10 @@ def health(request: HttpRequest) -> HttpResponse:
                 "environments_behind": len(_behind(arrivals)),
                 "behind_for_s": max((_behind_for_s(one) for _place, one in arrivals), default=0),
             },
-            "intake": [asdict(one) for one in losses.read_states(now=clock.now())],
+            "intake": [
+                {"kind": kind, "cause": cause, "lost_last_day": count}
+                for (kind, cause), count in intake_losses(since=clock.now() - DAY).items()
+            ],
             "environments": [_describe(place, one) for place, one in named],
         }
     )
@@ -106,23 +108,16 @@ class _Delivered(Collector):
             behind.add_metric([place.project.key, place.key], len(one.behind))
             seconds.add_metric([place.project.key, place.key], _behind_for_s(one))
         yield from (behind, seconds)
-        yield from _intake()
+        yield _lost()
 
 
-def _intake() -> Iterable[Metric]:
-    """What evaluators sent up, by kind; of a Redis that is away only what was lost."""
-    waiting = GaugeMetricFamily("aviary_intake_waiting", "Batches not stored.", labels=["kind"])
-    oldest = GaugeMetricFamily("aviary_intake_oldest_seconds", "Of such.", labels=["kind"])
+def _lost() -> Metric:
     lost = GaugeMetricFamily(
-        "aviary_intake_lost_last_day", "Never stored.", labels=["kind", "cause"]
+        "aviary_intake_lost_last_day", "Never stored of what was sent.", labels=["kind", "cause"]
     )
-    for one in losses.read_states(now=clock.now()):
-        if one.waiting is not None and one.oldest_s is not None:
-            waiting.add_metric([one.kind], one.waiting)
-            oldest.add_metric([one.kind], one.oldest_s)
-        for cause, count in one.lost_last_day.items():
-            lost.add_metric([one.kind, cause], count)
-    yield from (waiting, oldest, lost)
+    for labels, count in intake_losses(since=clock.now() - DAY).items():
+        lost.add_metric(labels, count)
+    return lost
 
 
 def _mended() -> bytes:

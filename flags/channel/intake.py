@@ -8,6 +8,7 @@ for each kind, so that no kind pushes out another's batches or holds them up.
 import re
 import uuid
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from flags.channel.envelope import Envelope, Sealer
@@ -56,12 +57,14 @@ class IntakeBatch:
 
     def __post_init__(self) -> None:
         """Raises ValueError or TypeError for what no evaluator makes."""
-        if not _ID.fullmatch(self.id) or type(self.minute) is not int or self.minute % MINUTE_S:
+        is_whole = type(self.minute) is type(self.count) is type(self.dropped) is int
+        is_timed = 0 <= self.minute <= self.last_at <= self.minute + 2 * MINUTE_S
+        if not is_whole or not is_timed or self.minute % MINUTE_S or not _ID.fullmatch(self.id):
             raise ValueError("no batch")
-        if not 0 <= self.minute <= self.last_at <= self.minute + 2 * MINUTE_S:
-            raise ValueError("no time")
-        if type(self.count) is not int or type(self.dropped) is not int:
-            raise ValueError("no count")
+
+    @property
+    def began_at(self) -> datetime:
+        return datetime.fromtimestamp(self.minute, UTC)
 
     def seal(self, sealer: Sealer) -> bytes:
         told = {"last_at": self.last_at, "count": self.count, "dropped": self.dropped}

@@ -8,8 +8,9 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
-from flags.models import Flag
-from flags.usage import losses, reading
+from flags.channel import USAGE
+from flags.models import Flag, LossCause
+from flags.usage import reading
 from flags.usage.reading import Series
 from flags.web.finding import find_flag
 from flags.web.rows import FlagRow
@@ -55,7 +56,8 @@ def flag_usage(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
     series = reading.series_of(
         flag, environment, span=reading.SPANS[span], aspect=aspect, now=clock.now()
     )
-    dropped = losses.dropped_usage(since=series.lines[0].start)
+    lost = reading.intake_losses(since=series.lines[0].start)
+    dropped = lost.get((USAGE.name, LossCause.DROPPED), 0)
 
     def context() -> dict[str, object]:
         return {

@@ -36,13 +36,12 @@ def test_health__database_away__still_answers_and_says_so(broken_database: None)
 
 
 def test_health__nothing_to_publish__is_ok(db: None) -> None:
-    health = Client().get("/health").json()
-    assert [one["waiting"] for one in health.pop("intake")] == [0, 0, 0]
-    assert health == {
+    assert Client().get("/health").json() == {
         "status": "ok",
         "database": "ok",
         "redis": "ok",
         "evaluators": {"reporting": 0, "environments_behind": 0, "behind_for_s": 0},
+        "intake": [],
         "environments": [],
     }
 
