@@ -113,12 +113,15 @@ class IntakeQueue:
         """Drop what is too old or too much, but never all: what Redis has goes first."""
         oldest_at = time.monotonic() - keep_s
         size = sum(one.size for one in (*self.sent, *self.waiting))
-        for line, most in ((self.sent, 0), (self.waiting, 1)):
-            while line and (line[0].since < oldest_at or (size > keep_bytes and len(line) > most)):
-                old = line.popleft()
+        while self.sent and (size > keep_bytes or self.sent[0].since < oldest_at):
+            size -= self.sent.popleft().size
+        for old in list(self.waiting):
+            # What Redis once had may be stored: only the worker knows, so that is asked again.
+            is_old = old.since < oldest_at and not old.place
+            if is_old or (size > keep_bytes and len(self.waiting) > 1):
+                self.waiting.remove(old)
                 size -= old.size
-                if not old.place:
-                    self.lose(old.count, old.told)
+                self.lose(old.count, old.told)
 
     def lose(self, count: int, told: int) -> None:
         """Count things that are lost, with word of others that were."""
@@ -135,9 +138,9 @@ class IntakeQueue:
             now = time.time()
             self.waiting.append(Waiting(time.monotonic(), minute_of(now), now))
             self.waiting[0] = self._close(sealer, self.waiting[0], 0, None)
-        elif self.waiting and self.waiting[0].gathered is not None:
+        elif self.waiting and (gathered := self.waiting[0].gathered) is not None:
             one = self.waiting[0]
-            batches = [self._close(sealer, one, *part) for part in one.gathered.contents()]
+            batches = [self._close(sealer, one, *part) for part in gathered.contents()]
             self.waiting.popleft()
             self.waiting.extendleft(reversed(batches))
         return list(islice(takewhile(lambda one: one.sealed, self.waiting), AT_ONCE))

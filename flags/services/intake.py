@@ -41,6 +41,7 @@ LOSSES_KEPT_FOR: Final = timedelta(days=35)
 OLD_USAGE: Final = "aviary:usage"
 
 T = TypeVar("T")
+Open = Callable[[IntakeKind, bytes], IntakeBatch | None]
 _READERS: dict[IntakeKind, tuple[Callable[..., Any], Callable[..., int]]] = {}
 
 
@@ -59,14 +60,12 @@ def register(
 
 def drain() -> None:
     """Store what is in Redis, oldest first, until there is no more; what fails comes next time."""
-    opened = partial(open_batch, sealer=Sealer(settings.SNAPSHOT_KEY))
+    opened: Open = partial(open_batch, sealer=Sealer(settings.SNAPSHOT_KEY))
     sources = [(kind, kind.stream, opened) for kind in _READERS]
     for_each([*sources, (USAGE, OLD_USAGE, _open_old)], lambda one: _drain_stream(*one))
 
 
-def _drain_stream(
-    kind: IntakeKind, stream: str, opened: Callable[[IntakeKind, bytes], IntakeBatch | None]
-) -> None:
+def _drain_stream(kind: IntakeKind, stream: str, opened: Open) -> None:
     redis, after = relay.connection(patient=True), b"-"
     limits = (BATCHES_AT_ONCE, MAX_BATCH_BYTES, BYTES_AT_ONCE)
     try:
@@ -103,14 +102,24 @@ def take(kind: IntakeKind, batches: Iterable[IntakeBatch | None], *, now: dateti
     None stands for one that cannot be read. Raises what storing raises, and IntegrityError where
     another worker is at the same batches; nothing is stored then.
     """
-    (decode, store), found = _READERS[kind], list(batches)
+    found = list(batches)
     given = {batch.id: batch for batch in found if batch is not None}
-    losses, things = Counter({LossCause.UNREADABLE: found.count(None)}), list[Any]()
     known = TakenBatch.objects.filter(batch_id__in=given).values_list("batch_id", flat=True)
     fresh = [given[one] for one in given.keys() - set(known)]
     TakenBatch.objects.bulk_create(TakenBatch(batch_id=one.id, taken_at=now) for one in fresh)
+    losses = _store(kind, fresh, now) + Counter({LossCause.UNREADABLE: found.count(None)})
+    lost = {"kind": kind.name, "minute": now.replace(second=0, microsecond=0)}
+    rows = [{**lost, "cause": cause.value, "count": n} for cause, n in losses.items()]
+    add_or_insert(IntakeLoss, rows, by=["minute", "kind", "cause"], adds=["count"])
+    failpoint("intake-before-commit")
+    return len(fresh)
+
+
+def _store(kind: IntakeKind, batches: list[IntakeBatch], now: datetime) -> Counter[LossCause]:
+    """Store what can be read and is of this time; returns what is lost, as far as is known."""
+    (decode, store), things, losses = _READERS[kind], list[Any](), Counter[LossCause]()
     oldest = now - timedelta(seconds=kind.kept_for_s) - LATER_BY
-    for batch in fresh:
+    for batch in batches:
         losses[LossCause.DROPPED] += batch.dropped
         if not oldest <= batch.began_at <= now + CLOCKS_DIFFER_BY:
             text = "intake of %s: a batch is of %s; do the clocks agree?"
@@ -122,11 +131,7 @@ def take(kind: IntakeKind, batches: Iterable[IntakeBatch | None], *, now: dateti
             except (ValueError, TypeError, KeyError, AttributeError):
                 losses[LossCause.UNREADABLE] += 1
     losses[LossCause.GONE] += store(things, now) if things else 0
-    lost = {"kind": kind.name, "minute": now.replace(second=0, microsecond=0)}
-    rows = [{**lost, "cause": cause.value, "count": n} for cause, n in losses.items() if n]
-    add_or_insert(IntakeLoss, rows, by=["minute", "kind", "cause"], adds=["count"])
-    failpoint("intake-before-commit")
-    return len(fresh)
+    return losses
 
 
 def forget_old_batches(*, now: datetime) -> None:
@@ -139,10 +144,8 @@ def _open_old(kind: IntakeKind, raw: bytes) -> IntakeBatch | None:
     """Counts of one environment, as evaluators wrote them before."""
     try:
         told = orjson.loads(raw)
-        content = {
-            name: [[told["environment"], *row] for row in told[name]]
-            for name in ("asked", "missed")
-        }
+        place, names = told["environment"], ("asked", "missed")
+        content = {name: [[place, *row] for row in told[name]] for name in names}
         return IntakeBatch(kind, told["minute"], float(told["last_at"]), content, id=told["id"])
     except (ValueError, TypeError, KeyError):
         return None

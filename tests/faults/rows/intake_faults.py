@@ -51,7 +51,7 @@ def _balance(place: Installation) -> tuple[int, int, int]:
     place.load.stop()
 
     def adds_up() -> bool:
-        return sum(place.stack.inside(stored)) >= place.metric("evaluations_total")
+        return bool(sum(place.stack.inside(stored)) >= place.metric("evaluations_total"))
 
     place.seconds_until(adds_up)
     time.sleep(6)  # another drain, which must not add anything

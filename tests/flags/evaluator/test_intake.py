@@ -239,6 +239,18 @@ def test_a_kind_that_breaks__holds_up_no_other_and_is_said_to_be_lost(
     assert (word.content, word.dropped, used.count) == (None, 1, 1)
 
 
+def test_queue__what_redis_may_have_lost__is_sent_again_however_old() -> None:
+    things = Things()
+    queue = IntakeQueue(KEY_USE, things.gather)
+    things.fill(queue, 0, "a")
+    (sent,) = queue.next_batches(SEALER)
+    queue.note_sent(0, 0, b"1-0", 0, [b"1-0"])
+    queue.send_again()
+    things.fill(queue, 60, "b")
+    queue.drop(keep_s=-1, keep_bytes=10**6)
+    assert (queue.dropped, queue.next_batches(SEALER)) == (1, [sent])
+
+
 # The stream's bounds, as Redis keeps them
 
 
