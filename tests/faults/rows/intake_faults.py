@@ -34,7 +34,7 @@ def intake_away(place: Installation) -> list[Figure]:
     asked, counted, lost = _balance(place)
     place.start_load(0.02)
     place.redis.kill()
-    place.seconds_until(lambda: place.metric("intake_dropped_total") > 0)
+    place.seconds_until(lambda: place.metric('intake_dropped_total.kind="usage') > 0)
     place.redis.start()
     later, counted_later, said = _balance(place)
     return [
