@@ -12,12 +12,10 @@ from redis import Redis, ResponseError
 
 from flags.channel import (
     DOUBTS,
-    KEYS_USED,
+    INTAKE_KINDS,
     MENDED,
     REGISTRY,
     REGISTRY_STREAM,
-    SAMPLES_STREAM,
-    USAGE_STREAM,
     EnvironmentKeys,
 )
 
@@ -27,9 +25,7 @@ _DAY_MS: Final = 24 * 60 * 60 * 1000
 _SHARED: Final = {
     REGISTRY: "hash",
     REGISTRY_STREAM: "stream",
-    KEYS_USED: "hash",
-    USAGE_STREAM: "stream",
-    SAMPLES_STREAM: "stream",
+    **{kind.stream: "stream" for kind in INTAKE_KINDS},
     DOUBTS: "hash",
     MENDED: "hash",
     # Celery's: what waits there is only a hint, which beat gives again.

@@ -8,7 +8,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
-from flags.models import Flag
+from flags.channel import USAGE
+from flags.models import Flag, LossCause
 from flags.usage import reading
 from flags.usage.reading import Series
 from flags.web.finding import find_flag
@@ -55,6 +56,8 @@ def flag_usage(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
     series = reading.series_of(
         flag, environment, span=reading.SPANS[span], aspect=aspect, now=clock.now()
     )
+    lost = reading.intake_losses(since=series.lines[0].start)
+    dropped = lost.get((USAGE.name, LossCause.DROPPED), 0)
 
     def context() -> dict[str, object]:
         return {
@@ -69,10 +72,11 @@ def flag_usage(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
             "aspect": aspect,
             "aspects": ASPECT_WORDS,
             "series": series,
+            "dropped": dropped,
             "columns": _columns(flag, environment, series, aspect),
         }
 
-    state = f"{series.total}-{series.lines[-1].start.timestamp():.0f}"
+    state = f"{series.total}-{dropped}-{series.lines[-1].start.timestamp():.0f}"
     return page_in_state(request, ("flags/usage.html", "flags/_usage.html"), state, context)
 
 
