@@ -20,6 +20,7 @@ from redis import RedisError
 
 from flags.snapshots import delivery, relay
 from flags.snapshots.delivery import Arrival, Delivery
+from flags.usage.reading import DAY, intake_losses
 from portal.access.api.scope import key_shown, token_shown
 from portal.access.models import Environment, KeyKind
 from portal.lib import clock
@@ -49,6 +50,10 @@ def health(request: HttpRequest) -> HttpResponse:
                 "environments_behind": len(_behind(arrivals)),
                 "behind_for_s": max((_behind_for_s(one) for _place, one in arrivals), default=0),
             },
+            "intake": [
+                {"kind": kind, "cause": cause, "lost_last_day": count}
+                for (kind, cause), count in intake_losses(since=clock.now() - DAY).items()
+            ],
             "environments": [_describe(place, one) for place, one in named],
         }
     )
@@ -103,6 +108,16 @@ class _Delivered(Collector):
             behind.add_metric([place.project.key, place.key], len(one.behind))
             seconds.add_metric([place.project.key, place.key], _behind_for_s(one))
         yield from (behind, seconds)
+        yield _lost()
+
+
+def _lost() -> Metric:
+    lost = GaugeMetricFamily(
+        "aviary_intake_lost_last_day", "Never stored of what was sent.", labels=["kind", "cause"]
+    )
+    for labels, count in intake_losses(since=clock.now() - DAY).items():
+        lost.add_metric(labels, count)
+    return lost
 
 
 def _mended() -> bytes:

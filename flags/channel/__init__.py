@@ -14,12 +14,10 @@ key                       type    holds
 
 ``aviary:environments`` (a hash of environment id -> project/environment) lists the environments
 and ``aviary:environments:changes`` (a stream) announces a new one. The other way round,
-``aviary:keys:used`` (a hash of selector -> Unix seconds) says when API keys were last used; it is
-not sealed, for it decides nothing. Nor is ``aviary:usage`` (a stream of batches, see ``usage``),
-which says what was asked for. ``aviary:{env:7}:reports`` (a hash, see ``reports``) says which
-evaluators there are and which version each answers from. ``aviary:samples`` (a stream, see
-``samples``)
-carries what evaluators were asked with, where a project wants that: sealed, gone within minutes.
+``aviary:intake:KIND`` (a stream for each kind, see ``intake``) carries what evaluators count and
+see: what was asked for, which API keys are in use, and, where a project wants that, samples of
+contexts. ``aviary:{env:7}:reports`` (a hash, see ``reports``) says which evaluators there are and
+which version each answers from.
 ``aviary:doubts`` (a hash of environment id -> the sealed head that is held, or nothing) is where an
 evaluator says that it refused something; the relay then compares everything. It says no more than
 that: a head is evidence of a set back database only where its seal holds. ``aviary:mended`` (a hash
@@ -28,40 +26,45 @@ of key -> count) is what relays had to delete or to publish anew, for the portal
 
 from flags.channel.documents import Change, Head, StreamEntry
 from flags.channel.envelope import DIGEST_MODULUS, Envelope, ForgedEnvelope, Sealer
+from flags.channel.intake import INTAKE_KINDS, KEY_USE, SAMPLES, USAGE, IntakeBatch, IntakeKind
 from flags.channel.keys import (
     DOUBTS,
-    KEYS_USED,
     MENDED,
     REGISTRY,
     REGISTRY_STREAM,
     STREAM_LENGTH,
     EnvironmentKeys,
+    read_key_use,
 )
-from flags.channel.samples import SAMPLES_STREAM, SampleBatch, open_samples
-from flags.channel.usage import OVER_BUDGET, USAGE_STREAM, Asked, Missed, UsageBatch, read_batch
+from flags.channel.samples import SampleBatch, read_samples
+from flags.channel.usage import OVER_BUDGET, Asked, Missed, UsageBatch, read_usage
 
 __all__ = [
     "DIGEST_MODULUS",
     "DOUBTS",
-    "KEYS_USED",
+    "INTAKE_KINDS",
+    "KEY_USE",
     "MENDED",
     "OVER_BUDGET",
     "REGISTRY",
     "REGISTRY_STREAM",
-    "SAMPLES_STREAM",
+    "SAMPLES",
     "STREAM_LENGTH",
-    "USAGE_STREAM",
+    "USAGE",
     "Asked",
     "Change",
     "Envelope",
     "EnvironmentKeys",
     "ForgedEnvelope",
     "Head",
+    "IntakeBatch",
+    "IntakeKind",
     "Missed",
     "SampleBatch",
     "Sealer",
     "StreamEntry",
     "UsageBatch",
-    "open_samples",
-    "read_batch",
+    "read_key_use",
+    "read_samples",
+    "read_usage",
 ]

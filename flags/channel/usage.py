@@ -1,26 +1,20 @@
-"""How evaluators tell what was asked for: batches on one stream, each with an id of its own.
+"""What evaluators tell of what was asked for: counts by environment, within one minute.
 
-A batch holds counts of one minute. It is not sealed, for it decides nothing: whoever can write to
-Redis can make a chart wrong, and no more. It is read strictly all the same, and what the portal
-keeps of it is bounded.
+They decide nothing, and are read strictly all the same: what the portal keeps of it is bounded.
 """
 
 import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-import orjson
-
+from flags.channel.intake import IntakeBatch
 from flags.engine import limits
 
-USAGE_STREAM: Final = "aviary:usage"
-# Entries kept while no worker takes them: some hours of one evaluator.
-USAGE_STREAM_LENGTH: Final = 10_000
-ROWS_PER_BATCH: Final = 2_000
-MINUTE_S: Final = 60
+ROWS_PER_BATCH: Final = 1_000
 OVER_BUDGET: Final = "OVER_BUDGET"
 """Counted in place of a reason where a flag took more work than one evaluation may."""
-_ID = re.compile(r"[0-9a-f]{32}")
 _REASON = re.compile(r"[A-Z_]{1,30}")
 _MOST_COUNT: Final = 2**40
 
@@ -47,14 +41,13 @@ class Missed:
     count: int
 
 
+Row = Asked | Missed
+
+
 @dataclass(frozen=True, slots=True)
 class UsageBatch:
-    """What one evaluator counted in one environment within one minute.
+    """What one evaluator counted in one environment within one minute, as its batch says."""
 
-    ``minute`` is its beginning, ``last_at`` when counting for it ended; both in Unix seconds.
-    """
-
-    id: str
     environment_id: int
     minute: int
     last_at: float
@@ -64,49 +57,33 @@ class UsageBatch:
     @property
     def total(self) -> int:
         """Questions counted in it."""
-        asked = sum(row.count for row in self.asked)
-        return asked + sum(row.count for row in self.missed)
-
-    def dump(self) -> bytes:
-        return orjson.dumps(
-            {
-                "id": self.id,
-                "environment": self.environment_id,
-                "minute": self.minute,
-                "last_at": self.last_at,
-                "asked": [[one.flag, one.variant, one.reason, one.count] for one in self.asked],
-                "missed": [[one.name, one.by_client, one.count] for one in self.missed],
-            }
-        )
+        rows: tuple[Row, ...] = (*self.asked, *self.missed)
+        return sum(row.count for row in rows)
 
 
-def read_batch(content: bytes) -> UsageBatch | None:
-    """A batch as an evaluator wrote it; None for what none of them writes."""
-    try:
-        document = orjson.loads(content)
-        return _parse(document)
-    except (ValueError, TypeError, KeyError, AttributeError):
-        return None
+def write_usage(rows: Iterable[tuple[int, Row]]) -> dict[str, Any]:
+    """The content of a batch, from rows with their environments."""
+    content: dict[str, Any] = {"asked": [], "missed": []}
+    for place, row in rows:
+        if isinstance(row, Asked):
+            content["asked"].append([place, row.flag, row.variant, row.reason, row.count])
+        else:
+            content["missed"].append([place, row.name, row.by_client, row.count])
+    return content
 
 
-def _parse(document: dict[str, Any]) -> UsageBatch:
-    """Raises ValueError, TypeError or KeyError."""
-    minute, last_at = document["minute"], float(document["last_at"])
-    if not _ID.fullmatch(document["id"]) or type(minute) is not int or minute % MINUTE_S:
-        raise ValueError("no batch")
-    if not 0 <= minute <= last_at <= minute + 2 * MINUTE_S:
-        raise ValueError("no time")
-    asked, missed = document["asked"], document["missed"]
-    if len(asked) + len(missed) > 2 * ROWS_PER_BATCH:
+def read_usage(batch: IntakeBatch) -> Iterator[UsageBatch]:
+    """Raises ValueError, TypeError or KeyError for what no evaluator writes."""
+    asked, missed = batch.content["asked"], batch.content["missed"]
+    if len(asked) + len(missed) > 4 * ROWS_PER_BATCH:  # twice what was sent before this version
         raise ValueError("too many rows")
-    return UsageBatch(
-        id=document["id"],
-        environment_id=_whole(document["environment"]),
-        minute=minute,
-        last_at=last_at,
-        asked=tuple(_asked(*row) for row in asked),
-        missed=tuple(_missed(*row) for row in missed),
-    )
+    found: defaultdict[int, tuple[list[Asked], list[Missed]]] = defaultdict(lambda: ([], []))
+    for place, *row in asked:
+        found[_whole(place)][0].append(_asked(*row))
+    for place, *row in missed:
+        found[_whole(place)][1].append(_missed(*row))
+    for place, (counted, unknown) in found.items():
+        yield UsageBatch(place, batch.minute, batch.last_at, tuple(counted), tuple(unknown))
 
 
 def _asked(flag: str, variant: str, reason: str, count: int) -> Asked:

@@ -7,24 +7,23 @@ import logging
 import signal
 import socket
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
 import uvicorn
 import uvloop
 
+from flags.channel import KEY_USE, SAMPLES, USAGE, IntakeKind
 from flags.evaluator.app import Evaluator
 from flags.evaluator.copies import Copies
 from flags.evaluator.counters import Counters
 from flags.evaluator.follower import Follower
+from flags.evaluator.intake import Gathered, Intake
 from flags.evaluator.memory import Memory
 from flags.evaluator.protocol import Protocol
 from flags.evaluator.reporting import Reporting
-from flags.evaluator.sampling import Sampling
 from flags.evaluator.settings import Settings, listen, read_settings
 from flags.evaluator.streams import Streams
-from flags.evaluator.telling import Telling
-from flags.evaluator.usage import Usage
 from portal.lib.env import SettingError
 from portal.lib.logs import LineFormatter
 
@@ -72,9 +71,19 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
         timeout_graceful_shutdown=GRACE_S,
     )
     follower = Follower(memory, settings.link, settings.sealer, counters)
-    usage = Usage(memory, settings.link)
-    telling = Telling(counters, settings.link)
-    sampling = Sampling(counters.samples, memory, settings.link, settings.sealer)
+    sources: dict[IntakeKind, Callable[[], Gathered]] = {
+        USAGE: counters.take_usage,
+        KEY_USE: memory.take_used,
+        SAMPLES: partial(counters.samples.take, memory),
+    }
+    intake = Intake(
+        sources,
+        counters,
+        settings.link,
+        settings.sealer,
+        keep_s=settings.intake_s,
+        keep_bytes=settings.intake_bytes,
+    )
     copies = Copies(
         memory,
         settings.sealer,
@@ -84,16 +93,14 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
     )
     port = listener.getsockname()[1]
     reporting = Reporting(memory, settings.link, settings.sealer, port=port)
-    parts = (copies, reporting, usage, telling, sampling, streams)
+    parts = (copies, reporting, intake, streams)
     tasks = [asyncio.create_task(one.run()) for one in parts]
     tasks.append(asyncio.create_task(_follow(copies, follower)))
     try:
         await Server(config, streams).serve(sockets=[listener])
     finally:
         await end(tasks)
-        await usage.write()
-        await telling.end()
-        await sampling.flush()
+        await intake.end()
         await reporting.end()
         await copies.write()
         await settings.link.close()

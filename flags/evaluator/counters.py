@@ -2,10 +2,13 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from flags.channel import UsageBatch
 from flags.evaluator.sampling import Samples
 from flags.evaluator.tally import Tally
+
+if TYPE_CHECKING:
+    from flags.evaluator.intake import IntakeQueue
 
 
 @dataclass(slots=True)
@@ -22,8 +25,8 @@ class Counters:
     """What is asked for; taken and told to the portal now and then."""
     samples: Samples = field(default_factory=Samples)
     """What was asked with, where a project wants that; taken like the tally."""
-    usage_lost: int = 0
-    """Evaluations that nobody will be told of: Redis was away for too long."""
+    intake: list["IntakeQueue"] = field(default_factory=list)
+    """What waits to be sent up, and what was dropped, by kind."""
     reloads: int = 0
     entries: int = 0
     redis_failures: int = 0
@@ -42,7 +45,8 @@ class Counters:
         """By reason; ERROR for every flag that could not be evaluated."""
         return self.evaluations + self.tally.by_reason()
 
-    def take_usage(self, *, minute: int, last_at: float) -> list[UsageBatch]:
+    def take_usage(self) -> Tally:
         """What was asked for since it was last taken."""
         self.evaluations += self.tally.by_reason()
-        return self.tally.take(minute=minute, last_at=last_at)
+        taken, self.tally = self.tally, Tally()
+        return taken

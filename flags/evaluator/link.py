@@ -7,6 +7,7 @@ against a frozen server.
 import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Final, cast
 
 from redis.asyncio import Redis
@@ -14,18 +15,9 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ResponseError
 
-from flags.channel import (
-    DOUBTS,
-    KEYS_USED,
-    REGISTRY,
-    SAMPLES_STREAM,
-    USAGE_STREAM,
-    EnvironmentKeys,
-    UsageBatch,
-)
+from flags.channel import DOUBTS, REGISTRY, EnvironmentKeys, IntakeKind
+from flags.channel.intake import SEND_SCRIPT
 from flags.channel.reports import REPORT_SCRIPT
-from flags.channel.samples import SAMPLES_KEPT_FOR_S, SAMPLES_STREAM_LENGTH
-from flags.channel.usage import USAGE_STREAM_LENGTH
 
 CONNECT_TIMEOUT_S: Final = 0.5
 COMPARE_TIMEOUT_S: Final = 0.5
@@ -60,6 +52,8 @@ class Link:
         self._stream = _connect(url, STREAM_TIMEOUT_S)
         self._url = url
         self._tell = _connect(url, COMPARE_TIMEOUT_S)
+        # Nobody else uses it: where it breaks, Redis may have lost what was sent.
+        self._intake = _connect(url, STREAM_TIMEOUT_S)
 
     async def read_registry(self) -> set[int]:
         """The ids of all environments; what is no id is not looked at."""
@@ -125,11 +119,6 @@ class Link:
         """Leave word that something was refused: by environment, the sealed head that is held."""
         await cast(Any, self._tell.hset(DOUBTS, mapping=cast(Any, dict(doubts))))
 
-    async def write_used(self, used: Mapping[str, float]) -> None:
-        """Leave word of when keys were used, by their selectors, in Unix seconds."""
-        seconds = {selector: f"{at:.3f}" for selector, at in used.items()}
-        await cast(Any, self._tell.hset(KEYS_USED, mapping=cast(Any, seconds)))
-
     async def write_reports(self, evaluator: str, reports: Mapping[int, bytes]) -> None:
         """Leave word of what is answered with now, sealed, by environment.
 
@@ -151,29 +140,16 @@ class Link:
                 pipe.hdel(EnvironmentKeys(environment_id).reports, evaluator)
             await pipe.execute()
 
-    async def write_usage(self, batch: UsageBatch) -> None:
-        """Leave word of what was asked for; the oldest goes where nobody takes it."""
-        await self._tell.xadd(
-            USAGE_STREAM, {"batch": batch.dump()}, maxlen=USAGE_STREAM_LENGTH, approximate=True
-        )
-
-    async def write_samples(self, batches: list[dict[str, bytes]], now: float) -> None:
-        """Leave samples for a worker; those that nobody took go after minutes."""
-        oldest = int((now - SAMPLES_KEPT_FOR_S) * 1000)
-        async with self._tell.pipeline(transaction=False) as pipe:
-            for batch in batches:
-                pipe.xadd(
-                    SAMPLES_STREAM,
-                    cast(Any, batch),
-                    maxlen=SAMPLES_STREAM_LENGTH,
-                    approximate=False,
-                )
-            pipe.xtrim(SAMPLES_STREAM, minid=cast(Any, oldest), approximate=False)
-            pipe.expire(SAMPLES_STREAM, SAMPLES_KEPT_FOR_S)
-            await pipe.execute()
+    async def send_batches(
+        self, kind: IntakeKind, batches: Iterable[tuple[int, int, bytes]]
+    ) -> tuple[int, int, bytes, int, list[bytes]]:
+        """Leave sealed batches for the worker; takes and returns what SEND_SCRIPT says."""
+        arguments: list[Any] = [kind.kept_for_s, kind.most_bytes, *chain.from_iterable(batches)]
+        answer: Any = await cast(Any, self._intake.eval(SEND_SCRIPT, 1, kind.stream, *arguments))
+        return cast(tuple[int, int, bytes, int, list[bytes]], tuple(answer))
 
     async def close(self) -> None:
-        for client in (self._compare, self._stream, self._tell):
+        for client in (self._compare, self._stream, self._tell, self._intake):
             await client.aclose()
 
 

@@ -6,12 +6,14 @@ throughout, and a reader needs no lock.
 
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
 from typing import Final, TypeAlias
 
 from flags.channel import Head
+from flags.channel.keys import KEYS_PER_BATCH
 from flags.engine import CompiledFlag, CompiledGroup, CompiledSegment, Steps, World, attributes_of
 from flags.evaluator.keys import ApiKey
 
@@ -148,6 +150,20 @@ class Place:
         self.may_serve = True
 
 
+class KeyUse(dict[str, float]):
+    """When keys were last used: selector -> Unix seconds. The intake gathers it."""
+
+    def weigh(self) -> tuple[int, int]:
+        return len(self), 200 * len(self)
+
+    merge = dict.update
+
+    def contents(self) -> Iterator[tuple[int, object]]:
+        rows = iter(self.items())
+        while part := dict(islice(rows, KEYS_PER_BATCH)):
+            yield len(part), part
+
+
 @dataclass(slots=True)
 class Memory:
     """Everything requests are answered from."""
@@ -185,6 +201,11 @@ class Memory:
     def is_complete(self) -> bool:
         """Whatever Redis has is held, so that an unknown key is really unknown."""
         return self.is_listed and not self.missing
+
+    def take_used(self) -> KeyUse:
+        """Which keys were used since this was last asked."""
+        taken, self.used = self.used, {}
+        return KeyUse(taken)
 
     def held(self, environment_id: int) -> Environment | None:
         """What is known of an environment, served or not: nothing older is taken."""

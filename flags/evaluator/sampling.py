@@ -1,98 +1,111 @@
 """Keeping a few of the contexts that were asked with, where a project wants that.
 
-A request only offers its context to a reservoir; where sampling is off it does not even that.
-Every few seconds the reservoirs are emptied, and each context is cut down to what the
-environment's documents read before it leaves the process. Nothing of it is ever logged.
+A request only offers its context to a reservoir; where sampling is off it does not even that. Each
+context is cut down to what the environment's documents read before it waits to be sent. Nothing of
+it is ever logged.
 """
 
-import asyncio
-import logging
 import random
-import time
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Generic, TypeVar
 
-from redis.exceptions import RedisError
+import orjson
 
-from flags.channel import SampleBatch, Sealer
 from flags.channel.samples import MAX_ATTRIBUTES, SAMPLES_PER_BATCH, is_small
 from flags.engine import EVERYTHING, minimised
-from flags.evaluator.link import Link
 
 if TYPE_CHECKING:
     from flags.evaluator.memory import Memory
 
-logger = logging.getLogger("aviary.evaluator")
-
-FLUSH_EVERY_S: Final = 5.0
+T = TypeVar("T")
+Context = Mapping[str, object]
+Sample = tuple[tuple[str, ...], dict[str, object]]
+"""The attributes that were read, and what of them a context had."""
 
 
 @dataclass(slots=True)
-class Reservoir:
-    """An even choice among all contexts that were offered, however many there were."""
+class Reservoir(Generic[T]):
+    """An even choice among all that was offered, however much it was."""
 
     offered: int = 0
-    contexts: list[Mapping[str, object]] = field(default_factory=list)
+    chosen: list[T] = field(default_factory=list)
 
-    def offer(self, context: Mapping[str, object]) -> None:
+    def offer(self, one: T) -> None:
         self.offered += 1
-        if len(self.contexts) < SAMPLES_PER_BATCH:
-            self.contexts.append(context)
+        if len(self.chosen) < SAMPLES_PER_BATCH:
+            self.chosen.append(one)
             return
         place = int(random.random() * self.offered)  # noqa: S311 (no secret)
         if place < SAMPLES_PER_BATCH:
-            self.contexts[place] = context
+            self.chosen[place] = one
+
+    def merge(self, newer: "Reservoir[T]") -> None:
+        """Choose among what both chose, as evenly as if all had been offered to one."""
+        mine, theirs = self._shuffled(), newer._shuffled()
+        left, right = self.offered, newer.offered
+        self.offered, self.chosen = left + right, []
+        while len(self.chosen) < SAMPLES_PER_BATCH and (mine or theirs):
+            is_mine = random.random() * (left + right) < left  # noqa: S311
+            if mine and (is_mine or not theirs):
+                self.chosen.append(mine.pop())
+                left -= 1
+            else:
+                self.chosen.append(theirs.pop())
+                right -= 1
+
+    def _shuffled(self) -> list[T]:
+        return random.sample(self.chosen, len(self.chosen))
 
 
 @dataclass(slots=True)
 class Samples:
     """The reservoirs of all environments, since they were last taken."""
 
-    places: dict[int, Reservoir] = field(default_factory=dict)
+    places: dict[int, Reservoir[Context]] = field(default_factory=dict)
 
-    def offer(self, environment_id: int, context: Mapping[str, object]) -> None:
+    def offer(self, environment_id: int, context: Context) -> None:
         place = self.places.get(environment_id)
         if place is None:
             place = self.places[environment_id] = Reservoir()
         place.offer(context)
 
-    def take(self) -> dict[int, Reservoir]:
+    def take(self, memory: "Memory") -> "CutSamples":
+        """What was chosen, cut down to what is read."""
         places, self.places = self.places, {}
-        return places
+        cut = {one: _cut(memory, one, place) for one, place in places.items()}
+        return CutSamples({one: place for one, place in cut.items() if place.chosen})
 
 
-class Sampling:
-    """Moves samples from the reservoirs to Redis until it is cancelled."""
+@dataclass(slots=True)
+class CutSamples:
+    """Samples as they wait and are sent."""
 
-    def __init__(self, samples: Samples, memory: "Memory", link: Link, sealer: Sealer) -> None:
-        self._samples, self._memory = samples, memory
-        self._link, self._sealer = link, sealer
+    places: dict[int, Reservoir[Sample]]
 
-    async def run(self) -> None:
-        while True:
-            await asyncio.sleep(FLUSH_EVERY_S)
-            await self.flush()
+    def weigh(self) -> tuple[int, int]:
+        found = [one for place in self.places.values() for _reads, one in place.chosen]
+        return len(found), 2 * len(orjson.dumps(found))
 
-    async def flush(self) -> None:
-        """Send what was taken; where Redis does not answer it is gone, and others will come."""
-        now = time.time()
-        taken = self._samples.take()
-        found = (self._batch(one, place, now) for one, place in taken.items())
-        batches = [batch.seal(self._sealer) for batch in found if batch is not None]
-        if not batches:
-            return
-        try:
-            await self._link.write_samples(batches, now)
-        except (RedisError, OSError) as error:
-            logger.info("samples are lost: %s", type(error).__name__)
+    def merge(self, newer: "CutSamples") -> None:
+        for environment_id, place in newer.places.items():
+            self.places.setdefault(environment_id, Reservoir()).merge(place)
 
-    def _batch(self, environment_id: int, place: Reservoir, now: float) -> SampleBatch | None:
-        """What is kept of them; None where nothing is read, or sampling was ended meanwhile."""
-        state = self._memory.places[environment_id].state
-        reads = sorted(state.attributes - {EVERYTHING})[:MAX_ATTRIBUTES]
-        if not reads or not state.head.sampling:
-            return None
-        contexts = (minimised(context, reads) for context in place.contexts)
-        kept = tuple(one for one in contexts if is_small(one))
-        return SampleBatch(environment_id, now, tuple(reads), kept)
+    def contents(self) -> Iterator[tuple[int, object]]:
+        for environment_id, place in self.places.items():
+            contexts: defaultdict[tuple[str, ...], list[object]] = defaultdict(list)
+            for reads, context in place.chosen:
+                contexts[reads].append(context)
+            samples = [[reads, found] for reads, found in contexts.items()]
+            yield len(place.chosen), {"environment": environment_id, "samples": samples}
+
+
+def _cut(memory: "Memory", environment_id: int, place: Reservoir[Context]) -> Reservoir[Sample]:
+    """Empty where nothing is read, or sampling was ended meanwhile."""
+    state = memory.places[environment_id].state
+    reads = tuple(sorted(state.attributes - {EVERYTHING})[:MAX_ATTRIBUTES])
+    if not reads or not state.head.sampling:
+        return Reservoir()
+    cut = (minimised(context, reads) for context in place.chosen)
+    return Reservoir(place.offered, [(reads, one) for one in cut if is_small(one)])

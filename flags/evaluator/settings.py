@@ -27,6 +27,10 @@ class Settings:
     copy_dir: Path | None
     """Where copies of what is served are kept; None for nowhere."""
     copy_max_age_s: float
+    intake_s: float
+    """How long what is to be sent up waits here while Redis is away."""
+    intake_bytes: int
+    """How much of each kind, roughly."""
     metrics_token: bytes
     """Who shows it sees the names of environments; empty for nobody."""
 
@@ -45,6 +49,8 @@ def read_settings() -> Settings:
         limits=_read_limits(),
         copy_dir=_copy_dir(),
         copy_max_age_s=3600 * env.whole_number("EVALUATOR_COPY_MAX_AGE_H", 168, most=87_600),
+        intake_s=env.whole_number("EVALUATOR_INTAKE_SECONDS", 900, least=1, most=3000),
+        intake_bytes=env.whole_number("EVALUATOR_INTAKE_BYTES", 16 * 2**20, least=1000, most=2**32),
         metrics_token=env.optional_secret("METRICS_TOKEN"),
     )
 

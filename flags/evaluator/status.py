@@ -149,6 +149,7 @@ class _EvaluatorCollector(Collector):
             ("staleness_seconds_max", "Of the stalest environment.", totals["staleness_s"]),
         ):
             yield GaugeMetricFamily(f"aviary_evaluator_{name}", help_text, value=float(value))
+        yield from self._collect_intake()
         yield from self._collect_environments()
 
     def _collect_counters(self) -> Iterable[Metric]:
@@ -169,12 +170,21 @@ class _EvaluatorCollector(Collector):
             ("redis_failures", "Times that Redis did not answer.", counters.redis_failures),
             ("copies_written", "Copies written to disk.", counters.copies_written),
             ("copies_failed", "Copies not written, or not usable.", counters.copies_failed),
-            ("usage_lost", "Evaluations not told to the portal.", counters.usage_lost),
             ("limited", "Requests beyond the rate of their key.", counters.limited),
             ("events_sent", "Events sent to streams.", counters.events),
             ("streams_cut", "Event streams whose reader took nothing.", counters.streams_cut),
         ):
             yield CounterMetricFamily(f"aviary_evaluator_{name}", help_text, value=count)
+
+    def _collect_intake(self) -> Iterable[Metric]:
+        waiting = _gauge("intake_waiting", "Things counted that Redis does not have yet.", "kind")
+        oldest = _gauge("intake_oldest_seconds", "Since the oldest of them.", "kind")
+        dropped = _counter("intake_dropped", "Things the portal never hears of.", "kind")
+        for queue in self._counters.intake:
+            waiting.add_metric([queue.kind.name], queue.count)
+            oldest.add_metric([queue.kind.name], queue.oldest_s)
+            dropped.add_metric([queue.kind.name], queue.dropped)
+        yield from (waiting, oldest, dropped)
 
     def _collect_environments(self) -> Iterable[Metric]:
         labels = ("project", "environment")

@@ -4,21 +4,23 @@ An evaluation costs one increment of a dict; what it was asked with is never kep
 not looked up per evaluation: whoever takes the counts does so before a minute is over.
 """
 
-import uuid
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from itertools import islice
+from typing import Any, Final, TypeAlias
 
-from flags.channel import Asked, Missed, UsageBatch
-from flags.channel.usage import MINUTE_S, ROWS_PER_BATCH
+from flags.channel import Asked, Missed
+from flags.channel.usage import ROWS_PER_BATCH, Row, write_usage
 from flags.engine import limits
 
-# Distinct names that do not exist, per environment and flush; all others are counted together.
+# Distinct names that do not exist, per environment and minute; all others are counted together.
 MAX_MISSED_BY_SERVERS: Final = 1_000
 # Anyone may hold a public key, and ask for whatever comes to mind.
 MAX_MISSED_BY_CLIENTS: Final = 50
 OTHERS: Final = ""
+ROW_BYTES: Final = 200
+"""What a count takes in memory, roughly."""
 
 AskedCounts: TypeAlias = Counter[tuple[str, str | None, str]]
 """By flag, variant (None where there was no value) and reason."""
@@ -32,14 +34,21 @@ class EnvironmentTally:
     missed_by_servers: Counter[str] = field(default_factory=Counter)
     missed_by_clients: Counter[str] = field(default_factory=Counter)
 
-    def miss(self, name: str, *, is_client: bool) -> None:
+    def miss(self, name: str, *, is_client: bool, times: int = 1) -> None:
         """Count a name that answered “not found”, or a hidden flag that a public key asked for."""
         names = self.missed_by_clients if is_client else self.missed_by_servers
         most = MAX_MISSED_BY_CLIENTS if is_client else MAX_MISSED_BY_SERVERS
         known = name in names or (_could_exist(name) and len(names) < most)
-        names[name if known else OTHERS] += 1
+        names[name if known else OTHERS] += times
 
-    def rows(self) -> Iterator[Asked | Missed]:
+    def merge(self, newer: "EnvironmentTally") -> None:
+        self.asked.update(newer.asked)
+        for name, times in newer.missed_by_servers.items():
+            self.miss(name, is_client=False, times=times)
+        for name, times in newer.missed_by_clients.items():
+            self.miss(name, is_client=True, times=times)
+
+    def rows(self) -> Iterator[Row]:
         for (flag, variant, reason), count in self.asked.items():
             yield Asked(flag, variant or "", str(reason), count)
         for name, count in self.missed_by_servers.items():
@@ -67,35 +76,29 @@ class Tally:
                 total[reason] += count
         return total
 
-    def take(self, *, minute: int, last_at: float) -> list[UsageBatch]:
-        """Everything counted so far, as batches of that minute; counting starts anew."""
-        places, self.places = self.places, {}
-        return [
-            batch
-            for environment_id, place in places.items()
-            for batch in _batches(environment_id, place, minute=minute, last_at=last_at)
-        ]
+    def weigh(self) -> tuple[int, int]:
+        """How many questions are counted in it, and the bytes it takes."""
+        places = self.places.values()
+        counters: list[Counter[Any]] = [one.asked for one in places]
+        counters += [one.missed_by_servers + one.missed_by_clients for one in places]
+        rows = ROW_BYTES * sum(map(len, counters))
+        return sum(sum(one.values()) for one in counters), rows
 
+    def merge(self, newer: "Tally") -> None:
+        """Add what was counted later within the same minute."""
+        for environment_id, place in newer.places.items():
+            self.of(environment_id).merge(place)
 
-def minute_of(moment: float) -> int:
-    """The beginning of the minute that holds a moment, both in Unix seconds."""
-    return int(moment) // MINUTE_S * MINUTE_S
+    def contents(self) -> Iterator[tuple[int, object]]:
+        """As batches say it, with how many questions each holds."""
+        rows = self._rows()
+        while part := list(islice(rows, ROWS_PER_BATCH)):
+            yield sum(row.count for _place, row in part), write_usage(part)
 
-
-def _batches(
-    environment_id: int, place: EnvironmentTally, *, minute: int, last_at: float
-) -> Iterator[UsageBatch]:
-    rows = list(place.rows())
-    for start in range(0, len(rows), ROWS_PER_BATCH):
-        part = rows[start : start + ROWS_PER_BATCH]
-        yield UsageBatch(
-            id=uuid.uuid4().hex,
-            environment_id=environment_id,
-            minute=minute,
-            last_at=last_at,
-            asked=tuple(row for row in part if isinstance(row, Asked)),
-            missed=tuple(row for row in part if isinstance(row, Missed)),
-        )
+    def _rows(self) -> Iterator[tuple[int, Row]]:
+        for environment_id, place in self.places.items():
+            for row in place.rows():
+                yield environment_id, row
 
 
 def _could_exist(name: str) -> bool:

@@ -96,10 +96,33 @@ class UnknownFlag(models.Model):
 
 
 class TakenBatch(models.Model):
-    """A batch of counts that was added up: whoever finds it again leaves it alone."""
+    """A batch of the intake that was stored: a worker that finds it again leaves it alone."""
 
     batch_id = models.CharField(max_length=32, unique=True)
     taken_at = models.DateTimeField(db_index=True)
+
+
+class LossCause(models.TextChoices):
+    """Why something that evaluators sent up is not stored."""
+
+    DROPPED = "dropped", "dropped: Redis or the worker was away for too long"
+    UNREADABLE = "unreadable", "no batch that an evaluator sealed"
+    GONE = "gone", "of what was deleted meanwhile"
+
+
+class IntakeLoss(models.Model):
+    """How much of a kind the worker heard, within a minute, that it is lost: things, but for what
+    is unreadable, which is counted in batches."""
+
+    kind = models.CharField(max_length=20)
+    cause = models.CharField(max_length=10, choices=LossCause)
+    minute = models.DateTimeField()
+    count = models.PositiveBigIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["minute", "kind", "cause"], name="intake_loss_once")
+        ]
 
 
 class LifecycleNotice(models.Model):

@@ -1,76 +1,31 @@
-"""Adding up what evaluators counted: each batch once, whatever dies in between.
+"""Adding up what evaluators counted. What a stranger with a public key can make us keep is bounded.
 
-The counts and the note that a batch was taken are written in one transaction. What a stranger
-with a public key can make us keep is bounded.
+The intake says that each batch comes once, and in which transaction.
 """
 
-import logging
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.db import transaction
-
 from flags.channel import Missed, UsageBatch
-from flags.models import Flag, FlagSeen, FlagUsage, Period, TakenBatch, UnknownFlag
+from flags.models import Flag, FlagSeen, FlagUsage, Period, UnknownFlag
 from portal.access.models import Environment
 from portal.lib.upserting import add_or_insert
-
-logger = logging.getLogger(__name__)
 
 KEPT_FOR = {
     Period.MINUTE: timedelta(hours=25),
     Period.HOUR: timedelta(days=35),
     Period.DAY: timedelta(days=400),
 }
-# A batch may come again for as long as it would be added up, so word of it is kept for longer.
-TAKEN_KEPT_FOR = timedelta(days=2)
 UNKNOWN_KEPT_FOR = timedelta(days=35)
 MAX_UNKNOWN_BY_SERVERS, MAX_UNKNOWN_BY_CLIENTS = 1_000, 100
-CLOCKS_DIFFER_BY = timedelta(minutes=5)
 
 Flags = Mapping[tuple[int, str], Flag]
 
 
-def take_batches(*, batches: Iterable[UsageBatch], now: datetime) -> int:
-    """Add up those batches that nobody has added up yet; returns how many that were.
-
-    Raises IntegrityError, and has done nothing, where another worker is at the same batches.
-    """
-    given = {batch.id: batch for batch in batches if _is_timely(batch, now)}
-    with transaction.atomic():
-        fresh = _remember(given, now)
-        _count(fresh, now)
-    return len(fresh)
-
-
-def forget_old_usage(*, now: datetime) -> None:
-    """Delete what nobody looks at any more."""
-    for period, age in KEPT_FOR.items():
-        FlagUsage.objects.filter(period=period, start__lt=now - age).delete()
-    TakenBatch.objects.filter(taken_at__lt=now - TAKEN_KEPT_FOR).delete()
-    UnknownFlag.objects.filter(last_at__lt=now - UNKNOWN_KEPT_FOR, ignored_at=None).delete()
-
-
-def _is_timely(batch: UsageBatch, now: datetime) -> bool:
-    age = now - _moment(batch.minute)
-    timely = -CLOCKS_DIFFER_BY <= age <= KEPT_FOR[Period.MINUTE]
-    if not timely:
-        text = "%d evaluations are not counted: their minute is %s; do the clocks agree?"
-        logger.warning(text, batch.total, _moment(batch.minute))
-    return timely
-
-
-def _remember(given: Mapping[str, UsageBatch], now: datetime) -> list[UsageBatch]:
-    """Note the batches that nobody has taken. Raises IntegrityError where somebody just does."""
-    known = TakenBatch.objects.filter(batch_id__in=given).values_list("batch_id", flat=True)
-    fresh = [given[one] for one in given.keys() - set(known)]
-    TakenBatch.objects.bulk_create(TakenBatch(batch_id=one.id, taken_at=now) for one in fresh)
-    return fresh
-
-
-def _count(batches: Collection[UsageBatch], now: datetime) -> None:
+def count_usage(batches: Collection[UsageBatch], now: datetime) -> int:
+    """Add up batches; returns how many questions were to environments that are gone."""
     ids = {batch.environment_id for batch in batches}
     places = Environment.objects.in_bulk(ids)
     known = [batch for batch in batches if batch.environment_id in places]
@@ -78,6 +33,14 @@ def _count(batches: Collection[UsageBatch], now: datetime) -> None:
     _count_asked(known, places, flags, now)
     for pk in sorted(places):
         _count_missed(places[pk], [one for one in known if one.environment_id == pk], now)
+    return sum(batch.total for batch in batches) - sum(batch.total for batch in known)
+
+
+def forget_old_usage(*, now: datetime) -> None:
+    """Delete what nobody looks at any more."""
+    for period, age in KEPT_FOR.items():
+        FlagUsage.objects.filter(period=period, start__lt=now - age).delete()
+    UnknownFlag.objects.filter(last_at__lt=now - UNKNOWN_KEPT_FOR, ignored_at=None).delete()
 
 
 def _flags_of(batches: Iterable[UsageBatch], places: Mapping[int, Environment]) -> Flags:

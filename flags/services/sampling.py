@@ -43,13 +43,17 @@ def set_sampling(*, project: Project, sampled: bool, intent: Intent) -> None:
     )
 
 
-def take_samples(*, batches: Iterable[SampleBatch], now: datetime) -> None:
-    """Keep what evaluators were asked with, for projects that still want that."""
-    for batch in batches:
-        with transaction.atomic():
-            environment = _place_of(batch)
-            if environment is not None:
-                _keep(environment, batch, now)
+@transaction.atomic
+def take_samples(batches: Iterable[SampleBatch], now: datetime) -> int:
+    """Keep what evaluators were asked with; returns how many contexts no project wants any more."""
+    unwanted = 0
+    for batch in sorted(batches, key=lambda one: one.environment_id):
+        environment = _place_of(batch)
+        if environment is None:
+            unwanted += len(batch.contexts)
+        else:
+            _keep(environment, batch, now)
+    return unwanted
 
 
 @transaction.atomic

@@ -14,12 +14,10 @@ from redis import Redis, ResponseError
 from flags.channel import (
     DIGEST_MODULUS,
     DOUBTS,
-    KEYS_USED,
+    INTAKE_KINDS,
     MENDED,
     REGISTRY,
     REGISTRY_STREAM,
-    SAMPLES_STREAM,
-    USAGE_STREAM,
     EnvironmentKeys,
     ForgedEnvelope,
     Sealer,
@@ -176,9 +174,7 @@ _DAY_MS: Final = 24 * 60 * 60 * 1000
 _SHARED: Final = {
     REGISTRY: "hash",
     REGISTRY_STREAM: "stream",
-    KEYS_USED: "hash",
-    USAGE_STREAM: "stream",
-    SAMPLES_STREAM: "stream",
+    **{kind.stream: "stream" for kind in INTAKE_KINDS},
     DOUBTS: "hash",
     MENDED: "hash",
     # Celery's: what waits there is only a hint, which beat gives again.

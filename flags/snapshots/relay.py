@@ -6,7 +6,6 @@ decided by comparing versions, so it does not matter how often or by whom it is 
 """
 
 import logging
-import re
 import threading
 from collections.abc import Iterable
 from functools import cache
@@ -32,8 +31,6 @@ _NUDGE_TIMEOUT_S = 0.3
 _SWEEP_TIMEOUT_S = 3.0
 # Objects that one version changed, above which publishing it may take its time.
 _LARGE_CHANGE = 500
-_SELECTOR = re.compile(rb"[a-z0-9]{16}")
-_SECONDS = re.compile(rb"[0-9]{1,10}(?:\.[0-9]{1,6})?")
 
 
 @cache
@@ -78,9 +75,9 @@ def _patience(environment_id: int) -> float:
     return _SWEEP_TIMEOUT_S if is_large else _NUDGE_TIMEOUT_S
 
 
-def connection() -> Redis:
-    """For short questions, which somebody waits for."""
-    return _redis(_NUDGE_TIMEOUT_S)
+def connection(*, patient: bool = False) -> Redis:
+    """For short questions, which somebody waits for; or for a process that has time."""
+    return _redis(_SWEEP_TIMEOUT_S if patient else _NUDGE_TIMEOUT_S)
 
 
 def sweep() -> int:
@@ -100,19 +97,6 @@ def _new_sweeper() -> Sweeper:
     redis = _redis(_SWEEP_TIMEOUT_S)
     publisher, sealer = _publisher(_SWEEP_TIMEOUT_S), channel.Sealer(settings.SNAPSHOT_KEY)
     return Sweeper(redis, publisher, Inspector(redis, sealer, publisher))
-
-
-def read_keys_used() -> dict[str, float]:
-    """When evaluators last saw each key: selector -> Unix seconds. What is malformed is left out.
-
-    Raises redis.RedisError when Redis does not answer.
-    """
-    told = cast(dict[bytes, bytes], _redis(_SWEEP_TIMEOUT_S).hgetall(channel.KEYS_USED))
-    return {
-        selector.decode(): float(at)
-        for selector, at in told.items()
-        if _SELECTOR.fullmatch(selector) and _SECONDS.fullmatch(at)
-    }
 
 
 def read_audit_anchors() -> dict[int, str]:
@@ -140,41 +124,6 @@ def read_mended() -> dict[str, int]:
     return {
         name: int(count) for name, count in named.items() if count.isdigit() and len(count) <= 18
     }
-
-
-def read_usage(most: int) -> dict[bytes, channel.UsageBatch | None]:
-    """The oldest batches of counts, by their place on the stream; None for what is malformed.
-
-    Raises redis.RedisError when Redis does not answer.
-    """
-    entries = cast(
-        list[tuple[bytes, dict[bytes, bytes]]],
-        _redis(_SWEEP_TIMEOUT_S).xrange(channel.USAGE_STREAM, count=most),
-    )
-    return {place: channel.read_batch(fields.get(b"batch", b"")) for place, fields in entries}
-
-
-def forget_usage(places: Iterable[bytes]) -> None:
-    """Drop batches that the database has. Raises redis.RedisError."""
-    _redis(_SWEEP_TIMEOUT_S).xdel(channel.USAGE_STREAM, *places)
-
-
-def read_samples(most: int) -> dict[bytes, channel.SampleBatch | None]:
-    """The oldest batches of samples, by their place on the stream; None for what is none of ours.
-
-    Raises redis.RedisError when Redis does not answer.
-    """
-    entries = cast(
-        list[tuple[bytes, dict[bytes, bytes]]],
-        _redis(_SWEEP_TIMEOUT_S).xrange(channel.SAMPLES_STREAM, count=most),
-    )
-    sealer = channel.Sealer(settings.SNAPSHOT_KEY)
-    return {place: channel.open_samples(fields, sealer) for place, fields in entries}
-
-
-def forget_samples(places: Iterable[bytes]) -> None:
-    """Drop batches of samples that the database has. Raises redis.RedisError."""
-    _redis(_SWEEP_TIMEOUT_S).xdel(channel.SAMPLES_STREAM, *places)
 
 
 def run(stop: threading.Event) -> None:

@@ -10,7 +10,15 @@ from django.db.models import Max, QuerySet, Sum
 from django.utils.translation import gettext as _
 
 from flags.channel import OVER_BUDGET
-from flags.models import Flag, FlagConfiguration, FlagSeen, FlagUsage, Period, UnknownFlag
+from flags.models import (
+    Flag,
+    FlagConfiguration,
+    FlagSeen,
+    FlagUsage,
+    IntakeLoss,
+    Period,
+    UnknownFlag,
+)
 from portal.access.models import Environment
 from portal.lib.errors import AviaryError
 
@@ -160,6 +168,12 @@ def hourly_counts(flags: Iterable[Flag], *, now: datetime) -> dict[int, list[int
         if start in place:
             found[flag][place[start]] += count
     return dict(found)
+
+
+def intake_losses(*, since: datetime) -> dict[tuple[str, str], int]:
+    """What evaluators sent up and is lost, of all environments together, by kind and cause."""
+    rows = IntakeLoss.objects.filter(minute__gte=since).values_list("kind", "cause")
+    return {(kind, cause): count for kind, cause, count in rows.annotate(n=Sum("count"))}
 
 
 def unknown_flags(environment: Environment, *, ignored: bool = False) -> QuerySet[UnknownFlag]:

@@ -12,7 +12,8 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
 from flags import services
-from flags.models import Flag, UnknownFlag
+from flags.channel import USAGE
+from flags.models import Flag, LossCause, UnknownFlag
 from flags.usage import reading
 from flags.usage.reading import Series
 from flags.web.rows import FlagRow, find_flag
@@ -61,6 +62,8 @@ def flag_usage(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
     series = reading.series_of(
         flag, environment, span=reading.SPANS[span], aspect=aspect, now=clock.now()
     )
+    lost = reading.intake_losses(since=series.lines[0].start)
+    dropped = lost.get((USAGE.name, LossCause.DROPPED), 0)
 
     def context() -> dict[str, object]:
         return {
@@ -75,10 +78,11 @@ def flag_usage(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
             "aspect": aspect,
             "aspects": ASPECT_WORDS,
             "series": series,
+            "dropped": dropped,
             "columns": _columns(flag, environment, series, aspect),
         }
 
-    state = f"{series.total}-{series.lines[-1].start.timestamp():.0f}"
+    state = f"{series.total}-{dropped}-{series.lines[-1].start.timestamp():.0f}"
     return page_in_state(request, ("flags/usage.html", "flags/_usage.html"), state, context)
 
 

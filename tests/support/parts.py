@@ -9,8 +9,11 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
+from flags.snapshots import relay
+from tests.flags.evaluator.servers import EvaluatorProcess
 from tests.support import append_only, migrated, postgres, settings_env
 from tests.support.redis_server import RedisServer
+from tests.support.settings_env import SECRETS
 from tests.support.stack import Stack
 
 
@@ -21,6 +24,18 @@ def redis_server() -> Iterator[RedisServer]:
     server.start()
     yield server
     server.kill()
+
+
+@pytest.fixture
+def published_evaluator(redis_server: RedisServer, tmp_path: Path) -> Iterator[EvaluatorProcess]:
+    """An evaluator that follows what this portal publishes."""
+    redis_server.restart_empty()
+    relay._publisher.cache_clear()
+    relay._redis.cache_clear()
+    evaluator = EvaluatorProcess(settings.REDIS_URL, tmp_path, snapshot_key=SECRETS["SNAPSHOT_KEY"])
+    evaluator.start()
+    yield evaluator
+    evaluator.stop()
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,9 @@
 """Issuing and revoking API keys, the web pages they are good for, and when they were last used."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -243,15 +243,17 @@ def note_use(*, key: ApiKey, now: datetime) -> None:
         _move_forward(key.pk, now)
 
 
-def note_uses(*, used_at: Mapping[str, datetime], now: datetime) -> int:
-    """Keep when keys were used, by their selectors; only ever forward, and never in the future.
-
-    Returns how many rows changed. Selectors that no key has are passed over.
+def note_uses(used: Collection[tuple[str, float]], now: datetime) -> int:
+    """Keep when keys were used, given by selector and Unix seconds; only ever forward, and never in
+    the future. Returns how many uses were of keys that are gone.
     """
-    known = ApiKey.objects.filter(selector__in=used_at).values_list("pk", "selector")
-    return sum(_move_forward(pk, min(used_at[selector], now)) for pk, selector in known)
+    used_at = dict(sorted(used, key=lambda one: one[1]))
+    known = dict(ApiKey.objects.filter(selector__in=used_at).values_list("selector", "pk"))
+    for selector, pk in sorted(known.items()):
+        _move_forward(pk, min(datetime.fromtimestamp(used_at[selector], UTC), now))
+    return sum(selector not in known for selector, _at in used)
 
 
-def _move_forward(pk: int, used_at: datetime) -> int:
+def _move_forward(pk: int, used_at: datetime) -> None:
     older = Q(last_used_at__isnull=True) | Q(last_used_at__lt=used_at)
-    return ApiKey.objects.filter(older, pk=pk).update(last_used_at=used_at)
+    ApiKey.objects.filter(older, pk=pk).update(last_used_at=used_at)

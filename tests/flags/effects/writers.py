@@ -124,7 +124,8 @@ FOLLOWING = {_F: "definitions.on_environment_created"}
 # What evaluators hear nothing of: counts, samples and letters; evidence and freezes, which only
 # hold up; files of policies, which come through set_policy; people, keys and projects.
 UNHEARD = {
-    _F: "counting.forget_old_usage counting.take_batches reminding.remind_owners "
+    _F: "counting.count_usage counting.forget_old_usage intake.drain intake.forget_old_batches "
+    "intake.take reminding.remind_owners "
     "sampling.forget_old_samples sampling.take_samples",
     _A: "evidence.post_evidence freezes.cancel_freeze freezes.edit_freeze holding.apply_waiting "
     "loading.load_policies reminding.remind",

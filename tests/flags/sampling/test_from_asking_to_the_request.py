@@ -1,9 +1,7 @@
 """What applications ask with, through an evaluator, Redis and the worker to a change request."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any, cast
 
 import httpx
@@ -12,7 +10,7 @@ from django.conf import settings
 from django.test import Client
 
 from flags import tasks
-from flags.channel import SAMPLES_STREAM, Sealer, open_samples
+from flags.channel import SAMPLES, read_samples
 from flags.models import ContextSample, Flag
 from flags.services.sampling import set_sampling
 from flags.snapshots import relay
@@ -23,29 +21,16 @@ from portal.lib.journal import Intent
 from tests.flags.evaluator.servers import EvaluatorProcess, wait_until
 from tests.flags.evaluator.shop import FLAGS
 from tests.flags.services.writes import COUNTRY, RULE, Desk
+from tests.support import waiting_batches
 from tests.support.agreeing import set_policy, waiting
 from tests.support.people import SETTING_UP, acting
 from tests.support.redis_server import RedisServer
-from tests.support.settings_env import SECRETS
 
-Entries = list[tuple[bytes, dict[bytes, bytes]]]
 SECRET = "secret-of-nobody"
 PEOPLE: list[dict[str, object]] = [
     {"targetingKey": f"person-{n}", "country": "DE" if n < 3 else "FR", "card": SECRET}
     for n in range(8)
 ]
-
-
-@pytest.fixture
-def published_evaluator(redis_server: RedisServer, tmp_path: Path) -> Iterator[EvaluatorProcess]:
-    """An evaluator that follows what this portal publishes."""
-    redis_server.restart_empty()
-    relay._publisher.cache_clear()
-    relay._redis.cache_clear()
-    evaluator = EvaluatorProcess(settings.REDIS_URL, tmp_path, snapshot_key=SECRETS["SNAPSHOT_KEY"])
-    evaluator.start()
-    yield evaluator
-    evaluator.stop()
 
 
 @dataclass(frozen=True)
@@ -62,15 +47,11 @@ class Shop:
         return int(answer.headers["x-aviary-version"]) if answer.status_code == 200 else 0
 
 
-def entries(server: RedisServer) -> list[dict[bytes, bytes]]:
-    with server.client() as client:
-        return [fields for _place, fields in cast(Entries, client.xrange(SAMPLES_STREAM))]
-
-
 def waiting_contexts(server: RedisServer) -> list[dict[str, Any]]:
-    sealer = Sealer(settings.SNAPSHOT_KEY)
-    batches = [open_samples(fields, sealer) for fields in entries(server)]
-    return [context for batch in batches if batch for context in batch.contexts]
+    with server.client() as client:
+        waiting = waiting_batches.read(client, SAMPLES, settings.SNAPSHOT_KEY)
+    found = [one for batch in waiting for one in read_samples(batch)]
+    return [context for one in found for context in one.contexts]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -99,8 +80,8 @@ def test_from_asking_to_the_page_of_a_request(
     assert shop.ask(PEOPLE[0], FLAGS)
     published_evaluator.stop()
     _check_what_waits(published_evaluator, redis_server)
-    tasks.keep_samples()
-    assert entries(redis_server) == []
+    tasks.take_intake()
+    assert waiting_contexts(redis_server) == []
     _check_what_is_stored()
     set_policy(production, required_approvals=1)
     with pytest.raises(Waiting) as error:
@@ -119,13 +100,12 @@ def _check_what_waits(evaluator: EvaluatorProcess, server: RedisServer) -> None:
     kept = waiting_contexts(server)
     assert {one.get("country") for one in kept} == {None, "DE", "FR"}
     assert all(one.keys() <= {"country"} for one in kept)
-    everything = b"".join(value for fields in entries(server) for value in fields.values())
+    with server.client() as client:
+        everything = cast(bytes, client.dump(SAMPLES.stream))
+        assert 0 < cast(int, client.ttl(SAMPLES.stream)) <= 900
     for text in (SECRET, "person-"):
         assert text.encode() not in everything
         assert text not in evaluator.log()
-    with server.client() as client:
-        assert 0 < cast(int, client.ttl(SAMPLES_STREAM)) <= 600
-        client.xadd(SAMPLES_STREAM, {"environment": b"1", "sealed": b"noise"})
 
 
 def _check_what_is_stored() -> None:

@@ -12,12 +12,10 @@ from django.test import Client
 
 from flags.channel import (
     DOUBTS,
-    KEYS_USED,
+    INTAKE_KINDS,
     MENDED,
     REGISTRY,
     REGISTRY_STREAM,
-    SAMPLES_STREAM,
-    USAGE_STREAM,
     EnvironmentKeys,
     Sealer,
 )
@@ -299,7 +297,8 @@ def test_forget_old_changes__last_one_of_an_environment__stays_for_the_next_delt
     assert shelf.entries()[-1].changes is not None
 
 
-SHARED = (REGISTRY, REGISTRY_STREAM, KEYS_USED, USAGE_STREAM, SAMPLES_STREAM, DOUBTS, MENDED)
+INTAKE = [kind.stream for kind in INTAKE_KINDS]
+SHARED = (REGISTRY, REGISTRY_STREAM, *INTAKE, DOUBTS, MENDED)
 
 
 def break_key(store: redis.Redis, name: str, how: str) -> None:

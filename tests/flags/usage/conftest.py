@@ -1,25 +1,30 @@
 """Batches as evaluators send them, of a flag of the shop."""
 
-import uuid
 from datetime import datetime
 
 import pytest
 
-from flags.channel import Asked, Missed, UsageBatch
-from flags.evaluator.tally import minute_of
+from flags.channel import USAGE, Asked, IntakeBatch, Missed
+from flags.channel.usage import write_usage
+from flags.evaluator.intake import minute_of
 from flags.models import FlagUsage, Period
+from flags.services import intake
 from portal.access.models import Environment
 
 
-def batch(place: Environment, at: datetime, *rows: Asked | Missed) -> UsageBatch:
-    return UsageBatch(
-        id=uuid.uuid4().hex,
-        environment_id=place.pk,
-        minute=minute_of(at.timestamp()),
-        last_at=at.timestamp(),
-        asked=tuple(row for row in rows if isinstance(row, Asked)),
-        missed=tuple(row for row in rows if isinstance(row, Missed)),
+def batch(place: Environment, at: datetime, *rows: Asked | Missed) -> IntakeBatch:
+    return IntakeBatch(
+        USAGE,
+        minute_of(at.timestamp()),
+        at.timestamp(),
+        write_usage((place.pk, row) for row in rows),
+        sum(row.count for row in rows),
     )
+
+
+def take(*batches: IntakeBatch | None, now: datetime) -> int:
+    """Store them together; how many were new."""
+    return intake.take(USAGE, batches, now=now)
 
 
 def counted(period: Period = Period.MINUTE) -> dict[tuple[str, str], int]:

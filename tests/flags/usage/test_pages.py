@@ -10,12 +10,11 @@ from django.test import Client
 from flags.channel import OVER_BUDGET, Asked, Missed
 from flags.models import Flag, UnknownFlag
 from flags.services import archive_flag
-from flags.services.counting import take_batches
 from portal.access.models import Environment, Project
 from portal.audit.models import AuditEvent
 from portal.lib.journal import Intent
 from tests.flags.api.script import FLAGS, PRODUCTION, Script, answer, issue, problem, serve_only_in
-from tests.flags.usage.conftest import batch
+from tests.flags.usage.conftest import batch, take
 from tests.support.people import SETTING_UP
 
 pytestmark = pytest.mark.django_db
@@ -33,7 +32,7 @@ def in_use(production: Environment, on: Asked, now: datetime) -> None:
         Missed("old", False, 3),
     ]
     rows += [Missed("new-checkout", True, 1)]
-    take_batches(batches=[batch(production, now, *rows)], now=now)
+    take(batch(production, now, *rows), now=now)
 
 
 def text(client: Client, address: str, status: int = 200) -> str:
@@ -60,7 +59,7 @@ def test_a_flag_that_took_too_much_work__says_so_on_each_of_its_pages(
     words = "evaluating it took too much work 2 times in the last day"
     assert words not in text(bob_client, USAGE)
     row = Asked("new-checkout", "", OVER_BUDGET, 2)
-    take_batches(batches=[batch(production, now, row)], now=now)
+    take(batch(production, now, row), now=now)
     for address in (USAGE, "/p/shop/flag/settings/new-checkout"):
         assert f"In Production {words}" in text(bob_client, address)
 
@@ -76,7 +75,7 @@ def test_a_live_page__is_drawn_anew_only_when_something_was_asked_for(
 ) -> None:
     (state,) = re.findall(r"seen=([\d-]+)", text(bob_client, address))
     text(bob_client, f"{address}?seen={state}", 204)
-    take_batches(batches=[batch(production, now, on, Missed("old", False, 1))], now=now)
+    take(batch(production, now, on, Missed("old", False, 1)), now=now)
     text(bob_client, f"{address}?seen={state}")
 
 
@@ -121,7 +120,7 @@ def test_unknown_names__of_an_archived_flag__lead_to_it(
 ) -> None:
     archive_flag(flag=new_checkout, intent=Intent(SETTING_UP, at=now))
     asked = batch(production, now, Missed("new-checkout", False, 1))
-    take_batches(batches=[asked], now=now)
+    take(asked, now=now)
     assert "This flag is archived." in text(bob_client, UNKNOWN)
 
 

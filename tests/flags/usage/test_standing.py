@@ -7,12 +7,11 @@ import pytest
 from flags.channel import Asked
 from flags.models import Flag, FlagConfiguration, FlagUsage
 from flags.services import create_flag
-from flags.services.counting import take_batches
 from flags.usage.lifecycle import Stage
 from flags.usage.standing import standings_of
 from portal.access.models import Environment, Project
 from portal.lib.journal import Intent
-from tests.flags.usage.conftest import batch
+from tests.flags.usage.conftest import batch, take
 from tests.support.people import SETTING_UP, boolean_flag
 
 pytestmark = pytest.mark.postgresql
@@ -23,7 +22,7 @@ pytestmark = pytest.mark.postgresql
 def test_a_flag_that_another_refers_to__is_never_ready_to_archive(
     shop: Project, production: Environment, new_checkout: Flag, on: Asked, now: datetime, where: str
 ) -> None:
-    take_batches(batches=[batch(production, now, on)], now=now)
+    take(batch(production, now, on), now=now)
     FlagUsage.objects.update(start=now - timedelta(days=30))
     quiet = create_flag(
         project=shop, document=boolean_flag("quiet"), intent=Intent(SETTING_UP, at=now)

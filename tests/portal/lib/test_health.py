@@ -41,6 +41,7 @@ def test_health__nothing_to_publish__is_ok(db: None) -> None:
         "database": "ok",
         "redis": "ok",
         "evaluators": {"reporting": 0, "environments_behind": 0, "behind_for_s": 0},
+        "intake": [],
         "environments": [],
     }
 
