@@ -8,6 +8,7 @@ import time
 import urllib.request
 from collections.abc import Callable
 from types import FrameType
+from typing import NoReturn
 
 from portal.lib import env
 from portal.lib.env import SettingError
@@ -35,7 +36,7 @@ def main() -> int:
     supervisor = Supervisor(register.note)
     try:
         _up(supervisor, register)
-        return _keep_up(supervisor)
+        _keep_up()
     except Stopped:
         print("aviary: stopping", flush=True)
         return 0
@@ -86,14 +87,11 @@ def _start_redis(supervisor: Supervisor) -> None:
         embedded_redis.wait_until_it_answers(socket)
 
 
-def _keep_up(supervisor: Supervisor) -> int:
+def _keep_up() -> NoReturn:
+    """Whatever ends is started again, so that only a signal ends all."""
     while True:
         _heed_signal()
         time.sleep(0.5)
-        failing = supervisor.failing()
-        if failing:
-            print(f"aviary: {failing} keeps ending; see its lines above", file=sys.stderr)
-            return 1
 
 
 def _wait_until(ready: Callable[[], bool], supervisor: Supervisor) -> None:
