@@ -46,11 +46,13 @@ def test_stop__signal_came_where_exceptions_are_lost__ends_all_the_same(
     swallowing: str, tmp_path: Path
 ) -> None:
     code = f"""
-import os, signal, sys
+import os, signal, sys, time
 from portal.supervisor import __main__ as supervisor
 
 def load(*_parts):
     exec({swallowing!r}, globals())
+    for _each in range(600):  # what was loaded goes on, as long as making tables takes
+        time.sleep(0.1)
 
 supervisor._up = load
 sys.exit(supervisor.main())

@@ -134,9 +134,8 @@ def _kill_one(place: Installation, dice: random.Random, *, whole: bool) -> None:
     time.sleep(dice.random())
     with suppress(ProcessLookupError):  # it came to a failpoint itself
         os.kill(main if whole else dice.choice(pool), signal.SIGKILL)
-    if whole:  # Celery ends where a process of its pool dies while it starts
+    if whole:  # the next come to a failpoint while it starts, with which Celery ends once more
         place.seconds_until(lambda: _worker(place)[0] != main)
-        time.sleep(10)
 
 
 def _worker(place: Installation) -> tuple[int, list[int]]:
