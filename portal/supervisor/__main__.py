@@ -25,7 +25,6 @@ class Stopped(BaseException):
     """Someone asked us to end. No ``except Exception`` of what is being loaded may swallow it."""
 
 
-
 def main() -> int:
     """Start everything, print where it is, keep it running; returns the exit status."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
