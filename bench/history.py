@@ -27,6 +27,8 @@ QUERIES = {
     "person": "actor=ann.berg",
     "person who did little": "actor=zoe.king",
     "event": "event=flag.enabled",
+    "who asked": "requested_by=zoe.king",
+    "who approved": "approved_by=ben.fox",
     "last 30 days": "period=30d",
     "one day": f"from={_DAY}&to={_DAY}",
     "word": "text=checkout",

@@ -73,14 +73,18 @@ def _content(dice: random.Random, project: str, event: str) -> tuple[object, ...
     person, kind = PEOPLE[number], event.partition(".")[0]
     where = (f"{dice.getrandbits(64):016x}", f"10.{number}.4.{number + 7}", "Mozilla/5.0 (X11)")
     if kind == "user":
-        return ("user", str(number), person, "", "", "user", person, None, "", "", "", *where)
+        rest = (*where, "", "", None, "", "")
+        return ("user", str(number), person, "", "", "user", person, None, "", "", "", *rest)
     thing = dice.choice(THINGS)
     environment = dice.choices(ENVIRONMENTS, [35, 25, 39, 1])[0]
     subject = f"{thing}-{int(dice.expovariate(0.05))}"
     before, after = _documents(dice, event)
     reason = dice.choice(REASONS) or (f"INC-{dice.randrange(9000)}" if number % 3 == 0 else "")
     what = (project, environment, kind, subject, dice.randrange(9999), before, after, reason)
-    return ("user", str(number), person, *what, *where)
+    if number % 5:
+        return ("user", str(number), person, *what, *where, "", "", None, "", "")
+    agreed = (PEOPLE[-number], ", ".join(dice.sample(PEOPLE, 2)), dice.randrange(1, 9999))
+    return ("user", str(number), person, *what, *where, *agreed, "", "")
 
 
 def _documents(dice: random.Random, event: str) -> tuple[str, str]:

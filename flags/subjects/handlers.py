@@ -1,6 +1,6 @@
 """How changes of flags are made, once they are agreed to, and shown until then."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 
 from django.urls import reverse
@@ -14,7 +14,7 @@ from flags.merging import CONFIGURATION as CONFIGURATION_PARTS
 from flags.merging import DEFINITION as DEFINITION_PARTS
 from flags.models import Flag, FlagConfiguration
 from flags.services import changes, configurations, definitions, importing
-from portal.access.models import Environment
+from portal.access.models import Environment, Project
 from portal.approvals.handlers import (
     Document,
     Handler,
@@ -45,6 +45,15 @@ def _find_configuration(target: Target) -> FlagConfiguration:
 def _configuration_now(row: FlagConfiguration, wanted: Document) -> Side:
     brought = configurations.asked_along(row, wanted)
     return Side(changes.base_of(row.version, brought), row.document)
+
+
+def archived(project: Project, keys: Collection[str]) -> dict[str, str]:
+    text = _(
+        "“{flag}” is archived, so nothing can come of this request. Bring the flag back, or "
+        "withdraw the request."
+    )
+    archived = project.flags.filter(key__in=keys).exclude(archived_at=None)
+    return {key: text.format(flag=key) for key in archived.values_list("key", flat=True)}
 
 
 def _configure(row: FlagConfiguration, wanted: Wanted) -> None:
@@ -90,6 +99,7 @@ CONFIGURATION = Handler(
     merge=_merge_configurations,
     outcomes=_answers_here,
     impact=_impact,
+    stopped=archived,
 )
 
 
@@ -143,6 +153,7 @@ DEFINITION = Handler(
     merge=_merge_definitions,
     fit=definitions.first_possible,
     outcomes=_values_and_answers,
+    stopped=archived,
 )
 
 

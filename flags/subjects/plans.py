@@ -9,7 +9,7 @@ from django.urls import reverse
 from flags.models import Flag, Plan
 from flags.services import changes
 from flags.services.plans import commands, making, shared
-from flags.subjects.handlers import find_flag
+from flags.subjects.handlers import archived, find_flag
 from portal.approvals.changes import Change, same_document
 from portal.approvals.handlers import DueStep, Handler, Outcome, Side, Target, Wanted
 from portal.approvals.models import ChangeRequest
@@ -109,6 +109,7 @@ def _handler(create: Callable[..., Plan]) -> Handler:
         page=_page,
         outcomes=_outcomes,
         due_step=_due_step,
+        stopped=archived,
     )
 
 

@@ -29,6 +29,7 @@ from portal.approvals.handlers import (
     Sides,
     Target,
     Wanted,
+    deleted,
     page_at,
 )
 from portal.approvals.models import ChangeRequest
@@ -187,6 +188,7 @@ SEGMENT = Subject(
             merge=_merge_segments,
             outcomes=_members,
             dependants=_dependants_as(Named.SEGMENT),
+            stopped=deleted(lambda project: project.segments.all()),
             impact=_impact,
         ),
         changes.SEGMENT_DELETION: Handler(
@@ -195,6 +197,7 @@ SEGMENT = Subject(
             apply=_delete_segment,
             page=page_at("segment"),
             dependants=_dependants_as(Named.SEGMENT),
+            stopped=deleted(lambda project: project.segments.all()),
         ),
     },
 )
@@ -228,6 +231,7 @@ EXCLUSION_GROUP = Subject(
             fit=lambda _one, states: groups.first_possible(states),
             outcomes=_shares,
             dependants=_dependants_as(Named.GROUP),
+            stopped=deleted(lambda project: project.exclusion_groups.all()),
         ),
         changes.GROUP_DELETION: Handler(
             find=_find_group,
@@ -235,6 +239,7 @@ EXCLUSION_GROUP = Subject(
             apply=_delete_group,
             page=page_at("exclusion-group"),
             dependants=_dependants_as(Named.GROUP),
+            stopped=deleted(lambda project: project.exclusion_groups.all()),
         ),
     },
 )

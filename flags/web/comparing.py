@@ -18,11 +18,9 @@ from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.approvals.changes import same_document
 from portal.lib import clock
-from portal.lib.paging import Page
-from portal.lib.web.lists import paging
+from portal.lib.paging import page_in
+from portal.lib.web.lists import asked_places, paging
 from portal.lib.web.pages import render_page
-
-PAGE = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +83,8 @@ def compare(request: HttpRequest, scope: Scope) -> HttpResponse:
     wanted = FlagFilter(search=request.GET.get("search", "").strip()[:200])
     pairs = _pairs(scope, wanted, left, right)
     shown = [pair for pair in pairs if every or pair.differs]
-    after = request.GET.get("after", "")
-    later = [pair for pair in shown if pair.flag.key > after]
-    page = Page(later[:PAGE], next=later[PAGE - 1].flag.key if len(later) > PAGE else "")
+    after, before = asked_places(request)
+    page = page_in(shown, lambda pair: pair.flag.key, after=after, before=before)
     context = {
         "scope": scope,
         "places": places,

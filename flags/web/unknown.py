@@ -16,10 +16,10 @@ from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.lib.intent import Intent
+from portal.lib.paging import page_of
+from portal.lib.web.lists import asked_places, paging, query_with
 from portal.lib.web.live import page_in_state
 from portal.lib.web.pages import redirect_to
-
-MOST_ROWS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +40,21 @@ def list_unknown(request: HttpRequest, scope: Scope, environment: str) -> HttpRe
     others = reading.other_unknown(place)
 
     def context() -> dict[str, object]:
+        after, before = asked_places(request)
+        page = page_of(rows.order_by("-last_at", "pk"), after=after, before=before)
         return {
             "scope": scope,
             "environment": place,
             "environments": scope.project.environments.all(),
             "ignored": ignored,
-            "lines": _lines(place, rows[:MOST_ROWS]),
-            "total": rows.count(),
-            "most": MOST_ROWS,
+            "lines": _lines(place, page.rows),
             "others": others,
+            "here": query_with(request.GET),
+            **paging(request, page),
         }
 
-    page = ("flags/unknown.html", "flags/_unknown.html")
-    return page_in_state(request, page, _state(rows, others), context)
+    templates = ("flags/unknown.html", "flags/_unknown.html")
+    return page_in_state(request, templates, _state(rows, others), context)
 
 
 @require_POST

@@ -74,6 +74,12 @@ class Waiting(Deferred):
         }
 
 
+class Stopped(AviaryError):
+    """Nothing can be agreed to now about what a request is about."""
+
+    status = 409
+
+
 class NoSuchRequest(AviaryError):
     """A number that no change request of the project has."""
 
@@ -99,6 +105,7 @@ class Closed(AviaryError):
     status = 409
 
     def __init__(self, request: ChangeRequest) -> None:
+        self.request = request
         text = _("Change request {number} is {state} already.")
         super().__init__(text.format(number=request.pk, state=request.get_state_display()))
 

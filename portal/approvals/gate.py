@@ -28,10 +28,10 @@ from portal.approvals.models import ChangeRequest, Emergency, Policy, State, Ver
 from portal.approvals.overriding import freezes_stopping, outside, pass_freezes
 from portal.approvals.recording import content_sha256
 from portal.approvals.wording import missing_in
-from portal.lib import clock, journal
+from portal.lib import clock
 from portal.lib.errors import Conflict, Forbidden, Invalid, checked_text
 from portal.lib.intent import Intent
-from portal.lib.journal import ActorKind
+from portal.lib.journal import ActorKind, Agreed
 
 
 def require(
@@ -94,7 +94,7 @@ def _let_pass(change: Change, intent: Intent) -> tuple[GateResult, Emergency | N
     """How a change passes, and the emergency that it passes as, where glass is broken for it."""
     options = intent.options
     if options.step is not None:
-        return _because(intent, planned.pass_step(change, options.step, intent)), None
+        return GateResult(planned.pass_step(change, options.step, intent)), None
     frozen = freezes_stopping(change, intent.at)
     if options.agreement is not None:
         result = _by_agreement(change, options.agreement, intent)
@@ -133,15 +133,13 @@ def _by_agreement(change: Change, pk: int, intent: Intent) -> GateResult:
     _close(request, intent)
     request.save(update_fields=["state", "closed_at", "closed_by"])
     votes = request.votes.filter(verdict=Verdict.APPROVE).select_related("user")
-    agreed = [{"person": vote.user.username, "roles": vote.names} for vote in votes]
-    after = {"digest": request.digest, "approved_by": agreed}
-    journal.write(journal.entry("change_request.applied", request, intent.actor, after=after))
+    roles = [{"person": vote.user.username, "roles": vote.names} for vote in votes]
+    after = {"digest": request.digest, "approved_by": roles}
+    agreed = Agreed(request.pk, request.author, tuple(vote.user.username for vote in votes))
+    replace(intent, reason="", agreed=agreed).record("change_request.applied", request, after=after)
     telling.tell_applied(request)
-    return _because(intent, f"{request.reason} (change request {request.pk})", request)
-
-
-def _because(intent: Intent, reason: str, request: ChangeRequest | None = None) -> GateResult:
-    return GateResult(replace(intent, reason=reason.strip()), request)
+    reason = f"{request.reason} (change request {request.pk})".strip()
+    return GateResult(replace(intent, reason=reason, agreed=agreed), request)
 
 
 def _by_undoing(change: Change, pk: int, intent: Intent) -> GateResult:
@@ -160,7 +158,8 @@ def _by_undoing(change: Change, pk: int, intent: Intent) -> GateResult:
     ):
         raise Invalid({"": _("This does not take back an emergency change.")})
     reverting.note(change, emergency, is_ending=True)
-    return _because(intent, f"takes back the emergency change {emergency.request.pk}")
+    reason = f"takes back the emergency change {emergency.request.pk}"
+    return GateResult(replace(intent, reason=reason))
 
 
 def _is_about(change: Change, request: ChangeRequest) -> bool:
@@ -207,7 +206,9 @@ def _by_breaking_glass(
         after["freezes"] = freezes
     intent.record("break_glass.used", request, after=after)
     telling.tell_broken_glass(emergency)
-    return _because(intent, f"{reason} (emergency change {request.pk})", request), emergency
+    reason = f"{reason} (emergency change {request.pk})"
+    passed = replace(intent, reason=reason, agreed=Agreed(request.pk))
+    return GateResult(passed, request), emergency
 
 
 def _require_glass(user: User, project: Project, policies: list[Policy]) -> None:

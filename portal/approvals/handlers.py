@@ -1,11 +1,12 @@
 """How each kind of change is made. Those above give a handler; approvals know none of them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.core.exceptions import ObjectDoesNotExist
+from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
@@ -160,6 +161,20 @@ def _no_page(_target: Target) -> str:
     return ""
 
 
+Stopped = Callable[[Project, Collection[str]], Mapping[str, str]]
+
+
+def deleted(existing: Callable[[Project], QuerySet[Any]]) -> Stopped:
+    """Nothing can come of requests about those of some names that are no longer there."""
+
+    def stopped(project: Project, names: Collection[str]) -> Mapping[str, str]:
+        left = existing(project).filter(key__in=names).values_list("key", flat=True)
+        text = _("What this is about no longer exists. Withdraw the request.")
+        return dict.fromkeys(set(names) - set(left), text)
+
+    return stopped
+
+
 def merge_whole(_row: Any, _request: ChangeRequest, sides: Sides) -> Merged:
     """The merge of what has no parts, or is there on one side alone."""
     whole = merging.Merging(sides.prefer)
@@ -183,7 +198,8 @@ class Handler:
     documents that the row can take on, changed where that takes little, the first of all where it
     can take on none. ``outcomes`` say who gets what before and after, ``dependants`` what refers
     to it now, and ``impact`` what an open request would do to those who lately asked, None where
-    nobody can be concerned.
+    nobody can be concerned. ``stopped`` says of those names about which nothing can be agreed to
+    now why not, as of what is archived.
     """
 
     find: Callable[[Target], Any]
@@ -199,6 +215,7 @@ class Handler:
     dependants: Callable[[Any], list[Dependant]] = lambda _row: []
     impact: Callable[[Any, ChangeRequest, datetime], Impact | None] = lambda *_asked: None
     due_step: Callable[[Step, Change, datetime], DueStep | None] = lambda *_asked: None
+    stopped: Stopped = lambda _project, _names: {}
 
 
 def page_at(name: str) -> Callable[[Target], str]:
@@ -312,6 +329,17 @@ def find_asked(request: ChangeRequest) -> Asked:
     handler, places = handler_of(request.kind), tuple(request.environments.all())
     target = Target(request.project, request.subject, places, request)
     return Asked(target, handler, handler.find(target), request)
+
+
+def stopped(requests: Sequence[ChangeRequest]) -> dict[int, str]:
+    """Why nothing can come now of some open requests of one project, by their ids; those of which
+    something can are left out. A query for each kind of change among them."""
+    found: dict[int, str] = {}
+    for change in {one.kind for one in requests}:
+        alike = {one.pk: one.subject for one in requests if one.kind == change}
+        said = handler_of(change).stopped(requests[0].project, set(alike.values()))
+        found |= {pk: said[name] for pk, name in alike.items() if name in said}
+    return found
 
 
 def apply(request: ChangeRequest, wanted: Wanted) -> None:

@@ -20,10 +20,12 @@ from portal.approvals.models import State
 from portal.approvals.overriding import freezes_stopping, pass_freezes
 from portal.lib.errors import Invalid
 from portal.lib.intent import PLAIN, Intent, Step
+from portal.lib.journal import Agreed
 
 
-def pass_step(change: Change, step: Step, intent: Intent) -> str:
-    """Let a step of a plan pass; returns the reason for the history.
+def pass_step(change: Change, step: Step, intent: Intent) -> Intent:
+    """Let a step of a plan pass; returns the intent with what the history says of it: the reason,
+    who made the plan, who agreed to it.
 
     Raises Invalid where no plan says so, Barred where its author may no longer want it,
     ApprovalRequired where a policy wants more than what was agreed to, Frozen in a freeze, which
@@ -42,8 +44,10 @@ def pass_step(change: Change, step: Step, intent: Intent) -> str:
     reverting.require_untouched(change)
     pass_freezes(change, freezes_stopping(change, intent.at), replace(intent, options=PLAIN))
     if due.agreement is None:
-        return intent.reason
-    return f"{intent.reason} (change request {due.agreement})"
+        return replace(intent, agreed=Agreed(requested_by=due.author.label))
+    request = change.project.change_requests.get(pk=due.agreement)
+    reason = f"{intent.reason} (change request {request.pk})"
+    return replace(intent, reason=reason, agreed=request.agreed)
 
 
 def is_agreed(plan: Change, agreement: int | None, *, moment: datetime) -> bool:

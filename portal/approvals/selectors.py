@@ -10,6 +10,7 @@ from portal.access import authority
 from portal.access.holdings import Holdings
 from portal.access.models import Environment, Project, User
 from portal.access.permissions import Permission
+from portal.approvals import handlers
 from portal.approvals.bonds import Bonds, bonds_of
 from portal.approvals.independence import Ties
 from portal.approvals.models import (
@@ -170,7 +171,8 @@ def open_requests(
 
 
 def waiting_for(user: User, project: Project) -> list[ChangeRequest]:
-    """The open requests of a project that a person can still vote on, oldest first.
+    """The open requests of a project that a person can still vote on, and of which something can
+    come, oldest first.
 
     A few queries however many there are; one where there is none.
     """
@@ -184,10 +186,12 @@ def waiting_for(user: User, project: Project) -> list[ChangeRequest]:
         return []
     holdings = authority.holdings_of(user, project)
     policies = policies_of({place for one in waiting for place in one.environments.all()})
+    stopped = handlers.stopped(waiting)
     return [
         one
         for one in waiting
-        if may_approve(
+        if one.pk not in stopped
+        and may_approve(
             holdings,
             _deciding(policies, list(one.environments.all()), turns_off=one.turns_off),
         )

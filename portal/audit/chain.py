@@ -2,8 +2,9 @@
 
 ``hash = HMAC-SHA256(key, previous_hash + LF + canonical row)``, in lower-case hex. The canonical
 row is the compact JSON array of :data:`FIELDS`, each as text (numbers in decimal, times in ISO 8601
-UTC with microseconds, nothing as the empty text). The key never enters the database, so someone who
-can rewrite every row still cannot make a chain that holds.
+UTC with microseconds, nothing as the empty text), without :data:`LATER_FIELDS` where all of those
+are empty: so are the rows of before they were there. The key never enters the database, so someone
+who can rewrite every row still cannot make a chain that holds.
 """
 
 import hashlib
@@ -15,8 +16,8 @@ from typing import NamedTuple
 
 import orjson
 
-# The order is part of the format. A field may be added only together with a new format version.
-FIELDS = (
+# The order is part of the format. A field may be added only at the end of a later version's.
+_FIRST_FIELDS = (
     "sequence",
     "at",
     "event",
@@ -35,6 +36,8 @@ FIELDS = (
     "ip",
     "user_agent",
 )
+LATER_FIELDS = ("requested_by", "approved_by", "change_request", "part_of_kind", "part_of")
+FIELDS = (*_FIRST_FIELDS, *LATER_FIELDS)
 COLUMNS = (*FIELDS, "previous_hash", "hash")
 GENESIS = "0" * 64
 ANOTHER_ROW = "another row stood here when the chain was anchored"
@@ -43,12 +46,13 @@ _BLOCK = 64  # bytes, of SHA-256
 
 def canonical(values: Sequence[object]) -> bytes:
     """The bytes that are hashed for one row; ``values`` in the order of FIELDS."""
-    return encode(texts(values))
+    row, first = texts(values), len(_FIRST_FIELDS)
+    return encode(row if any(row[first:]) else row[:first])
 
 
 def texts(values: Sequence[object]) -> list[str]:
     """The values as they are hashed, each a text."""
-    return [_text(value) for value in values]
+    return [value if type(value) is str else _text(value) for value in values]
 
 
 def encode(row: Sequence[str]) -> bytes:

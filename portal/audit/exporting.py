@@ -4,7 +4,8 @@ Both formats carry the same rows, oldest first, and end with the same manifest; 
 ``offline/verify.py``, which ships with each export, and ADR 6.
 
 **JSON Lines** (UTF-8, LF): one object per row. Its keys are :data:`COLUMNS`, in this order.
-``sequence`` is a number, ``version`` a number or null, everything else the text that was hashed
+``sequence`` is a number, ``version`` and ``change_request`` a number or null, everything else the
+text that was hashed
 (``at`` as ``2026-03-01T12:00:00.000000+00:00``; ``before`` and ``after`` are JSON *texts*, so that
 not a byte of them changes). The last line is ``{"manifest": {…}}``.
 
@@ -16,7 +17,7 @@ the manifest as JSON.
 
 **Manifest**::
 
-    format               "aviary-audit-export/1"
+    format               "aviary-audit-export/2"
     rows                 how many
     first_sequence       of the first row; null where there is none
     last_sequence        of the last row; null where there is none
@@ -27,7 +28,7 @@ the manifest as JSON.
     rows_sha256          over each row's texts (a compact JSON array, as for its hash, of all
                          COLUMNS) and a line feed: the same in both formats
     public_key           Ed25519, hex
-    mac                  HMAC-SHA256 with the audit key       } over "aviary-audit-export/1", LF and
+    mac                  HMAC-SHA256 with the audit key       } over "aviary-audit-export/2", LF and
     signature            Ed25519 by the audit trail's own key } the compact, sorted rest as JSON
 
 Usage: ``json_lines(rows, manifest)`` or ``csv_lines(rows, manifest)`` yield the whole file, a line
@@ -45,10 +46,10 @@ from datetime import UTC, datetime
 from portal.audit import chain, sealing
 from portal.lib.web.spreadsheets import guard
 
-FORMAT = "aviary-audit-export/1"
+FORMAT = "aviary-audit-export/2"
 COLUMNS = chain.COLUMNS
 CSV_MANIFEST = "#manifest"
-_VERSION = COLUMNS.index("version")
+_NUMBERS = [(name, COLUMNS.index(name)) for name in ("sequence", "version", "change_request")]
 
 
 class Manifest:
@@ -104,8 +105,7 @@ def json_lines(rows: Iterable[Sequence[object]], manifest: Manifest) -> Iterator
     for row in rows:
         texts = manifest.add(row)
         document: dict[str, object] = dict(zip(COLUMNS, texts, strict=True))
-        document["sequence"] = int(texts[0])
-        document["version"] = int(texts[_VERSION]) if texts[_VERSION] else None
+        document |= {name: int(texts[at]) if texts[at] else None for name, at in _NUMBERS}
         yield _json(document) + b"\n"
     yield _json({"manifest": manifest.close()}) + b"\n"
 

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-NAMES: Final = ("environment", "subject", "actor", "event")
+NAMES: Final = ("environment", "subject", "actor", "event", "requested_by", "approved_by")
 PERIODS: Final = {"24h": timedelta(hours=24), "7d": timedelta(days=7), "30d": timedelta(days=30)}
 PERIOD_WORDS: Final = {
     "24h": gettext_lazy("last 24 hours"),
@@ -30,11 +30,19 @@ _WORD = re.compile(r"[^\W_]+")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 
+def words_in(text: str) -> list[str]:
+    """The words of a text, in lower case, split as the indexes split theirs."""
+    return _WORD.findall(text.lower())
+
+
 @dataclass(frozen=True, slots=True)
 class Filters:
     """What rows must match; empty values do not narrow.
 
     ``project`` None is every project, and the empty text what belongs to none, such as signing in.
+
+    ``subject`` and ``kind`` choose what happened to it, and to what is part of it, such as the
+    change requests about a flag. ``approved_by`` is one of those who approved.
 
     ``since`` is the first moment that counts and ``until`` the first that does no longer. Of
     ``environments``, where they are given, nobody sees more; the empty text is the project's own.
@@ -46,6 +54,8 @@ class Filters:
     kind: str = ""
     actor: str = ""
     event: str = ""
+    requested_by: str = ""
+    approved_by: str = ""
     since: datetime | None = None
     until: datetime | None = None
     text: str = ""
@@ -55,7 +65,7 @@ class Filters:
     @property
     def words(self) -> list[str]:
         """The words of ``text``, in lower case, split as the indexes split theirs."""
-        return _WORD.findall(self.text.lower())
+        return words_in(self.text)
 
     @property
     def document(self) -> dict[str, object]:
@@ -107,6 +117,8 @@ def parse(query: Mapping[str, str], *, project: str | None, now: datetime) -> Qu
         subject=given["subject"],
         actor=given["actor"],
         event=given["event"],
+        requested_by=given["requested_by"],
+        approved_by=given["approved_by"],
     )
     try:
         since, until = _period(given, now)

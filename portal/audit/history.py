@@ -12,7 +12,7 @@ from django.db.models import Max, Min, QuerySet
 from django.db.models.functions import Length
 
 from portal.audit import exporting, search
-from portal.audit.filters import NAMES, Filters
+from portal.audit.filters import Filters
 from portal.audit.models import AuditEvent, SeenName
 from portal.audit.search import bounded, in_order
 
@@ -45,9 +45,12 @@ class Count:
 
 def matching(filters: Filters) -> QuerySet[AuditEvent]:
     """The rows that match, in no order."""
-    fields = {"project": filters.project, "subject_kind": filters.kind or None}
-    fields |= {name: getattr(filters, name) or None for name in (*NAMES, "request_id")}
-    lookups: dict[str, object] = {n: value for n, value in fields.items() if value is not None}
+    exact = ("environment", "actor", "event", "requested_by", "request_id")
+    lookups: dict[str, object] = {
+        name: getattr(filters, name) for name in exact if getattr(filters, name)
+    }
+    if filters.project is not None:
+        lookups["project"] = filters.project
     if filters.environments:
         lookups["environment__in"] = filters.environments
     try:

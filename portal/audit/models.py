@@ -5,6 +5,8 @@ import json
 from django.db import models
 
 _REST = ("environment", "event", "actor", "subject")
+# Between names, none of which has a comma.
+AND = ", "
 
 
 class AuditEvent(models.Model):
@@ -12,6 +14,11 @@ class AuditEvent(models.Model):
 
     Names are kept as text and not as references, so that a row says the same after what it speaks
     of is gone. ``before`` and ``after`` are JSON texts, kept as they were hashed.
+
+    ``actor`` carried it out: who pressed, or the plan that was due. ``requested_by`` asked for it,
+    where that was somebody else, and ``approved_by`` agreed to it (names with ``AND`` between
+    them), by ``change_request``, which is an emergency's where glass was broken. ``part_of`` is
+    what the subject itself is about, as a change request is about a flag.
     """
 
     sequence = models.PositiveBigIntegerField(primary_key=True)
@@ -31,6 +38,11 @@ class AuditEvent(models.Model):
     request_id = models.CharField(max_length=64, blank=True)
     ip = models.CharField(max_length=45, blank=True)
     user_agent = models.CharField(max_length=300, blank=True)
+    requested_by = models.CharField(max_length=200, blank=True)
+    approved_by = models.TextField(blank=True)
+    change_request = models.PositiveBigIntegerField(null=True)
+    part_of_kind = models.CharField(max_length=20, blank=True)
+    part_of = models.CharField(max_length=200, blank=True)
     previous_hash = models.CharField(max_length=64)
     hash = models.CharField(max_length=64)
 
@@ -62,12 +74,17 @@ class AuditEvent(models.Model):
                 fields=["event", "sequence", "project", "environment", "actor", "subject"],
                 name="audit_by_event",
             ),
+            models.Index(fields=["part_of", "sequence", "project"], name="audit_by_whole"),
             models.Index(fields=["at", "sequence"], name="audit_by_time"),
             models.Index(fields=["request_id", "sequence"], name="audit_by_request"),
         ]
 
     def __str__(self) -> str:
         return f"{self.sequence} {self.event} {self.subject}"
+
+    @property
+    def approvers(self) -> list[str]:
+        return self.approved_by.split(AND) if self.approved_by else []
 
     @property
     def before_document(self) -> dict[str, object] | None:

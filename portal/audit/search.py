@@ -1,41 +1,77 @@
 """Free text in the audit trail: each database's own index of words, filled as rows are added.
 
-Both find the rows that have every word of a text in the subject, the actor, the reason or the
-event's name, whatever its case; a word of three letters or more may also begin a longer one there.
-Neither looks at the rows themselves for it.
+Both find the rows that have every word of a text in the subject or what it is part of, the names of
+people, the reason or the event's name, whatever its case; a word of three letters or more may also
+begin a longer one there. Neither looks at the rows themselves for it. Who asked for something and
+who approved it have no index of their own: their names are looked up as words first.
 """
 
 from collections.abc import Mapping
 from typing import Final
 
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Value
+from django.db.models.functions import Concat, StrIndex
 
-from portal.audit.filters import Filters
-from portal.audit.models import AuditEvent
+from portal.audit.filters import Filters, words_in
+from portal.audit.models import AND, AuditEvent
 
 # The same expression as that of the index; see the migration.
 VECTOR: Final = (
     "to_tsvector('simple', regexp_replace("
     "audit_auditevent.subject || ' ' || audit_auditevent.actor || ' ' || "
-    "left(audit_auditevent.reason, 20000) || ' ' || audit_auditevent.event, "
-    "'[^[:alnum:]]+', ' ', 'g'))"
+    "left(audit_auditevent.reason, 20000) || ' ' || audit_auditevent.event || ' ' || "
+    "audit_auditevent.requested_by || ' ' || audit_auditevent.approved_by || ' ' || "
+    "audit_auditevent.part_of, '[^[:alnum:]]+', ' ', 'g'))"
 )
 _COMPARISONS: Final = {"": "=", "exact": "=", "lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
 _LARGEST: Final = 2**63 - 1
-_SCOPES: Final = ("project", "environment", "event", "actor", "subject")
+# The columns of SQLite's index of words, by the filter whose words stand in them.
+_SCOPES: Final = {
+    "text": "subject actor reason event requested_by approved_by part_of",
+    "project": "project",
+    "environment": "environment",
+    "event": "event",
+    "actor": "actor",
+    "subject": "subject part_of",
+    "requested_by": "requested_by",
+    "approved_by": "approved_by",
+}
 
 
 def narrowed(filters: Filters, lookups: Mapping[str, object]) -> QuerySet[AuditEvent]:
-    """The rows that meet ``lookups`` (Django's) and have all the words of ``filters.text``."""
+    """The rows that meet ``lookups`` (Django's) and what ``filters`` says of the subject, of who
+    approved, and of words."""
     rows = AuditEvent.objects.order_by()
-    if not filters.words:
-        return rows.filter(**lookups)
-    if connection.vendor == "sqlite":
+    if filters.approved_by:
+        name = Value(f"{AND}{filters.approved_by}{AND}")
+        among = StrIndex(Concat(Value(AND), "approved_by", Value(AND)), name)
+        rows = rows.alias(approved_at=among).filter(approved_at__gt=0)
+    words = [*filters.words, *words_in(f"{filters.requested_by} {filters.approved_by}")]
+    if words and connection.vendor == "sqlite":
         return _by_words_first(rows, filters, lookups)
-    query = " & ".join(f"{word}:*" if begins_words(word) else word for word in filters.words)
+    rows = _about(rows.filter(**lookups), filters)
+    if not words:
+        return rows
+    query = " & ".join(f"{word}:*" if begins_words(word) else word for word in words)
     where = f"{VECTOR} @@ to_tsquery('simple', %s)"
-    return rows.filter(**lookups).extra(where=[where], params=[query])  # noqa: S610 - ours
+    return rows.extra(where=[where], params=[query])  # noqa: S610 - ours
+
+
+def _about(
+    rows: QuerySet[AuditEvent], filters: Filters, column: str = "audit_auditevent.{}"
+) -> QuerySet[AuditEvent]:
+    """Those whose subject is the one of the filters, or is part of it."""
+    wanted = {"": filters.subject, "_kind": filters.kind}
+    given = {suffix: value for suffix, value in wanted.items() if value}
+    if not given:
+        return rows
+    either = " OR ".join(
+        " AND ".join(f"{column.format(name + suffix)} = %s" for suffix in given)
+        for name in ("subject", "part_of")
+    )
+    params = [*given.values(), *given.values()]
+    return rows.extra(where=[either], params=params)  # noqa: S610 - ours
 
 
 def begins_words(word: str) -> bool:
@@ -72,6 +108,7 @@ def _by_words_first(
         where=["audit_search MATCH %s", "audit_auditevent.sequence = audit_search.rowid"],
         params=[_match(filters)],
     )
+    rows = _about(rows, filters, "+audit_auditevent.{}")
     for lookup, value in lookups.items():
         column, _separator, comparison = lookup.partition("__")
         if column == "sequence":
@@ -92,12 +129,12 @@ def _match(filters: Filters) -> str:
     """An FTS5 query. Of the other filters it takes what its index knows as well: whoever looks
     for a common word by a rare person then reads the rows of neither in full. What it finds is a
     superset there, which the other filters narrow down exactly."""
-    words = " AND ".join(
-        f'"{word}"*' if begins_words(word) else f'"{word}"' for word in filters.words
-    )
-    parts = [f"{{subject actor reason event}} : ({words})"]
-    for name in _SCOPES:
-        tokens = [f'"{token}"' for token in Filters(text=getattr(filters, name) or "").words]
-        if tokens:
-            parts.append(f"{name} : ({' AND '.join(tokens)})")
+    parts = []
+    for name, columns in _SCOPES.items():
+        words = [
+            f'"{word}"*' if name == "text" and begins_words(word) else f'"{word}"'
+            for word in words_in(getattr(filters, name) or "")
+        ]
+        if words:
+            parts.append(f"{{{columns}}} : ({' AND '.join(words)})")
     return " AND ".join(parts)

@@ -21,13 +21,15 @@ _PAGE = 1000
 _TABLE = AuditEvent._meta.db_table
 _LAST = 2**63 - 1
 # How each database writes the canonical row, and those of its texts that are no texts in it.
+_WHOLE = "COALESCE(CAST({} AS TEXT), '')"
+_NUMBERS = {name: _WHOLE.format(name) for name in ("version", "change_request")}
 _CANONICAL = {
     "sqlite": (
         "json_array({})",
         {
             "sequence": "CAST(sequence AS TEXT)",
             "at": """substr("at", 1, 10) || 'T' || substr("at", 12) || '+00:00'""",
-            "version": "COALESCE(CAST(version AS TEXT), '')",
+            **_NUMBERS,
         },
     ),
     "postgresql": (
@@ -35,7 +37,7 @@ _CANONICAL = {
         {
             "sequence": "sequence::text",
             "at": """to_char("at" AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')""",
-            "version": "COALESCE(version::text, '')",
+            **_NUMBERS,
         },
     ),
 }
@@ -96,9 +98,14 @@ def _readable(sequence: int) -> Row:
 
 def _read(after: int, up_to: int) -> list[Row]:
     form, as_text = _CANONICAL[connection.vendor]
-    fields = ", ".join(as_text.get(name, f'"{name}"') for name in chain.FIELDS)
+    fields = [as_text.get(name, f'"{name}"') for name in chain.FIELDS]
+    first, later = fields[: -len(chain.LATER_FIELDS)], fields[-len(chain.LATER_FIELDS) :]
+    content = (
+        f"CASE WHEN {' || '.join(later)} = '' THEN {form.format(', '.join(first))}"
+        f" ELSE {form.format(', '.join(fields))} END"
+    )
     query = (
-        f"SELECT {as_text['sequence']}, {form.format(fields)}, previous_hash, hash"  # noqa: S608
+        f"SELECT {as_text['sequence']}, {content}, previous_hash, hash"  # noqa: S608
         f" FROM {_TABLE} WHERE sequence > %s AND sequence <= %s"
         # By the column and not by its text, which PostgreSQL calls the same.
         f" ORDER BY {_TABLE}.sequence"

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from portal.lib import clock, journal
-from portal.lib.journal import About, Actor, Entry, Told
+from portal.lib.journal import ALONE, About, Actor, Agreed, Entry, Told
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +55,15 @@ class Intent:
     """Who writes, why, under which options, and when.
 
     ``at`` is read from the database's clock where the write begins: all that it stores, and all
-    that is asked on its way (who may, who agreed, what is frozen), is of that instant.
+    that is asked on its way (who may, who agreed, what is frozen), is of that instant. ``agreed``
+    is what the gate found of others who wanted it and agreed to it.
     """
 
     actor: Actor
     reason: str = ""
     options: WriteOptions = PLAIN
     at: datetime = field(default_factory=lambda: clock.database_now())
+    agreed: Agreed = ALONE
 
     def entry(
         self,
@@ -72,7 +74,8 @@ class Intent:
         after: Mapping[str, object] | None = None,
     ) -> Entry:
         """What the history keeps of this write: that this became of a row."""
-        return journal.entry(event, of, self.actor, before=before, after=after, reason=self.reason)
+        said = {"before": before, "after": after}
+        return journal.entry(event, of, self.actor, **said, reason=self.reason, agreed=self.agreed)
 
     def record(
         self,

@@ -44,11 +44,27 @@ def system(label: str) -> Actor:
 
 
 @dataclass(frozen=True, slots=True)
+class Agreed:
+    """Who wanted what an actor carries out, and who agreed to it, by which change request.
+
+    All names are labels. Nobody asked but the actor where ``requested_by`` is empty.
+    """
+
+    change_request: int | None = None
+    requested_by: str = ""
+    approved_by: tuple[str, ...] = ()
+
+
+ALONE = Agreed()
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One thing that happened, as the audit trail keeps it.
 
     ``event`` is ``subject.verb`` (``flag.enabled``). ``before`` and ``after`` are JSON documents
     of what changed; None where there was, or is, nothing. ``version`` is that of the environment.
+    ``part_of`` is what the subject is about, where its history is to tell of this as well.
     """
 
     event: str
@@ -61,17 +77,22 @@ class Entry:
     before: Mapping[str, object] | None = None
     after: Mapping[str, object] | None = None
     reason: str = ""
+    agreed: Agreed = ALONE
+    part_of_kind: str = ""
+    part_of: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What an entry is about: its kind and name, and where it is."""
+    """What an entry is about: its kind and name, where it is, and what it is part of."""
 
     kind: str
     name: str
     project: str = ""
     environment: str = ""
     version: int | None = None
+    part_of_kind: str = ""
+    part_of: str = ""
 
 
 class Told(Protocol):
@@ -103,6 +124,7 @@ def entry(
     before: Mapping[str, object] | None = None,
     after: Mapping[str, object] | None = None,
     reason: str = "",
+    agreed: Agreed = ALONE,
 ) -> Entry:
     """The entry of something that happened to a row."""
     about = of if isinstance(of, About) else of.recorded_as
@@ -117,6 +139,9 @@ def entry(
         before=before,
         after=after,
         reason=reason.strip(),
+        agreed=agreed,
+        part_of_kind=about.part_of_kind,
+        part_of=about.part_of,
     )
 
 

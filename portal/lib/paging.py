@@ -1,7 +1,8 @@
 """Pages of lists: cut after a row, by what rows are sorted by, so that new ones shift nothing."""
 
 import json
-from collections.abc import Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Generic, TypeVar
@@ -45,6 +46,21 @@ def page_of(
     if not page.next:  # arrived at the first: a whole page of them
         return _cut(rows, order, size)
     return Page(page.rows[::-1], page.next, _place(page.rows[0], order))
+
+
+def page_in(
+    rows: Sequence[Item], key: Callable[[Item], str], *, after: str = "", before: str = ""
+) -> Page[Item]:
+    """As page_of, of rows in memory that are sorted by ``key``, which no two share."""
+    keys = [key(row) for row in rows]
+    start = bisect_right(keys, after) if after else bisect_left(keys, before) - SIZE
+    start = max(start, 0)
+    shown = list(rows[start : start + SIZE])
+    return Page(
+        shown,
+        previous=keys[start] if start and shown else "",
+        next=keys[start + SIZE - 1] if start + SIZE < len(rows) else "",
+    )
 
 
 def _cut(rows: QuerySet[Row], order: Sequence[str], size: int) -> Page[Row]:

@@ -1,6 +1,6 @@
 """What the frame around every page needs."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.http import HttpRequest
@@ -28,20 +28,21 @@ def navigation(request: HttpRequest) -> dict[str, object]:
         return {}
     if not getattr(request, "user", None) or not request.user.is_authenticated:
         return {}
-    scope = getattr(request, "scope", None)
+    scope, menu = getattr(request, "scope", None), subjects.menu()
     return {
         "navigation_projects": Project.objects.visible_to(request.user),
         "scope": scope,
-        "leads": _leads(scope, request.path) if scope else (),
-        "home_page": subjects.menu()[0].page,
+        "leads": _leads(scope, menu, request.path) if scope else (),
+        "home_page": menu[0].page,
     }
 
 
-def _leads(scope: Scope, path: str) -> Iterator[Lead]:
-    key = scope.project.key
-    for one in subjects.menu():
-        if one.permission and not scope.may[one.permission]:
+def _leads(scope: Scope, menu: Sequence[Menu], path: str) -> list[Lead]:
+    key, may, leads = scope.project.key, scope.may, []
+    for one in menu:
+        if one.permission and not may[one.permission]:
             continue
         address = reverse(one.page, args=[key])
         below = path.startswith(address) or bool(one.under and one.under in path)
-        yield Lead(one, address, one.count and reverse(one.count, args=[key]), below)
+        leads.append(Lead(one, address, one.count and reverse(one.count, args=[key]), below))
+    return leads

@@ -21,18 +21,24 @@ from portal.lib import clock, subjects
 from portal.lib.errors import Invalid
 from portal.lib.intent import Intent
 from portal.lib.middleware import trace_of
+from portal.lib.paging import page_of
+from portal.lib.web.lists import asked_places, paging
 from portal.lib.web.pages import governed, render_page, replace_part
 
 
-def _context(scope: Scope) -> dict[str, object]:
+def _context(request: HttpRequest, scope: Scope) -> dict[str, object]:
     now, labels = clock.now(), overview.role_labels(scope.project)
     invitations = scope.project.invitations.select_related("environment", "accepted_by")
+    after, before = asked_places(request)
+    page = page_of(invitations, after=after, before=before)
     return {
         "scope": scope,
         "invitations": [
-            (one, one.state_at(now), labels.get(one.role, one.role)) for one in invitations[:200]
+            (one, one.state_at(now), labels.get(one.role, one.role)) for one in page.rows
         ],
         "tab": "invitations",
+        "live_url": reverse("invitation-list", args=[scope.project.key]),
+        **paging(request, page),
     }
 
 
@@ -40,7 +46,7 @@ def _context(scope: Scope) -> dict[str, object]:
 @project_page(Permission.FLAG_VIEW)
 def list_invitations(request: HttpRequest, scope: Scope) -> HttpResponse:
     page, fragment = "access/invitations.html", "access/_invitations.html"
-    return render_page(request, page, fragment, _context(scope))
+    return render_page(request, page, fragment, _context(request, scope))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -59,7 +65,7 @@ def create_invitation(request: HttpRequest, scope: Scope) -> HttpResponse:
             intent=Intent(scope.actor),
         )
         link = settings.PORTAL_URL.rstrip("/") + reverse("invitation", args=[str(sent.token)])
-        shown = _context(scope) | {"link": link, "sent": sent.invitation}
+        shown = _context(request, scope) | {"link": link, "sent": sent.invitation}
         return render(request, "access/_invitation_created.html", shown)
 
     return governed(request, "access/_invitation_dialog.html", context, save)
@@ -71,7 +77,7 @@ def revoke_invitation(request: HttpRequest, scope: Scope, invitation: str) -> Ht
     found = get_object_or_404(scope.project.invitations, selector=invitation)
     services.revoke_invitation(invitation=found, intent=Intent(scope.actor))
     notice = _("The link no longer works.")
-    return replace_part(request, "access/invitations", _context(scope), notice)
+    return replace_part(request, "access/invitations", _context(request, scope), notice)
 
 
 @login_not_required

@@ -10,9 +10,8 @@ from rest_framework.response import Response
 from portal.access.api.authentication import holder_of
 from portal.access.api.scope import environment_of, project_of
 from portal.access.models import Environment
-from portal.approvals import oneness, selectors, services
+from portal.approvals import handlers, oneness, selectors, services
 from portal.approvals.errors import Waiting
-from portal.approvals.handlers import outcomes_of
 from portal.approvals.models import ChangeRequest, Comment, State, Verdict, Vote
 from portal.approvals.selectors import Assessment, assess_request
 from portal.approvals.wording import missing_in
@@ -131,9 +130,8 @@ class Withdrawal(ApiView):
     def post(self, request: Request, project: str, number: int) -> Response:
         """Take back what this key asked for."""
         asked = find(_requests(request, project), pk=number)
-        services.withdraw_request(request=asked, intent=Intent(holder_of(request).actor))
-        asked.refresh_from_db()
-        return _answer(asked, holder_of(request).environment)
+        taken = services.withdraw_request(request=asked, intent=Intent(holder_of(request).actor))
+        return _answer(taken, holder_of(request).environment)
 
 
 class CommentList(ApiView):
@@ -168,7 +166,9 @@ def _answer(request: ChangeRequest, environment: Environment) -> Response:
     is who gets what there.
     """
     assessments = assess_request(request, now=clock.database_now()) if request.is_open else []
-    outcomes = [one for one in outcomes_of(request) if one.environment in ("", environment.key)]
+    outcomes = [
+        one for one in handlers.outcomes_of(request) if one.environment in ("", environment.key)
+    ]
     votes = [
         VOTE.dump(vote, not_counted=_why_not_counted(vote, assessments))
         for vote in request.votes.select_related("user")
@@ -180,9 +180,14 @@ def _answer(request: ChangeRequest, environment: Environment) -> Response:
         after={} if elsewhere else request.after,
         outcomes=[OUTCOME.dump(one) for one in outcomes],
         votes=votes,
-        missing=missing_in(request, assessments) if request.is_open else [],
+        missing=_missing(request, assessments) if request.is_open else [],
     )
     return answer(document)
+
+
+def _missing(request: ChangeRequest, assessments: list[Assessment]) -> list[str]:
+    """What an open request lacks, and first of all why nothing can come of it now."""
+    return [*handlers.stopped([request]).values(), *missing_in(request, assessments)]
 
 
 def _why_not_counted(vote: Vote, assessments: list[Assessment]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from portal.approvals.api import change_requests, evidence, freezes, policies, roles
+from portal.approvals.api import change_requests, evidence, freezes, policies, restoring, roles
 
 _PROJECT = "projects/<slug:project>/"
 _REQUEST = _PROJECT + "change-requests/<int:number>"
@@ -28,6 +28,11 @@ urlpatterns = [
         _REQUEST + "/comments",
         change_requests.CommentList.as_view(),
         name="api-change-request-comments",
+    ),
+    path(
+        _PROJECT + "history/<int:record>/restore",
+        restoring.HistoryRestoration.as_view(),
+        name="api-history-restore",
     ),
     path(
         _PROJECT + "environments/<slug:environment>/policy",

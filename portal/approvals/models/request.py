@@ -4,7 +4,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from portal.access.models import Environment, Project, User, only_key
-from portal.lib.journal import About
+from portal.lib.journal import About, Agreed
 from portal.runs.models import DueWork
 
 
@@ -72,12 +72,20 @@ class ChangeRequest(DueWork):
         return self.state == State.OPEN
 
     @property
+    def agreed(self) -> Agreed:
+        """Who asked for it and who approved it, for the history."""
+        votes = self.votes.filter(verdict=Verdict.APPROVE).select_related("user")
+        return Agreed(self.pk, self.author, tuple(vote.user.username for vote in votes))
+
+    @property
     def recorded_as(self) -> About:
         return About(
             "change_request",
             str(self.pk),
             self.project.key,
             only_key(self.environments.all()),
+            part_of_kind=self.subject_kind,
+            part_of=self.subject,
         )
 
 

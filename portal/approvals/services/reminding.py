@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import Q
 
-from portal.approvals import telling
+from portal.approvals import handlers, telling
 from portal.approvals.models import ChangeRequest, Emergency, State
 from portal.lib import clock
 from portal.runs.runner import for_each
@@ -36,6 +36,8 @@ def _remind_of_requests(moment: datetime) -> int:
 
 @transaction.atomic
 def _remind_of(request: ChangeRequest, moment: datetime) -> bool:
+    if handlers.stopped([request]):
+        return False
     mine = ChangeRequest.objects.filter(
         pk=request.pk, state=State.OPEN, reminded_at=request.reminded_at
     )

@@ -51,7 +51,7 @@ def lock_request(project: Project, pk: int) -> ChangeRequest:
 
 
 @transaction.atomic
-def withdraw_request(*, request: ChangeRequest, intent: Intent) -> None:
+def withdraw_request(*, request: ChangeRequest, intent: Intent) -> ChangeRequest:
     """Take a request back: who asked may, and whoever manages the environment.
 
     Raises Closed where it is decided, Forbidden for everybody else.
@@ -61,6 +61,7 @@ def withdraw_request(*, request: ChangeRequest, intent: Intent) -> None:
         authority.require(intent.actor, Permission.ENVIRONMENT_CONFIGURE, project=request.project)
     close_request(request, State.WITHDRAWN, intent)
     intent.record("change_request.withdrawn", request)
+    return request
 
 
 @transaction.atomic

@@ -8,8 +8,8 @@ from django.utils.translation import gettext as _
 from portal.access import authority
 from portal.access.models import User
 from portal.access.permissions import Permission
-from portal.approvals import selectors, telling
-from portal.approvals.errors import Closed, Edited, Frozen
+from portal.approvals import handlers, selectors, telling
+from portal.approvals.errors import Closed, Edited, Frozen, Stopped
 from portal.approvals.models import ChangeRequest, State, Verdict, Vote
 from portal.approvals.services import applying, holding
 from portal.approvals.services.requests import (
@@ -37,7 +37,8 @@ def cast_vote(
 
     Raises Barred for who asked or edited, Forbidden without ``change_request.approve`` in any of
     its environments, Edited where the content is another by now, Closed where it is decided,
-    Invalid for a second vote, a rejection without a comment, and a comment that is too long.
+    Stopped where nothing can come of an approval now, as of what is archived, Invalid for a second
+    vote, a rejection without a comment, and a comment that is too long.
     """
     voted = _store(request, verdict, seen_digest, intent, checked_text(comment, "comment"))
     return Voted(voted) if verdict == Verdict.REJECT else apply_if_approved(voted, intent)
@@ -78,6 +79,8 @@ def _store(
     refuse_own(locked, user)
     if seen_digest != locked.digest:
         raise Edited
+    if verdict == Verdict.APPROVE and (why := handlers.stopped([locked]).get(locked.pk)):
+        raise Stopped(why)
     if locked.votes.filter(user=user).exists():
         raise Invalid({"": _("You have voted already; take that back first.")})
     if verdict == Verdict.REJECT and not comment:
@@ -114,12 +117,11 @@ def _apply(request: ChangeRequest, intent: Intent) -> Voted:
     try:
         return Voted(applying.apply_as_asked(request=request, intent=intent))
     except Closed as closed:
-        request.refresh_from_db()
-        return Voted(request, "" if request.state == State.APPLIED else str(closed))
+        decided = closed.request
+        return Voted(decided, "" if decided.state == State.APPLIED else str(closed))
     except Frozen as frozen:
         held = holding.hold_request(request=request, frozen=frozen, intent=intent)
         return Voted(held, str(frozen))
     except AviaryError as error:
-        request.refresh_from_db()
         telling.tell_problem(request, str(error))
         return Voted(request, str(error))

@@ -21,7 +21,7 @@ from portal.approvals.models import ChangeRequest, Emergency
 from portal.approvals.prospects import Outlook
 from portal.approvals.searching import REVIEW_WITHIN, review_is_overdue
 from portal.approvals.web.history import comments_of, lines_of
-from portal.approvals.web.steps import Facts, Step, emergency_steps, steps_of
+from portal.approvals.web.steps import Facts, Step, closed_sentence, emergency_steps, steps_of
 from portal.approvals.wording import (
     missing_in,
     missing_sentences,
@@ -102,9 +102,11 @@ def request_context(scope: Scope, asked: ChangeRequest, now: datetime) -> dict[s
     """Everything on the page of a request."""
     progress = prospects.progress_of(asked, now=now)
     outlooks, deciding, found = progress.outlooks, progress.deciding, _find(asked)
-    drift = _drift(found) if found and asked.is_open else None
+    closed = closed_sentence(asked)
+    drift = _drift(found) if found and not closed else None
     edit_address = found.edit_page if found else ""
     emergency = emergency_of(asked)
+    stopped = handlers.stopped([asked]).get(asked.pk, "") if not closed else ""
     return {
         "scope": scope,
         "asked": asked,
@@ -114,12 +116,14 @@ def request_context(scope: Scope, asked: ChangeRequest, now: datetime) -> dict[s
         ],
         "unowned": unowned_sentence(asked),
         "drift": drift,
-        "gone": found is None,
+        "stopped": stopped,
+        "is_open": not closed,
+        "gone": found is None and closed,
         "address": found.page if found else "",
         "edit_address": edit_address,
         "dependants": found.dependants() if found else [],
         "outcomes": found.outcomes() if found else [],
-        "impact": partial(found.impact, now) if found and asked.is_open else None,
+        "impact": partial(found.impact, now) if found and not closed else None,
         "changes": differences(asked.before, asked.after),
         "before": shown(asked.before),
         "after": shown(asked.after),
@@ -134,6 +138,8 @@ def request_context(scope: Scope, asked: ChangeRequest, now: datetime) -> dict[s
                 candidates=progress.could_vote,
                 missing=missing_in(asked, [one.assessment for one in outlooks]),
                 drifted=drift is not None,
+                stopped=stopped,
+                closed=closed,
                 edit_address=edit_address,
             )
         ),

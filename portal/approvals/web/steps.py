@@ -23,17 +23,14 @@ class Step:
     name: str
     why_not: str = ""
 
-    @property
-    def allowed(self) -> bool:
-        return not self.why_not
-
 
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What the steps follow from.
 
     ``deciding`` are the environments where it is decided, ``candidates`` who may still vote,
-    ``missing`` sentences on what the request lacks, ``drifted`` whether its base was changed.
+    ``missing`` sentences on what the request lacks, ``drifted`` whether its base was changed,
+    ``stopped`` why nothing can come of it now, ``closed`` that it is decided, where it is.
     """
 
     scope: Scope
@@ -42,6 +39,8 @@ class Facts:
     candidates: list[str]
     missing: list[str]
     drifted: bool
+    stopped: str
+    closed: str
     edit_address: str
 
 
@@ -50,17 +49,17 @@ def steps_of(facts: Facts) -> dict[str, Step]:
     mine = (one for one in facts.request.votes.all() if one.user_id == facts.scope.user.pk)
     vote = next(mine, None)
     found = [
-        Step("approve", _vote(facts, vote)),
+        Step("approve", facts.stopped or _vote(facts, vote)),
         Step("reject", _vote(facts, vote)),
-        Step("apply", _apply(facts)),
-        Step("renew", _edit(facts)),
-        Step("edit", _edit(facts) or _without_a_page(facts)),
+        Step("apply", facts.stopped or _apply(facts)),
+        Step("renew", facts.stopped or _edit(facts)),
+        Step("edit", facts.stopped or _edit(facts) or _without_a_page(facts)),
         Step("withdraw", _withdraw(facts)),
     ]
-    if facts.request.author_user_id is None and facts.request.is_open:
+    if facts.request.author_user_id is None and not facts.closed:
         found.append(Step("adopt", _adopt(facts, vote)))
     if vote is not None:
-        found.append(Step("take_back", _closed(facts.request)))
+        found.append(Step("take_back", facts.closed))
     return {step.name: step for step in found}
 
 
@@ -85,7 +84,8 @@ def emergency_steps(scope: Scope, emergency: Emergency, deciding: list[Environme
     ]
 
 
-def _closed(request: ChangeRequest) -> str:
+def closed_sentence(request: ChangeRequest) -> str:
+    """That a request is decided; empty where it is open."""
     if request.is_open:
         return ""
     return _("This request is {state} already.").format(state=request.get_state_display())
@@ -94,8 +94,8 @@ def _closed(request: ChangeRequest) -> str:
 def _vote(facts: Facts, vote: Vote | None) -> str:
     """Why somebody may not vote now."""
     request, user = facts.request, facts.scope.user
-    if not request.is_open:
-        return _closed(request)
+    if facts.closed:
+        return facts.closed
     if request.author_user_id == user.pk:
         why = _("You asked for this change, so somebody else has to approve it: {people}.")
         return why.format(people=_whom(facts.candidates))
@@ -110,8 +110,8 @@ def _vote(facts: Facts, vote: Vote | None) -> str:
 
 
 def _apply(facts: Facts) -> str:
-    if not facts.request.is_open:
-        return _closed(facts.request)
+    if facts.closed:
+        return facts.closed
     permitted = _permitted(facts.scope, APPLY, facts.deciding)
     if permitted:
         return permitted
@@ -126,7 +126,7 @@ def _edit(facts: Facts) -> str:
     """Whoever may want the change may edit what is asked for."""
     request = facts.request
     if request.state not in ("open", "rejected"):
-        return _closed(request)
+        return facts.closed
     for permission in map(Permission, request.permissions):
         why = _permitted(facts.scope, permission, list(request.environments.all()))
         if why:
@@ -151,8 +151,8 @@ def _without_a_page(facts: Facts) -> str:
 
 def _withdraw(facts: Facts) -> str:
     request, scope = facts.request, facts.scope
-    if not request.is_open:
-        return _closed(request)
+    if facts.closed:
+        return facts.closed
     if request.author_user_id == scope.user.pk:
         return ""
     if scope.may["environment_configure"]:

@@ -14,7 +14,7 @@ from portal.lib import clock, subjects
 from portal.lib.api.operations import operation, query
 from portal.lib.api.pagination import limit_of, listing, whole_cursor
 from portal.lib.api.query import text
-from portal.lib.api.shapes import INSTANT, OBJECT, SWITCH, TEXT, WHOLE, Page, Shape
+from portal.lib.api.shapes import INSTANT, OBJECT, SWITCH, TEXT, TEXTS, WHOLE, Page, Shape
 from portal.lib.api.views import ApiView
 from portal.lib.errors import Invalid
 
@@ -33,6 +33,7 @@ SUBJECT = Shape(
         "name": TEXT(of="subject"),
     },
 )
+WHOLE_SUBJECT = Shape("HistoryWhole", {"kind": TEXT(of="part_of_kind"), "name": TEXT(of="part_of")})
 EVENT = Shape(
     "HistoryEvent",
     {
@@ -51,6 +52,14 @@ EVENT = Shape(
         "before": OBJECT(nullable=True),
         "after": OBJECT(nullable=True),
         "reason": TEXT(),
+        "requested_by": TEXT("Who asked for it, where that was somebody else than the actor."),
+        "approved_by": TEXTS("Who approved it, by name.", of="approvers"),
+        "change_request": WHOLE("By which it was allowed, or its emergency's.", nullable=True),
+        "part_of": WHOLE_SUBJECT.one(
+            "What the subject is about; null where nothing.",
+            of=lambda event: event if event.part_of else None,
+            nullable=True,
+        ),
         "request_id": TEXT(),
         "ip": TEXT(),
         "user_agent": TEXT(),
@@ -77,9 +86,15 @@ class History(ApiView):
         EVENTS,
         parameters=[
             query("environment", "Its key."),
-            query("subject", "The key or name of what the events are about, such as a flag's key."),
+            query(
+                "subject",
+                "The key or name of what the events are about, such as a flag's key; what is part"
+                " of it, such as change requests about it, is told as well.",
+            ),
             query("kind", "The kind of that subject, such as flag."),
-            query("actor", "The name of who did it."),
+            query("actor", "The name of who carried it out."),
+            query("requested_by", "The name of who asked for it."),
+            query("approved_by", "The name of one of those who approved it."),
             query("event", "Such as flag.enabled."),
             query("period", "Until now; instead of from and to.", enum=list(PERIODS)),
             query("from", "A date, or a date and time, in ISO 8601."),

@@ -22,12 +22,20 @@ from typing import Any, TextIO
 
 NAMES = (
     "sequence at event actor_kind actor_id actor project environment subject_kind subject version "
-    "before after reason request_id ip user_agent previous_hash hash"
+    "before after reason request_id ip user_agent"
 )
-FIELDS = NAMES.split(" ")
-KINDS = {"sequence": (int,), "version": (int, type(None))}
+LATER = "requested_by approved_by change_request part_of_kind part_of"
+LINKS = ["previous_hash", "hash"]
+FIRST = len(NAMES.split(" "))
+# By the format in which they are exported; where all of LATER is empty a row is hashed without it.
+FORMATS = {
+    "aviary-audit-export/1": [*NAMES.split(" "), *LINKS],
+    "aviary-audit-export/2": [*NAMES.split(" "), *LATER.split(" "), *LINKS],
+}
+NUMBERS = {"version": (int, type(None)), "change_request": (int, type(None))}
+KINDS: dict[str, tuple[type, ...]] = {"sequence": (int,), **NUMBERS}
 Point = tuple[int, int, int, int]
-FORMAT, MANIFEST = "aviary-audit-export/1", "#manifest"
+MANIFEST = "#manifest"
 P = 2**255 - 19  # Ed25519 (RFC 8032): points are (x, y, z, t) with x = X/Z, y = Y/Z, xy = T/Z
 D = -121665 * pow(121666, P - 2, P) % P
 
@@ -85,6 +93,11 @@ def once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return dict(pairs)
 
 
+def is_row(row: dict[str, Any]) -> bool:
+    kinds_fit = all(type(value) in KINDS.get(name, (str,)) for name, value in row.items())
+    return kinds_fit and list(row) in FORMATS.values()
+
+
 def entries(file: TextIO) -> Iterator[Any]:
     """Each row as a list of texts, then the manifest as a dict."""
     is_json = file.read(1) == "{"
@@ -93,18 +106,19 @@ def entries(file: TextIO) -> Iterator[Any]:
         row = json.loads(line, object_pairs_hook=once_each)
         if list(row) == ["manifest"]:
             yield row["manifest"]
-        elif list(row) == FIELDS and all(type(row[n]) in KINDS.get(n, (str,)) for n in FIELDS):
+        elif is_row(row):
             yield ["" if value is None else str(value) for value in row.values()]
         else:
             raise ValueError("this is not a row of an export")
     csv.field_size_limit(2**31 - 1)
     table = csv.reader(() if is_json else file, strict=True)
-    if not is_json and next(table, None) != FIELDS:
+    fields = [] if is_json else next(table, [])
+    if not is_json and fields not in FORMATS.values():
         raise ValueError("this is not an export of an audit trail")
     for cells in table:
         if len(cells) == 2 and cells[0] == MANIFEST:
             yield json.loads(cells[1], object_pairs_hook=once_each)
-        elif len(cells) == len(FIELDS) and cells[0] == str(int(cells[0])):
+        elif len(cells) == len(fields) and cells[0] == str(int(cells[0])):
             yield [cell[1:] if cell.startswith("'") else cell for cell in cells]
         else:
             raise ValueError("this is not a row of an export")
@@ -126,7 +140,8 @@ class Export:
     def add(self, row: list[str]) -> None:
         sequence = int(row[0])
         self.compare_with_neighbour(sequence, row)
-        content = row[-2].encode() + b"\n" + compact(row[:-2])
+        hashed = row[:-2] if any(row[FIRST:-2]) else row[:FIRST]
+        content = row[-2].encode() + b"\n" + compact(hashed)
         if self.key and sealed(self.key, content) != row[-1]:
             self.blame(sequence, "its content does not match its hash")
         if self.anchors.get(sequence, row[-1]) != row[-1]:
@@ -167,10 +182,11 @@ class Export:
 
     def is_sealed(self) -> bool:
         said = {k: v for k, v in self.manifest.items() if k not in ("mac", "signature")}
-        content = FORMAT.encode() + b"\n" + compact(said, sort_keys=True)
-        if said["format"] != FORMAT or (
-            self.key and sealed(self.key, content) != self.manifest["mac"]
-        ):
+        content = said["format"].encode() + b"\n" + compact(said, sort_keys=True)
+        of_its_format = not self.row or len(self.row) == len(FORMATS.get(said["format"], ()))
+        if not of_its_format or said["format"] not in FORMATS:
+            return False
+        if self.key and sealed(self.key, content) != self.manifest["mac"]:
             return False
         signature = bytes.fromhex(self.manifest["signature"])
         return is_signed(bytes.fromhex(said["public_key"]), content, signature)

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from portal.audit import chain
-from portal.audit.models import AuditEvent, ChainHead
+from portal.audit.models import AND, AuditEvent, ChainHead
 from portal.lib import clock
 from portal.lib.journal import Entry
 
@@ -72,6 +72,11 @@ def _event(entry: Entry, *, sequence: int, at: datetime) -> AuditEvent:
         request_id=entry.actor.trace.request_id,
         ip=entry.actor.trace.ip,
         user_agent=entry.actor.trace.user_agent[:300],
+        requested_by=entry.agreed.requested_by[:200],
+        approved_by=AND.join(entry.agreed.approved_by),
+        change_request=entry.agreed.change_request,
+        part_of_kind=entry.part_of_kind,
+        part_of=entry.part_of,
     )
 
 

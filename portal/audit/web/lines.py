@@ -19,7 +19,8 @@ from portal.lib.web.lists import paging
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One event in words. ``permanent`` is the address of its own page."""
+    """One event in words. ``permanent`` is the address of its own page, ``request`` that of the
+    change request by which it came about, ``whole`` that of what its subject is about."""
 
     event: AuditEvent
     words: str
@@ -27,6 +28,8 @@ class Line:
     address: str
     changes: list[str]
     permanent: str
+    request: str
+    whole: str
     can_restore: bool
 
     @property
@@ -55,10 +58,20 @@ def lines(events: Sequence[AuditEvent], *, site: bool = False) -> list[Line]:
             address=subjects.address(event),
             changes=described.get(event.sequence, too_long),
             permanent=address_of(event, site=site),
+            request=_address(event, "change_request", event.change_request),
+            whole=_address(event, event.part_of_kind, event.part_of),
             can_restore=not site and subjects.restored(event) is not None,
         )
         for event in events
     ]
+
+
+def _address(event: AuditEvent, kind: str, name: object) -> str:
+    """Where something that an event names is shown; empty where it names nothing."""
+    if not name:
+        return ""
+    place = {"project": event.project, "environment": event.environment}
+    return subjects.address(AuditEvent(subject_kind=kind, subject=str(name), **place))
 
 
 def pulse(now: datetime) -> str:

@@ -100,6 +100,7 @@ def _event(request: HttpRequest, place: Place, sequence: int) -> HttpResponse:
         "after": _pretty(event.after_document),
         "actor_query": _encoded_values(actor=event.actor),
         "subject_query": _encoded_values(subject=event.subject, kind=event.subject_kind),
+        "whole_query": _encoded_values(subject=event.part_of, kind=event.part_of_kind),
         "request_query": _encoded_values(request=event.request_id),
         "title": _("Record {number}").format(number=event.sequence),
     }

@@ -17,6 +17,11 @@ def query_with(query: QueryDict, **changes: object) -> str:
     return found.urlencode()
 
 
+def asked_places(request: HttpRequest) -> tuple[str, str]:
+    """The places after and before which an address asks for a page; empty where it does not."""
+    return request.GET.get("after", ""), request.GET.get("before", "")
+
+
 def paging(
     request: HttpRequest, page: Page[Any], *, forward: str = "after", back: str = "before"
 ) -> dict[str, str]:

@@ -11,6 +11,7 @@ from portal.access import services
 from portal.access.models import ApiKey, Environment, Project, User
 from portal.access.permissions import ADDITIONAL_RIGHTS
 from portal.access.services import issue_key, revoke_key
+from portal.audit.models import AuditEvent
 from portal.lib import clock
 from portal.lib.intent import Intent
 from tests.flags.services.writes import Desk
@@ -77,6 +78,7 @@ def _make_known(flag: Flag, dana: User) -> dict[str, Any]:
         "selector": a_key.selector,
         "plan": plan.pk,
         "which": "included",
+        "record": AuditEvent.objects.get(project=shop.key, event="flag.created").sequence,
     } | _access(shop, dana, now=now)
 
 

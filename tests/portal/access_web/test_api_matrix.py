@@ -100,6 +100,7 @@ TABLE: dict[str, tuple[Expected, str]] = {
     "api-change-request-comments": (OF_THE_REQUEST, "GET HEAD POST"),
     "api-change-request-withdraw": (OF_ITS_AUTHOR, "POST"),
     "api-history": (OF_THE_PROJECT, "GET HEAD"),
+    "api-history-restore": (OF_THE_PROJECT, "GET HEAD POST"),
     "api-policy": (OF_A_POLICY, "GET HEAD"),
     # Every admin key looks at who has access.
     "api-projects": (OF_WHOEVER, "GET HEAD"),

@@ -12,6 +12,7 @@ from flags.services import create_group, create_segment
 from portal.access import services
 from portal.access.models import ApiKey, Environment, Project, User
 from portal.approvals.models import ChangeRequest
+from portal.audit.models import AuditEvent
 from portal.lib import clock
 from portal.lib.intent import Intent
 from tests.flags.api.script import (
@@ -72,6 +73,7 @@ def reads(
         "role": "viewer",
         "freeze": a_freeze(production.project, environments=["production"]).pk,
         "plan": a_schedule(Desk(new_checkout, production, clock.now()), dana).pk,
+        "record": AuditEvent.objects.get(event="flag.created").sequence,
     }
     set_policy(production, required_approvals=1)
     nothing = ("/api/schema/", "/ramps/{plan}")  # the plan is a schedule

@@ -19,6 +19,7 @@ from flags.services import importing
 from portal.access.models import Environment, User
 from portal.approvals.errors import Waiting
 from portal.approvals.models import ChangeRequest, State
+from portal.audit.models import AuditEvent
 from portal.lib.intent import Intent
 from tests.flags.api.script import FLAGS, PRODUCTION, Script, issue, problem, serve_only_in
 from tests.flags.cohorts.bench import Bench
@@ -186,8 +187,8 @@ def test_every_service_of_flags__is_behind_the_gate_or_has_a_reason() -> None:
 
 
 @pytest.mark.parametrize("door", DOORS)
-def test_every_door__opens_a_request_and_changes_nothing(
-    desk: Desk, guarded: Environment, dana: User, door: str
+def test_every_door__changes_nothing_before_others_agree_and_then_names_them(
+    desk: Desk, guarded: Environment, dana: User, erin: User, frank: User, door: str
 ) -> None:
     Bench(desk).segment()
     Bench(desk).group(slots=[{"flag": KEY, "from": 0, "to": 50}])
@@ -204,7 +205,16 @@ def test_every_door__opens_a_request_and_changes_nothing(
     assert served(guarded) == before
     guarded.refresh_from_db()
     assert guarded.version == version
-    assert ChangeRequest.objects.get().state == State.OPEN
+    request = ChangeRequest.objects.get()
+    assert request.state == State.OPEN
+    vote(request, erin)
+    voted = vote(request, frank)
+    assert (voted.request.state, voted.problem) == (State.APPLIED, "")
+    applied = AuditEvent.objects.get(event="change_request.applied")
+    rows = AuditEvent.objects.filter(sequence__gte=applied.sequence)
+    assert rows.count() > 1
+    said = set(rows.values_list("change_request", "requested_by", "approved_by"))
+    assert said == {(request.pk, "dana", "erin, frank")}
 
 
 def test_a_new_flag__is_not_there_where_others_have_to_agree(

@@ -7,7 +7,7 @@ from django.db import transaction
 from pytest_django import Settings
 
 from portal.audit import anchors, services, states
-from portal.lib.journal import Actor, ActorKind, Entry, Trace
+from portal.lib.journal import Actor, ActorKind, Agreed, Entry, Trace
 
 ALICE = Actor(ActorKind.USER, "7", "alice", Trace("a-request", "192.0.2.7", "a browser"))
 
@@ -25,6 +25,9 @@ def entry(subject: str = "new-checkout") -> Entry:
         before={"enabled": False},
         after={"enabled": True, "name": "Käse & 🧀"},
         reason="the day has come",
+        agreed=Agreed(12, "bob", ("erin", "frank")),
+        part_of_kind="segment",
+        part_of="beta testers",
     )
 
 

@@ -12,9 +12,9 @@ from django.conf import settings
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.audit import chain, sealing, services
+from portal.audit import chain, exporting, sealing, services
 from portal.audit.exporting import COLUMNS, Manifest, json_lines
-from portal.audit.offline.verify import FIELDS, is_signed
+from portal.audit.offline.verify import FORMATS, is_signed
 from portal.lib import clock
 from tests.portal.audit import exports
 from tests.portal.audit.conftest import record
@@ -269,4 +269,4 @@ def test_script__needs_nothing_but_python_3_9() -> None:
         *("__future__", "argparse", "collections.abc", "csv", "hashlib", "hmac", "json", "os"),
         *("pathlib", "sys", "typing"),
     }
-    assert tuple(FIELDS) == COLUMNS
+    assert tuple(FORMATS[exporting.FORMAT]) == COLUMNS

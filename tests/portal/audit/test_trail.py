@@ -34,7 +34,12 @@ REFUSED: dict[str, list[str]] = {
 OTHERWISE: dict[str, object] = {
     "at": "2026-01-01T00:00:00Z",
     "version": 4,
-    **{name: "otherwise" for name in FIELDS if name not in ("sequence", "at", "version")},
+    "change_request": 13,
+    **{
+        name: "otherwise"
+        for name in FIELDS
+        if name not in ("sequence", "at", "version", "change_request")
+    },
 }
 
 
@@ -62,6 +67,9 @@ def test_record__an_entry__is_kept_whole(trail: None) -> None:
     assert row.after_document == {"enabled": True, "name": "Käse & 🧀"}
     assert (row.version, row.reason) == (3, "the day has come")
     assert (row.request_id, row.ip, row.user_agent) == ("a-request", "192.0.2.7", "a browser")
+    assert (row.change_request, row.requested_by) == (12, "bob")
+    assert row.approvers == ["erin", "frank"]
+    assert (row.part_of_kind, row.part_of) == ("segment", "beta testers")
 
 
 def test_record__nothing_before__leaves_no_document(db: None) -> None:
@@ -84,6 +92,28 @@ def test_chain__nothing_written_yet__holds(db: None) -> None:
 def test_chain__any_field_edited__names_the_row(trail: None, field: str) -> None:
     rewrite(3, **{field: OTHERWISE[field]})
     assert selectors.chain_fault() == Fault(3, "its content does not match its hash")
+
+
+NOTHING_LATER = {"requested_by": "", "approved_by": "", "change_request": None} | {
+    "part_of_kind": "",
+    "part_of": "",
+}
+
+
+def test_chain__who_agreed_taken_out__names_the_row(trail: None) -> None:
+    rewrite(3, **NOTHING_LATER)
+    assert selectors.chain_fault() == Fault(3, "its content does not match its hash")
+
+
+def test_chain__who_agreed_put_in__names_the_row(db: None) -> None:
+    with transaction.atomic():
+        services.record(Entry(event="x.y", actor=ALICE, subject_kind="flag", subject="a"))
+    assert selectors.chain_fault() is None
+    for name, value in NOTHING_LATER.items():
+        rewrite(1, **{name: OTHERWISE[name]})
+        assert selectors.chain_fault() == Fault(1, "its content does not match its hash")
+        rewrite(1, **{name: value})
+    assert selectors.chain_fault() is None
 
 
 def test_chain__row_deleted__names_the_row(trail: None) -> None:
