@@ -43,7 +43,6 @@ class Supervised:
         self.process, self._note = process, note
         self.failures = 0
         self._popen: subprocess.Popen[str] | None = None
-        self._started_at = 0.0
         self._stopping = threading.Event()
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._keep_alive, name=process.name, daemon=True)
@@ -73,8 +72,6 @@ class Supervised:
     def _keep_alive(self) -> None:
         while not self._stopping.is_set():
             ended = self._run()
-            settled = time.monotonic() - self._started_at > _SETTLED_AFTER_S
-            self.failures = 0 if settled else self.failures + 1
             delay_s = _RESTART_DELAYS_S[min(self.failures, len(_RESTART_DELAYS_S) - 1)]
             if not self._stopping.is_set():
                 self._tell(ended, delay_s)
@@ -85,6 +82,7 @@ class Supervised:
         try:
             popen = self._spawn()
         except OSError as error:
+            self.failures += 1
             return f"cannot be started: {error}"
         return f"ended with status {self._follow(popen)}" if popen else ""
 
@@ -100,7 +98,6 @@ class Supervised:
         with self._lock:
             if self._stopping.is_set():
                 return None
-            self._started_at = time.monotonic()
             self._popen = self._start_process()
             try:
                 self._note(self.process.name, self._popen.pid)
@@ -136,12 +133,13 @@ class Supervised:
         return code
 
     def _wait(self, popen: "subprocess.Popen[str]") -> int:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            code = popen.wait(_SETTLED_AFTER_S)
+            self.failures += 1
+            return code
         if self.failures >= _KEEPS_ENDING:
-            try:
-                return popen.wait(_SETTLED_AFTER_S)
-            except subprocess.TimeoutExpired:
-                self.failures = 0
-                say(self.process.name, f"runs again, for {_SETTLED_AFTER_S:g} s now")
+            say(self.process.name, f"runs again, for {_SETTLED_AFTER_S:g} s now")
+        self.failures = 0
         return popen.wait()
 
     def _print_output(self, popen: "subprocess.Popen[str]") -> None:

@@ -74,7 +74,6 @@ sys.exit(supervisor.main())
 @pytest.fixture
 def keep(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Supervisor]]:
     """Keeps one process running, without long waits."""
-    monkeypatch.setattr(supervising, "_SETTLED_AFTER_S", 0.3)
     monkeypatch.setattr(supervising, "_RESTART_DELAYS_S", (0.01, 0.02))
     supervisors: list[Supervisor] = []
 
@@ -91,7 +90,11 @@ def keep(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Supervisor]]
 # One ends by itself, the other is not even there.
 @pytest.mark.parametrize("ending", ["exit 3", ""], ids=["ends", "cannot be started"])
 def test_process__that_keeps_ending__is_tried_until_it_runs_and_both_are_said_once(
-    keep: Callable[..., Supervisor], tmp_path: Path, capsys: pytest.CaptureFixture[str], ending: str
+    keep: Callable[..., Supervisor],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    ending: str,
 ) -> None:
     tries, program = tmp_path / "tries", tmp_path / "program"
     said = ""
@@ -109,14 +112,15 @@ def test_process__that_keeps_ending__is_tried_until_it_runs_and_both_are_said_on
     if ending:
         become(ending)
     supervisor = keep([str(program)])
-    wait_until(lambda: has_said("keeps ending"), what="its being said")
+    wait_until(lambda: has_said("keeps ending"), within_s=60, what="its being said")
     assert supervisor.failing() == "part"
     if ending:
         before = tries.stat().st_size
-        wait_until(lambda: tries.stat().st_size > before + 3, what="more tries")
+        wait_until(lambda: tries.stat().st_size > before + 3, within_s=60, what="more tries")
+    monkeypatch.setattr(supervising, "_SETTLED_AFTER_S", 0.3)
     become("exec sleep 60")
-    wait_until(lambda: has_said("runs again"), what="its being said")
-    assert supervisor.failing() is None
+    wait_until(lambda: has_said("runs again"), within_s=60, what="its being said")
+    wait_until(lambda: supervisor.failing() is None, what="its counting as running")
     assert said.count("keeps ending") == said.count("runs again") == 1
     assert said.count("starting it again") <= 2
 
