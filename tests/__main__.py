@@ -44,13 +44,25 @@ def main(arguments: list[str]) -> int:
             url = parts.enter_context(postgres.running(binaries))
             runs.append(_Run("PostgreSQL", parts))
             runs[1].start(at_once, [*on_postgresql, *arguments], url)
-        statuses = [one.wait() for one in runs]
+        _wait_for(runs)
+    for one in runs:
+        print(one.said(), flush=True)
     print("\naviary: where the time went")
     for one in runs:
         print(one.report(), flush=True)
+    statuses = [one.status for one in runs]
     if statuses[1:] == [_NO_TESTS_COLLECTED]:  # those chosen by the arguments touch no database
         statuses.pop()
     return next(filter(None, statuses), 0)
+
+
+def _wait_for(runs: list["_Run"]) -> None:
+    """As they end, so that each knows what it took."""
+    left = {one.pid: one for one in runs}
+    while left:
+        pid, status, used = os.wait4(-1, 0)
+        if one := left.pop(pid, None):
+            one.ended(status, used.ru_utime + used.ru_stime)
 
 
 def _may_start(binaries: Path | None) -> bool:
@@ -78,7 +90,7 @@ class _Run:
         self._took = ""
 
     def start(self, at_once: int, arguments: list[str], url: str | None = None) -> None:
-        """What is said on SQLite is seen at once, the rest when it is waited for."""
+        """What is said on SQLite is seen at once, the rest in the end."""
         print(f"aviary: tests on {self.database}", flush=True)
         environment = settings_env.clean_environment()
         if url:
@@ -91,16 +103,19 @@ class _Run:
         )
         self._parts.callback(self._process.kill)
 
-    def wait(self) -> int:
-        """Returns its exit status."""
-        _pid, status, used = os.wait4(self._process.pid, 0)
-        self._process.returncode = os.waitstatus_to_exitcode(status)
-        wall, processor = time.monotonic() - self._started, used.ru_utime + used.ru_stime
-        self._took = f"{wall:.0f} s, {processor:.0f} s of processor"
-        print(
-            f"aviary: tests on {self.database} have ended\n{self._output.read_text()}", flush=True
-        )
-        return self._process.returncode
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def ended(self, status: int, processor_s: float) -> None:
+        self.status = self._process.returncode = os.waitstatus_to_exitcode(status)
+        wall_s = time.monotonic() - self._started
+        self._took = f"{wall_s:.0f} s, {processor_s:.0f} s of processor"
+
+    def said(self) -> str:
+        """What nobody has seen yet."""
+        output = self._output.read_text()
+        return output and f"\naviary: tests on {self.database}\n{output}"
 
     def report(self) -> str:
         by_file = self._folder / "spent"
