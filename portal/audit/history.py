@@ -3,10 +3,10 @@
 Pages are cut by sequence and not by number: a row added meanwhile shifts nothing.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from django.db.models import Max, Min, QuerySet
 from django.db.models.functions import Length
@@ -43,8 +43,31 @@ class Count:
     is_exact: bool
 
 
-def matching(filters: Filters) -> QuerySet[AuditEvent]:
-    """The rows that match, in no order."""
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """Rows that match, in parts that share none: each is found by an index of its own."""
+
+    parts: Sequence[QuerySet[AuditEvent]]
+
+    def bounded(self, comparison: str, sequence: int) -> "Matching":
+        """Those before or after a place; ``comparison`` as in Django's lookups."""
+        return Matching([bounded(part, comparison, sequence) for part in self.parts])
+
+    def first(self, order: str, limit: int, *columns: str) -> list[tuple[Any, ...]]:
+        """The first in order of ``sequence`` or ``-sequence``; columns after the sequence."""
+        found: list[tuple[Any, ...]] = []
+        for part in self.parts:
+            found += in_order(part, order).values_list("sequence", *columns)[:limit]
+        found.sort(key=lambda row: row[0], reverse=order.startswith("-"))
+        return found[:limit]
+
+    def count(self, most: int | None = None) -> int:
+        """How many, counted no further than ``most`` in each part."""
+        return sum(part.values("sequence")[:most].count() for part in self.parts)
+
+
+def matching(filters: Filters) -> Matching:
+    """The rows that match."""
     exact = ("environment", "actor", "event", "requested_by", "request_id")
     lookups: dict[str, object] = {
         name: getattr(filters, name) for name in exact if getattr(filters, name)
@@ -56,13 +79,13 @@ def matching(filters: Filters) -> QuerySet[AuditEvent]:
     try:
         lookups |= _within(filters.since, filters.until)
     except _NothingThen:
-        return AuditEvent.objects.none()
-    return search.narrowed(filters, lookups)
+        return Matching([])
+    return Matching(search.narrowed(filters, lookups))
 
 
-def matching_up_to(filters: Filters, sequence: int) -> QuerySet[AuditEvent]:
+def matching_up_to(filters: Filters, sequence: int) -> Matching:
     """The rows that match and were there when that one was the last."""
-    return bounded(matching(filters), "lte", sequence)
+    return matching(filters).bounded("lte", sequence)
 
 
 def page(
@@ -75,13 +98,13 @@ def page(
     """The newest rows, those just before a sequence, or those just after one."""
     rows = matching(filters)
     if after is not None and before is None:
-        found = _sequences(bounded(rows, "gt", after), "sequence", limit=size + 1)
+        found = _sequences(rows.bounded("gt", after), "sequence", limit=size + 1)
         if len(found) > size:
             shown = found[size - 1 :: -1]
             return Page(_loaded(shown), earlier=shown[-1], later=shown[0])
         # Arrived at the newest: a whole page of them.
     elif before is not None:
-        rows = bounded(rows, "lt", before)
+        rows = rows.bounded("lt", before)
     found = _sequences(rows, "-sequence", limit=size + 1)
     shown = found[:size]
     return Page(
@@ -103,7 +126,7 @@ def whole(events: list[AuditEvent]) -> list[AuditEvent]:
 def count(filters: Filters, *, cap: int | None = None) -> Count:
     """How many rows match, counting no further than ``cap``."""
     cap = cap or (WORDS_COUNT_CAP if filters.text else COUNT_CAP)
-    found = matching(filters).values("sequence")[: cap + 1].count()
+    found = matching(filters).count(cap + 1)
     return Count(min(found, cap), found <= cap)
 
 
@@ -119,8 +142,7 @@ def iterate(filters: Filters, *, up_to: int) -> Iterator[tuple[object, ...]]:
     """
     last, rows = 0, matching_up_to(filters, up_to)
     while True:
-        ordered = in_order(bounded(rows, "gt", last), "sequence")
-        chunk = list(ordered.values_list(*exporting.COLUMNS)[:_CHUNK])
+        chunk = rows.bounded("gt", last).first("sequence", _CHUNK, *exporting.COLUMNS[1:])
         yield from chunk
         if len(chunk) < _CHUNK:
             return
@@ -134,12 +156,11 @@ def find(project: str | None, sequence: int) -> AuditEvent:
 
 
 def neighbours(event: AuditEvent) -> tuple[int | None, int | None]:
-    """The rows before and after this one that are about the same subject."""
-    same = AuditEvent.objects.order_by().filter(
-        project=event.project, subject_kind=event.subject_kind, subject=event.subject
-    )
-    earlier = _sequences(same.filter(sequence__lt=event.sequence), "-sequence", limit=1)
-    later = _sequences(same.filter(sequence__gt=event.sequence), "sequence", limit=1)
+    """The rows before and after this one that are about the same subject, or part of it."""
+    about = Filters(project=event.project, subject=event.subject, kind=event.subject_kind)
+    same, place = matching(about), event.sequence
+    earlier = _sequences(same.bounded("lt", place), "-sequence", 1)
+    later = _sequences(same.bounded("gt", place), "sequence", 1)
     return next(iter(earlier), None), next(iter(later), None)
 
 
@@ -186,8 +207,8 @@ def _within(since: datetime | None, until: datetime | None) -> dict[str, object]
     return found
 
 
-def _sequences(rows: QuerySet[AuditEvent], order: str, limit: int = PAGE_SIZE + 1) -> list[int]:
-    return list(in_order(rows, order).values_list("sequence", flat=True)[:limit])
+def _sequences(rows: Matching, order: str, limit: int) -> list[int]:
+    return [row[0] for row in rows.first(order, limit)]
 
 
 def _loaded(sequences: list[int]) -> list[AuditEvent]:

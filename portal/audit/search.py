@@ -6,11 +6,11 @@ begin a longer one there. Neither looks at the rows themselves for it. Who asked
 who approved it have no index of their own: their names are looked up as words first.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from django.db import connection
-from django.db.models import QuerySet, Value
+from django.db.models import QuerySet, TextField, Value
 from django.db.models.functions import Concat, StrIndex
 
 from portal.audit.filters import Filters, words_in
@@ -39,39 +39,45 @@ _SCOPES: Final = {
 }
 
 
-def narrowed(filters: Filters, lookups: Mapping[str, object]) -> QuerySet[AuditEvent]:
+def narrowed(filters: Filters, lookups: Mapping[str, object]) -> list[QuerySet[AuditEvent]]:
     """The rows that meet ``lookups`` (Django's) and what ``filters`` says of the subject, of who
-    approved, and of words."""
+    approved, and of words; in parts that share none."""
     rows = AuditEvent.objects.order_by()
     if filters.approved_by:
-        name = Value(f"{AND}{filters.approved_by}{AND}")
-        among = StrIndex(Concat(Value(AND), "approved_by", Value(AND)), name)
+        edge = Value(AND, output_field=TextField())
+        name = Value(f"{AND}{filters.approved_by}{AND}", output_field=TextField())
+        among = StrIndex(Concat(edge, "approved_by", edge), name)
         rows = rows.alias(approved_at=among).filter(approved_at__gt=0)
     words = [*filters.words, *words_in(f"{filters.requested_by} {filters.approved_by}")]
+    parts = [{**lookups, **own} for own in _about(filters)]
     if words and connection.vendor == "sqlite":
-        return _by_words_first(rows, filters, lookups)
-    rows = _about(rows.filter(**lookups), filters)
-    if not words:
-        return rows
+        found = [_by_words_first(rows, filters, part) for part in parts]
+    else:
+        found = [rows.filter(**part) for part in parts]
+        if words:
+            found = [_with_words(part, words) for part in found]
+    if len(found) > 1:
+        found[1] = found[1].exclude(**_about(filters)[0])
+    return found
+
+
+def _about(filters: Filters) -> list[dict[str, object]]:
+    """What makes it a row of the subject, and what one of what is part of it."""
+    kind = {"{}_kind": filters.kind} if filters.kind else {}
+    if not filters.subject:
+        return [{name.format("subject"): value for name, value in kind.items()}]
+    both = {"{}": filters.subject, **kind}
+    return [
+        {name.format(whose): value for name, value in both.items()}
+        for whose in ("subject", "part_of")
+    ]
+
+
+def _with_words(rows: QuerySet[AuditEvent], words: Sequence[str]) -> QuerySet[AuditEvent]:
+    """By PostgreSQL's index of words."""
     query = " & ".join(f"{word}:*" if begins_words(word) else word for word in words)
     where = f"{VECTOR} @@ to_tsquery('simple', %s)"
     return rows.extra(where=[where], params=[query])  # noqa: S610 - ours
-
-
-def _about(
-    rows: QuerySet[AuditEvent], filters: Filters, column: str = "audit_auditevent.{}"
-) -> QuerySet[AuditEvent]:
-    """Those whose subject is the one of the filters, or is part of it."""
-    wanted = {"": filters.subject, "_kind": filters.kind}
-    given = {suffix: value for suffix, value in wanted.items() if value}
-    if not given:
-        return rows
-    either = " OR ".join(
-        " AND ".join(f"{column.format(name + suffix)} = %s" for suffix in given)
-        for name in ("subject", "part_of")
-    )
-    params = [*given.values(), *given.values()]
-    return rows.extra(where=[either], params=params)  # noqa: S610 - ours
 
 
 def begins_words(word: str) -> bool:
@@ -108,7 +114,6 @@ def _by_words_first(
         where=["audit_search MATCH %s", "audit_auditevent.sequence = audit_search.rowid"],
         params=[_match(filters)],
     )
-    rows = _about(rows, filters, "+audit_auditevent.{}")
     for lookup, value in lookups.items():
         column, _separator, comparison = lookup.partition("__")
         if column == "sequence":
