@@ -1,4 +1,6 @@
-"""``make test``: every test on SQLite, then on PostgreSQL what a database can change.
+"""``make test``: every test on SQLite, and on PostgreSQL what a database can change.
+
+Both at the same time, so that no processor is idle while the other's tests wait for something.
 
 ``--all``, which is ``make test-all``, runs on PostgreSQL all that touch a database and no browser,
 and on both what repeats other tests: everybody at every page, more examples of each property.
@@ -6,7 +8,6 @@ Other arguments go to pytest. AVIARY_TEST_EVERYTHING=1 makes a missing server or
 """
 
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -19,7 +20,8 @@ from tests.support import chromium, java, postgres, settings_env
 
 _PYTEST = [sys.executable, "-m", "pytest", "-q", "--dist", "loadgroup"]
 # The smallest machines have two processors, and tests of whole processes and browsers wait a lot.
-_AT_ONCE, _AT_ONCE_ON_POSTGRESQL = 3, 2
+# PostgreSQL has about a fifth of what there is to do, with --all two fifths.
+_AT_ONCE, _AT_ONCE_ON_POSTGRESQL, _ALL_AT_ONCE_ON_POSTGRESQL = 3, 1, 2
 _NO_TESTS_COLLECTED = 5
 # What a database can change.
 _CHOSEN = ["-m", "postgresql"]
@@ -31,22 +33,36 @@ def main(arguments: list[str]) -> int:
     if not _may_start(binaries):
         return 1
     on_postgresql = ["--database-only", *_CHOSEN]
+    at_once = _AT_ONCE_ON_POSTGRESQL
     if "--all" in arguments:
         arguments[arguments.index("--all")] = "--whole"
-        on_postgresql = ["--database-only"]
-    spent = [_Spent("SQLite")]
-    status = spent[0].run(arguments)
-    if status == 0 and binaries:
-        with ExitStack() as parts:
+        on_postgresql, at_once = ["--database-only"], _ALL_AT_ONCE_ON_POSTGRESQL
+    with ExitStack() as parts:
+        runs = [_Run("SQLite", parts)]
+        runs[0].start(_AT_ONCE, arguments)
+        if binaries:
             url = parts.enter_context(postgres.running(binaries))
-            spent.append(_Spent("PostgreSQL"))
-            status = spent[1].run([*on_postgresql, *arguments], url)
-        if status == _NO_TESTS_COLLECTED:  # those chosen by the arguments touch no database
-            status = 0
+            runs.append(_Run("PostgreSQL", parts))
+            runs[1].start(at_once, [*on_postgresql, *arguments], url)
+        _wait_for(runs)
+    for one in runs:
+        print(one.said(), flush=True)
     print("\naviary: where the time went")
-    for one in spent:
+    for one in runs:
         print(one.report(), flush=True)
-    return status
+    statuses = [one.status for one in runs]
+    if statuses[1:] == [_NO_TESTS_COLLECTED]:  # those chosen by the arguments touch no database
+        statuses.pop()
+    return next(filter(None, statuses), 0)
+
+
+def _wait_for(runs: list["_Run"]) -> None:
+    """As they end, so that each knows what it took."""
+    left = {one.pid: one for one in runs}
+    while left:
+        pid, status, used = os.wait4(-1, 0)
+        if one := left.pop(pid, None):
+            one.ended(status, used.ru_utime + used.ru_stime)
 
 
 def _may_start(binaries: Path | None) -> bool:
@@ -64,37 +80,47 @@ def _may_start(binaries: Path | None) -> bool:
     return True
 
 
-class _Spent:
-    """One run of pytest, and what it took."""
+class _Run:
+    """One run of pytest, and what it took. It ends with the parts that it is one of."""
 
-    def __init__(self, database: str) -> None:
-        self.database = database
-        self._by_file = settings_env.temporary_folder() / "spent"
-        self._wall = self._processor = 0.0
+    def __init__(self, database: str, parts: ExitStack) -> None:
+        self.database, self._parts = database, parts
+        self._folder = settings_env.temporary_folder()
+        self._output = self._folder / "output"
+        self._took = ""
 
-    def run(self, arguments: list[str], url: str | None = None) -> int:
-        """Returns its exit status."""
+    def start(self, at_once: int, arguments: list[str], url: str | None = None) -> None:
+        """What is said on SQLite is seen at once, the rest in the end."""
         print(f"aviary: tests on {self.database}", flush=True)
         environment = settings_env.clean_environment()
         if url:
             environment[settings_env.DATABASE_SETTING] = url
-        at_once = _AT_ONCE_ON_POSTGRESQL if url else _AT_ONCE
-        command = [*_PYTEST, "-n", str(at_once), f"--spent={self._by_file}", *arguments]
-        started = time.monotonic(), _processor_time()
-        done = subprocess.run(command, check=False, cwd=settings_env.ROOT, env=environment)
-        self._wall, self._processor = time.monotonic() - started[0], _processor_time() - started[1]
-        return done.returncode
+        command = [*_PYTEST, "-n", str(at_once), f"--spent={self._folder / 'spent'}", *arguments]
+        output = self._parts.enter_context(self._output.open("wb"))
+        self._started = time.monotonic()
+        self._process = subprocess.Popen(
+            command, cwd=settings_env.ROOT, env=environment, stdout=output if url else None
+        )
+        self._parts.callback(self._process.kill)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def ended(self, status: int, processor_s: float) -> None:
+        self.status = self._process.returncode = os.waitstatus_to_exitcode(status)
+        wall_s = time.monotonic() - self._started
+        self._took = f"{wall_s:.0f} s, {processor_s:.0f} s of processor"
+
+    def said(self) -> str:
+        """What nobody has seen yet."""
+        output = self._output.read_text()
+        return output and f"\naviary: tests on {self.database}\n{output}"
 
     def report(self) -> str:
-        by_file = self._by_file.read_text() if self._by_file.exists() else ""
-        took = f"{self._wall:.0f} s, {self._processor:.0f} s of processor"
-        return f"on {self.database}: {took}\n{by_file}"
-
-
-def _processor_time() -> float:
-    """Of all processes that have ended and that somebody waited for."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+        by_file = self._folder / "spent"
+        found = by_file.read_text() if by_file.exists() else ""
+        return f"on {self.database}: {self._took}\n{found}"
 
 
 def _end(_number: int, _frame: FrameType | None) -> None:

@@ -90,12 +90,28 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.xdist_group(_stack_of(item)))
         if _commits(item):
             item.add_marker("postgresql")
+        if hasattr(config, "workerinput"):
+            _keep_together(item)
 
 
 def pytest_collection_finish() -> None:
     gc.freeze()
     gc.set_threshold(10_000, 20, 20)
     gc.enable()
+
+
+def _keep_together(item: pytest.Item) -> None:
+    """Tests of one group are one worker's, which xdist knows by what follows "@" in their ids.
+
+    It appends that where pytest does not look any more (pytest-xdist issue 1386), and then each
+    worker starts every stack.
+    """
+    groups = {str(mark.args[0]) for mark in item.iter_markers("xdist_group")}
+    if groups:
+        named = f"{item.nodeid}@{'_'.join(sorted(groups))}"
+        item._id = type(item.id).parse(named)
+        if item.nodeid != named:
+            raise pytest.UsageError("tests of one group would be spread over all workers")
 
 
 def _check_folder(item: pytest.Item) -> None:

@@ -3,11 +3,11 @@
 import os
 import signal
 import sys
-import threading
 import time
 import urllib.request
 from collections.abc import Callable
 from types import FrameType
+from typing import NoReturn
 
 from portal.lib import env
 from portal.lib.env import SettingError
@@ -18,13 +18,11 @@ from portal.supervisor.remains import AlreadyRunning, Register
 from portal.supervisor.supervised import Supervisor
 
 _READY_TIMEOUT_S = 60.0
+_ASKED_AGAIN_AFTER_S = 0.5
 
 
 class Stopped(BaseException):
     """Someone asked us to end. No ``except Exception`` of what is being loaded may swallow it."""
-
-
-_asked_to_stop = threading.Event()
 
 
 def main() -> int:
@@ -34,8 +32,7 @@ def main() -> int:
     register = Register(env.var_dir())
     supervisor = Supervisor(register.note)
     try:
-        _up(supervisor, register)
-        return _keep_up(supervisor)
+        _run(supervisor, register)
     except Stopped:
         print("aviary: stopping", flush=True)
         return 0
@@ -46,6 +43,16 @@ def main() -> int:
         _ignore_signals()
         supervisor.stop()
         register.close()
+
+
+def _run(supervisor: Supervisor, register: Register) -> NoReturn:
+    """Whatever ends is started again, so that once all is up only a signal ends it."""
+    try:
+        _up(supervisor, register)
+        while True:
+            signal.pause()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def _up(supervisor: Supervisor, register: Register) -> None:
@@ -63,7 +70,6 @@ def _up(supervisor: Supervisor, register: Register) -> None:
     _start_redis(supervisor)
     supervisor.start(processes.evaluator(addresses, public_url=public_url))
 
-    _heed_signal()
     # Django reads its settings when it is imported, so only now.
     from portal.supervisor import first_start
 
@@ -86,30 +92,13 @@ def _start_redis(supervisor: Supervisor) -> None:
         embedded_redis.wait_until_it_answers(socket)
 
 
-def _keep_up(supervisor: Supervisor) -> int:
-    while True:
-        _heed_signal()
-        time.sleep(0.5)
-        failing = supervisor.failing()
-        if failing:
-            print(f"aviary: {failing} keeps ending; see its lines above", file=sys.stderr)
-            return 1
-
-
 def _wait_until(ready: Callable[[], bool], supervisor: Supervisor) -> None:
     deadline = time.monotonic() + _READY_TIMEOUT_S
     while not ready():
         failing = supervisor.failing()
         if failing or time.monotonic() > deadline:
             raise SettingError(f"{failing or 'a server'} did not start; see the lines above")
-        _heed_signal()
         time.sleep(0.05)
-
-
-def _heed_signal() -> None:
-    """Python drops what is raised while it cleans up an object: end all the same."""
-    if _asked_to_stop.is_set():
-        raise Stopped
 
 
 def _answers(url: str) -> bool:
@@ -123,7 +112,9 @@ def _answers(url: str) -> bool:
 def _stop(_number: int, _frame: FrameType | None) -> None:
     # make passes on a signal that the terminal has sent us as well: only the first one counts.
     _ignore_signals()
-    _asked_to_stop.set()
+    # Python drops what is raised while it cleans up an object, and what is loaded may go on long.
+    signal.signal(signal.SIGALRM, _stop)
+    signal.setitimer(signal.ITIMER_REAL, _ASKED_AGAIN_AFTER_S)
     raise Stopped
 
 

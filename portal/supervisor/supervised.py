@@ -19,6 +19,8 @@ STOP_TIMEOUT_S = 10.0
 # A process that dies sooner than this after its start did not come up.
 _SETTLED_AFTER_S = 5.0
 _RESTART_DELAYS_S = (0.1, 0.5, 2.0, 5.0)
+# So many times in a row.
+_KEEPS_ENDING = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,6 @@ class Supervised:
         self.process, self._note = process, note
         self.failures = 0
         self._popen: subprocess.Popen[str] | None = None
-        self._started_at = 0.0
         self._stopping = threading.Event()
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._keep_alive, name=process.name, daemon=True)
@@ -70,22 +71,38 @@ class Supervised:
 
     def _keep_alive(self) -> None:
         while not self._stopping.is_set():
+            ended = self._run()
+            delay_s = _RESTART_DELAYS_S[min(self.failures, len(_RESTART_DELAYS_S) - 1)]
+            if not self._stopping.is_set():
+                self._tell(ended, delay_s)
+            self._stopping.wait(delay_s)
+
+    def _run(self) -> str:
+        """Start it and wait for its end; returns how that was."""
+        try:
             popen = self._spawn()
-            if popen:
-                self._follow(popen)
-            self._stopping.wait(self._delay())
+        except OSError as error:
+            self.failures += 1
+            return f"cannot be started: {error}"
+        return f"ended with status {self._follow(popen)}" if popen else ""
+
+    def _tell(self, ended: str, delay_s: float) -> None:
+        """Once, however often it is tried."""
+        if self.failures < _KEEPS_ENDING:
+            say(self.process.name, f"{ended}; starting it again")
+        elif self.failures == _KEEPS_ENDING:
+            what = f"trying again every {delay_s:g} s until it runs; the others go on"
+            say(self.process.name, f"{ended}: it keeps ending right after its start; {what}")
 
     def _spawn(self) -> "subprocess.Popen[str] | None":
         with self._lock:
             if self._stopping.is_set():
                 return None
-            self._started_at = time.monotonic()
+            self._popen = self._start_process()
             try:
-                self._popen = self._start_process()
-            except OSError as error:
-                say(self.process.name, f"cannot be started: {error}")
-                return None
-            self._note(self.process.name, self._popen.pid)
+                self._note(self.process.name, self._popen.pid)
+            except OSError as error:  # a full disk is no reason to be without it
+                say(self.process.name, f"runs, but its number could not be kept: {error}")
             return self._popen
 
     def _start_process(self) -> "subprocess.Popen[str]":
@@ -105,27 +122,31 @@ class Supervised:
             preexec_fn=remains.ending_with(os.getpid()),
         )
 
-    def _follow(self, popen: "subprocess.Popen[str]") -> None:
+    def _follow(self, popen: "subprocess.Popen[str]") -> int:
         """Print what the process says until it ends, and end what it leaves behind."""
         printer = threading.Thread(target=self._print_output, args=[popen], daemon=True)
         printer.start()
-        code = popen.wait()
+        code = self._wait(popen)
         # Children of a killed process live on, answer in its place and keep its output open.
         _signal_group(popen.pid, signal.SIGKILL)
         printer.join()
-        if not self._stopping.is_set():
-            say(self.process.name, f"ended with status {code}; starting it again")
+        return code
+
+    def _wait(self, popen: "subprocess.Popen[str]") -> int:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            code = popen.wait(_SETTLED_AFTER_S)
+            self.failures += 1
+            return code
+        if self.failures >= _KEEPS_ENDING:
+            say(self.process.name, f"runs again, for {_SETTLED_AFTER_S:g} s now")
+        self.failures = 0
+        return popen.wait()
 
     def _print_output(self, popen: "subprocess.Popen[str]") -> None:
         assert popen.stdout
         with popen.stdout as output:
             for line in output:
                 say(self.process.name, line.rstrip("\n"))
-
-    def _delay(self) -> float:
-        settled = time.monotonic() - self._started_at > _SETTLED_AFTER_S
-        self.failures = 0 if settled else self.failures + 1
-        return _RESTART_DELAYS_S[min(self.failures, len(_RESTART_DELAYS_S) - 1)]
 
 
 class Supervisor:
@@ -143,7 +164,7 @@ class Supervisor:
 
     def failing(self) -> str | None:
         """The name of a process that keeps dying right after its start, if there is one."""
-        return next((s.process.name for s in self._running if s.failures >= 3), None)
+        return next((s.process.name for s in self._running if s.failures >= _KEEPS_ENDING), None)
 
     def stop(self) -> None:
         """Stop everything, last started first in line; the first one only when all else is gone."""
@@ -173,7 +194,7 @@ _print_lock = threading.Lock()
 
 
 def say(name: str, line: str) -> None:
-    """Print one line of one process, whole."""
-    with _print_lock:
+    """Print one line of one process, whole; where nobody reads any more, it is lost."""
+    with _print_lock, contextlib.suppress(OSError):
         sys.stdout.write(f"{name:<9} | {escape(line)}\n")
         sys.stdout.flush()

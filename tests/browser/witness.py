@@ -59,7 +59,7 @@ class Witness:
     def wait_for_answers(self, count: int) -> None:
         """Wait until it has been answered so many more times."""
         enough = self.answers + count
-        wait_until(lambda: self.answers >= enough, what=f"{count} more answers")
+        wait_until(lambda: self.answers >= enough, within_s=60, what=f"{count} more answers")
 
     def _watch(self) -> None:
         while not self._stop.wait(_PAUSE_S):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 EVERY_S = 0.005
 # Where nobody judges how long answers take: each takes the time of what else runs.
-EVERY_S_UNTIMED = 0.025
+EVERY_S_UNTIMED = 0.05
 # One look at the position for so many evaluations.
 LOOK_EVERY = 10
 TIMEOUT_S = 5.0

@@ -18,6 +18,9 @@ from tests.flags.evaluator.servers import wait_until
 from tests.flags.evaluator.shop import Shop
 from tests.support import java
 
+# Starting Java and compiling for it takes seconds.
+pytestmark = pytest.mark.xdist_group("providers")
+
 ALICE = {"targetingKey": "alice", "country": "FR"}
 IN_GERMANY = {**ALICE, "country": "DE"}
 BOB = {"targetingKey": "bob", "country": "FR"}
