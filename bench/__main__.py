@@ -2,8 +2,8 @@
 
 import sys
 
-from bench import calls, evaluator, history, machine
-from bench.load import CONNECTIONS, SECONDS, NoLoadGenerator
+from bench import calls, evaluator, history
+from bench.evaluator import CONNECTIONS, SECONDS, NoLoadGenerator
 
 
 def main(wanted: list[str]) -> int:
@@ -25,14 +25,14 @@ def _evaluator() -> None:
     table = evaluator.run()
     how = f"wrk, {CONNECTIONS} connections, {SECONDS} s, best of {evaluator.ROUNDS} rounds"
     print(f"\nMeasured with {how}, server and load on a core each.")
-    print(f"{machine.describe()}.\n")
+    print(f"{evaluator.describe()}.\n")
     print("\n".join(table))
 
 
 def _history() -> None:
     table = history.run()
     print(f"\nMeasured in one process, {history.ROUNDS} times each page.")
-    print(f"{machine.describe()}.\n")
+    print(f"{evaluator.describe()}.\n")
     print("\n".join(table))
 
 

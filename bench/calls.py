@@ -6,18 +6,16 @@ an approval policy in production, everything loaded by an earlier visit.
 
 import json
 import os
-import subprocess
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from bench import lines_of, start_django
 from portal.lib.env import BASE_DIR
-from portal.lib.intent import Intent
-from portal.supervisor import state
+from portal.lib.journal import Intent
 
 _OURS = tuple(str(BASE_DIR / name) + os.sep for name in ("portal", "flags", "releases"))
 
@@ -27,19 +25,7 @@ def run(*, most: int = 0) -> list[str]:
 
     ``most`` adds that many of the functions that are called most often.
     """
-    with tempfile.TemporaryDirectory(prefix="aviary-bench-") as folder:
-        environment = os.environ | {
-            "AVIARY_VAR": folder,
-            "DJANGO_SETTINGS_MODULE": "portal.settings",
-            "LOG_LEVEL": "ERROR",
-        }
-        environment.pop("DATABASE_URL", None)
-        command = [sys.executable, "-m", "bench.calls", str(most)]
-        done = subprocess.run(
-            command, check=True, stdout=subprocess.PIPE, text=True, env=environment
-        )
-    lines: list[str] = json.loads(done.stdout)
-    return lines
+    return lines_of("bench.calls", str(most), LOG_LEVEL="ERROR")
 
 
 class Count:
@@ -132,14 +118,9 @@ def _clicks() -> Iterator[tuple[str, Count]]:
 
 
 def _main(most: int) -> None:
-    state.prepare(Path(os.environ["AVIARY_VAR"]))
-    import django
+    start_django()
     from django.core.management import call_command
 
-    from portal.lib import env
-
-    env.load_file()
-    django.setup()
     call_command("migrate", verbosity=0)
     from flags import demo
 

@@ -1,18 +1,110 @@
 """The evaluator against a plain ASGI hello: what answering a flag costs on top of HTTP itself."""
 
+import json
 import os
+import platform
+import re
+import shutil
 import socket
+import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
+from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
-from bench import load
 from portal.lib import env
 from portal.supervisor import embedded_redis, state
 from portal.supervisor.processes import Addresses
 from portal.supervisor.supervised import Process, Supervisor
+
+# Load from wrk, on a core of its own.
+
+SECONDS = 4
+CONNECTIONS = 32
+
+
+class NoLoadGenerator(RuntimeError):
+    """wrk is not installed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What one run measured."""
+
+    requests_per_s: float
+    p50_ms: float
+    p99_ms: float
+    errors: int
+
+
+def pinned(core: int, command: list[str]) -> list[str]:
+    """The command held to one core, where the system can do that."""
+    return ["taskset", "-c", str(core), *command] if shutil.which("taskset") else command
+
+
+def post(url: str, body: object, headers: dict[str, str]) -> Load:
+    """POST the same JSON body over kept-alive connections, as fast as they are answered."""
+    if not shutil.which("wrk"):
+        raise NoLoadGenerator("make bench needs wrk; on Debian and Ubuntu: apt-get install wrk")
+    with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
+        script.write(_script(body, headers))
+        script.flush()
+        options = ["-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}", "--latency", "-s", script.name]
+        done = subprocess.run(
+            pinned(1, ["wrk", *options, url]), capture_output=True, text=True, check=True
+        )
+    return _read(done.stdout)
+
+
+def _script(body: object, headers: dict[str, str]) -> str:
+    lines = ['wrk.method = "POST"', f"wrk.body = {json.dumps(json.dumps(body))}"]
+    lines += [f"wrk.headers[{json.dumps(k)}] = {json.dumps(v)}" for k, v in headers.items()]
+    return "\n".join(lines)
+
+
+def _read(output: str) -> Load:
+    rate = re.search(r"Requests/sec:\s+([\d.]+)", output)
+    if not rate:
+        raise RuntimeError(f"wrk said something unexpected:\n{output}")
+    failed = re.search(r"Non-2xx or 3xx responses: (\d+)", output)
+    return Load(
+        requests_per_s=float(rate[1]),
+        p50_ms=_milliseconds(output, "50%"),
+        p99_ms=_milliseconds(output, "99%"),
+        errors=int(failed[1]) if failed else 0,
+    )
+
+
+def _milliseconds(output: str, percentile: str) -> float:
+    found = re.search(rf"{percentile}\s+([\d.]+)(us|ms|s)\b", output)
+    if not found:
+        return float("nan")
+    return float(found[1]) * {"us": 0.001, "ms": 1.0, "s": 1000.0}[found[2]]
+
+
+# Where a measurement was made: without it a figure says nothing.
+
+
+def describe() -> str:
+    """One line: processor, cores, system, Python and server versions."""
+    return (
+        f"{_processor()}, {os.cpu_count()} cores; {platform.system()} {platform.release()}; "
+        f"Python {platform.python_version()}; uvicorn {version('uvicorn')}, "
+        f"uvloop {version('uvloop')}, httptools {version('httptools')}"
+    )
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
 
 SERVER_CORE = 0
 ROUNDS = 3
@@ -40,11 +132,11 @@ def _measure(supervisor: Supervisor, folder: Path) -> list[str]:
     hello_port = _free_port()
     evaluator = Process(
         "evaluator",
-        load.pinned(SERVER_CORE, [sys.executable, "-m", "flags.evaluator"]),
+        pinned(SERVER_CORE, [sys.executable, "-m", "flags.evaluator"]),
         {"EVALUATOR_PORT": str(port)},
     )
     supervisor.start(evaluator)
-    supervisor.start(Process("hello", load.pinned(SERVER_CORE, _hello(hello_port))))
+    supervisor.start(Process("hello", pinned(SERVER_CORE, _hello(hello_port))))
     _wait_for(f"http://127.0.0.1:{port}/ready")
     _wait_for(f"http://127.0.0.1:{hello_port}/")
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
@@ -53,12 +145,12 @@ def _measure(supervisor: Supervisor, folder: Path) -> list[str]:
     return _table(_best_of_rounds(addresses, headers))
 
 
-def _best_of_rounds(addresses: dict[str, str], headers: dict[str, str]) -> dict[str, load.Load]:
+def _best_of_rounds(addresses: dict[str, str], headers: dict[str, str]) -> dict[str, Load]:
     """Each case's best round. Rounds take turns, so that a busy moment spoils no single case."""
-    best: dict[str, load.Load] = {}
+    best: dict[str, Load] = {}
     for _round in range(ROUNDS):
         for title, address in addresses.items():
-            found = load.post(address, {"context": CONTEXT}, headers)
+            found = post(address, {"context": CONTEXT}, headers)
             if found.errors:
                 raise RuntimeError(f"{title}: {found.errors} answers were errors")
             best[title] = max(found, best.get(title, found), key=lambda one: one.requests_per_s)
@@ -87,7 +179,7 @@ def _hello(port: int) -> list[str]:
     return [sys.executable, "-m", "uvicorn", "bench.hello:application", *options, *quiet]
 
 
-def _table(rows: dict[str, load.Load]) -> list[str]:
+def _table(rows: dict[str, Load]) -> list[str]:
     lines = [
         "| one core | requests/s | of the peer | p50 | p99 |",
         "| --- | ---: | ---: | ---: | ---: |",

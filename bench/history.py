@@ -4,18 +4,13 @@ import json
 import os
 import resource
 import statistics
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
-from portal.lib import env
-from portal.lib.intent import Intent
-from portal.supervisor import state
+from bench import lines_of, start_django
+from portal.lib.journal import Intent
 
 ROWS = int(os.environ.get("BENCH_HISTORY_ROWS", "1000000"))
 ROUNDS = 20
@@ -58,32 +53,11 @@ def run() -> list[str]:
 
 def _measured(name: str, url: str | None) -> list[str]:
     """In a process of its own, so that memory is that of one database's work."""
-    with ExitStack() as parts:
-        folder = parts.enter_context(tempfile.TemporaryDirectory(prefix="aviary-bench-"))
-        environment = os.environ | {"AVIARY_VAR": folder, "DJANGO_SETTINGS_MODULE": _SETTINGS}
-        environment.pop("DATABASE_URL", None)
-        if url:
-            environment["DATABASE_URL"] = url
-        done = subprocess.run(
-            [sys.executable, "-m", "bench.history", name],
-            check=True,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=environment,
-        )
-    lines: list[str] = json.loads(done.stdout)
-    return lines
-
-
-_SETTINGS = "portal.settings"
+    return lines_of("bench.history", name, **({"DATABASE_URL": url} if url else {}))
 
 
 def _main(name: str) -> None:
-    state.prepare(Path(os.environ["AVIARY_VAR"]))
-    env.load_file()
-    import django
-
-    django.setup()
+    start_django()
     print(json.dumps(list(_measure(name))))
 
 

@@ -15,8 +15,8 @@ class FlagsConfig(AppConfig):
         from flags.services import counting, definitions, intake, sampling
         from flags.snapshots import delivery, relay
         from flags.subjects import SUBJECTS
+        from portal.access.outbox import environment_created, environments_advanced
         from portal.access.services import note_uses
-        from portal.access.signals import environment_created, environments_advanced
         from portal.audit import anchors
         from portal.lib import subjects
         from portal.lib.api import published

@@ -126,5 +126,4 @@ def length(points: int) -> str:
 
 def span(slot: Slot) -> str:
     """Where a slot lies: from 0 % to 25 %."""
-    text = _("from {start} to {end}")
-    return text.format(start=length(slot.start), end=length(slot.end))
+    return _("from {start} to {end}").format(start=length(slot.start), end=length(slot.end))

@@ -10,7 +10,7 @@ from portal.access import services as access
 from portal.access.models import ApiKey, Environment, Project
 from portal.access.tokens import parse_token
 from portal.lib import clock, journal
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 
 PROJECT = "demo"
 ACTOR = journal.system("demo data")

@@ -1,23 +1,29 @@
 """Flags as files: of a project or of one environment, for people, programs and other products."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from flags import models as rows
 from flags import selectors
 from flags.engine import (
+    Configuration,
     DocumentError,
     EnvironmentFlag,
+    FlagDefinition,
     Group,
     Segment,
+    dump_configuration,
+    dump_definition,
+    dump_group,
+    dump_segment,
     parse_environment,
     parse_segment,
 )
-from flags.exporters import native
-from flags.exporters.base import Corpus, LeftOut
+from flags.exporters.base import Corpus
 from flags.exporters.flagd import write_file
+from flags.importers.base import Skipped
 from flags.models import FlagConfiguration
 from portal.access.models import Environment, Project
 
@@ -30,7 +36,7 @@ class Export:
 
     document: dict[str, Any]
     flags: int
-    left_out: list[LeftOut] = field(default_factory=list)
+    left_out: list[Skipped] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -73,9 +79,8 @@ def _export_native(project: Project, configurations: Iterable[FlagConfiguration]
             by_place = {one.environment.key: one.configuration for one in in_places}
             found.append((flag.definition, by_place))
         except DocumentError as error:
-            left_out.append(LeftOut(flag.key, str(error.problems[0])))
-    document = native.write_document(found, *_cohorts_of(project))
-    return Export(document, len(found), left_out)
+            left_out.append(Skipped(flag.key, str(error.problems[0])))
+    return Export(write_document(found, *_cohorts_of(project)), len(found), left_out)
 
 
 def _by_flag(row: FlagConfiguration) -> tuple[str, int, int]:
@@ -86,7 +91,7 @@ def _flagd(environment: Environment) -> Export:
     corpus, broken = _read_corpus(environment)
     file = write_file(corpus)
     for key, reason in broken.items():
-        file.left_out.append(LeftOut(key, reason))
+        file.left_out.append(Skipped(key, reason))
     file.left_out.sort(key=lambda one: one.flag)
     name = f"{environment.project.key}/{environment.key}"
     return Export(file.document(name), len(file.flags), file.left_out, file.notes)
@@ -109,7 +114,6 @@ def _read_corpus(environment: Environment) -> tuple[Corpus, dict[str, str]]:
 
 
 def _cohorts_of(project: Project) -> tuple[list[Segment], list[Group]]:
-    """The project's segments, their lists included, and its exclusion groups."""
     segments = rows.Segment.objects.filter(project=project).select_related("included", "excluded")
     segments = segments.defer("included__content", "excluded__content")
     groups = rows.ExclusionGroup.objects.filter(project=project)
@@ -120,3 +124,36 @@ def _cohorts_of(project: Project) -> tuple[list[Segment], list[Group]]:
 
 
 _WRITERS: Final = {"native": _native, "flagd": _flagd}
+
+
+# Aviary's own documents of many flags, in one order, so that two exports can be compared. A file
+# has the shape that ``importers.native`` reads: flags with their configurations by environment,
+# and after them the segments and exclusion groups that they may refer to.
+
+
+Document: TypeAlias = dict[str, Any]
+Flag: TypeAlias = tuple[FlagDefinition, Mapping[str, Configuration]]
+"""A flag, and its configurations by environment, in the environments' order."""
+
+
+def write_document(
+    flags: Iterable[Flag], segments: Iterable[Segment] = (), groups: Iterable[Group] = ()
+) -> Document:
+    """The document of a file. What nothing but a place's own history says is not in it."""
+    return {
+        "flags": [_write_flag(*one) for one in sorted(flags, key=lambda one: one[0].key)],
+        **_cohorts("segments", map(dump_segment, segments)),
+        **_cohorts("groups", map(dump_group, groups)),
+    }
+
+
+def _write_flag(
+    definition: FlagDefinition, configurations: Mapping[str, Configuration]
+) -> Document:
+    environments = {key: dump_configuration(one) for key, one in configurations.items()}
+    return {**dump_definition(definition), "environments": environments}
+
+
+def _cohorts(name: str, documents: Iterable[dict[str, object]]) -> Document:
+    found = sorted(documents, key=lambda one: str(one["key"]))
+    return {name: found} if found else {}

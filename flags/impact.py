@@ -175,12 +175,10 @@ def _compiled(row: FlagConfiguration, configuration: Configuration) -> CompiledF
 def _impact(
     project: Project, effects: Iterable[Effect] = (), *, is_on: bool = True, remark: str = ""
 ) -> Impact:
-    address = reverse("context-sampling", args=[project.key])
-    return Impact(is_on, address, tuple(effects), remark)
+    return Impact(is_on, reverse("context-sampling", args=[project.key]), tuple(effects), remark)
 
 
 def _effect(title: str, held: Collection[Sample], before: Side, after: Side) -> Effect:
-    """Every sample that can tell, on both sides."""
     documents = [*before.documents(), *after.documents()]
     needed = frozenset().union(*map(attributes_of, documents))
     units = frozenset({TARGETING_KEY}).union(*map(units_of, documents))
@@ -203,7 +201,6 @@ def _effect(title: str, held: Collection[Sample], before: Side, after: Side) -> 
 def _remarks(
     held: Collection[Sample], usable: Collection[Sample], needed: frozenset[str]
 ) -> Iterator[str]:
-    """What the numbers cannot say."""
     if EVERYTHING in needed:
         yield _("It reads contexts as a whole, and those are not kept.")
         return

@@ -67,14 +67,12 @@ def values(definition: FlagDefinition) -> tuple[str, ...]:
     """What each variant is, and who sees the flag."""
     text, public = _("{variant} is {value}."), _("Public keys see it.")
     found = [
-        text.format(variant=quoted(one.key), value=shortened(_json(one.value)))
+        text.format(
+            variant=quoted(one.key), value=shortened(json.dumps(one.value, ensure_ascii=False))
+        )
         for one in definition.variants
     ]
     return (*found, public if definition.client_visible else _("Public keys do not see it."))
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False)
 
 
 def shares(group: Group) -> tuple[str, ...]:

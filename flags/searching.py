@@ -97,16 +97,11 @@ def matching(project: Project, wanted: FlagFilter) -> QuerySet[Flag]:
         flags = flags.filter(_own_favourite(wanted))
     if wanted.tags:
         flags = flags.filter(pk__in=_tagged(flags, set(wanted.tags)))
-    columns = {f"sort_{i}": _column(one, wanted) for i, one in enumerate(wanted.sort)}
-    return flags.annotate(**columns).order_by(*_order(wanted), "key")
-
-
-def _column(name: str, wanted: FlagFilter) -> Any:
-    return COLUMNS[name.removeprefix("-")](wanted)
-
-
-def _order(wanted: FlagFilter) -> list[str]:
-    return [f"{'-' * one.startswith('-')}sort_{i}" for i, one in enumerate(wanted.sort)]
+    columns = {
+        f"sort_{i}": COLUMNS[one.removeprefix("-")](wanted) for i, one in enumerate(wanted.sort)
+    }
+    order = [f"{'-' * one.startswith('-')}sort_{i}" for i, one in enumerate(wanted.sort)]
+    return flags.annotate(**columns).order_by(*order, "key")
 
 
 def _tagged(flags: QuerySet[Flag], tags: set[str]) -> list[int]:
@@ -120,7 +115,7 @@ def _found(project: Project, wanted: FlagFilter) -> Q:
     """
     text, plain = wanted.search, ("key", "name", "description", "owner")
     found = Q(*[Q(**{f"{field}__icontains": text}) for field in plain], _connector=Q.OR)
-    for escaped in _escaped(text):
+    for escaped in {json.dumps(text, ensure_ascii=how)[1:-1] for how in (True, False)}:
         found |= Q(pk__in=_holding(Flag.objects.all(), "tags", escaped).values("pk"))
         found |= Q(pk__in=_holding(Flag.objects.all(), "variants", escaped).values("pk"))
         rules = FlagConfiguration.objects.filter(flag__project=project)
@@ -134,7 +129,3 @@ def _found(project: Project, wanted: FlagFilter) -> Q:
 def _holding(rows: QuerySet[Any], field: str, text: str) -> QuerySet[Any]:
     as_text: QuerySet[Any] = rows.annotate(found=Cast(field, TextField()))
     return as_text.filter(found__icontains=text)
-
-
-def _escaped(text: str) -> set[str]:
-    return {json.dumps(text, ensure_ascii=how)[1:-1] for how in (True, False)}

@@ -153,8 +153,7 @@ def default_view(user: User, project: Project) -> SavedView | None:
 
 
 def _at_stage(project: Project, flags: QuerySet[Flag], stage: str, now: datetime) -> QuerySet[Flag]:
-    found = list(flags.prefetch_related(_with_configurations()))
-    seen = standings_of(project, found, now=now)
+    seen = standings_of(project, list(flags.prefetch_related(_with_configurations())), now=now)
     return flags.filter(pk__in=[pk for pk, one in seen.items() if one.lifecycle.stage == stage])
 
 

@@ -21,7 +21,7 @@ from redis import RedisError
 from flags.snapshots import delivery, relay
 from flags.snapshots.delivery import Arrival, Delivery
 from flags.usage.reading import DAY, intake_losses
-from portal.access.api.authentication import key_shown, token_shown
+from portal.access.api.scope import key_shown, token_shown
 from portal.access.models import Environment, KeyKind
 from portal.lib import clock
 

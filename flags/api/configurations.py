@@ -12,25 +12,21 @@ from flags.models import FlagConfiguration
 from flags.services import importing
 from flags.services.importing import MODES
 from flags.snapshots import delivery
-from portal.access.api.authentication import holder_of
-from portal.access.api.scope import environment_of
-from portal.lib.api.answers import answer
-from portal.lib.api.etags import required_version, seen_version
-from portal.lib.api.operations import (
+from portal.access.api.scope import environment_of, holder_of
+from portal.lib.api.endpoints import answer, answer_page, required_version, seen_version, switch
+from portal.lib.api.parsers import merge_patch
+from portal.lib.api.shapes import SWITCH, TEXT, TEXTS, WHOLE, Shape
+from portal.lib.api.views import (
     CONFLICT,
     IF_MATCH,
     NO_MATCH,
     WAITS,
+    ApiView,
     header,
     operation,
     query,
 )
-from portal.lib.api.pagination import answer_page
-from portal.lib.api.parsers import merge_patch
-from portal.lib.api.query import switch
-from portal.lib.api.shapes import SWITCH, TEXT, TEXTS, WHOLE, Shape
-from portal.lib.api.views import ApiView
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 
 _TAG = "one environment"
 SKIPPED_FLAG = Shape("SkippedFlag", {"flag": TEXT(), "reason": TEXT()})
@@ -70,8 +66,7 @@ class ConfigurationList(ApiView):
     @operation("list_configurations", _TAG, CONFIGURATIONS)
     def get(self, request: Request, project: str, environment: str) -> Response:
         """A page of the configurations of the flags in use, in order of the flags' keys."""
-        place = environment_of(request, project, environment)
-        rows = selectors.configurations_in(place)
+        rows = selectors.configurations_in(environment_of(request, project, environment))
         return answer_page(request, CONFIGURATIONS, rows, by="flag__key")
 
 

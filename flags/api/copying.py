@@ -3,10 +3,11 @@
 from django.conf import settings
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from drf_spectacular.types import OpenApiTypes
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from flags import selectors, services
+from flags import exports, selectors, services
 from flags.api.scope import configuration_of, flag_of
 from flags.api.shapes import CONFIGURATION, FLAG
 from flags.models import Flag
@@ -14,24 +15,22 @@ from flags.services import bulk
 from flags.services.bulk import ACTIONS, MOST_FLAGS, End
 from flags.services.copying import Taking
 from flags.usage.reading import refuse_asked_for
-from portal.access.api.authentication import holder_of
 from portal.access.api.scope import (
     allowed,
     allowed_here,
     environment_of,
+    holder_of,
     place_of,
     project_of,
 )
 from portal.access.models import Environment, Project
 from portal.access.permissions import Permission
 from portal.lib import clock
-from portal.lib.api.answers import answer
-from portal.lib.api.etags import required_version
-from portal.lib.api.operations import CONFLICT, IF_MATCH, NO_MATCH, WAITING, operation
+from portal.lib.api.endpoints import answer, required_version, switch
 from portal.lib.api.shapes import SWITCH, TEXT, TEXTS, VERSIONS, WHOLE, Shape
-from portal.lib.api.views import ApiView
+from portal.lib.api.views import CONFLICT, IF_MATCH, NO_MATCH, WAITING, ApiView, operation, query
 from portal.lib.errors import Invalid
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 
 NEW_COPY = Shape(
     "NewCopy",
@@ -164,8 +163,7 @@ class Cloning(ApiView):
         )
         where = reverse("api-flag", kwargs={"project": project, "key": cloned.flag.key})
         refused = [{"environment": place.key, "text": text} for place, text in cloned.refused]
-        document = CLONE.dump(cloned, refused=refused)
-        return answer(document, version=cloned.flag.version, at=where)
+        return answer(CLONE.dump(cloned, refused=refused), version=cloned.flag.version, at=where)
 
 
 class Bulk(ApiView):
@@ -206,8 +204,7 @@ class Bulk(ApiView):
 def _require(request: Request, project: str, action: str, place: Environment | None) -> None:
     what = ACTIONS.get(action)
     if what is None:
-        text = _("Choose one of: {actions}.").format(actions=", ".join(ACTIONS))
-        raise Invalid({"action": text})
+        raise Invalid.of("action", _("Choose one of: {actions}."), actions=", ".join(ACTIONS))
     reach = allowed_here if place and what.needs == "environment" else allowed
     reach(request, project, what.permission)
 
@@ -215,11 +212,54 @@ def _require(request: Request, project: str, action: str, place: Environment | N
 def _flags_of(project: Project, keys: list[str]) -> list[Flag]:
     wanted = list(dict.fromkeys(keys))[: MOST_FLAGS + 1]
     if not 0 < len(wanted) <= MOST_FLAGS:
-        text = _("Name 1 to {most} flags.").format(most=MOST_FLAGS)
-        raise Invalid({"flags": text})
+        raise Invalid.of("flags", _("Name 1 to {most} flags."), most=MOST_FLAGS)
     found = selectors.flags_of(project, wanted)
     missing = sorted(set(wanted) - {flag.key for flag in found})
     if missing:
-        text = _("There is no flag called {key}.").format(key=missing[0][:100])
-        raise Invalid({"flags": text})
+        raise Invalid.of("flags", _("There is no flag called {key}."), key=missing[0][:100])
     return found
+
+
+# ``/api/v1/projects/{project}/export`` and the same of one environment: flags as a file.
+
+
+class ProjectExport(ApiView):
+    """All flags of a project, as far as the key reaches."""
+
+    @operation("export_project", "flags", OpenApiTypes.OBJECT)
+    def get(self, request: Request, project: str) -> Response:
+        """Every flag in use, with its configuration in the key's own environment.
+
+        Imported elsewhere the flags answer the same. Flags and fields come in one order, so that
+        two exports can be compared. The export of all environments is in the portal.
+        """
+        place = project_of(request, project)
+        own = [holder_of(request).environment.key]
+        return Response(exports.export_project(place, environments=own).document)
+
+
+class EnvironmentExport(ApiView):
+    """All flags of an environment."""
+
+    @operation(
+        "export_environment",
+        "one environment",
+        OpenApiTypes.OBJECT,
+        parameters=[
+            query("format", "What the file shall be.", enum=exports.FORMATS, default="native"),
+            query("report", "What is in the file and what not, instead of it.", bool),
+        ],
+    )
+    def get(self, request: Request, project: str, environment: str) -> Response:
+        """Every flag in use as it is in one environment, in a format of your choice.
+
+        Flags that the format cannot hold exactly are left out: `report=1` answers which and why,
+        instead of the file.
+        """
+        place = environment_of(request, project, environment)
+        format_name = request.query_params.get("format", "native")
+        if format_name not in exports.FORMATS:
+            known = ", ".join(exports.FORMATS)
+            raise Invalid.of("format", _("Choose one of: {known}."), known=known)
+        export = exports.export_environment(place, format_name=format_name)
+        return Response(export.report if switch(request, "report") else export.document)

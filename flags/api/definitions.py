@@ -9,17 +9,22 @@ from flags.api.scope import flag_of
 from flags.api.shapes import FLAG, FLAG_PATCH, FLAGS, KINDS, NEW_FLAG
 from flags.searching import FlagFilter
 from flags.usage.reading import refuse_asked_for
-from portal.access.api.authentication import holder_of
-from portal.access.api.scope import project_of
+from portal.access.api.scope import holder_of, project_of
 from portal.lib import clock
-from portal.lib.api.answers import answer
-from portal.lib.api.etags import version_to_change
-from portal.lib.api.operations import CONFLICT, MAY_MATCH, WAITING, WAITS, operation, query
-from portal.lib.api.pagination import decode_cursor, encode_cursor, limit_of, listing
+from portal.lib.api.endpoints import (
+    answer,
+    choice,
+    decode_cursor,
+    encode_cursor,
+    limit_of,
+    listing,
+    switch,
+    text,
+    version_to_change,
+)
 from portal.lib.api.parsers import merge_patch
-from portal.lib.api.query import choice, switch, text
-from portal.lib.api.views import ApiView
-from portal.lib.intent import Intent
+from portal.lib.api.views import CONFLICT, MAY_MATCH, WAITING, WAITS, ApiView, operation, query
+from portal.lib.journal import Intent
 
 _TAG = "flags"
 
@@ -40,7 +45,15 @@ class FlagList(ApiView):
     )
     def get(self, request: Request, project: str) -> Response:
         """A page of flags, in order of their keys."""
-        wanted = _filter_of(request)
+        wanted = FlagFilter(
+            search=text(request, "search"),
+            kind=choice(request, "kind", KINDS),
+            tags=tuple(filter(None, [text(request, "tag")])),
+            archived=switch(request, "archived"),
+            environment=holder_of(request).environment.key,
+            after=decode_cursor(text(request, "cursor")),
+            size=limit_of(request),
+        )
         page = selectors.list_flags(project_of(request, project), wanted, now=clock.now())
         following = encode_cursor(page.next_after)
         return listing(request, FLAGS, page.flags, following, total=page.total)
@@ -116,16 +129,3 @@ class FlagRestoring(ApiView):
         services.restore_flag(flag=flag, intent=Intent(holder_of(request).actor))
         restored = flag_of(request, project, key)
         return answer(FLAG.dump(restored), version=restored.version)
-
-
-def _filter_of(request: Request) -> FlagFilter:
-    """The filter in the query. Raises Invalid, naming the parameter."""
-    return FlagFilter(
-        search=text(request, "search"),
-        kind=choice(request, "kind", KINDS),
-        tags=tuple(filter(None, [text(request, "tag")])),
-        archived=switch(request, "archived"),
-        environment=holder_of(request).environment.key,
-        after=decode_cursor(text(request, "cursor")),
-        size=limit_of(request),
-    )

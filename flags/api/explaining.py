@@ -13,12 +13,11 @@ from flags import past
 from flags.api.scope import configuration_of
 from flags.engine import dump_condition
 from flags.engine.tracing import Trace
-from flags.explained import Explained, explain_now
+from flags.scenery import Explained, explain_now
 from portal.access.api.scope import allowed, environment_of
 from portal.access.permissions import Permission
 from portal.lib import clock
-from portal.lib.api.answers import answer
-from portal.lib.api.operations import PLAIN, operation
+from portal.lib.api.endpoints import answer
 from portal.lib.api.shapes import (
     ANY,
     INSTANT,
@@ -32,8 +31,8 @@ from portal.lib.api.shapes import (
     Shape,
     reader,
 )
-from portal.lib.api.views import ApiView
-from portal.lib.documents.problems import DocumentError, Problem
+from portal.lib.api.views import PLAIN, ApiView, operation
+from portal.lib.documents import DocumentError, Problem
 from portal.lib.errors import Invalid
 
 _TAG = "explanations"
@@ -195,8 +194,7 @@ class Explain(ApiView):
         asked = QUESTION.read(request.data)
         configuration = configuration_of(request, project, environment, asked["flag"])
         found = explain_now(configuration, asked.get("context", {}), now=clock.now())
-        flag = configuration.flag.key
-        return answer(EXPLAINED.dump(found, flag=flag, environment=environment))
+        return answer(EXPLAINED.dump(found, flag=configuration.flag.key, environment=environment))
 
 
 class ExplainPast(ApiView):

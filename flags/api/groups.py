@@ -9,16 +9,12 @@ from flags.api.scope import group_of
 from flags.api.shapes import PERCENT, STORED
 from flags.engine import limits
 from flags.models import ExclusionGroup
-from portal.access.api.authentication import holder_of
-from portal.access.api.scope import project_of
-from portal.lib.api.answers import answer
-from portal.lib.api.etags import seen_version, version_to_change
-from portal.lib.api.operations import CONFLICT, MAY_MATCH, operation
-from portal.lib.api.pagination import answer_page
+from portal.access.api.scope import holder_of, project_of
+from portal.lib.api.endpoints import answer, answer_page, seen_version, version_to_change
 from portal.lib.api.parsers import merge_patch
 from portal.lib.api.shapes import NUMBER, TEXT, Page, Shape
-from portal.lib.api.views import ApiView
-from portal.lib.intent import Intent
+from portal.lib.api.views import CONFLICT, MAY_MATCH, ApiView, operation
+from portal.lib.journal import Intent
 
 _TAG = "exclusion groups"
 SLOT = Shape(

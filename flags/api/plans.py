@@ -13,13 +13,9 @@ from flags import selectors, services
 from flags.api.shapes import CONFIGURATION, PERCENT
 from flags.models import Flag, Plan, PlanKind
 from flags.plans import OPERATIONS, following
-from portal.access.api.authentication import holder_of
-from portal.access.api.scope import environment_of
+from portal.access.api.scope import environment_of, holder_of
 from portal.access.models import Environment
-from portal.lib.api.answers import answer
-from portal.lib.api.operations import WAITS, operation, query
-from portal.lib.api.pagination import answer_page
-from portal.lib.api.query import find, switch, text
+from portal.lib.api.endpoints import answer, answer_page, find, switch, text
 from portal.lib.api.shapes import (
     MOMENT,
     NUMBER,
@@ -31,9 +27,9 @@ from portal.lib.api.shapes import (
     Shape,
     read_object,
 )
-from portal.lib.api.views import ApiView
+from portal.lib.api.views import WAITS, ApiView, operation, query
 from portal.lib.errors import Invalid
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from portal.runs.models import RunState
 
 _TAG = "one environment"
@@ -229,8 +225,7 @@ def steering(kind: PlanKind, step: str) -> type[ApiView]:
             """Stopping is free for whoever may change the flag; going on may take approval."""
             found = _plan_of(request, project, environment, kind, plan)
             reason = WHY.read(request.data or {}).get("reason", "")
-            intent = Intent(holder_of(request).actor, reason)
-            steered = _STEPS[step](plan=found, intent=intent)
+            steered = _STEPS[step](plan=found, intent=Intent(holder_of(request).actor, reason))
             return answer(PLAN.dump(steered))
 
     return Steering

@@ -11,7 +11,7 @@ from flags import cohorts, selectors
 from flags.models import ExclusionGroup, Flag, FlagConfiguration, Segment
 from portal.access.api.scope import environment_of, project_of
 from portal.access.models import Project
-from portal.lib.api.query import refuse_unfindable
+from portal.lib.api.endpoints import refuse_unfindable
 
 Row = TypeVar("Row")
 
@@ -36,8 +36,7 @@ def configuration_of(
 ) -> FlagConfiguration:
     """A flag's configuration in the key's environment."""
     environment = environment_of(request, project_key, environment_key)
-    flag = flag_of(request, project_key, key)
-    configuration = selectors.get_configuration(flag, environment)
+    configuration = selectors.get_configuration(flag_of(request, project_key, key), environment)
     configuration.environment = environment
     return configuration
 

@@ -18,28 +18,26 @@ from flags.api.shapes import STORED
 from flags.engine import limits
 from flags.models import Segment
 from flags.models.segment import LISTS
-from flags.services import key_files, key_lists
-from flags.services.key_files import KeyFile
-from flags.services.key_lists import KeyChange, Mode
-from portal.access.api.authentication import holder_of
-from portal.access.api.scope import project_of
-from portal.lib.api.answers import answer
-from portal.lib.api.etags import seen_version, version_to_change
-from portal.lib.api.operations import CONFLICT, MAY_MATCH, operation, query
-from portal.lib.api.pagination import (
+from flags.services import key_lists
+from flags.services.key_lists import KeyChange, KeyFile, Mode
+from portal.access.api.scope import holder_of, project_of
+from portal.lib.api.endpoints import (
+    answer,
     decode_cursor,
     encode_cursor,
     limit_of,
     listing,
     page_of_keys,
+    seen_version,
+    text,
+    version_to_change,
 )
 from portal.lib.api.parsers import StrictJSONParser, merge_patch
 from portal.lib.api.problems import TooLarge
-from portal.lib.api.query import text
 from portal.lib.api.shapes import OBJECT, TEXT, TEXTS, WHOLE, Page, Shape
-from portal.lib.api.views import ApiView
-from portal.lib.errors import Invalid
-from portal.lib.intent import Intent
+from portal.lib.api.views import CONFLICT, MAY_MATCH, ApiView, operation, query
+from portal.lib.errors import Invalid, refuse
+from portal.lib.journal import Intent
 
 _TAG = "segments"
 MODES = [one.value for one in Mode]
@@ -122,8 +120,8 @@ class CSVParser(BaseParser):
         body = io.BytesIO()
         while chunk := stream.read(_CHUNK):
             body.write(chunk)
-            if body.tell() > key_files.MOST_BYTES:
-                raise TooLarge(key_files.MOST_BYTES)
+            if body.tell() > key_lists.MOST_BYTES:
+                raise TooLarge(key_lists.MOST_BYTES)
         body.seek(0)
         return body
 
@@ -188,7 +186,7 @@ class SegmentKeys(ApiView):
     """The keys in one of a segment's lists, ``included`` or ``excluded``."""
 
     parser_classes = [StrictJSONParser, CSVParser]
-    max_body_bytes = key_files.MOST_BYTES
+    max_body_bytes = key_lists.MOST_BYTES
 
     @operation("list_segment_keys", _TAG, KEYS, parameters=[query("search", "In the key.")])
     def get(self, request: Request, project: str, which: str, key: str) -> Response:
@@ -200,8 +198,7 @@ class SegmentKeys(ApiView):
             after=decode_cursor(text(request, "cursor")),
             size=limit_of(request),
         )
-        following = encode_cursor(page.next_after)
-        return listing(request, KEYS, page.keys, following, total=page.total)
+        return listing(request, KEYS, page.keys, encode_cursor(page.next_after), total=page.total)
 
     @operation(
         "change_segment_keys",
@@ -242,21 +239,20 @@ class SegmentKeys(ApiView):
 def _sent(request: Request) -> tuple[Mode, KeyFile]:
     """The keys of the body, and what to do with them. Raises Invalid."""
     if isinstance(request.data, io.BytesIO):
-        found = key_files.read_csv(request.data, size=request.data.getbuffer().nbytes)
+        found = key_lists.read_csv(request.data, size=request.data.getbuffer().nbytes)
         return _mode(text(request, "mode") or "add"), found
     body = request.data if isinstance(request.data, dict) else {}
     problems = {name: _("There is no such field.") for name in body.keys() - {"mode", "keys"}}
     if not isinstance(body.get("keys"), list):
         problems["keys"] = _("Give a list of keys.")
-    if problems:
-        raise Invalid(problems)
+    refuse(problems)
     keys = key_lists.check_keys(body["keys"])
     return _mode(body.get("mode", "add")), KeyFile(set(keys), doubles=len(keys) - len(set(keys)))
 
 
 def _mode(value: object) -> Mode:
     if value not in set(Mode):
-        raise Invalid({"mode": _("Choose one of: {modes}.").format(modes=", ".join(Mode))})
+        raise Invalid.of("mode", _("Choose one of: {modes}."), modes=", ".join(Mode))
     return Mode(str(value))
 
 

@@ -7,7 +7,6 @@ from flags.api import (
     copying,
     definitions,
     explaining,
-    exporting,
     groups,
     plans,
     segments,
@@ -60,10 +59,10 @@ urlpatterns = [
         groups.GroupDetail.as_view(),
         name="api-exclusion-group",
     ),
-    path(_PROJECT + "export", exporting.ProjectExport.as_view(), name="api-export"),
+    path(_PROJECT + "export", copying.ProjectExport.as_view(), name="api-export"),
     path(
         _ENVIRONMENT + "export",
-        exporting.EnvironmentExport.as_view(),
+        copying.EnvironmentExport.as_view(),
         name="api-environment-export",
     ),
 ]

@@ -5,15 +5,12 @@ from rest_framework.response import Response
 
 from flags.api.scope import configuration_of
 from flags.usage import reading
-from flags.usage.reading import ASPECTS, SPANS, Series
+from flags.usage.reading import ASPECTS, SPANS
 from portal.access.api.scope import environment_of
 from portal.lib import clock
-from portal.lib.api.answers import answer
-from portal.lib.api.operations import operation, query
-from portal.lib.api.pagination import listing, page_of
-from portal.lib.api.query import choice, switch
+from portal.lib.api.endpoints import answer, choice, listing, page_of, switch
 from portal.lib.api.shapes import MOMENT, OBJECT, TEXT, WHOLE, Page, Shape
-from portal.lib.api.views import ApiView
+from portal.lib.api.views import ApiView, operation, query
 
 _TAG = "one environment"
 COUNTS = Shape(
@@ -83,7 +80,13 @@ class FlagUsage(ApiView):
             "total": series.total,
             "last_seen_at": last and last.isoformat(),
             "last_served_at": {name: at.isoformat() for name, at in sorted(seen.items())},
-            "counts": _counts(series),
+            "counts": [
+                {
+                    "start": line.start.isoformat(),
+                    "counts": dict(zip(series.names, line.counts, strict=True)),
+                }
+                for line in series.lines
+            ],
         }
         return answer(document)
 
@@ -104,13 +107,3 @@ class UnknownFlags(ApiView):
         page, following = page_of(request, rows, by="-pk")
         others = reading.other_unknown(place)
         return listing(request, UNKNOWN_FLAGS, page, following, others=others)
-
-
-def _counts(series: Series) -> list[dict[str, object]]:
-    return [
-        {
-            "start": line.start.isoformat(),
-            "counts": dict(zip(series.names, line.counts, strict=True)),
-        }
-        for line in series.lines
-    ]

@@ -13,10 +13,20 @@ The *world* holds what flags refer to: each other, segments, groups, and the ins
 
 from flags.engine.attributes import EVERYTHING, attributes_of, minimised, units_of
 from flags.engine.buckets import ALGORITHMS, point
-from flags.engine.cohort_parsing import dump_group, dump_segment, parse_group, parse_segment
-from flags.engine.cohorts import CompiledGroup, CompiledSegment, compile_group, compile_segment
+from flags.engine.cohorts import (
+    CompiledGroup,
+    CompiledSegment,
+    compile_group,
+    compile_segment,
+    disturbances,
+    dump_group,
+    dump_segment,
+    free_room,
+    parse_group,
+    parse_segment,
+    place_slot,
+)
 from flags.engine.compiler import CompiledFlag, compile_flag
-from flags.engine.condition_dumping import dump_condition
 from flags.engine.document import (
     AllOf,
     AnyOf,
@@ -35,7 +45,6 @@ from flags.engine.document import (
     LogicTest,
     Not,
     Override,
-    Prerequisite,
     Rule,
     Segment,
     SegmentTest,
@@ -48,16 +57,29 @@ from flags.engine.document import (
     Variant,
     default_configuration,
 )
-from flags.engine.dumping import dump_configuration, dump_definition, environment_document
+from flags.engine.dumping import (
+    dump_condition,
+    dump_configuration,
+    dump_definition,
+    environment_document,
+)
 from flags.engine.limits import MAX_STEPS
-from flags.engine.lines import disturbances, free_room, place_slot
-from flags.engine.mentions import Mention, Named, mentions_in, mentions_in_condition
 from flags.engine.operators import OPERATORS
 from flags.engine.parsing import parse_configuration, parse_definition, parse_environment
-from flags.engine.references import References, depth_of, find_cycle, references_of, variants_of
+from flags.engine.references import (
+    Mention,
+    Named,
+    References,
+    depth_of,
+    find_cycle,
+    mentions_in,
+    mentions_in_condition,
+    references_of,
+    variants_of,
+)
 from flags.engine.results import Context, ErrorCode, Reason, Result, Scalar
 from flags.engine.world import EMPTY, OverBudget, Steps, World
-from portal.lib.documents.problems import DocumentError, Problem
+from portal.lib.documents import DocumentError, Problem
 
 __all__ = [
     "ALGORITHMS",
@@ -91,7 +113,6 @@ __all__ = [
     "Not",
     "OverBudget",
     "Override",
-    "Prerequisite",
     "Problem",
     "Reason",
     "References",

@@ -74,8 +74,7 @@ def _read_by(document: Configuration | Segment | Group) -> Iterator[str]:
     for condition in conditions_in(document):
         yield from _in_condition(condition)
     if isinstance(document, Configuration):
-        logic = (one.logic for one in _serves(document) if isinstance(one, ByLogic))
-        for one in logic:
+        for one in (one.logic for one in _serves(document) if isinstance(one, ByLogic)):
             yield from _in_logic(one.value)
 
 

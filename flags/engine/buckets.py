@@ -14,7 +14,7 @@ import mmh3
 from flags.engine.document import DEFAULT_ALGORITHM, Split
 from flags.engine.limits import MAX_FLAGD_TOTAL, MAX_UNIT_INTEGER
 from flags.engine.world import World
-from portal.lib.documents.problems import Problem
+from portal.lib.documents import Problem
 
 SCALE: Final = 100_000
 """Points on the line: one is 0.001 %."""

@@ -1,15 +1,30 @@
-"""Segments and exclusion groups, compiled: who belongs, in one look-up or one hash."""
+"""Segments and exclusion groups: read and compiled, and what may change on the line of a group."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from flags.engine.buckets import GROUP, point, unit_in
-from flags.engine.cohort_parsing import parse_group, parse_segment
+from flags.engine import limits
+from flags.engine.buckets import GROUP, SCALE, point, unit_in
+from flags.engine.condition_parsing import read_attribute, read_segment_condition
 from flags.engine.conditions import compile_attribute, compile_condition
-from flags.engine.document import Group, Segment
+from flags.engine.document import TARGETING_KEY, AnyOf, Group, Segment, Slot
+from flags.engine.dumping import dump_condition
 from flags.engine.references import instants_of, weight_of
 from flags.engine.results import Context
+from flags.engine.scalars import read_flag_key, read_salt, read_segment_key
 from flags.engine.world import Read, Test, World
+from portal.lib.documents import (
+    Problem,
+    Reader,
+    checked,
+    list_of,
+    mapped,
+    name,
+    quote,
+    read_percentage,
+    record,
+    text,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,3 +96,190 @@ def compile_group(document: object) -> CompiledGroup:
         read=compile_attribute(group.bucket_by),
         source=group,
     )
+
+
+# Segments and exclusion groups: from plain documents to checked ones, and back.
+
+
+_ABOUT: dict[str, Reader[object]] = {
+    "name": name(limits.MAX_NAME_CHARS),
+    "description": text(limits.MAX_DESCRIPTION_CHARS),
+}
+_read_keys: Reader[frozenset[str]] = mapped(
+    list_of(text(limits.MAX_UNIT_CHARS, least=1), most=limits.MAX_SEGMENT_KEYS), frozenset
+)
+
+
+def _check_keys(segment: Segment) -> Iterable[Problem]:
+    for key in sorted(segment.included & segment.excluded):
+        message = f"Remove '{quote(key)}' from one of the two lists; it is included and excluded."
+        yield Problem("excluded", message)
+
+
+_read_segment: Reader[Segment] = checked(
+    record(
+        Segment,
+        {"key": read_segment_key},
+        {
+            **_ABOUT,
+            "when": read_segment_condition,
+            "included": _read_keys,
+            "excluded": _read_keys,
+            "keyed_by": read_attribute,
+        },
+    ),
+    _check_keys,
+)
+
+
+def parse_segment(doc: object) -> Segment:
+    """A segment. Required is the key; without a condition only included keys belong.
+
+    Raises DocumentError.
+    """
+    return _read_segment(doc)
+
+
+def dump_segment(segment: Segment) -> dict[str, object]:
+    """The segment as a plain document, its keys sorted; fields that hold their default left out."""
+    lists = {"included": segment.included, "excluded": segment.excluded}
+    return {
+        "key": segment.key,
+        **_dump_about(segment),
+        **({} if segment.when == AnyOf() else {"when": dump_condition(segment.when)}),
+        **{field: sorted(keys) for field, keys in lists.items() if keys},
+        **({} if segment.keyed_by == TARGETING_KEY else {"keyed_by": segment.keyed_by}),
+    }
+
+
+def _slot(flag: str, start: int, end: int) -> Slot:
+    return Slot(flag, start, end)
+
+
+_read_slot = record(
+    lambda **fields: _slot(fields["flag"], fields["from"], fields["to"]),
+    {"flag": read_flag_key, "from": read_percentage, "to": read_percentage},
+)
+
+
+def _check_slots(group: Group) -> Iterable[Problem]:
+    seen: set[str] = set()
+    end = 0
+    for index, slot in sorted(enumerate(group.slots), key=lambda one: one[1].start):
+        if slot.end <= slot.start:
+            yield Problem(f"slots[{index}].to", "Let the slot end after it starts.")
+        if slot.start < end:
+            yield Problem(f"slots[{index}].from", "Start the slot where the one before it ends.")
+        if slot.flag in seen:
+            yield Problem(f"slots[{index}].flag", "Give each flag one slot.")
+        seen.add(slot.flag)
+        end = max(end, slot.end)
+    if end > SCALE - group.holdout:
+        yield Problem("holdout", "Leave room for the holdout at the end of the line.")
+
+
+_read_group: Reader[Group] = checked(
+    record(
+        Group,
+        {"key": read_segment_key, "salt": read_salt},
+        {
+            **_ABOUT,
+            "slots": list_of(_read_slot, most=limits.MAX_SLOTS),
+            "holdout": read_percentage,
+            "bucket_by": read_attribute,
+        },
+    ),
+    _check_slots,
+)
+
+
+def parse_group(doc: object) -> Group:
+    """An exclusion group. Required are key and salt. Raises DocumentError."""
+    return _read_group(doc)
+
+
+def dump_group(group: Group) -> dict[str, object]:
+    """The group as a plain document; fields that hold their default left out."""
+    slots = [{"flag": s.flag, "from": s.start / 1000, "to": s.end / 1000} for s in group.slots]
+    return {
+        "key": group.key,
+        **_dump_about(group),
+        "salt": group.salt,
+        "slots": slots,
+        "holdout": group.holdout / 1000,
+        **({} if group.bucket_by == TARGETING_KEY else {"bucket_by": group.bucket_by}),
+    }
+
+
+def _dump_about(one: Segment | Group) -> dict[str, object]:
+    about = {"name": one.name, "description": one.description}
+    return {field: value for field, value in about.items() if value}
+
+
+# The line of an exclusion group: where there is room, and what may change on it. Whoever is in a
+# part of the line stays in it: a slot keeps its place, and grows into free room only.
+
+
+def free_room(group: Group) -> list[tuple[int, int]]:
+    """The parts of the line that belong to no flag and not to the holdout, each with some length.
+
+    In thousandths of a percent, from the start of the line.
+    """
+    gaps, at = [], 0
+    for slot in sorted(group.slots, key=lambda one: one.start):
+        gaps.append((at, slot.start))
+        at = slot.end
+    gaps.append((at, SCALE - group.holdout))
+    return [(start, end) for start, end in gaps if start < end]
+
+
+def place_slot(group: Group, flag: str, width: int) -> Slot | None:
+    """Where a flag's slot of this width fits: at the start of the first gap that is wide enough.
+
+    A flag that has one keeps its start and grows to the right, or shrinks. None where there is no
+    room for it.
+    """
+    own = next((slot for slot in group.slots if slot.flag == flag), None)
+    if own is None:
+        gaps = ((start, end) for start, end in free_room(group) if end - start >= width)
+        found = next(gaps, None)
+        return found and Slot(flag, found[0], found[0] + width)
+    end = own.start + width
+    most = max((e for s, e in free_room(group) if s == own.end), default=own.end)
+    return Slot(flag, own.start, end) if end <= most else None
+
+
+def disturbances(before: Group, after: Group) -> Iterator[Problem]:
+    """What of a change of slots and holdout would take users out of where they are.
+
+    ``after`` is valid by itself. With another salt or unit everybody is dealt out anew, on purpose.
+    """
+    if (before.salt, before.bucket_by) != (after.salt, after.bucket_by):
+        return
+    room = free_room(before)
+    old = {slot.flag: slot for slot in before.slots}
+    for index, slot in enumerate(after.slots):
+        if _moves(old.get(slot.flag), slot):
+            yield Problem(f"slots[{index}]", "Let a slot keep its place: grow or shrink it.")
+        elif not all(_is_free(part, room) for part in _gained(old.get(slot.flag), slot)):
+            message = "Grow into free room only; here users belong to another flag or the holdout."
+            yield Problem(f"slots[{index}]", message)
+    if after.holdout > before.holdout:
+        part = (SCALE - after.holdout, SCALE - before.holdout)
+        if not _is_free(part, room):
+            yield Problem("holdout", "Grow into free room only; here users belong to a flag.")
+
+
+def _moves(old: Slot | None, new: Slot) -> bool:
+    return old is not None and (new.end <= old.start or old.end <= new.start)
+
+
+def _gained(old: Slot | None, new: Slot) -> list[tuple[int, int]]:
+    if old is None:
+        return [(new.start, new.end)]
+    parts = [(new.start, min(new.end, old.start)), (max(new.start, old.end), new.end)]
+    return [(start, end) for start, end in parts if start < end]
+
+
+def _is_free(part: tuple[int, int], room: Iterable[tuple[int, int]]) -> bool:
+    return any(start <= part[0] and part[1] <= end for start, end in room)

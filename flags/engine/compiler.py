@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from flags.engine.buckets import unit_in
-from flags.engine.conditions import compile_condition, compile_flag_test
+from flags.engine.conditions import compile_condition
 from flags.engine.document import (
     TARGETING_KEY,
     Configuration,
     EnvironmentFlag,
-    Prerequisite,
+    FlagTest,
     Rule,
     Serve,
     Target,
@@ -133,10 +133,10 @@ def _first_of(steps: list[Step], otherwise: Evaluation) -> Evaluation:
 
 
 def _compile_prerequisite(
-    answers: Answers, configuration: Configuration, prerequisite: Prerequisite
+    answers: Answers, configuration: Configuration, prerequisite: FlagTest
 ) -> Step:
     """The off variant, as if the flag were not enabled, where the other flag serves another."""
-    is_met = compile_flag_test(prerequisite.flag, prerequisite.variants)
+    is_met = compile_condition(prerequisite)
     facts = {**answers.facts, "prerequisite": prerequisite.flag}
     turned_off = answers.give(configuration.off_variant, Reason.DISABLED, facts)
     return lambda context, world: None if is_met(context, world) else turned_off

@@ -1,18 +1,27 @@
 """Reads conditions. A new kind of condition adds its reader to the table in ``_conditions``."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final, TypeVar
 
 from flags.engine import limits
+from flags.engine.buckets import ALGORITHMS
 from flags.engine.document import (
     AllOf,
     AnyOf,
     AttributeTest,
+    Audience,
+    ByLogic,
+    CodeDefault,
     Condition,
+    Fixed,
     FlagTest,
     LogicTest,
     Not,
+    Override,
     SegmentTest,
+    Serve,
+    Share,
+    Split,
 )
 from flags.engine.jsonlogic import FRACTIONALS, read_logic
 from flags.engine.operators import OPERATORS, Operator
@@ -22,16 +31,22 @@ from flags.engine.scalars import (
     read_segment_key,
     read_variant_key,
 )
-from portal.lib.documents.readers import (
+from portal.lib.documents import (
+    Problem,
     Reader,
+    checked,
+    integer,
     list_of,
+    name,
     one_of,
+    read_boolean,
     read_object,
+    read_percentage,
     record,
     refuse,
     tagged,
+    text,
 )
-from portal.lib.documents.scalars import name, read_boolean
 
 T = TypeVar("T")
 
@@ -68,12 +83,14 @@ def _read_attribute_test(value: object) -> Condition:
     return (reader or _TEST_OF_NO_OPERATOR)(value)
 
 
-FLAG_AND_VARIANTS: Final[dict[str, Reader[object]]] = {
-    "flag": read_flag_key,
-    "variants": list_of(read_variant_key, least=1, most=limits.MAX_VARIANTS),
-}
 _read_segment_test: Reader[Condition] = record(SegmentTest, {"segment": read_segment_key})
-_read_flag_test: Reader[Condition] = record(FlagTest, FLAG_AND_VARIANTS)
+read_flag_test: Reader[FlagTest] = record(
+    FlagTest,
+    {
+        "flag": read_flag_key,
+        "variants": list_of(read_variant_key, least=1, most=limits.MAX_VARIANTS),
+    },
+)
 
 
 def logic_reader(build: Callable[..., T]) -> Reader[T]:
@@ -91,7 +108,7 @@ _IN_SEGMENTS: Final[dict[str, Reader[Condition]]] = {
     "segment": _read_segment_test,
     "jsonlogic": _read_logic_test,
 }
-_IN_FLAGS: Final[dict[str, Reader[Condition]]] = {**_IN_SEGMENTS, "flag": _read_flag_test}
+_IN_FLAGS: Final[dict[str, Reader[Condition]]] = {**_IN_SEGMENTS, "flag": read_flag_test}
 
 
 def _only(field: str, reader: Reader[object], build: Callable[..., Condition]) -> Reader[Condition]:
@@ -122,3 +139,62 @@ def _conditions(leaves: Mapping[str, Reader[Condition]], levels: int) -> Reader[
 read_condition = _conditions(_IN_FLAGS, limits.MAX_CONDITION_DEPTH)
 read_segment_condition = _conditions(_IN_SEGMENTS, limits.MAX_CONDITION_DEPTH)
 """The conditions of a segment: who belongs does not depend on what flags serve."""
+
+
+# Reads what rules serve and to what share: splits, audiences and how they bucket.
+
+
+_BUCKETING: dict[str, Reader[object]] = {
+    "bucket_by": read_attribute,
+    "else_by": list_of(read_attribute, most=limits.MAX_ELSE_BY),
+    "algorithm": one_of(ALGORITHMS, "algorithm"),
+    "seed": text(limits.MAX_KEY_CHARS),
+}
+
+
+def _check_audience(audience: Audience) -> Iterable[Problem]:
+    algorithm = ALGORITHMS[audience.algorithm]
+    if algorithm.place_audience is None:
+        yield Problem("algorithm", "Use another algorithm; this one is for splits only.")
+    if audience.seed is not None and algorithm.salted:
+        yield Problem("seed", "Remove the seed; the salt alone shuffles this algorithm.")
+
+
+read_audience: Reader[Audience] = checked(
+    record(
+        lambda percent, **others: Audience(threshold=percent, **others),
+        {"percent": read_percentage},
+        {**_BUCKETING, "group": read_segment_key},
+    ),
+    _check_audience,
+)
+
+
+def serve_reader(variant: Reader[str]) -> Reader[Serve]:
+    """Reads what is served, of the variants that ``variant`` reads."""
+    return tagged(
+        {
+            "variant": record(Fixed, {"variant": variant}),
+            "split": _split(variant),
+            "jsonlogic": logic_reader(ByLogic),
+            "code_default": record(lambda code_default: CodeDefault(), {"code_default": _read_yes}),
+        }
+    )
+
+
+def _read_yes(value: object) -> bool:
+    if not read_boolean(value):
+        refuse("Give true, or serve something else.")
+    return True
+
+
+def _split(variant: Reader[str]) -> Reader[Serve]:
+    weight = integer(0, limits.MAX_FLAGD_TOTAL)
+    share = record(Share, {"variant": variant, "weight": weight})
+    override = record(Override, {"variant": variant, "when": read_condition})
+    split = record(
+        lambda split, **others: Split(shares=split, **others),
+        {"split": list_of(share, least=1, most=limits.MAX_VARIANTS)},
+        {**_BUCKETING, "overrides": list_of(override, most=limits.MAX_OVERRIDES)},
+    )
+    return checked(split, lambda split: ALGORITHMS[split.algorithm].check(split))

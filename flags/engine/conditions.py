@@ -95,12 +95,8 @@ def _(condition: SegmentTest, _flag: str = "") -> Test:
 
 @compile_condition.register
 def _(condition: FlagTest, _flag: str = "") -> Test:
-    return compile_flag_test(condition.flag, condition.variants)
-
-
-def compile_flag_test(key: str, variants: tuple[str, ...]) -> Test:
-    """Whether another flag serves one of these variants; a flag that is not there serves none."""
-    wanted = frozenset(variants)
+    """A flag that is not there serves none."""
+    key, wanted = condition.flag, frozenset(condition.variants)
 
     def serves_one_of_them(context: Context, world: World) -> bool:
         flag = world.flags.get(key)

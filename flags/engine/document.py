@@ -241,18 +241,11 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
-class Prerequisite:
-    """Another flag has to serve one of these variants; else this one counts as not enabled."""
-
-    flag: str
-    variants: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Configuration:
     """What a flag does in one environment. ``salt`` is the one thing to change to reshuffle.
 
-    Evaluators never see one that is not ``introduced``: there the flag does not exist yet.
+    Where a prerequisite does not hold the flag counts as not enabled. Evaluators never see one that
+    is not ``introduced``: there the flag does not exist yet.
     """
 
     enabled: bool
@@ -261,7 +254,7 @@ class Configuration:
     salt: str
     targets: tuple[Target, ...] = ()
     rules: tuple[Rule, ...] = ()
-    prerequisites: tuple[Prerequisite, ...] = ()
+    prerequisites: tuple[FlagTest, ...] = ()
     introduced: bool = True
 
 

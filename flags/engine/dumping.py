@@ -6,25 +6,34 @@ they are, not copied: the caller must not change them.
 
 from functools import singledispatch
 
-from flags.engine.condition_dumping import dump_by_logic, dump_condition
 from flags.engine.document import (
     DEFAULT_ALGORITHM,
+    DEFAULT_BUCKETING,
     TARGETING_KEY,
+    AllOf,
+    AnyOf,
+    AttributeTest,
     Audience,
     ByLogic,
     CodeDefault,
+    Condition,
     Configuration,
     Fixed,
     FlagDefinition,
+    FlagTest,
+    LogicTest,
+    Not,
     Override,
     Rule,
+    SegmentTest,
     Serve,
     Split,
     Variant,
 )
+from flags.engine.jsonlogic import dump_logic
 
+# What of a definition evaluators need, besides the variants' keys and values.
 _EVALUATED = ("key", "value_type", "client_visible")
-"""What of a definition evaluators need, besides the variants' keys and values."""
 
 
 def dump_definition(definition: FlagDefinition) -> dict[str, object]:
@@ -64,9 +73,7 @@ def dump_configuration(configuration: Configuration) -> dict[str, object]:
 
 
 def _dump_prerequisites(configuration: Configuration) -> dict[str, object]:
-    wanted = [
-        {"flag": one.flag, "variants": list(one.variants)} for one in configuration.prerequisites
-    ]
+    wanted = list(map(dump_condition, configuration.prerequisites))
     return {"prerequisites": wanted} if wanted else {}
 
 
@@ -90,7 +97,6 @@ def _dump_variant(variant: Variant) -> dict[str, object]:
 
 
 def _dump_served(variant: Variant) -> dict[str, object]:
-    """What answers say of it."""
     return {
         "key": variant.key,
         "value": variant.value,
@@ -156,3 +162,59 @@ def _(serve: Split) -> dict[str, object]:
 
 def _dump_override(override: Override) -> dict[str, object]:
     return {"variant": override.variant, "when": dump_condition(override.when)}
+
+
+# Conditions back to plain documents.
+
+
+@singledispatch
+def dump_condition(condition: Condition) -> dict[str, object]:
+    """The condition as a plain document."""
+    raise TypeError(type(condition).__name__)
+
+
+@dump_condition.register
+def _(condition: AllOf) -> dict[str, object]:
+    return {"all": list(map(dump_condition, condition.conditions))}
+
+
+@dump_condition.register
+def _(condition: AnyOf) -> dict[str, object]:
+    return {"any": list(map(dump_condition, condition.conditions))}
+
+
+@dump_condition.register
+def _(condition: Not) -> dict[str, object]:
+    return {"not": dump_condition(condition.condition)}
+
+
+@dump_condition.register
+def _(condition: AttributeTest) -> dict[str, object]:
+    return {
+        "attribute": condition.attribute,
+        "operator": condition.operator,
+        **({"values": list(condition.values)} if condition.values else {}),
+        **({"ignore_case": True} if condition.ignore_case else {}),
+    }
+
+
+@dump_condition.register
+def _(condition: SegmentTest) -> dict[str, object]:
+    return {"segment": condition.segment}
+
+
+@dump_condition.register
+def _(condition: FlagTest) -> dict[str, object]:
+    return {"flag": condition.flag, "variants": list(condition.variants)}
+
+
+@dump_condition.register
+def _(condition: LogicTest) -> dict[str, object]:
+    return dump_by_logic(condition)
+
+
+def dump_by_logic(one: LogicTest | ByLogic) -> dict[str, object]:
+    """Logic as a plain document."""
+    is_default = one.bucketing == DEFAULT_BUCKETING
+    bucketing = {} if is_default else {"bucketing": one.bucketing}
+    return {"jsonlogic": dump_logic(one.logic), **bucketing}

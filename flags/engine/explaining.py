@@ -17,7 +17,6 @@ from flags.engine.document import (
     EnvironmentFlag,
     Fixed,
     FlagTest,
-    Prerequisite,
     Rule,
     Segment,
     Serve,
@@ -127,8 +126,8 @@ def _steps(flag: EnvironmentFlag, answers: Answers, asked: Asked) -> list[Step]:
     return [*steps, _fallthrough_step(flag, answers, asked, reason)]
 
 
-def _prerequisite_step(one: Prerequisite, off: str, answers: Answers, asked: Asked) -> Step:
-    trace = trace_flag(one.flag, one.variants, asked, FlagTest(one.flag, one.variants))
+def _prerequisite_step(one: FlagTest, off: str, answers: Answers, asked: Asked) -> Step:
+    trace = trace_flag(one, asked)
     facts = {**answers.facts, "prerequisite": one.flag}
     result = None if trace.matched else answers.give(off, Reason.DISABLED, facts)
     return Step("prerequisite", True, _failed(trace, answers) or result, condition=trace)

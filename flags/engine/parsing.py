@@ -4,23 +4,29 @@ Readers that need nothing to be known are built once, at import; those of a conf
 built for the variants of its flag.
 """
 
-from collections.abc import Iterable
+import marshal
+from collections.abc import Callable, Iterable
+from typing import Final, Generic, TypeVar
 
 from flags.engine import limits
-from flags.engine.condition_parsing import FLAG_AND_VARIANTS, read_condition
+from flags.engine.condition_parsing import (
+    read_audience,
+    read_condition,
+    read_flag_test,
+    serve_reader,
+)
 from flags.engine.document import (
     Configuration,
     EnvironmentFlag,
     FlagDefinition,
+    FlagTest,
     Kind,
-    Prerequisite,
     Rule,
     Serve,
     Target,
     ValueType,
     Variant,
 )
-from flags.engine.remembered import Remembered
 from flags.engine.scalars import (
     VALUE_READERS,
     read_flag_key,
@@ -30,19 +36,60 @@ from flags.engine.scalars import (
     read_salt,
     read_variant_key,
 )
-from flags.engine.serve_parsing import read_audience, serve_reader
-from portal.lib.documents.problems import Problem
-from portal.lib.documents.readers import (
+from portal.lib.documents import (
+    Problem,
     Reader,
     checked,
+    integer,
     list_of,
     mapped,
+    name,
     one_of,
     quote,
+    read_boolean,
     read_object,
     record,
+    text,
 )
-from portal.lib.documents.scalars import integer, name, read_boolean, text
+
+# What documents were parsed into lately: a page reads the same document again and again.
+
+Parsed = TypeVar("Parsed")
+
+_LONGEST: Final = 32_768  # bytes of one document; longer ones are parsed each time
+_MOST: Final = 2_097_152  # bytes of all of them together
+
+
+class Remembered(Generic[Parsed]):
+    """Results by the exact content of their documents, which tells 1 from 1.0 and True.
+
+    A result is made from a copy of the document, so that nobody who changes theirs changes it.
+    What cannot be parsed is not kept, nor what is not made of Python's own plain types.
+    """
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[bytes, object], Parsed] = {}
+        self._size = 0
+
+    def get(self, document: object, part: object, parse: Callable[[object], Parsed]) -> Parsed:
+        """What ``parse`` makes of the document; ``part`` is what else the result depends on."""
+        try:
+            content = marshal.dumps(document, 0)  # type: ignore[arg-type]
+        except ValueError:
+            return parse(document)
+        if len(content) > _LONGEST:
+            return parse(document)
+        known = self._found.get((content, part))
+        if known is None:
+            known = parse(marshal.loads(content))  # noqa: S302 - dumped above
+            self._keep((content, part), known, len(content))
+        return known
+
+    def _keep(self, key: tuple[bytes, object], result: Parsed, size: int) -> None:
+        if self._size + size > _MOST:
+            self._found, self._size = {}, 0
+        self._found[key] = result
+        self._size += size
 
 
 def parse_definition(doc: object) -> FlagDefinition:
@@ -166,8 +213,8 @@ _UNTYPED_DEFINITION = _definition(lambda value: value)
 # Configurations
 
 
-_read_prerequisites: Reader[tuple[Prerequisite, ...]] = list_of(
-    record(Prerequisite, FLAG_AND_VARIANTS), most=limits.MAX_PREREQUISITES
+_read_prerequisites: Reader[tuple[FlagTest, ...]] = list_of(
+    read_flag_test, most=limits.MAX_PREREQUISITES
 )
 
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, TypeAlias
 
 from flags.engine.document import (
     NOW,
@@ -37,17 +39,16 @@ def references_of(document: Configuration | Segment) -> References:
     """Everything that a configuration or a segment refers to."""
     tests = [leaf for one in conditions_in(document) for leaf in leaves(one)]
     asked = [leaf for leaf in tests if isinstance(leaf, FlagTest)]
-    wanted = [(one.flag, one.variants) for one in asked]
     groups: set[str] = set()
     if isinstance(document, Configuration):
-        wanted += [(one.flag, one.variants) for one in document.prerequisites]
+        asked += document.prerequisites
         audiences = (rule.audience for rule in document.rules)
         groups = {one.group for one in audiences if one is not None and one.group is not None}
     return References(
-        flags=frozenset(flag for flag, _variants in wanted),
+        flags=frozenset(one.flag for one in asked),
         segments=frozenset(one.segment for one in tests if isinstance(one, SegmentTest)),
         groups=frozenset(groups),
-        variants=frozenset((flag, key) for flag, variants in wanted for key in variants),
+        variants=frozenset((one.flag, key) for one in asked for key in one.variants),
     )
 
 
@@ -164,3 +165,63 @@ def depth_of(start: str, graph: Mapping[str, Iterable[str]], *, most: int) -> in
         level = {following for key in level for following in graph.get(key, ())}
         depth += 1
     return depth
+
+
+# Where a document names another one, with the path there: for messages that say what to mend.
+
+
+_Document: TypeAlias = Mapping[str, Any]
+
+
+class Named(StrEnum):
+    """What can be named."""
+
+    FLAG = "flag"
+    SEGMENT = "segment"
+    GROUP = "group"
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """One place that names a flag (and which of its variants), a segment or an exclusion group."""
+
+    path: str
+    kind: Named
+    key: str
+    variants: tuple[str, ...] = ()
+
+
+def mentions_in(configuration: _Document) -> Iterator[Mention]:
+    """All that a valid configuration names, in the order of the document."""
+    for index, one in enumerate(configuration.get("prerequisites", ())):
+        yield _of_flag(one, f"prerequisites[{index}]")
+    for index, rule in enumerate(configuration.get("rules", ())):
+        path = f"rules[{index}]"
+        yield from mentions_in_condition(rule.get("when", {}), f"{path}.when")
+        group = rule.get("audience", {}).get("group")
+        if group is not None:
+            yield Mention(f"{path}.audience.group", Named.GROUP, group)
+        yield from _in_serve(rule.get("serve", {}), f"{path}.serve")
+    yield from _in_serve(configuration.get("fallthrough", {}), "fallthrough")
+
+
+def _in_serve(serve: _Document, path: str) -> Iterator[Mention]:
+    for index, one in enumerate(serve.get("overrides", ())):
+        yield from mentions_in_condition(one.get("when", {}), f"{path}.overrides[{index}].when")
+
+
+def mentions_in_condition(when: _Document, path: str) -> Iterator[Mention]:
+    """All that a valid condition names."""
+    for name in ("all", "any"):
+        for index, part in enumerate(when.get(name, ())):
+            yield from mentions_in_condition(part, f"{path}.{name}[{index}]")
+    if "not" in when:
+        yield from mentions_in_condition(when["not"], f"{path}.not")
+    elif "segment" in when:
+        yield Mention(f"{path}.segment", Named.SEGMENT, when["segment"])
+    elif "flag" in when:
+        yield _of_flag(when, path)
+
+
+def _of_flag(one: _Document, path: str) -> Mention:
+    return Mention(f"{path}.flag", Named.FLAG, one["flag"], tuple(one["variants"]))

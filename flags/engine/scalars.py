@@ -16,8 +16,15 @@ from flags.engine.limits import (
     MAX_VARIANT_KEY_CHARS,
 )
 from flags.engine.results import Scalar
-from portal.lib.documents.readers import Reader, refuse
-from portal.lib.documents.scalars import integer, name, read_boolean, read_number, text
+from portal.lib.documents import (
+    Reader,
+    integer,
+    name,
+    read_boolean,
+    read_number,
+    refuse,
+    text,
+)
 
 _RULE_ID = re.compile(rf"[A-Za-z0-9_-]{{1,{MAX_RULE_ID_CHARS}}}")
 

@@ -46,8 +46,7 @@ class Answers:
         return Result(variant.value, key, reason, variant.label, metadata=metadata)
 
     def give_by_bucket(self, key: str, facts: Facts, salt: str, point: int) -> Result:
-        receipt = {**facts, "bucketPoint": point, "bucketSalt": salt}
-        return self.give(key, Reason.SPLIT, receipt)
+        return self.give(key, Reason.SPLIT, {**facts, "bucketPoint": point, "bucketSalt": salt})
 
     def give_nothing(self, facts: Facts) -> Result:
         """The application takes the default in its code."""
@@ -92,8 +91,7 @@ def compile_audience(
         return compile_serve(serve, answers, Reason.TARGETING_MATCH, facts)
     inside = _in_group(answers, audience)
     if audience.threshold == SCALE:
-        everybody = compile_serve(serve, answers, Reason.TARGETING_MATCH, facts)
-        return _served_to(inside, everybody)
+        return _served_to(inside, compile_serve(serve, answers, Reason.TARGETING_MATCH, facts))
     seed, place = compile_audience_place(answers, audience)
     if isinstance(serve, Fixed):
         return _served_to(inside, _fixed_for(answers, serve.variant, facts, place, seed, audience))

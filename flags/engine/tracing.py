@@ -96,20 +96,16 @@ def _(condition: LogicTest, asked: Asked) -> Trace:
 
 
 @_trace.register
-def _(condition: FlagTest, asked: Asked) -> Trace:
-    return trace_flag(condition.flag, condition.variants, asked, condition)
-
-
-def trace_flag(flag: str, variants: tuple[str, ...], asked: Asked, condition: Condition) -> Trace:
+def trace_flag(condition: FlagTest, asked: Asked) -> Trace:
     """Ask what another flag serves."""
-    found = asked.world.flags.get(flag)
+    found = asked.world.flags.get(condition.flag)
     if found is None:
         return Trace("flag", False, condition)
     try:
         served = found.answer(asked.context, asked.world).variant
     except Unresolved as missing:
         return Trace("flag", False, condition, problem=str(missing))
-    return Trace("flag", served in variants, condition, served)
+    return Trace("flag", served in condition.variants, condition, served)
 
 
 @_trace.register

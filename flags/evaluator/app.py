@@ -11,14 +11,21 @@ from urllib.parse import unquote_to_bytes
 
 import orjson
 
-from flags.evaluator import body, conditional, cors, keys, limits, ofrep, status, syncing, tickets
+from flags.evaluator import body, conditional, keys, limits, ofrep, status, syncing, tickets
 from flags.evaluator.body import BadBody, Disconnected
 from flags.evaluator.counters import Counters
-from flags.evaluator.framing import DEFAULT_LIMITS, RequestLimits
+from flags.evaluator.framing import (
+    DEFAULT_LIMITS,
+    Header,
+    Headers,
+    Receive,
+    RequestLimits,
+    Scope,
+    Send,
+)
 from flags.evaluator.keys import AccessRefused
 from flags.evaluator.memory import Memory, Place
 from flags.evaluator.streams import EVENTS_PATH, Reader, Streams
-from flags.evaluator.wire import Header, Headers, Receive, Scope, Send
 
 logger = logging.getLogger("aviary.evaluator")
 
@@ -103,7 +110,7 @@ class Evaluator:
             logger.error("a request failed: %s", type(fault).__name__)
             reply = Reply(500, ofrep.error(ofrep.INTERNAL), is_anyones=True)
         if reply.is_anyones:
-            readable = cors.let_anyone_read(dict(scope["headers"]).get(b"origin"))
+            readable = conditional.let_anyone_read(dict(scope["headers"]).get(b"origin"))
             reply = reply._replace(headers=(*reply.headers, *readable))
         self._counters.requests[(route, reply.status)] += 1
         if reply.reader is not None:
@@ -135,7 +142,7 @@ class Evaluator:
             return _without(scope, headers, b"POST")
         try:
             place, api_key = self._authenticate(headers)
-            shared = cors.allow(api_key, headers.get(b"origin"))
+            shared = conditional.allow(api_key, headers.get(b"origin"))
         except AccessRefused as refused:
             return _refuse(refused)
         wait_s = self._limits.wait_s(api_key, now=time.monotonic())
@@ -259,7 +266,7 @@ def _limited(details: str, wait_s: int) -> Reply:
 
 def _without(scope: Scope, headers: Headers, method: bytes) -> Reply:
     """A browser's question before it asks, or a method that the address does not take."""
-    told = cors.answer_preflight(headers, method) if scope["method"] == "OPTIONS" else None
+    told = conditional.answer_preflight(headers, method) if scope["method"] == "OPTIONS" else None
     return _wrong_method(method) if told is None else Reply(204, b"", told)
 
 

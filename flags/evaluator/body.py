@@ -7,8 +7,7 @@ from typing import Any, Final
 
 import orjson
 
-from flags.evaluator.framing import RequestLimits
-from flags.evaluator.wire import Headers, Receive
+from flags.evaluator.framing import Headers, Receive, RequestLimits
 
 _CONTAINERS: Final = (dict, list)
 _ESCAPED_COLON: Final = rb"\u003a"

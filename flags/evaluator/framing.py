@@ -1,8 +1,9 @@
 """Where a request's head and body end, and what neither may be, before any of it is parsed."""
 
 import re
+from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, TypeAlias
 
 MAX_CHUNKS: Final = 2_000
 """Of one body: each costs as much as a small request."""
@@ -125,3 +126,13 @@ class Chunks:
         count = int(size[1], 16)
         self._in_trailers = not count
         self._left = count + len(b"\r\n") if count else 0
+
+
+# The shapes that ASGI passes around, named once.
+
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Header: TypeAlias = tuple[bytes, bytes]
+Headers: TypeAlias = dict[bytes, bytes]

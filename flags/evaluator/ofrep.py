@@ -10,8 +10,8 @@ from typing import Final
 import orjson
 
 from flags.channel import OVER_BUDGET
-from flags.engine import ErrorCode, Reason, Result, Steps, World, answers
-from flags.engine.answers import FLAG_NOT_FOUND, GENERAL
+from flags.engine import ErrorCode, Reason, Result, Steps, World, results
+from flags.engine.results import FLAG_NOT_FOUND, GENERAL
 from flags.evaluator.counters import Counters
 from flags.evaluator.memory import Environment, FlagItem
 from flags.evaluator.tally import AskedCounts
@@ -38,7 +38,7 @@ _STEPS: Final = Steps()
 
 def failure(code: str, details: str, *, key: str | None = None) -> bytes:
     """An evaluation failure; without a key, that of a bulk request."""
-    return orjson.dumps(answers.failure(code, details, key=key))
+    return orjson.dumps(results.failure(code, details, key=key))
 
 
 def error(details: str) -> bytes:
@@ -60,7 +60,7 @@ def evaluate_one(
     if item is None or (is_client and not item.client_visible):
         counters.evaluations[FLAG_NOT_FOUND] += 1
         tally.miss(key, is_client=is_client)
-        return 404, orjson.dumps(answers.not_found(key))
+        return 404, orjson.dumps(results.not_found(key))
     try:
         return _evaluate(item, context, state.world(time.time(), _STEPS), is_client, tally.asked)
     except Exception as fault:
@@ -179,7 +179,7 @@ def _evaluate(
         return 200, known[1]
     if result.reason is Reason.ERROR:
         return 400, _failed(item, result, is_client)
-    body = _encode(item.key, result)
+    body = orjson.dumps(results.success(item.key, result))
     if result.reason is not Reason.SPLIT and len(item.encoded) < MAX_ENCODED:
         _keep(item, result, body)
     return 200, body
@@ -187,7 +187,7 @@ def _evaluate(
 
 def _without_prerequisite(key: str, result: Result) -> bytes:
     """The flag that was asked may be one that a public key is not to know of."""
-    answer = answers.success(key, result)
+    answer = results.success(key, result)
     answer["metadata"] = {n: v for n, v in result.metadata.items() if n != "prerequisite"}
     return orjson.dumps(answer)
 
@@ -198,10 +198,6 @@ def _failed(item: FlagItem, result: Result, is_client: bool) -> bytes:
     details = None if hidden else result.error_details
     details = details or f"flag {item.key!r} cannot be evaluated"
     return failure(result.error_code or GENERAL, details, key=item.key)
-
-
-def _encode(key: str, result: Result) -> bytes:
-    return orjson.dumps(answers.success(key, result))
 
 
 def _keep(item: FlagItem, result: Result, body: bytes) -> None:

@@ -17,9 +17,9 @@ from prometheus_client.registry import Collector
 
 from flags.evaluator import keys
 from flags.evaluator.counters import Counters
+from flags.evaluator.framing import Headers
 from flags.evaluator.keys import AccessRefused
 from flags.evaluator.memory import Memory, Place
-from flags.evaluator.wire import Headers
 
 STALE_AFTER_S: Final = 3.0
 PROVE: Final = "say who asks: Authorization: Bearer with METRICS_TOKEN or a server key"

@@ -20,12 +20,12 @@ from urllib.parse import parse_qs, quote
 import orjson
 
 from flags.channel.documents import KEY_PREFIX
-from flags.evaluator import conditional, cors, keys
+from flags.evaluator import conditional, keys
 from flags.evaluator.counters import Counters
+from flags.evaluator.framing import Header, Headers, Receive, Send
 from flags.evaluator.keys import AccessRefused, ApiKey
 from flags.evaluator.memory import Environment, Memory, Place
 from flags.evaluator.tickets import INVALID, Tickets
-from flags.evaluator.wire import Header, Headers, Receive, Send
 
 EVENTS_PATH: Final = b"/ofrep/v1/events"
 HEARTBEAT_S: Final = 15.0
@@ -126,7 +126,7 @@ class Streams:
         """
         fields = _read_query(query)
         place, key = self._authenticate(fields.get("ticket", [""])[-1], now)
-        shared = cors.allow(key, headers.get(b"origin"))
+        shared = conditional.allow(key, headers.get(b"origin"))
         if self._closed or self._counters.streams >= self._most:
             raise AccessRefused(503, FULL)
         if self._by_key[key.selector] >= max(1, int(self._most * KEY_SHARE)):

@@ -13,9 +13,9 @@ from urllib.parse import quote
 
 import orjson
 
+from flags.evaluator.framing import Header
 from flags.evaluator.keys import AccessRefused, ApiKey
 from flags.evaluator.memory import Environment
-from flags.evaluator.wire import Header
 from flags.exporters.base import Corpus
 from flags.exporters.flagd import metadata_of, write_flag
 from flags.exporters.flagd.file import SCHEMA

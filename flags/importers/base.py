@@ -6,7 +6,7 @@ whether the documents are valid flags is for the engine to say, when they are st
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, TypeAlias
 
 
 class Refused(ValueError):
@@ -41,7 +41,7 @@ class PlannedFlag:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A flag of the file that is left alone, and the reason for it."""
+    """A flag that is left alone, or left out of a file, and the reason for it."""
 
     flag: str
     reason: str
@@ -156,3 +156,47 @@ def listed(names: list[str], most: int = 20) -> str:
     """``a, b, c``, and how many more there are."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(quote(name).strip("'") for name in names[:most]) + more
+
+
+# Conditions of ours, as documents, put together by importers.
+
+
+Document: TypeAlias = dict[str, Any]
+ALWAYS: Final[Document] = {"all": []}
+NEVER: Final[Document] = {"any": []}
+
+_NEGATED = {
+    "equals": "not_equals",
+    "in": "not_in",
+    "contains": "not_contains",
+    "not_exists": "exists",
+}
+_NEGATED |= {negative: positive for positive, negative in _NEGATED.items()}
+
+
+def test(attribute: str, name: str, *values: object) -> Document:
+    """A test of one attribute."""
+    with_values = {"values": list(values)} if values else {}
+    return {"attribute": attribute, "operator": name, **with_values}
+
+
+def combine(conditions: list[Document]) -> Document:
+    """All of them, without a group where none is needed."""
+    if len(conditions) == 1:
+        return conditions[0]
+    nested = [c["all"] if set(c) == {"all"} else [c] for c in conditions]
+    return {"all": [condition for group in nested for condition in group]}
+
+
+def any_of(conditions: list[Document]) -> Document:
+    """At least one of them, without a group where none is needed."""
+    return conditions[0] if len(conditions) == 1 else {"any": conditions}
+
+
+def negate(condition: Document) -> Document:
+    """The opposite, with the operator's own opposite where it has one."""
+    opposite = _NEGATED.get(condition.get("operator", ""))
+    if opposite:
+        return {**condition, "operator": opposite}
+    inner: Document = condition.get("not", {"not": condition})
+    return inner

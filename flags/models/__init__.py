@@ -1,12 +1,9 @@
-from flags.models.configuration import FlagConfiguration
-from flags.models.flag import Flag
-from flags.models.group import ExclusionGroup
-from flags.models.key_list import KeyList
-from flags.models.manners import Favourite, NamingRule, SavedView
-from flags.models.plan import Plan, PlanKind
-from flags.models.sampling import ContextSample, ContextSampling
-from flags.models.segment import Segment
+from flags.models.flag import Flag, FlagConfiguration
+from flags.models.plan import Favourite, NamingRule, Plan, PlanKind, SavedView
+from flags.models.segment import ExclusionGroup, KeyList, Segment
 from flags.models.usage import (
+    ContextSample,
+    ContextSampling,
     FlagSeen,
     FlagUsage,
     IntakeLoss,

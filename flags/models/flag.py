@@ -1,14 +1,48 @@
-"""A flag: what it is in every environment."""
+"""A flag: what it is in every environment, and what it does in one."""
+
+from dataclasses import replace
 
 from django.db import models
 
-from flags.engine import FlagDefinition, Kind, ValueType, dump_definition, parse_definition
-from portal.access.models import Project
+from flags.engine import (
+    Configuration,
+    FlagDefinition,
+    Kind,
+    ValueType,
+    dump_configuration,
+    dump_definition,
+    environment_document,
+    parse_configuration,
+    parse_definition,
+)
+from portal.access.models import Environment, Project
 from portal.lib.journal import About
 
 
 def _choices(names: type[Kind] | type[ValueType]) -> list[tuple[str, str]]:
     return [(name.value, name.value.replace("_", " ")) for name in names]
+
+
+class Keyed(models.Model):
+    """What a project has under keys. ``version`` rises with every edit."""
+
+    key = models.CharField(max_length=200)
+    name = models.CharField(max_length=200, blank=True)
+    description = models.TextField(blank=True)
+    version = models.PositiveBigIntegerField(default=1)
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        abstract = True
+        ordering = ["key"]
+
+    def __str__(self) -> str:
+        return self.key
+
+    @property
+    def title(self) -> str:
+        return self.name or self.key
 
 
 class FlagQuerySet(models.QuerySet["Flag"]):
@@ -21,34 +55,27 @@ class FlagQuerySet(models.QuerySet["Flag"]):
         return self.filter(archived_at__isnull=False)
 
 
-class Flag(models.Model):
+class Flag(Keyed):
     """One flag. The columns mirror the engine's definition, which alone says what is valid.
 
-    ``version`` rises with every edit of the definition; configurations have versions of their own.
+    ``version`` is that of the definition; configurations have versions of their own.
     """
 
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="flags")
-    key = models.CharField(max_length=200)
-    name = models.CharField(max_length=200, blank=True)
     kind = models.CharField(max_length=20, choices=_choices(Kind))
     value_type = models.CharField(max_length=10, choices=_choices(ValueType))
     variants = models.JSONField()
     client_visible = models.BooleanField(default=False)
-    description = models.TextField(blank=True)
     tags = models.JSONField(default=list, blank=True)
     owner = models.CharField(max_length=150, blank=True)
     permanent = models.BooleanField(default=False)
     metadata = models.JSONField(default=dict, blank=True)
     json_schema = models.JSONField(null=True, blank=True)
-    version = models.PositiveBigIntegerField(default=1)
-    created_at = models.DateTimeField()
-    updated_at = models.DateTimeField()
     archived_at = models.DateTimeField(null=True, blank=True)
 
     objects = FlagQuerySet.as_manager()
 
-    class Meta:
-        ordering = ["key"]
+    class Meta(Keyed.Meta):
         constraints = [
             models.UniqueConstraint(fields=["project", "key"], name="flag_key_once"),
             models.CheckConstraint(
@@ -56,13 +83,6 @@ class Flag(models.Model):
                 name="flag_value_type_known",
             ),
         ]
-
-    def __str__(self) -> str:
-        return self.key
-
-    @property
-    def title(self) -> str:
-        return self.name or self.key
 
     @property
     def recorded_as(self) -> About:
@@ -102,3 +122,80 @@ DEFINITION_FIELDS = (
     "permanent",
     "metadata",
 )
+
+
+# A flag in one environment: whether it is on, and who gets what.
+
+
+class ConfigurationQuerySet(models.QuerySet["FlagConfiguration"]):
+    """Filters on configurations."""
+
+    def served(self) -> "ConfigurationQuerySet":
+        """Those that evaluators have."""
+        return self.filter(introduced=True, flag__archived_at__isnull=True)
+
+
+class FlagConfiguration(models.Model):
+    """The configuration of one flag in one environment.
+
+    ``version`` is the environment's version at the last change that evaluators could see of this
+    flag; whoever edits says which version they saw, so that no edit overwrites another unseen.
+    Until it is ``introduced`` evaluators answer as if the flag did not exist in this environment.
+    """
+
+    flag = models.ForeignKey(Flag, on_delete=models.CASCADE, related_name="configurations")
+    environment = models.ForeignKey(
+        Environment, on_delete=models.PROTECT, related_name="configurations"
+    )
+    enabled = models.BooleanField(default=False)
+    targeting = models.JSONField()
+    introduced = models.BooleanField(default=True)
+    version = models.PositiveBigIntegerField(default=0)
+    updated_at = models.DateTimeField()
+    updated_by = models.CharField(max_length=200, blank=True)
+
+    objects = ConfigurationQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["environment__position", "environment_id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["flag", "environment"], name="one_configuration_per_environment"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(enabled=False) | models.Q(introduced=True),
+                name="configuration_on_is_introduced",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.flag.key} in {self.environment.key}"
+
+    @property
+    def recorded_as(self) -> About:
+        return replace(
+            self.flag.recorded_as,
+            environment=self.environment.key,
+            version=self.environment.version,
+        )
+
+    @property
+    def document(self) -> dict[str, object]:
+        """The configuration as a document of the engine."""
+        introduced = {} if self.introduced else {"introduced": False}
+        return {"enabled": self.enabled, **self.targeting, **introduced}
+
+    @property
+    def configuration(self) -> Configuration:
+        return parse_configuration(self.document, self.flag.definition)
+
+    def set_configuration(self, configuration: Configuration) -> None:
+        """Take the columns from a valid configuration; the caller saves."""
+        document = dump_configuration(configuration)
+        self.enabled = bool(document.pop("enabled"))
+        self.introduced = bool(document.pop("introduced", True))
+        self.targeting = document
+
+    def environment_document(self) -> dict[str, object]:
+        """What evaluators load."""
+        return environment_document(self.flag.definition, self.configuration, self.version)

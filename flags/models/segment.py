@@ -1,53 +1,100 @@
-"""A segment: a cohort that flags name, the same in every environment."""
+"""Segments with their lists of keys, and exclusion groups: the same in every environment."""
 
+import hashlib
+import zlib
+from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
+import orjson
 from django.db import models
 
+from flags.engine import Group, dump_group, limits, parse_group, parse_segment
 from flags.engine import Segment as SegmentDocument
-from flags.engine import parse_segment
-from flags.models.key_list import KeyList
+from flags.models.flag import Keyed
 from portal.access.models import Project
 from portal.lib.journal import About
+
+# A list of keys, kept for good: whoever wrote down its digest can have it back.
+
+# A list of 100,000 keys takes some 10 MB of memory; those that are being worked on stay at hand.
+_LISTS_AT_HAND = 8
+
+
+class KeyList(models.Model):
+    """Keys, sorted and without doubles, under the digest of just these keys.
+
+    Rows never change and are never removed: the history names lists by their digests, and tells
+    with them who belonged to a segment at any time.
+    """
+
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="key_lists")
+    digest = models.CharField(max_length=64)
+    count = models.PositiveIntegerField()
+    content = models.BinaryField()
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["project", "digest"], name="key_list_once"),
+            models.CheckConstraint(
+                condition=models.Q(count__lte=limits.MAX_SEGMENT_KEYS), name="key_list_not_too_long"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.digest
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The keys, sorted."""
+        return _keys_of(self.pk, self.digest)
+
+    @property
+    def document(self) -> dict[str, object]:
+        """How the list stands in the document of a segment."""
+        return {"digest": self.digest, "count": self.count}
+
+
+def pack(keys: Iterable[str]) -> tuple[str, bytes]:
+    """The digest and the content of a list: SHA-256 over its canonical JSON, and that deflated."""
+    text = orjson.dumps(sorted(keys))
+    return hashlib.sha256(text).hexdigest(), zlib.compress(text, 6)
+
+
+@lru_cache(maxsize=_LISTS_AT_HAND)
+def _keys_of(pk: int, digest: str) -> tuple[str, ...]:
+    """A row never changes, so what was read once stays true; the digest proves it."""
+    text = zlib.decompress(bytes(KeyList.objects.values_list("content", flat=True).get(pk=pk)))
+    if hashlib.sha256(text).hexdigest() != digest:
+        raise ValueError(f"the key list {digest} holds other keys than it says")
+    return tuple(orjson.loads(text))
+
 
 LISTS = ("included", "excluded")
 
 
-class Segment(models.Model):
-    """One segment. ``version`` rises with every edit.
+class Segment(Keyed):
+    """One segment.
 
     Its lists are rows of their own, which never change: the segment names those it has now, and
     the history those that it had.
     """
 
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="segments")
-    key = models.CharField(max_length=200)
-    name = models.CharField(max_length=200, blank=True)
-    description = models.TextField(blank=True)
     when = models.JSONField()
     keyed_by = models.CharField(max_length=200, default="targetingKey")
     included = models.ForeignKey(KeyList, on_delete=models.PROTECT, related_name="+")
     excluded = models.ForeignKey(KeyList, on_delete=models.PROTECT, related_name="+")
-    version = models.PositiveBigIntegerField(default=1)
-    created_at = models.DateTimeField()
-    updated_at = models.DateTimeField()
     updated_by = models.CharField(max_length=200, blank=True)
 
-    class Meta:
-        ordering = ["key"]
+    class Meta(Keyed.Meta):
         constraints = [
             models.UniqueConstraint(fields=["project", "key"], name="segment_key_once"),
             models.CheckConstraint(
                 condition=models.Q(version__gte=1), name="segment_version_counts"
             ),
         ]
-
-    def __str__(self) -> str:
-        return self.key
-
-    @property
-    def title(self) -> str:
-        return self.name or self.key
 
     @property
     def recorded_as(self) -> About:
@@ -77,3 +124,66 @@ class Segment(models.Model):
 
 
 ABOUT_FIELDS = ("key", "name", "description", "when", "keyed_by")
+
+
+# An exclusion group: a line that flags share, so that nobody is in two of them.
+
+
+class ExclusionGroup(Keyed):
+    """One group. Slots and holdout are as the engine has them.
+
+    ``holdout`` is in thousandths of a percent, like everything on the line.
+    """
+
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="exclusion_groups")
+    salt = models.CharField(max_length=100)
+    slots = models.JSONField(default=list, blank=True)
+    holdout = models.PositiveIntegerField(default=0)
+    bucket_by = models.CharField(max_length=200, default="targetingKey")
+    updated_by = models.CharField(max_length=200, blank=True)
+
+    class Meta(Keyed.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["project", "key"], name="exclusion_group_key_once"),
+            models.CheckConstraint(
+                condition=models.Q(holdout__lte=100_000), name="exclusion_group_holdout_on_line"
+            ),
+        ]
+
+    @property
+    def recorded_as(self) -> About:
+        return About("exclusion_group", self.key, self.project.key)
+
+    @property
+    def holdout_percent(self) -> str:
+        """As it stands in a form."""
+        return f"{self.holdout / 1000:g}"
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The group as a document of the engine, every field in it."""
+        return {
+            "key": self.key,
+            "name": self.name,
+            "description": self.description,
+            "salt": self.salt,
+            "slots": self.slots,
+            "holdout": self.holdout / 1000,
+            "bucket_by": self.bucket_by,
+        }
+
+    @property
+    def engine_document(self) -> dict[str, Any]:
+        """What evaluators load: not what people call it."""
+        about = ("name", "description")
+        return {name: value for name, value in self.document.items() if name not in about}
+
+    @property
+    def group(self) -> Group:
+        return parse_group(self.document)
+
+    def set_group(self, group: Group) -> None:
+        """Take the columns from a valid group; the caller saves."""
+        self.key, self.name, self.description = group.key, group.name, group.description
+        self.salt, self.bucket_by, self.holdout = group.salt, group.bucket_by, group.holdout
+        self.slots = dump_group(group)["slots"]

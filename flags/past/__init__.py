@@ -6,8 +6,8 @@ read from the rows of today but key lists, which never change and are named by t
 the history does not tell, because it was purged or is older than this, is not guessed.
 """
 
-from flags.past.answering import Answer, answer_at
 from flags.past.causes import Approval, Cause
+from flags.past.rebuilding import Answer, answer_at
 from flags.past.telling import NotTold
 
 __all__ = ["Answer", "Approval", "Cause", "NotTold", "answer_at"]

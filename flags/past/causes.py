@@ -37,7 +37,7 @@ class Cause:
     kind: str
     key: str
     row: AuditEvent
-    approval: Approval | None
+    approval: Approval | None = None
 
 
 def approval_of(row: AuditEvent) -> Approval | None:

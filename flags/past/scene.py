@@ -72,19 +72,15 @@ def _follow(first: References, shelf: Shelf, scene: Scene, seen: set[tuple[str, 
     waiting = [first]
     while waiting:
         found = waiting.pop()
-        for kind, keys in _named_in(found):
+        for kind, keys in [
+            ("flag", found.flags),
+            ("segment", found.segments),
+            ("group", found.groups),
+        ]:
             for key in sorted(keys):
                 if (kind, key) not in seen:
                     seen.add((kind, key))
                     waiting += _ADD[kind](key, shelf, scene)
-
-
-def _named_in(references: References) -> list[tuple[str, frozenset[str]]]:
-    return [
-        ("flag", references.flags),
-        ("segment", references.segments),
-        ("group", references.groups),
-    ]
 
 
 def _add_flag(key: str, shelf: Shelf, scene: Scene) -> list[References]:

@@ -108,8 +108,7 @@ def _read_flags() -> Iterator[tuple[StateKey, Document]]:
 def _read_segments() -> Iterator[tuple[StateKey, Document]]:
     for one in Segment.objects.select_related("project", "included", "excluded"):
         lists = {name: _as_held(getattr(one, name)) for name in ("included", "excluded")}
-        key = StateKey("segment", one.project.key, "", "segment", one.key)
-        yield key, one.document | lists
+        yield StateKey("segment", one.project.key, "", "segment", one.key), one.document | lists
 
 
 def _as_held(keys: KeyList) -> Document:

@@ -5,10 +5,21 @@ steps. Both are read and checked here, and say what a configuration is to become
 does is the business of ``flags.services.plans``.
 """
 
-from flags.plans.operations import OPERATIONS, Halted, Operation, targeting_digest
-from flags.plans.ramps import RampStep, share_of, steps_of, with_share
+from flags.plans.ramps import (
+    OPERATIONS,
+    Halted,
+    Instant,
+    Operation,
+    RampStep,
+    Timetable,
+    following,
+    share_of,
+    steps_of,
+    targeting_digest,
+    timetable_of,
+    with_share,
+)
 from flags.plans.reading import read_ramp, read_schedule, threshold_of
-from flags.plans.times import Instant, Timetable, following, timetable_of
 
 __all__ = [
     "OPERATIONS",

@@ -5,11 +5,95 @@ one: the shares behind those two stay where they are on the line. The first shar
 ramp only ever adds users. Shares are whole thousandths of a percent.
 """
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from portal.access.permissions import Permission
+from portal.approvals.changes import canonical
+from portal.approvals.freezing import moment_of
+from portal.approvals.recurring import HORIZON, starts_between
+from portal.approvals.rule_text import parse_rule
+from portal.lib.errors import AviaryError
+
+# What a schedule can do to a configuration, as a table. Pure: documents in, documents out.
 
 Document = Mapping[str, Any]
+
+
+class Halted(AviaryError):
+    """A plan cannot go on by itself; ``ends`` where it never can again."""
+
+    status = 409
+
+    def __init__(self, text: str, *, ends: bool = False) -> None:
+        super().__init__(text)
+        self.ends = ends
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """``carry_out`` makes a configuration of the one there is and the schedule's document."""
+
+    label: str | Promise
+    permissions: tuple[Permission, ...]
+    carry_out: Callable[[Document, Document], dict[str, Any]]
+    turns_off: bool = False
+
+
+def _turn_on(current: Document, _wish: Document) -> dict[str, Any]:
+    return {**current, "enabled": True}
+
+
+def _turn_off(current: Document, _wish: Document) -> dict[str, Any]:
+    return {**current, "enabled": False}
+
+
+def _set_percent(current: Document, wish: Document) -> dict[str, Any]:
+    """Raises Halted where the rule is gone."""
+    rules = [dict(rule) for rule in current.get("rules", [])]
+    found = next((rule for rule in rules if rule["id"] == wish["rule"]), None)
+    if found is None:
+        raise Halted(_("The rule {rule} is no longer there.").format(rule=wish["rule"]))
+    found["audience"] = {**found.get("audience", {}), "percent": wish["percent"]}
+    return {**current, "rules": rules}
+
+
+def _replace(current: Document, wish: Document) -> dict[str, Any]:
+    """A document that does not say whether the flag is on leaves that as it is."""
+    return {"enabled": current["enabled"], **wish["configuration"]}
+
+
+OPERATIONS = {
+    "turn_on": Operation(gettext_lazy("Turn on"), (Permission.FLAG_TOGGLE,), _turn_on),
+    "turn_off": Operation(
+        gettext_lazy("Turn off"), (Permission.FLAG_TOGGLE,), _turn_off, turns_off=True
+    ),
+    "percent": Operation(
+        gettext_lazy("Set the share of a rule"), (Permission.FLAG_EDIT,), _set_percent
+    ),
+    "replace": Operation(
+        gettext_lazy("Replace who gets what"),
+        (Permission.FLAG_EDIT, Permission.FLAG_TOGGLE),
+        _replace,
+    ),
+}
+
+
+def targeting_digest(document: Document) -> str:
+    """Who gets what, as a hash: whether the flag is on makes no difference."""
+    targeting = {name: document[name] for name in document.keys() - {"enabled", "introduced"}}
+    return hashlib.sha256(canonical(targeting).encode("utf-8", "surrogatepass")).hexdigest()
+
+
 WHOLE = 100_000
 
 
@@ -98,3 +182,62 @@ def _split(place: Document) -> list[dict[str, Any]]:
 
 def _total(shares: list[dict[str, Any]]) -> int:
     return sum(share["weight"] for share in shares)
+
+
+# When a schedule happens: instants out of what the clock of a named zone shows. Pure. The time on
+# the wall stays across daylight saving. Where the clock is put back, a time comes twice: the first
+# of them counts, and the second does not happen again. Where it is put forward, a time never
+# comes: then it happens at the moment of the jump, once for all times that fall into it.
+
+
+# By how much a local time can differ from UTC, and a change of the clock move it.
+_SLACK = timedelta(days=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Timetable:
+    """``starts`` is naive: what the clock shows in ``zone``. ``rrule`` repeats it (see rule_text).
+
+    A rule says when it begins; where it does not fit ``starts``, that is no occurrence. COUNT
+    counts from the start on, whatever was missed, and UNTIL is included.
+    """
+
+    starts: datetime
+    zone: str
+    rrule: str = ""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Instant:
+    """``at`` in UTC, and what the clock of the zone should show then."""
+
+    at: datetime
+    local: datetime
+
+
+def timetable_of(document: Mapping[str, Any]) -> Timetable:
+    """The timetable of a checked document."""
+    starts = datetime.fromisoformat(document["starts"])
+    return Timetable(starts, document["zone"], document.get("rrule", ""))
+
+
+def following(timetable: Timetable, after: datetime, number: int = 1) -> list[Instant]:
+    """The next instants later than a moment; fewer where there are no more."""
+    return list(islice(_instants(timetable, after), number))
+
+
+def _instants(timetable: Timetable, after: datetime) -> Iterator[Instant]:
+    zone, last = ZoneInfo(timetable.zone), after
+    for local in _local(timetable, after.astimezone(UTC).replace(tzinfo=None) - _SLACK):
+        at = moment_of(local, zone, fold=0)
+        if at > last:
+            last = at
+            yield Instant(at, local)
+
+
+def _local(timetable: Timetable, lo: datetime) -> Iterator[datetime]:
+    starts = timetable.starts
+    if not timetable.rrule:
+        return iter([starts])
+    rule = parse_rule(timetable.rrule).settled(starts, timetable.zone)
+    return starts_between(rule, starts, lo, starts + HORIZON)

@@ -7,12 +7,10 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from flags.plans.operations import OPERATIONS
-from flags.plans.ramps import steps_of
-from flags.plans.times import following, timetable_of
+from flags.plans.ramps import OPERATIONS, following, steps_of, timetable_of
 from portal.approvals.freezing import YEARS, zones
 from portal.approvals.rule_text import BadRule, parse_rule
-from portal.lib.errors import Invalid
+from portal.lib.errors import Invalid, refuse
 
 SHORTEST_STEP_S = 60
 LONGEST_RAMP_S = 366 * 86_400
@@ -40,13 +38,13 @@ def read_schedule(document: object, *, moment: datetime) -> dict[str, Any]:
     given = _mapping(document)
     operation = given.get("operation")
     if not isinstance(operation, str) or operation not in OPERATIONS:
-        raise Invalid({"operation": _("Choose one of {all}.").format(all=", ".join(OPERATIONS))})
+        raise Invalid.of("operation", _("Choose one of {all}."), all=", ".join(OPERATIONS))
     _known(given, _TIMES | _SCHEDULE[operation])
     problems: Problems = {}
     wanted = {"operation": operation, "rrule": _rule(given, problems), **_times(given, problems)}
     for name in sorted(_SCHEDULE[operation]):
         _PARTS[name](given, wanted, problems)
-    _stop_at(problems)
+    refuse(problems)
     if not following(timetable_of(wanted), moment):
         field = "rrule" if wanted["rrule"] else "starts"
         raise Invalid({field: _("This would never happen from now on; choose a time to come.")})
@@ -75,7 +73,7 @@ def read_ramp(document: object, *, moment: datetime) -> dict[str, Any]:
         wanted["steps"] = _steps(given["steps"], problems)
     else:
         wanted["linear"] = _linear(given["linear"], problems)
-    _stop_at(problems)
+    refuse(problems)
     if wanted["starts"] and not following(timetable_of(wanted), moment):
         raise Invalid({"starts": _("This time is over; choose one to come.")})
     _check_steps(wanted)
@@ -100,11 +98,6 @@ def _known(given: Document, known: set[str], under: str = "") -> None:
     unknown = sorted(str(name) for name in set(given) - known)
     if unknown:
         raise Invalid({f"{under}{unknown[0]}": _("There is no such field here.")})
-
-
-def _stop_at(problems: Problems) -> None:
-    if problems:
-        raise Invalid(problems)
 
 
 def _times(given: Document, problems: Problems) -> dict[str, Any]:
@@ -247,8 +240,11 @@ def _check_steps(wanted: Document) -> None:
     for index in range(1, len(steps)):
         one, other = steps[index - 1], steps[index]
         if other.share <= one.share:
-            text = _("A ramp only ever rises: give more than in the step before.")
-            raise Invalid({f"steps[{index}].percent": text})
+            raise Invalid.of(
+                f"steps[{index}].percent",
+                _("A ramp only ever rises: give more than in the step before."),
+            )
         if timedelta(seconds=other.after_s - one.after_s) < timedelta(seconds=SHORTEST_STEP_S):
-            text = _("Leave at least a minute after the step before.")
-            raise Invalid({f"steps[{index}].after_s": text})
+            raise Invalid.of(
+                f"steps[{index}].after_s", _("Leave at least a minute after the step before.")
+            )

@@ -1,5 +1,6 @@
 """Everything that changes flags. One transaction each: change, version, audit row, outbox row."""
 
+from flags.services.arranging import ignore_unknown_flag
 from flags.services.bulk import change_flags
 from flags.services.configurations import Switched, save_configuration, set_enabled
 from flags.services.copying import clone_flag, copy_configuration
@@ -13,7 +14,6 @@ from flags.services.plans import (
     resume_plan,
 )
 from flags.services.segments import change_keys, create_segment, delete_segment, edit_segment
-from flags.services.unknown import ignore_unknown_flag
 
 __all__ = [
     "Switched",

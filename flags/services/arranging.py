@@ -1,14 +1,16 @@
-"""What people arrange for themselves: favourites and saved views. Evaluators see none of it."""
+"""Favourites, saved views, unknown names set aside: arranged by people, unseen by evaluators."""
+
+from dataclasses import replace
 
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from flags.models import Favourite, Flag, SavedView
+from flags.models import Favourite, Flag, SavedView, UnknownFlag
 from portal.access import authority
-from portal.access.models import Project, User
+from portal.access.models import Environment, Project, User
 from portal.access.permissions import Permission
 from portal.lib.errors import Invalid, checked_text
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 
 MOST_VIEWS = 100
 MOST_NAME, MOST_QUERY = 60, 2000
@@ -74,3 +76,26 @@ def set_default(*, view: SavedView, user: User, default: bool) -> None:
 def delete_view(*, view: SavedView) -> None:
     """Delete a view, for everybody where it was shared."""
     view.delete()
+
+
+# Names that are asked for in vain: setting those aside that nobody needs to hear of.
+
+
+@transaction.atomic
+def ignore_unknown_flag(
+    *, environment: Environment, name: str, ignored: bool, intent: Intent
+) -> None:
+    """Set a name aside, or look at it again. What applications get is not touched by it.
+
+    Raises Forbidden without ``flag.edit``.
+    """
+    project = environment.project
+    authority.require(intent.actor, Permission.FLAG_EDIT, project=project, environment=environment)
+    rows = UnknownFlag.objects.named().filter(environment=environment, name=name)
+    rows = rows.filter(ignored_at=None) if ignored else rows.exclude(ignored_at=None)
+    if not rows.update(ignored_at=intent.at if ignored else None):
+        return  # it is so already
+    intent.record(
+        "unknown_flag.ignored" if ignored else "unknown_flag.watched",
+        replace(environment.recorded_as, kind="unknown_flag", name=name),
+    )

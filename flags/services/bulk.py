@@ -14,7 +14,7 @@ from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.approvals.errors import Waiting
 from portal.lib.errors import AviaryError, Invalid
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 
 MOST_FLAGS = 200
 
@@ -121,8 +121,9 @@ def change_flags(*, flags: Iterable[Flag], action: str, job: Job) -> list[Outcom
     if what is None:
         raise Invalid({"action": _("Choose what to do.")})
     if not 0 < len(chosen) <= MOST_FLAGS:
-        text = _("Choose 1 to {most} flags; narrow the list for fewer.")
-        raise Invalid({"flag": text.format(most=MOST_FLAGS)})
+        raise Invalid.of(
+            "flag", _("Choose 1 to {most} flags; narrow the list for fewer."), most=MOST_FLAGS
+        )
     if what.needs in ("environment", "tags") and not getattr(job, what.needs):
         raise Invalid({what.needs: _("Say which.")})
     return [_one(what, flag, job) for flag in chosen]

@@ -12,6 +12,7 @@ from flags.models.segment import ABOUT_FIELDS, LISTS
 from portal.access.models import Environment, Project
 from portal.access.permissions import Permission
 from portal.approvals.changes import Change, same_document
+from portal.lib.errors import Conflict
 
 SEGMENT = dependants.SEGMENT
 SEGMENT_DELETION = "segment.deletion"
@@ -85,6 +86,20 @@ def _change(
         permissions=(Permission.SEGMENT_EDIT,),
         words=tuple(words),
         serves=is_served_otherwise(before, after),
+    )
+
+
+def conflict(one: Segment | ExclusionGroup, document: object) -> Conflict:
+    """Somebody else was faster; ``document`` is what one wanted of it."""
+    text = (
+        _("{person} changed this segment while you were editing it.")
+        if isinstance(one, Segment)
+        else _("{person} changed this exclusion group while you were editing it.")
+    )
+    return Conflict(
+        text.format(person=one.updated_by or _("Someone")),
+        current=one.document | {"version": one.version},
+        yours=dict(document) if isinstance(document, Mapping) else {},
     )
 
 
@@ -162,5 +177,4 @@ def group_words(before: Document, after: Document) -> list[str]:
 
 
 def _served(document: Document) -> dict[str, Any]:
-    """What of a document reaches the evaluators."""
     return {name: value for name, value in document.items() if name not in _NAMES}

@@ -17,7 +17,7 @@ from portal.approvals.changes import same_document
 from portal.approvals.services import gated
 from portal.lib import journal
 from portal.lib.errors import Conflict, Invalid
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +84,7 @@ def set_enabled(
             raise _conflict(current, {**current.document, **state})
     wanted = configuration_from({**current.document, **state}, current.flag.definition)
     previous_version = current.version
-    stored = _store(current, wanted, intent=intent)
-    return Switched(stored, previous_version)
+    return Switched(_store(current, wanted, intent=intent), previous_version)
 
 
 def _placed(document: object, current: FlagConfiguration, intent: Intent) -> object:
@@ -102,8 +101,11 @@ def _placed(document: object, current: FlagConfiguration, intent: Intent) -> obj
 def _refuse_withdrawing(current: FlagConfiguration, wanted: Configuration, intent: Intent) -> None:
     """Only the end of an emergency takes an introduction back."""
     if current.introduced and not wanted.introduced and intent.options.undoing is None:
-        text = _("This flag is introduced in {environment}: turn it off, or archive it.")
-        raise Invalid({"introduced": text.format(environment=current.environment.name)})
+        raise Invalid.of(
+            "introduced",
+            _("This flag is introduced in {environment}: turn it off, or archive it."),
+            environment=current.environment.name,
+        )
 
 
 def _locked(flag: Flag, environment: Environment, intent: Intent) -> FlagConfiguration:
@@ -113,8 +115,7 @@ def _locked(flag: Flag, environment: Environment, intent: Intent) -> FlagConfigu
     so that it is not served once the flag is restored.
     """
     (locked,) = outbox.lock_environments([environment])
-    rows = locked.configurations.select_related("flag__project")
-    current = rows.get(flag=flag)
+    current = locked.configurations.select_related("flag__project").get(flag=flag)
     if current.flag.is_archived and intent.options.undoing is None:
         raise Invalid({"": _("This flag is archived. Restore it first.")})
     return current
@@ -171,8 +172,12 @@ def _refuse_bringing(
     there: then they come first, on their own."""
     names = ", ".join(row.flag.title for row in brought)
     if names and (intent.options.break_glass or intent.options.step is not None):
-        text = _("This depends on {flags}, not in {environment} yet. Introduce that first.")
-        raise Invalid({"": text.format(flags=names, environment=current.environment.name)})
+        raise Invalid.of(
+            "",
+            _("This depends on {flags}, not in {environment} yet. Introduce that first."),
+            flags=names,
+            environment=current.environment.name,
+        )
 
 
 def _introduce(row: FlagConfiguration, environment: Environment, intent: Intent) -> None:

@@ -13,7 +13,7 @@ from flags.services.definitions import create_flag
 from portal.access.models import Environment
 from portal.approvals.errors import Waiting
 from portal.lib.errors import AviaryError, Conflict, Invalid
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 
 
 @dataclass(frozen=True, slots=True)

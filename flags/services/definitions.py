@@ -22,8 +22,8 @@ from flags.engine import (
 )
 from flags.models import Flag, FlagConfiguration
 from flags.services import changes, effects, naming, referring
+from flags.services.effects import advance_everywhere
 from flags.services.parsing import configuration_from, definition_from
-from flags.services.recording import advance_everywhere
 from portal.access import authority, outbox
 from portal.access.models import Environment, Project
 from portal.access.permissions import Permission
@@ -32,8 +32,8 @@ from portal.approvals import selectors as approvals
 from portal.approvals.changes import same_document
 from portal.approvals.services import gated
 from portal.lib import journal
-from portal.lib.errors import Conflict, Invalid
-from portal.lib.intent import Intent
+from portal.lib.errors import Conflict, Invalid, refuse
+from portal.lib.journal import Intent
 
 Document = Mapping[str, Any]
 
@@ -66,8 +66,7 @@ def create_flag(*, project: Project, document: object, intent: Intent) -> Flag:
     ]
     advance_everywhere(flag, environments, now=intent.at)
     documents = {one.environment.key: one.document for one in started}
-    after = {**flag.document, "environments": documents}
-    intent.record("flag.created", flag, after=after)
+    intent.record("flag.created", flag, after={**flag.document, "environments": documents})
     return flag
 
 
@@ -204,8 +203,7 @@ def _refuse_another_identity(flag: Flag, definition: FlagDefinition) -> None:
         for field, text in fixed.items()
         if str(getattr(definition, field)) != getattr(flag, field)
     }
-    if wrong:
-        raise Invalid(wrong)
+    refuse(wrong)
 
 
 def first_possible(flag: Flag, states: Sequence[Document]) -> Document:
@@ -259,7 +257,7 @@ def _refuse_breaking(flag: Flag, definition: FlagDefinition) -> None:
             configuration_from(row.document, definition, under=under)
         except Invalid as error:
             problems |= error.problems
-    referring.refuse(problems)
+    refuse(problems)
 
 
 def _configurations(flag: Flag) -> Iterable[FlagConfiguration]:

@@ -4,8 +4,9 @@ Each of these environments has a say in it: its policy, and the rights that it t
 """
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Q, QuerySet, TextField
@@ -13,7 +14,6 @@ from django.db.models.functions import Cast
 
 from flags.dependants import mentioning, reaching
 from flags.engine import (
-    Configuration,
     DocumentError,
     Named,
     mentions_in,
@@ -21,10 +21,14 @@ from flags.engine import (
     parse_definition,
     variants_of,
 )
-from flags.models import Flag, FlagConfiguration, Plan
+from flags.models import ExclusionGroup, Flag, FlagConfiguration, Plan, Segment
+from portal.access import outbox
 from portal.access.models import Environment, Project
-from portal.approvals import reverting
+from portal.access.permissions import Permission
+from portal.approvals import gate, reverting
+from portal.approvals.changes import Change
 from portal.approvals.models import ChangeRequest, EmergencyLog, State
+from portal.lib.journal import Intent
 
 Document = Mapping[str, Any]
 Busy = Collection[tuple[str, int]]
@@ -105,14 +109,10 @@ def _answered(variant: Document) -> str:
 
 def _can_serve(row: FlagConfiguration, definition: Document, variants: set[str]) -> bool:
     try:
-        served = variants_of(_parsed(row, definition))
+        served = variants_of(parse_configuration(row.document, parse_definition(definition)))
     except DocumentError:
         return True
     return served is None or not served.isdisjoint(variants)
-
-
-def _parsed(row: FlagConfiguration, definition: Document) -> Configuration:
-    return parse_configuration(row.document, parse_definition(definition))
 
 
 @dataclass(slots=True)
@@ -178,3 +178,43 @@ def _holding(rows: QuerySet[Any], name: str, keys: Iterable[str]) -> QuerySet[An
 def _among(environments: Iterable[Environment], ids: Iterable[int]) -> list[Environment]:
     wanted = set(ids)
     return [environment for environment in environments if environment.pk in wanted]
+
+
+# What the services of flags have in common: versions for the evaluators, rows for the auditors.
+
+
+def advance_everywhere(flag: Flag, environments: Iterable[Environment], *, now: datetime) -> None:
+    """Give every environment a version for a change to the flag itself. Their rows are locked."""
+    for environment in environments:
+        version = outbox.advance(environment, kind=Named.FLAG, keys=[flag.key], now=now)
+        FlagConfiguration.objects.filter(flag=flag, environment=environment).update(version=version)
+
+
+def advance_all(environments: Iterable[Environment], kind: str, key: str, *, now: datetime) -> None:
+    """Give every environment a version for a change to a segment or a group; rows are locked."""
+    for environment in environments:
+        outbox.advance(environment, kind=kind, keys=[key], now=now)
+
+
+def let_through(
+    one: Segment | ExclusionGroup,
+    change: Callable[[list[Environment]], Change],
+    environments: Collection[Environment],
+    intent: Intent,
+) -> Intent:
+    """Ask everybody who has a say in a change of a segment or a group; then advance all.
+
+    ``change`` is made of the environments that it reaches, of all the project's, whose rows are
+    locked. Raises Forbidden where one may not do it in each that answers by it; Waiting.
+    """
+    kind = Named.SEGMENT if isinstance(one, Segment) else Named.GROUP
+    reach = reach_of(one.project, kind, one.key)
+    gate.require_in_each(
+        intent,
+        Permission.SEGMENT_EDIT,
+        environments=reach.answers_in(environments),
+        project=one.project,
+    )
+    intent = gate.check(change(reach.agreed_in(environments)), intent).intent
+    advance_all(environments, kind, one.key, now=intent.at)
+    return intent

@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -13,10 +14,10 @@ from flags.dependants import uses_of
 from flags.engine import Group, Named, disturbances, dump_group, place_slot
 from flags.models import ExclusionGroup, Flag
 from flags.services import cohort_changes as changes
-from flags.services import effects, naming, referring
+from flags.services import naming, referring
 from flags.services.definitions import new_salt
+from flags.services.effects import advance_all, let_through
 from flags.services.parsing import group_from
-from flags.services.recording import advance_all
 from flags.services.referring import InUse
 from portal.access import authority, outbox
 from portal.access.models import Project
@@ -24,8 +25,8 @@ from portal.access.permissions import Permission
 from portal.approvals import gate
 from portal.approvals.changes import same_document
 from portal.approvals.services import gated
-from portal.lib.errors import Conflict, Invalid
-from portal.lib.intent import Intent
+from portal.lib.errors import Invalid, refuse
+from portal.lib.journal import Intent
 
 
 @transaction.atomic
@@ -40,8 +41,9 @@ def create_group(*, project: Project, document: object, intent: Intent) -> Exclu
     wanted = group_from(given)
     environments = outbox.lock_project(project)
     if ExclusionGroup.objects.filter(project=project, key=wanted.key).exists():
-        text = _("There is an exclusion group with this key already; choose another.")
-        raise Invalid({"key": text})
+        raise Invalid.of(
+            "key", _("There is an exclusion group with this key already; choose another.")
+        )
     naming.refuse_alike(ExclusionGroup.objects.filter(project=project), wanted.key)
     _refuse_unknown_flags(project, wanted, known=())
     group = ExclusionGroup(project=project, created_at=intent.at)
@@ -70,23 +72,15 @@ def edit_group(
     given = {"salt": group.salt, **document} if isinstance(document, Mapping) else document
     wanted = group_from(given)
     if group.version != expected_version:
-        raise _conflict(group, document)
+        raise changes.conflict(group, document)
     if intent.options.undoing is None:  # nobody builds on an emergency change so that it cannot end
         check_edit(group.project, held, wanted)
     group.set_group(wanted)
     if same_document(group.document, before):
         return group
     if changes.is_served_otherwise(before, group.document):
-        reach = effects.reach_of(group.project, Named.GROUP, group.key)
-        gate.require_in_each(
-            intent,
-            Permission.SEGMENT_EDIT,
-            environments=reach.answers_in(environments),
-            project=group.project,
-        )
-        change = changes.group_change(group, before, reach.agreed_in(environments))
-        intent = gate.check(change, intent).intent
-        advance_all(environments, Named.GROUP, group.key, now=intent.at)
+        change = partial(changes.group_change, group, before)
+        intent = let_through(group, change, environments, intent)
     store_group(group, before, intent=intent)
     return group
 
@@ -121,14 +115,12 @@ def delete_group(
     environments = outbox.lock_project(group.project)
     group = cohorts.get_group(group.project, group.key)
     if expected_version not in (None, group.version):
-        raise _conflict(group, {})
+        raise changes.conflict(group, {})
     text = _("This exclusion group is in use, by {uses}. Take it out there first.")
     referring.refuse_unless_unused(group.project, Named.GROUP, group.key, text)
-    places = effects.reach_of(group.project, Named.GROUP, group.key).agreed_in(environments)
-    change = changes.deletion(changes.GROUP_DELETION, group, places)
-    intent, before = gate.check(change, intent).intent, group.document
+    deletion = partial(changes.deletion, changes.GROUP_DELETION, group)
+    intent, before = let_through(group, deletion, environments, intent), group.document
     group.delete()
-    advance_all(environments, Named.GROUP, group.key, now=intent.at)
     intent.record("exclusion_group.deleted", group, before=before)
 
 
@@ -142,8 +134,10 @@ def with_slot(group: Group, flag: str, width: int) -> dict[str, object]:
         return dump_group(replace(group, slots=others))
     slot = place_slot(group, flag, width)
     if slot is None:
-        text = _("There is no free room of this size on the line, where users would keep theirs.")
-        raise Invalid({"percent": text})
+        raise Invalid.of(
+            "percent",
+            _("There is no free room of this size on the line, where users would keep theirs."),
+        )
     slots = sorted([*others, slot], key=lambda one: one.start)
     return dump_group(replace(group, slots=tuple(slots)))
 
@@ -173,7 +167,7 @@ def first_possible(states: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
 
 def check_places(project: Project, held: Group, wanted: Group) -> None:
     """The same, but for which flags there are: those of an import may come with it."""
-    referring.refuse({one.path: one.message for one in disturbances(held, wanted)})
+    refuse({one.path: one.message for one in disturbances(held, wanted)})
     losing = {slot.flag for slot in held.slots} - {slot.flag for slot in wanted.slots}
     uses = uses_of(project, Named.GROUP, wanted.key) if losing else []
     naming = [use for use in uses if use.key in losing]
@@ -186,19 +180,10 @@ def _refuse_unknown_flags(project: Project, group: Group, *, known: list[str] | 
     """An archived flag keeps the slot it has: it may come back. Raises Invalid."""
     flags = {*known, *Flag.objects.alive().filter(project=project).values_list("key", flat=True)}
     text = _("There is no flag “{key}” in use in this project.")
-    referring.refuse(
+    refuse(
         {
             f"slots[{index}].flag": text.format(key=slot.flag)
             for index, slot in enumerate(group.slots)
             if slot.flag not in flags
         }
-    )
-
-
-def _conflict(group: ExclusionGroup, document: object) -> Conflict:
-    text = _("{person} changed this exclusion group while you were editing it.")
-    return Conflict(
-        text.format(person=group.updated_by or _("Someone")),
-        current=group.document | {"version": group.version},
-        yours=dict(document) if isinstance(document, Mapping) else {},
     )

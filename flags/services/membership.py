@@ -29,13 +29,13 @@ def explain_membership(segment: Segment, *, unit: str, attributes: str) -> Membe
     if context is None:
         problem = _('Write the attributes as a JSON object: {{"country": "DE"}}.').format()
         return Membership(None, problem)
-    listed = [name for name in LISTS if unit in _keys(segment, name)]
+    listed = [name for name in LISTS if unit in getattr(segment, name).keys]
     if listed:
         is_in = listed[0] == "included"
         why = _("always in") if is_in else _("never in")
         return Membership(is_in, _("The key is listed as {list}.").format(list=why))
     try:
-        found = _ask(segment, _placed(context, segment.keyed_by, unit))
+        found = _ask(segment, {**context, segment.keyed_by: unit})
     except DocumentError as error:
         return Membership(None, str(error))
     except OverBudget:
@@ -45,21 +45,12 @@ def explain_membership(segment: Segment, *, unit: str, attributes: str) -> Membe
     return Membership(False, _("The key is in no list, and the conditions do not hold."))
 
 
-def _keys(segment: Segment, name: str) -> frozenset[str]:
-    return frozenset(getattr(segment, name).keys)
-
-
 def _context(text: str) -> dict[str, Any] | None:
     try:
         found = strict_json.loads_text(text) if text.strip() else {}
     except strict_json.NotStrict:
         return None
     return found if isinstance(found, dict) else None
-
-
-def _placed(context: dict[str, Any], path: str, unit: str) -> Mapping[str, Any]:
-    """The context with the unit where the segment looks for it."""
-    return {**context, path: unit}
 
 
 def _ask(segment: Segment, context: Mapping[str, Any]) -> bool:

@@ -4,19 +4,19 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
+import re2
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from flags.engine import DocumentError, parse_definition
 from flags.models import NamingRule
-from flags.services.patterns import check_pattern, compile_pattern
 from portal.access import authority, outbox
 from portal.access.models import Project
 from portal.access.permissions import Permission
 from portal.lib import lookalikes
 from portal.lib.errors import Invalid, checked_text
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 
 MOST_PATTERN, MOST_HINT = 200, 300
 
@@ -40,8 +40,12 @@ def refuse_alike(rows: QuerySet[Any], key: str) -> None:
     Evaluators compare byte by byte: a mistyped key would get the answers of the other.
     """
     for other in _alike(rows.values_list("key", flat=True))[lookalikes.folded(key)]:
-        text = _("“{key}” differs from “{other}” only in case or width. Choose another key.")
-        raise Invalid({"key": text.format(key=key, other=other)})
+        raise Invalid.of(
+            "key",
+            _("“{key}” differs from “{other}” only in case or width. Choose another key."),
+            key=key,
+            other=other,
+        )
 
 
 def notes_of_alike(created: Collection[str], keys: Iterable[str]) -> list[str]:
@@ -104,3 +108,29 @@ def _check(rule: NamingRule) -> None:
         raise Invalid({"example": error.problems[0].message}) from None
     if not compile_pattern(rule.pattern).fullmatch(rule.example):
         raise Invalid({"example": _("Give an example that fits the pattern as a whole.")})
+
+
+# Patterns that people write: RE2's, which take linear time whatever they say.
+
+
+_MOST_TOLD = 200
+
+
+def check_pattern(pattern: str, path: str) -> None:
+    """Raise Invalid where RE2 does not know such a pattern."""
+    try:
+        compile_pattern(pattern)
+    except re2.error as error:
+        told = error.args[0].decode() if isinstance(error.args[0], bytes) else str(error)
+        raise Invalid.of(
+            path,
+            _("That is no pattern of RE2, the kind that always ends in time: {error}."),
+            error=told[:_MOST_TOLD],
+        ) from None
+
+
+def compile_pattern(pattern: str) -> Any:
+    """A pattern that takes linear time over whatever it is held against."""
+    options = re2.Options()
+    options.max_mem, options.log_errors = 1 << 20, False
+    return re2.compile(pattern, options)

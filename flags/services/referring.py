@@ -28,7 +28,7 @@ from flags.engine import (
 )
 from flags.models import ExclusionGroup, Flag, FlagConfiguration
 from portal.access.models import Environment, Project
-from portal.lib.errors import Invalid
+from portal.lib.errors import Invalid, refuse
 
 Graph = Mapping[str, frozenset[str]]
 
@@ -55,8 +55,7 @@ class InUse(Invalid):
         kept = [use for use in seen if use.environments or use.kind is not Named.FLAG]
         if kept or not self.uses:
             return InUse(self._path, self._text, kept)
-        text = _("An environment that this key does not reach needs it.")
-        return InUse(self._path, text, [])
+        return InUse(self._path, _("An environment that this key does not reach needs it."), [])
 
     @property
     def extras(self) -> dict[str, object]:
@@ -139,13 +138,7 @@ def refuse_removing_variants(flag: Flag, kept: Iterable[str]) -> None:
     gone = {variant["key"] for variant in flag.variants} - set(kept)
     uses = uses_of(flag.project, Named.FLAG, flag.key, variants=gone) if gone else []
     if uses:
-        text = _("Keep the variants that other flags name: {uses}.")
-        raise InUse("variants", text, uses)
-
-
-def refuse(problems: Mapping[str, str]) -> None:
-    if problems:
-        raise Invalid(problems)
+        raise InUse("variants", _("Keep the variants that other flags name: {uses}."), uses)
 
 
 def problems_of(key: str, mentions: Iterable[Mention], neighbours: Neighbours) -> dict[str, str]:

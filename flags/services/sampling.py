@@ -12,7 +12,7 @@ from flags.samples import KEPT_FOR, MOST, is_sampled, sealed_rows
 from portal.access import authority, outbox
 from portal.access.models import Environment, Project
 from portal.access.permissions import Permission
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 
 CLOCKS_DIFFER_BY = timedelta(minutes=5)
 

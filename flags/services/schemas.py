@@ -13,8 +13,8 @@ from django.utils.translation import gettext as _
 from jsonschema import Draft202012Validator, FormatChecker, SchemaError, ValidationError, validators
 
 from flags.engine import FlagDefinition
-from flags.services.patterns import check_pattern, compile_pattern
-from portal.lib.errors import Invalid
+from flags.services.naming import check_pattern, compile_pattern
+from portal.lib.errors import Invalid, refuse
 
 MAX_CHARS = 20_000
 MAX_PARTS = 2_000
@@ -52,8 +52,7 @@ def check_values(definition: FlagDefinition) -> None:
     for index, variant in enumerate(definition.variants):
         if error := next(_errors(validator, variant.value), None):
             problems[f"variants[{index}].value"] = _told(error)
-    if problems:
-        raise Invalid(problems)
+    refuse(problems)
 
 
 def _check_schema(schema: Mapping[str, Any]) -> None:

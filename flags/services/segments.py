@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -13,10 +14,10 @@ from flags.engine import Segment as SegmentDocument
 from flags.models import KeyList, Segment
 from flags.models.segment import ABOUT_FIELDS, LISTS
 from flags.services import cohort_changes as changes
-from flags.services import effects, key_lists, naming, referring
+from flags.services import key_lists, naming, referring
+from flags.services.effects import advance_all, let_through
 from flags.services.key_lists import KeyChange, KeyReport
 from flags.services.parsing import segment_from
-from flags.services.recording import advance_all
 from portal.access import authority, outbox
 from portal.access.models import Project
 from portal.access.permissions import Permission
@@ -24,7 +25,7 @@ from portal.approvals import gate
 from portal.approvals.changes import same_document
 from portal.approvals.services import gated
 from portal.lib.errors import Conflict, Invalid
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 
 SMALL = 200
 """Keys added or removed that an audit row names one by one; of more it has digests and counts."""
@@ -69,22 +70,14 @@ def edit_segment(
     about, lists = _read(segment, document)
     before = segment.document
     if segment.version != expected_version:
-        raise _conflict(segment, document)
+        raise changes.conflict(segment, document)
     referring.check_segment(segment.key, about["when"], segment.project)
     _fill(segment, about | lists)
     if same_document(segment.document, before):
         return segment
     if changes.is_served_otherwise(before, segment.document):
-        reach = effects.reach_of(segment.project, Named.SEGMENT, segment.key)
-        gate.require_in_each(
-            intent,
-            Permission.SEGMENT_EDIT,
-            environments=reach.answers_in(environments),
-            project=segment.project,
-        )
-        change = changes.segment_change(segment, before, reach.agreed_in(environments))
-        intent = gate.check(change, intent).intent
-        advance_all(environments, Named.SEGMENT, segment.key, now=intent.at)
+        change = partial(changes.segment_change, segment, before)
+        intent = let_through(segment, change, environments, intent)
     store_segment(segment, before, intent=intent)
     return segment
 
@@ -156,15 +149,12 @@ def delete_segment(
     environments = outbox.lock_project(segment.project)
     segment = cohorts.get_segment(segment.project, segment.key)
     if expected_version not in (None, segment.version):
-        raise _conflict(segment, {})
+        raise changes.conflict(segment, {})
     text = _("This segment is in use, by {uses}. Take it out there first.")
     referring.refuse_unless_unused(segment.project, Named.SEGMENT, segment.key, text)
-    reach = effects.reach_of(segment.project, Named.SEGMENT, segment.key)
-    places = reach.agreed_in(environments)
-    change = changes.deletion(changes.SEGMENT_DELETION, segment, places)
-    intent, before = gate.check(change, intent).intent, segment.document
+    deletion = partial(changes.deletion, changes.SEGMENT_DELETION, segment)
+    intent, before = let_through(segment, deletion, environments, intent), segment.document
     segment.delete()
-    advance_all(environments, Named.SEGMENT, segment.key, now=intent.at)
     intent.record("segment.deleted", segment, before=before)
 
 
@@ -193,8 +183,9 @@ def _named_list(segment: Segment, name: str, named: object) -> KeyList:
 
 def _check_length(name: str, count: int) -> None:
     if count > key_lists.MOST_KEYS:
-        text = _("A list holds at most {most} keys.").format(most=f"{key_lists.MOST_KEYS:,}")
-        raise Invalid({name: text})
+        raise Invalid.of(
+            name, _("A list holds at most {most} keys."), most=f"{key_lists.MOST_KEYS:,}"
+        )
 
 
 def _about(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -238,12 +229,3 @@ def _named_changes(name: str, before: Iterable[str], after: Iterable[str]) -> di
     if len(added) + len(removed) > SMALL:
         return {}
     return {name: {"added": sorted(added), "removed": sorted(removed)}}
-
-
-def _conflict(segment: Segment, document: object) -> Conflict:
-    text = _("{person} changed this segment while you were editing it.")
-    return Conflict(
-        text.format(person=segment.updated_by or _("Someone")),
-        current=segment.document | {"version": segment.version},
-        yours=dict(document) if isinstance(document, Mapping) else {},
-    )

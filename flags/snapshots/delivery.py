@@ -20,7 +20,7 @@ from flags import channel
 from flags.channel import EnvironmentKeys
 from flags.channel.reports import Report, open_report
 from flags.snapshots import relay
-from flags.snapshots.held import HeldHead
+from flags.snapshots.build import HeldHead
 from portal.access.models import Environment, EnvironmentChange
 from portal.lib import clock
 
@@ -91,8 +91,8 @@ class Delivery:
         return at
 
 
+# What evaluators were last known to have, for when Redis is away.
 _reached: dict[int, Position] = {}
-"""What evaluators were last known to have, for when Redis is away."""
 _asked_in_vain_at = -LEAVE_ALONE_S
 
 
@@ -188,8 +188,7 @@ def _judge(
     pk: int, position: Position, head: Position | None, reports: tuple[Report, ...]
 ) -> Delivery:
     places = [head, *(one.position for one in reports)]
-    same_history = [one[1] if one and one[0] == position[0] else 0 for one in places]
-    reached = min(same_history)
+    reached = min([one[1] if one and one[0] == position[0] else 0 for one in places])
     if any(one.is_live for one in reports):
         arrival = Arrival.LIVE if all(one == position for one in places) else Arrival.BEHIND
     elif head != position:

@@ -14,12 +14,12 @@ from flags.channel import DIGEST_MODULUS
 from flags.channel.documents import HEAD_FIELD, Change, Head, StreamEntry
 from flags.models import ContextSampling
 from flags.snapshots import build
-from flags.snapshots.held import HeldHead
+from flags.snapshots.build import HeldHead
 from portal.access import services
 from portal.access.models import Environment
 from portal.audit.models import ChainHead
 from portal.lib import clock, journal
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 
 logger = logging.getLogger(__name__)
 
@@ -223,7 +223,6 @@ class Publisher:
         return True
 
     def _weigh_all(self, environment_id: int, changes: Iterable[Change]) -> int:
-        """The sum of the documents' weights."""
         weigh = self._sealer.weigh
         return sum(weigh(c.sealed, environment_id=environment_id, field=c.field) for c in changes)
 

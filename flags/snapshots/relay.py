@@ -29,8 +29,8 @@ logger = logging.getLogger(__name__)
 # A person waits for the nudge, so it gives up early; the sweep has time for a large environment.
 _NUDGE_TIMEOUT_S = 0.3
 _SWEEP_TIMEOUT_S = 3.0
+# Objects that one version changed, above which publishing it may take its time.
 _LARGE_CHANGE = 500
-"""Objects that one version changed, above which publishing it may take its time."""
 
 
 @cache

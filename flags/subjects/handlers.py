@@ -7,11 +7,11 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from flags import impact, outcome_wording
+from flags.clash_wording import CONFIGURATION as CONFIGURATION_PARTS
+from flags.clash_wording import DEFINITION as DEFINITION_PARTS
 from flags.clash_wording import clash_sentences, rule_names_in
 from flags.engine import parse_definition
 from flags.importers import ImportPlan
-from flags.merging import CONFIGURATION as CONFIGURATION_PARTS
-from flags.merging import DEFINITION as DEFINITION_PARTS
 from flags.models import Flag, FlagConfiguration
 from flags.services import changes, configurations, definitions, importing
 from portal.access.models import Environment, Project
@@ -123,7 +123,6 @@ def _merge_definitions(_flag: Flag, _request: ChangeRequest, sides: Sides) -> Me
 
 
 def _values_and_answers(flag: Flag, request: ChangeRequest) -> list[Outcome]:
-    """The values, and who gets which of them in each environment."""
     both = (request.before, request.after)
     values = (outcome_wording.values(parse_definition(one)) for one in both)
     return [Outcome(_("The values"), *values), *_answers(flag, lambda gets: (gets, gets))]
@@ -132,7 +131,6 @@ def _values_and_answers(flag: Flag, request: ChangeRequest) -> list[Outcome]:
 def _answers(
     flag: Flag, sides: Callable[[Sentences], tuple[Sentences, Sentences]]
 ) -> list[Outcome]:
-    """Who gets what of a flag in each environment, before and after."""
     return [
         Outcome(
             row.environment.name,

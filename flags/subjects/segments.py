@@ -8,11 +8,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from flags import cohorts, impact, outcome_wording
-from flags.clash_wording import clash_sentences
+from flags.clash_wording import GROUP as GROUP_PARTS
+from flags.clash_wording import clash_sentences, merge_keys
 from flags.dependants import Use, uses_of
 from flags.engine import Named, parse_group
-from flags.merging import GROUP as GROUP_PARTS
-from flags.merging import merge_keys
 from flags.models import ExclusionGroup, Segment
 from flags.models.segment import LISTS
 from flags.services import cohort_changes as changes
@@ -33,8 +32,8 @@ from portal.approvals.handlers import (
     page_at,
 )
 from portal.approvals.models import ChangeRequest
-from portal.lib import clock, merging
-from portal.lib.subjects import Address, Describe, Menu, Recorded, Restore, Subject
+from portal.lib import clock, merging, subjects
+from portal.lib.subjects import Describe, Menu, Recorded, Restore, Subject
 
 
 def _find_segment(target: Target) -> Segment:
@@ -71,7 +70,13 @@ def _merge_segments(segment: Segment, _request: ChangeRequest, sides: Sides) -> 
     about = [{n: v for n, v in one.items() if n not in LISTS} for one in sides.documents]
     merged = merging.merge(*about, prefer=sides.prefer)
     clashes = clash_sentences(merged.clashes, {})
-    lists = [_keys_of(segment.project, one) for one in sides.documents]
+    lists = [
+        {
+            name: frozenset(cohorts.list_of(segment.project, one[name]["digest"]).keys)
+            for name in LISTS
+        }
+        for one in sides.documents
+    ]
     included, excluded = (merge_keys(*(one[name] for one in lists)) for name in LISTS)
     both = included & excluded
     if both:
@@ -91,12 +96,6 @@ def _merge_segments(segment: Segment, _request: ChangeRequest, sides: Sides) -> 
         for name, keys in zip(LISTS, (included, excluded), strict=True)
     }
     return Merged(merged.document | stored, clashes)
-
-
-def _keys_of(project: Project, document: Document) -> dict[str, frozenset[str]]:
-    return {
-        name: frozenset(cohorts.list_of(project, document[name]["digest"]).keys) for name in LISTS
-    }
 
 
 def _find_group(target: Target) -> ExclusionGroup:
@@ -160,10 +159,6 @@ def _restore(change: str) -> Restore:
     return restore
 
 
-def _address(page: str) -> Address:
-    return lambda one: reverse(page, args=[one.project, one.subject]) if one.project else ""
-
-
 # Only what nothing refers to is deleted, so nobody gets anything else by that.
 SEGMENT = Subject(
     kind="segment",
@@ -176,7 +171,7 @@ SEGMENT = Subject(
         "segment.deleted": gettext_lazy("deleted the segment"),
     },
     describe=_describe(changes.recorded_words),
-    address=_address("segment"),
+    address=subjects.page_at("segment", "subject"),
     restore=_restore(changes.SEGMENT),
     changes={
         changes.SEGMENT: Handler(
@@ -218,7 +213,7 @@ EXCLUSION_GROUP = Subject(
         "exclusion_group.deleted": gettext_lazy("deleted the exclusion group"),
     },
     describe=_describe(changes.group_words),
-    address=_address("exclusion-group"),
+    address=subjects.page_at("exclusion-group", "subject"),
     restore=_restore(changes.GROUP),
     changes={
         changes.GROUP: Handler(

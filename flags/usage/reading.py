@@ -200,7 +200,6 @@ def _usage(
 
 
 def _starts(span: Span, now: datetime) -> list[datetime]:
-    """The beginnings of the steps, oldest first; the last one holds now."""
     newest = now.replace(second=0, microsecond=0)
     if span.step >= HOUR:
         newest = newest.replace(minute=0)

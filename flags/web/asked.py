@@ -1,31 +1,31 @@
-"""The pages that answer what somebody gets, and what somebody got."""
+"""The pages that answer what somebody gets, and what somebody got; the question as a form."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
 from flags import past
-from flags.explained import Explained, explain_now
+from flags.engine.document import TARGETING_KEY
 from flags.models import Flag
 from flags.past import Answer, Approval, Cause, NotTold
+from flags.scenery import Explained, explain_now
 from flags.web import explaining
-from flags.web.asking import asked_in
-from flags.web.finding import find_flag
-from flags.web.rows import Cell, FlagRow
+from flags.web.rows import Cell, FlagRow, find_flag
 from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.audit import filters
 from portal.audit.web.lines import Line, lines
-from portal.lib import clock
+from portal.lib import clock, strict_json
 from portal.lib.errors import Invalid
-from portal.lib.web.pages import render_page
+from portal.lib.web.pages import read_json, render_page
 
 REFUSED = 422
 
@@ -147,7 +147,6 @@ def _in_words(answer: Answer) -> list[CauseLine]:
 
 
 def _agreed(cause: Cause) -> str:
-    """Who agreed, with the roles that they had then."""
     if cause.approval is None:
         return _("Nobody had to agree.")
     if cause.approval.is_emergency:
@@ -158,3 +157,66 @@ def _agreed(cause: Cause) -> str:
     ]
     text = ngettext("Approved by {people}.", "Approved by {people}.", len(people))
     return text.format(people=", ".join(people))
+
+
+# A question about somebody, as a form asks it: who, and with which attributes. It comes in the
+# body of a POST and is answered at once; nothing of it is kept or logged. To be passed on, it
+# travels in the part of an address that browsers do not send.
+
+
+_JSON: Final = re.compile(r'[\[{"]|-?\d|(true|false|null)$')
+_LINE: Final = re.compile(r"([^=:\s]++)\s*+[=:](.*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Who is asked about: the targeting key, and attributes as JSON or as lines."""
+
+    unit: str = ""
+    attributes: str = ""
+
+    @property
+    def context(self) -> dict[str, Any]:
+        """The evaluation context. Raises Invalid where the attributes cannot be read."""
+        context = _attributes(self.attributes.strip())
+        if self.unit:
+            context[TARGETING_KEY] = self.unit
+        if not isinstance(context.get(TARGETING_KEY, ""), str):
+            raise Invalid({"attributes": _("The targeting key is a text: put it in quotes.")})
+        return context
+
+
+def asked_in(form: QueryDict) -> Asked:
+    """The question that a form sent."""
+    return Asked(form.get("unit", "").strip(), form.get("attributes", ""))
+
+
+def _attributes(text: str) -> dict[str, Any]:
+    if not text.startswith("{"):
+        return dict(_lines(text.splitlines()))
+    found: dict[str, Any] = read_json(text, "attributes")
+    return found
+
+
+def _lines(lines: Iterable[str]) -> Iterable[tuple[str, Any]]:
+    for line in lines:
+        if not line.strip():
+            continue
+        found = _LINE.fullmatch(line.strip())
+        if found is None:
+            raise Invalid.of(
+                "attributes",
+                _("Write each attribute as a line like {line}, or all as one JSON object."),
+                line="country = DE",
+            )
+        yield found[1], read_value(found[2].strip())
+
+
+def read_value(text: str) -> object:
+    """Numbers, true, false, lists and texts in quotes as JSON has them; else a plain text."""
+    if not _JSON.match(text):
+        return text
+    try:
+        return strict_json.loads_text(text)
+    except strict_json.NotStrict:
+        return text

@@ -6,26 +6,26 @@ Friction follows risk: turning flags on in production takes the environment's na
 from dataclasses import dataclass, replace
 
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_http_methods, require_POST
 
 from flags import selectors
-from flags.models import Flag
-from flags.services import bulk, effects
+from flags.models import Flag, SavedView
+from flags.services import arranging, bulk, effects
 from flags.services.bulk import ACTIONS, MOST_FLAGS, Action, End, Job, Outcome
-from flags.web.arriving import said_of_saving
-from flags.web.listing import read_filter
-from flags.web.rows import Cell, FlagRow
+from flags.web.listing import lasting, read_filter
+from flags.web.rows import Cell, FlagRow, said_of_saving
 from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.approvals.web.outlook import Outlook, outlook, read_intent
 from portal.lib import clock
 from portal.lib.errors import Forbidden, Invalid
-from portal.lib.web.forms import version_in
-from portal.lib.web.pages import confirm_name, governed, show_form
+from portal.lib.journal import Intent
+from portal.lib.web.pages import confirm_name, governed, redirect_to, show_form, version_in
 
 ENDS = tuple(End)
 
@@ -133,8 +133,11 @@ def _chosen(request: HttpRequest, scope: Scope) -> list[Flag]:
         wanted = read_filter(QueryDict(request.POST.get("query", "")), scope)
         keys = selectors.matching_keys(scope.project, wanted, MOST_FLAGS + 1, now=clock.now())
     if len(keys) > MOST_FLAGS:
-        text = _("At most {most} flags at once; narrow the list with its filters.")
-        raise Invalid({"": text.format(most=MOST_FLAGS)})
+        raise Invalid.of(
+            "",
+            _("At most {most} flags at once; narrow the list with its filters."),
+            most=MOST_FLAGS,
+        )
     flags = selectors.flags_of(scope.project, keys)
     if not flags:
         raise Invalid({"": _("Choose flags first: tick the boxes in front of them.")})
@@ -152,3 +155,89 @@ def _job(request: HttpRequest, scope: Scope, asked: Asked) -> Job:
         owner=request.POST.get("owner", "").strip(),
         seen={key: version_in(text) for text, _space, key in seen},
     )
+
+
+# Saved views: the filters of the list under a name.
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@project_page(Permission.FLAG_VIEW)
+def create_view(request: HttpRequest, scope: Scope) -> HttpResponse:
+    """The dialog, about the filters in its address; sent, the view."""
+    return _edit(request, scope, None, {"query": lasting(request.GET)})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@project_page(Permission.FLAG_VIEW)
+def edit_view(request: HttpRequest, scope: Scope, view: int) -> HttpResponse:
+    """Rename a view, share it, give it other filters, or see it first.
+
+    Whoever did not make it can only do the last.
+    """
+    found = _find(scope, view)
+    stored = {
+        "name": found.name,
+        "shared": found.shared,
+        "query": found.query,
+        "current": lasting(request.GET),
+        "default": found.default_for.filter(pk=scope.user.pk).exists(),
+    }
+    return _edit(request, scope, found, stored)
+
+
+@require_POST
+@project_page(Permission.FLAG_VIEW)
+def delete_view(request: HttpRequest, scope: Scope, view: int) -> HttpResponse:
+    found = _find(scope, view)
+    if not _may_change(scope, found):
+        raise Forbidden(_("change views of others"))
+    arranging.delete_view(view=found)
+    return redirect_to(request, _list(scope) + "?all=1", _("The view is deleted."))
+
+
+def _find(scope: Scope, pk: int) -> SavedView:
+    found = selectors.views_of(scope.user, scope.project).filter(pk=pk).first()
+    if found is None:
+        raise Http404(str(pk))
+    return found
+
+
+def _may_change(scope: Scope, view: SavedView | None) -> bool:
+    """Whoever made it, and for shared ones whoever sets up the project: people leave."""
+    if view is None or view.owner_id == scope.user.pk:
+        return True
+    return Permission.ENVIRONMENT_CONFIGURE in scope.permissions
+
+
+def _edit(
+    request: HttpRequest, scope: Scope, view: SavedView | None, stored: dict[str, object]
+) -> HttpResponse:
+    default, may_change = request.POST.get("default") == "1", _may_change(scope, view)
+    values = request.POST.dict() if request.method == "POST" else stored
+    context = {"scope": scope, "view": view, "values": values, "may_change": may_change}
+
+    def save() -> HttpResponse:
+        if view is not None and not may_change:
+            arranging.set_default(view=view, user=scope.user, default=default)
+            return redirect_to(request, _address(scope, view))
+        saved = arranging.save_view(
+            project=scope.project,
+            user=scope.user,
+            intent=Intent(scope.actor),
+            view=view,
+            name=request.POST.get("name", ""),
+            query=lasting(QueryDict(request.POST.get("query", ""))),
+            shared=request.POST.get("shared") == "1",
+            default=default,
+        )
+        return redirect_to(request, _address(scope, saved), _("The view is saved."))
+
+    return governed(request, "flags/_view_dialog.html", context, save)
+
+
+def _list(scope: Scope) -> str:
+    return reverse("flag-list", args=[scope.project.key])
+
+
+def _address(scope: Scope, view: SavedView) -> str:
+    return f"{_list(scope)}?{view.query}&view={view.pk}"

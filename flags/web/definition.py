@@ -1,4 +1,4 @@
-"""Creating a flag, and editing what it is."""
+"""Creating a flag, and editing what it is; its history."""
 
 import json
 from functools import partial
@@ -7,7 +7,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
 from flags import selectors, services, wording
 from flags.engine import Kind, ValueType
@@ -15,8 +15,7 @@ from flags.models import Flag
 from flags.services import effects, naming
 from flags.services.changes import DEFINITION
 from flags.services.parsing import definition_from
-from flags.web.finding import find_flag
-from flags.web.rows import FlagRow
+from flags.web.rows import FlagRow, find_flag
 from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
@@ -28,12 +27,23 @@ from portal.approvals.web.outlook import (
     outlook,
     read_intent,
 )
+from portal.audit.filters import Filters
+from portal.audit.web.lines import history_page
 from portal.lib import strict_json
-from portal.lib.errors import Invalid
-from portal.lib.intent import Intent
+from portal.lib.errors import refuse
+from portal.lib.journal import Intent
 from portal.lib.merging import Side, side_of
-from portal.lib.web.forms import Fields, read_form, sent_version, texts
-from portal.lib.web.pages import Refusal, governed, redirect_to, show_form
+from portal.lib.web.pages import (
+    Fields,
+    Refusal,
+    governed,
+    read_form,
+    redirect_to,
+    render_page,
+    sent_version,
+    show_form,
+    texts,
+)
 
 Form = dict[str, Any]
 FIELDS: Fields = {
@@ -141,7 +151,6 @@ def _context(
 
 
 def _with_errors(form: Form, errors: dict[str, str]) -> list[Form]:
-    """The variants, each with what is wrong with its value."""
     rows = enumerate(_variants(form))
     return [row | {"error": errors.get(f"variants[{index}].value", "")} for index, row in rows]
 
@@ -166,7 +175,6 @@ def _started_from(request: HttpRequest, scope: Scope, flag: Flag) -> Form:
 
 
 def _to_form(flag: Flag, document: Form) -> Form:
-    """The form as the flag is, or as a request asks for it."""
     variants = [
         {
             "key": variant["key"],
@@ -203,8 +211,7 @@ def _to_document(form: Form) -> Form:
     schema = {}
     if value_type == "object" and form.get("json_schema", "").strip():
         schema["json_schema"] = _parsed(form["json_schema"], "json_schema", problems)
-    if problems:
-        raise Invalid(problems)
+    refuse(problems)
     return schema | {
         "key": form.get("key", "").strip(),
         "name": form.get("name", "").strip(),
@@ -263,3 +270,21 @@ def _variants(form: Form) -> list[Form]:
 
 def _address(name: str, scope: Scope, flag: Flag) -> str:
     return reverse(name, kwargs={"project": scope.project.key, "key": flag.key})
+
+
+# What happened to a flag: its part of the history, newest first.
+
+
+@require_safe
+@project_page(Permission.AUDIT_VIEW)
+def flag_history(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
+    flag = find_flag(scope, key)
+    filters = Filters(project=scope.project.key, kind="flag", subject=key)
+    context = {
+        "scope": scope,
+        "flag": flag,
+        "row": FlagRow(flag),
+        "tab": "history",
+        **history_page(request, filters),
+    }
+    return render_page(request, "flags/history.html", "flags/_history.html", context)

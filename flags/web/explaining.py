@@ -182,7 +182,6 @@ def _served(variant: object) -> str:
 
 
 def _places(step: Step) -> list[str]:
-    """Where the user lies on the lines that the step came to."""
     if not step.reached or not _is_in(step):
         return []
     asked = [step.group]

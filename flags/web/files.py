@@ -1,18 +1,21 @@
-"""Flags as files to download: of the project or of one environment, and what a file cannot hold."""
+"""Flags as files to download, and the settings of a project: naming rule, traffic sampling."""
 
 from dataclasses import dataclass
 
 from django.http import HttpRequest, HttpResponse, QueryDict
+from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
-from flags import exports
-from flags.exporters.text import SYNTAXES
+from flags import exports, samples
+from flags.exporters.base import SYNTAXES
+from flags.services import naming, sampling
 from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.lib.errors import Invalid
-from portal.lib.web.pages import render_page
+from portal.lib.journal import Intent
+from portal.lib.web.pages import Refusal, governed, redirect_to, render_page
 
 _MEDIA_TYPES = {"json": "application/json", "yaml": "application/yaml"}
 
@@ -83,3 +86,54 @@ def _read(query: QueryDict, scope: Scope) -> Wanted:
         format_name=format_name if format_name in exports.FORMATS else exports.FORMATS[0],
         syntax=syntax if syntax in SYNTAXES else "yaml",
     )
+
+
+# How a project names its flags and whether it keeps samples: the pages, and setting both.
+
+
+FIELDS = ("pattern", "example", "hint")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@project_page(Permission.FLAG_VIEW)
+def naming_rule(request: HttpRequest, scope: Scope) -> HttpResponse:
+    """Everybody may read it; who may not set it is refused by the service."""
+    values = {name: request.POST.get(name, "") for name in FIELDS}
+
+    def context(_refusal: Refusal) -> dict[str, object]:
+        rule = naming.rule_of(scope.project)
+        stored = rule.document if rule else {}
+        return {"scope": scope, "values": values if request.method == "POST" else stored}
+
+    def save() -> HttpResponse:
+        naming.set_naming_rule(project=scope.project, intent=Intent(scope.actor), **values)
+        address = reverse("naming-rule", args=[scope.project.key])
+        return redirect_to(request, address, _("Saved. Flags that exist keep their keys."))
+
+    return governed(request, ("flags/naming.html", "flags/_naming_form.html"), context, save)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@project_page(Permission.FLAG_VIEW)
+def context_sampling(request: HttpRequest, scope: Scope) -> HttpResponse:
+    """Everybody may read it; who may not set it is refused by the service."""
+
+    def save() -> HttpResponse:
+        sampled = request.POST.get("sampled") == "1"
+        sampling.set_sampling(project=scope.project, sampled=sampled, intent=Intent(scope.actor))
+        address = reverse("context-sampling", args=[scope.project.key])
+        on, off = (
+            _("Samples are kept from now on."),
+            _("No samples are kept; those there were are gone."),
+        )
+        return redirect_to(request, address, on if sampled else off)
+
+    def context(_refusal: Refusal) -> dict[str, object]:
+        return {
+            "scope": scope,
+            "sampled": samples.is_sampled(scope.project),
+            "most": samples.MOST,
+            "hours": samples.KEPT_FOR.days * 24,
+        }
+
+    return governed(request, ("flags/sampling.html", "flags/_sampling_form.html"), context, save)

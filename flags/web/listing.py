@@ -21,16 +21,13 @@ from flags.services.bulk import ACTIONS, MOST_FLAGS
 from flags.usage import reading
 from flags.usage.lifecycle import Stage
 from flags.usage.standing import standings_of
-from flags.web import arriving
-from flags.web.finding import find_flag
-from flags.web.rows import Cell, FlagRow
-from portal.access.models import Environment
+from flags.web import rows
+from flags.web.rows import Cell, FlagRow, find_flag
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.lib import clock
-from portal.lib.web.lists import paging, query_with
 from portal.lib.web.live import page_in_state
-from portal.lib.web.pages import wants_fragment
+from portal.lib.web.pages import paging, query_with, wants_fragment
 from portal.lib.web.spreadsheets import Value, csv_response
 
 SORTS = {
@@ -68,8 +65,7 @@ def export_flags(request: HttpRequest, scope: Scope) -> HttpResponse:
     columns += ["created_at", "updated_at", "archived_at"]
     columns += [f"{place.key}.{what}" for place in places for what in ("enabled", "serves")]
     flags = selectors.all_flags(scope.project, read_filter(request.GET, scope), now=clock.now())
-    rows = (_row(flag) for flag in flags)
-    return csv_response(f"flags-{scope.project.key}", columns, rows)
+    return csv_response(f"flags-{scope.project.key}", columns, (_row(flag) for flag in flags))
 
 
 @require_POST
@@ -110,7 +106,7 @@ def _context(request: HttpRequest, scope: Scope, now: datetime) -> dict[str, obj
         "page": page,
         "rows": _rows(scope, page, now),
         "environments": scope.project.environments.all(),
-        "no_evaluator": arriving.no_evaluator(scope.project.environments.all()),
+        "no_evaluator": rows.no_evaluator(scope.project.environments.all()),
         "most": MOST_FLAGS,
         **({} if wants_fragment(request) else _choices(request, scope, wanted)),
     }
@@ -120,7 +116,7 @@ def _rows(scope: Scope, page: FlagPage, now: datetime) -> list[FlagRow]:
     seen = standings_of(scope.project, page.flags, now=now)
     counts = reading.hourly_counts(page.flags, now=now)
     favourites = selectors.favourites_of(scope.user, scope.project)
-    marks = arriving.read_marks(scope.project.environments.all(), page.flags)
+    marks = rows.read_marks(scope.project.environments.all(), page.flags)
     return [
         FlagRow(
             flag,
@@ -134,7 +130,6 @@ def _rows(scope: Scope, page: FlagPage, now: datetime) -> list[FlagRow]:
 
 
 def _choices(request: HttpRequest, scope: Scope, wanted: FlagFilter) -> dict[str, object]:
-    """What the form of filters offers, and what of it is chosen."""
     views = list(selectors.views_of(scope.user, scope.project))
     columns = [one for one in wanted.sort if one != "favourite"]
     place = scope.project.environments.last()
@@ -161,7 +156,6 @@ def _choices(request: HttpRequest, scope: Scope, wanted: FlagFilter) -> dict[str
 
 
 def _actions(scope: Scope) -> list[tuple[str, str]]:
-    """What may be done to many flags, as far as the reader may."""
     offered = []
     for name, action in ACTIONS.items():
         if action.needs == "environment":
@@ -213,9 +207,6 @@ def _owners(owner: str, scope: Scope) -> tuple[str, ...]:
 
 
 def _states(query: QueryDict, scope: Scope) -> tuple[tuple[str, bool], ...]:
-    asked = {place.key: query.get(f"in.{place.key}", "") for place in _places(scope)}
+    places = scope.project.environments.all()
+    asked = {place.key: query.get(f"in.{place.key}", "") for place in places}
     return tuple((key, STATES[state]) for key, state in asked.items() if state in STATES)
-
-
-def _places(scope: Scope) -> list[Environment]:
-    return list(scope.project.environments.all())

@@ -1,14 +1,159 @@
-"""Flags and configurations as lists and headers show them."""
+"""Flags and configurations as lists and headers show them, with whether a change is live."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
 
-from flags import wording
-from flags.engine import DocumentError
-from flags.models import Flag, FlagConfiguration
+from django.db.models import Min
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_safe
+
+from flags import cohorts, selectors, wording
+from flags.engine import DocumentError, Named
+from flags.models import ExclusionGroup, Flag, FlagConfiguration, Segment
+from flags.snapshots import delivery
+from flags.snapshots.delivery import Arrival, Delivery
 from flags.usage.standing import Seen
-from flags.web.arriving import Mark, Marks
 from portal.access.models import Environment
+from portal.access.permissions import Permission
+from portal.access.web.scope import Scope, project_page
+from portal.lib import clock
+
+# Whether what was saved is live: marks beside switches, which go away once it is.
+
+MOST_NAMES: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What is said of a change that is not known to be live."""
+
+    words: str
+    evaluators: str = ""
+    """The names of those that do not have it."""
+
+
+Marks = dict[tuple[int, str], Mark]
+
+
+def read_marks(environments: Iterable[Environment], flags: Collection[Flag]) -> Marks:
+    """The marks of these flags, by environment's id and flag's key."""
+    return _marks(delivery.read(environments).values(), [flag.key for flag in flags])
+
+
+def mark_switched(environment: Environment, flag: Flag) -> Mark | None:
+    """The mark of a flag that was just changed, after a moment in which it mostly gets there."""
+    found = delivery.wait_until_live([environment], within_s=delivery.PATIENCE_S)
+    return _marks(found.values(), [flag.key]).get((environment.pk, flag.key))
+
+
+def said_of_saving(environments: Iterable[Environment], text: str) -> str:
+    """The text where what was saved is live, after a moment for that; else what is known of it."""
+    found = delivery.wait_until_live(list(environments), within_s=delivery.PATIENCE_S)
+    now = clock.now()
+    late = [_describe(one, one.since() or now, now) for one in found.values() if one.is_pending]
+    return late[0] if late else text
+
+
+def no_evaluator(environments: Iterable[Environment]) -> bool:
+    """Whether nobody would notice any change: no evaluator has reported, here or elsewhere."""
+    found = delivery.read(environments).values()
+    return bool(found) and all(one.arrival is Arrival.UNUSED for one in found)
+
+
+@require_safe
+@project_page(Permission.FLAG_VIEW)
+def flag_mark(request: HttpRequest, scope: Scope, environment: str, key: str) -> HttpResponse:
+    """One mark as it is now, or nothing, which takes it from the page."""
+    flag, place = find_flag(scope, key), scope.environment(environment)
+    mark = read_marks([place], [flag]).get((place.pk, flag.key))
+    context = {"scope": scope, "flag": flag, "place": place, "mark": mark}
+    return render(request, "flags/_mark.html", context)
+
+
+@require_safe
+@project_page(Permission.FLAG_VIEW)
+def evaluators(request: HttpRequest, scope: Scope) -> HttpResponse:
+    """The line that says that no evaluator has reported, or nothing."""
+    unused = no_evaluator(scope.project.environments.all())
+    return render(request, "flags/_no_evaluator.html", {"scope": scope, "no_evaluator": unused})
+
+
+def _marks(deliveries: Iterable[Delivery], keys: list[str]) -> Marks:
+    marks: Marks = {}
+    now = clock.now()
+    for one in deliveries:
+        changes = one.changes().filter(kind=Named.FLAG, key__in=keys)
+        for key, since in changes.values_list("key").annotate(at=Min("changed_at")):
+            marks[one.environment_id, key] = Mark(_describe(one, since, now), _names(one))
+    return marks
+
+
+def _describe(one: Delivery, since: datetime, now: datetime) -> str:
+    waited = _lasting((now - since).total_seconds())
+    if one.arrival is Arrival.UNKNOWN:
+        return _("Saved. Evaluators cannot be reached, so it is unknown whether they have it.")
+    if one.arrival is Arrival.SILENT:
+        silent = _lasting(min(report.age_s for report in one.reports))
+        text = _(
+            "Saved. No evaluator has reported for {time}, so it is unknown whether any has it."
+        )
+        return text.format(time=silent)
+    if not one.live:
+        return _("Saved, not yet live: not sent to evaluators for {time}.").format(time=waited)
+    text = ngettext(
+        "Saved, not yet live: {behind} of {n} evaluator behind for {time}.",
+        "Saved, not yet live: {behind} of {n} evaluators behind for {time}.",
+        len(one.live),
+    )
+    return text.format(behind=len(one.behind), n=len(one.live), time=waited)
+
+
+def _names(one: Delivery) -> str:
+    names = [report.evaluator.partition("#")[0] for report in one.behind]
+    more = ["…"] if len(names) > MOST_NAMES else []
+    return ", ".join([*names[:MOST_NAMES], *more])
+
+
+def _lasting(seconds: float) -> str:
+    """“12 s”, “3 min”, “2 h”: at most two digits change while one looks."""
+    whole = max(0, int(seconds))
+    if whole < 60:
+        return _("{n} s").format(n=whole)
+    if whole < 3600:
+        return _("{n} min").format(n=whole // 60)
+    return _("{n} h").format(n=whole // 3600)
+
+
+# What a page is about: 404 where the project has none of that key.
+
+
+def find_flag(scope: Scope, key: str) -> Flag:
+    """The flag with its configurations. Raises Http404."""
+    try:
+        return selectors.get_flag(scope.project, key)
+    except Flag.DoesNotExist:
+        raise Http404(key) from None
+
+
+def find_segment(scope: Scope, key: str) -> Segment:
+    """Raises Http404."""
+    try:
+        return cohorts.get_segment(scope.project, key)
+    except Segment.DoesNotExist:
+        raise Http404(key) from None
+
+
+def find_group(scope: Scope, key: str) -> ExclusionGroup:
+    """Raises Http404."""
+    try:
+        return cohorts.get_group(scope.project, key)
+    except ExclusionGroup.DoesNotExist:
+        raise Http404(key) from None
 
 
 @dataclass(frozen=True, slots=True)

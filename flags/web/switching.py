@@ -7,22 +7,32 @@ has the environment's name typed. A flag that is not introduced there yet always
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_http_methods, require_POST
 
 from flags import selectors, services, wording
 from flags.models import FlagConfiguration
-from flags.services import Switched, changes, configurations
-from flags.web import arriving
-from flags.web.finding import find_flag
-from flags.web.rows import Cell
+from flags.services import Switched, changes, configurations, effects
+from flags.usage import reading
+from flags.web import rows
+from flags.web.rows import Cell, FlagRow, find_flag
 from flags.web.targeting.context import page_context
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.approvals.errors import Waiting
 from portal.approvals.web.outlook import fresh_for_glass, outlook, read_intent, sent
-from portal.lib.web.forms import sent_version
-from portal.lib.web.pages import Refusal, aimed, confirm_name, governed, show_form
+from portal.lib import clock
+from portal.lib.journal import Intent
+from portal.lib.web.pages import (
+    Refusal,
+    aimed,
+    confirm_name,
+    governed,
+    redirect_to,
+    sent_version,
+    show_form,
+)
 
 _DIALOG = "flags/_switch_dialog.html"
 
@@ -85,14 +95,13 @@ def _context(
 
 
 def _along(configuration: FlagConfiguration) -> list[str]:
-    """What is introduced along with it, one sentence each."""
     document = configuration.document | {"introduced": True}
     return changes.brought_words(configurations.asked_along(configuration, document))
 
 
 def _switched(request: HttpRequest, scope: Scope, switched: Switched) -> HttpResponse:
     configuration = switched.configuration
-    mark = arriving.mark_switched(configuration.environment, configuration.flag)
+    mark = rows.mark_switched(configuration.environment, configuration.flag)
     cell = Cell(configuration.flag, configuration, mark)
     state = _("on") if configuration.enabled else _("off")
     text = _("{flag} is {state} in {environment}.")
@@ -120,3 +129,37 @@ def _switched_on_its_page(
     context |= page_context(scope, configuration)
     context["nothing_missed"] = switched.previous_version == sent_version(request)
     return aimed(render(request, "flags/_switched_page.html", context), "flag-side")
+
+
+# Taking a flag out of use, and bringing it back.
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@project_page(Permission.FLAG_ARCHIVE)
+@fresh_for_glass
+def archive(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
+    flag = find_flag(scope, key)
+    uses = reading.recent_use(flag, now=clock.now())
+
+    def context(_refusal: Refusal) -> dict[str, object]:
+        places = effects.of_archiving(flag, scope.project.environments.all())
+        view = outlook(scope, places, turns_off=False)
+        return {"scope": scope, "flag": flag, "row": FlagRow(flag), "outlook": view, "uses": uses}
+
+    def save() -> HttpResponse:
+        if uses:
+            confirm_name(request, flag.key)
+        services.archive_flag(flag=flag, intent=read_intent(request, scope))
+        address = reverse("flag-list", kwargs={"project": scope.project.key})
+        return redirect_to(request, address, _("{flag} is archived.").format(flag=flag.title))
+
+    return governed(request, "flags/_archive_dialog.html", context, save)
+
+
+@require_POST
+@project_page(Permission.FLAG_ARCHIVE)
+def restore(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
+    flag = find_flag(scope, key)
+    services.restore_flag(flag=flag, intent=Intent(scope.actor))
+    address = reverse("flag", kwargs={"project": scope.project.key, "key": key})
+    return redirect_to(request, address, _("{flag} is back, as it was.").format(flag=flag.title))

@@ -1,55 +1,43 @@
-"""Addresses of the flag pages. A flag's key may hold slashes: it comes last, and after a word."""
+"""Addresses of flags, segments and groups. A key may hold slashes: it comes last, after a word."""
 
 from django.urls import path
 
-from flags.web import (
-    archiving,
-    arriving,
-    asked,
-    bulk,
-    comparing,
-    copying,
-    definition,
-    files,
-    history,
-    listing,
-    project_settings,
-    switching,
-    unknown,
-    usage,
-    views,
-)
-from flags.web.cohorts.urls import urlpatterns as cohorts
+from flags.web import asked, bulk, comparing, definition, files, listing, rows, switching, usage
+from flags.web.cohorts import groups, saving, segment_editor, segments
 from flags.web.planning import pages as planning
 from flags.web.targeting import pages as targeting
 from flags.web.targeting import trying
 
+_SEGMENT = "p/<slug:project>/segment/"
+_LIST = "<slug:which>/<path:key>"
+_GROUP = "p/<slug:project>/exclusion-group/"
+
 urlpatterns = [
     path("p/<slug:project>/flags/", listing.list_flags, name="flag-list"),
-    path("p/<slug:project>/flags/evaluators", arriving.evaluators, name="flag-evaluators"),
+    path("p/<slug:project>/flags/evaluators", rows.evaluators, name="flag-evaluators"),
     path("p/<slug:project>/flags/export", listing.export_flags, name="flag-export"),
     path("p/<slug:project>/flags/files", files.choose_file, name="flag-files"),
     path("p/<slug:project>/flags/file", files.download_file, name="flag-file"),
     path("p/<slug:project>/flags/many", bulk.change_many, name="flag-bulk"),
     path("p/<slug:project>/flags/compare", comparing.compare, name="flag-compare"),
-    path("p/<slug:project>/flags/naming", project_settings.naming_rule, name="naming-rule"),
+    path("p/<slug:project>/flags/naming", files.naming_rule, name="naming-rule"),
     path(
         "p/<slug:project>/flags/sampling",
-        project_settings.context_sampling,
+        files.context_sampling,
         name="context-sampling",
     ),
-    path("p/<slug:project>/flags/views/new", views.create_view, name="view-create"),
-    path("p/<slug:project>/flags/views/<int:view>", views.edit_view, name="view-edit"),
-    path("p/<slug:project>/flags/views/<int:view>/delete", views.delete_view, name="view-delete"),
+    path("p/<slug:project>/flags/views/new", bulk.create_view, name="view-create"),
+    path("p/<slug:project>/flags/views/<int:view>", bulk.edit_view, name="view-edit"),
+    path("p/<slug:project>/flags/views/<int:view>/delete", bulk.delete_view, name="view-delete"),
     path("p/<slug:project>/flags/new", definition.create_flag, name="flag-create"),
     path(
         "p/<slug:project>/flags/unknown/<slug:environment>",
-        unknown.list_unknown,
+        usage.list_unknown,
         name="unknown-flag-list",
     ),
     path(
         "p/<slug:project>/flags/unknown/<slug:environment>/ignore",
-        unknown.ignore_unknown,
+        usage.ignore_unknown,
         name="unknown-flag-ignore",
     ),
     path("p/<slug:project>/past/", asked.explain_past, name="past"),
@@ -87,7 +75,7 @@ urlpatterns = [
     ),
     path(
         "p/<slug:project>/flag/mark/<slug:environment>/<path:key>",
-        arriving.flag_mark,
+        rows.flag_mark,
         name="flag-mark",
     ),
     path(
@@ -110,17 +98,36 @@ urlpatterns = [
         planning.steer_plan,
         name="flag-plan-steer",
     ),
-    path("p/<slug:project>/flag/history/<path:key>", history.flag_history, name="flag-history"),
+    path("p/<slug:project>/flag/history/<path:key>", definition.flag_history, name="flag-history"),
     path("p/<slug:project>/flag/settings/<path:key>", definition.edit_flag, name="flag-settings"),
     path(
         "p/<slug:project>/flag/copy/<slug:environment>/<path:key>",
-        copying.copy_configuration,
+        comparing.copy_configuration,
         name="flag-copy",
     ),
-    path("p/<slug:project>/flag/clone/<path:key>", copying.clone_flag, name="flag-clone"),
+    path("p/<slug:project>/flag/clone/<path:key>", comparing.clone_flag, name="flag-clone"),
     path("p/<slug:project>/flag/favourite/<path:key>", listing.favour, name="flag-favourite"),
-    path("p/<slug:project>/flag/archive/<path:key>", archiving.archive, name="flag-archive"),
-    path("p/<slug:project>/flag/restore/<path:key>", archiving.restore, name="flag-restore"),
+    path("p/<slug:project>/flag/archive/<path:key>", switching.archive, name="flag-archive"),
+    path("p/<slug:project>/flag/restore/<path:key>", switching.restore, name="flag-restore"),
     path("p/<slug:project>/flag/open/<path:key>", targeting.first_environment, name="flag"),
-    *cohorts,
+    path("p/<slug:project>/segments/", segments.list_segments, name="segment-list"),
+    path("p/<slug:project>/segments/new", segment_editor.create_segment, name="segment-create"),
+    path(_SEGMENT + "open/<path:key>", segments.show_segment, name="segment"),
+    path(_SEGMENT + "edit/<path:key>", segment_editor.edit_segment, name="segment-edit"),
+    path(_SEGMENT + "save/<path:key>", saving.save_segment, name="segment-save"),
+    path(_SEGMENT + "test/<path:key>", segments.test_key, name="segment-test"),
+    path(_SEGMENT + "history/<path:key>", segments.segment_history, name="segment-history"),
+    path(_SEGMENT + "delete/<path:key>", saving.delete_segment, name="segment-delete"),
+    path(_SEGMENT + "keys/" + _LIST, segments.show_keys, name="segment-keys"),
+    path(_SEGMENT + "csv/" + _LIST, segments.download_keys, name="segment-csv"),
+    path(_SEGMENT + "change/" + _LIST, segments.review_keys, name="segment-change"),
+    path("p/<slug:project>/exclusion-groups/", groups.list_groups, name="exclusion-group-list"),
+    path(
+        "p/<slug:project>/exclusion-groups/new", groups.create_group, name="exclusion-group-create"
+    ),
+    path(_GROUP + "open/<path:key>", groups.show_group, name="exclusion-group"),
+    path(_GROUP + "review/<path:key>", groups.review_group, name="exclusion-group-review"),
+    path(_GROUP + "save/<path:key>", saving.save_group, name="exclusion-group-save"),
+    path(_GROUP + "history/<path:key>", groups.group_history, name="exclusion-group-history"),
+    path(_GROUP + "delete/<path:key>", saving.delete_group, name="exclusion-group-delete"),
 ]

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping
 
 from django.db.models import Q
 
-from portal.access.holdings import NOTHING, Holdings
 from portal.access.models import (
     ApiKey,
     CustomRole,
@@ -21,6 +20,8 @@ from portal.access.permissions import (
     BUILTIN_ROLES,
     EVERYTHING,
     HANDED_OUT_BY_PEOPLE,
+    NOTHING,
+    Holdings,
     Permission,
 )
 from portal.lib import clock, held
@@ -148,8 +149,7 @@ def _permissions_of_key(
 
 def permissions_of_key(key: ApiKey) -> frozenset[Permission]:
     """What an admin key was issued for, whatever became of its maker since."""
-    rights = {right for right in ADDITIONAL_RIGHTS if right in key.rights}
-    return ADMIN_KEY_PERMISSIONS | rights
+    return ADMIN_KEY_PERMISSIONS | {right for right in ADDITIONAL_RIGHTS if right in key.rights}
 
 
 def may_hand_out(actor: Actor, project: Project, environment: Environment) -> frozenset[Permission]:

@@ -9,8 +9,7 @@ from portal.access import services
 from portal.access.models import Environment, Project, User
 from portal.lib.commands import operator
 from portal.lib.errors import Invalid
-from portal.lib.intent import Intent
-from portal.lib.journal import Actor
+from portal.lib.journal import Actor, Intent
 
 
 def find_environment(project_key: str, environment_key: str) -> Environment | None:
@@ -28,8 +27,7 @@ def find_person(username: str | None) -> User | None:
         return None
     found = User.objects.filter(username=username, is_active=True).first()
     if found is None:
-        text = _("Nobody called {name} has an active account here.")
-        raise Invalid({"": text.format(name=username)})
+        raise Invalid.of("", _("Nobody called {name} has an active account here."), name=username)
     return found
 
 

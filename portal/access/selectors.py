@@ -17,8 +17,7 @@ MOST_DAYS: Final = 90
 
 def projects_of(user: User | AnonymousUser) -> QuerySet[Project]:
     """The projects someone may see, with their environments."""
-    visible = Project.objects.visible_to(cast(User, user))
-    return visible.prefetch_related("environments")
+    return Project.objects.visible_to(cast(User, user)).prefetch_related("environments")
 
 
 def keys_of(project: Project) -> QuerySet[ApiKey]:

@@ -8,18 +8,11 @@ from django.utils.translation import gettext_lazy
 
 from portal.access.permissions import BuiltinRole
 from portal.lib import subjects
-from portal.lib.subjects import Address, Menu, Recorded, Subject
+from portal.lib.subjects import Menu, Recorded, Subject, page_at
 
 
 def _first_page(event: Recorded) -> str:
     return reverse(subjects.menu()[0].page, args=[event.project]) if event.project else ""
-
-
-def _page_of(name: str) -> Address:
-    def address(event: Recorded) -> str:
-        return reverse(name, args=[event.project]) if event.project else ""
-
-    return address
 
 
 def _each(events: Sequence[Recorded]) -> list[list[str]]:
@@ -76,7 +69,7 @@ SUBJECTS = (
             "approver.confirmed": gettext_lazy("confirmed as a person of their own"),
         },
         describe=_each,
-        address=_page_of("member-list"),
+        address=page_at("member-list"),
     ),
     Subject(
         kind="group",
@@ -89,7 +82,7 @@ SUBJECTS = (
             "group.member_removed": gettext_lazy("took someone out of the group"),
         },
         describe=_each,
-        address=_page_of("group-list"),
+        address=page_at("group-list"),
     ),
     Subject(
         kind="invitation",
@@ -100,7 +93,7 @@ SUBJECTS = (
             "invitation.revoked": gettext_lazy("took back the invitation"),
         },
         describe=_each,
-        address=_page_of("invitation-list"),
+        address=page_at("invitation-list"),
     ),
     Subject(
         kind="key",
@@ -114,7 +107,7 @@ SUBJECTS = (
             "key.evidence_confirmed": gettext_lazy("confirmed the evidence of the API key"),
         },
         describe=_each,
-        address=_page_of("key-list"),
+        address=page_at("key-list"),
     ),
     Subject(
         kind="project",
@@ -139,6 +132,6 @@ SUBJECTS = (
             "environment.epoch_renewed": gettext_lazy("renewed the epoch of the environment"),
         },
         describe=_each,
-        address=_page_of("environment-list"),
+        address=page_at("environment-list"),
     ),
 )

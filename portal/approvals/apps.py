@@ -9,7 +9,7 @@ class ApprovalsConfig(AppConfig):
     verbose_name = "Approvals"
 
     def ready(self) -> None:
-        from portal.access.signals import handing_out, name_removing
+        from portal.access.outbox import handing_out, name_removing
         from portal.approvals import states
         from portal.approvals.services import policies
         from portal.approvals.subjects import SUBJECTS

@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from django.db.models import Q
 
 from portal.access import authority
-from portal.access.holdings import Holdings
 from portal.access.models import (
     ApproverConfirmation,
     Grant,
@@ -15,7 +14,7 @@ from portal.access.models import (
     Sponsorship,
     SponsorshipKind,
 )
-from portal.access.permissions import Permission
+from portal.access.permissions import Holdings, Permission
 from portal.approvals.independence import Confirmation, Tie, Ties
 from portal.approvals.models import Policy
 

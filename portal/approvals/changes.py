@@ -9,8 +9,7 @@ from typing import Any
 from portal.access.models import Environment, Project
 from portal.access.permissions import Permission
 from portal.approvals.models import ChangeRequest
-from portal.lib.intent import Intent
-from portal.lib.journal import About, Entry
+from portal.lib.journal import About, Entry, Intent
 
 Document = Mapping[str, Any]
 

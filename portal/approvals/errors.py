@@ -13,7 +13,7 @@ from portal.approvals.changes import Change
 from portal.approvals.freeze_wording import frozen_sentence
 from portal.approvals.models import ChangeRequest, FreezeWindow, InForce
 from portal.lib.errors import AviaryError, Deferred, Forbidden
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 
 
 class OutOfReach(Forbidden):

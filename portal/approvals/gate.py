@@ -30,8 +30,7 @@ from portal.approvals.recording import content_sha256
 from portal.approvals.wording import missing_in
 from portal.lib import clock
 from portal.lib.errors import Conflict, Forbidden, Invalid, checked_text
-from portal.lib.intent import Intent
-from portal.lib.journal import ActorKind, Agreed
+from portal.lib.journal import ActorKind, Agreed, Intent
 
 
 def require(

@@ -15,8 +15,7 @@ from portal.approvals.changes import Change, same_document
 from portal.approvals.models import ChangeRequest
 from portal.lib import merging, subjects
 from portal.lib.errors import Conflict
-from portal.lib.intent import Intent, Step
-from portal.lib.journal import Actor
+from portal.lib.journal import Actor, Intent, Step
 
 Document = Mapping[str, Any]
 

@@ -15,8 +15,7 @@ from portal.approvals.freezes import freezes_in_force
 from portal.approvals.models import InForce
 from portal.lib import journal
 from portal.lib.errors import Invalid
-from portal.lib.intent import Intent
-from portal.lib.journal import Entry
+from portal.lib.journal import Entry, Intent
 
 
 def freezes_stopping(change: Change, at: datetime) -> list[InForce]:

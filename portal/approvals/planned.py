@@ -19,8 +19,7 @@ from portal.approvals.errors import ApprovalRequired
 from portal.approvals.models import State
 from portal.approvals.overriding import freezes_stopping, pass_freezes
 from portal.lib.errors import Invalid
-from portal.lib.intent import PLAIN, Intent, Step
-from portal.lib.journal import Agreed
+from portal.lib.journal import PLAIN, Agreed, Intent, Step
 
 
 def pass_step(change: Change, step: Step, intent: Intent) -> Intent:

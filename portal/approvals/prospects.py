@@ -6,8 +6,8 @@ from datetime import datetime
 
 from portal.access import authority
 from portal.access import selectors as access
-from portal.access.holdings import Holdings
 from portal.access.models import Environment, User
+from portal.access.permissions import Holdings
 from portal.approvals import oneness, selectors
 from portal.approvals.models import ChangeRequest, Evidence, Verdict, Vote
 from portal.approvals.selectors import Assessment

@@ -7,9 +7,8 @@ from datetime import datetime
 from django.db.models import F, Q, QuerySet
 
 from portal.access import authority
-from portal.access.holdings import Holdings
 from portal.access.models import Environment, Project, User
-from portal.access.permissions import Permission
+from portal.access.permissions import Holdings, Permission
 from portal.approvals import handlers
 from portal.approvals.bonds import Bonds, bonds_of
 from portal.approvals.independence import Ties

@@ -13,8 +13,7 @@ from portal.audit.exporting import Manifest
 from portal.audit.filters import Filters
 from portal.lib import journal
 from portal.lib.errors import Invalid
-from portal.lib.intent import Intent
-from portal.lib.journal import Entry
+from portal.lib.journal import Entry, Intent
 
 _Writer = Callable[[Iterator[tuple[object, ...]], Manifest], Iterator[bytes]]
 

@@ -6,7 +6,7 @@ from django.conf import settings
 
 from portal.audit import services
 from portal.lib import clock, journal
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from portal.runs import jobs
 
 

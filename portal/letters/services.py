@@ -68,8 +68,7 @@ def send_due() -> int:
 
 def forget_old_letters() -> int:
     """Delete letters that nobody will ask for any more; returns how many."""
-    old = clock.database_now() - KEPT_FOR
-    return Letter.objects.filter(written_at__lt=old).delete()[0]
+    return Letter.objects.filter(written_at__lt=clock.database_now() - KEPT_FOR).delete()[0]
 
 
 class LetterRunner(Runner[Letter]):
@@ -96,7 +95,14 @@ class LetterRunner(Runner[Letter]):
         return due
 
     def call(self, work: Letter) -> None:
-        _message(work, self.connection).send()
+        EmailMessage(
+            subject=work.subject,
+            body=work.text,
+            from_email=settings.DEFAULT_FROM_EMAIL,
+            to=[work.user.email],
+            connection=self.connection,
+            headers={"Auto-Submitted": "auto-generated"},
+        ).send()
 
     def carry_out(self, work: Letter, at: datetime, answer: object) -> None:
         work.clear()
@@ -111,17 +117,6 @@ class LetterRunner(Runner[Letter]):
     def explain(self, work: Letter, error: Exception) -> str:
         logger.warning("letter %s could not be sent: %s", work.pk, _name(error))
         return _name(error)
-
-
-def _message(letter: Letter, connection: BaseEmailBackend) -> EmailMessage:
-    return EmailMessage(
-        subject=letter.subject,
-        body=letter.text,
-        from_email=settings.DEFAULT_FROM_EMAIL,
-        to=[letter.user.email],
-        connection=connection,
-        headers={"Auto-Submitted": "auto-generated"},
-    )
 
 
 def _name(error: Exception) -> str:

@@ -1,14 +1,14 @@
-"""Errors that services raise for people to read, and how pages show them."""
+"""Errors that services raise for people to read, and how pages and programs are shown them."""
 
 import sys
 from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Final
 
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
-
-from portal.lib.problems import PROBLEM, problem
 
 
 class AviaryError(Exception):
@@ -57,6 +57,11 @@ class Invalid(AviaryError):
         )
         self.problems = dict(problems)
 
+    @classmethod
+    def of(cls, path: str, text: str, /, **values: object) -> "Invalid":
+        """One problem; the values are filled into its sentence."""
+        return Invalid({path: text.format(**values)})
+
     @property
     def extras(self) -> dict[str, object]:
         found = self.problems.items()
@@ -74,6 +79,12 @@ class Invalid(AviaryError):
             text = _("An environment that this key does not reach needs what would go.")
             kept["environments"] = text
         return Invalid(kept)
+
+
+def refuse(problems: Mapping[str, str]) -> None:
+    """Raise Invalid where there are any."""
+    if problems:
+        raise Invalid(problems)
 
 
 class WrongName(Invalid):
@@ -115,8 +126,7 @@ def checked_text(text: str, path: str, *, most: int = MOST_TEXT) -> str:
     """What somebody wrote, without the blanks around it. Raises Invalid: too long, or with NUL."""
     text = text.strip()
     if len(text) > most or "\0" in text:
-        message = _("Write at most {most} characters, and no NUL.").format(most=most)
-        raise Invalid({path: message})
+        raise Invalid.of(path, _("Write at most {most} characters, and no NUL."), most=most)
     return text
 
 
@@ -190,10 +200,28 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 def _server_problem(*, busy: bool) -> HttpResponse:
-    """As server_error, for programs."""
     text = _("Something broke on our side. The log has the details under this request's id.")
     if busy:
         text = _("The database is busy or away. Nothing was saved; try again in a moment.")
     status = 503 if busy else 500
     headers = {"Retry-After": "1"} if busy else {}
     return JsonResponse(problem(status, text), status=status, content_type=PROBLEM, headers=headers)
+
+
+# Problem documents (RFC 9457): what the management API says where something went wrong.
+
+
+PROBLEM: Final = "application/problem+json"
+
+
+def problem(status: int, detail: str, **extras: object) -> dict[str, object]:
+    """A problem document; ``type`` names the kind for programs, ``detail`` is for people."""
+    title = HTTPStatus(status).phrase
+    kind = title.lower().replace(" ", "-")
+    return {
+        "type": f"urn:aviary:problem:{kind}",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        **extras,
+    }

@@ -25,7 +25,7 @@ def begin(name: object) -> None:
     """
     _held.name, _held.found = name, {}
     _held.depth = tuple(connection.savepoint_ids)
-    _held.mark = _do_nothing()
+    _held.mark = lambda: None
     transaction.on_commit(_held.mark)
 
 
@@ -41,7 +41,3 @@ def kept(name: object) -> dict[Any, Any]:
     if _held.mark is None or name != _held.name or here != _held.depth or _held.mark not in waiting:
         return {}
     return _held.found
-
-
-def _do_nothing() -> Callable[[], None]:
-    return lambda: None

@@ -34,7 +34,7 @@ def page_of(
     The rows are sorted by fields or annotations, the last of which no two share. A place holds what
     its row is sorted by; one that somebody made up is none.
     """
-    order = _order(rows)
+    order = [str(one) for one in rows.query.order_by or rows.model._meta.ordering or ()]
     place = _read(rows, order, after or before)
     if not place:
         return _cut(rows, order, size)
@@ -67,10 +67,6 @@ def _cut(rows: QuerySet[Row], order: Sequence[str], size: int) -> Page[Row]:
     found = list(rows[: size + 1])
     more = len(found) > size
     return Page(found[:size], next=_place(found[size - 1], order) if more else "")
-
-
-def _order(rows: QuerySet[Any]) -> list[str]:
-    return [str(one) for one in rows.query.order_by or rows.model._meta.ordering or ()]
 
 
 def _place(row: Model, order: Sequence[str]) -> str:

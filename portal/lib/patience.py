@@ -19,10 +19,10 @@ logger = logging.getLogger(__name__)
 Handler = Callable[[HttpRequest], HttpResponse]
 
 _TRACE_S = 0.2
+# Statements that are done sooner have waited for nobody.
 _AT_ONCE_S = 0.1
-"""Statements that are done sooner have waited for nobody."""
+# Where nothing is left: a busy database is no locked one, and whoever waits in vain ends there.
 _LEAST_S = 0.25
-"""Where nothing is left: a busy database is no locked one, and whoever waits in vain ends there."""
 
 
 class _Patience:

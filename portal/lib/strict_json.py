@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from typing import Any, Final, NoReturn
 
-from portal.lib.documents.scalars import UNSTORABLE
+from portal.lib.documents import UNSTORABLE
 
 MAX_DEPTH: Final = 100
 MAX_PARTS: Final = 1_000_000

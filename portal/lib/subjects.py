@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from django.urls import reverse
+
 
 class Recorded(Protocol):
     """What there is to know of an event; the audit trail's rows have it."""
@@ -36,12 +38,14 @@ Address = Callable[[Recorded], str]
 Restore = Callable[[Recorded], tuple[str, Mapping[str, Any]] | None]
 
 
-def _say_nothing(events: Sequence[Recorded]) -> list[list[str]]:
-    return [[] for _event in events]
+def page_at(name: str, *fields: str) -> Address:
+    """The page of a project, and of these fields of the event, where the event has them all."""
 
+    def address(event: Recorded) -> str:
+        places = [event.project, *(getattr(event, field) for field in fields)]
+        return reverse(name, args=places) if all(places) else ""
 
-def _no_page(_event: Recorded) -> str:
-    return ""
+    return address
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +77,8 @@ class Subject:
     kind: str
     label: object  # a text, translated when it is shown
     events: Mapping[str, object]
-    describe: Describe = _say_nothing
-    address: Address = _no_page
+    describe: Describe = lambda events: [[] for _event in events]
+    address: Address = lambda _event: ""
     restore: Restore = lambda _event: None
     menu: Menu | None = None
     changes: Mapping[str, Any] = field(default_factory=dict)
@@ -95,8 +99,7 @@ def register(*subjects: Subject) -> None:
 
 def menu() -> list[Menu]:
     """Where the navigation of a project leads, in order."""
-    found = [one.menu for one in _subjects.values() if one.menu]
-    return sorted(found, key=lambda one: one.order)
+    return sorted([one.menu for one in _subjects.values() if one.menu], key=lambda one: one.order)
 
 
 def handler(change: str) -> Any:

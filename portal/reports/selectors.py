@@ -221,12 +221,10 @@ def _last_uses(project: Project) -> dict[tuple[str, str], datetime]:
 def _users_of(grant: Grant) -> list[tuple[str, str]]:
     """Where a grant would have left traces: (id of a user, key of the environment)."""
     place = grant.environment.key if grant.environment else ""
-    ids = [grant.user_id] if grant.user_id else [one.pk for one in _members(grant)]
-    return [(str(one), place) for one in ids]
-
-
-def _members(grant: Grant) -> list[User]:
-    return list(grant.group.members.all()) if grant.group else []
+    if grant.user_id:
+        return [(str(grant.user_id), place)]
+    members = grant.group.members.all() if grant.group else ()
+    return [(str(one.pk), place) for one in members]
 
 
 def _holder(grant: Grant) -> str:

@@ -11,8 +11,7 @@ from portal.access import services as access
 from portal.access.models import ApiKey, Project
 from portal.access.permissions import Permission
 from portal.lib.errors import Invalid
-from portal.lib.intent import Intent
-from portal.lib.journal import Actor, ActorKind
+from portal.lib.journal import Actor, ActorKind, Intent
 from portal.reports.models import Decision, Recertification, RecertificationItem
 
 
@@ -76,12 +75,15 @@ def sign_off(*, recertification: Recertification, intent: Intent) -> None:
     items = list(recertification.items.select_related("grant", "api_key"))
     left = sum(item.is_undecided for item in items)
     if left:
-        text = ngettext(
-            "{count} role or key has not been looked at yet.",
-            "{count} roles and keys have not been looked at yet.",
-            left,
+        raise Invalid.of(
+            "",
+            ngettext(
+                "{count} role or key has not been looked at yet.",
+                "{count} roles and keys have not been looked at yet.",
+                left,
+            ),
+            count=left,
         )
-        raise Invalid({"": text.format(count=left)})
     unsigned = Recertification.objects.filter(pk=recertification.pk, signed_off_at__isnull=True)
     if unsigned.update(signed_off_at=intent.at, signed_off_by=intent.actor.label):
         counted: dict[str, object] = {

@@ -2,15 +2,10 @@
 
 from collections.abc import Sequence
 
-from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from portal.lib.subjects import Menu, Recorded, Subject
-
-
-def _address(event: Recorded) -> str:
-    return reverse("recertification", args=[event.project]) if event.project else ""
+from portal.lib.subjects import Menu, Recorded, Subject, page_at
 
 
 def _each(events: Sequence[Recorded]) -> list[list[str]]:
@@ -21,8 +16,7 @@ def _sentences(told: dict[str, object]) -> list[str]:
     if "what" in told:
         return [_("{holder}: {what}, {where}.").format(**told)]
     if "confirmed" in told:
-        text = _("{confirmed} of {items} confirmed, {taken_away} taken away.")
-        return [text.format(**told)]
+        return [_("{confirmed} of {items} confirmed, {taken_away} taken away.").format(**told)]
     return [_("{items} roles and keys to look at.").format(items=told.get("items", 0))]
 
 
@@ -37,5 +31,5 @@ RECERTIFICATION = Subject(
         "recertification.signed_off": gettext_lazy("signed off the recertification"),
     },
     describe=_each,
-    address=_address,
+    address=page_at("recertification"),
 )

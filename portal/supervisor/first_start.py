@@ -10,7 +10,7 @@ from django.db import DatabaseError
 
 from portal.lib import env
 from portal.lib.env import SettingError
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from portal.supervisor import state
 from portal.supervisor.processes import Addresses
 

@@ -7,7 +7,7 @@ Anton manages the project and made Lotta, who leads DevOps too.
 from datetime import timedelta
 from typing import Any
 
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 
 PROJECT = "bank"
 PASSWORD = "a-sparrow-in-may"
@@ -94,7 +94,7 @@ class Bank:
         from flags import services
         from portal.approvals.errors import Waiting
         from portal.approvals.models import ChangeRequest
-        from portal.lib.intent import WriteOptions
+        from portal.lib.journal import WriteOptions
 
         try:
             services.set_enabled(

@@ -5,7 +5,7 @@ import sys
 import traceback
 from types import FrameType
 
-from bench import machine
+from bench import evaluator
 from tests.faults.harness import Fault, Stage, find_faults
 
 
@@ -15,7 +15,7 @@ def main(wanted: list[str]) -> int:
     if set(wanted) - set(known):
         print(f"aviary: there are {', '.join(sorted(known))}", file=sys.stderr)
         return 2
-    print(f"{machine.describe()}\n", flush=True)
+    print(f"{evaluator.describe()}\n", flush=True)
     chosen = [known[name] for name in wanted or known]
     stage = Stage()
     try:

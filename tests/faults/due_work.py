@@ -47,8 +47,7 @@ def _flag(place: Any, key: str, *, enabled: bool) -> dict[str, Any]:
     from flags import services
     from portal.access import authority
     from portal.access.models import User
-    from portal.lib.intent import Intent
-    from portal.lib.journal import Trace
+    from portal.lib.journal import Intent, Trace
 
     by = Intent(authority.user_actor(User.objects.get(username="admin"), Trace()))
     variants = [{"key": "on", "value": True}, {"key": "off", "value": False}]

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flags.clash_wording import merge, merge_keys
 from flags.engine import dump_configuration, parse_configuration, parse_definition
-from flags.merging import merge, merge_keys
 from portal.lib.merging import ORDER, Merged, Side
 from tests.flags.engine.documents import (
     BOOLEAN,

@@ -17,7 +17,7 @@ from portal.access import services
 from portal.access.models import Environment, User
 from portal.audit.models import AuditEvent
 from portal.lib import patience
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from portal.lib.patience import only_a_trace, shared_patience
 from tests.support.people import PASSWORD, SETTING_UP, boolean_flag
 

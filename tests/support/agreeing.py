@@ -15,7 +15,7 @@ from portal.approvals import services
 from portal.approvals.errors import Waiting
 from portal.approvals.models import ChangeRequest, Policy
 from portal.approvals.services import Voted
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from tests.support.people import SETTING_UP, acting, create_person, give_role
 from tests.support.remembering import remembered
 

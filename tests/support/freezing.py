@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from portal.access.models import Environment, Project
 from portal.approvals import services
 from portal.approvals.models import FreezeWindow
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from tests.support.people import SETTING_UP
 
 

@@ -9,7 +9,7 @@ from portal.access.models import Environment, User
 from portal.approvals import services
 from portal.approvals.models import Emergency, Policy
 from portal.lib import clock
-from portal.lib.intent import WriteOptions
+from portal.lib.journal import WriteOptions
 from tests.flags.services.writes import Desk
 
 GLASS = WriteOptions(break_glass=True)

@@ -15,7 +15,7 @@ def create_admin_key(project: str) -> str:
     """A project, and the token of an admin key of its production."""
     from portal.access import services
     from portal.lib import journal
-    from portal.lib.intent import Intent
+    from portal.lib.journal import Intent
 
     by: dict[str, Any] = {"intent": Intent(journal.system("tests"))}
     made = services.create_project(key=project, name=project, **by)
@@ -28,8 +28,7 @@ def create_flag(project: str, key: str, on: list[str]) -> None:
     from flags import services
     from portal.access import authority
     from portal.access.models import Project, User
-    from portal.lib.intent import Intent
-    from portal.lib.journal import Trace
+    from portal.lib.journal import Intent, Trace
 
     actor = authority.user_actor(User.objects.get(username="admin"), Trace())
     by: dict[str, Any] = {"intent": Intent(actor)}

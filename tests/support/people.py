@@ -22,8 +22,7 @@ from portal.access import authority, services
 from portal.access.models import Environment, Grant, Group, Project, User
 from portal.access.permissions import BuiltinRole
 from portal.lib import clock, journal
-from portal.lib.intent import Intent
-from portal.lib.journal import Actor, Trace
+from portal.lib.journal import Actor, Intent, Trace
 from tests.support.remembering import remembered
 
 PASSWORD = "correct-horse-battery"

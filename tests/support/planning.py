@@ -7,8 +7,7 @@ from flags import services
 from flags.models import Plan
 from flags.services import plans
 from portal.access.models import User
-from portal.lib.intent import Intent
-from portal.lib.journal import Actor
+from portal.lib.journal import Actor, Intent
 from tests.flags.services.writes import RULE, Desk
 from tests.support.freezing import clock_text
 from tests.support.people import acting

@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 
 from flags.engine.document import DEFAULT_BUCKETING, Logic
-from flags.engine.jsonlogic import costs, eager, texts
+from flags.engine.jsonlogic import eager, texts
 from flags.engine.jsonlogic.eager import Function
 from flags.engine.jsonlogic.fractional import FRACTIONALS
 from flags.engine.jsonlogic.lazy import BUILDERS
+from flags.engine.jsonlogic.loose import Compiled, Unanswerable
 from flags.engine.jsonlogic.reading import SPREADING
-from flags.engine.jsonlogic.running import Compiled, Unanswerable
 from flags.engine.world import Steps
 
 CompiledLogic: TypeAlias = Callable[[Mapping[str, object], Steps], object]
@@ -80,14 +80,14 @@ def _attribute(path: str) -> Compiled:
         known = is_plain and isinstance(data, dict)
         found = data.get(path) if known else eager.look_up(path, data)  # type: ignore[attr-defined]
         if isinstance(found, str):
-            steps.spend(len(found) >> costs.CHARS_READ)
+            steps.spend(len(found) >> CHARS_READ)
         return found
 
     return read
 
 
 def _call(name: str, functions: Mapping[str, Function], arguments: list[Compiled]) -> Compiled:
-    function, cost = functions[name], costs.COSTS.get(name)
+    function, cost = functions[name], COSTS.get(name)
     if cost is None:
         return lambda data, steps: function([item(data, steps) for item in arguments], data)
 
@@ -107,7 +107,7 @@ def _find(sought: Compiled, texts: frozenset[str]) -> Compiled:
         value = sought(data, steps)
         if isinstance(value, str):
             return value in texts
-        steps.spend(costs.COSTS["in"]([value, items]))
+        steps.spend(COSTS["in"]([value, items]))
         return eager.FUNCTIONS["in"]([value, items], data)  # type: ignore[return-value]
 
     return run
@@ -116,12 +116,73 @@ def _find(sought: Compiled, texts: frozenset[str]) -> Compiled:
 def _alone(name: str, functions: Mapping[str, Function], argument: Compiled) -> Compiled:
     """An operation whose argument is not put into a list."""
     function, spreads = functions[name], name in SPREADING
-    cost = costs.COSTS.get(name, costs.of_nothing)
+    cost = COSTS.get(name, of_nothing)
 
     def run(data: object, steps: Steps) -> object:
         value = argument(data, steps)
         values = value if spreads and isinstance(value, list) else [value]
-        steps.spend(costs.of_spreading(values) + cost(values))
+        steps.spend(of_spreading(values) + cost(values))
         return function(values, data)
 
     return run
+
+
+# What operations cost that grow with their arguments, in steps of some 0.1 µs.
+
+
+Cost: TypeAlias = Callable[[list[object]], int]
+
+CHARS_READ: Final = 5
+"""A text that is read costs a step for every 32 characters: it is compared, cut or hashed then."""
+_VERSIONS: Final = 120
+# An object that is hashed as a whole, of as many values as a context may have.
+_ENCODED: Final = 10_000
+
+
+def of_nothing(_arguments: list[object]) -> int:
+    return 0
+
+
+def of_spreading(arguments: list[object]) -> int:
+    """Of getting the items of a list as arguments; next to nothing for a few."""
+    return 2 * len(arguments) if len(arguments) > 4 else 0
+
+
+def _in(arguments: list[object]) -> int:
+    where = arguments[1]
+    if isinstance(where, str):
+        return (len(where) + 20) >> 6
+    return 2 * len(where) if isinstance(where, list) else 0
+
+
+def _path(path: object) -> int:
+    return 2 + len(path) if isinstance(path, str) else 2
+
+
+def _paths(arguments: list[object]) -> int:
+    found = (one for given in arguments for one in (given if isinstance(given, list) else [given]))
+    return sum(map(_path, found))
+
+
+def _lists(arguments: list[object]) -> int:
+    return sum(len(one) for one in arguments if isinstance(one, list)) >> 2
+
+
+def _texts(arguments: list[object]) -> int:
+    return 16 * len(arguments) if len(arguments) > 4 else 0
+
+
+def _encoded(arguments: list[object]) -> int:
+    return _ENCODED if arguments and isinstance(arguments[0], Mapping) else 0
+
+
+COSTS: Final[dict[str, Cost]] = {
+    "var": lambda arguments: _path(arguments[0]) if arguments else 0,
+    "in": _in,
+    "missing": _paths,
+    "missing_some": _paths,
+    "merge": _lists,
+    "cat": _texts,
+    "fractional": _encoded,
+    "sem_ver": lambda _arguments: _VERSIONS,
+}

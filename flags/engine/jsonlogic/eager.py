@@ -8,17 +8,18 @@ from itertools import pairwise
 from typing import Final, TypeAlias
 
 from flags.engine.jsonlogic.loose import (
+    MAX_TEXT_CHARS,
     NAN,
+    Unanswerable,
     equal,
     identical,
-    is_number,
     less,
     less_or_equal,
     operand,
     text_of,
     whole,
 )
-from flags.engine.jsonlogic.running import MAX_TEXT_CHARS, Unanswerable
+from flags.engine.operators.base import is_number
 
 Function: TypeAlias = Callable[[list[object], object], object]
 """From the arguments' values and the data in scope to a value; may raise Unanswerable."""

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable
 from typing import Final, TypeAlias
 
 from flags.engine.jsonlogic.eager import bounded
-from flags.engine.jsonlogic.loose import is_number, operand, text_of
-from flags.engine.jsonlogic.running import Compiled, Unanswerable
+from flags.engine.jsonlogic.loose import Compiled, Unanswerable, operand, text_of
+from flags.engine.operators.base import is_number
 from flags.engine.world import Steps
 
 Build: TypeAlias = Callable[[list[Compiled], int], Compiled]

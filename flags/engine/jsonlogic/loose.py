@@ -5,10 +5,12 @@ Truth is Python's own: false, null, 0, and what is empty are false.
 
 import math
 import re
+from collections.abc import Callable
 from decimal import Decimal
-from typing import Final
+from typing import Final, TypeAlias
 
-from flags.engine.jsonlogic.running import Unanswerable
+from flags.engine.operators.base import is_number
+from flags.engine.world import Steps
 
 NAN: Final = math.nan
 # No white space, hexadecimals, "inf" or underscores, which Python or JavaScript would read.
@@ -17,10 +19,6 @@ _MAX_NUMBER_CHARS: Final = 400
 
 UNDEFINED: Final = object()
 """An argument that is not there."""
-
-
-def is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _float(value: float) -> float:
@@ -112,3 +110,18 @@ def text_of(value: object) -> str:
         return "NaN" if math.isnan(number) else f"{number:+}".title()
     plain = format(Decimal(repr(number)), "f")
     return plain.removesuffix(".0")
+
+
+# What compiled logic is made of, and what ends it early.
+
+
+MAX_TEXT_CHARS: Final = 10_000
+"""The longest text that logic may put together; with the steps it bounds the memory too."""
+
+
+class Unanswerable(Exception):
+    """No answer: a value is of a type that an operation cannot use, or a text grew too long."""
+
+
+Compiled: TypeAlias = Callable[[object, Steps], object]
+"""From the data in scope to a value; raises Unanswerable, OverBudget, and nothing else."""

@@ -11,8 +11,7 @@ from typing import Final
 
 from flags.engine.document import Logic
 from flags.engine.scalars import read_condition_value
-from portal.lib.documents.problems import MAX_PROBLEMS, DocumentError, Problem
-from portal.lib.documents.readers import join_quoted, quote
+from portal.lib.documents import MAX_PROBLEMS, DocumentError, Problem, join_quoted, quote
 
 MAX_LOGIC_DEPTH: Final = 50
 MAX_LOGIC_NODES: Final = 10_000

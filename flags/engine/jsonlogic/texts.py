@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from flags.engine.jsonlogic.eager import Function
-from flags.engine.operators.versions import parse_version
+from flags.engine.operators.instants import parse_version
 
 
 def _on_texts(test: Callable[[str, str], bool]) -> Function:

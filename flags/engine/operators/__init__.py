@@ -21,12 +21,11 @@ import operator
 from typing import Final
 
 from flags.engine.limits import MAX_CONDITION_TEXT_CHARS, MAX_CONDITION_VALUES
-from flags.engine.operators import comparing, instants, networks, patterns, versions, written
+from flags.engine.operators import comparing, instants, networks
 from flags.engine.operators.base import Build, Cost, Operator, Predicate, Values, negated
 from flags.engine.results import Scalar
 from flags.engine.scalars import read_condition_value, read_number_as_is
-from portal.lib.documents.readers import Reader, list_of
-from portal.lib.documents.scalars import text
+from portal.lib.documents import Reader, list_of, text
 
 __all__ = ["OPERATORS", "Cost", "Operator", "Predicate", "Values", "build_cost", "build_predicate"]
 
@@ -44,12 +43,12 @@ def _ordering(compare: comparing.Comparison) -> Operator:
 
 def _version(compare: comparing.Comparison) -> Operator:
     return Operator(
-        versions.compared(compare), versions.read_version, cost=versions.cost_of_versions
+        instants.compared(compare), instants.read_version, cost=instants.cost_of_versions
     )
 
 
 def _written(build: Build) -> Operator:
-    return Operator(build, _read_number, cost=written.cost_of_written)
+    return Operator(build, _read_number, cost=comparing.cost_of_written)
 
 
 def _instant(build: Build) -> Operator:
@@ -74,21 +73,21 @@ OPERATORS: Final[dict[str, Operator]] = {
         comparing.ends_with, _read_texts, ignores_case=True, cost=comparing.cost_of_affixes
     ),
     "matches": Operator(
-        patterns.matches,
-        patterns.read_patterns,
+        networks.matches,
+        networks.read_patterns,
         ignores_case=True,
-        build_folded=patterns.matches_folded,
-        cost=patterns.cost_of_matches,
+        build_folded=networks.matches_folded,
+        cost=networks.cost_of_matches,
     ),
     "gt": _ordering(operator.gt),
     "gte": _ordering(operator.ge),
     "lt": _ordering(operator.lt),
     "lte": _ordering(operator.le),
-    "num_eq": _written(written.num_eq),
-    "num_gt": _written(written.num_gt),
-    "num_gte": _written(written.num_gte),
-    "num_lt": _written(written.num_lt),
-    "num_lte": _written(written.num_lte),
+    "num_eq": _written(comparing.num_eq),
+    "num_gt": _written(comparing.num_gt),
+    "num_gte": _written(comparing.num_gte),
+    "num_lt": _written(comparing.num_lt),
+    "num_lte": _written(comparing.num_lte),
     "before": _instant(instants.before),
     "after": _instant(instants.after),
     "semver_eq": _version(operator.eq),
@@ -128,11 +127,7 @@ def build_cost(name: str, values: Values, *, ignore_case: bool = False) -> Cost 
     cost = known.cost(values)
     if not ignore_case or known.build_folded:
         return cost
-    return _folding(cost) if cost else _cost_of_folding
-
-
-def _folding(cost: Cost) -> Cost:
-    return lambda value: _cost_of_folding(value) + cost(value)
+    return (lambda value: _cost_of_folding(value) + cost(value)) if cost else _cost_of_folding
 
 
 def _cost_of_folding(value: object) -> int:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from flags.engine.results import Scalar
-from portal.lib.documents.readers import Reader
+from portal.lib.documents import Reader
 
 Values: TypeAlias = tuple[Scalar, ...]
 Predicate: TypeAlias = Callable[[object], bool]

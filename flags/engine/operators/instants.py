@@ -13,12 +13,12 @@ import operator
 import re
 from collections.abc import Callable
 from fractions import Fraction
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from flags.engine.operators.base import Build, Predicate, Values, cost_of_reading, is_number
 from flags.engine.results import Scalar
 from flags.engine.scalars import read_number_as_is
-from portal.lib.documents.readers import list_of, refuse
+from portal.lib.documents import list_of, refuse
 
 _MAX_CHARS: Final = 40
 _INSTANT: Final = re.compile(
@@ -72,21 +72,23 @@ def _days(year: int, month: int, day: int) -> int:
     return shifted * 365 + shifted // 4 - shifted // 100 + shifted // 400 + of_year - 719_468
 
 
-def _compared(compare: Callable[[Any, Any], bool]) -> Build:
+def _comparing(read: Callable[[object], Any], compare: Callable[[Any, Any], bool]) -> Build:
+    """An operator that compares what is read of the attribute with the one value."""
+
     def build(values: Values) -> Predicate:
-        bound = seconds_of(values[0])
+        bound = read(values[0])
 
         def does_compare(value: object) -> bool:
-            instant = seconds_of(value)
-            return instant is not None and compare(instant, bound)
+            found = read(value)
+            return found is not None and compare(found, bound)
 
         return does_compare
 
     return build
 
 
-before: Final = _compared(operator.lt)
-after: Final = _compared(operator.gt)
+before: Final = _comparing(seconds_of, operator.lt)
+after: Final = _comparing(seconds_of, operator.gt)
 
 
 def _read_instant(value: object) -> Scalar:
@@ -102,3 +104,65 @@ def _read_instant(value: object) -> Scalar:
 
 cost_of_instants: Final = cost_of_reading(_MAX_CHARS, 60)
 read_instants = list_of(_read_instant, least=1, most=1)
+
+
+# Semantic versions, https://semver.org/spec/v2.0.0.html: compared by precedence. A leading ``v``
+# is tolerated, for so tags are written; so is nothing else: ``1.2`` is no version. Build metadata
+# does not count: 1.0.0+linux is equal to 1.0.0.
+
+
+_MAX_VERSION_CHARS: Final = 256
+_NUMBER: Final = r"0|[1-9][0-9]*"
+_VERSION: Final = re.compile(
+    rf"v?({_NUMBER})(?:\.({_NUMBER})(?:\.({_NUMBER})"
+    rf"(?:-((?:{_NUMBER}|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"
+    rf"(?:\.(?:{_NUMBER}|[0-9]*[A-Za-z-][0-9A-Za-z-]*))*))?"
+    r"(?:\+[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?)?)?"
+)
+
+Version: TypeAlias = tuple[Any, ...]
+"""(major, minor, patch, pre-release) that compare as versions do; each but the last a number."""
+
+
+def parse_version(value: object, *, is_short_allowed: bool = False) -> Version | None:
+    """A version to compare with others; None for what is none.
+
+    With ``is_short_allowed`` 1 and 1.2 stand for 1.0.0 and 1.2.0, as flagd has it.
+    """
+    if not isinstance(value, str) or len(value) > _MAX_VERSION_CHARS:
+        return None
+    found = _VERSION.fullmatch(value)
+    if not found or (found[3] is None and not is_short_allowed):
+        return None
+    numbers = (_number(found[place] or "0") for place in (1, 2, 3))
+    return (*numbers, _pre_release(found[4]))
+
+
+def _number(digits: str) -> tuple[int, str]:
+    """Compares as the number does, of however many digits: none has leading zeros."""
+    return (len(digits), digits)
+
+
+def _pre_release(text: str | None) -> tuple[Any, ...]:
+    """A version without one comes after all that have one; numbers come before words."""
+    if text is None:
+        return (1,)
+    parts = text.split(".")
+    return (0, [(0, *_number(part)) if part.isdigit() else (1, part) for part in parts])
+
+
+cost_of_versions: Final = cost_of_reading(_MAX_VERSION_CHARS, 60)
+
+
+def compared(compare: Callable[[Version, Version], bool]) -> Build:
+    """An operator that compares the attribute's version with the one value."""
+    return _comparing(parse_version, compare)
+
+
+def _read_version(value: object) -> str:
+    if not isinstance(value, str) or parse_version(value) is None:
+        refuse("Give a semantic version of three numbers, such as 1.2.0 or 2.0.0-beta.1.")
+    return value
+
+
+read_version = list_of(_read_version, least=1, most=1)

@@ -13,10 +13,11 @@ from flags.engine import (
     Fixed,
     FlagDefinition,
 )
-from flags.exporters.base import Corpus, LeftOut, NotExpressible, in_order, refuse
-from flags.exporters.flagd.answers import NOBODY, write_answer
+from flags.exporters.base import Corpus, NotExpressible, in_order, refuse
 from flags.exporters.flagd.logic import Logic, choose
+from flags.exporters.flagd.serving import NOBODY, write_answer
 from flags.exporters.flagd.state import Writing
+from flags.importers.base import Skipped
 
 SCHEMA: Final = "https://flagd.dev/schema/v0/flags.json"
 MAX_DEPTH: Final = 200
@@ -49,13 +50,13 @@ class FlagdFile:
 
     flags: dict[str, Any] = field(default_factory=dict)
     evaluators: dict[str, Logic] = field(default_factory=dict)
-    left_out: list[LeftOut] = field(default_factory=list)
+    left_out: list[Skipped] = field(default_factory=list)
     without_metadata: list[str] = field(default_factory=list)
     """Flags whose variants have metadata, for which flagd has no place."""
 
     def add(self, written: Written) -> None:
         if written.document is None:
-            self.left_out.append(LeftOut(written.key, written.reason))
+            self.left_out.append(Skipped(written.key, written.reason))
             return
         self.flags[written.key] = written.document
         if written.drops_metadata:

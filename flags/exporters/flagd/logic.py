@@ -5,10 +5,11 @@ flagd's library runs every argument before it looks at any, at least in some ver
 values are looked at only by operations that take every type, or made fit first.
 """
 
-from collections.abc import Iterable
-from typing import Any, TypeAlias
+from collections.abc import Collection, Iterable
+from typing import Any, Final, TypeAlias
 
 from flags.engine.document import NOW
+from flags.engine.limits import MAX_UNIT_INTEGER
 from flags.exporters.base import refuse
 
 Logic: TypeAlias = Any
@@ -80,3 +81,108 @@ def choose(choices: Iterable[Choice], otherwise: Logic) -> Logic:
         if condition is not False:
             parts += (condition, outcome)
     return {"if": [*parts, otherwise]} if parts else otherwise
+
+
+# Types and units in JsonLogic, which itself converts whatever it is given.
+
+
+# Below this every whole number is one; above, flagd's numbers stand for several.
+_EXACT: Final = 2**53
+BEYOND_UNITS: Final = float(2**63)
+
+
+def is_text(value: Logic) -> Logic:
+    """flagd's ``starts_with`` takes texts alone; its answer for others is null, or false."""
+    return same({"starts_with": [value, ""]}, True)
+
+
+def is_number(value: Logic) -> Logic:
+    """A number: compares with 0 or 1, and is none of what is converted for that."""
+    return every(
+        [
+            *({"!==": [value, other]} for other in (None, True, False)),
+            negate(is_text(value)),
+            {"or": [{"<": [value, 1]}, {">": [value, 0]}]},
+        ]
+    )
+
+
+def as_text(value: Logic) -> Logic:
+    """The text, or an empty one."""
+    return {"if": [is_text(value), value, ""]}
+
+
+def as_number(value: Logic) -> Logic:
+    """The number, or 0."""
+    return {"if": [is_number(value), value, 0]}
+
+
+def is_list_with(value: Logic, member: Logic, itself: Logic) -> Logic:
+    """Whether it is a list and an item meets ``member``, which speaks of ``{"var": ""}``.
+
+    ``merge`` makes a list of anything; ``itself`` is ``member`` of the value, for it is no list
+    where it meets that.
+    """
+    if member is False:
+        return False
+    return every([{"some": [{"merge": [value]}, member]}, negate(itself)])
+
+
+def is_unit(value: Logic) -> Logic:
+    """Whether it identifies somebody, given that it is not ``unplaceable``."""
+    return either([every([is_text(value), {"!==": [value, ""]}]), _is_whole(value)])
+
+
+def _is_whole(value: Logic) -> Logic:
+    return every(
+        [
+            is_number(value),
+            {"<": [-_EXACT, value, _EXACT]},
+            same({"%": [as_number(value), 1]}, 0),
+        ]
+    )
+
+
+def unit_text(value: Logic) -> Logic:
+    """The unit as it is hashed: a number by its digits."""
+    return {"if": [is_text(value), value, {"cat": [as_number(value)]}]}
+
+
+def unplaceable(value: Logic) -> Logic:
+    """Units that flagd would take for another.
+
+    Its ``cat`` removes white space from the end, and numbers from 2**53 on are rounded.
+    """
+    text = as_text(value)
+    trimmed = {"cat": [{"cat": [".", text]}, "."]}
+    large = [
+        {"<": [_EXACT - 1, value, BEYOND_UNITS]},
+        {"<": [-BEYOND_UNITS, value, 1 - _EXACT]},
+    ]
+    return either(
+        [
+            {"!==": [trimmed, {"cat": [".", text, "."]}]},
+            every([is_number(value), either(large)]),
+        ]
+    )
+
+
+def is_unit_among(value: Logic, keys: Collection[str]) -> Logic:
+    """Whether the unit is one of the keys, which may be the digits of a number."""
+    numbers = sorted(int(key) for key in keys if _is_integer(key) and not is_large(key))
+    found = [every([is_text(value), {"in": [value, sorted(keys)]}])]
+    if numbers:
+        found.append(every([is_number(value), {"in": [value, numbers]}]))
+    return either(found) if keys else False
+
+
+def is_large(key: str) -> bool:
+    """Whether a key is a number that flagd would round."""
+    return _is_integer(key) and abs(int(key)) >= _EXACT
+
+
+def _is_integer(key: str) -> bool:
+    """Whether a number is spelt like this."""
+    digits = key.removeprefix("-")
+    is_short = len(digits) <= len(str(MAX_UNIT_INTEGER))
+    return is_short and digits.isascii() and digits.isdigit() and str(int(key)) == key

@@ -1,19 +1,38 @@
 """Attribute tests in JsonLogic: a table, with our types, which are strict."""
 
 from collections.abc import Callable
+from functools import singledispatch
 from typing import Final, TypeAlias
 
-from flags.engine import AttributeTest, Scalar
+from flags.engine import (
+    AllOf,
+    AnyOf,
+    AttributeTest,
+    Condition,
+    LogicTest,
+    Not,
+    Scalar,
+    Segment,
+    SegmentTest,
+)
 from flags.exporters.base import refuse
-from flags.exporters.flagd.guards import (
+from flags.exporters.flagd import state
+from flags.exporters.flagd.logic import (
     BEYOND_UNITS,
+    Logic,
     as_number,
     as_text,
+    attribute,
+    either,
+    every,
     is_list_with,
     is_number,
+    is_one_of,
     is_text,
+    negate,
+    same,
 )
-from flags.exporters.flagd.logic import Logic, attribute, either, every, is_one_of, negate, same
+from flags.exporters.flagd.state import Writing
 
 Values: TypeAlias = tuple[Scalar, ...]
 Write: TypeAlias = Callable[[Logic, Values], Logic]
@@ -113,6 +132,7 @@ def _negated(write: Write) -> Write:
     return lambda value, values: negate(write(value, values))
 
 
+# Without what flagd has nothing for: patterns, networks, and points in time.
 _OPERATORS: Final[dict[str, Write]] = {
     "in": _is_in,
     "not_in": _negated(_is_in),
@@ -139,4 +159,59 @@ _OPERATORS: Final[dict[str, Write]] = {
     "is_true": lambda value, _values: same(value, True),
     "is_false": lambda value, _values: same(value, False),
 }
-"""Without what flagd has nothing for: patterns, networks, and points in time."""
+
+
+# Conditions in JsonLogic; what they refer to is written into them. That another flag serves
+# something is registered in ``answers``.
+
+
+@singledispatch
+def write_condition(condition: Condition, writing: Writing) -> Logic:
+    """Whether a context meets the condition. Raises NotExpressible."""
+    raise TypeError(type(condition).__name__)
+
+
+@write_condition.register
+def _(condition: AttributeTest, _writing: Writing) -> Logic:
+    return write_test(condition)
+
+
+@write_condition.register
+def _(condition: AllOf, writing: Writing) -> Logic:
+    return every([write_condition(one, writing) for one in condition.conditions])
+
+
+@write_condition.register
+def _(condition: AnyOf, writing: Writing) -> Logic:
+    return either([write_condition(one, writing) for one in condition.conditions])
+
+
+@write_condition.register
+def _(condition: Not, writing: Writing) -> Logic:
+    return negate(write_condition(condition.condition, writing))
+
+
+@write_condition.register
+def _(condition: LogicTest, writing: Writing) -> Logic:
+    logic = state.write_condition(condition)
+    if writing.is_inside and state.speaks_of_its_flag(logic):
+        refuse("its logic speaks of the flag that it stands in")
+    return logic
+
+
+@write_condition.register
+def _(condition: SegmentTest, writing: Writing) -> Logic:
+    key = condition.segment
+    segment = writing.look_up("segment", key, writing.corpus.segments)
+    if segment is None:
+        refuse(f"there is no segment '{key}' that can be evaluated")
+    return writing.segment(key, lambda inner: _write_membership(segment, inner))
+
+
+def _write_membership(segment: Segment, writing: Writing) -> Logic:
+    matches = write_condition(segment.when, writing)
+    if not segment.included and not segment.excluded:
+        return matches
+    included = writing.is_listed(segment.keyed_by, segment.included)
+    excluded = writing.is_listed(segment.keyed_by, segment.excluded)
+    return either([included, every([negate(excluded), matches])])

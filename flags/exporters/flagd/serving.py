@@ -4,18 +4,37 @@ flagd places a text on the weights' sum as we place ours: murmur3, times the sum
 of ours is one of flagd's by a text that begins with the salt.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import singledispatch
 from typing import Final, TypeAlias
 
-from flags.engine import Audience, ByLogic, CodeDefault, EnvironmentFlag, Fixed, Serve, Split
+from flags.engine import (
+    Audience,
+    ByLogic,
+    CodeDefault,
+    EnvironmentFlag,
+    Fixed,
+    FlagTest,
+    Rule,
+    Serve,
+    Split,
+)
 from flags.engine.buckets import ALGORITHMS, AUDIENCE, GROUP, SCALE, SPLIT
-from flags.engine.document import DEFAULT_ALGORITHM, RANDOM
+from flags.engine.document import DEFAULT_ALGORITHM, RANDOM, TARGETING_KEY
 from flags.exporters.base import refuse
-from flags.exporters.flagd import passing
-from flags.exporters.flagd.conditions import write_condition
-from flags.exporters.flagd.logic import Choice, Logic, choose, either, every, same
+from flags.exporters.flagd import state
+from flags.exporters.flagd.logic import (
+    Choice,
+    Logic,
+    choose,
+    either,
+    every,
+    is_one_of,
+    negate,
+    same,
+)
+from flags.exporters.flagd.operators import write_condition
 from flags.exporters.flagd.state import Writing
 
 Share: TypeAlias = tuple[str, int]
@@ -64,7 +83,7 @@ def _(serve: ByLogic, part: Part) -> Served:
         refuse("its logic chooses the variant, and only flagd itself reads what that means")
     if any(key != name for key, name in part.names.items()):
         refuse("its logic names variants that answers call otherwise")
-    logic = passing.write_choice(serve)
+    logic = state.write_choice(serve)
     return Served({"!==": [logic, None]}, logic)
 
 
@@ -127,7 +146,6 @@ def _by_units(
 
 
 def _prefix(one: Audience | Split, flag: EnvironmentFlag, purpose: str) -> str:
-    """What is hashed before the unit."""
     if one.algorithm not in (DEFAULT_ALGORITHM, "flagd"):
         refuse(f"it buckets by the algorithm '{one.algorithm}'")
     seed = ALGORITHMS[one.algorithm].seed_of(
@@ -142,3 +160,55 @@ def _prefix(one: Audience | Split, flag: EnvironmentFlag, purpose: str) -> str:
 def _fractional(prefix: str, unit: Logic, shares: Sequence[Share]) -> Logic:
     bucket = {"cat": [prefix, unit]} if prefix else unit
     return {"fractional": [bucket, *([name, weight] for name, weight in shares if weight)]}
+
+
+# A flag's whole answer in JsonLogic: everything in order, as nested choices.
+
+
+NOBODY: Final = "(no unit)"
+"""No variant: flagd answers with an error, so that the application takes its own default."""
+
+
+def write_answer(flag: EnvironmentFlag, names: Mapping[str, str], writing: Writing) -> Logic:
+    """The name of the variant that an enabled flag serves; null for the default in the code.
+
+    Raises NotExpressible.
+    """
+    part, fallthrough = Part(flag, names, writing), flag.configuration.fallthrough
+    last = write_serve(fallthrough, part)
+    otherwise = NOBODY if isinstance(fallthrough, Split) else None
+    return choose([*_steps(part), (last.applies, last.outcome)], otherwise)
+
+
+def _steps(part: Part) -> Iterable[Choice]:
+    configuration, writing = part.flag.configuration, part.writing
+    off = part.names[configuration.off_variant]
+    for one in configuration.prerequisites:
+        yield negate(_serves(one, writing)), off
+    for target in configuration.targets:
+        if target.keys:
+            yield writing.is_listed(TARGETING_KEY, target.keys), part.names[target.variant]
+    for rule in configuration.rules:
+        yield _write_rule(rule, part)
+
+
+def _write_rule(rule: Rule, part: Part) -> Choice:
+    served = write_serve(rule.serve, part)
+    matches = write_condition(rule.when, part.writing)
+    applies = every([matches, write_audience(rule.audience, part), served.applies])
+    return applies, served.outcome
+
+
+@write_condition.register
+def _serves(condition: FlagTest, writing: Writing) -> Logic:
+    """Whether another flag serves one of these; a flag that is not there serves none."""
+    key, wanted = condition.flag, list(condition.variants)
+    flag = writing.look_up("flag", key, writing.corpus.flags)
+    if flag is None:
+        return False
+    configuration = flag.configuration
+    if not configuration.enabled:
+        return configuration.off_variant in wanted
+    keys = {one.key: one.key for one in flag.definition.variants}
+    answer = writing.inside("flag", key, lambda: write_answer(flag, keys, writing))
+    return is_one_of(answer, wanted) if isinstance(answer, dict) else answer in wanted

@@ -12,9 +12,8 @@ What is taken over with care:
 from collections.abc import Callable
 from typing import Final
 
-from flags.importers.base import quote, refuse
-from flags.importers.building import ALWAYS, NEVER, Document, negate, test
-from flags.importers.flagd.logic import operation, read_variable
+from flags.importers.base import ALWAYS, NEVER, Document, negate, quote, refuse, test
+from flags.importers.flagd.fractional import operation, read_variable
 
 _LOOSELY_TRUE: Final[list[object]] = [True, 1, "1"]
 _LOOSELY_FALSE: Final[list[object]] = [False, 0, "0", ""]

@@ -10,11 +10,9 @@ from typing import Final, TypeAlias
 from flags.engine import DocumentError
 from flags.engine.document import DEFAULT_BUCKETING
 from flags.engine.jsonlogic import read_logic
-from flags.importers.base import NotExpressible, quote, refuse
-from flags.importers.building import ALWAYS, Document, combine
+from flags.importers.base import ALWAYS, Document, NotExpressible, combine, quote, refuse
 from flags.importers.flagd.conditions import CONDITIONS, guarded, read_condition
-from flags.importers.flagd.fractional import read_fractional
-from flags.importers.flagd.logic import Expansion, is_operation, operation
+from flags.importers.flagd.fractional import Expansion, is_operation, operation, read_fractional
 
 Given: TypeAlias = list[Document]
 
@@ -70,7 +68,6 @@ def read_targeting(targeting: object, around: Surroundings, chosen: Chosen) -> l
 
 
 def _splits(node: object) -> bool:
-    """Whether a bucket decides anything in it."""
     if isinstance(node, list):
         return any(map(_splits, node))
     return isinstance(node, dict) and ("fractional" in node or any(map(_splits, node.values())))
@@ -121,8 +118,7 @@ def _choices(arguments: list[object], path: str, given: Given) -> Iterator[Branc
     """Pairs of a condition and an outcome, then perhaps what is left; nothing means null."""
     for index in range(0, len(arguments) - 1, 2):
         condition = read_condition(arguments[index], f"{path}[{index}]")
-        then = f"{path}[{index + 1}]"
-        yield from _branches(arguments[index + 1], then, [*given, condition])
+        yield from _branches(arguments[index + 1], f"{path}[{index + 1}]", [*given, condition])
     last = len(arguments) - 1
     otherwise = arguments[last] if len(arguments) % 2 else None
     yield from _branches(otherwise, f"{path}[{last}]", given)

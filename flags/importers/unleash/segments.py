@@ -8,10 +8,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from flags.importers.base import NotExpressible, PlannedCohorts, quote, refuse
-from flags.importers.building import Document, combine
-from flags.importers.unleash.constraints import read_constraint
-from flags.importers.unleash.shape import NeverHolds, Object, objects_in
+from flags.importers.base import Document, NotExpressible, PlannedCohorts, combine, quote, refuse
+from flags.importers.unleash.constraints import NeverHolds, Object, objects_in, read_constraint
 from flags.importers.unleash.strategies import Segments
 
 _MOST_CHARS: Final = 100

@@ -9,15 +9,19 @@ from dataclasses import dataclass
 from typing import Final
 
 from flags.engine.document import RANDOM, TARGETING_KEY
-from flags.importers.base import quote, refuse
-from flags.importers.building import Document, any_of, combine, test
+from flags.importers.base import Document, any_of, combine, quote, refuse, test
 from flags.importers.unleash.constraints import (
+    NeverHolds,
+    Object,
     is_one_of,
     is_within,
+    list_in,
+    objects_in,
     on_attribute,
     read_constraint,
+    text_in,
+    written,
 )
-from flags.importers.unleash.shape import NeverHolds, Object, list_in, objects_in, text_in, written
 
 ALGORITHM: Final = "unleash"
 Parameters = Mapping[str, str]
@@ -31,24 +35,15 @@ class Entry:
     audience: Document | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Admission:
-    """A strategy, read: the fields ``when`` and ``audience`` of a rule."""
-
-    when: Document
-    audience: Document | None
-
-    @property
-    def document(self) -> Document:
-        return {"when": self.when} | ({"audience": self.audience} if self.audience else {})
-
-
 Segments = Mapping[int, Document | NeverHolds]
 """The conditions of the file's segments by their ids."""
 
 
-def read_strategy(node: Object, path: str, *, flag: str, segments: Segments) -> Admission:
-    """Whom the strategy lets in. Raises NeverHolds where that is nobody, and NotExpressible."""
+def read_strategy(node: Object, path: str, *, flag: str, segments: Segments) -> Document:
+    """Whom the strategy lets in: ``when`` and ``audience`` of a rule.
+
+    Raises NeverHolds where that is nobody, and NotExpressible.
+    """
     name = text_in(node, "name", f"{path}.")
     reader = _STRATEGIES.get(name)
     if reader is None:
@@ -62,7 +57,8 @@ def read_strategy(node: Object, path: str, *, flag: str, segments: Segments) -> 
         *(read_constraint(one, place) for one, place in constraints),
         *_in_segments(node, path, segments),
     ]
-    return Admission(combine([*entry.when, *conditions]), entry.audience)
+    audience = {"audience": entry.audience} if entry.audience else {}
+    return {"when": combine([*entry.when, *conditions]), **audience}
 
 
 def read_parameters(node: Object, path: str) -> dict[str, str]:

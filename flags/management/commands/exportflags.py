@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from flags import exports
-from flags.exporters.text import SYNTAXES
+from flags.exporters.base import SYNTAXES
 from portal.access.models import Project
 from portal.lib.commands import ManageCommand
 

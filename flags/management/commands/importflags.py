@@ -16,7 +16,7 @@ from portal.access.models import Environment
 from portal.approvals.errors import Waiting
 from portal.lib.commands import ManageCommand, failure
 from portal.lib.errors import AviaryError
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 
 
 class Command(ManageCommand):
@@ -104,7 +104,6 @@ def _import_into(
 
 
 def _read(name: str) -> bytes:
-    """The file's bytes. Raises CommandError where it cannot be read."""
     try:
         return sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
     except OSError as error:

@@ -14,8 +14,7 @@ from flags.models import ExclusionGroup, FlagConfiguration, Segment
 from flags.services import effects
 from flags.services.importing.cohorts import CohortChange
 from flags.services.importing.deciding import Decision
-from flags.services.importing.place import Place
-from flags.services.importing.report import ImportReport
+from flags.services.importing.place import ImportReport, Place
 from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.approvals import changes

@@ -19,8 +19,7 @@ from flags.models import Flag, FlagConfiguration
 from flags.services import naming, referring
 from flags.services.importing.cohorts import Cohorts, decide_cohorts
 from flags.services.importing.consistency import take_back_misleading
-from flags.services.importing.place import Change, Document, Place
-from flags.services.importing.report import ImportReport, reason_of
+from flags.services.importing.place import Change, Document, ImportReport, Place, reason_of
 from flags.services.parsing import configuration_from, definition_from
 from portal.lib.errors import Invalid
 

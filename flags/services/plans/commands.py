@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from flags.models import Plan
 from flags.plans import following, share_of
-from flags.services.plans import shared
+from flags.services.plans import making
 from flags.services.plans.making import answer_for
 from portal.access import authority
 from portal.access.permissions import Permission
@@ -17,8 +17,7 @@ from portal.approvals.errors import Barred
 from portal.approvals.services import gated
 from portal.lib import clock
 from portal.lib.errors import Forbidden, Invalid, checked_text
-from portal.lib.intent import Intent
-from portal.lib.journal import Actor
+from portal.lib.journal import Actor, Intent
 from portal.runs.models import RunState
 
 
@@ -28,7 +27,7 @@ def pause_plan(*, plan: Plan, intent: Intent) -> Plan:
 
     Raises Forbidden without ``flag.edit`` or ``flag.toggle``, Invalid where it does not run.
     """
-    locked = shared.lock_plan(plan)
+    locked = making.lock_plan(plan)
     _require_one(locked, intent.actor)
     if not locked.is_running:
         raise Invalid({"": _("This plan does not run.")})
@@ -38,7 +37,7 @@ def pause_plan(*, plan: Plan, intent: Intent) -> Plan:
 @transaction.atomic
 def cancel_plan(*, plan: Plan, intent: Intent) -> Plan:
     """End a plan; what it has done so far stays. Raises what pause_plan raises."""
-    locked = shared.lock_plan(plan)
+    locked = making.lock_plan(plan)
     _require_one(locked, intent.actor)
     if not locked.is_alive:
         raise Invalid({"": _("This plan is over already.")})
@@ -55,7 +54,7 @@ def resume_plan(*, plan: Plan, intent: Intent) -> Plan:
     without what the plan's change takes, Invalid where it is not paused or its time is over,
     Waiting where a policy wants others to agree.
     """
-    locked = shared.lock_plan(plan)
+    locked = making.lock_plan(plan)
     for permission in locked.permissions:
         gate.require(
             intent, permission, project=locked.flag.project, environment=locked.environment
@@ -65,13 +64,12 @@ def resume_plan(*, plan: Plan, intent: Intent) -> Plan:
     _go_on(locked, intent.at)
     if intent.options.agreement is not None or not _still_agreed(locked, clock.database_now()):
         locked.round += 1
-        current = shared.current_configuration(locked).document
-        change = shared.plan_change(locked, current)
-        intent = gate.check(change, intent).intent
+        current = making.current_configuration(locked).document
+        intent = gate.check(making.plan_change(locked, current), intent).intent
         answer_for(locked, intent.actor, intent.options.agreement)
     locked.changed_at, locked.changed_by = intent.at, intent.actor.label
     locked.save()
-    shared.record_plan("resumed", locked, intent)
+    making.record_plan("resumed", locked, intent)
     return locked
 
 
@@ -79,7 +77,7 @@ def _rest(plan: Plan, state: RunState, intent: Intent) -> Plan:
     why = checked_text(intent.reason, "reason")
     plan.rest(state, why, by=intent.actor, at=intent.at)
     plan.save()
-    shared.record_plan(state, plan, replace(intent, reason=why))
+    making.record_plan(state, plan, replace(intent, reason=why))
     return plan
 
 
@@ -92,7 +90,7 @@ def _require_one(plan: Plan, actor: Actor) -> None:
 
 def _still_agreed(plan: Plan, moment: datetime) -> bool:
     try:
-        return planned.is_agreed(shared.plan_change(plan), plan.agreement_id, moment=moment)
+        return planned.is_agreed(making.plan_change(plan), plan.agreement_id, moment=moment)
     except Barred:
         return False
 
@@ -113,10 +111,10 @@ def _go_on(plan: Plan, moment: datetime) -> None:
 
 
 def _skip_what_is_reached(plan: Plan) -> None:
-    configuration = shared.current_configuration(plan).document
-    share = share_of(configuration, plan.document["target"])
+    share = share_of(making.current_configuration(plan).document, plan.document["target"])
     if share is None or share > plan.steps[-1].share:
-        text = _("There is nothing left to raise: the share is gone, or higher already.")
-        raise Invalid({"": text})
+        raise Invalid.of(
+            "", _("There is nothing left to raise: the share is gone, or higher already.")
+        )
     while plan.steps[plan.step].share < share:
         plan.step += 1

@@ -1,30 +1,39 @@
 """Making plans: schedules and ramps."""
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
+from django.urls import reverse
+from django.utils import translation
 from django.utils.translation import gettext as _
 
+from flags.engine import dump_configuration
 from flags.models import Flag, FlagConfiguration, Plan, PlanKind
 from flags.plans import (
+    OPERATIONS,
+    Halted,
     following,
     read_ramp,
     read_schedule,
     share_of,
     targeting_digest,
     timetable_of,
+    with_share,
 )
 from flags.services.parsing import configuration_from
-from flags.services.plans import shared
+from flags.services.plans import sentences
 from portal.access import authority, outbox
 from portal.access.models import Environment
 from portal.approvals import gate
 from portal.approvals.authors import author_of
+from portal.approvals.changes import Change
 from portal.approvals.models import ChangeRequest
 from portal.approvals.services import gated
+from portal.letters import services as letters
 from portal.lib.errors import Conflict, Invalid, checked_text
-from portal.lib.intent import Intent
-from portal.lib.journal import Actor
+from portal.lib.journal import Actor, Intent
 
 # More than anybody follows; each is a due row.
 MOST_PLANS = 50
@@ -72,10 +81,13 @@ def _locked(flag: Flag, environment: Environment) -> FlagConfiguration:
     if current.flag.is_archived:
         raise Invalid({"": _("This flag is archived. Restore it first.")})
     if not current.introduced:
-        text = _("This flag is not in {environment} yet. Introduce it first.")
-        raise Invalid({"": text.format(environment=locked.name)})
+        raise Invalid.of(
+            "",
+            _("This flag is not in {environment} yet. Introduce it first."),
+            environment=locked.name,
+        )
     if Plan.objects.alive().filter(flag=flag, environment=locked).count() >= MOST_PLANS:
-        raise Invalid({"": _("There are {n} plans already; cancel some.").format(n=MOST_PLANS)})
+        raise Invalid.of("", _("There are {n} plans already; cancel some."), n=MOST_PLANS)
     return current
 
 
@@ -124,10 +136,13 @@ def _check_ramp(plan: Plan, current: FlagConfiguration) -> None:
         where = "steps[0].percent" if "steps" in plan.document else "linear.from"
         raise Invalid({where: text.format(percent=f"{share / 1000:g}")})
     if not (current.enabled or plan.document["starts"]):
-        text = _("The flag is off in {environment}: turn it on first, or let the ramp start later.")
-        raise Invalid({"": text.format(environment=plan.environment.name)})
+        raise Invalid.of(
+            "",
+            _("The flag is off in {environment}: turn it on first, or let the ramp start later."),
+            environment=plan.environment.name,
+        )
     plan.step = len(steps) - 1
-    shared.outcome(plan, current.document)  # raises where the other share has no room for it
+    outcome(plan, current.document)  # raises where the other share has no room for it
     plan.step = 0
     running = Plan.objects.alive().filter(flag=plan.flag, environment=plan.environment, kind="ramp")
     if any(other.document["target"] == target for other in running):
@@ -145,13 +160,13 @@ def _no_place(target: dict[str, str]) -> str:
 def _store(plan: Plan, current: FlagConfiguration, *, intent: Intent) -> Plan:
     for permission in plan.permissions:
         gate.require(intent, permission, project=plan.flag.project, environment=plan.environment)
-    change = shared.plan_change(plan, current.document)
+    change = plan_change(plan, current.document)
     result = gate.check(change, intent)
     plan.reason = checked_text(intent.reason, "reason")
     answer_for(plan, intent.actor, intent.options.agreement)
     plan.changed_at, plan.changed_by = plan.created_at, intent.actor.label
     plan.save()
-    shared.record_plan("created", plan, result.intent, words=change.words)
+    record_plan("created", plan, result.intent, words=change.words)
     return plan
 
 
@@ -163,3 +178,98 @@ def answer_for(plan: Plan, actor: Actor, agreement: int | None) -> None:
     plan.author_kind, plan.author_id_text = str(author.kind), author.id
     plan.author = author.label
     plan.author_user = request.author_user if request else authority.answerable(author)
+
+
+# What creating plans, their commands and their steps have in common.
+
+
+Document = Mapping[str, Any]
+
+
+def kind_name(plan: Plan) -> str:
+    """What approvals call a plan of that kind."""
+    return f"flag.{plan.kind}"
+
+
+def plan_change(plan: Plan, current: Document | None = None) -> Change:
+    """A plan as the change that others agree to. Nobody notices it before its first step.
+
+    ``current`` is the configuration as it is, for the words; nothing else depends on it.
+    """
+    return Change(
+        kind=kind_name(plan),
+        project=plan.flag.project,
+        environments=(plan.environment,),
+        subject_kind="flag",
+        subject=plan.flag.key,
+        title=sentences.title(plan),
+        base_version=plan.agreed_as,
+        before={},
+        after=plan.document,
+        permissions=plan.permissions,
+        words=tuple(sentences.words(plan, current) if current is not None else ()),
+        turns_off=plan.turns_off,
+        serves=False,
+    )
+
+
+def current_configuration(plan: Plan) -> FlagConfiguration:
+    """The configuration that a plan is about."""
+    current = FlagConfiguration.objects.get(flag=plan.flag, environment=plan.environment)
+    current.flag, current.environment = plan.flag, plan.environment
+    return current
+
+
+def outcome(plan: Plan, current: Document) -> dict[str, Any]:
+    """What the next step makes of a configuration, as it is stored.
+
+    Raises Halted where the plan's place in it is gone, or somebody changed what it replaces;
+    Invalid where it does not fit the flag any more.
+    """
+    found = _ramped(plan, current) if plan.is_ramp else _scheduled(plan, current)
+    return dump_configuration(configuration_from(found, plan.flag.definition))
+
+
+def _ramped(plan: Plan, current: Document) -> dict[str, Any]:
+    found = with_share(current, plan.document["target"], plan.steps[plan.step].share)
+    if found is None:
+        raise Halted(_("There is no such share any more, or no room for it."), ends=True)
+    return found
+
+
+def _scheduled(plan: Plan, current: Document) -> dict[str, Any]:
+    if plan.base and plan.base != targeting_digest(current):
+        raise Halted(_("Somebody changed who gets what since this was planned."))
+    return OPERATIONS[plan.document["operation"]].carry_out(current, plan.document)
+
+
+def lock_plan(plan: Plan) -> Plan:
+    """A plan and its environment, their rows locked, in the order of every writer."""
+    (environment,) = outbox.lock_environments([plan.environment])
+    locked = Plan.objects.select_for_update(of=("self",), no_key=True)
+    found = locked.select_related("flag__project").get(pk=plan.pk)
+    found.environment = environment
+    return found
+
+
+def record_plan(event: str, plan: Plan, intent: Intent, *, words: Iterable[str] = ()) -> None:
+    """Write the audit row of something that happened to a plan; it belongs to the flag's."""
+    after: dict[str, object] = {"plan": plan.pk, "kind": plan.kind, "state": plan.state}
+    if plan.due_at:
+        after["planned_for"] = plan.due_at.isoformat()
+    after["words"] = [sentences.title(plan), *words]
+    intent.record(f"flag.{plan.kind}_{event}", plan, after=after)
+
+
+def tell_author(plan: Plan, key: str, problem: str) -> None:
+    """Tell who answers for a plan that it does not go on, in the site's language."""
+    if plan.author_user is None:
+        return
+    with translation.override(settings.LANGUAGE_CODE):
+        text = _("It does not go on by itself: {title}").format(title=sentences.title(plan))
+    path = reverse(
+        "flag-timeline", args=[plan.flag.project.key, plan.environment.key, plan.flag.key]
+    )
+    body = f"{text}\n\n{problem}\n\n{settings.PORTAL_URL}{path}\n"
+    name = f"[{plan.flag.project.name}] {text}"
+    letters.write_letters(to=[plan.author_user], key=key, subject=name, text=body)

@@ -6,24 +6,25 @@ The history says what each was planned for. A step that a freeze stops waits for
 that cannot go on is paused and says why; one whose step breaks is tried again, later each time.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
-from flags.models import Plan
-from flags.plans import Halted, following, targeting_digest
+from flags.models import FlagConfiguration, Plan
+from flags.plans import Halted, following, share_of, targeting_digest
 from flags.services import configurations
-from flags.services.plans import shared
-from flags.services.plans.meddling import require_untouched
+from flags.services.plans import making
 from portal.access import outbox
 from portal.access.models import User
 from portal.approvals.errors import EmergencyRunning, Frozen, Waiting
 from portal.approvals.models import ChangeRequest
+from portal.audit import selectors as audit
 from portal.lib import journal
-from portal.lib.intent import Intent, Step, WriteOptions
-from portal.lib.journal import Actor
+from portal.lib.journal import Actor, Intent, Step, WriteOptions
 from portal.runs.models import RunState
 from portal.runs.runner import Runner
 
@@ -49,13 +50,13 @@ class PlanRunner(Runner[Plan]):
             ChangeRequest.objects.select_for_update(no_key=True).get(pk=seen.agreement_id)
         people = User.objects.select_for_update(no_key=True).filter(pk=seen.author_user_id or 0)
         list(people.order_by("pk"))
-        return shared.lock_plan(seen)
+        return making.lock_plan(seen)
 
     def carry_out(self, work: Plan, at: datetime, answer: object) -> None:
         # The service undoes what it did, and keeps a request that it opened.
         intent = Intent(_actor(work), _why(work), at=at)
         if not _perform(work, intent):
-            shared.record_plan("was_so", work, intent)
+            making.record_plan("was_so", work, intent)
         _move_on(work, at)
 
     def stop(self, work: Plan, why: str, at: datetime, cause: Exception) -> None:
@@ -63,27 +64,27 @@ class PlanRunner(Runner[Plan]):
         ends = (
             cause.ends if isinstance(cause, Halted) else isinstance(cause, Waiting) and not repeats
         )
-        shared.record_plan(
+        making.record_plan(
             "stopped" if ends else "held_back", work, Intent(_actor(work), why, at=at)
         )
-        shared.tell_author(work, f"plan:{work.pk}:{work.step}:{work.round}", why)
+        making.tell_author(work, f"plan:{work.pk}:{work.step}:{work.round}", why)
         state = RunState.CANCELLED if ends else RunState.PAUSED
         work.rest(state, why, by=_actor(work), at=at)
         work.save()
 
     def tell(self, work: Plan, event: str, why: str) -> None:
-        shared.record_plan(event, work, Intent(_actor(work), why))
+        making.record_plan(event, work, Intent(_actor(work), why))
 
 
 def _perform(plan: Plan, intent: Intent) -> bool:
     """The step, through the service that everybody uses; returns whether anything changed."""
-    current = shared.current_configuration(plan)
+    current = making.current_configuration(plan)
     if plan.flag.is_archived:
         raise Halted(_("The flag is archived."), ends=True)
     if plan.is_ramp:
         require_untouched(plan, current)
-    after = shared.outcome(plan, current.document)
-    step = Step(shared.kind_name(plan), plan.pk, plan.step)
+    after = making.outcome(plan, current.document)
+    step = Step(making.kind_name(plan), plan.pk, plan.step)
     saved = configurations.save_configuration(
         flag=plan.flag,
         environment=plan.environment,
@@ -132,3 +133,50 @@ def _next_of_ramp(plan: Plan, at: datetime) -> datetime | None:
     if plan.anchor_at + plan.after <= at:
         plan.anchor_at = at - timedelta(seconds=plan.steps[plan.step - 1].after_s)
     return plan.anchor_at + plan.after
+
+
+# Whether somebody else has moved what a ramp moves. A ramp goes on where others changed anything
+# but its own share. It rests where somebody set that share by hand or turned the flag off, and it
+# ends where the rule or split is gone. It says who did it where the history does, since the ramp
+# was made; else it says what it found. Before its first step, and after a pause, it takes the
+# share that is there, as long as that is not higher than what the step would set.
+
+
+Document = dict[str, Any]
+_LOOKED_AT = 100
+
+
+def require_untouched(plan: Plan, current: FlagConfiguration) -> None:
+    """Raise Halted where the ramp must not go on by itself."""
+    document, target = current.document, plan.document["target"]
+    share = share_of(document, target)
+    if share is None:
+        who = _who(plan, lambda one: share_of(one, target) is None)
+        text = _("{person} removed what it raises.") if who else _("What it raises is gone.")
+        raise Halted(text.format(person=who), ends=True)
+    if not current.enabled:
+        who = _who(plan, lambda one: one["enabled"])
+        text = _("{person} turned the flag off.") if who else _("The flag is off.")
+        raise Halted(text.format(person=who))
+    meant = plan.share
+    if share != meant if meant is not None else share > plan.steps[plan.step].share:
+        who = _who(plan, lambda one: share_of(one, target))
+        text = _("The share is {percent} %, and the next step would set {next} %.")
+        if who:
+            text = _("{person} set the share to {percent} % by hand.")
+        coming = plan.steps[plan.step].share
+        words = {"percent": f"{share / 1000:g}", "next": f"{coming / 1000:g}"}
+        raise Halted(text.format(person=who, **words))
+
+
+def _who(plan: Plan, aspect: Callable[[Document], object]) -> str:
+    """Who last changed an aspect of the configuration since the plan was made; empty where nobody
+    did."""
+    events = audit.events_of(plan.flag.project, subject_kind="flag", subject=plan.flag.key)
+    events = events.filter(environment=plan.environment.key, at__gte=plan.created_at)
+    for event in events[:_LOOKED_AT]:
+        before, after = event.before_document or {}, event.after_document or {}
+        both = "rules" in before and "rules" in after
+        if both and aspect(before) != aspect(after):
+            return event.actor
+    return ""

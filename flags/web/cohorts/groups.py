@@ -16,14 +16,13 @@ from flags.services import groups as group_services
 from flags.services.parsing import group_from
 from flags.web.cohorts.saving import Review, page_of, review_dialog, users_of
 from flags.web.cohorts.segments import draw_history, header
-from flags.web.finding import find_group
+from flags.web.rows import find_group
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.lib.errors import Invalid
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from portal.lib.numbers import read_percent
-from portal.lib.web.forms import sent_version
-from portal.lib.web.pages import governed, redirect_to, show_form
+from portal.lib.web.pages import governed, redirect_to, sent_version, show_form
 
 _FIELDS = ("key", "name", "description", "bucket_by")
 _COLOURS = 5
@@ -103,8 +102,7 @@ def _slot(request: HttpRequest, group: ExclusionGroup) -> dict[str, Any]:
 
 
 def _holdout(request: HttpRequest, group: ExclusionGroup) -> dict[str, Any]:
-    points = _points(request.POST.get("percent", ""))
-    return group.document | {"holdout": points / _POINTS}
+    return group.document | {"holdout": _points(request.POST.get("percent", "")) / _POINTS}
 
 
 def _reshuffle(_request: HttpRequest, group: ExclusionGroup) -> dict[str, Any]:
@@ -123,8 +121,7 @@ def _points(text: str) -> int:
     """A percentage in thousandths. Raises Invalid where it is none."""
     value = read_percent(text)
     if value is None:
-        problem = _("Give a percentage from 0 to 100, with at most 3 decimals.")
-        raise Invalid({"percent": problem})
+        raise Invalid({"percent": _("Give a percentage from 0 to 100, with at most 3 decimals.")})
     return int(value * _POINTS)
 
 

@@ -20,14 +20,19 @@ from flags.dependants import Use, uses_of
 from flags.engine import Named
 from flags.models import ExclusionGroup, Segment
 from flags.services import cohort_changes, effects
-from flags.web.arriving import said_of_saving
-from flags.web.finding import find_group, find_segment
+from flags.web.rows import find_group, find_segment, said_of_saving
 from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.approvals.web.outlook import fresh_for_glass, outlook, read_intent
-from portal.lib.web.forms import sent_document, sent_version
-from portal.lib.web.pages import confirm_name, governed, redirect_to, show_form
+from portal.lib.web.pages import (
+    confirm_name,
+    governed,
+    redirect_to,
+    sent_document,
+    sent_version,
+    show_form,
+)
 
 Cohort = Segment | ExclusionGroup
 _REVIEW = "cohorts/_review_dialog.html"

@@ -14,18 +14,27 @@ from flags.models import Segment
 from flags.services import cohort_changes
 from flags.services.parsing import segment_from
 from flags.web.cohorts.saving import Review, page_of, review_dialog
-from flags.web.finding import find_segment
+from flags.web.rows import find_segment
 from flags.web.targeting import documents, editing
-from flags.web.targeting.catalogue import Catalogue, segments_of
+from flags.web.targeting.documents import Catalogue, segments_of
 from flags.web.targeting.form import FIELDS as TARGETING_FIELDS
 from flags.web.targeting.nodes import Drawing
 from portal.access.models import Project
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.lib.errors import Invalid
-from portal.lib.intent import Intent
-from portal.lib.web.forms import Fields, read_form, read_json, sent_version, texts
-from portal.lib.web.pages import Refusal, governed, redirect_to, show_form
+from portal.lib.journal import Intent
+from portal.lib.web.pages import (
+    Fields,
+    Refusal,
+    governed,
+    read_form,
+    read_json,
+    redirect_to,
+    sent_version,
+    show_form,
+    texts,
+)
 
 Form = dict[str, Any]
 FIELDS: Fields = {
@@ -115,7 +124,6 @@ def _to_form(document: Form) -> Form:
 
 
 def _to_document(form: Form) -> Form:
-    """The document that the form describes, without its lists. Raises Invalid."""
     not_json = _('Write it as JSON, such as {{"segment": "beta"}}.').format()
     return {
         "key": form.get("key", "").strip(),

@@ -1,24 +1,32 @@
 """The list of segments, and the page of one."""
 
-from django.http import HttpRequest, HttpResponse
+from typing import Any
+
+from django.core.files.uploadedfile import UploadedFile
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.views.decorators.http import require_safe
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
 
 from flags import cohorts, wording
 from flags.dependants import uses_of_all
 from flags.engine import DocumentError
 from flags.models import Segment
 from flags.models.segment import LISTS
-from flags.services import cohort_changes
+from flags.services import cohort_changes, key_lists
+from flags.services.key_lists import KeyChange, KeyFile, Mode
 from flags.services.membership import explain_membership
-from flags.web.cohorts.saving import Cohort, page_of, users_of
-from flags.web.finding import find_segment
+from flags.web.cohorts.saving import Cohort, Review, page_of, review_dialog, users_of
+from flags.web.rows import find_segment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.approvals import selectors as approvals
 from portal.audit.filters import Filters
 from portal.audit.web.lines import history_page
+from portal.lib import clock
+from portal.lib.errors import Invalid
 from portal.lib.web.pages import render_page
+from portal.lib.web.spreadsheets import csv_response
 
 
 @require_safe
@@ -101,3 +109,79 @@ def draw_history(request: HttpRequest, scope: Scope, one: Cohort) -> HttpRespons
     filters = Filters(project=scope.project.key, kind=kind, subject=one.key)
     context = {**header(scope, one, "history"), **history_page(request, filters)}
     return render_page(request, "cohorts/history.html", "flags/_history.html", context)
+
+
+# A segment's lists: looking through them, downloading them, and changing who is in them.
+
+
+@require_safe
+@project_page(Permission.FLAG_VIEW)
+def show_keys(request: HttpRequest, scope: Scope, which: str, key: str) -> HttpResponse:
+    """A page of a list, narrowed by what is searched for."""
+    segment = find_list(scope, which, key)
+    search, after = request.GET.get("search", ""), request.GET.get("after", "")
+    listed = key_list(segment, which, search=search, after=after)
+    return render(request, "cohorts/_keys.html", {"scope": scope, "one": segment, "list": listed})
+
+
+@require_safe
+@project_page(Permission.FLAG_VIEW)
+def download_keys(request: HttpRequest, scope: Scope, which: str, key: str) -> HttpResponse:
+    """The whole list, as an upload reads it back."""
+    segment = find_list(scope, which, key)
+    rows = [[one] for one in getattr(segment, which).keys]
+    name = "".join(c if c.isascii() and (c.isalnum() or c in "-_") else "-" for c in segment.key)
+    return csv_response(f"{name}-{which}", ["key"], rows)
+
+
+@require_POST
+@project_page(Permission.SEGMENT_EDIT)
+def review_keys(request: HttpRequest, scope: Scope, which: str, key: str) -> HttpResponse:
+    """Read what was pasted or uploaded; answers the dialog that says what it comes to."""
+    segment = find_list(scope, which, key)
+    try:
+        found = _sent_keys(request)
+        change = KeyChange(which, _mode(request), found.keys)
+        wanted, report = key_lists.decide(segment, change)
+    except Invalid as error:
+        return _problem(request, scope, segment, which, " ".join(error.problems.values()))
+    stored = key_lists.store(scope.project, wanted, now=clock.now())
+    after = segment.document | {which: stored.document}
+    words = cohort_changes.segment_words(scope.project, segment.document, after)
+    shown = {"file": found, "keys": report, "mode": change.mode, "list": which}
+    return review_dialog(request, scope, segment, Review(after, segment.version, words, shown))
+
+
+def _sent_keys(request: HttpRequest) -> KeyFile:
+    """What was sent: a file, or lines of text. Raises Invalid where there is nothing to use."""
+    upload: Any = request.FILES.get("file")
+    if isinstance(upload, UploadedFile):
+        found = key_lists.read_csv(upload, size=upload.size or 0)
+    else:
+        found = key_lists.read_text(request.POST.get("keys", ""))
+    if not found.keys and _mode(request) is not Mode.REPLACE:
+        named = "; ".join(
+            _("line {line}: {problem}").format(line=line, problem=problem)
+            for line, problem in found.invalid[:3]
+        )
+        raise Invalid({"keys": _("There are no keys in it.") + (f" {named}" if named else "")})
+    return found
+
+
+def _mode(request: HttpRequest) -> Mode:
+    text = request.POST.get("mode", "")
+    return Mode(text) if text in set(Mode) else Mode.ADD
+
+
+def _problem(
+    request: HttpRequest, scope: Scope, segment: Segment, which: str, text: str
+) -> HttpResponse:
+    context = {"scope": scope, "one": segment, "problem": text, "which": which}
+    return render(request, "cohorts/_keys_problem.html", context, status=422)
+
+
+def find_list(scope: Scope, which: str, key: str) -> Segment:
+    """The segment, where it has such a list. Raises Http404."""
+    if which not in LISTS:
+        raise Http404(which)
+    return find_segment(scope, key)

@@ -15,11 +15,9 @@ from flags import selectors, services
 from flags.models import Flag, Plan, PlanKind
 from flags.plans import following, read_ramp, read_schedule, timetable_of
 from flags.services.plans import sentences
-from flags.web.finding import find_flag
 from flags.web.planning import forms
-from flags.web.planning.forms import Form
-from flags.web.planning.rows import UPCOMING, Moment, rows_of, why_not_steer
-from flags.web.rows import Cell, FlagRow
+from flags.web.planning.forms import UPCOMING, Form, Moment, rows_of, why_not_steer
+from flags.web.rows import Cell, FlagRow, find_flag
 from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
@@ -33,7 +31,7 @@ from portal.audit.filters import Filters
 from portal.audit.web.lines import lines, pulse
 from portal.lib import clock
 from portal.lib.errors import AviaryError, Forbidden, Invalid
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from portal.lib.web.live import live_page
 from portal.lib.web.pages import Refusal, confirm_name, governed, redirect_to
 
@@ -113,8 +111,7 @@ def preview_plan(
     form, now = forms.sent_form(request.POST), clock.now()
     context: dict[str, object] = {"words": [], "moments": []}
     try:
-        document = forms.document_of(chosen, form, request.POST)
-        wanted = _READERS[chosen](document, moment=now)
+        wanted = _READERS[chosen](forms.document_of(chosen, form, request.POST), moment=now)
         plan = Plan(kind=chosen, flag=flag, environment=place, document=wanted)
         if plan.is_ramp:
             context |= {"words": [sentences.ramp_start(plan)], "steps": sentences.ramp_table(plan)}
@@ -191,8 +188,7 @@ def _is_typed(scope: Scope, place: Environment) -> bool:
 
 def _outlook(scope: Scope, place: Environment, *, turns_off: bool = False) -> Any:
     """A plan may be made in a freeze, and glass is not broken for it."""
-    view = outlook(scope, [place], turns_off=turns_off)
-    return replace(view, frozen=[], may_break_glass=False)
+    return replace(outlook(scope, [place], turns_off=turns_off), frozen=[], may_break_glass=False)
 
 
 def _form_context(

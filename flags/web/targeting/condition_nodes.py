@@ -7,13 +7,15 @@ from typing import ClassVar, TypeAlias
 
 from flags.engine import OPERATORS
 from flags.engine.operators.instants import seconds_of
-from flags.web.targeting.catalogue import Catalogue
-from flags.web.targeting.form import Form, dicts_in, text_in
-from flags.web.targeting.values import (
+from flags.web.targeting.documents import Catalogue
+from flags.web.targeting.form import (
     INSTANT_OPERATORS,
     LIST_OPERATORS,
     NUMBER_OPERATORS,
     TEXT_OPERATORS,
+    Form,
+    dicts_in,
+    text_in,
 )
 from flags.wording import VALUE_HINTS
 

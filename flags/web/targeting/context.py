@@ -1,17 +1,21 @@
 """What the targeting page shows of a flag in one environment."""
 
+import json
+import shlex
 from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import quote
 
+from django.conf import settings
 from django.http import HttpRequest
 
 from flags.engine import Configuration
-from flags.models import FlagConfiguration
+from flags.models import Flag, FlagConfiguration
 from flags.services.parsing import configuration_from
-from flags.web import arriving
+from flags.web import rows
 from flags.web.rows import Cell, FlagRow
-from flags.web.snippets import snippets
 from flags.web.targeting import documents
-from flags.web.targeting.catalogue import catalogue_for
+from flags.web.targeting.documents import catalogue_for
 from flags.web.targeting.form import Form, write_base
 from flags.web.targeting.nodes import Drawing
 from flags.web.targeting.trying import NOBODY, outlook_context
@@ -37,13 +41,13 @@ def page_context(
     drift = drift_of(asked, prefer) if asked else None
     document = drift.document if drift else configuration.document
     form = documents.to_form(document, flag.definition, with_switch=asked is not None)
-    mark = arriving.read_marks([environment], [flag]).get((environment.pk, flag.key))
+    mark = rows.read_marks([environment], [flag]).get((environment.pk, flag.key))
     return {
         "scope": scope,
         "flag": flag,
         "row": FlagRow(flag),
         "cell": Cell(flag, configuration, mark),
-        "no_evaluator": arriving.no_evaluator([environment]),
+        "no_evaluator": rows.no_evaluator([environment]),
         "tab": "targeting",
         "revise": Revising.of(asked),
         "drift": drift,
@@ -84,3 +88,75 @@ def form_context(
         "revise": Revising.sent(request),
         "edited": True,
     }
+
+
+# How an application asks for a flag: short programs that work when pasted.
+
+
+_METHODS = {
+    "boolean": ("boolean", "Boolean", "false", "False"),
+    "string": ("string", "String", '""', '""'),
+    "integer": ("integer", "Number", "0", "0"),
+    "number": ("float", "Number", "0", "0.0"),
+    "object": ("object", "Object", "{}", "{}"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Snippet:
+    """A program in one language."""
+
+    id: str
+    title: str
+    code: str
+
+
+def snippets(flag: Flag) -> list[Snippet]:
+    """The same question in several languages; the key comes from the environment."""
+    return [
+        Snippet("curl", "curl", _curl(flag.key)),
+        Snippet("python", "Python", _python(flag)),
+        Snippet("javascript", "JavaScript", _javascript(flag)),
+    ]
+
+
+def _curl(key: str) -> str:
+    address = f"{settings.EVALUATOR_URL}/ofrep/v1/evaluate/flags/{quote(key, safe='')}"
+    body = json.dumps({"context": {"targetingKey": "user-1"}})
+    return (
+        f"curl -X POST {shlex.quote(address)} \\\n"
+        '  -H "Authorization: Bearer $AVIARY_KEY" \\\n'
+        "  -H 'Content-Type: application/json' \\\n"
+        f"  -d {shlex.quote(body)}"
+    )
+
+
+def _python(flag: Flag) -> str:
+    method, _js, _default, default = _METHODS[flag.value_type]
+    return f"""# pip install openfeature-provider-ofrep
+import os
+from openfeature import api
+from openfeature.contrib.provider.ofrep import OFREPProvider
+from openfeature.evaluation_context import EvaluationContext
+
+api.set_provider(OFREPProvider(
+    "{settings.EVALUATOR_URL}",
+    headers_factory=lambda: {{"Authorization": "Bearer " + os.environ["AVIARY_KEY"]}},
+))
+client = api.get_client()
+value = client.get_{method}_value({json.dumps(flag.key)}, {default}, EvaluationContext("user-1"))"""
+
+
+def _javascript(flag: Flag) -> str:
+    _method, method, default, _py = _METHODS[flag.value_type]
+    return f"""// npm install @openfeature/server-sdk @openfeature/ofrep-provider
+import {{ OpenFeature }} from "@openfeature/server-sdk";
+import {{ OFREPProvider }} from "@openfeature/ofrep-provider";
+
+await OpenFeature.setProviderAndWait(new OFREPProvider({{
+  baseUrl: "{settings.EVALUATOR_URL}",
+  headers: [["Authorization", `Bearer ${{process.env.AVIARY_KEY}}`]],
+}}));
+const client = OpenFeature.getClient();
+const value = await client.get{method}Value(
+  {json.dumps(flag.key)}, {default}, {{ targetingKey: "user-1" }});"""

@@ -1,19 +1,28 @@
 """The targeting form and the configuration document, both ways."""
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from flags.engine import FlagDefinition
-from flags.web.targeting.condition_form import flag_to_form, group_to_form, read_flag, read_group
-from flags.web.targeting.form import Form, Problems, dicts_in, text_in
+from flags.models import ExclusionGroup, Flag, Segment
+from flags.web.targeting.form import LINE_BREAK, Form, Problems, dicts_in, text_in
 from flags.web.targeting.serve_form import (
     audience_to_form,
+    flag_to_form,
+    group_to_form,
     read_audience,
+    read_flag,
+    read_group,
     read_serve,
     serve_to_form,
 )
-from flags.web.targeting.values import LINE_BREAK
-from portal.lib.errors import Invalid
+from flags.wording import percent
+from portal.access.models import Project
+from portal.lib.errors import refuse
 
 # The form has a switch where it edits a change request, which may turn the flag on or off.
 SWITCH = {"on": True, "off": False}
@@ -43,8 +52,7 @@ def to_document(form: Form, *, enabled: bool, introduced: bool = True) -> dict[s
         **({"prerequisites": prerequisites} if prerequisites else {}),
         **({} if introduced else {"introduced": False}),
     }
-    if problems:
-        raise Invalid(problems)
+    refuse(problems)
     return document
 
 
@@ -133,3 +141,61 @@ def _key_line(key: str) -> str:
     """A targeting key as one line; in quotes where it would be read as another."""
     plain = key == key.strip() and not key.startswith('"') and not _LINE_BREAKS & set(key)
     return key if plain else json.dumps(key, ensure_ascii=False)
+
+
+# What the parts of the form may name: other flags with their variants, segments and groups.
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Something to pick: its key, its name for people, and a flag's variants or a flag's part."""
+
+    key: str
+    name: str = ""
+    variants: tuple[str, ...] = ()
+    part: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """What there is to pick, by key. A segment's conditions cannot ask flags."""
+
+    flags: Mapping[str, Named] = field(default_factory=dict)
+    segments: Mapping[str, Named] = field(default_factory=dict)
+    groups: Mapping[str, Named] = field(default_factory=dict)
+    may_ask_flags: bool = True
+
+
+NOTHING = Catalogue()
+
+
+def catalogue_for(flag: Flag) -> Catalogue:
+    """What a flag's configurations may name."""
+    others = Flag.objects.alive().filter(project=flag.project).exclude(key=flag.key)
+    rows = others.order_by("key").values_list("key", "name", "variants")
+    return Catalogue(
+        flags={
+            key: Named(key, name, tuple(one["key"] for one in variants))
+            for key, name, variants in rows
+        },
+        segments=segments_of(flag.project),
+        groups={
+            one.key: Named(one.key, one.name, part=_part(one, flag.key))
+            for one in ExclusionGroup.objects.filter(project=flag.project)
+        },
+    )
+
+
+def segments_of(project: Project) -> dict[str, Named]:
+    """The segments of a project, to pick from."""
+    rows = Segment.objects.filter(project=project).values_list("key", "name")
+    return {key: Named(key, name) for key, name in rows}
+
+
+def _part(group: ExclusionGroup, flag: str) -> str:
+    """Which part of a group's line belongs to a flag: 0 % to 25 %; empty where none does."""
+    found = next((slot for slot in group.slots if slot["flag"] == flag), None)
+    if found is None:
+        return ""
+    ends = {"start": percent(found["from"]), "end": percent(found["to"])}
+    return _("{start} to {end}").format(**ends)

@@ -6,7 +6,6 @@ from django.utils.translation import gettext as _
 
 from flags.engine import DocumentError
 from flags.engine.condition_parsing import read_condition
-from flags.web.targeting.catalogue import NOTHING, Catalogue
 from flags.web.targeting.condition_nodes import (
     Conditions,
     Errors,
@@ -15,6 +14,7 @@ from flags.web.targeting.condition_nodes import (
     Input,
     read_input,
 )
+from flags.web.targeting.documents import NOTHING, Catalogue
 from flags.web.targeting.form import (
     CODE,
     LOGIC,

@@ -15,10 +15,8 @@ from flags.models import FlagConfiguration
 from flags.services.changes import CONFIGURATION
 from flags.services.parsing import configuration_from
 from flags.services.referring import check_configuration
-from flags.web.arriving import said_of_saving
-from flags.web.finding import find_flag
-from flags.web.rows import Cell
-from flags.web.targeting import conflicts, documents, editing
+from flags.web.rows import Cell, find_flag, said_of_saving
+from flags.web.targeting import documents, editing
 from flags.web.targeting.context import form_context, page_context
 from flags.web.targeting.form import FIELDS, Form, sent_base, write_base
 from portal.access.permissions import Permission
@@ -34,13 +32,15 @@ from portal.approvals.web.outlook import (
 from portal.audit.diffing import differences
 from portal.lib.errors import Conflict, Invalid
 from portal.lib.merging import side_of
-from portal.lib.web.forms import read_form, sent_document, sent_version
 from portal.lib.web.pages import (
     Refusal,
     confirm_name,
     governed,
+    read_form,
     redirect_to,
     render_page,
+    sent_document,
+    sent_version,
     show_form,
 )
 
@@ -55,8 +55,7 @@ def first_environment(request: HttpRequest, scope: Scope, key: str) -> HttpRespo
     configuration = flag.configurations.last()
     if configuration is None:
         raise Http404(key)
-    environment = configuration.environment.key
-    return redirect("flag-targeting", scope.project.key, environment, flag.key)
+    return redirect("flag-targeting", scope.project.key, configuration.environment.key, flag.key)
 
 
 @require_safe
@@ -115,12 +114,11 @@ def _merged(
     except Invalid as error:
         return _problems(request, scope, saved, form, error)
     revising = Revising.sent(request) is not None
-    merged = conflicts.merge_onto(
+    merged = editing.merge_onto(
         sent_base(request), saved, document, side_of(prefer), with_switch=revising
     )
     whole = merged.document if merged else document
-    definition = saved.flag.definition
-    filled = documents.to_form(whole, definition, with_switch=revising)
+    filled = documents.to_form(whole, saved.flag.definition, with_switch=revising)
     context = form_context(request, scope, saved, filled)
     context |= {
         "base": write_base(saved.document),
@@ -181,8 +179,7 @@ def save(request: HttpRequest, scope: Scope, environment: str, key: str) -> Http
 
 
 def _configuration(scope: Scope, environment: str, key: str) -> FlagConfiguration:
-    flag = find_flag(scope, key)
-    return selectors.get_configuration(flag, scope.environment(environment))
+    return selectors.get_configuration(find_flag(scope, key), scope.environment(environment))
 
 
 def _problems(
@@ -205,7 +202,6 @@ def _review(
     wanted: Configuration,
     document: object,
 ) -> dict[str, object]:
-    """What would change, for whom, and the button."""
     view, version = _outlook(scope, configuration, wanted), sent_version(request)
     return {
         "scope": scope,
@@ -231,7 +227,7 @@ def _conflict(
 ) -> HttpResponse:
     """Both sides of a stale edit; what was typed is still in the form behind the dialog."""
     revising = Revising.sent(request) is not None
-    sides = conflicts.both_sides(
+    sides = editing.both_sides(
         sent_base(request), theirs, yours, sent_document(request), with_switch=revising
     )
     context = {"scope": scope, "cell": Cell(theirs.flag, theirs), "sides": sides, "conflict": None}

@@ -24,10 +24,10 @@ from flags.engine import (
     Split,
 )
 from flags.engine.document import NOW, RANDOM, TARGETING_KEY
-from flags.web.asking import read_value
+from flags.web.asked import read_value
 from flags.web.targeting.form import Form, dicts_in, text_in
 from portal.lib.errors import Invalid
-from portal.lib.web.forms import Fields, read_json, texts
+from portal.lib.web.pages import Fields, read_json, texts
 
 FIELDS: Fields = {"sample": {**texts("key", "json"), "attributes": [texts("name", "value")]}}
 _NOT_ASKED: Final = frozenset({TARGETING_KEY, NOW, RANDOM})
@@ -83,8 +83,11 @@ def _more(text: str) -> dict[str, Any]:
     found = read_json(text, "sample.json")
     if not isinstance(found, dict):
         example = json.dumps({"country": "DE"})
-        text = _("Give the attributes as one JSON object, such as {example}.")
-        raise Invalid({"sample.json": text.format(example=example)})
+        raise Invalid.of(
+            "sample.json",
+            _("Give the attributes as one JSON object, such as {example}."),
+            example=example,
+        )
     return found
 
 

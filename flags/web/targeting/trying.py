@@ -1,31 +1,33 @@
 """Who gets what of the form as it stands: for everyone, and for a sample user, while one types."""
 
-from dataclasses import replace
+from collections import defaultdict
+from dataclasses import dataclass, replace
 from datetime import datetime
+from math import prod
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from flags import selectors
-from flags.engine import Configuration, FlagDefinition
+from flags import selectors, wording
+from flags.engine import AllOf, Audience, Configuration, Fixed, FlagDefinition, Rule, Serve, Split
 from flags.engine.document import EnvironmentFlag
 from flags.engine.explaining import explain
 from flags.models import FlagConfiguration
 from flags.scenery import scenery_of
 from flags.services.parsing import configuration_from
-from flags.web.audience import bars, distribution
 from flags.web.explaining import in_words
-from flags.web.finding import find_flag
-from flags.web.rows import Cell
+from flags.web.rows import Cell, find_flag
 from flags.web.targeting import documents
 from flags.web.targeting.form import FIELDS as TARGETING_FIELDS
 from flags.web.targeting.sample import FIELDS, Sample, attributes_in, context_of, read_sample
+from flags.wording import shares
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.lib import clock
 from portal.lib.errors import Invalid
-from portal.lib.web.forms import read_form
+from portal.lib.web.pages import read_form
 
 NOBODY = Sample("", {}, "")
 
@@ -88,3 +90,117 @@ def outlook_context(
         return context | {"sample_problem": error.problems["sample.json"]}
     flag = EnvironmentFlag(definition, turned_on, configuration.version)
     return context | {"explained": in_words(explain(flag, attributes, world, segments))}
+
+
+# Who gets it: the shares of users per variant, as far as they are known without the users.
+
+
+@dataclass(frozen=True, slots=True)
+class Portion:
+    """A variant and its percentage of those asked about, 0 to 100."""
+
+    variant: str
+    percent: float
+    colour: int | str
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """Who gets what of those who match one rule."""
+
+    title: str
+    words: str
+    portions: list[Portion]
+
+
+# The colours there are; more variants than that share them.
+COLOURS = 5
+# What rounding leaves is no portion.
+_LEAST = 0.0004
+# Of those who are asked further.
+ON = "on"
+
+
+def distribution(configuration: Configuration, definition: FlagDefinition) -> list[Portion]:
+    """The portions of everyone who is neither singled out nor caught by a rule's conditions.
+
+    A variant keeps its colour whatever its share; a boolean's false is always the grey one.
+    """
+    colours = _colours(definition)
+    if not configuration.enabled:
+        return [Portion(configuration.off_variant, 100.0, colours[configuration.off_variant])]
+    found: dict[str, float] = defaultdict(float)
+    left = _Left()
+    for rule in configuration.rules:
+        if rule.when == AllOf() and not (rule.audience and rule.audience.group):
+            _deal(found, rule.serve, left.let_in(rule.audience))
+    _deal(found, configuration.fallthrough, left.rest)
+    ordered = sorted(found, key=list(colours).index)
+    return [Portion(variant, found[variant], colours[variant]) for variant in ordered]
+
+
+class _Left:
+    """Who is left of everyone, rule by rule.
+
+    Rules that bucket alike let the same users in first, so the second of them lets in only those
+    between its threshold and the first one's; different hashes are independent of each other.
+    """
+
+    def __init__(self) -> None:
+        self._covered: dict[object, float] = {}
+
+    @property
+    def rest(self) -> float:
+        return prod(1 - one for one in self._covered.values())
+
+    def let_in(self, audience: Audience | None) -> float:
+        """The part of everyone that a rule for all takes, 0 to 1."""
+        before = self.rest
+        if audience is None:
+            self._covered[None] = 1.0
+            return before
+        hashed = (audience.bucket_by, audience.else_by, audience.algorithm, audience.seed)
+        covered = self._covered.get(hashed, 0.0)
+        self._covered[hashed] = max(covered, audience.threshold / 100_000)
+        return before - self.rest
+
+
+def bars(configuration: Configuration, definition: FlagDefinition) -> list[Bar]:
+    """For each rule who gets what of those who match it; who is not let in is asked further."""
+    colours = _colours(definition)
+    return [_bar(rule, number, colours) for number, rule in enumerate(configuration.rules, 1)]
+
+
+def _bar(rule: Rule, number: int, colours: dict[str, int]) -> Bar:
+    let_in = rule.audience.percent if rule.audience else 100.0
+    portions = [
+        Portion(variant, percent * let_in / 100, colours[variant])
+        for variant, percent in _shares(rule.serve)
+        if percent
+    ]
+    if let_in < 100:
+        portions.append(Portion(_("asked further"), 100 - let_in, ON))
+    title = _("Rule {number}").format(number=number)
+    return Bar(f"{title}: {rule.name}" if rule.name else title, wording.rule(rule), portions)
+
+
+def _colours(definition: FlagDefinition) -> dict[str, int]:
+    return {
+        variant.key: 0 if variant.value is False else 1 + index % COLOURS
+        for index, variant in enumerate(definition.variants)
+    }
+
+
+def _deal(found: dict[str, float], serve: Serve, part: float) -> None:
+    for variant, percent in _shares(serve):
+        if percent * part > _LEAST:
+            found[variant] += percent * part
+
+
+def _shares(serve: Serve) -> list[tuple[str, float]]:
+    """Nothing where only the application, or its logic, knows."""
+    if isinstance(serve, Fixed):
+        return [(serve.variant, 100.0)]
+    if isinstance(serve, Split):
+        return [(share.variant, percent) for share, percent in shares(serve)]
+    return []

@@ -6,18 +6,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from portal.access import selectors, services
-from portal.access.api.authentication import holder_of
-from portal.access.api.scope import allowed_here, environment_of
+from portal.access.api.scope import allowed_here, environment_of, holder_of
 from portal.access.models import ApiKey, KeyKind
 from portal.access.permissions import Permission
-from portal.lib.api.answers import answer
+from portal.lib.api.endpoints import answer, answer_page, choice, find, text
 from portal.lib.api.idempotency import Secretive
-from portal.lib.api.operations import operation, query
-from portal.lib.api.pagination import answer_page
-from portal.lib.api.query import choice, find, text
 from portal.lib.api.shapes import MOMENT, TEXT, TEXTS, WHOLE, Page, Shape
-from portal.lib.api.views import ApiView
-from portal.lib.intent import Intent
+from portal.lib.api.views import ApiView, operation, query
+from portal.lib.journal import Intent
 
 KEY = Shape(
     "Key",

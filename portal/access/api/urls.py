@@ -2,18 +2,18 @@
 
 from django.urls import path
 
-from portal.access.api import groups, invitations, keys, members, projects
+from portal.access.api import groups, keys, members
 
 _PROJECT = "projects/<slug:project>"
 _GROUP = _PROJECT + "/groups/<slug:group>"
 
 urlpatterns = [
-    path("projects", projects.ProjectList.as_view(), name="api-projects"),
-    path(_PROJECT, projects.ProjectDetail.as_view(), name="api-project"),
-    path(_PROJECT + "/environments", projects.EnvironmentList.as_view(), name="api-environments"),
+    path("projects", groups.ProjectList.as_view(), name="api-projects"),
+    path(_PROJECT, groups.ProjectDetail.as_view(), name="api-project"),
+    path(_PROJECT + "/environments", groups.EnvironmentList.as_view(), name="api-environments"),
     path(
         _PROJECT + "/environments/<slug:environment>",
-        projects.EnvironmentDetail.as_view(),
+        groups.EnvironmentDetail.as_view(),
         name="api-environment",
     ),
     path(_PROJECT + "/members", members.MemberList.as_view(), name="api-members"),
@@ -27,10 +27,10 @@ urlpatterns = [
         groups.GroupMember.as_view(),
         name="api-group-member",
     ),
-    path(_PROJECT + "/invitations", invitations.InvitationList.as_view(), name="api-invitations"),
+    path(_PROJECT + "/invitations", members.InvitationList.as_view(), name="api-invitations"),
     path(
         _PROJECT + "/invitations/<slug:invitation>",
-        invitations.InvitationDetail.as_view(),
+        members.InvitationDetail.as_view(),
         name="api-invitation",
     ),
     path(_PROJECT + "/keys", keys.KeyList.as_view(), name="api-keys"),

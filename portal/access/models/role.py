@@ -7,8 +7,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from portal.access.models.environment import Environment
-from portal.access.models.project import Project
+from portal.access.models.environment import Environment, Project
 from portal.access.models.user import User
 from portal.access.permissions import RESERVABLE
 from portal.lib.journal import About

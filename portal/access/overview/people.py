@@ -1,11 +1,26 @@
-"""The members of a project with all that they were given."""
+"""The members of a project with all that they were given, its roles, and who gave whom what."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
-from portal.access import selectors
-from portal.access.models import Grant, Group, Project, User
-from portal.access.overview.roles import role_labels
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+
+from portal.access import authority, selectors
+from portal.access.models import (
+    ApproverConfirmation,
+    CustomRole,
+    Grant,
+    Group,
+    Project,
+    Sponsorship,
+    SponsorshipKind,
+    User,
+)
+from portal.access.permissions import BuiltinRole, Permission
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,3 +81,107 @@ def _members_of_groups(project: Project) -> dict[int, list[int]]:
     for group_id, user_id in found.values_list("group_id", "user_id"):
         members[group_id].append(user_id)
     return members
+
+
+# The roles of a project, and what people call them.
+
+
+@dataclass(frozen=True, slots=True)
+class RoleLine:
+    """A role; ``custom`` is its row where the project made it, ``given`` how many grants it has."""
+
+    key: str
+    label: str
+    permissions: frozenset[Permission]
+    custom: CustomRole | None
+    given: int
+
+
+def role_labels(project: Project) -> dict[str, str]:
+    """What people call each role, by its key, the built-in ones first."""
+    builtin = {str(key): str(label) for key, label in BuiltinRole.choices}
+    return builtin | dict(project.custom_roles.values_list("key", "name"))
+
+
+def names_of(project: Project) -> dict[str, str]:
+    """What people call each role and group, by its key."""
+    return role_labels(project) | dict(project.groups.values_list("key", "name"))
+
+
+def roles_of(project: Project) -> list[RoleLine]:
+    """Every role with what it permits and how often it is given."""
+    table, labels = authority.role_table(project), role_labels(project)
+    custom = {role.key: role for role in project.custom_roles.all()}
+    given = Counter(project.grants.values_list("role", flat=True))
+    return [RoleLine(key, labels[key], table[key], custom.get(key), given[key]) for key in labels]
+
+
+# Who gave whom what lately, in words.
+
+
+_GAVE = {
+    SponsorshipKind.ACCOUNT: gettext_noop("{giver} created the account of {person} on {date}"),
+    SponsorshipKind.INVITATION: gettext_noop("{giver} invited {person} on {date}"),
+    SponsorshipKind.ACTIVATION: gettext_noop("{giver} reactivated {person} on {date}"),
+    SponsorshipKind.ROLE: gettext_noop("{giver} gave {person} the role {name} on {date}"),
+    SponsorshipKind.GROUP: gettext_noop("{giver} added {person} to the group {name} on {date}"),
+    SponsorshipKind.PASSWORD: gettext_noop("{giver} reset the password of {person} on {date}"),
+    SponsorshipKind.SECOND_FACTOR: gettext_noop(
+        "{giver} reset the second factor of {person} on {date}"
+    ),
+}
+
+
+def sponsorship_words(row: Sponsorship, names: Mapping[str, str]) -> str:
+    """Such as “alice gave bob the role senior developer on 12 Nov 2026”; ``names`` by key."""
+    return _(_GAVE[SponsorshipKind(row.kind)]).format(
+        giver=row.sponsor.username,
+        person=row.person.username,
+        name=names.get(row.name, row.name),
+        date=day(row.at),
+    )
+
+
+def day(moment: datetime) -> str:
+    """A day in UTC, as sentences name it."""
+    return date_format(moment.astimezone(UTC), "j M Y")
+
+
+@dataclass(slots=True)
+class Sponsored:
+    """What a member who may approve was given lately, and who confirmed them since.
+
+    ``by_reader`` is whether the reader is that member, or gave them something of it.
+    """
+
+    sentences: list[str] = field(default_factory=list)
+    confirmed_by: list[str] = field(default_factory=list)
+    by_reader: bool = False
+
+
+def sponsored_members(project: Project, reader: User) -> dict[int, Sponsored]:
+    """Those who may approve somewhere and were given something lately, by their ids."""
+    rows = list(selectors.recent_sponsorships(project))
+    voting = _who_may_approve({row.person for row in rows}, project)
+    names, found, latest = names_of(project), dict[int, Sponsored](), dict[int, datetime]()
+    for row in rows:
+        if row.person_id in voting:
+            one = found.setdefault(row.person_id, Sponsored(by_reader=row.person_id == reader.pk))
+            one.sentences.append(sponsorship_words(row, names))
+            one.by_reader = one.by_reader or row.sponsor_id == reader.pk
+            latest[row.person_id] = row.at
+    words = ApproverConfirmation.objects.filter(project=project, person__in=found)
+    for word in words.select_related("confirmed_by"):
+        if word.at >= latest[word.person_id]:
+            found[word.person_id].confirmed_by.append(word.confirmed_by.username)
+    return found
+
+
+def _who_may_approve(people: Iterable[User], project: Project) -> set[int]:
+    places = list(project.environments.values_list("pk", flat=True))
+    held = authority.holdings_of_all(people, project)
+    return {
+        pk
+        for pk, one in held.items()
+        if any(Permission.CHANGE_REQUEST_APPROVE in one.in_environment(place) for place in places)
+    }

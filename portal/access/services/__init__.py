@@ -1,15 +1,14 @@
 """Everything that changes projects, environments, people, roles and API keys."""
 
 from portal.access.services.evidence_rights import confirm_key, set_evidence
-from portal.access.services.grants import grant_role, revoke_grant, set_role
-from portal.access.services.groups import (
-    add_to_group,
-    create_group,
-    delete_group,
-    edit_group,
-    remove_from_group,
+from portal.access.services.grants import (
+    NotByKeys,
+    grant_role,
+    require_may_permit,
+    require_may_reserve,
+    revoke_grant,
+    set_role,
 )
-from portal.access.services.handing import NotByKeys, require_may_permit, require_may_reserve
 from portal.access.services.invitations import (
     InvitationOver,
     NoSuchInvitation,
@@ -20,14 +19,22 @@ from portal.access.services.invitations import (
     open_invitation,
     revoke_invitation,
 )
-from portal.access.services.key_use import note_use, note_uses
-from portal.access.services.keys import IssuedKey, edit_key, issue_key, revoke_key
-from portal.access.services.members import AddedMember, add_member, remove_member
+from portal.access.services.keys import (
+    IssuedKey,
+    edit_key,
+    issue_key,
+    note_use,
+    note_uses,
+    revoke_key,
+)
 from portal.access.services.people import (
+    AddedMember,
+    add_member,
     change_password,
     create_user,
     record_sign_in,
     record_sign_out,
+    remove_member,
 )
 from portal.access.services.projects import (
     create_environment,
@@ -38,11 +45,16 @@ from portal.access.services.projects import (
     renew_epoch,
 )
 from portal.access.services.roles import (
+    add_to_group,
     checked_names,
     checked_permissions,
+    create_group,
     create_role,
+    delete_group,
     delete_role,
+    edit_group,
     names_reserved,
+    remove_from_group,
     store_role,
     store_rule,
 )

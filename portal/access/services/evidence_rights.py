@@ -9,11 +9,10 @@ from django.utils.translation import gettext as _
 from portal.access import authority
 from portal.access.models import ApiKey, KeyKind
 from portal.access.permissions import Permission
-from portal.access.services.handing import NotByKeys
+from portal.access.services.grants import NotByKeys
 from portal.access.services.sponsoring import require_approver
 from portal.lib.errors import Invalid
-from portal.lib.intent import Intent
-from portal.lib.journal import Actor, ActorKind
+from portal.lib.journal import Actor, ActorKind, Intent
 
 _KIND = re.compile(r"[a-z][a-z0-9_]{0,49}\Z")
 MOST_KINDS = 20
@@ -54,8 +53,9 @@ def confirm_key(*, key: ApiKey, intent: Intent) -> None:
     if not locked.evidence:
         raise Invalid({"": _("This key may not post evidence: there is nothing to confirm.")})
     if confirmer.pk in (locked.creator_id, locked.evidence_by_id):
-        text = _("You made this key or let it post evidence, so somebody else has to confirm it.")
-        raise Invalid({"": text})
+        raise Invalid.of(
+            "", _("You made this key or let it post evidence, so somebody else has to confirm it.")
+        )
     key.evidence_confirmed_by = confirmer
     key.save(update_fields=["evidence_confirmed_by"])
     intent.record("key.evidence_confirmed", key, after={"evidence": locked.evidence})
@@ -70,6 +70,9 @@ def checked_kinds(kind: str, kinds: Sequence[str], actor: Actor) -> list[str]:
         raise Invalid({"evidence": _("Only admin keys post evidence; leave this empty.")})
     wrong = [one for one in wanted if not _KIND.match(one)]
     if wrong or len(wanted) > MOST_KINDS:
-        text = _("List up to {most} names like security_scan: a-z, digits and underscores.")
-        raise Invalid({"evidence": text.format(most=MOST_KINDS)})
+        raise Invalid.of(
+            "evidence",
+            _("List up to {most} names like security_scan: a-z, digits and underscores."),
+            most=MOST_KINDS,
+        )
     return wanted

@@ -1,19 +1,19 @@
 """Giving roles to people and groups, and taking them away."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from django.db import transaction
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+from django.db import models, transaction
 from django.utils.translation import gettext as _
 
 from portal.access import authority, outbox, selectors
-from portal.access.models import Environment, Grant, Group, Project, User
-from portal.access.permissions import Permission
-from portal.access.services.handing import require_may_give
+from portal.access.models import Environment, Grant, Group, KeyKind, Project, User
+from portal.access.outbox import handing_out
+from portal.access.permissions import HANDED_OUT_BY_PEOPLE, Permission
 from portal.access.services.sponsoring import record_role
-from portal.lib.errors import Invalid
-from portal.lib.intent import Intent
-from portal.lib.journal import Actor
+from portal.lib.errors import AviaryError, Invalid
+from portal.lib.journal import Actor, ActorKind, Intent
 
 
 @transaction.atomic
@@ -76,7 +76,7 @@ def store_grant(
     """
     known = authority.role_table(project)
     if role not in known:
-        raise Invalid({"role": _("Choose one of: {roles}.").format(roles=", ".join(known))})
+        raise Invalid.of("role", _("Choose one of: {roles}."), roles=", ".join(known))
     holder = {"user": to} if isinstance(to, User) else {"group": to}
     grant, created = Grant.objects.get_or_create(
         project=project,
@@ -98,13 +98,12 @@ def keeping_an_admin(project: Project) -> Iterator[None]:
     managed = bool(selectors.holders_of(project, Permission.MEMBER_MANAGE))
     yield
     if managed and not selectors.holders_of(project, Permission.MEMBER_MANAGE):
-        raise Invalid(
-            {
-                "": _(
-                    "Nobody could manage the members of this project any more. "
-                    "Make someone else project admin first."
-                )
-            }
+        raise Invalid.of(
+            "",
+            _(
+                "Nobody could manage the members of this project any more. "
+                "Make someone else project admin first."
+            ),
         )
 
 
@@ -124,3 +123,81 @@ def _describe(grant: Grant) -> dict[str, object]:
         "role": grant.role,
         "environment": grant.environment.key if grant.environment else "all",
     }
+
+
+# What keys may not do, whatever they hold: hand out more than stands behind them.
+
+
+class NotByKeys(AviaryError):
+    """Something that takes a person, or more than whoever made the key may do."""
+
+    status = 403
+
+
+def require_may_give(
+    actor: Actor, project: Project, given: Iterable[tuple[str, int | None]]
+) -> None:
+    """Raise NotByKeys where a key would give somebody more than whoever made it may do there.
+
+    ``given`` are names of roles and groups with the id of the environment, None for all. With
+    that no key widens itself either: its maker holds already whatever it may give.
+    """
+    if actor.kind is not ActorKind.KEY:
+        return
+    gives = authority.holdings_of_names(given, project)
+    everywhere = frozenset[Permission]().union(
+        *(gives.roles.get(name, ()) for name, _where in gives.given)
+    )
+    _refuse(everywhere & HANDED_OUT_BY_PEOPLE)
+    handing_out.send(sender=None, project=project, names={name for name, _where in gives.given})
+    for environment in project.environments.all():
+        held = gives.in_environment(environment.pk)
+        _refuse(held - authority.may_hand_out(actor, project, environment))
+
+
+def require_may_reserve(actor: Actor, permission: str) -> None:
+    """The same for letting other roles and groups do something in an environment."""
+    if actor.kind is ActorKind.KEY and permission in HANDED_OUT_BY_PEOPLE:
+        _refuse({Permission(permission)})
+
+
+def require_may_permit(actor: Actor, project: Project, permissions: Iterable[str]) -> None:
+    """The same for what a role is to permit, to whomever it is given."""
+    if actor.kind is not ActorKind.KEY:
+        return
+    wanted = {Permission(one) for one in permissions}
+    _refuse(wanted & HANDED_OUT_BY_PEOPLE)
+    for environment in project.environments.all():
+        _refuse(wanted - authority.may_hand_out(actor, project, environment))
+
+
+def given_by(group: Group) -> set[tuple[str, int | None]]:
+    """What whoever is put into a group gets with it."""
+    return {(group.key, None), *group.grants.values_list("role", "environment_id")}
+
+
+def refuse_admin_keys(actor: Actor, kind: str) -> None:
+    """Raise NotByKeys where a key would make or change an admin key."""
+    if actor.kind is ActorKind.KEY and kind == KeyKind.ADMIN:
+        raise NotByKeys(_("API keys neither make nor change admin keys; a person does."))
+
+
+def _refuse(permissions: Iterable[Permission]) -> None:
+    labels = ", ".join(sorted(str(one.label) for one in permissions))
+    if labels:
+        text = _("An API key cannot give this: {permissions}. Somebody who may does it in person.")
+        raise NotByKeys(text.format(permissions=labels))
+
+
+# Checking rows by their own rules.
+
+
+def validate(instance: models.Model) -> None:
+    """Check a row by its own rules. Raises Invalid, naming the fields."""
+    try:
+        instance.full_clean(exclude=["password"])
+    except ValidationError as error:
+        found = {field: " ".join(texts) for field, texts in error.message_dict.items()}
+        # A key that is taken is found by a constraint, which Django counts to no field.
+        whole = found.pop(NON_FIELD_ERRORS, None)
+        raise Invalid(found | ({"key": whole} if whole else {})) from None

@@ -12,14 +12,11 @@ from django.utils.translation import gettext as _
 from portal.access import authority, outbox
 from portal.access.models import Environment, Invitation, InvitationState, Project, User
 from portal.access.permissions import Permission
-from portal.access.services.grants import store_grant
-from portal.access.services.handing import require_may_give
+from portal.access.services.grants import require_may_give, store_grant, validate
 from portal.access.services.people import create_user
-from portal.access.services.validation import validate
 from portal.access.tokens import NO_VERIFIER, Token, new_token, parse_token
 from portal.lib.errors import AviaryError, Invalid
-from portal.lib.intent import Intent
-from portal.lib.journal import Actor, ActorKind, Trace
+from portal.lib.journal import Actor, ActorKind, Intent, Trace
 
 LIFETIME = timedelta(days=7)
 KIND = "invite"
@@ -66,7 +63,7 @@ def create_invitation(
     outbox.lock_people(project)
     known = authority.role_table(project)
     if role not in known:
-        raise Invalid({"role": _("Choose one of: {roles}.").format(roles=", ".join(known))})
+        raise Invalid.of("role", _("Choose one of: {roles}."), roles=", ".join(known))
     require_may_give(intent.actor, project, [(role, environment.pk if environment else None)])
     token = new_token(KIND)
     invitation = Invitation(

@@ -1,23 +1,25 @@
-"""Issuing and revoking API keys."""
+"""Issuing and revoking API keys, the web pages they are good for, and when they were last used."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from typing import Final
+from urllib.parse import urlsplit
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from portal.access import authority, outbox
 from portal.access.models import ApiKey, Environment, KeyKind, User
 from portal.access.permissions import ADDITIONAL_RIGHTS, Permission
 from portal.access.services.evidence_rights import checked_kinds
-from portal.access.services.handing import refuse_admin_keys
-from portal.access.services.origins import read_origins
-from portal.access.services.validation import validate
+from portal.access.services.grants import refuse_admin_keys, validate
 from portal.access.tokens import Token, new_token
 from portal.lib.errors import Invalid
-from portal.lib.intent import Intent
-from portal.lib.journal import Actor, ActorKind
+from portal.lib.journal import Actor, ActorKind, Intent
+from portal.lib.patience import only_a_trace
 
 EDITED = ["revoked_at", "allowed_origins", "rate_limit", "burst_limit"]
 
@@ -123,8 +125,7 @@ def _rights_for(
     """The rights in order; nobody gives a key what they do not hold themselves."""
     wanted = [str(right) for right in ADDITIONAL_RIGHTS if right in rights]
     if set(rights) - set(wanted):
-        text = _("Choose from: {rights}.").format(rights=", ".join(ADDITIONAL_RIGHTS))
-        raise Invalid({"rights": text})
+        raise Invalid.of("rights", _("Choose from: {rights}."), rights=", ".join(ADDITIONAL_RIGHTS))
     if wanted and kind != KeyKind.ADMIN:
         raise Invalid({"rights": _("Only admin keys have rights of their own; leave this empty.")})
     for right in wanted:
@@ -143,8 +144,9 @@ def _is_of_an_operator(actor: Actor) -> bool:
 
 def _origins_for(kind: str, origins: Sequence[str]) -> list[str]:
     if origins and kind != KeyKind.CLIENT:
-        text = _("Only client keys are used by web pages; leave this empty.")
-        raise Invalid({"allowed_origins": text})
+        raise Invalid.of(
+            "allowed_origins", _("Only client keys are used by web pages; leave this empty.")
+        )
     return read_origins(origins)
 
 
@@ -171,3 +173,87 @@ def _record(
     """Tell the evaluators of its locked environment, and the history."""
     version = outbox.advance(environment, kind=outbox.KEY, keys=[key.selector], now=intent.at)
     intent.record(event, replace(key.recorded_as, version=version), **documents)
+
+
+# Origins of web pages, written as browsers send them: scheme://host[:port], nothing after it.
+
+
+ANY: Final = "*"
+MOST: Final = 100
+DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+# Applications made of web pages have schemes of their own, such as capacitor://localhost.
+_SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]{0,30}")
+_HOST: Final = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]")
+
+
+def read_origins(origins: Sequence[str]) -> list[str]:
+    """The origins as browsers write them, each once.
+
+    Raises Invalid, naming ``allowed_origins``, for what no browser would ever send.
+    """
+    if len(origins) > MOST:
+        raise Invalid.of("allowed_origins", _("Name {most} origins at most."), most=MOST)
+    return list(dict.fromkeys(_read_origin(origin) for origin in origins))
+
+
+def _read_origin(origin: str) -> str:
+    if origin == ANY:
+        return origin
+    found = _parse(origin)
+    if found is None:
+        raise Invalid.of(
+            "allowed_origins",
+            _("“{origin}” is no origin: write it like https://shop.example, without a path."),
+            origin=origin[:100],
+        )
+    return found
+
+
+def _parse(origin: str) -> str | None:
+    """Lower case, the host as it is looked up, and no port where it goes without saying."""
+    try:
+        parts = urlsplit(origin)
+        port = parts.port
+        host = (parts.hostname or "").encode("idna").decode()
+    except ValueError:
+        return None
+    host = f"[{host}]" if ":" in host else host
+    scheme = parts.scheme.lower()
+    if not (_SCHEME.fullmatch(scheme) and _HOST.fullmatch(host)):
+        return None
+    if parts.username is not None or "@" in origin or origin.count("/") != 2 or port == 0:
+        return None
+    if parts.query or parts.fragment or origin.endswith(("?", "#", ":")):
+        return None
+    return f"{scheme}://{host}" + ("" if port in (None, DEFAULT_PORTS.get(scheme)) else f":{port}")
+
+
+# Keeping when API keys were last used: for people who tidy up, so a minute more or less is fine.
+# It changes nothing that anybody may do, so the audit trail does not record it.
+
+
+ONCE_IN = timedelta(minutes=1)
+
+
+def note_use(*, key: ApiKey, now: datetime) -> None:
+    """Keep that a key was just used, at most once a minute; a busy database does not stop it."""
+    if key.last_used_at is not None and now - key.last_used_at < ONCE_IN:
+        return
+    with only_a_trace("the use of a key"):
+        _move_forward(key.pk, now)
+
+
+def note_uses(used: Collection[tuple[str, float]], now: datetime) -> int:
+    """Keep when keys were used, given by selector and Unix seconds; only ever forward, and never in
+    the future. Returns how many uses were of keys that are gone.
+    """
+    used_at = dict(sorted(used, key=lambda one: one[1]))
+    known = dict(ApiKey.objects.filter(selector__in=used_at).values_list("selector", "pk"))
+    for selector, pk in sorted(known.items()):
+        _move_forward(pk, min(datetime.fromtimestamp(used_at[selector], UTC), now))
+    return sum(selector not in known for selector, _at in used)
+
+
+def _move_forward(pk: int, used_at: datetime) -> None:
+    older = Q(last_used_at__isnull=True) | Q(last_used_at__lt=used_at)
+    ApiKey.objects.filter(older, pk=pk).update(last_used_at=used_at)

@@ -1,16 +1,20 @@
-"""Everything that changes the accounts of people."""
+"""Everything that changes the accounts of people, and makes members of them."""
+
+from dataclasses import dataclass, replace
 
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
-from portal.access import selectors
-from portal.access.models import SponsorshipKind, User
+from portal.access import authority, outbox, selectors
+from portal.access.models import Environment, Grant, Project, SponsorshipKind, User
+from portal.access.permissions import Permission
+from portal.access.services.grants import grant_role, keeping_an_admin, remove_grants, validate
+from portal.access.services.roles import remove_from_groups
 from portal.access.services.sponsoring import record_sponsorship
-from portal.access.services.validation import validate
+from portal.access.tokens import new_password
 from portal.lib import journal, lookalikes
 from portal.lib.errors import Invalid
-from portal.lib.intent import Intent
-from portal.lib.journal import Actor, Entry
+from portal.lib.journal import Actor, ActorKind, Entry, Intent
 
 
 @transaction.atomic
@@ -49,8 +53,12 @@ def _check_name(username: str) -> None:
         raise Invalid({"username": _("Use letters of one script, such as Latin or Cyrillic.")})
     other = selectors.lookalike_of(username)
     if other:
-        text = _("“{name}” can be taken for the account “{other}”. Choose another name.")
-        raise Invalid({"username": text.format(name=username, other=other.username)})
+        raise Invalid.of(
+            "username",
+            _("“{name}” can be taken for the account “{other}”. Choose another name."),
+            name=username,
+            other=other.username,
+        )
 
 
 @transaction.atomic
@@ -76,3 +84,63 @@ def record_sign_out(*, actor: Actor) -> None:
 
 def _record_person(event: str, username: str, actor: Actor) -> None:
     journal.write(Entry(event=event, actor=actor, subject_kind="user", subject=username))
+
+
+# Members: people who were given something in a project.
+
+
+@dataclass(frozen=True, slots=True)
+class AddedMember:
+    """A person's first grant; ``password`` is set for a new person and shown once."""
+
+    user: User
+    grant: Grant
+    password: str | None
+
+
+@transaction.atomic
+def add_member(
+    *,
+    project: Project,
+    username: str,
+    role: str,
+    intent: Intent,
+    environment: Environment | None = None,
+) -> AddedMember:
+    """Make someone a member by name; whoever is new gets an account and a random password.
+
+    Raises Invalid when they are a member already or the name cannot be used, and where a key asks
+    for somebody who has no account.
+    """
+    authority.require(intent.actor, Permission.MEMBER_MANAGE, project=project)
+    outbox.lock_people(project)  # before the audit trail's lock, which a new person takes
+    user = User.objects.filter(username=username).first()
+    if user and selectors.members_of(project).filter(pk=user.pk).exists():
+        raise Invalid.of("username", _("{name} is a member already."), name=username)
+    password = None
+    if user is None and intent.actor.kind is ActorKind.KEY:
+        raise Invalid.of(
+            "username",
+            _("Nobody is called {name}; API keys make no accounts. Send an invitation."),
+            name=username,
+        )
+    if user is None:
+        password = new_password()
+        user = create_user(username=username, password=password, intent=intent)
+    grant = grant_role(project=project, to=user, role=role, environment=environment, intent=intent)
+    return AddedMember(user, grant, password)
+
+
+@transaction.atomic
+def remove_member(*, project: Project, user: User, intent: Intent) -> None:
+    """Take away everything that a person has in a project, groups included.
+
+    Raises Invalid where nobody could manage the members any more.
+    """
+    authority.require(intent.actor, Permission.MEMBER_MANAGE, project=project)
+    with keeping_an_admin(project):
+        if not selectors.members_of(project).filter(pk=user.pk).exists():
+            return
+        remove_grants(project, user, intent)
+        remove_from_groups(project, user, intent)
+        intent.record("member.removed", replace(user.recorded_as, project=project.key))

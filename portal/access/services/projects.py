@@ -7,14 +7,12 @@ from django.utils.translation import gettext as _
 
 from portal.access import authority, outbox
 from portal.access.models import Environment, EnvironmentKind, Project, User, new_epoch
+from portal.access.outbox import environment_created
 from portal.access.permissions import BuiltinRole, Permission
-from portal.access.services.grants import store_grant
-from portal.access.services.validation import validate
-from portal.access.signals import environment_created
+from portal.access.services.grants import store_grant, validate
 from portal.lib import journal
 from portal.lib.errors import Forbidden
-from portal.lib.intent import Intent
-from portal.lib.journal import Actor, ActorKind
+from portal.lib.journal import Actor, ActorKind, Intent
 
 STANDARD_ENVIRONMENTS = (
     ("development", EnvironmentKind.DEVELOPMENT),
@@ -53,8 +51,7 @@ def create_project(*, key: str, name: str, intent: Intent) -> Project:
         )
     if intent.actor.kind is ActorKind.USER:
         creator = User.objects.get(pk=intent.actor.id)
-        admin = BuiltinRole.PROJECT_ADMIN
-        store_grant(project=project, to=creator, role=admin, intent=intent)
+        store_grant(project=project, to=creator, role=BuiltinRole.PROJECT_ADMIN, intent=intent)
     return project
 
 

@@ -19,8 +19,7 @@ from portal.access.models import (
 from portal.access.permissions import Permission
 from portal.lib import clock
 from portal.lib.errors import Forbidden, Invalid
-from portal.lib.intent import Intent
-from portal.lib.journal import Actor
+from portal.lib.journal import Actor, Intent
 
 
 def record_sponsorship(
@@ -117,11 +116,17 @@ def confirm_approver(*, project: Project, person: User, intent: Intent) -> Appro
         raise Invalid({"": _("Somebody else who may approve changes has to confirm you.")})
     given = selectors.recent_sponsorships(project).filter(person=person)
     if not given.exists():
-        text = _("There is nothing to confirm: nobody gave {name} anything lately.")
-        raise Invalid({"": text.format(name=person.username)})
+        raise Invalid.of(
+            "",
+            _("There is nothing to confirm: nobody gave {name} anything lately."),
+            name=person.username,
+        )
     if given.filter(sponsor=confirmer).exists():
-        text = _("You gave {name} the account or a role, so somebody else has to confirm it.")
-        raise Invalid({"": text.format(name=person.username)})
+        raise Invalid.of(
+            "",
+            _("You gave {name} the account or a role, so somebody else has to confirm it."),
+            name=person.username,
+        )
     confirmation = ApproverConfirmation.objects.create(
         project=project, person=person, confirmed_by=confirmer, at=clock.database_now()
     )

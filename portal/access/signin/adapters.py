@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy
 
 from portal.access import authority, selectors, services
 from portal.access.models import User
-from portal.access.signin import oidc, people, requests, throttle
+from portal.access.signin import oidc, people, sessions, throttle
 from portal.lib.encrypting import box_for
 from portal.lib.errors import error_page
 from portal.lib.middleware import trace_of
@@ -50,10 +50,10 @@ class AccountAdapter(DefaultAccountAdapter):
         return throttle.judge(
             check,
             account=throttle.password_of(found) if found else f"name {typed}",
-            address=requests.neighbourhood_of(request),
+            address=sessions.neighbourhood_of(request),
             event="user.proof_failed" if signed_in else "user.sign_in_failed",
             subject=found.username if found else people.name_for_record(typed),
-            actor=requests.actor_of(request) if signed_in else requests.stranger_of(request),
+            actor=sessions.actor_of(request) if signed_in else sessions.stranger_of(request),
         )
 
     def login(self, request: HttpRequest, user: User) -> None:
@@ -82,7 +82,7 @@ class AccountAdapter(DefaultAccountAdapter):
         return False
 
     def get_client_ip(self, request: HttpRequest) -> str:
-        return requests.address_of(request)
+        return sessions.address_of(request)
 
     def add_message(self, *args: Any, **kwargs: Any) -> None:
         """Our pages say themselves what happened."""
@@ -138,7 +138,7 @@ class SingleSignOnAdapter(DefaultSocialAccountAdapter):
         sociallogin.user = people.create_from_provider(
             claims=sociallogin.account.extra_data["id_token"],
             account=sociallogin.account,
-            actor=requests.stranger_of(request),
+            actor=sessions.stranger_of(request),
         )
         return sociallogin.user
 

@@ -16,7 +16,7 @@ from django.contrib.auth.forms import PasswordChangeForm
 from django.db import transaction
 
 from portal.access import authority
-from portal.access.signin import people, requests, throttle
+from portal.access.signin import people, sessions, throttle
 from portal.lib.journal import Actor
 from portal.lib.middleware import trace_of
 
@@ -49,7 +49,7 @@ class _CountedCode:
         code = throttle.judge(
             lambda: self.checked_code(actor),
             account=throttle.code_of(self.user),
-            address=requests.neighbourhood_of(request),
+            address=sessions.neighbourhood_of(request),
             event="user.two_factor_failed",
             subject=self.user.username,
             actor=actor,
@@ -104,7 +104,6 @@ def take(authenticator: Authenticator, code: str) -> None:
 
 
 def _step(secret: str, code: str) -> int | None:
-    """The time step that a code belongs to."""
     steps = totp.yield_hotp_counters_from_time()
     values = ((step, totp.format_hotp_value(totp.hotp_value(secret, step))) for step in steps)
     same = [s for s, value in values if totp.compare_user_code(actual=code, expected=value)]

@@ -17,7 +17,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
-from portal.access.signin import people, requests
+from portal.access.signin import people, sessions
 from portal.access.signin.forms import ConfirmCodeForm
 from portal.lib import clock
 from portal.lib.web.pages import HtmxRequest, aimed, wants_fragment
@@ -67,7 +67,7 @@ def needs_fresh_sign_in(view: View) -> View:
 
 def _confirm(request: HttpRequest) -> str | None:
     """Take the password or code that came along: what was wrong with it, or None."""
-    user = requests.person_of(request)
+    user = sessions.person_of(request)
     way = _way(request)
     proven = False
     if way == _PASSWORD and request.POST.get(_PASSWORD):
@@ -92,7 +92,7 @@ def _confirm(request: HttpRequest) -> str | None:
 
 def _way(request: HttpRequest) -> str:
     """How someone can prove it: by the field that asks for it, or empty for the provider alone."""
-    user = requests.person_of(request)
+    user = sessions.person_of(request)
     if user.has_usable_password():
         return _PASSWORD
     return _CODE if people.has_two_factor(user) else ""

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
-from portal.access.signin import people, requests, sessions
+from portal.access.signin import people, sessions
 from portal.lib.patience import only_a_trace
 from portal.lib.web.pages import redirect_to
 
@@ -43,6 +43,6 @@ class two_factor_required:  # noqa: N801 - named like the middleware functions b
         if not settings.REQUIRE_TWO_FACTOR or public or not request.user.is_authenticated:
             return None
         name = request.resolver_match.url_name if request.resolver_match else None
-        if name in _BEFORE_ENROLMENT or people.has_two_factor(requests.person_of(request)):
+        if name in _BEFORE_ENROLMENT or people.has_two_factor(sessions.person_of(request)):
             return None
         return redirect_to(request, reverse("two-factor-enrol"))

@@ -25,7 +25,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from requests import RequestException
 
-from portal.access.signin import freshness, people, requests
+from portal.access.signin import freshness, people, sessions
 from portal.lib import clock
 from portal.lib.errors import AviaryError, Invalid
 from portal.lib.web.pages import redirect_to
@@ -210,9 +210,9 @@ def _link(request: HttpRequest, login: Any) -> str:
     if login.is_existing:
         raise Invalid({"": _("This sign-in belongs to an account already; nothing was changed.")})
     people.link(
-        user=requests.person_of(request),
+        user=sessions.person_of(request),
         account=login.account,
-        actor=requests.actor_of(request),
+        actor=sessions.actor_of(request),
     )
     return _("You can sign in with {name} from now on.").format(name=settings.OIDC["name"])
 

@@ -19,8 +19,7 @@ from portal.access.signin import sessions
 from portal.access.tokens import new_password
 from portal.lib import journal, lookalikes
 from portal.lib.errors import Invalid
-from portal.lib.intent import Intent
-from portal.lib.journal import Actor, Entry
+from portal.lib.journal import Actor, Entry, Intent
 
 _NAME_LENGTH = 100
 _MOST_NAMESAKES = 1000

@@ -6,7 +6,7 @@ allauth's views are mounted one by one, under names that its own code looks for 
 
 from django.urls import path
 
-from portal.access.signin import account, directory, entrance, two_factor
+from portal.access.signin import account, entrance
 
 urlpatterns = [
     path("sign-in", entrance.SignIn.as_view(), name="sign-in"),
@@ -20,23 +20,23 @@ urlpatterns = [
     path("account/email", account.change_email, name="account-email"),
     path("account/letters", account.change_letters, name="account-letters"),
     path("account/password", account.ChangePassword.as_view(), name="password_change"),
-    path("account/two-factor", two_factor.Enrol.as_view(), name="two-factor-enrol"),
-    path("account/two-factor/remove", two_factor.remove_two_factor, name="two-factor-remove"),
-    path("account/recovery-codes", two_factor.ShowCodes.as_view(), name="recovery-codes"),
-    path("account/recovery-codes/new", two_factor.RenewCodes.as_view(), name="recovery-codes-new"),
+    path("account/two-factor", account.Enrol.as_view(), name="two-factor-enrol"),
+    path("account/two-factor/remove", account.remove_two_factor, name="two-factor-remove"),
+    path("account/recovery-codes", account.ShowCodes.as_view(), name="recovery-codes"),
+    path("account/recovery-codes/new", account.RenewCodes.as_view(), name="recovery-codes-new"),
     path("account/sessions/<int:session_id>/end", account.end_session, name="session-end"),
     path("account/sessions/end-others", account.end_other_sessions, name="session-end-others"),
     path("account/links/new", account.add_link, name="link-add"),
     path("account/links/<int:link_id>/remove", account.remove_link, name="link-remove"),
     path("account/prove-again", account.prove_again, name="prove-again"),
-    path("people/", directory.list_people, name="person-list"),
-    path("people/<str:username>/", directory.show_person, name="person"),
-    path("people/<str:username>/end-sessions", directory.end_sessions, name="person-end-sessions"),
-    path("people/<str:username>/unlock", directory.unlock, name="person-unlock"),
-    path("people/<str:username>/active", directory.set_active, name="person-active"),
+    path("people/", entrance.list_people, name="person-list"),
+    path("people/<str:username>/", entrance.show_person, name="person"),
+    path("people/<str:username>/end-sessions", entrance.end_sessions, name="person-end-sessions"),
+    path("people/<str:username>/unlock", entrance.unlock, name="person-unlock"),
+    path("people/<str:username>/active", entrance.set_active, name="person-active"),
     path(
         "people/<str:username>/remove-two-factor",
-        directory.remove_two_factor,
+        entrance.remove_two_factor,
         name="person-remove-two-factor",
     ),
 ]

@@ -19,11 +19,10 @@ from portal.access.web.members import role_choices
 from portal.access.web.scope import Scope, project_page, refuse_nul
 from portal.lib import clock, subjects
 from portal.lib.errors import Invalid
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from portal.lib.middleware import trace_of
 from portal.lib.paging import page_of
-from portal.lib.web.lists import asked_places, paging
-from portal.lib.web.pages import governed, render_page, replace_part
+from portal.lib.web.pages import asked_places, governed, paging, render_page, replace_part
 
 
 def _context(request: HttpRequest, scope: Scope) -> dict[str, object]:

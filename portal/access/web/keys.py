@@ -16,7 +16,7 @@ from portal.access.signin import needs_fresh_sign_in
 from portal.access.web.scope import Scope, project_page
 from portal.lib import clock
 from portal.lib.errors import Invalid
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from portal.lib.numbers import read_whole
 from portal.lib.web.pages import governed, render_page, replace_part
 
@@ -171,8 +171,11 @@ def _read_limit(request: HttpRequest, name: str) -> int | None:
         return None
     number = read_whole(text, most=MOST_REQUESTS)
     if not number:
-        sentence = _("Enter a whole number from 1 to {most}, or nothing for no limit.")
-        raise Invalid({name: sentence.format(most=f"{MOST_REQUESTS:,}")})
+        raise Invalid.of(
+            name,
+            _("Enter a whole number from 1 to {most}, or nothing for no limit."),
+            most=f"{MOST_REQUESTS:,}",
+        )
     return number
 
 
@@ -185,5 +188,4 @@ def revoke_key(request: HttpRequest, scope: Scope, selector: str) -> HttpRespons
         services.revoke_key(key=key, intent=Intent(scope.actor))
         return _changed(request, scope, _("Revoked {name}.").format(name=key.name))
 
-    context = {"scope": scope, "key": key}
-    return governed(request, "access/_revoke_dialog.html", context, save)
+    return governed(request, "access/_revoke_dialog.html", {"scope": scope, "key": key}, save)

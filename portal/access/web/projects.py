@@ -11,7 +11,7 @@ from portal.access.models import EnvironmentKind
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, actor_of, project_page, refuse_nul
 from portal.lib import subjects
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from portal.lib.web.pages import governed, render_page, replace_part
 
 

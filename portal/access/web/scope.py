@@ -1,6 +1,6 @@
 """Whom a page is for: the person, the project, and what they may do in it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, cast
@@ -8,15 +8,17 @@ from typing import Any, Concatenate, ParamSpec, cast
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from portal.access import authority
-from portal.access.holdings import Holdings
 from portal.access.models import Environment, Project, User
-from portal.access.permissions import READS, Permission
+from portal.access.permissions import READS, Holdings, Permission
+from portal.lib import subjects
 from portal.lib.errors import Forbidden, Invalid
 from portal.lib.journal import Actor
 from portal.lib.middleware import trace_of
+from portal.lib.subjects import Menu
 
 P = ParamSpec("P")
 
@@ -103,3 +105,42 @@ def project_page(
         return guarded
 
     return decorate
+
+
+# What the frame around every page needs.
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """An entry of the navigation; ``is_active`` where the reader is somewhere below it."""
+
+    menu: Menu
+    address: str
+    count: str
+    is_active: bool
+
+
+def navigation(request: HttpRequest) -> dict[str, object]:
+    """The projects someone can switch to, where they are, and where that leads."""
+    if getattr(request, "database_away", False):
+        return {}
+    if not getattr(request, "user", None) or not request.user.is_authenticated:
+        return {}
+    scope, menu = getattr(request, "scope", None), subjects.menu()
+    return {
+        "navigation_projects": Project.objects.visible_to(request.user),
+        "scope": scope,
+        "leads": _leads(scope, menu, request.path) if scope else (),
+        "home_page": menu[0].page,
+    }
+
+
+def _leads(scope: Scope, menu: Sequence[Menu], path: str) -> list[Lead]:
+    key, may, leads = scope.project.key, scope.may, []
+    for one in menu:
+        if one.permission and not may[one.permission]:
+            continue
+        address = reverse(one.page, args=[key])
+        below = path.startswith(address) or bool(one.under and one.under in path)
+        leads.append(Lead(one, address, one.count and reverse(one.count, args=[key]), below))
+    return leads

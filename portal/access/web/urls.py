@@ -2,14 +2,7 @@
 
 from django.urls import path
 
-from portal.access.web import (
-    groups,
-    invitations,
-    keys,
-    matrix,
-    members,
-    projects,
-)
+from portal.access.web import invitations, keys, matrix, members, projects
 
 _PROJECT = "p/<slug:project>/"
 
@@ -36,18 +29,18 @@ urlpatterns = [
     ),
     path(_PROJECT + "members/<int:user_id>/remove", members.remove_member, name="member-remove"),
     path(_PROJECT + "grants/<int:grant_id>/revoke", members.revoke, name="grant-revoke"),
-    path(_PROJECT + "groups/", groups.list_groups, name="group-list"),
-    path(_PROJECT + "groups/new", groups.create_group, name="group-create"),
-    path(_PROJECT + "groups/<slug:group>/delete", groups.delete_group, name="group-delete"),
+    path(_PROJECT + "groups/", members.list_groups, name="group-list"),
+    path(_PROJECT + "groups/new", members.create_group, name="group-create"),
+    path(_PROJECT + "groups/<slug:group>/delete", members.delete_group, name="group-delete"),
     path(
         _PROJECT + "groups/<slug:group>/roles/new", members.give_to_group, name="group-grant-give"
     ),
     path(
-        _PROJECT + "groups/<slug:group>/members/new", groups.add_to_group, name="group-member-add"
+        _PROJECT + "groups/<slug:group>/members/new", members.add_to_group, name="group-member-add"
     ),
     path(
         _PROJECT + "groups/<slug:group>/members/<int:user_id>/remove",
-        groups.remove_from_group,
+        members.remove_from_group,
         name="group-member-remove",
     ),
     path(_PROJECT + "invitations/", invitations.list_invitations, name="invitation-list"),

@@ -7,8 +7,7 @@ from django.db.models import QuerySet
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from portal.access.api.authentication import holder_of
-from portal.access.api.scope import environment_of, project_of
+from portal.access.api.scope import environment_of, holder_of, project_of
 from portal.access.models import Environment
 from portal.approvals import handlers, oneness, selectors, services
 from portal.approvals.errors import Waiting
@@ -16,14 +15,11 @@ from portal.approvals.models import ChangeRequest, Comment, State, Verdict, Vote
 from portal.approvals.selectors import Assessment, assess_request
 from portal.approvals.wording import missing_in
 from portal.lib import clock
-from portal.lib.api.answers import answer
-from portal.lib.api.operations import PLAIN, operation, query
-from portal.lib.api.pagination import answer_page
-from portal.lib.api.query import choice, find, text
+from portal.lib.api.endpoints import answer, answer_page, choice, find, text
 from portal.lib.api.shapes import MOMENT, OBJECT, SWITCH, TEXT, TEXTS, WHOLE, Page, Shape
-from portal.lib.api.views import ApiView
+from portal.lib.api.views import PLAIN, ApiView, operation, query
 from portal.lib.errors import MOST_TEXT
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 
 CHANGE_REQUEST = Shape(
     "ChangeRequest",

@@ -4,18 +4,14 @@ from django.utils.translation import gettext as _
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from portal.access.api.authentication import holder_of
-from portal.access.api.scope import project_of
+from portal.access.api.scope import holder_of, project_of
 from portal.approvals import services
 from portal.approvals.models import Evidence, Result
-from portal.lib.api.answers import answer
-from portal.lib.api.operations import operation, query
-from portal.lib.api.pagination import answer_page
-from portal.lib.api.query import text
+from portal.lib.api.endpoints import answer, answer_page, text
 from portal.lib.api.shapes import MOMENT, TEXT, WHOLE, Page, Shape
-from portal.lib.api.views import ApiView
+from portal.lib.api.views import ApiView, operation, query
 from portal.lib.errors import Invalid
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 
 NEW_EVIDENCE = Shape(
     "NewEvidence",

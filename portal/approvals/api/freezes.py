@@ -13,8 +13,7 @@ from django.utils.translation import gettext as _
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from portal.access.api.authentication import holder_of
-from portal.access.api.scope import allowed_here, environment_of
+from portal.access.api.scope import allowed_here, environment_of, holder_of
 from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.approvals import services
@@ -24,14 +23,11 @@ from portal.approvals.freezing import YEARS, coming, in_force
 from portal.approvals.models import FreezeWindow
 from portal.approvals.services.freeze_documents import LONGEST_NAME, LONGEST_REASON
 from portal.lib import clock
-from portal.lib.api.answers import answer
-from portal.lib.api.etags import required_version
-from portal.lib.api.operations import CONFLICT, IF_MATCH, NO_MATCH, operation, query
-from portal.lib.api.query import find
+from portal.lib.api.endpoints import answer, find, required_version
 from portal.lib.api.shapes import MOMENT, SWITCH, TEXT, TEXTS, WHOLE, Shape, read_object
-from portal.lib.api.views import ApiView
+from portal.lib.api.views import CONFLICT, IF_MATCH, NO_MATCH, ApiView, operation, query
 from portal.lib.errors import Invalid
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 
 _TAG = "one environment"
 SPAN = Shape("Span", {"starts": MOMENT(), "ends": MOMENT()}, "From when, until just before when.")

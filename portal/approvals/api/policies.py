@@ -8,20 +8,16 @@ from django.http import Http404
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from portal.access.api.authentication import holder_of
-from portal.access.api.scope import environment_of
+from portal.access.api.scope import environment_of, holder_of
 from portal.access.permissions import Permission
 from portal.approvals import services
 from portal.approvals.models import Policy
 from portal.approvals.policy_rules import DAYS, MINUTES, MOST_APPROVALS, SCOPES
-from portal.lib.api.answers import answer
-from portal.lib.api.etags import seen_version
-from portal.lib.api.operations import CONFLICT, NO_MATCH, header, operation
+from portal.lib.api.endpoints import answer, find, seen_version
 from portal.lib.api.problems import PreconditionRequired
-from portal.lib.api.query import find
 from portal.lib.api.shapes import MOMENT, OBJECT, SWITCH, TEXT, TEXTS, WHOLE, Shape, read_object
-from portal.lib.api.views import ApiView
-from portal.lib.intent import Intent
+from portal.lib.api.views import CONFLICT, NO_MATCH, ApiView, header, operation
+from portal.lib.journal import Intent
 
 _INDEPENDENCE = "For how long an account counts as one person with who gave it a vote."
 NEW_POLICY = Shape(

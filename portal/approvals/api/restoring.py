@@ -6,18 +6,16 @@ from django.utils.translation import gettext as _
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from portal.access.api.authentication import holder_of
-from portal.access.api.scope import allowed, allowed_here
+from portal.access.api.scope import allowed, allowed_here, holder_of
 from portal.access.permissions import Permission
 from portal.approvals.services import restoring
 from portal.approvals.services.restoring import Restoration
 from portal.audit import history
 from portal.audit.models import AuditEvent
-from portal.lib.api.answers import answer
-from portal.lib.api.operations import CONFLICT, operation
+from portal.lib.api.endpoints import answer
 from portal.lib.api.shapes import TEXT, TEXTS, Shape
-from portal.lib.api.views import ApiView
-from portal.lib.intent import Intent
+from portal.lib.api.views import CONFLICT, ApiView, operation
+from portal.lib.journal import Intent
 
 RESTORING = Shape(
     "Restoring",

@@ -7,18 +7,14 @@ from rest_framework.response import Response
 
 from portal.access import overview
 from portal.access import services as access
-from portal.access.api.authentication import holder_of
-from portal.access.api.scope import allowed, project_of
+from portal.access.api.scope import allowed, holder_of, project_of
 from portal.access.models import Project
 from portal.access.permissions import Permission
 from portal.approvals import services
-from portal.lib.api.answers import answer
-from portal.lib.api.operations import WAITS, operation
-from portal.lib.api.pagination import listing, page_of_keys
-from portal.lib.api.query import find
+from portal.lib.api.endpoints import answer, find, listing, page_of_keys
 from portal.lib.api.shapes import SWITCH, TEXT, TEXTS, WHOLE, Page, Shape
-from portal.lib.api.views import ApiView
-from portal.lib.intent import Intent
+from portal.lib.api.views import WAITS, ApiView, operation
+from portal.lib.journal import Intent
 
 ROLE = Shape(
     "Role",

@@ -11,7 +11,7 @@ from portal.approvals.models import ChangeRequest
 from portal.approvals.services.requests import lock_request, require_person
 from portal.approvals.services.votes import Voted, apply_if_approved
 from portal.lib.errors import Invalid
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 
 
 def adopt_request(*, request: ChangeRequest, intent: Intent) -> Voted:

@@ -15,8 +15,7 @@ from portal.approvals.handlers import Wanted
 from portal.approvals.models import ChangeRequest
 from portal.approvals.services.requests import lock_request
 from portal.lib.errors import Conflict, Forbidden
-from portal.lib.intent import Intent, WriteOptions
-from portal.lib.journal import Actor
+from portal.lib.journal import Actor, Intent, WriteOptions
 
 
 @transaction.atomic

@@ -19,8 +19,7 @@ from portal.approvals.models import Emergency
 from portal.approvals.services.requests import require_person
 from portal.lib import clock, journal
 from portal.lib.errors import AviaryError, Invalid, checked_text
-from portal.lib.intent import Intent, WriteOptions
-from portal.lib.journal import Actor
+from portal.lib.journal import Actor, Intent, WriteOptions
 from portal.runs.runner import Runner
 
 CLOCK = journal.system("emergency clock")

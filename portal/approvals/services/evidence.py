@@ -12,8 +12,7 @@ from portal.access.models import ApiKey, Project
 from portal.access.permissions import Permission
 from portal.approvals.models import Evidence, Result
 from portal.lib.errors import AviaryError, Invalid
-from portal.lib.intent import Intent
-from portal.lib.journal import About, Actor, ActorKind
+from portal.lib.journal import About, Actor, ActorKind, Intent
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
 _KIND = re.compile(r"[a-z][a-z0-9_]{0,49}\Z")

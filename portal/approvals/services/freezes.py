@@ -14,8 +14,7 @@ from portal.approvals.freezing import Occurrence, in_force
 from portal.approvals.models import FREEZE_FIELDS, FreezeWindow
 from portal.approvals.services.freeze_documents import read_document
 from portal.lib.errors import Conflict, Invalid
-from portal.lib.intent import Intent
-from portal.lib.journal import Actor
+from portal.lib.journal import Actor, Intent
 
 Document = Mapping[str, object]
 

@@ -17,7 +17,7 @@ from portal.approvals.models import ChangeRequest, State
 from portal.approvals.services import applying
 from portal.approvals.services.requests import lock_request
 from portal.lib import journal
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from portal.runs.runner import Runner
 
 END_OF_FREEZE = journal.system("end of freeze")

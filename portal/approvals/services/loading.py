@@ -26,7 +26,7 @@ from portal.approvals.services.policies import names_for, set_policy
 from portal.approvals.services.rights import reserve
 from portal.approvals.wording import policy_changes
 from portal.lib.errors import Invalid
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 
 
 @dataclass(slots=True)

@@ -30,7 +30,7 @@ from portal.approvals.services.gated import gated
 from portal.approvals.wording import field_names, policy_changes, policy_sentences
 from portal.lib import clock, merging
 from portal.lib.errors import Conflict, Invalid
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 
 POLICY = "policy"
 _PARTS: merging.Parts = {

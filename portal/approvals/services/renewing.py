@@ -13,7 +13,7 @@ from portal.approvals.handlers import Wanted
 from portal.approvals.models import ChangeRequest
 from portal.approvals.services.requests import file_request, lock_request
 from portal.lib.errors import Invalid
-from portal.lib.intent import Intent, WriteOptions
+from portal.lib.journal import Intent, WriteOptions
 from portal.lib.merging import Side
 
 

@@ -12,8 +12,7 @@ from portal.approvals.errors import ApprovalRequired, Barred, Closed, Edited, No
 from portal.approvals.models import ChangeRequest, Comment, Editor, State
 from portal.approvals.recording import content_sha256
 from portal.lib.errors import Forbidden, Invalid, checked_text
-from portal.lib.intent import Intent
-from portal.lib.journal import Actor
+from portal.lib.journal import Actor, Intent
 
 
 @transaction.atomic

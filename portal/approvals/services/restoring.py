@@ -15,7 +15,7 @@ from portal.approvals.services.requests import require_may_ask
 from portal.audit.models import AuditEvent
 from portal.lib import subjects
 from portal.lib.errors import AviaryError, Conflict, Invalid
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 
 
 class NothingToRestore(AviaryError):

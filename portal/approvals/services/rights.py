@@ -29,7 +29,7 @@ from portal.approvals.models import ChangeRequest
 from portal.approvals.services.gated import gated
 from portal.approvals.wording import listed, role_label
 from portal.lib import merging
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 
 RULE, ROLE = "rule", "role"
 # What stands between somebody and a change where a policy holds. Who may manage members may give

@@ -19,7 +19,7 @@ from portal.approvals.services.requests import (
     require_person,
 )
 from portal.lib.errors import AviaryError, Forbidden, Invalid, checked_text
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 
 
 @dataclass(frozen=True, slots=True)

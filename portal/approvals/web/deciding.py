@@ -18,7 +18,7 @@ from portal.approvals.web.requests import dialog, shown_again
 from portal.audit.web.lines import pulse
 from portal.lib import clock
 from portal.lib.errors import AviaryError, Invalid
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from portal.lib.merging import Side
 from portal.lib.web.live import draw
 from portal.lib.web.pages import redirect_to, wants_fragment

@@ -30,9 +30,8 @@ from portal.approvals.web.freeze_form import DAYS, REPEATS, Values, sent_values,
 from portal.approvals.web.freeze_ical import calendar_of
 from portal.lib import clock
 from portal.lib.errors import Forbidden, Invalid
-from portal.lib.intent import Intent
-from portal.lib.web.forms import sent_version
-from portal.lib.web.pages import Refusal, governed, render_page, replace_part
+from portal.lib.journal import Intent
+from portal.lib.web.pages import Refusal, governed, render_page, replace_part, sent_version
 
 PREVIEWED = 5
 _DIALOG = "approvals/_freeze_dialog.html"

@@ -18,8 +18,8 @@ from portal.approvals.wording import missing_in
 from portal.audit.web.lines import pulse
 from portal.lib import clock
 from portal.lib.paging import page_of
-from portal.lib.web.lists import paging, query_with
 from portal.lib.web.live import live_page
+from portal.lib.web.pages import paging, query_with
 from portal.lib.web.spreadsheets import Value, csv_response
 
 MOST_WAITING = 25

@@ -18,7 +18,7 @@ from portal.approvals.freezes import freezes_in_force
 from portal.approvals.models import ChangeRequest, InForce, Policy, State
 from portal.lib import clock
 from portal.lib.errors import announce
-from portal.lib.intent import Intent, WriteOptions
+from portal.lib.journal import Intent, WriteOptions
 from portal.lib.merging import Side
 from portal.lib.numbers import read_whole
 

@@ -24,11 +24,10 @@ from portal.approvals.web.outlook import drift_of
 from portal.approvals.wording import policy_changes, policy_sentence, policy_sentences
 from portal.lib import clock
 from portal.lib.errors import Conflict
-from portal.lib.intent import Intent, WriteOptions
+from portal.lib.journal import Intent, WriteOptions
 from portal.lib.merging import side_of
 from portal.lib.numbers import read_whole
-from portal.lib.web.forms import sent_document, sent_version
-from portal.lib.web.pages import Refusal, aimed, redirect_to, show_form
+from portal.lib.web.pages import Refusal, aimed, redirect_to, sent_document, sent_version, show_form
 
 Document = Mapping[str, Any]
 _DIALOG = "approvals/_policy_dialog.html"

@@ -9,7 +9,7 @@ from django.http import QueryDict
 from portal.access.permissions import Permission
 from portal.approvals.policy_rules import DEFAULTS, Names
 from portal.lib.numbers import read_whole
-from portal.lib.web.forms import read_form, texts
+from portal.lib.web.pages import read_form, texts
 
 KNOWN_EVIDENCE = ("security_scan", "performance_test")
 _FIELDS = {

@@ -12,12 +12,11 @@ from portal.access import services as access
 from portal.access.models import ActionRule, CustomRole
 from portal.access.permissions import RESERVABLE, Permission
 from portal.access.signin import needs_fresh_sign_in
-from portal.access.web.matrix import matrix_context
-from portal.access.web.meanings import MEANINGS
+from portal.access.web.matrix import MEANINGS, matrix_context
 from portal.access.web.scope import Scope, project_page
 from portal.approvals import services
 from portal.lib.errors import Invalid
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from portal.lib.web.pages import governed, render_page, replace_part
 
 _DIALOG = "access/_role_dialog.html"

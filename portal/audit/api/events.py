@@ -11,11 +11,9 @@ from portal.audit import history
 from portal.audit.filters import PERIODS, parse
 from portal.audit.models import AuditEvent
 from portal.lib import clock, subjects
-from portal.lib.api.operations import operation, query
-from portal.lib.api.pagination import limit_of, listing, whole_cursor
-from portal.lib.api.query import text
+from portal.lib.api.endpoints import limit_of, listing, text, whole_cursor
 from portal.lib.api.shapes import INSTANT, OBJECT, SWITCH, TEXT, TEXTS, WHOLE, Page, Shape
-from portal.lib.api.views import ApiView
+from portal.lib.api.views import ApiView, operation, query
 from portal.lib.errors import Invalid
 
 ACTOR = Shape(

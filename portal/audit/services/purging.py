@@ -20,8 +20,7 @@ from portal.audit.models import AuditEvent, ChainHead, PurgeFloor
 from portal.audit.services.anchoring import anchor_head
 from portal.audit.services.recording import record, record_all
 from portal.lib.errors import AviaryError
-from portal.lib.intent import Intent
-from portal.lib.journal import Actor, Entry
+from portal.lib.journal import Actor, Entry, Intent
 
 # Writers wait for one batch: a second or so.
 BATCH = 20_000

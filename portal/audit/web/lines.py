@@ -14,7 +14,7 @@ from portal.audit.models import AuditEvent
 from portal.lib import subjects
 from portal.lib.numbers import read_whole
 from portal.lib.paging import Page
-from portal.lib.web.lists import paging
+from portal.lib.web.pages import paging
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from portal.audit.web.lines import address_of, history_page, lines
 from portal.audit.web.scope import Place, history_of_project, history_of_site
 from portal.lib import clock
 from portal.lib.errors import Invalid
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from portal.lib.web.pages import render_page
 
 

@@ -86,7 +86,7 @@ class NoSuchEndpoint(APIView):
 class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     """How the schema describes who may call."""
 
-    target_class = "portal.access.api.authentication.ApiKeyAuthentication"
+    target_class = "portal.access.api.scope.ApiKeyAuthentication"
     name = ["bearerKey", "headerKey"]
 
     def get_security_definition(self, auto_schema: object) -> list[dict[str, str]]:

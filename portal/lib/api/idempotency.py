@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from portal.lib.api.etags import dumps
+from portal.lib.api.endpoints import dumps
 from portal.lib.errors import AviaryError, Invalid
 
 HEADER: Final = "Idempotency-Key"
@@ -78,8 +78,9 @@ def respond(request: Request, answer: Respond) -> Response:
     if key is None or request.method not in WRITES:
         return answer()
     if not _FORM.fullmatch(key):
-        text = _("Send 1 to {most} visible ASCII characters, without blanks.")
-        raise Invalid({HEADER: text.format(most=MAX_CHARS)})
+        raise Invalid.of(
+            HEADER, _("Send 1 to {most} visible ASCII characters, without blanks."), most=MAX_CHARS
+        )
     return cast(Caller, request.user).answer_once(key, _digest(request), answer)
 
 

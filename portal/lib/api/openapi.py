@@ -105,5 +105,4 @@ def _close(result: Schema) -> None:
 
 
 def _names_in(part: object) -> list[str]:
-    """The components that a part of the schema refers to."""
     return re.findall(r'"#/components/schemas/(\w+)"', json.dumps(part, default=str))

@@ -11,8 +11,7 @@ from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from portal.lib.errors import AviaryError
-from portal.lib.problems import PROBLEM, problem
+from portal.lib.errors import PROBLEM, AviaryError, problem
 
 logger = logging.getLogger(__name__)
 

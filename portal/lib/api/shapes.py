@@ -22,8 +22,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from portal.lib.documents.problems import DocumentError, Problem
-from portal.lib.documents.readers import Reader, list_of, refuse
+from portal.lib.documents import DocumentError, Problem, Reader, list_of, refuse
 from portal.lib.errors import Invalid
 
 _MOST_WHOLE: Final = 2**31

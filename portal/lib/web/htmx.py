@@ -51,5 +51,4 @@ def _signed_out(request: HttpRequest) -> HttpResponse:
     """htmx would follow the redirect and put the sign-in page into the middle of this one."""
     here = cast(HtmxRequest, request).htmx.current_url_abs_path or "/"
     address = reverse(settings.LOGIN_URL, query={"next": here})
-    response = render(request, "_signed_out.html", {"address": address}, status=401)
-    return announce(response)
+    return announce(render(request, "_signed_out.html", {"address": address}, status=401))

@@ -8,8 +8,7 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils.safestring import mark_safe
 
-from portal.lib.web.lists import query_with
-from portal.lib.web.pages import Context, render_page, wants_fragment
+from portal.lib.web.pages import Context, query_with, render_page, wants_fragment
 
 
 def page_in_state(

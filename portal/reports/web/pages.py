@@ -10,7 +10,7 @@ from django.views.decorators.http import require_POST, require_safe
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.lib import clock
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from portal.lib.web.pages import render_page, replace_part
 from portal.lib.web.spreadsheets import csv_response
 from portal.reports import services

@@ -9,7 +9,7 @@ from django.test import Client
 from flags.models import FlagConfiguration
 from portal.access import services
 from portal.access.models import Environment, User
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from tests.support.people import SETTING_UP
 from tests.support.remembering import remembered
 

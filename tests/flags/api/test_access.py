@@ -9,7 +9,7 @@ from flags import services as flags
 from portal.access import services
 from portal.access.models import ApiKey, Environment, Project
 from portal.lib import clock
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from tests.flags.api.script import FLAGS, PRODUCTION, PROJECT, Script, answer, issue, problem
 from tests.support.people import SETTING_UP, boolean_flag
 

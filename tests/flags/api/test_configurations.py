@@ -8,7 +8,7 @@ from flags import services
 from flags.models import Flag, FlagConfiguration
 from portal.access.models import Environment
 from portal.audit.models import AuditEvent
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from tests.flags.api.script import PRODUCTION, Script, answer, problem
 from tests.flags.importers.plans import EXAMPLE, flagd_flag
 from tests.support.people import SETTING_UP

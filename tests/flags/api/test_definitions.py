@@ -7,7 +7,7 @@ import pytest
 from flags.models import Flag
 from portal.access.models import Environment
 from portal.audit.models import AuditEvent
-from portal.lib.api import pagination
+from portal.lib.api import endpoints
 from tests.flags.api.script import FLAGS, Script, answer, problem, serve_only_in
 from tests.support.people import boolean_flag
 
@@ -66,8 +66,8 @@ def test_read__a_key_that_there_is_not__is_404(script: Script, flag: str, key: s
 def test_list__three_pages__have_each_flag_once(
     script: Script, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert pagination.USUAL == 50
-    monkeypatch.setattr(pagination, "USUAL", 2)
+    assert endpoints.USUAL == 50
+    monkeypatch.setattr(endpoints, "USUAL", 2)
     keys = [f"flag-{number}" for number in range(5)]
     create(script, *keys)
     pages: list[Any] = []

@@ -10,7 +10,7 @@ from flags.models import Flag, FlagConfiguration
 from flags.services import importing
 from portal.access.models import Environment, KeptAnswer
 from portal.lib import clock
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from tests.flags.api.script import PRODUCTION, Script, answer, problem
 from tests.flags.services.conftest import desk as desk
 from tests.flags.services.writes import RULE, Desk

@@ -13,7 +13,7 @@ from portal.access.models import Environment, User
 from portal.approvals.errors import Waiting
 from portal.approvals.models import ChangeRequest
 from portal.lib import clock
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from tests.flags.api.script import FLAGS, PROJECT, Script, issue, problem
 from tests.flags.services.writes import RULE, Desk
 from tests.support.agreeing import set_policy, waiting

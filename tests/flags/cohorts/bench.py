@@ -6,7 +6,7 @@ from flags import cohorts, services
 from flags.models import ExclusionGroup, Flag, Segment
 from flags.services.key_lists import KeyChange, KeyReport, Mode
 from portal.access.models import User
-from portal.lib.intent import Intent, WriteOptions
+from portal.lib.journal import Intent, WriteOptions
 from tests.flags.services.writes import Desk
 from tests.support.people import SETTING_UP, acting
 

@@ -12,7 +12,7 @@ from portal.approvals.errors import Waiting
 from portal.approvals.models import ChangeRequest
 from portal.audit.models import AuditEvent
 from portal.lib.errors import Forbidden
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from tests.flags.cohorts.bench import GERMANS, Bench
 from tests.support.agreeing import set_policy, vote
 from tests.support.people import SETTING_UP, acting, boolean_flag

@@ -5,8 +5,8 @@ import io
 
 import pytest
 
-from flags.services import key_files
-from flags.services.key_files import KeyFile, read_csv, read_text
+from flags.services import key_lists
+from flags.services.key_lists import KeyFile, read_csv, read_text
 from portal.lib.errors import Invalid
 from portal.lib.web.spreadsheets import csv_response
 
@@ -43,7 +43,7 @@ def test_read_csv__counts_what_it_leaves_out() -> None:
     [
         (b"alice\nb\xe9atrice\n", "UTF-8"),
         (b'alice\n"bob', "quotation marks"),
-        (b"x" * (key_files.MOST_BYTES + 1), "larger than 20 MiB"),
+        (b"x" * (key_lists.MOST_BYTES + 1), "larger than 20 MiB"),
     ],
 )
 def test_read_csv__that_is_none__says_why(data: bytes, said: str) -> None:

@@ -13,7 +13,7 @@ from flags.services.referring import InUse
 from portal.access.models import EnvironmentChange, Project, User
 from portal.audit.models import AuditEvent
 from portal.lib.errors import Conflict, Forbidden, Invalid
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from tests.flags.cohorts.bench import GERMANS, Bench
 from tests.support.people import SETTING_UP
 

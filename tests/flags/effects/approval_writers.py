@@ -13,8 +13,7 @@ from portal.approvals.services import restoring
 from portal.approvals.services.restoring import restoration_of
 from portal.audit.models import AuditEvent
 from portal.lib import subjects
-from portal.lib.intent import Intent
-from portal.lib.journal import Actor
+from portal.lib.journal import Actor, Intent
 from tests.flags.effects.flag_writers import Writer, some_place, wanting
 from tests.flags.effects.world import World
 

@@ -11,8 +11,7 @@ from flags.services import bulk, importing
 from flags.services import plans as plan_services
 from flags.services.copying import Taking
 from flags.services.key_lists import KeyChange, Mode
-from portal.lib.intent import PLAIN, Intent, WriteOptions
-from portal.lib.journal import Actor
+from portal.lib.journal import PLAIN, Actor, Intent, WriteOptions
 from tests.flags.effects.world import IN_BETA, World
 from tests.flags.services.writes import RULE
 from tests.support.people import boolean_flag

@@ -14,7 +14,7 @@ import pytest
 from django.core.exceptions import ObjectDoesNotExist
 
 from flags.models import Plan
-from flags.services import configurations, definitions, effects, groups, segments
+from flags.services import configurations, definitions, effects
 from flags.services.importing import place as import_place
 from flags.services.importing import service as import_service
 from flags.services.plans import commands, making
@@ -24,8 +24,7 @@ from portal.approvals import planned, selectors
 from portal.approvals.changes import GateResult
 from portal.approvals.services import policies, rights
 from portal.lib.errors import AviaryError
-from portal.lib.intent import Intent
-from portal.lib.journal import Actor
+from portal.lib.journal import Actor, Intent
 from tests.flags.effects.routes import BODIES, FORMS, send, unsafe_routes
 from tests.flags.effects.world import Unagreed, Watch, World, build
 from tests.flags.effects.writers import NOT_DRIVEN, WRITERS, found_writers
@@ -113,9 +112,9 @@ MUTANTS: dict[str, tuple[list[Mutation], list[str]]] = {
     "definitions": ([(definitions, "gate", OPEN_GATE)], ["edit_flag"]),
     "archiving": ([(definitions, "gate", OPEN_GATE)], ["archive_flag"]),
     "restoring": ([(definitions, "gate", OPEN_GATE)], ["restore_flag"]),
-    "segments": ([(segments, "gate", OPEN_GATE)], ["edit_segment"]),
-    "key lists": ([(segments, "gate", OPEN_GATE)], ["change_keys"]),
-    "groups": ([(groups, "gate", OPEN_GATE)], ["edit_group"]),
+    "segments": ([(effects, "gate", OPEN_GATE)], ["edit_segment"]),
+    "key lists": ([(effects, "gate", OPEN_GATE)], ["change_keys"]),
+    "groups": ([(effects, "gate", OPEN_GATE)], ["edit_group"]),
     "importing": ([(import_service, "gate", OPEN_GATE)], ["import_document"]),
     "import plans": ([(import_service, "gate", OPEN_GATE)], ["import_flags"]),
     "creating": ([(definitions, "approvals", NO_POLICY)], ["create_flag"]),

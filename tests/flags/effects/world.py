@@ -22,8 +22,7 @@ from portal.access.services import issue_key
 from portal.approvals.models import ChangeRequest, Policy, State, Verdict
 from portal.audit.models import AuditEvent
 from portal.lib import clock
-from portal.lib.intent import Intent
-from portal.lib.journal import Actor, Trace
+from portal.lib.journal import Actor, Intent, Trace
 from tests.flags.services.writes import COUNTRY, Desk
 from tests.support.agreeing import TWO_ROLES, set_policy
 from tests.support.answering import state_of

@@ -13,7 +13,7 @@ from flags import services
 from flags.services import naming, sampling
 from portal.approvals import services as approvals
 from portal.approvals.services.adopting import adopt_request
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from tests.flags.effects import approval_writers, flag_writers
 
 PACKAGES = ("flags.services", "portal.approvals.services", "portal.access.services")
@@ -68,7 +68,7 @@ WRITERS: dict[str, flag_writers.Writer] = {
         sampled=dice.random() < 0.5,
         intent=flag_writers.wanting(world, actor),
     ),
-    f"{_F}.unknown.ignore_unknown_flag": lambda world, _dice, actor: services.ignore_unknown_flag(
+    f"{_F}.arranging.ignore_unknown_flag": lambda world, _dice, actor: services.ignore_unknown_flag(
         environment=world.production,
         name="nowhere",
         ignored=True,
@@ -100,23 +100,23 @@ WRITERS: dict[str, flag_writers.Writer] = {
     f"{_A}.rights.edit_role": approval_writers.create_or_edit_role,
     f"{_A}.rights.reserve": approval_writers.reserve,
     f"{_X}.projects.create_environment": approval_writers.create_environment,
-    f"{_X}.groups.create_group": approval_writers.create_group_or_join,
-    f"{_X}.groups.add_to_group": approval_writers.create_group_or_join,
+    f"{_X}.roles.create_group": approval_writers.create_group_or_join,
+    f"{_X}.roles.add_to_group": approval_writers.create_group_or_join,
 }
 
 # Parts of those above, which they call once they have asked.
 PARTS = {
-    _F: "definitions.add_configuration groups.store_group importing.storing.record "
-    "importing.storing.store importing.storing.store_cohorts key_lists.store "
-    "plans.making.answer_for plans.shared.record_plan "
-    "recording.advance_all recording.advance_everywhere segments.fill_segment "
+    _F: "definitions.add_configuration groups.store_group importing.service.record "
+    "importing.service.store importing.service.store_cohorts key_lists.store "
+    "plans.making.answer_for plans.making.record_plan "
+    "effects.advance_all effects.advance_everywhere effects.let_through segments.fill_segment "
     "segments.store_segment",
     _A: "requests.close_request requests.require_person applying.apply_as_asked "
     "holding.hold_request votes.apply_if_approved",
-    _X: "grants.remove_grants grants.store_grant groups.remove_from_groups "
+    _X: "grants.remove_grants grants.store_grant roles.remove_from_groups "
     "evidence_rights.checked_kinds "
-    "handing.refuse_admin_keys handing.require_may_give "
-    "handing.require_may_permit handing.require_may_reserve sponsoring.require_approver "
+    "grants.refuse_admin_keys grants.require_may_give "
+    "grants.require_may_permit grants.require_may_reserve sponsoring.require_approver "
     "roles.store_role roles.store_rule",
 }
 # What follows from another write: a new environment.
@@ -130,12 +130,12 @@ UNHEARD = {
     _A: "evidence.post_evidence freezes.cancel_freeze freezes.edit_freeze holding.apply_waiting "
     "loading.load_policies reminding.remind",
     _X: "evidence_rights.confirm_key evidence_rights.set_evidence sponsoring.confirm_approver "
-    "projects.renew_epoch grants.revoke_grant grants.set_role groups.delete_group "
-    "groups.edit_group "
-    "groups.remove_from_group invitations.accept_invitation invitations.create_invitation "
+    "projects.renew_epoch grants.revoke_grant grants.set_role roles.delete_group "
+    "roles.edit_group "
+    "roles.remove_from_group invitations.accept_invitation invitations.create_invitation "
     "invitations.join_by_invitation invitations.open_invitation invitations.revoke_invitation "
-    "key_use.note_use key_use.note_uses keys.edit_key keys.issue_key keys.revoke_key "
-    "members.add_member members.remove_member people.change_password people.create_user "
+    "keys.note_use keys.note_uses keys.edit_key keys.issue_key keys.revoke_key "
+    "people.add_member people.remove_member people.change_password people.create_user "
     "people.record_sign_in people.record_sign_out projects.create_project "
     "projects.edit_environment projects.edit_project roles.delete_role",
 }

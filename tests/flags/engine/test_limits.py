@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from flags.engine import compile_flag, limits, parse_definition
-from portal.lib.documents.problems import MAX_PROBLEMS
+from portal.lib.documents import MAX_PROBLEMS
 from tests.flags.engine.documents import BOOLEAN, configuration, environment, rule
 from tests.flags.engine.parsers import refuse
 

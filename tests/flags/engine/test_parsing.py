@@ -18,7 +18,7 @@ from flags.engine import (
     parse_configuration,
     parse_definition,
 )
-from portal.lib.documents.problems import MAX_PROBLEMS
+from portal.lib.documents import MAX_PROBLEMS
 from tests.flags.engine import cases, documents
 from tests.flags.engine.documents import (
     BOOLEAN,

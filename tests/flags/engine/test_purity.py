@@ -24,7 +24,7 @@ def imported_modules(source: Path) -> set[str]:
 
 def test_engine__its_imports__are_pure() -> None:
     modules = {module for source in SOURCES for module in imported_modules(source)}
-    assert {"flags.engine.document", "portal.lib.documents.problems"} <= modules
+    assert {"flags.engine.document", "portal.lib.documents"} <= modules
     foreign = {
         module
         for module in modules

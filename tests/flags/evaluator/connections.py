@@ -10,9 +10,8 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from flags.evaluator.counters import Counters
-from flags.evaluator.framing import RequestLimits
+from flags.evaluator.framing import Receive, RequestLimits, Scope, Send
 from flags.evaluator.protocol import Protocol
-from flags.evaluator.wire import Receive, Scope, Send
 
 
 class Line(asyncio.Transport):

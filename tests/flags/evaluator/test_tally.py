@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from flags.channel import USAGE, Asked, IntakeBatch, Missed, Sealer, UsageBatch, read_usage
 from flags.channel.intake import open_batch
 from flags.channel.usage import ROWS_PER_BATCH, write_usage
-from flags.engine import answers
+from flags.engine import results
 from flags.evaluator.counters import Counters
 from flags.evaluator.intake import pause_s
 from flags.evaluator.sampling import Reservoir
@@ -75,7 +75,7 @@ def test_contents__very_many_flags__come_in_several_batches() -> None:
     for number in range(ROWS_PER_BATCH + 1):
         counters.tally.of(number % 2).asked[f"f{number}", "on", "STATIC"] += 1
     assert [count for count, _content in counters.take_usage().contents()] == [ROWS_PER_BATCH, 1]
-    assert answers.FLAG_NOT_FOUND not in counters.all_evaluations()
+    assert results.FLAG_NOT_FOUND not in counters.all_evaluations()
 
 
 def test_batch__comes_back_as_it_was_and_is_of_its_kind_and_key_alone() -> None:

@@ -19,7 +19,7 @@ from openfeature.contrib.tools.flagd.core.targeting import targeting
 from openfeature.evaluation_context import EvaluationContext
 
 from flags.exporters.flagd import write_file
-from flags.exporters.flagd.answers import NOBODY
+from flags.exporters.flagd.serving import NOBODY
 from tests.flags.exporters.flagd_cases import contexts, every_construct
 from tests.flags.exporters.flagd_model import NOTHING, Answer, answer_of, resolved
 from tests.flags.exporters.test_flagd_answers import may_be_refused

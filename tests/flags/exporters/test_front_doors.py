@@ -9,15 +9,15 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from flags.explained import explain_now
 from flags.importers import plan_import
 from flags.importers.text import read_text
 from flags.models import Flag, FlagConfiguration
+from flags.scenery import explain_now
 from flags.services import create_flag, create_group, create_segment, save_configuration
 from flags.services.importing import import_flags
 from portal.access.models import Environment, Project, User
 from portal.access.services import issue_key
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from tests.flags.exporters.flagd_cases import when
 from tests.support.people import SETTING_UP, boolean_flag
 

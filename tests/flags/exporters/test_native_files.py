@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from flags.engine import compile_flag, environment_document, parse_configuration, parse_definition
 from flags.engine.parsing import parse_environment
-from flags.exporters.native import write_document
-from flags.exporters.text import SYNTAXES, to_yaml
+from flags.exporters.base import SYNTAXES, to_yaml
+from flags.exports import write_document
 from flags.importers import plan_import
 from flags.importers.text import read_text
 from tests.flags.engine.documents import (

@@ -10,7 +10,7 @@ from django.conf import settings
 from flags.snapshots import publisher, relay
 from portal.access import services
 from portal.access.models import Environment
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from tests.flags.api.script import Script, answer, issue
 from tests.flags.evaluator.servers import EvaluatorProcess, wait_until
 from tests.flags.evaluator.shop import FLAGS

@@ -14,7 +14,7 @@ from portal.access.models import Environment, EnvironmentChange, Project, User
 from portal.audit import selectors as audit
 from portal.audit.models import AuditEvent
 from portal.lib.errors import Forbidden, Invalid
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from tests.flags.importers.plans import EXAMPLE, flagd_flag
 from tests.support.people import acting, boolean_flag
 from tests.support.rows import everything_kept

@@ -21,7 +21,7 @@ from flags.snapshots import relay
 from portal.access import services
 from portal.access.models import ApiKey, Environment
 from portal.lib import clock
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from tests.flags.usage.conftest import batch, counted, take
 from tests.flags.usage.conftest import on as on
 from tests.support import concurrently

@@ -13,7 +13,7 @@ from flags.services import intake
 from flags.snapshots import relay
 from portal.access import services
 from portal.access.models import ApiKey, Environment
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from tests.flags.evaluator.servers import EvaluatorProcess, wait_until
 from tests.flags.evaluator.shop import FLAGS
 from tests.support.people import SETTING_UP

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from flags.models import ExclusionGroup, Flag, FlagConfiguration, KeyList, Segment
-from flags.models.key_list import pack
+from flags.models.segment import pack
 from portal.access.models import (
     ActionRule,
     ApiKey,

@@ -23,7 +23,7 @@ from portal.audit import services as audit
 from portal.audit.models import AuditEvent
 from portal.lib import clock, journal
 from portal.lib.errors import AviaryError
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from tests.flags.past.tampering import CHANGED_PAST_THE_PRODUCT, make_a_flag_up, turn_on
 from tests.flags.past.year import CHANGES, Year, begin
 from tests.flags.services.writes import Desk

@@ -16,7 +16,7 @@ from portal.access.services import create_environment
 from portal.audit import services as audit
 from portal.audit.models import AuditEvent
 from portal.lib import clock, journal
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from tests.flags.services.writes import Desk
 from tests.support import append_only
 from tests.support.people import acting

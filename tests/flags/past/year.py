@@ -14,7 +14,7 @@ from flags.services.key_lists import Mode
 from portal.access.models import Environment, Project, User
 from portal.access.services import create_environment
 from portal.lib import clock
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from tests.flags.cohorts.bench import GERMANS, Bench
 from tests.flags.services.writes import RULE, Desk
 from tests.support.answering import Answer, ask, state_of

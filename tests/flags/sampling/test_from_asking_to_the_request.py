@@ -17,7 +17,7 @@ from flags.snapshots import relay
 from portal.access import services
 from portal.access.models import Environment, User
 from portal.approvals.errors import Waiting
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from tests.flags.evaluator.servers import EvaluatorProcess, wait_until
 from tests.flags.evaluator.shop import FLAGS
 from tests.flags.services.writes import COUNTRY, RULE, Desk

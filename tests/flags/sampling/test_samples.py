@@ -15,7 +15,7 @@ from portal.approvals.errors import Waiting
 from portal.approvals.handlers import Effect, Flip, Impact
 from portal.audit.models import AuditEvent
 from portal.lib.errors import Forbidden
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from tests.flags.cohorts.bench import GERMANS, Bench
 from tests.flags.services.conftest import desk as desk
 from tests.flags.services.writes import RULE, Desk

@@ -11,7 +11,7 @@ from portal.access.models import Environment, User
 from portal.approvals.models import ChangeRequest
 from portal.audit.models import AuditEvent
 from portal.lib.errors import Invalid
-from portal.lib.intent import PLAIN, Intent, WriteOptions
+from portal.lib.journal import PLAIN, Intent, WriteOptions
 from tests.flags.services.writes import Desk
 from tests.support.people import acting
 

@@ -12,8 +12,7 @@ from portal.access.models import ApiKey, Environment, Project, User
 from portal.access.permissions import BUILTIN_ROLES, Permission
 from portal.audit.models import AuditEvent
 from portal.lib.errors import Conflict, Forbidden, Invalid
-from portal.lib.intent import Intent
-from portal.lib.journal import Trace
+from portal.lib.journal import Intent, Trace
 from tests.flags.services.writes import RULE, Desk
 from tests.support.people import SETTING_UP
 from tests.support.rows import everything_kept

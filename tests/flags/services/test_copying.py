@@ -9,7 +9,7 @@ from portal.access.models import Environment, User
 from portal.approvals.errors import Waiting
 from portal.approvals.models import ChangeRequest
 from portal.lib.errors import Conflict, Forbidden, Invalid
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from tests.flags.services.writes import RULE, Desk
 from tests.support.people import acting
 

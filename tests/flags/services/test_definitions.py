@@ -11,7 +11,7 @@ from portal.access.models import Project, User
 from portal.audit import selectors as audit
 from portal.audit.models import AuditEvent
 from portal.lib.errors import Conflict, Invalid
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from tests.flags.services.writes import RULE, Desk
 from tests.support.people import acting, boolean_flag
 from tests.support.rows import everything_kept

@@ -22,7 +22,7 @@ from portal.approvals.models import ChangeRequest, Emergency, Policy, State
 from portal.approvals.services import emergencies
 from portal.lib import clock
 from portal.lib.errors import Conflict, Forbidden, Invalid
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from tests.flags.services.writes import RULE, Desk
 from tests.support.agreeing import TWO_ROLES, set_policy, vote, waiting
 from tests.support.answering import ask, state_of, without_version

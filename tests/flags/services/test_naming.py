@@ -9,7 +9,7 @@ from flags.services.naming import rule_of, set_naming_rule
 from portal.access.models import Project, User
 from portal.audit.models import AuditEvent
 from portal.lib.errors import Forbidden, Invalid
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from tests.flags.services.writes import Desk
 from tests.support.people import acting, boolean_flag
 

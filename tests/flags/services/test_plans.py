@@ -11,7 +11,7 @@ from flags.services import configurations, plans
 from portal.access.models import Project, User
 from portal.audit.models import AuditEvent
 from portal.lib.errors import Forbidden, Invalid
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from portal.runs.runner import DELAYS
 from tests.flags.services.writes import RULE, Desk
 from tests.support.freezing import clock_text, end_freeze, freeze_now

@@ -9,7 +9,7 @@ from flags.models import Plan
 from flags.services import plans
 from portal.access.models import User
 from portal.audit.models import AuditEvent
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from tests.flags.services.writes import Desk
 from tests.support import concurrently
 from tests.support.people import acting

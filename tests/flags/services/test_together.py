@@ -12,7 +12,7 @@ from portal.access.models import EnvironmentChange, EnvironmentKind, Project, Us
 from portal.audit import selectors as audit
 from portal.audit.models import AuditEvent
 from portal.lib.errors import Conflict, Invalid
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from tests.flags.services.writes import RULE, Desk
 from tests.support import concurrently
 from tests.support.people import SETTING_UP

@@ -8,8 +8,7 @@ from typing import Any
 from flags import services
 from flags.models import Flag, FlagConfiguration
 from portal.access.models import Environment, User
-from portal.lib.intent import PLAIN, Intent, WriteOptions
-from portal.lib.journal import Actor
+from portal.lib.journal import PLAIN, Actor, Intent, WriteOptions
 from tests.support.people import acting, boolean_flag
 
 COUNTRY = {"attribute": "country", "operator": "in", "values": ["DE"]}

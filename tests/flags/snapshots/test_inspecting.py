@@ -28,7 +28,7 @@ from flags.tasks import forget_old_changes
 from portal.access import services as access
 from portal.access.models import ApiKey, Environment, EnvironmentChange, User
 from portal.audit.models import AuditEvent
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from tests.flags.services.writes import Desk
 from tests.flags.snapshots.shelf import Shelf
 from tests.support.people import SETTING_UP

@@ -14,7 +14,7 @@ from flags.snapshots.publisher import RELAY, Outcome, Publisher
 from portal.access import services as access
 from portal.access.models import Environment, EnvironmentChange, User
 from portal.audit.models import AuditEvent
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from tests.flags.services.writes import RULE, Desk
 from tests.flags.snapshots.shelf import Shelf
 from tests.support import concurrently

@@ -10,7 +10,7 @@ from flags.models import Flag, UnknownFlag
 from flags.snapshots import relay
 from portal.access import services
 from portal.access.models import Environment
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from tests.flags.evaluator.servers import EvaluatorProcess, wait_until
 from tests.flags.evaluator.shop import FLAGS
 from tests.flags.usage.conftest import counted

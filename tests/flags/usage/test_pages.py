@@ -12,7 +12,7 @@ from flags.models import Flag, UnknownFlag
 from flags.services import archive_flag
 from portal.access.models import Environment, Project
 from portal.audit.models import AuditEvent
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from tests.flags.api.script import FLAGS, PRODUCTION, Script, answer, issue, problem, serve_only_in
 from tests.flags.usage.conftest import batch, take
 from tests.support.people import SETTING_UP

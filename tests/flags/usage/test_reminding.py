@@ -10,7 +10,7 @@ from flags.services import create_flag, reminding
 from portal.access.models import Project, User
 from portal.letters.models import Letter
 from portal.lib import clock
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from tests.support.people import SETTING_UP, boolean_flag
 
 pytestmark = pytest.mark.django_db

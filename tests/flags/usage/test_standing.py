@@ -10,7 +10,7 @@ from flags.services import create_flag
 from flags.usage.lifecycle import Stage
 from flags.usage.standing import standings_of
 from portal.access.models import Environment, Project
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from tests.flags.usage.conftest import batch, take
 from tests.support.people import SETTING_UP, boolean_flag
 

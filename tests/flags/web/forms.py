@@ -12,7 +12,7 @@ from flags.web.targeting.documents import to_form
 from flags.web.targeting.form import FIELDS
 from flags.web.targeting.nodes import Drawing
 from portal.access.models import Environment, Project
-from portal.lib.web.forms import read_form
+from portal.lib.web.pages import read_form
 from tests.flags.engine.documents import BOOLEAN
 
 DEFINITION = parse_definition(BOOLEAN)

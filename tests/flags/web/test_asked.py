@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from flags.models import Flag
-from flags.web.asking import Asked
+from flags.web.asked import Asked
 from portal.access.models import Environment, User
 from portal.lib import clock
 from portal.lib.errors import Invalid

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from flags.engine import Configuration, dump_configuration, parse_configuration
 from flags.web.targeting.documents import to_document, to_form
-from flags.web.targeting.values import read_values, write_values
+from flags.web.targeting.form import read_values, write_values
 from tests.flags.engine.documents import (
     configuration,
     referring_configurations,

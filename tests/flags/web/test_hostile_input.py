@@ -13,7 +13,7 @@ from flags.models import Flag, FlagConfiguration
 from portal.access.models import ApiKey, Environment, Project, User
 from portal.access.services import add_member, issue_key
 from portal.audit.models import AuditEvent
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from tests.support.people import SETTING_UP, boolean_flag
 from tests.support.rows import rolled_back
 

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from flags.engine import parse_configuration, parse_definition, parse_segment
-from flags.web.audience import bars, distribution
 from flags.web.targeting.sample import Sample, attributes_in, context_of
+from flags.web.targeting.trying import bars, distribution
 from portal.lib.errors import Invalid
 from tests.flags.engine.documents import BOOLEAN, configuration, rule, split
 

@@ -14,7 +14,7 @@ from portal.access.models import Project, User
 from portal.access.permissions import BuiltinRole
 from portal.access.signin import throttle
 from portal.lib.errors import Invalid
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from tests.support import concurrently
 from tests.support.people import PASSWORD, SETTING_UP, acting, client_of, create_person
 

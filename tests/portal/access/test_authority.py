@@ -9,8 +9,7 @@ from portal.access.models import Environment, Grant, Project, User
 from portal.access.permissions import Permission
 from portal.lib import journal
 from portal.lib.errors import Forbidden
-from portal.lib.intent import Intent
-from portal.lib.journal import Actor, Trace
+from portal.lib.journal import Actor, Intent, Trace
 from tests.support.people import SETTING_UP, acting
 
 LOOKS = {"flag.view", "audit.view"}

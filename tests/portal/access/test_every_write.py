@@ -10,8 +10,7 @@ from portal.access import services
 from portal.access.models import Environment, Project, User
 from portal.approvals.services import rights
 from portal.lib import journal
-from portal.lib.intent import Intent
-from portal.lib.journal import Entry, Trace
+from portal.lib.journal import Entry, Intent, Trace
 from tests.support.people import SETTING_UP, acting, give_role
 from tests.support.rows import everything_kept
 

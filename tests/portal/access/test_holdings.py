@@ -1,7 +1,6 @@
 """What follows from roles, groups, environments and what they reserve."""
 
-from portal.access.holdings import Holdings
-from portal.access.permissions import BUILTIN_ROLES, EVERYTHING, Permission
+from portal.access.permissions import BUILTIN_ROLES, EVERYTHING, Holdings, Permission
 
 DEVELOPMENT, STAGING, PRODUCTION = 1, 2, 3
 P = Permission

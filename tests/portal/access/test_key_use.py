@@ -12,7 +12,7 @@ from flags.models import Flag
 from portal.access import services
 from portal.access.models import ApiKey, Environment
 from portal.audit.models import AuditEvent
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from tests.support.people import SETTING_UP
 
 pytestmark = pytest.mark.postgresql

@@ -2,7 +2,7 @@
 
 import pytest
 
-from portal.access.services.origins import read_origins
+from portal.access.services.keys import read_origins
 from portal.lib.errors import Invalid
 
 

@@ -10,7 +10,7 @@ from portal.access.models import Environment, EnvironmentKind, Grant, Project, U
 from portal.audit import selectors as audit
 from portal.audit.models import AuditEvent
 from portal.lib.errors import Forbidden, Invalid
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from tests.support.people import SETTING_UP, acting
 
 BAD_KEYS = ["", "Shop", "-shop", "my shop", "shop/1", "shöp", "s" * 51, "shop\n", "shop_1"]

@@ -13,7 +13,7 @@ from portal.access.permissions import ADDITIONAL_RIGHTS
 from portal.access.services import issue_key, revoke_key
 from portal.audit.models import AuditEvent
 from portal.lib import clock
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from tests.flags.services.writes import Desk
 from tests.support.agreeing import ask_for_something
 from tests.support.freezing import a_freeze

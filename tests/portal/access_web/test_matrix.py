@@ -13,7 +13,7 @@ from flags.services import create_flag
 from portal.access.models import EnvironmentKind, Project, User
 from portal.access.permissions import BUILTIN_ROLES, Permission
 from portal.access.services import create_environment, remove_member, set_role
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from tests.portal.access_web.asking import Asking
 from tests.portal.access_web.asking import asking as asking
 from tests.portal.access_web.table import (

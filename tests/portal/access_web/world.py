@@ -22,7 +22,7 @@ from portal.access import services
 from portal.access.models import ApiKey, Environment, Project, User
 from portal.audit.models import AuditEvent
 from portal.lib import clock
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from portal.reports.models import RecertificationItem
 from portal.reports.services import start_recertification
 from tests.flags.services.writes import Desk

@@ -12,7 +12,7 @@ def fill() -> dict[str, str]:
     from portal.approvals.models import ChangeRequest
     from portal.approvals.services import set_policy
     from portal.lib import journal
-    from portal.lib.intent import Intent
+    from portal.lib.journal import Intent
 
     by: dict[str, Any] = {"intent": Intent(journal.system("tests"))}
     project = services.create_project(key="fuzz", name="Fuzz", **by)

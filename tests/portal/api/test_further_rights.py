@@ -15,8 +15,7 @@ from portal.access.services import NotByKeys
 from portal.approvals.models import ChangeRequest, Policy
 from portal.audit.models import AuditEvent
 from portal.lib.errors import Forbidden, Invalid
-from portal.lib.intent import Intent
-from portal.lib.journal import Trace
+from portal.lib.journal import Intent, Trace
 from tests.flags.api.script import FLAGS, PRODUCTION, PROJECT, Script, answer, issue, problem
 from tests.support.agreeing import set_policy
 from tests.support.freezing import freeze_document, freeze_now

@@ -109,7 +109,7 @@ def test_a_worker_that_dies_before_the_answer__has_done_nothing(script: Script) 
     """The answer is kept in the transaction of the effect: neither is there without the other."""
     before = everything_kept()
     with (
-        mock.patch("portal.access.api.kept_answers._keep", side_effect=KeyboardInterrupt),
+        mock.patch("portal.access.api.scope._keep", side_effect=KeyboardInterrupt),
         pytest.raises(KeyboardInterrupt),
     ):
         script.post(FLAGS, boolean_flag("cart"), **keyed())

@@ -14,7 +14,7 @@ from portal.access.models import ApiKey, Environment, Project, User
 from portal.approvals.models import ChangeRequest
 from portal.audit.models import AuditEvent
 from portal.lib import clock
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from tests.flags.api.script import (
     FLAGS,
     PRODUCTION,

@@ -13,7 +13,7 @@ from portal.approvals import services as approvals
 from portal.approvals.errors import Barred, Closed, NoSuchRequest, NotApproved, Waiting
 from portal.approvals.models import ChangeRequest, Emergency, Vote
 from portal.lib.errors import Conflict, Invalid
-from portal.lib.intent import Intent, WriteOptions
+from portal.lib.journal import Intent, WriteOptions
 from tests.flags.services.writes import RULE, Desk
 from tests.portal.approvals.racing import apply, with_glass
 from tests.support.agreeing import set_policy, vote, waiting

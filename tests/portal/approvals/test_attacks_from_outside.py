@@ -13,7 +13,7 @@ from portal.access.models import Project, User
 from portal.approvals import services
 from portal.approvals.models import ChangeRequest
 from portal.lib.errors import Forbidden, Invalid
-from portal.lib.intent import PLAIN, Intent
+from portal.lib.journal import PLAIN, Intent
 from tests.flags.services.writes import Desk
 from tests.portal.approvals.racing import apply
 from tests.support.agreeing import vote

@@ -15,7 +15,7 @@ from portal.approvals.models import ChangeRequest, Evidence, Policy, State
 from portal.lib import clock
 from portal.lib.commands import operator
 from portal.lib.errors import Forbidden, Invalid
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from tests.flags.api.script import PRODUCTION, PROJECT, Script
 from tests.flags.services.writes import Desk
 from tests.support.agreeing import set_policy, vote, waiting

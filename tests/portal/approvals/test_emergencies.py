@@ -12,7 +12,7 @@ from portal.approvals.models import ChangeRequest, Emergency
 from portal.audit.models import AuditEvent
 from portal.lib import clock, journal
 from portal.lib.errors import Forbidden, Invalid
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from tests.flags.services.writes import RULE, Desk
 from tests.support.agreeing import TWO_ROLES, set_policy
 from tests.support.people import SETTING_UP, acting, create_person, give_role
@@ -91,7 +91,7 @@ def test_breaking_glass__by_the_product_itself__is_forbidden(desk: Desk) -> None
 def test_breaking_glass__for_a_policy__is_forbidden(
     guarded: Environment, desk: Desk, shop: Project
 ) -> None:
-    from portal.lib.intent import WriteOptions
+    from portal.lib.journal import WriteOptions
 
     hank = create_person("hank")
     for role in ("project_admin", "on_call_engineer"):

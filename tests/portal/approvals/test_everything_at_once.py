@@ -18,7 +18,7 @@ from portal.audit import selectors as audit
 from portal.audit.models import AuditEvent
 from portal.lib import clock
 from portal.lib.errors import AviaryError
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from tests.flags.services.writes import RULE, Desk
 from tests.portal.approvals.racing import Cast, apply, at_once, with_glass
 from tests.support.agreeing import TWO_ROLES, vote

@@ -15,8 +15,7 @@ from portal.approvals.errors import Frozen, NotApproved, Waiting
 from portal.approvals.models import ChangeRequest, FreezeWindow
 from portal.audit.models import AuditEvent
 from portal.lib.errors import Forbidden, Invalid
-from portal.lib.intent import Intent, WriteOptions
-from portal.lib.journal import Actor, Trace
+from portal.lib.journal import Actor, Intent, Trace, WriteOptions
 from tests.flags.services.writes import RULE, WRITES, Desk
 from tests.support.agreeing import TWO_ROLES, set_policy, vote, waiting
 from tests.support.freezing import a_freeze, freeze_now

@@ -12,7 +12,7 @@ from portal.approvals.errors import Waiting
 from portal.approvals.models import ChangeRequest
 from portal.approvals.services import applying
 from portal.audit.models import AuditEvent
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from tests.flags.services.writes import Desk
 from tests.support.agreeing import asking, vote
 from tests.support.freezing import end_freeze, freeze_now

@@ -14,7 +14,7 @@ from portal.audit import selectors as audit
 from portal.audit.models import AuditEvent
 from portal.lib import clock
 from portal.lib.errors import Conflict, Forbidden, Invalid
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from tests.support.freezing import a_freeze, around_now, freeze_document, freeze_now
 from tests.support.people import SETTING_UP, acting, create_person, give_role
 from tests.support.rows import everything_kept

@@ -11,7 +11,7 @@ from portal.access.models import ActionRule, Environment, Project, User
 from portal.access.permissions import Permission
 from portal.approvals.models import ChangeRequest, Policy
 from portal.audit.models import AuditEvent
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from tests.support.agreeing import set_policy
 from tests.support.people import SETTING_UP, create_person, give_role
 

@@ -10,7 +10,7 @@ from portal.approvals import services
 from portal.approvals import services as approvals
 from portal.approvals.errors import Waiting
 from portal.approvals.models import ChangeRequest
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from tests.support.agreeing import TWO_ROLES, vote, waiting
 from tests.support.people import SETTING_UP, acting
 

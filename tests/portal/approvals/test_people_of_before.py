@@ -17,8 +17,7 @@ from portal.approvals.errors import Waiting
 from portal.approvals.models import ChangeRequest, Evidence, Policy, State
 from portal.audit.models import AuditEvent
 from portal.lib import clock
-from portal.lib.intent import Intent
-from portal.lib.journal import Trace
+from portal.lib.journal import Intent, Trace
 from tests.support.agreeing import TWO_ROLES, set_policy, vote, waiting
 from tests.support.people import PASSWORD, SETTING_UP, acting
 

@@ -12,7 +12,7 @@ from portal.approvals.errors import NotApproved, Waiting
 from portal.approvals.models import ChangeRequest, Policy
 from portal.lib import journal
 from portal.lib.errors import Forbidden, Invalid
-from portal.lib.intent import Intent, Step, WriteOptions
+from portal.lib.journal import Intent, Step, WriteOptions
 from tests.flags.services.writes import Desk
 from tests.support.agreeing import TWO_ROLES, set_policy, vote, waiting
 from tests.support.people import SETTING_UP, acting

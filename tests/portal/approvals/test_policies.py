@@ -12,7 +12,7 @@ from portal.approvals.models import Policy
 from portal.approvals.policy_rules import complete, is_lowering
 from portal.audit.models import AuditEvent
 from portal.lib.errors import Conflict, Forbidden, Invalid
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from tests.support.agreeing import TWO_ROLES, set_policy, vote, waiting
 from tests.support.people import SETTING_UP, acting
 

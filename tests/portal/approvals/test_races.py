@@ -19,8 +19,7 @@ from portal.approvals.services import Voted
 from portal.audit.models import AuditEvent
 from portal.lib import clock, journal
 from portal.lib.errors import Conflict
-from portal.lib.intent import Intent, WriteOptions
-from portal.lib.journal import Entry
+from portal.lib.journal import Entry, Intent, WriteOptions
 from tests.flags.services.writes import RULE, Desk
 from tests.portal.approvals.racing import Cast, apply, at_once, many, names, sequence_of, with_glass
 from tests.support.agreeing import TWO_ROLES, set_policy, waiting

@@ -17,7 +17,7 @@ from portal.approvals import services as approvals
 from portal.approvals.errors import Waiting
 from portal.approvals.models import ChangeRequest, Policy
 from portal.lib.errors import Invalid
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from portal.lib.merging import Side
 from tests.flags.services.writes import RULE, Desk
 from tests.support.agreeing import waiting

@@ -27,8 +27,7 @@ from portal.audit import anchors, selectors, states
 from portal.audit import services as audit
 from portal.audit.models import AuditEvent
 from portal.lib import clock, journal
-from portal.lib.intent import Intent
-from portal.lib.journal import Trace
+from portal.lib.journal import Intent, Trace
 from tests.flags.services.writes import RULE, Desk
 from tests.support import append_only
 from tests.support.agreeing import TWO_ROLES, set_policy, vote, waiting

@@ -12,7 +12,7 @@ from portal.approvals.models import ChangeRequest, Vote
 from portal.audit import selectors as audit
 from portal.audit.models import AuditEvent
 from portal.lib.errors import Conflict, Forbidden, Invalid
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from tests.flags.services.writes import RULE, Desk
 from tests.support.agreeing import set_policy, vote, waiting
 from tests.support.people import SETTING_UP, acting, create_person, give_role

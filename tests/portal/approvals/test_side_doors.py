@@ -20,7 +20,7 @@ from portal.access.models import Environment, User
 from portal.approvals.errors import Waiting
 from portal.approvals.models import ChangeRequest, State
 from portal.audit.models import AuditEvent
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from tests.flags.api.script import FLAGS, PRODUCTION, Script, issue, problem, serve_only_in
 from tests.flags.cohorts.bench import Bench
 from tests.flags.services.writes import RULE, Desk

@@ -10,7 +10,7 @@ from portal.approvals.errors import Waiting
 from portal.approvals.models import ChangeRequest, Emergency
 from portal.letters.models import Letter
 from portal.lib import clock
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from tests.flags.services.writes import RULE, Desk
 from tests.portal.approvals.racing import with_glass
 from tests.support.agreeing import vote

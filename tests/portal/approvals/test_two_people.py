@@ -16,8 +16,7 @@ from portal.approvals.errors import Barred, NotApproved, Waiting
 from portal.approvals.models import ChangeRequest, Emergency, Policy, State
 from portal.lib import clock
 from portal.lib.errors import Forbidden, Invalid
-from portal.lib.intent import Intent
-from portal.lib.journal import Trace
+from portal.lib.journal import Intent, Trace
 from tests.flags.api.script import PROJECT, Script
 from tests.flags.services.writes import Desk
 from tests.portal.approvals.racing import apply

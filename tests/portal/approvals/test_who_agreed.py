@@ -9,7 +9,7 @@ from portal.approvals.models import ChangeRequest, Policy
 from portal.audit import history, selectors
 from portal.audit.filters import Filters
 from portal.audit.models import AuditEvent
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from tests.flags.services.writes import Desk
 from tests.portal.approvals.racing import with_glass
 from tests.portal.approvals_web.conftest import at, buttons_of, text_of

@@ -8,7 +8,7 @@ from portal.access.services import create_role
 from portal.approvals.models import ChangeRequest
 from portal.audit.models import AuditEvent
 from portal.lib import clock
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from tests.flags.api.script import PROJECT, Script, answer, issue, problem
 from tests.flags.services.writes import RULE, Desk
 from tests.support.agreeing import TWO_ROLES, set_policy

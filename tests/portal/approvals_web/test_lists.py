@@ -13,7 +13,7 @@ from portal.access.models import Environment, Project, User
 from portal.approvals import searching, services
 from portal.approvals.models import ChangeRequest, Emergency
 from portal.lib import clock
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from portal.lib.paging import page_of
 from tests.flags.services.writes import Desk
 from tests.portal.approvals_web.conftest import Window, at, text_of

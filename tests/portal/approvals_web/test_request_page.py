@@ -9,7 +9,7 @@ from portal.access.models import Environment, Project, User
 from portal.approvals.errors import Waiting
 from portal.approvals.models import ChangeRequest, Vote
 from portal.lib import clock
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from tests.flags.api.script import PROJECT, Script, answer, issue
 from tests.flags.services.writes import Desk
 from tests.portal.approvals_web.conftest import all_kept, at, buttons_of, text_of, vote_on

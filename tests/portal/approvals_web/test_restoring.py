@@ -15,7 +15,7 @@ from portal.access.services import create_role, names_reserved
 from portal.approvals.models import ChangeRequest, Policy
 from portal.approvals.services import edit_role, reserve
 from portal.audit.models import AuditEvent
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from tests.flags.services.writes import RULE
 from tests.portal.approvals_web.conftest import all_kept, at, text_of
 from tests.support.agreeing import TWO_ROLES, ask_for_something, set_policy

@@ -6,7 +6,7 @@ from portal.access import services as access
 from portal.access.models import ApiKey, Environment, Project, User
 from portal.approvals.errors import Waiting
 from portal.approvals.models import ChangeRequest
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from tests.flags.services.writes import Desk
 from tests.portal.approvals_web.conftest import at, text_of
 from tests.portal.approvals_web.test_policy_page import review

@@ -14,8 +14,7 @@ from portal.audit.chain import Fault
 from portal.audit.models import AuditEvent, ChainHead, PurgeFloor
 from portal.audit.services import NothingMayGo, TrailBroken, purging
 from portal.lib import clock, journal
-from portal.lib.intent import Intent
-from portal.lib.journal import Entry
+from portal.lib.journal import Entry, Intent
 from tests.portal.audit import exports
 from tests.portal.audit.conftest import record
 from tests.support import append_only

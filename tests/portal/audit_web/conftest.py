@@ -11,8 +11,7 @@ from portal.access.models import Environment, Project, User
 from portal.access.services import issue_key
 from portal.audit import services
 from portal.audit.models import AuditEvent
-from portal.lib.intent import Intent
-from portal.lib.journal import Entry
+from portal.lib.journal import Entry, Intent
 from tests.support.people import SETTING_UP, acting
 
 LIST = "/p/shop/history/"

@@ -9,7 +9,7 @@ from portal.access.models import Environment, Project, User
 from portal.audit import history
 from portal.audit.filters import Filters
 from portal.audit.models import AuditEvent
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from tests.portal.audit_web.conftest import LIST, exported, newest, record, sequences
 from tests.support.people import acting
 

@@ -9,7 +9,7 @@ from pytest_django import Settings
 
 from portal.access import services
 from portal.access.models import Environment, Project
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from tests.support.people import SETTING_UP
 
 pytestmark = pytest.mark.postgresql

@@ -13,7 +13,7 @@ from portal.access.models import ApiKey, Environment, Project, User
 from portal.audit.models import AuditEvent
 from portal.lib import clock
 from portal.lib.errors import Forbidden, Invalid
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from portal.reports import services
 from portal.reports.models import Recertification, RecertificationItem
 from tests.support.people import SETTING_UP, acting, client_of, create_person, give_role

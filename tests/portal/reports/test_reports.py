@@ -12,7 +12,7 @@ from flags.models import Flag
 from portal.access import services
 from portal.access.models import ApiKey, Environment, Grant, Project, User
 from portal.lib import clock
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from tests.support.agreeing import set_policy
 from tests.support.people import SETTING_UP, acting, create_person, give_role
 

@@ -10,7 +10,7 @@ from portal.access.permissions import ADDITIONAL_RIGHTS
 from portal.lib import clock
 from portal.lib.commands import ManageCommand, failure, operator
 from portal.lib.errors import AviaryError
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 
 
 class Command(ManageCommand):

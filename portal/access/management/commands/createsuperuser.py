@@ -11,7 +11,7 @@ from portal.access import services
 from portal.access.tokens import new_password
 from portal.lib.commands import ManageCommand, failure, operator
 from portal.lib.errors import AviaryError
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 
 
 class Command(ManageCommand):

@@ -7,7 +7,7 @@ from django.core.management.base import CommandError, CommandParser
 from portal.access import services
 from portal.access.models import Environment
 from portal.lib.commands import ManageCommand, operator
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 
 
 class Command(ManageCommand):

@@ -11,7 +11,7 @@ from portal.approvals import policy_file
 from portal.approvals.services import loading
 from portal.lib.commands import ManageCommand, failure
 from portal.lib.errors import AviaryError
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 
 
 class Command(ManageCommand):

@@ -5,7 +5,7 @@ from typing import Any
 from portal.audit import services
 from portal.lib.commands import ManageCommand, failure, operator
 from portal.lib.errors import AviaryError
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 
 
 class Command(ManageCommand):

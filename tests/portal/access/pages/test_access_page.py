@@ -12,11 +12,11 @@ from portal.access import authority, overview, services
 from portal.access.models import ActionRule, Environment, Group, Project, User
 from portal.access.overview.reasons import WHOLE_PROJECT
 from portal.access.permissions import BUILTIN_ROLES, READS, RESERVABLE, Permission
-from portal.access.web.meanings import MEANINGS
+from portal.access.web.matrix import MEANINGS
 from portal.approvals import services as approvals
 from portal.audit.models import AuditEvent
 from portal.lib import clock
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from tests.support.people import SETTING_UP, client_of, create_person, give_role
 
 RULE = "/p/shop/access/production/release.deploy"

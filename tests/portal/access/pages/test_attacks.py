@@ -24,7 +24,7 @@ from portal.access.models import (
 from portal.access.tokens import Token, new_token
 from portal.approvals.models import ChangeRequest, Vote
 from portal.lib.errors import Forbidden
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from portal.reports.models import Recertification, RecertificationItem
 from portal.reports.services import start_recertification
 from tests.support.agreeing import ask_for_something

@@ -15,7 +15,7 @@ from portal.access.permissions import Permission
 from portal.access.tokens import Token, new_token
 from portal.audit.models import AuditEvent
 from portal.lib import clock
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from tests.support.people import PASSWORD, SETTING_UP, create_person, give_role
 
 LINKS = "/p/shop/invitations/"

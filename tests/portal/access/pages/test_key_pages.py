@@ -7,7 +7,7 @@ from django.test import Client
 
 from portal.access import services
 from portal.access.models import ApiKey, Environment
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from tests.support.people import SETTING_UP
 
 FIELDS = {"allowed_origins": "https://Shop.example http://localhost:3000", "rate_limit": "50"}

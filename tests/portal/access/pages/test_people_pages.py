@@ -11,7 +11,7 @@ from portal.access.permissions import Permission
 from portal.approvals import services as approvals
 from portal.audit.models import AuditEvent
 from portal.lib.errors import Invalid
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from tests.support.people import SETTING_UP, create_person, give_role
 
 MEMBERS, GROUPS, ROLES = "/p/shop/members/", "/p/shop/groups/", "/p/shop/roles/"

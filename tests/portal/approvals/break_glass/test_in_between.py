@@ -13,7 +13,7 @@ from portal.audit.models import AuditEvent
 from portal.letters.models import Letter
 from portal.lib import clock
 from portal.lib.errors import Invalid
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from tests.flags.services.writes import RULE, Desk
 from tests.portal.approvals.racing import at_once
 from tests.support.agreeing import vote, waiting

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from portal.access.models import User
 from portal.approvals import services
 from portal.approvals.models import Emergency
-from portal.lib.intent import Intent
+from portal.lib.journal import Intent
 from tests.flags.services.writes import Desk
 from tests.support.glass import break_glass, end, end_all, serve, without_policy
 from tests.support.people import acting

@@ -16,7 +16,7 @@ from portal.access.models import Environment, Project, User
 from portal.approvals.models import Emergency
 from portal.audit.models import AuditEvent
 from portal.lib.errors import Invalid
-from portal.lib.intent import PLAIN, Intent, WriteOptions
+from portal.lib.journal import PLAIN, Intent, WriteOptions
 from tests.flags.services.writes import RULE, Desk
 from tests.support.glass import GLASS, REASON, break_glass, end, end_all, without_policy
 from tests.support.people import acting, boolean_flag, create_flag, give_role

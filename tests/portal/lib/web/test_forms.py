@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.lib.web.forms import nest
+from portal.lib.web.pages import nest
 
 NAMES = st.sampled_from(["a", "b", "rules", "when", "äö", "0", "-1"])
 LEAVES = st.text(max_size=5)

@@ -5,11 +5,55 @@ that object; whoever holds the object puts its own step in front. So every probl
 is found in one reading, and no reader needs to know where it stands.
 """
 
+import math
+import re
+import unicodedata
 from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
 from itertools import islice
-from typing import NoReturn, TypeAlias, TypeVar
+from typing import Final, NoReturn, TypeAlias, TypeVar
 
-from portal.lib.documents.problems import MAX_PROBLEMS, DocumentError, Problem
+# What is wrong with a document, where, and what to do about it.
+
+MAX_PROBLEMS: Final = 100
+"""Problems reported at once: enough to mend a document, few enough to answer with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing to mend.
+
+    ``path`` leads there from the document's root, as in ``rules[0].when.all[1].values``; it is
+    empty for the document itself. ``message`` is one sentence that says what to do.
+    """
+
+    path: str
+    message: str
+
+    def under(self, step: str) -> "Problem":
+        """The same problem, seen from the parent that holds it at ``step`` (a name or ``[2]``)."""
+        dot = "." if self.path and not self.path.startswith("[") else ""
+        return Problem(f"{step}{dot}{self.path}", self.message)
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}" if self.path else self.message
+
+
+class DocumentError(ValueError):
+    """A document was refused; ``problems`` lists why (at least one, at most MAX_PROBLEMS)."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems: tuple[Problem, ...] = tuple(islice(problems, MAX_PROBLEMS))
+        super().__init__(self.problems)
+
+    def __str__(self) -> str:
+        return " ".join(map(str, self.problems))
+
+    def under(self, step: str) -> list[Problem]:
+        """The problems, seen from the parent that holds the document at ``step``."""
+        return [problem.under(step) for problem in self.problems]
+
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -157,3 +201,86 @@ def checked(reader: Reader[T], *checks: Check[T]) -> Reader[T]:
         return result
 
     return read
+
+
+# Readers of single values: texts, names and numbers.
+
+
+# Neither can be stored by PostgreSQL nor, a lone surrogate, be encoded as UTF-8.
+UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+
+
+def read_boolean(value: object) -> bool:
+    """``true`` or ``false``, and nothing that merely looks like it."""
+    if not isinstance(value, bool):
+        refuse("Give true or false.")
+    return value
+
+
+def text(most: int, least: int = 0) -> Reader[str]:
+    """A text of ``least`` to ``most`` characters, line breaks allowed."""
+
+    def read(value: object) -> str:
+        if not isinstance(value, str):
+            refuse("Give a text.")
+        if not least <= len(value) <= most:
+            refuse(f"Give a text of {least} to {most} characters.")
+        if UNSTORABLE.search(value):
+            refuse("Remove the NUL characters and lone surrogates from this text.")
+        return value
+
+    return read
+
+
+def name(most: int, least: int = 0) -> Reader[str]:
+    """A text for one line: no control characters, no white space around it.
+
+    Control characters are those of every Unicode category C*: also formatting ones that nobody
+    sees, private use, and code points not assigned yet.
+    """
+    read_text = text(most, least)
+
+    def read(value: object) -> str:
+        result = read_text(value)
+        if any(unicodedata.category(character).startswith("C") for character in result):
+            refuse("Remove the control and invisible characters from this text.")
+        if result != result.strip():
+            refuse("Remove the white space around this text.")
+        return result
+
+    return read
+
+
+def integer(least: int, most: int) -> Reader[int]:
+    """A whole number from ``least`` to ``most``, written as one: 1.0 is refused."""
+
+    def read(value: object) -> int:
+        if isinstance(value, bool) or not isinstance(value, int):
+            refuse("Give a whole number.")
+        if not least <= value <= most:
+            refuse(f"Give a whole number from {least} to {most}.")
+        return value
+
+    return read
+
+
+def read_number(value: object) -> float:
+    """A finite number, as a float: 1 becomes 1.0, so that it goes out as one everywhere."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        refuse("Give a number.")
+    try:
+        number = float(value)
+    except OverflowError:  # an int of more than 308 digits
+        number = math.inf
+    if not math.isfinite(number):
+        refuse("Give a finite number, of at most 1.7e308.")
+    return number
+
+
+def read_percentage(value: object) -> int:
+    """A percentage in thousandths, exactly: the decimal number as it was written, times 1000."""
+    percent = read_number(value)
+    thousandths = Decimal(repr(percent)) * 1000
+    if not 0 <= percent <= 100 or thousandths % 1:
+        refuse("Give a percentage from 0 to 100 with at most 3 decimals.")
+    return int(thousandths)
