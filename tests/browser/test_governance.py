@@ -121,7 +121,7 @@ def test_two_people_agree_it_goes_live_and_an_auditor_proves_it(
 
     audrey = open_window(office["audrey"])
     audrey.goto(f"{OFFICE}/history/")
-    audrey.get_by_label("Who").select_option("frank")
+    audrey.get_by_label("Carried out by").select_option("frank")
     audrey.get_by_label("From", exact=True).fill(datetime.now(UTC).date().isoformat())
     button(audrey, "Filter").click()
     rows = audrey.get_by_role("article")

@@ -26,7 +26,7 @@ def test_an_auditor_filters_by_date_and_person_opens_a_record_and_exports(
 
     page.goto(f"/p/{PROJECT}/flags/")
     page.get_by_role("link", name="History", exact=True).click()
-    page.get_by_label("Who").select_option("dana")
+    page.get_by_label("Carried out by").select_option("dana")
     page.get_by_label("From", exact=True).fill(today)
     page.get_by_label("Flag or other subject").fill(key)
     button(page, "Filter").click()

@@ -9,11 +9,10 @@ import portal.lib.documents
 
 ALLOWED = {"mmh3", "re2", "flags.engine", "portal.lib.documents"}
 IMPURE = {"random", "secrets", "time", "datetime", "os", "socket", "uuid", "pathlib", "logging"}
-SOURCES = sorted(
-    source
-    for package in (flags.engine, portal.lib.documents)
-    for source in Path(str(package.__file__)).parent.rglob("*.py")
-)
+SOURCES = [
+    Path(portal.lib.documents.__file__),
+    *sorted(Path(str(flags.engine.__file__)).parent.rglob("*.py")),
+]
 
 
 def imported_modules(source: Path) -> set[str]:
