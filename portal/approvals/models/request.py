@@ -1,5 +1,7 @@
 """Change requests, and what people say to them."""
 
+from collections.abc import Iterable
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -71,10 +73,8 @@ class ChangeRequest(DueWork):
     def is_open(self) -> bool:
         return self.state == State.OPEN
 
-    @property
-    def agreed(self) -> Agreed:
+    def agreed_by(self, votes: Iterable["Vote"]) -> Agreed:
         """Who asked for it and who approved it, for the history."""
-        votes = self.votes.filter(verdict=Verdict.APPROVE).select_related("user")
         return Agreed(self.pk, self.author, tuple(vote.user.username for vote in votes))
 
     @property
