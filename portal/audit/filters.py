@@ -44,7 +44,8 @@ class Filters:
     ``project`` None is every project, and the empty text what belongs to none, such as signing in.
 
     ``subject`` and ``kind`` choose what happened to it, and to what is part of it, such as the
-    change requests about a flag. ``approved_by`` is one of those who approved.
+    change requests about a flag. ``requested_by`` is one of those who asked for it or
+    edited what was asked for, ``approved_by`` one of those who approved.
 
     ``since`` is the first moment that counts and ``until`` the first that does no longer. Of
     ``environments``, where they are given, nobody sees more; the empty text is the project's own.

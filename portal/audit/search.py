@@ -48,13 +48,14 @@ _SCOPES: Final = {
 
 def narrowed(filters: Filters, lookups: Mapping[str, object]) -> list[QuerySet[AuditEvent]]:
     """The rows that meet ``lookups`` (Django's) and what ``filters`` says of the subject, of who
-    approved, and of words; in parts that share none."""
+    asked and approved, and of words; in parts that share none."""
     rows = AuditEvent.objects.order_by()
-    if filters.approved_by:
-        edge = Value(AND, output_field=TextField())
-        name = Value(f"{AND}{filters.approved_by}{AND}", output_field=TextField())
-        among = StrIndex(Concat(edge, "approved_by", edge), name)
-        rows = rows.alias(approved_at=among).filter(approved_at__gt=0)
+    edge = Value(AND, output_field=TextField())
+    for field in ("requested_by", "approved_by"):
+        if value := getattr(filters, field):
+            name = Value(f"{AND}{value}{AND}", output_field=TextField())
+            among = StrIndex(Concat(edge, field, edge, output_field=TextField()), name)
+            rows = rows.alias(**{f"{field}_at": among}).filter(**{f"{field}_at__gt": 0})
     is_searched = bool(filters.text or filters.requested_by or filters.approved_by)
     words = _match(filters) if is_searched and connection.vendor == "sqlite" else ""
     parts = [{**lookups, **own} for own in _about(filters)]

@@ -3,7 +3,7 @@
 import pytest
 
 from flags.models import Plan
-from portal.access.models import Environment, User
+from portal.access.models import Environment, Project, User
 from portal.approvals import services
 from portal.approvals.errors import Waiting
 from portal.approvals.models import ChangeRequest, Policy
@@ -46,6 +46,23 @@ def test_a_change_that_others_agreed_to__its_rows__name_all_three(
     assert (applied.part_of_kind, applied.part_of) == ("flag", asked.subject)
     assert who(AuditEvent.objects.get(event="change_request.opened")) == ("", [], "dana")
     assert selectors.chain_fault() is None
+
+
+def test_a_request_that_somebody_else_edited__its_rows__name_who_did(
+    desk: Desk, shop: Project, asked: ChangeRequest, erin: User, frank: User
+) -> None:
+    eve, senior = create_person("eve"), create_person("senior")
+    give_role(shop, eve, "developer")
+    give_role(shop, senior, "senior_developer")
+    with pytest.raises(Waiting):
+        desk.save(eve, rules=[], enabled=True, revise=asked.pk)
+    vote(asked, senior)
+    vote(asked, frank)
+    row = AuditEvent.objects.get(event="flag.enabled")
+    assert who(row) == ("dana, eve", ["senior", "frank"], "frank")
+    for name in ("dana", "eve"):
+        found = history.page(Filters(project="shop", requested_by=name)).events
+        assert row in found
 
 
 def test_an_approval_that_no_longer_counts__is_named_on_no_row_of_the_change(
