@@ -15,6 +15,7 @@ from flags.channel.envelope import Envelope, Sealer
 
 MINUTE_S: Final = 60
 MAX_BATCH_BYTES: Final = 2 * 2**20
+_LAST_MINUTE: Final = 253_402_300_740  # of the year 9999, behind which there are no dates
 _ID = re.compile(r"[0-9a-f]{32}")
 
 
@@ -59,6 +60,7 @@ class IntakeBatch:
         """Raises ValueError or TypeError for what no evaluator makes."""
         is_whole = type(self.minute) is type(self.count) is type(self.dropped) is int
         is_timed = 0 <= self.minute <= self.last_at <= self.minute + 2 * MINUTE_S
+        is_timed = is_timed and self.minute <= _LAST_MINUTE
         if not is_whole or not is_timed or self.minute % MINUTE_S or not _ID.fullmatch(self.id):
             raise ValueError("no batch")
 

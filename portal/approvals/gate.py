@@ -24,7 +24,7 @@ from portal.approvals.errors import (
     NotApproved,
     OutOfReach,
 )
-from portal.approvals.models import ChangeRequest, Emergency, Policy, State, Verdict
+from portal.approvals.models import ChangeRequest, Emergency, Policy, State
 from portal.approvals.overriding import freezes_stopping, outside, pass_freezes
 from portal.approvals.recording import content_sha256
 from portal.approvals.wording import missing_in
@@ -126,15 +126,16 @@ def _by_agreement(change: Change, pk: int, intent: Intent) -> GateResult:
             yours=dict(request.after),
         )
     require_author(request)
-    missing = missing_in(request, selectors.assess_request(request, now=intent.at))
+    assessments = selectors.assess_request(request, now=intent.at)
+    missing = missing_in(request, assessments)
     if missing:
         raise NotApproved(missing)
     _close(request, intent)
     request.save(update_fields=["state", "closed_at", "closed_by"])
-    votes = request.votes.filter(verdict=Verdict.APPROVE).select_related("user")
+    votes = selectors.counted_votes(request, assessments)
     roles = [{"person": vote.user.username, "roles": vote.names} for vote in votes]
     after = {"digest": request.digest, "approved_by": roles}
-    agreed = Agreed(request.pk, request.author, tuple(vote.user.username for vote in votes))
+    agreed = request.agreed_by(votes)
     replace(intent, reason="", agreed=agreed).record("change_request.applied", request, after=after)
     telling.tell_applied(request)
     reason = f"{request.reason} (change request {request.pk})".strip()

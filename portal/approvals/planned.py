@@ -46,7 +46,9 @@ def pass_step(change: Change, step: Step, intent: Intent) -> Intent:
         return replace(intent, agreed=Agreed(requested_by=due.author.label))
     request = change.project.change_requests.get(pk=due.agreement)
     reason = f"{intent.reason} (change request {request.pk})"
-    return replace(intent, reason=reason, agreed=request.agreed)
+    assessments = selectors.assess_request(request, now=intent.at)
+    agreed = request.agreed_by(selectors.counted_votes(request, assessments))
+    return replace(intent, reason=reason, agreed=agreed)
 
 
 def is_agreed(plan: Change, agreement: int | None, *, moment: datetime) -> bool:

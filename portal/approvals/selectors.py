@@ -99,6 +99,16 @@ def assess_requests(
     }
 
 
+def counted_votes(request: ChangeRequest, assessments: Collection[Assessment]) -> list[Vote]:
+    """The approvals that count somewhere, as they were assessed; all where no policy has a say.
+
+    Who has lost the right since, or counts as one person with somebody else, is not among them.
+    """
+    votes = request.votes.filter(verdict=Verdict.APPROVE).select_related("user")
+    counted = {person for one in assessments for person in one.standing.counted}
+    return [vote for vote in votes if not assessments or vote.user_id in counted]
+
+
 def _assess(request: ChangeRequest, policy: Policy, parties: Parties, now: datetime) -> Assessment:
     """By who takes part. Once it is applied, what people were given later is beside the point."""
     place, moment = policy.environment, request.closed_at or now

@@ -26,13 +26,15 @@ MAX_WORDS: Final = 12
 NO_PROJECT: Final = "-"  # no project's key starts with a hyphen
 _PROJECT: Final = {"": None, NO_PROJECT: ""}
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
-_WORD = re.compile(r"[^\W_]+")
+# As the indexes split them: a letter keeps its accents. Of the vowels of New Tai Lue SQLite, which
+# knows an older Unicode, makes no words.
+_WORD = re.compile(r"[^\W_\u19b0-\u19c9](?:[^\W_\u19b0-\u19c9]|[\u0300-\u0331])*")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 def words_in(text: str) -> list[str]:
-    """The words of a text, in lower case, split as the indexes split theirs."""
-    return _WORD.findall(text.lower())
+    """The words of a text, split as the indexes split theirs, which alone know how to fold case."""
+    return _WORD.findall(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,8 @@ class Filters:
     ``project`` None is every project, and the empty text what belongs to none, such as signing in.
 
     ``subject`` and ``kind`` choose what happened to it, and to what is part of it, such as the
-    change requests about a flag. ``approved_by`` is one of those who approved.
+    change requests about a flag. ``requested_by`` is one of those who asked for it or
+    edited what was asked for, ``approved_by`` one of those who approved.
 
     ``since`` is the first moment that counts and ``until`` the first that does no longer. Of
     ``environments``, where they are given, nobody sees more; the empty text is the project's own.
@@ -64,7 +67,7 @@ class Filters:
 
     @property
     def words(self) -> list[str]:
-        """The words of ``text``, in lower case, split as the indexes split theirs."""
+        """The words of ``text``."""
         return words_in(self.text)
 
     @property

@@ -68,7 +68,7 @@ class Matching:
 
 def matching(filters: Filters) -> Matching:
     """The rows that match."""
-    exact = ("environment", "actor", "event", "requested_by", "request_id")
+    exact = ("environment", "actor", "event", "request_id")
     lookups: dict[str, object] = {
         name: getattr(filters, name) for name in exact if getattr(filters, name)
     }

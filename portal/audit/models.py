@@ -16,7 +16,7 @@ class AuditEvent(models.Model):
     of is gone. ``before`` and ``after`` are JSON texts, kept as they were hashed.
 
     ``actor`` carried it out: who pressed, or the plan that was due. ``requested_by`` asked for it,
-    where that was somebody else, and ``approved_by`` agreed to it (names with ``AND`` between
+    where that was somebody else, and ``approved_by`` agreed to it (both names with ``AND`` between
     them), by ``change_request``, which is an emergency's where glass was broken. ``part_of`` is
     what the subject itself is about, as a change request is about a flag.
     """

@@ -6,7 +6,8 @@ begin a longer one there. Neither looks at the rows themselves for it. Who asked
 who approved it have no index of their own: their names are looked up as words first.
 """
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from django.db import connection
@@ -24,6 +25,12 @@ VECTOR: Final = (
     "audit_auditevent.requested_by || ' ' || audit_auditevent.approved_by || ' ' || "
     "audit_auditevent.part_of, '[^[:alnum:]]+', ' ', 'g'))"
 )
+# The words of a name or text, made by the same expression; longer ones may begin like those of it.
+_NAMED: Final = "plainto_tsquery('simple', regexp_replace(%s, '[^[:alnum:]]+', ' ', 'g'))"
+_BEGUN: Final = f"regexp_replace({_NAMED}::text, $$'([^' ]{{3,}})'$$, $$'\\1':*$$, 'g')::tsquery"
+# What certainly parts two words, and how one certainly begins, to SQLite.
+_BETWEEN: Final = re.compile(r"[\x00-/:-@\[-`{-\x7f]+")
+_BEGINNING: Final = re.compile(r"[0-9A-Za-z]*")
 _COMPARISONS: Final = {"": "=", "exact": "=", "lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
 _LARGEST: Final = 2**63 - 1
 # The columns of SQLite's index of words, by the filter whose words stand in them.
@@ -41,21 +48,23 @@ _SCOPES: Final = {
 
 def narrowed(filters: Filters, lookups: Mapping[str, object]) -> list[QuerySet[AuditEvent]]:
     """The rows that meet ``lookups`` (Django's) and what ``filters`` says of the subject, of who
-    approved, and of words; in parts that share none."""
+    asked and approved, and of words; in parts that share none."""
     rows = AuditEvent.objects.order_by()
-    if filters.approved_by:
-        edge = Value(AND, output_field=TextField())
-        name = Value(f"{AND}{filters.approved_by}{AND}", output_field=TextField())
-        among = StrIndex(Concat(edge, "approved_by", edge), name)
-        rows = rows.alias(approved_at=among).filter(approved_at__gt=0)
-    words = [*filters.words, *words_in(f"{filters.requested_by} {filters.approved_by}")]
+    edge = Value(AND, output_field=TextField())
+    for field in ("requested_by", "approved_by"):
+        if value := getattr(filters, field):
+            name = Value(f"{AND}{value}{AND}", output_field=TextField())
+            among = StrIndex(Concat(edge, field, edge, output_field=TextField()), name)
+            rows = rows.alias(**{f"{field}_at": among}).filter(**{f"{field}_at__gt": 0})
+    is_searched = bool(filters.text or filters.requested_by or filters.approved_by)
+    words = _match(filters) if is_searched and connection.vendor == "sqlite" else ""
     parts = [{**lookups, **own} for own in _about(filters)]
-    if words and connection.vendor == "sqlite":
-        found = [_by_words_first(rows, filters, part) for part in parts]
+    if words:
+        found = [_by_words_first(rows, words, part) for part in parts]
     else:
         found = [rows.filter(**part) for part in parts]
-        if words:
-            found = [_with_words(part, words) for part in found]
+        if is_searched and connection.vendor == "postgresql":
+            found = [_with_words(part, filters) for part in found]
     if len(found) > 1:
         found[1] = found[1].exclude(**_about(filters)[0])
     return found
@@ -73,16 +82,14 @@ def _about(filters: Filters) -> list[dict[str, object]]:
     ]
 
 
-def _with_words(rows: QuerySet[AuditEvent], words: Sequence[str]) -> QuerySet[AuditEvent]:
-    """By PostgreSQL's index of words."""
-    query = " & ".join(f"{word}:*" if begins_words(word) else word for word in words)
-    where = f"{VECTOR} @@ to_tsquery('simple', %s)"
-    return rows.extra(where=[where], params=[query])  # noqa: S610 - ours
-
-
-def begins_words(word: str) -> bool:
-    """Whether longer words that begin so are meant as well: too many begin with two letters."""
-    return len(word) > 2
+def _with_words(rows: QuerySet[AuditEvent], filters: Filters) -> QuerySet[AuditEvent]:
+    """By PostgreSQL's index of words; a name of which it has none is looked for without it."""
+    if filters.text:
+        rows = rows.extra(where=[f"{VECTOR} @@ {_BEGUN}"], params=[filters.text])  # noqa: S610 - ours
+    if names := f"{filters.requested_by} {filters.approved_by}".strip():
+        where = f"(numnode({_NAMED}) = 0 OR {VECTOR} @@ {_NAMED})"
+        rows = rows.extra(where=[where], params=[names, names])  # noqa: S610 - ours
+    return rows
 
 
 def bounded(rows: QuerySet[AuditEvent], comparison: str, sequence: int) -> QuerySet[AuditEvent]:
@@ -105,14 +112,14 @@ def _reads_words_first(rows: QuerySet[AuditEvent]) -> bool:
 
 
 def _by_words_first(
-    rows: QuerySet[AuditEvent], filters: Filters, lookups: Mapping[str, object]
+    rows: QuerySet[AuditEvent], words: str, lookups: Mapping[str, object]
 ) -> QuerySet[AuditEvent]:
     """SQLite's planner thinks a search for words cheap to repeat for each row of the trail, which
     takes minutes. The plus signs keep the trail's own indexes out of its sight."""
     rows = rows.extra(
         tables=["audit_search"],
         where=["audit_search MATCH %s", "audit_auditevent.sequence = audit_search.rowid"],
-        params=[_match(filters)],
+        params=[words],
     )
     for lookup, value in lookups.items():
         column, _separator, comparison = lookup.partition("__")
@@ -136,10 +143,23 @@ def _match(filters: Filters) -> str:
     superset there, which the other filters narrow down exactly."""
     parts = []
     for name, columns in _SCOPES.items():
-        words = [
-            f'"{word}"*' if name == "text" and begins_words(word) else f'"{word}"'
-            for word in words_in(getattr(filters, name) or "")
-        ]
-        if words:
-            parts.append(f"{{{columns}}} : ({' AND '.join(words)})")
+        value = getattr(filters, name) or ""
+        words = map(_begun, words_in(value)) if name == "text" else _certain(value)
+        if found := " AND ".join(words):
+            parts.append(f"{{{columns}}} : ({found})")
     return " AND ".join(parts)
+
+
+def _begun(word: str) -> str:
+    """Longer words that begin so are meant as well: too many begin with two letters."""
+    return f'"{word}"*' if len(word) > 2 else f'"{word}"'
+
+
+def _certain(name: str) -> Iterator[str]:
+    """The words of a name, or how they begin where SQLite may take more for a part of them."""
+    for part in _BETWEEN.split(name):
+        beginning = _BEGINNING.match(part)
+        if words_in(part) == [part] and part.isalnum():
+            yield f'"{part}"'
+        elif beginning and beginning[0]:
+            yield f'"{beginning[0]}"*'

@@ -1,9 +1,12 @@
 """Change requests, and what people say to them."""
 
+from collections.abc import Iterable
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from portal.access.models import Environment, Project, User, only_key
+from portal.audit.models import AND
 from portal.lib.journal import About, Agreed
 from portal.runs.models import DueWork
 
@@ -71,11 +74,14 @@ class ChangeRequest(DueWork):
     def is_open(self) -> bool:
         return self.state == State.OPEN
 
-    @property
-    def agreed(self) -> Agreed:
-        """Who asked for it and who approved it, for the history."""
-        votes = self.votes.filter(verdict=Verdict.APPROVE).select_related("user")
-        return Agreed(self.pk, self.author, tuple(vote.user.username for vote in votes))
+    def agreed_by(self, votes: Iterable["Vote"]) -> Agreed:
+        """Who asked for it and who approved it, for the history.
+
+        Who edited it asked for what it is now as well; its author may never have seen that.
+        """
+        editors = self.editors.order_by("pk").values_list("user__username", flat=True)
+        asked = dict.fromkeys([self.author, *editors])
+        return Agreed(self.pk, AND.join(asked), tuple(vote.user.username for vote in votes))
 
     @property
     def recorded_as(self) -> About:

@@ -24,18 +24,18 @@ class NothingToRestore(AviaryError):
     status = 404
 
 
+# What comes of reading a document of another version: the history keeps it as it was.
+_UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, ObjectDoesNotExist)
+
+
 @dataclass(frozen=True, slots=True)
 class Restoration:
-    """What a thing was, beside what it is."""
+    """What a thing was, beside what it is; ``words`` say what restoring it changes."""
 
     found: Found
     document: Document
     current: Side
-
-    @property
-    def words(self) -> Sequence[str]:
-        """What restoring it changes, one sentence each."""
-        return self.found.words_between(self.current.document, self.document)
+    words: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,13 @@ def restoration_of(project: Project, event: AuditEvent) -> Restoration:
         found = handlers.find(change, Target(project, event.subject, _places(project, event)))
     except ObjectDoesNotExist:
         raise NothingToRestore(_("It has been deleted since.")) from None
-    return Restoration(found, document, found.current(document))
+    try:
+        current = found.current(document)
+        words = found.words_between(current.document, document)
+    except _UNREADABLE:
+        text = _("This record is of an earlier form, which cannot be read any more.")
+        raise NothingToRestore(text) from None
+    return Restoration(found, document, current, words)
 
 
 def _places(project: Project, event: AuditEvent) -> tuple[Environment, ...]:

@@ -293,6 +293,9 @@ def test_old_road__what_it_left_is_drained_once(
     for _time in range(2):
         store.xadd("aviary:usage", {"batch": json.dumps(document)})
         store.xadd("aviary:usage", {"batch": b"noise"})
+        for late in (60 * 10**15, 60 * (2**63 // 60)):
+            beyond = document | {"id": f"{late:032x}", "minute": late, "last_at": late}
+            store.xadd("aviary:usage", {"batch": json.dumps(beyond)})
         intake.drain()
         assert store.xlen("aviary:usage") == 0
     assert counted() == TWICE

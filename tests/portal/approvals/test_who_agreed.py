@@ -3,8 +3,9 @@
 import pytest
 
 from flags.models import Plan
-from portal.access.models import Environment, User
+from portal.access.models import Environment, Project, User
 from portal.approvals import services
+from portal.approvals.errors import Waiting
 from portal.approvals.models import ChangeRequest, Policy
 from portal.audit import history, selectors
 from portal.audit.filters import Filters
@@ -14,8 +15,8 @@ from tests.flags.services.writes import Desk
 from tests.portal.approvals.racing import with_glass
 from tests.portal.approvals_web.conftest import at, buttons_of, text_of
 from tests.portal.audit_web.conftest import exported, rows_of
-from tests.support.agreeing import asking, vote
-from tests.support.people import acting, client_of
+from tests.support.agreeing import asking, vote, waiting
+from tests.support.people import acting, client_of, create_person, give_role
 from tests.support.planning import a_schedule, carry_out
 
 pytestmark = pytest.mark.postgresql
@@ -45,6 +46,42 @@ def test_a_change_that_others_agreed_to__its_rows__name_all_three(
     assert (applied.part_of_kind, applied.part_of) == ("flag", asked.subject)
     assert who(AuditEvent.objects.get(event="change_request.opened")) == ("", [], "dana")
     assert selectors.chain_fault() is None
+
+
+def test_a_request_that_somebody_else_edited__its_rows__name_who_did(
+    desk: Desk, shop: Project, asked: ChangeRequest, erin: User, frank: User
+) -> None:
+    eve, senior = create_person("eve"), create_person("senior")
+    give_role(shop, eve, "developer")
+    give_role(shop, senior, "senior_developer")
+    with pytest.raises(Waiting):
+        desk.save(eve, rules=[], enabled=True, revise=asked.pk)
+    vote(asked, senior)
+    vote(asked, frank)
+    row = AuditEvent.objects.get(event="flag.enabled")
+    assert who(row) == ("dana, eve", ["senior", "frank"], "frank")
+    for name in ("dana", "eve"):
+        found = history.page(Filters(project="shop", requested_by=name)).events
+        assert row in found
+
+
+def test_an_approval_that_no_longer_counts__is_named_on_no_row_of_the_change(
+    desk: Desk, dana: User, erin: User, frank: User
+) -> None:
+    gone = create_person("gone")
+    role = give_role(desk.flag.project, gone, "senior_developer")
+    with pytest.raises(Waiting) as error:
+        a_schedule(desk, dana)
+    request = waiting(error)
+    vote(request, gone)
+    role.delete()
+    vote(request, erin)
+    vote(request, frank)
+    carry_out(Plan.objects.get())
+    for event in ("change_request.applied", "flag.enabled"):
+        assert AuditEvent.objects.get(event=event).approvers == ["erin", "frank"], event
+    applied = AuditEvent.objects.get(event="change_request.applied").after_document or {}
+    assert [one["person"] for one in applied["approved_by"]] == ["erin", "frank"]  # type: ignore[attr-defined]
 
 
 def test_a_plan_that_others_agreed_to__its_step__names_its_author_and_them(

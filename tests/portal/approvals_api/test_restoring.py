@@ -1,18 +1,20 @@
 """Restoring by a script what a record of the history says."""
 
 import pytest
+from django.db import transaction
 
 from flags.models import Flag
 from portal.access.models import Environment, Project, User
 from portal.access.services import create_role
 from portal.approvals.models import ChangeRequest
 from portal.audit.models import AuditEvent
-from portal.lib import clock
-from portal.lib.journal import Intent
+from portal.lib import clock, journal
+from portal.lib.journal import Entry, Intent
 from tests.flags.api.script import PROJECT, Script, answer, issue, problem
 from tests.flags.services.writes import RULE, Desk
+from tests.portal.approvals_web.conftest import at
 from tests.support.agreeing import TWO_ROLES, set_policy
-from tests.support.people import acting
+from tests.support.people import SETTING_UP, acting
 
 pytestmark = pytest.mark.postgresql
 
@@ -85,3 +87,16 @@ def test_what_takes_a_proof_of_who_somebody_is__no_key_restores(
         intent=Intent(acting(alice)),
     )
     problem(script.call("POST", address(last()), {"version": "1"}), 403)
+
+
+def test_a_record_of_an_earlier_form__is_a_sentence_and_no_fault(
+    script: Script, desk: Desk, alice: User
+) -> None:
+    row = AuditEvent.objects.get(event="flag.created")
+    told = {**(row.after_document or {}), "no_longer_known": 1}
+    with transaction.atomic():
+        journal.write(Entry(row.event, SETTING_UP, "flag", desk.flag.key, "shop", after=told))
+    for method, body in (("GET", None), ("POST", {"version": "1"})):
+        said = problem(script.call(method, address(last()), body), 404)
+        assert said["detail"] == "This record is of an earlier form, which cannot be read any more."
+    assert at(alice).open(f"history/{last()}/restore").status_code == 404

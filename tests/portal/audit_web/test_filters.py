@@ -6,14 +6,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.test import Client
 
 from portal.access.models import User
-from portal.audit import history
-from portal.audit.filters import parse
+from portal.audit import history, selectors
+from portal.audit.filters import Filters, parse
 from portal.audit.models import AuditEvent
+from portal.lib import journal
+from portal.lib.journal import Agreed, Entry
 from tests.portal.audit_web.conftest import exported, record, rows_of, sequences
 from tests.support import append_only
+from tests.support.people import SETTING_UP
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.usefixtures("past")]
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -137,3 +141,27 @@ def test_period__clock_was_set_back__loses_no_row(dana: User) -> None:
     read = parse(query, project="shop", now=NOW)
     found = history.page(read.filters).events
     assert [event.sequence for event in found] == ahead
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["İlker", "ΟΔΟΣ", "cafe\u0301 bar", "हिन्दी", "bot🤖", "山田", "²x", "\u19b0\u19b1", "a_b-c.d"],
+)
+def test_a_name_in_any_script__is_found_by_who_asked_who_approved_and_words(
+    db: None, name: str
+) -> None:
+    agreed = Agreed(1, name, (name, "x"))
+    with transaction.atomic():
+        journal.write(
+            Entry("flag.enabled", SETTING_UP, "flag", name, "shop", reason="a", agreed=agreed)
+        )
+    for narrowing in (
+        {"approved_by": name},
+        {"requested_by": name},
+        {"subject": name, "text": "a"},
+    ):
+        filters = Filters(project="shop", **narrowing)  # type: ignore[arg-type]
+        assert [one.subject for one in history.page(filters).events] == [name], narrowing
+    said = parse({"text": name}, project="shop", now=NOW)
+    assert bool(said.problems) or history.page(said.filters).events[0].subject == name
+    assert selectors.chain_fault() is None
