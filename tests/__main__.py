@@ -1,6 +1,4 @@
-"""``make test``: every test on SQLite, and on PostgreSQL what a database can change.
-
-Both at the same time, so that no processor is idle while the other's tests wait for something.
+"""``make test``: every test on SQLite, then on PostgreSQL what a database can change.
 
 ``--all``, which is ``make test-all``, runs on PostgreSQL all that touch a database and no browser,
 and on both what repeats other tests: everybody at every page, more examples of each property.
@@ -21,7 +19,7 @@ from tests.support import chromium, java, postgres, settings_env
 _PYTEST = [sys.executable, "-m", "pytest", "-q", "--dist", "loadgroup"]
 # The smallest machines have two processors, and tests of whole processes and browsers wait a lot.
 # PostgreSQL has about a fifth of what there is to do, with --all two fifths.
-_AT_ONCE, _AT_ONCE_ON_POSTGRESQL, _ALL_AT_ONCE_ON_POSTGRESQL = 3, 1, 2
+_AT_ONCE, _AT_ONCE_ON_POSTGRESQL, _ALL_AT_ONCE_ON_POSTGRESQL = 3, 2, 3
 _NO_TESTS_COLLECTED = 5
 # What a database can change.
 _CHOSEN = ["-m", "postgresql"]
@@ -40,11 +38,12 @@ def main(arguments: list[str]) -> int:
     with ExitStack() as parts:
         runs = [_Run("SQLite", parts)]
         runs[0].start(_AT_ONCE, arguments)
+        _wait_for(runs)
         if binaries:
             url = parts.enter_context(postgres.running(binaries))
             runs.append(_Run("PostgreSQL", parts))
             runs[1].start(at_once, [*on_postgresql, *arguments], url)
-        _wait_for(runs)
+            _wait_for(runs[1:])
     for one in runs:
         print(one.said(), flush=True)
     print("\naviary: where the time went")

@@ -38,7 +38,7 @@ class AuditEvent(models.Model):
     request_id = models.CharField(max_length=64, blank=True)
     ip = models.CharField(max_length=45, blank=True)
     user_agent = models.CharField(max_length=300, blank=True)
-    requested_by = models.CharField(max_length=200, blank=True)
+    requested_by = models.TextField(blank=True)
     approved_by = models.TextField(blank=True)
     change_request = models.PositiveBigIntegerField(null=True)
     part_of_kind = models.CharField(max_length=20, blank=True)

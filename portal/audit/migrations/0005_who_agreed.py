@@ -11,7 +11,7 @@ history = import_module("portal.audit.migrations.0004_history")
 
 EVENT = "auditevent"
 FIELDS: list[tuple[str, "models.Field[Any, Any]", str]] = [
-    ("requested_by", models.CharField(blank=True, max_length=200), "varchar(200) NOT NULL"),
+    ("requested_by", models.TextField(blank=True), "text NOT NULL"),
     ("approved_by", models.TextField(blank=True), "text NOT NULL"),
     ("change_request", models.PositiveBigIntegerField(null=True), "bigint"),
     ("part_of_kind", models.CharField(blank=True, max_length=20), "varchar(20) NOT NULL"),

@@ -72,7 +72,7 @@ def _event(entry: Entry, *, sequence: int, at: datetime) -> AuditEvent:
         request_id=entry.actor.trace.request_id,
         ip=entry.actor.trace.ip,
         user_agent=entry.actor.trace.user_agent[:300],
-        requested_by=entry.agreed.requested_by[:200],
+        requested_by=entry.agreed.requested_by,
         approved_by=AND.join(entry.agreed.approved_by),
         change_request=entry.agreed.change_request,
         part_of_kind=entry.part_of_kind,
