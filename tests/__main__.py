@@ -37,15 +37,11 @@ def main(arguments: list[str]) -> int:
         on_postgresql, at_once = ["--database-only"], _ALL_AT_ONCE_ON_POSTGRESQL
     with ExitStack() as parts:
         runs = [_Run("SQLite", parts)]
-        runs[0].start(_AT_ONCE, arguments)
-        _wait_for(runs)
+        runs[0].run(_AT_ONCE, arguments)
         if binaries:
             url = parts.enter_context(postgres.running(binaries))
             runs.append(_Run("PostgreSQL", parts))
-            runs[1].start(at_once, [*on_postgresql, *arguments], url)
-            _wait_for(runs[1:])
-    for one in runs:
-        print(one.said(), flush=True)
+            runs[1].run(at_once, [*on_postgresql, *arguments], url)
     print("\naviary: where the time went")
     for one in runs:
         print(one.report(), flush=True)
@@ -53,15 +49,6 @@ def main(arguments: list[str]) -> int:
     if statuses[1:] == [_NO_TESTS_COLLECTED]:  # those chosen by the arguments touch no database
         statuses.pop()
     return next(filter(None, statuses), 0)
-
-
-def _wait_for(runs: list["_Run"]) -> None:
-    """As they end, so that each knows what it took."""
-    left = {one.pid: one for one in runs}
-    while left:
-        pid, status, used = os.wait4(-1, 0)
-        if one := left.pop(pid, None):
-            one.ended(status, used.ru_utime + used.ru_stime)
 
 
 def _may_start(binaries: Path | None) -> bool:
@@ -85,36 +72,22 @@ class _Run:
     def __init__(self, database: str, parts: ExitStack) -> None:
         self.database, self._parts = database, parts
         self._folder = settings_env.temporary_folder()
-        self._output = self._folder / "output"
         self._took = ""
 
-    def start(self, at_once: int, arguments: list[str], url: str | None = None) -> None:
-        """What is said on SQLite is seen at once, the rest in the end."""
+    def run(self, at_once: int, arguments: list[str], url: str | None = None) -> None:
+        """Wait for it to end, and note what it took."""
         print(f"aviary: tests on {self.database}", flush=True)
         environment = settings_env.clean_environment()
         if url:
             environment[settings_env.DATABASE_SETTING] = url
         command = [*_PYTEST, "-n", str(at_once), f"--spent={self._folder / 'spent'}", *arguments]
-        output = self._parts.enter_context(self._output.open("wb"))
-        self._started = time.monotonic()
-        self._process = subprocess.Popen(
-            command, cwd=settings_env.ROOT, env=environment, stdout=output if url else None
-        )
-        self._parts.callback(self._process.kill)
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid
-
-    def ended(self, status: int, processor_s: float) -> None:
-        self.status = self._process.returncode = os.waitstatus_to_exitcode(status)
-        wall_s = time.monotonic() - self._started
+        started = time.monotonic()
+        process = subprocess.Popen(command, cwd=settings_env.ROOT, env=environment)
+        self._parts.callback(process.kill)
+        _pid, status, used = os.wait4(process.pid, 0)
+        self.status = process.returncode = os.waitstatus_to_exitcode(status)
+        wall_s, processor_s = time.monotonic() - started, used.ru_utime + used.ru_stime
         self._took = f"{wall_s:.0f} s, {processor_s:.0f} s of processor"
-
-    def said(self) -> str:
-        """What nobody has seen yet."""
-        output = self._output.read_text()
-        return output and f"\naviary: tests on {self.database}\n{output}"
 
     def report(self) -> str:
         by_file = self._folder / "spent"
