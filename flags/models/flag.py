@@ -88,6 +88,10 @@ class Flag(Keyed):
     def recorded_as(self) -> About:
         return About("flag", self.key, self.project.key)
 
+    def recorded_in(self, environment: Environment) -> About:
+        """As what happens to it in one environment is told."""
+        return replace(self.recorded_as, environment=environment.key, version=environment.version)
+
     @property
     def is_archived(self) -> bool:
         return self.archived_at is not None
@@ -173,11 +177,7 @@ class FlagConfiguration(models.Model):
 
     @property
     def recorded_as(self) -> About:
-        return replace(
-            self.flag.recorded_as,
-            environment=self.environment.key,
-            version=self.environment.version,
-        )
+        return self.flag.recorded_in(self.environment)
 
     @property
     def document(self) -> dict[str, object]:

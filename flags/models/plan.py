@@ -1,6 +1,5 @@
 """Plans: what is to become of a flag, and when; and what people arrange for themselves."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 from django.db import models
@@ -51,11 +50,7 @@ class Plan(Run):
 
     @property
     def recorded_as(self) -> About:
-        return replace(
-            self.flag.recorded_as,
-            environment=self.environment.key,
-            version=self.environment.version,
-        )
+        return self.flag.recorded_in(self.environment)
 
     @property
     def is_ramp(self) -> bool:
