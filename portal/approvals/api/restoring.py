@@ -27,7 +27,7 @@ RESTORING = Shape(
 RESTORATION = Shape(
     "Restoration",
     {
-        "version": TEXT("Of what is there now; send it to restore.", of="current.version"),
+        "version": TEXT("Of what is there now; send it to restore."),
         "changes": TEXTS("What restoring changes, one sentence each.", of="words"),
     },
     "What a record of the history says a thing was, beside what it is.",

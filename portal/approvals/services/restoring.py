@@ -1,5 +1,6 @@
 """Making a thing what a row of the history says it was: an ordinary governed change."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -9,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from portal.access.models import Environment, Project
 from portal.approvals import handlers
+from portal.approvals.changes import canonical
 from portal.approvals.errors import ApprovalRequired, Frozen
 from portal.approvals.handlers import Document, Found, Side, Target, Wanted
 from portal.approvals.services.requests import require_may_ask
@@ -36,6 +38,12 @@ class Restoration:
     document: Document
     current: Side
     words: Sequence[str]
+
+    @property
+    def version(self) -> str:
+        """Of what there is now; what has no versions of its own is told apart by its document."""
+        document = canonical(self.current.document).encode("utf-8", "surrogatepass")
+        return self.current.version or hashlib.sha256(document).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +85,7 @@ def restore(restoration: Restoration, *, seen_version: str, intent: Intent) -> N
     others to agree.
     """
     document, current = restoration.document, restoration.current
-    if seen_version != current.version:
+    if seen_version != restoration.version:
         text = _("This was changed meanwhile: look at what would change now.")
         raise Conflict(text, current=current.document, yours=dict(document))
     restoration.found.apply(Wanted(document, current.version, intent))
@@ -88,7 +96,7 @@ def preflight(restoration: Restoration, *, intent: Intent) -> Preflight:
     dry = replace(intent, options=replace(intent.options, dry=True))
     try:
         with transaction.atomic():
-            restore(restoration, seen_version=restoration.current.version, intent=dry)
+            restore(restoration, seen_version=restoration.version, intent=dry)
             transaction.set_rollback(True)
     except ApprovalRequired as needed:
         return _filed(needed)

@@ -55,7 +55,7 @@ def _restore_version(
             "is_same": not changes,
             "changes": changes,
             "words": restoration.words,
-            "version": current.version,
+            "version": restoration.version,
             "problems": coming.problems,
             "waits": coming.waits,
             "outlook": view if coming.waits or view.frozen else None,

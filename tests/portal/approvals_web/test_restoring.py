@@ -1,5 +1,6 @@
 """Restoring what a record of the history says: the differences first, then a governed change."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -253,6 +254,28 @@ def test_restore__in_a_freeze__offers_to_go_on_to_who_may(
     assert configuration(new_checkout, staging).enabled
 
 
+def shown_version(person: User, record: int) -> str:
+    """What stands there now, as the page names it."""
+    found = re.search(r'name="version" value="([^"]+)"', opened(person, record))
+    assert found
+    return found[1]
+
+
+def test_restore__what_has_no_versions_was_changed_since_it_was_shown__conflicts(
+    shop: Project, staging: Environment, alice: User
+) -> None:
+    by = Intent(acting(alice))
+    role = create_role(project=shop, key="qa-two", name="QA", permissions=["flag.view"], intent=by)
+    record = last_record()
+    edit_role(role=role, name="QA two", permissions=["flag.view"], intent=by)
+    seen = shown_version(alice, record)
+    edit_role(role=role, name="QA three", permissions=["flag.view", "audit.view"], intent=by)
+    for version in (seen, ""):
+        assert restored(alice, record, version).status_code == 409
+    role.refresh_from_db()
+    assert (role.name, role.permissions) == ("QA three", ["audit.view", "flag.view"])
+
+
 def test_restore__role_and_reservation__as_well(
     shop: Project, staging: Environment, alice: User
 ) -> None:
@@ -260,12 +283,12 @@ def test_restore__role_and_reservation__as_well(
     role = create_role(project=shop, key="qa-two", name="QA", permissions=["flag.view"], intent=by)
     record = last_record()
     edit_role(role=role, name="QA two", permissions=["flag.view", "audit.view"], intent=by)
-    assert restored(alice, record, "").status_code == 204
+    assert restored(alice, record, shown_version(alice, record)).status_code == 204
     role.refresh_from_db()
     assert (role.name, role.permissions) == ("QA", ["flag.view"])
 
     reserve(environment=staging, permission="flag.edit", names=["developer"], intent=by)
     record = last_record()
     reserve(environment=staging, permission="flag.edit", names=None, intent=by)
-    assert restored(alice, record, "").status_code == 204
+    assert restored(alice, record, shown_version(alice, record)).status_code == 204
     assert names_reserved(staging, "flag.edit") == ["developer"]
