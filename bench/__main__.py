@@ -1,14 +1,20 @@
-"""``python -m bench [evaluator] [history] [calls]``; ``make bench`` runs all."""
+"""``python -m bench [NAME…]``; ``make bench`` measures all."""
 
 import sys
 
-from bench import calls, evaluator, history
+from bench import calls, evaluator, history, releases, telemetry
 from bench.evaluator import CONNECTIONS, SECONDS, NoLoadGenerator
 
 
 def main(wanted: list[str]) -> int:
     """Print every measurement, with the machine and the peer it was made against."""
-    known = {"evaluator": _evaluator, "history": _history, "calls": _calls}
+    known = {
+        "evaluator": _evaluator,
+        "telemetry": _telemetry,
+        "releases": _releases,
+        "history": _history,
+        "calls": _calls,
+    }
     if set(wanted) - set(known):
         print(f"aviary: there are {', '.join(known)} to measure", file=sys.stderr)
         return 2
@@ -25,6 +31,21 @@ def _evaluator() -> None:
     table = evaluator.run()
     how = f"wrk, {CONNECTIONS} connections, {SECONDS} s, best of {evaluator.ROUNDS} rounds"
     print(f"\nMeasured with {how}, server and load on a core each.")
+    print(f"{evaluator.describe()}.\n")
+    print("\n".join(table))
+
+
+def _telemetry() -> None:
+    table = telemetry.run()
+    how = f"wrk, batches of {telemetry.OUTCOMES:,}, {SECONDS} s, best of {evaluator.ROUNDS} rounds"
+    print(f"\nMeasured with {how}, server and load on a core each.")
+    print(f"{evaluator.describe()}.\n")
+    print("\n".join(table))
+
+
+def _releases() -> None:
+    table = releases.run()
+    print("\nMeasured in one process that does what the worker's lane of releases does.")
     print(f"{evaluator.describe()}.\n")
     print("\n".join(table))
 

@@ -45,22 +45,32 @@ def pinned(core: int, command: list[str]) -> list[str]:
     return ["taskset", "-c", str(core), *command] if shutil.which("taskset") else command
 
 
-def post(url: str, body: object, headers: dict[str, str]) -> Load:
-    """POST the same JSON body over kept-alive connections, as fast as they are answered."""
+def post(
+    url: str,
+    body: object,
+    headers: dict[str, str],
+    *,
+    connections: int = CONNECTIONS,
+    pause_ms: int = 0,
+) -> Load:
+    """POST the same JSON body over kept-alive connections, as fast as they are answered, or each
+    with a pause."""
     if not shutil.which("wrk"):
         raise NoLoadGenerator("make bench needs wrk; on Debian and Ubuntu: apt-get install wrk")
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
-        script.write(_script(body, headers))
+        script.write(_script(body, headers, pause_ms))
         script.flush()
-        options = ["-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}", "--latency", "-s", script.name]
+        options = ["-t1", f"-c{connections}", f"-d{SECONDS}", "--latency", "-s", script.name]
         done = subprocess.run(
             pinned(1, ["wrk", *options, url]), capture_output=True, text=True, check=True
         )
     return _read(done.stdout)
 
 
-def _script(body: object, headers: dict[str, str]) -> str:
+def _script(body: object, headers: dict[str, str], pause_ms: int) -> str:
     lines = ['wrk.method = "POST"', f"wrk.body = {json.dumps(json.dumps(body))}"]
+    if pause_ms:
+        lines.append(f"function delay() return {pause_ms} end")
     lines += [f"wrk.headers[{json.dumps(k)}] = {json.dumps(v)}" for k, v in headers.items()]
     return "\n".join(lines)
 
@@ -128,8 +138,8 @@ def run() -> list[str]:
 
 
 def _measure(supervisor: Supervisor, folder: Path) -> list[str]:
-    token, port = _installation(supervisor, folder), _free_port()
-    hello_port = _free_port()
+    token, port = installation(supervisor, folder), free_port()
+    hello_port = free_port()
     evaluator = Process(
         "evaluator",
         pinned(SERVER_CORE, [sys.executable, "-m", "flags.evaluator"]),
@@ -137,8 +147,8 @@ def _measure(supervisor: Supervisor, folder: Path) -> list[str]:
     )
     supervisor.start(evaluator)
     supervisor.start(Process("hello", pinned(SERVER_CORE, _hello(hello_port))))
-    _wait_for(f"http://127.0.0.1:{port}/ready")
-    _wait_for(f"http://127.0.0.1:{hello_port}/")
+    wait_for(f"http://127.0.0.1:{port}/ready")
+    wait_for(f"http://127.0.0.1:{hello_port}/")
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
     addresses = {PEER: f"http://127.0.0.1:{hello_port}/"}
     addresses |= {title: f"http://127.0.0.1:{port}{path}" for title, path in CASES}
@@ -157,7 +167,7 @@ def _best_of_rounds(addresses: dict[str, str], headers: dict[str, str]) -> dict[
     return best
 
 
-def _installation(supervisor: Supervisor, folder: Path) -> str:
+def installation(supervisor: Supervisor, folder: Path) -> str:
     """A Redis and a database with the demo project; the token of its server key."""
     os.environ["AVIARY_VAR"] = str(folder)
     os.environ.pop("DATABASE_URL", None)
@@ -193,13 +203,13 @@ def _table(rows: dict[str, Load]) -> list[str]:
     return lines
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
-def _wait_for(url: str) -> None:
+def wait_for(url: str) -> None:
     deadline = time.monotonic() + 20
     while True:
         try:

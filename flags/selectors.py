@@ -1,6 +1,6 @@
 """Reading flags, always within a project someone may see."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -109,6 +109,25 @@ def state_of(project: Project) -> str:
     versions = project.environments.order_by("pk").values_list("version", flat=True)
     newest = Flag.objects.filter(project=project).aggregate(at=Max("updated_at"))["at"]
     return "-".join([*map(str, versions), f"{newest.timestamp():.6f}" if newest else "0"])
+
+
+@dataclass(frozen=True, slots=True)
+class Mover:
+    """What moves a flag by itself now: a sentence, and where its page is."""
+
+    words: str
+    address: str
+
+
+Moved = dict[tuple[int, str], Mover]
+"""By environment's id and flag's key."""
+# What else moves flags: each says, of a project, which and where.
+movers: list[Callable[[Project], Moved]] = []
+
+
+def moved_in(project: Project) -> Moved:
+    """What moves flags of a project now, beside their own plans."""
+    return {at: mover for moves in movers for at, mover in moves(project).items()}
 
 
 def known_tags(project: Project) -> list[str]:

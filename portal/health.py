@@ -24,6 +24,8 @@ from flags.usage.reading import DAY, intake_losses
 from portal.access.api.scope import key_shown, token_shown
 from portal.access.models import Environment, KeyKind
 from portal.lib import clock
+from releases.core import metrics as deployments
+from releases.core.models import Release
 
 Arrivals = list[tuple[Environment, Delivery]]
 
@@ -74,8 +76,10 @@ def metrics(request: HttpRequest) -> HttpResponse:
     text = generate_latest() + _mended()
     arrivals = _read_arrivals()
     if arrivals is not None:
+        named = _named(request, arrivals)
         registry = CollectorRegistry(auto_describe=False)
-        registry.register(_Delivered(arrivals, _named(request, arrivals)))
+        registry.register(_Delivered(arrivals, named))
+        registry.register(_Deployed([place.pk for place, _one in named]))
         text += generate_latest(registry)
     return HttpResponse(text, content_type=CONTENT_TYPE_LATEST)
 
@@ -109,6 +113,18 @@ class _Delivered(Collector):
             seconds.add_metric([place.project.key, place.key], _behind_for_s(one))
         yield from (behind, seconds)
         yield _lost()
+
+
+class _Deployed(Collector):
+    """Releases of services, by name in these environments; for who sees none of them sums."""
+
+    def __init__(self, places: list[int]) -> None:
+        self._places = places
+
+    def collect(self) -> Iterable[Metric]:
+        seen = {"environment__in": self._places} if self._places else {}
+        releases = Release.objects.filter(**seen)
+        yield from deployments.families(releases, named=bool(seen), now=clock.now())
 
 
 def _lost() -> Metric:

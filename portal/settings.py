@@ -18,6 +18,7 @@ settings_env.load_file()
 env = environ.Env()
 VAR_DIR = settings_env.var_dir()
 DEBUG = settings_env.switch("DEBUG")
+DEMO = os.environ.get("AVIARY_DEMO", "1") != "0"
 # How many proxies in front of the portal add to X-Forwarded-For.
 PROXIES = settings_env.whole_number("AVIARY_PROXIES", 0, most=10)
 HTTPS = settings_env.switch("AVIARY_HTTPS")
@@ -36,8 +37,12 @@ AUDIT_ANCHOR_WEBHOOK_INTERVAL_S = settings_env.whole_number(
 AUDIT_ANCHOR_WEBHOOK = settings_env.web_address("AUDIT_ANCHOR_WEBHOOK")
 AUDIT_ANCHOR_WEBHOOK_PRIVATE = settings_env.switch("AUDIT_ANCHOR_WEBHOOK_PRIVATE")
 AUDIT_RETENTION_DAYS = settings_env.whole_number("AUDIT_RETENTION_DAYS", 0, most=36_500)
+# Of the web server's threads, how many may wait for a release at a time.
+RELEASE_WAITERS = settings_env.whole_number("RELEASE_WAITERS", 2, most=250)
 SNAPSHOT_KEY = settings_env.secret_bytes("SNAPSHOT_KEY")
 METRICS_TOKEN = settings_env.optional_secret("METRICS_TOKEN")
+# Networks that probes, webhooks and routers may reach beside public addresses.
+OUTBOUND_NETWORKS = settings_env.networks("AVIARY_OUTBOUND_NETWORKS")
 REDIS_URL = settings_env.redis_url()
 # Where people and applications reach the two servers: for links, curl lines and snippets.
 PORTAL_URL = os.environ.get("PORTAL_URL") or f"http://127.0.0.1:{os.environ.get('PORT', '8000')}"
@@ -55,6 +60,7 @@ INSTALLED_APPS = [
     "portal.approvals",
     "portal.reports",
     "flags",
+    "releases",
     *SIGN_IN_APPS,  # noqa: F405
     "django.contrib.auth",
     "django.contrib.contenttypes",

@@ -9,6 +9,7 @@ from portal.access.web import urls as access_urls
 from portal.approvals.web import urls as approval_urls
 from portal.audit.web import urls as audit_urls
 from portal.reports.web import urls as report_urls
+from releases.web import urls as release_urls
 
 urlpatterns = [
     path("health", health.health, name="health"),
@@ -20,6 +21,7 @@ urlpatterns = [
     path("", include(approval_urls)),
     path("", include(audit_urls)),
     path("", include(report_urls)),
+    path("", include(release_urls)),
     path("", include(flag_urls)),
 ]
 handler400 = "portal.lib.errors.bad_request"

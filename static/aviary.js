@@ -16,7 +16,8 @@
   // The browser returns the focus to the element that opened the dialog, unless it was replaced.
   const dialogClosed = () => {
     dialog().replaceChildren();
-    if (document.activeElement === document.body) (document.getElementById(openedBy) ?? document.getElementById("main")).focus();
+    const opener = document.getElementById(openedBy);
+    if (document.activeElement === document.body) (opener && !opener.disabled ? opener : document.getElementById("main")).focus();
   };
   const closeDialog = () => {
     dialog().close();
@@ -26,6 +27,7 @@
   const formatter = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
   const localTimes = (root) => {
     for (const time of root.querySelectorAll("time[datetime]:not([data-local])")) {
+      if (time.closest("[data-utc]")) continue; // for the record: the same for every reader
       time.title = `${time.dateTime.replace("T", " ").slice(0, 19)} UTC`;
       time.textContent = formatter.format(new Date(time.dateTime));
       time.dataset.local = "";
@@ -178,6 +180,9 @@
     dialog().addEventListener("close", dialogClosed);
     dialog().addEventListener("click", (event) => event.target === dialog() && closeDialog());
   });
+  // Where what had the focus is gone after a swap, or disabled, the page has it.
+  let hadFocus = false;
+  document.addEventListener("htmx:beforeSwap", (event) => (hadFocus = document.activeElement !== document.body && event.detail.target.contains(document.activeElement)));
   document.addEventListener("htmx:afterSettle", (event) => {
     prepare(document);
     settleDialog();
@@ -187,17 +192,34 @@
       const said = document.getElementById("said");
       if (said) said.textContent = event.detail.elt.dataset.said ?? "";
     }
+    // What is new in a live part, likewise; what was said before is not said again.
+    const says = event.detail.elt?.querySelector?.("[data-says]")?.dataset.says;
+    const heard = document.getElementById("said");
+    if (says && heard && heard.textContent !== says) heard.textContent = says;
     const wanted = document.querySelector("[data-focus]");
     if (wanted) {
       wanted.removeAttribute("data-focus");
       wanted.focus();
     }
+    if (hadFocus && document.activeElement === document.body && !dialog().open) document.getElementById("main").focus({ preventScroll: true });
+    hadFocus = false;
   });
   // Live refreshes wait while someone is in a dialog, or has clicked something that they would
   // replace: the answer to that click needs the element it came from. The next one brings it all.
   const mustWait = (part) => part.dataset?.live !== undefined && (dialog().open || part.querySelector(".htmx-request:not(.arrival)") !== null);
   document.addEventListener("htmx:beforeRequest", (event) => mustWait(event.detail.elt) && event.preventDefault());
   document.addEventListener("htmx:beforeSwap", (event) => mustWait(event.detail.requestConfig.elt) && event.preventDefault());
+  // A search is one entry of the browser's history, however often the list is drawn while one types.
+  document.addEventListener("htmx:configRequest", (event) => {
+    const { elt: form, triggeringEvent: cause } = event.detail;
+    if (!form.matches("form.filters[hx-push-url]")) return;
+    const texts = [...form.querySelectorAll("input[type=search],input[type=text],input:not([type])")];
+    const typed = cause?.type === "submit" ? texts : texts.filter((input) => input === cause?.target);
+    const known = new URLSearchParams(location.search);
+    const goesOn = typed.some((input) => known.get(input.name));
+    form.setAttribute("hx-push-url", !goesOn);
+    form.setAttribute("hx-replace-url", goesOn);
+  });
   // What was unfolded in a live part stays so when it is drawn anew.
   let unfolded = [];
   document.addEventListener("htmx:beforeSwap", (event) => {
@@ -216,15 +238,24 @@
     const { elt, formData: sent } = event.detail.requestConfig;
     if (elt !== form && form.classList.contains("htmx-request")) event.preventDefault();
     const renumbered = /^(remove|up|down|drop|merge)/.test(sent.get("do") ?? "");
-    const typed = [...form.querySelectorAll("input[name]:not([type]),input[type=text],textarea[name]")].filter((input) => sent.has(input.name) && sent.get(input.name) !== input.value);
+    const typed = [...form.querySelectorAll("input[name]:not([type]),input[type=text],textarea[name],select[data-redraws]")].filter((input) => sent.has(input.name) && sent.get(input.name) !== input.value);
     typedMeanwhile = renumbered ? [] : typed.map((input) => [input.name, input.value]);
   });
   document.addEventListener("htmx:afterSwap", () => {
     for (const [name, value] of typedMeanwhile) {
       const input = document.querySelector(`form[data-warn-unsaved] [name="${CSS.escape(name)}"]`);
-      if (input) input.value = value;
+      if (!input) continue;
+      input.value = value;
+      if (input.dataset.redraws !== undefined) chosenMeanwhile.push(input);
     }
     typedMeanwhile = [];
+  });
+  // What was chosen meanwhile redraws the form itself, once htmx knows the new one.
+  let chosenMeanwhile = [];
+  document.addEventListener("htmx:afterSettle", () => {
+    const chosen = chosenMeanwhile;
+    chosenMeanwhile = [];
+    for (const input of chosen) input.dispatchEvent(new Event("change", { bubbles: true }));
   });
   // What was ticked in the list stays ticked when it is drawn anew.
   let ticked = [];
@@ -290,12 +321,13 @@
   };
 
   document.addEventListener("click", (event) => {
-    const target = event.target.closest("[data-close-dialog],[data-dismiss-notice],[data-copy],[data-theme-switch],[data-add-tag]");
+    const target = event.target.closest("[data-close-dialog],[data-dismiss-notice],[data-copy],[data-theme-switch],[data-add-tag],[data-print]");
     if (!target) return;
     if (target.dataset.closeDialog !== undefined) closeDialog();
     if (target.dataset.dismissNotice !== undefined) target.closest("[data-notice]").remove();
     if (target.dataset.copy !== undefined) copy(target);
     if (target.dataset.addTag !== undefined) addTag(target);
+    if (target.dataset.print !== undefined) window.print();
     if (target.dataset.themeSwitch !== undefined) {
       window.aviaryTheme.next();
       showTheme();

@@ -16,10 +16,10 @@ from types import FrameType
 
 from tests.support import chromium, java, postgres, settings_env
 
-_PYTEST = [sys.executable, "-m", "pytest", "-q", "--dist", "loadgroup"]
+_PYTEST = [sys.executable, "-m", "pytest", "-q", "--dist", "loadgroup", "--no-loadscope-reorder"]
 # The smallest machines have two processors, and tests of whole processes and browsers wait a lot.
 # PostgreSQL has about a fifth of what there is to do, with --all two fifths.
-_AT_ONCE, _AT_ONCE_ON_POSTGRESQL, _ALL_AT_ONCE_ON_POSTGRESQL = 3, 2, 3
+_AT_ONCE, _AT_ONCE_ON_POSTGRESQL = 4, 3
 _NO_TESTS_COLLECTED = 5
 # What a database can change.
 _CHOSEN = ["-m", "postgresql"]
@@ -31,17 +31,16 @@ def main(arguments: list[str]) -> int:
     if not _may_start(binaries):
         return 1
     on_postgresql = ["--database-only", *_CHOSEN]
-    at_once = _AT_ONCE_ON_POSTGRESQL
     if "--all" in arguments:
         arguments[arguments.index("--all")] = "--whole"
-        on_postgresql, at_once = ["--database-only"], _ALL_AT_ONCE_ON_POSTGRESQL
+        on_postgresql = ["--database-only"]
     with ExitStack() as parts:
         runs = [_Run("SQLite", parts)]
         runs[0].run(_AT_ONCE, arguments)
         if binaries:
             url = parts.enter_context(postgres.running(binaries))
             runs.append(_Run("PostgreSQL", parts))
-            runs[1].run(at_once, [*on_postgresql, *arguments], url)
+            runs[1].run(_AT_ONCE_ON_POSTGRESQL, [*on_postgresql, *arguments], url)
     print("\naviary: where the time went")
     for one in runs:
         print(one.report(), flush=True)

@@ -4,6 +4,8 @@ import functools
 import gc
 import os
 import sys
+from collections import Counter
+from collections.abc import Generator
 from pathlib import Path
 
 import django
@@ -44,6 +46,7 @@ hypothesis.settings.register_profile("whole", deadline=None, max_examples=100)
 
 pytest_plugins = [
     "tests.support.spent",
+    "tests.support.scheduling",
     "tests.support.remembering",
     "tests.support.parts",
     "tests.support.people",
@@ -51,9 +54,13 @@ pytest_plugins = [
 ]
 
 _DATABASE = {"db", "transactional_db", "stack"}
+# What works even when no test asks it, a whole product a tenth of a processor: one after the other
+# has its tests, and ends with the last of them.
+_BUSY = ("stack", "nest")
 # Not even looked at where only the database is of interest: half of all tests are there.
 _WITHOUT_DATABASE = ("browser", "supervisor", "flags/engine", "flags/evaluator")
 _FOLDERS = [Path(__file__).parent / name for name in _WITHOUT_DATABASE]
+_NODES = tuple(f"tests/{name}/" for name in _WITHOUT_DATABASE)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -77,21 +84,44 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if config.getoption("--database-only") and collection_path in _FOLDERS else None
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what cannot run here; keep the tests of one stack in one worker."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> Generator[None]:
+    """Leave out what cannot run here; let tests that ask for the same follow each other."""
     left_out = [item for item in items if not _is_wanted(item, config)]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in set(left_out)]
     for item in items:
         _check_folder(item)
-        if "stack" in _fixtures(item):
-            item.add_marker(pytest.mark.xdist_group(_stack_of(item)))
+        for name in _fixtures(item).intersection(_BUSY):
+            group = _stack_of(item) if name == "stack" else name
+            item.add_marker(pytest.mark.xdist_group(group))
         if _commits(item):
             item.add_marker("postgresql")
         if hasattr(config, "workerinput"):
             _keep_together(item)
+    yield
+    # With workers, what takes longest comes first: who has the last of it has nobody to help.
+    tests = Counter(item.path for item in items if hasattr(config, "workerinput"))
+    items.sort(key=lambda item: (*_place(item), -tests[item.path]))
+
+
+def _place(item: pytest.Item) -> tuple[bool, ...]:
+    """With its likes; Chromium is started once, too."""
+    without = (name not in _fixtures(item) for name in _BUSY)
+    alone = item.get_closest_marker("xdist_group") is None
+    return alone, *without, item.get_closest_marker("browser") is None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None]:
+    """End what the next test does not ask for; who asks later has a new one."""
+    yield
+    for name in _fixtures(item).intersection(_BUSY) - _fixtures(nextitem):
+        for found in item.session._fixturemanager.getfixturedefs(name, item) or ():
+            found.finish(item._request)  # type: ignore[attr-defined]
 
 
 def pytest_collection_finish() -> None:
@@ -116,9 +146,9 @@ def _keep_together(item: pytest.Item) -> None:
 
 def _check_folder(item: pytest.Item) -> None:
     """A test that would never run on PostgreSQL, and nobody would notice, is an error."""
-    if item.get_closest_marker("browser") or not _touches_the_database(item):
+    if not item.nodeid.startswith(_NODES) or item.get_closest_marker("browser"):
         return
-    if any(folder in item.path.parents for folder in _FOLDERS):
+    if _touches_the_database(item):
         raise pytest.UsageError(f"{item.nodeid} uses the database: move it, or see tests/conftest")
 
 
@@ -146,5 +176,5 @@ def _touches_the_database(item: pytest.Item) -> bool:
     return bool(marked) or bool(_DATABASE & _fixtures(item))
 
 
-def _fixtures(item: pytest.Item) -> set[str]:
+def _fixtures(item: pytest.Item | None) -> set[str]:
     return set(getattr(item, "fixturenames", ()))

@@ -15,9 +15,11 @@ key                       type    holds
 ``aviary:environments`` (a hash of environment id -> project/environment) lists the environments
 and ``aviary:environments:changes`` (a stream) announces a new one. The other way round,
 ``aviary:intake:KIND`` (a stream for each kind, see ``intake``) carries what evaluators count and
-see: what was asked for, which API keys are in use, and, where a project wants that, samples of
-contexts. ``aviary:{env:7}:reports`` (a hash, see ``reports``) says which evaluators there are and
-which version each answers from.
+see: what was asked for, which API keys are in use, what became of it (telemetry), and, where a
+project wants that, samples of contexts. ``aviary:{env:7}:reports`` (a hash, see ``reports``) says
+which evaluators there are and which version each answers from.
+``aviary:{env:7}:batches:SELECTOR`` (a sorted set) holds which batches of telemetry were counted,
+``aviary:{env:7}:users:DAY:KIND:FLAG`` (a HyperLogLog, see ``users``) whom a flag was answered for.
 ``aviary:doubts`` (a hash of environment id -> the sealed head that is held, or nothing) is where an
 evaluator says that it refused something; the relay then compares everything. It says no more than
 that: a head is evidence of a set back database only where its seal holds. ``aviary:mended`` (a hash
@@ -26,7 +28,15 @@ of key -> count) is what relays had to delete or to publish anew, for the portal
 
 from flags.channel.documents import Change, Head, StreamEntry
 from flags.channel.envelope import DIGEST_MODULUS, Envelope, ForgedEnvelope, Sealer
-from flags.channel.intake import INTAKE_KINDS, KEY_USE, SAMPLES, USAGE, IntakeBatch, IntakeKind
+from flags.channel.intake import (
+    INTAKE_KINDS,
+    KEY_USE,
+    SAMPLES,
+    TELEMETRY,
+    USAGE,
+    IntakeBatch,
+    IntakeKind,
+)
 from flags.channel.keys import (
     DOUBTS,
     MENDED,
@@ -37,6 +47,7 @@ from flags.channel.keys import (
     read_key_use,
 )
 from flags.channel.samples import SampleBatch, read_samples
+from flags.channel.telemetry import ToldCounts, in_slices, read_telemetry
 from flags.channel.usage import OVER_BUDGET, Asked, Missed, UsageBatch, read_usage
 
 __all__ = [
@@ -50,6 +61,7 @@ __all__ = [
     "REGISTRY_STREAM",
     "SAMPLES",
     "STREAM_LENGTH",
+    "TELEMETRY",
     "USAGE",
     "Asked",
     "Change",
@@ -63,8 +75,11 @@ __all__ = [
     "SampleBatch",
     "Sealer",
     "StreamEntry",
+    "ToldCounts",
     "UsageBatch",
+    "in_slices",
     "read_key_use",
     "read_samples",
+    "read_telemetry",
     "read_usage",
 ]

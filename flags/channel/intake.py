@@ -22,12 +22,14 @@ _ID = re.compile(r"[0-9a-f]{32}")
 @dataclass(frozen=True, slots=True)
 class IntakeKind:
     """A kind of content. What nobody reads stays in Redis for ``kept_for_s`` and up to
-    ``most_bytes``; evaluators send what they have every ``every_s``."""
+    ``most_bytes``; evaluators send what they have every ``every_s``, and keep what they cannot send
+    up to ``share`` times what is set for a kind."""
 
     name: str
     kept_for_s: int
     most_bytes: int
     every_s: float
+    share: int = 1
 
     @property
     def stream(self) -> str:
@@ -37,7 +39,8 @@ class IntakeKind:
 USAGE: Final = IntakeKind("usage", 24 * 3600, 64 * 2**20, every_s=2)
 KEY_USE: Final = IntakeKind("keys", 24 * 3600, 8 * 2**20, every_s=10)
 SAMPLES: Final = IntakeKind("samples", 15 * 60, 16 * 2**20, every_s=5)
-INTAKE_KINDS: Final = (USAGE, KEY_USE, SAMPLES)
+TELEMETRY: Final = IntakeKind("telemetry", 15 * 60, 128 * 2**20, every_s=2, share=4)
+INTAKE_KINDS: Final = (USAGE, KEY_USE, SAMPLES, TELEMETRY)
 
 
 @dataclass(frozen=True, slots=True)

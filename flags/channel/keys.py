@@ -51,6 +51,15 @@ class EnvironmentKeys:
     def reports(self) -> str:
         return f"aviary:{{env:{self.environment_id}}}:reports"
 
+    def batches(self, selector: str) -> str:
+        """The batches of telemetry that were counted for an API key."""
+        return f"aviary:{{env:{self.environment_id}}}:batches:{selector}"
+
+    def users(self, day: int, flag: str, *, by_client: bool) -> str:
+        """The sketch of a day's users of a flag."""
+        kind = "client" if by_client else "server"
+        return f"aviary:{{env:{self.environment_id}}}:users:{day}:{kind}:{flag}"
+
     @property
     def types(self) -> dict[str, str]:
         """What each of them is, by Redis' names of types."""

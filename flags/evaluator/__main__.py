@@ -13,7 +13,7 @@ from functools import partial
 import uvicorn
 import uvloop
 
-from flags.channel import KEY_USE, SAMPLES, USAGE, IntakeKind
+from flags.channel import KEY_USE, SAMPLES, TELEMETRY, USAGE, IntakeKind
 from flags.evaluator.app import Evaluator
 from flags.evaluator.copies import Copies
 from flags.evaluator.counters import Counters
@@ -59,7 +59,14 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
     memory, counters = Memory(), Counters()
     streams = Streams(memory, counters, settings.tickets, public_url=settings.public_url)
     config = uvicorn.Config(
-        Evaluator(memory, counters, streams, settings.limits, metrics_token=settings.metrics_token),
+        Evaluator(
+            memory,
+            counters,
+            streams,
+            settings.limits,
+            metrics_token=settings.metrics_token,
+            link=settings.link,
+        ),
         http=partial(Protocol, limits=settings.limits, counters=counters),  # type: ignore[arg-type]
         ws="none",
         lifespan="off",
@@ -75,6 +82,7 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
         USAGE: counters.take_usage,
         KEY_USE: memory.take_used,
         SAMPLES: partial(counters.samples.take, memory),
+        TELEMETRY: counters.telemetry.take,
     }
     intake = Intake(
         sources,
@@ -95,6 +103,8 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
     reporting = Reporting(memory, settings.link, settings.sealer, port=port)
     parts = (copies, reporting, intake, streams)
     tasks = [asyncio.create_task(one.run()) for one in parts]
+    users = counters.users.run(settings.link, settings.sealer)
+    tasks.append(asyncio.create_task(users))
     tasks.append(asyncio.create_task(_follow(copies, follower)))
     try:
         await Server(config, streams).serve(sockets=[listener])

@@ -5,18 +5,30 @@ No framework: an evaluation takes some ten microseconds, and a router would take
 
 import logging
 import time
-from collections.abc import Callable, Collection
-from typing import Final, NamedTuple
+from collections.abc import Awaitable, Callable, Collection
+from functools import partial
+from typing import Final, NamedTuple, TypeAlias
 from urllib.parse import unquote_to_bytes
 
 import orjson
 
-from flags.evaluator import body, conditional, keys, limits, ofrep, status, syncing, tickets
+from flags.evaluator import (
+    body,
+    conditional,
+    keys,
+    limits,
+    ofrep,
+    replies,
+    status,
+    syncing,
+    telemetry,
+    tickets,
+)
+from flags.evaluator.batch_ids import BatchIds
 from flags.evaluator.body import BadBody, Disconnected
 from flags.evaluator.counters import Counters
 from flags.evaluator.framing import (
     DEFAULT_LIMITS,
-    Header,
     Headers,
     Receive,
     RequestLimits,
@@ -24,40 +36,18 @@ from flags.evaluator.framing import (
     Send,
 )
 from flags.evaluator.keys import AccessRefused
+from flags.evaluator.link import Link
 from flags.evaluator.memory import Memory, Place
-from flags.evaluator.streams import EVENTS_PATH, Reader, Streams
+from flags.evaluator.replies import Reply
+from flags.evaluator.streams import EVENTS_PATH, Streams
 
 logger = logging.getLogger("aviary.evaluator")
 
 FLAGS_PATH: Final = b"/ofrep/v1/evaluate/flags"
 FLAG_PREFIX: Final = FLAGS_PATH + b"/"
-
-JSON: Final = (b"content-type", b"application/json")
-TEXT: Final = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
-CLOSE: Final = (b"connection", b"close")
-EXTRA_HEADERS: Final[dict[int, tuple[Header, ...]]] = {
-    401: ((b"www-authenticate", b"Bearer"),),
-    # The rest of the body is not wanted, so the connection cannot be used again.
-    408: (CLOSE,),
-    413: (CLOSE,),
-    415: (CLOSE,),
-    503: ((b"retry-after", b"1"),),
-}
-STREAM_WAIT_S: Final = 30
 UNKNOWN_PATH: Final = (
     "there is nothing here: see /ofrep/v1/evaluate/flags, without a trailing slash"
 )
-
-
-class Reply(NamedTuple):
-    """What goes back; a 304 and a 204 have no body, and a stream has its reader instead."""
-
-    status: int
-    body: bytes
-    headers: tuple[Header, ...] = (JSON,)
-    reader: Reader | None = None
-    is_anyones: bool = False
-    """Refused before a key had a say in who may read it: so any web page may."""
 
 
 class Asked(NamedTuple):
@@ -67,6 +57,9 @@ class Asked(NamedTuple):
     api_key: keys.ApiKey
     headers: Headers
     query: bytes
+
+
+Answer: TypeAlias = Callable[[Asked, Receive], Awaitable[Reply]]
 
 
 class Evaluator:
@@ -80,10 +73,13 @@ class Evaluator:
         request_limits: RequestLimits = DEFAULT_LIMITS,
         *,
         metrics_token: bytes = b"",
+        link: Link | None = None,
     ) -> None:
         self._memory, self._counters, self._streams = memory, counters, streams
         self._request_limits = request_limits
         self._limits = limits.Limits()
+        ids = BatchIds(memory, link)
+        self._telemetry = telemetry.Telemetry(memory, counters, ids, request_limits)
         self._flagd_files = syncing.FlagdFiles()
         self._metrics_token = metrics_token
         self._pages: dict[bytes, Callable[[Scope], Reply]] = {
@@ -95,7 +91,7 @@ class Evaluator:
     @property
     def routes(self) -> tuple[str, ...]:
         """Every address there is; ``{key}`` stands for a flag's key."""
-        exact = (FLAGS_PATH, EVENTS_PATH, syncing.PATH, *self._pages)
+        exact = (FLAGS_PATH, EVENTS_PATH, syncing.PATH, telemetry.PATH, *self._pages)
         return (FLAG_PREFIX.decode() + "{key}", *(path.decode() for path in exact))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -116,14 +112,17 @@ class Evaluator:
         if reply.reader is not None:
             await self._streams.serve(reply.reader, receive, send)
         else:
-            await _send(send, reply)
+            await replies.send_reply(send, reply)
 
     async def _answer(self, scope: Scope, receive: Receive) -> tuple[str, Reply]:
         path: bytes = scope["raw_path"]
         if path.startswith(FLAG_PREFIX) and len(path) > len(FLAG_PREFIX):
-            return "single", await self._evaluate(scope, receive, path[len(FLAG_PREFIX) :])
+            key = unquote_to_bytes(path[len(FLAG_PREFIX) :]).decode(errors="replace")
+            return "single", await self._take(scope, receive, partial(self._evaluate, key=key))
         if path == FLAGS_PATH:
-            return "bulk", await self._evaluate(scope, receive, None)
+            return "bulk", await self._take(scope, receive, partial(self._evaluate, key=None))
+        if path == telemetry.PATH:
+            return "telemetry", await self._take(scope, receive, self._take_telemetry)
         if path == EVENTS_PATH:
             return "events", self._open_stream(scope)
         if path == syncing.PATH:
@@ -132,38 +131,43 @@ class Evaluator:
         if page is None:
             return "unknown", Reply(404, ofrep.error(UNKNOWN_PATH), is_anyones=True)
         if scope["method"] not in ("GET", "HEAD"):
-            return path[1:].decode(), _wrong_method(b"GET, HEAD")
+            return path[1:].decode(), replies.wrong_method(b"GET, HEAD")
         return path[1:].decode(), page(scope)
 
-    async def _evaluate(self, scope: Scope, receive: Receive, raw_key: bytes | None) -> Reply:
-        """Evaluate one flag, or all of them where there is no key."""
+    async def _take(self, scope: Scope, receive: Receive, answer: Answer) -> Reply:
+        """Let ``answer`` answer a POST, where its key may ask."""
         headers: Headers = dict(scope["headers"])
         if scope["method"] != "POST":
-            return _without(scope, headers, b"POST")
+            return replies.without(scope, headers, b"POST")
         try:
             place, api_key = self._authenticate(headers)
             shared = conditional.allow(api_key, headers.get(b"origin"))
         except AccessRefused as refused:
-            return _refuse(refused)
+            return replies.refuse(refused)
         wait_s = self._limits.wait_s(api_key, now=time.monotonic())
         if wait_s:
             self._counters.limited += 1
-            reply = _limited(limits.describe(api_key, wait_s), wait_s)
+            reply = replies.limited(limits.describe(api_key, wait_s), wait_s)
         else:
-            asked = Asked(place, api_key, headers, scope["query_string"])
-            reply = await self._evaluate_for(asked, receive, raw_key)
+            reply = await answer(Asked(place, api_key, headers, scope["query_string"]), receive)
         return reply._replace(headers=(*reply.headers, *shared)) if shared else reply
 
-    async def _evaluate_for(self, asked: Asked, receive: Receive, raw_key: bytes | None) -> Reply:
-        """Evaluate for a key that was let in."""
-        place, api_key, headers, _query = asked
-        key = None if raw_key is None else unquote_to_bytes(raw_key).decode(errors="replace")
+    async def _take_telemetry(self, asked: Asked, receive: Receive) -> Reply:
         try:
-            body.check_headers(headers, self._request_limits)
-            raw = await body.read_body(receive, self._request_limits)
+            raw = await body.receive_body(asked.headers, receive, self._telemetry.limits)
+            told = await self._telemetry.take(asked.place, asked.api_key, raw)
+        except BadBody as bad:
+            return replies.answer(bad.status, ofrep.error(bad.details))
+        return Reply(202, orjson.dumps(told))
+
+    async def _evaluate(self, asked: Asked, receive: Receive, *, key: str | None) -> Reply:
+        """Evaluate one flag, or all of them where there is no key."""
+        place, api_key, headers, _query = asked
+        try:
+            raw = await body.receive_body(headers, receive, self._request_limits)
             context = body.read_context(raw, self._request_limits)
         except BadBody as bad:
-            return _refuse_body(bad, key)
+            return replies.refuse_body(bad, key)
         if place.state.head.sampling:
             self._counters.samples.offer(place.state.environment_id, context)
         if key is None:
@@ -171,14 +175,14 @@ class Evaluator:
         answer = ofrep.evaluate_one(
             place.state, key, context, is_client=api_key.is_client, counters=self._counters
         )
-        return Reply(*answer, (JSON, *_freshness(place)))
+        return Reply(*answer, (replies.JSON, *replies.freshness(place)))
 
     async def _evaluate_all(self, asked: Asked, context: dict[str, object]) -> Reply:
         place, api_key, headers, query = asked
         wanted = conditional.read_query(query)
         if wanted is not None and not await conditional.catch_up(place, wanted):
-            return _reply(503, ofrep.error(conditional.BEHIND))
-        state, about = place.state, _freshness(place)
+            return replies.answer(503, ofrep.error(conditional.BEHIND))
+        state, about = place.state, replies.freshness(place)
         is_client, now = api_key.is_client, time.time()
         stamp = b"%s %d" % (api_key.selector.encode(), tickets.window(now))
         content, tag = await ofrep.evaluate_all(
@@ -189,38 +193,38 @@ class Evaluator:
         if offered is not None and ofrep.matches_tag(offered, tag):
             return Reply(304, b"", about)
         streams = self._streams.describe(state, api_key, now=now)
-        return Reply(200, ofrep.with_streams(content, streams), (JSON, *about))
+        return Reply(200, ofrep.with_streams(content, streams), (replies.JSON, *about))
 
     async def _send_flagd_file(self, scope: Scope) -> Reply:
         """All flags of the environment, rules and all: for server keys alone."""
         headers: Headers = dict(scope["headers"])
         if scope["method"] not in ("GET", "HEAD"):
-            return _wrong_method(b"GET, HEAD")
+            return replies.wrong_method(b"GET, HEAD")
         try:
             place, api_key = self._authenticate(headers)
             syncing.check(api_key)
         except AccessRefused as refused:
-            return _refuse(refused)
+            return replies.refuse(refused)
         wait_s = self._limits.wait_s(api_key, now=time.monotonic())
         if wait_s:
             self._counters.limited += 1
-            return _limited(limits.describe(api_key, wait_s), wait_s)
-        freshness = _freshness(place)
+            return replies.limited(limits.describe(api_key, wait_s), wait_s)
+        freshness = replies.freshness(place)
         file = await self._flagd_files.read(place.state)
         about = (*file.headers, *freshness)
         offered = headers.get(b"if-none-match")
         if offered is not None and ofrep.matches_tag(offered, file.tag):
             return Reply(304, b"", about)
-        return Reply(200, file.body, (JSON, *about))
+        return Reply(200, file.body, (replies.JSON, *about))
 
     def _open_stream(self, scope: Scope) -> Reply:
         headers: Headers = dict(scope["headers"])
         if scope["method"] != "GET":
-            return _without(scope, headers, b"GET")
+            return replies.without(scope, headers, b"GET")
         try:
             reader = self._streams.open(scope["query_string"], headers, now=time.time())
         except AccessRefused as refused:
-            return _refuse(refused)
+            return replies.refuse(refused)
         return Reply(200, b"", (), reader)
 
     def _authenticate(self, headers: Headers) -> tuple[Place, keys.ApiKey]:
@@ -238,60 +242,13 @@ class Evaluator:
     def _ready(self, scope: Scope) -> Reply:
         query, named = scope["query_string"], self._named(scope)
         code, document = status.answer_ready(self._memory, query, named)
-        return _reply(code, orjson.dumps(document))
+        return replies.answer(code, orjson.dumps(document))
 
     def _write_metrics(self, scope: Scope) -> Reply:
         named = self._named(scope) or ()
-        return Reply(200, status.write_metrics(self._memory, self._counters, named), (TEXT,))
+        return Reply(
+            200, status.write_metrics(self._memory, self._counters, named), (replies.TEXT,)
+        )
 
     def _named(self, scope: Scope) -> Collection[int] | None:
         return status.visible(self._memory, dict(scope["headers"]), self._metrics_token)
-
-
-def _reply(code: int, content: bytes) -> Reply:
-    return Reply(code, content, (JSON, *EXTRA_HEADERS.get(code, ())))
-
-
-def _refuse(refused: AccessRefused) -> Reply:
-    """A page whose key was revoked has to learn of it."""
-    if refused.status == 429:
-        return _limited(refused.details, STREAM_WAIT_S)._replace(is_anyones=True)
-    reply = _reply(refused.status, ofrep.error(refused.details))
-    return reply._replace(is_anyones=True)
-
-
-def _limited(details: str, wait_s: int) -> Reply:
-    return Reply(429, ofrep.error(details), (JSON, (b"retry-after", b"%d" % wait_s)))
-
-
-def _without(scope: Scope, headers: Headers, method: bytes) -> Reply:
-    """A browser's question before it asks, or a method that the address does not take."""
-    told = conditional.answer_preflight(headers, method) if scope["method"] == "OPTIONS" else None
-    return _wrong_method(method) if told is None else Reply(204, b"", told)
-
-
-def _wrong_method(allowed: bytes) -> Reply:
-    details = f"this address takes {allowed.decode()} only"
-    return Reply(405, ofrep.error(details), (JSON, (b"allow", allowed)), is_anyones=True)
-
-
-def _refuse_body(bad: BadBody, key: str | None) -> Reply:
-    if bad.status == 400:
-        return Reply(400, ofrep.failure(bad.code, bad.details, key=key))
-    return _reply(bad.status, ofrep.error(bad.details))
-
-
-def _freshness(place: Place) -> tuple[Header, ...]:
-    """The version an answer is from and, where Redis has been silent, for how long."""
-    stale_s = status.staleness_s(place)
-    if stale_s <= status.STALE_AFTER_S:
-        return (place.state.version_header,)
-    return (place.state.version_header, (b"x-aviary-stale", b"%d" % stale_s))
-
-
-async def _send(send: Send, reply: Reply) -> None:
-    headers = list(reply.headers)
-    if reply.status not in (204, 304):
-        headers.append((b"content-length", b"%d" % len(reply.body)))
-    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-    await send({"type": "http.response.body", "body": reply.body})

@@ -4,8 +4,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from flags.evaluator.outcomes import Collector
 from flags.evaluator.sampling import Samples
 from flags.evaluator.tally import Tally
+from flags.evaluator.users import Users
 
 if TYPE_CHECKING:
     from flags.evaluator.intake import IntakeQueue
@@ -25,6 +27,10 @@ class Counters:
     """What is asked for; taken and told to the portal now and then."""
     samples: Samples = field(default_factory=Samples)
     """What was asked with, where a project wants that; taken like the tally."""
+    telemetry: Collector = field(default_factory=Collector)
+    """What became of what was served; taken like the tally."""
+    users: Users = field(default_factory=Users)
+    """Whom it was answered for."""
     intake: list["IntakeQueue"] = field(default_factory=list)
     """What waits to be sent up, and what was dropped, by kind."""
     reloads: int = 0

@@ -32,6 +32,8 @@ class RequestLimits:
     body_s: float = 10
     json_depth: int = 64
     json_values: int = 10_000
+    telemetry_bytes: int = 4 * 1024 * 1024
+    telemetry_outcomes: int = 50_000
 
 
 DEFAULT_LIMITS: Final = RequestLimits()

@@ -44,8 +44,12 @@ class Gathered(Protocol):
     def weigh(self) -> tuple[int, int]:
         """How many things it stands for, and the bytes that they take, roughly."""
 
-    def merge(self, newer: Any) -> None:
-        """Take in what was counted later within the same minute."""
+    def merge(self, newer: Any) -> int | None:
+        """Take in what was counted later within the same minute; returns how many things of it do
+        not fit, where memory is bounded."""
+
+    def close(self) -> "Gathered":
+        """It as it waits once its minute is over."""
 
     def contents(self) -> Iterator[tuple[int, object]]:
         """It as JSON, in parts that each fit into a batch, with how many things each holds."""
@@ -102,10 +106,13 @@ class IntakeQueue:
             return
         newest = self.waiting[-1] if self.waiting else None
         if newest is None or newest.gathered is None or newest.minute != minute:
+            if newest is not None and newest.gathered is not None:
+                newest.gathered = newest.gathered.close()
+                newest.count, newest.size = newest.gathered.weigh()
             newest = Waiting(time.monotonic(), minute, last_at, gathered)
             self.waiting.append(newest)
         else:
-            newest.gathered.merge(gathered)
+            self.lose(newest.gathered.merge(gathered) or 0, 0)
             gathered, newest.last_at = newest.gathered, last_at
         newest.count, newest.size = gathered.weigh()
 
@@ -113,6 +120,7 @@ class IntakeQueue:
         """Drop what is too old or too much, but never all: what Redis has goes first."""
         oldest_at = time.monotonic() - keep_s
         size = sum(one.size for one in (*self.sent, *self.waiting))
+        keep_bytes *= self.kind.share
         while self.sent and (size > keep_bytes or self.sent[0].since < oldest_at):
             size -= self.sent.popleft().size
         for old in list(self.waiting):

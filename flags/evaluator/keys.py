@@ -38,7 +38,8 @@ class ApiKey:
     """A key as the portal publishes it; ``expires_at`` in Unix seconds, None for never.
 
     ``rate`` is in requests per second, None for as many as come; ``burst`` how many may come at
-    once, None for one second's worth.
+    once, None for one second's worth. ``decides`` says whether what is told with it may decide
+    about releases: with a server key, and with a client key that has the right to.
     """
 
     selector: str
@@ -48,6 +49,7 @@ class ApiKey:
     expires_at: float | None
     rate: int | None = None
     burst: int | None = None
+    decides: bool = True
 
     @property
     def is_client(self) -> bool:
@@ -76,6 +78,7 @@ def read_key(selector: str, document: Mapping[str, object]) -> ApiKey:
         expires_at=expires_at,
         rate=_read_limit(document, "rate"),
         burst=_read_limit(document, "burst"),
+        decides=kind == "server" or document.get("decides") is True,
     )
 
 

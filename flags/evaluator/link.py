@@ -18,6 +18,8 @@ from redis.exceptions import ResponseError
 from flags.channel import DOUBTS, REGISTRY, EnvironmentKeys, IntakeKind
 from flags.channel.intake import SEND_SCRIPT
 from flags.channel.reports import REPORT_SCRIPT
+from flags.channel.telemetry import NOTE_SCRIPT
+from flags.channel.users import KEPT_FOR_S
 
 CONNECT_TIMEOUT_S: Final = 0.5
 COMPARE_TIMEOUT_S: Final = 0.5
@@ -52,6 +54,7 @@ class Link:
         self._stream = _connect(url, STREAM_TIMEOUT_S)
         self._url = url
         self._tell = _connect(url, COMPARE_TIMEOUT_S)
+        self._batches = _connect(url, COMPARE_TIMEOUT_S)
         # Nobody else uses it: where it breaks, Redis may have lost what was sent.
         self._intake = _connect(url, STREAM_TIMEOUT_S)
 
@@ -148,8 +151,24 @@ class Link:
         answer: Any = await cast(Any, self._intake.eval(SEND_SCRIPT, 1, kind.stream, *arguments))
         return cast(tuple[int, int, bytes, int, list[bytes]], tuple(answer))
 
+    async def note_batch(
+        self, environment_id: int, selector: str, batch: bytes, kept_s: int, most: int
+    ) -> bool:
+        """Whether a batch of telemetry is new to all evaluators; see NOTE_SCRIPT."""
+        name = EnvironmentKeys(environment_id).batches(selector)
+        answer: Any = self._batches.eval(NOTE_SCRIPT, 1, name, *cast(Any, (batch, kept_s, most)))
+        return bool(await answer)
+
+    async def add_users(self, users: Mapping[str, list[bytes]]) -> None:
+        """Add hashes of users to sketches, by their keys."""
+        async with self._tell.pipeline(transaction=False) as pipe:
+            for name, hashes in users.items():
+                pipe.pfadd(name, *hashes)
+                pipe.expire(name, KEPT_FOR_S)
+            await pipe.execute()
+
     async def close(self) -> None:
-        for client in (self._compare, self._stream, self._tell, self._intake):
+        for client in (self._compare, self._stream, self._tell, self._batches, self._intake):
             await client.aclose()
 
 

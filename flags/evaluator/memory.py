@@ -82,10 +82,11 @@ class Environment:
 
     def world(self, now: float, steps: Steps) -> World:
         """What the flags of this state see of each other, at the instant (Unix seconds)."""
-        return World(self._compiled, self.segments, self.groups, now, _draw, steps)
+        return World(self.compiled, self.segments, self.groups, now, _draw, steps)
 
     @cached_property
-    def _compiled(self) -> Mapping[str, CompiledFlag]:
+    def compiled(self) -> Mapping[str, CompiledFlag]:
+        """The flags that can be evaluated."""
         return {k: item.compiled for k, item in self.flags.items() if item.compiled is not None}
 
     @property
@@ -109,7 +110,7 @@ class Environment:
     @cached_property
     def instants(self) -> tuple[float, ...]:
         """When answers change although nobody changes anything, in Unix seconds, in order."""
-        flags = {at for flag in self._compiled.values() for at in flag.instants}
+        flags = {at for flag in self.compiled.values() for at in flag.instants}
         segments = {at for segment in self.segments.values() for at in segment.instants}
         return tuple(sorted(flags | segments))
 
@@ -157,6 +158,9 @@ class KeyUse(dict[str, float]):
         return len(self), 200 * len(self)
 
     merge = dict.update
+
+    def close(self) -> "KeyUse":
+        return self
 
     def contents(self) -> Iterator[tuple[int, object]]:
         rows = iter(self.items())

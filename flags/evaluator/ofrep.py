@@ -10,7 +10,9 @@ from typing import Final
 import orjson
 
 from flags.channel import OVER_BUDGET
+from flags.channel.users import ALL_FLAGS
 from flags.engine import ErrorCode, Reason, Result, Steps, World, results
+from flags.engine.document import TARGETING_KEY
 from flags.engine.results import FLAG_NOT_FOUND, GENERAL
 from flags.evaluator.counters import Counters
 from flags.evaluator.memory import Environment, FlagItem
@@ -61,6 +63,7 @@ def evaluate_one(
         counters.evaluations[FLAG_NOT_FOUND] += 1
         tally.miss(key, is_client=is_client)
         return 404, orjson.dumps(results.not_found(key))
+    counters.users.note(state.environment_id, key, context.get(TARGETING_KEY), is_client)
     try:
         return _evaluate(item, context, state.world(time.time(), _STEPS), is_client, tally.asked)
     except Exception as fault:
@@ -90,6 +93,7 @@ async def evaluate_all(
     written = _Written(scope % state.environment_id + b" " + stamp)
     spent = of_slice = 0
     asked = counters.tally.of(state.environment_id).asked
+    counters.users.note(state.environment_id, ALL_FLAGS, context.get(TARGETING_KEY), is_client)
     for item in items:
         if of_slice > SLICE_STEPS:
             spent, of_slice = spent + of_slice, 0

@@ -92,6 +92,9 @@ class CutSamples:
         for environment_id, place in newer.places.items():
             self.places.setdefault(environment_id, Reservoir()).merge(place)
 
+    def close(self) -> "CutSamples":
+        return self
+
     def contents(self) -> Iterator[tuple[int, object]]:
         for environment_id, place in self.places.items():
             contexts: defaultdict[tuple[str, ...], list[object]] = defaultdict(list)

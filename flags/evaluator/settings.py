@@ -66,6 +66,12 @@ def _read_limits() -> RequestLimits:
         body_s=env.whole_number("EVALUATOR_BODY_SECONDS", 10, least=1, most=600),
         json_depth=env.whole_number("EVALUATOR_JSON_DEPTH", 64, least=2, most=500),
         json_values=env.whole_number("EVALUATOR_JSON_VALUES", 10_000, least=10, most=1_000_000),
+        telemetry_bytes=env.whole_number(
+            "EVALUATOR_TELEMETRY_BYTES", 4 * 1024 * 1024, least=256, most=most
+        ),
+        telemetry_outcomes=env.whole_number(
+            "EVALUATOR_TELEMETRY_OUTCOMES", 50_000, least=1, most=1_000_000
+        ),
     )
 
 

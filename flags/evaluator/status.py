@@ -163,7 +163,10 @@ class _EvaluatorCollector(Collector):
         refused = _counter("refused", "Refused from Redis: forged, older, incomplete.", "cause")
         for cause, count in counters.refused.items():
             refused.add_metric([cause], count)
-        yield from (requests, evaluations, refused)
+        outcomes = _counter("outcomes", "Outcomes told of by telemetry.", "result")
+        for result, count in counters.telemetry.counted.items():
+            outcomes.add_metric([result], count)
+        yield from (requests, evaluations, refused, outcomes)
         for name, help_text, count in (
             ("reloads", "Full loads of an environment.", counters.reloads),
             ("stream_entries", "Changes applied from the stream.", counters.entries),

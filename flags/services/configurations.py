@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from flags.engine import Configuration, Named
 from flags.models import Flag, FlagConfiguration
 from flags.services import changes, referring
-from flags.services.parsing import configuration_from
+from flags.services.parsing import configuration_from, without_past_releases
 from portal.access import outbox
 from portal.access.models import Environment
 from portal.access.permissions import Permission
@@ -33,7 +33,13 @@ class Switched:
 
 @gated
 def save_configuration(
-    *, flag: Flag, environment: Environment, document: object, expected_version: int, intent: Intent
+    *,
+    flag: Flag,
+    environment: Environment,
+    document: object,
+    expected_version: int,
+    intent: Intent,
+    by_release: bool = False,
 ) -> FlagConfiguration:
     """Replace a flag's configuration in one environment.
 
@@ -41,10 +47,13 @@ def save_configuration(
     when the document is, or refers to what is not there or in a circle; Conflict, with both sides,
     when it is no longer at ``expected_version``; Waiting where the environment's policy wants
     others to agree first. A flag that is not introduced stays so unless the document turns it on
-    or says ``introduced``: until then nobody notices what is saved.
+    or says ``introduced``: until then nobody notices what is saved. Rules by which releases serve
+    testers and cohorts begin ``by_release`` alone, and are left out else.
     """
     _require(Permission.FLAG_EDIT, flag, environment, intent)
     current = _locked(flag, environment, intent)
+    if not by_release:
+        document = without_past_releases(document, current.document)
     wanted = configuration_from(_placed(document, current, intent), current.flag.definition)
     if current.version != expected_version:
         raise _conflict(current, document)

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from flags.models import Flag, FlagConfiguration
 from flags.services.configurations import save_configuration
 from flags.services.definitions import create_flag
+from flags.services.parsing import OF_RELEASES
 from portal.access.models import Environment
 from portal.approvals.errors import Waiting
 from portal.lib.errors import AviaryError, Conflict, Invalid
@@ -30,8 +31,12 @@ TARGETING_ALONE = Taking()
 def copied_document(
     source: FlagConfiguration, target: FlagConfiguration, taking: Taking
 ) -> dict[str, Any]:
-    """What the target is to be. It keeps its salt, and so who is in which bucket, unless told."""
+    """What the target is to be. It keeps its salt, and so who is in which bucket, unless told; and
+    the rules that a release has given it, as those of the source are its release's alone."""
     document = {name: one for name, one in source.document.items() if name != "introduced"}
+    own = [rule for rule in target.targeting["rules"] if rule["id"] in OF_RELEASES]
+    rest = [rule for rule in source.targeting["rules"] if rule["id"] not in OF_RELEASES]
+    document["rules"] = own + rest
     if not taking.state:
         document["enabled"] = target.enabled
     if not taking.salt:

@@ -2,7 +2,7 @@
 
 import contextlib
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import chain
 from typing import Any
@@ -24,6 +24,7 @@ from flags.models import Flag, FlagConfiguration
 from flags.services import changes, effects, naming, referring
 from flags.services.effects import advance_everywhere
 from flags.services.parsing import configuration_from, definition_from
+from flags.services.plans.making import refuse_moved
 from portal.access import authority, outbox
 from portal.access.models import Environment, Project
 from portal.access.permissions import Permission
@@ -149,7 +150,8 @@ def archive_flag(*, flag: Flag, intent: Intent) -> None:
     """Take a flag out of use: evaluators stop answering it. It keeps its configuration.
 
     Raises Forbidden without ``flag.archive``, for a key in each environment that answers it; InUse
-    where other flags ask it; Waiting where a policy there wants others to agree first.
+    where other flags ask it; Invalid where a release moves it; Waiting where a policy there wants
+    others to agree first.
     """
     _set_archived(flag, archived=True, intent=intent)
 
@@ -170,6 +172,9 @@ def _set_archived(flag: Flag, *, archived: bool, intent: Intent) -> None:
     if current.is_archived == archived:
         return  # it is so already
     _check_references(current, archived=archived)
+    if archived:
+        for environment in environments:
+            refuse_moved(current, environment)
     places = effects.of_archiving(current, environments)
     gate.require_in_each(intent, Permission.FLAG_ARCHIVE, environments=places, project=flag.project)
     change = changes.archiving_change(current, archived, places)
@@ -231,8 +236,8 @@ def _missing_in(state: Document, flag: Flag) -> list[Document]:
 
 def _served(flag: Flag) -> set[str] | None:
     """The variants that any configuration can serve; None where that cannot be said."""
-    found: set[str] = set()
-    for row in chain(_configurations(flag), dependants.going_back(flag.project, flag)):
+    found = {key for keys, _who in referring.kept_variants(flag) for key in keys}
+    for row in _states(flag):
         try:
             served = variants_of(parse_configuration(row.document, flag.definition))
         except DocumentError:
@@ -250,14 +255,20 @@ def _is_named(flag: Flag, variant: Document) -> bool:
 def _refuse_breaking(flag: Flag, definition: FlagDefinition) -> None:
     """Every environment's configuration, and what other flags name, must still be there."""
     referring.refuse_removing_variants(flag, [variant.key for variant in definition.variants])
+    referring.refuse_changing_kept(flag, definition)
     problems: dict[str, str] = {}
-    for row in chain(_configurations(flag), dependants.going_back(flag.project, flag)):
+    for row in _states(flag):
         try:
             under = f"environments.{row.environment.key}"
             configuration_from(row.document, definition, under=under)
         except Invalid as error:
             problems |= error.problems
     refuse(problems)
+
+
+def _states(flag: Flag) -> Iterator[FlagConfiguration]:
+    """Its configurations, and those that emergencies would go back to."""
+    return chain(_configurations(flag), dependants.going_back(flag.project, flag))
 
 
 def _configurations(flag: Flag) -> Iterable[FlagConfiguration]:

@@ -32,6 +32,10 @@ from portal.lib.journal import Intent
 
 Document = Mapping[str, Any]
 Busy = Collection[tuple[str, int]]
+# What others agree to elsewhere, and is still to happen. Each gives, of a project and keys of
+# segments, the ids of the environments where it names one of them; or flags with such ids.
+segments_ahead: list[Callable[[Project, Collection[str]], Iterable[int]]] = []
+flags_ahead: list[Callable[[Project], Iterable[tuple[str, int]]]] = []
 _SUBJECTS = {Named.SEGMENT: "segment", Named.GROUP: "exclusion_group"}
 
 
@@ -83,13 +87,15 @@ def definition_reaches(
 
 
 def busy_in(project: Project) -> set[tuple[str, int]]:
-    """Flags and ids of environments where something agreed to is still to happen: a plan, or the
-    end of an emergency. It may serve any variant."""
+    """Flags and ids of environments where something agreed to is still to happen: a plan, the end
+    of an emergency, or a release. It may serve any variant."""
     plans = Plan.objects.alive().filter(flag__project=project)
     running = reverting.running().filter(request__project=project, request__subject_kind="flag")
-    return set(plans.values_list("flag__key", "environment")) | set(
-        running.values_list("request__subject", "request__environments")
-    )
+    return {
+        *plans.values_list("flag__key", "environment"),
+        *running.values_list("request__subject", "request__environments"),
+        *(one for names in flags_ahead for one in names(project)),
+    }
 
 
 def _served_changes(before: Document, after: Document) -> tuple[bool, set[str]]:
@@ -121,7 +127,7 @@ class Reach:
 
     Evaluators ask for it in ``answering``. In ``agreeing`` it is used as well or may come to be
     without being looked at again: by a flag that is not introduced or archived, an open request, a
-    plan, or the end of an emergency. What others agreed to must be what they looked at.
+    plan or release, or the end of an emergency. What others agreed to must be what they looked at.
     """
 
     answering: set[int] = field(default_factory=set)
@@ -149,18 +155,19 @@ def reach_of(project: Project, kind: Named, key: str) -> Reach:
     return reach
 
 
-def _mentioned_ahead(project: Project, keys: Iterable[str]) -> set[int]:
+def _mentioned_ahead(project: Project, keys: Collection[str]) -> set[int]:
     """Where something still to happen holds one of these keys, whatever it names by it."""
     requests = ChangeRequest.objects.filter(project=project, state=State.OPEN)
     plans = Plan.objects.alive().filter(flag__project=project)
     logs = EmergencyLog.objects.filter(first__request__project=project)
-    found = (
+    found: tuple[Iterable[int | None], ...] = (
         _holding(requests, "after", keys).values_list("environments", flat=True),
         _holding(plans, "document", keys).values_list("environment", flat=True),
         *(
             _holding(logs, side, keys).values_list("first__request__environments", flat=True)
             for side in ("before", "after")
         ),
+        *(names(project, keys) for names in segments_ahead),
     )
     return {pk for rows in found for pk in rows if pk is not None}
 

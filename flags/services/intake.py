@@ -7,7 +7,7 @@ be stored holds up no other: its batches stay in Redis, until they are too old.
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final, TypeVar, cast
@@ -22,6 +22,7 @@ from flags.channel.intake import MAX_BATCH_BYTES, READ_SCRIPT, open_batch
 from flags.models import IntakeLoss, LossCause, TakenBatch
 from flags.snapshots import relay
 from portal.lib import clock
+from portal.lib.patience import let_others_write
 from portal.lib.upserting import add_or_insert
 from portal.runs.failpoints import failpoint
 from portal.runs.runner import for_each
@@ -43,19 +44,26 @@ OLD_USAGE: Final = "aviary:usage"
 T = TypeVar("T")
 Open = Callable[[IntakeKind, bytes], IntakeBatch | None]
 _READERS: dict[IntakeKind, tuple[Callable[..., Any], Callable[..., int]]] = {}
+Slices = Iterable[list[tuple[str, IntakeBatch]]]
+_SLICERS: dict[IntakeKind, Callable[[list[IntakeBatch]], Slices]] = {}
 
 
 def register(
     kind: IntakeKind,
     decode: Callable[[IntakeBatch], Iterable[T]],
     store: Callable[[Collection[T], datetime], int],
+    in_slices: Callable[[list[IntakeBatch]], Slices] | None = None,
 ) -> None:
     """Let the worker store batches of a kind.
 
     ``decode`` raises ValueError, TypeError, KeyError or AttributeError for what no evaluator
     writes. ``store`` is called in a transaction, and returns how many things were of what is gone.
+    ``in_slices`` says which parts of batches are stored in one transaction, each with the id of its
+    batch; all at once without it.
     """
     _READERS[kind] = decode, store
+    if in_slices:
+        _SLICERS[kind] = in_slices
 
 
 def drain() -> None:
@@ -72,15 +80,40 @@ def _drain_stream(kind: IntakeKind, stream: str, opened: Open) -> None:
         while page := cast(list[Any], redis.eval(READ_SCRIPT, 1, stream, after, *limits)):
             after = b"(" + page[-1][0]
             batches = {place: opened(kind, raw) for place, raw in page}
-            done = list(batches)
-            if not _try(kind, batches.values()):
-                done = [place for place, batch in batches.items() if _try(kind, [batch])]
+            failed = _store_page(kind, list(batches.values()))
+            done = [place for place, one in batches.items() if (one and one.id) not in failed]
             if not done:
                 return
             failpoint("intake-after-commit")
             redis.xdel(stream, *done)
     except RedisError as error:  # nothing is lost: evaluators and Redis keep it until the next time
         logger.info("intake of %s waits: %s", kind.name, type(error).__name__)
+
+
+def _store_page(kind: IntakeKind, batches: list[IntakeBatch | None]) -> set[str | None]:
+    """Store batches slice by slice; returns the ids of those that could not be, None for what
+    cannot be read. What was stored of them is known when they come again."""
+    failed: set[str | None] = set()
+    for number, part in enumerate(_slices(kind, batches)):
+        if number:
+            failpoint("intake-between-slices")
+            let_others_write()
+        if not _try(kind, [one for _id, one in part]):
+            failed |= {batch_id for batch_id, one in part if not _try(kind, [one])}
+    return failed
+
+
+def _slices(
+    kind: IntakeKind, batches: list[IntakeBatch | None]
+) -> Iterator[Sequence[tuple[str | None, IntakeBatch | None]]]:
+    found = [one for one in batches if one is not None]
+    slicer = _SLICERS.get(kind)
+    if slicer is None:
+        yield [(one.id if one else None, one) for one in batches]
+        return
+    yield from slicer(found)
+    if len(found) < len(batches):
+        yield [(None, one) for one in batches if one is None]
 
 
 def _try(kind: IntakeKind, batches: Iterable[IntakeBatch | None]) -> bool:

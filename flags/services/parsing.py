@@ -1,8 +1,9 @@
 """Documents from people, checked by the engine; its problems become errors people can read."""
 
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
+from flags.channel.telemetry import COHORTS_RULE, TESTERS_RULE
 from flags.engine import (
     Configuration,
     DocumentError,
@@ -17,6 +18,7 @@ from flags.engine import (
 from portal.lib.errors import Invalid
 
 T = TypeVar("T")
+OF_RELEASES = (COHORTS_RULE, TESTERS_RULE)
 
 
 def definition_from(document: object) -> FlagDefinition:
@@ -38,6 +40,19 @@ def configuration_from(
 ) -> Configuration:
     """A valid configuration. Raises Invalid with the path of each problem, below ``under``."""
     return _checked(lambda: parse_configuration(document, definition), under=under)
+
+
+def without_past_releases(document: object, current: Mapping[str, Any]) -> Any:
+    """A document without the rules by which releases serve testers and cohorts, but for those that
+    the ``current`` configuration has: they come and go with their release. A copy, an old version
+    or a file that was made while one moved would serve them for good."""
+    rules = document.get("rules") if isinstance(document, Mapping) else None
+    if not isinstance(document, Mapping) or not isinstance(rules, list | tuple):
+        return document
+    there = [rule["id"] for rule in current["rules"]]
+    past = [one for one in OF_RELEASES if one not in there]
+    kept = [rule for rule in rules if not (isinstance(rule, Mapping) and rule.get("id") in past)]
+    return document if len(kept) == len(rules) else {**document, "rules": kept}
 
 
 def segment_from(document: object) -> Segment:

@@ -5,7 +5,7 @@ what every environment sees under the rows of them all: so of two writes that wo
 together, or of one that refers to what another removes, the second sees what the first did.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain
@@ -17,10 +17,12 @@ from flags.dependants import Use, going_back, mentioning_in, segment_graph, uses
 from flags.engine import (
     Configuration,
     DocumentError,
+    FlagDefinition,
     Mention,
     Named,
     depth_of,
     dump_configuration,
+    dump_definition,
     find_cycle,
     limits,
     mentions_in,
@@ -139,6 +141,33 @@ def refuse_removing_variants(flag: Flag, kept: Iterable[str]) -> None:
     uses = uses_of(flag.project, Named.FLAG, flag.key, variants=gone) if gone else []
     if uses:
         raise InUse("variants", _("Keep the variants that other flags name: {uses}."), uses)
+
+
+Kept = tuple[Collection[str], str]
+# What may still come back of a flag: each gives variants of it, and who would bring them back.
+keepers: list[Callable[[Flag], Iterable[Kept]]] = []
+
+
+def kept_variants(flag: Flag) -> Iterator[Kept]:
+    return chain.from_iterable(keeps(flag) for keeps in keepers)
+
+
+def refuse_changing_kept(flag: Flag, definition: FlagDefinition) -> None:
+    """Raise Invalid where a variant that may still come back would be gone, or another value."""
+    wanted = _without_descriptions(dump_definition(definition)["variants"])
+    stored = _without_descriptions(flag.variants)
+    changed = {key for key, variant in stored.items() if wanted.get(key) != variant}
+    for keys, who in kept_variants(flag) if changed else ():
+        if lost := ", ".join(sorted(changed & set(keys))):
+            text = _("{who} still needs {variants} as it is. Let it end first.")
+            raise Invalid.of("variants", text, who=who, variants=lost)
+
+
+def _without_descriptions(variants: Any) -> dict[str, dict[str, Any]]:
+    return {
+        one["key"]: {name: said for name, said in one.items() if name != "description"}
+        for one in variants
+    }
 
 
 def problems_of(key: str, mentions: Iterable[Mention], neighbours: Neighbours) -> dict[str, str]:

@@ -18,6 +18,7 @@ from flags.engine.parsing import DEFINITION_PART
 from flags.models import ExclusionGroup, FlagConfiguration, Segment
 from portal.access import outbox
 from portal.access.models import ApiKey, Environment
+from portal.access.permissions import TELEMETRY
 
 logger = logging.getLogger(__name__)
 Documents = dict[str, dict[str, object] | None]
@@ -129,7 +130,7 @@ def _key_document(key: ApiKey) -> dict[str, object]:
         "expires_at": key.expires_at.timestamp() if key.expires_at else None,
         "rate": key.rate_limit,
         "burst": key.burst_limit,
-    }
+    } | ({"decides": True} if TELEMETRY in key.rights else {})
 
 
 def _segment_documents(environment: Environment, keys: set[str] | None) -> Documents:

@@ -6,7 +6,7 @@ known, and it is left alone for a moment: a page must not wait for it again and 
 
 import logging
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
@@ -136,23 +136,37 @@ def _positions(ids: list[int]) -> dict[int, Position]:
     return {pk: (epoch, version) for pk, epoch, version in rows}
 
 
-def _read_redis(ids: list[int]) -> dict[int, Held] | None:
-    """What Redis holds and was told, by environment; None where it does not answer."""
+def ask(questions: Callable[[Any], object]) -> list[Any] | None:
+    """What Redis answers to the questions that are put into a pipeline, an error in place of any;
+    None where it does not answer, and for a moment after."""
     global _asked_in_vain_at
     if time.monotonic() - _asked_in_vain_at < LEAVE_ALONE_S:
         return None
     try:
         pipe = relay.connection().pipeline(transaction=False)
+        questions(pipe)
+        answers: list[Any] = pipe.execute(raise_on_error=False)
+    except RedisError as error:
+        logger.info("evaluators cannot be asked for: %s", type(error).__name__)
+        _asked_in_vain_at = time.monotonic()
+        return None
+    return answers
+
+
+def _read_redis(ids: list[int]) -> dict[int, Held] | None:
+    """What Redis holds and was told, by environment; None where it does not answer."""
+
+    def questions(pipe: Any) -> None:
         pipe.time()
         for pk in ids:
             pipe.get(EnvironmentKeys(pk).head)
             pipe.hlen(EnvironmentKeys(pk).documents)
             pipe.hgetall(EnvironmentKeys(pk).reports)
-        (now, _micros), *answers = pipe.execute(raise_on_error=False)
-    except (RedisError, TypeError) as error:
-        logger.info("evaluators cannot be asked for: %s", type(error).__name__)
-        _asked_in_vain_at = time.monotonic()
+
+    found = ask(questions)
+    if found is None or not isinstance(found[0], tuple):
         return None
+    (now, _micros), *answers = found
     rows = zip(ids, answers[::3], answers[1::3], answers[2::3], strict=True)
     sealer = channel.Sealer(settings.SNAPSHOT_KEY)
     return {

@@ -14,6 +14,7 @@ from flags.engine import parse_definition
 from flags.importers import ImportPlan
 from flags.models import Flag, FlagConfiguration
 from flags.services import changes, configurations, definitions, importing
+from flags.services.parsing import without_past_releases
 from portal.access.models import Environment, Project
 from portal.approvals.handlers import (
     Document,
@@ -71,6 +72,7 @@ def _targeting_page(target: Target) -> str:
 
 
 def _configuration_words(row: FlagConfiguration, before: Document, after: Document) -> list[str]:
+    after = without_past_releases(after, before)
     return changes.configuration_words(row.flag, before, after)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from functools import partial
 from urllib.parse import urlencode
+from zlib import crc32
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import render
@@ -15,7 +16,7 @@ from flags import selectors
 from flags.engine import Kind
 from flags.models import Flag
 from flags.searching import FlagFilter, read_sort
-from flags.selectors import FlagPage
+from flags.selectors import FlagPage, Moved
 from flags.services.arranging import set_favourite
 from flags.services.bulk import ACTIONS, MOST_FLAGS
 from flags.usage import reading
@@ -23,6 +24,7 @@ from flags.usage.lifecycle import Stage
 from flags.usage.standing import standings_of
 from flags.web import rows
 from flags.web.rows import Cell, FlagRow, find_flag
+from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.lib import clock
@@ -51,8 +53,9 @@ def list_flags(request: HttpRequest, scope: Scope) -> HttpResponse:
         view = selectors.default_view(scope.user, scope.project)
         if view:
             return HttpResponseRedirect(f"?{view.query}&view={view.pk}")
-    state = selectors.state_of(scope.project)
-    draw = partial(_context, request, scope, clock.now())
+    moved = selectors.moved_in(scope.project)
+    state = f"{selectors.state_of(scope.project)}-{crc32(repr(moved).encode())}"
+    draw = partial(_context, request, scope, clock.now(), moved)
     return page_in_state(request, ("flags/list.html", "flags/_list.html"), state, draw)
 
 
@@ -95,28 +98,31 @@ def _yes(value: bool) -> str:
     return "yes" if value else "no"
 
 
-def _context(request: HttpRequest, scope: Scope, now: datetime) -> dict[str, object]:
+def _context(request: HttpRequest, scope: Scope, now: datetime, moved: Moved) -> dict[str, object]:
     wanted = read_filter(request.GET, scope)
     page = selectors.list_flags(scope.project, wanted, now=now)
+    places = list(scope.project.environments.all())
+    marks, unused = rows.read_marks(places, page.flags)
     return {
         "scope": scope,
         "wanted": wanted,
         "query": query_with(request.GET),
         **paging(request, page.page),
         "page": page,
-        "rows": _rows(scope, page, now),
-        "environments": scope.project.environments.all(),
-        "no_evaluator": rows.no_evaluator(scope.project.environments.all()),
+        "rows": _rows(scope, page, now, marks, moved),
+        "environments": places,
+        "no_evaluator": unused,
         "most": MOST_FLAGS,
-        **({} if wants_fragment(request) else _choices(request, scope, wanted)),
+        **({} if wants_fragment(request) else _choices(request, scope, wanted, places)),
     }
 
 
-def _rows(scope: Scope, page: FlagPage, now: datetime) -> list[FlagRow]:
+def _rows(
+    scope: Scope, page: FlagPage, now: datetime, marks: rows.Marks, moved: Moved
+) -> list[FlagRow]:
     seen = standings_of(scope.project, page.flags, now=now)
     counts = reading.hourly_counts(page.flags, now=now)
     favourites = selectors.favourites_of(scope.user, scope.project)
-    marks = rows.read_marks(scope.project.environments.all(), page.flags)
     return [
         FlagRow(
             flag,
@@ -124,15 +130,18 @@ def _rows(scope: Scope, page: FlagPage, now: datetime) -> list[FlagRow]:
             counts.get(flag.pk),
             favourite=flag.pk in favourites,
             marks=marks,
+            moved=moved,
         )
         for flag in page.flags
     ]
 
 
-def _choices(request: HttpRequest, scope: Scope, wanted: FlagFilter) -> dict[str, object]:
+def _choices(
+    request: HttpRequest, scope: Scope, wanted: FlagFilter, places: list[Environment]
+) -> dict[str, object]:
     views = list(selectors.views_of(scope.user, scope.project))
     columns = [one for one in wanted.sort if one != "favourite"]
-    place = scope.project.environments.last()
+    place = places[-1] if places else None
     return {
         "stages": [(stage.value, stage.label) for stage in Stage],
         "unknown_place": place,
@@ -141,28 +150,25 @@ def _choices(request: HttpRequest, scope: Scope, wanted: FlagFilter) -> dict[str
         "tags": selectors.known_tags(scope.project),
         "owners": [(MINE, _("Mine")), *((o, o) for o in selectors.known_owners(scope.project))],
         "owner": request.GET.get("owner", ""),
-        "places": [
-            (place, request.GET.get(f"in.{place.key}", ""))
-            for place in scope.project.environments.all()
-        ],
+        "places": [(one, request.GET.get(f"in.{one.key}", "")) for one in places],
         "sorts": SORTS.items(),
         "favourites_first": "favourite" in wanted.sort,
         "sorted_by": [*columns, "", ""][:2],
         "views": views,
         "view": next((one for one in views if str(one.pk) == request.GET.get("view")), None),
         "lasting": lasting(request.GET),
-        "actions": _actions(scope),
+        "actions": _actions(scope, places),
     }
 
 
-def _actions(scope: Scope) -> list[tuple[str, str]]:
+def _actions(scope: Scope, places: list[Environment]) -> list[tuple[str, str]]:
     offered = []
     for name, action in ACTIONS.items():
         if action.needs == "environment":
             text = _("{action} in {environment}")
             offered += [
                 (f"{name}:{place.key}", text.format(action=action.label, environment=place.name))
-                for place in scope.project.environments.all()
+                for place in places
                 if scope.allows(action.permission, place)
             ]
         elif action.permission in scope.permissions:

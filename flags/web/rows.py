@@ -15,6 +15,7 @@ from django.views.decorators.http import require_safe
 from flags import cohorts, selectors, wording
 from flags.engine import DocumentError, Named
 from flags.models import ExclusionGroup, Flag, FlagConfiguration, Segment
+from flags.selectors import Moved, Mover
 from flags.snapshots import delivery
 from flags.snapshots.delivery import Arrival, Delivery
 from flags.usage.standing import Seen
@@ -40,9 +41,13 @@ class Mark:
 Marks = dict[tuple[int, str], Mark]
 
 
-def read_marks(environments: Iterable[Environment], flags: Collection[Flag]) -> Marks:
-    """The marks of these flags, by environment's id and flag's key."""
-    return _marks(delivery.read(environments).values(), [flag.key for flag in flags])
+def read_marks(environments: Iterable[Environment], flags: Collection[Flag]) -> tuple[Marks, bool]:
+    """The marks of these flags, by environment's id and flag's key.
+
+    And whether nobody would notice any change: no evaluator has reported, here or elsewhere.
+    """
+    found = delivery.read(environments).values()
+    return _marks(found, [flag.key for flag in flags]), _is_unused(found)
 
 
 def mark_switched(environment: Environment, flag: Flag) -> Mark | None:
@@ -59,18 +64,13 @@ def said_of_saving(environments: Iterable[Environment], text: str) -> str:
     return late[0] if late else text
 
 
-def no_evaluator(environments: Iterable[Environment]) -> bool:
-    """Whether nobody would notice any change: no evaluator has reported, here or elsewhere."""
-    found = delivery.read(environments).values()
-    return bool(found) and all(one.arrival is Arrival.UNUSED for one in found)
-
-
 @require_safe
 @project_page(Permission.FLAG_VIEW)
 def flag_mark(request: HttpRequest, scope: Scope, environment: str, key: str) -> HttpResponse:
     """One mark as it is now, or nothing, which takes it from the page."""
     flag, place = find_flag(scope, key), scope.environment(environment)
-    mark = read_marks([place], [flag]).get((place.pk, flag.key))
+    marks, _unused = read_marks([place], [flag])
+    mark = marks.get((place.pk, flag.key))
     context = {"scope": scope, "flag": flag, "place": place, "mark": mark}
     return render(request, "flags/_mark.html", context)
 
@@ -79,8 +79,12 @@ def flag_mark(request: HttpRequest, scope: Scope, environment: str, key: str) ->
 @project_page(Permission.FLAG_VIEW)
 def evaluators(request: HttpRequest, scope: Scope) -> HttpResponse:
     """The line that says that no evaluator has reported, or nothing."""
-    unused = no_evaluator(scope.project.environments.all())
+    _none, unused = read_marks(scope.project.environments.all(), [])
     return render(request, "flags/_no_evaluator.html", {"scope": scope, "no_evaluator": unused})
+
+
+def _is_unused(deliveries: Collection[Delivery]) -> bool:
+    return bool(deliveries) and all(one.arrival is Arrival.UNUSED for one in deliveries)
 
 
 def _marks(deliveries: Iterable[Delivery], keys: list[str]) -> Marks:
@@ -164,6 +168,7 @@ class Cell:
     configuration: FlagConfiguration
     mark: Mark | None = None
     """What is said of a change that is not known to be live."""
+    mover: Mover | None = None
 
     @property
     def environment(self) -> Environment:
@@ -208,13 +213,15 @@ class FlagRow:
         *,
         favourite: bool = False,
         marks: Marks | None = None,
+        moved: Moved | None = None,
     ) -> None:
         self.flag, self.seen, self.favourite = flag, seen, favourite
         self.sparkline = sparkline(counts) if counts else None
         self.cells = []
         for configuration in flag.configurations.all():
-            mark = (marks or {}).get((configuration.environment_id, flag.key))
-            self.cells.append(Cell(flag, configuration, mark))
+            at = (configuration.environment_id, flag.key)
+            mark, mover = (marks or {}).get(at), (moved or {}).get(at)
+            self.cells.append(Cell(flag, configuration, mark, mover))
 
 
 WIDTH, HEIGHT = 72, 20

@@ -102,7 +102,9 @@ def _along(configuration: FlagConfiguration) -> list[str]:
 def _switched(request: HttpRequest, scope: Scope, switched: Switched) -> HttpResponse:
     configuration = switched.configuration
     mark = rows.mark_switched(configuration.environment, configuration.flag)
-    cell = Cell(configuration.flag, configuration, mark)
+    moved = selectors.moved_in(scope.project)
+    mover = moved.get((configuration.environment_id, configuration.flag.key))
+    cell = Cell(configuration.flag, configuration, mark, mover)
     state = _("on") if configuration.enabled else _("off")
     text = _("{flag} is {state} in {environment}.")
     if mark is not None:

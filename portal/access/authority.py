@@ -139,9 +139,13 @@ def _permissions_of_key(
     It may do there what it was issued for, as far as whoever made it may do it at this moment.
     """
     keys = ApiKey.objects.usable(now=clock.now()).filter(pk=actor.id, kind=KeyKind.ADMIN)
-    if environment is not None:
+    if environment is None:
+        keys = keys.filter(environment__project=project)
+    elif environment.project_id == project.pk:
         keys = keys.filter(environment=environment)
-    key = keys.filter(environment__project=project).select_related("creator").first()
+    else:
+        return NOTHING
+    key = keys.first()
     if key is None:
         return NOTHING
     return permissions_of_key(key) & _cap(key, project, environment)

@@ -70,7 +70,8 @@ BUILTIN_ROLES: dict[str, frozenset[Permission]] = {
     | {P.ENVIRONMENT_CONFIGURE, P.FREEZE_OVERRIDE, P.INCIDENT_MANAGE},
     BuiltinRole.PROJECT_ADMIN: frozenset(Permission),
 }
-# An admin key acts for a script in one environment; it hands out no access of its own.
+# An admin key acts for a script in one environment, such as one that releases what it has built; it
+# hands out no access of its own.
 ADMIN_KEY_PERMISSIONS: frozenset[Permission] = frozenset(
     {
         P.FLAG_VIEW,
@@ -79,6 +80,9 @@ ADMIN_KEY_PERMISSIONS: frozenset[Permission] = frozenset(
         P.FLAG_ARCHIVE,
         P.SEGMENT_EDIT,
         P.CHANGE_REQUEST_CREATE,
+        P.RELEASE_CREATE,
+        P.RELEASE_DEPLOY,
+        P.RELEASE_ROLLBACK,
         P.AUDIT_VIEW,
         P.AUDIT_EXPORT,
     }
@@ -88,7 +92,11 @@ ADDITIONAL_RIGHTS: tuple[Permission, ...] = (
     P.ENVIRONMENT_CONFIGURE,
     P.MEMBER_MANAGE,
     P.KEY_MANAGE,
+    P.INCIDENT_MANAGE,
 )
+# What a client key may be given when it is issued: what it tells of versions then decides about
+# releases, as what a server key tells does.
+TELEMETRY = "telemetry"
 # What stands between a key and a change takes a person to hand out, and so does the right to hand
 # that out: whoever steals a key that manages members would else invite the people who agree with
 # it, or one who makes them.

@@ -11,6 +11,7 @@ from portal.approvals.errors import Barred, NotApproved
 from portal.approvals.models import ChangeRequest
 from portal.approvals.wording import unowned_sentence
 from portal.lib.journal import Actor, ActorKind, Trace
+from portal.runs.models import Authored
 
 
 def author_of(request: ChangeRequest) -> Actor:
@@ -45,3 +46,13 @@ def require_still(
         if permission not in held:
             text = _("{person}, who asked for this, may no longer {permission}.")
             raise Barred(text.format(person=author.label, permission=permission.label))
+
+
+def answer_for(work: Authored, actor: Actor, agreement: int | None) -> None:
+    """Note who answers for work: who asked for it, where others agreed. The caller saves it."""
+    work.agreement_id = agreement
+    request = ChangeRequest.objects.filter(pk=agreement).first() if agreement else None
+    author = author_of(request) if request else actor
+    work.author_kind, work.author_id_text = str(author.kind), author.id
+    work.author = author.label
+    work.author_user = request.author_user if request else authority.answerable(author)

@@ -9,8 +9,9 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, ngettext
 
+from portal.access.models import Environment
 from portal.approvals.freezing import Occurrence, Window
-from portal.approvals.models import InForce
+from portal.approvals.models import FreezeWindow, InForce
 from portal.approvals.recurring import Rule
 from portal.approvals.rule_text import parse_rule
 
@@ -83,6 +84,8 @@ def recurrence_words(rrule: str) -> str:
 
 def frozen_sentence(frozen: InForce) -> str:
     """“Production is frozen by “Weekend” until Mon 30 Nov 2026, 08:00 (Europe/Berlin).”"""
+    if frozen.freeze.stops_line:
+        return line_sentence(frozen.freeze, frozen.environments)
     text = ngettext(
         "{places} is frozen by “{name}” until {until} ({zone}).",
         "{places} are frozen by “{name}” until {until} ({zone}).",
@@ -94,6 +97,14 @@ def frozen_sentence(frozen: InForce) -> str:
         until=local_time(frozen.occurrence.local_ends),
         zone=frozen.freeze.zone,
     )
+
+
+def line_sentence(freeze: FreezeWindow, environments: Iterable[Environment]) -> str:
+    """“alice has stopped the line in Production: error rates rise. Somebody has to lift that.”"""
+    text = _("{person} has stopped the line in {places}: {reason} Somebody has to lift that.")
+    reason = freeze.reason if freeze.reason[-1:] in (".", "!", "?") else f"{freeze.reason}."
+    places = _listed(environment.name for environment in environments)
+    return text.format(person=freeze.created_by, places=places, reason=reason)
 
 
 def freeze_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:

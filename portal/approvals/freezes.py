@@ -11,8 +11,14 @@ from portal.approvals.models import FreezeWindow, InForce
 
 
 def freezes_of(project: Project) -> QuerySet[FreezeWindow]:
-    """The windows of a project that are not cancelled, with their environments."""
-    return project.freezes.filter(cancelled_at=None).prefetch_related("environments")
+    """The windows of a project that were planned and not cancelled, with their environments."""
+    found = project.freezes.filter(cancelled_at=None, stops_line=False)
+    return found.prefetch_related("environments")
+
+
+def line_stopped_in(environment: Environment) -> FreezeWindow | None:
+    """What stops the line in an environment; None where it moves."""
+    return environment.freezes.filter(cancelled_at=None, stops_line=True).first()
 
 
 def freezes_in_force(environments: Iterable[Environment], at: datetime) -> list[InForce]:

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from portal.access.models import Environment, Project
+from portal.access.permissions import Permission
 from portal.approvals.changes import Change, same_document
 from portal.approvals.models import ChangeRequest
 from portal.lib import merging, subjects
@@ -105,11 +106,19 @@ class Impact:
 @dataclass(frozen=True, slots=True)
 class DueStep:
     """What is due of a plan: who answers for it, the plan as the change that others agreed to, and
-    the request that they agreed to it by."""
+    the request that they agreed to it by.
+
+    ``permissions`` are what its author must still hold; without them, those of the step's change.
+    One that ``goes_back`` to what was agreed to before the plan began asks nobody, and no freeze
+    stops it; one that ``passes_freezes`` is stopped by none either.
+    """
 
     author: Actor
     plan: Change
     agreement: int | None
+    permissions: tuple[Permission, ...] | None = None
+    goes_back: bool = False
+    passes_freezes: bool = False
 
 
 class Sides(NamedTuple):

@@ -29,7 +29,9 @@ def outside(frozen: Iterable[InForce], environments: Iterable[Environment]) -> l
     """What is frozen in other environments than these."""
     known = {environment.pk for environment in environments}
     left = [
-        replace(one, environments=[place for place in one.environments if place.pk not in known])
+        one
+        if one.freeze.stops_line  # no glass is broken for that: it is lifted
+        else replace(one, environments=[o for o in one.environments if o.pk not in known])
         for one in frozen
     ]
     return [one for one in left if one.environments]
@@ -38,11 +40,14 @@ def outside(frozen: Iterable[InForce], environments: Iterable[Environment]) -> l
 def pass_freezes(change: Change, frozen: Sequence[InForce], intent: Intent) -> None:
     """Go on where nothing is frozen, or a person who may overrides it and says why.
 
-    Raises Frozen; for who wants to override, Forbidden without ``freeze.override`` in each frozen
-    environment, Invalid without a reason. Keys and the product itself never override.
+    Raises Frozen, where the line is stopped in any case; for who wants to override, Forbidden
+    without ``freeze.override`` in each frozen environment, Invalid without a reason. Keys and the
+    product itself never override.
     """
     if not frozen:
         return
+    if any(one.freeze.stops_line for one in frozen):
+        raise Frozen(change.project, frozen)
     if not intent.options.override_freeze or authority.user_of(intent.actor) is None:
         raise Frozen(change.project, frozen)
     for environment in {place.pk: place for one in frozen for place in one.environments}.values():

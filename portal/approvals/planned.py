@@ -27,21 +27,27 @@ def pass_step(change: Change, step: Step, intent: Intent) -> Intent:
     who made the plan, who agreed to it.
 
     Raises Invalid where no plan says so, Barred where its author may no longer want it,
-    ApprovalRequired where a policy wants more than what was agreed to, Frozen in a freeze, which
-    plans never override, EmergencyRunning where it would build on an emergency change.
+    ApprovalRequired where a policy wants more than what was agreed to, Frozen in a freeze, unless
+    it was agreed that the plan goes on in one, EmergencyRunning where it would build on an
+    emergency change. What goes back to what was agreed to before always passes.
     """
     due = handlers.due_step(step, change, at=intent.at)
     if due is None:
         raise Invalid({"": _("No plan says that this happens now.")})
+    if due.goes_back:
+        return intent
     places = list(change.environments)
-    require_still(due.author, change.permissions, project=change.project, places=places)
+    needed = change.permissions if due.permissions is None else due.permissions
+    require_still(due.author, needed, project=change.project, places=places)
     policies = selectors.policies_wanting(places, turns_off=change.turns_off)
     if policies and not is_agreed(due.plan, due.agreement, moment=intent.at):
         wanting = [policy.environment for policy in policies]
         asked = replace(intent, actor=due.author, options=PLAIN)
         raise ApprovalRequired(change, wanting, asked)
     reverting.require_untouched(change)
-    pass_freezes(change, freezes_stopping(change, intent.at), replace(intent, options=PLAIN))
+    frozen = freezes_stopping(change, intent.at)
+    stopping = [one for one in frozen if one.freeze.stops_line or not due.passes_freezes]
+    pass_freezes(change, stopping, replace(intent, options=PLAIN))
     if due.agreement is None:
         return replace(intent, agreed=Agreed(requested_by=due.author.label))
     request = change.project.change_requests.get(pk=due.agreement)

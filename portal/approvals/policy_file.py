@@ -1,6 +1,6 @@
 """Policies as a file says them: which roles may deploy where, and who has to agree. Pure.
 
-The form is that of the deployment guide::
+It is the block of the deployment guide::
 
     deployment_permissions:
       environments:
@@ -13,7 +13,7 @@ The form is that of the deployment guide::
           required_roles: [senior_developer, devops_lead]
           security_scan: required
 
-What a file does not mention stays as it is.
+What it does not mention stays as it is.
 """
 
 from collections.abc import Collection, Mapping
@@ -43,7 +43,7 @@ PLAIN: Final = (
 
 @dataclass(slots=True)
 class EnvironmentPolicy:
-    """What a file says about one environment; names as it spells them, ``document`` None for none.
+    """What it says about one environment; names as it spells them, ``document`` None for none.
 
     ``reserved`` maps permissions to names, with the path of each in ``paths``.
     """
@@ -53,12 +53,9 @@ class EnvironmentPolicy:
     paths: dict[Permission, str] = field(default_factory=dict)
 
 
-def parse(text: str) -> dict[str, EnvironmentPolicy]:
-    """What a file says, by the keys of environments. Raises Invalid, naming the path."""
-    root = _mapping(_read(text), "", {ROOT})
-    if ROOT not in root:
-        refuse("", _("The file has no {name}.").format(name=ROOT))
-    parts = _mapping(root[ROOT], ROOT, {"environments", "approval_requirements"})
+def parse(block: object) -> dict[str, EnvironmentPolicy]:
+    """What the block says, by the keys of environments. Raises Invalid, naming the path."""
+    parts = _mapping(block, ROOT, {"environments", "approval_requirements"})
     found: dict[str, EnvironmentPolicy] = {}
     path = f"{ROOT}.environments"
     for key, actions in _mapping(parts.get("environments", {}), path).items():
@@ -107,7 +104,12 @@ class _Loader(yaml.SafeLoader):
         return mapping
 
 
-def _read(text: str) -> object:
+def read(text: str, blocks: Collection[str]) -> Mapping[str, Any]:
+    """The blocks of a file by their names. Raises Invalid for others, and for what is no YAML."""
+    return _mapping(_yaml(text), "", blocks)
+
+
+def _yaml(text: str) -> object:
     try:
         return yaml.load(text, _Loader)  # noqa: S506 - it is a SafeLoader
     except RecursionError:

@@ -32,8 +32,8 @@ _VOTES = ("change_request.approved", "change_request.rejected")
 _WITHDRAWN_VOTE, _ADOPTED = "change_request.vote_withdrawn", "change_request.adopted"
 _REQUESTS = {_OPENED, _EDITED, _USED, *_CLOSINGS, *_VOTES, _WITHDRAWN_VOTE, _ADOPTED}
 _REVIEWED = "break_glass.reviewed"
-_CANCELLED = "freeze.cancelled"
-_FREEZES = {"freeze.created", "freeze.edited", _CANCELLED}
+_ENDED = {"freeze.cancelled", "freeze.line_lifted"}
+_FREEZES = {"freeze.created", "freeze.edited", "freeze.line_stopped", *_ENDED}
 _ENDS = {
     "break_glass.confirmed": "confirmed",
     "break_glass.reverted": "reverted",
@@ -197,7 +197,7 @@ def _is_logged(request: ChangeRequest, rows: Iterable[EmergencyLog]) -> bool:
 def _tell_freeze(event: AuditEvent) -> Iterator[Said]:
     """Windows that are not cancelled."""
     key = StateKey("freeze", event.project, "", "freeze", event.subject)
-    yield key, None if event.event == _CANCELLED else _in_order(event.after_document or {})
+    yield key, None if event.event in _ENDED else _in_order(event.after_document or {})
 
 
 def _read_freezes() -> Iterator[tuple[StateKey, Document]]:

@@ -131,6 +131,8 @@ SUBJECTS = (
             "freeze.edited": gettext_lazy("changed freeze"),
             "freeze.cancelled": gettext_lazy("cancelled freeze"),
             "freeze.overridden": gettext_lazy("went on in spite of freeze"),
+            "freeze.line_stopped": gettext_lazy("stopped the line by freeze"),
+            "freeze.line_lifted": gettext_lazy("let the line move again by freeze"),
         },
         describe=_each,
         address=_of_project("freeze-list"),

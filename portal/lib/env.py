@@ -7,6 +7,7 @@ module may import Django's ORM.
 
 import os
 from collections.abc import Sequence
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +118,15 @@ def web_address(name: str) -> str:
         # Without the address itself, which may hold a token.
         raise SettingError(f"{name} must start with https:// or http://")
     return value
+
+
+def networks(name: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    """Networks such as 10.0.0.0/8, separated by commas; none without one."""
+    found = [one.strip() for one in os.environ.get(name, "").split(",") if one.strip()]
+    try:
+        return tuple(ip_network(one) for one in found)
+    except ValueError as error:
+        raise SettingError(f"{name}: {error}; give networks such as 10.0.0.0/8,::1") from None
 
 
 def optional_secret(name: str) -> bytes:

@@ -12,12 +12,14 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
 TIMEOUT_S = 10.0
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+EVERYWHERE: tuple[Network, ...] = (ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0"))
 _LONGEST_ANSWER = 64 * 1024
 # Addresses inside which an IPv4 address travels, a private one too: NAT64, Teredo, 6to4.
 _WRAPPED = [ipaddress.ip_network(net) for net in ("64:ff9b::/32", "2001::/32", "2002::/16")]
@@ -49,39 +51,58 @@ def post(
     *,
     content_type: str,
     headers: Mapping[str, str] | None = None,
-    allow_private: bool = False,
+    networks: Collection[Network] = (),
     timeout_s: float = TIMEOUT_S,
 ) -> Answer:
     """POST and return the answer.
 
-    Raises Refused for an address we do not send to, Failed when it cannot be reached, takes longer
-    than ``timeout_s`` seconds in all, or answers with anything but 2xx (a redirect among it).
+    Raises what ``send`` raises, and Failed for an answer with anything but 2xx (a redirect too).
     """
-    parts = _checked(url)
+    sent = {**(headers or {}), "Content-Type": content_type}
+    answer = send("POST", url, body, headers=sent, networks=networks, timeout_s=timeout_s)
+    if not 200 <= answer.status < 300:
+        host = checked_address(url).hostname
+        raise Failed(f"{host} answered with status {answer.status}")
+    return answer
+
+
+def send(
+    method: str,
+    url: str,
+    body: bytes = b"",
+    *,
+    headers: Mapping[str, str] | None = None,
+    networks: Collection[Network] = (),
+    timeout_s: float = TIMEOUT_S,
+) -> Answer:
+    """Send a request and return the answer, whatever its status.
+
+    Beside public addresses it goes to those in ``networks``. Raises Refused for an address that we
+    do not send to, Failed when it cannot be reached or takes longer than ``timeout_s`` in all.
+    """
+    parts = checked_address(url)
     port = parts.port or (443 if parts.scheme == "https" else 80)
     host = parts.hostname or ""
-    address = _resolve(host, port, allow_private)
+    address = _resolve(host, port, networks)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     connection = http.client.HTTPConnection(host, port)  # writes the Host header; connects nowhere
     until = time.monotonic() + timeout_s
     try:
         with socket.create_connection((address, port), timeout_s) as plain, _cut_off(plain, until):
             connection.sock = _secured(plain, host) if parts.scheme == "https" else plain
-            connection.request(
-                "POST", target, body, {**(headers or {}), "Content-Type": content_type}
-            )
+            connection.request(method, target, body or None, dict(headers or {}))
             response = connection.getresponse()
-            answer = Answer(response.status, response.read(_LONGEST_ANSWER))
+            return Answer(response.status, response.read(_LONGEST_ANSWER))
     except (OSError, http.client.HTTPException, ValueError) as error:
+        if time.monotonic() >= until:  # however the cut looked to who read
+            raise Failed(f"{host} did not answer within {timeout_s:g} s") from None
         raise Failed(f"{host} cannot be reached ({type(error).__name__})") from None
     finally:
         connection.close()
-    if not 200 <= answer.status < 300:
-        raise Failed(f"{host} answered with status {answer.status}")
-    return answer
 
 
-def _checked(url: str) -> SplitResult:
+def checked_address(url: str) -> SplitResult:
+    """The parts of an address as it is written. Raises Refused; where it leads is not looked up."""
     try:
         parts = urlsplit(url)
         _ = parts.port  # raises for one that is none
@@ -96,16 +117,23 @@ def _checked(url: str) -> SplitResult:
     return parts
 
 
-def _resolve(host: str, port: int, allow_private: bool) -> str:
+def _resolve(host: str, port: int, networks: Collection[Network]) -> str:
     """The address to connect to. All that the name has must be allowed, not only the first."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         raise Failed(f"{host} has no address") from None
     addresses = [str(sockaddr[0]) for *_, sockaddr in found]
-    if not allow_private and not all(map(_is_public, addresses)):
-        raise Refused(f"{host} lies in a private network")
+    if not all(_is_public(one) or _is_within(one, networks) for one in addresses):
+        raise Refused(
+            f"{host} lies in a private network; AVIARY_OUTBOUND_NETWORKS names those we may reach"
+        )
     return addresses[0]
+
+
+def _is_within(text: str, networks: Collection[Network]) -> bool:
+    address = ipaddress.ip_address(text.partition("%")[0])
+    return any(address in network for network in networks)
 
 
 def _is_public(text: str) -> bool:

@@ -35,7 +35,7 @@ def page_of(
     its row is sorted by; one that somebody made up is none.
     """
     order = [str(one) for one in rows.query.order_by or rows.model._meta.ordering or ()]
-    place = _read(rows, order, after or before)
+    place = _read(rows, order, after or before) if after or before else []
     if not place:
         return _cut(rows, order, size)
     if not before or after:

@@ -46,24 +46,16 @@ class RunState(models.TextChoices):
 ALIVE = (RunState.RUNNING, RunState.PAUSED)
 
 
-class Run(DueWork):
-    """Work in steps that people pause, resume and cancel, and that somebody answers for.
+class Authored(models.Model):
+    """Work that somebody answers for.
 
-    ``step`` counts what was done, and ``due_at`` is when the next is planned for. ``agreement`` is
-    the change request that allows it and ``round`` which one that is: resuming may take another.
-    ``author`` and the like are who answers for it.
+    ``agreement`` is the change request that allows it; ``author`` and the like are who answers.
     """
 
-    reason = models.TextField(blank=True)
-    state = models.CharField(max_length=10, choices=RunState, default=RunState.RUNNING)
-    step = models.PositiveIntegerField(default=0)
-    due_at = models.DateTimeField(null=True)
-    done_at = models.DateTimeField(null=True)
     # By name: nothing here reads it, and those who do stand above.
     agreement = models.OneToOneField(
         "approvals.ChangeRequest", on_delete=models.PROTECT, related_name="+", null=True
     )
-    round = models.PositiveIntegerField(default=0)
     author_kind = models.CharField(max_length=10)
     author_id_text = models.CharField(max_length=40, blank=True)
     author = models.CharField(max_length=200)
@@ -73,6 +65,29 @@ class Run(DueWork):
     created_at = models.DateTimeField()
     changed_at = models.DateTimeField()
     changed_by = models.CharField(max_length=200)
+
+    class Meta:
+        abstract = True
+
+    @property
+    def author_actor(self) -> Actor:
+        """Who answers for it, without where they came from."""
+        return Actor(ActorKind(self.author_kind), self.author_id_text, self.author)
+
+
+class Run(DueWork, Authored):
+    """Work in steps that people pause, resume and cancel, and that somebody answers for.
+
+    ``step`` counts what was done, and ``due_at`` is when the next is planned for. ``round`` says
+    which agreement is its own: resuming may take another.
+    """
+
+    reason = models.TextField(blank=True)
+    state = models.CharField(max_length=10, choices=RunState, default=RunState.RUNNING)
+    step = models.PositiveIntegerField(default=0)
+    due_at = models.DateTimeField(null=True)
+    done_at = models.DateTimeField(null=True)
+    round = models.PositiveIntegerField(default=0)
 
     class Meta:
         abstract = True
@@ -98,11 +113,6 @@ class Run(DueWork):
     @property
     def is_alive(self) -> bool:
         return self.state in ALIVE
-
-    @property
-    def author_actor(self) -> Actor:
-        """Who answers for it, without where they came from."""
-        return Actor(ActorKind(self.author_kind), self.author_id_text, self.author)
 
     @property
     def agreed_as(self) -> str:

@@ -17,19 +17,19 @@ from django.db import close_old_connections
 logger = logging.getLogger(__name__)
 LOOK_EVERY_S = 5.0
 Look = Callable[[], object]
-_LANES: dict[str, list[Look]] = {}
+_LANES: dict[tuple[str, float], list[Look]] = {}
 # By the name of its task, how often beat reminds of each.
 INTERVALS: dict[str, timedelta] = {}
 
 
-def look(*, lane: str = "quick") -> Callable[[Look], Look]:
+def look(*, lane: str = "quick", every_s: float = LOOK_EVERY_S) -> Callable[[Look], Look]:
     """Let a function be called every few seconds, and as a task of its name.
 
     Lanes do not wait for each other: what calls others, or takes long, has one of its own.
     """
 
     def register(do: Look) -> Look:
-        _LANES.setdefault(lane, []).append(do)
+        _LANES.setdefault((lane, every_s), []).append(do)
         add_task(f"{do.__module__}.{do.__name__}", timedelta(seconds=LOOK_EVERY_S), do)
         return do
 
@@ -45,11 +45,11 @@ def add_task(name: str, interval: timedelta, do: Look) -> None:
 @cache
 def start() -> None:
     """Look for as long as this process lives; once in each."""
-    for looks in _LANES.values():
-        threading.Thread(target=_keep_looking, args=(looks,), daemon=True).start()
+    for (_lane, every_s), looks in _LANES.items():
+        threading.Thread(target=_keep_looking, args=(looks, every_s), daemon=True).start()
 
 
-def _keep_looking(looks: list[Look]) -> None:
+def _keep_looking(looks: list[Look], every_s: float) -> None:
     while True:
         for do in looks:
             try:
@@ -57,4 +57,4 @@ def _keep_looking(looks: list[Look]) -> None:
             except Exception as error:  # the next look tries again
                 logger.warning("%s: %s", do.__name__, type(error).__name__)
         close_old_connections()
-        time.sleep(LOOK_EVERY_S)
+        time.sleep(every_s)

@@ -65,6 +65,8 @@ def _up(supervisor: Supervisor, register: Register) -> None:
     require_free(addresses.host, addresses.port, setting="PORT")
     require_free(addresses.host, addresses.evaluator_port, setting="EVALUATOR_PORT")
     os.environ.setdefault("PORTAL_URL", addresses.portal_url)
+    # On one machine, what probes and webhooks ask is usually on it too.
+    os.environ.setdefault("AVIARY_OUTBOUND_NETWORKS", "127.0.0.0/8,::1/128")
     public_url = os.environ.get("EVALUATOR_URL", "")
     os.environ.setdefault("EVALUATOR_URL", addresses.evaluator_url)
     _start_redis(supervisor)

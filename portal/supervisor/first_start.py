@@ -62,9 +62,11 @@ def _demo() -> str | None:
     if os.environ.get("AVIARY_DEMO", "1") == "0":
         return None
     from flags import demo
+    from releases import demo as releases
 
     path = env.var_dir() / "demo-token"
     token = demo.ensure(_kept(path))
+    releases.ensure()
     path.unlink(missing_ok=True)
     return state.remember_secret(path, token)
 

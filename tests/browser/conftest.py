@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.browser.bank import PASSWORD, PEOPLE, fill
 from tests.browser.troubles import Troubles
@@ -16,10 +16,13 @@ from tests.browser.visitors import (
     running_application,
     visiting,
 )
-from tests.support import chromium
+from tests.support import chromium, seeded_releases
 from tests.support.stack import Stack
 
 OpenWindow = Callable[..., Page]
+# How long is waited for what must come: on a busy machine a page may take longer than the five
+# seconds that Playwright gives it, and how fast pages are is measured elsewhere.
+expect.set_options(timeout=30_000)
 
 
 # Not for the whole session: as long as Playwright runs, its event loop counts as this thread's,
@@ -35,12 +38,6 @@ def browser() -> Iterator[Browser]:
         )
         yield started
         started.close()
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the tests of this folder follow each other, so that Chromium is started but once."""
-    items.sort(key=lambda item: item.get_closest_marker("browser") is None)
 
 
 @pytest.fixture(scope="session")
@@ -72,6 +69,12 @@ def bank(stack: Stack) -> Iterator[dict[str, Visitor]]:
         yield {
             name: doors.enter_context(visiting(stack, name, PASSWORD)) for name in sorted(PEOPLE)
         }
+
+
+@pytest.fixture(scope="session")
+def harbour(stack: Stack) -> None:
+    """The project with a release in every state."""
+    stack.inside(seeded_releases.fill)
 
 
 @pytest.fixture(scope="session")

@@ -44,11 +44,22 @@ from tests.browser.acts import (
     wrong_name,
     wrong_password,
 )
+from tests.browser.release_acts import (
+    RELEASES,
+    new_release,
+    policy_with_errors,
+    release,
+    release_with_errors,
+    setup_with_errors,
+    template_with_errors,
+)
 from tests.browser.visitors import PROJECT
+from tests.support.seeded_releases import PROJECT as HARBOUR
 
 FLAGS = f"/p/{PROJECT}/flags/"
 FLAG = f"/p/{PROJECT}/flag"
 TARGETING = f"{FLAG}/targeting/production"
+SERVICE = f"/p/{HARBOUR}/service/checkout/"
 HISTORY = f"/p/{PROJECT}/history/"
 
 
@@ -172,6 +183,48 @@ SCENES = {
     "report": Scene(at(f"/p/{PROJECT}/reports/production-alone/")),
     "report of a viewer": Scene(at(f"/p/{PROJECT}/reports/keys/"), who="bob", repeats=True),
     "recertification": Scene(at(f"/p/{PROJECT}/reports/recertification/")),
+    "releases": Scene(at(RELEASES)),
+    "flags that releases move": Scene(at(f"/p/{HARBOUR}/flags/")),
+    "stop the line": Scene(at(RELEASES), press("Stop the line in Production")),
+    "all releases": Scene(at(f"{RELEASES}all")),
+    "all releases, none found": Scene(at(f"{RELEASES}all?text=nothing-like-it"), repeats=True),
+    "releases, none yet": Scene(at(f"/p/{PROJECT}/releases/"), repeats=True),
+    "release, running": Scene(release("running")),
+    "roll back": Scene(release("running"), press("Roll back")),
+    "release, held": Scene(release("held")),
+    "release, rolled back": Scene(release("rolled_back")),
+    "release, failed": Scene(release("failed")),
+    "release, waiting": Scene(release("waiting"), repeats=True),
+    "release, succeeded": Scene(release("succeeded"), repeats=True),
+    "story of a release": Scene(release("rolled_back", "story")),
+    "new release": Scene(at(f"{RELEASES}new?service=checkout"), new_release),
+    "new release with errors": Scene(
+        at(f"{RELEASES}new?service=checkout&environment=staging"), release_with_errors, refused=422
+    ),
+    "roll out with checks": Scene(
+        at(f"/p/{PROJECT}/releases/new?flag=new-checkout&environment=production"), repeats=True
+    ),
+    "new release of a viewer": Scene(at(f"/p/{PROJECT}/releases/new"), who="bob", repeats=True),
+    "release policies": Scene(at(f"{RELEASES}policies/")),
+    "delete a release policy": Scene(at(f"{RELEASES}policies/"), press("Delete Payments")),
+    "release policies, none yet": Scene(at(f"/p/{PROJECT}/releases/policies/"), repeats=True),
+    "release policy": Scene(at(f"{RELEASES}policies/payments/")),
+    "release policy with errors": Scene(
+        at(f"{RELEASES}policies/new"), policy_with_errors, refused=422
+    ),
+    "release policy of a viewer": Scene(
+        at(f"/p/{PROJECT}/releases/policies/new"), who="bob", repeats=True
+    ),
+    "plan templates": Scene(at(f"{RELEASES}templates/")),
+    "plan template": Scene(at(f"{RELEASES}templates/careful/")),
+    "plan template with errors": Scene(
+        at(f"{RELEASES}templates/new"), template_with_errors, refused=422
+    ),
+    "services": Scene(at(f"/p/{HARBOUR}/services/")),
+    "new service": Scene(at(f"/p/{HARBOUR}/services/"), press("New service")),
+    "service": Scene(at(SERVICE)),
+    "setup of a service": Scene(at(f"{SERVICE}setup/staging")),
+    "setup with errors": Scene(at(f"{SERVICE}setup/production"), setup_with_errors, refused=422),
     "ask for approval": Scene(
         at(f"/p/{bank.PROJECT}/flags/"), ask_for_approval, who="dora", repeats=True
     ),

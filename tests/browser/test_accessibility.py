@@ -66,7 +66,9 @@ def window(visit: list[str], open_window: OpenWindow, people: dict[str, Visitor 
 
 
 @pytest.fixture
-def people(admin: Visitor, bob: Visitor, bank: dict[str, Visitor]) -> dict[str, Visitor | None]:
+def people(
+    admin: Visitor, bob: Visitor, bank: dict[str, Visitor], harbour: None
+) -> dict[str, Visitor | None]:
     return {"nobody": None, "admin": admin, "bob": bob, **bank}
 
 

@@ -78,14 +78,14 @@ def test_a_vote_shows_in_the_other_window_and_keeps_its_half_written_comment(
     expect(notices_of(emil)).to_contain_text("Your approval counts.")
     expect(emil.get_by_role("heading", name="1 of 2 approvals")).to_be_visible()
 
-    expect(dora.get_by_role("heading", name="1 of 2 approvals")).to_be_visible(timeout=4_000)
+    expect(dora.get_by_role("heading", name="1 of 2 approvals")).to_be_visible()
     expect(dora.get_by_role("article").last).to_contain_text("emil approved")
     expect(dora.get_by_label("Comment")).to_have_value("I was about to say")
     expect(dora.get_by_role("columnheader", name="Place")).to_be_visible()
 
     button(dora, "Comment").click()
     expect(dora.get_by_label("Comment")).to_have_value("")
-    expect(emil.get_by_role("article").last).to_contain_text("I was about to say", timeout=4_000)
+    expect(emil.get_by_role("article").last).to_contain_text("I was about to say")
 
 
 def test_the_number_in_the_navigation_follows(
@@ -98,7 +98,7 @@ def test_the_number_in_the_navigation_follows(
     expect(number).to_contain_text("waiting for you")
     before = int(number.inner_text().split()[0])
     reject(emil)
-    expect(number).to_contain_text(str(before - 1), timeout=4_000)
+    expect(number).to_contain_text(str(before - 1))
 
 
 def reject(page: Page) -> None:

@@ -45,13 +45,13 @@ def test_a_weekly_freeze__stops_dana_with_its_name_until_it_is_cancelled(
         button(page, "Cancel freeze").click()
         expect(banner).to_be_hidden()
     danas = open_window(dana)
-    danas.goto(FLAGS)
+    danas.goto(f"{FLAGS}?search={title}")
     switch_of(danas, title, "Staging").click()
     expect(switch_of(danas, title, "Staging")).to_be_checked()
 
 
 def _is_refused(window: Page, title: str, name: str) -> None:
-    window.goto(FLAGS)
+    window.goto(f"{FLAGS}?search={title}")
     switch_of(window, title, "Staging").click()
     dialog = dialog_of(window)
     expect(dialog).to_contain_text(f"Staging is frozen by “{name}” until")

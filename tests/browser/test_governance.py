@@ -116,8 +116,8 @@ def test_two_people_agree_it_goes_live_and_an_auditor_proves_it(
     witness.wait_for_answers(50)
     assert witness.value is False
     approve(frank)
-    witness.wait_for(True, within_s=5)
-    expect(paula.get_by_text("applied", exact=True).first).to_be_visible(timeout=4_000)
+    witness.wait_for(True)
+    expect(paula.get_by_text("applied", exact=True).first).to_be_visible()
 
     audrey = open_window(office["audrey"])
     audrey.goto(f"{OFFICE}/history/")

@@ -11,8 +11,8 @@ from tests.browser.visitors import PROJECT, Application, Visitor
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.browser
+
 # An evaluator tells every two seconds, the worker takes over every five, the page asks every ten.
-SOON_MS = 30_000
 
 
 def numbers(page: Page, name: str) -> Locator:
@@ -36,9 +36,7 @@ def test_what_an_application_asks_for__shows_in_the_chart_and_in_its_table(
     page.get_by_text("The numbers as a table").click()
 
     wait_until(lambda: applications["staging"].value_of(key) is False)
-    expect(page.get_by_text(re.compile(r"Asked for (once|\d+ times)\."))).to_be_visible(
-        timeout=SOON_MS
-    )
+    expect(page.get_by_text(re.compile(r"Asked for (once|\d+ times)\."))).to_be_visible()
     expect(page.locator("#usage canvas")).to_have_count(1)
     expect(numbers(page, "off")).not_to_have_count(0)  # the table stayed unfolded
     expect(numbers(page, "on")).to_have_count(0)

@@ -51,9 +51,9 @@ class Witness:
         """The last value."""
         return self.changes[-1].value
 
-    def wait_for(self, value: bool, *, within_s: float) -> Seen:
+    def wait_for(self, value: bool) -> Seen:
         """Wait until that is the value; since when it is."""
-        wait_until(lambda: self.value is value, within_s=within_s, what=f"{self._flag} = {value}")
+        wait_until(lambda: self.value is value, what=f"{self._flag} = {value}")
         return self.changes[-1]
 
     def wait_for_answers(self, count: int) -> None:

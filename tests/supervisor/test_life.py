@@ -130,7 +130,7 @@ def test_stop__ctrl_c_twice__leaves_no_process_and_the_next_start_finds_all_data
         )
         return answer.status_code == 404
 
-    wait_until(lets_in, within_s=5, what="the key of before being let in")
+    wait_until(lets_in, what="the key of before being let in")
     # Nor is anything of the limits forgotten (others lost theirs: CVE-2024-21652).
     answer = sign_in(aviary, "somebody", "wrong")
     assert answer.status_code == 429

@@ -30,6 +30,19 @@ class Server:
         return f"http://127.0.0.1:{self.port}"
 
 
+def answering(say: Callable[[Request], bytes]) -> Behaviour:
+    """Answers each request with 200 and the body that ``say`` makes of it."""
+
+    def behave(handler: BaseHTTPRequestHandler) -> None:
+        body = say(handler.came)  # type: ignore[attr-defined]
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    return behave
+
+
 def answer_ok(handler: BaseHTTPRequestHandler) -> None:
     """204, the shortest way to say yes."""
     handler.send_response(204)
@@ -38,14 +51,17 @@ def answer_ok(handler: BaseHTTPRequestHandler) -> None:
 
 @contextmanager
 def serving(behaviour: Behaviour = answer_ok) -> Iterator[Server]:
-    """A server that answers every POST as ``behaviour`` does."""
+    """A server that answers every GET and POST as ``behaviour`` does."""
     requests: list[Request] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            requests.append(Request(self.path, dict(self.headers), body))
+            self.came = Request(self.path, dict(self.headers), body)
+            requests.append(self.came)
             behaviour(self)
+
+        do_GET = do_POST  # noqa: N815 - so http.server calls it
 
         def log_message(self, *_args: object) -> None:
             pass

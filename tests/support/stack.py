@@ -159,13 +159,15 @@ class Stack:
     def inside(self, function: Callable[..., Any], **arguments: object) -> Any:
         """What a function returns that is called inside it, by a process with its settings.
 
-        Arguments and what it returns are JSON. Unlike ``manage`` it starts Django but once.
+        Arguments and what it returns are JSON. Unlike ``manage`` it starts Django but once. It is
+        none of the processes that end at a failpoint.
         """
         if self._inside is None:
+            unharmed = {**self.environment, "AVIARY_FAILPOINTS": ""}
             self._inside = subprocess.Popen(
                 [sys.executable, "-m", "tests.support.inside"],
                 cwd=settings_env.ROOT,
-                env=self.environment,
+                env=unharmed,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,

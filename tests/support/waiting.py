@@ -8,7 +8,7 @@ Found = TypeVar("Found")
 
 
 def wait_until(
-    probe: Callable[[], Found], *, within_s: float = 10.0, what: str = "what was waited for"
+    probe: Callable[[], Found], *, within_s: float = 30.0, what: str = "what was waited for"
 ) -> Found:
     """The first true answer of ``probe``. Fails when there is none in time."""
     ends_at = time.monotonic() + within_s

@@ -20,7 +20,7 @@ from flags.services import naming, referring
 from flags.services.importing.cohorts import Cohorts, decide_cohorts
 from flags.services.importing.consistency import take_back_misleading
 from flags.services.importing.place import Change, Document, ImportReport, Place, reason_of
-from flags.services.parsing import configuration_from, definition_from
+from flags.services.parsing import configuration_from, definition_from, without_past_releases
 from portal.lib.errors import Invalid
 
 REPLACE = "replace"
@@ -179,6 +179,7 @@ def _wanted(
         document["introduced"] = True
     if planned_document is None and turn_off:
         document["enabled"] = False
+    document = without_past_releases(document, current.document)
     return configuration_from(document, definition, under=f"environments.{place.environment.key}")
 
 
@@ -212,6 +213,7 @@ def _refuse_breaking(place: Place, flag: Flag, definition: FlagDefinition) -> No
         text = _("It is {current} here and {wanted} in the file; a flag keeps its value type.")
         types = {"current": flag.value_type, "wanted": definition.value_type.value}
         raise Invalid({"value_type": text.format(**types)})
+    referring.refuse_changing_kept(flag, definition)
     for environment in place.others:
         document = place.configurations[environment.pk][flag.pk].document
         configuration_from(document, definition, under=f"environments.{environment.key}")

@@ -9,10 +9,10 @@ from django.utils.translation import gettext as _
 from flags.models import Plan
 from flags.plans import following, share_of
 from flags.services.plans import making
-from flags.services.plans.making import answer_for
 from portal.access import authority
 from portal.access.permissions import Permission
 from portal.approvals import gate, planned
+from portal.approvals.authors import answer_for
 from portal.approvals.errors import Barred
 from portal.approvals.services import gated
 from portal.lib import clock
@@ -104,6 +104,7 @@ def _go_on(plan: Plan, moment: datetime) -> None:
             raise Invalid({"": _("Its time is over. Make a new plan instead.")})
         plan.go_on(coming[0].at)
         return
+    making.refuse_moved(plan.flag, plan.environment)
     left = max(timedelta(), (plan.due_at or moment) - plan.changed_at)
     _skip_what_is_reached(plan)
     plan.go_on(moment + left)

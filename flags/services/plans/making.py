@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext as _
 
+from flags import selectors
 from flags.engine import dump_configuration
 from flags.models import Flag, FlagConfiguration, Plan, PlanKind
 from flags.plans import (
@@ -22,18 +23,17 @@ from flags.plans import (
     timetable_of,
     with_share,
 )
-from flags.services.parsing import configuration_from
+from flags.services.parsing import configuration_from, without_past_releases
 from flags.services.plans import sentences
-from portal.access import authority, outbox
+from portal.access import outbox
 from portal.access.models import Environment
 from portal.approvals import gate
-from portal.approvals.authors import author_of
+from portal.approvals.authors import answer_for
 from portal.approvals.changes import Change
-from portal.approvals.models import ChangeRequest
 from portal.approvals.services import gated
 from portal.letters import services as letters
 from portal.lib.errors import Conflict, Invalid, checked_text
-from portal.lib.journal import Actor, Intent
+from portal.lib.journal import Intent
 
 # More than anybody follows; each is a due row.
 MOST_PLANS = 50
@@ -73,6 +73,14 @@ def create_ramp(*, flag: Flag, environment: Environment, document: object, inten
     plan.due_at = (starts or moment) + timedelta(seconds=plan.steps[0].after_s)
     _check_ramp(plan, current)
     return _store(plan, current, intent=intent)
+
+
+def refuse_moved(flag: Flag, environment: Environment) -> None:
+    """Two things never move one flag at once. Raises Invalid, which names the other."""
+    mover = selectors.moved_in(flag.project).get((environment.pk, flag.key))
+    if mover is not None:
+        advice = _("Let it end, or take it back.")
+        raise Invalid({"": f"{mover.words} {advice}"})
 
 
 def _locked(flag: Flag, environment: Environment) -> FlagConfiguration:
@@ -145,6 +153,7 @@ def _check_ramp(plan: Plan, current: FlagConfiguration) -> None:
     outcome(plan, current.document)  # raises where the other share has no room for it
     plan.step = 0
     running = Plan.objects.alive().filter(flag=plan.flag, environment=plan.environment, kind="ramp")
+    refuse_moved(plan.flag, plan.environment)
     if any(other.document["target"] == target for other in running):
         raise Invalid({"target": _("There is a ramp for this already; cancel it first.")})
 
@@ -168,16 +177,6 @@ def _store(plan: Plan, current: FlagConfiguration, *, intent: Intent) -> Plan:
     plan.save()
     record_plan("created", plan, result.intent, words=change.words)
     return plan
-
-
-def answer_for(plan: Plan, actor: Actor, agreement: int | None) -> None:
-    """Note who answers for a plan: who asked for it, where others agreed."""
-    plan.agreement_id = agreement
-    request = ChangeRequest.objects.filter(pk=agreement).first() if agreement else None
-    author = author_of(request) if request else actor
-    plan.author_kind, plan.author_id_text = str(author.kind), author.id
-    plan.author = author.label
-    plan.author_user = request.author_user if request else authority.answerable(author)
 
 
 # What creating plans, their commands and their steps have in common.
@@ -227,6 +226,7 @@ def outcome(plan: Plan, current: Document) -> dict[str, Any]:
     Invalid where it does not fit the flag any more.
     """
     found = _ramped(plan, current) if plan.is_ramp else _scheduled(plan, current)
+    found = without_past_releases(found, current)
     return dump_configuration(configuration_from(found, plan.flag.definition))
 
 

@@ -41,13 +41,14 @@ def page_context(
     drift = drift_of(asked, prefer) if asked else None
     document = drift.document if drift else configuration.document
     form = documents.to_form(document, flag.definition, with_switch=asked is not None)
-    mark = rows.read_marks([environment], [flag]).get((environment.pk, flag.key))
+    marks, unused = rows.read_marks([environment], [flag])
+    mark = marks.get((environment.pk, flag.key))
     return {
         "scope": scope,
         "flag": flag,
         "row": FlagRow(flag),
         "cell": Cell(flag, configuration, mark),
-        "no_evaluator": rows.no_evaluator([environment]),
+        "no_evaluator": unused,
         "tab": "targeting",
         "revise": Revising.of(asked),
         "drift": drift,

@@ -25,7 +25,10 @@ KEY = Shape(
         "allowed_origins": TEXTS(),
         "rate_limit": WHOLE("Requests per second.", nullable=True),
         "burst_limit": WHOLE("Requests at once.", nullable=True),
-        "rights": TEXTS("What an admin key may do on top, as far as its maker still may."),
+        "rights": TEXTS(
+            "What an admin key may do on top, as far as its maker still may. Of a client key "
+            "telemetry, where what it tells decides about releases."
+        ),
         "evidence": TEXTS("The kinds of evidence that people let it post for its environment."),
         "created_by": TEXT(),
         "created_at": MOMENT(),
@@ -48,6 +51,10 @@ NEW_KEY = Shape(
         "kind": TEXT(enum=["server", "client"]),
         "expires_at": MOMENT(optional=True, nullable=True),
         "allowed_origins": TEXTS("Of client keys alone.", optional=True),
+        "rights": TEXTS(
+            "Of client keys alone: telemetry, so that what it tells decides about releases.",
+            optional=True,
+        ),
     },
     "A server or client key for the environment of the key that asks.",
 )

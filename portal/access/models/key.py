@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from portal.access.models.environment import Environment
 from portal.access.models.user import User
-from portal.access.permissions import Permission
+from portal.access.permissions import TELEMETRY, Permission
 from portal.lib.journal import About
 
 
@@ -54,7 +54,8 @@ class ApiKey(models.Model):
     )
     # Made by a command on the machine: no account stands behind it, and none caps what it may.
     by_operator = models.BooleanField(default=False)
-    # What an admin key may do on top of what every one may; see authority for what counts of it.
+    # What an admin key may do on top of what every one may; see authority for what counts of it. Of
+    # a client key whether what it tells decides about releases.
     rights = models.JSONField(default=list, blank=True)
     # The kinds of evidence that a person let an admin key post, for its environment; who last did.
     evidence = models.JSONField(default=list, blank=True)
@@ -79,8 +80,10 @@ class ApiKey(models.Model):
                 condition=models.Q(kind__in=KeyKind.values), name="key_kind_known"
             ),
             models.CheckConstraint(
-                condition=models.Q(kind=KeyKind.ADMIN) | models.Q(rights=[]),
-                name="key_rights_of_admins",
+                condition=models.Q(kind=KeyKind.ADMIN)
+                | models.Q(rights=[])
+                | models.Q(kind=KeyKind.CLIENT, rights=[TELEMETRY]),
+                name="key_rights_by_kind",
             ),
             models.CheckConstraint(
                 condition=models.Q(kind=KeyKind.ADMIN) | models.Q(evidence=[]),
@@ -123,7 +126,10 @@ class ApiKey(models.Model):
     @property
     def right_labels(self) -> list[str]:
         """What it may do on top, in words."""
-        return [str(Permission(one).label) for one in self.rights if one in Permission.values]
+        known = {one.value: one.label for one in Permission} | {
+            TELEMETRY: _("decide about releases")
+        }
+        return [str(known[one]) for one in self.rights if one in known]
 
     @property
     def is_revoked(self) -> bool:

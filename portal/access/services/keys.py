@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from portal.access import authority, outbox
 from portal.access.models import ApiKey, Environment, KeyKind, User
-from portal.access.permissions import ADDITIONAL_RIGHTS, Permission
+from portal.access.permissions import ADDITIONAL_RIGHTS, TELEMETRY, Permission
 from portal.access.services.evidence_rights import checked_kinds
 from portal.access.services.grants import refuse_admin_keys, validate
 from portal.access.tokens import Token, new_token
@@ -45,9 +45,10 @@ def issue_key(
     evidence: Sequence[str] = (),
     owner: User | None = None,
 ) -> IssuedKey:
-    """Create an API key. ``rights`` are what an admin key may do on top of what every one may,
-    ``evidence`` the kinds of it that an admin key may post for its environment. ``owner`` answers
-    for a key that a command makes, and caps what it may as the maker of any other does.
+    """Create an API key. ``rights`` are what an admin key may do on top of what every one may, and
+    of a client key whether its telemetry decides. ``evidence`` are the kinds of it that an admin
+    key may post for its environment. ``owner`` answers for a key that a command makes, and caps
+    what it may as the maker of any other does.
 
     Raises Forbidden without ``key.manage``, and for a right that the actor does not hold;
     NotByKeys where a key asks for an admin key; Invalid for an unknown kind, an empty name, an
@@ -122,12 +123,19 @@ def edit_key(
 def _rights_for(
     kind: str, rights: Sequence[str], actor: Actor, environment: Environment
 ) -> list[str]:
-    """The rights in order; nobody gives a key what they do not hold themselves."""
-    wanted = [str(right) for right in ADDITIONAL_RIGHTS if right in rights]
+    """The rights in order; nobody gives a key what they do not hold themselves.
+
+    That the telemetry of a client key decides takes no more than making a server key does, whose
+    telemetry decides by itself.
+    """
+    if kind == KeyKind.SERVER and rights:
+        raise Invalid({"rights": _("A server key has no rights of its own; leave this empty.")})
+    offered = ADDITIONAL_RIGHTS if kind == KeyKind.ADMIN else (TELEMETRY,)
+    wanted = [str(right) for right in offered if right in rights]
     if set(rights) - set(wanted):
-        raise Invalid.of("rights", _("Choose from: {rights}."), rights=", ".join(ADDITIONAL_RIGHTS))
-    if wanted and kind != KeyKind.ADMIN:
-        raise Invalid({"rights": _("Only admin keys have rights of their own; leave this empty.")})
+        raise Invalid.of("rights", _("Choose from: {rights}."), rights=", ".join(offered))
+    if kind == KeyKind.CLIENT:
+        return wanted
     for right in wanted:
         authority.require(
             actor, Permission(right), project=environment.project, environment=environment

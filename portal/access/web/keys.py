@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from portal.access import selectors, services
 from portal.access.models import ApiKey, KeyKind
 from portal.access.models.key import MOST_REQUESTS
-from portal.access.permissions import Permission
+from portal.access.permissions import TELEMETRY, Permission
 from portal.access.signin import needs_fresh_sign_in
 from portal.access.web.scope import Scope, project_page
 from portal.lib import clock
@@ -35,6 +35,7 @@ RIGHTS = {
     Permission.KEY_MANAGE: gettext_lazy(
         "Make and revoke server and client keys; never admin keys."
     ),
+    Permission.INCIDENT_MANAGE: gettext_lazy("Stop the line. A person lifts that."),
 }
 
 
@@ -66,6 +67,7 @@ def create_key(request: HttpRequest, scope: Scope) -> HttpResponse:
         "kinds": KeyKind.choices,
         "lifetimes": LIFETIMES,
         "rights": [(one, text) for one, text in RIGHTS.items() if _holds(scope, one)],
+        "telemetry": TELEMETRY,
         "chosen_rights": request.POST.getlist("rights"),
         "values": request.POST or {"environment": request.GET.get("environment", "")},
     }

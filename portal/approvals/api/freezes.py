@@ -18,7 +18,7 @@ from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.approvals import services
 from portal.approvals.errors import freeze_address
-from portal.approvals.freezes import freezes_of
+from portal.approvals.freezes import freezes_of, line_stopped_in
 from portal.approvals.freezing import YEARS, coming, in_force
 from portal.approvals.models import FreezeWindow
 from portal.approvals.services.freeze_documents import LONGEST_NAME, LONGEST_REASON
@@ -68,6 +68,20 @@ FREEZES = Shape(
     {"environment": TEXT(), "at": MOMENT(), "frozen": SWITCH(), "freezes": FREEZE.many()},
     "Whether an environment is frozen at a moment, and all its windows.",
 )
+
+
+LINE = Shape(
+    "StoppedLine",
+    {
+        "stopped": SWITCH(),
+        "reason": TEXT(),
+        "by": TEXT("Who stopped it, or empty.", of="created_by"),
+        "at": MOMENT("Since when.", of="created_at", nullable=True),
+    },
+    "Whether something may raise what users get in an environment.",
+)
+STOP = Shape("LineStop", {"reason": TEXT("What is wrong.")})
+_MOVES = {"stopped": False, "reason": "", "by": "", "at": None}
 
 
 class FreezeList(ApiView):
@@ -139,6 +153,26 @@ class FreezeDetail(ApiView):
         found = _freeze_of(place, freeze)
         services.cancel_freeze(freeze=found, intent=Intent(holder_of(request).actor))
         return Response(status=204)
+
+
+class LineDetail(ApiView):
+    """Whether the line is stopped in an environment."""
+
+    @operation("read_line", _TAG, LINE)
+    def get(self, request: Request, project: str, environment: str) -> Response:
+        """Who has stopped the line here, if somebody has, and why."""
+        found = line_stopped_in(environment_of(request, project, environment))
+        return answer(LINE.dump(found, stopped=True) if found else _MOVES)
+
+    @operation("stop_line", _TAG, LINE, body=STOP)
+    def put(self, request: Request, project: str, environment: str) -> Response:
+        """Let nothing raise what users get here, until a person lifts that.
+
+        Rollbacks, turning off and the ends of emergencies pass.
+        """
+        place = environment_of(request, project, environment, Permission.INCIDENT_MANAGE)
+        intent = Intent(holder_of(request).actor, **STOP.read(request.data))
+        return answer(LINE.dump(services.stop_line(environment=place, intent=intent), stopped=True))
 
 
 def _freeze_of(place: Environment, number: int) -> FreezeWindow:

@@ -10,6 +10,11 @@ _REQUEST = _PROJECT + "change-requests/<int:number>"
 urlpatterns = [
     path(_PROJECT + "freezes", freezes.FreezeList.as_view(), name="api-freezes"),
     path(_PROJECT + "freezes/<int:freeze>", freezes.FreezeDetail.as_view(), name="api-freeze"),
+    path(
+        _PROJECT + "environments/<slug:environment>/line",
+        freezes.LineDetail.as_view(),
+        name="api-line",
+    ),
     path(_PROJECT + "roles", roles.RoleList.as_view(), name="api-roles"),
     path(_PROJECT + "roles/<slug:role>", roles.RoleDetail.as_view(), name="api-role"),
     path(_PROJECT + "evidence", evidence.EvidenceList.as_view(), name="api-evidence"),

@@ -17,7 +17,8 @@ class FreezeWindow(models.Model):
     """One window, in some environments of a project; see freezing for when it is in force.
 
     ``starts`` and ``ends`` are what the clock shows in ``zone``, such as ``2026-11-27T16:00``:
-    texts, because they are no moments.
+    texts, because they are no moments. One that ``stops_line`` was made in an incident: nobody
+    overrides it, and it ends when somebody lifts it.
     """
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="freezes")
@@ -28,6 +29,7 @@ class FreezeWindow(models.Model):
     ends = models.CharField(max_length=16)
     zone = models.CharField(max_length=64)
     rrule = models.CharField(max_length=500, blank=True)
+    stops_line = models.BooleanField(default=False)
     version = models.PositiveBigIntegerField(default=1)
     created_at = models.DateTimeField()
     created_by = models.CharField(max_length=200)

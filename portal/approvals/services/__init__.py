@@ -9,7 +9,13 @@ from portal.approvals.services.emergencies import (
     review_emergency,
 )
 from portal.approvals.services.evidence import NotByThis, post_evidence
-from portal.approvals.services.freezes import cancel_freeze, create_freeze, edit_freeze
+from portal.approvals.services.freezes import (
+    cancel_freeze,
+    create_freeze,
+    edit_freeze,
+    lift_line,
+    stop_line,
+)
 from portal.approvals.services.gated import gated
 from portal.approvals.services.holding import apply_waiting
 from portal.approvals.services.policies import set_policy
@@ -33,6 +39,7 @@ __all__ = [
     "edit_freeze",
     "edit_role",
     "gated",
+    "lift_line",
     "post_evidence",
     "remind",
     "renew_request",
@@ -41,6 +48,7 @@ __all__ = [
     "revert_emergency",
     "review_emergency",
     "set_policy",
+    "stop_line",
     "withdraw_request",
     "withdraw_vote",
 ]

@@ -1,7 +1,7 @@
 """Creating, editing and cancelling freeze windows."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -9,12 +9,14 @@ from django.utils.translation import gettext as _
 from portal.access import authority, outbox
 from portal.access.models import Environment, Project
 from portal.access.permissions import Permission
-from portal.approvals.freeze_wording import freeze_changes, window_words
-from portal.approvals.freezing import Occurrence, in_force
+from portal.access.services import NotByKeys
+from portal.approvals.freeze_wording import freeze_changes, line_sentence, window_words
+from portal.approvals.freezes import line_stopped_in
+from portal.approvals.freezing import LONGEST, Occurrence, in_force
 from portal.approvals.models import FREEZE_FIELDS, FreezeWindow
 from portal.approvals.services.freeze_documents import read_document
-from portal.lib.errors import Conflict, Invalid
-from portal.lib.journal import Actor, Intent
+from portal.lib.errors import Conflict, Invalid, checked_text
+from portal.lib.journal import Actor, ActorKind, Intent
 
 Document = Mapping[str, object]
 
@@ -90,6 +92,65 @@ def cancel_freeze(*, freeze: FreezeWindow, intent: Intent) -> None:
     locked.save(update_fields=["cancelled_at", "cancelled_by"])
     before = locked.document | {"words": window_words(locked.window)}
     intent.record("freeze.cancelled", locked.recorded_in(environments), before=before)
+
+
+@transaction.atomic
+def stop_line(*, environment: Environment, intent: Intent) -> FreezeWindow:
+    """Let nothing raise what users get in an environment, until somebody lifts that.
+
+    Turning off, rolling back and the ends of emergencies pass; nobody overrides it. Raises
+    Forbidden without ``incident.manage``, Invalid without a reason, or where it is stopped already.
+    """
+    project = environment.project
+    outbox.lock_people(project)
+    authority.require(
+        intent.actor, Permission.INCIDENT_MANAGE, project=project, environment=environment
+    )
+    reason = checked_text(intent.reason, "reason")
+    if not reason:
+        raise Invalid({"reason": _("Say what is wrong; everybody who is stopped reads it.")})
+    if line_stopped_in(environment):
+        raise Invalid({"": _("The line is stopped there already.")})
+    starts = intent.at.astimezone(UTC).replace(tzinfo=None)
+    wanted = {
+        "name": f"Stopped line of {environment.key}",
+        "reason": reason,
+        "starts": f"{starts:%Y-%m-%dT%H:%M}",
+        "ends": f"{starts + LONGEST:%Y-%m-%dT%H:%M}",
+        "zone": "UTC",
+        "rrule": "",
+    }
+    line = FreezeWindow(
+        project=project, stops_line=True, created_at=intent.at, created_by=intent.actor.label
+    )
+    _store(line, wanted, [environment], intent.actor, intent.at)
+    words = [line_sentence(line, [environment])]
+    after = line.document | {"words": words}
+    intent.record("freeze.line_stopped", line.recorded_in([environment]), after=after)
+    return line
+
+
+@transaction.atomic
+def lift_line(*, environment: Environment, intent: Intent) -> None:
+    """Let things go on where the line was stopped. Raises Forbidden without ``incident.manage``,
+    NotByKeys, Invalid where it is not stopped."""
+    if intent.actor.kind is ActorKind.KEY:
+        raise NotByKeys(_("A person lifts a stopped line."))
+    outbox.lock_people(environment.project)
+    authority.require(
+        intent.actor,
+        Permission.INCIDENT_MANAGE,
+        project=environment.project,
+        environment=environment,
+    )
+    line = line_stopped_in(environment)
+    if line is None:
+        raise Invalid({"": _("The line is not stopped there.")})
+    locked = _lock(line)
+    locked.cancelled_at, locked.cancelled_by = intent.at, intent.actor.label
+    locked.save(update_fields=["cancelled_at", "cancelled_by"])
+    before = locked.document | {"words": [line_sentence(locked, [environment])]}
+    intent.record("freeze.line_lifted", locked.recorded_in([environment]), before=before)
 
 
 def _goes_on(running: Occurrence | None, freeze: FreezeWindow, moment: datetime) -> bool:

@@ -74,7 +74,7 @@ def outlook(scope: Scope, environments: Iterable[Environment], *, turns_off: boo
 def may_override(scope: Scope, frozen: Iterable[InForce]) -> bool:
     """Whether the reader may go on in spite of what is frozen."""
     return all(
-        scope.allows(Permission.FREEZE_OVERRIDE, place)
+        scope.allows(Permission.FREEZE_OVERRIDE, place) and not one.freeze.stops_line
         for one in frozen
         for place in one.environments
     )

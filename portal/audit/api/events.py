@@ -125,7 +125,7 @@ class History(ApiView):
         return listing(
             request,
             EVENTS,
-            [_document(event, own.key) for event in history.whole(page.events)],
+            [event_document(event, own.key) for event in history.whole(page.events)],
             str(page.earlier) if page.earlier else None,
             count=count.number,
             count_is_exact=count.is_exact,
@@ -151,7 +151,8 @@ def _reduced(
     return found
 
 
-def _document(event: AuditEvent, environment: str) -> dict[str, object]:
+def event_document(event: AuditEvent, environment: str) -> dict[str, object]:
+    """A record as a key of this environment reads it."""
     return EVENT.dump(
         event,
         before=_reduced(event, event.before_document, environment),

@@ -96,7 +96,11 @@ def _offer(anchor: Anchor, receipt: Path) -> None:
             settings.AUDIT_ANCHOR_WEBHOOK,
             line,
             content_type="application/json",
-            allow_private=settings.AUDIT_ANCHOR_WEBHOOK_PRIVATE,
+            networks=(
+                outbound.EVERYWHERE
+                if settings.AUDIT_ANCHOR_WEBHOOK_PRIVATE
+                else settings.OUTBOUND_NETWORKS
+            ),
         )
     except outbound.OutboundError as error:
         logger.error("the anchor was not sent: %s", error)

@@ -10,4 +10,8 @@ ENUM_NAMES: Final = {
     "InvitationStateEnum": ["open", "accepted", "revoked", "expired"],
     "KeyKindEnum": ["server", "client", "admin"],
     "NewKeyKindEnum": ["server", "client"],
+    "ReleaseStateEnum": [
+        *("planned", "waiting", "running", "paused", "held", "rolling_back"),
+        *("succeeded", "aborted", "rolled_back", "superseded", "failed"),
+    ],
 }

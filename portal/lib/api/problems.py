@@ -7,6 +7,7 @@ from typing import Any
 from django.core.exceptions import PermissionDenied
 from django.db import InterfaceError, OperationalError
 from django.http import Http404
+from django.utils.log import log_response
 from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -41,6 +42,7 @@ class Busy(APIException):
     default_detail = "The database is busy or away. Nothing was saved; try again in a moment."
     default_code = "busy"
     wait = 1
+    log_level = "debug"  # the log has it already
 
 
 class PreconditionRequired(APIException):
@@ -64,7 +66,10 @@ def problem_response(error: Exception, context: Mapping[str, Any]) -> Response |
         return None
     extras = error.extras if isinstance(error, AviaryError) else {}
     document = problem(status, detail, **extras)
-    return Response(document, status=status, headers=_headers(error), content_type=PROBLEM)
+    response = Response(document, status=status, headers=_headers(error), content_type=PROBLEM)
+    if level := getattr(error, "log_level", ""):  # else every 503 is an error of ours
+        log_response("%s", detail, response=response, request=context.get("request"), level=level)
+    return response
 
 
 def _as_seen(error: AviaryError, request: Request | None) -> AviaryError:

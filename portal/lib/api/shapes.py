@@ -198,9 +198,12 @@ def _which(fits: Callable[[Any], bool], sentence: str | Promise) -> Reader[Any]:
 def _moment(value: object) -> datetime | None:
     try:
         moment = parse_datetime(value) if isinstance(value, str) else None
-    except ValueError:  # such as the 31st of June
+        if moment is None or moment.tzinfo is None:
+            return None
+        moment.astimezone(UTC)
+    except (ValueError, OverflowError):  # the 31st of June, or no instant of the calendar in UTC
         return None
-    return moment if moment and moment.tzinfo else None
+    return moment
 
 
 _TEXT: Final = {"type": "string"}

@@ -78,7 +78,7 @@ class ApiView(APIView):
     ) -> Response:
         """With its ETag; without a body for who has it already."""
         final: Response = super().finalize_response(request, response, *args, **kwargs)  # type: ignore[arg-type]
-        if request.method in READS:
+        if request.method in READS and isinstance(final, Response):
             return tagged(request, final)
         published.add_to(final)
         return final
@@ -235,10 +235,12 @@ def operation(
     status: int = 0,
     body: Any = None,
     parameters: Sequence[OpenApiParameter] = (),
+    stream: str = "",
 ) -> Callable[[Handler], Handler]:
     """Describes a handler: its answer, what it refuses beside the usual, its body and parameters.
 
     Without a status it is 200, or 204 where nothing is answered. Pages take `cursor` and `limit`.
+    ``stream`` says when the answer is an event stream instead, and of what.
     """
     asked = [*parameters, *(_PAGING if isinstance(answer, Page) else ())]
 
@@ -249,6 +251,9 @@ def operation(
         responses: dict[Any, Any] = {
             (good, "application/json"): OpenApiResponse(answer, _GOOD[good])
         }
+        if stream:
+            responses[200, "text/event-stream"] = OpenApiResponse(str, stream)
+            responses[204, ""] = OpenApiResponse(None, "Of a stream: nothing more will come.")
         if is_read:
             responses[304, ""] = OpenApiResponse(None, "You have it already.")
         for code, shape, text in (*_ALWAYS, *usual, *refusals):

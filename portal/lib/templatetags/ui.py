@@ -1,11 +1,13 @@
 """Template helpers for every page."""
 
 import re
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
 from django import template
 from django.conf import settings
+from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 register = template.Library()
@@ -42,3 +44,27 @@ def percent_number(value: float) -> str:
 def grouped(value: int) -> str:
     """A whole number that people can read: 100,000."""
     return f"{value:,}"
+
+
+@register.simple_tag
+def moment(at: datetime) -> SafeString:
+    """An instant in UTC; aviary.js puts it into the reader's zone."""
+    return format_html(
+        '<time datetime="{}">{} UTC</time>',
+        at.isoformat(),
+        f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}",
+    )
+
+
+@register.simple_tag
+def countdown(at: datetime, over: str) -> SafeString:
+    """How long until an instant, counted down by aviary.js; ``over`` once it is there."""
+    text = '<strong data-countdown="{}" data-over="{}">{}</strong>'
+    return format_html(text, at.isoformat(), over, moment(at))
+
+
+@register.simple_tag
+def pill(colour: str, words: str) -> SafeString:
+    """A state as a dot and a word."""
+    text = '<span class="status {}"><span class="status-dot"></span>{}</span>'
+    return format_html(text, colour, words)

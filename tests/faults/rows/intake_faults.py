@@ -1,10 +1,15 @@
 """What evaluators send up, while Redis and the worker are away: stored once, or said to be lost."""
 
 import signal
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
 
 from tests.faults.harness import Figure, fault
-from tests.faults.installation import Installation
+from tests.faults.installation import FLAG, Installation
 
 KEPT_S = 12
 
@@ -57,3 +62,69 @@ def _balance(place: Installation) -> tuple[int, int, int]:
     time.sleep(6)  # another drain, which must not add anything
     counted, said = place.stack.inside(stored)
     return int(place.metric("evaluations_total")), counted, said
+
+
+def outcomes() -> int:
+    """Outcomes that are stored."""
+    from django.db.models import Sum
+
+    from releases.telemetry.models import OutcomeBucket
+
+    return OutcomeBucket.objects.aggregate(n=Sum("requests"))["n"] or 0
+
+
+@fault("telemetry: Redis killed, and the worker stopped, for a while each")
+def telemetry_away(place: Installation) -> list[Figure]:
+    """Each batch is sent twice, as senders do that heard no answer."""
+    before = place.stack.inside(outcomes)
+    with telling(place) as accepted:
+        time.sleep(1)
+        place.redis.kill()
+        time.sleep(4)
+        place.redis.start()
+        time.sleep(1)
+        place.signal("celery -A portal.celery --quiet worker", signal.SIGSTOP)
+        time.sleep(4)
+        place.signal("celery -A portal.celery --quiet worker", signal.SIGCONT)
+    stored = 0
+
+    def is_all_there() -> bool:
+        nonlocal stored
+        stored = place.stack.inside(outcomes) - before
+        return bool(stored >= sum(accepted))
+
+    place.seconds_until(is_all_there)
+    time.sleep(6)  # another drain, which must not add anything
+    is_all_there()
+    return [
+        Figure("outcomes accepted", sum(accepted)),
+        Figure("lost", max(sum(accepted) - stored, 0), "", 0),
+        Figure("doubled", max(stored - sum(accepted), 0), "", 0),
+    ]
+
+
+@contextmanager
+def telling(place: Installation) -> Iterator[list[int]]:
+    """Tells of three outcomes, every batch twice, for as long as it lasts; how many counted."""
+    accepted: list[int] = []
+    over = threading.Event()
+    url = place.stack.evaluator_url + "/api/v1/telemetry"
+    headers = {"Authorization": f"Bearer {place.server}"}
+    one = {"flag": FLAG, "variant": "on", "count": 3, "duration_ms": 12.5}
+
+    def tell() -> None:
+        number = 0
+        while not over.wait(0.05):
+            number += 1
+            batch = {"batch_id": f"batch-{number}", "outcomes": [one]}
+            for _time in range(2):
+                answer = httpx.post(url, json=batch, headers=headers, timeout=5)
+                accepted.append(3 * answer.json()["accepted"])
+
+    thread = threading.Thread(target=tell)
+    thread.start()
+    try:
+        yield accepted
+    finally:
+        over.set()
+        thread.join()

@@ -1,5 +1,6 @@
 """Workers die, beat is away, or somebody wrote to the broker: what is due comes, and once."""
 
+import json
 import math
 import os
 import random
@@ -9,13 +10,16 @@ import sys
 import time
 from contextlib import suppress
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
+from types import ModuleType
 
 from celery import Celery
 
-from tests.faults import due_work
+from tests.faults import due_releases, due_work
 from tests.faults.harness import Figure, fault
 from tests.faults.installation import ENVIRONMENT, PROJECT, Installation
+from tests.support.http_server import Request, answering, serving
 
 PLACE = f"/api/v1/projects/{PROJECT}/environments/{ENVIRONMENT}"
 EVERYBODY = {
@@ -76,41 +80,91 @@ POINTS = (
     "before-publish",
     "after-commit",
 )
+RELEASE_POINTS = (*POINTS, "before-measuring", "after-measuring", "before-router", "after-router")
 _WORKER = "celery -A portal.celery --quiet worker"
 
 
 @fault("20 SIGKILLs of workers over ramps and schedules", in_ci=True)
 def few_killed_workers(place: Installation) -> list[Figure]:
     # So many ramps that none has to be waited for until its lease has run out.
-    return _killing(place, 20, ramps=16, breath_s=math.inf)
+    return _killing(place, due_work, 20, runs=16, more=10, breath_s=math.inf)
 
 
 @fault("200 SIGKILLs of workers over ramps and schedules")
 def killed_workers(place: Installation) -> list[Figure]:
-    return _killing(place, 200, ramps=4, breath_s=3)
+    return _killing(place, due_work, 200, runs=4, more=100, breath_s=3)
 
 
-def _killing(place: Installation, kills: int, *, ramps: int, breath_s: float) -> list[Figure]:
+@fault("10 SIGKILLs of workers over releases", in_ci=True)
+def few_killed_releases(place: Installation) -> list[Figure]:
+    return _killing_releases(place, 10, runs=8, breath_s=math.inf)
+
+
+@fault("200 SIGKILLs of workers over releases")
+def killed_releases(place: Installation) -> list[Figure]:
+    return _killing_releases(place, 200, runs=4, breath_s=3)
+
+
+def _killing_releases(
+    place: Installation, kills: int, *, runs: int, breath_s: float
+) -> list[Figure]:
+    """Releases of flags, and one that a router far away is told of, which counts what it hears."""
+    far_end = FarEnd()
+    with serving(answering(far_end.answer)) as server:
+        found = _killing(place, due_releases, kills, runs=runs, more=server.port, breath_s=breath_s)
+    told = sum(map(len, far_end.seen.values()))
+    order = Figure("out of order at the far end", far_end.out_of_order, "", 0)
+    return [*found, Figure("calls at the far end", told), order]
+
+
+class FarEnd:
+    """A router behind a webhook. A call may come again; what it wants may not be of before."""
+
+    def __init__(self) -> None:
+        self.seen: dict[str, list[tuple[int, int, float]]] = {}
+
+    def answer(self, request: Request) -> bytes:
+        call = json.loads(request.body)
+        number, step, _attempt = call["execution"].split(".")[:3]
+        if call["action"] != "poll":
+            self.seen.setdefault(number, []).append((int(step), call["fence"], call["share"]))
+        last = self.seen.get(number, [(0, 0, 0.0)])[-1]
+        return json.dumps({"share": last[2]}).encode()
+
+    @property
+    def out_of_order(self) -> int:
+        """Steps of one release that came after a later one, or without the one before."""
+        found = 0
+        for calls in self.seen.values():
+            steps = [step for step, _fence, _share in calls]
+            found += sum(later - one not in (0, 1) for one, later in pairwise(steps))
+        return found
+
+
+def _killing(
+    place: Installation, work: ModuleType, kills: int, *, runs: int, more: int, breath_s: float
+) -> list[Figure]:
     """Of five, four die where the code says, two at a time, and the fifth wherever it is; of every
     fiftieth not one process dies, but the whole worker."""
     dice, longest_s = random.Random(kills), 0.0
-    place.stack.inside(due_work.plan, ramps=ramps, schedules=kills // 2)
+    place.stack.inside(work.plan, ramps=runs, schedules=more)
     for number in range(5, kills + 1, 5):
         for _pair in range(2):
-            longest_s = max(longest_s, _kill_at(place, dice.sample(POINTS, 2), breath_s=breath_s))
+            points = dice.sample(RELEASE_POINTS if work is due_releases else POINTS, 2)
+            longest_s = max(longest_s, _kill_at(place, work, points, breath_s=breath_s))
         _kill_one(place, dice, whole=number % 50 == 0)
-    steps = place.stack.inside(due_work.steps)
-    place.seconds_until(lambda: place.stack.inside(due_work.went_on, since=steps))
-    found = place.stack.inside(due_work.end)
+    steps = place.stack.inside(work.steps)
+    place.seconds_until(lambda: place.stack.inside(work.went_on, since=steps))
+    found = place.stack.inside(work.end)
     place.mark_writes()
     return [
         Figure("steps", found.pop("steps")),
         *(Figure(name, count, "", 0) for name, count in found.items()),
-        Figure("after a death a plan waited at most", longest_s, "s", 15),
+        Figure("after a death one waited at most", longest_s, "s", 15),
     ]
 
 
-def _kill_at(place: Installation, points: list[str], *, breath_s: float) -> float:
+def _kill_at(place: Installation, work: ModuleType, points: list[str], *, breath_s: float) -> float:
     """Let the next process die that comes to each, until nothing that nobody has in hand waits for
     longer than ``breath_s``; returns how long a plan waited after a death."""
     for point in points:
@@ -121,7 +175,7 @@ def _kill_at(place: Installation, points: list[str], *, breath_s: float) -> floa
         nonlocal armed, died_at
         left = {point for point in points if place.is_armed(point)}
         armed, died_at = left, died_at if left == armed else time.monotonic()
-        since_claim_s, though_free_s = place.stack.inside(due_work.waits_s)
+        since_claim_s, though_free_s = place.stack.inside(work.waits_s)
         longest_s.append(min(since_claim_s, time.monotonic() - died_at))
         return not armed and though_free_s < breath_s
 

@@ -9,6 +9,7 @@ from django.test import Client
 from flags.models import FlagConfiguration
 from portal.access import services
 from portal.access.models import Environment, User
+from portal.access.permissions import Permission
 from portal.lib.journal import Intent
 from tests.support.people import SETTING_UP
 from tests.support.remembering import remembered
@@ -26,6 +27,7 @@ def issue(
     *,
     owner: User | None = None,
     evidence: Sequence[str] = (),
+    rights: Sequence[Permission] = (),
 ) -> str:
     """A token of a new key, as an operator makes it."""
 
@@ -36,12 +38,14 @@ def issue(
             name="Pipeline",
             owner=owner,
             evidence=evidence,
+            rights=rights,
             intent=Intent(SETTING_UP),
         )
         return str(issued.token)
 
     whose = owner and owner.pk
-    return remembered(f"{kind} key of {environment.pk}, {whose}, {list(evidence)}", make)
+    what = f"{kind} key of {environment.pk}, {whose}, {list(evidence)}, {list(rights)}"
+    return remembered(what, make)
 
 
 def serve_only_in(place: Environment) -> None:

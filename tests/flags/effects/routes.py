@@ -15,6 +15,8 @@ from django.urls import get_resolver, reverse
 from flags.models import Plan
 from portal.access.models import ApiKey, Grant
 from portal.approvals.models import ChangeRequest, Emergency, State
+from releases.core.models import Release
+from releases.core.telling import COMMANDS
 from tests.flags.effects.world import IN_BETA, World
 from tests.portal.access_web.table import TABLE
 from tests.portal.access_web.world import captured, patterns
@@ -35,6 +37,7 @@ FILE = {
         boolean_flag("nowhere") | {"environments": {"production": ON, "development": ON}},
     ]
 }
+OF_FLAG = {"environment": "production", "strategy": "feature_flag"}
 BODIES: dict[tuple[str, str], list[object]] = {
     ("api-flags", "POST"): [boolean_flag("nowhere")],
     ("api-flag", "PATCH"): [
@@ -58,6 +61,16 @@ BODIES: dict[tuple[str, str], list[object]] = {
     ("api-exclusion-groups", "POST"): [{"key": "new"}],
     ("api-policy", "PUT"): [{"required_approvals": 1}],
     ("api-evidence", "POST"): [{}],
+    ("api-releases", "POST"): [
+        OF_FLAG | {"flag": "dark", "variant": "on"},
+        OF_FLAG | {"flag": "banner", "variant": "off", "hold": True},
+        OF_FLAG | {"flag": "dark", "variant": "on", "not_before": "2020-01-01T00:00:00Z"},
+    ],
+    ("api-release-command", "POST"): [{"reason": "because"}],
+    ("api-service", "PUT"): [{}],
+    ("api-setup", "PUT"): [
+        {"router": {"kind": "flag", "flag": "banner", "variants": ["on", "off"]}}
+    ],
 }
 FORMS: dict[str, list[dict[str, str]]] = {
     "flag-switch": [{"enabled": "1"}, {"enabled": "0"}, {"introduce": "1", "enabled": "0"}],
@@ -118,7 +131,7 @@ def _version(world: World, address: str) -> int:
 
 
 def _address(world: World, dice: Random, name: str) -> str:
-    known = _arguments(world, dice)
+    known = arguments(world, dice)
     if "segment" in name:
         known["key"] = dice.choice(["beta", "spare"])
     if "group" in name:
@@ -126,11 +139,12 @@ def _address(world: World, dice: Random, name: str) -> str:
     return reverse(name, kwargs={one: known[one] for one in captured(name)})
 
 
-def _arguments(world: World, dice: Random) -> dict[str, Any]:
+def arguments(world: World, dice: Random) -> dict[str, Any]:
     """What stands in addresses; a number of something that is not there is answered as such."""
     requests = ChangeRequest.objects.filter(state=State.OPEN).values_list("pk", flat=True)
     places = ["production", "production", "development"]
     plan, grant = Plan.objects.last(), Grant.objects.filter(project=world.project).last()
+    release = Release.objects.last()
     emergency, key = Emergency.objects.last(), ApiKey.objects.last()
     return {
         "project": "shop",
@@ -150,6 +164,13 @@ def _arguments(world: World, dice: Random) -> dict[str, Any]:
         "permission": dice.choice(["change_request.approve", "flag.toggle"]),
         "report": "keys",
         "token": "nothing",
+        "service": "checkout",
+        "release": release.pk if release else 0,
+        "command": dice.choice([*COMMANDS]),
+        "template": "careful",
+        "policy": "guarded",
         **dict.fromkeys(("group", "role", "invitation"), "nothing"),
-        **dict.fromkeys(("view", "freeze", "session_id", "link_id", "sequence", "item_id"), 0),
+        **dict.fromkeys(
+            ("view", "freeze", "record", "session_id", "link_id", "sequence", "item_id"), 0
+        ),
     }

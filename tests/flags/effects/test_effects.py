@@ -18,16 +18,17 @@ from flags.services import configurations, definitions, effects
 from flags.services.importing import place as import_place
 from flags.services.importing import service as import_service
 from flags.services.plans import commands, making
-from flags.services.plans.making import answer_for
 from portal.access.models import Project, User
 from portal.approvals import planned, selectors
+from portal.approvals.authors import answer_for
 from portal.approvals.changes import GateResult
 from portal.approvals.services import policies, rights
 from portal.lib.errors import AviaryError
 from portal.lib.journal import Actor, Intent
-from tests.flags.effects.routes import BODIES, FORMS, send, unsafe_routes
+from tests.flags.effects.routes import BODIES, FORMS, arguments, send, unsafe_routes
 from tests.flags.effects.world import Unagreed, Watch, World, build
 from tests.flags.effects.writers import NOT_DRIVEN, WRITERS, found_writers
+from tests.portal.access_web.world import captured
 
 STEPS = 40
 ATTEMPTS = 60
@@ -75,6 +76,8 @@ def test_random_writes__change_no_answer_that_nobody_agreed_to(world: World, who
 
 def test_random_requests__change_no_answer_that_nobody_agreed_to(world: World, whole: bool) -> None:
     dice, watch = dice_of(whole), Watch(world)
+    wanted = {blank for name, _method in unsafe_routes() for blank in captured(name)}
+    assert wanted <= set(arguments(world, dice))
     often = [one for one in unsafe_routes() if one in BODIES or one[0] in FORMS]
     for name, method in dice.sample([*unsafe_routes(), *often * 3], STEPS):
         send(world, dice, name, method)

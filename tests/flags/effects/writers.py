@@ -108,7 +108,7 @@ WRITERS: dict[str, flag_writers.Writer] = {
 PARTS = {
     _F: "definitions.add_configuration groups.store_group importing.service.record "
     "importing.service.store importing.service.store_cohorts key_lists.store "
-    "plans.making.answer_for plans.making.record_plan "
+    "plans.making.record_plan "
     "effects.advance_all effects.advance_everywhere effects.let_through segments.fill_segment "
     "segments.store_segment",
     _A: "requests.close_request requests.require_person applying.apply_as_asked "
@@ -127,7 +127,8 @@ UNHEARD = {
     _F: "counting.count_usage counting.forget_old_usage intake.drain intake.forget_old_batches "
     "intake.take reminding.remind_owners "
     "sampling.forget_old_samples sampling.take_samples",
-    _A: "evidence.post_evidence freezes.cancel_freeze freezes.edit_freeze holding.apply_waiting "
+    _A: "evidence.post_evidence freezes.cancel_freeze freezes.edit_freeze "
+    "freezes.lift_line freezes.stop_line holding.apply_waiting "
     "loading.load_policies reminding.remind",
     _X: "evidence_rights.confirm_key evidence_rights.set_evidence sponsoring.confirm_approver "
     "projects.renew_epoch grants.revoke_grant grants.set_role roles.delete_group "

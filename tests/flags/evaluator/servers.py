@@ -5,34 +5,21 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
 import redis
 
 from portal.supervisor.embedded_redis import find_server
+from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
 SNAPSHOT_KEY = "a-snapshot-key-only-for-these-tests"
 METRICS_TOKEN = "a-metrics-token-only-for-these-tests"
 MONITORING = {"Authorization": f"Bearer {METRICS_TOKEN}"}
-DEADLINE_S = 10.0
-
-Found = TypeVar("Found")
-
-
-def wait_until(probe: Callable[[], Found], *, within_s: float = DEADLINE_S) -> Found:
-    """The first true answer of the probe; fails when there is none in time."""
-    ends_at = time.monotonic() + within_s
-    while True:
-        found = probe()
-        if found:
-            return found
-        assert time.monotonic() < ends_at, f"not so within {within_s} s, last was {found!r}"
-        time.sleep(0.01)
+DEADLINE_S = 30.0
 
 
 class RedisServer:

@@ -9,7 +9,8 @@ from typing import Any
 import httpx
 
 from tests.flags.evaluator.publisher import Document, Documents, Key, Publisher
-from tests.flags.evaluator.servers import EvaluatorProcess, wait_until
+from tests.flags.evaluator.servers import EvaluatorProcess
+from tests.support.waiting import wait_until
 
 FLAGS = "/ofrep/v1/evaluate/flags"
 
@@ -32,7 +33,7 @@ class Shop:
         self.portal.publish(documents)
         self.wait()
 
-    def wait(self, *, within_s: float = 5.0) -> None:
+    def wait(self, *, within_s: float = 30.0) -> None:
         wanted = (self.portal.epoch, self.portal.version)
         wait_until(lambda: self.served() == wanted, within_s=within_s)
 

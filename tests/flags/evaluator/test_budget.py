@@ -3,8 +3,8 @@
 import pytest
 
 from tests.flags.evaluator.publisher import Key, flag
-from tests.flags.evaluator.servers import wait_until
 from tests.flags.evaluator.shop import Shop
+from tests.support.waiting import wait_until
 
 COSTLY = {"attribute": "text", "operator": "contains", "values": [f"v{n}" for n in range(900)]}
 RULES = [{"id": f"r{n}", "when": COSTLY, "serve": {"variant": "off"}} for n in range(20)]
@@ -42,3 +42,16 @@ def test_many_costly_flags_at_once__use_up_what_one_answer_may_cost(shop: Shop) 
     served = [one["key"] for one in items if "errorCode" not in one]
     assert ("a" in served, "costly-00" in served, "z" in served) == (True, True, True)
     assert 40 < len(served) < 60
+
+
+def test_a_batch_of_telemetry_that_costs_much__goes_on_with_what_costs_little(shop: Shop) -> None:
+    condition = {"attribute": "list", "operator": "array_contains_any", "values": [-1]}
+    rules = [{"id": f"r{n}", "when": condition, "serve": {"variant": "off"}} for n in range(4)]
+    shop.open(flag("a"), flag("costly", rules=rules))
+    told = [{"flag": "costly", "context": {"list": list(range(9_900))}}] * 60
+    told.append({"flag": "a", "context": {}})
+    answer = shop.post("/api/v1/telemetry", {"outcomes": told}).json()
+    assert 40 < answer["accepted"] < 60
+    refusals = {one["error"] for one in answer["rejected"]}
+    assert refusals == {"the flag 'costly' takes too much work for that context"}
+    assert answer["rejected"][-1]["index"] == 59

@@ -14,8 +14,9 @@ from flags.evaluator.copies import Copies
 from flags.evaluator.counters import Counters
 from flags.evaluator.memory import Memory
 from tests.flags.evaluator.publisher import SEALER, Publisher, flag, new_key
-from tests.flags.evaluator.servers import RedisServer, wait_until
+from tests.flags.evaluator.servers import RedisServer
 from tests.flags.evaluator.shop import Shop
+from tests.support.waiting import wait_until
 
 DAY_S = 24 * 3600
 

@@ -33,7 +33,7 @@ def ask(
     return shop.post(path, body or {"context": {}}, key=key, headers={"Origin": origin})
 
 
-@pytest.mark.parametrize("path", [FLAGS, f"{FLAGS}/a", f"{FLAGS}/nothing"])
+@pytest.mark.parametrize("path", [FLAGS, f"{FLAGS}/a", f"{FLAGS}/nothing", "/api/v1/telemetry"])
 def test_a_page_that_the_key_names__may_read_every_answer(
     open_shop: Shop, page_key: Key, path: str
 ) -> None:

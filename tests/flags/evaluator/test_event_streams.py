@@ -9,8 +9,9 @@ import pytest
 
 from tests.flags.evaluator.listening import address, listening
 from tests.flags.evaluator.publisher import Key, flag, new_key
-from tests.flags.evaluator.servers import EvaluatorProcess, wait_until
+from tests.flags.evaluator.servers import EvaluatorProcess
 from tests.flags.evaluator.shop import Shop
+from tests.support.waiting import wait_until
 
 
 def refused(shop: Shop, target: str) -> httpx.Response:

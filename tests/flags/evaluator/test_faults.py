@@ -3,8 +3,9 @@
 import time
 
 from tests.flags.evaluator.publisher import Publisher, flag, new_key
-from tests.flags.evaluator.servers import DEADLINE_S, EvaluatorProcess, RedisServer, wait_until
+from tests.flags.evaluator.servers import DEADLINE_S, EvaluatorProcess, RedisServer
 from tests.flags.evaluator.shop import Shop
+from tests.support.waiting import wait_until
 
 
 def _is_connected(shop: Shop) -> bool:
@@ -45,7 +46,7 @@ def test_a_frozen_redis_slows_nobody_down_and_staleness_is_told(
     finally:
         own_redis.thaw()
     own_shop.portal.publish({"flag/a": flag("a", "new")})
-    own_shop.wait(within_s=3)
+    own_shop.wait()
     assert own_shop.value("a") == "new"
     wait_until(lambda: "x-aviary-stale" not in own_shop.ask("a").headers)
 
@@ -72,7 +73,7 @@ def test_connections_cut_by_redis_lose_no_change(own_portal: Publisher, own_shop
     for number in range(1, 21):
         own_portal.client.client_kill_filter(_type="normal", skipme=True)
         own_portal.publish({"flag/a": flag("a", number)})
-    own_shop.wait(within_s=3)
+    own_shop.wait()
     assert own_shop.value("a") == 20
 
 
@@ -84,7 +85,7 @@ def test_an_evaluator_that_slept_through_changes_catches_up(own_shop: Shop) -> N
             own_shop.portal.publish({"flag/a": flag("a", number)})
     finally:
         own_shop.evaluator.thaw()
-    own_shop.wait(within_s=3)
+    own_shop.wait()
     assert own_shop.value("a") == 1500
 
 

@@ -4,8 +4,8 @@ import time
 
 from flags import channel
 from tests.flags.evaluator.publisher import flag, new_key
-from tests.flags.evaluator.servers import wait_until
 from tests.flags.evaluator.shop import Shop
+from tests.support.waiting import wait_until
 
 
 def test_a_change_is_served_as_soon_as_it_is_published(shop: Shop) -> None:
@@ -62,7 +62,7 @@ def test_a_change_that_the_stream_never_tells_is_found_by_comparing(shop: Shop) 
     shop.open(flag("a", "old"))
     changes = shop.portal.change({"flag/a": flag("a", "new")})
     shop.portal.overwrite(head=shop.portal.seal_head(), documents=changes)
-    shop.wait(within_s=1.5)
+    shop.wait()
     assert shop.value("a") == "new"
 
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from flags.evaluator.framing import RequestLimits
 from tests.flags.evaluator.connections import Connection, ask
 from tests.flags.evaluator.publisher import flag
-from tests.flags.evaluator.servers import wait_until
 from tests.flags.evaluator.shop import FLAGS, Shop
+from tests.support.waiting import wait_until
 
 JDK = Path("tests/cases/evaluator/jdk-http-client.bin").read_bytes()
 """Two requests on one connection, as java.net.http.HttpClient of JDK 17 sends them."""

@@ -6,8 +6,9 @@ from typing import Final
 import httpx
 
 from tests.flags.evaluator.publisher import Publisher, flag
-from tests.flags.evaluator.servers import EvaluatorProcess, RedisServer, wait_until
+from tests.flags.evaluator.servers import EvaluatorProcess, RedisServer
 from tests.flags.evaluator.shop import FLAGS, Shop
+from tests.support.waiting import wait_until
 
 PUBLISHED_AT = 1_800_000_000
 

@@ -14,14 +14,10 @@ from flags.evaluator.intake import Intake, IntakeQueue
 from flags.evaluator.link import Link
 from flags.evaluator.memory import KeyUse
 from tests.flags.evaluator.publisher import Key, flag, for_country, new_key
-from tests.flags.evaluator.servers import (
-    SNAPSHOT_KEY,
-    EvaluatorProcess,
-    RedisServer,
-    wait_until,
-)
+from tests.flags.evaluator.servers import SNAPSHOT_KEY, EvaluatorProcess, RedisServer
 from tests.flags.evaluator.shop import Shop
 from tests.support import waiting_batches
+from tests.support.waiting import wait_until
 
 AS_EVER = ("a", "on", "STATIC")
 
@@ -128,9 +124,9 @@ def test_a_stream_that_is_none__holds_up_no_other_kind(
     with own_redis.client() as client:
         client.set(USAGE.stream, "x")
         own_shop.ask("a")
-        wait_until(lambda: used(own_redis), within_s=5)
+        wait_until(lambda: used(own_redis))
         client.delete(USAGE.stream)
-    wait_until(lambda: told(own_redis) == {AS_EVER: 1}, within_s=5)
+    wait_until(lambda: told(own_redis) == {AS_EVER: 1})
 
 
 def test_a_frozen_redis__does_not_hold_up_evaluations_nor_the_end(

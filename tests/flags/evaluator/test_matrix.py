@@ -30,6 +30,8 @@ TABLE = {
         "GET HEAD",
         REFUSED | {"server": 200, "client": 403, "neighbour": 200},
     ),
+    # An evaluation is no batch.
+    "/api/v1/telemetry": ("POST", REFUSED | {"server": 400, "client": 400, "neighbour": 400}),
     "/health": ("GET HEAD", OPEN),
     "/ready": ("GET HEAD", OPEN),
     "/metrics": ("GET HEAD", OPEN),

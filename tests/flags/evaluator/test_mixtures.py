@@ -7,8 +7,8 @@ import pytest
 
 from flags.channel import DOUBTS, REGISTRY, REGISTRY_STREAM, StreamEntry
 from tests.flags.evaluator.publisher import flag, new_key
-from tests.flags.evaluator.servers import wait_until
 from tests.flags.evaluator.shop import Shop
+from tests.support.waiting import wait_until
 
 
 def _doubt(shop: Shop) -> bytes | None:

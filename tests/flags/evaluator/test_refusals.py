@@ -6,8 +6,8 @@ import pytest
 
 from flags.channel import Envelope, Sealer, StreamEntry
 from tests.flags.evaluator.publisher import SEALER, flag
-from tests.flags.evaluator.servers import wait_until
 from tests.flags.evaluator.shop import Shop
+from tests.support.waiting import wait_until
 
 FORGER = Sealer(b"x" * 32)
 

@@ -3,8 +3,9 @@
 import pytest
 
 from tests.flags.evaluator.publisher import Key, Publisher, flag, new_key
-from tests.flags.evaluator.servers import MONITORING, wait_until
+from tests.flags.evaluator.servers import MONITORING
 from tests.flags.evaluator.shop import Shop
+from tests.support.waiting import wait_until
 
 
 def test_health_tells_what_is_served_and_how_fresh(shop: Shop) -> None:

@@ -12,11 +12,12 @@ from portal.access import services
 from portal.access.models import Environment
 from portal.lib.journal import Intent
 from tests.flags.api.script import Script, answer, issue
-from tests.flags.evaluator.servers import EvaluatorProcess, wait_until
+from tests.flags.evaluator.servers import EvaluatorProcess
 from tests.flags.evaluator.shop import FLAGS
 from tests.support.people import SETTING_UP
 from tests.support.redis_server import RedisServer
 from tests.support.settings_env import SECRETS
+from tests.support.waiting import wait_until
 
 VARIANTS = [{"name": "blue", "weight": 1, "payload": {"type": "json", "value": '{"a": 1}'}}]
 IMPORT = "/api/v1/projects/shop/environments/production/import?format=unleash"

@@ -14,9 +14,10 @@ from flags.snapshots import relay
 from portal.access import services
 from portal.access.models import ApiKey, Environment
 from portal.lib.journal import Intent
-from tests.flags.evaluator.servers import EvaluatorProcess, wait_until
+from tests.flags.evaluator.servers import EvaluatorProcess
 from tests.flags.evaluator.shop import FLAGS
 from tests.support.people import SETTING_UP
+from tests.support.waiting import wait_until
 
 
 @pytest.mark.django_db(transaction=True)

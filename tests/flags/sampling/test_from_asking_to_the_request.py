@@ -18,13 +18,14 @@ from portal.access import services
 from portal.access.models import Environment, User
 from portal.approvals.errors import Waiting
 from portal.lib.journal import Intent
-from tests.flags.evaluator.servers import EvaluatorProcess, wait_until
+from tests.flags.evaluator.servers import EvaluatorProcess
 from tests.flags.evaluator.shop import FLAGS
 from tests.flags.services.writes import COUNTRY, RULE, Desk
 from tests.support import waiting_batches
 from tests.support.agreeing import set_policy, waiting
 from tests.support.people import SETTING_UP, acting
 from tests.support.redis_server import RedisServer
+from tests.support.waiting import wait_until
 
 SECRET = "secret-of-nobody"
 PEOPLE: list[dict[str, object]] = [

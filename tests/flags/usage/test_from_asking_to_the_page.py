@@ -11,10 +11,11 @@ from flags.snapshots import relay
 from portal.access import services
 from portal.access.models import Environment
 from portal.lib.journal import Intent
-from tests.flags.evaluator.servers import EvaluatorProcess, wait_until
+from tests.flags.evaluator.servers import EvaluatorProcess
 from tests.flags.evaluator.shop import FLAGS
 from tests.flags.usage.conftest import counted
 from tests.support.people import SETTING_UP
+from tests.support.waiting import wait_until
 
 
 @pytest.mark.django_db(transaction=True)

@@ -3,7 +3,9 @@
 import csv
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from flags.models import Favourite, Flag, FlagConfiguration, NamingRule, SavedView
 from portal.access.models import Environment, User
@@ -24,6 +26,15 @@ def text_of(browser: Client, address: str) -> str:
     response = browser.get(address)
     assert response.status_code == 200
     return response.getvalue().decode()
+
+
+def test_the_list__reads_its_environments_and_what_evaluators_have_of_them_once(
+    browser: Client, desk: Desk
+) -> None:
+    with CaptureQueriesContext(connection) as asked:
+        text_of(browser, FLAGS)
+    environments = [one["sql"] for one in asked if 'FROM "access_environment"' in one["sql"]]
+    assert len([sql for sql in environments if '"epoch"' in sql]) <= 3, environments
 
 
 def test_csv__holds_what_the_filters_let_through_and_no_formula(

@@ -16,7 +16,7 @@ LOOKS = {"flag.view", "audit.view"}
 CHANGES = LOOKS | {"flag.edit", "flag.toggle", "flag.archive", "segment.edit"}
 CHANGES |= {"change_request.create"}
 EDITS = CHANGES | {"change_request.apply", "release.create"}
-SCRIPTS = CHANGES | {"audit.export"}
+SCRIPTS = CHANGES | {"audit.export", "release.create", "release.deploy", "release.rollback"}
 ALL = EDITS | {
     *("change_request.approve", "release.deploy", "release.rollback", "release.approve"),
     *("environment.configure", "freeze.override", "key.manage", "member.manage"),

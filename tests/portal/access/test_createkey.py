@@ -90,7 +90,7 @@ def test_createkey__as_a_person_types_it__lets_an_application_in(stack: Stack) -
             json={"context": {"targetingKey": "user-1"}},
         ).status_code
 
-    wait_until(lambda: answer() == 200, within_s=5, what="the new key being let in")
+    wait_until(lambda: answer() == 200, what="the new key being let in")
 
 
 def test_createkey__unknown_kind__is_refused_with_those_there_are(db: None, now: datetime) -> None:

@@ -19,6 +19,7 @@ from tests.support.agreeing import ask_for_something
 from tests.support.freezing import a_freeze
 from tests.support.people import SETTING_UP
 from tests.support.planning import a_schedule
+from tests.support.releasing import a_policy, a_template, an_aborted_release
 from tests.support.remembering import remembered
 
 # The key is for development of the shop, and so are the addresses.
@@ -70,16 +71,33 @@ def _make_known(flag: Flag, dana: User) -> dict[str, Any]:
     asked = ask_for_something(flag, dana, "development")
     a_key = ApiKey.objects.filter(environment__project=shop).earliest("pk")
     plan = a_schedule(Desk(flag, shop.environments.get(key="development"), now), dana)
+    return (
+        {
+            "project": shop.key,
+            "environment": "development",
+            "key": flag.key,
+            "number": asked.pk,
+            "selector": a_key.selector,
+            "plan": plan.pk,
+            "which": "included",
+            "record": AuditEvent.objects.get(project=shop.key, event="flag.created").sequence,
+        }
+        | _releases(shop)
+        | _access(shop, dana, now=now)
+    )
+
+
+def _releases(shop: Project) -> dict[str, object]:
+    """A service with a release that is over, and a plan template and a release policy."""
+    development = shop.environments.get(key="development")
+    release = an_aborted_release(development)
     return {
-        "project": shop.key,
-        "environment": "development",
-        "key": flag.key,
-        "number": asked.pk,
-        "selector": a_key.selector,
-        "plan": plan.pk,
-        "which": "included",
-        "record": AuditEvent.objects.get(project=shop.key, event="flag.created").sequence,
-    } | _access(shop, dana, now=now)
+        "service": release.service.key if release.service else "",
+        "release": release.pk,
+        "command": "abort",
+        "template": a_template(shop).key,
+        "policy": a_policy(shop, environments=["development"]).key,
+    }
 
 
 def _access(shop: Project, dana: User, *, now: datetime) -> dict[str, object]:

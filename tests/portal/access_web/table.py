@@ -36,6 +36,9 @@ APPROVERS = "qa senior_developer devops_lead project_admin elsewhere"
 PLANNERS = f"{CONFIGURERS} elsewhere"
 EXPORTERS = "auditor project_admin"
 ADMINS = "project_admin"
+PLANNERS_OF_RELEASES = "developer devops senior_developer devops_lead project_admin"
+DEPLOYERS = "devops devops_lead project_admin"
+WHO_ROLL_BACK = f"{DEPLOYERS} on_call_engineer senior_developer"
 
 
 def everyone(status: int) -> Expected:
@@ -122,6 +125,24 @@ SCHEDULE = {
     "zone": "Europe/Berlin",
     "repeat": "once",
 }
+NEW_RELEASE = {
+    "environment": "development",
+    "service": "checkout",
+    "version": "9.0",
+    "digest": "sha256:" + "9f86" * 16,
+    "strategy": "in_place",
+    "when": "hold",
+}
+NEW_POLICY = {
+    "key": "strict",
+    "name": "Strict",
+    "environments": "development",
+    "version": "0",
+    "checks[0].key": "errors",
+    "checks[0].kind": "error_rate",
+    "checks[0].threshold": "1",
+}
+PLAN = {"template_key": "all-at-once", "template_name": "All at once", "strategy": "in_place"}
 NEW_PROJECT = {"key": "new", "name": "New"}
 ROLE = {"role": "qa", "environment": "staging"}
 JOINING = {
@@ -296,6 +317,43 @@ TABLE = {
     "view-delete": Row(CLOSED, only(f"developer {CONFIGURERS}", 302)),
     "flag-archive": Row(editors(200), editors(302)),
     "flag-restore": Row(CLOSED, editors(302)),
+    "release-board": Row(members(200)),
+    "release-list": Row(members(200)),
+    "release-export": Row(members(200)),
+    "release-line": Row(
+        members(200), only("on_call_engineer devops_lead project_admin", 302), {"reason": "Alarm"}
+    ),
+    "release-new": Row(members(200), only(PLANNERS_OF_RELEASES, 302), NEW_RELEASE),
+    "release-preview": Row(CLOSED, members(200), NEW_RELEASE),
+    "release-of-flag": Row(members(200)),
+    "release": Row(members(200)),
+    "release-measured": Row(members(200)),
+    "release-note": Row(CLOSED, members(302), {"text": "I look at the graphs."}),
+    "release-story": Row(members(200)),
+    "release-command": Row(members(200), only(WHO_ROLL_BACK, 200)),
+    "release-policies": Row(members(200)),
+    "release-policy-create": Row(members(200), only(CONFIGURERS, 302), NEW_POLICY),
+    "release-policy": Row(members(200), only(CONFIGURERS, 302), NEW_POLICY | {"version": "1"}),
+    "release-policy-delete": Row(members(200), only(CONFIGURERS, 302)),
+    "plan-templates": Row(members(200)),
+    # A template belongs to no environment either.
+    "plan-template-create": Row(members(200), only(f"{PLANNERS_OF_RELEASES} elsewhere", 302), PLAN),
+    "plan-template": Row(members(200), only(f"{PLANNERS_OF_RELEASES} elsewhere", 302), PLAN),
+    "plan-template-delete": Row(members(200), only(f"{PLANNERS_OF_RELEASES} elsewhere", 302)),
+    "service-list": Row(members(200)),
+    # A service belongs to no environment: who plans releases in any of them may.
+    "service-create": Row(
+        members(200),
+        only(f"{PLANNERS_OF_RELEASES} elsewhere", 302),
+        {"key": "search", "name": "Search"},
+    ),
+    "service": Row(members(200)),
+    "service-edit": Row(
+        members(200), only(f"{PLANNERS_OF_RELEASES} elsewhere", 302), {"name": "Till"}
+    ),
+    "service-setup": Row(
+        members(200), only(DEPLOYERS, 302), {"router.kind": "manual", "version": "1"}
+    ),
     "segment-list": Row(members(200)),
     "segment-create": Row(editors(200), editors(302), {"key": "staff"}),
     "segment": Row(members(200)),

@@ -127,6 +127,8 @@ OBJECTS = [
     "item_id",
     "sequence",
     "record",
+    "release",
+    "service",
 ]
 
 

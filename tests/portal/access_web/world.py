@@ -25,12 +25,14 @@ from portal.lib import clock
 from portal.lib.journal import Intent
 from portal.reports.models import RecertificationItem
 from portal.reports.services import start_recertification
+from releases.core.models import Release
 from tests.flags.services.writes import Desk
 from tests.portal.access_web.table import PEOPLE, ROLES, SIGN_IN
 from tests.support.agreeing import ask_for_something
 from tests.support.freezing import a_freeze
 from tests.support.people import SETTING_UP, acting, client_of, create_person, give_role
 from tests.support.planning import a_schedule
+from tests.support.releasing import a_policy, a_release, a_template, routed_by_flag
 from tests.support.remembering import remembered
 
 
@@ -102,8 +104,19 @@ def _arguments(people: dict[str, User], flag: Flag, shop_key: ApiKey) -> dict[st
         "session_id": 0,
         "link_id": 0,
         "record": AuditEvent.objects.get(project=shop.key, event="flag.created").sequence,
+        "release": _a_release(shop, people["project_admin"]).pk,
+        "service": "checkout",
+        "policy": a_policy(shop, environments=["development"]).key,
+        "template": a_template(shop).key,
+        "command": "rollback",
         "sequence": AuditEvent.objects.filter(project=shop.key).earliest("sequence").sequence,
     } | _access_arguments(shop, people, now)
+
+
+def _a_release(shop: Project, author: User) -> Release:
+    """Under way in development."""
+    place = shop.environments.get(key="development")
+    return a_release(routed_by_flag(place), place, author)
 
 
 def _a_view(shop: Project, owner: User) -> SavedView:

@@ -13,6 +13,7 @@ from portal.access.models import ApiKey, Environment, Invitation, KeptAnswer, Pr
 from portal.access.permissions import ADDITIONAL_RIGHTS
 from portal.access.services import NotByKeys
 from portal.approvals.models import ChangeRequest, Policy
+from portal.approvals.services import lift_line
 from portal.audit.models import AuditEvent
 from portal.lib.errors import Forbidden, Invalid
 from portal.lib.journal import Intent, Trace
@@ -130,6 +131,32 @@ def test_rights__of_a_server_key__are_refused(
             rights=["key.manage"],
         )
     assert list(refused.value.problems) == ["rights"]
+
+
+def test_the_right_of_client_keys__takes_what_making_a_server_key_does(
+    alice_client: Client, bob_client: Client, steward: Script, make: Make, alice: User
+) -> None:
+    """What is told with such a key rolls releases back."""
+    body = {"name": "App", "kind": "client", "rights": ["telemetry"]}
+    made = answer(steward.post(f"{PROJECT}/keys", body), 201)
+    assert answer(steward.get(f"{PROJECT}/keys/{made['selector']}"))["rights"] == ["telemetry"]
+    address = reverse("key-create", args=["shop"])
+    form = body | {"environment": "production", "expires_in": ""}
+    assert alice_client.post(address, form).status_code == 200
+    assert "may also decide about releases" in alice_client.get("/p/shop/keys/").content.decode()
+    plain = make(alice)
+    before = everything_kept()
+    assert bob_client.post(address, form).status_code == 403
+    problem(plain.post(f"{PROJECT}/keys", body), 403)
+    for kind, rights in (("server", ["telemetry"]), ("client", ["key.manage"])):
+        wrong = body | {"kind": kind, "rights": rights}
+        refused = problem(steward.post(f"{PROJECT}/keys", wrong), 400)
+        assert [error["path"] for error in refused["errors"]] == ["rights"]
+        page = alice_client.post(address, form | wrong)
+        assert page.status_code == 422
+    wrong = form | {"kind": "admin"}
+    assert alice_client.post(address, wrong).status_code == 422
+    assert everything_kept() == before
 
 
 def test_the_page__issues_rights_and_says_who_has_which(
@@ -304,6 +331,23 @@ def test_another_project__is_not_there(steward: Script, garden: Project) -> None
         address = f"/api/v1/projects/garden/{path}".rstrip("/")
         problem(steward.call(method, address, {"name": "Mine", "key": "mine"}), 404)
     assert everything_kept() == before
+
+
+def test_a_key_with_the_right__stops_the_line_of_its_environment_and_never_lifts_it(
+    steward: Script, script: Script, production: Environment
+) -> None:
+    line = f"{PRODUCTION}/line"
+    assert answer(script.get(line))["stopped"] is False
+    problem(script.call("PUT", line, {"reason": "errors rise"}), 403)
+    problem(steward.call("PUT", f"{PROJECT}/environments/staging/line", {"reason": "x"}), 403)
+    problem(steward.call("PUT", line, {"reason": " "}), 400)
+    stopped = answer(steward.call("PUT", line, {"reason": "errors rise"}))
+    assert (stopped["stopped"], stopped["reason"]) == (True, "errors rise")
+    assert answer(script.get(line)) == stopped
+    problem(steward.call("DELETE", line), 405)
+    actor = authority.key_actor(ApiKey.objects.earliest("pk"), Trace())
+    with pytest.raises(NotByKeys):
+        lift_line(environment=production, intent=Intent(actor))
 
 
 # What is shown once

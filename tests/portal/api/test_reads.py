@@ -30,6 +30,7 @@ from tests.support.agreeing import ask_for_something, set_policy
 from tests.support.freezing import a_freeze
 from tests.support.people import SETTING_UP, acting, boolean_flag
 from tests.support.planning import a_schedule
+from tests.support.releasing import a_policy, a_template, an_aborted_release
 
 SCHEMA = "/api/schema/?format=json"
 
@@ -74,6 +75,10 @@ def reads(
         "freeze": a_freeze(production.project, environments=["production"]).pk,
         "plan": a_schedule(Desk(new_checkout, production, clock.now()), dana).pk,
         "record": AuditEvent.objects.get(event="flag.created").sequence,
+        "release": an_aborted_release(production).pk,
+        "service": "checkout",
+        "template": a_template(shop).key,
+        "policy": a_policy(shop).key,
     }
     set_policy(production, required_approvals=1)
     nothing = ("/api/schema/", "/ramps/{plan}")  # the plan is a schedule

@@ -1,7 +1,6 @@
 """Single sign-on, against a provider that is a real process with real keys."""
 
 import itertools
-import json
 import time
 from collections.abc import Callable
 from typing import Any
@@ -10,12 +9,12 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
+from tests.portal.signin import accounts
 from tests.portal.signin.conftest import CALLBACK, Visitor
 from tests.support.oidc_provider import OidcProvider
 from tests.support.stack import Stack
 
 Visit = Callable[..., Visitor]
-pytestmark = pytest.mark.xdist_group("nest")
 _numbers = itertools.count(1)
 
 
@@ -25,19 +24,8 @@ def erin() -> str:
     return f"erin{next(_numbers)}"
 
 
-def shell(nest: Stack, code: str) -> Any:
-    """What a line of Python prints beside the running product, as JSON."""
-    lines = f"import json; from portal.access.models import User; print(json.dumps({code}))"
-    done = nest.manage("shell", "--no-imports", "-c", lines)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.strip().splitlines()[-1])
-
-
 def events(nest: Stack, subject: str) -> list[str]:
-    """What was recorded about someone, oldest first."""
-    trail = "__import__('portal.audit.models').audit.models.AuditEvent.objects"
-    about = f"{trail}.filter(subject='{subject}').order_by('sequence')"
-    found: list[str] = shell(nest, f"list({about}.values_list('event', flat=True))")
+    found: list[str] = nest.inside(accounts.events, subject=subject)
     return found
 
 
@@ -103,7 +91,7 @@ def test_sign_in__asks_with_state_nonce_and_pkce(provider: OidcProvider, visit: 
 def test_sign_in__name_or_address_of_somebody_here__is_never_taken_for_them(
     provider: OidcProvider, nest: Stack, visit: Visit, erin: str
 ) -> None:
-    shell(nest, "User.objects.filter(username='admin').update(email='admin@example.com')")
+    nest.inside(accounts.change, name="admin", to={"email": "admin@example.com"})
     provider.expect(
         erin, preferred_username="admin", email="admin@example.com", email_verified=True
     )
@@ -191,7 +179,7 @@ def test_sign_in__deactivated_person__is_refused(
 ) -> None:
     provider.expect(erin)
     visit().go_round()
-    shell(nest, f"User.objects.filter(username='{erin}').update(is_active=False)")
+    nest.inside(accounts.change, name=erin, to={"is_active": False})
     visitor = visit()
     answer = visitor.go_round()
     assert answer.status_code == 403
@@ -285,7 +273,7 @@ def test_unlink__the_only_way_in__stays(
     provider.expect(erin)
     visitor = visit()
     visitor.go_round()
-    link = shell(nest, f"User.objects.get(username='{erin}').socialaccount_set.get().pk")
+    link = nest.inside(accounts.link_of, name=erin)
     answer = visitor.post(f"/account/links/{link}/remove")
     assert answer.status_code == 400
     assert "your only way to sign in" in answer.text

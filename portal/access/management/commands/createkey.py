@@ -6,7 +6,7 @@ from django.core.management.base import CommandParser
 
 from portal.access import provisioning, services
 from portal.access.models import KeyKind
-from portal.access.permissions import ADDITIONAL_RIGHTS
+from portal.access.permissions import ADDITIONAL_RIGHTS, TELEMETRY
 from portal.lib import clock
 from portal.lib.commands import ManageCommand, failure, operator
 from portal.lib.errors import AviaryError
@@ -24,8 +24,9 @@ class Command(ManageCommand):
             "--right",
             action="append",
             default=[],
-            choices=[str(right) for right in ADDITIONAL_RIGHTS],
-            help="What an admin key may do on top; may be said several times.",
+            choices=[*map(str, ADDITIONAL_RIGHTS), TELEMETRY],
+            help="What an admin key may do on top; may be said several times. Of a client key: "
+            "telemetry, which then decides about releases.",
         )
         parser.add_argument(
             "--evidence",

@@ -14,9 +14,9 @@ from tests.flags.evaluator.providers.visitors import (
     Visitor,
 )
 from tests.flags.evaluator.publisher import Key, flag, for_country, new_key
-from tests.flags.evaluator.servers import wait_until
 from tests.flags.evaluator.shop import Shop
 from tests.support import java
+from tests.support.waiting import wait_until
 
 # Starting Java and compiling for it takes seconds.
 pytestmark = pytest.mark.xdist_group("providers")
@@ -178,7 +178,7 @@ class TestLimited:
         else:
             got = [visitor.value("greeting", "default") for _one in range(4)]
             assert {"hello", "default"} == set(got)
-            wait_until(lambda: visitor.value("greeting", "default") == "hello", within_s=3)
+            wait_until(lambda: visitor.value("greeting", "default") == "hello")
 
 
 def test_a_web_page__hears_of_a_change_without_polling(shop: Shop, web: JavaScript) -> None:

@@ -1,0 +1,104 @@
+"""The body of a batch of telemetry, read a piece at a time: parsing all of it would hold up others.
+
+A piece ends between two outcomes. Where that is, a parser alone could tell; but what is JSON after
+all that was cut off is closed can only have been cut there, so that a place that looks like one is
+tried. A body in which none is found is read as a whole.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Final
+
+from flags.evaluator.body import BadBody, parse
+from flags.evaluator.framing import RequestLimits
+
+PIECE_BYTES: Final = 16 * 1024
+TRIES: Final = 8
+MAX_ID_CHARS: Final = 200
+MEMBERS: Final = frozenset(("batch_id", "outcomes"))
+_BEGIN: Final = re.compile(rb'"outcomes"\s*:\s*\[')
+_BETWEEN: Final = re.compile(rb"\}\s*,\s*(?=\{)")
+
+SHAPE: Final = 'send {"outcomes": […]}, and a "batch_id" where the batch may be sent again'
+NO_ID: Final = f"batch_id must be a text of 1 to {MAX_ID_CHARS} characters"
+
+
+@dataclass(slots=True)
+class Batch:
+    """A batch; ``id`` is known once all pieces were read, and empty where it has none."""
+
+    raw: bytes
+    limits: RequestLimits
+    id: str = ""
+    count: int = 0
+
+    def pieces(self) -> Iterator[list[object]]:
+        """Its outcomes, some at a time. Raises BadBody, maybe only in the end."""
+        at, head = self._begin()
+        while at and len(self.raw) - at > PIECE_BYTES:
+            end, piece = self._cut(at)
+            if not end:
+                break
+            yield self._counted(piece)
+            at = end
+        rest = self._rest(at, head)
+        self._read_id(rest)
+        yield self._counted(rest["outcomes"])
+
+    def _begin(self) -> tuple[int, dict[str, Any]]:
+        """Where the outcomes of a large body begin, and what it says before; 0 for any other."""
+        found = _BEGIN.search(self.raw, 0, PIECE_BYTES) if len(self.raw) > PIECE_BYTES else None
+        if found is None:
+            return 0, {}
+        try:
+            head = parse(self.raw[: found.end()] + b"]}", self.limits)
+        except BadBody:
+            return 0, {}
+        if not isinstance(head, dict) or head.pop("outcomes", None) != []:
+            return 0, {}
+        return found.end(), head
+
+    def _cut(self, at: int) -> tuple[int, list[object]]:
+        """The outcomes of a piece, and where the next begins; 0 where it cannot be cut."""
+        places = _BETWEEN.finditer(self.raw, at + PIECE_BYTES, at + 4 * PIECE_BYTES)
+        for place in islice(places, TRIES):
+            try:
+                piece = parse(b"[%b]" % self.raw[at : place.start() + 1], self.limits)
+            except BadBody:
+                continue
+            if isinstance(piece, list):
+                return place.end(), piece
+        return 0, []
+
+    def _rest(self, at: int, head: dict[str, Any]) -> dict[str, Any]:
+        """What is left of the body, with what was said before."""
+        try:
+            rest = parse(b'{"outcomes":[' + self.raw[at:] if at else self.raw, self.limits)
+        except BadBody:
+            if at:
+                parse(self.raw, self.limits)  # says where in all of it
+            raise
+        if not isinstance(rest, dict) or type(rest.get("outcomes")) is not list:
+            raise BadBody(SHAPE)
+        for name in head.keys() & rest.keys():
+            raise BadBody(f"the body has a duplicate member {name[:100]!r}")
+        return head | rest
+
+    def _read_id(self, document: dict[str, Any]) -> None:
+        if not document.keys() <= MEMBERS:
+            name = min(document.keys() - MEMBERS)
+            raise BadBody(f"a batch has no field {name[:100]!r}: {SHAPE}")
+        self.id = document.get("batch_id", "")
+        if type(self.id) is not str or len(self.id) > MAX_ID_CHARS:
+            raise BadBody(NO_ID)
+        if "batch_id" in document and not self.id:
+            raise BadBody(NO_ID)
+
+    def _counted(self, piece: list[object]) -> list[object]:
+        self.count += len(piece)
+        if self.count > self.limits.telemetry_outcomes:
+            most = self.limits.telemetry_outcomes
+            raise BadBody(f"a batch has at most {most} outcomes", status=413)
+        return piece

@@ -1,0 +1,246 @@
+"""``POST /api/v1/telemetry``: what became of what was served, told in batches.
+
+A batch is read in one pass, with pauses for evaluations, and counted as a whole in the end: where
+something fails in between, nothing of it was.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from flags.channel.telemetry import (
+    COHORTS,
+    COHORTS_RULE,
+    FLAG,
+    TESTERS,
+    TESTERS_RULE,
+    WIDTH_S,
+    BucketKey,
+    Counts,
+)
+from flags.engine import CompiledFlag, Reason, Result, Steps, World
+from flags.evaluator import entries
+from flags.evaluator.batch_ids import BatchIds
+from flags.evaluator.batches import Batch
+from flags.evaluator.body import BadBody
+from flags.evaluator.counters import Counters
+from flags.evaluator.entries import Rejected
+from flags.evaluator.framing import RequestLimits
+from flags.evaluator.keys import ApiKey
+from flags.evaluator.memory import Memory, Place
+from flags.evaluator.ofrep import BULK_STEPS, FEW_STEPS
+from flags.evaluator.outcomes import Collector
+from flags.evaluator.past import ByChance, Past
+
+logger = logging.getLogger("aviary.evaluator")
+
+PATH: Final = b"/api/v1/telemetry"
+MOST_VALUES: Final = 100_000
+"""Of one piece of a body."""
+# Work before evaluations get their turn.
+SLICE_S: Final = 0.0003
+MOST_WAITING_BYTES: Final = 64 * 2**20
+
+BUSY: Final = "the evaluator has too many batches waiting: send this one again in a second"
+UNKNOWN_RULES: Final = "this evaluator does not know the rules that were in force then"
+BY_CHANCE: Final = "its flag deals out at random: tell which variant was served"
+APART: Final = {COHORTS_RULE: COHORTS, TESTERS_RULE: TESTERS}
+NO_VARIANT: Final = "its flag serves that context the default in the code, which is no variant"
+
+
+@dataclass(slots=True)
+class Telemetry:
+    """Takes batches, a slice of each at a time."""
+
+    memory: Memory
+    counters: Counters
+    ids: BatchIds
+    request_limits: RequestLimits
+    limits: RequestLimits = field(init=False)
+    """Those of a batch."""
+    past: Past = field(init=False)
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    waiting: int = 0
+    """Bytes of the batches that wait for their turn."""
+
+    def __post_init__(self) -> None:
+        told = self.request_limits
+        self.limits = replace(told, body_bytes=told.telemetry_bytes, json_values=MOST_VALUES)
+        self.past = Past(self.memory)
+
+    async def take(self, place: Place, key: ApiKey, raw: bytes) -> dict[str, Any]:
+        """Count what a batch tells; returns the answer. Raises BadBody."""
+        if self.waiting + len(raw) > MOST_WAITING_BYTES:
+            raise BadBody(BUSY, status=503)
+        self.waiting += len(raw)
+        try:
+            async with self.turn:
+                batch = Batch(raw, self.limits)
+                reading = Reading(place, key, self.past, self.counters.telemetry)
+                await reading.read_all(batch.pieces(), self._pause)
+        finally:
+            self.waiting -= len(raw)
+        return await self._count(reading, batch.id)
+
+    async def _pause(self) -> None:
+        """Others get their turn: evaluations, and the next batch."""
+        self.turn.release()
+        try:
+            await asyncio.sleep(0)
+        finally:
+            await self.turn.acquire()
+
+    async def _count(self, reading: "Reading", batch_id: str) -> dict[str, Any]:
+        counted, accepted = self.counters.telemetry.counted, reading.accepted
+        answer: dict[str, Any] = {"accepted": accepted, "rejected": reading.rejected}
+        environment_id = reading.place.state.environment_id
+        is_named = bool(accepted and batch_id)
+        if is_named and not await self.ids.is_new(environment_id, reading.key, batch_id):
+            counted["repeated"] += accepted
+            return answer | {"accepted": 0, "repeated": True}
+        counted["accepted"] += accepted
+        counted["rejected"] += len(reading.rejected)
+        await self._add(reading.buckets)
+        return answer
+
+    async def _add(self, buckets: Mapping[BucketKey, Counts]) -> None:
+        pause_at = time.monotonic() + SLICE_S
+        for place, counts in buckets.items():
+            # Taken anew after every pause: what was counted before may be on its way.
+            self.counters.telemetry.outcomes.add(place, counts)
+            if time.monotonic() > pause_at:
+                await asyncio.sleep(0)
+                pause_at = time.monotonic() + SLICE_S
+
+
+class Reading:
+    """One batch as it is read."""
+
+    def __init__(self, place: Place, key: ApiKey, past: Past, collector: Collector) -> None:
+        self.place, self.key = place, key
+        self.buckets: dict[BucketKey, Counts] = {}
+        self.accepted = 0
+        self.rejected: list[dict[str, Any]] = []
+        self._past, self._collector = past, collector
+        self._environment_id = place.state.environment_id
+        self._is_client, self._by_client = key.is_client, not key.decides
+        self._variants: dict[tuple[str, str], str] = {}
+        self._steps, self._spent = Steps(), 0
+
+    async def read_all(
+        self, pieces: Iterator[list[object]], pause: Callable[[], Awaitable[None]]
+    ) -> None:
+        """Read every outcome; others get their turn in between. Raises BadBody."""
+        now, clock, read = time.time(), time.monotonic, self._read
+        self._collector.turn(now)
+        index, pause_at = 0, clock() + SLICE_S
+        for piece in pieces:
+            for outcome in piece:
+                if clock() > pause_at:
+                    await pause()
+                    pause_at = clock() + SLICE_S
+                try:
+                    read(outcome, now)
+                except Rejected as rejected:
+                    self.rejected.append({"index": index, "error": str(rejected)})
+                index += 1
+        self.accepted = index - len(self.rejected)
+
+    def _read(self, outcome: object, now: float) -> None:
+        """Count one outcome, or nothing of it. Raises Rejected."""
+        entry = entries.check_fields(outcome)
+        about, name, version, context = entries.about_of(entry)
+        at = entries.instant_of(entry, now)
+        durations = entries.durations_of(entry)
+        count = entries.count_of(entry, durations)
+        errors, kind = entries.errors_of(entry, count)
+        value = entries.value_of(entry)
+        if context is not None:
+            about, version = self._served(name, context, at)
+        elif about is FLAG:
+            version = self._variant(name, version)
+        start = int(at) // WIDTH_S * WIDTH_S
+        counts = self._bucket((self._environment_id, about, name, version, self._by_client, start))
+        if self._by_client and (refusal := self._collector.spend(self.key, count)):
+            raise Rejected(refusal)
+        counts.requests += count
+        counts.errors += errors
+        if kind:
+            counts.fail(kind, errors)
+        if durations:
+            _add_durations(counts.durations, durations, count)
+        if value is not None:
+            counts.values += 1
+            counts.value_sum += value
+
+    def _bucket(self, key: BucketKey) -> Counts:
+        counts = self.buckets.get(key)
+        if counts is None:
+            refusal = self._collector.why_not(key)
+            if refusal:
+                raise Rejected(refusal)
+            counts = self.buckets[key] = Counts()
+        return counts
+
+    def _variant(self, flag: str, told: str) -> str:
+        """The key of a variant that a flag has or lately had, by what answers call it."""
+        found = self._variants.get((flag, told))
+        if found is None:
+            known: dict[str, str] = {}
+            for item in self._past.items(self.place.state, flag):
+                if item.compiled and (item.client_visible or not self._is_client):
+                    known = known | _variants_of(item.compiled.source.definition.variants)
+            if not known:
+                raise Rejected(f"there is no flag {flag!r} here")
+            if told not in known:
+                raise Rejected(f"the flag {flag!r} has no variant {told!r}")
+            found = self._variants[flag, told] = known[told]
+        return found
+
+    def _served(self, flag: str, context: Mapping[str, object], at: float) -> tuple[str, str]:
+        """The variant that a context was served at an instant, and among whom that counts."""
+        rules = self._past.rules(self.place.state, at)
+        if rules is None:
+            raise Rejected(UNKNOWN_RULES)
+        item = rules.items.get(flag)
+        if item is None or (self._is_client and not item.client_visible):
+            raise Rejected(f"there is no flag {flag!r} here")
+        if item.compiled is None:
+            raise Rejected(f"the flag {flag!r} cannot be evaluated")
+        result = self._evaluated(item.compiled, context, rules.world(at, self._steps))
+        if result.reason is Reason.ERROR:
+            why = "takes too much work" if self._steps.left < 0 else "cannot be evaluated"
+            raise Rejected(f"the flag {flag!r} {why} for that context")
+        if result.variant is None:
+            raise Rejected(NO_VARIANT)
+        return APART.get(str(result.metadata.get("ruleId")), FLAG), result.variant
+
+    def _evaluated(self, flag: CompiledFlag, context: Mapping[str, object], world: World) -> Result:
+        """What a flag serves. A batch that has taken much work may go on with what takes little."""
+        try:
+            result = flag.evaluate(context, world)
+        except ByChance:
+            raise Rejected(BY_CHANCE) from None
+        except Exception as fault:  # whatever is wrong with one flag must not take the others along
+            logger.error("evaluating flag %r failed: %s", flag.key, type(fault).__name__)
+            raise Rejected(f"the flag {flag.key!r} cannot be evaluated") from None
+        steps = self._steps
+        self._spent += steps.most - max(steps.left, 0)
+        if self._spent > BULK_STEPS:
+            steps.most = FEW_STEPS
+        return result
+
+
+def _variants_of(variants: Any) -> dict[str, str]:
+    keys = {one.key: one.key for one in variants}
+    return keys | {one.label: one.key for one in variants}
+
+
+def _add_durations(held: dict[int, int], durations: list[int], count: int) -> None:
+    """A single one is the duration of each of the outcomes."""
+    times = count if len(durations) == 1 else 1
+    for bucket in durations:
+        held[bucket] = held.get(bucket, 0) + times

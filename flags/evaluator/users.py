@@ -1,0 +1,108 @@
+"""Whom flags were answered for: each user once, told to Redis every two seconds as a hash.
+
+What is kept here is a process's own hash of flag and user, so that most answers cost one look at a
+set. Beyond its bounds users are told again, or not counted in those two seconds.
+"""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Iterator
+from typing import Final, TypeAlias
+
+from redis.exceptions import RedisError
+
+from flags.channel import EnvironmentKeys, Sealer
+from flags.channel.reports import REPORT_EVERY_S
+from flags.channel.users import day_of
+from flags.evaluator.link import Link
+
+MOST_KNOWN: Final = 100_000
+"""Users of flags that were told already: some 10 MB. They are forgotten when it is full."""
+MOST_NEW: Final = 20_000
+"""Between two times of telling."""
+MOST_FLAGS: Final = 1_000
+"""Of one environment and kind of key in a day: what one flag takes in Redis, 12 KB, is bounded."""
+AT_ONCE: Final = 500
+_Asked: TypeAlias = tuple[int, bool, str]
+"""Environment, whether by client keys, and the flag."""
+
+
+class Users:
+    """Gathers users, and tells of them until it is cancelled."""
+
+    __slots__ = ("_asked", "_count", "_day", "_flags", "_known", "_new")
+
+    def __init__(self) -> None:
+        self._known: set[int] = set()
+        self._new: dict[_Asked, list[str]] = {}
+        self._count = 0
+        self._day = 0
+        self._asked: set[_Asked] = set()
+        self._flags: Counter[tuple[int, bool]] = Counter()
+
+    def note(self, environment_id: int, flag: str, user: object, is_client: bool) -> None:
+        """A flag was answered for somebody, or ALL_FLAGS were."""
+        if user:
+            mark = hash((environment_id, is_client, flag, user))
+            if mark not in self._known:
+                self._add(mark, (environment_id, is_client, flag), str(user))
+
+    def _add(self, mark: int, asked: _Asked, user: str) -> None:
+        if self._count >= MOST_NEW or not self._has_room(asked):
+            return
+        if len(self._known) >= MOST_KNOWN:
+            self._known.clear()
+        self._known.add(mark)
+        self._new.setdefault(asked, []).append(user)
+        self._count += 1
+
+    def _has_room(self, asked: _Asked) -> bool:
+        if asked in self._asked:
+            return True
+        if self._flags[asked[:2]] >= MOST_FLAGS:
+            return False
+        self._flags[asked[:2]] += 1
+        self._asked.add(asked)
+        return True
+
+    async def run(self, link: Link, sealer: Sealer) -> None:
+        while True:
+            await asyncio.sleep(REPORT_EVERY_S)
+            await self.tell(link, sealer)
+
+    async def tell(self, link: Link, sealer: Sealer) -> None:
+        """Add what is new to the sketches of the day; what Redis does not take is gathered anew."""
+        taken, self._new, self._count = self._new, {}, 0
+        day = day_of(time.time())
+        if day != self._day:
+            self._day = day
+            self._known.clear()
+            self._asked.clear()
+            self._flags.clear()
+        for part in _parts(taken):
+            found = {
+                EnvironmentKeys(one[0]).users(day, one[2], by_client=one[1]): [
+                    sealer.hash_user(user) for user in users
+                ]
+                for one, users in part.items()
+            }
+            try:
+                await link.add_users(found)
+            except (RedisError, OSError):
+                self._known.clear()
+                return
+
+
+def _parts(taken: dict[_Asked, list[str]]) -> Iterator[dict[_Asked, list[str]]]:
+    """A number of users each: answers have to go on."""
+    part, room = dict[_Asked, list[str]](), AT_ONCE
+    for asked, users in taken.items():
+        for at in range(0, len(users), AT_ONCE):
+            part[asked] = users[at : at + AT_ONCE]
+            room -= len(part[asked])
+            if room <= 0:
+                yield part
+                part, room = {}, AT_ONCE
+    if part:
+        yield part

@@ -1,0 +1,35 @@
+"""Releases."""
+
+from django.apps import AppConfig
+
+
+class ReleasesConfig(AppConfig):
+    name = "releases"
+    verbose_name = "Releases"
+
+    def ready(self) -> None:
+        from flags import channel
+        from flags import selectors as flags
+        from flags.services import effects, intake, referring
+        from portal.access.outbox import environments_advanced
+        from portal.lib import subjects
+        from releases.catalogue import states
+        from releases.catalogue.subject import SERVICE
+        from releases.core import runner, selectors
+        from releases.policies import states as policy_states
+        from releases.policies import templates
+        from releases.policies.subject import PLAN_TEMPLATE, RELEASE_POLICY
+        from releases.subjects import RELEASE
+        from releases.telemetry import storing
+
+        subjects.register(SERVICE, RELEASE, RELEASE_POLICY, PLAN_TEMPLATE)
+        states.register()
+        policy_states.register()
+        intake.register(channel.TELEMETRY, channel.read_telemetry, storing.store, channel.in_slices)
+        environments_advanced.connect(runner.look_soon, dispatch_uid="releases")
+        storing.stored.append(runner.judge_soon)
+        flags.movers.append(selectors.flags_moved)
+        referring.keepers.append(selectors.kept_for_returns)
+        effects.segments_ahead.append(selectors.places_with_cohorts)
+        effects.segments_ahead.append(templates.places_requiring)
+        effects.flags_ahead.append(selectors.flags_to_come)

@@ -1,0 +1,1 @@
+"""Releases: their rows, what people tell them, and what becomes of them at each tick."""

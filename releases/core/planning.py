@@ -1,0 +1,96 @@
+"""Planning a release: what is asked for becomes a row that says exactly what will happen.
+
+Planning moves nothing, so nobody has to agree to it; starting is what passes the gate.
+"""
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from flags.models import Flag
+from portal.access.models import Environment, Project
+from portal.access.permissions import Permission
+from portal.approvals import gate
+from portal.approvals.authors import answer_for
+from portal.lib.errors import Conflict, checked_text
+from portal.lib.journal import ActorKind, Intent
+from releases.catalogue import services as catalogue
+from releases.catalogue.models import Artefact, Service
+from releases.core import moving, selectors
+from releases.core.drafts import Draft, read_draft
+from releases.core.models import Release
+from releases.routers import flag as flag_router
+
+
+@transaction.atomic
+def plan_release(
+    *,
+    project: Project,
+    environment: Environment,
+    document: object,
+    intent: Intent,
+    undoes: Release | None = None,
+) -> Release:
+    """Make a release that nobody has started.
+
+    ``document`` has ``service`` and ``artefact``, or ``flag`` and ``variant``; ``strategy``; and
+    ``plan`` (releases.engine.plans), or the key of a ``template`` with what ``plan`` says instead,
+    or the usual plan without both. Checks of release policies are attached to it.
+    Raises Forbidden without ``release.create`` (of a flag: ``flag.edit``), Invalid with each field
+    that is wrong, Conflict where the version is known with another digest, or where a script asks
+    for one that people have taken back there.
+    """
+    goes_back = Release(undoes=undoes).goes_back
+    draft = read_draft(project, environment, document, goes_back=goes_back)
+    of_flag = isinstance(draft.about, Flag)
+    permission = Permission.FLAG_EDIT if of_flag else Permission.RELEASE_CREATE
+    gate.require(intent, permission, project=project, environment=environment)
+    release = _as_row(draft, project, environment, intent)
+    release.undoes = undoes
+    refuse_to_scripts(release, intent.actor.kind)
+    if release.service:
+        release.stable = selectors.stable_of(release.service, environment)
+    answer_for(release, intent.actor, None)
+    release.save()
+    if release.router["kind"] == "flag":
+        release.router["tester"] = flag_router.tester_token(release.pk)
+        release.save(update_fields=["router"])
+    moving.record("planned", release, intent, more={"plan": release.plan})
+    return release
+
+
+def _as_row(draft: Draft, project: Project, environment: Environment, intent: Intent) -> Release:
+    """The draft as a row that is not saved yet. Its artefact is recorded where it is new."""
+    return Release(
+        project=project,
+        environment=environment,
+        flag=draft.about if isinstance(draft.about, Flag) else None,
+        service=draft.about if isinstance(draft.about, Service) else None,
+        artefact=_artefact(draft, intent),
+        plan=draft.plan.document,
+        router=draft.router,
+        origins=draft.origins,
+        template=draft.template,
+        channels=list(draft.channels),
+        not_before=draft.not_before,
+        reason=checked_text(intent.reason, "reason"),
+        created_at=intent.at,
+        changed_at=intent.at,
+        changed_by=intent.actor.label,
+    )
+
+
+def refuse_to_scripts(release: Release, kind: str) -> None:
+    """Raise Conflict where it is a key that wants again what people have taken back there: asked
+    when it is planned, and when it starts, for they may have done so in between."""
+    last = selectors.taken_back_by_hand(release) if kind == ActorKind.KEY else None
+    if last is None:
+        return
+    text = _("People took {title} back in {place} (release {number}). A person can release it.")
+    said = text.format(title=last.title, place=release.environment.name, number=last.pk)
+    raise Conflict(said, current={"release": last.pk}, yours={})
+
+
+def _artefact(draft: Draft, intent: Intent) -> Artefact | None:
+    if not isinstance(draft.about, Service):
+        return None
+    return catalogue.artefact_of(service=draft.about, document=draft.artefact, intent=intent)

@@ -1,0 +1,293 @@
+"""Ticks: what a release does by itself.
+
+Every few seconds a release that has traffic is looked at: its checks are measured while nothing is
+locked, and one transaction decides by what is true then and does it (releases.engine.decisions has
+the order). A release that waits, rests or is held is judged on like any other; only going on stops.
+"""
+
+import time
+from collections.abc import Collection, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+from django.db.models import QuerySet
+
+from portal.approvals.errors import EmergencyRunning, Frozen, Waiting
+from portal.lib import clock
+from portal.lib.errors import AviaryError
+from portal.runs.failpoints import failpoint
+from portal.runs.runner import Runner, for_each
+from releases.checks.measuring import Found, measure
+from releases.core import moving, outside, proving, situation, starting, telling
+from releases.core.models import GOING_UP, Release, State
+from releases.core.moving import TICK, by_itself
+from releases.engine.decisions import Action, Cause, Decision, Seen, decide
+from releases.routers import Told, Wanted
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was measured of a release at one attempt of one step, and what a router that lies
+    outside of our database says."""
+
+    step: int
+    attempt: int
+    at: datetime
+    found: Found = field(default_factory=Found)
+    told: Told | None = None
+    token: Mapping[str, Any] = field(default_factory=dict)
+    may_move: bool = True
+    live: bool = True
+
+
+HANGS_S = 3.0
+"""What keeps its look waiting for so long hangs: until it is quicker it is looked at apart."""
+_HANGING: set[int] = set()
+
+
+def tick_due() -> int:
+    """Look at the releases that are due, but for those that hang; returns how many those were."""
+    return ReleaseRunner().look()
+
+
+def tick_hanging() -> int:
+    """Look at the releases that are due whose far ends kept the last look of this process waiting:
+    however many those are, no other release waits for them."""
+    return ReleaseRunner(hanging=True).look()
+
+
+def judge_soon(stored: Iterable[tuple[int, str, str]]) -> None:
+    """Outcomes came, of these: environment, ``service`` or ``flag``, its key. What they are about
+    is looked at next, and does not wait for its time."""
+    names: dict[tuple[int, str], set[str]] = {}
+    for environment_id, about, key in stored:
+        names.setdefault((environment_id, about), set()).add(key)
+    at = clock.database_now()
+    for (environment_id, about), keys in names.items():
+        later = Release.objects.filter(environment_id=environment_id, due_at__gt=at)
+        later = later.exclude(state=State.PLANNED)
+        later.filter(**{f"{about}__key__in": keys}).update(due_at=at)
+
+
+def look_soon(environment_ids: Collection[int], **_signal: object) -> None:
+    """Something was changed in environments: maybe a flag by which a release routes there."""
+    at = clock.database_now()
+    later = Release.objects.filter(environment__in=environment_ids, due_at__gt=at)
+    later.filter(router__kind="flag").exclude(state=State.PLANNED).update(due_at=at)
+
+
+class ReleaseRunner(Runner[Release]):
+    """The ticks of releases."""
+
+    holding = (Frozen, EmergencyRunning, Waiting)
+    gives_up = False
+    delays = (TICK, 2 * TICK, 4 * TICK)
+
+    def __init__(self, *, hanging: bool = False) -> None:
+        self.hanging = hanging
+
+    def due(self, at: datetime) -> QuerySet[Release]:
+        return Release.objects.filter(due_at__lte=at).order_by("due_at", "pk")
+
+    def find(self, at: datetime) -> list[Release]:
+        """With all that measuring reads of each. Mostly none is due: that is a small question."""
+        due = self.free(at).values_list("pk", flat=True) if _HANGING or not self.hanging else ()
+        mine = [pk for pk in due if (pk in _HANGING) is self.hanging]
+        if not mine:
+            return []
+        around = ("project", "environment", "service", "flag", "artefact", "stable")
+        rows = Release.objects.filter(pk__in=mine).select_related(*around)
+        found = list(rows.order_by("due_at", "pk"))
+        for one in found:
+            one.environment.project = one.project
+        return found
+
+    def lock(self, seen: Release) -> Release:
+        """All that decides about it, where it may be moved now; else its row alone."""
+        return telling.lock_release(seen) if seen.may_move else _lock_row(seen)
+
+    def look(self) -> int:
+        """Those that ask over the network do so at the same time, lest one holds up the others."""
+        due = self.find(clock.database_now())
+        slow = [one for one in due if _asks(one)]
+        done = for_each([one for one in due if not _asks(one)], self.attempt)
+        if len(slow) < 2:
+            return done + for_each(slow, self.attempt)
+        with ThreadPoolExecutor(max_workers=16 if self.hanging else 8) as pool:
+            return done + sum(pool.map(self._attempt_apart, slow))
+
+    def _attempt_apart(self, seen: Release) -> int:
+        """In a thread, with a connection of its own."""
+        try:
+            return for_each([seen], self.attempt)
+        finally:
+            connection.close()
+
+    def call(self, work: Release) -> Answer:
+        """Ask the router where that lies outside, and measure the step that traffic has reached."""
+        began = time.monotonic()
+        answer = self._ask(work)
+        (_HANGING.add if time.monotonic() - began >= HANGS_S else _HANGING.discard)(work.pk)
+        return answer
+
+    def _ask(self, work: Release) -> Answer:
+        at, found = clock.database_now(), Found()
+        told, token = (None, {}) if work.state == State.PLANNED else outside.ask(work)
+        if work.entered_at is not None and not _only_goes_back(work):
+            failpoint("before-measuring")
+            found = measure(
+                work.parsed_plan.checks,
+                situation.subject_of(work),
+                since=work.entered_at,
+                at=at,
+                states=work.checks,
+            )
+            failpoint("after-measuring")
+        live = proving.is_live(work)
+        is_lost = told is not None and not told.is_as(Wanted.of(work.wanted))
+        work.may_move = is_lost or situation.may_move(work, found, at)
+        return Answer(work.step, work.attempt, at, found, told, token, work.may_move, live)
+
+    def carry_out(self, work: Release, at: datetime, answer: object) -> None:
+        assert isinstance(answer, Answer)
+        kept = {name: getattr(work, name) for name in ("problem", "held_at", "failures")}
+        try:
+            self._tick(work, at, answer)
+        except AviaryError as error:
+            for name, value in kept.items():
+                setattr(work, name, value)
+            if work.state in GOING_UP:
+                moving.hold_for_problem(work, str(error), at)
+            raise
+
+    def _tick(self, work: Release, at: datetime, answer: Answer) -> None:
+        work.clear()
+        if work.state == State.PLANNED:
+            starting.start_when_due(work, at)
+            return
+        if (work.step, work.attempt) != (answer.step, answer.attempt):
+            work.due_at = at  # it was moved meanwhile: measured anew at once
+            work.save()
+            return
+        seen: list[Seen] = []
+        if work.entered_at is not None:
+            seen = list(situation.judged(work, answer.found, answer.at).values())
+        told = answer.told or situation.told_now(work)
+        moving.note_token(work, answer.token)
+        outside.note_strayed(work, told, at)
+        proves = work.state in GOING_UP and answer.may_move
+        if proves and proving.prove(work, told, by_itself(work, "", at), live=answer.live):
+            return
+        now = situation.situation_of(work, seen, told, at)
+        decision = decide(now, at)
+        work.due_at = situation.next_look(work, decision, at)
+        if not answer.may_move and _moves(work, decision):
+            work.due_at = at  # what has just happened moves it: looked at with all locks
+            work.save()
+            return
+        _act(work, decision, told, at)
+
+    def tell(self, work: Release, event: str, why: str) -> None:
+        at = clock.database_now()
+        moving.record(event, work, by_itself(work, why, at), words=(why,))
+
+
+def _moves(release: Release, decision: Decision) -> bool:
+    """Whether a decision moves traffic: of one that succeeded, only going back does."""
+    if release.state == State.SUCCEEDED:
+        return decision.action is Action.ROLL_BACK
+    return decision.action is not Action.STAY
+
+
+def _lock_row(seen: Release) -> Release:
+    locked = Release.objects.select_for_update(no_key=True).get(pk=seen.pk)
+    for name in ("project", "environment", "service", "flag", "artefact", "stable"):
+        if getattr(locked, f"{name}_id") == getattr(seen, f"{name}_id"):
+            setattr(locked, name, getattr(seen, name))
+    return locked
+
+
+def _only_goes_back(release: Release) -> bool:
+    """Whether nothing is left to judge: it goes back already, all at once."""
+    return release.state == State.ROLLING_BACK and not release.wanted.get("share")
+
+
+def _asks(release: Release) -> bool:
+    """Whether a tick asks over the network."""
+    if release.router["kind"] == "webhook":
+        return True
+    return any("url" in check for check in release.plan["checks"])
+
+
+def _act(release: Release, decision: Decision, told: Told, at: datetime) -> None:
+    """Do what was decided, and store it."""
+    if release.state == State.ROLLING_BACK:
+        _go_on_back(release, decision, told, at)
+    elif release.state == State.SUCCEEDED:
+        _watch(release, decision, at)
+    elif decision.action is Action.ROLL_BACK:
+        _take_back(release, decision, at)
+    else:
+        _go_on(release, decision, told, at)
+
+
+def _go_on(release: Release, decision: Decision, told: Told, at: datetime) -> None:
+    holds = [_stored(one) for one in decision.holds]
+    if decision.action is Action.ROUTE and release.router["kind"] == "manual":
+        holds.append(moving.to_confirm(release))
+    moving.hold(release, holds, at, warnings=[_stored(one) for one in decision.warnings])
+    intent = by_itself(release, "", at)
+    if release.router["kind"] != "flag":
+        moving.note_told(release, told, intent)
+    if decision.action is Action.ROUTE:
+        if release.router["kind"] != "manual":
+            moving.route(release, intent)
+    elif decision.action is Action.ADVANCE:
+        starting.require_agreed(release, intent)
+        moving.enter(release, release.step + 1, intent)
+    elif decision.action is Action.SUCCEED:
+        moving.end(release, State.SUCCEEDED, intent)
+    else:
+        moving.note_told(release, told, intent)
+
+
+def _watch(release: Release, decision: Decision, at: datetime) -> None:
+    """One that succeeded: it goes back where a guardrail fails, until its watch is over."""
+    if decision.action is Action.ROLL_BACK:
+        _take_back(release, decision, at)
+    else:
+        if not release.is_watched(at):
+            release.due_at = None
+        release.save()
+
+
+def _go_on_back(release: Release, decision: Decision, told: Told, at: datetime) -> None:
+    """It returns, by steps or all at once: that where the check still fails."""
+    intent = by_itself(release, "", at)
+    if release.router["kind"] != "flag":
+        moving.note_told(release, told, intent)
+        if not told.is_as(Wanted.of(release.wanted)):
+            return  # it is asked again at every tick, until it says that it is back
+        if not release.wanted["share"]:
+            moving.finish_return(release, intent)
+            return
+    moving.go_on_back(release, intent, at_once=decision.action is Action.ROLL_BACK)
+
+
+def _take_back(release: Release, decision: Decision, at: datetime) -> None:
+    why = decision.because
+    assert why is not None
+    because: dict[str, Any] = {"cause": str(why.cause), "about": why.about, "to": State.ROLLED_BACK}
+    checks = {one.key: one for one in release.parsed_plan.checks}
+    if why.cause is not Cause.FREEZE and why.about in checks:
+        state = release.checks.get(why.about, {})
+        numbers = {name: state.get(name) for name in ("value", "requests", "errors")}
+        because |= {"check": why.about, "threshold": checks[why.about].threshold, **numbers}
+    moving.go_back(release, because, by_itself(release, "", at))
+
+
+def _stored(one: Any) -> dict[str, Any]:
+    return {"cause": str(one.cause), "about": one.about, "wanting": one.wanting}

@@ -1,0 +1,121 @@
+"""Reading releases."""
+
+from collections.abc import Collection, Iterator
+
+from django.db.models import Q, QuerySet
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from flags.engine import DocumentError, parse_configuration, variants_of
+from flags.models import Flag
+from flags.selectors import Moved, Mover
+from portal.access.models import Environment, Project
+from portal.access.permissions import Permission
+from portal.approvals.models import ChangeRequest
+from portal.approvals.models import State as Asked
+from releases.catalogue.models import Artefact, Service
+from releases.core.models import MOVING, Release, State
+
+
+def releases_seen(project: Project) -> QuerySet[Release]:
+    """All releases of a project, with what their rows and pages show."""
+    return Release.objects.filter(project=project).select_related(
+        "project", "environment", "service", "flag", "artefact", "stable"
+    )
+
+
+def moving_in(environment: Environment) -> QuerySet[Release]:
+    """What moves in an environment now."""
+    found = releases_seen(environment.project).filter(environment=environment)
+    return found.filter(state__in=MOVING)
+
+
+def active_of(about: Service | Flag, environment: Environment) -> Release | None:
+    """What moves a service or flag in an environment now."""
+    kind = "service" if isinstance(about, Service) else "flag"
+    return moving_in(environment).filter(**{kind: about}).first()
+
+
+def flags_moved(project: Project) -> Moved:
+    """The flags that releases move now: their own, and those by which services are routed."""
+    text = _("Release {number}, {title}, moves this flag now.")
+    rows = releases_seen(project).filter(state__in=MOVING, router__kind="flag")
+    return {
+        (one.environment_id, one.router["flag"]): Mover(
+            text.format(number=one.pk, title=one.title),
+            reverse("release", args=[project.key, one.pk]),
+        )
+        for one in rows
+    }
+
+
+def kept_for_returns(flag: Flag) -> Iterator[tuple[set[str], str]]:
+    """The variants by which releases that move, are watched or start by themselves route, or would
+    go back to; and which release that is."""
+    found = Release.objects.filter(project=flag.project, router__flag=flag.key)
+    found = found.exclude(due_at=None)
+    for release in found.select_related("service", "flag", "artefact"):
+        keys = {release.router.get(name) for name in ("new", "stable", "baseline")} - {None}
+        text = _("Release {number}, {title},").format(number=release.pk, title=release.title)
+        yield keys | _brought_back(release, flag), text
+
+
+def _brought_back(release: Release, flag: Flag) -> set[str]:
+    if release.before is None:  # it has not begun
+        return set()
+    try:
+        back = variants_of(parse_configuration(release.before, flag.definition))
+    except DocumentError:
+        back = None
+    return {one["key"] for one in flag.variants} if back is None else set(back)
+
+
+def places_with_cohorts(project: Project, segments: Collection[str]) -> set[int]:
+    """The ids of the environments where a release that moves, or will start by itself, has one of
+    these segments as a cohort."""
+    rows = Release.objects.filter(project=project, state__in=(State.PLANNED, *MOVING))
+    plans = rows.exclude(due_at=None).values_list("environment", "plan")
+    return {place for place, plan in plans if not set(segments).isdisjoint(plan["cohorts"])}
+
+
+def flags_to_come(project: Project) -> set[tuple[str, int]]:
+    """The flags by which releases route that others are asked about, or that will start by
+    themselves; with the ids of their environments."""
+    asked = ChangeRequest.objects.filter(project=project, state=Asked.OPEN, subject_kind="release")
+    numbers = [int(one) for one in asked.values_list("subject", flat=True)]
+    planned = Release.objects.filter(project=project, state=State.PLANNED, router__kind="flag")
+    rows = planned.filter(Q(pk__in=numbers) | ~Q(due_at=None))
+    return {(router["flag"], place) for router, place in rows.values_list("router", "environment")}
+
+
+def stable_of(service: Service, environment: Environment) -> Artefact | None:
+    """The artefact that last succeeded there, which a later rollback has not taken back."""
+    found = Release.objects.filter(service=service, environment=environment, state=State.SUCCEEDED)
+    last = found.select_related("artefact").order_by("-ended_at", "-pk").first()
+    return last.artefact if last else None
+
+
+def taken_back_by_hand(release: Release) -> Release | None:
+    """The last release there of the same, where people have taken it back or aborted it since it
+    began: of a version by its digest, whatever it was called; of a flag by its variant."""
+    found = Release.objects.filter(
+        environment=release.environment, service=release.service, flag=release.flag
+    )
+    if release.artefact:
+        found = found.filter(artefact__digest=release.artefact.digest)
+    else:
+        found = found.filter(router__new=release.router["new"])
+    last = found.exclude(started_at=None).order_by("-started_at", "-pk").first()
+    if last is None:
+        return None
+    gone = (State.ROLLING_BACK, State.ROLLED_BACK, State.ABORTED)
+    by_hand = last.state in gone and last.because.get("person")
+    return last if by_hand or last.undone.exclude(started_at=None).exists() else None
+
+
+def needed(release: Release) -> tuple[Permission, ...]:
+    """What it takes to want it: of a flag's own, what changing the flag takes."""
+    if release.service_id:
+        return (Permission.RELEASE_DEPLOY,)
+    turns_on = bool(release.router.get("turns_on"))
+    return (Permission.FLAG_EDIT, *((Permission.FLAG_TOGGLE,) if turns_on else ()))

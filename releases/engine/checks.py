@@ -1,0 +1,269 @@
+"""Checks: what is measured of a version, and what a measurement means.
+
+A check never passes for want of data. Every threshold is of one version alone, and is looked at as
+soon as its minimum of requests and errors is there. Thresholds of this kind are *uncontrolled*:
+they bound no rate of false alarms.
+"""
+
+import math
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from enum import StrEnum
+from typing import Any, Final
+
+from flags.engine.sketch import Sketch
+from portal.lib.documents import (
+    DocumentError,
+    Reader,
+    integer,
+    list_of,
+    name,
+    one_of,
+    read_boolean,
+    read_number,
+    read_object,
+    record,
+    refuse,
+    text,
+)
+
+MOST_CHECKS: Final = 30
+HOUR_S: Final = 3600
+
+
+class Trouble(StrEnum):
+    """What can be wrong with a release; its plan says what is done about each."""
+
+    REGRESSION = "regression"
+    NO_DATA = "no_data"
+    ERROR = "error"
+    DEADLINE = "deadline"
+
+
+class Role(StrEnum):
+    """What a failing check may do: take the release back, hold it, or only be shown."""
+
+    GUARDRAIL = "guardrail"
+    SIGNAL = "signal"
+    DRY_RUN = "dry_run"
+
+
+class Kind(StrEnum):
+    """What a check looks at."""
+
+    ERROR_RATE = "error_rate"
+    LATENCY = "latency"
+    HTTP = "http"
+    WEBHOOK = "webhook"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One check. ``threshold`` is a percentage, milliseconds, failed probes, or a plain number,
+    which a good version does not exceed (failed probes: does not reach).
+
+    ``failures`` is how many failing measurements in a row make it fail. Probes and webhooks
+    are asked at ``url`` every ``period_s``, from ``initial_delay_s`` after the step's start.
+    ``counts_clients`` lets outcomes that anybody can send decide.
+    """
+
+    key: str
+    kind: Kind
+    threshold: float
+    role: Role = Role.GUARDRAIL
+    window_s: int = 300
+    quantile: float = 0.95
+    minimum_requests: int = 100
+    minimum_errors: int = 5
+    failures: int = 1
+    url: str = ""
+    expected_status: tuple[int, ...] = (200,)
+    period_s: int = 10
+    timeout_s: int = 5
+    initial_delay_s: int = 0
+    counts_clients: bool = False
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The check as JSON, with the fields that its kind has."""
+        values = {one.name: getattr(self, one.name) for one in fields(self)}
+        known = ("key", "kind", *_REQUIRED[self.kind], *_OPTIONAL[self.kind])
+        return {name: _plain(values[name]) for name in known}
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, StrEnum):
+        return value.value
+    return list(value) if isinstance(value, tuple) else value
+
+
+@dataclass(slots=True)
+class Tally:
+    """Outcomes of one version in some stretch of time."""
+
+    requests: int = 0
+    errors: int = 0
+    durations: Sketch = field(default_factory=Sketch)
+    error_types: dict[str, int] = field(default_factory=dict)
+
+    def merge(self, other: "Tally") -> None:
+        """Add all that the other has counted."""
+        self.requests += other.requests
+        self.errors += other.errors
+        self.durations.merge(other.durations)
+        for kind, count in other.error_types.items():
+            self.error_types[kind] = self.error_types.get(kind, 0) + count
+
+
+@dataclass(frozen=True, slots=True)
+class Probes:
+    """Answers of a probe in a window: how many, how many failed, how often it changed its mind."""
+
+    asked: int
+    failed: int
+    flaps: int = 0
+
+
+class Verdict(StrEnum):
+    """What a measurement says."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    INCONCLUSIVE = "inconclusive"
+    NO_DATA = "no_data"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A verdict with what it rests on: the value, and how many requests more it takes."""
+
+    verdict: Verdict
+    value: float | None = None
+    requests: int = 0
+    errors: int = 0
+    wanting: int = 0
+
+
+def judge(check: Check, measured: "Tally | Probes | float | None") -> Judgement:
+    """What a measurement means for a check; None where it could not be measured."""
+    if measured is None:
+        return Judgement(Verdict.ERROR)
+    if isinstance(measured, Tally):
+        return _judge_tally(check, measured)
+    if isinstance(measured, Probes):
+        return _judge_probes(check, measured)
+    if not math.isfinite(measured):
+        return Judgement(Verdict.ERROR)
+    failed = measured > check.threshold
+    return Judgement(Verdict.FAILED if failed else Verdict.PASSED, measured)
+
+
+def _judge_tally(check: Check, tally: Tally) -> Judgement:
+    seen = tally.durations.total if check.kind is Kind.LATENCY else tally.requests
+    wanting = max(0, check.minimum_requests - seen)
+    if not seen:
+        return Judgement(Verdict.NO_DATA, wanting=wanting)
+    if check.kind is Kind.LATENCY:
+        value = tally.durations.quantile(check.quantile) or 0.0
+        enough = not wanting
+    else:
+        value = 100 * tally.errors / tally.requests
+        enough = not wanting and tally.errors >= check.minimum_errors
+    verdict = Verdict.INCONCLUSIVE if wanting else Verdict.PASSED
+    if value > check.threshold:
+        verdict = Verdict.FAILED if enough else Verdict.INCONCLUSIVE
+    return Judgement(verdict, value, seen, tally.errors, wanting)
+
+
+def _judge_probes(check: Check, probes: Probes) -> Judgement:
+    if not probes.asked:
+        return Judgement(Verdict.NO_DATA, wanting=1)
+    failed = probes.failed >= check.threshold
+    verdict = Verdict.FAILED if failed else Verdict.PASSED
+    return Judgement(verdict, float(probes.failed), probes.asked, probes.failed)
+
+
+def _above_zero(read: Reader[float]) -> Reader[float]:
+    def read_positive(value: object) -> float:
+        number = read(value)
+        if number <= 0:
+            refuse("Give a number above 0.")
+        return number
+
+    return read_positive
+
+
+def _read_percent(value: object) -> float:
+    number = read_number(value)
+    if not 0 <= number <= 100:
+        refuse("Give a percentage from 0 to 100.")
+    return number
+
+
+def _read_quantile(value: object) -> float:
+    number = read_number(value)
+    if not 0 < number < 1:
+        refuse("Give a share between 0 and 1, such as 0.95.")
+    return number
+
+
+def _read_url(value: object) -> str:
+    url = text(500, 1)(value)
+    if not url.startswith(("http://", "https://")):
+        refuse("Give an address that begins with http:// or https://.")
+    return url
+
+
+def _role(value: object) -> Role:
+    return Role(one_of([role.value for role in Role], "role")(value))
+
+
+_EVERY: Final[dict[str, Reader[Any]]] = {"role": _role, "failures": integer(1, 100)}
+_TELEMETRY: Final[dict[str, Reader[Any]]] = {
+    **_EVERY,
+    "window_s": integer(10, HOUR_S),
+    "minimum_requests": integer(1, 10_000_000),
+    "counts_clients": read_boolean,
+}
+_ASKING: Final[dict[str, Reader[Any]]] = {
+    **_EVERY,
+    "period_s": integer(1, HOUR_S),
+    "timeout_s": integer(1, 5),
+    "initial_delay_s": integer(0, HOUR_S),
+}
+_REQUIRED: Final[dict[Kind, dict[str, Reader[Any]]]] = {
+    Kind.ERROR_RATE: {"threshold": _read_percent},
+    Kind.LATENCY: {"threshold": _above_zero(read_number)},
+    Kind.HTTP: {"threshold": integer(1, 1000), "url": _read_url},
+    Kind.WEBHOOK: {"threshold": read_number, "url": _read_url},
+}
+_OPTIONAL: Final[dict[Kind, dict[str, Reader[Any]]]] = {
+    Kind.ERROR_RATE: {**_TELEMETRY, "minimum_errors": integer(1, 1_000_000)},
+    Kind.LATENCY: {**_TELEMETRY, "quantile": _read_quantile},
+    Kind.HTTP: {
+        **_ASKING,
+        "window_s": integer(1, HOUR_S),
+        "expected_status": list_of(integer(100, 599), least=1, most=20),
+    },
+    Kind.WEBHOOK: _ASKING,
+}
+
+
+def read_check(value: object) -> Check:
+    """Reads a check from JSON. Raises DocumentError with every problem."""
+    document = read_object(value)
+    kinds = one_of([kind.value for kind in Kind], "kind of check")
+    try:
+        kind = Kind(kinds(document.get("kind")))
+    except DocumentError as error:
+        raise DocumentError(error.under("kind")) from None
+    rest: Mapping[str, object] = {n: one for n, one in document.items() if n != "kind"}
+    required = {"key": name(40, 1), **_REQUIRED[kind]}
+    return record(lambda **found: Check(kind=kind, **found), required, _OPTIONAL[kind])(rest)
+
+
+read_checks: Final[Reader[tuple[Check, ...]]] = list_of(read_check, most=MOST_CHECKS)
+read_all_checks: Final[Reader[tuple[Check, ...]]] = list_of(read_check, most=sys.maxsize)
+"""Those that a release has in all: of its plan, its service, and each policy as many."""

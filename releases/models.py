@@ -1,0 +1,27 @@
+"""All rows of releases, for Django to find."""
+
+from releases.catalogue.models import Artefact, Service, ServiceSetup
+from releases.core.models import (
+    Measurement,
+    Note,
+    Release,
+    StepExecution,
+    Termination,
+)
+from releases.policies.models import PlanTemplate, ReleasePolicy
+from releases.telemetry.models import OutcomeBucket, UnknownService
+
+__all__ = [
+    "Artefact",
+    "Measurement",
+    "Note",
+    "OutcomeBucket",
+    "PlanTemplate",
+    "Release",
+    "ReleasePolicy",
+    "Service",
+    "ServiceSetup",
+    "StepExecution",
+    "Termination",
+    "UnknownService",
+]

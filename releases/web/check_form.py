@@ -1,0 +1,129 @@
+"""Checks as rows of a form: what somebody filled in, and the documents that come of it."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.utils.translation import gettext_lazy
+
+from portal.lib import strict_json
+from portal.lib.web.pages import Fields, texts
+from releases.engine.checks import Kind
+from releases.web.labels import ROLES
+
+FIELDS: Final[Fields] = texts(
+    "key", "kind", "threshold", "role", "window_s", "url", "minimum_requests", "rest"
+)
+# Whose problems stand beside them in the form; those of the others are listed above it.
+BESIDE: Final = ("key", "threshold", "window_s", "url", "minimum_requests")
+KINDS: Final = {
+    Kind.ERROR_RATE: gettext_lazy("Error rate, at most (%)"),
+    Kind.LATENCY: gettext_lazy("Response p95, at most (ms)"),
+    Kind.HTTP: gettext_lazy("Health probe, failures below"),
+    Kind.WEBHOOK: gettext_lazy("Number from a webhook, at most"),
+}
+_TELEMETRY = ("window_s", "minimum_requests")
+_OF_KIND: Final = {
+    Kind.ERROR_RATE: _TELEMETRY,
+    Kind.LATENCY: _TELEMETRY,
+    Kind.HTTP: ("window_s", "url"),
+    Kind.WEBHOOK: ("url",),
+}
+_USUAL = {"kind": "error_rate", "threshold": "5", "role": "guardrail", "window_s": "5"}
+Row = Mapping[str, str]
+
+
+def number_in(text: str) -> float | int | str:
+    """The number that a text is; the text itself where it is none, for its reader to refuse."""
+    try:
+        number = float(text.strip().replace(",", "."))
+    except ValueError:
+        return text
+    return int(number) if number.is_integer() else number
+
+
+def seconds_in(minutes: str) -> float | int | str:
+    """Whole seconds out of minutes; the text itself where that is no number."""
+    number = number_in(minutes)
+    return round(number * 60) if isinstance(number, float | int) and number < 1e7 else minutes
+
+
+def minutes(seconds: int) -> str:
+    return f"{seconds / 60:g}"
+
+
+def row_of(document: Mapping[str, Any]) -> dict[str, str]:
+    """A check as the form shows it; what the form has no field for goes along as ``rest``."""
+    shown = {name: document.get(name) for name in ("key", "kind", "threshold", "role", "url")}
+    row = {name: f"{value:g}" if isinstance(value, float | int) else str(value or "")
+           for name, value in shown.items()}  # fmt: skip
+    if "window_s" in document:
+        row["window_s"] = minutes(document["window_s"])
+    row["minimum_requests"] = str(document.get("minimum_requests", ""))
+    return {**row, "rest": json.dumps(document)}
+
+
+def _new_row(rows: Sequence[Row]) -> dict[str, str]:
+    return {**_USUAL, "key": f"check-{len(rows) + 1}"}
+
+
+def document_of(row: Row) -> dict[str, Any]:
+    """The check that a row says; what it leaves empty is as usual."""
+    kind = row.get("kind", "")
+    document = {**_rest(row), "key": row.get("key", "").strip(), "kind": kind}
+    document["threshold"] = number_in(row.get("threshold", ""))
+    if row.get("role"):
+        document["role"] = row["role"]
+    for name in _OF_KIND.get(Kind(kind), ()) if kind in set(Kind) else ():
+        text = row.get(name, "").strip()
+        read = {"window_s": seconds_in, "minimum_requests": number_in}.get(name, str)
+        if text:
+            document[name] = read(text)
+        else:
+            document.pop(name, None)
+    return document
+
+
+def _rest(row: Row) -> dict[str, Any]:
+    """What a check has beyond the form's fields, as long as it is of the same kind."""
+    try:
+        rest = strict_json.loads_text(row.get("rest") or "{}")
+    except strict_json.NotStrict:
+        return {}
+    return rest if isinstance(rest, dict) and rest.get("kind") == row.get("kind") else {}
+
+
+@dataclass(frozen=True, slots=True)
+class CheckInput:
+    """A row with where its fields are named, and what is wrong with each."""
+
+    path: str
+    values: Row
+    errors: Mapping[str, str]
+
+
+def inputs_of(rows: Sequence[Row], path: str, errors: Mapping[str, str]) -> list[CheckInput]:
+    """The rows for the template. A problem of the whole check stands beside its key."""
+    found = []
+    for place, row in enumerate(rows):
+        here = f"{path}[{place}]"
+        own = {name: errors[f"{here}.{name}"] for name in BESIDE if f"{here}.{name}" in errors}
+        found.append(CheckInput(here, row, own))
+    return found
+
+
+def rearranged(rows: list[dict[str, str]], do: str) -> list[dict[str, str]]:
+    """The rows after a button of the form: one more, or one less."""
+    what, _colon, place = do.partition(":")
+    if what == "add-check":
+        return [*rows, _new_row(rows)]
+    if what == "remove-check" and place.isdigit():
+        return [row for number, row in enumerate(rows) if number != int(place)]
+    return rows
+
+
+CHOICES: Final = {
+    "check_kinds": [(kind.value, label) for kind, label in KINDS.items()],
+    "check_roles": [(role.value, label) for role, label in ROLES.items()],
+}

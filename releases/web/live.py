@@ -1,0 +1,155 @@
+"""The page of one release, which moves as the release does, and what its charts are drawn from."""
+
+import hashlib
+import json
+from datetime import datetime, timedelta
+
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from portal.access.permissions import Permission
+from portal.access.web.scope import Scope, project_page
+from portal.approvals import selectors as approvals
+from portal.audit import history
+from portal.audit.filters import Filters
+from portal.audit.web.lines import lines, pulse
+from portal.lib import clock
+from portal.lib.errors import Invalid
+from portal.lib.journal import Intent
+from portal.lib.web.live import draw, live_page
+from portal.lib.web.pages import redirect_to, wants_fragment
+from releases.core import commands, selectors, wording
+from releases.core.models import Release, State
+from releases.core.previews import users_routed
+from releases.web.buttons import Button, buttons_of
+from releases.web.charts import charts_of
+from releases.web.check_rows import linked_from
+from releases.web.showing import ReleaseView
+
+PAGE = "releases/release"
+_HAPPENED = 30
+# What of a release's row the page shows; the rest moves with every tick and changes nothing.
+_SEEN = (
+    "state",
+    "step",
+    "attempt",
+    "entered_at",
+    "paused_at",
+    "not_before",
+    "told",
+    "wanted",
+    "holds",
+    "warnings",
+    "checks",
+    "problem",
+    "outcome",
+    "because",
+    "watch_until",
+    "proof",
+)
+
+
+def find_release(scope: Scope, number: int) -> Release:
+    """A release of the project; 404 where it has none of that number."""
+    found = selectors.releases_seen(scope.project).filter(pk=number).first()
+    if found is None:
+        raise Http404(number)
+    return found
+
+
+@require_safe
+@project_page(Permission.FLAG_VIEW)
+def show_release(request: HttpRequest, scope: Scope, release: int) -> HttpResponse:
+    """The page; with ``seen`` its live part, or 204 while it looks the same."""
+    found, now = find_release(scope, release), clock.now()
+    return live_page(request, PAGE, beat_of(found, now), lambda: release_context(scope, found, now))
+
+
+@require_safe
+@project_page(Permission.FLAG_VIEW)
+def measured(request: HttpRequest, scope: Scope, release: int) -> HttpResponse:
+    """What the charts are drawn from, as JSON."""
+    found = find_release(scope, release)
+    response = JsonResponse(charts_of(found, clock.now()))
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+@require_POST
+@project_page(Permission.FLAG_VIEW)
+def add_note(request: HttpRequest, scope: Scope, release: int) -> HttpResponse:
+    """Write something on the page. Answers an empty form, or it again with what is wrong."""
+    found, text = find_release(scope, release), request.POST.get("text", "")
+    form = {"scope": scope, "release": found}
+    try:
+        commands.note(release=found, text=text, intent=Intent(scope.actor))
+    except Invalid as error:
+        if not wants_fragment(request):
+            raise
+        problem = error.problems.get("text", str(error))
+        form |= {"typed": text, "problem": problem}
+        return render(request, "releases/_note_form.html", form, status=422)
+    if not wants_fragment(request):
+        return redirect_to(request, address_of(found), _("Your note is kept."))
+    now = clock.now()
+    context = release_context(scope, found, now) | form | {"oob": True}
+    return render(
+        request, "releases/_noted.html", draw(request, PAGE, context, beat_of(found, now))
+    )
+
+
+def address_of(release: Release) -> str:
+    """Where the page of a release is."""
+    return reverse("release", args=[release.project.key, release.pk])
+
+
+def beat_of(release: Release, now: datetime) -> str:
+    """Another text whenever the page may look different."""
+    values = [getattr(release, name) for name in _SEEN]
+    row = json.dumps(values, default=str, sort_keys=True)
+    return f"{pulse(now)}-{hashlib.sha256(row.encode()).hexdigest()[:12]}-{release.notes.count()}"
+
+
+def release_context(scope: Scope, release: Release, now: datetime) -> dict[str, object]:
+    """All that the page shows."""
+    about = Filters(project=scope.project.key, kind="release", subject=str(release.pk))
+    may_read = Permission.AUDIT_VIEW in scope.permissions
+    buttons = buttons_of(scope, release, now)
+    over = release.is_over
+    users = None if over else users_routed(release.project, release.environment, release.router)
+    happened = history.page(about, size=_HAPPENED).events if may_read else []
+    return {
+        "scope": scope,
+        "release": release,
+        "view": ReleaseView.of(release, now, users),
+        **linked_from(release),
+        "users_words": "" if over else wording.users_words(users),
+        "cohorts_words": wording.cohorts_words(release),
+        "buttons": buttons,
+        "over": "" if any(not one.why_not for one in buttons) else _over(release, buttons, now),
+        "pending": approvals.open_requests(
+            scope.project, subject_kind="release", subject=str(release.pk)
+        ),
+        "notes": release.notes.order_by("-pk"),
+        "lines": lines(happened),
+        "live_url": address_of(release),
+        # New within two seconds, the time of the answer included.
+        "live_every": "1s" if release.is_moving or _just_over(release, now) else "2s",
+    }
+
+
+def _over(release: Release, buttons: list[Button], now: datetime) -> str:
+    """Why nothing can be told to a release that is over, or goes back; rolling back says most of
+    it."""
+    if release.state == State.SUCCEEDED and not release.is_watched(now):
+        undo = next(one for one in buttons if one.command.name == "undo")
+        return " ".join((_("Its watch is over."), undo.why_not))
+    is_ahead = release.is_moving and release.state != State.ROLLING_BACK
+    return "" if is_ahead or release.state == State.PLANNED else buttons[0].why_not
+
+
+def _just_over(release: Release, now: datetime) -> bool:
+    return release.ended_at is not None and now - release.ended_at < timedelta(minutes=1)
