@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import OpenWindow
 from tests.browser.finding import button, choose, dialog_of, hold, new_name, settle, wait_in
+from tests.browser.troubles import Troubles
 from tests.browser.visitors import PROJECT, Application, Visitor
 from tests.support import seeded_releases
 from tests.support.stack import Stack
@@ -163,3 +164,24 @@ def test_the_form_of_a_release__loses_nothing_when_it_is_drawn_anew(
     expect(page.get_by_label("Share (%)", exact=True)).to_have_count(5)
     expect(page.get_by_label("Share (%)").first).to_have_value("2.5")
     expect(page.get_by_label("Reason")).to_have_value("Half a sentence")
+
+
+_PRESS_AS_SOON_AS_IT_IS_THERE = """() => {
+  new MutationObserver((_, watching) => {
+    if (!document.querySelector(".check-row")) return;
+    watching.disconnect();
+    document.querySelector("#release-policy [type=submit]").click();
+  }).observe(document.body, { childList: true, subtree: true });
+}"""
+
+
+def test_what_has_just_been_drawn_works_at_once(
+    open_window: OpenWindow, admin: Visitor, troubles: Troubles
+) -> None:
+    """A form without its scripts would be sent by the browser itself, and what is in it lost."""
+    page = open_window(admin)
+    page.goto(f"/p/{PROJECT}/releases/policies/new")
+    page.evaluate(_PRESS_AS_SOON_AS_IT_IS_THERE)
+    troubles.expect("the server responded with a status of 422")
+    button(page, "Add check").click()
+    expect(page.get_by_text("Nothing was saved yet.")).to_be_visible()
