@@ -19,7 +19,7 @@ from tests.support import chromium, java, postgres, settings_env
 _PYTEST = [sys.executable, "-m", "pytest", "-q", "--dist", "loadgroup", "--no-loadscope-reorder"]
 # The smallest machines have two processors, and tests of whole processes and browsers wait a lot.
 # PostgreSQL has about a fifth of what there is to do, with --all two fifths.
-_AT_ONCE, _AT_ONCE_ON_POSTGRESQL = 4, 3
+_AT_ONCE, _AT_ONCE_ON_POSTGRESQL = 5, 3
 _NO_TESTS_COLLECTED = 5
 # What a database can change.
 _CHOSEN = ["-m", "postgresql"]
@@ -34,6 +34,7 @@ def main(arguments: list[str]) -> int:
     if "--all" in arguments:
         arguments[arguments.index("--all")] = "--whole"
         on_postgresql = ["--database-only"]
+    _compile(arguments)
     with ExitStack() as parts:
         runs = [_Run("SQLite", parts)]
         runs[0].run(_AT_ONCE, arguments)
@@ -63,6 +64,16 @@ def _may_start(binaries: Path | None) -> bool:
             print("aviary: AVIARY_TEST_EVERYTHING=1 allows nothing to be left out", flush=True)
             return False
     return True
+
+
+def _compile(arguments: list[str]) -> None:
+    """In a checkout that has run no tests yet: once, or each worker would compile every file."""
+    if not (settings_env.ROOT / "tests" / "__pycache__").exists():
+        command = [sys.executable, "-m", "pytest", "--collect-only", "-q", *arguments]
+        environment = settings_env.clean_environment()
+        subprocess.run(
+            command, check=False, cwd=settings_env.ROOT, env=environment, stdout=subprocess.DEVNULL
+        )
 
 
 class _Run:

@@ -96,6 +96,11 @@ class Flag(Keyed):
     def is_archived(self) -> bool:
         return self.archived_at is not None
 
+    def configuration_in(self, environment: Environment) -> "FlagConfiguration":
+        """Its own in an environment of its project, of those that were read with it."""
+        found = self.configurations.all()
+        return next(one for one in found if one.environment_id == environment.pk)
+
     @property
     def document(self) -> dict[str, object]:
         """The definition as a document of the engine."""

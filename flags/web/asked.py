@@ -91,7 +91,7 @@ def _column(environment: Environment, answer: Explained) -> Column:
 @project_page(Permission.AUDIT_VIEW)
 def explain_past(request: HttpRequest, scope: Scope) -> HttpResponse:
     """What somebody got for a flag at an instant, why, who made it so, and who agreed."""
-    environments = list(scope.project.environments.all())
+    environments = scope.environments
     context: dict[str, Any] = {
         "scope": scope,
         "environments": environments,

@@ -94,7 +94,7 @@ def _done(
     request: HttpRequest, scope: Scope, asked: Asked, outcomes: list[Outcome]
 ) -> HttpResponse:
     counts = [(end.value, [one for one in outcomes if one.end is end]) for end in ENDS]
-    places = [asked.environment] if asked.environment else scope.project.environments.all()
+    places = [asked.environment] if asked.environment else scope.environments
     context = {
         "scope": scope,
         "counts": counts,
@@ -122,7 +122,7 @@ def _asked(request: HttpRequest, scope: Scope) -> Asked:
     flags = _chosen(request, scope)
     affected = [environment] if environment else []
     if name == "archive":
-        affected = effects.of_archiving_all(flags, scope.project.environments.all())
+        affected = effects.of_archiving_all(flags, scope.environments)
     view = outlook(scope, affected, turns_off=name == "turn_off")
     return Asked(name, action, environment, flags, view)
 

@@ -1,6 +1,7 @@
 """Two environments side by side, and the dialogs that copy from one, or clone a flag."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,7 +91,7 @@ class Pair:
 @project_page(Permission.FLAG_VIEW)
 def compare(request: HttpRequest, scope: Scope) -> HttpResponse:
     """By default the last two environments, and only what differs."""
-    places = list(scope.project.environments.all())
+    places = scope.environments
     left = _place(places, request.GET.get("left", ""), places[-2:][0])
     right = _place(places, request.GET.get("right", ""), places[-1])
     every = request.GET.get("every") == "1"
@@ -114,7 +115,7 @@ def compare(request: HttpRequest, scope: Scope) -> HttpResponse:
     return render_page(request, "flags/compare.html", "flags/_compare.html", context)
 
 
-def _place(places: list[Environment], key: str, otherwise: Environment) -> Environment:
+def _place(places: Sequence[Environment], key: str, otherwise: Environment) -> Environment:
     return next((place for place in places if place.key == key), otherwise)
 
 
@@ -177,7 +178,7 @@ def copy_configuration(
             "flag": flag,
             "source": source,
             "target": target,
-            "sources": [p for p in scope.project.environments.all() if p.pk != target.pk],
+            "sources": [p for p in scope.environments if p.pk != target.pk],
             "taking": taking,
             "words": changes.configuration_words(flag, ours.document, wanted),
             "source_version": theirs.version,
@@ -193,7 +194,7 @@ def copy_configuration(
 
 
 def _source(scope: Scope, target: Environment, values: QueryDict) -> Environment:
-    others = [place for place in scope.project.environments.all() if place.pk != target.pk]
+    others = [place for place in scope.environments if place.pk != target.pk]
     found = next((place for place in others if place.key == values.get("source")), None)
     if found is None and not others:
         raise Invalid({"": _("There is no other environment to copy from.")})
@@ -217,7 +218,7 @@ def clone_flag(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
     flag = find_flag(scope, key)
     values = {name: request.POST.get(name, "").strip() for name in ("key", "name")}
     wanted = request.POST.getlist("environment")
-    places = scope.project.environments.all()
+    places = scope.environments
 
     def save() -> HttpResponse:
         cloned = services.clone_flag(

@@ -117,7 +117,7 @@ def edit_flag(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
 
 def _served_places(scope: Scope, flag: Flag | None) -> list[Environment]:
     """Where applications may get something else by an edit of a flag; nowhere by a new one."""
-    places = scope.project.environments.all()
+    places = scope.environments
     return effects.of_archiving(flag, places) if flag and not flag.is_archived else []
 
 

@@ -58,7 +58,7 @@ def choose_file(request: HttpRequest, scope: Scope) -> HttpResponse:
         "scope": scope,
         "wanted": wanted,
         "query": request.GET.urlencode(),
-        "environments": scope.project.environments.all(),
+        "environments": scope.environments,
         "export": None if wanted.problem else wanted.export(scope),
     }
     return render_page(request, "flags/files.html", "flags/_files.html", context)

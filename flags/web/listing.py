@@ -1,6 +1,6 @@
 """The list of flags: one row per flag, every environment in it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import partial
 from urllib.parse import urlencode
@@ -63,7 +63,7 @@ def list_flags(request: HttpRequest, scope: Scope) -> HttpResponse:
 @project_page(Permission.FLAG_VIEW)
 def export_flags(request: HttpRequest, scope: Scope) -> HttpResponse:
     """Every flag that the filters of the list let through, as CSV."""
-    places = list(scope.project.environments.all())
+    places = scope.environments
     columns = ["key", "name", "kind", "value_type", "owner", "tags", "client_visible", "permanent"]
     columns += ["created_at", "updated_at", "archived_at"]
     columns += [f"{place.key}.{what}" for place in places for what in ("enabled", "serves")]
@@ -101,7 +101,7 @@ def _yes(value: bool) -> str:
 def _context(request: HttpRequest, scope: Scope, now: datetime, moved: Moved) -> dict[str, object]:
     wanted = read_filter(request.GET, scope)
     page = selectors.list_flags(scope.project, wanted, now=now)
-    places = list(scope.project.environments.all())
+    places = scope.environments
     marks, unused = rows.read_marks(places, page.flags)
     return {
         "scope": scope,
@@ -137,7 +137,7 @@ def _rows(
 
 
 def _choices(
-    request: HttpRequest, scope: Scope, wanted: FlagFilter, places: list[Environment]
+    request: HttpRequest, scope: Scope, wanted: FlagFilter, places: Sequence[Environment]
 ) -> dict[str, object]:
     views = list(selectors.views_of(scope.user, scope.project))
     columns = [one for one in wanted.sort if one != "favourite"]
@@ -161,7 +161,7 @@ def _choices(
     }
 
 
-def _actions(scope: Scope, places: list[Environment]) -> list[tuple[str, str]]:
+def _actions(scope: Scope, places: Sequence[Environment]) -> list[tuple[str, str]]:
     offered = []
     for name, action in ACTIONS.items():
         if action.needs == "environment":
@@ -213,6 +213,6 @@ def _owners(owner: str, scope: Scope) -> tuple[str, ...]:
 
 
 def _states(query: QueryDict, scope: Scope) -> tuple[tuple[str, bool], ...]:
-    places = scope.project.environments.all()
+    places = scope.environments
     asked = {place.key: query.get(f"in.{place.key}", "") for place in places}
     return tuple((key, STATES[state]) for key, state in asked.items() if state in STATES)

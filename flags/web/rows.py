@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Final
 
 from django.db.models import Min
@@ -50,10 +51,10 @@ def read_marks(environments: Iterable[Environment], flags: Collection[Flag]) -> 
     return _marks(found, [flag.key for flag in flags]), _is_unused(found)
 
 
-def mark_switched(environment: Environment, flag: Flag) -> Mark | None:
-    """The mark of a flag that was just changed, after a moment in which it mostly gets there."""
-    found = delivery.wait_until_live([environment], within_s=delivery.PATIENCE_S)
-    return _marks(found.values(), [flag.key]).get((environment.pk, flag.key))
+def marks_of_switched(environment: Environment, flag: Flag) -> tuple[Marks, bool]:
+    """The same of a flag that was just changed, after a moment in which it mostly gets there."""
+    found = delivery.wait_until_live([environment], within_s=delivery.PATIENCE_S).values()
+    return _marks(found, [flag.key]), _is_unused(found)
 
 
 def said_of_saving(environments: Iterable[Environment], text: str) -> str:
@@ -79,7 +80,7 @@ def flag_mark(request: HttpRequest, scope: Scope, environment: str, key: str) ->
 @project_page(Permission.FLAG_VIEW)
 def evaluators(request: HttpRequest, scope: Scope) -> HttpResponse:
     """The line that says that no evaluator has reported, or nothing."""
-    _none, unused = read_marks(scope.project.environments.all(), [])
+    _none, unused = read_marks(scope.environments, [])
     return render(request, "flags/_no_evaluator.html", {"scope": scope, "no_evaluator": unused})
 
 
@@ -160,7 +161,7 @@ def find_group(scope: Scope, key: str) -> ExclusionGroup:
         raise Http404(key) from None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Cell:
     """A flag in one environment."""
 
@@ -170,11 +171,11 @@ class Cell:
     """What is said of a change that is not known to be live."""
     mover: Mover | None = None
 
-    @property
+    @cached_property
     def environment(self) -> Environment:
         return self.configuration.environment
 
-    @property
+    @cached_property
     def summary(self) -> str:
         """What it serves, in a few words; a configuration that no longer parses says so."""
         try:
@@ -196,7 +197,7 @@ class Cell:
         except DocumentError as error:
             return str(error)
 
-    @property
+    @cached_property
     def id(self) -> str:
         """The element id of its switch."""
         return f"switch-{self.configuration.pk}"

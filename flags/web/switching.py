@@ -16,7 +16,7 @@ from flags.models import FlagConfiguration
 from flags.services import Switched, changes, configurations, effects
 from flags.usage import reading
 from flags.web import rows
-from flags.web.rows import Cell, FlagRow, find_flag
+from flags.web.rows import Cell, FlagRow, Marks, find_flag
 from flags.web.targeting.context import page_context
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
@@ -101,7 +101,8 @@ def _along(configuration: FlagConfiguration) -> list[str]:
 
 def _switched(request: HttpRequest, scope: Scope, switched: Switched) -> HttpResponse:
     configuration = switched.configuration
-    mark = rows.mark_switched(configuration.environment, configuration.flag)
+    marks, unused = rows.marks_of_switched(configuration.environment, configuration.flag)
+    mark = marks.get((configuration.environment_id, configuration.flag.key))
     moved = selectors.moved_in(scope.project)
     mover = moved.get((configuration.environment_id, configuration.flag.key))
     cell = Cell(configuration.flag, configuration, mark, mover)
@@ -118,17 +119,21 @@ def _switched(request: HttpRequest, scope: Scope, switched: Switched) -> HttpRes
         "close_dialog": request.POST.get("confirmed") == "1",
     }
     if request.POST.get("page") == "flag":
-        return _switched_on_its_page(request, scope, switched, context)
+        return _switched_on_its_page(request, scope, switched, context, (marks, unused))
     return aimed(render(request, "flags/_switched.html", context), cell.id)
 
 
 def _switched_on_its_page(
-    request: HttpRequest, scope: Scope, switched: Switched, context: dict[str, object]
+    request: HttpRequest,
+    scope: Scope,
+    switched: Switched,
+    context: dict[str, object],
+    marked: tuple[Marks, bool],
 ) -> HttpResponse:
     """The flag's own page shows more of it; an open form goes on from the new version."""
     flag = find_flag(scope, switched.configuration.flag.key)
-    configuration = selectors.get_configuration(flag, switched.configuration.environment)
-    context |= page_context(scope, configuration)
+    configuration = flag.configuration_in(switched.configuration.environment)
+    context |= page_context(scope, configuration, marked=marked)
     context["nothing_missed"] = switched.previous_version == sent_version(request)
     return aimed(render(request, "flags/_switched_page.html", context), "flag-side")
 
@@ -144,7 +149,7 @@ def archive(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
     uses = reading.recent_use(flag, now=clock.now())
 
     def context(_refusal: Refusal) -> dict[str, object]:
-        places = effects.of_archiving(flag, scope.project.environments.all())
+        places = effects.of_archiving(flag, scope.environments)
         view = outlook(scope, places, turns_off=False)
         return {"scope": scope, "flag": flag, "row": FlagRow(flag), "outlook": view, "uses": uses}
 

@@ -72,7 +72,7 @@ def flag_usage(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
             "row": FlagRow(flag),
             "tab": "usage",
             "environment": environment,
-            "environments": scope.project.environments.all(),
+            "environments": scope.environments,
             "span": span,
             "spans": SPAN_WORDS,
             "aspect": aspect,
@@ -98,10 +98,9 @@ def _environment(scope: Scope, key: str) -> Environment:
     """The environment asked for; else the last one, where most is at stake. Raises Http404."""
     if key:
         return scope.environment(key)
-    last = scope.project.environments.last()
-    if last is None:
+    if not scope.environments:
         raise Http404
-    return last
+    return scope.environments[-1]
 
 
 def _one_of(known: Mapping[str, object], wanted: str) -> str:
@@ -136,7 +135,7 @@ def list_unknown(request: HttpRequest, scope: Scope, environment: str) -> HttpRe
         return {
             "scope": scope,
             "environment": place,
-            "environments": scope.project.environments.all(),
+            "environments": scope.environments,
             "ignored": ignored,
             "lines": _lines(place, page.rows),
             "others": others,

@@ -2,8 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 
-from django.db.models import Q
-
 from portal.access.models import (
     ApiKey,
     CustomRole,
@@ -138,7 +136,7 @@ def _permissions_of_key(
 
     It may do there what it was issued for, as far as whoever made it may do it at this moment.
     """
-    keys = ApiKey.objects.usable(now=clock.now()).filter(pk=actor.id, kind=KeyKind.ADMIN)
+    keys = ApiKey.objects.filter(pk=actor.id, kind=KeyKind.ADMIN)
     if environment is None:
         keys = keys.filter(environment__project=project)
     elif environment.project_id == project.pk:
@@ -146,7 +144,7 @@ def _permissions_of_key(
     else:
         return NOTHING
     key = keys.first()
-    if key is None:
+    if key is None or not key.is_usable(now=clock.now()):
         return NOTHING
     return permissions_of_key(key) & _cap(key, project, environment)
 
@@ -180,16 +178,18 @@ def _cap(key: ApiKey, project: Project, environment: Environment | None) -> froz
     return permissions_of_user(key.creator, project, environment) if key.creator else NOTHING
 
 
+_GIVEN = ("user_id", "group_id", "role", "environment_id")
+
+
 def _given(people: list[User], project: Project) -> dict[int, set[tuple[str, int | None]]]:
     """Roles and groups by person, each with the environment it counts in."""
     given: dict[int, set[tuple[str, int | None]]] = {user.pk: set() for user in people}
     groups = _groups(people, project)
-    grants = Grant.objects.filter(project=project).filter(
-        Q(user__in=people) | Q(group__in=groups.keys())
-    )
-    for user_id, group_id, role, environment in grants.values_list(
-        "user_id", "group_id", "role", "environment_id"
-    ):
+    grants = Grant.objects.filter(project=project)
+    found = list(grants.filter(user_id__in=list(given)).values_list(*_GIVEN))
+    if groups:
+        found += grants.filter(group_id__in=list(groups)).values_list(*_GIVEN)
+    for user_id, group_id, role, environment in found:
         for holder in [user_id] if user_id else groups[group_id][1]:
             given[holder].add((role, environment))
     for key, members in groups.values():
@@ -201,7 +201,8 @@ def _given(people: list[User], project: Project) -> dict[int, set[tuple[str, int
 def _groups(people: list[User], project: Project) -> Mapping[int, tuple[str, list[int]]]:
     """The groups that some people are in: id -> (key, which of them)."""
     groups: dict[int, tuple[str, list[int]]] = {}
-    memberships = Group.members.through.objects.filter(group__project=project, user__in=people)
+    ids = [user.pk for user in people]
+    memberships = Group.members.through.objects.filter(group__project=project, user_id__in=ids)
     for group_id, key, user_id in memberships.values_list("group_id", "group__key", "user_id"):
         groups.setdefault(group_id, (key, []))[1].append(user_id)
     return groups

@@ -75,8 +75,9 @@ def judge_soon(stored: Iterable[tuple[int, str, str]]) -> None:
 def look_soon(environment_ids: Collection[int], **_signal: object) -> None:
     """Something was changed in environments: maybe a flag by which a release routes there."""
     at = clock.database_now()
-    later = Release.objects.filter(environment__in=environment_ids, due_at__gt=at)
-    later.filter(router__kind="flag").exclude(state=State.PLANNED).update(due_at=at)
+    later = Release.objects.filter(environment_id__in=environment_ids, due_at__gt=at)
+    if later.exists():  # mostly not, and this is asked at every change of a flag
+        later.filter(router__kind="flag").exclude(state=State.PLANNED).update(due_at=at)
 
 
 class ReleaseRunner(Runner[Release]):

@@ -38,8 +38,12 @@ def active_of(about: Service | Flag, environment: Environment) -> Release | None
 
 def flags_moved(project: Project) -> Moved:
     """The flags that releases move now: their own, and those by which services are routed."""
+    moving = {"state__in": MOVING, "router__kind": "flag"}
+    # Mostly there are none, and all that their rows show takes ten times as long to ask for.
+    if not Release.objects.filter(project=project, **moving).exists():
+        return {}
     text = _("Release {number}, {title}, moves this flag now.")
-    rows = releases_seen(project).filter(state__in=MOVING, router__kind="flag")
+    rows = releases_seen(project).filter(**moving)
     return {
         (one.environment_id, one.router["flag"]): Mover(
             text.format(number=one.pk, title=one.title),

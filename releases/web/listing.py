@@ -158,7 +158,7 @@ def list_releases(request: HttpRequest, scope: Scope) -> HttpResponse:
             "filters": query_with(request.GET, before=None, after=None),
             **paging(request, page, forward="before", back="after"),
             "states": State.choices,
-            "environments": scope.project.environments.all(),
+            "environments": scope.environments,
             "services": scope.project.services.all(),
             "live_url": reverse("release-list", args=[scope.project.key]),
         }
@@ -195,7 +195,7 @@ def _alive(rows: QuerySet[Release]) -> QuerySet[Release]:
 
 
 def _lanes(scope: Scope, alive: list[Release], now: datetime) -> list[Lane]:
-    places = list(scope.project.environments.all())
+    places = scope.environments
     frozen = freezes.freezes_in_force(places, now)
     lines = {
         place: one.freeze for one in frozen for place in one.environments if one.freeze.stops_line

@@ -166,10 +166,9 @@ def _environment(scope: Scope, form: Mapping[str, Any]) -> Environment:
     """The environment of the form; the first one where it names none. Raises Http404."""
     if form.get("environment"):
         return scope.environment(form["environment"])
-    first = scope.project.environments.first()
-    if first is None:
+    if not scope.environments:
         raise Http404
-    return first
+    return scope.environments[0]
 
 
 def _rearranged(scope: Scope, form: plan_form.Form, do: str) -> tuple[plan_form.Form, Refusal]:
@@ -238,7 +237,7 @@ def _context(
         "scope": scope,
         "form": form,
         "environment": place,
-        "environments": scope.project.environments.all(),
+        "environments": scope.environments,
         "flag": flag,
         "services": scope.project.services.all()[:MOST_OFFERED],
         "artefacts": service.artefacts.all()[:MOST_OFFERED] if service else (),

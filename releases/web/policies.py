@@ -166,7 +166,7 @@ def _context(
         "form_url": request.path,
         "form_id": "release-policy",
         "version": form.get("version") or (found.version if found else 0),
-        "environments": scope.project.environments.all(),
+        "environments": scope.environments,
         "services": scope.project.services.all()[:MOST_OFFERED],
         "templates": PlanTemplate.objects.filter(project=scope.project)[:MOST_OFFERED],
         "checks": check_form.inputs_of(form["checks"], "checks", errors),
@@ -211,7 +211,7 @@ def _why_not(scope: Scope, places: list[Environment]) -> str:
 
 
 def _why_not_anywhere(scope: Scope) -> str:
-    places = scope.project.environments.all()
+    places = scope.environments
     wanted = Permission.ENVIRONMENT_CONFIGURE
     may = any(scope.allows(wanted, place) for place in places)
     return "" if may else str(Forbidden(wanted))

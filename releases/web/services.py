@@ -64,7 +64,7 @@ def list_services(request: HttpRequest, scope: Scope) -> HttpResponse:
     context = {
         "scope": scope,
         "rows": [(service, places[service.pk]) for service in page.rows],
-        "environments": scope.project.environments.all(),
+        "environments": scope.environments,
         "text": text,
         "why_not": why_not_create(scope),
         "unknown": reading.unknown_services(scope.project, now=now)[:_RECENT],
@@ -75,7 +75,7 @@ def list_services(request: HttpRequest, scope: Scope) -> HttpResponse:
 
 def why_not_create(scope: Scope) -> str:
     """Why the reader may not make or edit a service; empty where they may."""
-    for place in scope.project.environments.all():
+    for place in scope.environments:
         if scope.allows(Permission.RELEASE_CREATE, place):
             return ""
     return _("This takes the permission “{permission}”. Ask an admin of the project.").format(
@@ -178,7 +178,7 @@ def _places(scope: Scope, found: Iterable[Service]) -> dict[int, list[Place]]:
     stable = _stable(wanted)
     places: dict[int, list[Place]] = defaultdict(list)
     for pk in wanted:
-        for place in scope.project.environments.all():
+        for place in scope.environments:
             at = (pk, place.pk)
             places[pk].append(Place(place, stable.get(at), moving.get(at), setups.get(at)))
     return places

@@ -27,7 +27,7 @@ class Seen:
 
 
 class Witness:
-    """Asks from a thread of its own. Times are seconds since 1970, as the browser tells them."""
+    """Asks from a thread of its own. Times are seconds since 1970."""
 
     def __init__(self, client: OpenFeatureClient, flag: str) -> None:
         self._client = client

@@ -62,7 +62,7 @@ def _reached(scope: Scope, one: Cohort) -> list[Environment]:
     """The environments whose policies have a say in a change of it."""
     kind = Named.SEGMENT if isinstance(one, Segment) else Named.GROUP
     reach = effects.reach_of(scope.project, kind, one.key)
-    return reach.agreed_in(scope.project.environments.all())
+    return reach.agreed_in(scope.environments)
 
 
 def users_of(one: Cohort) -> list[Use]:
@@ -145,7 +145,7 @@ def _save(
         if context["needs_name"]:
             confirm_name(request, one.key)
         write(document)
-        places = scope.project.environments.all()
+        places = scope.environments
         message = said_of_saving(places, _("Saved, in every environment."))
         return redirect_to(request, page_of(one), message)
 

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from flags import selectors, services
+from flags import services
 from flags.models import Flag, Plan, PlanKind
 from flags.plans import following, read_ramp, read_schedule, timetable_of
 from flags.services.plans import sentences
@@ -80,7 +80,7 @@ def create_plan(
     chosen, flag, place = _kind(scope, kind), find_flag(scope, key), scope.environment(environment)
     form = forms.sent_form(request.POST)
     if request.method != "POST":
-        stored = selectors.get_configuration(flag, place)
+        stored = flag.configuration_in(place)
         share = forms.first_share(stored) if chosen == PlanKind.RAMP else 0
         form = forms.new_form(chosen, reader_zone(request), stored.document, share)
 
@@ -118,7 +118,7 @@ def preview_plan(
         else:
             coming = following(timetable_of(wanted), now, UPCOMING)
             moments = [Moment(o.at, sentences.moment_words(o.at, wanted["zone"])) for o in coming]
-            current = selectors.get_configuration(flag, place).document
+            current = flag.configuration_in(place).document
             context |= {"words": [sentences.what(plan, current)], "moments": moments}
     except Invalid as error:
         context["problem"] = next(iter(error.problems.values())) if form.values["starts"] else ""
@@ -153,7 +153,7 @@ def steer_plan(
 
 
 def _context(scope: Scope, flag: Flag, place: Environment) -> dict[str, Any]:
-    configuration = selectors.get_configuration(flag, place)
+    configuration = flag.configuration_in(place)
     return {
         "scope": scope,
         "flag": flag,
@@ -195,7 +195,7 @@ def _form_context(
     scope: Scope, flag: Flag, place: Environment, kind: PlanKind, form: Form, refusal: Refusal
 ) -> dict[str, object]:
     try:
-        configuration = selectors.get_configuration(flag, place).configuration
+        configuration = flag.configuration_in(place).configuration
         choices = {
             "rules": forms.rules_of(configuration),
             "targets": forms.targets_of(configuration),

@@ -13,7 +13,7 @@ from flags.engine import Configuration
 from flags.models import Flag, FlagConfiguration
 from flags.services.parsing import configuration_from
 from flags.web import rows
-from flags.web.rows import Cell, FlagRow
+from flags.web.rows import Cell, FlagRow, Marks
 from flags.web.targeting import documents
 from flags.web.targeting.documents import catalogue_for
 from flags.web.targeting.form import Form, write_base
@@ -32,16 +32,18 @@ def page_context(
     configuration: FlagConfiguration,
     asked: ChangeRequest | None = None,
     prefer: Side = Side.MINE,
+    marked: tuple[Marks, bool] | None = None,
 ) -> dict[str, object]:
     """The context of the page and of each of its parts.
 
     Where a request is edited, the form holds what it asks for on top of what is there now.
+    ``marked`` is what ``rows.read_marks`` has just said of it.
     """
     flag, environment = configuration.flag, configuration.environment
     drift = drift_of(asked, prefer) if asked else None
     document = drift.document if drift else configuration.document
     form = documents.to_form(document, flag.definition, with_switch=asked is not None)
-    marks, unused = rows.read_marks([environment], [flag])
+    marks, unused = marked or rows.read_marks([environment], [flag])
     mark = marks.get((environment.pk, flag.key))
     return {
         "scope": scope,

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from flags import selectors, services, wording
+from flags import services, wording
 from flags.engine import Configuration, dump_configuration
 from flags.models import FlagConfiguration
 from flags.services.changes import CONFIGURATION
@@ -63,7 +63,7 @@ def first_environment(request: HttpRequest, scope: Scope, key: str) -> HttpRespo
 def targeting(request: HttpRequest, scope: Scope, environment: str, key: str) -> HttpResponse:
     """The page; with ``seen`` a note when someone changed it since that version, else 204."""
     flag = find_flag(scope, key)
-    configuration = selectors.get_configuration(flag, scope.environment(environment))
+    configuration = flag.configuration_in(scope.environment(environment))
     seen = request.GET.get("seen")
     if seen == str(configuration.version):
         return HttpResponse(status=204)
@@ -179,7 +179,7 @@ def save(request: HttpRequest, scope: Scope, environment: str, key: str) -> Http
 
 
 def _configuration(scope: Scope, environment: str, key: str) -> FlagConfiguration:
-    return selectors.get_configuration(find_flag(scope, key), scope.environment(environment))
+    return find_flag(scope, key).configuration_in(scope.environment(environment))
 
 
 def _problems(

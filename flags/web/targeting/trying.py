@@ -10,7 +10,7 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from flags import selectors, wording
+from flags import wording
 from flags.engine import AllOf, Audience, Configuration, Fixed, FlagDefinition, Rule, Serve, Split
 from flags.engine.document import EnvironmentFlag
 from flags.engine.explaining import explain
@@ -37,7 +37,7 @@ NOBODY = Sample("", {}, "")
 def try_sample(request: HttpRequest, scope: Scope, environment: str, key: str) -> HttpResponse:
     """What the form beside it would serve to the sample user; nothing is saved, nothing logged."""
     flag = find_flag(scope, key)
-    configuration = selectors.get_configuration(flag, scope.environment(environment))
+    configuration = flag.configuration_in(scope.environment(environment))
     sample = read_sample(read_form(request.POST.items(), FIELDS))
     context: dict[str, object] = {
         "scope": scope,

@@ -118,6 +118,11 @@ class ApiKey(models.Model):
             "evidence_by": self.evidence_by and self.evidence_by.username,
         }
 
+    def is_usable(self, *, now: datetime) -> bool:
+        """As ApiKeyQuerySet.usable, of a row that is there: asked of the database it takes twice
+        as long to ask."""
+        return self.revoked_at is None and (self.expires_at is None or self.expires_at > now)
+
     @property
     def is_orphaned(self) -> bool:
         """Whether the account that answers for the key is gone or deactivated."""

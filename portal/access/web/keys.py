@@ -46,7 +46,7 @@ def _context(scope: Scope) -> dict[str, object]:
         "now": clock.now(),
         "may_confirm_in": {
             place.pk
-            for place in scope.project.environments.all()
+            for place in scope.environments
             if scope.allows(Permission.CHANGE_REQUEST_APPROVE, place)
         },
     }
@@ -98,7 +98,7 @@ def _issue(request: HttpRequest, scope: Scope) -> services.IssuedKey:
 
 def _holds(scope: Scope, right: Permission) -> bool:
     """Whether it is offered: the service asks again, for the environment that is chosen."""
-    return any(scope.allows(right, place) for place in scope.project.environments.all())
+    return any(scope.allows(right, place) for place in scope.environments)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -17,7 +17,7 @@ from portal.lib.web.pages import render_page
 def matrix_context(scope: Scope) -> dict[str, object]:
     return {
         "scope": scope,
-        "environments": scope.project.environments.all(),
+        "environments": scope.environments,
         "lines": overview.matrix_of(scope.project),
         "tab": "matrix",
     }
@@ -42,7 +42,7 @@ def show_person(request: HttpRequest, scope: Scope) -> HttpResponse:
     context = {
         "scope": scope,
         "people": people,
-        "environments": scope.project.environments.all(),
+        "environments": scope.environments,
         "person": person,
         "environment": environment,
         "lines": lines,
@@ -58,7 +58,7 @@ def _person(name: str, people: QuerySet[User]) -> User | None:
 def _environment(key: str, scope: Scope) -> Environment | None:
     if key:
         return scope.environment(key)
-    environments = list(scope.project.environments.all())
+    environments = scope.environments
     production = [one for one in environments if one.is_production]
     return next(iter(production or environments), None)
 

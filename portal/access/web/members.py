@@ -21,8 +21,7 @@ def members_context(scope: Scope) -> dict[str, object]:
     members = overview.members_with_roles(scope.project)
     given = overview.sponsored_members(scope.project, scope.user)
     may_confirm = any(
-        scope.allows(Permission.CHANGE_REQUEST_APPROVE, place)
-        for place in scope.project.environments.all()
+        scope.allows(Permission.CHANGE_REQUEST_APPROVE, place) for place in scope.environments
     )
     return {
         "scope": scope,
@@ -37,7 +36,7 @@ def role_choices(scope: Scope, request: HttpRequest) -> dict[str, object]:
     return {
         "scope": scope,
         "roles": overview.role_labels(scope.project).items(),
-        "environments": scope.project.environments.all(),
+        "environments": scope.environments,
         "values": request.POST,
     }
 

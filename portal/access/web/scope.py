@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import wraps
+from functools import cached_property, wraps
 from typing import Any, Concatenate, ParamSpec, cast
 
 from django.core.exceptions import PermissionDenied
@@ -23,7 +23,7 @@ from portal.lib.subjects import Menu
 P = ParamSpec("P")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Scope:
     """A person in a project. Templates ask ``scope.may`` what to offer, services decide again."""
 
@@ -31,7 +31,22 @@ class Scope:
     actor: Actor
     project: Project
     holdings: Holdings
-    permissions: frozenset[Permission]
+    about: str | None
+    """The key of the environment that the page is about, if it is about one."""
+
+    @cached_property
+    def environments(self) -> tuple[Environment, ...]:
+        """Those of the project in their order, as they were when they were first asked for."""
+        return tuple(self.project.environments.all())
+
+    @cached_property
+    def permissions(self) -> frozenset[Permission]:
+        """What they may do there; on a page about the project, in all of it. Raises Http404."""
+        permissions = self.holdings.in_project()
+        if self.about is None:
+            return permissions
+        there = self.holdings.in_environment(self.environment(self.about).pk)
+        return there | (permissions & READS)
 
     @property
     def may(self) -> dict[str, bool]:
@@ -51,7 +66,10 @@ class Scope:
 
     def environment(self, key: str) -> Environment:
         """An environment of the project; 404 when it has none of that name."""
-        return get_object_or_404(self.project.environments, key=key)
+        for environment in self.environments:
+            if environment.key == key:
+                return environment
+        raise Http404(key)
 
 
 def actor_of(request: HttpRequest) -> Actor:
@@ -60,18 +78,11 @@ def actor_of(request: HttpRequest) -> Actor:
 
 
 def scope_of(request: HttpRequest, project_key: str, environment_key: str | None = None) -> Scope:
-    """The person in that project; 404 where they are no member, as if it did not exist.
-
-    Their permissions are those in the environment that the page is about, if it is about one.
-    """
+    """The person in that project; 404 where they are no member, as if it did not exist."""
     user = cast(User, request.user)
     project = get_object_or_404(Project.objects.visible_to(user), key=project_key)
     holdings = authority.holdings_of(user, project)
-    permissions = holdings.in_project()
-    if environment_key is not None:
-        environment = get_object_or_404(project.environments, key=environment_key)
-        permissions = holdings.in_environment(environment.pk) | (permissions & READS)
-    return Scope(user, actor_of(request), project, holdings, permissions)
+    return Scope(user, actor_of(request), project, holdings, environment_key)
 
 
 def refuse_nul(request: HttpRequest) -> None:

@@ -150,7 +150,7 @@ def download_calendar(request: HttpRequest, scope: Scope) -> HttpResponse:
 def _context(request: HttpRequest, scope: Scope, month: str) -> dict[str, object]:
     now = clock.now()
     freezes = list(freezes_of(scope.project))
-    environments = list(scope.project.environments.all())
+    environments = scope.environments
     return {
         "scope": scope,
         "month": month_of(freezes, month, reader_zone(request), now),
@@ -187,7 +187,7 @@ def _find(scope: Scope, number: int) -> FreezeWindow:
 
 def _may_somewhere(scope: Scope) -> bool:
     """Who configures one environment can freeze that one; the services decide in the end."""
-    environments = scope.project.environments.all()
+    environments = scope.environments
     return any(scope.allows(Permission.ENVIRONMENT_CONFIGURE, place) for place in environments)
 
 
@@ -198,7 +198,7 @@ def _require_some_environment(scope: Scope) -> None:
 
 def _form(scope: Scope, values: Values, number: int | None, refusal: Refusal) -> dict[str, object]:
     """The form; of a conflict also what it would change in what is saved now."""
-    environments = scope.project.environments.all()
+    environments = scope.environments
     conflict = refusal.conflict
     return {
         "scope": scope,

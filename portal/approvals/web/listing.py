@@ -97,7 +97,7 @@ def _context(request: HttpRequest, scope: Scope, now: datetime) -> dict[str, obj
         "filters": query_with(request.GET, before=None, after=None),
         **paging(request, page, forward="before", back="after"),
         "states": State.choices,
-        "environments": scope.project.environments.all(),
+        "environments": scope.environments,
     }
 
 

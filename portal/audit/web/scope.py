@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from portal.access.models import EnvironmentKind, User
+from portal.access.models import User
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, actor_of, project_page, refuse_nul
 from portal.lib.journal import Actor
@@ -52,8 +52,8 @@ class Place:
         """The environment behind “last 30 days of production”; empty where there is none."""
         if self.scope is None:
             return "production"
-        environments = self.scope.project.environments.filter(kind=EnvironmentKind.PRODUCTION)
-        return environments.values_list("key", flat=True).first() or ""
+        found = (one.key for one in self.scope.environments if one.is_production)
+        return next(found, "")
 
 
 View = Callable[Concatenate[HttpRequest, Place, P], HttpResponseBase]

@@ -39,7 +39,7 @@ def show_report(request: HttpRequest, scope: Scope, report: str) -> HttpResponse
         "key": report,
         "report": found,
         "table": found.rows(scope.project, wanted),
-        "environments": scope.project.environments.all(),
+        "environments": scope.environments,
         "wanted": wanted,
         "days": DAYS,
         "query": request.GET.urlencode(),
