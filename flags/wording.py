@@ -231,7 +231,7 @@ def configuration_changes(before: Configuration, after: Configuration) -> list[s
     if before.fallthrough != after.fallthrough:
         sentences.append(_fallthrough_change(before.fallthrough, after.fallthrough))
     if before.salt != after.salt:
-        sentences.append(_("Percentages are dealt out anew: users may change their variant."))
+        sentences.append(_("Users are reshuffled: they may get another variant."))
     return sentences
 
 
@@ -318,7 +318,7 @@ def _target_changes(before: Configuration, after: Configuration) -> list[str]:
         text = (
             _("User {key} always gets {variant}.")
             if key in new
-            else _("User {key} is no longer singled out.")
+            else _("User {key} is no longer listed individually.")
         )
         sentences.append(text.format(key=key, variant=quoted(new.get(key, ""))))
     if len(sentences) > 10:
@@ -360,9 +360,7 @@ def _rule_change(before: Rule, after: Rule) -> str:
 def _fallthrough_change(before: Serve, after: Serve) -> str:
     was, is_now = serve(before), serve(after)
     if was == is_now:
-        return _("Everyone else gets {variant} as before, but dealt out anew.").format(
-            variant=is_now
-        )
+        return _("Everyone else gets {variant} as before, but reshuffled.").format(variant=is_now)
     return _("Everyone else gets {after} instead of {before}.").format(before=was, after=is_now)
 
 

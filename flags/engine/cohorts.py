@@ -262,12 +262,14 @@ def disturbances(before: Group, after: Group) -> Iterator[Problem]:
         if _moves(old.get(slot.flag), slot):
             yield Problem(f"slots[{index}]", "Let a slot keep its place: grow or shrink it.")
         elif not all(_is_free(part, room) for part in _gained(old.get(slot.flag), slot)):
-            message = "Grow into free room only; here users belong to another flag or the holdout."
+            message = "A share grows into unallocated traffic only: this is taken."
             yield Problem(f"slots[{index}]", message)
     if after.holdout > before.holdout:
         part = (SCALE - after.holdout, SCALE - before.holdout)
         if not _is_free(part, room):
-            yield Problem("holdout", "Grow into free room only; here users belong to a flag.")
+            yield Problem(
+                "holdout", "The holdout grows into unallocated traffic only: this is a flag's."
+            )
 
 
 def _moves(old: Slot | None, new: Slot) -> bool:

@@ -119,7 +119,7 @@ def change_flags(*, flags: Iterable[Flag], action: str, job: Job) -> list[Outcom
     """
     chosen, what = list(flags), ACTIONS.get(action)
     if what is None:
-        raise Invalid({"action": _("Choose what to do.")})
+        raise Invalid({"action": _("Choose an action.")})
     if not 0 < len(chosen) <= MOST_FLAGS:
         raise Invalid.of(
             "flag", _("Choose 1 to {most} flags; narrow the list for fewer."), most=MOST_FLAGS

@@ -136,7 +136,7 @@ def with_slot(group: Group, flag: str, width: int) -> dict[str, object]:
     if slot is None:
         raise Invalid.of(
             "percent",
-            _("There is no free room of this size on the line, where users would keep theirs."),
+            _("There is no unallocated traffic of this size: users would lose their place."),
         )
     slots = sorted([*others, slot], key=lambda one: one.start)
     return dump_group(replace(group, slots=tuple(slots)))

@@ -222,7 +222,7 @@ def _read_rows(lines: IO[str]) -> KeyFile:
     except csv.Error:
         raise Invalid.of(
             "file",
-            _("The file is no CSV: mend the quotation marks after line {line}."),
+            _("The file is not valid CSV: check the quotes after line {line}."),
             line=number,
         ) from None
     return found

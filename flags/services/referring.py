@@ -230,7 +230,7 @@ def _problems_of_chains(
     """Circles and chains that are too long, at the places of ``key`` that make them."""
     circle = find_cycle(key, graph)
     if circle:
-        text = _("This would go round in a circle: {way}.").format(way=" → ".join(circle))
+        text = _("This creates a cycle: {way}.").format(way=" → ".join(circle))
         return {path: text for path, one in named.items() if one == circle[1]}
     most = limits.MAX_REFERENCE_DEPTH
     chain = depth_of(key, turned, most=most) + depth_of(key, graph, most=most) - 1

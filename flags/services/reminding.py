@@ -93,4 +93,4 @@ def _paragraph(told: Told) -> str:
 
 def _farewell(project: Project) -> str:
     where = settings.PORTAL_URL + reverse("account")
-    return _("You can stop these letters under “Letters” here: {address}").format(address=where)
+    return _("You can stop these mails under “Notifications” here: {address}").format(address=where)

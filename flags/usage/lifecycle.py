@@ -95,7 +95,7 @@ def judge(facts: Facts, *, now: datetime) -> Lifecycle:
 def _what_keeps_it(facts: Facts, now: datetime) -> Iterator[str]:
     yield _age_in_words(facts, now)
     if facts.last_asked_at and now - facts.last_asked_at < SILENT_AFTER:
-        yield _("It was asked for within the last {time}.").format(time=_days(SILENT_AFTER))
+        yield _("Evaluated within the last {time}.").format(time=_days(SILENT_AFTER))
     if facts.is_needed:
         yield _("Other flags refer to it.")
 
@@ -135,8 +135,8 @@ def _silence(facts: Facts, now: datetime) -> str:
     if now - heard < SILENT_AFTER:
         return ""
     if facts.last_asked_at:
-        return _("Nobody has asked for it for {time}.").format(time=_days(now - heard))
-    text = _("Nobody has asked for it in the {time} since counting began.")
+        return _("Not evaluated for {time}.").format(time=_days(now - heard))
+    text = _("Not evaluated in the {time} since counting began.")
     return text.format(time=_days(now - heard))
 
 

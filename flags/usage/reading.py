@@ -88,7 +88,7 @@ class StillAskedFor(AviaryError):
             )
             for one in uses
         ]
-        start = _("It was asked for within the last hour: {uses}. Nothing was changed.")
+        start = _("It was evaluated within the last hour: {uses}. Nothing was changed.")
         super().__init__(start.format(uses="; ".join(found)))
 
 

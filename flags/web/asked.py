@@ -148,9 +148,9 @@ def _in_words(answer: Answer) -> list[CauseLine]:
 
 def _agreed(cause: Cause) -> str:
     if cause.approval is None:
-        return _("Nobody had to agree.")
+        return _("No approval required.")
     if cause.approval.is_emergency:
-        return _("Nobody was asked: glass was broken for it.")
+        return _("Not approved: emergency change.")
     people = [
         f"{one.get('person', '')} ({', '.join(map(str, one.get('roles', [])))})"
         for one in cause.approval.people

@@ -110,7 +110,7 @@ def _asked(request: HttpRequest, scope: Scope) -> Asked:
     name, _colon, place = request.POST.get("action", "").partition(":")
     action = ACTIONS.get(name)
     if action is None:
-        raise Invalid({"": _("Choose what to do with the flags, then press the button again.")})
+        raise Invalid({"": _("Choose an action for the flags, then press the button again.")})
     environment = scope.environment(place) if action.needs == "environment" else None
     held = (
         scope.allows(action.permission, environment)
@@ -140,7 +140,7 @@ def _chosen(request: HttpRequest, scope: Scope) -> list[Flag]:
         )
     flags = selectors.flags_of(scope.project, keys)
     if not flags:
-        raise Invalid({"": _("Choose flags first: tick the boxes in front of them.")})
+        raise Invalid({"": _("Select flags first, by the boxes in front of them.")})
     return flags
 
 

@@ -244,7 +244,7 @@ def clone_flag(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
 
 
 def _said(cloned: Cloned) -> str:
-    sentences = [_("{flag} is there, off in every environment.").format(flag=cloned.flag.title)]
+    sentences = [_("{flag} created, off in every environment.").format(flag=cloned.flag.title)]
     sentences += [str(waiting) for waiting in cloned.waiting]
     sentences += [f"{place.name}: {text}" for place, text in cloned.refused]
     return " ".join(sentences)

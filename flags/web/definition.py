@@ -78,7 +78,7 @@ def create_flag(request: HttpRequest, scope: Scope) -> HttpResponse:
         flag = services.create_flag(
             project=scope.project, document=_to_document(form), intent=Intent(scope.actor)
         )
-        message = _("{flag} is there, off in every environment.").format(flag=flag.title)
+        message = _("{flag} created, off in every environment.").format(flag=flag.title)
         return redirect_to(request, _address("flag", scope, flag), message)
 
     return governed(request, _NEW_PAGE, draw, save)

@@ -15,7 +15,7 @@ from flags.engine.tracing import Trace
 
 _REASONS: dict[Reason, str | Promise] = {
     Reason.STATIC: gettext_lazy("Everyone gets the same."),
-    Reason.TARGETING_MATCH: gettext_lazy("A rule, or being singled out, decided."),
+    Reason.TARGETING_MATCH: gettext_lazy("A rule or an individual setting decided."),
     Reason.SPLIT: gettext_lazy("A share of users gets this; the user's place decided."),
     Reason.DEFAULT: gettext_lazy("No rule applied: they are among everyone else."),
     Reason.DISABLED: gettext_lazy("The flag counts as off."),
@@ -99,8 +99,8 @@ def _title(step: Step, number: int) -> str:
 
 _TITLES = {
     "disabled": gettext_lazy("Off"),
-    "prerequisite": gettext_lazy("Only where"),
-    "target": gettext_lazy("Single users"),
+    "prerequisite": gettext_lazy("Prerequisites"),
+    "target": gettext_lazy("Individual users"),
     "fallthrough": gettext_lazy("Everyone else"),
 }
 
@@ -109,7 +109,7 @@ def _outcome(step: Step) -> str:
     if step.result is not None:
         return _gives(step.result)
     if step.kind == "target":
-        return _("Not singled out.")
+        return _("Not listed.")
     if step.condition is not None and step.kind == "rule" and not step.condition.matched:
         return _("Does not match.")
     if step.kind == "prerequisite":
@@ -195,7 +195,7 @@ def _place(bucket: Bucket) -> str:
     names = _(" or ").join(bucket.by)
     if bucket.unit is None or bucket.point is None:
         return _("Nobody to tell apart: {names} is not given.").format(names=names)
-    text = _("By {names} “{unit}” lies at {point} of the line: {part}.")
+    text = _("{names} “{unit}” is in bucket {point}: {part}.")
     return text.format(
         names=names,
         unit=wording.shortened(bucket.unit),

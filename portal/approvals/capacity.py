@@ -36,7 +36,7 @@ def too_few(environment: Environment, document: Mapping[str, Any], *, now: datet
     text = _("Only {count} of the {wanted} people needed can count here today.")
     first = text.format(count=count, wanted=wanted.approvals)
     if count >= wanted.approvals:
-        first = _("The people who can count here today do not cover the roles between them.")
+        first = _("The people who can count here today do not cover the roles together.")
     date = _enough_from(wanted, ballots, ties)
     if date is None:
         return f"{first} " + _("Give more people a role that may approve changes here.")

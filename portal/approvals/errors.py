@@ -141,7 +141,7 @@ class Frozen(AviaryError):
     def __init__(self, project: Project, frozen: Sequence[InForce]) -> None:
         self.project, self.frozen = project, frozen
         sentences = [frozen_sentence(one) for one in frozen]
-        super().__init__(" ".join([*sentences, _("Turning off is possible all the same.")]))
+        super().__init__(" ".join([*sentences, _("You can still turn flags off.")]))
 
     @property
     def extras(self) -> dict[str, Any]:

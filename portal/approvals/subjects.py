@@ -69,7 +69,7 @@ def _permissions(before: Mapping[str, object], after: Mapping[str, object]) -> l
 
 def _reserved(names: object) -> str:
     if not isinstance(names, list):
-        return _("Whoever has a role that permits it may.")
+        return _("Everyone with a role that permits it can.")
     return _("Reserved for {names}.").format(names=", ".join(map(str, names)))
 
 

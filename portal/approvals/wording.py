@@ -28,7 +28,7 @@ def policy_sentence(policy: Policy) -> str:
     text = text.format(n=policy.required_approvals)
     if policy.required_roles:
         roles = listed(map(role_label, policy.required_roles))
-        text += _(", covering the roles {roles} between them").format(roles=roles)
+        text += _(", together covering {roles}").format(roles=roles)
     evidence = [kind for kind, scope in policy.evidence.items() if scope == ALL_CHANGES]
     if evidence:
         text += _(", and the evidence {kinds}").format(kinds=listed(evidence))
@@ -81,7 +81,7 @@ def _approvals_sentence(document: Mapping[str, Any]) -> str:
     ).format(n=wanted)
     if document["required_roles"]:
         roles = listed(map(role_label, document["required_roles"]))
-        text += " " + _("Between them they must hold: {roles}.").format(roles=roles)
+        text += " " + _("Together they must hold: {roles}.").format(roles=roles)
     return text
 
 
@@ -155,7 +155,7 @@ def field_names(fields: Iterable[str]) -> tuple[str, ...]:
 
 _FIELDS = {
     "required_approvals": gettext_noop("Approvals"),
-    "required_roles": gettext_noop("Roles covered between them"),
+    "required_roles": gettext_noop("Roles covered together"),
     "evidence": gettext_noop("Evidence"),
     "turning_off_needs_approval": gettext_noop("Turning off needs approval"),
     "break_glass": gettext_noop("Who may break glass"),

@@ -171,7 +171,7 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     return error_page(
         request,
         404,
-        _("Nothing here"),
+        _("Page not found"),
         _("It does not exist, or it belongs to a project you are not a member of."),
     )
 

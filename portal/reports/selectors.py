@@ -122,7 +122,7 @@ REPORTS = {
     "unused-roles": Report(
         gettext_lazy("Roles that nobody uses"),
         gettext_lazy(
-            "Given before the period, and nothing in the history since by whoever has it, "
+            "Given before the period, and nothing in the history since by its holder, "
             "in that environment."
         ),
         unused_roles,

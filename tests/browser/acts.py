@@ -62,7 +62,7 @@ def looked_up(page: Page) -> None:
         ["at", f"{clock.now():%Y-%m-%dT%H:%M:%S}"],
     ]
     page.goto(f"/p/{PROJECT}/past/#ask={quote(json.dumps(asked))}")
-    expect(page.get_by_text("Who made it so")).to_be_visible()
+    expect(page.get_by_role("heading", name="Changed by")).to_be_visible()
 
 
 def press(button: str) -> Act:
@@ -191,10 +191,10 @@ def more_filters(page: Page) -> None:
 
 
 def many(page: Page) -> None:
-    page.get_by_label("Tick Search ranking").check()
-    page.get_by_label("Tick Home page banner").check()
-    page.get_by_label("What to do with the ticked flags").select_option("turn_on:production")
-    page.get_by_role("button", name="Go on").click()
+    page.get_by_label("Select Search ranking").check()
+    page.get_by_label("Select Home page banner").check()
+    page.get_by_label("What to do with the selected flags").select_option("turn_on:production")
+    page.get_by_role("button", name="Continue").click()
     expect(page.get_by_role(DIALOG)).to_be_visible()
 
 
@@ -260,7 +260,7 @@ def introduce(page: Page) -> None:
 def rejection_without_a_word(page: Page) -> None:
     press("Reject")(page)
     page.get_by_role(DIALOG).get_by_role("button", name="Reject").click()
-    expect(page.get_by_text("Say why, so that it can be mended.")).to_be_visible()
+    expect(page.get_by_text("Give a reason, so the author can fix it.")).to_be_visible()
 
 
 def empty_comment(page: Page) -> None:

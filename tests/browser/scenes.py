@@ -117,7 +117,7 @@ SCENES = {
     "targeting with shares": Scene(at(f"{TARGETING}/search-ranking")),
     "targeting of a viewer": Scene(at(f"{TARGETING}/new-checkout"), who="bob"),
     "review": Scene(at(f"{TARGETING}/new-checkout"), review),
-    "deal out anew": Scene(at(f"{TARGETING}/new-checkout"), press("Deal out anew…")),
+    "deal out anew": Scene(at(f"{TARGETING}/new-checkout"), press("Reshuffle users…")),
     "editor with errors": Scene(at(f"{TARGETING}/new-checkout"), editor_with_errors, refused=422),
     "editor with every condition": Scene(at(f"{TARGETING}/new-checkout"), every_condition),
     "sample user": Scene(at(f"{TARGETING}/new-checkout"), explained),

@@ -59,7 +59,7 @@ def test_the_key_is_proposed_from_the_name_until_one_is_typed(page: Page) -> Non
     expect(page.get_by_label("Key", exact=True)).to_have_value("deja-vu")
     button(page, "Create flag").click()
     expect(page.get_by_role("heading", name="Déjà vu: 2nd Try! Again")).to_be_visible()
-    expect(notices_of(page)).to_contain_text("is there, off in every environment.")
+    expect(notices_of(page)).to_contain_text("created, off in every environment.")
     expect(page.locator("#flag-key")).to_have_text("deja-vu")
 
 

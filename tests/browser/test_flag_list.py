@@ -81,19 +81,19 @@ def test_filters_add_up_and_stand_in_the_address(page: Page) -> None:
 def test_ticked_flags__stay_ticked_while_the_list_changes_and_are_done_together(
     flags: Page, key: str, dana: Visitor, applications: dict[str, Application]
 ) -> None:
-    flags.get_by_label(f"Tick {key}").check()
+    flags.get_by_label(f"Select {key}").check()
     dana.switch(key, "staging", on=True)
     expect(switch_of(flags, key, "Staging")).to_have_attribute("aria-checked", "true")
-    expect(flags.get_by_label(f"Tick {key}")).to_be_checked()
-    flags.get_by_label("What to do with the ticked flags").select_option("turn_on:production")
-    button(flags, "Go on").click()
+    expect(flags.get_by_label(f"Select {key}")).to_be_checked()
+    flags.get_by_label("What to do with the selected flags").select_option("turn_on:production")
+    button(flags, "Continue").click()
     expect(dialog_of(flags)).to_contain_text(f"{key} off now; everyone gets “on”")
     flags.get_by_label("Type production to confirm").fill("production")
     dialog_of(flags).get_by_role("button", name="Turn on", exact=True).click()
     expect(dialog_of(flags)).to_contain_text("Done: 1 flag")
     wait_until(lambda: applications["production"].value_of(key) is True)
     button(flags, "Close").last.click()
-    expect(flags.get_by_label(f"Tick {key}")).not_to_be_checked()
+    expect(flags.get_by_label(f"Select {key}")).not_to_be_checked()
     expect(switch_of(flags, key, "Production")).to_have_attribute("aria-checked", "true")
 
 

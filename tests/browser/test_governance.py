@@ -63,7 +63,7 @@ def set_policy(page: Page) -> None:
     """Production wants two people with the two roles from now on."""
     page.goto(f"{OFFICE}/policy/production")
     page.get_by_label("How many people have to approve").fill("2")
-    roles = page.get_by_role("group", name="Roles and groups they must cover between them")
+    roles = page.get_by_role("group", name="Roles and groups they must cover together")
     for role in ("senior developer", "DevOps lead"):
         roles.get_by_label(role, exact=True).check()
     button(page, "Review").click()
@@ -78,7 +78,7 @@ def ask(page: Page) -> str:
     switch.click()
     dialog = dialog_of(page)
     expect(dialog).to_contain_text(
-        "Production wants 2 approvals, covering the roles senior developer and DevOps lead"
+        "Production wants 2 approvals, together covering senior developer and DevOps lead"
     )
     dialog.get_by_label("Reason").fill("The trees will thank us")
     dialog.get_by_role("button", name="Send for approval").click()

@@ -76,7 +76,7 @@ def test_an_exclusion_group__gives_parts_and_refuses_what_is_taken(
     page.get_by_label("Flag", exact=True).select_option(key)
     page.get_by_label("gets").fill("60")
     button(page, "See what would change").click()
-    expect(dialog_of(page)).to_contain_text("gets 60 % of the line, from 0 % to 60 %")
+    expect(dialog_of(page)).to_contain_text("gets 60 % of the traffic, from 0 % to 60 %")
     button(page, "Save in every environment").click()
     expect(page.locator(".legend")).to_contain_text("60 %, from 0 % to 60 %")
     page.get_by_label("Holdout").fill("50")

@@ -364,12 +364,12 @@ def test_a_moment__is_picked_in_the_readers_zone_and_written_in_utc(editor: Page
 
 
 def test_dealing_out_anew__is_asked_twice(editor: Page) -> None:
-    button(editor, "Deal out anew…").click()
+    button(editor, "Reshuffle users…").click()
     expect(dialog_of(editor)).to_contain_text("other users come to lie in it")
-    button(editor, "Deal out anew").click()
-    expect(editor.get_by_text("will be dealt out anew when you save")).to_be_visible()
-    expect(button(editor, "Deal out anew…")).to_be_focused()
-    expect(review(editor)).to_contain_text("Percentages are dealt out anew")
+    button(editor, "Reshuffle users").click()
+    expect(editor.get_by_text("will be reshuffled when you save")).to_be_visible()
+    expect(button(editor, "Reshuffle users…")).to_be_focused()
+    expect(review(editor)).to_contain_text("Users are reshuffled")
 
 
 def test_nothing_different_is_nothing_to_save(editor: Page) -> None:

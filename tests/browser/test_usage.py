@@ -31,12 +31,12 @@ def test_what_an_application_asks_for__shows_in_the_chart_and_in_its_table(
     admin.create_flag(key)
     page = open_window(admin)
     page.goto(f"/p/{PROJECT}/flag/usage/{key}?environment=staging&period=hour")
-    expect(page.get_by_text("Nobody has asked for it in this time.")).to_be_visible()
-    expect(page.get_by_text("never asked for")).to_be_visible()
+    expect(page.get_by_text("Not evaluated in this time.")).to_be_visible()
+    expect(page.get_by_text("Never evaluated")).to_be_visible()
     page.get_by_text("The numbers as a table").click()
 
     wait_until(lambda: applications["staging"].value_of(key) is False)
-    expect(page.get_by_text(re.compile(r"Asked for (once|\d+ times)\."))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"Evaluated (once|\d+ times)\."))).to_be_visible()
     expect(page.locator("#usage canvas")).to_have_count(1)
     expect(numbers(page, "off")).not_to_have_count(0)  # the table stayed unfolded
     expect(numbers(page, "on")).to_have_count(0)
@@ -47,4 +47,4 @@ def test_what_an_application_asks_for__shows_in_the_chart_and_in_its_table(
     expect(numbers(page, "DISABLED")).not_to_have_count(0)
 
     page.goto(f"/p/{PROJECT}/flags/?search={key}")
-    expect(page.get_by_role("link", name=re.compile("was asked for"))).to_be_visible()
+    expect(page.get_by_role("link", name=re.compile("was evaluated"))).to_be_visible()

@@ -117,7 +117,7 @@ def test_a_configuration_in_a_few_words(changes: dict[str, Any], words: str) -> 
         ({"enabled": False}, {}, ["Turned on."]),
         ({}, {"off_variant": "on"}, ["While off, everyone gets “on” instead of “off”."]),
         ({}, {"fallthrough": {"variant": "on"}}, ["Everyone else gets “on” instead of “off”."]),
-        ({}, {"salt": "t"}, ["Percentages are dealt out anew: users may change their variant."]),
+        ({}, {"salt": "t"}, ["Users are reshuffled: they may get another variant."]),
         ({}, {"rules": [rule()]}, ["New rule: all users get “on”."]),
         ({"rules": [rule(name="All")]}, {}, ["Rule removed: “All”, all users get “on”."]),
         (
@@ -136,7 +136,7 @@ def test_a_configuration_in_a_few_words(changes: dict[str, Any], words: str) -> 
         (
             {"targets": [{"variant": "on", "keys": ["a", "b"]}]},
             {"targets": [{"variant": "off", "keys": ["b"]}]},
-            ["User a is no longer singled out.", "User b always gets “off”."],
+            ["User a is no longer listed individually.", "User b always gets “off”."],
         ),
     ],
 )
@@ -170,7 +170,7 @@ def test_another_seed_is_said_to_deal_out_anew() -> None:
         {"fallthrough": split(1, algorithm="flagd", seed="a")},
         {"fallthrough": split(1, algorithm="flagd", seed="b")},
     )
-    assert sentence.endswith("of users (buckets as in flagd) as before, but dealt out anew.")
+    assert sentence.endswith("of users (buckets as in flagd) as before, but reshuffled.")
 
 
 def essence_of(whole: Configuration) -> object:

@@ -62,7 +62,7 @@ def create_group(request: HttpRequest, scope: Scope) -> HttpResponse:
         group = services.create_group(
             project=scope.project, document=document, intent=Intent(scope.actor)
         )
-        text = _("{group} is there. Give flags their part of it.").format(group=group.title)
+        text = _("{group} created. Give flags their share of it.").format(group=group.title)
         return redirect_to(request, page_of(group), text)
 
     page = ("cohorts/group_create.html", "cohorts/_group_form.html")

@@ -59,7 +59,7 @@ def create_segment(request: HttpRequest, scope: Scope) -> HttpResponse:
         segment = services.create_segment(
             project=scope.project, document=_to_document(form), intent=Intent(scope.actor)
         )
-        text = _("{segment} is there. List users in it, or use it in a rule.")
+        text = _("{segment} created. List users in it, or use it in a rule.")
         return redirect_to(request, page_of(segment), text.format(segment=segment.title))
 
     return _edit(request, scope, None, form, save)

@@ -9,6 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from flags import services
@@ -37,6 +38,10 @@ from portal.lib.web.pages import Refusal, confirm_name, governed, redirect_to
 
 _READERS = {PlanKind.SCHEDULE: read_schedule, PlanKind.RAMP: read_ramp}
 _MAKERS = {PlanKind.SCHEDULE: services.create_schedule, PlanKind.RAMP: services.create_ramp}
+_CREATED = {
+    PlanKind.SCHEDULE: gettext_lazy("Schedule created."),
+    PlanKind.RAMP: gettext_lazy("Ramp created."),
+}
 _STEPS = {
     "pause": services.pause_plan,
     "resume": services.resume_plan,
@@ -95,7 +100,7 @@ def create_plan(
             intent=Intent(scope.actor, form.values["reason"]),
         )
         address = _address("flag-timeline", scope, flag, place)
-        return redirect_to(request, address, _("It is planned."))
+        return redirect_to(request, address, str(_CREATED[chosen]))
 
     draw = partial(_form_context, scope, flag, place, chosen, form)
     return governed(request, f"flags/_{chosen}_dialog.html", draw, save)

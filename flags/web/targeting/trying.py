@@ -179,7 +179,7 @@ def _bar(rule: Rule, number: int, colours: dict[str, int]) -> Bar:
         if percent
     ]
     if let_in < 100:
-        portions.append(Portion(_("asked further"), 100 - let_in, ON))
+        portions.append(Portion(_("continue to the next rule"), 100 - let_in, ON))
     title = _("Rule {number}").format(number=number)
     return Bar(f"{title}: {rule.name}" if rule.name else title, wording.rule(rule), portions)
 

@@ -28,7 +28,9 @@ class NoSuchInvitation(AviaryError):
     status = 404
 
     def __init__(self) -> None:
-        super().__init__(_("This invitation does not exist. Ask whoever sent it for a new link."))
+        super().__init__(
+            _("This invitation does not exist. Ask the person who sent it for a new link.")
+        )
 
 
 class InvitationOver(AviaryError):

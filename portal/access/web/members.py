@@ -177,7 +177,7 @@ def create_group(request: HttpRequest, scope: Scope) -> HttpResponse:
             name=request.POST.get("name", ""),
             intent=Intent(scope.actor),
         )
-        return _changed(request, scope, _("The group {name} is there.").format(name=group.name))
+        return _changed(request, scope, _("Group {name} created.").format(name=group.name))
 
     return governed(request, "access/_group_dialog.html", context, save)
 

@@ -68,7 +68,7 @@ def add_environment(request: HttpRequest, scope: Scope) -> HttpResponse:
             kind=request.POST.get("kind", ""),
             intent=Intent(scope.actor),
         )
-        notice = _("{name} is there; every flag is off in it.").format(name=environment.name)
+        notice = _("{name} created. Every flag is off in it.").format(name=environment.name)
         return replace_part(request, "access/environments", _context(scope), notice)
 
     return governed(request, "access/_environment_dialog.html", context, save)

@@ -41,7 +41,7 @@ POLICY = Shape(
     "Policy",
     {
         "required_approvals": WHOLE("How many people have to agree."),
-        "required_roles": TEXTS("What they must cover between them."),
+        "required_roles": TEXTS("What they must cover together."),
         "evidence": OBJECT(
             "Its kinds, each for `all` or for `artefacts`.",
             additionalProperties={"type": "string"},

@@ -81,7 +81,7 @@ def _apply(locked: ChangeRequest, intent: Intent) -> ChangeRequest:
     locked.refresh_from_db()
     if locked.is_open:  # the service found nothing to change, and so never came to the gate
         raise Conflict(
-            _("Nothing is left to change: it is so already. Withdraw the request."),
+            _("Already up to date: nothing is left to change. Withdraw the request."),
             current=handlers.find_asked(locked).now().document,
             yours=locked.after,
         )

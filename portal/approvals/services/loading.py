@@ -108,7 +108,7 @@ def _reserve(
     if rule and rule.roles == sorted(names):
         return []
     reserve(environment=environment, permission=permission, names=names, intent=intent)
-    before = ", ".join(rule.roles) if rule else _("whoever has a role that permits it")
+    before = ", ".join(rule.roles) if rule else _("everyone with a role that permits it")
     text = _("{environment}: {permission} reserved for {names}, before {before}")
     listed = ", ".join(sorted(names))
     return [

@@ -84,7 +84,7 @@ def _store(
     if locked.votes.filter(user=user).exists():
         raise Invalid({"": _("You have voted already; take that back first.")})
     if verdict == Verdict.REJECT and not comment:
-        raise Invalid({"comment": _("Say why, so that it can be mended.")})
+        raise Invalid({"comment": _("Give a reason, so the author can fix it.")})
     vote = Vote.objects.create(
         request=locked,
         user=user,

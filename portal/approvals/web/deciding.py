@@ -74,7 +74,7 @@ def vote(request: HttpRequest, scope: Scope, asked: ChangeRequest) -> str:
         text = _("Your approval is kept, but it could not be applied: {problem}")
         return text.format(problem=voted.problem)
     if verdict == "reject":
-        return _("Rejected. Whoever asked can edit the request and so open it again.")
+        return _("Rejected. The author can edit the request and so open it again.")
     applied = voted.request.state == "applied"
     return _("Approved, and applied: it is live.") if applied else _("Your approval counts.")
 

@@ -78,7 +78,7 @@ def create_freeze(request: HttpRequest, scope: Scope) -> HttpResponse:
         freeze = services.create_freeze(
             project=scope.project, document=values.document, intent=Intent(scope.actor)
         )
-        return _changed(request, scope, _("“{name}” is there.").format(name=freeze.name))
+        return _changed(request, scope, _("Freeze “{name}” created.").format(name=freeze.name))
 
     return governed(request, _DIALOG, partial(_form, scope, values, None), save)
 

@@ -51,7 +51,7 @@ def create_role(request: HttpRequest, scope: Scope) -> HttpResponse:
             permissions=request.POST.getlist("permissions"),
             intent=Intent(scope.actor),
         )
-        return _changed(request, scope, _("The role {name} is there.").format(name=role.name))
+        return _changed(request, scope, _("Role {name} created.").format(name=role.name))
 
     return governed(request, _DIALOG, context, save)
 

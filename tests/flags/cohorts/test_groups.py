@@ -34,9 +34,9 @@ def test_slots__grow_into_free_room_and_keep_their_place(bench: Bench, dana: Use
     event = AuditEvent.objects.first()
     assert event
     assert event.event == "exclusion_group.edited"
-    with pytest.raises(Invalid, match="free room"):
+    with pytest.raises(Invalid, match="unallocated traffic"):
         bench.edit_group(group, dana, slots=[slot("new-checkout", 0, 50), slot("b", 50, 90)])
-    with pytest.raises(Invalid, match="free room"):
+    with pytest.raises(Invalid, match="unallocated traffic"):
         bench.edit_group(group, dana, slots=[slot("new-checkout", 0, 40)], holdout=20)
 
 
@@ -84,5 +84,5 @@ def test_with_slot__takes_the_first_room_that_is_wide_enough() -> None:
     ]
     assert groups.with_slot(group, "a", 15_000)["slots"] == [slot("a", 10, 25), slot("b", 25, 60)]
     assert groups.with_slot(group, "a", 0)["slots"] == [slot("b", 25, 60)]
-    with pytest.raises(Invalid, match="no free room"):
+    with pytest.raises(Invalid, match="no unallocated traffic"):
         groups.with_slot(group, "a", 16_000)

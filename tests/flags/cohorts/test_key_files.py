@@ -42,7 +42,7 @@ def test_read_csv__counts_what_it_leaves_out() -> None:
     ("data", "said"),
     [
         (b"alice\nb\xe9atrice\n", "UTF-8"),
-        (b'alice\n"bob', "quotation marks"),
+        (b'alice\n"bob', "check the quotes"),
         (b"x" * (key_lists.MOST_BYTES + 1), "larger than 20 MiB"),
     ],
 )

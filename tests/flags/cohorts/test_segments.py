@@ -141,7 +141,7 @@ def test_a_circle_of_segments__is_refused_with_the_way(bench: Bench, dana: User)
     with pytest.raises(Invalid) as error:
         bench.edit(beta, dana, when={"any": [GERMANS, {"segment": "staff"}]})
     assert error.value.problems == {
-        "when.any[1].segment": "This would go round in a circle: beta → staff → beta."
+        "when.any[1].segment": "This creates a cycle: beta → staff → beta."
     }
 
 

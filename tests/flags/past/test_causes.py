@@ -1,4 +1,4 @@
-"""Who made it so, and who agreed."""
+"""Changed by, and who agreed."""
 
 from typing import Any
 

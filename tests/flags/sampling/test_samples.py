@@ -195,7 +195,7 @@ def test_impact__off__leads_to_the_setting(
     page = f"/p/shop/changes/{waiting(error).pk}"
     for client, is_led in ((alice_client, True), (dana_client, False)):
         text = client.get(page).content.decode()
-        assert "No samples of recent requests are kept" in text
+        assert "No traffic samples, so the impact is unknown" in text
         assert ('href="/p/shop/flags/sampling"' in text) is is_led
 
 

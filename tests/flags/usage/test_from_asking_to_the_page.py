@@ -45,6 +45,6 @@ def test_from_a_request_to_the_page_of_usage(
     assert UnknownFlag.objects.get().name == "old-checkout"
     page = alice_client.get("/p/shop/flag/usage/new-checkout").content.decode()
     assert 'data-value="2"' in page
-    assert "Asked for <strong>2</strong> times." in page
+    assert "Evaluated <strong>2</strong> times." in page
     assert "usage-dropped" not in page
     published_evaluator.start()

@@ -48,9 +48,9 @@ def test_usage__bob__sees_every_step_of_the_time(
 ) -> None:
     page = text(bob_client, f"{USAGE}?environment=production&period={period}&by={by}")
     assert page.count('<th scope="row">') == rows
-    assert "Asked for <strong>3</strong> times." in page
+    assert "Evaluated <strong>3</strong> times." in page
     assert f'<th scope="col" class="text-end">{name}</th>' in page
-    assert "Nobody has asked" in text(bob_client, f"{USAGE}?environment=staging&by={by}")
+    assert "Not evaluated" in text(bob_client, f"{USAGE}?environment=staging&by={by}")
 
 
 def test_a_flag_that_took_too_much_work__says_so_on_each_of_its_pages(
@@ -88,7 +88,7 @@ def test_the_list__says_when_it_was_last_asked_for_and_finds_what_is_stale(
     bob_client: Client, new_checkout: Flag, in_use: None, now: datetime
 ) -> None:
     page = text(bob_client, "/p/shop/flags/")
-    assert "New checkout was asked for 3 times in the last day" in page
+    assert "New checkout was evaluated 3 times in the last day" in page
     assert f"{now:%Y-%m-%d %H:%M} UTC" in page
     assert "New checkout" not in text(bob_client, "/p/shop/flags/?stage=potentially_stale")
     Flag.objects.update(created_at=now - timedelta(days=50))

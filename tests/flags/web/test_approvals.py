@@ -12,7 +12,7 @@ from portal.approvals.models import ChangeRequest, Emergency
 from tests.portal.access_web.table import NEW_FLAG
 from tests.support.agreeing import TWO_ROLES, set_policy, vote
 
-WANTS = "Production wants 2 approvals, covering the roles senior developer and DevOps lead"
+WANTS = "Production wants 2 approvals, together covering senior developer and DevOps lead"
 HTMX = {"HX-Request": "true"}
 
 

@@ -72,7 +72,7 @@ def test_past__says_what_they_got_who_made_it_so_and_why(desk: Desk, bob_client:
     found = text(ask(bob_client, PAST, **fields, at=moment.isoformat()))
     assert "TARGETING_MATCH" in found
     assert "launch in Germany" in found
-    assert "Nobody had to agree." in found
+    assert "No approval required." in found
     assert "turned off" not in found
 
 

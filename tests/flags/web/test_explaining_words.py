@@ -84,11 +84,11 @@ def test_a_condition__says_what_it_saw(
             ("Rule 1", "Matches, but the user is not among those let in."),
         ),
         (1, {"rules": [rule()]}, ("Everyone else", "Not asked: it was decided before.")),
-        (0, {"targets": [{"variant": "on", "keys": ["b"]}]}, ("Single users", "Not singled out.")),
+        (0, {"targets": [{"variant": "on", "keys": ["b"]}]}, ("Individual users", "Not listed.")),
         (
             0,
             {"prerequisites": [{"flag": "new-cart", "variants": ["on"]}]},
-            ("Only where", "Serves “off”."),
+            ("Prerequisites", "Serves “off”."),
         ),
         (
             0,
@@ -106,7 +106,7 @@ def test_a_step__says_what_came_of_it(
 def test_places_on_lines__say_who_lies_where() -> None:
     (step,) = explained({"targetingKey": "u"}, fallthrough=split(50_000)).steps
     (place,) = step.places
-    assert place.startswith("By targetingKey “u” lies at ")
+    assert place.startswith("targetingKey “u” is in bucket ")
     (step,) = explained({}, fallthrough=split(50_000)).steps
     assert step.places == ["Nobody to tell apart: targetingKey is not given."]
 

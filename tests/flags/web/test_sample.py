@@ -94,5 +94,5 @@ def test_a_bar__is_of_those_who_match_its_rule() -> None:
     assert [(one.variant, one.percent) for one in bar.portions] == [
         ("on", 20),
         ("off", 20),
-        ("asked further", 60),
+        ("continue to the next rule", 60),
     ]

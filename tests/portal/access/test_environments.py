@@ -18,7 +18,7 @@ def test_add_environment__by_an_admin__is_listed_and_has_every_flag_off(
     alice_client: Client, shop: Project, new_checkout: Flag
 ) -> None:
     status, page = add(alice_client, "load-test", "staging")
-    assert (status, "Load test is there" in page) == (200, True)
+    assert (status, "Load test created" in page) == (200, True)
     row = new_checkout.configurations.get(environment__key="load-test")
     assert not row.enabled
     listed = alice_client.get("/p/shop/environments/").content.decode()

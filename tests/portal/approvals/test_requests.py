@@ -188,7 +188,7 @@ def test_a_second_vote__is_refused(asked: ChangeRequest, erin: User) -> None:
 def test_a_rejected_request__takes_nothing_more_until_it_is_edited(
     desk: Desk, asked: ChangeRequest, dana: User, erin: User, frank: User
 ) -> None:
-    with pytest.raises(Invalid, match="Say why"):
+    with pytest.raises(Invalid, match="Give a reason"):
         vote(asked, erin, "reject", comment=" ")
     vote(asked, erin, "reject")
     for attempt in (lambda: vote(asked, frank), lambda: apply(asked, frank)):

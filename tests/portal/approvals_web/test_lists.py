@@ -170,7 +170,7 @@ def test_an_emergency__says_who_may_do_what(
 ) -> None:
     response = at(User.objects.get(username=person)).open(f"changes/{emergency.pk}")
     page = text_of(response)
-    assert "the glass was broken" in page
+    assert "Emergency change" in page
     assert "data-countdown" in page
     assert "The shop is down" in page
     assert steps(response) == expected
@@ -218,5 +218,5 @@ def test_an_overdue_review__stands_out_on_both_lists(
 
 def test_the_list_of_emergencies__when_there_was_none(guarded: Environment, bob: User) -> None:
     page = text_of(at(bob).open("emergencies/"))
-    assert "The glass was never broken" in page
+    assert "No emergency changes yet" in page
     assert at(bob).open("emergencies/", before="9" * 40).status_code == 200

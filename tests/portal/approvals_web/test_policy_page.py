@@ -47,7 +47,7 @@ def save(
 def test_the_page_says_what_holds(guarded: Environment, bob: User) -> None:
     page = text_of(at(bob).open("policy/production"))
     assert "2 people have to approve, other than who asked or edited." in page
-    assert "Between them they must hold: senior developer and DevOps lead." in page
+    assert "Together they must hold: senior developer and DevOps lead." in page
     assert "Turning something off needs nobody." in page
     assert "Nobody may break glass." in page
     assert "that takes the permission “configure environments” in Production" in page
@@ -55,7 +55,7 @@ def test_the_page_says_what_holds(guarded: Environment, bob: User) -> None:
 
 def test_the_page_of_environments__says_it_too(guarded: Environment, bob: User) -> None:
     page = text_of(at(bob).open("environments/"))
-    assert "2 approvals, covering the roles senior developer and DevOps lead" in page
+    assert "2 approvals, together covering senior developer and DevOps lead" in page
     assert "nobody needs to approve" in page
     assert "/p/shop/policy/production" in page
 
@@ -66,7 +66,7 @@ def test_roles_that_could_never_satisfy_it__are_not_offered(
     page = text_of(at(alice).open("policy/production"))
     assert 'name="roles" value="senior_developer" checked' in page
     assert 'name="roles" value="viewer"' not in page
-    assert "could never satisfy it: viewer, auditor" in page
+    assert "cannot approve changes here: viewer, auditor" in page
 
 
 def test_raising__says_so_and_takes_effect_at_once(guarded: Environment, alice: User) -> None:
@@ -85,7 +85,7 @@ def test_lowering__says_so_and_leads_to_the_request(guarded: Environment, alice:
     window = at(alice)
     dialog = text_of(review(window, approvals="1"))
     assert "the present policy has to approve it first" in dialog
-    assert "It wants 2 approvals, covering the roles" in dialog
+    assert "It wants 2 approvals, together covering" in dialog
     answer = save(window, FULL | {"required_approvals": 1})
     request = ChangeRequest.objects.get()
     assert answer["HX-Redirect"] == f"/p/shop/changes/{request.pk}"

@@ -21,13 +21,13 @@ def test_the_page_says_it_all_in_words(asked: ChangeRequest, bob: User) -> None:
     page = text_of(at(bob).open(f"changes/{asked.pk}"))
     for words in (
         "Turn on New checkout in Production",
-        "dana asks",
+        "requested by dana",
         "Turned on: all users where country is one of DE get “on”; everyone else gets “on”.",
         "It is off: everyone gets “off”.",
         "Everyone else gets “on”.",
         asked.digest,
         "0 of 2 approvals",
-        "covering the roles senior developer and DevOps lead",
+        "together covering senior developer and DevOps lead",
         "erin",
         "frank",
         "rules[r-1]",
@@ -109,7 +109,7 @@ def test_rejecting_without_a_comment__asks_for_it_in_the_dialog(
 ) -> None:
     answer = vote_on(at(erin), asked, "reject", comment="  ")
     assert (answer.status_code, answer["HX-Retarget"]) == (422, "#dialog")
-    assert "Say why, so that it can be mended." in text_of(answer)
+    assert "Give a reason, so the author can fix it." in text_of(answer)
     assert not Vote.objects.exists()
     assert "Rejected." in text_of(vote_on(at(erin), asked, "reject", comment="Too early"))
 

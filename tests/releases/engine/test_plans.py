@@ -99,7 +99,7 @@ def test_curves__from_a_first_share__rise_to_all() -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"steps": []}, "steps: Give a list of 1 to 50, not 0."),
+        ({"steps": []}, "steps: Give at least one."),
         ({"steps": [{"share": 100}] * 10_000}, "steps: Give a list of 1 to 50, not 10000."),
         (
             {"steps": [{"share": 25}, {"share": 5}, {"share": 100}]},

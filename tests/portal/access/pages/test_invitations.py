@@ -19,7 +19,7 @@ from portal.lib.journal import Intent
 from tests.support.people import PASSWORD, SETTING_UP, create_person, give_role
 
 LINKS = "/p/shop/invitations/"
-UNKNOWN = "This invitation does not exist. Ask whoever sent it for a new link."
+UNKNOWN = "This invitation does not exist. Ask the person who sent it for a new link."
 ERIN = {"username": "erin", "password": "a-swallow-in-june", "password_again": "a-swallow-in-june"}
 
 
