@@ -133,7 +133,7 @@ def list_of(item: Reader[T], *, most: int, least: int = 0) -> Reader[tuple[T, ..
     def read(value: object) -> tuple[T, ...]:
         if not isinstance(value, list | tuple):
             refuse("Give a list.")
-        if least == 1 and not value:
+        if least == 1 < most and not value:
             refuse("Give at least one.")
         if not least <= len(value) <= most:
             wanted = f"exactly {least}" if least == most else f"{least} to {most}"
