@@ -36,7 +36,7 @@ _PARTS: dict[str, str | Promise] = {
     "": gettext_lazy("one changed it, the other removed it"),
     "name": gettext_lazy("its name"),
     "when": gettext_lazy("its conditions"),
-    "audience": gettext_lazy("whom it lets in"),
+    "audience": gettext_lazy("its rollout"),
     "serve": gettext_lazy("what it serves"),
     "value": gettext_lazy("its value"),
     "description": gettext_lazy("its description"),

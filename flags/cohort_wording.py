@@ -21,7 +21,7 @@ def segment_changes(before: Segment, after: Segment) -> list[str]:
     """What differs between two segments but for their lists, one sentence each."""
     sentences = _about_changes(before, after)
     if before.when != after.when:
-        text = _("In it are those where {after}. It was: {before}.")
+        text = _("Members by condition: {after}. It was: {before}.")
         names = {"after": condition(after.when), "before": condition(before.when)}
         sentences.append(text.format(**names))
     return sentences
@@ -93,7 +93,7 @@ def group_changes(before: Group, after: Group) -> list[str]:
     if (before.salt, before.bucket_by) != (after.salt, after.bucket_by):
         sentences.append(_("All users are reshuffled: they may come to another flag."))
     if before.bucket_by != after.bucket_by:
-        text = _("Users are told apart by {after} instead of {before}.")
+        text = _("Users are bucketed by {after} instead of {before}.")
         sentences.append(text.format(after=after.bucket_by, before=before.bucket_by))
     sentences += _slot_changes(before.slots, after.slots)
     if before.holdout != after.holdout:

@@ -198,7 +198,7 @@ def rule(one: Rule) -> str:
         who = _("{percent} of {units}").format(percent=percent(one.audience.percent), units=who)
         if one.audience.group:
             group = quoted(one.audience.group)
-            who = _("{who} that group {group} gives to this flag").format(who=who, group=group)
+            who = _("{who} that group {group} assigns to this flag").format(who=who, group=group)
     else:
         who = _("all {units}").format(units=who)
     where = condition(one.when)
@@ -277,7 +277,7 @@ def definition_changes(before: FlagDefinition, after: FlagDefinition) -> list[st
         had, has = before.json_schema is not None, after.json_schema is not None
         sentences.append(str(_SCHEMA_CHANGES[had, has]))
     if not sentences and list(old) != list(new):
-        sentences.append(_("The variants stand in another order."))
+        sentences.append(_("The order of the variants changed."))
     return sentences
 
 
@@ -322,7 +322,7 @@ def _target_changes(before: Configuration, after: Configuration) -> list[str]:
         )
         sentences.append(text.format(key=key, variant=quoted(new.get(key, ""))))
     if len(sentences) > 10:
-        more = _("… and {count} more single users.").format(count=len(sentences) - 10)
+        more = _("… and {count} more individual users.").format(count=len(sentences) - 10)
         sentences = [*sentences[:10], more]
     return sentences
 
@@ -345,7 +345,7 @@ def _rule_changes(before: tuple[Rule, ...], after: tuple[Rule, ...]) -> list[str
     ]
     stayed = [one.id for one in before if one.id in new]
     if stayed != [one.id for one in after if one.id in old]:
-        sentences.append(_("The rules are asked in another order."))
+        sentences.append(_("The order of the rules changed."))
     return sentences
 
 

@@ -84,7 +84,7 @@ def _page(target: Target) -> str:
 def _stopped(project: Project, names: Collection[str]) -> dict[str, str]:
     numbers = [name for name in names if name.isdigit()]
     over = Release.objects.filter(project=project, pk__in=numbers, state__in=OVER)
-    text = _("The release is over, so nothing can come of this request. Withdraw it.")
+    text = _("The release is over, so this request cannot be applied. Withdraw it.")
     return {str(pk): text for pk in over.values_list("pk", flat=True)}
 
 

@@ -47,7 +47,7 @@ def read_schedule(document: object, *, moment: datetime) -> dict[str, Any]:
     refuse(problems)
     if not following(timetable_of(wanted), moment):
         field = "rrule" if wanted["rrule"] else "starts"
-        raise Invalid({field: _("This would never happen from now on; choose a time to come.")})
+        raise Invalid({field: _("This would never happen from now on; choose a future time.")})
     return wanted
 
 
@@ -75,7 +75,7 @@ def read_ramp(document: object, *, moment: datetime) -> dict[str, Any]:
         wanted["linear"] = _linear(given["linear"], problems)
     refuse(problems)
     if wanted["starts"] and not following(timetable_of(wanted), moment):
-        raise Invalid({"starts": _("This time is over; choose one to come.")})
+        raise Invalid({"starts": _("This time is in the past; choose a future one.")})
     _check_steps(wanted)
     return wanted
 

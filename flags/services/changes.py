@@ -104,9 +104,9 @@ def archiving_change(flag: Flag, archived: bool, environments: Iterable[Environm
     """Taking a flag out of use, or bringing it back. Its version is that of the definition."""
     text = _("Archive {flag}") if archived else _("Restore {flag}")
     words = (
-        _("Applications that still ask for it get “flag not found”, in every environment.")
+        _("Applications that still evaluate it get “flag not found”, in every environment.")
         if archived
-        else _("Applications get it again, as it was, in every environment.")
+        else _("Applications can evaluate it again, with its old settings, in every environment.")
     )
     return Change(
         kind=ARCHIVING,

@@ -192,7 +192,7 @@ def _check_references(flag: Flag, *, archived: bool) -> None:
     if not archived:
         referring.check_restored(flag)
         return
-    text = _("Other flags ask this one: {uses}. Take it out there first.")
+    text = _("Other flags depend on this one: {uses}. Remove it there first.")
     referring.refuse_unless_unused(flag.project, Named.FLAG, flag.key, text)
 
 

@@ -116,7 +116,7 @@ def delete_group(
     group = cohorts.get_group(group.project, group.key)
     if expected_version not in (None, group.version):
         raise changes.conflict(group, {})
-    text = _("This exclusion group is in use, by {uses}. Take it out there first.")
+    text = _("This exclusion group is in use by {uses}. Remove it there first.")
     referring.refuse_unless_unused(group.project, Named.GROUP, group.key, text)
     deletion = partial(changes.deletion, changes.GROUP_DELETION, group)
     intent, before = let_through(group, deletion, environments, intent), group.document
@@ -172,7 +172,7 @@ def check_places(project: Project, held: Group, wanted: Group) -> None:
     uses = uses_of(project, Named.GROUP, wanted.key) if losing else []
     naming = [use for use in uses if use.key in losing]
     if naming:
-        text = _("A rule asks for the part that would go, in {uses}. Take it out there first.")
+        text = _("A rule uses the share that would be removed, in {uses}. Remove it there first.")
         raise InUse("slots", text, naming)
 
 

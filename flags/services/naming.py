@@ -124,7 +124,7 @@ def check_pattern(pattern: str, path: str) -> None:
         told = error.args[0].decode() if isinstance(error.args[0], bytes) else str(error)
         raise Invalid.of(
             path,
-            _("That is no pattern of RE2, the kind that always ends in time: {error}."),
+            _("Not a valid RE2 pattern: {error}."),
             error=told[:_MOST_TOLD],
         ) from None
 

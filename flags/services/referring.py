@@ -199,14 +199,14 @@ def _group_problem(key: str, one: Mention, neighbours: Neighbours) -> str:
     if one.key not in neighbours.slots:
         return _("There is no exclusion group “{key}” in this project.").format(key=one.key)
     if key not in neighbours.slots[one.key]:
-        text = _("Give this flag a part of the exclusion group “{key}” first.")
+        text = _("Give this flag a share of the exclusion group “{key}” first.")
         return text.format(key=one.key)
     return ""
 
 
 def _flag_problem(key: str, one: Mention, neighbours: Neighbours) -> str:
     if one.key == key:
-        return _("A flag cannot ask itself; name another one.")
+        return _("A flag cannot depend on itself; choose another one.")
     variants = neighbours.flags.get(one.key)
     if variants is None:
         return _("There is no flag “{key}” in use in this project.").format(key=one.key)

@@ -150,7 +150,7 @@ def delete_segment(
     segment = cohorts.get_segment(segment.project, segment.key)
     if expected_version not in (None, segment.version):
         raise changes.conflict(segment, {})
-    text = _("This segment is in use, by {uses}. Take it out there first.")
+    text = _("This segment is in use by {uses}. Remove it there first.")
     referring.refuse_unless_unused(segment.project, Named.SEGMENT, segment.key, text)
     deletion = partial(changes.deletion, changes.SEGMENT_DELETION, segment)
     intent, before = let_through(segment, deletion, environments, intent), segment.document
@@ -167,7 +167,7 @@ def _read(segment: Segment, document: object) -> tuple[dict[str, Any], dict[str,
         raise Invalid({"key": _("A segment keeps its key.")})
     included, excluded = (lists.get(name, getattr(segment, name)) for name in LISTS)
     if lists and not set(included.keys).isdisjoint(excluded.keys):
-        raise Invalid({"excluded": _("No key may stand in both lists.")})
+        raise Invalid({"excluded": _("A key cannot be in both lists.")})
     return _about(dump_segment(wanted)), lists
 
 
@@ -176,7 +176,7 @@ def _named_list(segment: Segment, name: str, named: object) -> KeyList:
     try:
         found = cohorts.list_of(segment.project, str(digest))
     except KeyList.DoesNotExist:
-        raise Invalid({name: _("Change the keys of a list by its own address.")}) from None
+        raise Invalid({name: _("Change the keys of a list at its own endpoint.")}) from None
     _check_length(name, found.count)
     return found
 

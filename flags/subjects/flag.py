@@ -46,7 +46,7 @@ EVENTS = {
     "flag.schedule_cancelled": gettext_lazy("cancelled a schedule of"),
     "flag.schedule_was_so": gettext_lazy("was already applied to"),
     "flag.schedule_step_failed": gettext_lazy("could not carry out what was planned for"),
-    "flag.schedule_held": gettext_lazy("waits before it goes on with"),
+    "flag.schedule_held": gettext_lazy("is waiting to continue"),
     "flag.schedule_held_back": gettext_lazy("was paused on"),
     "flag.schedule_stopped": gettext_lazy("ended with"),
     "flag.ramp_created": gettext_lazy("planned a ramp of"),
@@ -55,13 +55,13 @@ EVENTS = {
     "flag.ramp_cancelled": gettext_lazy("cancelled a ramp of"),
     "flag.ramp_was_so": gettext_lazy("was already applied to"),
     "flag.ramp_step_failed": gettext_lazy("could not take a step of the ramp of"),
-    "flag.ramp_held": gettext_lazy("waits before it goes on with the ramp of"),
+    "flag.ramp_held": gettext_lazy("is waiting to continue the ramp of"),
     "flag.ramp_held_back": gettext_lazy("was paused on the ramp of"),
     "flag.ramp_stopped": gettext_lazy("ended the ramp of"),
 }
 UNKNOWN_EVENTS = {
     "unknown_flag.ignored": gettext_lazy("ignored the unknown flag"),
-    "unknown_flag.watched": gettext_lazy("watched again the unknown flag"),
+    "unknown_flag.watched": gettext_lazy("stopped ignoring the unknown flag"),
 }
 
 

@@ -50,7 +50,7 @@ def _configuration_now(row: FlagConfiguration, wanted: Document) -> Side:
 
 def archived(project: Project, keys: Collection[str]) -> dict[str, str]:
     text = _(
-        "“{flag}” is archived, so nothing can come of this request. Bring the flag back, or "
+        "“{flag}” is archived, so this request cannot be applied. Restore the flag, or "
         "withdraw the request."
     )
     archived = project.flags.filter(key__in=keys).exclude(archived_at=None)

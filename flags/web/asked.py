@@ -134,7 +134,7 @@ def _moment(request: HttpRequest) -> datetime:
         raise Invalid(query.problems)
     moment = query.filters.until
     if moment is None or moment > clock.database_now():
-        raise Invalid({"at": _("Choose a time that has been.")})
+        raise Invalid({"at": _("Choose a time in the past.")})
     return moment
 
 

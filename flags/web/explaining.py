@@ -16,7 +16,7 @@ from flags.engine.tracing import Trace
 _REASONS: dict[Reason, str | Promise] = {
     Reason.STATIC: gettext_lazy("Everyone gets the same."),
     Reason.TARGETING_MATCH: gettext_lazy("A rule or an individual setting decided."),
-    Reason.SPLIT: gettext_lazy("A share of users gets this; the user's place decided."),
+    Reason.SPLIT: gettext_lazy("A share of users gets this; the user's bucket decided."),
     Reason.DEFAULT: gettext_lazy("No rule applied: they are among everyone else."),
     Reason.DISABLED: gettext_lazy("The flag counts as off."),
     Reason.ERROR: gettext_lazy("It cannot be evaluated."),
@@ -81,7 +81,7 @@ def in_words(explanation: Explanation) -> Explained:
 def _step(step: Step, number: int, decides: bool) -> StepWords:
     return StepWords(
         title=_title(step, number),
-        outcome=_outcome(step) if step.reached else _("Not asked: it was decided before."),
+        outcome=_outcome(step) if step.reached else _("Not evaluated: decided earlier."),
         reached=step.reached,
         decides=decides,
         line=_line(step.condition) if step.condition else None,
@@ -115,9 +115,9 @@ def _outcome(step: Step) -> str:
     if step.kind == "prerequisite":
         return _("Holds.")
     if _is_kept_out(step.group):
-        return _("Matches, but the exclusion group does not give this user to the flag.")
+        return _("Matches, but the exclusion group does not assign this user to the flag.")
     if _is_kept_out(step.audience):
-        return _("Matches, but the user is not among those let in.")
+        return _("Matches, but the user is not in the rollout.")
     return _("Matches, but serves nothing to this user.")
 
 
@@ -194,7 +194,7 @@ def _places(step: Step) -> list[str]:
 def _place(bucket: Bucket) -> str:
     names = _(" or ").join(bucket.by)
     if bucket.unit is None or bucket.point is None:
-        return _("Nobody to tell apart: {names} is not given.").format(names=names)
+        return _("No bucket: {names} is not given.").format(names=names)
     text = _("{names} “{unit}” is in bucket {point}: {part}.")
     return text.format(
         names=names,
@@ -210,12 +210,12 @@ def _part(bucket: Bucket) -> str:
             ends = {"start": _position(start, bucket.total), "end": _position(end, bucket.total)}
             where = _("{start} to {end}").format(**ends)
             if name == "audience":
-                return _("let in, within {where}").format(where=where)
+                return _("in the rollout, {where}").format(where=where)
             return _("in {name}, {where}").format(name=wording.quoted(name), where=where)
     if [name for name, _start, _end in bucket.parts] == ["audience"]:
         most = _position(bucket.parts[0][2], bucket.total)
-        return _("not let in, which ends at {end}").format(end=most)
-    return _("in no part of it")
+        return _("not in the rollout, which ends at {end}").format(end=most)
+    return _("in no share")
 
 
 def _position(point: int, total: int) -> str:

@@ -169,4 +169,4 @@ def restore(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
     flag = find_flag(scope, key)
     services.restore_flag(flag=flag, intent=Intent(scope.actor))
     address = reverse("flag", kwargs={"project": scope.project.key, "key": key})
-    return redirect_to(request, address, _("{flag} is back, as it was.").format(flag=flag.title))
+    return redirect_to(request, address, _("{flag} is restored.").format(flag=flag.title))

@@ -156,7 +156,7 @@ def ignore_unknown(request: HttpRequest, scope: Scope, environment: str) -> Http
     services.ignore_unknown_flag(
         environment=place, name=name, ignored=ignored, intent=Intent(scope.actor)
     )
-    text = _("{name} is ignored.") if ignored else _("{name} is watched again.")
+    text = _("{name} is ignored.") if ignored else _("{name} is no longer ignored.")
     address = reverse("unknown-flag-list", args=[scope.project.key, place.key])
     return redirect_to(request, address, text.format(name=name))
 

@@ -15,7 +15,7 @@ class Permission(models.TextChoices):
     FLAG_TOGGLE = "flag.toggle", _("turn flags on and off")
     FLAG_ARCHIVE = "flag.archive", _("archive flags")
     SEGMENT_EDIT = "segment.edit", _("edit segments")
-    CHANGE_REQUEST_CREATE = "change_request.create", _("ask for changes")
+    CHANGE_REQUEST_CREATE = "change_request.create", _("create change requests")
     CHANGE_REQUEST_APPROVE = "change_request.approve", _("approve changes")
     CHANGE_REQUEST_APPLY = "change_request.apply", _("apply approved changes")
     RELEASE_CREATE = "release.create", _("plan releases")

@@ -66,7 +66,7 @@ SUBJECTS = (
             "grant.given": gettext_lazy("gave a role to"),
             "grant.revoked": gettext_lazy("took a role away from"),
             "member.removed": gettext_lazy("removed the member"),
-            "approver.confirmed": gettext_lazy("confirmed as a person of their own"),
+            "approver.confirmed": gettext_lazy("confirmed as a separate person"),
         },
         describe=_each,
         address=page_at("member-list"),

@@ -23,7 +23,7 @@ class OutOfReach(Forbidden):
         super().__init__(permission)
         self.environments = list(environments)
         text = _(
-            "This changes what applications get in {places}, and takes the permission "
+            "This changes what applications get in {places}, and needs the permission "
             "“{permission}” there, which this key does not hold. A person does it in the portal."
         )
         self.args = (text.format(places=", ".join(environments), permission=permission.label),)
@@ -165,7 +165,7 @@ class EmergencyRunning(AviaryError):
 
     def __init__(self, request: ChangeRequest) -> None:
         text = _(
-            "Emergency change {number} changed the same thing; this goes on once that is confirmed "
+            "Emergency change {number} changed the same thing; this waits until that is confirmed "
             "or has ended."
         )
         super().__init__(text.format(number=request.pk))

@@ -121,7 +121,7 @@ def _by_agreement(change: Change, pk: int, intent: Intent) -> GateResult:
         raise Closed(request)
     if request.digest != change.digest:
         raise Conflict(
-            _("What was agreed to is no longer what would happen: it was changed meanwhile."),
+            _("What was approved is no longer what would happen: it was changed meanwhile."),
             current=dict(change.before),
             yours=dict(request.after),
         )
@@ -156,7 +156,7 @@ def _by_undoing(change: Change, pk: int, intent: Intent) -> GateResult:
             reverting.state_without(emergency, change.before).document, change.after
         )
     ):
-        raise Invalid({"": _("This does not take back an emergency change.")})
+        raise Invalid({"": _("This does not revert an emergency change.")})
     reverting.note(change, emergency, is_ending=True)
     reason = f"takes back the emergency change {emergency.request.pk}"
     return GateResult(replace(intent, reason=reason))
@@ -180,7 +180,7 @@ def _by_breaking_glass(
         raise Forbidden(_("break glass"))
     if not change.before:
         raise Invalid(
-            {"": _("This cannot be taken back by itself, so glass is not broken for it.")}
+            {"": _("This cannot revert automatically, so you cannot break glass for it.")}
         )
     reason = intent.reason.strip()
     if not reason:

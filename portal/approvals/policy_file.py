@@ -118,7 +118,7 @@ def _yaml(text: str) -> object:
         problem = getattr(error, "problem", None) or _("not readable")
         mark = getattr(error, "problem_mark", None)
         place = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
-        refuse("", _("This is no YAML: {problem}.").format(problem=f"{problem}{place}"))
+        refuse("", _("This is not valid YAML: {problem}.").format(problem=f"{problem}{place}"))
     return None
 
 

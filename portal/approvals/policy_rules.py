@@ -49,8 +49,7 @@ class _Check:
         value = self.document.get("required_approvals")
         if not _is_whole(value) or not 1 <= cast(int, value) <= MOST_APPROVALS:
             text = _(
-                "A policy wants between 1 and {most} approvals; "
-                "where nobody needs to agree, leave the policy out."
+                "A policy requires between 1 and {most} approvals; for none, leave the policy out."
             )
             self.problems["required_approvals"] = text.format(most=MOST_APPROVALS)
 
@@ -61,7 +60,7 @@ class _Check:
             permitted = self.names.roles.get(name)
             if permitted is not None and Permission.CHANGE_REQUEST_APPROVE not in permitted:
                 text = _(
-                    "Nobody could ever satisfy this: the role {name} may not approve changes here."
+                    "This can never be satisfied: the role {name} cannot approve changes here."
                 )
                 self.problems["required_roles"] = text.format(name=name)
 

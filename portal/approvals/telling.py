@@ -33,7 +33,7 @@ def tell_opened(request: ChangeRequest) -> None:
     """Those who can approve a new or edited request."""
     with _language():
         edited = request.revision > 1
-        text = _("{person} asks for a change: {title}") if not edited else _("Edited: {title}")
+        text = _("{person} requests a change: {title}") if not edited else _("Edited: {title}")
         _write(
             voters_of(request),
             f"request:{request.pk}:{request.revision}:opened",
@@ -78,8 +78,8 @@ def tell_broken_glass(emergency: Emergency) -> None:
         until = f"{emergency.reverts_at:%Y-%m-%d %H:%M} UTC"
         lines = [
             _("The emergency: {reason}").format(reason=emergency.reason),
-            _("It takes itself back at {time} unless somebody confirms it.").format(time=until),
-            _("Somebody else than {person} has to review it.").format(person=emergency.actor),
+            _("It reverts at {time} unless somebody else confirms it.").format(time=until),
+            _("Somebody other than {person} has to review it.").format(person=emergency.actor),
         ]
         people = [one for one in _watchers(emergency) if one.pk != emergency.actor_user_id]
         outcomes = handlers.outcomes_of(request)
@@ -106,10 +106,10 @@ def tell_stuck(emergency: Emergency) -> None:
     """The same people: its time is over, and it could not be taken back."""
     request = emergency.request
     with _language():
-        subject = _("Emergency change could not be taken back: {title}")
+        subject = _("Emergency change could not be reverted: {title}")
         lines = [
             _("The emergency: {reason}").format(reason=emergency.reason),
-            _("Its time is over, and what it goes back to is not possible now: {why}").format(
+            _("Its time is over, but it cannot be reverted now: {why}").format(
                 why=emergency.problem
             ),
             _("It is tried again every few seconds. Remove the obstacle, or confirm the change."),
@@ -134,7 +134,7 @@ def remind_voters(request: ChangeRequest, day: int) -> None:
             voters_of(request),
             key,
             subject,
-            [_("Asked by {person}.").format(person=request.author)],
+            [_("Requested by {person}.").format(person=request.author)],
             request,
             outcomes=handlers.outcomes_of(request),
         )

@@ -14,9 +14,9 @@ from portal.approvals.standing import EvidenceState
 _EVIDENCE = {
     EvidenceState.MISSING: gettext_noop("{environment}: evidence {kind} is missing."),
     EvidenceState.EXPIRED: gettext_noop("{environment}: evidence {kind} has expired."),
-    EvidenceState.FAILED: gettext_noop("{environment}: evidence {kind} says failed."),
+    EvidenceState.FAILED: gettext_noop("{environment}: evidence {kind} failed."),
     EvidenceState.OWN: gettext_noop(
-        "{environment}: evidence {kind} comes from a key of who asked or edited. Another key has "
+        "{environment}: evidence {kind} comes from a requester's or editor's key. Another key has "
         "to post it, or another approver confirms that key."
     ),
 }
@@ -46,7 +46,7 @@ def policy_sentences(document: Mapping[str, Any]) -> list[str]:
     if document["turning_off_needs_approval"]:
         sentences.append(_("Turning something off needs approval too."))
     else:
-        sentences.append(_("Turning something off needs nobody."))
+        sentences.append(_("Turning something off needs no approval."))
     sentences.append(_independence_sentence(document["independence_days"]))
     if not document["break_glass"]:
         return [*sentences, _("Nobody may break glass.")]
@@ -75,8 +75,8 @@ def _independence_sentence(days: int) -> str:
 def _approvals_sentence(document: Mapping[str, Any]) -> str:
     wanted = document["required_approvals"]
     text = ngettext(
-        "{n} person has to approve, other than who asked or edited.",
-        "{n} people have to approve, other than who asked or edited.",
+        "{n} person has to approve, other than the requester and editors.",
+        "{n} people have to approve, other than the requester and editors.",
         wanted,
     ).format(n=wanted)
     if document["required_roles"]:
@@ -89,7 +89,7 @@ def unowned_sentence(request: ChangeRequest) -> str:
     """What a request that nobody answers for waits for; empty where somebody does."""
     if request.author_user_id is not None:
         return ""
-    text = _("{name} asked for this, and nobody answers for it: somebody has to adopt it first.")
+    text = _("Requested by {name}, and nobody is responsible: somebody has to adopt it first.")
     return text.format(name=request.author)
 
 
@@ -138,7 +138,7 @@ def listed(names: Iterable[str]) -> str:
 def policy_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
     """What differs between two policy documents, one sentence each; empty is no policy."""
     if not after:
-        return [_("Nobody needs to approve anything any more.")]
+        return [_("Changes no longer need approval.")]
     return [
         _("{field}: {after} instead of {before}.").format(
             field=_(label), before=_plain(before.get(name)), after=_plain(after[name])

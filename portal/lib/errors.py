@@ -39,7 +39,7 @@ class Forbidden(AviaryError):
     def __init__(self, permission: str) -> None:
         label = getattr(permission, "label", permission)
         super().__init__(
-            _("This takes the permission “{permission}”. Ask an admin of the project.").format(
+            _("This needs the permission “{permission}”. Ask an admin of the project.").format(
                 permission=label
             )
         )
@@ -187,7 +187,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
             request,
             503,
             _("The database is busy or away"),
-            _("Nothing was saved. Try again in a moment; applications get their flags meanwhile."),
+            _("Nothing was saved. Try again in a moment; applications still get their flags."),
         )
         response["Retry-After"] = "1"
         return response

@@ -67,7 +67,7 @@ def _refuse_unknown_owners(owners: list[str]) -> None:
     known = set(User.objects.filter(username__in=owners).values_list("username", flat=True))
     refuse(
         {
-            f"owners[{place}]": _("Nobody is called {name}.").format(name=owner)
+            f"owners[{place}]": _("There is no user {name}.").format(name=owner)
             for place, owner in enumerate(owners)
             if owner not in known
         }

@@ -28,9 +28,9 @@ _MEASURED = {
     Kind.WEBHOOK: gettext_lazy("the number from {url} exceeds {threshold}"),
 }
 _ROLES = {
-    Role.GUARDRAIL: gettext_lazy("Check {key}: take the release back where {measured}."),
-    Role.SIGNAL: gettext_lazy("Check {key}: hold the release where {measured}."),
-    Role.DRY_RUN: gettext_lazy("Check {key}, as a dry run: say where {measured}."),
+    Role.GUARDRAIL: gettext_lazy("Check {key}: roll back the release if {measured}."),
+    Role.SIGNAL: gettext_lazy("Check {key}: hold the release if {measured}."),
+    Role.DRY_RUN: gettext_lazy("Check {key}, as a dry run: only report if {measured}."),
 }
 _RETURNS = {
     ReturnStrategy.IMMEDIATE: gettext_lazy("Roll back at once."),

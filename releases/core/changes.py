@@ -73,7 +73,7 @@ def _check_sentence(release: Release, check: Check) -> str:
     """What a check watches, and whether a policy gave it, or it stands instead of the service's
     own."""
     texts = {
-        Role.GUARDRAIL: _("Taken back unless {key}: {limit}."),
+        Role.GUARDRAIL: _("Rolled back unless {key}: {limit}."),
         Role.SIGNAL: _("Held unless {key}: {limit}."),
         Role.DRY_RUN: _("Only shown: {key}: {limit}."),
     }
@@ -83,7 +83,7 @@ def _check_sentence(release: Release, check: Check) -> str:
         return said + " " + _("The release policy {key} attached this.").format(key=policy)
     if origin != demands.INSTEAD:
         return said
-    return said + " " + _("This stands instead of the service's own check of that name.")
+    return said + " " + _("This replaces the service's own check with that key.")
 
 
 def promotion_change(release: Release, number: int, *, dismissed: str = "") -> Change:
@@ -95,10 +95,10 @@ def promotion_change(release: Release, number: int, *, dismissed: str = "") -> C
         "place": release.environment.name,
         "check": dismissed,
     }
-    title = _("Let {title} in {place} go on to {step}")
+    title = _("Promote {title} in {place} to {step}")
     words = _("It leaves its step now, whatever its plan says.")
     if dismissed:
-        title = _("Let {title} in {place} go on in spite of {check}")
+        title = _("Dismiss a failure of {check} for {title} in {place}")
         words = _("The present failure of the check “{check}” does not count; the next one does.")
     elif at_gate(release):
         words = _("It passes the gate of its plan.")

@@ -80,7 +80,7 @@ def _promote(release: Release, intent: Intent, *, fully: bool) -> Release:
     locked = lock_for(release, "promote_fully" if fully else "promote", intent)
     failed = [key for key in failing(locked) if not locked.checks[key].get("dismissed")]
     if failed and not intent.reason.strip():
-        text = _("The check “{key}” fails. Say why it goes on all the same.")
+        text = _("The check “{key}” fails. Give a reason to dismiss the failure.")
         raise Invalid({"reason": text.format(key=failed[0])})
     waits, last = at_gate(locked), len(locked.parsed_plan.all_steps) - 1
     number = promoted_to(locked, fully=fully)
@@ -163,7 +163,7 @@ def drop_cohort(*, release: Release, intent: Intent, cohort: str) -> Release:
     """Take back one cohort alone; the others, and the share, stay."""
     locked = lock_for(release, "drop_cohort", intent)
     if cohort not in locked.wanted["cohorts"]:
-        raise Invalid({"cohort": _("This cohort does not get it by itself.")})
+        raise Invalid({"cohort": _("This cohort does not get it separately.")})
     _refuse_raising(locked, int(locked.wanted["share"]), intent)
     locked.dropped = [*locked.dropped, cohort]
     cohorts = [one for one in locked.wanted["cohorts"] if one != cohort]

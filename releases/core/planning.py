@@ -85,7 +85,7 @@ def refuse_to_scripts(release: Release, kind: str) -> None:
     last = selectors.taken_back_by_hand(release) if kind == ActorKind.KEY else None
     if last is None:
         return
-    text = _("People took {title} back in {place} (release {number}). A person can release it.")
+    text = _("People rolled back {title} in {place} (release {number}). Scripts cannot release it.")
     said = text.format(title=last.title, place=release.environment.name, number=last.pk)
     raise Conflict(said, current={"release": last.pk}, yours={})
 

@@ -240,7 +240,7 @@ def _who_moved(
     if traffic is not Traffic.FOREIGN:
         return ""
     if strays:
-        text = _("The router does not keep what it is told: {asked} asked, {told} told, {n} times.")
+        text = _("The router does not keep its share: {asked} set, {told} reported, {n} times.")
         asked, share = (wording.percent(one["share"]) for one in (release.wanted, strays))
         return text.format(asked=asked, told=share, n=strays["times"])
     who = _last_hand(release) or _("Somebody")

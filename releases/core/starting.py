@@ -95,7 +95,7 @@ def _require_policies(release: Release) -> None:
     )
     owed = list(demands.unmet(plan, template, ruling, goes_back=release.goes_back).values())
     if owed:
-        raise Conflict(_("{why} Plan it anew.").format(why=owed[0]), current={}, yours={})
+        raise Conflict(_("{why} Plan it again.").format(why=owed[0]), current={}, yours={})
 
 
 def require_agreed(release: Release, intent: Intent) -> None:
@@ -110,7 +110,7 @@ def require_agreed(release: Release, intent: Intent) -> None:
         text = _("{why} Roll it back, or release it anew.")
         raise Invalid({"": text.format(why=error)}) from None
     except ApprovalRequired:
-        text = _("This needs approval that it does not have by now. Promote it, to ask anew.")
+        text = _("This needs approval again. Promote it to request approval.")
         raise Invalid({"": text}) from None
 
 
@@ -134,7 +134,7 @@ def _take_place(release: Release, intent: Intent) -> None:
     if release.service:
         release.stable = selectors.stable_of(release.service, release.environment)
     if release.undoes and release.undoes.artefact != release.stable:
-        text = _("Another version is there by now than release {number} brought. Plan it anew.")
+        text = _("Another version than that of release {number} is live by now. Plan it again.")
         raise Conflict(text.format(number=release.undoes_id), current={}, yours={})
 
 
@@ -194,7 +194,7 @@ def _take_route(release: Release) -> None:
     told = flag_router.told(document, flag_router.route_of(release.router))
     is_as_planned = current.enabled != turns_on and (turns_on or told.share == 0)
     if not is_as_planned or flag.is_archived:
-        text = _("The flag {flag} is not as it was when this was planned. Plan it anew.")
+        text = _("The flag {flag} was changed since this was planned. Plan it again.")
         raise Conflict(text.format(flag=flag.key), current=document, yours={})
     release.before = document
 

@@ -69,7 +69,7 @@ def why_not(release: Release, command: str, permissions: Collection[str], at: An
     if command == "dismiss" and not failing(release):
         return _("No check fails.")
     if command == "drop_cohort" and not release.wanted.get("cohorts"):
-        return _("No cohort gets it by itself.")
+        return _("No cohort gets it separately.")
     if command == "jump_back" and not release.step:
         return _("It is at its first step.")
     if command in ("promote", "promote_fully") and (why := _why_step_by_step(release, command, at)):
@@ -90,13 +90,13 @@ def _why_stays(release: Release, command: str, at: Any) -> str:
     if release.stable is None or release.stable == release.artefact:
         return _("Nothing was released there before it.")
     if selectors.stable_of(release.service, release.environment) != release.artefact:
-        return _("Another version is there by now.")
+        return _("Another version is live by now.")
     planned = release.undone.filter(state=State.PLANNED).first()
     if planned is not None:
         return _("Release {number} is planned to do it.").format(number=planned.pk)
     moves = selectors.active_of(release.service, release.environment)
     if moves is not None:
-        text = _("Release {number}, {title}, moves there now. Let it end, or take it back.")
+        text = _("Release {number}, {title}, moves there now. Let it end, or roll it back.")
         return text.format(number=moves.pk, title=moves.title)
     return ""
 
@@ -111,8 +111,8 @@ def _why_step_by_step(release: Release, command: str, at: Any) -> str:
     if requiring is None or release.template not in requiring.templates:
         return ""
     text = _(
-        "The release policy “{name}” wants each step of the template {key} for its whole time. "
-        "Let it go on by itself, roll back, or have the policy changed."
+        "The release policy “{name}” requires each step of the template {key} for its full time. "
+        "Let it continue, roll back, or have the policy changed."
     )
     return text.format(name=requiring.name, key=release.template)
 

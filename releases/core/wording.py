@@ -43,7 +43,7 @@ def users_words(users: Users | None) -> str:
 def cohorts_words(release: Release) -> str:
     """Whether checks tell what cohorts report from what the share does."""
     if release.service_id:
-        return _("What they report counts with the rest: a version does not say who got it.")
+        return _("Their results count with the rest: reports by version do not say who got it.")
     return _(
         "What is reported of them by evaluation context counts at their own step alone, and "
         "apart from then on; by variant it counts with the rest."
@@ -77,16 +77,16 @@ def hold_words(release: Release, hold: Hold) -> str:
         ),
         Cause.NO_DATA: _no_data(wanting),
         Cause.CHECK_ERROR: _(
-            "The check “{about}” could not be measured. It goes on as soon as it can be."
+            "The check “{about}” could not be measured. The release continues as soon as it can be."
         ),
         Cause.DEADLINE: _("It took longer than its plan allows. Promote it, or roll back."),
         Cause.FOREIGN: _("{about} Set it back, retry the step, or roll back."),
-        Cause.ROUTER_AWAY: _("The router does not answer: {about}. It is asked again by itself."),
-        Cause.FREEZE: _("The freeze {about} is in force. It goes on by itself when that is over."),
+        Cause.ROUTER_AWAY: _("The router does not answer: {about}. It is retried automatically."),
+        Cause.FREEZE: _("The freeze {about} is in force. The release continues when it is over."),
         Cause.STOPPED: "{about}",
-        Cause.GATE: _("Its plan wants people to let it go on from here. Promote it to go on."),
+        Cause.GATE: _("Its plan has a gate here. Promote it to continue."),
         Cause.CONFIRM: _("Set its share to {about} where traffic is routed, then confirm it here."),
-        Cause.PAUSED: _("It is paused. Resume it to go on."),
+        Cause.PAUSED: _("It is paused. Resume it to continue."),
         Cause.NOT_BEFORE: _("It begins at {about}."),
         Cause.PROBLEM: "{about}",
     }
@@ -161,13 +161,13 @@ def proof_words(release: Release) -> str:
         return ""
     took = release.proof.get("took_s")
     if release.proof.get("phase") == "up_again" and took is None:
-        return _("Can go back: not shown, for no evaluator confirmed it.")
+        return _("Rollback test: not confirmed by any evaluator.")
     if took is None and release.proof:
-        return _("Can go back: being tried.")
+        return _("Rollback test: running.")
     if took is None:
         is_ahead = not release.step and not release.is_over
-        return _("Can go back: not tried yet.") if is_ahead else _("Can go back: not tried.")
-    return _("Can go back: yes, in {time}.").format(time=duration(max(1, took)))
+        return _("Rollback test: not done yet.") if is_ahead else _("Rollback test: not done.")
+    return _("Rollback test: passed, in {time}.").format(time=duration(max(1, took)))
 
 
 def outcome_words(release: Release) -> str:

@@ -68,7 +68,7 @@ def _other_templates(template: str, ruling: Ruling) -> Iterator[tuple[str, str]]
 
 def _unmet(plan: Plan, ruling: Ruling) -> Iterator[tuple[str, str]]:
     for check in missing(plan, ruling):
-        text = _("The release policy “{name}” wants the check {key} as it says now.")
+        text = _("The release policy “{name}” needs the check {key} as defined now.")
         winner = ruling.winners[check.key]
         yield f"plan.checks.{check.key}", text.format(name=winner.name, key=check.key)
     for trouble in only_warned_of(plan, ruling):

@@ -76,7 +76,7 @@ def why_sentence(policy: Policy, moved: Moved) -> str:
 
 def overruled_sentences(policy: Policy, ruling: Ruling) -> list[str]:
     """Which of its wishes a policy does not get, and whose stands instead."""
-    text = _("The check “{key}” of the release policy “{name}” stands instead.")
+    text = _("The check “{key}” of the release policy “{name}” is used instead.")
     found = [text.format(key=key, name=one.name) for key, one in ruling.overruled(policy)]
     requiring = ruling.requiring
     if policy.templates and requiring is not None and requiring is not policy:

@@ -57,7 +57,7 @@ LOOKS: Final = {
         gettext_lazy("This one failure does not count; the next failure of the check does again."),
         picks="check",
     ),
-    "retry": Looks(gettext_lazy("Its step begins anew, and everything is measured anew.")),
+    "retry": Looks(gettext_lazy("Its step starts again, and everything is measured again.")),
     "jump_back": Looks(
         gettext_lazy("Its traffic falls to the share of an earlier step, and goes on from there."),
         picks="step",

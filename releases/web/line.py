@@ -35,7 +35,7 @@ def change_line(request: HttpRequest, scope: Scope, environment: str) -> HttpRes
             environment=place, intent=Intent(scope.actor, request.POST.get("reason", "").strip())
         )
         said = (
-            _("The line moves again in {place}.") if lifts else _("The line is stopped in {place}.")
+            _("Stopped line lifted in {place}.") if lifts else _("The line is stopped in {place}.")
         )
         return redirect_to(request, board_address(scope), said.format(place=place.name))
 

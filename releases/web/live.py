@@ -93,7 +93,7 @@ def add_note(request: HttpRequest, scope: Scope, release: int) -> HttpResponse:
         form |= {"typed": text, "problem": problem}
         return render(request, "releases/_note_form.html", form, status=422)
     if not wants_fragment(request):
-        return redirect_to(request, address_of(found), _("Your note is kept."))
+        return redirect_to(request, address_of(found), _("Note saved."))
     now = clock.now()
     context = release_context(scope, found, now) | form | {"oob": True}
     return render(

@@ -129,7 +129,7 @@ def _curve(form: Form) -> list[dict[str, str]]:
     build = CURVES.get(form.get("curve", ""), CURVES["linear"])
     shares = build(int(first * 1000), count)
     if len(set(shares)) < count:
-        raise Invalid({"curve": _("So many steps from there are not all different.")})
+        raise Invalid({"curve": _("That many steps would repeat a share. Use fewer steps.")})
     soak = form.get("soak", "")
     rows = [{"share": f"{share / 1000:g}", "soak_s": soak, "gate": ""} for share in shares]
     return [*rows[:-1], rows[-1] | {"soak_s": "0"}]
@@ -148,7 +148,7 @@ def advice_words(advice: Advice) -> str:
     text = _("Advised: {strategy}.")
     names = {"strategy": strategy_name(advice.strategy)}
     if advice.instead_of:
-        text = _("Advised: {strategy}, since {named} cannot be had here yet.")
+        text = _("Advised: {strategy}, since {named} is not available here yet.")
         names["named"] = strategy_name(advice.instead_of)
     why = f"{CONCERNS[advice.concern]}; {str(ANSWERS[advice.answer]).lower()}."
     return f"{text.format(**names)} {why}"
@@ -162,7 +162,7 @@ def reason_of(form: Form) -> str:
         return reason
     why = form.get("why", "").strip()
     if not why:
-        raise Invalid({"why": _("Say why another strategy than the advised one.")})
+        raise Invalid({"why": _("Give a reason for not using the advised strategy.")})
     text = _("Strategy {chosen} instead of {advised}: {why}")
     named = {"advised": strategy_name(advice.strategy), "why": why}
     said = text.format(chosen=form["strategy"].replace("_", " "), **named)

@@ -78,7 +78,7 @@ def why_not_create(scope: Scope) -> str:
     for place in scope.environments:
         if scope.allows(Permission.RELEASE_CREATE, place):
             return ""
-    return _("This takes the permission “{permission}”. Ask an admin of the project.").format(
+    return _("This needs the permission “{permission}”. Ask an admin of the project.").format(
         permission=Permission.RELEASE_CREATE.label
     )
 

@@ -227,9 +227,9 @@ class ReleaseView:
         release = self.release
         if release.state == State.PLANNED:
             # It starts by itself once somebody has said so, and not for being planned.
-            return Next(_("Starts by itself in"), release.due_at) if release.due_at else None
+            return Next(_("Starts automatically in"), release.due_at) if release.due_at else None
         if self.is_watched:
-            return Next(_("Watched, and taken back by itself if a check fails, for another"),
+            return Next(_("Watched, and rolled back if a check fails, for another"),
                         release.watch_until)  # fmt: skip
         if release.state != State.RUNNING:
             return None

@@ -120,7 +120,7 @@ def wrong_code(page: Page) -> None:
 
 
 def editor_with_errors(page: Page) -> None:
-    page.get_by_label("Let in").first.fill("101")
+    page.get_by_label("Roll out to").first.fill("101")
     page.get_by_role("button", name="Add rule").click()
     expect(page.get_by_label("Name of rule 3")).to_be_visible()
     page.get_by_role("button", name="Review and save").click()

@@ -103,7 +103,7 @@ def test_the_number_in_the_navigation_follows(
 
 def reject(page: Page) -> None:
     button(page, "Reject").click()
-    page.get_by_label("What is to be mended").fill("Not before Christmas")
+    page.get_by_label("What has to be fixed").fill("Not before Christmas")
     dialog_of(page).get_by_role("button", name="Reject").click()
     expect(page.get_by_text("rejected", exact=True).first).to_be_visible()
 
@@ -150,7 +150,7 @@ def test_lowering_a_policy_says_so_first_and_leads_to_the_request(
     page.goto(POLICY)
     page.get_by_label("How many people").fill("1")
     button(page, "Review").click()
-    expect(dialog_of(page)).to_contain_text("the present policy has to approve it first")
+    expect(dialog_of(page)).to_contain_text("it needs approval under the current policy first")
     button(page, "Ask for approval").click()
     expect(page.get_by_role("heading", name="Lower the approval policy")).to_be_visible()
     expect(page.get_by_text("Approvals: 1 instead of 2.").first).to_be_visible()
@@ -166,7 +166,7 @@ def test_a_request_against_others__is_brought_up_to_date_and_edited_and_still_tu
     button(page, "Bring up to date").click()
     dialog = dialog_of(page)
     expect(dialog).to_contain_text("What everyone else gets")
-    dialog.get_by_role("radio", name="What is there now").check()
+    dialog.get_by_role("radio", name="The current version").check()
     dialog.get_by_role("button", name="Bring up to date").click()
     expect(notices_of(page)).to_contain_text("The request is up to date.")
     words = page.locator(".change-words")

@@ -177,7 +177,7 @@ def test_an_archived_flag_is_not_found_until_it_is_restored(
     page.get_by_role("link", name=key, exact=True).click()
     expect(page.get_by_role("switch")).to_have_attribute("aria-disabled", "true")
     button(page, "Restore").click()
-    expect(notices_of(page)).to_contain_text(f"{key} is back, as it was.")
+    expect(notices_of(page)).to_contain_text(f"{key} is restored.")
     wait_until(lambda: development.value_of(key) is True)
 
 

@@ -78,7 +78,7 @@ def ask(page: Page) -> str:
     switch.click()
     dialog = dialog_of(page)
     expect(dialog).to_contain_text(
-        "Production wants 2 approvals, together covering senior developer and DevOps lead"
+        "Production requires 2 approvals, together covering senior developer and DevOps lead"
     )
     dialog.get_by_label("Reason").fill("The trees will thank us")
     dialog.get_by_role("button", name="Send for approval").click()

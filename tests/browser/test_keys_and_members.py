@@ -91,7 +91,7 @@ def test_a_viewer_sees_disabled_controls_with_reasons(
     form = page.get_by_role("group", name="Targeting")
     expect(form).to_have_attribute("disabled", "")
     expect(
-        page.get_by_text("You can look but not change: that takes the permission “edit flags”.")
+        page.get_by_text("You can look but not change: that needs the permission “edit flags”.")
     ).to_be_visible()
     expect(page.get_by_role("switch")).to_have_attribute("aria-checked", str(before))
     expect(button(page, "Review and save")).to_have_count(0)

@@ -68,7 +68,7 @@ def test_a_canary__is_promoted__and_the_next_is_taken_back_by_its_errors_while_p
     expect(onlooker.locator("#share-new")).to_have_text("5 %")
     expect(button(onlooker, "Roll back")).to_be_disabled()  # Bob reads why
     expect(
-        onlooker.get_by_text("This takes the permission “roll releases back”").first
+        onlooker.get_by_text("This needs the permission “roll releases back”").first
     ).to_be_visible()
     marked = "document.querySelector('#release-charts').dataset.here = 'yes'"
     onlooker.evaluate(marked)

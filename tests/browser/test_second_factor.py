@@ -114,7 +114,7 @@ def test_new_key__long_after_signing_in__asks_for_the_password_and_keeps_the_for
     expect(window.get_by_label("Your password")).to_be_focused()
     window.get_by_label("Your password").fill("wrong")
     button(window, "Continue").click()
-    expect(dialog_of(window)).to_contain_text("That is not right")
+    expect(dialog_of(window)).to_contain_text("Wrong password or code")
     window.get_by_label("Your password").fill(erin[1])
     button(window, "Continue").click()
     expect(window.get_by_role("textbox", name="Token")).to_be_visible()

@@ -179,11 +179,11 @@ def test_a_bad_percentage_is_named_and_nothing_typed_is_lost(
 ) -> None:
     troubles.expect("status of 422")
     add_rule_for_country(editor, "DE")
-    editor.get_by_label("Let in", exact=True).fill("120 people")
+    editor.get_by_label("Roll out to", exact=True).fill("120 people")
     button(editor, "Review and save").click()
     alert = editor.get_by_role("alert")
     expect(alert).to_contain_text("Give a percentage from 0 to 100, with at most 3 decimals.")
-    expect(editor.get_by_label("Let in", exact=True)).to_have_value("120 people")
+    expect(editor.get_by_label("Roll out to", exact=True)).to_have_value("120 people")
     expect(editor.get_by_label("Attribute", exact=True)).to_have_value("country")
     expect(editor.get_by_label("Values")).to_have_value("DE")
 
@@ -279,7 +279,7 @@ def test_two_people_edit_at_once_and_see_both_sides(
     expect(sides).to_have_text(["What they changed", "What you changed"])
     expect(both).to_contain_text("New rule: all users where country is one of DE get “on”.")
     expect(both).to_contain_text("Everyone else gets “off” instead of “on”.")
-    button(editor, "Put mine on top of theirs").click()
+    button(editor, "Merge mine into theirs").click()
     expect(both).to_have_count(0)
     expect(editor.get_by_text("dana has changed this flag here.")).to_have_count(0)
     expect(editor.get_by_label("Values")).to_have_value("DE")
@@ -365,7 +365,7 @@ def test_a_moment__is_picked_in_the_readers_zone_and_written_in_utc(editor: Page
 
 def test_dealing_out_anew__is_asked_twice(editor: Page) -> None:
     button(editor, "Reshuffle users…").click()
-    expect(dialog_of(editor)).to_contain_text("other users come to lie in it")
+    expect(dialog_of(editor)).to_contain_text("gets other users")
     button(editor, "Reshuffle users").click()
     expect(editor.get_by_text("will be reshuffled when you save")).to_be_visible()
     expect(button(editor, "Reshuffle users…")).to_be_focused()

@@ -123,7 +123,7 @@ def test_a_configuration_in_a_few_words(changes: dict[str, Any], words: str) -> 
         (
             {"rules": [rule("a"), rule("b")]},
             {"rules": [rule("b"), rule("a")]},
-            ["The rules are asked in another order."],
+            ["The order of the rules changed."],
         ),
         (
             {"rules": [rule()]},
@@ -150,7 +150,7 @@ def test_many_single_users_are_counted() -> None:
     targets = [{"variant": "on", "keys": [f"user-{number:03}" for number in range(200)]}]
     sentences = changes_between({}, {"targets": targets})
     assert len(sentences) == 11
-    assert sentences[-1] == "… and 190 more single users."
+    assert sentences[-1] == "… and 190 more individual users."
 
 
 @pytest.mark.parametrize(
@@ -202,7 +202,7 @@ def test_no_difference_goes_unmentioned(before: dict[str, Any], after: dict[str,
             ["Variant “maybe” added."],
         ),
         ({"variants": [BOOLEAN["variants"][1]]}, ["Variant “on” removed."]),
-        ({"variants": BOOLEAN["variants"][::-1]}, ["The variants stand in another order."]),
+        ({"variants": BOOLEAN["variants"][::-1]}, ["The order of the variants changed."]),
         (
             {"variants": [BOOLEAN["variants"][0], {"key": "off", "value": True}]},
             ["Variant “off” changed."],

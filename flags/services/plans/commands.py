@@ -30,7 +30,7 @@ def pause_plan(*, plan: Plan, intent: Intent) -> Plan:
     locked = making.lock_plan(plan)
     _require_one(locked, intent.actor)
     if not locked.is_running:
-        raise Invalid({"": _("This plan does not run.")})
+        raise Invalid({"": _("This plan is not running.")})
     return _rest(locked, RunState.PAUSED, intent)
 
 

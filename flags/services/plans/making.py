@@ -79,7 +79,7 @@ def refuse_moved(flag: Flag, environment: Environment) -> None:
     """Two things never move one flag at once. Raises Invalid, which names the other."""
     mover = selectors.moved_in(flag.project).get((environment.pk, flag.key))
     if mover is not None:
-        advice = _("Let it end, or take it back.")
+        advice = _("Let it end, or roll it back.")
         raise Invalid({"": f"{mover.words} {advice}"})
 
 
@@ -160,9 +160,7 @@ def _check_ramp(plan: Plan, current: FlagConfiguration) -> None:
 
 def _no_place(target: dict[str, str]) -> str:
     if target["part"] == "audience":
-        return _(
-            "There is no such rule, or it lets everybody in; give it a share of its own first."
-        )
+        return _("There is no such rule, or it has no rollout percentage; set one first.")
     return _("There is no split there; choose one with two shares or more.")
 
 

@@ -39,7 +39,7 @@ def what(plan: Plan, current: Document) -> str:
     """What a schedule does each time."""
     document = plan.document
     if document["operation"] == "percent":
-        text = _("Let {percent} % of those into the rule {rule} who match it.")
+        text = _("Roll out the rule {rule} to {percent} % of those who match it.")
         return text.format(
             percent=f"{document['percent']:g}", rule=_rule_name(current, document["rule"])
         )

@@ -142,7 +142,7 @@ def targets_of(configuration: Configuration) -> list[tuple[str, str]]:
     for rule in configuration.rules:
         label = _named(rule.name, wording.rule(rule))
         if rule.audience is not None:
-            text = _("Who of those that match is let in: {rule}")
+            text = _("Share of those who match: {rule}")
             found.append((f"audience:{rule.id}", text.format(rule=label)))
         if isinstance(rule.serve, Split):
             text = _("First share of the split: {rule}")

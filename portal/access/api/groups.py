@@ -179,7 +179,7 @@ class GroupMember(ApiView):
         if user is None:
             raise Invalid.of(
                 "username",
-                _("Nobody is called {name}; API keys make no accounts. Send an invitation."),
+                _("There is no user {name}; API keys cannot create accounts. Send an invitation."),
                 name=username[:150],
             )
         services.add_to_group(group=found, user=user, intent=Intent(holder_of(request).actor))

@@ -179,7 +179,7 @@ def given_by(group: Group) -> set[tuple[str, int | None]]:
 def refuse_admin_keys(actor: Actor, kind: str) -> None:
     """Raise NotByKeys where a key would make or change an admin key."""
     if actor.kind is ActorKind.KEY and kind == KeyKind.ADMIN:
-        raise NotByKeys(_("API keys neither make nor change admin keys; a person does."))
+        raise NotByKeys(_("API keys cannot create or change admin keys; a person can."))
 
 
 def _refuse(permissions: Iterable[Permission]) -> None:

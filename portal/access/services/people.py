@@ -121,7 +121,7 @@ def add_member(
     if user is None and intent.actor.kind is ActorKind.KEY:
         raise Invalid.of(
             "username",
-            _("Nobody is called {name}; API keys make no accounts. Send an invitation."),
+            _("There is no user {name}; API keys cannot create accounts. Send an invitation."),
             name=username,
         )
     if user is None:

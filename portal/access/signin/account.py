@@ -71,7 +71,7 @@ def change_email(request: HttpRequest) -> HttpResponse:
 def change_letters(request: HttpRequest) -> HttpResponse:
     wanted = request.POST.get("digests") == "on"
     people.set_digests(user=person_of(request), wanted=wanted, actor=actor_of(request))
-    return redirect_to(request, reverse("account"), _("Your choice of letters is saved."))
+    return redirect_to(request, reverse("account"), _("Your choice of notifications is saved."))
 
 
 class ChangePassword(views.PasswordChangeView):

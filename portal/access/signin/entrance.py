@@ -160,7 +160,7 @@ def end_sessions(request: HttpRequest, username: str) -> HttpResponse:
 def unlock(request: HttpRequest, username: str) -> HttpResponse:
     person = _person(username)
     throttle.unlock(user=person, actor=actor_of(request))
-    return _back(request, person, _("{name} may try again at once."))
+    return _back(request, person, _("{name} can try again at once."))
 
 
 @require_POST
@@ -169,7 +169,7 @@ def unlock(request: HttpRequest, username: str) -> HttpResponse:
 def set_active(request: HttpRequest, username: str) -> HttpResponse:
     person, active = _person(username), request.POST.get("active") == "1"
     people.set_active(user=person, active=active, actor=actor_of(request))
-    text = _("{name} can sign in again.") if active else _("{name} is kept out from now on.")
+    text = _("{name} can sign in again.") if active else _("{name} is deactivated.")
     return _back(request, person, text)
 
 

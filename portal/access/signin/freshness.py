@@ -82,7 +82,7 @@ def _confirm(request: HttpRequest) -> str | None:
     elif way not in request.POST:
         return ""
     if not proven:
-        return _("That is not right. Nothing was saved.")
+        return _("Wrong password or code. Nothing was saved.")
     fields = request.POST.copy()
     for name in (_PASSWORD, _CODE):
         fields.pop(name, None)

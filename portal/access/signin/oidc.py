@@ -229,4 +229,4 @@ def _again(request: HttpRequest, login: Any) -> str:
         uid=login.account.uid,
         reauthenticated=True,
     )
-    return _("Thank you. Do again what you were about to do.")
+    return _("Confirmed. Now repeat what you were doing.")

@@ -64,7 +64,7 @@ def unlink(*, user: User, account: SocialAccount, actor: Actor) -> None:
     """End that. Raises Invalid where nothing would be left to sign in with."""
     others = SocialAccount.objects.filter(user=user).exclude(pk=account.pk)
     if not user.has_usable_password() and not others.exists():
-        raise Invalid({"": _("This is your only way to sign in; it stays.")})
+        raise Invalid({"": _("This is your only way to sign in, so it cannot be removed.")})
     before = _identity(account)
     account.delete()
     record("user.sign_in_unlinked", user, actor, before=before)
@@ -153,4 +153,4 @@ def _create_named(claims: dict[str, Any], actor: Actor) -> User:
             return services.create_user(
                 username=candidate, password=new_password(), intent=Intent(actor)
             )
-    raise Invalid({"username": _("Ask a site administrator for an account; this name is used up.")})
+    raise Invalid({"username": _("Ask a site administrator for an account; this name is taken.")})

@@ -35,7 +35,7 @@ RIGHTS = {
     Permission.KEY_MANAGE: gettext_lazy(
         "Make and revoke server and client keys; never admin keys."
     ),
-    Permission.INCIDENT_MANAGE: gettext_lazy("Stop the line. A person lifts that."),
+    Permission.INCIDENT_MANAGE: gettext_lazy("Stop the line. Only a person can lift it."),
 }
 
 

@@ -76,7 +76,7 @@ MEANINGS: tuple[tuple[str | Promise, tuple[Meaning, ...]], ...] = (
             (P.FLAG_VIEW, _("Look at flags, environments, members and keys.")),
             (P.FLAG_EDIT, _("Create flags and change their variants and targeting.")),
             (P.FLAG_TOGGLE, _("Turn flags on and off, and nothing else about them.")),
-            (P.FLAG_ARCHIVE, _("Put flags away that nobody asks for any more.")),
+            (P.FLAG_ARCHIVE, _("Archive flags that are no longer used.")),
             (P.SEGMENT_EDIT, _("Change groups of users that flags refer to.")),
         ),
     ),
@@ -111,7 +111,7 @@ MEANINGS: tuple[tuple[str | Promise, tuple[Meaning, ...]], ...] = (
             (P.MEMBER_MANAGE, _("Invite people, and give roles and take them away.")),
             (P.KEY_MANAGE, _("Create and revoke API keys.")),
             (P.AUDIT_VIEW, _("Read the history of everything that happened.")),
-            (P.AUDIT_EXPORT, _("Take the history and the reports along as files.")),
+            (P.AUDIT_EXPORT, _("Export the history and the reports as files.")),
         ),
     ),
 )

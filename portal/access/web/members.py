@@ -204,7 +204,7 @@ def add_to_group(request: HttpRequest, scope: Scope, group: str) -> HttpResponse
         if user is None:
             raise Invalid.of(
                 "username",
-                _("Nobody is called {name}. Invite them first, or add them as a member."),
+                _("There is no user {name}. Invite them first, or add them as a member."),
                 name=username,
             )
         services.add_to_group(group=found, user=user, intent=Intent(scope.actor))

@@ -31,7 +31,7 @@ def _adopt(request: ChangeRequest, intent: Intent) -> ChangeRequest:
     if not locked.is_open:
         raise Closed(locked)
     if locked.author_user is not None:
-        text = _("{name} answers for this request already.")
+        text = _("{name} is already responsible for this request.")
         raise Invalid({"": text.format(name=locked.author_user.username)})
     for permission in {*locked.permissions, Permission.CHANGE_REQUEST_CREATE}:
         for place in selectors.deciding_environments(locked):

@@ -34,7 +34,7 @@ def confirm_emergency(*, emergency: Emergency, intent: Intent) -> Emergency:
     locked = _lock(emergency)
     _require_two(locked, intent)
     if not locked.is_running:
-        raise Invalid({"": _("This emergency change does not run any more.")})
+        raise Invalid({"": _("This emergency change is no longer running.")})
     locked.confirmed_at, locked.confirmed_by = intent.at, intent.actor.label
     locked.save(update_fields=["confirmed_at", "confirmed_by"])
     reverting.forget(locked)
@@ -70,7 +70,7 @@ def revert_emergency(*, emergency: Emergency, intent: Intent) -> Emergency:
     if locked.actor_user_id is None or str(locked.actor_user_id) != intent.actor.id:
         _require_another(locked, intent.actor)
     if not locked.is_running:
-        raise Invalid({"": _("This emergency change does not run any more.")})
+        raise Invalid({"": _("This emergency change is no longer running.")})
     return _take_back(locked, intent)
 
 
@@ -168,7 +168,7 @@ def _require_another(emergency: Emergency, actor: Actor) -> None:
     user = require_person(actor)
     request = emergency.request
     if emergency.actor_user_id == user.pk:
-        raise Barred(_("You broke the glass, so somebody else has to look at it."))
+        raise Barred(_("You broke glass, so somebody else has to review it."))
     for environment in selectors.deciding_environments(request):
         authority.require(
             actor,

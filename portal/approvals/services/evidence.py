@@ -90,7 +90,7 @@ def _problems(
     if result not in Result.values:
         problems["result"] = _("Send passed or failed.")
     if expires_at <= moment:
-        problems["expires_at"] = _("This has expired already; send a time to come.")
+        problems["expires_at"] = _("This has expired already; send a future time.")
     elif expires_at > moment + LONGEST:
         problems["expires_at"] = _("Evidence lives for a year at most.")
     if len(detail) > 2000 or "\0" in detail:

@@ -93,7 +93,7 @@ class _Check:
         if coming(window, self.moment, 1):
             return
         if not window.rrule:
-            self.problems["ends"] = _("This would be over already; choose a time to come.")
+            self.problems["ends"] = _("This would be over already; choose a future time.")
         else:
             text = _("By this rule it would never be in force from now on; change it or the start.")
             self.problems["rrule"] = text

@@ -108,7 +108,7 @@ def stop_line(*, environment: Environment, intent: Intent) -> FreezeWindow:
     )
     reason = checked_text(intent.reason, "reason")
     if not reason:
-        raise Invalid({"reason": _("Say what is wrong; everybody who is stopped reads it.")})
+        raise Invalid({"reason": _("Say what is wrong; it is shown to everyone who is blocked.")})
     if line_stopped_in(environment):
         raise Invalid({"": _("The line is stopped there already.")})
     starts = intent.at.astimezone(UTC).replace(tzinfo=None)
@@ -135,7 +135,7 @@ def lift_line(*, environment: Environment, intent: Intent) -> None:
     """Let things go on where the line was stopped. Raises Forbidden without ``incident.manage``,
     NotByKeys, Invalid where it is not stopped."""
     if intent.actor.kind is ActorKind.KEY:
-        raise NotByKeys(_("A person lifts a stopped line."))
+        raise NotByKeys(_("Only a person can lift a stopped line."))
     outbox.lock_people(environment.project)
     authority.require(
         intent.actor,

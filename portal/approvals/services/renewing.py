@@ -41,7 +41,7 @@ def renew_request(
         raise Invalid({"": _("This request is up to date already.")})
     merged = found.up_to_date(current, prefer or Side.MINE)
     if merged.clashes and prefer is None:
-        text = _("Both changed the same; choose which of the two stands: {what}.")
+        text = _("Both changed the same; choose which of the two to keep: {what}.")
         raise Invalid({"prefer": text.format(what=", ".join(merged.clashes))})
     if same_document(merged.document, current.document):
         raise Invalid(
@@ -57,5 +57,5 @@ def renew_request(
         return file_request(needed)
     # It went through: no policy asks for approval any more. Raising takes that back.
     raise Invalid(
-        {"": _("Nobody has to approve this any more. Withdraw the request and make the change.")}
+        {"": _("This no longer needs approval. Withdraw the request and make the change.")}
     )

@@ -115,7 +115,7 @@ def _revise(change: Change, intent: Intent) -> ChangeRequest:
     if options.revision not in (None, request.revision):
         raise Edited
     if not _is_about(request, change):
-        raise Invalid({"": _("An edit of a request stays with its subject; open another request.")})
+        raise Invalid({"": _("A request cannot change its subject; open another request.")})
     before = _content(request)
     gate.fill_request(request, change, intent.at)
     request.revision += 1
@@ -143,7 +143,7 @@ def _remember_editor(request: ChangeRequest, actor: Actor) -> User:
     """Raises Barred where nobody answers for the edit: who is behind it could vote on it."""
     editor = authority.answerable(actor)
     if editor is None:
-        text = _("Nobody answers for what {name} does, so it edits no request.")
+        text = _("Nobody is responsible for {name}, so it cannot edit requests.")
         raise Barred(text.format(name=actor.label))
     Editor.objects.get_or_create(request=request, user=editor)
     return editor

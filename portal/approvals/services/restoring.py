@@ -69,7 +69,7 @@ def restoration_of(project: Project, event: AuditEvent) -> Restoration:
         current = found.current(document)
         words = found.words_between(current.document, document)
     except _UNREADABLE:
-        text = _("This record is of an earlier form, which cannot be read any more.")
+        text = _("This record is in an older format that can no longer be read.")
         raise NothingToRestore(text) from None
     return Restoration(found, document, current, words)
 

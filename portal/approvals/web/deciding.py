@@ -74,7 +74,7 @@ def vote(request: HttpRequest, scope: Scope, asked: ChangeRequest) -> str:
         text = _("Your approval is kept, but it could not be applied: {problem}")
         return text.format(problem=voted.problem)
     if verdict == "reject":
-        return _("Rejected. The author can edit the request and so open it again.")
+        return _("Rejected. The author can edit the request to open it again.")
     applied = voted.request.state == "applied"
     return _("Approved, and applied: it is live.") if applied else _("Your approval counts.")
 
@@ -102,9 +102,9 @@ def adopt(request: HttpRequest, scope: Scope, asked: ChangeRequest) -> str:
     """Answer for what a key or a command asked for."""
     adopted = services.adopt_request(request=asked, intent=Intent(scope.actor))
     if adopted.problem:
-        text = _("You answer for this request now, but it could not be applied: {problem}")
+        text = _("You are responsible for this request now, but it could not be applied: {problem}")
         return text.format(problem=adopted.problem)
-    return _("You answer for this request now, and others approve it.")
+    return _("You are responsible for this request now; others approve it.")
 
 
 @deed()
@@ -158,7 +158,7 @@ def confirm(request: HttpRequest, scope: Scope, asked: ChangeRequest) -> str:
     """Let an emergency change stay."""
     emergency = find_emergency(scope, asked.pk)
     services.confirm_emergency(emergency=emergency, intent=Intent(scope.actor))
-    return _("Confirmed: the change stays. Its review is still compulsory.")
+    return _("Confirmed: the change stays. Its review is still required.")
 
 
 @deed()
@@ -167,8 +167,8 @@ def revert(request: HttpRequest, scope: Scope, asked: ChangeRequest) -> str:
     emergency = find_emergency(scope, asked.pk)
     kept = services.revert_emergency(emergency=emergency, intent=Intent(scope.actor))
     if kept.superseded_at:
-        return _("All that it changed has been changed again since; nothing was taken back.")
-    return _("Taken back. What others changed meanwhile stays.")
+        return _("All that it changed has been changed again since; nothing was reverted.")
+    return _("Reverted. What others changed meanwhile stays.")
 
 
 @deed(step="review", field="text")
@@ -177,7 +177,7 @@ def review(request: HttpRequest, scope: Scope, asked: ChangeRequest) -> str:
     emergency = find_emergency(scope, asked.pk)
     text = request.POST.get("text", "")
     services.review_emergency(emergency=emergency, text=text, intent=Intent(scope.actor))
-    return _("The review is kept.")
+    return _("Review saved.")
 
 
 def _address(scope: Scope, number: int) -> str:

@@ -16,7 +16,7 @@ REPEATS = {
     "weekly": _("Every week"),
     "monthly": _("Every month, on the day it starts"),
     "yearly": _("Every year, on the day it starts"),
-    "rule": _("By a rule of its own (RRULE)"),
+    "rule": _("Custom rule (RRULE)"),
 }
 DAYS = [(WEEKDAYS[number], name) for number, name in WEEKDAYS_ABBR.items()]
 _FREQUENCIES = {name: name.upper() for name in ("daily", "weekly", "monthly", "yearly")}

@@ -24,14 +24,14 @@ EVENT_WORDS = {
     "change_request.withdrawn": gettext_lazy("withdrew it"),
     "break_glass.used": gettext_lazy("broke the glass and made the change at once"),
     "break_glass.confirmed": gettext_lazy("confirmed the emergency change: it stays"),
-    "break_glass.reverted": gettext_lazy("took the emergency change back"),
+    "break_glass.reverted": gettext_lazy("reverted the emergency change"),
     "break_glass.not_reverted": gettext_lazy(
-        "found nothing left of the emergency change to take back"
+        "found nothing left of the emergency change to revert"
     ),
-    "break_glass.stuck": gettext_lazy("could not take the emergency change back yet"),
+    "break_glass.stuck": gettext_lazy("could not revert the emergency change yet"),
     "break_glass.reviewed": gettext_lazy("reviewed the emergency change"),
     "evidence.posted": gettext_lazy("posted evidence"),
-    "change_request.held": gettext_lazy("left it for after the freeze"),
+    "change_request.held": gettext_lazy("put it off until after the freeze"),
     "change_request.not_applied": gettext_lazy("could not apply it"),
 }
 _VOTES = ("change_request.approved", "change_request.rejected")

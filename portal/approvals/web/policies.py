@@ -102,7 +102,7 @@ def save_policy(request: HttpRequest, scope: Scope, environment: str) -> HttpRes
         )
     notice = _("The policy of {environment} is in force.")
     if wanted is None:
-        notice = _("Nobody has to approve changes in {environment} any more.")
+        notice = _("Changes in {environment} no longer need approval.")
     address = reverse("policy", args=[scope.project.key, place.key])
     return redirect_to(request, address, notice.format(environment=place.name))
 

@@ -53,7 +53,7 @@ ASKS = {
         "change-request-vote",
         "btn-danger",
         "comment",
-        _("What is to be mended"),
+        _("What has to be fixed"),
         required=True,
         verdict="reject",
     ),
@@ -66,7 +66,7 @@ ASKS = {
     ),
     "confirm": Ask(_("Let the emergency change stay"), _("Confirm"), "emergency-confirm"),
     "revert": Ask(
-        _("Take the emergency change back"), _("Revert now"), "emergency-revert", "btn-danger"
+        _("Revert the emergency change"), _("Revert now"), "emergency-revert", "btn-danger"
     ),
     "review": Ask(
         _("Review the emergency change"),

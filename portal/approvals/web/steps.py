@@ -75,7 +75,7 @@ def emergency_steps(scope: Scope, emergency: Emergency, deciding: list[Environme
             emergency.actor_user_id, scope.user.pk, emergency.request, now=clock.now()
         )
     )
-    ended = "" if emergency.is_running else _("It does not run any more.")
+    ended = "" if emergency.is_running else _("It is no longer running.")
     reviewed = _("{person} has reviewed this.").format(person=emergency.reviewed_by)
     return [
         Step("confirm", ended or another),
@@ -116,7 +116,7 @@ def _apply(facts: Facts) -> str:
     if permitted:
         return permitted
     if facts.drifted:
-        return _("What it starts from was changed meanwhile; bring it up to date first.")
+        return _("It is based on an older version; bring it up to date first.")
     if facts.missing:
         return _("Not approved yet: {missing}").format(missing=" ".join(facts.missing))
     return ""
@@ -158,13 +158,13 @@ def _withdraw(facts: Facts) -> str:
     if scope.may["environment_configure"]:
         return ""
     others = _holders(scope, Permission.ENVIRONMENT_CONFIGURE, [])
-    why = _("Only who asked can withdraw it, or who configures environments: {people}.")
+    why = _("Only the requester, or people who configure environments, can withdraw it: {people}.")
     return why.format(people=_whom([request.author, *others]))
 
 
 def _by_another(scope: Scope, deciding: list[Environment]) -> str:
     others = [name for name in _holders(scope, APPROVE, deciding) if name != scope.user.username]
-    why = _("You broke the glass, so somebody else has to look at it: {people}.")
+    why = _("You broke glass, so somebody else has to review it: {people}.")
     return why.format(people=_whom(others))
 
 
@@ -176,7 +176,7 @@ def _permitted(scope: Scope, permission: Permission, places: list[Environment]) 
 
 
 def _lacking(permission: Permission, people: Iterable[str]) -> str:
-    why = _("This takes the permission “{permission}”. Ask {people}.")
+    why = _("This needs the permission “{permission}”. Ask {people}.")
     return why.format(permission=permission.label, people=_whom(people))
 
 

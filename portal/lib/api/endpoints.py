@@ -107,7 +107,7 @@ def whole_cursor(key: str) -> int:
 
 def bad_cursor() -> Invalid:
     """What is said of a cursor that is none of ours."""
-    return Invalid({"cursor": _("Send the “next” of the page before, as it was.")})
+    return Invalid({"cursor": _("Send the “next” of the previous page unchanged.")})
 
 
 # What addresses name: parameters, and rows.

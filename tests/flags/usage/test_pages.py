@@ -108,7 +108,7 @@ def test_unknown_names__are_created_from_the_page_or_ignored(
     assert 'value="old"' in text(dana_client, "/p/shop/flags/new?key=old")
     dana_client.post(f"{UNKNOWN}/ignore", {"name": "old"})
     assert 'flags/new?key=old"' not in text(dana_client, UNKNOWN)
-    assert "Watch again" in text(dana_client, f"{UNKNOWN}?ignored=1")
+    assert "Stop ignoring" in text(dana_client, f"{UNKNOWN}?ignored=1")
     dana_client.post(f"{UNKNOWN}/ignore", {"name": "old", "watch": "1"})
     assert not UnknownFlag.objects.exclude(ignored_at=None).exists()
     events = AuditEvent.objects.filter(subject_kind="unknown_flag").order_by("sequence")

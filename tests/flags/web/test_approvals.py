@@ -12,7 +12,7 @@ from portal.approvals.models import ChangeRequest, Emergency
 from tests.portal.access_web.table import NEW_FLAG
 from tests.support.agreeing import TWO_ROLES, set_policy, vote
 
-WANTS = "Production wants 2 approvals, together covering senior developer and DevOps lead"
+WANTS = "Production requires 2 approvals, together covering senior developer and DevOps lead"
 HTMX = {"HX-Request": "true"}
 
 
@@ -90,7 +90,7 @@ def test_a_guarded_development__asks_as_production_does(
 ) -> None:
     set_policy(development, required_approvals=1)
     dialog = dana_client.post(address("flag-switch", "development"), {"enabled": "1"})
-    assert "Development wants 1 approval." in dialog.content.decode()
+    assert "Development requires 1 approval." in dialog.content.decode()
 
 
 def test_targeting__review_says_it_and_save_leads_to_the_request(
@@ -171,7 +171,7 @@ def test_settings__values_are_sent_for_approval_and_words_are_saved(
     dana_client: Client, new_checkout: Flag, guarded: Environment
 ) -> None:
     page = dana_client.get(address("flag-settings", None)).content.decode()
-    assert "go to others for approval" in page
+    assert "need approval; the rest is saved at once" in page
     words = NEW_FLAG | {"version": "1", "name": "Renamed"}
     saved = dana_client.post(address("flag-settings", None), words, headers=HTMX)
     assert saved["HX-Redirect"] == address("flag-settings", None)

@@ -81,9 +81,9 @@ def test_a_condition__says_what_it_saw(
         (
             0,
             {"rules": [rule(audience={"percent": 0})]},
-            ("Rule 1", "Matches, but the user is not among those let in."),
+            ("Rule 1", "Matches, but the user is not in the rollout."),
         ),
-        (1, {"rules": [rule()]}, ("Everyone else", "Not asked: it was decided before.")),
+        (1, {"rules": [rule()]}, ("Everyone else", "Not evaluated: decided earlier.")),
         (0, {"targets": [{"variant": "on", "keys": ["b"]}]}, ("Individual users", "Not listed.")),
         (
             0,
@@ -108,7 +108,7 @@ def test_places_on_lines__say_who_lies_where() -> None:
     (place,) = step.places
     assert place.startswith("targetingKey “u” is in bucket ")
     (step,) = explained({}, fallthrough=split(50_000)).steps
-    assert step.places == ["Nobody to tell apart: targetingKey is not given."]
+    assert step.places == ["No bucket: targetingKey is not given."]
 
 
 def test_what_cannot_be_asked__is_an_error_that_says_why() -> None:

@@ -68,7 +68,7 @@ def test_edit_after_approval__with_another_kind_or_subject__is_refused(
         ),
     ]
     for attempt in attempts:
-        with pytest.raises(Invalid, match="stays with its subject"):
+        with pytest.raises(Invalid, match="cannot change its subject"):
             attempt()
     assert everything_kept() == before
 
@@ -221,7 +221,7 @@ def test_undoing__of_another_environments_emergency__opens_nothing(
     row = elsewhere.configuration
     row.enabled, row.targeting = True, desk.configuration.targeting
     row.save()
-    with pytest.raises(Invalid, match="does not take back"):
+    with pytest.raises(Invalid, match="does not revert"):
         save(elsewhere, dana, options=WriteOptions(undoing=emergency.pk), enabled=False)
     assert elsewhere.configuration.enabled
 
@@ -231,14 +231,14 @@ def test_undoing__of_a_finished_or_unknown_one__opens_nothing(
 ) -> None:
     services.revert_emergency(emergency=emergency, intent=Intent(acting(erin), at=desk.now))
     for pk in (emergency.pk, 10**9):
-        with pytest.raises(Invalid, match="does not take back"):
+        with pytest.raises(Invalid, match="does not revert"):
             save(desk, erin, options=WriteOptions(undoing=pk), rules=[RULE])
 
 
 def test_undoing__to_something_else_than_before__opens_nothing(
     desk: Desk, emergency: Emergency, erin: User
 ) -> None:
-    with pytest.raises(Invalid, match="does not take back"):
+    with pytest.raises(Invalid, match="does not revert"):
         save(desk, erin, options=WriteOptions(undoing=emergency.pk), enabled=False, rules=[RULE])
 
 

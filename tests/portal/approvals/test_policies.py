@@ -29,7 +29,7 @@ REFUSED = {
     "roles are a word": ({"required_approvals": 1, "required_roles": "qa"}, "List names"),
     "nobody could": (
         {"required_approvals": 1, "required_roles": ["viewer"]},
-        "Nobody could ever satisfy this: the role viewer may not approve",
+        "This can never be satisfied: the role viewer cannot approve",
     ),
     "evidence is a list": ({"required_approvals": 1, "evidence": ["scan"]}, "Map each kind"),
     "evidence for what": ({"required_approvals": 1, "evidence": {"scan": "x"}}, "Say all or"),

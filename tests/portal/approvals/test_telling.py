@@ -41,7 +41,7 @@ def test_a_request__is_told_to_who_can_approve_it(asked: ChangeRequest) -> None:
     letter = Letter.objects.filter(user__username="erin").get()
     assert f"http://127.0.0.1:8000/p/shop/changes/{asked.pk}" in letter.text
     assert "- Turned on: all users where country is one of DE" in letter.text
-    assert told() == {f"[Shop] dana asks for a change: {TITLE}": {"erin", "frank"}}
+    assert told() == {f"[Shop] dana requests a change: {TITLE}": {"erin", "frank"}}
 
 
 def test_an_edit__is_told_again_and_not_to_its_editor(
@@ -92,7 +92,7 @@ def test_broken_glass__is_told_to_approvers_and_site_administrators(
     desk.switch(erin, True, break_glass=True, reason="Orders fail")
     text = Letter.objects.filter(user=root).get().text
     assert "The emergency: Orders fail" in text
-    assert "unless somebody confirms it" in text
+    assert "unless somebody else confirms it" in text
     assert told() == {f"[Shop] erin broke the glass: {TITLE}": {"frank", "root"}}
 
 

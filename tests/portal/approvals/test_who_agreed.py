@@ -181,7 +181,7 @@ def test_a_flag_archived_meanwhile__its_request__says_so_and_takes_no_approval(
     policy.delete()
     desk.archive(dana)
     policy.save()
-    why = "“new-checkout” is archived, so nothing can come of this request."
+    why = "“new-checkout” is archived, so this request cannot be applied."
     page = at(frank).open(f"changes/{asked.pk}")
     assert why in text_of(page)
     assert why in buttons_of(page)["approve"]

@@ -137,7 +137,7 @@ def test_evidence__the_latest_counts_and_expires(
     Policy.objects.update(evidence={"security_scan": "all"})
     answer(scanner.post(EVIDENCE, passed(digest=asked.digest)), 201)
     answer(scanner.post(EVIDENCE, passed(digest=asked.digest, result="failed")), 201)
-    assert "says failed" in str(_read(script, asked)["missing"])
+    assert "security_scan failed" in str(_read(script, asked)["missing"])
     answer(scanner.post(EVIDENCE, passed(digest=asked.digest)), 201)
     Evidence.objects.update(expires_at=clock.now() - timedelta(seconds=1))
     assert "has expired" in str(_read(script, asked)["missing"])

@@ -98,5 +98,5 @@ def test_a_record_of_an_earlier_form__is_a_sentence_and_no_fault(
         journal.write(Entry(row.event, SETTING_UP, "flag", desk.flag.key, "shop", after=told))
     for method, body in (("GET", None), ("POST", {"version": "1"})):
         said = problem(script.call(method, address(last()), body), 404)
-        assert said["detail"] == "This record is of an earlier form, which cannot be read any more."
+        assert said["detail"] == "This record is in an older format that can no longer be read."
     assert at(alice).open(f"history/{last()}/restore").status_code == 404

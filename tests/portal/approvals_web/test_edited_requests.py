@@ -105,10 +105,10 @@ def test_both_changed_the_same__the_dialog_asks_which_stands(
     window, path = at(dana), f"changes/{asked.pk}"
     assert "What everyone else gets" in text_of(window.open(path))
     dialog = text_of(window.look(f"{path}/dialog", step="renew"))
-    assert "Which of the two stands?" in dialog
+    assert "Which of the two do you keep?" in dialog
     refused = window.send(f"{path}/renew", digest=asked.digest)
     assert refused.status_code == 422
-    assert "choose which of the two stands" in text_of(refused)
+    assert "choose which of the two to keep" in text_of(refused)
     assert window.send(f"{path}/renew", digest=asked.digest, prefer="mine").status_code == 200
     asked.refresh_from_db()
     assert (asked.after["fallthrough"], asked.before["fallthrough"]) == (serve("off"), share)

@@ -46,11 +46,11 @@ def save(
 
 def test_the_page_says_what_holds(guarded: Environment, bob: User) -> None:
     page = text_of(at(bob).open("policy/production"))
-    assert "2 people have to approve, other than who asked or edited." in page
+    assert "2 people have to approve, other than the requester and editors." in page
     assert "Together they must hold: senior developer and DevOps lead." in page
-    assert "Turning something off needs nobody." in page
+    assert "Turning something off needs no approval." in page
     assert "Nobody may break glass." in page
-    assert "that takes the permission “configure environments” in Production" in page
+    assert "that needs the permission “configure environments” in Production" in page
 
 
 def test_the_page_of_environments__says_it_too(guarded: Environment, bob: User) -> None:
@@ -84,8 +84,8 @@ def test_raising__says_so_and_takes_effect_at_once(guarded: Environment, alice: 
 def test_lowering__says_so_and_leads_to_the_request(guarded: Environment, alice: User) -> None:
     window = at(alice)
     dialog = text_of(review(window, approvals="1"))
-    assert "the present policy has to approve it first" in dialog
-    assert "It wants 2 approvals, together covering" in dialog
+    assert "it needs approval under the current policy first" in dialog
+    assert "It requires 2 approvals, together covering" in dialog
     answer = save(window, FULL | {"required_approvals": 1})
     request = ChangeRequest.objects.get()
     assert answer["HX-Redirect"] == f"/p/shop/changes/{request.pk}"
@@ -96,8 +96,8 @@ def test_lowering__says_so_and_leads_to_the_request(guarded: Environment, alice:
 
 def test_removing_it__is_lowering(guarded: Environment, alice: User) -> None:
     dialog = text_of(review(at(alice), without="1"))
-    assert "Nobody needs to approve anything any more." in dialog
-    assert "the present policy has to approve it first" in dialog
+    assert "Changes no longer need approval." in dialog
+    assert "it needs approval under the current policy first" in dialog
     save(at(alice), None)
     assert ChangeRequest.objects.get().after == {}
     assert Policy.objects.exists()
@@ -117,10 +117,10 @@ def test_nothing_different__says_so(guarded: Environment, alice: User) -> None:
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [
-        ({"approvals": "0"}, "A policy wants between 1 and 20 approvals"),
-        ({"approvals": "many"}, "A policy wants between 1 and 20 approvals"),
-        ({"approvals": "9" * 9}, "A policy wants between 1 and 20 approvals"),
-        ({"roles": ["viewer"]}, "Nobody could ever satisfy this: the role viewer"),
+        ({"approvals": "0"}, "A policy requires between 1 and 20 approvals"),
+        ({"approvals": "many"}, "A policy requires between 1 and 20 approvals"),
+        ({"approvals": "9" * 9}, "A policy requires between 1 and 20 approvals"),
+        ({"roles": ["viewer"]}, "This can never be satisfied: the role viewer"),
         ({"roles": ["<script>"]}, "There is no role or group called &lt;script&gt;."),
         ({"glass": ["nobody"]}, "There is no role or group called nobody."),
         ({"minutes": "2"}, "Choose between 5 and 1440 minutes."),

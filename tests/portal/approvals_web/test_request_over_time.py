@@ -21,7 +21,7 @@ def test_a_changed_base__shows_both_sides_and_is_brought_up_to_date(
     desk.switch(alice, True)
     set_policy(desk.environment, required_approvals=1)
     page = text_of(at(dana).open(f"changes/{asked.pk}"))
-    assert "It was changed since this was asked for" in page
+    assert "It was changed since this was requested" in page
     assert "What changed meanwhile" in page
     refused = text_of(at(dana).send(f"changes/{asked.pk}/apply"))
     assert "Someone" in refused or "changed meanwhile" in refused
@@ -66,7 +66,7 @@ def test_bringing_up_to_date_where_no_policy_is_left__changes_nothing(
     desk.switch(alice, True)
     before = all_kept()
     answer = at(dana).send(f"changes/{asked.pk}/renew", digest=asked.digest)
-    assert "Nobody has to approve this any more." in text_of(answer)
+    assert "This no longer needs approval." in text_of(answer)
     assert all_kept() == before
 
 

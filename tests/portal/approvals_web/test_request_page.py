@@ -50,11 +50,11 @@ def test_the_page_says_it_all_in_words(asked: ChangeRequest, bob: User) -> None:
         (
             "bob",
             {
-                "approve": "This takes the permission “approve changes”. Ask alice, erin or frank.",
-                "reject": "This takes the permission “approve changes”",
-                "apply": "This takes the permission “apply approved changes”. Ask",
-                "edit": "This takes the permission “turn flags on and off”",
-                "withdraw": "Only who asked can withdraw it, or who configures environments: dana",
+                "approve": "This needs the permission “approve changes”. Ask alice, erin or frank.",
+                "reject": "This needs the permission “approve changes”",
+                "apply": "This needs the permission “apply approved changes”. Ask",
+                "edit": "This needs the permission “turn flags on and off”",
+                "withdraw": "Only the requester, or people who configure environments",
             },
         ),
         (
@@ -63,7 +63,7 @@ def test_the_page_says_it_all_in_words(asked: ChangeRequest, bob: User) -> None:
                 "approve": "",
                 "reject": "",
                 "apply": "Not approved yet: Production: 2 more approvals are needed.",
-                "withdraw": "Only who asked",
+                "withdraw": "Only the requester",
             },
         ),
         ("alice", {"approve": "", "withdraw": "", "apply": "Not approved yet"}),

@@ -160,7 +160,7 @@ def test_restore__without_the_right__says_what_it_takes(
 ) -> None:
     record = save(new_checkout, staging, dana, enabled=True)
     save(new_checkout, staging, dana, enabled=False)
-    assert "This takes the permission" in opened(bob, record)
+    assert "This needs the permission" in opened(bob, record)
     now = configuration(new_checkout, staging)
     assert restored(bob, record, now.version).status_code == 403
     assert configuration(new_checkout, staging).document == now.document

@@ -70,12 +70,12 @@ def test_a_request_that_nobody_answers_for__is_adopted_on_its_page(
         desk.switch(SETTING_UP, True)
     request = waiting(error)
     page = text_of(at(dana).open(f"changes/{request.pk}"))
-    assert "nobody answers for it: somebody has to adopt it first." in page
+    assert "nobody is responsible: somebody has to adopt it first." in page
     assert at(bob).send(f"changes/{request.pk}/adopt").status_code == 403
     assert at(dana).send(f"changes/{request.pk}/adopt").status_code < 400
     assert ChangeRequest.objects.get().author_user == dana
     page = text_of(at(erin).open(f"changes/{request.pk}"))
-    assert "dana answers for it" in page
+    assert "dana is responsible" in page
     assert "somebody has to adopt" not in page
 
 

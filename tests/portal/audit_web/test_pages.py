@@ -103,7 +103,7 @@ def test_export__viewer__is_refused_and_told_why(bob_client: Client) -> None:
     before = AuditEvent.objects.count()
     assert bob_client.post(f"{LIST}export", {"format": "csv"}).status_code == 403
     assert AuditEvent.objects.count() == before
-    assert "Exporting takes the permission" in bob_client.get(LIST).content.decode()
+    assert "Exporting needs the permission" in bob_client.get(LIST).content.decode()
 
 
 def test_export__is_recorded_with_its_filters_and_count(alice_client: Client) -> None:

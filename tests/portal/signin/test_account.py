@@ -121,7 +121,7 @@ def test_deactivated__right_password__is_answered_like_a_wrong_one(
 
 
 def test_email__own__is_kept_and_said_to_be_unchecked(alice_client: Client, alice: User) -> None:
-    assert "Nobody has checked that it is yours" in alice_client.get("/account/").content.decode()
+    assert "It is not verified" in alice_client.get("/account/").content.decode()
     fields = {"email": " alice@example.com "}
     assert alice_client.post("/account/email", fields).status_code == 302
     alice.refresh_from_db()

@@ -59,7 +59,7 @@ def test_new_key__wrong_password__asks_again_and_makes_nothing(stale: Client) ->
     answer = stale.post(NEW_KEY, KEY | {"confirm_password": "wrong"}, headers=HTMX)
     page = answer.content.decode()
     assert answer.status_code == 403
-    assert "That is not right" in page
+    assert "Wrong password or code" in page
     assert "wrong" not in page
     assert carried(page) == KEY
     assert not ApiKey.objects.exists()

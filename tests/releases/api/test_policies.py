@@ -136,7 +136,7 @@ def test_the_preview_and_the_advice__say_which_policy_won_what_and_why(
             "why": "It applies to every release.",
             "checks": [],
             "templates": ["careful"],
-            "overruled": ["The check “errors” of the release policy “strict” stands instead."],
+            "overruled": ["The check “errors” of the release policy “strict” is used instead."],
         },
     ]
     advice = f"{PROJECT}/release-advice"

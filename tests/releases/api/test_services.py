@@ -182,7 +182,7 @@ def test_a_setup__where_people_have_to_agree__waits_and_is_then_applied(
     request = ChangeRequest.objects.get(pk=waits["change_request"]["id"])
     assert request.words == [
         "Route traffic by a webhook: https://ci.example/route",
-        "Check errors: take the release back where the error rate exceeds 5 % over 5 min.",
+        "Check errors: roll back the release if the error rate exceeds 5 % over 5 min.",
     ]
     assert request.artefact == ""
     for person in (erin, frank):

@@ -522,12 +522,12 @@ def test_a_proof_of_return__that_is_broken_off__is_not_called_being_tried(
     plan = {"steps": PLAN["steps"]}
     release = a_release(routed_by_flag(production), production, alice, plan=plan)
     tick(release)
-    assert proof_words(fresh(release)) == "Can go back: being tried."
+    assert proof_words(fresh(release)) == "Rollback test: running."
     retried = commands.retry(release=release, intent=Intent(acting(alice)))
-    assert proof_words(retried) == "Can go back: not tried yet."
+    assert proof_words(retried) == "Rollback test: not done yet."
     tick(release)
     commands.promote(release=release, intent=Intent(acting(alice)))
-    assert proof_words(fresh(release)) == "Can go back: not tried."
+    assert proof_words(fresh(release)) == "Rollback test: not done."
 
 
 def test_proof_of_return__goes_up_and_back_and_up_before_anything_counts(
@@ -544,7 +544,7 @@ def test_proof_of_return__goes_up_and_back_and_up_before_anything_counts(
     assert routing(release) == split(5, 5)
     assert tried.proof["took_s"] >= 0
     assert tried.entered_at is not None
-    assert proof_words(tried) == "Can go back: yes, in 1 s."
+    assert proof_words(tried) == "Rollback test: passed, in 1 s."
     said = ["planned", "started", "step_reached", "proving", "proven"]
     assert events(release) == said
     outcomes(release, 500)
@@ -671,7 +671,7 @@ def test_a_check_of_the_plan_instead_of_the_services_own__is_read_by_who_approve
     with pytest.raises(Waiting) as error:
         commands.start(release=release, intent=Intent(acting(alice)))
     words = " ".join(waiting(error).words)
-    assert "This stands instead of the service's own check of that name." in words
+    assert "This replaces the service's own check with that key." in words
 
 
 def test_a_variant_that_a_release_goes_back_to__is_not_edited_away(

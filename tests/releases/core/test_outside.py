@@ -496,7 +496,7 @@ def test_a_webhook_that_keeps_nothing__holds_it_after_three_times_and_a_rollback
         assert tick(release).told["share"] == 5000  # set again
     end.share = 30.0  # whatever it says instead
     held = tick(release)
-    wanted = "The router does not keep what it is told: 5 % asked, 30 % told, 3 times. "
+    wanted = "The router does not keep its share: 5 % set, 30 % reported, 3 times. "
     assert [hold_words(held, one) for one in held.holds] == [
         wanted + "Set it back, retry the step, or roll back."
     ]

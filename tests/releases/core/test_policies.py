@@ -195,11 +195,11 @@ def test_a_policy_that_came_meanwhile__keeps_what_was_planned_from_starting_and_
     policy = a_policy(production.project, checks=[STRICT])
     assert fresh(tick(running)).state == "running"
     commands.rollback(release=running, intent=Intent(acting(alice)))
-    with pytest.raises(Conflict, match=r"wants the check errors as it says now\. Plan it anew\."):
+    with pytest.raises(Conflict, match=r"needs the check errors as defined now\. Plan it again\."):
         commands.start(release=early, intent=Intent(acting(alice)))
     held = tick(waits)
     assert held.state == "planned"
-    assert held.problem.startswith("The release policy “guarded” wants the check errors")
+    assert held.problem.startswith("The release policy “guarded” needs the check errors")
     delete_policy(project=policy.project, key=policy.key, intent=Intent(acting(alice)))
     assert tick(waits).state == "running"
 
@@ -293,7 +293,7 @@ def test_a_flag__gains_a_tag__and_its_release_that_is_planned_meets_the_policy(
         expected_version=flag.version,
         intent=Intent(SETTING_UP),
     )
-    with pytest.raises(Conflict, match="Plan it anew"):
+    with pytest.raises(Conflict, match="Plan it again"):
         commands.start(release=early, intent=Intent(acting(alice)))
 
 
@@ -311,7 +311,7 @@ def test_a_flag_by_which_the_last_release_of_a_service_went__stays_under_its_pol
     )
     a_setup(service, production, router={"kind": "manual"})
     a_policy(production.project, checks=[STRICT], services=["checkout"])
-    with pytest.raises(Conflict, match="wants the check errors"):
+    with pytest.raises(Conflict, match="needs the check errors"):
         commands.start(release=early, intent=Intent(acting(alice)))
     seen = preview(project=production.project, environment=production, document=document)
     assert seen.draft.origins == {"errors": "policy:guarded"}
@@ -328,5 +328,5 @@ def test_a_release_that_is_planned__is_under_the_tags_of_the_flag_by_which_it_ro
     a_policy(production.project, checks=[STRICT], tags=["payments"])
     Flag.objects.filter(key="checkout-route").update(tags=["payments"])
     a_setup(service, production, router={"kind": "manual"})
-    with pytest.raises(Conflict, match="wants the check errors"):
+    with pytest.raises(Conflict, match="needs the check errors"):
         commands.start(release=early, intent=Intent(acting(alice)))

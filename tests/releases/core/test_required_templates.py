@@ -42,7 +42,7 @@ def test_a_required_template__is_gone_through_step_by_step_whatever_the_approval
     policy = a_policy(production.project, templates=["careful"])
     release = tick(a_release(service, production, alice, template="careful", plan={}))
     by = Intent(acting(alice), "now")
-    wants = r"“guarded” wants each step of the template careful for its whole time"
+    wants = r"“guarded” requires each step of the template careful for its full time"
     for command in (commands.promote, commands.promote_fully):
         with pytest.raises(Invalid, match=wants):
             command(release=release, intent=by)

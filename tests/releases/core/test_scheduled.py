@@ -66,7 +66,7 @@ def test_one_for_later__takes_nothing_back_from_what_succeeded_meanwhile(
     later = a_release(service, development, alice, not_before=tomorrow())
     other = to_everybody(a_release(service, development, alice, version="3.0"), alice)
     assert other.state == "succeeded"
-    assert its_time_comes(later).problem.startswith("The flag checkout-route is not as it was")
+    assert its_time_comes(later).problem.startswith("The flag checkout-route was changed since")
     assert routing(other) == {"variant": "green"}
 
 

@@ -185,13 +185,13 @@ def test_permissions__that_cannot_be__are_refused_by_path(
 @pytest.mark.parametrize(
     ("lines", "sentence"),
     [
-        (["required_approvals: 0"], f"{NEEDS}.required_approvals: A policy wants between 1 and"),
-        (["required_approvals: 99"], f"{NEEDS}.required_approvals: A policy wants between"),
-        (["required_approvals: yes"], f"{NEEDS}.required_approvals: A policy wants between"),
+        (["required_approvals: 0"], f"{NEEDS}.required_approvals: A policy requires between 1 and"),
+        (["required_approvals: 99"], f"{NEEDS}.required_approvals: A policy requires between"),
+        (["required_approvals: yes"], f"{NEEDS}.required_approvals: A policy requires between"),
         (["required_roles: [qa]"], f"{NEEDS}: Say how many required_approvals it takes."),
         (
             ["required_approvals: 1", "required_roles: [developer]"],
-            f"{NEEDS}.required_roles: Nobody could ever satisfy this: the role developer may not",
+            f"{NEEDS}.required_roles: This can never be satisfied: the role developer cannot",
         ),
         (
             ["required_approvals: 1", "required_roles: [qa, qa]"],
@@ -232,11 +232,11 @@ def test_requirements__that_cannot_be__are_refused_by_path(
             f"{ROOT}:\n  approval_requirements:\n    moon: {{required_approvals: 1}}\n",
             f"{ROOT}.approval_requirements.moon: shop has no environment moon.",
         ),
-        (f"{ROOT}: {{}}\n{ROOT}: {{}}\n", "This is no YAML: a name stands twice in one mapping"),
-        ("a: [\n", "This is no YAML: "),
-        ("a: !!python/object:os.system {}\n", "This is no YAML: "),
+        (f"{ROOT}: {{}}\n{ROOT}: {{}}\n", "This is not valid YAML: a name stands twice in one"),
+        ("a: [\n", "This is not valid YAML: "),
+        ("a: !!python/object:os.system {}\n", "This is not valid YAML: "),
         ("[" * 5000, "The file is nested too deep."),
-        ("a: \x00\n", "This is no YAML: "),
+        ("a: \x00\n", "This is not valid YAML: "),
     ],
 )
 def test_files__that_are_none__are_refused(written: Written, text: str, sentence: str) -> None:

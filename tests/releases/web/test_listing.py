@@ -67,7 +67,7 @@ def test_the_line__is_stopped_and_lifted_on_the_board_by_who_manages_incidents(
     canary: Release, alice_client: Client, bob_client: Client
 ) -> None:
     line = f"{BOARD}line/production"
-    assert "takes the permission “manage incidents”" in text(bob_client, BOARD)
+    assert "needs the permission “manage incidents”" in text(bob_client, BOARD)
     assert send(bob_client, line, reason="Because").status_code == 403
     assert "Say what is wrong" in plain(send(alice_client, line, reason=" "), 422)
     assert send(alice_client, line, reason="Payments are down").headers["HX-Redirect"] == BOARD
@@ -125,7 +125,7 @@ def test_a_flag_at_rest__may_be_rolled_out_by_who_edits_flags(
     address = f"{BOARD}of-flag/production/team/dark"
     offered = dana_client.get(address).content.decode()
     assert 'href="/p/shop/releases/new?flag=team%2Fdark&amp;environment=production"' in offered
-    assert "This takes the permission “edit flags”" in plain(bob_client.get(address))
+    assert "This needs the permission “edit flags”" in plain(bob_client.get(address))
     assert charlie_client.get(address).status_code == 404
     page = dana_client.get("/p/shop/flag/targeting/production/team/dark").content.decode()
     assert f'hx-get="{address}"' in page

@@ -84,7 +84,7 @@ def test_a_check__without_data_after_the_soak__holds_and_says_what_would_end_it(
     held = let_pass(canary, 61)
     assert held.state == State.HELD
     page = text(bob_client, page_of(canary))
-    assert "Why it does not go on" in page
+    assert "Why it does not continue" in page
     assert "needs 100 more requests before it can be judged" in page
     assert "Next step" not in page
 
@@ -113,7 +113,7 @@ def test_roll_back__on_call_engineer__ends_it_with_a_reason_and_promotes_nothing
 ) -> None:
     page = on_call.get(page_of(canary)).content.decode()
     assert 'id="command-promote" disabled aria-describedby="why-promote"' in " ".join(page.split())
-    assert "This takes the permission “deploy releases”" in words(page)
+    assert "This needs the permission “deploy releases”" in words(page)
     refused = send(on_call, page_of(canary, "command/promote"), typed="production")
     assert refused.status_code == 403
     dialog = plain(on_call.get(page_of(canary, "command/rollback"), headers=HTMX))
@@ -271,7 +271,7 @@ def test_a_gate__is_reached__waits_for_people_and_says_so(
     assert let_pass(release, 61).state == State.WAITING
     page = text(bob_client, page_of(release))
     assert "What it waits for" in page
-    assert "Promote it to go on." in page
+    assert "Promote it to continue." in page
     view = ReleaseView.of(fresh(release), clock.now())
     assert [row.place for row in view.steps] == ["now", "ahead"]
 
@@ -281,8 +281,8 @@ def test_a_release_in_production__proves_first_that_it_can_go_back_and_says_so(
 ) -> None:
     plan = {**PLAN, "proof_of_return": True}
     release = a_release(routed_by_flag(production), production, alice, plan=plan)
-    assert "Can go back: not tried yet." in text(alice_client, page_of(release))
+    assert "Rollback test: not done yet." in text(alice_client, page_of(release))
     tick(release)
-    assert "Can go back: being tried." in text(alice_client, page_of(release))
+    assert "Rollback test: running." in text(alice_client, page_of(release))
     Release.objects.filter(pk=release.pk).update(proof={"phase": "up_again", "took_s": 4.2})
-    assert "Can go back: yes, in 4 s." in text(alice_client, page_of(release))
+    assert "Rollback test: passed, in 4 s." in text(alice_client, page_of(release))

@@ -133,10 +133,10 @@ def test_the_advice__says_why__and_another_strategy_takes_a_reason_that_is_kept(
 ) -> None:
     answers = {"concern": "zero_downtime_required", "answer": "medium_traffic"}
     page = plain(send(alice_client, NEW, **FORM | answers, do="redraw"))
-    assert "Advised: canary, since rolling cannot be had here yet." in page
-    assert "Why another strategy" not in page
+    assert "Advised: canary, since rolling is not available here yet." in page
+    assert "Reason for not using the advised strategy" not in page
     other = FORM | answers | {"strategy": "in_place"}
-    assert "Say why another strategy" in plain(send(alice_client, NEW, **other), 422)
+    assert "Give a reason for not using the advised" in plain(send(alice_client, NEW, **other), 422)
     send(alice_client, NEW, **other, why="It is night")
     assert made().reason == "Faster search (Strategy in place instead of canary: It is night)"
     assert [step["share"] for step in made().plan["steps"]] == [100]
@@ -225,5 +225,5 @@ def test_a_developer__plans_and_is_told_who_starts(service: Service, dana_client
 
 
 def test_a_viewer__reads_why_they_may_not_plan(bob_client: Client, service: Service) -> None:
-    assert "This takes the permission “plan releases”" in text(bob_client, NEW)
+    assert "This needs the permission “plan releases”" in text(bob_client, NEW)
     assert send(bob_client, NEW, **FORM).status_code == 403

@@ -108,14 +108,14 @@ def test_a_bad_policy__is_refused_with_a_sentence_and_not_lost(
 def test_a_policy__is_set_by_who_configures_where_it_holds_with_the_approval_that_takes(
     service: Service, production: Environment, alice_client: Client, bob_client: Client
 ) -> None:
-    assert "This takes the permission “configure environments”" in text(bob_client, POLICIES)
+    assert "This needs the permission “configure environments”" in text(bob_client, POLICIES)
     assert send(bob_client, f"{POLICIES}new", **FORM).status_code == 403
     set_policy(production, **TWO_ROLES)
     page = text(alice_client, f"{POLICIES}new?", 200)
     assert "Send for approval" in page
     asked = send(alice_client, f"{POLICIES}new", **FORM)
     request = text(bob_client, asked.headers["HX-Redirect"])
-    assert "Check errors: take the release back where the error rate exceeds 1 %" in request
+    assert "Check errors: roll back the release if the error rate exceeds 1 %" in request
     assert not ReleasePolicy.objects.exists()
     assert "Change the release policy Strict" in text(bob_client, POLICIES)
     elsewhere = send(alice_client, f"{POLICIES}new", **FORM | {"environments": ["staging"]}, do="x")
@@ -203,7 +203,7 @@ def test_the_preview__names_the_policy_of_a_check_and_links_it(
     page = plain(answer)
     assert "errors : error rate at most 5 % over 5 min ( from the release policy strict )" in page
     assert "strict : It names the service checkout." in page
-    assert "The check “errors” of the release policy “strict” stands instead." in page
+    assert "The check “errors” of the release policy “strict” is used instead." in page
     assert f'href="{POLICIES}strict/"' in answer.content.decode()
 
 

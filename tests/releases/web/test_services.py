@@ -91,7 +91,7 @@ def test_a_service__is_made_and_renamed_by_who_plans_releases(
     assert "Owners: alice, dana" in page
     assert "created the service" in page
     unknown = send(alice_client, "/p/shop/service/search/edit", name="Search", owners="nobody")
-    assert "Nobody is called nobody." in plain(unknown, 422)
+    assert "There is no user nobody." in plain(unknown, 422)
     listed = text(bob_client, "/p/shop/services/?text=sea")
     assert "Search" in listed
     assert "No service matches" in text(bob_client, "/p/shop/services/?text=zzz")
@@ -198,7 +198,7 @@ def test_a_setup__that_waits_for_approval__is_edited_in_its_form(
 def test_a_setup__of_a_viewer__may_be_read_and_not_saved(
     checkout: Service, bob_client: Client
 ) -> None:
-    assert "This takes the permission “deploy releases”" in text(bob_client, SETUP)
+    assert "This needs the permission “deploy releases”" in text(bob_client, SETUP)
     assert send(bob_client, SETUP, **FORM).status_code == 403
 
 

@@ -114,7 +114,7 @@ def test_groups__nobody_of_that_name__is_said_in_the_dialog(
 ) -> None:
     refused = alice_client.post(f"{GROUPS}night-shift/members/new", {"username": "nobody"})
     assert refused.status_code == 422
-    assert "Nobody is called nobody." in refused.content.decode()
+    assert "There is no user nobody." in refused.content.decode()
 
 
 @pytest.mark.parametrize("key", ["developer", "night-shift", "No Such", "", "x" * 51])
