@@ -8,7 +8,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from flags import dependants, outcome_wording, wording
-from flags.engine import DocumentError, parse_configuration, parse_definition
+from flags.engine import DocumentError, FlagDefinition, parse_configuration, parse_definition
 from flags.models import Flag, FlagConfiguration
 from portal.access.models import Environment
 from portal.access.permissions import Permission
@@ -136,11 +136,19 @@ def configuration_words(flag: Flag, before: Document, after: Document) -> list[s
         return [_("It refers to variants that the flag does not have; see the documents.")]
 
 
-def who_gets_what(flag: Flag, document: Document) -> tuple[str, ...]:
-    """Who gets what of a flag by a configuration, one sentence each; empty for one of another
-    time."""
+def who_gets_what(flag: Flag, *documents: Document) -> list[tuple[str, ...]]:
+    """Who gets what of a flag by each of some configurations, one sentence each; empty for one of
+    another time."""
     try:
-        configuration = parse_configuration(document, flag.definition)
+        definition = flag.definition
+    except DocumentError:
+        return [() for _one in documents]
+    return [_gets(definition, one) for one in documents]
+
+
+def _gets(definition: FlagDefinition, document: Document) -> tuple[str, ...]:
+    try:
+        configuration = parse_configuration(document, definition)
         if not configuration.introduced:
             return (_("Applications get “flag not found”, and use the default in their code."),)
         return outcome_wording.sentences(configuration)

@@ -162,7 +162,7 @@ def _outcomes(found: Planned, request: ChangeRequest) -> list[Outcome]:
         end = making.outcome(plan, current)
     except AviaryError:
         return []
-    sides = (changes.who_gets_what(flag, one) for one in (current, end))
+    sides = changes.who_gets_what(flag, current, end)
     return [Outcome(environment.name, *sides, environment=environment.key)]
 
 

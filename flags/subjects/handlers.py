@@ -83,7 +83,7 @@ def _merge_configurations(row: FlagConfiguration, _request: ChangeRequest, sides
 
 
 def _answers_here(row: FlagConfiguration, request: ChangeRequest) -> list[Outcome]:
-    sides = (changes.who_gets_what(row.flag, one) for one in (request.before, request.after))
+    sides = changes.who_gets_what(row.flag, request.before, request.after)
     return [Outcome(row.environment.name, *sides, environment=row.environment.key)]
 
 
@@ -136,7 +136,7 @@ def _answers(
     return [
         Outcome(
             row.environment.name,
-            *sides(changes.who_gets_what(flag, row.document)),
+            *sides(*changes.who_gets_what(flag, row.document)),
             environment=row.environment.key,
         )
         for row in flag.configurations.select_related("environment")

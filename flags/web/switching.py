@@ -17,7 +17,8 @@ from flags.services import Switched, changes, configurations, effects
 from flags.usage import reading
 from flags.web import rows
 from flags.web.rows import Cell, FlagRow, Marks, find_flag
-from flags.web.targeting.context import page_context
+from flags.web.targeting.context import side_context
+from flags.web.targeting.trying import gets_context
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.approvals.errors import Waiting
@@ -133,7 +134,8 @@ def _switched_on_its_page(
     """The flag's own page shows more of it; an open form goes on from the new version."""
     flag = find_flag(scope, switched.configuration.flag.key)
     configuration = flag.configuration_in(switched.configuration.environment)
-    context |= page_context(scope, configuration, marked=marked)
+    context |= side_context(scope, configuration, marked)
+    context |= gets_context(configuration.configuration, flag.definition)
     context["nothing_missed"] = switched.previous_version == sent_version(request)
     return aimed(render(request, "flags/_switched_page.html", context), "flag-side")
 

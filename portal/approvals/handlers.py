@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from django.core.exceptions import ObjectDoesNotExist
@@ -138,7 +139,7 @@ class Sides(NamedTuple):
         return merging.merge(*self.documents, parts=parts, prefer=self.prefer)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Target:
     """What a change is about: a thing by its name, in some environments of a project; and the
     request for the change, where there is one."""
@@ -148,7 +149,7 @@ class Target:
     environments: tuple[Environment, ...]
     request: ChangeRequest | None = None
 
-    @property
+    @cached_property
     def place(self) -> Environment:
         """The only environment."""
         (environment,) = self.environments

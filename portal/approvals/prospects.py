@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 from portal.access import authority
 from portal.access import selectors as access
@@ -58,7 +59,7 @@ class EvidenceNeed:
     row: Evidence | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Outlook:
     """How far a request has come in one environment."""
 
@@ -68,7 +69,7 @@ class Outlook:
     roles: tuple[RoleNeed, ...]
     evidence: tuple[EvidenceNeed, ...]
 
-    @property
+    @cached_property
     def environment(self) -> Environment:
         return self.assessment.environment
 

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 
 from portal.approvals.independence import NO_TIES, Ties
 
@@ -35,7 +36,7 @@ class Ballot:
     names: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Standing:
     """How far a change has come in one environment."""
 
@@ -45,12 +46,12 @@ class Standing:
     evidence: Mapping[str, EvidenceState]
     counted: frozenset[int] = frozenset()
 
-    @property
+    @cached_property
     def missing_evidence(self) -> dict[str, EvidenceState]:
         """The kinds of evidence that are not passed, and what they are instead."""
         return {k: state for k, state in self.evidence.items() if state != EvidenceState.PASSED}
 
-    @property
+    @cached_property
     def is_satisfied(self) -> bool:
         return not (self.missing_approvals or self.missing_roles or self.missing_evidence)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 MOST: Final = 200
+_SHORT: Final = 80  # characters that stand on one line
 _NAMES: Final = ("id", "key")
 
 
@@ -54,7 +55,11 @@ def _walk(path: str, before: object, after: object) -> Iterator[Difference]:
         old, new = left.get(name, _MISSING), right.get(name, _MISSING)
         # Most of what two documents hold is the same: that needs no closer look.
         if old is _MISSING or new is _MISSING or json.dumps(old) != json.dumps(new):
-            yield from _walk(_join(path, name), old, new)
+            place = _join(path, name)
+            if isinstance(old, dict | list) and isinstance(new, dict | list):
+                yield from _walk(place, old, new)
+            else:
+                yield Difference(place, _shown(old), _shown(new))
     common = [name for name in left if name in right]
     if isinstance(before, list) and common != [name for name in right if name in left]:
         yield Difference(path, _shown(list(left)), _shown(list(right)))
@@ -94,8 +99,5 @@ def _join(path: str, name: str) -> str:
 def _shown(value: object) -> str | None:
     if isinstance(value, _Missing):
         return None
-    return json.dumps(value, ensure_ascii=False, indent=None if _is_short(value) else 2)
-
-
-def _is_short(value: object) -> bool:
-    return len(json.dumps(value, ensure_ascii=False)) <= 80
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _SHORT else json.dumps(value, ensure_ascii=False, indent=2)

@@ -7,6 +7,7 @@ put into words is still readable: ``freeze_window.created`` becomes “freeze wi
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Protocol
 
 from django.urls import reverse
@@ -97,8 +98,9 @@ def register(*subjects: Subject) -> None:
         _changes.update(one.changes)
 
 
+@cache
 def menu() -> list[Menu]:
-    """Where the navigation of a project leads, in order."""
+    """Where the navigation of a project leads, in order; registered while apps become ready."""
     return sorted([one.menu for one in _subjects.values() if one.menu], key=lambda one: one.order)
 
 

@@ -32,26 +32,16 @@ def page_context(
     configuration: FlagConfiguration,
     asked: ChangeRequest | None = None,
     prefer: Side = Side.MINE,
-    marked: tuple[Marks, bool] | None = None,
 ) -> dict[str, object]:
     """The context of the page and of each of its parts.
 
     Where a request is edited, the form holds what it asks for on top of what is there now.
-    ``marked`` is what ``rows.read_marks`` has just said of it.
     """
     flag, environment = configuration.flag, configuration.environment
     drift = drift_of(asked, prefer) if asked else None
     document = drift.document if drift else configuration.document
     form = documents.to_form(document, flag.definition, with_switch=asked is not None)
-    marks, unused = marked or rows.read_marks([environment], [flag])
-    mark = marks.get((environment.pk, flag.key))
-    return {
-        "scope": scope,
-        "flag": flag,
-        "row": FlagRow(flag),
-        "cell": Cell(flag, configuration, mark),
-        "no_evaluator": unused,
-        "tab": "targeting",
+    return side_context(scope, configuration, rows.read_marks([environment], [flag])) | {
         "revise": Revising.of(asked),
         "drift": drift,
         "edited": asked is not None,
@@ -62,6 +52,22 @@ def page_context(
         "base": write_base(configuration.document),
         "snippets": snippets(flag),
         **_outlook(configuration, configuration_from(document, flag.definition)),
+    }
+
+
+def side_context(
+    scope: Scope, configuration: FlagConfiguration, marked: tuple[Marks, bool]
+) -> dict[str, object]:
+    """Of the parts beside the form, which a switch changes; ``marked`` is of rows.read_marks."""
+    marks, unused = marked
+    row = FlagRow(configuration.flag, marks=marks)
+    return {
+        "scope": scope,
+        "flag": row.flag,
+        "row": row,
+        "cell": next(one for one in row.cells if one.configuration.pk == configuration.pk),
+        "no_evaluator": unused,
+        "tab": "targeting",
     }
 
 

@@ -73,14 +73,10 @@ def outlook_context(
 ) -> dict[str, object]:
     """Who gets what of a configuration that need not be saved; a flag that is off is asked as
     though it were on."""
-    turned_on = replace(wanted, enabled=True)
     world, segments = scenery_of(configuration.environment, now, wanted)
     names = attributes_in(wanted, segments)
-    context: dict[str, object] = {
-        "bars": bars(wanted, definition),
-        "distribution": distribution(turned_on, definition),
+    context = gets_context(wanted, definition) | {
         "is_off": not wanted.enabled,
-        "off_variant": wanted.off_variant,
         "sample": sample,
         "sample_fields": sample.fields(names),
     }
@@ -88,8 +84,17 @@ def outlook_context(
         attributes = context_of(sample, names)
     except Invalid as error:
         return context | {"sample_problem": error.problems["sample.json"]}
-    flag = EnvironmentFlag(definition, turned_on, configuration.version)
+    flag = EnvironmentFlag(definition, replace(wanted, enabled=True), configuration.version)
     return context | {"explained": in_words(explain(flag, attributes, world, segments))}
+
+
+def gets_context(wanted: Configuration, definition: FlagDefinition) -> dict[str, object]:
+    """Who gets what while it is on, as far as that is known without the users."""
+    return {
+        "bars": bars(wanted, definition),
+        "distribution": distribution(replace(wanted, enabled=True), definition),
+        "off_variant": wanted.off_variant,
+    }
 
 
 # Who gets it: the shares of users per variant, as far as they are known without the users.

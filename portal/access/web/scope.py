@@ -9,6 +9,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
+from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext as _
 
 from portal.access import authority
@@ -48,7 +49,7 @@ class Scope:
         there = self.holdings.in_environment(self.environment(self.about).pk)
         return there | (permissions & READS)
 
-    @property
+    @cached_property
     def may(self) -> dict[str, bool]:
         """Permission names with underscores -> held or not: ``scope.may.flag_edit``.
 
@@ -135,13 +136,15 @@ def navigation(request: HttpRequest) -> dict[str, object]:
     """The projects someone can switch to, where they are, and where that leads."""
     if getattr(request, "database_away", False):
         return {}
-    if not getattr(request, "user", None) or not request.user.is_authenticated:
+    user = getattr(request, "user", None)
+    if not isinstance(user, User):
         return {}
     scope, menu = getattr(request, "scope", None), subjects.menu()
     return {
-        "navigation_projects": Project.objects.visible_to(request.user),
+        # Parts of pages are drawn without the frame, which alone asks for these.
+        "navigation_projects": SimpleLazyObject(lambda: Project.objects.visible_to(user)),
+        "leads": SimpleLazyObject(lambda: _leads(scope, menu, request.path) if scope else []),
         "scope": scope,
-        "leads": _leads(scope, menu, request.path) if scope else (),
         "home_page": menu[0].page,
     }
 

@@ -12,7 +12,6 @@ from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 
 from portal.access.models import Environment
-from portal.access.permissions import Permission
 from portal.access.web.scope import Scope
 from portal.approvals import handlers, prospects, reverting, selectors
 from portal.approvals.changes import same_document
@@ -23,7 +22,6 @@ from portal.approvals.searching import REVIEW_WITHIN, review_is_overdue
 from portal.approvals.web.history import comments_of, lines_of
 from portal.approvals.web.steps import Facts, Step, closed_sentence, emergency_steps, steps_of
 from portal.approvals.wording import (
-    missing_in,
     missing_sentences,
     policy_sentence,
     unowned_sentence,
@@ -107,14 +105,17 @@ def request_context(scope: Scope, asked: ChangeRequest, now: datetime) -> dict[s
     edit_address = found.edit_page if found else ""
     emergency = emergency_of(asked)
     stopped = handlers.stopped([asked]).get(asked.pk, "") if not closed else ""
+    unowned = unowned_sentence(asked)
+    places = [
+        Place(one, policy_sentence(one.assessment.policy), missing_sentences(one.assessment))
+        for one in outlooks
+    ]
+    missing = [*filter(None, [unowned]), *(text for one in places for text in one.missing)]
     return {
         "scope": scope,
         "asked": asked,
-        "places": [
-            Place(one, policy_sentence(one.assessment.policy), missing_sentences(one.assessment))
-            for one in outlooks
-        ],
-        "unowned": unowned_sentence(asked),
+        "places": places,
+        "unowned": unowned,
         "drift": drift,
         "stopped": stopped,
         "is_open": not closed,
@@ -129,14 +130,14 @@ def request_context(scope: Scope, asked: ChangeRequest, now: datetime) -> dict[s
         "after": shown(asked.after),
         "votes": asked.votes.all(),
         "editors": asked.editors.all(),
-        "lines": _lines(scope, asked),
+        "lines": lines_of(asked) if scope.may["audit_view"] else comments_of(asked),
         "steps": steps_of(
             Facts(
                 scope=scope,
                 request=asked,
                 deciding=deciding,
                 candidates=progress.could_vote,
-                missing=missing_in(asked, [one.assessment for one in outlooks]),
+                missing=missing,
                 drifted=drift is not None,
                 stopped=stopped,
                 closed=closed,
@@ -187,11 +188,6 @@ def _goes_back(emergency: Emergency) -> tuple[list[str] | None, tuple[str, ...]]
     current = found.now().document
     reverted = reverting.state_without(emergency, current)
     return found.words_between(current, reverted.document), reverted.kept
-
-
-def _lines(scope: Scope, asked: ChangeRequest) -> list[object]:
-    may_read = scope.may[Permission.AUDIT_VIEW.replace(".", "_")]
-    return list(lines_of(asked) if may_read else comments_of(asked))
 
 
 def _drift(found: Asked) -> Drift | None:

@@ -48,12 +48,13 @@ def steps_of(facts: Facts) -> dict[str, Step]:
     """Every step by its name."""
     mine = (one for one in facts.request.votes.all() if one.user_id == facts.scope.user.pk)
     vote = next(mine, None)
+    voting, editing = _vote(facts, vote), facts.stopped or _edit(facts)
     found = [
-        Step("approve", facts.stopped or _vote(facts, vote)),
-        Step("reject", _vote(facts, vote)),
+        Step("approve", facts.stopped or voting),
+        Step("reject", voting),
         Step("apply", facts.stopped or _apply(facts)),
-        Step("renew", facts.stopped or _edit(facts)),
-        Step("edit", facts.stopped or _edit(facts) or _without_a_page(facts)),
+        Step("renew", editing),
+        Step("edit", editing or _without_a_page(facts)),
         Step("withdraw", _withdraw(facts)),
     ]
     if facts.request.author_user_id is None and not facts.closed:

@@ -120,7 +120,7 @@ def test_undo__is_refused_where_a_rollback_does_it_or_nothing_was_before(
 
 def test_undo__is_refused_once_another_version_is_there(second: Release, alice: User) -> None:
     third = tick(tick(undo(second, alice)))
-    with pytest.raises(Invalid, match="Another version.* is live by now"):
+    with pytest.raises(Invalid, match=r"Another version.* is live by now"):
         undo(second, alice)
     assert fresh(third).state == "succeeded"
 
@@ -212,7 +212,7 @@ def test_undo__that_waited_until_another_version_was_there__does_not_start(
         undo(second, alice)
     Policy.objects.all().delete()
     by_hand(service, development, alice, "3.0")
-    with pytest.raises(Conflict, match="Another version.* is live by now"):
+    with pytest.raises(Conflict, match=r"Another version.* is live by now"):
         commands.start(release=second.undone.get(), intent=Intent(acting(alice)))
 
 
