@@ -86,16 +86,16 @@ def _begin() -> None:
 
 def _set_up(key: str, place: Any, by: Any) -> None:
     """A service and the flag by which it is routed, both of that key."""
-    from flags import services as flags
+    from flags.core import configurations, definitions
     from releases.catalogue import services
 
     project = place.project
     variants = [{"key": one, "value": one} for one in ("blue", "green")]
     definition = {"key": key, "value_type": "string", "variants": variants}
-    flag = flags.create_flag(project=project, document=definition, intent=by)
+    flag = definitions.create_flag(project=project, document=definition, intent=by)
     current = flag.configurations.get(environment=place)
     serves = {"enabled": True, "fallthrough": {"variant": "blue"}}
-    flags.save_configuration(
+    configurations.save_configuration(
         flag=flag,
         environment=place,
         document=current.document | serves,

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from flags import services
+from flags.core import configurations, definitions
 from flags.models import Flag
 from portal.access import services as access
 from portal.access.models import ApiKey, Environment, Project
@@ -169,12 +169,12 @@ def ensure(token: str) -> str:
 def _create(now: datetime) -> Project:
     project = access.create_project(key=PROJECT, name="Demo shop", intent=Intent(ACTOR, at=now))
     for document in DEFINITIONS:
-        services.create_flag(project=project, document=document, intent=Intent(ACTOR, at=now))
+        definitions.create_flag(project=project, document=document, intent=Intent(ACTOR, at=now))
     for (flag_key, environment_key), changes in CONFIGURATIONS.items():
         flag = Flag.objects.select_related("project").get(project=project, key=flag_key)
         environment = project.environments.get(key=environment_key)
         current = flag.configurations.get(environment=environment)
-        services.save_configuration(
+        configurations.save_configuration(
             flag=flag,
             environment=environment,
             document=current.document | changes,

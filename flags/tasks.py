@@ -6,8 +6,9 @@ from celery import shared_task
 from django.db.models import F
 from redis import RedisError
 
-from flags.services import counting, intake, plans, reminding, sampling
-from flags.snapshots import relay
+from flags.delivery import intake, relay
+from flags.schedules import runner
+from flags.usage import counting, reminding, sampling
 from portal.access.models import EnvironmentChange
 from portal.lib import clock
 from portal.runs import jobs, worker
@@ -66,4 +67,4 @@ def remind_owners() -> None:
 @worker.look()
 def carry_out_plans() -> None:
     """Carry out what is due of schedules and ramps."""
-    plans.carry_out_due()
+    runner.carry_out_due()

@@ -18,8 +18,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 from redis import RedisError
 
-from flags.snapshots import delivery, relay
-from flags.snapshots.delivery import Arrival, Delivery
+from flags.delivery import progress, relay
+from flags.delivery.progress import Arrival, Delivery
 from flags.usage.reading import DAY, intake_losses
 from portal.access.api.scope import key_shown, token_shown
 from portal.access.models import Environment, KeyKind
@@ -163,7 +163,7 @@ def _read_arrivals() -> Arrivals | None:
     """All environments and where their newest versions are; None without a database."""
     try:
         places = list(Environment.objects.select_related("project").order_by("pk"))
-        found = delivery.read(places)
+        found = progress.read(places)
     except DatabaseError:
         return None
     return [(place, found[place.pk]) for place in places if place.pk in found]

@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from flags.web import urls as flag_urls
+from flags import urls as flag_urls
 from portal import health
 from portal.access.signin import urls as sign_in_urls
 from portal.access.web import urls as access_urls

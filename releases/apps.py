@@ -9,8 +9,9 @@ class ReleasesConfig(AppConfig):
 
     def ready(self) -> None:
         from flags import channel
-        from flags import selectors as flags
-        from flags.services import effects, intake, referring
+        from flags.core import selectors as flags
+        from flags.delivery import intake
+        from flags.references import effects, referring
         from portal.access.outbox import environments_advanced
         from portal.lib import subjects
         from releases.catalogue import states

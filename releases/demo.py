@@ -21,7 +21,7 @@ from django.conf import settings
 from django.db import transaction
 
 from flags import demo as flag_demo
-from flags import services as flags
+from flags.core import configurations, definitions
 from portal.access.models import Environment, Project
 from portal.approvals import selectors as approvals
 from portal.audit.models import AuditEvent
@@ -99,7 +99,7 @@ def _is_ours(project: Project) -> bool:
 
 def _make(project: Project, shown: Shown) -> None:
     production, intent = project.environments.get(key="production"), Intent(ACTOR)
-    flag = flags.create_flag(
+    flag = definitions.create_flag(
         project=project,
         document={
             "key": shown.flag,
@@ -113,7 +113,7 @@ def _make(project: Project, shown: Shown) -> None:
         intent=intent,
     )
     current = flag.configurations.get(environment=production)
-    flags.save_configuration(
+    configurations.save_configuration(
         flag=flag,
         environment=production,
         document=current.document | {"enabled": True, "fallthrough": {"variant": "blue"}},

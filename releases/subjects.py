@@ -8,8 +8,8 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from flags.core import changes as flag_changes
 from flags.models import Flag
-from flags.services import changes as flag_changes
 from portal.access.models import Project
 from portal.approvals.changes import Change, same_document
 from portal.approvals.handlers import Document, DueStep, Handler, Side, Target, Wanted

@@ -21,9 +21,6 @@ SERVICE, FLAG = "service", "flag"
 COHORTS, TESTERS = "cohorts", "testers"
 """Outcomes of a flag, too, but of those whom a release serves whatever its share: kept apart."""
 OF_FLAGS: Final = (FLAG, COHORTS, TESTERS)
-COHORTS_RULE: Final = "release-cohorts"
-TESTERS_RULE: Final = "release-testers"
-"""The rules by which a release serves them."""
 WIDTH_S: Final = 10
 LATE_BY_S: Final = 15 * 60
 AHEAD_BY_S: Final = 60

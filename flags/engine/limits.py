@@ -41,6 +41,9 @@ MAX_STEPS: Final = 50_000
 """What one evaluation may cost, some 0.1 µs each: see ``world.Steps``."""
 EXPLAINED_STEPS: Final = 10 * MAX_STEPS
 """What an explanation may cost: it asks everything, and not until something is decided alone."""
+COHORTS_RULE: Final = "release-cohorts"
+TESTERS_RULE: Final = "release-testers"
+"""Ids of the rules by which a release serves whom it shows a version whatever its share."""
 MAX_VALUE_DEPTH: Final = 20
 """Levels of lists and objects inside an object value, the outermost included."""
 

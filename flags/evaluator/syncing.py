@@ -16,9 +16,9 @@ import orjson
 from flags.evaluator.framing import Header
 from flags.evaluator.keys import AccessRefused, ApiKey
 from flags.evaluator.memory import Environment
-from flags.exporters.base import Corpus
-from flags.exporters.flagd import metadata_of, write_flag
-from flags.exporters.flagd.file import SCHEMA
+from flags.transfer.exporters.base import Corpus
+from flags.transfer.exporters.flagd import metadata_of, write_flag
+from flags.transfer.exporters.flagd.file import SCHEMA
 
 PATH: Final = b"/flagd/v1/flags.json"
 NOT_PUBLIC: Final = "flagd gets the rules themselves: give it a server key"

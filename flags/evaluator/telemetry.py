@@ -13,15 +13,14 @@ from typing import Any, Final
 
 from flags.channel.telemetry import (
     COHORTS,
-    COHORTS_RULE,
     FLAG,
     TESTERS,
-    TESTERS_RULE,
     WIDTH_S,
     BucketKey,
     Counts,
 )
 from flags.engine import CompiledFlag, Reason, Result, Steps, World
+from flags.engine.limits import COHORTS_RULE, TESTERS_RULE
 from flags.evaluator import entries
 from flags.evaluator.batch_ids import BatchIds
 from flags.evaluator.batches import Batch

@@ -1,6 +1,7 @@
+from flags.models.exclusion_group import ExclusionGroup
 from flags.models.flag import Flag, FlagConfiguration
-from flags.models.plan import Favourite, NamingRule, Plan, PlanKind, SavedView
-from flags.models.segment import ExclusionGroup, KeyList, Segment
+from flags.models.preferences import Favourite, NamingRule, SavedView
+from flags.models.segment import KeyList, Segment
 from flags.models.usage import (
     ContextSample,
     ContextSampling,
@@ -29,8 +30,6 @@ __all__ = [
     "LossCause",
     "NamingRule",
     "Period",
-    "Plan",
-    "PlanKind",
     "SavedView",
     "Segment",
     "TakenBatch",

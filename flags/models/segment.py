@@ -1,16 +1,16 @@
-"""Segments with their lists of keys, and exclusion groups: the same in every environment."""
+"""Segments with their lists of keys: the same in every environment."""
 
 import hashlib
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
 import orjson
 from django.db import models
 
-from flags.engine import Group, dump_group, limits, parse_group, parse_segment
 from flags.engine import Segment as SegmentDocument
+from flags.engine import limits, parse_segment
 from flags.models.flag import Keyed
 from portal.access.models import Project
 from portal.lib.journal import About
@@ -126,64 +126,21 @@ class Segment(Keyed):
 ABOUT_FIELDS = ("key", "name", "description", "when", "keyed_by")
 
 
-# An exclusion group: a line that flags share, so that nobody is in two of them.
+def list_of(project: Project, digest: str) -> KeyList:
+    """The list of a digest, however long ago a segment had it. Raises KeyList.DoesNotExist."""
+    return KeyList.objects.defer("content").get(project=project, digest=digest)
 
 
-class ExclusionGroup(Keyed):
-    """One group. Slots and holdout are as the engine has them.
+def segment_document_of(project: Project, document: Mapping[str, Any]) -> dict[str, Any]:
+    """The engine's document of a segment from the one that the history keeps of it.
 
-    ``holdout`` is in thousandths of a percent, like everything on the line.
+    Raises KeyList.DoesNotExist where this project never had such a list.
     """
+    about = {field: document[field] for field in ABOUT_FIELDS if field in document}
+    lists = {name: list_of(project, document[name]["digest"]) for name in LISTS}
+    return about | {name: list(one.keys) for name, one in lists.items()}
 
-    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="exclusion_groups")
-    salt = models.CharField(max_length=100)
-    slots = models.JSONField(default=list, blank=True)
-    holdout = models.PositiveIntegerField(default=0)
-    bucket_by = models.CharField(max_length=200, default="targetingKey")
-    updated_by = models.CharField(max_length=200, blank=True)
 
-    class Meta(Keyed.Meta):
-        constraints = [
-            models.UniqueConstraint(fields=["project", "key"], name="exclusion_group_key_once"),
-            models.CheckConstraint(
-                condition=models.Q(holdout__lte=100_000), name="exclusion_group_holdout_on_line"
-            ),
-        ]
-
-    @property
-    def recorded_as(self) -> About:
-        return About("exclusion_group", self.key, self.project.key)
-
-    @property
-    def holdout_percent(self) -> str:
-        """As it stands in a form."""
-        return f"{self.holdout / 1000:g}"
-
-    @property
-    def document(self) -> dict[str, Any]:
-        """The group as a document of the engine, every field in it."""
-        return {
-            "key": self.key,
-            "name": self.name,
-            "description": self.description,
-            "salt": self.salt,
-            "slots": self.slots,
-            "holdout": self.holdout / 1000,
-            "bucket_by": self.bucket_by,
-        }
-
-    @property
-    def engine_document(self) -> dict[str, Any]:
-        """What evaluators load: not what people call it."""
-        about = ("name", "description")
-        return {name: value for name, value in self.document.items() if name not in about}
-
-    @property
-    def group(self) -> Group:
-        return parse_group(self.document)
-
-    def set_group(self, group: Group) -> None:
-        """Take the columns from a valid group; the caller saves."""
-        self.key, self.name, self.description = group.key, group.name, group.description
-        self.salt, self.bucket_by, self.holdout = group.salt, group.bucket_by, group.holdout
-        self.slots = dump_group(group)["slots"]
+def segment_of(project: Project, document: Mapping[str, Any]) -> SegmentDocument:
+    """The segment of the engine from the document that the history keeps of it."""
+    return parse_segment(segment_document_of(project, document))

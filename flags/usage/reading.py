@@ -9,13 +9,14 @@ from typing import Final
 from django.db.models import Max, QuerySet, Sum
 from django.utils.translation import gettext as _
 
-from flags.channel import OVER_BUDGET
+from flags.channel import OVER_BUDGET, USAGE
 from flags.models import (
     Flag,
     FlagConfiguration,
     FlagSeen,
     FlagUsage,
     IntakeLoss,
+    LossCause,
     Period,
     UnknownFlag,
 )
@@ -174,6 +175,11 @@ def intake_losses(*, since: datetime) -> dict[tuple[str, str], int]:
     """What evaluators sent up and is lost, of all environments together, by kind and cause."""
     rows = IntakeLoss.objects.filter(minute__gte=since).values_list("kind", "cause")
     return {(kind, cause): count for kind, cause, count in rows.annotate(n=Sum("count"))}
+
+
+def counts_dropped(*, since: datetime) -> int:
+    """How many batches of counts are lost because nobody took them in time."""
+    return intake_losses(since=since).get((USAGE.name, LossCause.DROPPED), 0)
 
 
 def unknown_flags(environment: Environment, *, ignored: bool = False) -> QuerySet[UnknownFlag]:

@@ -75,7 +75,7 @@ def _publish() -> None:
     """Fill Redis before anyone is told where to ask."""
     from redis import RedisError
 
-    from flags.snapshots import relay
+    from flags.delivery import relay
 
     with contextlib.suppress(RedisError):  # the relay process goes on trying
         relay.sweep()

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from flags.snapshots.users import Users, users_of
+from flags.delivery.users import Users, users_of
 from portal.access.models import Environment, Project
 from releases.catalogue.models import Artefact, Service
 from releases.core import selectors, wording

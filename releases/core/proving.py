@@ -6,7 +6,7 @@ of a flag, until evaluators answer so. What is measured counts from when it is u
 
 from datetime import datetime
 
-from flags.snapshots import delivery
+from flags.delivery import progress
 from portal.lib.journal import Intent
 from releases.core import moving, starting, wording
 from releases.core.models import Release
@@ -22,7 +22,7 @@ def is_live(release: Release) -> bool:
     Waits a moment for it, so nothing may be locked."""
     if release.proof.get("phase") != BACK or release.router["kind"] != "flag":
         return True
-    return delivery.is_live({release.environment_id})
+    return progress.is_live({release.environment_id})
 
 
 def prove(release: Release, told: Told, intent: Intent, *, live: bool) -> bool:

@@ -6,9 +6,9 @@ from django.db.models import Q, QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from flags.core.selectors import Moved, Mover
 from flags.engine import DocumentError, parse_configuration, variants_of
 from flags.models import Flag
-from flags.selectors import Moved, Mover
 from portal.access.models import Environment, Project
 from portal.access.permissions import Permission
 from portal.approvals.models import ChangeRequest

@@ -8,7 +8,8 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
-from flags.models import FlagConfiguration, Plan, PlanKind
+from flags.models import FlagConfiguration
+from flags.schedules.models import Plan, PlanKind
 from portal.access.models import Environment, Project
 from portal.approvals import gate
 from portal.approvals.authors import answer_for

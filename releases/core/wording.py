@@ -6,7 +6,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from flags.snapshots.users import Users
+from flags.delivery.users import Users
 from releases.core.models import Release, State
 from releases.engine.checks import Check, Kind, Verdict
 from releases.engine.decisions import Cause

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from flags.channel.telemetry import COHORTS_RULE, TESTERS_RULE
+from flags.engine.limits import COHORTS_RULE, TESTERS_RULE
 from releases.engine.plans import WHOLE
 
 TESTER: Final = "aviary_tester"

@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from flags.models import Segment
-from flags.services.cohort_changes import members_words
+from flags.segments.changes import members_words
 from portal.access.models import Project
 from releases.catalogue.wording import check_sentence, differences
 from releases.engine.checks import read_check

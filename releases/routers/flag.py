@@ -7,10 +7,10 @@ from urllib.parse import urlencode, urlsplit
 
 from django.core.signing import Signer
 
+from flags.core.configurations import save_configuration
+from flags.core.parsing import configuration_from
 from flags.engine import dump_configuration
 from flags.models import Flag, FlagConfiguration
-from flags.services.configurations import save_configuration
-from flags.services.parsing import configuration_from
 from portal.access.models import Environment
 from portal.lib.journal import Intent, Step, WriteOptions
 from releases.engine.routing import TESTER, FlagRoute, cohorts_in, routed, share_of, without_ours

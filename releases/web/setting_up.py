@@ -8,9 +8,9 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from flags.exporters.base import to_yaml
-from flags.importers.base import Refused
-from flags.importers.text import read_text
+from flags.transfer.exporters.base import to_yaml
+from flags.transfer.importers.base import Refused
+from flags.transfer.importers.text import read_text
 from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from django.utils.translation import gettext as _
 
-from flags.snapshots.users import Users
+from flags.delivery.users import Users
 from releases.core import wording
 from releases.core.models import Release, State, StepExecution
 from releases.core.previews import reached_by

@@ -68,12 +68,12 @@ class Bank:
 
     def create_flag(self, key: str, *, introduced: bool = True) -> Any:
         """A flag, as if it had been there before the policy, or one that came after it."""
-        from flags import services
+        from flags.core import definitions
 
         variants = [{"key": "on", "value": True}, {"key": "off", "value": False}]
         document = {"key": key, "kind": "release", "value_type": "boolean", "variants": variants}
         name = key.replace("-", " ").capitalize()
-        flag = services.create_flag(
+        flag = definitions.create_flag(
             project=self.project,
             document=document | {"name": name},
             intent=Intent(self.operator, at=self.now),
@@ -91,13 +91,13 @@ class Bank:
 
     def ask(self, key: str, who: str = "dora", **options: Any) -> Any:
         """Ask for a flag to be turned on in production; the request that it waits as."""
-        from flags import services
+        from flags.core import configurations
         from portal.approvals.errors import Waiting
         from portal.approvals.models import ChangeRequest
         from portal.lib.journal import WriteOptions
 
         try:
-            services.set_enabled(
+            configurations.set_enabled(
                 flag=self.create_flag(key),
                 environment=self.production,
                 enabled=True,
@@ -114,14 +114,14 @@ class Bank:
 
     def ask_against_others(self, key: str) -> None:
         """Ask for a flag to be on and serve “off”, while others change what it serves."""
-        from flags import services
+        from flags.core import configurations
         from flags.models import FlagConfiguration
         from portal.approvals.errors import Waiting
 
         flag = self.create_flag(key)
         row = FlagConfiguration.objects.get(flag=flag, environment=self.production)
         try:
-            services.save_configuration(
+            configurations.save_configuration(
                 flag=flag,
                 environment=self.production,
                 expected_version=row.version,
@@ -172,14 +172,17 @@ def _two_people(bank: Bank) -> None:
 
 def _cohorts(bank: Bank) -> None:
     """A segment with users in both lists, and a group with a flag, free room and a holdout."""
-    from flags import services
+    from flags.exclusion_groups import services as group_services
+    from flags.segments import services as segment_services
 
     common: dict[str, Any] = {"intent": Intent(bank.operator, at=bank.now), "project": bank.project}
     slots = [{"flag": "vault-door", "from": 0, "to": 25}]
     users = {"included": ["alice", "bob"], "excluded": ["eve"]}
-    services.create_segment(document={"key": "testers", "name": "Testers", **users}, **common)
+    segment_services.create_segment(
+        document={"key": "testers", "name": "Testers", **users}, **common
+    )
     group = {"key": "experiments", "slots": slots, "holdout": 10}
-    services.create_group(document=group, **common)
+    group_services.create_group(document=group, **common)
 
 
 def fill() -> None:

@@ -71,15 +71,15 @@ def _admin() -> Any:
 
 
 def _make_flag(place: Any, key: str) -> None:
-    from flags import services
+    from flags.core import configurations, definitions
 
     by = _admin()
     variants = [{"key": "on", "value": True}, {"key": "off", "value": False}]
     document = {"key": key, "kind": "release", "value_type": "boolean", "variants": variants}
-    flag = services.create_flag(project=place.project, document=document, intent=by)
+    flag = definitions.create_flag(project=place.project, document=document, intent=by)
     current = flag.configurations.get(environment=place)
     off = {"enabled": True, "fallthrough": {"variant": "off"}}
-    services.save_configuration(
+    configurations.save_configuration(
         flag=flag,
         environment=place,
         document=current.document | off,

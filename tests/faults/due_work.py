@@ -17,9 +17,8 @@ SHARE, STEP_S = 50, 1
 
 def plan(*, ramps: int, schedules: int) -> None:
     """Ramps of a step a second, and schedules of which two a second are due, on flags of theirs."""
-    from flags import services
-    from flags.models import Plan
-    from flags.plans import reading
+    from flags.schedules import create, reading
+    from flags.schedules.models import Plan
     from portal.access.models import Environment
     from portal.lib import clock
 
@@ -29,7 +28,7 @@ def plan(*, ramps: int, schedules: int) -> None:
     place = Environment.objects.select_related("project").get(**PLACE)
     steps = [{"percent": n * SHARE / 1000, "after_s": n * STEP_S} for n in range(1, 1000)]
     for number in range(ramps):
-        services.create_ramp(
+        create.create_ramp(
             **_flag(place, f"due-{_round}-ramp-{number}", enabled=True),
             document={"target": {"part": "audience", "rule": "everybody"}, "steps": steps},
         )
@@ -39,12 +38,12 @@ def plan(*, ramps: int, schedules: int) -> None:
     for number, on in zip(range(schedules), cycle(switched), strict=False):
         operation = "turn_off" if number // 3 % 2 else "turn_on"
         document = {"operation": operation, "starts": tomorrow, "zone": "UTC"}
-        made = services.create_schedule(**on, document=document)
+        made = create.create_schedule(**on, document=document)
         Plan.objects.filter(pk=made.pk).update(due_at=now + timedelta(seconds=number / 2))
 
 
 def _flag(place: Any, key: str, *, enabled: bool) -> dict[str, Any]:
-    from flags import services
+    from flags.core import configurations, definitions
     from portal.access import authority
     from portal.access.models import User
     from portal.lib.journal import Intent, Trace
@@ -52,7 +51,7 @@ def _flag(place: Any, key: str, *, enabled: bool) -> dict[str, Any]:
     by = Intent(authority.user_actor(User.objects.get(username="admin"), Trace()))
     variants = [{"key": "on", "value": True}, {"key": "off", "value": False}]
     document = {"key": key, "kind": "release", "value_type": "boolean", "variants": variants}
-    flag = services.create_flag(project=place.project, document=document, intent=by)
+    flag = definitions.create_flag(project=place.project, document=document, intent=by)
     if enabled:
         rule = {
             "id": "everybody",
@@ -61,7 +60,7 @@ def _flag(place: Any, key: str, *, enabled: bool) -> dict[str, Any]:
             "serve": {"variant": "on"},
         }
         current = flag.configurations.get(environment=place)
-        services.save_configuration(
+        configurations.save_configuration(
             flag=flag,
             environment=place,
             document=current.document | {"enabled": True, "rules": [rule]},
@@ -74,7 +73,7 @@ def _flag(place: Any, key: str, *, enabled: bool) -> dict[str, Any]:
 def waits_s() -> list[float]:
     """Of the plan that waits longest: since it was due, or last in somebody's hand; and of the one
     that waits longest though nobody has it in hand."""
-    from flags.models import Plan
+    from flags.schedules.models import Plan
     from portal.lib import clock
     from portal.runs.runner import LEASE_S
 
@@ -90,14 +89,14 @@ def waits_s() -> list[float]:
 
 def steps() -> dict[str, int]:
     """How many steps of each ramp are done."""
-    from flags.models import Plan
+    from flags.schedules.models import Plan
 
     return {str(pk): step for pk, step in _mine(Plan).filter(kind="ramp").values_list("pk", "step")}
 
 
 def went_on(*, since: dict[str, int]) -> bool:
     """Whether each ramp has taken a step, and each schedule is done."""
-    from flags.models import Plan
+    from flags.schedules.models import Plan
 
     waiting = _mine(Plan).filter(kind="schedule", state="running").exists()
     return not waiting and all(step > since[plan] for plan, step in steps().items())
@@ -105,14 +104,14 @@ def went_on(*, since: dict[str, int]) -> bool:
 
 def is_in_hand() -> bool:
     """Whether a worker has a plan."""
-    from flags.models import Plan
+    from flags.schedules.models import Plan
 
     return bool(_mine(Plan).exclude(leased_until=None).exists())
 
 
 def end() -> dict[str, int]:
     """Cancel what runs; of all plans, what was done more than once, or not, and how much was."""
-    from flags.models import Plan
+    from flags.schedules.models import Plan
     from portal.audit.models import AuditEvent
 
     _mine(Plan).filter(state="running").update(state="cancelled", due_at=None)
@@ -136,7 +135,7 @@ def _mine(plan: Any) -> Any:
 
 
 def _share(plan: Any) -> int:
-    from flags.plans import share_of
+    from flags.schedules.ramps import share_of
 
     current = plan.flag.configurations.get(environment=plan.environment)
     return share_of(current.document, plan.document["target"]) or 0

@@ -50,6 +50,6 @@ def test_process__without_pages_and_api__loads_nothing_of_them() -> None:
         check=True,
     )
     loaded = set(done.stdout.splitlines())
-    assert "flags.services" in loaded
+    assert "flags.core.definitions" in loaded
     heavy = {"portal.urls", "rest_framework.response", "jsonschema", "requests", "fido2"}
     assert not heavy & loaded

@@ -8,7 +8,7 @@ from datetime import datetime
 
 import pytest
 
-from flags import services as flags
+from flags.core import configurations
 from flags.models import Flag
 from portal.access.models import Environment, Project, User
 from portal.approvals import services
@@ -72,7 +72,7 @@ def ask_for_something(flag: Flag, person: User, environment: str = "staging") ->
         place = flag.project.environments.get(key=environment)
         policy = set_policy(place, required_approvals=1)
         with pytest.raises(Waiting) as error:
-            flags.set_enabled(
+            configurations.set_enabled(
                 flag=flag, environment=place, enabled=True, intent=Intent(acting(person))
             )
         policy.delete()

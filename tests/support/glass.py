@@ -10,7 +10,7 @@ from portal.approvals import services
 from portal.approvals.models import Emergency, Policy
 from portal.lib import clock
 from portal.lib.journal import WriteOptions
-from tests.flags.services.writes import Desk
+from tests.support.desk import Desk
 
 GLASS = WriteOptions(break_glass=True)
 REASON = "checkout is down"

@@ -25,7 +25,7 @@ def create_admin_key(project: str) -> str:
 
 def create_flag(project: str, key: str, on: list[str]) -> None:
     """A boolean flag with the variants on and off, by the administrator; where it is on."""
-    from flags import services
+    from flags.core import configurations, definitions
     from portal.access import authority
     from portal.access.models import Project, User
     from portal.lib.journal import Intent, Trace
@@ -35,9 +35,9 @@ def create_flag(project: str, key: str, on: list[str]) -> None:
     within = Project.objects.get(key=project)
     variants = [{"key": "on", "value": True}, {"key": "off", "value": False}]
     document = {"key": key, "kind": "release", "value_type": "boolean", "variants": variants}
-    flag = services.create_flag(project=within, document=document, **by)
+    flag = definitions.create_flag(project=within, document=document, **by)
     for environment in within.environments.filter(key__in=on):
-        services.set_enabled(flag=flag, environment=environment, enabled=True, **by)
+        configurations.set_enabled(flag=flag, environment=environment, enabled=True, **by)
 
 
 def forget_proofs(name: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from flags.snapshots import relay
+from flags.delivery import relay
 from tests.flags.evaluator.servers import EvaluatorProcess
 from tests.support import append_only, migrated, postgres, settings_env
 from tests.support.redis_server import RedisServer

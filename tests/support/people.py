@@ -16,7 +16,7 @@ from django.contrib.sessions.backends.base import SessionBase
 from django.contrib.sessions.backends.db import SessionStore
 from django.test import Client
 
-from flags import services as flags
+from flags.core import definitions
 from flags.models import Flag
 from portal.access import authority, services
 from portal.access.models import Environment, Grant, Group, Project, User
@@ -123,7 +123,11 @@ def boolean_flag(key: str = "new-checkout") -> dict[str, object]:
 def create_flag(project: Project, document: dict[str, object]) -> Flag:
     pk = remembered(
         f"flag of {project.pk}: {document}",
-        lambda: flags.create_flag(project=project, document=document, intent=Intent(SETTING_UP)).pk,
+        lambda: (
+            definitions.create_flag(
+                project=project, document=document, intent=Intent(SETTING_UP)
+            ).pk
+        ),
     )
     return Flag.objects.get(pk=pk)
 

@@ -3,12 +3,11 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from flags import services
-from flags.models import Plan
-from flags.services import plans
+from flags.schedules import create, runner
+from flags.schedules.models import Plan
 from portal.access.models import User
 from portal.lib.journal import Actor, Intent
-from tests.flags.services.writes import RULE, Desk
+from tests.support.desk import RULE, Desk
 from tests.support.freezing import clock_text
 from tests.support.people import acting
 
@@ -25,7 +24,7 @@ def a_schedule(desk: Desk, person: User | Actor, operation: str = "turn_on", **f
     """Tomorrow, unless the fields say otherwise."""
     starts = clock_text(datetime.now(UTC) + timedelta(days=1))
     document = {"operation": operation, "starts": starts, "zone": "UTC", **fields}
-    return services.create_schedule(
+    return create.create_schedule(
         flag=desk.flag,
         environment=desk.environment,
         document=document,
@@ -35,7 +34,7 @@ def a_schedule(desk: Desk, person: User | Actor, operation: str = "turn_on", **f
 
 def a_ramp(desk: Desk, person: User | Actor, **fields: Any) -> Plan:
     """At once, unless the fields say otherwise."""
-    return services.create_ramp(
+    return create.create_ramp(
         flag=desk.flag,
         environment=desk.environment,
         document={"target": TARGET, "steps": STEPS, **fields},
@@ -57,7 +56,7 @@ def let_it_be_due(plan: Plan, ago: timedelta = timedelta(seconds=1)) -> None:
 def carry_out(plan: Plan, ago: timedelta = timedelta(seconds=1)) -> Plan:
     """Let what is next of a plan be due, and the worker come by."""
     let_it_be_due(plan, ago)
-    plans.carry_out_due()
+    runner.carry_out_due()
     return Plan.objects.get(pk=plan.pk)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db.models import F
 
-from flags import services as flags
+from flags.core import configurations
 from flags.engine.sketch import Sketch, bucket_of
 from flags.models import Flag
 from portal.access.models import Environment, Project, User
@@ -97,7 +97,7 @@ def _serve(flag: Flag, environment: Environment, variant: str) -> None:
     def save() -> None:
         current = flag.configurations.get(environment=environment)
         document = {**current.document, "enabled": True, "fallthrough": {"variant": variant}}
-        flags.save_configuration(
+        configurations.save_configuration(
             flag=flag,
             environment=environment,
             document=document,
@@ -256,7 +256,7 @@ def set_by_hand(release: Release, person: User, fallthrough: Any = None, **chang
     document = {**current.document, **changes}
     if fallthrough is not None:
         document["fallthrough"] = fallthrough
-    flags.save_configuration(
+    configurations.save_configuration(
         flag=flag,
         environment=release.environment,
         document=document,

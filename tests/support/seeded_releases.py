@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from flags import services as flags
+from flags.core import configurations, definitions
 from flags.engine.sketch import Sketch
 from portal.access.models import Environment, Project
 from portal.access.services import create_project
@@ -257,7 +257,7 @@ def fill() -> None:
     production, now = project.environments.get(key="production"), clock.now()
     variants = [{"key": key, "value": key} for key in ("stable", "canary", "baseline")]
     route = {"key": ROUTER["flag"], "value_type": "string", "variants": variants}
-    flags.create_flag(project=project, document=route, intent=intent)
+    definitions.create_flag(project=project, document=route, intent=intent)
     for state, service in SERVICES.items():
         a_release(production, state, now, service=service)
     plan = a_plan(cohorts=[]).document
@@ -276,13 +276,13 @@ def routed_service(project: str, key: str, place: str) -> None:
     within = Project.objects.get(key=project)
     environment, intent = within.environments.get(key=place), Intent(journal.system("tests"))
     variants = [{"key": name, "value": name} for name in ("blue", "green", "baseline")]
-    flag = flags.create_flag(
+    flag = definitions.create_flag(
         project=within,
         document={"key": f"{key}-route", "value_type": "string", "variants": variants},
         intent=intent,
     )
     configuration = flag.configurations.get(environment=environment)
-    flags.save_configuration(
+    configurations.save_configuration(
         flag=flag,
         environment=environment,
         document=configuration.document | {"enabled": True, "fallthrough": {"variant": "blue"}},

@@ -4,8 +4,8 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from flags import exports
-from flags.exporters.base import SYNTAXES
+from flags.transfer import exports
+from flags.transfer.exporters.base import SYNTAXES
 from portal.access.models import Project
 from portal.lib.commands import ManageCommand
 

@@ -8,9 +8,9 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 from django.db import transaction
 
-from flags import importers
-from flags.importers.text import read_text
-from flags.services import importing
+from flags.transfer import importers
+from flags.transfer.importers.text import read_text
+from flags.transfer.importing import service, target
 from portal.access import provisioning
 from portal.access.models import Environment
 from portal.approvals.errors import Waiting
@@ -31,7 +31,7 @@ class Command(ManageCommand):
         parser.add_argument("--format", required=True, help=", ".join(importers.FORMATS))
         parser.add_argument("--project", required=True)
         parser.add_argument("--environment", required=True)
-        parser.add_argument("--mode", choices=importing.MODES, default="merge")
+        parser.add_argument("--mode", choices=service.MODES, default="merge")
         parser.add_argument(
             "--bucketing",
             choices=importers.BUCKETINGS,
@@ -56,7 +56,7 @@ class Command(ManageCommand):
             json.dumps(report.document, indent=2) if options["json"] else describe(report)
         )
 
-    def _import(self, document: object, options: dict[str, Any]) -> importing.ImportReport:
+    def _import(self, document: object, options: dict[str, Any]) -> target.ImportReport:
         plan = importers.plan_import(
             options["format"],
             document,
@@ -74,7 +74,7 @@ class Command(ManageCommand):
     @transaction.atomic
     def _import_into_new(
         self, plan: importers.ImportPlan, options: dict[str, Any]
-    ) -> importing.ImportReport | Waiting:
+    ) -> target.ImportReport | Waiting:
         """All or nothing, the project and environment that it needs included."""
         suffix = "; taken back, this is a dry run" if options["dry_run"] else ""
         environment = provisioning.ensure_environment(
@@ -93,8 +93,8 @@ class Command(ManageCommand):
 
 def _import_into(
     environment: Environment, plan: importers.ImportPlan, options: dict[str, Any]
-) -> importing.ImportReport:
-    return importing.import_flags(
+) -> target.ImportReport:
+    return service.import_flags(
         environment=environment,
         plan=plan,
         mode=options["mode"],
@@ -110,7 +110,7 @@ def _read(name: str) -> bytes:
         raise CommandError(f"cannot read {name}: {error.strerror}") from None
 
 
-def describe(report: importing.ImportReport) -> str:
+def describe(report: target.ImportReport) -> str:
     """The report for people: what happened, how often, and every reason."""
     counts = {
         "created": report.created,
@@ -131,7 +131,7 @@ def describe(report: importing.ImportReport) -> str:
     return "\n".join(lines)
 
 
-def _describe_cohorts(kind: str, report: importing.CohortReport) -> list[str]:
+def _describe_cohorts(kind: str, report: target.CohortReport) -> list[str]:
     """What became of the file's segments or groups; nothing where it has none."""
     counts = {
         "created": report.created,

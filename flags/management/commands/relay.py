@@ -4,7 +4,7 @@ import signal
 import threading
 from typing import Any
 
-from flags.snapshots import relay
+from flags.delivery import relay
 from portal.audit import services as audit
 from portal.lib.commands import ManageCommand
 

@@ -5,8 +5,8 @@ import pytest
 
 from tests.flags.evaluator.publisher import flag, for_country, new_key
 from tests.flags.evaluator.shop import Shop
-from tests.flags.exporters.flagd_cases import when
-from tests.flags.exporters.flagd_model import Flagd
+from tests.flags.transfer.exporters.flagd_cases import when
+from tests.flags.transfer.exporters.flagd_model import Flagd
 
 HALVES = {"split": [{"variant": "on", "weight": 50000}, {"variant": "off", "weight": 50000}]}
 NOT_FOR_FLAGD = [{"id": "r", "when": when("matches", "email", "x$"), "serve": {"variant": "off"}}]

@@ -6,9 +6,9 @@ import pytest
 
 from flags.channel import USAGE, Asked, IntakeBatch, Missed
 from flags.channel.usage import write_usage
+from flags.delivery import intake
 from flags.evaluator.intake import minute_of
 from flags.models import FlagUsage, Period
-from flags.services import intake
 from portal.access.models import Environment
 
 

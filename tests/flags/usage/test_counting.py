@@ -7,8 +7,8 @@ import pytest
 
 from flags.channel import Asked, Missed
 from flags.models import Flag, FlagSeen, FlagUsage, Period, UnknownFlag
-from flags.services import counting
-from flags.services.counting import forget_old_usage
+from flags.usage import counting
+from flags.usage.counting import forget_old_usage
 from portal.access.models import Environment, Project
 from tests.flags.usage.conftest import batch, counted, take
 

@@ -6,8 +6,8 @@ import pytest
 from django.test import Client
 
 from flags import tasks
+from flags.delivery import relay
 from flags.models import Flag, UnknownFlag
-from flags.snapshots import relay
 from portal.access import services
 from portal.access.models import Environment
 from portal.lib.journal import Intent

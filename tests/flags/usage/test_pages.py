@@ -8,14 +8,14 @@ import pytest
 from django.test import Client
 
 from flags.channel import OVER_BUDGET, Asked, Missed
+from flags.core.definitions import archive_flag
 from flags.models import Flag, UnknownFlag
-from flags.services import archive_flag
 from portal.access.models import Environment, Project
 from portal.audit.models import AuditEvent
 from portal.lib.journal import Intent
-from tests.flags.api.script import FLAGS, PRODUCTION, Script, answer, issue, problem, serve_only_in
 from tests.flags.usage.conftest import batch, take
 from tests.support.people import SETTING_UP
+from tests.support.script import FLAGS, PRODUCTION, Script, answer, issue, problem, serve_only_in
 
 pytestmark = pytest.mark.django_db
 USAGE = "/p/shop/flag/usage/new-checkout"

@@ -5,8 +5,9 @@ from datetime import datetime, timedelta
 import pytest
 from django.test import Client
 
+from flags.core.definitions import create_flag
 from flags.models import Flag
-from flags.services import create_flag, reminding
+from flags.usage import reminding
 from portal.access.models import Project, User
 from portal.letters.models import Letter
 from portal.lib import clock

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from flags.channel import Asked
+from flags.core.definitions import create_flag
 from flags.models import Flag, FlagConfiguration, FlagUsage
-from flags.services import create_flag
 from flags.usage.lifecycle import Stage
 from flags.usage.standing import standings_of
 from portal.access.models import Environment, Project

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from flags.exclusion_groups.services import create_group
 from flags.models import Flag
-from flags.services import create_group, create_segment
+from flags.segments.services import create_segment
 from portal.access import services
 from portal.access.models import ApiKey, Environment, Project, User
 from portal.access.permissions import ADDITIONAL_RIGHTS
@@ -14,8 +15,8 @@ from portal.access.services import issue_key, revoke_key
 from portal.audit.models import AuditEvent
 from portal.lib import clock
 from portal.lib.journal import Intent
-from tests.flags.services.writes import Desk
 from tests.support.agreeing import ask_for_something
+from tests.support.desk import Desk
 from tests.support.freezing import a_freeze
 from tests.support.people import SETTING_UP
 from tests.support.planning import a_schedule

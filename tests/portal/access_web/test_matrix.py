@@ -9,7 +9,7 @@ from django.conf import settings
 from django.test import Client
 from django.urls import get_resolver
 
-from flags.services import create_flag
+from flags.core.definitions import create_flag
 from portal.access.models import EnvironmentKind, Project, User
 from portal.access.permissions import BUILTIN_ROLES, Permission
 from portal.access.services import create_environment, remove_member, set_role

@@ -14,10 +14,10 @@ from django.http import HttpResponseBase
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
+from flags.exclusion_groups.services import create_group as create_exclusion_group
 from flags.models import Flag, SavedView
-from flags.services import create_group as create_exclusion_group
-from flags.services import create_segment
-from flags.services.arranging import save_view
+from flags.preferences.services import save_view
+from flags.segments.services import create_segment
 from portal.access import services
 from portal.access.models import ApiKey, Environment, Project, User
 from portal.audit.models import AuditEvent
@@ -26,9 +26,9 @@ from portal.lib.journal import Intent
 from portal.reports.models import RecertificationItem
 from portal.reports.services import start_recertification
 from releases.core.models import Release
-from tests.flags.services.writes import Desk
 from tests.portal.access_web.table import PEOPLE, ROLES, SIGN_IN
 from tests.support.agreeing import ask_for_something
+from tests.support.desk import Desk
 from tests.support.freezing import a_freeze
 from tests.support.people import SETTING_UP, acting, client_of, create_person, give_role
 from tests.support.planning import a_schedule

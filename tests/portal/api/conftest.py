@@ -4,7 +4,7 @@ import pytest
 
 from flags.models import Flag
 from portal.access.models import Environment
-from tests.flags.api.script import Script, issue
+from tests.support.script import Script, issue
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ from typing import Any
 
 def fill() -> dict[str, str]:
     """What stands in addresses of it, and the token of an admin key."""
-    from flags.services import create_flag, set_enabled
+    from flags.core.configurations import set_enabled
+    from flags.core.definitions import create_flag
     from portal.access import services
     from portal.approvals.errors import Waiting
     from portal.approvals.models import ChangeRequest

@@ -17,11 +17,11 @@ from portal.approvals.services import lift_line
 from portal.audit.models import AuditEvent
 from portal.lib.errors import Forbidden, Invalid
 from portal.lib.journal import Intent, Trace
-from tests.flags.api.script import FLAGS, PRODUCTION, PROJECT, Script, answer, issue, problem
 from tests.support.agreeing import set_policy
 from tests.support.freezing import freeze_document, freeze_now
 from tests.support.people import SETTING_UP, acting, boolean_flag, give_role
 from tests.support.rows import everything_kept
+from tests.support.script import FLAGS, PRODUCTION, PROJECT, Script, answer, issue, problem
 
 ALL = [str(right) for right in ADDITIONAL_RIGHTS]
 Make: TypeAlias = Callable[..., Script]

@@ -6,15 +6,15 @@ from unittest import mock
 
 import pytest
 
-from flags import services
+from flags.core import definitions
 from flags.models import Flag
 from portal.access.models import Environment, KeptAnswer
 from portal.access.tasks import forget_answers
 from portal.approvals.models import ChangeRequest
 from portal.audit.models import AuditEvent
-from tests.flags.api.script import FLAGS, PRODUCTION, Script, answer, issue, problem, serve_only_in
 from tests.support.people import boolean_flag
 from tests.support.rows import everything_kept
+from tests.support.script import FLAGS, PRODUCTION, Script, answer, issue, problem, serve_only_in
 
 pytestmark = pytest.mark.postgresql
 
@@ -120,7 +120,7 @@ def test_a_worker_that_dies_before_the_answer__has_done_nothing(script: Script) 
 
 def test_a_fault_of_ours__is_not_kept(script: Script) -> None:
     script.client.raise_request_exception = False
-    with mock.patch.object(services, "create_flag", side_effect=RuntimeError("lost")):
+    with mock.patch.object(definitions, "create_flag", side_effect=RuntimeError("lost")):
         problem(script.post(FLAGS, boolean_flag("cart"), **keyed()), 500)
     assert not KeptAnswer.objects.exists()
     answer(script.post(FLAGS, boolean_flag("cart"), **keyed()), 201)

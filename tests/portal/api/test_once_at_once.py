@@ -6,9 +6,9 @@ import pytest
 
 from portal.access.models import Environment, Project
 from portal.audit.models import AuditEvent
-from tests.flags.api.script import FLAGS, Response, Script, answer, issue
 from tests.support import concurrently
 from tests.support.people import boolean_flag
+from tests.support.script import FLAGS, Response, Script, answer, issue
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -7,15 +7,22 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from flags.exclusion_groups.services import create_group
 from flags.models import Flag
-from flags.services import create_group, create_segment
+from flags.segments.services import create_segment
 from portal.access import services
 from portal.access.models import ApiKey, Environment, Project, User
 from portal.approvals.models import ChangeRequest
 from portal.audit.models import AuditEvent
 from portal.lib import clock
 from portal.lib.journal import Intent
-from tests.flags.api.script import (
+from tests.support.agreeing import ask_for_something, set_policy
+from tests.support.desk import Desk
+from tests.support.freezing import a_freeze
+from tests.support.people import SETTING_UP, acting, boolean_flag
+from tests.support.planning import a_schedule
+from tests.support.releasing import a_policy, a_template, an_aborted_release
+from tests.support.script import (
     FLAGS,
     PRODUCTION,
     PROJECT,
@@ -25,12 +32,6 @@ from tests.flags.api.script import (
     problem,
     serve_only_in,
 )
-from tests.flags.services.writes import Desk
-from tests.support.agreeing import ask_for_something, set_policy
-from tests.support.freezing import a_freeze
-from tests.support.people import SETTING_UP, acting, boolean_flag
-from tests.support.planning import a_schedule
-from tests.support.releasing import a_policy, a_template, an_aborted_release
 
 SCHEMA = "/api/schema/?format=json"
 

@@ -13,9 +13,9 @@ from portal.access.tokens import parse_token
 from portal.approvals.models import ChangeRequest, FreezeWindow
 from portal.audit.models import AuditEvent
 from portal.lib.journal import Intent
-from tests.flags.api.script import PRODUCTION, PROJECT, Script, answer, issue, problem
 from tests.support.freezing import freeze_document
 from tests.support.people import acting, boolean_flag
+from tests.support.script import PRODUCTION, PROJECT, Script, answer, issue, problem
 
 GONE = (204, b"")
 

@@ -7,8 +7,8 @@ import pytest
 from flags.models import Flag
 from portal.access.models import Environment, User
 from portal.approvals.models import ChangeRequest
-from tests.flags.services.writes import RULE, Desk
 from tests.support.agreeing import asking, vote
+from tests.support.desk import RULE, Desk
 from tests.support.remembering import remembered
 
 

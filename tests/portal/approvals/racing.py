@@ -17,9 +17,9 @@ from portal.approvals.models import ChangeRequest, Policy
 from portal.audit import selectors as audit
 from portal.audit.models import AuditEvent
 from portal.lib.journal import Intent
-from tests.flags.services.writes import Desk
 from tests.support import concurrently
 from tests.support.agreeing import TWO_ROLES, set_policy, vote, waiting
+from tests.support.desk import Desk
 from tests.support.people import acting
 
 Outcome = object

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import pytest
 
-from flags import services as flags
+from flags.core import configurations, definitions
 from portal.access import services as access
 from portal.access.models import Environment, Project, User
 from portal.approvals import services
@@ -14,9 +14,9 @@ from portal.approvals.errors import Barred, Closed, NoSuchRequest, NotApproved, 
 from portal.approvals.models import ChangeRequest, Emergency, Vote
 from portal.lib.errors import Conflict, Invalid
 from portal.lib.journal import Intent, WriteOptions
-from tests.flags.services.writes import RULE, Desk
 from tests.portal.approvals.racing import apply, with_glass
 from tests.support.agreeing import set_policy, vote, waiting
+from tests.support.desk import RULE, Desk
 from tests.support.people import (
     SETTING_UP,
     acting,
@@ -29,7 +29,7 @@ from tests.support.rows import everything_kept
 
 def save(desk: Desk, person: User, *, options: WriteOptions, **changes: object) -> object:
     current = desk.configuration
-    return flags.save_configuration(
+    return configurations.save_configuration(
         flag=desk.flag,
         environment=desk.environment,
         document=current.document | changes,
@@ -63,7 +63,7 @@ def test_edit_after_approval__with_another_kind_or_subject__is_refused(
     attempts: list[Callable[[], object]] = [
         lambda: save(other, dana, options=options, enabled=True),
         lambda: save(elsewhere, dana, options=options, enabled=True),
-        lambda: flags.archive_flag(
+        lambda: definitions.archive_flag(
             flag=desk.flag, intent=Intent(acting(dana), options=options, at=desk.now)
         ),
     ]
@@ -76,7 +76,7 @@ def test_edit_after_approval__with_another_kind_or_subject__is_refused(
 def test_edit_of_another_projects_request__finds_none(
     desk: Desk, agreed: ChangeRequest, garden: Project, charlie: User, now: datetime
 ) -> None:
-    flag = flags.create_flag(
+    flag = definitions.create_flag(
         project=garden, document=boolean_flag(), intent=Intent(acting(charlie), at=now)
     )
     place = garden.environments.get(key="production")
@@ -182,7 +182,7 @@ def test_an_agreement__is_about_one_subject_one_kind_and_one_content(
     attempts: list[Callable[[], object]] = [
         lambda: save(other, dana, options=options, enabled=True),
         lambda: save(desk, dana, options=options, enabled=True, rules=[RULE]),
-        lambda: flags.archive_flag(
+        lambda: definitions.archive_flag(
             flag=desk.flag, intent=Intent(acting(dana), options=options, at=desk.now)
         ),
     ]
@@ -252,13 +252,13 @@ def test_true_instead_of_1__is_a_change_that_applications_notice(
         "value_type": "object",
         "variants": [{"key": "on", "value": {"show": 1}}, {"key": "off", "value": {"show": 0}}],
     }
-    flag = flags.create_flag(
+    flag = definitions.create_flag(
         project=guarded.project, document=banner, intent=Intent(acting(dana), at=desk.now)
     )
     flag.configurations.update(introduced=True)  # as if it had been there before the policy
     variants = [{"key": "on", "value": {"show": True}}, {"key": "off", "value": {"show": 0}}]
     with pytest.raises(Waiting):
-        flags.edit_flag(
+        definitions.edit_flag(
             flag=flag,
             document=banner | {"variants": variants, "name": "Another name"},
             expected_version=flag.version,

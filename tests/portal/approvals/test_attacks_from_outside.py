@@ -14,9 +14,9 @@ from portal.approvals import services
 from portal.approvals.models import ChangeRequest
 from portal.lib.errors import Forbidden, Invalid
 from portal.lib.journal import PLAIN, Intent
-from tests.flags.services.writes import Desk
 from tests.portal.approvals.racing import apply
 from tests.support.agreeing import vote
+from tests.support.desk import Desk
 from tests.support.people import (
     SETTING_UP,
     acting,

@@ -16,10 +16,10 @@ from portal.lib import clock
 from portal.lib.commands import operator
 from portal.lib.errors import Forbidden, Invalid
 from portal.lib.journal import Intent
-from tests.flags.api.script import PRODUCTION, PROJECT, Script
-from tests.flags.services.writes import Desk
 from tests.support.agreeing import set_policy, vote, waiting
+from tests.support.desk import Desk
 from tests.support.people import SETTING_UP, acting
+from tests.support.script import PRODUCTION, PROJECT, Script
 
 SCAN = {"required_approvals": 1, "evidence": {"security_scan": "all"}}
 

@@ -13,8 +13,8 @@ from portal.audit.models import AuditEvent
 from portal.lib import clock, journal
 from portal.lib.errors import Forbidden, Invalid
 from portal.lib.journal import Intent
-from tests.flags.services.writes import RULE, Desk
 from tests.support.agreeing import TWO_ROLES, set_policy
+from tests.support.desk import RULE, Desk
 from tests.support.people import SETTING_UP, acting, create_person, give_role
 
 REASON = "checkout is down"

@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 from django.db import connection
 
-from flags.services import importing
+from flags.transfer.importing import service
 from portal.access import services as access
 from portal.access.models import Environment, Project, User
 from portal.approvals import services
@@ -19,9 +19,9 @@ from portal.audit.models import AuditEvent
 from portal.lib import clock
 from portal.lib.errors import AviaryError
 from portal.lib.journal import Intent
-from tests.flags.services.writes import RULE, Desk
 from tests.portal.approvals.racing import Cast, apply, at_once, with_glass
 from tests.support.agreeing import TWO_ROLES, vote
+from tests.support.desk import RULE, Desk
 from tests.support.people import SETTING_UP, acting, boolean_flag, create_person, give_role
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -109,7 +109,7 @@ class Everybody:
 
     def import_(self) -> object:
         document = {"flags": [boolean_flag(f"imported-{self.seed}")]}
-        return importing.import_document(
+        return service.import_document(
             format_name="native",
             document=document,
             environment=self.shop.environments.get(key="development"),

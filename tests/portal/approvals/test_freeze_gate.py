@@ -16,8 +16,8 @@ from portal.approvals.models import ChangeRequest, FreezeWindow
 from portal.audit.models import AuditEvent
 from portal.lib.errors import Forbidden, Invalid
 from portal.lib.journal import Actor, Intent, Trace, WriteOptions
-from tests.flags.services.writes import RULE, WRITES, Desk
 from tests.support.agreeing import TWO_ROLES, set_policy, vote, waiting
+from tests.support.desk import RULE, WRITES, Desk
 from tests.support.freezing import a_freeze, freeze_now
 from tests.support.people import SETTING_UP, acting, create_person, give_role
 from tests.support.rows import everything_kept

@@ -13,8 +13,8 @@ from portal.approvals.models import ChangeRequest
 from portal.approvals.services import applying
 from portal.audit.models import AuditEvent
 from portal.lib.journal import Intent
-from tests.flags.services.writes import Desk
 from tests.support.agreeing import asking, vote
+from tests.support.desk import Desk
 from tests.support.freezing import end_freeze, freeze_now
 from tests.support.people import SETTING_UP, boolean_flag, create_flag
 

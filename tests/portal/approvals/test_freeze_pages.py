@@ -11,8 +11,8 @@ from django.test import Client
 from portal.access.models import Environment, Project
 from portal.approvals.models import FreezeWindow
 from portal.audit.models import AuditEvent
-from tests.flags.api.script import Script, issue
 from tests.support.freezing import a_freeze, freeze_now
+from tests.support.script import Script, issue
 
 PAGE = "/p/shop/freezes/"
 API = "/api/v1/projects/shop/freezes"

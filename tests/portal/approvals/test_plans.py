@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from flags import services as flags
-from flags.models import Plan
+from flags.core import configurations
+from flags.schedules import commands
+from flags.schedules.models import Plan
 from portal.access import services as access
 from portal.access.models import Project, User
 from portal.approvals.errors import NotApproved, Waiting
@@ -13,8 +14,8 @@ from portal.approvals.models import ChangeRequest, Policy
 from portal.lib import journal
 from portal.lib.errors import Forbidden, Invalid
 from portal.lib.journal import Intent, Step, WriteOptions
-from tests.flags.services.writes import Desk
 from tests.support.agreeing import TWO_ROLES, set_policy, vote, waiting
+from tests.support.desk import Desk
 from tests.support.people import SETTING_UP, acting
 from tests.support.planning import a_ramp, a_schedule, carry_out, let_it_be_due
 
@@ -124,7 +125,7 @@ def test_a_recurring_plan__rests_until_it_is_agreed_to_anew(
     plan = carry_out(plan)
     assert plan.is_paused
     with pytest.raises(Waiting) as error:
-        flags.resume_plan(plan=plan, intent=Intent(acting(dana), at=desk.now))
+        commands.resume_plan(plan=plan, intent=Intent(acting(dana), at=desk.now))
     plan.refresh_from_db()
     assert plan.is_paused
     request = waiting(error)
@@ -137,8 +138,8 @@ def test_a_recurring_plan__rests_until_it_is_agreed_to_anew(
 
 
 def test_resuming_what_is_still_agreed_to__is_free(desk: Desk, planned: Plan, dana: User) -> None:
-    flags.pause_plan(plan=planned, intent=Intent(acting(dana), at=desk.now))
-    flags.resume_plan(plan=planned, intent=Intent(acting(dana), at=desk.now))
+    commands.pause_plan(plan=planned, intent=Intent(acting(dana), at=desk.now))
+    commands.resume_plan(plan=planned, intent=Intent(acting(dana), at=desk.now))
     carry_out(planned)
     assert desk.configuration.enabled
 
@@ -162,11 +163,11 @@ def test_whoever_names_a_plan_that_does_not_say_so__is_refused(
     if claim != "not yet due":
         let_it_be_due(planned)
     if claim == "paused":
-        flags.pause_plan(plan=planned, intent=Intent(acting(dana), at=desk.now))
+        commands.pause_plan(plan=planned, intent=Intent(acting(dana), at=desk.now))
     before = desk.configuration.document
     changes = {"enabled": True} if claim != "another change" else {"off_variant": "on"}
     with pytest.raises(Invalid, match="No plan says"):
-        flags.save_configuration(
+        configurations.save_configuration(
             flag=desk.flag,
             environment=desk.environment,
             document=before | changes,

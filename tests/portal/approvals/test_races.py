@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.db import transaction
 
-from flags import services as flags
+from flags.core import configurations
 from portal.access import services as access
 from portal.access.models import Environment, Group, Project, User
 from portal.approvals import selectors, services
@@ -20,9 +20,9 @@ from portal.audit.models import AuditEvent
 from portal.lib import clock, journal
 from portal.lib.errors import Conflict
 from portal.lib.journal import Entry, Intent, WriteOptions
-from tests.flags.services.writes import RULE, Desk
 from tests.portal.approvals.racing import Cast, apply, at_once, many, names, sequence_of, with_glass
 from tests.support.agreeing import TWO_ROLES, set_policy, waiting
+from tests.support.desk import RULE, Desk
 from tests.support.people import SETTING_UP, acting, create_person, give_role
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -238,7 +238,7 @@ def test_withdraw_against_apply__one_is_told_of_the_other(people: Cast) -> None:
 
 def _breaking(desk: Desk, person: User, seen: int) -> Callable[[], object]:
     document = desk.configuration.document | {"enabled": True, "rules": [RULE]}
-    return lambda: flags.save_configuration(
+    return lambda: configurations.save_configuration(
         flag=desk.flag,
         environment=desk.environment,
         document=document,

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
-from flags import services as flags
-from flags.importers import ImportPlan, PlannedFlag
+from flags.exclusion_groups import services as group_services
 from flags.models import ExclusionGroup, Flag, FlagConfiguration, KeyList, Segment
-from flags.services import importing, key_lists
+from flags.segments import key_lists
+from flags.segments import services as segment_services
+from flags.transfer.importers import ImportPlan, PlannedFlag
+from flags.transfer.importing import service
 from portal.access import services as access
 from portal.access.models import CustomRole, Environment, Project, User
 from portal.approvals import services
@@ -19,8 +21,8 @@ from portal.approvals.models import ChangeRequest, Policy
 from portal.lib.errors import Invalid
 from portal.lib.journal import Intent
 from portal.lib.merging import Side
-from tests.flags.services.writes import RULE, Desk
 from tests.support.agreeing import waiting
+from tests.support.desk import RULE, Desk
 from tests.support.glass import serve, without_policy
 from tests.support.people import acting
 
@@ -54,7 +56,7 @@ def _segment(desk: Desk, who: User, part: str) -> None:
     lists = {"mine": ["a", "m"], "theirs": ["a", "t"]}
     stored = key_lists.store(desk.flag.project, lists[part], now=desk.now).document
     fields = {"when": when} if part == "theirs" else {}
-    flags.edit_segment(
+    segment_services.edit_segment(
         segment=segment,
         document=segment.document | fields | {"included": stored},
         expected_version=segment.version,
@@ -66,7 +68,7 @@ def _group(desk: Desk, who: User, part: str) -> None:
     group = ExclusionGroup.objects.get()
     slot = {"flag": desk.flag.key, "from": 0, "to": 20}
     changes: dict[str, Any] = {"mine": {"holdout": 20}, "theirs": {"slots": [slot]}}
-    flags.edit_group(
+    group_services.edit_group(
         group=group,
         document=group.document | changes[part],
         expected_version=group.version,
@@ -85,9 +87,9 @@ SUBJECTS = {
 @pytest.fixture
 def cohorts(desk: Desk, shop: Project, alice: User) -> None:
     common: dict[str, Any] = {"project": shop, "intent": Intent(acting(alice), at=desk.now)}
-    flags.create_segment(document={"key": "beta", "included": ["a"]}, **common)
+    segment_services.create_segment(document={"key": "beta", "included": ["a"]}, **common)
     slots = [{"flag": desk.flag.key, "from": 0, "to": 10}]
-    flags.create_group(document={"key": "line", "slots": slots, "holdout": 0}, **common)
+    group_services.create_group(document={"key": "line", "slots": slots, "holdout": 0}, **common)
     # Rules that ask for both, as if they had been there before the policy.
     rules = [RULE | {"id": "r-2", "when": {"segment": "beta"}}]
     rules += [RULE | {"id": "r-3", "audience": {"percent": 50.0, "group": "line"}}]
@@ -192,7 +194,7 @@ def test_an_import__names_the_flags_that_were_changed_and_can_leave_them(
         row = FlagConfiguration.objects.get(flag=flag, environment=guarded)
         plan.add(PlannedFlag(flag.key, {}, row.document | {"enabled": True}))
     with pytest.raises(Waiting) as error:
-        importing.import_flags(
+        service.import_flags(
             environment=guarded,
             plan=plan,
             mode="merge",

@@ -28,9 +28,9 @@ from portal.audit import services as audit
 from portal.audit.models import AuditEvent
 from portal.lib import clock, journal
 from portal.lib.journal import Intent, Trace
-from tests.flags.services.writes import RULE, Desk
 from tests.support import append_only
 from tests.support.agreeing import TWO_ROLES, set_policy, vote, waiting
+from tests.support.desk import RULE, Desk
 from tests.support.freezing import a_freeze, freeze_document
 from tests.support.people import SETTING_UP, acting
 

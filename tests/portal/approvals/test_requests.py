@@ -13,8 +13,8 @@ from portal.audit import selectors as audit
 from portal.audit.models import AuditEvent
 from portal.lib.errors import Conflict, Forbidden, Invalid
 from portal.lib.journal import Intent
-from tests.flags.services.writes import RULE, Desk
 from tests.support.agreeing import set_policy, vote, waiting
+from tests.support.desk import RULE, Desk
 from tests.support.people import SETTING_UP, acting, create_person, give_role
 from tests.support.rows import everything_kept
 

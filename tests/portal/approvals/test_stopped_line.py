@@ -2,7 +2,7 @@
 
 import pytest
 
-from flags import services as flags
+from flags.core import configurations
 from flags.models import Flag
 from portal.access.models import Environment, User
 from portal.approvals import services
@@ -24,7 +24,7 @@ def turn(
     flag: Flag, place: Environment, person: User, *, on: bool, options: WriteOptions = PLAIN
 ) -> None:
     intent = Intent(acting(person), "because", options)
-    flags.set_enabled(flag=flag, environment=place, enabled=on, intent=intent)
+    configurations.set_enabled(flag=flag, environment=place, enabled=on, intent=intent)
 
 
 def test_a_stopped_line__lets_nobody_turn_on_and_everybody_turn_off(

@@ -11,9 +11,9 @@ from portal.approvals.models import ChangeRequest, Emergency
 from portal.letters.models import Letter
 from portal.lib import clock
 from portal.lib.journal import Intent
-from tests.flags.services.writes import RULE, Desk
 from tests.portal.approvals.racing import with_glass
 from tests.support.agreeing import vote
+from tests.support.desk import RULE, Desk
 from tests.support.people import acting, create_person
 
 pytestmark = pytest.mark.django_db

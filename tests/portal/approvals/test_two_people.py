@@ -17,11 +17,11 @@ from portal.approvals.models import ChangeRequest, Emergency, Policy, State
 from portal.lib import clock
 from portal.lib.errors import Forbidden, Invalid
 from portal.lib.journal import Intent, Trace
-from tests.flags.api.script import PROJECT, Script
-from tests.flags.services.writes import Desk
 from tests.portal.approvals.racing import apply
 from tests.support.agreeing import TWO_ROLES, set_policy, vote, waiting
+from tests.support.desk import Desk
 from tests.support.people import PASSWORD, SETTING_UP, acting, create_person, give_role
+from tests.support.script import PROJECT, Script
 
 
 def add(shop: Project, giver: User, name: str, role: str) -> User:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from flags.models import Plan
+from flags.schedules.models import Plan
 from portal.access.models import Environment, Project, User
 from portal.approvals import services
 from portal.approvals.errors import Waiting
@@ -11,11 +11,11 @@ from portal.audit import history, selectors
 from portal.audit.filters import Filters
 from portal.audit.models import AuditEvent
 from portal.lib.journal import Intent
-from tests.flags.services.writes import Desk
 from tests.portal.approvals.racing import with_glass
 from tests.portal.approvals_web.conftest import at, buttons_of, text_of
 from tests.portal.audit_web.conftest import exported, rows_of
 from tests.support.agreeing import asking, vote, waiting
+from tests.support.desk import Desk
 from tests.support.people import acting, client_of, create_person, give_role
 from tests.support.planning import a_schedule, carry_out
 

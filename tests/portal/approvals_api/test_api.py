@@ -10,10 +10,10 @@ from portal.access.models import Environment, Project, User
 from portal.approvals.models import ChangeRequest, Evidence, Policy
 from portal.audit.models import AuditEvent
 from portal.lib import clock
-from tests.flags.api.script import PRODUCTION, PROJECT, Script, answer, issue, problem
-from tests.flags.services.writes import Desk
 from tests.support.agreeing import vote
+from tests.support.desk import Desk
 from tests.support.rows import everything_kept
+from tests.support.script import PRODUCTION, PROJECT, Script, answer, issue, problem
 
 EVIDENCE, REQUESTS = f"{PROJECT}/evidence", f"{PROJECT}/change-requests"
 DIGEST = "sha256:" + "0a" * 32

@@ -10,11 +10,11 @@ from portal.approvals.models import ChangeRequest
 from portal.audit.models import AuditEvent
 from portal.lib import clock, journal
 from portal.lib.journal import Entry, Intent
-from tests.flags.api.script import PROJECT, Script, answer, issue, problem
-from tests.flags.services.writes import RULE, Desk
 from tests.portal.approvals_web.conftest import at
 from tests.support.agreeing import TWO_ROLES, set_policy
+from tests.support.desk import RULE, Desk
 from tests.support.people import SETTING_UP, acting
+from tests.support.script import PROJECT, Script, answer, issue, problem
 
 pytestmark = pytest.mark.postgresql
 

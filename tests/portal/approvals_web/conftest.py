@@ -12,8 +12,8 @@ from flags.models import Flag
 from portal.access.models import Environment, User
 from portal.approvals.models import ChangeRequest
 from portal.lib import clock
-from tests.flags.services.writes import RULE, Desk
 from tests.support.agreeing import asking
+from tests.support.desk import RULE, Desk
 from tests.support.people import client_of
 from tests.support.rows import everything_kept
 

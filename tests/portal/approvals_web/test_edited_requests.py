@@ -12,9 +12,9 @@ from portal.approvals.errors import Waiting
 from portal.approvals.models import ChangeRequest
 from portal.letters.models import Letter
 from portal.lib.journal import Intent
-from tests.flags.services.writes import RULE, Desk
 from tests.portal.approvals_web.conftest import Window, at, text_of
 from tests.support.agreeing import waiting
+from tests.support.desk import RULE, Desk
 from tests.support.glass import serve, without_policy
 from tests.support.people import acting
 

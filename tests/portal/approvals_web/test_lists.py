@@ -15,9 +15,9 @@ from portal.approvals.models import ChangeRequest, Emergency
 from portal.lib import clock
 from portal.lib.journal import Intent
 from portal.lib.paging import page_of
-from tests.flags.services.writes import Desk
 from tests.portal.approvals_web.conftest import Window, at, text_of
 from tests.support.agreeing import vote
+from tests.support.desk import Desk
 from tests.support.people import acting
 
 

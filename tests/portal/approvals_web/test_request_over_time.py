@@ -7,9 +7,9 @@ import pytest
 from portal.access.models import Environment, Group, Project, User
 from portal.approvals.errors import Waiting
 from portal.approvals.models import ChangeRequest, Comment
-from tests.flags.services.writes import RULE, Desk
 from tests.portal.approvals_web.conftest import all_kept, at, buttons_of, text_of, vote_on
 from tests.support.agreeing import set_policy, vote
+from tests.support.desk import RULE, Desk
 from tests.support.people import create_person, give_role
 
 

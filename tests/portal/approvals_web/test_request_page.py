@@ -10,11 +10,11 @@ from portal.approvals.errors import Waiting
 from portal.approvals.models import ChangeRequest, Vote
 from portal.lib import clock
 from portal.lib.journal import Intent
-from tests.flags.api.script import PROJECT, Script, answer, issue
-from tests.flags.services.writes import Desk
 from tests.portal.approvals_web.conftest import all_kept, at, buttons_of, text_of, vote_on
 from tests.support.agreeing import vote
+from tests.support.desk import Desk
 from tests.support.people import SETTING_UP
+from tests.support.script import PROJECT, Script, answer, issue
 
 
 def test_the_page_says_it_all_in_words(asked: ChangeRequest, bob: User) -> None:

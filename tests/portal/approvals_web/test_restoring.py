@@ -7,19 +7,19 @@ from typing import Any
 import pytest
 from django.http import HttpResponse
 
-from flags import services as flags
+from flags.core import configurations, definitions
 from flags.models import Flag, FlagConfiguration, Segment
-from flags.services.key_lists import KeyChange, Mode
-from flags.services.segments import change_keys, create_segment
+from flags.segments.key_lists import KeyChange, Mode
+from flags.segments.services import change_keys, create_segment
 from portal.access.models import Environment, Project, User
 from portal.access.services import create_role, names_reserved
 from portal.approvals.models import ChangeRequest, Policy
 from portal.approvals.services import edit_role, reserve
 from portal.audit.models import AuditEvent
 from portal.lib.journal import Intent
-from tests.flags.services.writes import RULE
 from tests.portal.approvals_web.conftest import all_kept, at, text_of
 from tests.support.agreeing import TWO_ROLES, ask_for_something, set_policy
+from tests.support.desk import RULE
 from tests.support.freezing import a_freeze, around_now
 from tests.support.people import acting
 
@@ -31,7 +31,7 @@ def configuration(flag: Flag, environment: Environment) -> FlagConfiguration:
 def save(flag: Flag, environment: Environment, person: User, **fields: object) -> int:
     """Save a configuration with these fields; the record of it."""
     current = configuration(flag, environment)
-    flags.save_configuration(
+    configurations.save_configuration(
         flag=flag,
         environment=environment,
         document=current.document | fields,
@@ -134,7 +134,7 @@ def test_restore__names_a_deleted_variant__is_refused_naming_it(
 
 def edit(flag: Flag, person: User, variants: object) -> None:
     flag = Flag.objects.get(pk=flag.pk)
-    flags.edit_flag(
+    definitions.edit_flag(
         flag=flag,
         document=flag.document | {"variants": variants},
         expected_version=flag.version,

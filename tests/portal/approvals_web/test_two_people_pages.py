@@ -7,10 +7,10 @@ from portal.access.models import ApiKey, Environment, Project, User
 from portal.approvals.errors import Waiting
 from portal.approvals.models import ChangeRequest
 from portal.lib.journal import Intent
-from tests.flags.services.writes import Desk
 from tests.portal.approvals_web.conftest import at, text_of
 from tests.portal.approvals_web.test_policy_page import review
 from tests.support.agreeing import vote, waiting
+from tests.support.desk import Desk
 from tests.support.people import SETTING_UP, acting
 
 

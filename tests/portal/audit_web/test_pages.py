@@ -3,7 +3,7 @@
 import pytest
 from django.test import Client
 
-from flags import services as flags
+from flags.core import configurations
 from flags.models import Flag
 from portal.access.models import Environment, Project, User
 from portal.audit import history
@@ -52,7 +52,7 @@ def test_count__more_than_the_cap__says_so(dana: User) -> None:
 def test_event__a_switched_flag__says_who_where_and_what_differs(
     dana_client: Client, bob_client: Client, new_checkout: Flag, dana: User, staging: Environment
 ) -> None:
-    flags.set_enabled(
+    configurations.set_enabled(
         flag=new_checkout, environment=staging, enabled=True, intent=Intent(acting(dana))
     )
     event = newest()

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 from django.test import Client
 
-from flags import services as flags
+from flags.core import configurations
 from flags.models import Flag
 from portal.access import services
 from portal.access.models import ApiKey, Environment, Grant, Project, User
@@ -147,7 +147,7 @@ def test_unused__what_was_used_lately_in_that_environment_is_not(
     for place in (staging, production):
         give_role(shop, dana, "qa", place)
     Grant.objects.update(given_at=long_ago())
-    flags.set_enabled(
+    configurations.set_enabled(
         flag=new_checkout, environment=staging, enabled=True, intent=Intent(acting(dana))
     )
     found = {(who, role, place) for who, role, place, *_r in rows(alice_client, "unused-roles")}
@@ -164,7 +164,7 @@ def test_unused__a_group_is_used_when_one_of_it_did_something(
     Grant.objects.update(given_at=long_ago())
     assert [row[0] for row in rows(alice_client, "unused-roles") if "C" in row[0]] == ["group Crew"]
     services.add_to_group(group=crew, user=dana, intent=Intent(SETTING_UP))
-    flags.set_enabled(
+    configurations.set_enabled(
         flag=new_checkout, environment=production, enabled=True, intent=Intent(acting(dana))
     )
     assert "group Crew" not in [row[0] for row in rows(alice_client, "unused-roles")]

@@ -3,7 +3,7 @@
 from typing import Any
 
 from releases.core.models import Release
-from tests.flags.api.script import PROJECT, Response, Script, answer
+from tests.support.script import PROJECT, Response, Script, answer
 
 RELEASES = f"{PROJECT}/releases"
 

@@ -6,8 +6,8 @@ import pytest
 
 from portal.access.models import Environment
 from releases.catalogue.models import Service
-from tests.flags.api.script import Script, issue
 from tests.support.releasing import DIGEST, PLAN, routed_by_flag
+from tests.support.script import Script, issue
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from django.test import Client
 from pytest_django import Settings
 
 from portal.access.models import Environment
-from tests.flags.api.script import Script, answer, issue
 from tests.releases.api.asking import RELEASES, started
 from tests.support.releasing import outcomes, tick
+from tests.support.script import Script, answer, issue
 
 pytestmark = [pytest.mark.django_db, pytest.mark.postgresql]
 NAMES = 'environment="production"', 'project="shop"', 'service="checkout"', 'version="2.0"'

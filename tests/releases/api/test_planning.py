@@ -8,13 +8,13 @@ from portal.access.models import Environment
 from releases.catalogue.models import Artefact, Service
 from releases.core.models import Release
 from releases.policies.models import PlanTemplate
-from tests.flags.api.script import PROJECT, Script, answer, problem
 from tests.releases.api.asking import RELEASES, paths, put, started
 from tests.support.agreeing import TWO_ROLES, set_policy
 from tests.support.freezing import freeze_now
 from tests.support.releasing import (
     PLAN,
 )
+from tests.support.script import PROJECT, Script, answer, problem
 
 pytestmark = [pytest.mark.django_db, pytest.mark.postgresql]
 

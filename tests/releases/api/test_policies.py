@@ -10,10 +10,10 @@ from portal.approvals.models import ChangeRequest
 from releases.catalogue.models import Service
 from releases.core.models import Release
 from releases.policies.models import ReleasePolicy
-from tests.flags.api.script import PROJECT, Script, answer, issue, problem
 from tests.releases.api.asking import RELEASES, paths, put, started
 from tests.support.agreeing import TWO_ROLES, set_policy
 from tests.support.releasing import ERRORS, a_policy, a_template
+from tests.support.script import PROJECT, Script, answer, issue, problem
 
 pytestmark = [pytest.mark.django_db, pytest.mark.postgresql]
 POLICIES = f"{PROJECT}/release-policies"

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from flags.services import create_segment
+from flags.segments.services import create_segment
 from portal.access.models import Environment, User
 from portal.approvals.models import ChangeRequest
 from portal.lib.journal import Intent
@@ -12,7 +12,6 @@ from releases.api.releases import COMMAND, taken_by
 from releases.catalogue.models import Artefact, Service
 from releases.core import commands
 from releases.core.models import Release
-from tests.flags.api.script import PROJECT, Script, answer, issue, problem
 from tests.releases.api.asking import RELEASES, paths, put, started
 from tests.support.agreeing import TWO_ROLES, set_policy, vote
 from tests.support.people import SETTING_UP
@@ -26,6 +25,7 @@ from tests.support.releasing import (
     tick,
     to_everybody,
 )
+from tests.support.script import PROJECT, Script, answer, issue, problem
 
 pytestmark = [pytest.mark.django_db, pytest.mark.postgresql]
 

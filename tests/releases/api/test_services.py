@@ -14,11 +14,11 @@ from portal.lib.errors import Conflict, Invalid
 from portal.lib.journal import Intent
 from releases.catalogue import services
 from releases.catalogue.models import Service, ServiceSetup
-from tests.flags.api.script import PROJECT, Script, answer, issue, problem
 from tests.releases.api.asking import paths, put
 from tests.support.agreeing import vote
 from tests.support.people import SETTING_UP
 from tests.support.releasing import BY_FLAG, DIGEST, ERRORS, a_route, a_service, a_setup
+from tests.support.script import PROJECT, Script, answer, issue, problem
 
 pytestmark = [pytest.mark.django_db, pytest.mark.postgresql]
 SERVICE = f"{PROJECT}/services/checkout"

@@ -13,12 +13,12 @@ from pytest_django.live_server_helper import LiveServer
 
 from portal.access.models import ApiKey, Environment
 from releases.api import waiting
-from tests.flags.api.script import Script, answer, issue, problem
 from tests.releases.api.asking import RELEASES, started
 from tests.support.releasing import (
     outcomes,
     tick,
 )
+from tests.support.script import Script, answer, issue, problem
 
 pytestmark = [pytest.mark.django_db, pytest.mark.postgresql]
 

@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 from django.core.signing import Signer
 
+from flags.core.definitions import archive_flag, edit_flag
+from flags.delivery import progress
 from flags.engine import compile_flag
 from flags.models import Flag
-from flags.services import archive_flag, create_ramp, create_segment, edit_flag
-from flags.services.importing.service import import_document
-from flags.snapshots import delivery
+from flags.schedules.create import create_ramp
+from flags.segments.services import create_segment
+from flags.transfer.importing.service import import_document
 from portal.access.models import Environment, User
 from portal.approvals.errors import Frozen, Waiting
 from portal.approvals.services import apply_request, stop_line
@@ -518,7 +520,7 @@ def test_a_testers_token__is_signed_for_one_release_and_changes_nothing_after_it
 def test_a_proof_of_return__that_is_broken_off__is_not_called_being_tried(
     production: Environment, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(delivery, "is_live", lambda _ids: True)
+    monkeypatch.setattr(progress, "is_live", lambda _ids: True)
     plan = {"steps": PLAN["steps"]}
     release = a_release(routed_by_flag(production), production, alice, plan=plan)
     tick(release)
@@ -533,7 +535,7 @@ def test_a_proof_of_return__that_is_broken_off__is_not_called_being_tried(
 def test_proof_of_return__goes_up_and_back_and_up_before_anything_counts(
     production: Environment, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(delivery, "is_live", lambda _ids: True)
+    monkeypatch.setattr(progress, "is_live", lambda _ids: True)
     plan = {"steps": PLAN["steps"]}  # nothing said of it: in production it is shown
     release = a_release(routed_by_flag(production), production, alice, plan=plan)
     assert release.parsed_plan.proof_of_return

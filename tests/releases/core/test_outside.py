@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from pytest_django.fixtures import Settings
 
-from flags.services import create_segment
+from flags.segments.services import create_segment
 from portal.access.models import Environment, Grant, User
 from portal.approvals.errors import Waiting
 from portal.approvals.services import apply_request, lift_line, stop_line

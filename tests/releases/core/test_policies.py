@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from flags import services as flags
+from flags.core import definitions
 from flags.models import Flag
+from flags.segments import services as segment_services
 from portal.access.models import Environment, Project, User
 from portal.approvals.errors import Waiting
 from portal.approvals.models import State
@@ -128,7 +129,9 @@ def test_a_required_template__is_used_as_it_is_or_the_plan_is_refused(
     a_template(production.project)
     a_policy(production.project, templates=["careful"], environments=["production"])
     staff = {"key": "staff"}
-    flags.create_segment(project=production.project, document=staff, intent=Intent(acting(alice)))
+    segment_services.create_segment(
+        project=production.project, document=staff, intent=Intent(acting(alice))
+    )
     with pytest.raises(Invalid, match=r"one of these templates.*: careful"):
         planned(service, production, alice)
     for less in ({"steps": [{"share": 100}]}, {"watch_s": 0}, {"cohorts": ["staff"]}):
@@ -287,7 +290,7 @@ def test_a_flag__gains_a_tag__and_its_release_that_is_planned_meets_the_policy(
     a_policy(production.project, checks=[STRICT], tags=["payments"])
     early = planned(service, production, alice)
     flag = Flag.objects.get(key="checkout-route")
-    flags.edit_flag(
+    definitions.edit_flag(
         flag=flag,
         document={**flag.document, "tags": ["payments"]},
         expected_version=flag.version,

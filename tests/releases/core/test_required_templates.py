@@ -2,8 +2,8 @@
 
 import pytest
 
-from flags import services as flags
 from flags.models import Segment
+from flags.segments import services as segment_services
 from portal.access.models import Environment, Project, User
 from portal.approvals.errors import Waiting
 from portal.lib.errors import Invalid
@@ -81,7 +81,7 @@ def test_the_cohort_of_a_required_template__is_shown_and_changes_by_the_gate_of_
 ) -> None:
     shop, by = production.project, Intent(acting(alice))
     for key in ("staff", "beta", "other"):
-        flags.create_segment(project=shop, document={"key": key}, intent=by)
+        segment_services.create_segment(project=shop, document={"key": key}, intent=by)
     first = a_template(shop, plan={**PLAN, "strategy": "canary", "cohorts": ["staff"]})
     a_template(shop, "milder", plan={**PLAN, "strategy": "canary", "cohorts": ["beta"]})
     a_policy(shop, templates=[first.key], environments=["production"])
@@ -110,7 +110,7 @@ def test_the_cohort_of_a_required_template__is_shown_and_changes_by_the_gate_of_
 
 def widen(project: Project, key: str, person: User, attribute: str) -> None:
     segment = Segment.objects.get(project=project, key=key)
-    flags.edit_segment(
+    segment_services.edit_segment(
         segment=segment,
         document={"key": key, "when": {"attribute": attribute, "operator": "exists"}},
         expected_version=segment.version,

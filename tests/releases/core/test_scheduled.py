@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from flags import services as flags
+from flags.core import definitions
 from flags.models import Flag
+from flags.segments import services as segment_services
 from portal.access.models import Environment, Grant, User
 from portal.approvals.errors import Waiting
 from portal.approvals.services import lift_line, stop_line
@@ -141,7 +142,7 @@ def test_the_cohorts_of_one_that_is_agreed_to__are_not_changed_before_its_start_
     production: Environment, alice: User, erin: User, frank: User
 ) -> None:
     document = {"key": "staff"}
-    staff = flags.create_segment(
+    staff = segment_services.create_segment(
         project=production.project, document=document, intent=Intent(acting(alice))
     )
     service = routed_by_flag(production, checks=())
@@ -154,7 +155,7 @@ def test_the_cohorts_of_one_that_is_agreed_to__are_not_changed_before_its_start_
     assert Release.objects.get().due_at is not None
     everybody = {"attribute": "targetingKey", "operator": "exists"}
     with pytest.raises(Waiting):
-        flags.edit_segment(
+        segment_services.edit_segment(
             segment=staff,
             document={**document, "when": everybody},
             expected_version=staff.version,
@@ -185,7 +186,7 @@ def test_what_the_flag_gives_by_one_that_is_asked_about_or_agreed_to__is_not_cha
 
 
 def edit(flag: Flag, person: User, **changes: Any) -> None:
-    flags.edit_flag(
+    definitions.edit_flag(
         flag=flag,
         document={**flag.document, **changes},
         expected_version=flag.version,

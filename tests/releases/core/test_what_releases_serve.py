@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
-from flags import services as flags
+from flags.core import configurations, copying
 from flags.models import Flag, FlagConfiguration
-from flags.services import importing, plans
+from flags.schedules import create, runner
+from flags.segments import services as segment_services
+from flags.transfer.importing import service as service_module
 from portal.access.models import Environment, User
 from portal.approvals.services.restoring import restoration_of, restore
 from portal.audit.models import AuditEvent
@@ -34,7 +36,7 @@ Way = Callable[[Flag, Environment, dict[str, Any], User], Flag]
 
 
 def _save(flag: Flag, place: Environment, document: dict[str, Any], person: User) -> Flag:
-    flags.save_configuration(
+    configurations.save_configuration(
         flag=flag,
         environment=place,
         document=document,
@@ -54,7 +56,7 @@ def _restore(flag: Flag, place: Environment, _document: dict[str, Any], person: 
 
 
 def _import(flag: Flag, place: Environment, document: dict[str, Any], person: User) -> Flag:
-    importing.import_document(
+    service_module.import_document(
         format_name="native",
         document={"flags": [{**flag.document, "environments": {place.key: document}}]},
         environment=place,
@@ -67,7 +69,7 @@ def _import(flag: Flag, place: Environment, document: dict[str, Any], person: Us
 
 def _schedule(flag: Flag, place: Environment, document: dict[str, Any], person: User) -> Flag:
     wanted = {name: document[name] for name in document if name not in ("enabled", "introduced")}
-    plan = flags.create_schedule(
+    plan = create.create_schedule(
         flag=flag,
         environment=place,
         document={
@@ -79,7 +81,7 @@ def _schedule(flag: Flag, place: Environment, document: dict[str, Any], person: 
         intent=Intent(acting(person)),
     )
     let_it_be_due(plan)
-    plans.carry_out_due()
+    runner.carry_out_due()
     plan.refresh_from_db()
     assert plan.state == "finished", plan.problem
     return flag
@@ -93,7 +95,7 @@ def served(flag: Flag, place: Environment) -> tuple[list[str], Any]:
 @pytest.fixture
 def release(development: Environment, alice: User) -> Release:
     shop, by = development.project, Intent(acting(alice))
-    flags.create_segment(project=shop, document={"key": "staff"}, intent=by)
+    segment_services.create_segment(project=shop, document={"key": "staff"}, intent=by)
     service = routed_by_flag(development)
     release = tick(a_release(service, development, alice, plan={**PLAN, "cohorts": ["staff"]}))
     return commands.promote(release=release, intent=by)
@@ -118,7 +120,7 @@ def test_a_copy_and_a_clone__made_while_a_release_moves__have_no_rules_of_the_re
 ) -> None:
     flag, by = Flag.objects.get(key=release.router["flag"]), Intent(acting(alice))
     source, target = (flag.configurations.get(environment=one) for one in (development, staging))
-    flags.copy_configuration(
+    copying.copy_configuration(
         flag=flag,
         source=development,
         target=staging,
@@ -127,7 +129,7 @@ def test_a_copy_and_a_clone__made_while_a_release_moves__have_no_rules_of_the_re
         intent=by,
     )
     assert served(flag, staging) == ([], source.document["fallthrough"])
-    clone = flags.clone_flag(
+    clone = copying.clone_flag(
         flag=flag, key="other", name="Other", environments=[development], intent=by
     ).flag
     assert served(clone, development) == ([], source.document["fallthrough"])

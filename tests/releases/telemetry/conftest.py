@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from flags import tasks
-from flags.snapshots import relay
+from flags.delivery import relay
 from portal.access import services
 from portal.access.models import Environment
 from portal.lib import clock

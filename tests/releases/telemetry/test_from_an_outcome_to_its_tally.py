@@ -7,11 +7,11 @@ import pytest
 from django.test import Client
 
 from flags import tasks
+from flags.delivery import relay
 from flags.engine import compile_flag
 from flags.engine.sketch import RELATIVE_ERROR
 from flags.models import Flag
-from flags.services import create_segment
-from flags.snapshots import relay
+from flags.segments.services import create_segment
 from portal.access.models import ApiKey, Environment, User
 from portal.access.services import revoke_key
 from portal.lib.journal import Intent

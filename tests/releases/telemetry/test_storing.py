@@ -16,12 +16,11 @@ from pytest_django import DjangoAssertNumQueries
 from flags.channel import TELEMETRY, IntakeBatch, Sealer, ToldCounts, read_telemetry
 from flags.channel.intake import open_batch
 from flags.channel.telemetry import BucketKey, Counts, write_telemetry
+from flags.delivery import intake, relay
 from flags.engine.sketch import RELATIVE_ERROR, Sketch, bucket_of
 from flags.evaluator.intake import minute_of
 from flags.evaluator.outcomes import Outcomes
 from flags.models import Flag
-from flags.services import intake
-from flags.snapshots import relay
 from portal.access.models import Environment
 from portal.lib import clock
 from portal.lib.journal import Intent

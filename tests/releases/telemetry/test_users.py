@@ -5,9 +5,9 @@ import re
 import pytest
 from django.test import Client
 
+from flags.delivery import relay
+from flags.delivery.users import users_of
 from flags.models import Flag
-from flags.snapshots import relay
-from flags.snapshots.users import users_of
 from portal.access.models import Environment, User
 from tests.flags.evaluator.servers import EvaluatorProcess
 from tests.releases.telemetry.conftest import Application, application
@@ -63,7 +63,7 @@ def test_users__that_server_keys_asked_for__are_told_by_preview_and_page(
     held = [client.ttl(name) for name in client.scan_iter("aviary:*:users:*")]
     assert held
     assert all(0 < one <= 2 * 86_400 for one in held)
-    monkeypatch.setattr("flags.snapshots.users.ask", lambda _questions: None)
+    monkeypatch.setattr("flags.delivery.users.ask", lambda _questions: None)
     assert "unknown goes on if" in _preview(alice_client)
 
 

@@ -11,7 +11,7 @@ from portal.approvals.models import ChangeRequest
 from releases.catalogue.models import Service
 from releases.core.models import Release
 from releases.policies.models import PlanTemplate, ReleasePolicy
-from tests.flags.web.forms import sent
+from tests.flags.targeting.forms import sent
 from tests.releases.web.looking import plain, send, text, words
 from tests.releases.web.test_planning import FORM as RELEASE
 from tests.releases.web.test_planning import NEW, PREVIEW

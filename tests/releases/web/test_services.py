@@ -13,7 +13,6 @@ from releases.catalogue.models import Service, ServiceSetup
 from releases.core import commands
 from releases.core.models import Release
 from releases.routers.webhook import secret_for
-from tests.flags.api.script import PROJECT, Script, answer, issue
 from tests.releases.web.looking import plain, send, text, words
 from tests.support.agreeing import TWO_ROLES, set_policy, vote, waiting
 from tests.support.people import acting
@@ -27,6 +26,7 @@ from tests.support.releasing import (
     routed_by_flag,
     tick,
 )
+from tests.support.script import PROJECT, Script, answer, issue
 
 pytestmark = pytest.mark.postgresql
 SETUP = "/p/shop/service/checkout/setup/development"

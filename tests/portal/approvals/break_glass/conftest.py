@@ -4,8 +4,8 @@ import pytest
 
 from flags.models import FlagConfiguration
 from portal.access.models import Environment, Project, User
-from tests.flags.services.writes import Desk
 from tests.support.agreeing import TWO_ROLES, set_policy
+from tests.support.desk import Desk
 from tests.support.people import create_person, give_role
 from tests.support.remembering import remembered
 

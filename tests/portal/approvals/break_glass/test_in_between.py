@@ -14,9 +14,9 @@ from portal.letters.models import Letter
 from portal.lib import clock
 from portal.lib.errors import Invalid
 from portal.lib.journal import Intent
-from tests.flags.services.writes import RULE, Desk
 from tests.portal.approvals.racing import at_once
 from tests.support.agreeing import vote, waiting
+from tests.support.desk import RULE, Desk
 from tests.support.freezing import freeze_now
 from tests.support.glass import break_glass, end, end_all, serve, without_policy
 from tests.support.people import acting

@@ -11,7 +11,7 @@ from portal.access.models import User
 from portal.approvals import services
 from portal.approvals.models import Emergency
 from portal.lib.journal import Intent
-from tests.flags.services.writes import Desk
+from tests.support.desk import Desk
 from tests.support.glass import break_glass, end, end_all, serve, without_policy
 from tests.support.people import acting
 

@@ -8,16 +8,18 @@ from typing import Any
 
 import pytest
 
-from flags import services as flags
+from flags.core import definitions
 from flags.engine.limits import MAX_REFERENCE_DEPTH, MAX_TAGS
+from flags.exclusion_groups import services as group_services
 from flags.models import ExclusionGroup, Flag, FlagConfiguration, Segment
-from flags.services.key_lists import KeyChange, Mode
+from flags.segments import services as segment_services
+from flags.segments.key_lists import KeyChange, Mode
 from portal.access.models import Environment, Project, User
 from portal.approvals.models import Emergency
 from portal.audit.models import AuditEvent
 from portal.lib.errors import Invalid
 from portal.lib.journal import PLAIN, Intent, WriteOptions
-from tests.flags.services.writes import RULE, Desk
+from tests.support.desk import RULE, Desk
 from tests.support.glass import GLASS, REASON, break_glass, end, end_all, without_policy
 from tests.support.people import acting, boolean_flag, create_flag, give_role
 
@@ -34,7 +36,7 @@ def _edit_definition(desk: Desk, person: User, n: int) -> None:
     variants = [{"key": "on", "value": True}, {"key": "off", "value": False}]
     variants += [{"key": f"v{one}", "value": True} for one in range(n)]
     flag = Flag.objects.get(pk=desk.flag.pk)
-    flags.edit_flag(
+    definitions.edit_flag(
         flag=flag,
         document=flag.document
         | {"variants": variants, "client_visible": n % 2 == 0, "metadata": {"n": n}},
@@ -46,7 +48,7 @@ def _edit_definition(desk: Desk, person: User, n: int) -> None:
 def _edit_segment(desk: Desk, person: User, n: int) -> None:
     segment = Segment.objects.get()
     country = {"attribute": "country", "operator": "in", "values": [f"C{n}"]}
-    flags.edit_segment(
+    segment_services.edit_segment(
         segment=segment,
         document=segment.about | {"when": country},
         expected_version=segment.version,
@@ -55,7 +57,7 @@ def _edit_segment(desk: Desk, person: User, n: int) -> None:
 
 
 def _change_keys(desk: Desk, person: User, n: int) -> None:
-    flags.change_keys(
+    segment_services.change_keys(
         segment=Segment.objects.get(),
         change=KeyChange("included", Mode.ADD, [f"user-{n}"]),
         intent=Intent(acting(person), reason=REASON, options=GLASS, at=desk.now),
@@ -64,7 +66,7 @@ def _change_keys(desk: Desk, person: User, n: int) -> None:
 
 def _edit_group(desk: Desk, person: User, n: int) -> None:
     group = ExclusionGroup.objects.get()
-    flags.edit_group(
+    group_services.edit_group(
         group=group,
         document=group.document | {"holdout": float(n), "salt": f"salt-{n}"},
         expected_version=group.version,
@@ -90,9 +92,9 @@ SUBJECTS = {
 def cohorts(desk: Desk, shop: Project, alice: User) -> None:
     common: dict[str, Any] = {"project": shop, "intent": Intent(acting(alice), at=desk.now)}
     when = {"attribute": "country", "operator": "in", "values": ["DE"]}
-    flags.create_segment(document={"key": "beta", "when": when}, **common)
+    segment_services.create_segment(document={"key": "beta", "when": when}, **common)
     slots = [{"flag": desk.flag.key, "from": 0, "to": 50}]
-    flags.create_group(document={"key": "line", "slots": slots, "holdout": 0}, **common)
+    group_services.create_group(document={"key": "line", "slots": slots, "holdout": 0}, **common)
     # Rules that ask for both, as if they had been there before the policy.
     rules = [RULE | {"id": "r-2", "when": {"segment": "beta"}}]
     rules += [RULE | {"id": "r-3", "audience": {"percent": 50.0, "group": "line"}}]
@@ -123,7 +125,7 @@ def test_archiving__is_taken_back_whatever_was_renamed_meanwhile(
     desk: Desk, grace: User, alice: User
 ) -> None:
     give_role(desk.flag.project, grace, "project_admin")
-    flags.archive_flag(
+    definitions.archive_flag(
         flag=desk.flag, intent=Intent(acting(grace), reason=REASON, options=GLASS, at=desk.now)
     )
     desk.edit(alice, name="Another name")
@@ -136,7 +138,7 @@ def _edit_flag(
     flag: Flag, person: User, desk: Desk, options: WriteOptions = PLAIN, **fields: Any
 ) -> None:
     flag = Flag.objects.get(pk=flag.pk)
-    flags.edit_flag(
+    definitions.edit_flag(
         flag=flag,
         document=flag.document | fields,
         expected_version=flag.version,
@@ -149,7 +151,7 @@ def _object_flag(desk: Desk, person: User) -> Desk:
     values = [{"key": key, "value": {"price": n}} for key, n in (("a", 10), ("b", 11))]
     document = {"key": "prices", "kind": "release", "value_type": "object", "variants": values}
     with without_policy(desk.environment):
-        flag = flags.create_flag(
+        flag = definitions.create_flag(
             project=desk.flag.project, document=document, intent=Intent(acting(person), at=desk.now)
         )
         served = Desk(flag, desk.environment, desk.now)
@@ -233,7 +235,7 @@ def test_a_slot_it_dropped__of_a_flag_archived_meanwhile__comes_back(
         _edit_slots(desk, alice, slots)
     agreed = ExclusionGroup.objects.get().document
     _edit_slots(desk, grace, slots[:1], GLASS, salt="other")
-    flags.archive_flag(flag=dummy, intent=Intent(acting(alice), at=desk.now))
+    definitions.archive_flag(flag=dummy, intent=Intent(acting(alice), at=desk.now))
     end_all()
     assert ExclusionGroup.objects.get().document == agreed
 
@@ -286,7 +288,7 @@ def _edit_slots(
     **more: str,
 ) -> None:
     group = ExclusionGroup.objects.get()
-    flags.edit_group(
+    group_services.edit_group(
         group=group,
         document=group.document | {"slots": slots} | more,
         expected_version=group.version,

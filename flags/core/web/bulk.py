@@ -1,0 +1,158 @@
+"""The same done to many flags: a dialog that says to which, and what became of each.
+
+Friction follows risk: turning flags on in production takes the environment's name.
+"""
+
+from dataclasses import dataclass, replace
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from flags.core import bulk, selectors
+from flags.core.bulk import ACTIONS, MOST_FLAGS, Action, End, Job, Outcome
+from flags.core.web.listing import read_filter
+from flags.core.web.rows import Cell, FlagRow, said_of_saving
+from flags.models import Flag
+from flags.references import effects
+from portal.access.models import Environment
+from portal.access.permissions import Permission
+from portal.access.web.scope import Scope, project_page
+from portal.approvals.web.outlook import Outlook, outlook, read_intent
+from portal.lib import clock
+from portal.lib.errors import Forbidden, Invalid
+from portal.lib.web.pages import confirm_name, governed, show_form, version_in
+
+ENDS = tuple(End)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What somebody wants done, to which flags, and what that would mean."""
+
+    name: str
+    action: Action
+    environment: Environment | None
+    flags: list[Flag]
+    outlook: Outlook
+
+    @property
+    def turns_on(self) -> bool:
+        return self.name == "turn_on"
+
+    @property
+    def value(self) -> str:
+        """The action as the form names it."""
+        return f"{self.name}:{self.environment.key}" if self.environment else self.name
+
+    @property
+    def needs_name(self) -> bool:
+        """Whether the environment's name is typed; not where others have to agree anyway."""
+        risky = self.environment is not None and self.environment.is_production
+        return self.turns_on and risky and not self.outlook.needs_approval
+
+    @property
+    def cells(self) -> list[Cell]:
+        """The flags in the environment that it is about."""
+        place = self.environment
+        rows = [FlagRow(flag).cells for flag in self.flags] if place else []
+        return [cell for cells in rows for cell in cells if cell.environment == place]
+
+
+@require_POST
+@project_page(Permission.FLAG_VIEW)
+def change_many(request: HttpRequest, scope: Scope) -> HttpResponse:
+    """The dialog; confirmed, what became of each flag."""
+    asked = _asked(request, scope)
+    context = {
+        "scope": scope,
+        "asked": asked,
+        "outlook": asked.outlook,
+        "values": request.POST,
+        "tags": selectors.known_tags(scope.project) if asked.action.needs == "tags" else [],
+        "owners": selectors.possible_owners(scope.project),
+    }
+
+    def save() -> HttpResponse:
+        if asked.needs_name and asked.environment:
+            confirm_name(request, asked.environment.key)
+        outcomes = bulk.change_flags(
+            flags=asked.flags, action=asked.name, job=_job(request, scope, asked)
+        )
+        return _done(request, scope, asked, outcomes)
+
+    if request.POST.get("confirmed") != "1":
+        return show_form(request, "flags/_bulk_dialog.html", context)
+    return governed(request, "flags/_bulk_dialog.html", context, save)
+
+
+def _done(
+    request: HttpRequest, scope: Scope, asked: Asked, outcomes: list[Outcome]
+) -> HttpResponse:
+    counts = [(end.value, [one for one in outcomes if one.end is end]) for end in ENDS]
+    places = [asked.environment] if asked.environment else scope.environments
+    context = {
+        "scope": scope,
+        "counts": counts,
+        "late": said_of_saving(places, "") if dict(counts)[End.DONE] else "",
+    }
+    response = render(request, "flags/_bulk_done.html", context)
+    response["HX-Trigger"] = "aviary:unselect"
+    return response
+
+
+def _asked(request: HttpRequest, scope: Scope) -> Asked:
+    """Raises Invalid for no action and too many flags, PermissionDenied for what they may not."""
+    name, _colon, place = request.POST.get("action", "").partition(":")
+    action = ACTIONS.get(name)
+    if action is None:
+        raise Invalid({"": _("Choose an action for the flags, then press the button again.")})
+    environment = scope.environment(place) if action.needs == "environment" else None
+    held = (
+        scope.allows(action.permission, environment)
+        if environment
+        else action.permission in scope.permissions
+    )
+    if not held:
+        raise PermissionDenied(str(Forbidden(action.permission)))
+    flags = _chosen(request, scope)
+    affected = [environment] if environment else []
+    if name == "archive":
+        affected = effects.of_archiving_all(flags, scope.environments)
+    view = outlook(scope, affected, turns_off=name == "turn_off")
+    return Asked(name, action, environment, flags, view)
+
+
+def _chosen(request: HttpRequest, scope: Scope) -> list[Flag]:
+    keys = request.POST.getlist("flag")
+    if request.POST.get("matching") == "1":
+        wanted = read_filter(QueryDict(request.POST.get("query", "")), scope)
+        keys = selectors.matching_keys(scope.project, wanted, MOST_FLAGS + 1, now=clock.now())
+    if len(keys) > MOST_FLAGS:
+        raise Invalid.of(
+            "",
+            _("At most {most} flags at once; narrow the list with its filters."),
+            most=MOST_FLAGS,
+        )
+    flags = selectors.flags_of(scope.project, keys)
+    if not flags:
+        raise Invalid({"": _("Select flags first, by the boxes in front of them.")})
+    return flags
+
+
+def _job(request: HttpRequest, scope: Scope, asked: Asked) -> Job:
+    seen = (one.partition(" ") for one in request.POST.getlist("seen"))
+    intent = read_intent(request, scope)
+    options = replace(intent.options, break_glass=False, revise=None, revision=None)
+    return Job(
+        replace(intent, options=options),
+        environment=asked.environment,
+        tags=tuple(filter(None, (t.strip() for t in request.POST.get("tags", "").split(",")))),
+        owner=request.POST.get("owner", "").strip(),
+        seen={key: version_in(text) for text, _space, key in seen},
+    )
+
+
+# Saved views: the filters of the list under a name.

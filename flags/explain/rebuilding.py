@@ -1,0 +1,196 @@
+"""Documents of an environment as they were at an instant, each with the row that made it so."""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from django.core.exceptions import ObjectDoesNotExist
+from django.utils.translation import gettext as _
+
+from flags.engine import Context
+from flags.engine.parsing import DEFINITION_PART
+from flags.explain import answers
+from flags.explain.answers import Explained
+from flags.explain.causes import Cause, approval_of
+from flags.explain.gathering import gather
+from flags.explain.history_reader import (
+    ARCHIVED,
+    ARCHIVINGS,
+    DEFINITION,
+    GROUP,
+    SEGMENT,
+    Aspect,
+    Document,
+    NotTold,
+    Row,
+    Told,
+    configuration_in,
+    told,
+)
+from flags.models.segment import segment_document_of
+from portal.access.models import Project
+from portal.audit import moments
+from portal.audit.models import AuditEvent
+from portal.audit.moments import Mark
+
+# The audit trail of a project, read as of an instant: one look at an index for each thing.
+
+# An aspect reads few rows: those that tell nothing are rare, and of older versions.
+_READ_AT_ONCE = 4
+
+
+class Trail:
+    """The rows about each thing of a project, and what they tell of an instant."""
+
+    def __init__(self, project: str, moment: datetime) -> None:
+        self.project, self.moment = project, moment
+        self._up_to = moments.sequence_at(moment)
+        self._purged_before = moments.purged_before()
+        self._marks: dict[str, list[Mark]] = {}
+
+    def marks(self, *subjects: str) -> list[Mark]:
+        """The rows about things, by their names, in their order."""
+        for subject in subjects:
+            if subject not in self._marks:
+                self._marks[subject] = moments.marks_of(self.project, subject)
+        return sorted(mark for subject in subjects for mark in self._marks[subject])
+
+    def told(self, aspect: Aspect, *subjects: str) -> Told:
+        """What a document was at the instant, from the rows about the things named.
+
+        Raises NotTold where the history does not reach so far back, or does not say.
+        """
+        marks = [m for m in self.marks(*subjects) if aspect.tells(m.event, m.environment)]
+        earlier = [mark.sequence for mark in reversed(marks) if mark.sequence <= self._up_to]
+        later = [mark.sequence for mark in marks if mark.sequence > self._up_to]
+        found = told(aspect, self._rows(earlier), [] if self._is_cut else self._rows(later))
+        if found is not None:
+            return found
+        if self._purged_before:
+            raise NotTold(self._why_purged(subjects[0]))
+        if any(mark.event.startswith(f"{aspect.kind}.") for mark in self.marks(subjects[0])):
+            text = _("The history of “{subject}” begins too late to say what it was then.")
+            raise NotTold(text.format(subject=subjects[0]))
+        return Told(None, None)
+
+    @property
+    def _is_cut(self) -> bool:
+        """Whether rows from after the instant are missing."""
+        return self._purged_before is not None and self.moment < self._purged_before
+
+    def _why_purged(self, subject: str) -> str:
+        text = _("What the history said about “{subject}” was purged: it reaches back to {day}.")
+        return text.format(subject=subject, day=f"{self._purged_before:%Y-%m-%d %H:%M} UTC")
+
+    def _rows(self, sequences: list[int]) -> list[AuditEvent]:
+        wanted = sequences[:_READ_AT_ONCE]
+        found = moments.rows_at(wanted)
+        return [found[sequence] for sequence in wanted if sequence in found]
+
+
+@dataclass
+class Past:
+    """An environment at an instant. Raises NotTold wherever the history does not say.
+
+    ``causes`` grows with what is asked for: each row once, by its sequence.
+    """
+
+    trail: Trail
+    project: Project
+    environment: str
+    causes: dict[int, Cause] = field(default_factory=dict)
+
+    def flag(self, key: str) -> Document | None:
+        """A flag's environment document; None where evaluators did not have it."""
+        definition = self._told(DEFINITION, key)
+        if definition is None:
+            return None
+        if self._is_archived(key):
+            return None
+        aspect = configuration_in(self.environment, key)
+        configuration = self._told(aspect, key, self.environment)
+        if configuration is None or not configuration.get("introduced", True):
+            return None
+        # Which version the environment had then is not in every row, and decides nothing.
+        return (
+            {name: definition[name] for name in DEFINITION_PART if name in definition}
+            | configuration
+            | {"version": 0}
+        )
+
+    def segment(self, key: str) -> Document | None:
+        """A segment with its lists in full."""
+        found = self._told(SEGMENT, key)
+        try:
+            return found and segment_document_of(self.project, found)
+        except ObjectDoesNotExist:
+            text = _("The list of keys that the segment “{segment}” had is not kept any more.")
+            raise NotTold(text.format(segment=key)) from None
+
+    def group(self, key: str) -> Document | None:
+        """An exclusion group."""
+        return self._told(GROUP, key)
+
+    def _is_archived(self, key: str) -> bool:
+        found = self.trail.told(ARCHIVED, key)
+        # That it was configured proves that it was in use, but did not make it so.
+        if found.row is not None and found.row.event in ARCHIVINGS:
+            self._note("flag", key, found.row)
+        return bool(found.document is None or found.document["archived"])
+
+    def _told(self, aspect: Aspect, *subjects: str) -> Document | None:
+        found: Told = self.trail.told(aspect, *subjects)
+        if found.row is not None:
+            self._note(aspect.kind, subjects[0], found.row)
+        return found.document
+
+    def _note(self, kind: str, key: str, row: Row) -> None:
+        assert isinstance(row, AuditEvent)
+        self.causes.setdefault(row.sequence, Cause(kind, key, row))
+
+
+# The question that auditors ask: what did this user get for that flag then, and who saw to it.
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What an application got at ``moment``, why, and what made it so, the last change first.
+
+    ``metadata.version`` is left out: not every row of the history says the environment's version.
+    """
+
+    moment: datetime
+    environment: str
+    explained: Explained
+    causes: tuple[Cause, ...]
+
+
+def answer_at(
+    *, project: Project, environment: str, flag: str, context: Context, moment: datetime
+) -> Answer:
+    """What evaluators answered for a flag at an instant, from the history alone.
+
+    They learn of a change within a moment: of what happened that very moment they may not have
+    known yet. Raises NotTold where the history does not say what something was.
+    """
+    past = Past(Trail(project.key, moment), project, environment)
+    found = _explain(past, flag, context, moment)
+    causes = (one for _sequence, one in sorted(past.causes.items(), reverse=True))
+    agreed = tuple(replace(one, approval=approval_of(one.row)) for one in causes)
+    return Answer(moment, environment, found, agreed)
+
+
+def _explain(past: Past, flag: str, context: Context, moment: datetime) -> Explained:
+    scene = gather(flag, past)
+    if scene is None:
+        return answers.not_found(flag)
+    if scene.flag is None:
+        return answers.not_usable(flag, scene.problem)
+    world = scene.world(moment.timestamp())
+    return _without_version(answers.explained(scene.flag, context, world, scene.segments))
+
+
+def _without_version(found: Explained) -> Explained:
+    if "metadata" not in found.body:
+        return found
+    known = {name: one for name, one in found.body["metadata"].items() if name != "version"}
+    return Explained(found.status, {**found.body, "metadata": known}, found.explanation)

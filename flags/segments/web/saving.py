@@ -1,0 +1,178 @@
+"""Saving what was reviewed of a segment or an exclusion group, and deleting one.
+
+Every edit comes by a dialog that says what would change, who uses it, and what becomes of the
+click.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST
+
+from flags.core.web.rows import said_of_saving
+from flags.engine import Named
+from flags.models import ExclusionGroup, Segment
+from flags.references import effects
+from flags.references.dependants import Use, uses_of
+from flags.segments import changes as cohort_changes
+from flags.segments import selectors as cohorts
+from flags.segments import services as segment_services
+from portal.access.models import Environment
+from portal.access.permissions import Permission
+from portal.access.web.scope import Scope, project_page
+from portal.approvals.web.outlook import fresh_for_glass, outlook, read_intent
+from portal.lib.web.pages import (
+    confirm_name,
+    governed,
+    redirect_to,
+    sent_document,
+    sent_version,
+    show_form,
+)
+
+Cohort = Segment | ExclusionGroup
+_REVIEW = "cohorts/_review_dialog.html"
+PAGES = {"segment": "segment", "exclusion_group": "exclusion-group"}
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """What a dialog shows before something is saved."""
+
+    document: Mapping[str, Any]
+    version: int
+    words: list[str]
+    report: object = None
+
+
+def page_of(one: Cohort) -> str:
+    """The address of a segment or group."""
+    return address(one, PAGES[cohort_changes.subject_kind(one)])
+
+
+def address(one: Cohort, name: str) -> str:
+    return reverse(name, kwargs={"project": one.project.key, "key": one.key})
+
+
+def _reached(scope: Scope, one: Cohort) -> list[Environment]:
+    """The environments whose policies have a say in a change of it."""
+    kind = Named.SEGMENT if isinstance(one, Segment) else Named.GROUP
+    reach = effects.reach_of(scope.project, kind, one.key)
+    return reach.agreed_in(scope.environments)
+
+
+def users_of(one: Cohort) -> list[Use]:
+    """What refers to it."""
+    kind = Named.SEGMENT if isinstance(one, Segment) else Named.GROUP
+    return uses_of(one.project, kind, one.key)
+
+
+def review_dialog(request: HttpRequest, scope: Scope, one: Cohort, review: Review) -> HttpResponse:
+    """The dialog: what would change, for whom, and the button."""
+    return show_form(request, _REVIEW, _review_context(scope, one, review))
+
+
+def _review_context(scope: Scope, one: Cohort, review: Review) -> dict[str, object]:
+    return {
+        "scope": scope,
+        "one": one,
+        "review": review,
+        "document": json.dumps(review.document),
+        "save": address(one, f"{PAGES[cohort_changes.subject_kind(one)]}-save"),
+        "page": page_of(one),
+        **_effect(scope, one),
+    }
+
+
+def _effect(scope: Scope, one: Cohort) -> dict[str, object]:
+    """Who uses it and who has a say; ``needs_name`` where the click reaches production's users."""
+    uses, view = users_of(one), outlook(scope, _reached(scope, one), turns_off=False)
+    places = (place for use in uses for place in use.environments)
+    is_live = any(use.kind is Named.SEGMENT for use in uses) or any(
+        place.is_production for place in places
+    )
+    return {"uses": uses, "outlook": view, "needs_name": is_live and not view.needs_approval}
+
+
+@require_POST
+@project_page(Permission.SEGMENT_EDIT)
+@fresh_for_glass
+def save_segment(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
+    """Save a segment as it was reviewed."""
+    segment = find_segment(scope, key)
+
+    def write(document: Mapping[str, Any]) -> object:
+        return segment_services.edit_segment(
+            segment=segment, document=document, **intent_and_version(request, scope)
+        )
+
+    def words(document: Mapping[str, Any]) -> list[str]:
+        after = segment.document | dict(document)
+        return cohort_changes.segment_words(segment.project, segment.document, after)
+
+    return save_reviewed(request, scope, segment, write, words)
+
+
+def save_reviewed(
+    request: HttpRequest,
+    scope: Scope,
+    one: Cohort,
+    write: Callable[[Mapping[str, Any]], object],
+    words: Callable[[Mapping[str, Any]], list[str]],
+) -> HttpResponse:
+    document = sent_document(request)
+    context = _review_context(scope, one, Review(document, sent_version(request), words(document)))
+
+    def save() -> HttpResponse:
+        if context["needs_name"]:
+            confirm_name(request, one.key)
+        write(document)
+        places = scope.environments
+        message = said_of_saving(places, _("Saved, in every environment."))
+        return redirect_to(request, page_of(one), message)
+
+    return governed(request, _REVIEW, context, save)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@project_page(Permission.SEGMENT_EDIT)
+def delete_segment(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
+    segment = find_segment(scope, key)
+    return delete_reviewed(
+        request, scope, segment, partial(segment_services.delete_segment, segment=segment)
+    )
+
+
+def delete_reviewed(
+    request: HttpRequest, scope: Scope, one: Cohort, write: Callable[..., None]
+) -> HttpResponse:
+
+    def save() -> HttpResponse:
+        write(intent=read_intent(request, scope))
+        name = f"{PAGES[cohort_changes.subject_kind(one)]}-list"
+        text = _("{name} is deleted; the history keeps what it was.").format(name=one.title)
+        return redirect_to(request, reverse(name, args=[scope.project.key]), text)
+
+    context = {"scope": scope, "one": one, **_effect(scope, one)}
+    return governed(request, "cohorts/_delete_dialog.html", context, save)
+
+
+def intent_and_version(request: HttpRequest, scope: Scope) -> dict[str, Any]:
+    return {
+        "expected_version": sent_version(request),
+        "intent": read_intent(request, scope),
+    }
+
+
+def find_segment(scope: Scope, key: str) -> Segment:
+    """Raises Http404."""
+    try:
+        return cohorts.get_segment(scope.project, key)
+    except Segment.DoesNotExist:
+        raise Http404(key) from None

@@ -1,1 +1,0 @@
-"""From rows to what evaluators hold: documents, and the relay that carries them to Redis."""

@@ -1,0 +1,96 @@
+"""Flags from other products' files. Pure: no Django, no database."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from flags.engine.document import DEFAULT_BUCKETING
+from flags.engine.jsonlogic import FRACTIONALS
+from flags.transfer.importers import flagd, native, unleash
+from flags.transfer.importers.base import (
+    ImportPlan,
+    PlannedCohorts,
+    PlannedFlag,
+    Refused,
+    Skipped,
+    SkippedCohort,
+    quote,
+)
+
+__all__ = [
+    "BUCKETINGS",
+    "FORMATS",
+    "ImportPlan",
+    "PlannedCohorts",
+    "PlannedFlag",
+    "Refused",
+    "Skipped",
+    "SkippedCohort",
+    "UnknownBucketing",
+    "UnknownFormat",
+    "plan_import",
+]
+
+
+BUCKETINGS: Final = (DEFAULT_BUCKETING, *sorted(set(FRACTIONALS) - {DEFAULT_BUCKETING}))
+"""The generations of flagd's bucketing, its usual one first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What an import says besides the file: the key of the environment, and for flagd's files the
+    generation of its bucketing."""
+
+    environment: str
+    bucketing: str | None = None
+
+
+Importer = Callable[[object, Options], ImportPlan]
+"""From a parsed file to a plan. Raises Refused."""
+
+FORMATS: Final[dict[str, Importer | None]] = {
+    "native": lambda document, options: native.read(document, options.environment),
+    "flagd": lambda document, options: flagd.read(document, options.bucketing or BUCKETINGS[0]),
+    "unleash": lambda document, _options: unleash.read(document),
+    "flagsmith": None,
+    "growthbook": None,
+    "launchdarkly": None,
+    "goff": None,
+}
+"""Every format of the contract; None for those that are still to come."""
+
+
+class UnknownFormat(Refused):
+    """There is no such importer, or not yet."""
+
+
+class UnknownBucketing(Refused):
+    """There is no such generation of flagd's bucketing, or the format has none at all."""
+
+
+def plan_import(
+    format_name: str, document: object, *, environment: str, bucketing: str | None = None
+) -> ImportPlan:
+    """What the file asks for.
+
+    Raises UnknownFormat, UnknownBucketing, and Refused for an unusable file.
+    """
+    importer = FORMATS.get(format_name)
+    if importer is None:
+        available = ", ".join(name for name, reader in FORMATS.items() if reader)
+        known = format_name in FORMATS
+        problem = "is not available yet" if known else "is not a format we know"
+        raise UnknownFormat(f"{quote(format_name)} {problem}; available: {available}.")
+    if bucketing is not None:
+        _check_bucketing(format_name, bucketing)
+    return importer(document, Options(environment, bucketing))
+
+
+def _check_bucketing(format_name: str, bucketing: str) -> None:
+    if format_name != "flagd":
+        raise UnknownBucketing("Only flagd's files are bucketed in more than one way.")
+    if bucketing not in BUCKETINGS:
+        known = ", ".join(BUCKETINGS)
+        raise UnknownBucketing(
+            f"{quote(bucketing)} is no bucketing of flagd's; use one of {known}."
+        )

@@ -1,1 +1,0 @@
-"""Pages of segments and exclusion groups."""
