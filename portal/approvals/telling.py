@@ -15,7 +15,7 @@ from portal.approvals.errors import request_path
 from portal.approvals.handlers import Outcome
 from portal.approvals.models import ChangeRequest, Emergency, Vote
 from portal.approvals.wording import unowned_sentence
-from portal.letters import services as letters
+from portal.notifications import services as notifications
 
 _MOST_LINES, _MOST_CHARS = 20, 1000
 
@@ -192,4 +192,4 @@ def _write(
     ]
     text = "\n\n".join(part for part in parts if part) + "\n"
     name = f"[{request.project.name}] {subject}"
-    letters.write_letters(to=to, key=key, subject=name, text=text)
+    notifications.notify(to=to, key=key, subject=name, text=text)

@@ -13,21 +13,23 @@ Done = Callable[[], None]
 _JOBS: dict[str, tuple[timedelta, Done]] = {}
 
 
-def every(interval: timedelta) -> Callable[[Done], Done]:
-    """Let a function be called at intervals, by one worker at a time, and as a task of its name.
+def every(interval: timedelta, *, name: str = "") -> Callable[[Done], Done]:
+    """Let a function be called at intervals, by one worker at a time, and as a task.
+
+    The task and its row are called like the function unless they have another ``name``.
 
     It has to bear being done again: after a worker that died, and after one that was stopped for
     longer than its lease.
     """
 
     def register(do: Done) -> Done:
-        name = f"{do.__module__}.{do.__name__}"
+        job = name or f"{do.__module__}.{do.__name__}"
 
         def do_if_due() -> None:
-            Jobs(name).look()
+            Jobs(job).look()
 
-        _JOBS[name] = (interval, do)
-        add_task(name, interval, do_if_due)
+        _JOBS[job] = (interval, do)
+        add_task(job, interval, do_if_due)
         return do
 
     return register

@@ -22,15 +22,17 @@ _LANES: dict[tuple[str, float], list[Look]] = {}
 INTERVALS: dict[str, timedelta] = {}
 
 
-def look(*, lane: str = "quick", every_s: float = LOOK_EVERY_S) -> Callable[[Look], Look]:
-    """Let a function be called every few seconds, and as a task of its name.
+def look(
+    *, lane: str = "quick", every_s: float = LOOK_EVERY_S, name: str = ""
+) -> Callable[[Look], Look]:
+    """Let a function be called every few seconds, and as a task; called like it without a ``name``.
 
     Lanes do not wait for each other: what calls others, or takes long, has one of its own.
     """
 
     def register(do: Look) -> Look:
         _LANES.setdefault((lane, every_s), []).append(do)
-        add_task(f"{do.__module__}.{do.__name__}", timedelta(seconds=LOOK_EVERY_S), do)
+        add_task(name or f"{do.__module__}.{do.__name__}", timedelta(seconds=LOOK_EVERY_S), do)
         return do
 
     return register

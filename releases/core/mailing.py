@@ -6,7 +6,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from portal.access.models import User
-from portal.letters import services as letters
+from portal.notifications import services as notifications
 from releases.core.models import Release, State
 
 
@@ -28,6 +28,6 @@ def tell(release: Release, key: str, text: str) -> None:
         )
     path = reverse("release", args=[release.project.key, release.pk])
     body = f"{text}\n\n{settings.PORTAL_URL}{path}\n"
-    letters.write_letters(
+    notifications.notify(
         to=to.values(), key=f"release:{release.pk}:{key}", subject=subject, text=body
     )

@@ -8,9 +8,9 @@ from django.test import Client
 from flags.models import Flag
 from flags.services import create_flag, reminding
 from portal.access.models import Project, User
-from portal.letters.models import Letter
 from portal.lib import clock
 from portal.lib.journal import Intent
+from portal.notifications.models import Letter
 from tests.support.people import SETTING_UP, boolean_flag
 
 pytestmark = pytest.mark.django_db

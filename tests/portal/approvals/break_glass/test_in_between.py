@@ -10,10 +10,10 @@ from portal.approvals import reverting, services
 from portal.approvals.errors import Waiting
 from portal.approvals.models import ChangeRequest, Emergency, EmergencyLog, Policy
 from portal.audit.models import AuditEvent
-from portal.letters.models import Letter
 from portal.lib import clock
 from portal.lib.errors import Invalid
 from portal.lib.journal import Intent
+from portal.notifications.models import Letter
 from tests.flags.services.writes import RULE, Desk
 from tests.portal.approvals.racing import at_once
 from tests.support.agreeing import vote, waiting

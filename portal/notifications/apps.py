@@ -3,7 +3,7 @@
 from django.apps import AppConfig
 
 
-class LettersConfig(AppConfig):
-    name = "portal.letters"
-    label = "letters"
+class NotificationsConfig(AppConfig):
+    name = "portal.notifications"
+    label = "letters"  # of the tables and migrations
     verbose_name = "Letters"

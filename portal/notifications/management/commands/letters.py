@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from portal.letters.models import Letter
 from portal.lib.commands import ManageCommand
 from portal.lib.logs import escape
+from portal.notifications.models import Letter
 
 MOST = 50
 

@@ -11,8 +11,8 @@ from django.core.mail.backends.base import BaseEmailBackend
 from django.db.models import QuerySet
 
 from portal.access.models import User
-from portal.letters.models import FRESH_FOR, Letter
 from portal.lib import clock
+from portal.notifications.models import FRESH_FOR, Letter
 from portal.runs.runner import Runner
 
 logger = logging.getLogger(__name__)
@@ -22,7 +22,7 @@ BATCH = 100
 KEPT_FOR = timedelta(days=90)
 
 
-def write_letters(*, to: Iterable[User], key: str, subject: str, text: str) -> int:
+def notify(*, to: Iterable[User], key: str, subject: str, text: str) -> int:
     """Write one letter to each of some people, in the caller's transaction.
 
     The same ``key`` reaches each of them once, however often it is written. Who has no address or

@@ -11,9 +11,9 @@ from django.db import transaction
 from pytest_django.fixtures import Settings
 
 from portal.access.models import User
-from portal.letters import services
-from portal.letters.models import Letter
 from portal.lib import clock
+from portal.notifications import services
+from portal.notifications.models import Letter
 from tests.support import concurrently
 from tests.support.mail_server import Inbox, mail_server
 from tests.support.ports import free_port
@@ -35,7 +35,7 @@ def erin(db: None) -> User:
 
 
 def write(*people: User, key: str = "k", subject: str = "Look", text: str = "At this.\n") -> Letter:
-    services.write_letters(to=people, key=key, subject=subject, text=text)
+    services.notify(to=people, key=key, subject=subject, text=text)
     return Letter.objects.order_by("-pk")[0]
 
 
@@ -69,7 +69,7 @@ def test_the_same_told_twice__is_one_letter(inbox: Inbox, erin: User) -> None:
 def test_who_has_no_address_or_no_account__is_left_out(inbox: Inbox, erin: User) -> None:
     nobody = User.objects.create(username="frank")
     gone = User.objects.create(username="gina", email="gina@example.com", is_active=False)
-    assert services.write_letters(to=[nobody, gone], key="k", subject="s", text="t") == 0
+    assert services.notify(to=[nobody, gone], key="k", subject="s", text="t") == 0
 
 
 @pytest.mark.django_db
