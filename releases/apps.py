@@ -1,5 +1,3 @@
-"""Releases."""
-
 from django.apps import AppConfig
 
 

@@ -1,5 +1,3 @@
-"""Releases as a subject: how their history reads, and how their changes are made."""
-
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime

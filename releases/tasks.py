@@ -1,5 +1,3 @@
-"""What the worker does for releases."""
-
 from datetime import timedelta
 
 from portal.lib import clock
@@ -11,19 +9,16 @@ from releases.telemetry import storing
 
 @worker.look(lane="releases", every_s=1)
 def tick_releases() -> None:
-    """Look at the releases that are due."""
     runner.tick_due()
 
 
 @worker.look(lane="hanging releases", every_s=1)
 def tick_hanging_releases() -> None:
-    """Look at the releases that are due and whose far ends hang."""
     runner.tick_hanging()
 
 
 @worker.look(lane="terminations")
 def tell_terminations() -> None:
-    """Tell routers outside what they are to end."""
     outside.terminate_due()
 
 

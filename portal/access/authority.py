@@ -28,12 +28,10 @@ from portal.lib.journal import Actor, ActorKind, Trace
 
 
 def user_actor(user: User, trace: Trace) -> Actor:
-    """The actor for someone who is signed in."""
     return Actor(ActorKind.USER, str(user.pk), user.username, trace)
 
 
 def key_actor(key: ApiKey, trace: Trace) -> Actor:
-    """The actor for a script that shows an API key."""
     return Actor(ActorKind.KEY, str(key.pk), f"{key.name} ({key.selector})", trace)
 
 

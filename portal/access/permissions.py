@@ -8,8 +8,6 @@ from django.utils.translation import gettext_lazy as _
 
 
 class Permission(models.TextChoices):
-    """One thing that a person or a key may be allowed to do."""
-
     FLAG_VIEW = "flag.view", _("see flags")
     FLAG_EDIT = "flag.edit", _("edit flags")
     FLAG_TOGGLE = "flag.toggle", _("turn flags on and off")
@@ -32,8 +30,6 @@ class Permission(models.TextChoices):
 
 
 class BuiltinRole(models.TextChoices):
-    """The roles that every project has."""
-
     VIEWER = "viewer", _("viewer")
     AUDITOR = "auditor", _("auditor")
     PRODUCT_MANAGER = "product_manager", _("product manager")
@@ -150,7 +146,6 @@ class Holdings:
     unlimited: bool = False
 
     def names_in(self, environment: int) -> frozenset[str]:
-        """The roles and groups that count in an environment."""
         return frozenset(name for name, where in self.given if where in (None, environment))
 
     def in_environment(self, environment: int) -> frozenset[Permission]:

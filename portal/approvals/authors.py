@@ -15,7 +15,6 @@ from portal.runs.models import Authored
 
 
 def author_of(request: ChangeRequest) -> Actor:
-    """Who asked for a request."""
     return Actor(ActorKind(request.author_kind), request.author_id_text, request.author)
 
 

@@ -42,7 +42,6 @@ class ApprovalRequired(Exception):
 
 
 def request_path(request: ChangeRequest) -> str:
-    """The path of a request's page."""
     return reverse("change-request", args=[request.project.key, request.pk])
 
 
@@ -128,7 +127,6 @@ class Barred(AviaryError):
 
 
 def freeze_address(project: Project, freeze: FreezeWindow) -> str:
-    """The full address of a window on the page of freezes."""
     path = reverse("freeze-list", args=[project.key])
     return f"{settings.PORTAL_URL}{path}#freeze-{freeze.pk}"
 

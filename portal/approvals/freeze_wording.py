@@ -1,5 +1,3 @@
-"""Freeze windows in sentences."""
-
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
@@ -108,7 +106,6 @@ def line_sentence(freeze: FreezeWindow, environments: Iterable[Environment]) -> 
 
 
 def freeze_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    """What differs between two windows, one sentence each."""
     return [
         _("{field}: {after} instead of {before}.").format(
             field=_(label), before=_plain(name, before[name]), after=_plain(name, after[name])

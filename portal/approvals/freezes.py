@@ -1,5 +1,3 @@
-"""Reading freeze windows."""
-
 from collections.abc import Iterable
 from datetime import datetime
 

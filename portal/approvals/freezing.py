@@ -95,7 +95,6 @@ def clock_change(zone: str, after: datetime) -> datetime | None:
 
 @lru_cache(maxsize=1)
 def zones() -> frozenset[str]:
-    """The names of all zones."""
     return frozenset(available_timezones())
 
 

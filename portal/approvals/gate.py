@@ -233,7 +233,6 @@ def _close(request: ChangeRequest, intent: Intent) -> None:
 
 
 def new_request(change: Change, intent: Intent, *, author_user: User | None) -> ChangeRequest:
-    """A request for a change, not saved yet."""
     request = ChangeRequest(
         project=change.project,
         author_kind=str(intent.actor.kind),
@@ -248,7 +247,6 @@ def new_request(change: Change, intent: Intent, *, author_user: User | None) -> 
 
 
 def fill_request(request: ChangeRequest, change: Change, moment: datetime) -> None:
-    """Give a request its content."""
     request.kind, request.title = change.kind, change.title[:300]
     request.subject_kind, request.subject = change.subject_kind, change.subject
     request.base_version = change.base_version

@@ -26,7 +26,6 @@ def freezes_stopping(change: Change, at: datetime) -> list[InForce]:
 
 
 def outside(frozen: Iterable[InForce], environments: Iterable[Environment]) -> list[InForce]:
-    """What is frozen in other environments than these."""
     known = {environment.pk for environment in environments}
     left = [
         one

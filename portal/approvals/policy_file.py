@@ -82,7 +82,6 @@ def resolve(names: list[str], known: Collection[str], path: str) -> list[str]:
 
 
 def requirement_path(environment: str, name: str = "") -> str:
-    """Where a file says what has to be agreed to."""
     path = f"{ROOT}.approval_requirements.{environment}"
     return f"{path}.{name}" if name else path
 

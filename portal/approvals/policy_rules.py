@@ -114,7 +114,6 @@ class _Check:
 
 
 def complete(document: Mapping[str, Any]) -> dict[str, Any]:
-    """A policy document with everything that it leaves out."""
     return {**DEFAULTS, **document}
 
 

@@ -90,7 +90,6 @@ def behind_key(row: Evidence) -> set[int]:
 
 
 def state_of(row: Evidence, now: datetime) -> EvidenceState:
-    """What a row of evidence says at that instant."""
     if row.result != Result.PASSED:
         return EvidenceState.FAILED
     return EvidenceState.EXPIRED if row.expires_at <= now else EvidenceState.PASSED

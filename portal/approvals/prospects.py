@@ -61,8 +61,6 @@ class EvidenceNeed:
 
 @dataclass(frozen=True)
 class Outlook:
-    """How far a request has come in one environment."""
-
     assessment: Assessment
     voters: tuple[Voter, ...]
     candidates: tuple[Candidate, ...]
@@ -75,7 +73,6 @@ class Outlook:
 
     @property
     def ready(self) -> list[Candidate]:
-        """Those whose approval would count now."""
         return [one for one in self.candidates if not one.why_not]
 
 

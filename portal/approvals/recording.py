@@ -1,5 +1,3 @@
-"""What the services of approvals write into the audit trail."""
-
 from portal.approvals.models import ChangeRequest
 from portal.audit import states
 
@@ -24,7 +22,6 @@ _CONTENT = (
 
 
 def content_sha256(request: ChangeRequest) -> str:
-    """The hash of all that a request asks for, of what and where, as the table holds it."""
     fields = {name: getattr(request, name) for name in _CONTENT}
     places = sorted(environment.key for environment in request.environments.all())
     return states.digest_of(fields | {"environments": places})

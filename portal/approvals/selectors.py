@@ -1,5 +1,3 @@
-"""Reading policies and change requests."""
-
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -58,13 +56,11 @@ class Assessment:
 
 
 def policies_of(environments: Iterable[Environment]) -> dict[int, Policy]:
-    """The policies of some environments, by the environments' ids."""
     found = Policy.objects.filter(environment__in=list(environments))
     return {policy.environment_id: policy for policy in found}
 
 
 def policies_wanting(environments: Iterable[Environment], *, turns_off: bool) -> list[Policy]:
-    """The policies that want others to agree to a change."""
     places = list(environments)
     return _wanting(policies_of(places), places, turns_off=turns_off)
 
@@ -164,7 +160,6 @@ def may_approve(holdings: Holdings, environments: Iterable[Environment]) -> bool
 
 
 def requests_of(project: Project) -> QuerySet[ChangeRequest]:
-    """A project's requests, newest first."""
     found = project.change_requests.select_related("author_user")
     return found.prefetch_related("environments")
 
@@ -252,7 +247,6 @@ def _parties(
 
 
 def _askers(requests: Sequence[ChangeRequest]) -> dict[int, frozenset[int]]:
-    """Who asked for each request or edited it."""
     found = {one.pk: {one.author_user_id} - {None} for one in requests}
     editors = Editor.objects.filter(request__in=requests)
     for request, editor in editors.values_list("request_id", "user_id"):

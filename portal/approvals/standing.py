@@ -38,8 +38,6 @@ class Ballot:
 
 @dataclass(frozen=True)
 class Standing:
-    """How far a change has come in one environment."""
-
     approvals: int
     missing_approvals: int
     missing_roles: tuple[str, ...]

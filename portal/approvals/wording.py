@@ -1,5 +1,3 @@
-"""Policies and what requests lack, in sentences."""
-
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -36,7 +34,6 @@ def policy_sentence(policy: Policy) -> str:
 
 
 def policy_sentences(document: Mapping[str, Any]) -> list[str]:
-    """All that a policy document says, one sentence each."""
     sentences = [_approvals_sentence(document)]
     for kind, scope in document["evidence"].items():
         text = _("Every change needs the evidence {kind}.")
@@ -94,14 +91,12 @@ def unowned_sentence(request: ChangeRequest) -> str:
 
 
 def missing_in(request: ChangeRequest, assessments: Iterable[Assessment]) -> list[str]:
-    """What an open request still lacks, one sentence each."""
     unowned = unowned_sentence(request)
     lacking = [text for one in assessments for text in missing_sentences(one)]
     return [unowned, *lacking] if unowned else lacking
 
 
 def missing_sentences(assessment: Assessment) -> list[str]:
-    """What a request still lacks in one environment, one sentence each."""
     standing, where = assessment.standing, assessment.environment.name
     sentences = []
     if standing.missing_approvals:
@@ -149,7 +144,6 @@ def policy_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[
 
 
 def field_names(fields: Iterable[str]) -> tuple[str, ...]:
-    """What people call fields of a policy."""
     return tuple(_(_FIELDS[name]) for name in fields)
 
 

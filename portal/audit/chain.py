@@ -51,7 +51,6 @@ def canonical(values: Sequence[object]) -> bytes:
 
 
 def texts(values: Sequence[object]) -> list[str]:
-    """The values as they are hashed, each a text."""
     return [value if type(value) is str else _text(value) for value in values]
 
 

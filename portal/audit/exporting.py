@@ -101,7 +101,6 @@ class Manifest:
 
 
 def json_lines(rows: Iterable[Sequence[object]], manifest: Manifest) -> Iterator[bytes]:
-    """The whole file, line by line."""
     for row in rows:
         texts = manifest.add(row)
         document: dict[str, object] = dict(zip(COLUMNS, texts, strict=True))

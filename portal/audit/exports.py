@@ -20,8 +20,6 @@ _Writer = Callable[[Iterator[tuple[object, ...]], Manifest], Iterator[bytes]]
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A kind of file."""
-
     suffix: str
     media_type: str
     write: _Writer

@@ -1,5 +1,3 @@
-"""The append-only log of everything that happened, and the head of its chain."""
-
 import json
 
 from django.db import models

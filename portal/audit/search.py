@@ -71,7 +71,6 @@ def narrowed(filters: Filters, lookups: Mapping[str, object]) -> list[QuerySet[A
 
 
 def _about(filters: Filters) -> list[dict[str, object]]:
-    """What makes it a row of the subject, and what one of what is part of it."""
     kind = {"{}_kind": filters.kind} if filters.kind else {}
     if not filters.subject:
         return [{name.format("subject"): value for name, value in kind.items()}]

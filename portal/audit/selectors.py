@@ -1,5 +1,3 @@
-"""Reading the audit trail."""
-
 from collections.abc import Mapping
 
 from django.conf import settings

@@ -180,7 +180,6 @@ def entries_to_keep(*, up_to: int, actor: Actor) -> Iterator[Entry]:
 
 
 def names() -> list[str]:
-    """The sources whose documents a purge keeps."""
     return [source.name for source in _sources]
 
 

@@ -82,7 +82,6 @@ def join_quoted(names: Collection[object], most: int = 20) -> str:
 
 
 def read_object(value: object) -> Mapping[str, object]:
-    """A JSON object."""
     if not isinstance(value, Mapping):
         refuse("Give an object.")
     return value
@@ -159,8 +158,6 @@ def _read_items(item: Reader[T], values: Iterable[object]) -> tuple[T, ...]:
 
 
 def tagged(readers: Mapping[str, Reader[T]]) -> Reader[T]:
-    """An object of one of several shapes, told apart by the one field that names the shape."""
-
     def read(value: object) -> T:
         document = read_object(value)
         tags = [name for name in readers if name in document]

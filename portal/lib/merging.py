@@ -75,8 +75,6 @@ def merge(
 
 @dataclass
 class Merging:
-    """One merge under way."""
-
     prefer: Side
     clashes: list[Clash] = field(default_factory=list)
 
@@ -141,8 +139,6 @@ class Merging:
 
 
 def by_identity(identity: str, merge_one: Merge) -> Merge:
-    """How to merge a list whose parts are the same by a field of theirs."""
-
     def merge_list(merging: Merging, base: Any, theirs: Any, mine: Any, place: Place) -> Any:
         return merging.listed((base, theirs, mine), identity, merge_one, place[0])
 
@@ -150,7 +146,6 @@ def by_identity(identity: str, merge_one: Merge) -> Merge:
 
 
 def sides(name: str, base: Document, theirs: Document, mine: Document) -> tuple[Any, Any, Any]:
-    """What each has under a name."""
     return base.get(name, MISSING), theirs.get(name, MISSING), mine.get(name, MISSING)
 
 

@@ -1,5 +1,3 @@
-"""Letters to people: the outbox of mail."""
-
 from datetime import datetime, timedelta
 
 from django.db import models
@@ -12,14 +10,10 @@ FRESH_FOR = timedelta(days=3)
 
 
 class LetterQuerySet(models.QuerySet["Letter"]):
-    """Filters on letters."""
-
     def waiting(self) -> "LetterQuerySet":
-        """Neither sent nor given up."""
         return self.filter(sent_at=None, given_up_at=None)
 
     def due(self, moment: datetime) -> "LetterQuerySet":
-        """To be sent now."""
         return self.waiting().filter(due_at__lte=moment)
 
 

@@ -1,5 +1,3 @@
-"""Writing letters, and sending those that are due."""
-
 import logging
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -72,8 +70,6 @@ def forget_old_letters() -> int:
 
 
 class LetterRunner(Runner[Letter]):
-    """The sending of letters, by one connection for as many as are due."""
-
     delays = RETRIES
 
     def __init__(self) -> None:

@@ -101,8 +101,6 @@ def keys_by_use(project: Project, wanted: Wanted) -> Table:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A report as people find it."""
-
     title: str | Promise
     about: str | Promise
     rows: Callable[[Project, Wanted], Table]

@@ -37,13 +37,10 @@ def every(interval: timedelta, *, name: str = "") -> Callable[[Done], Done]:
 
 @look(lane="jobs")
 def carry_out_jobs() -> None:
-    """Do what its interval says is due."""
     Jobs().look()
 
 
 class Jobs(Runner[Job]):
-    """All jobs, or those named."""
-
     gives_up = False
 
     def __init__(self, *names: str) -> None:

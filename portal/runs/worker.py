@@ -39,7 +39,6 @@ def look(
 
 
 def add_task(name: str, interval: timedelta, do: Look) -> None:
-    """A task that beat reminds of."""
     INTERVALS[name] = interval
     shared_task(name=name, ignore_result=True)(do)
 

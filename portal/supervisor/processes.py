@@ -12,8 +12,6 @@ ANY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Where the two servers listen."""
-
     host: str
     port: int
     evaluator_port: int

@@ -29,8 +29,6 @@ class AlreadyRunning(RuntimeError):
 
 
 class Register:
-    """The processes that run in a folder, kept in a file of it."""
-
     def __init__(self, folder: Path) -> None:
         self._folder, self._path = folder, folder / "processes.json"
         self._noted: dict[str, tuple[int, str]] = {}

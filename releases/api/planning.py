@@ -52,8 +52,6 @@ TEMPLATES = Page("PlanTemplatePage", "plan_templates", TEMPLATE.many())
 
 
 class TemplateList(ApiView):
-    """The plan templates of a project."""
-
     @operation("list_plan_templates", TAG, TEMPLATES)
     def get(self, request: Request, project: str) -> Response:
         """A page of plan templates, in order of their keys."""
@@ -62,8 +60,6 @@ class TemplateList(ApiView):
 
 
 class TemplateDetail(ApiView):
-    """One plan template."""
-
     @operation("read_plan_template", TAG, TEMPLATE)
     def get(self, request: Request, project: str, template: str) -> Response:
         """A plan that the team keeps."""
@@ -138,8 +134,6 @@ PREVIEW = Shape(
 
 
 class ReleasePreview(ApiView):
-    """A release before there is one."""
-
     keeps_answers = False
 
     @operation("preview_release", TAG, PREVIEW, body=DRAFT)
@@ -173,8 +167,6 @@ ADVICE = Shape(
 
 
 class ReleaseAdvice(ApiView):
-    """Which strategy suits."""
-
     @operation(
         "read_release_advice",
         TAG,

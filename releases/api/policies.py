@@ -94,8 +94,6 @@ def _won(policy: Policy, ruling: Ruling) -> list[str]:
 
 
 class PolicyList(ApiView):
-    """The release policies that hold in the key's environment."""
-
     @operation("list_release_policies", TAG, POLICIES)
     def get(self, request: Request, project: str) -> Response:
         """A page of release policies, in order of their keys."""
@@ -105,8 +103,6 @@ class PolicyList(ApiView):
 
 
 class PolicyDetail(ApiView):
-    """One release policy."""
-
     @operation("read_release_policy", TAG, POLICY)
     def get(self, request: Request, project: str, policy: str) -> Response:
         """Which releases it is for, and what it wants of them."""

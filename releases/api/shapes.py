@@ -118,7 +118,6 @@ def _warnings_of(release: Release) -> list[str]:
 
 
 def _requests_of(release: Release) -> list[object]:
-    """The requests of which something can still come for it."""
     about = {"subject_kind": "release", "subject": str(release.pk)}
     found = release.project.change_requests.filter(**about, state=RequestState.OPEN)
     return [Waiting(one).extras["change_request"] for one in found.order_by("pk")]

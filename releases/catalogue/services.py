@@ -1,5 +1,3 @@
-"""Everything that changes services, how they are released, and what is known of their artefacts."""
-
 from collections.abc import Mapping
 from typing import Any
 

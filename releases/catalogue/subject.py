@@ -1,5 +1,3 @@
-"""Services: how their history reads, and how changes of their setups are made."""
-
 from collections.abc import Sequence
 
 from django.urls import reverse

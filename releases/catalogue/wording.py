@@ -1,5 +1,3 @@
-"""How a service is released in an environment, in sentences."""
-
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -44,7 +42,6 @@ def setup_changes(before: Document, after: Document) -> list[str]:
 
 
 def differences(old: list[str], new: list[str]) -> list[str]:
-    """What is said anew, and what no longer is."""
     gone = [_("No longer: {sentence}").format(sentence=one) for one in old if one not in new]
     changed = [*(one for one in new if one not in old), *gone]
     return changed or [_("Details of its checks; see the documents.")]

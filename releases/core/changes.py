@@ -49,7 +49,6 @@ def start_change(release: Release, intent: Intent | None = None) -> Change:
 
 
 def _start_sentences(release: Release) -> Iterator[str]:
-    """What starting a release does."""
     plan = release.parsed_plan
     shares = ", ".join(wording.percent(step.share) for step in plan.steps)
     text = ngettext(

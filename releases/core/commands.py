@@ -72,7 +72,6 @@ def promote(*, release: Release, intent: Intent) -> Release:
 
 @gated
 def promote_fully(*, release: Release, intent: Intent) -> Release:
-    """Let everybody get it now."""
     return _promote(release, intent, fully=True)
 
 

@@ -136,7 +136,6 @@ class Release(DueWork, Authored):
 
     @property
     def about(self) -> Service | Flag:
-        """What it releases."""
         found = self.service or self.flag
         assert found is not None
         return found
@@ -256,8 +255,6 @@ class Termination(DueWork):
 
 
 class Measurement(models.Model):
-    """What one check said at one instant of a step."""
-
     release = models.ForeignKey(Release, on_delete=models.CASCADE, related_name="measurements")
     step = models.PositiveIntegerField()
     check_key = models.CharField(max_length=40)
@@ -274,8 +271,6 @@ class Measurement(models.Model):
 
 
 class Note(models.Model):
-    """What somebody wrote on the page of a release."""
-
     release = models.ForeignKey(Release, on_delete=models.CASCADE, related_name="notes")
     author = models.CharField(max_length=200)
     author_user = models.ForeignKey(

@@ -148,7 +148,6 @@ def move_flag(release: Release, intent: Intent) -> Told:
 
 
 def flag_of(release: Release) -> Any:
-    """The flag by which a release routes."""
     return release.flag or release.project.flags.get(key=release.router["flag"])
 
 

@@ -30,9 +30,6 @@ from releases.routers import Told, Wanted
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What was measured of a release at one attempt of one step, and what a router that lies
-    outside of our database says."""
-
     step: int
     attempt: int
     at: datetime
@@ -81,8 +78,6 @@ def look_soon(environment_ids: Collection[int], **_signal: object) -> None:
 
 
 class ReleaseRunner(Runner[Release]):
-    """The ticks of releases."""
-
     holding = (Frozen, EmergencyRunning, Waiting)
     gives_up = False
     delays = (TICK, 2 * TICK, 4 * TICK)
@@ -217,14 +212,12 @@ def _only_goes_back(release: Release) -> bool:
 
 
 def _asks(release: Release) -> bool:
-    """Whether a tick asks over the network."""
     if release.router["kind"] == "webhook":
         return True
     return any("url" in check for check in release.plan["checks"])
 
 
 def _act(release: Release, decision: Decision, told: Told, at: datetime) -> None:
-    """Do what was decided, and store it."""
     if release.state == State.ROLLING_BACK:
         _go_on_back(release, decision, told, at)
     elif release.state == State.SUCCEEDED:

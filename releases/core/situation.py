@@ -35,7 +35,6 @@ def subject_of(release: Release) -> Subject:
 
 
 def told_now(release: Release) -> Told:
-    """What a router that lies in our database says now."""
     rows = FlagConfiguration.objects.filter(
         environment=release.environment,
         flag__key=release.router["flag"],
@@ -84,7 +83,6 @@ _NUMBERS = ("verdict", "value", "requests", "errors")
 def _measurement(
     release: Release, check: Check, at: datetime, is_good: bool, detail: str
 ) -> Measurement:
-    """The answer of a probe."""
     return Measurement(
         release=release,
         step=release.step,
@@ -189,7 +187,6 @@ def next_look(release: Release, decision: Decision, at: datetime) -> datetime:
 
 
 def situation_of(release: Release, seen: list[Seen], told: Told, at: datetime) -> Situation:
-    """All that a tick decides by."""
     plan, wanted = release.parsed_plan, Wanted.of(release.wanted)
     before = _before(release)
     traffic = told.traffic(wanted, reached=release.entered_at is not None, before=before)

@@ -118,7 +118,6 @@ def _why_step_by_step(release: Release, command: str, at: Any) -> str:
 
 
 def failing(release: Release) -> list[str]:
-    """The keys of the checks that fail now."""
     return [key for key, one in release.checks.items() if one.get("verdict") == "failed"]
 
 
@@ -138,7 +137,6 @@ def _lacks(release: Release, command: Command, permissions: Collection[str]) -> 
 
 
 def promoted_to(release: Release, *, fully: bool) -> int:
-    """The step to which a promotion lets it go on."""
     last = len(release.parsed_plan.all_steps) - 1
     return last if fully else min(release.step + 1, last)
 
@@ -155,7 +153,6 @@ def promoting(release: Release, number: int) -> tuple[Permission, ...]:
 
 
 def at_gate(release: Release) -> bool:
-    """Whether its plan wants people to let it go on from here."""
     return any(one["cause"] == "gate" for one in release.holds)
 
 

@@ -1,5 +1,3 @@
-"""Releases in words: what holds one, what a check says, how it ended."""
-
 from collections.abc import Mapping
 from typing import Any
 

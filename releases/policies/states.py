@@ -1,5 +1,3 @@
-"""Release policies and plan templates as the audit trail tells them, held against the tables."""
-
 from collections.abc import Iterator
 from functools import partial
 from typing import Any

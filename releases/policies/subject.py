@@ -1,5 +1,3 @@
-"""Release policies and plan templates: how their history reads, and how policies are changed."""
-
 from collections.abc import Mapping, Sequence
 
 from django.urls import reverse

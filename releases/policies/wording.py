@@ -1,5 +1,3 @@
-"""Release policies in sentences."""
-
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
@@ -23,7 +21,6 @@ def policy_changes(before: Document, after: Document) -> list[str]:
 
 
 def policy_sentences(policy: Document) -> list[str]:
-    """What a policy is for, and what it wants."""
     return list(_sentences(policy))
 
 
@@ -48,7 +45,6 @@ def cohort_sentences(project: Project, keys: Collection[str]) -> list[str]:
 
 
 def scope_sentence(policy: Document) -> str:
-    """Which releases a policy is for, and where."""
     what = []
     if names := policy["services"]:
         text = ngettext("the service {names}", "the services {names}", len(names))
@@ -62,7 +58,6 @@ def scope_sentence(policy: Document) -> str:
 
 
 def why_sentence(policy: Policy, moved: Moved) -> str:
-    """Why a policy applies to a release."""
     names = {
         _("service"): sorted(policy.services & moved.services),
         _("tag"): sorted(policy.tags & moved.tags),

@@ -81,7 +81,6 @@ def series(
 
 
 def unknown_services(project: Project, *, now: datetime) -> QuerySet[UnknownService]:
-    """What telemetry lately came for, by name, and is no service of the project."""
     lately = UnknownService.objects.filter(
         environment__project=project, last_at__gt=now - UNKNOWN_FOR
     )

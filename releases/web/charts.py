@@ -115,7 +115,6 @@ def _chart(
 
 
 def _rate(times: list[datetime]) -> Any:
-    """Requests per minute, by how far apart the points are."""
     gaps = [(later - earlier).total_seconds() for earlier, later in pairwise(times)]
     apart = min(gaps, default=60.0)
     return lambda point: round(point.requests * 60 / apart, 1)
@@ -138,7 +137,6 @@ def _limits(checks: tuple[Check, ...], kind: Kind) -> list[dict[str, Any]]:
 
 
 def _marks(release: Release) -> list[dict[str, Any]]:
-    """When traffic reached each step, and when it was taken back."""
     found = [
         {
             "at": one.reached_at.timestamp(),

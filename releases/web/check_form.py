@@ -96,8 +96,6 @@ def _rest(row: Row) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class CheckInput:
-    """A row with where its fields are named, and what is wrong with each."""
-
     path: str
     values: Row
     errors: Mapping[str, str]

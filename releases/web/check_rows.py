@@ -80,7 +80,6 @@ class CheckRow:
 
     @property
     def at(self) -> datetime | None:
-        """When it was measured."""
         at = self.said.get("at")
         return datetime.fromisoformat(at) if at else None
 

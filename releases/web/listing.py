@@ -1,5 +1,3 @@
-"""The board of what moves now, and the list of all releases."""
-
 import hashlib
 import json
 from collections.abc import Mapping
@@ -65,7 +63,6 @@ class ReleaseFilter:
 
     @classmethod
     def of(cls, query: Mapping[str, str]) -> "ReleaseFilter":
-        """The filter that an address holds."""
         return cls(**{one.name: query.get(one.name, "").strip() for one in fields(cls)})
 
     @property
@@ -73,7 +70,6 @@ class ReleaseFilter:
         return any(getattr(self, one.name) for one in fields(self))
 
     def narrow(self, rows: QuerySet[Release]) -> QuerySet[Release]:
-        """The releases that fit."""
         if self.environment:
             rows = rows.filter(environment__key=self.environment)
         if self.service:
@@ -119,7 +115,6 @@ class Lane:
 @require_safe
 @project_page(Permission.FLAG_VIEW)
 def show_board(request: HttpRequest, scope: Scope) -> HttpResponse:
-    """The page; with ``seen`` its live part, or 204 while it looks the same."""
     now = clock.now()
     rows = selectors.releases_seen(scope.project).prefetch_related("executions")
     alive = list(_alive(rows))
@@ -140,7 +135,6 @@ def show_board(request: HttpRequest, scope: Scope) -> HttpResponse:
 @require_safe
 @project_page(Permission.FLAG_VIEW)
 def list_releases(request: HttpRequest, scope: Scope) -> HttpResponse:
-    """The page; with ``seen`` its live part, or 204 while it looks the same."""
     now, wanted = clock.now(), ReleaseFilter.of(request.GET.dict())
     found = wanted.narrow(selectors.releases_seen(scope.project)).order_by("-pk")
     page = page_of(
@@ -178,7 +172,6 @@ def export_releases(request: HttpRequest, scope: Scope) -> HttpResponse:
 
 
 def board_address(scope: Scope) -> str:
-    """Where the board of a project is."""
     return reverse("release-board", args=[scope.project.key])
 
 

@@ -53,7 +53,6 @@ _SEEN = (
 
 
 def find_release(scope: Scope, number: int) -> Release:
-    """A release of the project; 404 where it has none of that number."""
     found = selectors.releases_seen(scope.project).filter(pk=number).first()
     if found is None:
         raise Http404(number)
@@ -63,7 +62,6 @@ def find_release(scope: Scope, number: int) -> Release:
 @require_safe
 @project_page(Permission.FLAG_VIEW)
 def show_release(request: HttpRequest, scope: Scope, release: int) -> HttpResponse:
-    """The page; with ``seen`` its live part, or 204 while it looks the same."""
     found, now = find_release(scope, release), clock.now()
     return live_page(request, PAGE, beat_of(found, now), lambda: release_context(scope, found, now))
 
@@ -71,7 +69,6 @@ def show_release(request: HttpRequest, scope: Scope, release: int) -> HttpRespon
 @require_safe
 @project_page(Permission.FLAG_VIEW)
 def measured(request: HttpRequest, scope: Scope, release: int) -> HttpResponse:
-    """What the charts are drawn from, as JSON."""
     found = find_release(scope, release)
     response = JsonResponse(charts_of(found, clock.now()))
     response["Cache-Control"] = "no-store"
@@ -102,7 +99,6 @@ def add_note(request: HttpRequest, scope: Scope, release: int) -> HttpResponse:
 
 
 def address_of(release: Release) -> str:
-    """Where the page of a release is."""
     return reverse("release", args=[release.project.key, release.pk])
 
 
@@ -114,7 +110,6 @@ def beat_of(release: Release, now: datetime) -> str:
 
 
 def release_context(scope: Scope, release: Release, now: datetime) -> dict[str, object]:
-    """All that the page shows."""
     about = Filters(project=scope.project.key, kind="release", subject=str(release.pk))
     may_read = Permission.AUDIT_VIEW in scope.permissions
     buttons = buttons_of(scope, release, now)

@@ -151,7 +151,6 @@ def _requires(policy: Policy, ruling: Ruling) -> list[str]:
 
 
 def _freezes(place: Environment, seen: Preview) -> list[str]:
-    """What would be frozen when it comes to a step, and what the plan does then."""
     begins = seen.draft.not_before or clock.now()
     found: dict[str, str] = {}
     for step in seen.steps:
@@ -172,7 +171,6 @@ def _environment(scope: Scope, form: Mapping[str, Any]) -> Environment:
 
 
 def _rearranged(scope: Scope, form: plan_form.Form, do: str) -> tuple[plan_form.Form, Refusal]:
-    """The form after a button or a choice, and what was wrong with what it asked for."""
     try:
         form = plan_form.rearranged(form, do)
         if do == "keep":

@@ -1,5 +1,3 @@
-"""Release policies: the list of them, and the form of one."""
-
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
@@ -180,7 +178,6 @@ def _context(
 
 
 def _problems(form: Form, errors: Mapping[str, str]) -> list[str]:
-    """The problems that no field of the form shows beside itself."""
     beside = {
         f"checks[{n}].{name}" for n in range(len(form["checks"])) for name in check_form.BESIDE
     }
@@ -188,7 +185,6 @@ def _problems(form: Form, errors: Mapping[str, str]) -> list[str]:
 
 
 def _concerned(scope: Scope, *named: list[str]) -> list[Environment]:
-    """The environments that policies of these names are for."""
     found = {
         place.pk: place for names in named for place in services.places_of(scope.project, names)
     }

@@ -114,7 +114,6 @@ def _picked(request: HttpRequest, name: str) -> Mapping[str, Any]:
 
 
 def _shown_again(request: HttpRequest, scope: Scope, number: int) -> HttpResponse:
-    """The page as it is now, the dialog closed, and a notice."""
     now = clock.now()
     found = live.find_release(scope, number)
     context = live.release_context(scope, found, now) | {"notice": _("Done.")}

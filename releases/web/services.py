@@ -1,5 +1,3 @@
-"""Services: what is deployed, how each is released in an environment, what was built of it."""
-
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -151,7 +149,6 @@ def show_service(request: HttpRequest, scope: Scope, service: str) -> HttpRespon
 
 
 def find_service(scope: Scope, key: str) -> Service:
-    """A service of the project; 404 where it has none of that key."""
     return get_object_or_404(selectors.services_of(scope.project), key=key)
 
 

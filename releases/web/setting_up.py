@@ -1,5 +1,3 @@
-"""The form of how a service is released in one environment: its router and its checks."""
-
 from collections.abc import Mapping
 from functools import partial
 from typing import Any, cast
@@ -121,7 +119,6 @@ def _context(
 
 
 def _shown_paths(form: Form) -> list[str]:
-    """The places whose problems stand beside their field."""
     paths = [
         f"checks[{n}].{name}" for n in range(len(form["checks"])) for name in check_form.BESIDE
     ]
@@ -130,13 +127,11 @@ def _shown_paths(form: Form) -> list[str]:
 
 
 def _below(errors: Mapping[str, str], path: str) -> dict[str, str]:
-    """The problems below a path, by names that a template can spell."""
     found = {at.removeprefix(f"{path}."): text for at, text in errors.items()}
     return {at.replace("[", "_").replace("]", ""): text for at, text in found.items()}
 
 
 def _form_of(stored: Mapping[str, Any]) -> Form:
-    """What is stored, for the form to begin with."""
     if not stored:
         return {"router": {"kind": "flag"}, "checks": [], _BLOCK: ""}
     block = to_yaml({_BLOCK: stored[_BLOCK]}) if stored[_BLOCK] else ""

@@ -1,5 +1,3 @@
-"""How a release looks on its page: its steps, its traffic, its checks, and what comes next."""
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -51,7 +49,6 @@ class StepRow:
 
     @property
     def words(self) -> str:
-        """How long it is watched, and whether people let it go on."""
         soak = _("watched for {time}").format(time=wording.duration(self.step.soak_s))
         found = [soak] if self.step.soak_s else []
         if self.reached:
@@ -63,16 +60,12 @@ class StepRow:
 
 @dataclass(frozen=True, slots=True)
 class Next:
-    """What happens by itself next, and when, where that is known."""
-
     words: str
     at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ReleaseView:
-    """A release as its page shows it."""
-
     release: Release
     plan: Plan
     executions: Mapping[int, StepExecution]
@@ -168,7 +161,6 @@ class ReleaseView:
 
     @property
     def proof(self) -> str:
-        """Whether it is shown that it can go back."""
         return wording.proof_words(self.release)
 
     @property
@@ -177,7 +169,6 @@ class ReleaseView:
 
     @property
     def taken_back(self) -> str:
-        """Why it is being rolled back, while it is."""
         is_now = self.release.state == State.ROLLING_BACK
         return wording.outcome_words(self.release) if is_now else ""
 
@@ -189,20 +180,17 @@ class ReleaseView:
 
     @property
     def outcome_css(self) -> str:
-        """How the sentence about its end is coloured."""
         css = {State.SUCCEEDED: "alert-success", State.SUPERSEDED: "alert-info"}
         return css.get(State(self.release.state), "alert-danger")
 
     @property
     def stable_name(self) -> str:
-        """What everybody else gets."""
         release = self.release
         before = release.router.get("stable") or _("before")
         return release.stable.version if release.stable else str(before)
 
     @property
     def plan_facts(self) -> list[tuple[str, str]]:
-        """The plan, beside its steps and checks."""
         plan = self.plan
         found = [
             (_("Strategy"), str(STRATEGIES[plan.strategy])),

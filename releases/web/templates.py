@@ -1,5 +1,3 @@
-"""Plan templates: the list of them, and the form of one."""
-
 from functools import partial
 from typing import Any
 
@@ -59,7 +57,6 @@ def list_templates(request: HttpRequest, scope: Scope) -> HttpResponse:
 
 
 def _sentences(template: PlanTemplate) -> list[str]:
-    """What a plan does, for who chooses among some."""
     plan = read_plan(template.plan)
     shares = ", ".join(wording.percent(step.share) for step in plan.steps)
     text = _("{strategy}: {shares}.")

@@ -1,5 +1,3 @@
-"""Who gets what by a release, as its router says."""
-
 from dataclasses import dataclass
 from datetime import datetime
 

@@ -1,5 +1,3 @@
-"""Addresses of releases and services."""
-
 from django.urls import path
 
 from releases.web import (

@@ -37,8 +37,6 @@ ENVIRONMENTS = Page("EnvironmentPage", "environments", ENVIRONMENT.many())
 
 
 class ProjectList(ApiView):
-    """What the key is for."""
-
     @operation("list_projects", "projects", PROJECTS)
     def get(self, request: Request) -> Response:
         """The projects that the key reaches: its own."""
@@ -47,8 +45,6 @@ class ProjectList(ApiView):
 
 
 class ProjectDetail(ApiView):
-    """One project."""
-
     @operation("read_project", "projects", PROJECT)
     def get(self, request: Request, project: str) -> Response:
         """What the project is called."""
@@ -65,8 +61,6 @@ class ProjectDetail(ApiView):
 
 
 class EnvironmentList(ApiView):
-    """The environments of a project."""
-
     @operation("list_environments", "projects", ENVIRONMENTS)
     def get(self, request: Request, project: str) -> Response:
         """A page of environments, in order of their keys."""
@@ -87,8 +81,6 @@ class EnvironmentList(ApiView):
 
 
 class EnvironmentDetail(ApiView):
-    """One environment."""
-
     @operation("read_environment", "projects", ENVIRONMENT)
     def get(self, request: Request, project: str, environment: str) -> Response:
         """An environment, and the version that its flags are at."""
@@ -120,8 +112,6 @@ NEW_GROUP = Shape(
 
 
 class GroupList(ApiView):
-    """The groups of a project."""
-
     @operation("list_groups", "access", GROUPS)
     def get(self, request: Request, project: str) -> Response:
         """A page of groups with their members, in order of their keys."""
@@ -138,8 +128,6 @@ class GroupList(ApiView):
 
 
 class GroupDetail(ApiView):
-    """One group."""
-
     @operation("read_group", "access", GROUP)
     def get(self, request: Request, project: str, group: str) -> Response:
         """A group with its members."""
@@ -165,8 +153,6 @@ class GroupDetail(ApiView):
 
 
 class GroupMember(ApiView):
-    """Somebody in a group."""
-
     @operation("add_to_group", "access", GROUP)
     def put(self, request: Request, project: str, group: str, username: str) -> Response:
         """Put somebody who has an account into a group; again changes nothing.

@@ -69,8 +69,6 @@ KEY_PATCH = Shape(
 
 
 class KeyList(ApiView):
-    """The API keys of an environment."""
-
     @operation(
         "list_keys",
         "access",
@@ -107,8 +105,6 @@ class KeyList(ApiView):
 
 
 class KeyDetail(ApiView):
-    """One API key."""
-
     @operation("read_key", "access", KEY)
     def get(self, request: Request, project: str, selector: str) -> Response:
         """A key, by its selector: the part of the token that is no secret."""
@@ -136,7 +132,6 @@ class KeyDetail(ApiView):
 
 
 def _keys_of(request: Request, project: str, permission: Permission) -> QuerySet[ApiKey]:
-    """The keys of the environment of this key, where it has the permission."""
     own = allowed_here(request, project, permission)
     return (
         selectors.keys_of(own.project)

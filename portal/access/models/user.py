@@ -1,5 +1,3 @@
-"""People, and how often their signing in has failed."""
-
 from typing import Any
 
 from django.contrib.auth.models import AbstractUser

@@ -1,5 +1,3 @@
-"""The members of a project with all that they were given, its roles, and who gave whom what."""
-
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -39,8 +37,6 @@ class HeldRole:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A person of a project."""
-
     user: User
     roles: list[HeldRole]
 
@@ -104,12 +100,10 @@ def role_labels(project: Project) -> dict[str, str]:
 
 
 def names_of(project: Project) -> dict[str, str]:
-    """What people call each role and group, by its key."""
     return role_labels(project) | dict(project.groups.values_list("key", "name"))
 
 
 def roles_of(project: Project) -> list[RoleLine]:
-    """Every role with what it permits and how often it is given."""
     table, labels = authority.role_table(project), role_labels(project)
     custom = {role.key: role for role in project.custom_roles.all()}
     given = Counter(project.grants.values_list("role", flat=True))
@@ -143,7 +137,6 @@ def sponsorship_words(row: Sponsorship, names: Mapping[str, str]) -> str:
 
 
 def day(moment: datetime) -> str:
-    """A day in UTC, as sentences name it."""
     return date_format(moment.astimezone(UTC), "j M Y")
 
 

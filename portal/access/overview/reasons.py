@@ -1,5 +1,3 @@
-"""Who may do what in an environment, permission by permission, and through what."""
-
 from dataclasses import dataclass
 
 from django.db.models import Q
@@ -18,8 +16,6 @@ WHOLE_PROJECT = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Whether a permission is held, and a few words for each reason."""
-
     permission: Permission
     held: bool
     reasons: list[str]
@@ -51,8 +47,6 @@ def explain(user: User, project: Project, environment: Environment) -> list[Expl
 
 @dataclass(frozen=True, slots=True)
 class _Because:
-    """Finds the reasons of one person in one environment."""
-
     holdings: Holdings
     environment: Environment
     sources: list[_Source]
@@ -118,8 +112,6 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A permission, with a cell for each environment."""
-
     permission: Permission
     cells: list[Cell]
 
@@ -145,7 +137,6 @@ def matrix_of(project: Project) -> list[Line]:
 
 
 def in_order() -> list[Permission]:
-    """The permissions that can be reserved, in the order of the matrix."""
     return [*_FIRST, *(one for one in Permission if one in RESERVABLE and one not in _FIRST)]
 
 

@@ -1,5 +1,3 @@
-"""Everything that changes projects, environments, people, roles and API keys."""
-
 from portal.access.services.evidence_rights import confirm_key, set_evidence
 from portal.access.services.grants import (
     NotByKeys,

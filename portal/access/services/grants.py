@@ -1,5 +1,3 @@
-"""Giving roles to people and groups, and taking them away."""
-
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
@@ -113,7 +111,6 @@ def _remove(grant: Grant, intent: Intent) -> None:
 
 
 def remove_grants(project: Project, user: User, intent: Intent) -> None:
-    """Take away whatever a person was given by name."""
     for grant in project.grants.filter(user=user).select_related("user", "environment"):
         _remove(grant, intent)
 

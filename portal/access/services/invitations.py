@@ -1,5 +1,3 @@
-"""Inviting people by a link that works once, for a week."""
-
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 

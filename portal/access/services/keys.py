@@ -1,5 +1,3 @@
-"""Issuing and revoking API keys, the web pages they are good for, and when they were last used."""
-
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -1,5 +1,3 @@
-"""Everything that changes projects and environments."""
-
 from dataclasses import replace
 
 from django.db import transaction

@@ -1,5 +1,3 @@
-"""A project's own roles and groups, and what its environments reserve for which of them."""
-
 from collections.abc import Iterable
 from dataclasses import replace
 

@@ -132,8 +132,6 @@ class Provider(OpenIDConnectProvider):
 
 
 class Callback(OAuth2CallbackView):
-    """Where the provider sends people back to."""
-
     def _get_state(self, request: HttpRequest, provider: Provider) -> Any:
         state, response = super()._get_state(request, provider)
         if state:

@@ -83,8 +83,6 @@ COMMENTS = Page("CommentPage", "comments", COMMENT.many())
 
 
 class ChangeRequestList(ApiView):
-    """The change requests that concern the key's environment."""
-
     @operation(
         "list_change_requests",
         "approvals",
@@ -105,8 +103,6 @@ class ChangeRequestList(ApiView):
 
 
 class ChangeRequestDetail(ApiView):
-    """One change request."""
-
     @operation("read_change_request", "approvals", FULL)
     def get(self, request: Request, project: str, number: int) -> Response:
         """What it would change, who voted, and what it still lacks."""
@@ -115,8 +111,6 @@ class ChangeRequestDetail(ApiView):
 
 
 class Withdrawal(ApiView):
-    """Taking a change request back."""
-
     @operation(
         "withdraw_change_request",
         "approvals",
@@ -131,8 +125,6 @@ class Withdrawal(ApiView):
 
 
 class CommentList(ApiView):
-    """What was said about a change request."""
-
     @operation("list_comments", "approvals", COMMENTS)
     def get(self, request: Request, project: str, number: int) -> Response:
         """A page of comments, the first ones first."""

@@ -44,8 +44,6 @@ EVIDENCES = Page(
 
 
 class EvidenceList(ApiView):
-    """What machines found out about a digest."""
-
     @operation(
         "list_evidence",
         "approvals",

@@ -85,8 +85,6 @@ _MOVES = {"stopped": False, "reason": "", "by": "", "at": None}
 
 
 class FreezeList(ApiView):
-    """The freezes of one environment."""
-
     @operation(
         "list_freezes",
         _TAG,
@@ -124,8 +122,6 @@ class FreezeList(ApiView):
 
 
 class FreezeDetail(ApiView):
-    """One window."""
-
     @operation("read_freeze", _TAG, FREEZE)
     def get(self, request: Request, project: str, freeze: int) -> Response:
         """A window that holds in the key's environment. Its ETag is its version."""
@@ -156,8 +152,6 @@ class FreezeDetail(ApiView):
 
 
 class LineDetail(ApiView):
-    """Whether the line is stopped in an environment."""
-
     @operation("read_line", _TAG, LINE)
     def get(self, request: Request, project: str, environment: str) -> Response:
         """Who has stopped the line here, if somebody has, and why."""
@@ -176,7 +170,6 @@ class LineDetail(ApiView):
 
 
 def _freeze_of(place: Environment, number: int) -> FreezeWindow:
-    """A window of the key's environment."""
     return find(freezes_of(place.project), environments=place.pk, pk=number)
 
 

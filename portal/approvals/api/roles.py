@@ -42,8 +42,6 @@ NEW_ROLE = Shape(
 
 
 class RoleList(ApiView):
-    """The roles of a project."""
-
     @operation("list_roles", "access", ROLES)
     def get(self, request: Request, project: str) -> Response:
         """A page of roles with what they permit, built in and the project's own, by their keys."""
@@ -61,8 +59,6 @@ class RoleList(ApiView):
 
 
 class RoleDetail(ApiView):
-    """One role."""
-
     @operation("read_role", "access", ROLE)
     def get(self, request: Request, project: str, role: str) -> Response:
         """A role with what it permits."""

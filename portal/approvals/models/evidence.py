@@ -7,8 +7,6 @@ from portal.access.models import ApiKey, Project
 
 
 class Result(models.TextChoices):
-    """How it went."""
-
     PASSED = "passed", _("passed")
     FAILED = "failed", _("failed")
 

@@ -1,5 +1,3 @@
-"""Windows of time in which nothing may change."""
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -64,13 +62,11 @@ class FreezeWindow(models.Model):
 
     @property
     def window(self) -> Window:
-        """The window as freezing knows it."""
         starts, ends = map(datetime.fromisoformat, (self.starts, self.ends))
         return Window(self.name, starts, ends, self.zone, self.rrule)
 
     @property
     def document(self) -> dict[str, object]:
-        """The window as the API and the audit trail have it."""
         keys = [environment.key for environment in self.environments.all()]
         return {field: getattr(self, field) for field in FREEZE_FIELDS} | {"environments": keys}
 

@@ -1,5 +1,3 @@
-"""What an environment wants before something changes in it."""
-
 from django.db import models
 
 from portal.access.models import Environment
@@ -40,7 +38,6 @@ class Policy(models.Model):
 
     @property
     def document(self) -> dict[str, object]:
-        """The policy as policy files and the audit trail have it."""
         return {field: getattr(self, field) for field in POLICY_FIELDS}
 
 

@@ -1,5 +1,3 @@
-"""Change requests, and what people say to them."""
-
 from collections.abc import Iterable
 
 from django.db import models
@@ -96,8 +94,6 @@ class ChangeRequest(DueWork):
 
 
 class Verdict(models.TextChoices):
-    """What someone says to a request."""
-
     APPROVE = "approve", _("approve")
     REJECT = "reject", _("reject")
 
@@ -136,8 +132,6 @@ class Editor(models.Model):
 
 
 class Comment(models.Model):
-    """Something said about a request."""
-
     request = models.ForeignKey(ChangeRequest, on_delete=models.CASCADE, related_name="comments")
     author = models.CharField(max_length=200)
     text = models.TextField()

@@ -1,5 +1,3 @@
-"""Everything that changes policies, requests, votes, evidence and emergencies."""
-
 from portal.approvals.services.adopting import adopt_request
 from portal.approvals.services.applying import apply_request
 from portal.approvals.services.emergencies import (

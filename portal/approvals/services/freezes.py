@@ -1,5 +1,3 @@
-"""Creating, editing and cancelling freeze windows."""
-
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 

@@ -75,7 +75,6 @@ def set_policy(
 
 
 def names_for(environment: Environment) -> Names:
-    """The names that a policy of an environment can use."""
     project = environment.project
     rules = {
         rule.permission: frozenset(rule.roles)

@@ -1,5 +1,3 @@
-"""Reminding people of what waits for them."""
-
 from datetime import datetime, timedelta
 
 from django.db import transaction

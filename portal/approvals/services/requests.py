@@ -1,5 +1,3 @@
-"""Opening, editing and withdrawing change requests, and talking about them."""
-
 from django.db import transaction
 from django.utils.translation import gettext as _
 

@@ -1,5 +1,3 @@
-"""Saying yes or no to a change request."""
-
 from dataclasses import dataclass, replace
 
 from django.db import transaction

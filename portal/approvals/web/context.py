@@ -1,5 +1,3 @@
-"""What the page of a request shows."""
-
 import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -75,13 +73,11 @@ class EmergencyView:
 
 
 def find_request(scope: Scope, number: int) -> ChangeRequest:
-    """A request of the project; 404 when it has none of that number."""
     found = selectors.requests_of(scope.project).prefetch_related("votes__user", "editors__user")
     return get_object_or_404(found, pk=number)
 
 
 def find_emergency(scope: Scope, number: int) -> Emergency:
-    """The emergency of a request of the project; 404 when it is none."""
     emergency = emergency_of(find_request(scope, number))
     if emergency is None:
         raise Http404(number)
@@ -97,7 +93,6 @@ def emergency_of(asked: ChangeRequest) -> Emergency | None:
 
 
 def request_context(scope: Scope, asked: ChangeRequest, now: datetime) -> dict[str, object]:
-    """Everything on the page of a request."""
     progress = prospects.progress_of(asked, now=now)
     outlooks, deciding, found = progress.outlooks, progress.deciding, _find(asked)
     closed = closed_sentence(asked)
@@ -169,7 +164,6 @@ def shown(document: object) -> str:
 def view_of(
     scope: Scope, emergency: Emergency, deciding: list[Environment], now: datetime
 ) -> EmergencyView:
-    """An emergency as the pages show it."""
     goes_back, keeps = _goes_back(emergency)
     return EmergencyView(
         goes_back=goes_back,
@@ -210,6 +204,5 @@ def _drift(found: Asked) -> Drift | None:
 
 
 def _meanwhile(found: Asked, now: Document) -> list[str]:
-    """What became of the thing meanwhile."""
     before = found.request.before
     return found.words_between(before, now) if now and not same_document(now, before) else []

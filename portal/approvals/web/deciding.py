@@ -1,5 +1,3 @@
-"""What people do about change requests and emergencies: each a form that is sent."""
-
 from collections.abc import Callable
 from functools import wraps
 
@@ -81,14 +79,12 @@ def vote(request: HttpRequest, scope: Scope, asked: ChangeRequest) -> str:
 
 @deed()
 def take_back(request: HttpRequest, scope: Scope, asked: ChangeRequest) -> str:
-    """Take one's own vote back."""
     services.withdraw_vote(request=asked, intent=Intent(scope.actor))
     return _("Your vote is taken back.")
 
 
 @deed(step="apply", field="reason")
 def apply_now(request: HttpRequest, scope: Scope, asked: ChangeRequest) -> str:
-    """Carry out what was approved."""
     services.apply_request(
         request=asked,
         intent=Intent(scope.actor, reason=request.POST.get("reason", "")),
@@ -99,7 +95,6 @@ def apply_now(request: HttpRequest, scope: Scope, asked: ChangeRequest) -> str:
 
 @deed()
 def adopt(request: HttpRequest, scope: Scope, asked: ChangeRequest) -> str:
-    """Answer for what a key or a command asked for."""
     adopted = services.adopt_request(request=asked, intent=Intent(scope.actor))
     if adopted.problem:
         text = _("You are responsible for this request now, but it could not be applied: {problem}")
@@ -109,14 +104,12 @@ def adopt(request: HttpRequest, scope: Scope, asked: ChangeRequest) -> str:
 
 @deed()
 def withdraw(request: HttpRequest, scope: Scope, asked: ChangeRequest) -> str:
-    """Take the request back."""
     services.withdraw_request(request=asked, intent=Intent(scope.actor))
     return _("The request is withdrawn. Nothing was changed.")
 
 
 @deed(step="renew", field="prefer")
 def renew(request: HttpRequest, scope: Scope, asked: ChangeRequest) -> str:
-    """Ask for the same on what the thing is now."""
     chosen = request.POST.get("prefer", "")
     services.renew_request(
         request=asked,
@@ -155,7 +148,6 @@ def comment(request: HttpRequest, scope: Scope, number: int) -> HttpResponse:
 
 @deed()
 def confirm(request: HttpRequest, scope: Scope, asked: ChangeRequest) -> str:
-    """Let an emergency change stay."""
     emergency = find_emergency(scope, asked.pk)
     services.confirm_emergency(emergency=emergency, intent=Intent(scope.actor))
     return _("Confirmed: the change stays. Its review is still required.")
@@ -163,7 +155,6 @@ def confirm(request: HttpRequest, scope: Scope, asked: ChangeRequest) -> str:
 
 @deed()
 def revert(request: HttpRequest, scope: Scope, asked: ChangeRequest) -> str:
-    """Take an emergency change back before its time."""
     emergency = find_emergency(scope, asked.pk)
     kept = services.revert_emergency(emergency=emergency, intent=Intent(scope.actor))
     if kept.superseded_at:
@@ -173,7 +164,6 @@ def revert(request: HttpRequest, scope: Scope, asked: ChangeRequest) -> str:
 
 @deed(step="review", field="text")
 def review(request: HttpRequest, scope: Scope, asked: ChangeRequest) -> str:
-    """Write the compulsory review."""
     emergency = find_emergency(scope, asked.pk)
     text = request.POST.get("text", "")
     services.review_emergency(emergency=emergency, text=text, intent=Intent(scope.actor))

@@ -1,5 +1,3 @@
-"""A month of freezes, laid out by the days of the reader's zone."""
-
 from calendar import Calendar
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -29,7 +27,6 @@ class Entry:
     ends: datetime
 
     def hours_on(self, day: date) -> str:
-        """What of a day it takes."""
         starts = f"{self.starts:%H:%M}" if self.starts.date() == day else ""
         ends = f"{self.ends:%H:%M}" if self.ends.date() == day else ""
         if starts and ends:
@@ -40,7 +37,6 @@ class Entry:
 
     @property
     def words(self) -> str:
-        """From when to when."""
         day = "D j M, H:i"
         starts, ends = (date_format(one, day, use_l10n=False) for one in (self.starts, self.ends))
         return _("{start} to {end}").format(start=starts, end=ends)

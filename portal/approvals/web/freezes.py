@@ -1,5 +1,3 @@
-"""The pages of freezes: a calendar, the windows, and the dialogs that change them."""
-
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -48,7 +46,6 @@ class Row:
 
     @property
     def when(self) -> str:
-        """Its first time, or the next."""
         window = self.freeze.window
         first = Occurrence(window.starts, window.ends, window.starts, window.ends)
         return occurrence_words(self.next or first)
@@ -61,7 +58,6 @@ class Row:
 @require_safe
 @project_page(Permission.FLAG_VIEW)
 def list_freezes(request: HttpRequest, scope: Scope) -> HttpResponse:
-    """The calendar and the windows of a project."""
     context = _context(request, scope, request.GET.get("month", ""))
     return render_page(request, "approvals/freezes.html", "approvals/_freezes.html", context)
 
@@ -139,7 +135,6 @@ def preview_freeze(request: HttpRequest, scope: Scope) -> HttpResponse:
 @require_safe
 @project_page(Permission.FLAG_VIEW)
 def download_calendar(request: HttpRequest, scope: Scope) -> HttpResponse:
-    """The freezes for calendar programs."""
     text = calendar_of(scope.project, freezes_of(scope.project), clock.now())
     response = HttpResponse(text, content_type="text/calendar; charset=utf-8")
     name = f"{scope.project.key}-freezes.ics"

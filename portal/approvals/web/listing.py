@@ -1,5 +1,3 @@
-"""The lists: what waits for the reader, all change requests, all emergencies."""
-
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -44,8 +42,6 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A request that waits for the reader, and what it lacks."""
-
     asked: ChangeRequest
     missing: list[str]
 
@@ -53,7 +49,6 @@ class Waiting:
 @require_safe
 @project_page(Permission.FLAG_VIEW)
 def list_requests(request: HttpRequest, scope: Scope) -> HttpResponse:
-    """The page; with ``seen`` its live part, or 204 while it looks the same."""
     now = clock.now()
     draw = partial(_context, request, scope, now)
     return live_page(request, "approvals/requests", pulse(now), draw)
@@ -136,7 +131,6 @@ def _utc(moment: datetime | None) -> str:
 @require_safe
 @project_page(Permission.FLAG_VIEW)
 def list_emergencies(request: HttpRequest, scope: Scope) -> HttpResponse:
-    """The page; with ``seen`` its live part, or 204 while it looks the same."""
     now = clock.now()
     draw = partial(_emergencies, request, scope, now)
     return live_page(request, "approvals/emergencies", pulse(now), draw)

@@ -50,17 +50,14 @@ class Outlook:
 
     @property
     def sentences(self) -> list[tuple[str, str]]:
-        """Each environment that wants a say, and what it wants."""
         return [(p.environment.name, wording.policy_sentence(p)) for p in self.policies]
 
     @property
     def minutes(self) -> int:
-        """After how many minutes an emergency change takes itself back."""
         return min((policy.break_glass_minutes for policy in self.policies), default=0)
 
 
 def outlook(scope: Scope, environments: Iterable[Environment], *, turns_off: bool) -> Outlook:
-    """What would become of a change in some environments, made by the reader of the page."""
     places = list(environments)
     policies = selectors.policies_wanting(places, turns_off=turns_off)
     may = bool(policies) and all(
@@ -72,7 +69,6 @@ def outlook(scope: Scope, environments: Iterable[Environment], *, turns_off: boo
 
 
 def may_override(scope: Scope, frozen: Iterable[InForce]) -> bool:
-    """Whether the reader may go on in spite of what is frozen."""
     return all(
         scope.allows(Permission.FREEZE_OVERRIDE, place) and not one.freeze.stops_line
         for one in frozen
@@ -111,8 +107,6 @@ def fresh_for_glass(view: View) -> View:
 
 @dataclass(frozen=True, slots=True)
 class Revising:
-    """The request whose content a form replaces, and the revision of it that the form shows."""
-
     number: int
     revision: int
 

@@ -1,5 +1,3 @@
-"""The page of an environment's approval policy: look, edit, review, save."""
-
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -80,7 +78,6 @@ def review_policy(request: HttpRequest, scope: Scope, environment: str) -> HttpR
 @project_page(Permission.ENVIRONMENT_CONFIGURE)
 @needs_fresh_sign_in
 def save_policy(request: HttpRequest, scope: Scope, environment: str) -> HttpResponse:
-    """Save what was reviewed. Where the old policy has to approve it, on to the request."""
     place = scope.environment(environment)
     # null is no policy
     wanted = None if request.POST.get("document") == "null" else sent_document(request)

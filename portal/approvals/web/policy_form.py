@@ -1,5 +1,3 @@
-"""The form of a policy: from a document to its inputs, and back."""
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,8 +18,6 @@ _FIELDS = {
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A role or a group that can be ticked."""
-
     name: str
     ticked: bool
     is_group: bool

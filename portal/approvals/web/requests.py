@@ -1,5 +1,3 @@
-"""The page of one change request, and its dialogs."""
-
 from dataclasses import dataclass
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -82,7 +80,6 @@ ASKS = {
 @require_safe
 @project_page(Permission.FLAG_VIEW)
 def show_request(request: HttpRequest, scope: Scope, number: int) -> HttpResponse:
-    """The page; with ``seen`` its live part, or 204 while it looks the same."""
     now, asked = clock.now(), find_request(scope, number)
 
     def context() -> dict[str, object]:

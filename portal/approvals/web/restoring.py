@@ -1,5 +1,3 @@
-"""Restoring what a record of the history says something was: the differences first."""
-
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods

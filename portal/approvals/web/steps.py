@@ -45,7 +45,6 @@ class Facts:
 
 
 def steps_of(facts: Facts) -> dict[str, Step]:
-    """Every step by its name."""
     mine = (one for one in facts.request.votes.all() if one.user_id == facts.scope.user.pk)
     vote = next(mine, None)
     voting, editing = _vote(facts, vote), facts.stopped or _edit(facts)
@@ -65,7 +64,6 @@ def steps_of(facts: Facts) -> dict[str, Step]:
 
 
 def emergency_steps(scope: Scope, emergency: Emergency, deciding: list[Environment]) -> list[Step]:
-    """What there is to do when glass was broken."""
     mine = emergency.actor_user_id == scope.user.pk
     permitted = _permitted(scope, APPROVE, deciding)
     another = (

@@ -1,5 +1,3 @@
-"""Addresses of policies, change requests and emergencies."""
-
 from django.urls import path
 
 from portal.approvals.web import (

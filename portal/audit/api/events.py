@@ -76,8 +76,6 @@ EVENTS = Page(
 
 
 class History(ApiView):
-    """What happened in a project."""
-
     @operation(
         "list_history",
         "history",
@@ -152,7 +150,6 @@ def _reduced(
 
 
 def event_document(event: AuditEvent, environment: str) -> dict[str, object]:
-    """A record as a key of this environment reads it."""
     return EVENT.dump(
         event,
         before=_reduced(event, event.before_document, environment),

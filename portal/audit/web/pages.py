@@ -1,5 +1,3 @@
-"""The history: a list with filters, a page for every row, and the export."""
-
 import json
 from typing import Any
 

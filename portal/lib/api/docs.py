@@ -47,8 +47,6 @@ class Schema(SpectacularAPIView):
 
 
 class Docs(SpectacularSwaggerSplitView):
-    """Swagger UI, its files from this server."""
-
     authentication_classes: list[type] = []
     permission_classes: list[type] = []
 
@@ -84,8 +82,6 @@ class NoSuchEndpoint(APIView):
 
 
 class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    """How the schema describes who may call."""
-
     target_class = "portal.access.api.scope.ApiKeyAuthentication"
     name = ["bearerKey", "headerKey"]
 

@@ -106,7 +106,6 @@ def whole_cursor(key: str) -> int:
 
 
 def bad_cursor() -> Invalid:
-    """What is said of a cursor that is none of ours."""
     return Invalid({"cursor": _("Send the “next” of the previous page unchanged.")})
 
 
@@ -117,7 +116,6 @@ _SWITCH: Final = {"": False, "0": False, "false": False, "1": True, "true": True
 
 
 def switch(request: Request, name: str) -> bool:
-    """A parameter that is on or off."""
     value = _SWITCH.get(request.query_params.get(name, "").lower())
     if value is None:
         raise Invalid({name: _("Use true or false.")})
@@ -178,7 +176,6 @@ _ETAG: Final = re.compile(r'(?:W/)?"([0-9]{1,18})"')
 
 
 def etag(version: int) -> str:
-    """A version as an entity tag."""
     return f'"{version}"'
 
 

@@ -24,12 +24,10 @@ def register(is_live: IsLive) -> None:
 
 
 def start() -> None:
-    """A request begins, in this thread."""
     _changed.set(set())
 
 
 def note_changed(environment_ids: Iterable[int], **_signal: Any) -> None:
-    """What the request committed."""
     changed = _changed.get()
     if changed is not None:
         changed.update(environment_ids)

@@ -180,7 +180,6 @@ _GOOD: Final = {200: "As it is now.", 201: "It is there.", 204: "It is done."}
 
 
 def query(name: str, text: str, kind: Any = str, **options: Any) -> OpenApiParameter:
-    """A parameter of an address."""
     return OpenApiParameter(name, kind, "query", description=text, **options)
 
 

@@ -23,8 +23,6 @@ Template = str | tuple[str, str]
 
 
 class HtmxRequest(HttpRequest):
-    """A request as django-htmx leaves it."""
-
     htmx: HtmxDetails
 
 
@@ -50,7 +48,6 @@ class Refusal:
 
     @property
     def errors(self) -> dict[str, str]:
-        """What is wrong, by the path of the field."""
         if isinstance(self.error, Invalid) and not self.wrong_name:
             return self.error.problems
         return {}
@@ -133,7 +130,6 @@ def wants_fragment(request: HttpRequest) -> bool:
 def render_page(
     request: HttpRequest, page: str, fragment: str, context: Context, *, status: int = 200
 ) -> HttpResponse:
-    """The page, or where htmx asks for it the fragment that the page includes."""
     template = fragment if wants_fragment(request) else page
     return render(request, template, dict(context), status=status)
 
@@ -195,7 +191,6 @@ Fields: TypeAlias = dict[str, "str | Fields | list[Fields]"]
 
 
 def texts(*names: str) -> Fields:
-    """Fields that are texts."""
     fields: Fields = dict.fromkeys(names, TEXT)
     return fields
 

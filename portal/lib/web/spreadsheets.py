@@ -35,7 +35,6 @@ def _line(row: Sequence[Value]) -> str:
 
 
 def written(value: Value) -> str:
-    """A value as it stands in the file."""
     if value is None:
         return ""
     if isinstance(value, datetime):

@@ -1,5 +1,3 @@
-"""``manage.py letters``: which mail waits, and which could not be sent."""
-
 from typing import Any
 
 from portal.lib.commands import ManageCommand
