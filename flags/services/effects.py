@@ -25,7 +25,7 @@ from flags.models import ExclusionGroup, Flag, FlagConfiguration, Plan, Segment
 from portal.access import outbox
 from portal.access.models import Environment, Project
 from portal.access.permissions import Permission
-from portal.approvals import gate, reverting
+from portal.approvals import emergencies, gate
 from portal.approvals.changes import Change
 from portal.approvals.models import ChangeRequest, EmergencyLog, State
 from portal.lib.journal import Intent
@@ -90,7 +90,7 @@ def busy_in(project: Project) -> set[tuple[str, int]]:
     """Flags and ids of environments where something agreed to is still to happen: a plan, the end
     of an emergency, or a release. It may serve any variant."""
     plans = Plan.objects.alive().filter(flag__project=project)
-    running = reverting.running().filter(request__project=project, request__subject_kind="flag")
+    running = emergencies.running().filter(request__project=project, request__subject_kind="flag")
     return {
         *plans.values_list("flag__key", "environment"),
         *running.values_list("request__subject", "request__environments"),
@@ -143,7 +143,7 @@ class Reach:
 def reach_of(project: Project, kind: Named, key: str) -> Reach:
     """Where a segment or an exclusion group reaches, by way of other segments too."""
     keys = reaching(project, key) if kind is Named.SEGMENT else {key}
-    ends = reverting.running().filter(
+    ends = emergencies.running().filter(
         request__project=project, request__subject_kind=_SUBJECTS[kind], request__subject=key
     )
     reach = Reach(agreeing=_mentioned_ahead(project, keys))

@@ -21,7 +21,7 @@ from flags.web.rows import Cell, FlagRow, said_of_saving
 from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
-from portal.approvals.web.outlook import Outlook, outlook, read_intent
+from portal.approvals.web.preflight import Outlook, outlook, read_intent
 from portal.lib import clock
 from portal.lib.errors import Forbidden, Invalid
 from portal.lib.journal import Intent

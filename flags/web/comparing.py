@@ -21,7 +21,7 @@ from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.approvals.changes import same_document
 from portal.approvals.errors import Waiting
-from portal.approvals.web.outlook import fresh_for_glass, outlook, read_intent, sent
+from portal.approvals.web.preflight import fresh_for_glass, outlook, read_intent, sent
 from portal.lib import clock
 from portal.lib.errors import Invalid
 from portal.lib.journal import Intent

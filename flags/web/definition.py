@@ -20,7 +20,7 @@ from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.approvals import selectors as approvals
-from portal.approvals.web.outlook import (
+from portal.approvals.web.preflight import (
     Revising,
     drift_of,
     editable_request,

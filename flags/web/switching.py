@@ -22,7 +22,7 @@ from flags.web.targeting.trying import gets_context
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.approvals.errors import Waiting
-from portal.approvals.web.outlook import fresh_for_glass, outlook, read_intent, sent
+from portal.approvals.web.preflight import fresh_for_glass, outlook, read_intent, sent
 from portal.lib import clock
 from portal.lib.journal import Intent
 from portal.lib.web.pages import (

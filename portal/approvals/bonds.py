@@ -15,7 +15,7 @@ from portal.access.models import (
     SponsorshipKind,
 )
 from portal.access.permissions import Holdings, Permission
-from portal.approvals.independence import Confirmation, Tie, Ties
+from portal.approvals.approval_status import Confirmation, Tie, Ties
 from portal.approvals.models import Policy
 
 APPROVE = Permission.CHANGE_REQUEST_APPROVE

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from portal.access.models import Environment, Project
 from portal.access.permissions import Permission
 from portal.approvals.changes import Change
-from portal.approvals.freeze_wording import frozen_sentence
+from portal.approvals.freeze_descriptions import frozen_sentence
 from portal.approvals.models import ChangeRequest, FreezeWindow, InForce
 from portal.lib.errors import AviaryError, Deferred, Forbidden
 from portal.lib.journal import Intent

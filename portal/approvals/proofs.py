@@ -7,9 +7,8 @@ from datetime import datetime
 from portal.access import authority
 from portal.access.models import ApiKey, Environment
 from portal.access.permissions import Permission
-from portal.approvals.independence import Ties
+from portal.approvals.approval_status import EvidenceState, Ties
 from portal.approvals.models import ChangeRequest, Evidence, Result
-from portal.approvals.standing import EvidenceState
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from portal.access import authority
 from portal.access.models import Environment, Project, User
 from portal.access.permissions import Holdings, Permission
 from portal.approvals import handlers
+from portal.approvals.approval_status import Ballot, Requirement, Standing, Ties, assess
 from portal.approvals.bonds import Bonds, bonds_of
-from portal.approvals.independence import Ties
 from portal.approvals.models import (
     ChangeRequest,
     Editor,
@@ -20,7 +20,6 @@ from portal.approvals.models import (
     Vote,
 )
 from portal.approvals.proofs import Doubt, behind_key, evidence_about, evidence_for
-from portal.approvals.standing import Ballot, Requirement, Standing, assess
 
 ALL_CHANGES = "all"
 ARTEFACTS = "artefacts"

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from portal.approvals.changes import same_document
+from portal.approvals.changes import content_sha256, same_document
 from portal.approvals.models import (
     ChangeRequest,
     Emergency,
@@ -15,7 +15,6 @@ from portal.approvals.models import (
     Vote,
 )
 from portal.approvals.policy_rules import complete
-from portal.approvals.recording import content_sha256
 from portal.audit import states
 from portal.audit.models import AuditEvent
 from portal.audit.states import Document, StateKey, StateSource, Step

@@ -6,8 +6,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from portal.access.subjects import listed
+from portal.approvals.descriptions import policy_changes, role_label
 from portal.approvals.services import policies, rights
-from portal.approvals.wording import policy_changes, role_label
 from portal.lib.subjects import Address, Menu, Recorded, Restore, Subject
 
 

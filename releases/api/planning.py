@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from flags.models import Flag
 from portal.access.api.scope import holder_of, project_of
 from portal.access.models import Environment, Project
-from portal.approvals.freeze_wording import frozen_sentence
+from portal.approvals.freeze_descriptions import frozen_sentence
 from portal.approvals.freezes import freezes_in_force
 from portal.approvals.selectors import policies_wanting
 from portal.lib import clock

@@ -9,7 +9,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from flags.models import FlagConfiguration
-from portal.approvals.freeze_wording import frozen_sentence
+from portal.approvals.freeze_descriptions import frozen_sentence
 from portal.approvals.freezes import freezes_in_force
 from portal.audit import selectors as audit
 from releases.checks.measuring import Found, Measured, Subject

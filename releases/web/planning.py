@@ -17,9 +17,9 @@ from flags.models import Flag
 from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
-from portal.approvals.freeze_wording import frozen_sentence
+from portal.approvals.freeze_descriptions import frozen_sentence
 from portal.approvals.freezes import freezes_in_force
-from portal.approvals.web.outlook import Outlook, outlook, read_intent
+from portal.approvals.web.preflight import Outlook, outlook, read_intent
 from portal.lib import clock
 from portal.lib.errors import Conflict, Forbidden, Invalid
 from portal.lib.journal import Intent

@@ -14,7 +14,7 @@ from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.approvals import selectors as approvals
 from portal.approvals.models import ChangeRequest, State
-from portal.approvals.web.outlook import (
+from portal.approvals.web.preflight import (
     Revising,
     drift_of,
     editable_request,

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods
 
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
-from portal.approvals.web.outlook import Outlook, outlook, read_intent
+from portal.approvals.web.preflight import Outlook, outlook, read_intent
 from portal.lib import clock
 from portal.lib.errors import Invalid
 from portal.lib.numbers import read_whole

@@ -13,7 +13,7 @@ from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.approvals.models import ChangeRequest
-from portal.approvals.web.outlook import (
+from portal.approvals.web.preflight import (
     Revising,
     drift_of,
     editable_request,

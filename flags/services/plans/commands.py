@@ -11,7 +11,7 @@ from flags.plans import following, share_of
 from flags.services.plans import making
 from portal.access import authority
 from portal.access.permissions import Permission
-from portal.approvals import gate, planned
+from portal.approvals import gate
 from portal.approvals.authors import answer_for
 from portal.approvals.errors import Barred
 from portal.approvals.services import gated
@@ -90,7 +90,7 @@ def _require_one(plan: Plan, actor: Actor) -> None:
 
 def _still_agreed(plan: Plan, moment: datetime) -> bool:
     try:
-        return planned.is_agreed(making.plan_change(plan), plan.agreement_id, moment=moment)
+        return gate.is_agreed(making.plan_change(plan), plan.agreement_id, moment=moment)
     except Barred:
         return False
 

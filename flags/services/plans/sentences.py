@@ -11,7 +11,7 @@ from django.utils.translation import ngettext
 from flags.models import Plan
 from flags.plans import OPERATIONS, following
 from flags.services.changes import configuration_words
-from portal.approvals.freeze_wording import local_time, recurrence_words
+from portal.approvals.freeze_descriptions import local_time, recurrence_words
 
 Document = Mapping[str, Any]
 _SHOWN = 5

@@ -24,7 +24,7 @@ from flags.web.rows import find_group, find_segment, said_of_saving
 from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
-from portal.approvals.web.outlook import fresh_for_glass, outlook, read_intent
+from portal.approvals.web.preflight import fresh_for_glass, outlook, read_intent
 from portal.lib.web.pages import (
     confirm_name,
     governed,

@@ -23,10 +23,10 @@ from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.approvals import selectors as approvals
-from portal.approvals.freezing import zones
+from portal.approvals.freeze_windows import zones
 from portal.approvals.web.freeze_calendar import reader_zone
 from portal.approvals.web.freeze_form import DAYS, REPEATS
-from portal.approvals.web.outlook import outlook
+from portal.approvals.web.preflight import outlook
 from portal.audit import history
 from portal.audit.filters import Filters
 from portal.audit.web.lines import lines, pulse

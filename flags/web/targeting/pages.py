@@ -21,7 +21,7 @@ from flags.web.targeting.context import form_context, page_context
 from flags.web.targeting.form import FIELDS, Form, sent_base, write_base
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
-from portal.approvals.web.outlook import (
+from portal.approvals.web.preflight import (
     Outlook,
     Revising,
     editable_request,

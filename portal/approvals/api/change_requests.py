@@ -9,11 +9,11 @@ from rest_framework.response import Response
 
 from portal.access.api.scope import environment_of, holder_of, project_of
 from portal.access.models import Environment
-from portal.approvals import handlers, oneness, selectors, services
+from portal.approvals import approval_progress, handlers, selectors, services
+from portal.approvals.descriptions import missing_in
 from portal.approvals.errors import Waiting
 from portal.approvals.models import ChangeRequest, Comment, State, Verdict, Vote
 from portal.approvals.selectors import Assessment, assess_request
-from portal.approvals.wording import missing_in
 from portal.lib import clock
 from portal.lib.api.endpoints import answer, answer_page, choice, find, text
 from portal.lib.api.shapes import MOMENT, OBJECT, SWITCH, TEXT, TEXTS, WHOLE, Page, Shape
@@ -184,5 +184,5 @@ def _why_not_counted(vote: Vote, assessments: list[Assessment]) -> list[str]:
         f"{one.environment.key}: {why}"
         for one in assessments
         if vote.verdict == Verdict.APPROVE and vote.user_id not in one.standing.counted
-        if (why := oneness.why_not_counted(one, vote.user_id))
+        if (why := approval_progress.why_not_counted(one, vote.user_id))
     ]

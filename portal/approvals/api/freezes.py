@@ -18,10 +18,10 @@ from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.approvals import services
 from portal.approvals.errors import freeze_address
+from portal.approvals.freeze_windows import YEARS, coming, in_force
 from portal.approvals.freezes import freezes_of, line_stopped_in
-from portal.approvals.freezing import YEARS, coming, in_force
 from portal.approvals.models import FreezeWindow
-from portal.approvals.services.freeze_documents import LONGEST_NAME, LONGEST_REASON
+from portal.approvals.services.freezes import LONGEST_NAME, LONGEST_REASON
 from portal.lib import clock
 from portal.lib.api.endpoints import answer, find, required_version
 from portal.lib.api.shapes import MOMENT, SWITCH, TEXT, TEXTS, WHOLE, Shape, read_object

@@ -5,7 +5,7 @@ from datetime import datetime
 from django.db import models
 
 from portal.access.models import Environment, Project, only_key
-from portal.approvals.freezing import Occurrence, Window
+from portal.approvals.freeze_windows import Occurrence, Window
 from portal.lib.journal import About
 
 FREEZE_FIELDS = ("name", "reason", "starts", "ends", "zone", "rrule")

@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 
 from portal.access.models import Environment
 from portal.approvals import selectors
-from portal.approvals.wording import policy_sentence, role_label
+from portal.approvals.descriptions import policy_sentence, role_label
 
 register = template.Library()
 

@@ -28,6 +28,6 @@ def freeze_note(
 
 @register.filter
 def freeze_sentence(frozen: Any) -> str:
-    from portal.approvals.freeze_wording import frozen_sentence
+    from portal.approvals.freeze_descriptions import frozen_sentence
 
     return frozen_sentence(frozen)

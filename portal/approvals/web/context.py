@@ -11,19 +11,15 @@ from django.utils.translation import gettext as _
 
 from portal.access.models import Environment
 from portal.access.web.scope import Scope
-from portal.approvals import handlers, prospects, reverting, selectors
+from portal.approvals import approval_progress, emergencies, handlers, selectors
+from portal.approvals.approval_progress import Outlook
 from portal.approvals.changes import same_document
+from portal.approvals.descriptions import missing_sentences, policy_sentence, unowned_sentence
 from portal.approvals.handlers import Asked, Document
 from portal.approvals.models import ChangeRequest, Emergency
-from portal.approvals.prospects import Outlook
 from portal.approvals.searching import REVIEW_WITHIN, review_is_overdue
 from portal.approvals.web.history import comments_of, lines_of
 from portal.approvals.web.steps import Facts, Step, closed_sentence, emergency_steps, steps_of
-from portal.approvals.wording import (
-    missing_sentences,
-    policy_sentence,
-    unowned_sentence,
-)
 from portal.audit.diffing import Difference, differences
 from portal.lib.merging import Side
 
@@ -93,7 +89,7 @@ def emergency_of(asked: ChangeRequest) -> Emergency | None:
 
 
 def request_context(scope: Scope, asked: ChangeRequest, now: datetime) -> dict[str, object]:
-    progress = prospects.progress_of(asked, now=now)
+    progress = approval_progress.progress_of(asked, now=now)
     outlooks, deciding, found = progress.outlooks, progress.deciding, _find(asked)
     closed = closed_sentence(asked)
     drift = _drift(found) if found and not closed else None
@@ -180,7 +176,7 @@ def _goes_back(emergency: Emergency) -> tuple[list[str] | None, tuple[str, ...]]
     if found is None:
         return None, ()
     current = found.now().document
-    reverted = reverting.state_without(emergency, current)
+    reverted = emergencies.state_without(emergency, current)
     return found.words_between(current, reverted.document), reverted.kept
 
 

@@ -6,7 +6,7 @@ from django.utils.dates import WEEKDAYS_ABBR
 from django.utils.translation import gettext_lazy as _
 
 from portal.approvals.models import FreezeWindow
-from portal.approvals.rule_text import WEEKDAYS
+from portal.approvals.recurrence import WEEKDAYS
 
 REPEATS = {
     "once": _("Once"),

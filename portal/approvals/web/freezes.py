@@ -13,19 +13,18 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.approvals import services
-from portal.approvals.freeze_wording import (
+from portal.approvals.freeze_descriptions import (
     freeze_changes,
     local_time,
     occurrence_words,
     recurrence_words,
 )
+from portal.approvals.freeze_windows import Occurrence, Window, clock_change, coming, zones
 from portal.approvals.freezes import freezes_in_force, freezes_of
-from portal.approvals.freezing import Occurrence, Window, clock_change, coming, zones
 from portal.approvals.models import FreezeWindow
-from portal.approvals.services.freeze_documents import read_window
-from portal.approvals.web.freeze_calendar import month_of, reader_zone
+from portal.approvals.services.freezes import read_window
+from portal.approvals.web.freeze_calendar import calendar_of, month_of, reader_zone
 from portal.approvals.web.freeze_form import DAYS, REPEATS, Values, sent_values, stored_values
-from portal.approvals.web.freeze_ical import calendar_of
 from portal.lib import clock
 from portal.lib.errors import Forbidden, Invalid
 from portal.lib.journal import Intent

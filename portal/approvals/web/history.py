@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from portal.approvals.descriptions import role_label
 from portal.approvals.models import ChangeRequest
-from portal.approvals.wording import role_label
 from portal.audit import selectors as audit
 from portal.audit.models import AuditEvent
 from portal.lib import subjects

@@ -10,9 +10,9 @@ from django.views.decorators.http import require_safe
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.approvals import searching, selectors
+from portal.approvals.descriptions import missing_in
 from portal.approvals.models import ChangeRequest, Emergency, State, Verdict
 from portal.approvals.searching import RequestFilter
-from portal.approvals.wording import missing_in
 from portal.audit.web.lines import pulse
 from portal.lib import clock
 from portal.lib.paging import page_of

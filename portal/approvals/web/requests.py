@@ -12,7 +12,7 @@ from portal.access.web.scope import Scope, project_page
 from portal.approvals.freezes import freezes_in_force
 from portal.approvals.models import ChangeRequest
 from portal.approvals.web.context import EmergencyView, find_request, request_context
-from portal.approvals.web.outlook import may_override
+from portal.approvals.web.preflight import may_override
 from portal.approvals.web.steps import Step
 from portal.audit.web.lines import pulse
 from portal.lib import clock

@@ -6,7 +6,7 @@ from portal.access.permissions import Permission
 from portal.access.signin import needs_fresh_sign_in
 from portal.access.web.scope import Scope, project_page
 from portal.approvals.services.restoring import Restoration, preflight, restoration_of, restore
-from portal.approvals.web.outlook import fresh_for_glass, outlook, read_intent
+from portal.approvals.web.preflight import fresh_for_glass, outlook, read_intent
 from portal.audit import history
 from portal.audit.diffing import differences
 from portal.audit.models import AuditEvent

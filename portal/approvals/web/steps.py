@@ -9,7 +9,7 @@ from portal.access import selectors as access
 from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope
-from portal.approvals import oneness
+from portal.approvals import approval_progress
 from portal.approvals.models import ChangeRequest, Emergency, Vote
 from portal.lib import clock
 
@@ -70,7 +70,7 @@ def emergency_steps(scope: Scope, emergency: Emergency, deciding: list[Environme
         _by_another(scope, deciding)
         if mine
         else permitted
-        or oneness.of_two(
+        or approval_progress.of_two(
             emergency.actor_user_id, scope.user.pk, emergency.request, now=clock.now()
         )
     )

@@ -19,7 +19,7 @@ from flags.services.importing import place as import_place
 from flags.services.importing import service as import_service
 from flags.services.plans import commands, making
 from portal.access.models import Project, User
-from portal.approvals import planned, selectors
+from portal.approvals import gate, selectors
 from portal.approvals.authors import answer_for
 from portal.approvals.changes import GateResult
 from portal.approvals.services import policies, rights
@@ -134,7 +134,7 @@ MUTANTS: dict[str, tuple[list[Mutation], list[str]]] = {
         [
             (making, "gate", OPEN_GATE),
             (commands, "gate", OPEN_GATE),
-            (planned, "is_agreed", lambda *_what, **_how: True),
+            (gate, "is_agreed", lambda *_what, **_how: True),
             (making, "answer_for", _answers_alone),
         ],
         ["create_schedule", "create_ramp", "carry_out_due"],

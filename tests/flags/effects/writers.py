@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from flags import services
 from flags.services import naming, sampling
 from portal.approvals import services as approvals
-from portal.approvals.services.adopting import adopt_request
+from portal.approvals.services.votes import adopt_request
 from portal.lib.journal import Intent
 from tests.flags.effects import approval_writers, flag_writers
 

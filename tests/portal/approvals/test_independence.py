@@ -5,8 +5,15 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.approvals.independence import Confirmation, Tie, Ties
-from portal.approvals.standing import Ballot, Requirement, assess, choose
+from portal.approvals.approval_status import (
+    Ballot,
+    Confirmation,
+    Requirement,
+    Tie,
+    Ties,
+    assess,
+    choose,
+)
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 WINDOW = timedelta(days=30)

@@ -5,9 +5,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, ngettext
 
 from portal.access.permissions import BuiltinRole
+from portal.approvals.approval_status import EvidenceState
 from portal.approvals.models import ChangeRequest, Policy
 from portal.approvals.selectors import ALL_CHANGES, Assessment
-from portal.approvals.standing import EvidenceState
 
 _EVIDENCE = {
     EvidenceState.MISSING: gettext_noop("{environment}: evidence {kind} is missing."),

@@ -14,8 +14,7 @@ from functools import lru_cache
 from itertools import islice
 from zoneinfo import ZoneInfo, available_timezones
 
-from portal.approvals.recurring import HORIZON, starts_between
-from portal.approvals.rule_text import parse_rule
+from portal.approvals.recurrence import HORIZON, parse_rule, starts_between
 
 LONGEST = timedelta(days=366)
 YEARS = range(2000, 2200)

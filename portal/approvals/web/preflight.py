@@ -12,7 +12,7 @@ from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.signin import needs_fresh_sign_in
 from portal.access.web.scope import Scope
-from portal.approvals import handlers, selectors, wording
+from portal.approvals import descriptions, handlers, selectors
 from portal.approvals.errors import Waiting
 from portal.approvals.freezes import freezes_in_force
 from portal.approvals.models import ChangeRequest, InForce, Policy, State
@@ -50,7 +50,7 @@ class Outlook:
 
     @property
     def sentences(self) -> list[tuple[str, str]]:
-        return [(p.environment.name, wording.policy_sentence(p)) for p in self.policies]
+        return [(p.environment.name, descriptions.policy_sentence(p)) for p in self.policies]
 
     @property
     def minutes(self) -> int:

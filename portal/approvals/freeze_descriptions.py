@@ -8,10 +8,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, ngettext
 
 from portal.access.models import Environment
-from portal.approvals.freezing import Occurrence, Window
+from portal.approvals.freeze_windows import Occurrence, Window
 from portal.approvals.models import FreezeWindow, InForce
-from portal.approvals.recurring import Rule
-from portal.approvals.rule_text import parse_rule
+from portal.approvals.recurrence import Rule, parse_rule
 
 _EVERY = {
     "DAILY": (gettext_noop("every day"), gettext_noop("every {n} days")),

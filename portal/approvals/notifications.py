@@ -2,8 +2,11 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db import transaction
+from django.db.models import Q
 from django.utils import translation
 from django.utils.translation import gettext as _
 
@@ -11,11 +14,13 @@ from portal.access import authority
 from portal.access import selectors as access
 from portal.access.models import User
 from portal.approvals import handlers, selectors
+from portal.approvals.descriptions import unowned_sentence
 from portal.approvals.errors import request_path
 from portal.approvals.handlers import Outcome
-from portal.approvals.models import ChangeRequest, Emergency, Vote
-from portal.approvals.wording import unowned_sentence
+from portal.approvals.models import ChangeRequest, Emergency, State, Vote
+from portal.lib import clock
 from portal.notifications import services as notifications
+from portal.runs.runner import for_each
 
 _MOST_LINES, _MOST_CHARS = 20, 1000
 
@@ -193,3 +198,53 @@ def _write(
     text = "\n\n".join(part for part in parts if part) + "\n"
     name = f"[{request.project.name}] {subject}"
     notifications.notify(to=to, key=key, subject=name, text=text)
+
+
+DAY = timedelta(hours=24)
+MOST_REMINDERS = 3
+
+
+def remind() -> int:
+    """Remind once a day: of open requests three times, of emergencies until they are reviewed.
+
+    Any number of workers may do this at once. Returns how many things people were reminded of.
+    """
+    moment = clock.database_now()
+    return _remind_of_requests(moment) + _remind_of_emergencies(moment)
+
+
+def _remind_of_requests(moment: datetime) -> int:
+    waiting = ChangeRequest.objects.filter(
+        Q(reminded_at=None) | Q(reminded_at__lte=moment - DAY),
+        state=State.OPEN,
+        revised_at__lte=moment - DAY,
+        revised_at__gt=moment - DAY * (MOST_REMINDERS + 1),
+    )
+    found = waiting.select_related("project")
+    return for_each(found, lambda request: _remind_of(request, moment))
+
+
+@transaction.atomic
+def _remind_of(request: ChangeRequest, moment: datetime) -> bool:
+    if handlers.stopped([request]):
+        return False
+    mine = ChangeRequest.objects.filter(
+        pk=request.pk, state=State.OPEN, reminded_at=request.reminded_at
+    )
+    if mine.update(reminded_at=moment) != 1:
+        return False  # decided, or another worker was here
+    remind_voters(request, (moment - request.revised_at) // DAY)
+    return True
+
+
+def _remind_of_emergencies(moment: datetime) -> int:
+    unreviewed = Emergency.objects.filter(reviewed_at=None, at__lte=moment - DAY)
+    found = unreviewed.select_related("request__project")
+    return for_each(found, lambda emergency: _remind_of_review(emergency, moment))
+
+
+@transaction.atomic
+def _remind_of_review(emergency: Emergency, moment: datetime) -> bool:
+    # Whoever does this twice writes the same letters, which are written once.
+    remind_reviewers(emergency, (moment - emergency.at) // DAY)
+    return True
