@@ -12,7 +12,7 @@ from flags.models import ExclusionGroup
 from portal.access.api.scope import holder_of, project_of
 from portal.lib.api.endpoints import answer, answer_page, seen_version, version_to_change
 from portal.lib.api.parsers import merge_patch
-from portal.lib.api.shapes import NUMBER, TEXT, Page, Shape
+from portal.lib.api.shapes import NUMBER, TEXT, PageShape, Shape
 from portal.lib.api.views import CONFLICT, MAY_MATCH, ApiView, operation
 from portal.lib.journal import Intent
 
@@ -49,7 +49,7 @@ GROUP = Shape(
     },
     stored="document",
 )
-GROUPS = Page("ExclusionGroupPage", "groups", GROUP.many())
+GROUPS = PageShape("ExclusionGroupPage", "groups", GROUP.many())
 
 
 class GroupList(ApiView):

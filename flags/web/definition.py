@@ -24,7 +24,7 @@ from portal.approvals.web.preflight import (
     Revising,
     drift_of,
     editable_request,
-    outlook,
+    preflight,
     read_intent,
 )
 from portal.audit.filters import Filters
@@ -138,7 +138,7 @@ def _context(
         "form": form | {"variants": _with_errors(form, refusal.errors)},
         "changes": changes,
         "revise": Revising.sent(request),
-        "outlook": outlook(scope, _served_places(scope, flag), turns_off=False),
+        "outlook": preflight(scope, _served_places(scope, flag), turns_off=False),
         "pending": approvals.open_requests(
             scope.project, subject_kind="flag", subject=flag.key if flag else ""
         ),

@@ -13,9 +13,9 @@ from portal.access import selectors as access
 from portal.access.models import Environment, User
 from portal.access.permissions import Holdings, Permission
 from portal.approvals import selectors
-from portal.approvals.approval_status import Ballot, EvidenceState, Requirement, Ties, assess
-from portal.approvals.bonds import Bonds, bonds_of
+from portal.approvals.approval_status import Approval, EvidenceState, Requirement, Ties, assess
 from portal.approvals.descriptions import listed
+from portal.approvals.independence import Sponsorships, sponsorships_of
 from portal.approvals.models import ChangeRequest, Evidence, Policy, Verdict, Vote
 from portal.approvals.selectors import Assessment
 
@@ -26,7 +26,7 @@ def why_not_counted(found: Assessment, person: int) -> str:
     return why_one(found.bonds, found.ties, person, others)
 
 
-def why_one(bonds: Bonds, ties: Ties, person: int, others: Iterable[int]) -> str:
+def why_one(bonds: Sponsorships, ties: Ties, person: int, others: Iterable[int]) -> str:
     """Why somebody counts as one with one of some others, until when, and what to do."""
     same = [other for other in others if ties.are_one(person, other)]
     if not same:
@@ -53,7 +53,7 @@ def of_two(one: int | None, other: int, request: ChangeRequest, *, now: datetime
         return ""
     places = list(request.environments.all())
     policies = list(selectors.policies_of(places).values())
-    bonds = bonds_of({one, other}, request.project, policies, moment=now)
+    bonds = sponsorships_of({one, other}, request.project, policies, moment=now)
     for policy in policies:
         ties = bonds.ties(policy, moment=now, outside={one, other})
         why = why_one(bonds, ties, other, [one])
@@ -107,7 +107,7 @@ class EvidenceNeed:
 
 
 @dataclass(frozen=True)
-class Outlook:
+class EnvironmentProgress:
     assessment: Assessment
     voters: tuple[Voter, ...]
     candidates: tuple[Candidate, ...]
@@ -135,7 +135,7 @@ class Progress:
     """How far a request has come: an outlook for each environment whose policy has a say, where it
     is decided, and the names of everybody who may still vote on it somewhere."""
 
-    outlooks: list[Outlook]
+    outlooks: list[EnvironmentProgress]
     deciding: list[Environment]
     could_vote: list[str]
 
@@ -153,7 +153,7 @@ def progress_of(request: ChangeRequest, *, now: datetime) -> Progress:
         for user in people.others
         if selectors.may_approve(people.holdings[user.pk], deciding)
     ]
-    return Progress([_outlook(one, people) for one in assessments], deciding, could_vote)
+    return Progress([_progress_in(one, people) for one in assessments], deciding, could_vote)
 
 
 def _people(request: ChangeRequest) -> _People:
@@ -170,7 +170,7 @@ def _people(request: ChangeRequest) -> _People:
     return _People(votes, others, authority.holdings_of_all(everybody, request.project))
 
 
-def _outlook(assessment: Assessment, people: _People) -> Outlook:
+def _progress_in(assessment: Assessment, people: _People) -> EnvironmentProgress:
     place = assessment.environment.pk
     approvals = (vote for vote in people.votes if vote.verdict == Verdict.APPROVE)
     voters = tuple(_voter(vote, people.holdings[vote.user_id], assessment) for vote in approvals)
@@ -183,7 +183,7 @@ def _outlook(assessment: Assessment, people: _People) -> Outlook:
         for user in people.others
         if selectors.may_approve(people.holdings[user.pk], [assessment.environment])
     )
-    return Outlook(
+    return EnvironmentProgress(
         assessment=assessment,
         voters=voters,
         candidates=candidates,
@@ -233,7 +233,7 @@ def too_few(environment: Environment, document: Mapping[str, Any], *, now: datet
         independence_days=document["independence_days"],
     )
     wanted = Requirement(document["required_approvals"], frozenset(document["required_roles"]))
-    ballots = _ballots(environment)
+    ballots = _possible_approvals(environment)
     ties = _ties(policy, ballots, now)
     count = _count(wanted, ballots, ties)
     if count is None:
@@ -249,33 +249,33 @@ def too_few(environment: Environment, document: Mapping[str, Any], *, now: datet
     return f"{first} {rest.format(date=overview.day(date))}"
 
 
-def _ballots(environment: Environment) -> list[Ballot]:
+def _possible_approvals(environment: Environment) -> list[Approval]:
     people = list(access.members_of(environment.project).filter(is_active=True))
     held = authority.holdings_of_all(people, environment.project)
     return [
-        Ballot(person.pk, held[person.pk].names_in(environment.pk))
+        Approval(person.pk, held[person.pk].names_in(environment.pk))
         for person in people
         if Permission.CHANGE_REQUEST_APPROVE in held[person.pk].in_environment(environment.pk)
     ]
 
 
-def _ties(policy: Policy, ballots: list[Ballot], now: datetime) -> Ties:
+def _ties(policy: Policy, ballots: list[Approval], now: datetime) -> Ties:
     """Before there is a policy, whatever people have stands before the first one."""
     environment = policy.environment
     if not Environment.objects.filter(pk=environment.pk, governed_since__isnull=False).exists():
         return Ties()
     people = [one.voter for one in ballots]
-    bonds = bonds_of(people, environment.project, [policy], moment=now)
+    bonds = sponsorships_of(people, environment.project, [policy], moment=now)
     return bonds.ties(policy, moment=now)
 
 
-def _count(wanted: Requirement, ballots: list[Ballot], ties: Ties) -> int | None:
+def _count(wanted: Requirement, ballots: list[Approval], ties: Ties) -> int | None:
     """How many count, where they do not suffice; None where they do."""
     found = assess(wanted, ballots, {}, ties=ties)
     return None if found.is_satisfied else found.approvals
 
 
-def _enough_from(wanted: Requirement, ballots: list[Ballot], ties: Ties) -> datetime | None:
+def _enough_from(wanted: Requirement, ballots: list[Approval], ties: Ties) -> datetime | None:
     """From when on they suffice, as what people were given grows old; None where they never do."""
     for ended in sorted(tie.at for tie in ties.ties):
         left = Ties(tuple(tie for tie in ties.ties if tie.at > ended), ties.window)

@@ -124,7 +124,7 @@ class Requirement:
 
 
 @dataclass(frozen=True, slots=True)
-class Ballot:
+class Approval:
     """One person who agreed, and the roles and groups they hold there now."""
 
     voter: int
@@ -132,7 +132,7 @@ class Ballot:
 
 
 @dataclass(frozen=True)
-class Standing:
+class ApprovalStatus:
     approvals: int
     missing_approvals: int
     missing_roles: tuple[str, ...]
@@ -151,12 +151,12 @@ class Standing:
 
 def assess(
     requirement: Requirement,
-    ballots: Iterable[Ballot],
+    ballots: Iterable[Approval],
     evidence: Mapping[str, EvidenceState],
     *,
     ties: Ties = NO_TIES,
     askers: Collection[int] = (),
-) -> Standing:
+) -> ApprovalStatus:
     """How far a change has come: the voters must be enough, and cover the roles between them.
 
     ``askers`` asked for it or edited it: who counts as one person with one of them, or with
@@ -164,7 +164,7 @@ def assess(
     """
     counted = {ballot.voter: ballot.names for ballot in choose(requirement, ballots, ties, askers)}
     covered = frozenset[str]().union(*counted.values())
-    return Standing(
+    return ApprovalStatus(
         approvals=len(counted),
         missing_approvals=max(0, requirement.approvals - len(counted)),
         missing_roles=tuple(sorted(requirement.roles - covered)),
@@ -176,13 +176,13 @@ def assess(
 
 
 def choose(
-    requirement: Requirement, ballots: Iterable[Ballot], ties: Ties, askers: Collection[int]
-) -> list[Ballot]:
+    requirement: Requirement, ballots: Iterable[Approval], ties: Ties, askers: Collection[int]
+) -> list[Approval]:
     """The ballots that count: of those who count as one, the one that brings a missing role.
 
     After that the one who goes back to the fewest others, and then the first.
     """
-    left, chosen = list(ballots), list[Ballot]()
+    left, chosen = list(ballots), list[Approval]()
     taken = frozenset[int]().union(*(ties.behind(asker) for asker in askers))
     missing = set(requirement.roles)
     while left := [one for one in left if ties.behind(one.voter).isdisjoint(taken)]:

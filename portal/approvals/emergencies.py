@@ -54,7 +54,8 @@ def agreed_state(emergency: Emergency, current: Document) -> Reverted:
 
 def _play(emergency: Emergency, current: Document, ending: set[int]) -> Reverted:
     rows = list(EmergencyLog.objects.filter(first=emergency.first_id).select_related("emergency"))
-    found, state, passed = handlers.find_asked(emergency.request), rows[0].before, rows[0].before
+    found = handlers.subject_of(emergency.request)
+    state = passed = rows[0].before
     kept: dict[str, None] = {}
     following = [*(row.before for row in rows[1:]), current]
     for row, then in zip(rows, following, strict=True):
@@ -98,7 +99,7 @@ def going_back(project: Project, kind: str) -> Iterator[tuple[ChangeRequest, Doc
     logs = {one.first_id: one for one in found.select_related("request__project")}
     for emergency in logs.values():
         try:
-            current = handlers.find_asked(emergency.request).now().document
+            current = handlers.subject_of(emergency.request).now().document
         except ObjectDoesNotExist:
             continue  # what it changed has been deleted
         yield emergency.request, agreed_state(emergency, current).document
@@ -111,7 +112,7 @@ def require_untouched(change: Change) -> None:
         return
     agreed = agreed_state(emergency, change.before).document
     request = emergency.request
-    if handlers.find_asked(request).merge(Sides(change.before, agreed, change.after)).clashes:
+    if handlers.subject_of(request).merge(Sides(change.before, agreed, change.after)).clashes:
         raise EmergencyRunning(request)
 
 

@@ -108,7 +108,7 @@ def _let_pass(change: Change, intent: Intent) -> tuple[GateResult, Emergency | N
     if not policies:
         return GateResult(intent), None
     broken = [one.freeze.name for one in frozen if one not in left]
-    return _by_breaking_glass(change, policies, intent, freezes=broken)
+    return _by_break_glass(change, policies, intent, freezes=broken)
 
 
 def _by_agreement(change: Change, pk: int, intent: Intent) -> GateResult:
@@ -171,7 +171,7 @@ def _is_about(change: Change, request: ChangeRequest) -> bool:
     )
 
 
-def _by_breaking_glass(
+def _by_break_glass(
     change: Change, policies: list[Policy], intent: Intent, *, freezes: list[str]
 ) -> tuple[GateResult, Emergency]:
     user = authority.user_of(intent.actor)
@@ -204,7 +204,7 @@ def _by_breaking_glass(
     if freezes:
         after["freezes"] = freezes
     intent.record("break_glass.used", request, after=after)
-    notifications.tell_broken_glass(emergency)
+    notifications.tell_break_glass(emergency)
     reason = f"{reason} (emergency change {request.pk})"
     passed = replace(intent, reason=reason, agreed=Agreed(request.pk))
     return GateResult(passed, request), emergency

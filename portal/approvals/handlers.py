@@ -242,7 +242,7 @@ def due_step(step: Step, change: Change, *, at: datetime) -> DueStep | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ChangeSubject:
     target: Target
     handler: Handler
     row: Any
@@ -269,7 +269,7 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked(Found):
+class RequestSubject(ChangeSubject):
     request: ChangeRequest
 
     def now(self) -> Side:
@@ -313,17 +313,17 @@ def handler_of(change: str) -> Handler:
     return found
 
 
-def find(change: str, target: Target) -> Found:
+def find(change: str, target: Target) -> ChangeSubject:
     """What a change of a kind is about. Raises ObjectDoesNotExist where it is gone."""
     handler = handler_of(change)
-    return Found(target, handler, handler.find(target))
+    return ChangeSubject(target, handler, handler.find(target))
 
 
-def find_asked(request: ChangeRequest) -> Asked:
+def subject_of(request: ChangeRequest) -> RequestSubject:
     """What a request is about. Raises ObjectDoesNotExist where it is gone."""
     handler, places = handler_of(request.kind), tuple(request.environments.all())
     target = Target(request.project, request.subject, places, request)
-    return Asked(target, handler, handler.find(target), request)
+    return RequestSubject(target, handler, handler.find(target), request)
 
 
 def stopped(requests: Sequence[ChangeRequest]) -> dict[int, str]:
@@ -341,7 +341,7 @@ def apply(request: ChangeRequest, wanted: Wanted) -> None:
     """Make what a request is about what is wanted. Raises Conflict where that is gone, or is no
     longer at the version."""
     try:
-        found = find_asked(request)
+        found = subject_of(request)
     except ObjectDoesNotExist:
         text = _("It has been deleted since.")
         raise Conflict(text, current={}, yours=dict(wanted.document)) from None
@@ -351,6 +351,6 @@ def apply(request: ChangeRequest, wanted: Wanted) -> None:
 def outcomes_of(request: ChangeRequest) -> list[Outcome]:
     """Who gets what before and after a request; nothing where what it is about is gone."""
     try:
-        return find_asked(request).outcomes()
+        return subject_of(request).outcomes()
     except ObjectDoesNotExist:
         return []

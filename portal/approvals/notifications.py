@@ -74,7 +74,7 @@ def tell_problem(request: ChangeRequest, problem: str) -> None:
         _write(_author(request), key, subject, [problem], request)
 
 
-def tell_broken_glass(emergency: Emergency) -> None:
+def tell_break_glass(emergency: Emergency) -> None:
     """Those who can approve there, and the site administrators, at once."""
     request = emergency.request
     with _language():

@@ -40,7 +40,7 @@ class Names:
 
 
 @dataclass(slots=True)
-class _Check:
+class _PolicyCheck:
     document: Mapping[str, Any]
     names: Names
     problems: dict[str, str] = field(default_factory=dict)
@@ -123,7 +123,7 @@ def problems_of(document: Mapping[str, Any], names: Names) -> dict[str, str]:
     if unknown:
         text = _("A policy has no {names}.").format(names=", ".join(unknown))
         return {unknown[0]: text}
-    check = _Check(document, names)
+    check = _PolicyCheck(document, names)
     checks = (check.approvals, check.roles, check.evidence, check.switch, check.glass, check.days)
     for one in checks:
         one()

@@ -8,8 +8,15 @@ from portal.access import authority
 from portal.access.models import Environment, Project, User
 from portal.access.permissions import Holdings, Permission
 from portal.approvals import handlers
-from portal.approvals.approval_status import Ballot, Requirement, Standing, Ties, assess
-from portal.approvals.bonds import Bonds, bonds_of
+from portal.approvals.approval_status import Approval, ApprovalStatus, Requirement, Ties, assess
+from portal.approvals.independence import (
+    EvidenceJudge,
+    Sponsorships,
+    behind_key,
+    evidence_about,
+    evidence_for,
+    sponsorships_of,
+)
 from portal.approvals.models import (
     ChangeRequest,
     Editor,
@@ -19,7 +26,6 @@ from portal.approvals.models import (
     Verdict,
     Vote,
 )
-from portal.approvals.proofs import Doubt, behind_key, evidence_about, evidence_for
 
 ALL_CHANGES = "all"
 ARTEFACTS = "artefacts"
@@ -34,7 +40,7 @@ class Parties:
     askers: frozenset[int]
     approvers: Approvers
     evidence: list[Evidence]
-    bonds: Bonds
+    bonds: Sponsorships
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +53,10 @@ class Assessment:
 
     environment: Environment
     policy: Policy
-    standing: Standing
+    standing: ApprovalStatus
     askers: frozenset[int]
     ties: Ties
-    bonds: Bonds
+    bonds: Sponsorships
     evidence: Mapping[str, Evidence]
 
 
@@ -114,12 +120,12 @@ def _assess(request: ChangeRequest, policy: Policy, parties: Parties, now: datet
     evidence = evidence_for(
         requirement.evidence,
         parties.evidence,
-        Doubt(place, askers, ties, bonds.ties(policy, moment=moment, all_of=True)),
+        EvidenceJudge(place, askers, ties, bonds.ties(policy, moment=moment, all_of=True)),
         now,
     )
     standing = assess(
         requirement,
-        _ballots(parties.approvers, place),
+        _approvals(parties.approvers, place),
         {kind: state for kind, (state, _row) in evidence.items()},
         ties=ties,
         askers=askers,
@@ -238,7 +244,7 @@ def _parties(
     people |= {person for some in evidence.values() for row in some for person in behind_key(row)}
     if people:
         people = people.union(*askers.values())
-    bonds = bonds_of(people, requests[0].project, policies, moment=now)
+    bonds = sponsorships_of(people, requests[0].project, policies, moment=now)
     return {
         one.pk: Parties(askers[one.pk], approvers.get(one.pk, []), evidence[one.pk], bonds)
         for one in requests
@@ -274,10 +280,10 @@ def _approvers(
     return found
 
 
-def _ballots(approvers: Approvers, environment: Environment) -> list[Ballot]:
+def _approvals(approvers: Approvers, environment: Environment) -> list[Approval]:
     """The votes that count in an environment: by people who may approve in it."""
     return [
-        Ballot(voter.pk, held.names_in(environment.pk))
+        Approval(voter.pk, held.names_in(environment.pk))
         for voter, held in approvers
         if Permission.CHANGE_REQUEST_APPROVE in held.in_environment(environment.pk)
     ]

@@ -1,15 +1,15 @@
 from datetime import timedelta
 
 from portal.approvals import services
-from portal.runs import jobs, worker
+from portal.runs import jobs
 
 
-@worker.look()
+@jobs.look()
 def revert_due_emergencies() -> None:
     services.revert_due()
 
 
-@worker.look()
+@jobs.look()
 def apply_waiting() -> None:
     services.apply_waiting()
 

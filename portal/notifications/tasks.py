@@ -1,13 +1,13 @@
 from datetime import timedelta
 
 from portal.notifications import services
-from portal.runs import jobs, worker
+from portal.runs import jobs
 
 # Tasks and rows of jobs keep the names of before: brokers and databases have them.
 _BEFORE = "portal.letters.tasks"
 
 
-@worker.look(lane="letters", name=f"{_BEFORE}.send_letters")
+@jobs.look(lane="letters", name=f"{_BEFORE}.send_letters")
 def send_letters() -> None:
     services.send_due()
 

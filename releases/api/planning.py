@@ -15,7 +15,17 @@ from portal.approvals.freezes import freezes_in_force
 from portal.approvals.selectors import policies_wanting
 from portal.lib import clock
 from portal.lib.api.endpoints import answer, answer_page, choice, find, text
-from portal.lib.api.shapes import MOMENT, OBJECT, OBJECTS, SWITCH, TEXT, TEXTS, WHOLE, Page, Shape
+from portal.lib.api.shapes import (
+    MOMENT,
+    OBJECT,
+    OBJECTS,
+    SWITCH,
+    TEXT,
+    TEXTS,
+    WHOLE,
+    PageShape,
+    Shape,
+)
 from portal.lib.api.views import ApiView, operation, query
 from portal.lib.errors import Invalid
 from portal.lib.journal import Intent
@@ -25,7 +35,7 @@ from releases.api.services import ARTEFACT, TAG
 from releases.api.shapes import PERCENT
 from releases.catalogue.models import Service
 from releases.catalogue.selectors import setup_of
-from releases.core.previews import Preview, preview
+from releases.core.planning import Preview, preview
 from releases.core.routes import moved_by
 from releases.engine.advisor import MATRIX, advise
 from releases.engine.plans import Strategy
@@ -48,7 +58,7 @@ TEMPLATE = Shape(
     },
     "A plan that a team keeps, for the next release to take.",
 )
-TEMPLATES = Page("PlanTemplatePage", "plan_templates", TEMPLATE.many())
+TEMPLATES = PageShape("PlanTemplatePage", "plan_templates", TEMPLATE.many())
 
 
 class TemplateList(ApiView):

@@ -14,7 +14,7 @@ from portal.lib.api.shapes import (
     TEXT,
     TEXTS,
     WHOLE,
-    Page,
+    PageShape,
     Shape,
     read_object,
 )
@@ -37,7 +37,7 @@ NEW_SERVICE = Shape(
 SERVICE = Shape(
     "Service", {"key": TEXT(), "name": TEXT(), "owners": TEXTS(), "created_at": MOMENT()}
 )
-SERVICES = Page("ServicePage", "services", SERVICE.many())
+SERVICES = PageShape("ServicePage", "services", SERVICE.many())
 _ROUTER = OBJECT(
     'Who moves traffic: {"kind": "flag", "flag", "variants": [two of its variants], "baseline"?, '
     '"bucket_by"?, "tester_url"?}, {"kind": "webhook", "url"} or {"kind": "manual"}.'
@@ -78,7 +78,7 @@ ARTEFACT = Shape(
     "One thing that was built, and never changes.",
 )
 STORED_ARTEFACT = ARTEFACT.but("StoredArtefact", created_at=MOMENT("When it was first named."))
-ARTEFACTS = Page("ArtefactPage", "artefacts", STORED_ARTEFACT.many())
+ARTEFACTS = PageShape("ArtefactPage", "artefacts", STORED_ARTEFACT.many())
 
 
 class ServiceList(ApiView):

@@ -85,7 +85,7 @@ class Release(DueWork, Authored):
     promoted = models.BooleanField(default=False)
     # Cohorts that people took back alone.
     dropped = models.JSONField(default=list)
-    # How far the proof is that it can go back (releases.core.proving).
+    # How far the proof is that it can go back (releases.core.rollback_proof).
     proof = models.JSONField(default=dict)
     entered_at = models.DateTimeField(null=True)
     paused_at = models.DateTimeField(null=True)

@@ -32,7 +32,7 @@ class PlanTemplate(models.Model):
 
 
 class ReleasePolicy(models.Model):
-    """What a project wants of the releases that it names: see releases.policies.reading for the
+    """What a project wants of the releases that it names: see releases.policies.services for the
     document. ``version`` counts its changes."""
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="release_policies")

@@ -18,7 +18,7 @@ from portal.approvals.web.preflight import (
     Revising,
     drift_of,
     editable_request,
-    outlook,
+    preflight,
     read_intent,
 )
 from portal.lib.errors import Forbidden, Invalid
@@ -34,8 +34,8 @@ from portal.lib.web.pages import (
     texts,
 )
 from releases.policies import services
+from releases.policies.descriptions import cohort_sentences, policy_sentences
 from releases.policies.models import PlanTemplate, ReleasePolicy
-from releases.policies.wording import cohort_sentences, policy_sentences
 from releases.web import check_form
 from releases.web.plan_form import MOST_OFFERED
 
@@ -172,7 +172,7 @@ def _context(
         "problems": _problems(form, errors),
         "why_not": _why_not(scope, places) if found else _why_not_anywhere(scope),
         "why_not_these": _why_not(scope, places),
-        "outlook": _outlook(scope, places),
+        "outlook": _preflight(scope, places),
         **check_form.CHOICES,
     }
 
@@ -191,9 +191,9 @@ def _concerned(scope: Scope, *named: list[str]) -> list[Environment]:
     return list(found.values())
 
 
-def _outlook(scope: Scope, places: list[Environment]) -> Any:
+def _preflight(scope: Scope, places: list[Environment]) -> Any:
     """Nothing that applications get changes, so no freeze is in the way and no glass is broken."""
-    seen = outlook(scope, places, turns_off=False)
+    seen = preflight(scope, places, turns_off=False)
     return replace(seen, frozen=[], may_break_glass=False)
 
 
@@ -231,7 +231,7 @@ def delete_policy(request: HttpRequest, scope: Scope, policy: str) -> HttpRespon
         "name": found.name,
         "text": _("Releases that it was attached to keep its checks."),
         "why_not": _why_not(scope, places),
-        "outlook": _outlook(scope, places),
+        "outlook": _preflight(scope, places),
         "takes_reason": True,
     }
     return governed(request, "releases/_delete_dialog.html", context, save)

@@ -22,19 +22,19 @@ from portal.lib.journal import Intent
 from portal.lib.paging import page_of
 from portal.lib.web.pages import asked_places, governed, paging, redirect_to, render_page
 from releases.catalogue import selectors, services
+from releases.catalogue.descriptions import setup_changes
 from releases.catalogue.models import Artefact, Service, ServiceSetup
-from releases.catalogue.wording import setup_changes
 from releases.core import selectors as releases
 from releases.core.models import MOVING, Release, State
 from releases.telemetry import reading
-from releases.web.showing import ReleaseView
+from releases.web.release_view import ReleaseView
 
 _RECENT = 10
 _HAPPENED = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ServicePlace:
     """A service in one environment: what is out there, and what moves."""
 
     environment: Environment
@@ -160,7 +160,7 @@ def _drawn(rows: Any) -> Any:
     return rows.prefetch_related("executions")
 
 
-def _places(scope: Scope, found: Iterable[Service]) -> dict[int, list[Place]]:
+def _places(scope: Scope, found: Iterable[Service]) -> dict[int, list[ServicePlace]]:
     """Each service in each environment, in four queries however many they are."""
     wanted, now = [one.pk for one in found], clock.now()
     rows = releases.releases_seen(scope.project).filter(service__in=wanted)
@@ -173,11 +173,11 @@ def _places(scope: Scope, found: Iterable[Service]) -> dict[int, list[Place]]:
         for one in ServiceSetup.objects.filter(service__in=wanted)
     }
     stable = _stable(wanted)
-    places: dict[int, list[Place]] = defaultdict(list)
+    places: dict[int, list[ServicePlace]] = defaultdict(list)
     for pk in wanted:
         for place in scope.environments:
             at = (pk, place.pk)
-            places[pk].append(Place(place, stable.get(at), moving.get(at), setups.get(at)))
+            places[pk].append(ServicePlace(place, stable.get(at), moving.get(at), setups.get(at)))
     return places
 
 

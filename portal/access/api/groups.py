@@ -10,7 +10,7 @@ from portal.access.api.scope import allowed, environment_of, holder_of, project_
 from portal.access.models import EnvironmentKind, Group, Project, User
 from portal.access.permissions import Permission
 from portal.lib.api.endpoints import answer, answer_page, find, refuse_unfindable
-from portal.lib.api.shapes import MOMENT, TEXT, TEXTS, WHOLE, Page, Shape
+from portal.lib.api.shapes import MOMENT, TEXT, TEXTS, WHOLE, PageShape, Shape
 from portal.lib.api.views import ApiView, operation
 from portal.lib.errors import Invalid
 from portal.lib.journal import Intent
@@ -19,7 +19,7 @@ from portal.lib.journal import Intent
 
 RENAMING = Shape("Renaming", {"name": TEXT(maxLength=100)}, "Another name. The key stays.")
 PROJECT = Shape("Project", {"key": TEXT(), "name": TEXT(), "created_at": MOMENT()})
-PROJECTS = Page("ProjectPage", "projects", PROJECT.many())
+PROJECTS = PageShape("ProjectPage", "projects", PROJECT.many())
 ENVIRONMENT = Shape(
     "Environment",
     {
@@ -33,7 +33,7 @@ ENVIRONMENT = Shape(
 NEW_ENVIRONMENT = Shape(
     "NewEnvironment", {"key": TEXT(maxLength=50), "kind": TEXT(enum=EnvironmentKind.values)}
 )
-ENVIRONMENTS = Page("EnvironmentPage", "environments", ENVIRONMENT.many())
+ENVIRONMENTS = PageShape("EnvironmentPage", "environments", ENVIRONMENT.many())
 
 
 class ProjectList(ApiView):
@@ -105,7 +105,7 @@ def _names(group: Group) -> list[str]:
 
 
 GROUP = Shape("Group", {"key": TEXT(), "name": TEXT(), "members": TEXTS(of=_names)})
-GROUPS = Page("GroupPage", "groups", GROUP.many())
+GROUPS = PageShape("GroupPage", "groups", GROUP.many())
 NEW_GROUP = Shape(
     "NewGroup", {"key": TEXT(maxLength=50), "name": TEXT(optional=True, maxLength=100)}
 )

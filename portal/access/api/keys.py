@@ -11,7 +11,7 @@ from portal.access.models import ApiKey, KeyKind
 from portal.access.permissions import Permission
 from portal.lib.api.endpoints import answer, answer_page, choice, find, text
 from portal.lib.api.idempotency import Secretive
-from portal.lib.api.shapes import MOMENT, TEXT, TEXTS, WHOLE, Page, Shape
+from portal.lib.api.shapes import MOMENT, TEXT, TEXTS, WHOLE, PageShape, Shape
 from portal.lib.api.views import ApiView, operation, query
 from portal.lib.journal import Intent
 
@@ -38,7 +38,7 @@ KEY = Shape(
     },
     "An API key without what lets anybody in.",
 )
-KEYS = Page("KeyPage", "keys", KEY.many())
+KEYS = PageShape("KeyPage", "keys", KEY.many())
 ISSUED = KEY.but(
     "IssuedKey",
     token=TEXT("Null where the answer is replayed.", nullable=True),

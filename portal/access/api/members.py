@@ -13,7 +13,7 @@ from portal.access.permissions import Permission
 from portal.lib import clock
 from portal.lib.api.endpoints import answer, answer_page, find, listing, page_of, text
 from portal.lib.api.idempotency import Secretive
-from portal.lib.api.shapes import MOMENT, SWITCH, TEXT, WHOLE, Page, Shape
+from portal.lib.api.shapes import MOMENT, SWITCH, TEXT, WHOLE, PageShape, Shape
 from portal.lib.api.views import ApiView, operation, query
 from portal.lib.errors import Invalid
 from portal.lib.journal import Intent
@@ -35,7 +35,7 @@ MEMBER = Shape(
         "roles": HELD_ROLE.many(),
     },
 )
-MEMBERS = Page("MemberPage", "members", MEMBER.many())
+MEMBERS = PageShape("MemberPage", "members", MEMBER.many())
 MEMBER_PATCH = Shape(
     "MemberPatch",
     {"role": TEXT()},
@@ -57,7 +57,7 @@ GRANT = Shape(
     },
     "A role given to a person or a group.",
 )
-GRANTS = Page("GrantPage", "grants", GRANT.many())
+GRANTS = PageShape("GrantPage", "grants", GRANT.many())
 NEW_GRANT = WITH_PLACE.but(
     "NewGrant",
     "A role for a member or for a group: name one of the two.",
@@ -202,7 +202,7 @@ INVITATION = Shape(
         "accepted_by": TEXT(of="accepted_by.username", nullable=True),
     },
 )
-INVITATIONS = Page("InvitationPage", "invitations", INVITATION.many())
+INVITATIONS = PageShape("InvitationPage", "invitations", INVITATION.many())
 SENT = INVITATION.but(
     "SentInvitation",
     link=TEXT("Null where the answer is replayed.", nullable=True),

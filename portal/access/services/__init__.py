@@ -1,4 +1,3 @@
-from portal.access.services.evidence_rights import confirm_key, set_evidence
 from portal.access.services.grants import (
     NotByKeys,
     grant_role,
@@ -19,11 +18,13 @@ from portal.access.services.invitations import (
 )
 from portal.access.services.keys import (
     IssuedKey,
+    confirm_key,
     edit_key,
     issue_key,
     note_use,
     note_uses,
     revoke_key,
+    set_evidence,
 )
 from portal.access.services.people import (
     AddedMember,

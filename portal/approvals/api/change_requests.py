@@ -16,7 +16,7 @@ from portal.approvals.models import ChangeRequest, Comment, State, Verdict, Vote
 from portal.approvals.selectors import Assessment, assess_request
 from portal.lib import clock
 from portal.lib.api.endpoints import answer, answer_page, choice, find, text
-from portal.lib.api.shapes import MOMENT, OBJECT, SWITCH, TEXT, TEXTS, WHOLE, Page, Shape
+from portal.lib.api.shapes import MOMENT, OBJECT, SWITCH, TEXT, TEXTS, WHOLE, PageShape, Shape
 from portal.lib.api.views import PLAIN, ApiView, operation, query
 from portal.lib.errors import MOST_TEXT
 from portal.lib.journal import Intent
@@ -44,7 +44,7 @@ CHANGE_REQUEST = Shape(
         "closed_by": TEXT(),
     },
 )
-CHANGE_REQUESTS = Page("ChangeRequestPage", "change_requests", CHANGE_REQUEST.many())
+CHANGE_REQUESTS = PageShape("ChangeRequestPage", "change_requests", CHANGE_REQUEST.many())
 VOTE = Shape(
     "Vote",
     {
@@ -79,7 +79,7 @@ COMMENT = Shape(
     "Comment",
     {"id": WHOLE(of="pk"), "author": TEXT(), **NEW_COMMENT.fields, "at": MOMENT()},
 )
-COMMENTS = Page("CommentPage", "comments", COMMENT.many())
+COMMENTS = PageShape("CommentPage", "comments", COMMENT.many())
 
 
 class ChangeRequestList(ApiView):

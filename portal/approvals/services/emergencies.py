@@ -107,7 +107,7 @@ def _take_back(emergency: Emergency, intent: Intent) -> Emergency:
     """Make the subject what it would be without the emergency change. All of it is locked."""
     request = emergency.request
     try:
-        found = handlers.find_asked(request)
+        found = handlers.subject_of(request)
     except ObjectDoesNotExist:
         return _end(emergency, "superseded_at", intent, reason=_("It has been deleted since."))
     current = found.now()

@@ -33,7 +33,7 @@ _LOCAL = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}\Z")
 
 
 @dataclass(slots=True)
-class _Check:
+class _FreezeCheck:
     project: Project
     document: Mapping[str, object]
     moment: datetime
@@ -141,7 +141,7 @@ def read_document(
     unknown = sorted(set(document) - {*FREEZE_FIELDS, "environments"})
     if unknown:
         raise Invalid({unknown[0]: _("A freeze has no such field.")})
-    check = _Check(project, document, moment, freeze)
+    check = _FreezeCheck(project, document, moment, freeze)
     for one in (check.texts, check.name, check.places, check.times, check.rule):
         one()
     if not check.problems:
@@ -153,7 +153,7 @@ def read_document(
 
 def read_window(project: Project, document: Mapping[str, object], *, moment: datetime) -> Window:
     """When a window would be, whatever it is called and wherever it holds. Raises Invalid."""
-    check = _Check(project, document, moment, None)
+    check = _FreezeCheck(project, document, moment, None)
     for one in (check.texts, check.times, check.rule):
         one()
     if not check.problems:

@@ -238,7 +238,7 @@ def renew_request(
         raise Closed(locked)
     if locked.digest != seen_digest:
         raise Edited
-    found = handlers.find_asked(locked)
+    found = handlers.subject_of(locked)
     current = found.now()
     if not found.has_moved(current):
         raise Invalid({"": _("This request is up to date already.")})

@@ -90,7 +90,7 @@ def _apply_locked(locked: ChangeRequest, intent: Intent) -> ChangeRequest:
     if locked.is_open:  # the service found nothing to change, and so never came to the gate
         raise Conflict(
             _("Already up to date: nothing is left to change. Withdraw the request."),
-            current=handlers.find_asked(locked).now().document,
+            current=handlers.subject_of(locked).now().document,
             yours=locked.after,
         )
     return locked

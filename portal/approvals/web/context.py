@@ -12,10 +12,10 @@ from django.utils.translation import gettext as _
 from portal.access.models import Environment
 from portal.access.web.scope import Scope
 from portal.approvals import approval_progress, emergencies, handlers, selectors
-from portal.approvals.approval_progress import Outlook
+from portal.approvals.approval_progress import EnvironmentProgress
 from portal.approvals.changes import same_document
 from portal.approvals.descriptions import missing_sentences, policy_sentence, unowned_sentence
-from portal.approvals.handlers import Asked, Document
+from portal.approvals.handlers import Document, RequestSubject
 from portal.approvals.models import ChangeRequest, Emergency
 from portal.approvals.searching import REVIEW_WITHIN, review_is_overdue
 from portal.approvals.web.history import comments_of, lines_of
@@ -44,10 +44,10 @@ class Drift:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class EnvironmentView:
     """One environment whose policy has a say: what it wants, and how far the request is."""
 
-    outlook: Outlook
+    outlook: EnvironmentProgress
     wants: str
     missing: list[str]
 
@@ -98,7 +98,9 @@ def request_context(scope: Scope, asked: ChangeRequest, now: datetime) -> dict[s
     stopped = handlers.stopped([asked]).get(asked.pk, "") if not closed else ""
     unowned = unowned_sentence(asked)
     places = [
-        Place(one, policy_sentence(one.assessment.policy), missing_sentences(one.assessment))
+        EnvironmentView(
+            one, policy_sentence(one.assessment.policy), missing_sentences(one.assessment)
+        )
         for one in outlooks
     ]
     missing = [*filter(None, [unowned]), *(text for one in places for text in one.missing)]
@@ -141,10 +143,10 @@ def request_context(scope: Scope, asked: ChangeRequest, now: datetime) -> dict[s
     }
 
 
-def _find(asked: ChangeRequest) -> Asked | None:
+def _find(asked: ChangeRequest) -> RequestSubject | None:
     """What a request is about; None where it is gone."""
     try:
-        return handlers.find_asked(asked)
+        return handlers.subject_of(asked)
     except ObjectDoesNotExist:
         return None
 
@@ -180,7 +182,7 @@ def _goes_back(emergency: Emergency) -> tuple[list[str] | None, tuple[str, ...]]
     return found.words_between(current, reverted.document), reverted.kept
 
 
-def _drift(found: Asked) -> Drift | None:
+def _drift(found: RequestSubject) -> Drift | None:
     """How far an open request's base has moved; None where it has not."""
     current = found.now()
     if not found.has_moved(current):
@@ -199,6 +201,6 @@ def _drift(found: Asked) -> Drift | None:
     )
 
 
-def _meanwhile(found: Asked, now: Document) -> list[str]:
+def _meanwhile(found: RequestSubject, now: Document) -> list[str]:
     before = found.request.before
     return found.words_between(before, now) if now and not same_document(now, before) else []

@@ -41,7 +41,7 @@ COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class WaitingRequest:
     asked: ChangeRequest
     missing: list[str]
 
@@ -96,9 +96,9 @@ def _context(request: HttpRequest, scope: Scope, now: datetime) -> dict[str, obj
     }
 
 
-def _with_missing(waiting: list[ChangeRequest], now: datetime) -> list[Waiting]:
+def _with_missing(waiting: list[ChangeRequest], now: datetime) -> list[WaitingRequest]:
     assessments = selectors.assess_requests(waiting, now=now)
-    return [Waiting(one, missing_in(one, assessments[one.pk])) for one in waiting]
+    return [WaitingRequest(one, missing_in(one, assessments[one.pk])) for one in waiting]
 
 
 def _row(one: ChangeRequest) -> list[Value]:

@@ -26,7 +26,7 @@ View = Callable[..., HttpResponse]
 
 
 @dataclass(frozen=True, slots=True)
-class Outlook:
+class Preflight:
     """Whether a change waits for others, and whether its maker could do it at once all the same."""
 
     policies: list[Policy]
@@ -57,7 +57,7 @@ class Outlook:
         return min((policy.break_glass_minutes for policy in self.policies), default=0)
 
 
-def outlook(scope: Scope, environments: Iterable[Environment], *, turns_off: bool) -> Outlook:
+def preflight(scope: Scope, environments: Iterable[Environment], *, turns_off: bool) -> Preflight:
     places = list(environments)
     policies = selectors.policies_wanting(places, turns_off=turns_off)
     may = bool(policies) and all(
@@ -65,7 +65,7 @@ def outlook(scope: Scope, environments: Iterable[Environment], *, turns_off: boo
         for policy in policies
     )
     frozen = [] if turns_off else freezes_in_force(places, clock.now())
-    return Outlook(policies, may, frozen, may_override(scope, frozen))
+    return Preflight(policies, may, frozen, may_override(scope, frozen))
 
 
 def may_override(scope: Scope, frozen: Iterable[InForce]) -> bool:
@@ -93,7 +93,7 @@ def _read_options(request: HttpRequest) -> WriteOptions:
     )
 
 
-def fresh_for_glass(view: View) -> View:
+def fresh_for_break_glass(view: View) -> View:
     """A view that asks again who somebody is before they break glass, and at no other time."""
     guarded = needs_fresh_sign_in(view)
 
@@ -150,7 +150,7 @@ class EditedDrift:
 
 def drift_of(asked: ChangeRequest, prefer: Side) -> EditedDrift:
     """The whole document of a request for a form to start from, brought up to date."""
-    found = handlers.find_asked(asked)
+    found = handlers.subject_of(asked)
     current = found.now()
     merged, moved = found.up_to_date(current, prefer), found.has_moved(current)
     return EditedDrift(merged.document, moved, merged.clashes, prefer)

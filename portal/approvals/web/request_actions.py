@@ -21,17 +21,19 @@ from portal.lib.merging import Side
 from portal.lib.web.live import draw
 from portal.lib.web.pages import redirect_to, wants_fragment
 
-Deed = Callable[[HttpRequest, Scope, ChangeRequest], str]
+RequestAction = Callable[[HttpRequest, Scope, ChangeRequest], str]
 
 
-def deed(*, step: str = "", field: str = "") -> Callable[[Deed], Callable[..., HttpResponse]]:
+def request_action(
+    *, step: str = "", field: str = ""
+) -> Callable[[RequestAction], Callable[..., HttpResponse]]:
     """A form about a request: what was done is said, and what is true then is shown.
 
     An error says why not, and shows what is true now; what is wrong with the ``field`` in the
     dialog of a ``step`` is said in that dialog, with what was typed.
     """
 
-    def decorate(do: Deed) -> Callable[..., HttpResponse]:
+    def decorate(do: RequestAction) -> Callable[..., HttpResponse]:
         @require_POST
         @project_page(Permission.FLAG_VIEW)
         @wraps(do)
@@ -57,7 +59,7 @@ def deed(*, step: str = "", field: str = "") -> Callable[[Deed], Callable[..., H
     return decorate
 
 
-@deed(step="approve", field="comment")
+@request_action(step="approve", field="comment")
 def vote(request: HttpRequest, scope: Scope, asked: ChangeRequest) -> str:
     """Approve or reject what was seen: ``digest`` says what that was."""
     verdict = request.POST.get("verdict", "")
@@ -77,13 +79,13 @@ def vote(request: HttpRequest, scope: Scope, asked: ChangeRequest) -> str:
     return _("Approved, and applied: it is live.") if applied else _("Your approval counts.")
 
 
-@deed()
+@request_action()
 def take_back(request: HttpRequest, scope: Scope, asked: ChangeRequest) -> str:
     services.withdraw_vote(request=asked, intent=Intent(scope.actor))
     return _("Your vote is taken back.")
 
 
-@deed(step="apply", field="reason")
+@request_action(step="apply", field="reason")
 def apply_now(request: HttpRequest, scope: Scope, asked: ChangeRequest) -> str:
     services.apply_request(
         request=asked,
@@ -93,7 +95,7 @@ def apply_now(request: HttpRequest, scope: Scope, asked: ChangeRequest) -> str:
     return _("Applied: it is live.")
 
 
-@deed()
+@request_action()
 def adopt(request: HttpRequest, scope: Scope, asked: ChangeRequest) -> str:
     adopted = services.adopt_request(request=asked, intent=Intent(scope.actor))
     if adopted.problem:
@@ -102,13 +104,13 @@ def adopt(request: HttpRequest, scope: Scope, asked: ChangeRequest) -> str:
     return _("You are responsible for this request now; others approve it.")
 
 
-@deed()
+@request_action()
 def withdraw(request: HttpRequest, scope: Scope, asked: ChangeRequest) -> str:
     services.withdraw_request(request=asked, intent=Intent(scope.actor))
     return _("The request is withdrawn. Nothing was changed.")
 
 
-@deed(step="renew", field="prefer")
+@request_action(step="renew", field="prefer")
 def renew(request: HttpRequest, scope: Scope, asked: ChangeRequest) -> str:
     chosen = request.POST.get("prefer", "")
     services.renew_request(
@@ -146,14 +148,14 @@ def comment(request: HttpRequest, scope: Scope, number: int) -> HttpResponse:
     )
 
 
-@deed()
+@request_action()
 def confirm(request: HttpRequest, scope: Scope, asked: ChangeRequest) -> str:
     emergency = find_emergency(scope, asked.pk)
     services.confirm_emergency(emergency=emergency, intent=Intent(scope.actor))
     return _("Confirmed: the change stays. Its review is still required.")
 
 
-@deed()
+@request_action()
 def revert(request: HttpRequest, scope: Scope, asked: ChangeRequest) -> str:
     emergency = find_emergency(scope, asked.pk)
     kept = services.revert_emergency(emergency=emergency, intent=Intent(scope.actor))
@@ -162,7 +164,7 @@ def revert(request: HttpRequest, scope: Scope, asked: ChangeRequest) -> str:
     return _("Reverted. What others changed meanwhile stays.")
 
 
-@deed(step="review", field="text")
+@request_action(step="review", field="text")
 def review(request: HttpRequest, scope: Scope, asked: ChangeRequest) -> str:
     emergency = find_emergency(scope, asked.pk)
     text = request.POST.get("text", "")

@@ -19,7 +19,7 @@ from rest_framework.response import Response
 from rest_framework.utils.encoders import JSONEncoder
 
 from portal.lib.api.problems import PreconditionRequired
-from portal.lib.api.shapes import Page
+from portal.lib.api.shapes import PageShape
 from portal.lib.errors import Invalid
 from portal.lib.numbers import read_whole
 
@@ -61,14 +61,14 @@ def page_of_keys(request: Request, keys: Iterable[str]) -> tuple[list[str], str 
     return page, encode_cursor(page[-1]) if len(found) > size else None
 
 
-def answer_page(request: Request, page: Page, rows: QuerySet[Row], *, by: str) -> Response:
+def answer_page(request: Request, page: PageShape, rows: QuerySet[Row], *, by: str) -> Response:
     """The page of the rows that is asked for, in order of ``by``, as page_of."""
     found, following = page_of(request, rows, by=by)
     return listing(request, page, found, following)
 
 
 def listing(
-    request: Request, page: Page, rows: Iterable[object], following: str | None, **more: object
+    request: Request, page: PageShape, rows: Iterable[object], following: str | None, **more: object
 ) -> Response:
     """A page as it is answered: ``next`` is its cursor, the Link header its address."""
     given = {page.rows: page.fields[page.rows].kind.dump(rows), "next": following, **more}

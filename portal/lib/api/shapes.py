@@ -154,7 +154,7 @@ class Shape:
         return [row if isinstance(row, dict) else self.dump(row) for row in rows]
 
 
-class Page(Shape):
+class PageShape(Shape):
     """A page of a list: rows, and ``next``, the cursor of the page after them."""
 
     def __init__(self, name: str, rows: str, many: Field, **more: Field) -> None:

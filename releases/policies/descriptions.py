@@ -7,7 +7,7 @@ from django.utils.translation import ngettext
 from flags.models import Segment
 from flags.services.cohort_changes import members_words
 from portal.access.models import Project
-from releases.catalogue.wording import check_sentence, differences
+from releases.catalogue.descriptions import check_sentence, differences
 from releases.engine.checks import read_check
 from releases.engine.policies import Moved, Policy, Ruling
 

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from flags.snapshots import delivery
 from portal.lib.journal import Intent
-from releases.core import moving, starting, wording
+from releases.core import descriptions, starting, transitions
 from releases.core.models import Release
 from releases.routers import Told, Wanted
 
@@ -33,8 +33,8 @@ def prove(release: Release, told: Told, intent: Intent, *, live: bool) -> bool:
     if phase is None and release.entered_at is not None:
         _go(release, Wanted(0, back=True), intent)
         release.proof = {"phase": BACK, "at": intent.at.isoformat()}
-        moving.record("proving", release, intent)
-        moving.route(release, intent)
+        transitions.record("proving", release, intent)
+        transitions.route(release, intent)
         return True
     if phase == BACK and (told.share == 0 or told.is_off) and not told.cohorts:
         took_s = (intent.at - datetime.fromisoformat(release.proof["at"])).total_seconds()
@@ -42,11 +42,11 @@ def prove(release: Release, told: Told, intent: Intent, *, live: bool) -> bool:
             return False
         starting.require_agreed(release, intent)
         release.proof = {"phase": UP_AGAIN, "took_s": round(took_s, 1) if live else None}
-        _go(release, moving.wanted_at(release, 0, turns_on=True), intent)
-        said = wording.proof_words(release)
+        _go(release, transitions.wanted_at(release, 0, turns_on=True), intent)
+        said = descriptions.proof_words(release)
         more = {"took_s": release.proof["took_s"]}
-        moving.record("proven", release, intent, words=(said,), more=more)
-        moving.route(release, intent)
+        transitions.record("proven", release, intent, words=(said,), more=more)
+        transitions.route(release, intent)
         return True
     return False
 

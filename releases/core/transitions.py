@@ -10,12 +10,17 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
+from django.urls import reverse
+from django.utils import translation
 from django.utils.translation import gettext as _
 
+from portal.access.models import User
 from portal.approvals.models import ChangeRequest
 from portal.lib import journal
 from portal.lib.journal import Actor, Agreed, Intent, Step
-from releases.core import mailing, wording
+from portal.notifications import services as notifications
+from releases.core import descriptions
 from releases.core.models import Release, State, StepExecution, Termination
 from releases.engine.decisions import Cause
 from releases.engine.plans import ReturnStrategy
@@ -56,7 +61,7 @@ def record(
     after: dict[str, object] = {
         "title": release.title,
         "state": release.state,
-        "step": wording.step_name(release, release.step),
+        "step": descriptions.step_name(release, release.step),
         **more,
     }
     if words:
@@ -177,7 +182,7 @@ def note_told(release: Release, told: Told, intent: Intent) -> None:
 
 def to_confirm(release: Release) -> dict[str, Any]:
     """That somebody has to move the traffic by hand, and say so."""
-    wanted = [wording.percent(int(release.wanted["share"])), *release.wanted["cohorts"]]
+    wanted = [descriptions.percent(int(release.wanted["share"])), *release.wanted["cohorts"]]
     return {"cause": str(Cause.CONFIRM), "about": " + ".join(wanted), "wanting": 0}
 
 
@@ -200,7 +205,7 @@ def go_back(release: Release, because: Mapping[str, Any], intent: Intent) -> Non
     release.holds, release.warnings, release.paused_at = [], [], None
     release.watch_until = None
     release.clear()
-    words = (wording.outcome_words(release),) if because.get("cause") else ()
+    words = (descriptions.outcome_words(release),) if because.get("cause") else ()
     record("rollback_started", release, intent, words=words, more={"because": release.because})
     plan = release.parsed_plan
     gradual = plan.return_strategy is ReturnStrategy.GRADUAL and because.get("check")
@@ -258,7 +263,7 @@ def end(release: Release, state: State, intent: Intent) -> None:
     release.save()
     record(state, release, intent, more={"because": release.because})
     if state not in (State.SUCCEEDED, State.SUPERSEDED):
-        mailing.tell(release, f"ended:{state}", wording.outcome_words(release))
+        tell(release, f"ended:{state}", descriptions.outcome_words(release))
 
 
 def hold(
@@ -274,9 +279,9 @@ def hold(
     release.state = _state_by(release, {one["cause"] for one in holds})
     for one in fresh:
         if one["cause"] != "paused":
-            words = wording.hold_words(release, one)
+            words = descriptions.hold_words(release, one)
             record("held", release, by_itself(release, "", at), words=(words,), more={"hold": one})
-            mailing.tell(release, f"held:{one['cause']}:{one['about']}:{release.step}", words)
+            tell(release, f"held:{one['cause']}:{one['about']}:{release.step}", words)
 
 
 def hold_for_problem(release: Release, why: str, at: datetime) -> None:
@@ -294,3 +299,26 @@ def _state_by(release: Release, causes: set[str]) -> State:
     if causes - {Cause.GATE, Cause.CONFIRM}:
         return State.HELD
     return State.WAITING if causes else State.RUNNING
+
+
+def tell(release: Release, key: str, text: str) -> None:
+    """Write to who answers for it and to the owners of the service, in the site's language."""
+    owners = release.service.owners if release.service else []
+    to = {user.pk: user for user in User.objects.filter(username__in=owners)}
+    if release.author_user:
+        to[release.author_user.pk] = release.author_user
+    if not to:
+        return
+    with translation.override(settings.LANGUAGE_CODE):
+        subject = _("[{project}] Release {number}, {title} in {place}: {state}").format(
+            project=release.project.name,
+            number=release.pk,
+            title=release.title,
+            place=release.environment.name,
+            state=State(release.state).label,
+        )
+    path = reverse("release", args=[release.project.key, release.pk])
+    body = f"{text}\n\n{settings.PORTAL_URL}{path}\n"
+    notifications.notify(
+        to=to.values(), key=f"release:{release.pk}:{key}", subject=subject, text=body
+    )

@@ -17,7 +17,7 @@ from portal.approvals.web.preflight import (
     Revising,
     drift_of,
     editable_request,
-    outlook,
+    preflight,
     read_intent,
 )
 from portal.lib.errors import Forbidden, Invalid
@@ -113,7 +113,7 @@ def _context(
         "version": setup.version if setup else 0,
         "secret": secret_for(scope.project.key, service.key, place.key) if may else "",
         "why_not": "" if may else str(Forbidden(Permission.RELEASE_DEPLOY)),
-        "outlook": outlook(scope, [place], turns_off=False),
+        "outlook": preflight(scope, [place], turns_off=False),
         **check_form.CHOICES,
     }
 

@@ -11,18 +11,18 @@ from django.views.decorators.http import require_http_methods
 
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
-from portal.approvals.web.preflight import Outlook, outlook, read_intent
+from portal.approvals.web.preflight import Preflight, preflight, read_intent
 from portal.lib import clock
 from portal.lib.errors import Invalid
 from portal.lib.numbers import read_whole
 from portal.lib.web.live import draw
 from portal.lib.web.pages import aimed, confirm_name, governed, redirect_to
-from releases.core import commands, selectors, wording
+from releases.core import commands, descriptions, selectors
 from releases.core.models import Release
 from releases.engine.plans import WHOLE
 from releases.web import live
 from releases.web.buttons import LOOKS, button_of
-from releases.web.showing import ReleaseView
+from releases.web.release_view import ReleaseView
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -49,7 +49,7 @@ def press(request: HttpRequest, scope: Scope, release: int, command: str) -> Htt
 def _dialog(scope: Scope, release: Release, name: str) -> dict[str, Any]:
     now = clock.now()
     view, button = ReleaseView.of(release, now), button_of(scope, release, name, now)
-    what = outlook_of(scope, release, raises=button.looks.raises)
+    what = preflight_of(scope, release, raises=button.looks.raises)
     steps = [(row.index, row.title) for row in view.steps if row.index < release.step]
     return {
         "scope": scope,
@@ -67,13 +67,13 @@ def _dialog(scope: Scope, release: Release, name: str) -> dict[str, Any]:
     }
 
 
-def outlook_of(scope: Scope, release: Release, *, raises: bool) -> Outlook:
+def preflight_of(scope: Scope, release: Release, *, raises: bool) -> Preflight:
     """What would become of a command. Glass is not broken for one: rolling back is free."""
-    found = outlook(scope, [release.environment], turns_off=not raises)
+    found = preflight(scope, [release.environment], turns_off=not raises)
     return replace(found, may_break_glass=False)
 
 
-def is_typed(release: Release, what: Outlook) -> bool:
+def is_typed(release: Release, what: Preflight) -> bool:
     """Whether the environment's name is typed: in production, where nobody else looks at it."""
     return release.environment.is_production and not what.needs_approval
 
@@ -87,15 +87,15 @@ def _from_to(view: ReleaseView, name: str) -> str:
         now = view.traffic.share or 0
         following = min(release.step + 1, last)
     steps = {"start": following, "promote": following, "promote_fully": last}
-    to = {command: wording.step_name(release, step) for command, step in steps.items()}
-    to |= dict.fromkeys(("rollback", "abort"), wording.percent(0))
+    to = {command: descriptions.step_name(release, step) for command, step in steps.items()}
+    to |= dict.fromkeys(("rollback", "abort"), descriptions.percent(0))
     text = _("{version}: from {now} to {then}.")
     if name == "undo":
-        none, whole = wording.percent(0), wording.percent(WHOLE)
+        none, whole = descriptions.percent(0), descriptions.percent(WHOLE)
         return text.format(version=view.stable_name, now=none, then=whole)
     if name not in to:
         return ""
-    return text.format(version=release.version, now=wording.percent(now), then=to[name])
+    return text.format(version=release.version, now=descriptions.percent(now), then=to[name])
 
 
 def _picked(request: HttpRequest, name: str) -> Mapping[str, Any]:

@@ -1,6 +1,8 @@
-"""Measuring checks. Nothing here judges, and nothing is locked meanwhile."""
+"""Checks, measured: what telemetry says of a version, and what is asked over the network."""
 
 import logging
+import math
+import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -8,11 +10,53 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
+import orjson
+from django.conf import settings
+
 from portal.access.models import Environment
-from releases.checks import asking
-from releases.checks.asking import Probe
+from portal.lib import outbound
 from releases.engine.checks import Check, Kind, Probes, Tally
 from releases.telemetry import reading
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One answer of a probe: whether it was as expected, and what it was."""
+
+    is_good: bool
+    detail: str
+
+
+def probe(check: Check) -> Probe:
+    """Ask an address once. One that cannot be reached has failed; it says why."""
+    began = time.monotonic()
+    try:
+        answer = outbound.send(
+            "GET", check.url, networks=settings.OUTBOUND_NETWORKS, timeout_s=check.timeout_s
+        )
+    except outbound.OutboundError as error:
+        return Probe(False, str(error))
+    took = round(1000 * (time.monotonic() - began))
+    is_good = answer.status in check.expected_status
+    return Probe(is_good, f"status {answer.status} after {took} ms")
+
+
+def number_of(check: Check, body: dict[str, object]) -> float | None:
+    """The number that a webhook answers with: ``{"value": 1.5}``; None where it gives none."""
+    try:
+        answer = outbound.post(
+            check.url,
+            orjson.dumps(body),
+            content_type="application/json",
+            networks=settings.OUTBOUND_NETWORKS,
+            timeout_s=check.timeout_s,
+        )
+        value = orjson.loads(answer.body)["value"]
+    except (outbound.OutboundError, ValueError, TypeError, KeyError):
+        return None
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if is_number and math.isfinite(value) else None
+
 
 logger = logging.getLogger(__name__)
 Measured = Tally | Probes | float | None
@@ -110,7 +154,7 @@ def _ask(check: Check, subject: Subject) -> Probe | float | None:
     names = {"check": check.key, subject.about: subject.name, "version": subject.version}
     body: dict[str, object] = {**names, "environment": subject.environment.key}
     try:
-        return asking.probe(check) if check.kind is Kind.HTTP else asking.number_of(check, body)
+        return probe(check) if check.kind is Kind.HTTP else number_of(check, body)
     except Exception:
         logger.exception("check %s cannot be measured", check.key)
         return None

@@ -11,7 +11,7 @@ from portal.lib import clock
 from portal.lib.outbound import OutboundError
 from portal.runs.failpoints import failpoint
 from portal.runs.runner import Runner
-from releases.core import moving
+from releases.core import transitions
 from releases.core.models import Release, Termination
 from releases.engine.plans import InFreeze
 from releases.routers import Told, Wanted, webhook
@@ -111,9 +111,9 @@ class TerminationRunner(Runner[Termination]):
         work.delete()
 
     def stop(self, work: Termination, why: str, at: datetime, cause: Exception) -> None:
-        intent = moving.by_itself(work.release, "", at)
+        intent = transitions.by_itself(work.release, "", at)
         more = {"execution": work.execution}
-        moving.record("not_terminated", work.release, intent, words=(why,), more=more)
+        transitions.record("not_terminated", work.release, intent, words=(why,), more=more)
         work.delete()
 
     def explain(self, work: Termination, error: Exception) -> str:

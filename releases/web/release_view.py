@@ -5,10 +5,10 @@ from datetime import datetime
 from django.utils.translation import gettext as _
 
 from flags.snapshots.users import Users
-from releases.core import wording
+from releases.core import descriptions
 from releases.core.models import Release, State, StepExecution
-from releases.core.previews import reached_by
-from releases.engine.plans import Plan, Step
+from releases.core.planning import reached_by
+from releases.engine.plans import WHOLE, Plan, Step
 from releases.routers import flag as flag_router
 from releases.web.check_rows import CheckRow
 from releases.web.labels import (
@@ -20,7 +20,60 @@ from releases.web.labels import (
     WAYS_BACK,
     router_words,
 )
-from releases.web.traffic import Traffic
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficView:
+    """What the router says it does, beside what is wanted of it; shares in thousandths."""
+
+    share: int | None
+    wanted: int | None
+    baseline: int
+    cohorts: tuple[str, ...]
+    at: datetime | None
+    away: str
+    is_off: bool
+
+    @classmethod
+    def of(cls, release: Release) -> "TrafficView":
+        told, share = release.told, release.told.get("share")
+        split = isinstance(share, int) and release.router.get("baseline")
+        at = told.get("at")
+        return cls(
+            share=share,
+            wanted=release.wanted.get("share"),
+            baseline=min(share, WHOLE - share) if split else 0,
+            cohorts=tuple(told.get("cohorts") or ()),
+            at=datetime.fromisoformat(at) if at else None,
+            away=str(told.get("away") or ""),
+            is_off=bool(told.get("is_off")),
+        )
+
+    @property
+    def new(self) -> str:
+        return descriptions.percent(self.share or 0)
+
+    @property
+    def stable(self) -> str:
+        return descriptions.percent(WHOLE - (self.share or 0) - self.baseline)
+
+    @property
+    def baseline_words(self) -> str:
+        return descriptions.percent(self.baseline) if self.baseline else ""
+
+    @property
+    def bars(self) -> list[tuple[str, float]]:
+        """Widths of the bar's portions, in percent."""
+        new = self.share or 0
+        found = [(1, new), (0, WHOLE - new - self.baseline), (3, self.baseline)]
+        return [(f"portion-{colour}", share / 1000) for colour, share in found if share]
+
+    @property
+    def differs(self) -> str:
+        """What it is still to become; empty where it is as wanted."""
+        if self.wanted is None or self.share is None or self.wanted == self.share:
+            return ""
+        return descriptions.percent(self.wanted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +97,15 @@ class StepRow:
     @property
     def title(self) -> str:
         if self.step.share:
-            return wording.percent(self.step.share)
+            return descriptions.percent(self.step.share)
         return _("Canary cohorts: {names}").format(names=", ".join(self.cohorts))
 
     @property
     def words(self) -> str:
-        soak = _("watched for {time}").format(time=wording.duration(self.step.soak_s))
+        soak = _("watched for {time}").format(time=descriptions.duration(self.step.soak_s))
         found = [soak] if self.step.soak_s else []
         if self.reached:
-            found.insert(0, _("{n} users").format(n=wording.about(self.reached)))
+            found.insert(0, _("{n} users").format(n=descriptions.about(self.reached)))
         if self.step.gate:
             found.append(_("then people decide"))
         return ", ".join(found)
@@ -126,8 +179,8 @@ class ReleaseView:
         return until if until and until > self.now else None
 
     @property
-    def traffic(self) -> Traffic:
-        return Traffic.of(self.release)
+    def traffic(self) -> TrafficView:
+        return TrafficView.of(self.release)
 
     @property
     def checks(self) -> list[CheckRow]:
@@ -142,13 +195,13 @@ class ReleaseView:
     def holds(self) -> list[tuple[str, datetime | None]]:
         """Every reason why it does not go on, with what would end it, and since when."""
         return [
-            (wording.hold_words(self.release, hold), _moment(hold.get("since")))
+            (descriptions.hold_words(self.release, hold), _moment(hold.get("since")))
             for hold in self.release.holds
         ]
 
     @property
     def warnings(self) -> list[str]:
-        return [wording.hold_words(self.release, hold) for hold in self.release.warnings]
+        return [descriptions.hold_words(self.release, hold) for hold in self.release.warnings]
 
     @property
     def tester(self) -> str:
@@ -161,16 +214,16 @@ class ReleaseView:
 
     @property
     def proof(self) -> str:
-        return wording.proof_words(self.release)
+        return descriptions.proof_words(self.release)
 
     @property
     def outcome(self) -> str:
-        return wording.outcome_words(self.release) if self.release.is_over else ""
+        return descriptions.outcome_words(self.release) if self.release.is_over else ""
 
     @property
     def taken_back(self) -> str:
         is_now = self.release.state == State.ROLLING_BACK
-        return wording.outcome_words(self.release) if is_now else ""
+        return descriptions.outcome_words(self.release) if is_now else ""
 
     @property
     def says(self) -> str:
@@ -200,13 +253,13 @@ class ReleaseView:
             (_("Rollback"), str(WAYS_BACK[plan.return_strategy])),
             (
                 _("Watched after the last step"),
-                wording.duration(plan.watch_s) if plan.watch_s else _("not at all"),
+                descriptions.duration(plan.watch_s) if plan.watch_s else _("not at all"),
             ),
         ]
         if self.release.not_before:
             found.append((_("Not before"), f"{self.release.not_before:%Y-%m-%d %H:%M} UTC"))
         if plan.deadline_s:
-            found.append((_("Deadline"), wording.duration(plan.deadline_s)))
+            found.append((_("Deadline"), descriptions.duration(plan.deadline_s)))
         return found
 
     @property
@@ -242,7 +295,7 @@ class ReleaseView:
             )
         passing = _("Next step, {share}, if its checks pass")
         words = _("Next step, {share}, if its checks pass, in") if soaked_at else passing
-        return Next(words.format(share=wording.percent(steps[index + 1].share)), soaked_at)
+        return Next(words.format(share=descriptions.percent(steps[index + 1].share)), soaked_at)
 
 
 def _moment(text: object) -> datetime | None:
