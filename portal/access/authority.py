@@ -132,7 +132,7 @@ def _permissions_of_key(
 ) -> frozenset[Permission]:
     """An admin key reaches its own environment, and the flags of the project it belongs to.
 
-    It may do there what it was issued for, as far as whoever made it may do it at this moment.
+    It may do there what it was issued for, as far as its maker may do it at this moment.
     """
     keys = ApiKey.objects.filter(pk=actor.id, kind=KeyKind.ADMIN)
     if environment is None:
@@ -170,7 +170,7 @@ def holdings_of_names(given: Iterable[tuple[str, int | None]], project: Project)
 
 
 def _cap(key: ApiKey, project: Project, environment: Environment | None) -> frozenset[Permission]:
-    """What whoever made a key may do now; an operator everything, who is gone nothing."""
+    """What the maker of a key may do now: an operator everything, a deleted person nothing."""
     if key.by_operator:
         return EVERYTHING
     return permissions_of_user(key.creator, project, environment) if key.creator else NOTHING

@@ -18,7 +18,7 @@ def find_environment(project_key: str, environment_key: str) -> Environment | No
 def find_person(username: str | None) -> User | None:
     """The person whom a command names; None where it names nobody.
 
-    Raises Invalid where there is none of that name, or their account is deactivated.
+    Raises Invalid for an unknown name, or where their account is deactivated.
     """
     if username is None:
         return None

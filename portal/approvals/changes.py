@@ -107,7 +107,7 @@ def canonical(value: object) -> str:
 
 
 def same_document(one: object, other: object) -> bool:
-    """Whether two documents say the same to whoever reads them as JSON.
+    """Whether two documents say the same as JSON.
 
     To Python 1, 1.0 and True are equal; to an application that gets one of them they are not.
     """

@@ -131,7 +131,7 @@ def listed(names: Iterable[str]) -> str:
 
 
 def policy_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    """What differs between two policy documents, one sentence each; empty is no policy."""
+    """What differs between two policy documents, one sentence each; empty: no policy."""
     if not after:
         return [_("Changes no longer need approval.")]
     return [

@@ -13,7 +13,7 @@ from portal.runs.models import DueWork
 
 
 class Policy(models.Model):
-    """The approval policy of one environment. Where there is none, nobody needs to agree.
+    """The approval policy of one environment. Without one, no approval is needed.
 
     ``required_roles`` are names of roles or groups that the voters must cover between them.
     ``evidence`` maps kinds of evidence to whether every change needs it ("all") or only one that

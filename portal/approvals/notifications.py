@@ -245,6 +245,6 @@ def _remind_of_emergencies(moment: datetime) -> int:
 
 @transaction.atomic
 def _remind_of_review(emergency: Emergency, moment: datetime) -> bool:
-    # Whoever does this twice writes the same letters, which are written once.
+    # Done twice, it writes the same notifications, which are written once.
     remind_reviewers(emergency, (moment - emergency.at) // DAY)
     return True

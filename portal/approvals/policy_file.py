@@ -104,7 +104,7 @@ class _Loader(yaml.SafeLoader):
 
 
 def read(text: str, blocks: Collection[str]) -> Mapping[str, Any]:
-    """The blocks of a file by their names. Raises Invalid for others, and for what is no YAML."""
+    """The blocks of a file by their names. Raises Invalid for others, and for invalid YAML."""
     return _mapping(_yaml(text), "", blocks)
 
 

@@ -131,7 +131,7 @@ def problems_of(document: Mapping[str, Any], names: Names) -> dict[str, str]:
 
 
 def is_lowering(before: Mapping[str, Any], after: Mapping[str, Any] | None) -> bool:
-    """Whether ``after`` lets anything pass that ``before`` did not; None is no policy at all."""
+    """Whether ``after`` lets anything pass that ``before`` did not; None stands for no policy."""
     if after is None:
         return True
     kept = {

@@ -183,7 +183,7 @@ def waiting_for(user: User, project: Project) -> list[ChangeRequest]:
     """The open requests of a project that a person can still vote on, and of which something can
     come, oldest first.
 
-    A few queries however many there are; one where there is none.
+    A few queries however many there are; one where nothing waits.
     """
     waiting = list(
         requests_of(project)

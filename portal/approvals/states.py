@@ -105,7 +105,7 @@ def _followed(said: dict[str, Any], event: AuditEvent) -> Document:
 
 
 def _edited(said: dict[str, Any], event: AuditEvent) -> Document:
-    """Another content: whatever was voted is void. Older rows say not who is behind a key."""
+    """Another content: votes are void. Older rows do not say who is behind a key."""
     after = event.after_document or {}
     editor = after.get("editor", event.actor if event.actor_kind == "user" else None)
     left = {name: one for name, one in said.items() if name != "content_sha256"}

@@ -57,7 +57,7 @@ def texts(values: Sequence[object]) -> list[str]:
 def encode(row: Sequence[str]) -> bytes:
     """Texts as the compact JSON array that is hashed; the standard library writes the same bytes.
 
-    Raises TypeError for anything that is no Unicode text.
+    Raises TypeError for anything but Unicode text.
     """
     return orjson.dumps(row)
 

@@ -133,7 +133,7 @@ class _Pipe(io.RawIOBase):
         return len(piece)
 
     def take(self) -> bytes:
-        """Whatever was written since it was last asked."""
+        """What was written since the last call."""
         taken = bytes(self._written)
         self._written.clear()
         return taken

@@ -45,7 +45,7 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Matching:
-    """Rows that match, in parts that share none: each is found by an index of its own."""
+    """Rows that match, in parts that do not overlap: each is found by an index of its own."""
 
     parts: Sequence[QuerySet[AuditEvent]]
 

@@ -94,7 +94,7 @@ class AuditEvent(models.Model):
 
 
 class ChainHead(models.Model):
-    """The last link: one row, locked by whoever adds the next."""
+    """The last link: one row, locked by the writer of the next."""
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
     sequence = models.PositiveBigIntegerField(default=0)

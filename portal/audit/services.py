@@ -198,7 +198,7 @@ class NothingMayGo(AviaryError):
 
 
 class TrailBroken(AviaryError):
-    """What should go does not verify, so it stays for whoever finds out why."""
+    """What should go does not verify, so it stays for the investigation."""
 
 
 def purge(*, intent: Intent) -> int:

@@ -1,7 +1,7 @@
 """Readers: small functions that turn a JSON value into a checked one, and how to combine them.
 
 A reader takes any object and returns what it read, or raises DocumentError with paths relative to
-that object; whoever holds the object puts its own step in front. So every problem of a document
+that object; the reader of the object puts its own step in front. So every problem of a document
 is found in one reading, and no reader needs to know where it stands.
 """
 

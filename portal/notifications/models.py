@@ -5,7 +5,7 @@ from django.db import models
 from portal.access.models import User
 from portal.runs.models import DueWork
 
-# Whoever sets up mail after a year is not to flood everybody with what happened meanwhile.
+# Setting up mail after a year is not to flood everybody with what happened meanwhile.
 FRESH_FOR = timedelta(days=3)
 
 

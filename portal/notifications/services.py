@@ -14,7 +14,7 @@ from portal.notifications.models import FRESH_FOR, Letter
 from portal.runs.runner import Runner
 
 logger = logging.getLogger(__name__)
-# How long after each attempt the next one is made; after the last there is none.
+# How long after each attempt the next one is made; the last one is final.
 RETRIES = tuple(timedelta(minutes=m) for m in (1, 5, 30, 120, 480))
 BATCH = 100
 KEPT_FOR = timedelta(days=90)

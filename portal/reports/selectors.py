@@ -41,7 +41,7 @@ class Table:
     rows: Sequence[Sequence[Value]]
 
 
-# Whoever holds one of these in production changes what its users get.
+# Each of these in production lets its holder change what users get.
 CHANGES = (
     Permission.FLAG_EDIT,
     Permission.FLAG_TOGGLE,

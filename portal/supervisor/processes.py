@@ -19,7 +19,7 @@ class Addresses:
 
     @classmethod
     def from_environment(cls) -> "Addresses":
-        """Raises SettingError for a port that is none."""
+        """Raises SettingError for an invalid port."""
         return cls(
             host=os.environ.get("AVIARY_HOST") or "127.0.0.1",
             port=env.whole_number("PORT", 8000, least=1, most=65535),

@@ -211,7 +211,7 @@ def _moved(place: Environment, about: Service | Flag | None) -> Moved:
 
 
 def _about(request: Request, project: Project) -> Service | Flag | None:
-    """What a query names. Raises Invalid where there is none of that key."""
+    """What a query names. Raises Invalid for an unknown key."""
     known: dict[str, Manager[Service] | Manager[Flag]] = {
         "service": project.services,
         "flag": project.flags,

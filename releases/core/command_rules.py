@@ -26,7 +26,7 @@ class Command:
     """One thing to tell a release: in which states it can be told, and what it takes.
 
     ``stops`` says that it only ever lowers what the new version gets, or lets it rest: that is
-    free to whoever may deploy, or roll back.
+    free to those who may deploy, or roll back.
     """
 
     name: str

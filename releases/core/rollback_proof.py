@@ -18,7 +18,7 @@ PATIENCE_S = 30
 
 
 def is_live(release: Release) -> bool:
-    """Whether evaluators answer as the router's flag says; where that is no question, it is so.
+    """Whether evaluators answer as the router's flag says; True where that is no question.
     Waits a moment for it, so nothing may be locked."""
     if release.proof.get("phase") != BACK or release.router["kind"] != "flag":
         return True

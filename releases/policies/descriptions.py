@@ -15,7 +15,7 @@ Document = Mapping[str, Any]
 
 
 def policy_changes(before: Document, after: Document) -> list[str]:
-    """What differs between two policies, one sentence each; empty documents are none."""
+    """What differs between two policies, one sentence each; an empty document: no policy."""
     old, new = (policy_sentences(one) if one else [] for one in (before, after))
     return differences(old, new)
 

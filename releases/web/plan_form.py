@@ -104,7 +104,7 @@ def _row(step: Mapping[str, Any]) -> dict[str, str]:
 
 
 def rearranged(form: Form, do: str) -> Form:
-    """The form after one of its buttons. Raises Invalid where the curve's numbers are none."""
+    """The form after one of its buttons. Raises Invalid for a curve without usable numbers."""
     what, _colon, place = do.partition(":")
     steps = list(form["steps"])
     if what == "add-step" and len(steps) < MOST_STEPS:

@@ -1,4 +1,4 @@
-"""A release's whole story on one page, for whoever has to prove it: printable, each row linked."""
+"""A release's whole story on one page, as evidence: printable, each row linked."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -207,7 +207,7 @@ def _claim(key: ApiKey, name: str, digest: str, now: datetime) -> tuple[KeptAnsw
     except OperationalError:
         if connection.vendor != "postgresql":
             raise
-        # Whoever has the name has not committed within the lock's timeout.
+        # The request that has the name has not committed within the lock's timeout.
         raise StillRunning from None
 
 

@@ -18,7 +18,7 @@ class InvitationState(models.TextChoices):
 
 
 class Invitation(models.Model):
-    """A role that waits for whoever shows the link. Only a hash of its secret is kept."""
+    """A role for the first person who shows the link. Only a hash of its secret is kept."""
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="invitations")
     environment = models.ForeignKey(

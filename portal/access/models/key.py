@@ -41,7 +41,7 @@ class ApiKey(models.Model):
     rate_limit = models.PositiveIntegerField(null=True, blank=True, validators=_WHOLE)
     burst_limit = models.PositiveIntegerField(null=True, blank=True, validators=_WHOLE)
     created_by = models.CharField(max_length=150)
-    # Whoever made a key answers for what is asked with it: they cannot approve that.
+    # The maker of a key answers for what is requested with it, and cannot approve that.
     creator = models.ForeignKey(
         User, on_delete=models.SET_NULL, related_name="created_keys", null=True, blank=True
     )

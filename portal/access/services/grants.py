@@ -68,7 +68,7 @@ def store_grant(
     environment: Environment | None = None,
     giver: Actor | None = None,
 ) -> Grant:
-    """Write a grant down, whoever asks; for services that have asked who may.
+    """Store a grant; for services that have checked the permission.
 
     ``giver`` is on whose word the actor gives it, where that is somebody else.
     """
@@ -126,7 +126,7 @@ def _describe(grant: Grant) -> dict[str, object]:
 
 
 class NotByKeys(AviaryError):
-    """Something that takes a person, or more than whoever made the key may do."""
+    """Something that takes a person, or more than the key's maker may do."""
 
     status = 403
 
@@ -134,7 +134,7 @@ class NotByKeys(AviaryError):
 def require_may_give(
     actor: Actor, project: Project, given: Iterable[tuple[str, int | None]]
 ) -> None:
-    """Raise NotByKeys where a key would give somebody more than whoever made it may do there.
+    """Raise NotByKeys where a key would give somebody more than its maker may do there.
 
     ``given`` are names of roles and groups with the id of the environment, None for all. With
     that no key widens itself either: its maker holds already whatever it may give.
@@ -169,7 +169,7 @@ def require_may_permit(actor: Actor, project: Project, permissions: Iterable[str
 
 
 def given_by(group: Group) -> set[tuple[str, int | None]]:
-    """What whoever is put into a group gets with it."""
+    """What members of a group get with it: (role, environment)."""
     return {(group.key, None), *group.grants.values_list("role", "environment_id")}
 
 

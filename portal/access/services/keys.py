@@ -50,7 +50,7 @@ def issue_key(
 
     Raises Forbidden without ``key.manage``, and for a right that the actor does not hold;
     NotByKeys where a key asks for an admin key; Invalid for an unknown kind, an empty name, an
-    expiry in the past, rights that keys do not have, or origins that are none or of a key that
+    expiry in the past, rights that keys do not have, or malformed origins or those of a key that
     is not for web pages.
     """
     project = environment.project
@@ -94,7 +94,7 @@ def edit_key(
     """Change from which web pages a key may be used, and how often.
 
     ``rate_limit`` is in requests per second, ``burst_limit`` in requests at once; both are
-    counted by each evaluator process for itself, and None is no limit. To what is so already,
+    counted by each evaluator process for itself, and None is no limit. Without a difference,
     nothing happens. Raises Forbidden, and Invalid naming the field, or none for a revoked key.
     """
     environment = key.environment

@@ -103,7 +103,7 @@ def add_member(
     intent: Intent,
     environment: Environment | None = None,
 ) -> AddedMember:
-    """Make someone a member by name; whoever is new gets an account and a random password.
+    """Make someone a member by name; a new person gets an account and a random password.
 
     Raises Invalid when they are a member already or the name cannot be used, and where a key asks
     for somebody who has no account.

@@ -51,7 +51,7 @@ class EnterCode(AuthenticateView):
 @login_not_required
 @require_POST
 def start_over(request: HttpRequest) -> HttpResponse:
-    """Give up the second step; whoever is signed in stays so."""
+    """Give up the second step; a signed-in person stays signed in."""
     if not request.user.is_authenticated:
         request.session.flush()
     return redirect("sign-in")

@@ -140,7 +140,7 @@ class Callback(OAuth2CallbackView):
 
 
 def provider(request: HttpRequest) -> Provider:
-    """The one provider; Http404 where there is none."""
+    """The configured provider, or Http404."""
     if not settings.OIDC:
         raise Http404("no provider is configured")
     app = SocialApp(

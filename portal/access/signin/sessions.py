@@ -60,7 +60,7 @@ def end_all(*, user: User, actor: Actor, keep: str | None = None) -> int:
 
 @transaction.atomic
 def end(sessions: Iterable[UserSession], *, actor: Actor) -> int:
-    """End sessions: whoever holds their cookie is a stranger from the next request on."""
+    """End sessions: their cookies open nothing from the next request on."""
     entries = []
     for session in sessions:
         before = {"address": session.ip, "browser": session.user_agent}
@@ -99,7 +99,7 @@ def stranger_of(request: HttpRequest) -> Actor:
 
 
 def address_of(request: HttpRequest) -> str:
-    """The address of the browser, ``0.0.0.0`` where there is none (a unix socket)."""
+    """The address of the browser, ``0.0.0.0`` on a unix socket."""
     try:
         return str(ipaddress.ip_address(request.META.get("REMOTE_ADDR", "")))
     except ValueError:

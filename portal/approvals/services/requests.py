@@ -55,7 +55,7 @@ def lock_request(project: Project, pk: int) -> ChangeRequest:
 
 @transaction.atomic
 def withdraw_request(*, request: ChangeRequest, intent: Intent) -> ChangeRequest:
-    """Take a request back: who asked may, and whoever manages the environment.
+    """Take a request back: its author may, and those who manage the environment.
 
     Raises Closed where it is decided, Forbidden for everybody else.
     """
@@ -111,7 +111,7 @@ def _open(change: Change, intent: Intent) -> ChangeRequest:
 
 
 def _revise(change: Change, intent: Intent) -> ChangeRequest:
-    """Give an open request another content; whatever was voted was about the old one."""
+    """Give an open request another content; votes were about the old one."""
     options = intent.options
     request = lock_request(change.project, int(options.revise or 0))
     if request.state not in (State.OPEN, State.REJECTED):

@@ -87,7 +87,7 @@ def reader_zone(request: HttpRequest) -> str:
 
 
 def month_of(freezes: Iterable[FreezeWindow], wanted: str, zone: str, now: datetime) -> Month:
-    """The month ``wanted`` (such as 2026-11; the present one where it is none)."""
+    """The month ``wanted`` (such as 2026-11), or the present one."""
     place = ZoneInfo(zone)
     today = now.astimezone(place).date()
     first = _first(wanted) or today.replace(day=1)

@@ -87,7 +87,7 @@ def filled(document: Mapping[str, Any] | None, names: Names) -> PolicyForm:
 
 
 def read(posted: QueryDict) -> dict[str, Any]:
-    """The document that was filled in; what is no number stays a text, for the rules to refuse."""
+    """The document that was filled in; other text than numbers stays, for the rules to refuse."""
     form = read_form(posted.items(), _FIELDS)
     evidence = {
         row["kind"].strip(): row.get("scope", "")

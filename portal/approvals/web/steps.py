@@ -122,7 +122,7 @@ def _apply(facts: Facts) -> str:
 
 
 def _edit(facts: Facts) -> str:
-    """Whoever may want the change may edit what is asked for."""
+    """Editing takes the permissions that requesting the change takes."""
     request = facts.request
     if request.state not in ("open", "rejected"):
         return facts.closed

@@ -64,7 +64,7 @@ class HistoryPlace:
 
     @property
     def production(self) -> str:
-        """The environment behind “last 30 days of production”; empty where there is none."""
+        """The environment behind “last 30 days of production”, or empty."""
         if self.scope is None:
             return "production"
         found = (one.key for one in self.scope.environments if one.is_production)

@@ -32,7 +32,7 @@ def describe() -> dict[str, Any]:
 
 
 class _Made(SchemaGenerator):
-    """What was made already, whatever language or version somebody asks for: there is one."""
+    """What was made already, the same for every language and version."""
 
     def get_schema(self, request: object = None, public: bool = False) -> dict[str, Any]:
         return describe()

@@ -54,7 +54,7 @@ def page_of(request: Request, rows: QuerySet[Row], *, by: str) -> tuple[list[Row
 
 
 def page_of_keys(request: Request, keys: Iterable[str]) -> tuple[list[str], str | None]:
-    """As page_of, of what is no table: keys in order."""
+    """As page_of, for keys in order instead of rows."""
     after, size = decode_cursor(text(request, "cursor")), limit_of(request)
     found = sorted(key for key in keys if key > after)
     page = found[:size]
@@ -180,7 +180,7 @@ def etag(version: int) -> str:
 
 
 def seen_version(request: Request) -> int | None:
-    """The version that If-Match names; None without it. Raises Invalid where it is no version."""
+    """The version that If-Match names; None without it. Raises Invalid for anything else."""
     text = request.META.get("HTTP_IF_MATCH", "").strip()
     if not text:
         return None
@@ -191,7 +191,7 @@ def seen_version(request: Request) -> int | None:
 
 
 def version_to_change(request: Request, current: int) -> int:
-    """The version that If-Match names; without it whatever is there now."""
+    """The version that If-Match names; without it the present one."""
     seen = seen_version(request)
     return current if seen is None else seen
 

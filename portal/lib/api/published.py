@@ -1,7 +1,7 @@
 """Whether what a write changed is live: ``published`` in its answer.
 
-Evaluators are above this package, so whoever knows where changes have come registers here when
-Django starts, and notes what was changed.
+Evaluators are above this package: the package that knows where changes have come registers here
+when Django starts, and notes what was changed.
 """
 
 from collections.abc import Callable, Iterable

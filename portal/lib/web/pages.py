@@ -201,13 +201,13 @@ def sent_version(request: HttpRequest, name: str = "version") -> int:
 
 
 def version_in(text: str) -> int:
-    """A version in a form; -1, which nothing ever has, where it is no number."""
+    """A version in a form; -1, which nothing ever has, for anything but a number."""
     number = read_whole(text)
     return -1 if number is None else number
 
 
 def sent_document(request: HttpRequest) -> dict[str, Any]:
-    """The document that a dialog carries along. Raises Invalid where it is none."""
+    """The document that a dialog carries along. Raises Invalid for anything else."""
     damaged = _("This form is damaged. Reload the page; nothing was saved.")
     document = read_json(request.POST.get("document", ""), "", damaged)
     if not isinstance(document, dict):
@@ -216,7 +216,7 @@ def sent_document(request: HttpRequest) -> dict[str, Any]:
 
 
 def read_json(text: str, path: str, message: str = "") -> Any:
-    """What an input's JSON says. Raises Invalid where it is none, with ``message`` or why."""
+    """What an input's JSON says. Raises Invalid for anything else, with ``message`` or why."""
     try:
         return strict_json.loads_text(text)
     except strict_json.NotStrict as error:
