@@ -11,7 +11,7 @@ from flags.schedules import runner
 from flags.usage import counting, reminding, sampling
 from portal.access.models import EnvironmentChange
 from portal.lib import clock
-from portal.runs import jobs, worker
+from portal.runs import jobs
 
 # The relay needs a change for as long as Redis may come back with an older state; after that it
 # publishes in full, which is only slower.
@@ -64,7 +64,7 @@ def remind_owners() -> None:
     reminding.remind_owners()
 
 
-@worker.look()
+@jobs.look()
 def carry_out_plans() -> None:
     """Carry out what is due of schedules and ramps."""
     runner.carry_out_due()

@@ -1,5 +1,3 @@
-"""Addresses of the management API, its schema and its page."""
-
 from django.urls import include, path, re_path
 
 from flags import api_urls as flag_urls

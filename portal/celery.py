@@ -26,11 +26,11 @@ app.autodiscover_tasks()
 def _tell_beat(**_signal: Any) -> None:
     """Once all tasks are known: each job at its interval, and a look for the rest."""
     from portal.access.tasks import forget_answers
-    from portal.runs import jobs, worker
+    from portal.runs import jobs
 
     jobs.every(timedelta(hours=1))(forget_answers)
     app.conf.beat_schedule = {
-        name: {"task": name, "schedule": interval} for name, interval in worker.INTERVALS.items()
+        name: {"task": name, "schedule": interval} for name, interval in jobs.INTERVALS.items()
     }
 
 
@@ -42,6 +42,6 @@ def _look_beside_a_pool_of_threads(instance: Any, **_signal: Any) -> None:
 
 @worker_process_init.connect
 def _look_beside_the_tasks(**_signal: Any) -> None:
-    from portal.runs import worker
+    from portal.runs import jobs
 
-    worker.start()
+    jobs.start()

@@ -72,7 +72,6 @@ def ready(request: HttpRequest) -> HttpResponse:
 @require_safe
 @login_not_required
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Prometheus text format."""
     text = generate_latest() + _mended()
     arrivals = _read_arrivals()
     if arrivals is not None:
@@ -150,8 +149,6 @@ def _mended() -> bytes:
 
 
 class _One(Collector):
-    """A single family."""
-
     def __init__(self, family: Metric) -> None:
         self._family = family
 
@@ -170,7 +167,6 @@ def _read_arrivals() -> Arrivals | None:
 
 
 def _named(request: HttpRequest, arrivals: Arrivals) -> Arrivals:
-    """Those that the request may see by name."""
     shown = token_shown(request).encode()
     if settings.METRICS_TOKEN and hmac.compare_digest(shown, settings.METRICS_TOKEN):
         return arrivals

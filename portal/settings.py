@@ -56,7 +56,7 @@ INSTALLED_APPS = [
     "portal.access",
     "portal.runs",
     "portal.audit",
-    "portal.letters",
+    "portal.notifications",
     "portal.approvals",
     "portal.reports",
     "flags",

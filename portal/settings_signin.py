@@ -58,7 +58,7 @@ def _oidc() -> dict[str, str]:
         "client_id": found["OIDC_CLIENT_ID"],
         "client_secret": found["OIDC_CLIENT_SECRET"],
         "name": os.environ.get("OIDC_NAME") or "single sign-on",
-        # People are matched by issuer and subject: whoever changes the issuer changes this too.
+        # People are matched by issuer and subject: a new issuer changes this too.
         "id": "oidc-" + hashlib.sha256(found["OIDC_ISSUER"].encode()).hexdigest()[:24],
     }
 

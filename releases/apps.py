@@ -1,5 +1,3 @@
-"""Releases."""
-
 from django.apps import AppConfig
 
 
@@ -14,17 +12,17 @@ class ReleasesConfig(AppConfig):
         from flags.references import effects, referring
         from portal.access.outbox import environments_advanced
         from portal.lib import subjects
-        from releases.catalogue import states
+        from releases.catalogue import subject
         from releases.catalogue.subject import SERVICE
         from releases.core import runner, selectors
-        from releases.policies import states as policy_states
+        from releases.policies import subject as policy_states
         from releases.policies import templates
         from releases.policies.subject import PLAN_TEMPLATE, RELEASE_POLICY
         from releases.subjects import RELEASE
         from releases.telemetry import storing
 
         subjects.register(SERVICE, RELEASE, RELEASE_POLICY, PLAN_TEMPLATE)
-        states.register()
+        subject.register()
         policy_states.register()
         intake.register(channel.TELEMETRY, channel.read_telemetry, storing.store, channel.in_slices)
         environments_advanced.connect(runner.look_soon, dispatch_uid="releases")

@@ -191,7 +191,6 @@ def _begin(shown: Shown, production: Environment) -> None:
 
 
 def _send_users(shown: Shown, release: Release, token: str) -> None:
-    """Some users ask where to go, and what came of that is told."""
     versions = _versions(release)
     dice = random.Random()  # noqa: S311 - traffic of a demo
     outcomes = []
@@ -228,7 +227,6 @@ def _users(dice: random.Random) -> Iterator[int]:
 
 @contextmanager
 def _evaluator(token: str) -> Iterator[Callable[[str, Mapping[str, Any]], dict[str, Any]]]:
-    """A function that posts JSON to the evaluator and returns the answer, by one connection."""
     parts = urlsplit(settings.EVALUATOR_URL)
     kinds = {"https": http.client.HTTPSConnection, "http": http.client.HTTPConnection}
     connection = kinds[parts.scheme](parts.hostname or "", parts.port, timeout=3)

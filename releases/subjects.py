@@ -1,5 +1,3 @@
-"""Releases as a subject: how their history reads, and how their changes are made."""
-
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -16,7 +14,7 @@ from portal.approvals.handlers import Document, DueStep, Handler, Side, Target, 
 from portal.lib.errors import AviaryError
 from portal.lib.journal import Step
 from portal.lib.subjects import Menu, Recorded, Subject
-from releases.core import changes, commands, moving
+from releases.core import changes, commands, transitions
 from releases.core.models import GOING_UP, OVER, Release, State
 from releases.core.selectors import needed
 from releases.engine.plans import InFreeze
@@ -105,7 +103,7 @@ def _due_step(step: Step, change: Change, at: datetime) -> DueStep | None:
         "project", "environment", "service", "flag", "artefact", "author_user"
     )
     release = found.filter(pk=step.plan).first()
-    if release is not None and change.kind == moving.START:
+    if release is not None and change.kind == transitions.START:
         return _due_start(release, change)
     if release is None or not _is_about(release, change) or release.step != step.number:
         return None
@@ -156,7 +154,7 @@ def _is_about(release: Release, change: Change) -> bool:
 
 
 def _says_so(release: Release, change: Change) -> bool:
-    flag: Flag = moving.flag_of(release)
+    flag: Flag = transitions.flag_of(release)
     route, wanted = flag_router.route_of(release.router), WantedOfRouter.of(release.wanted)
     try:
         made = flag_router.outcome(flag, change.before, route, wanted, release.before or {})
@@ -205,7 +203,7 @@ RELEASE = Subject(
         "/release",
     ),
     changes={
-        moving.START: Handler(
+        transitions.START: Handler(
             find=_find,
             current=_start_now,
             apply=_start,

@@ -1,30 +1,25 @@
-"""What the worker does for releases."""
-
 from datetime import timedelta
 
 from portal.lib import clock
-from portal.runs import jobs, worker
+from portal.runs import jobs
 from releases import demo
-from releases.core import outside, runner
+from releases.core import outside_routers, runner
 from releases.telemetry import storing
 
 
-@worker.look(lane="releases", every_s=1)
+@jobs.look(lane="releases", every_s=1)
 def tick_releases() -> None:
-    """Look at the releases that are due."""
     runner.tick_due()
 
 
-@worker.look(lane="hanging releases", every_s=1)
+@jobs.look(lane="hanging releases", every_s=1)
 def tick_hanging_releases() -> None:
-    """Look at the releases that are due and whose far ends hang."""
     runner.tick_hanging()
 
 
-@worker.look(lane="terminations")
+@jobs.look(lane="terminations")
 def tell_terminations() -> None:
-    """Tell routers outside what they are to end."""
-    outside.terminate_due()
+    outside_routers.terminate_due()
 
 
 @jobs.every(timedelta(minutes=5))

@@ -18,7 +18,7 @@ from portal.lib.api.endpoints import (
     version_to_change,
 )
 from portal.lib.api.parsers import merge_patch
-from portal.lib.api.shapes import NUMBER, TEXT, Page, Shape
+from portal.lib.api.shapes import NUMBER, TEXT, PageShape, Shape
 from portal.lib.api.views import CONFLICT, MAY_MATCH, ApiView, operation
 from portal.lib.journal import Intent
 
@@ -55,7 +55,7 @@ GROUP = Shape(
     },
     stored="document",
 )
-GROUPS = Page("ExclusionGroupPage", "groups", GROUP.many())
+GROUPS = PageShape("ExclusionGroupPage", "groups", GROUP.many())
 
 
 class GroupList(ApiView):

@@ -29,7 +29,7 @@ from flags.segments.web.saving import (
 )
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
-from portal.approvals.web.outlook import fresh_for_glass
+from portal.approvals.web.preflight import fresh_for_break_glass
 from portal.lib.errors import Invalid
 from portal.lib.journal import Intent
 from portal.lib.numbers import read_percent
@@ -191,7 +191,7 @@ def find_group(scope: Scope, key: str) -> ExclusionGroup:
 
 @require_POST
 @project_page(Permission.SEGMENT_EDIT)
-@fresh_for_glass
+@fresh_for_break_glass
 def save_group(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
     """Save an exclusion group as it was reviewed."""
     group = find_group(scope, key)

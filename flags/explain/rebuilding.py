@@ -28,9 +28,9 @@ from flags.explain.history_reader import (
 )
 from flags.models.segment import segment_document_of
 from portal.access.models import Project
-from portal.audit import moments
+from portal.audit import selectors
 from portal.audit.models import AuditEvent
-from portal.audit.moments import Mark
+from portal.audit.selectors import Mark
 
 # The audit trail of a project, read as of an instant: one look at an index for each thing.
 
@@ -43,15 +43,15 @@ class Trail:
 
     def __init__(self, project: str, moment: datetime) -> None:
         self.project, self.moment = project, moment
-        self._up_to = moments.sequence_at(moment)
-        self._purged_before = moments.purged_before()
+        self._up_to = selectors.sequence_at(moment)
+        self._purged_before = selectors.purged_before()
         self._marks: dict[str, list[Mark]] = {}
 
     def marks(self, *subjects: str) -> list[Mark]:
         """The rows about things, by their names, in their order."""
         for subject in subjects:
             if subject not in self._marks:
-                self._marks[subject] = moments.marks_of(self.project, subject)
+                self._marks[subject] = selectors.marks_of(self.project, subject)
         return sorted(mark for subject in subjects for mark in self._marks[subject])
 
     def told(self, aspect: Aspect, *subjects: str) -> Told:
@@ -83,7 +83,7 @@ class Trail:
 
     def _rows(self, sequences: list[int]) -> list[AuditEvent]:
         wanted = sequences[:_READ_AT_ONCE]
-        found = moments.rows_at(wanted)
+        found = selectors.rows_at(wanted)
         return [found[sequence] for sequence in wanted if sequence in found]
 
 

@@ -23,7 +23,7 @@ from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.audit import filters
-from portal.audit.web.lines import Line, lines
+from portal.audit.web.lines import EventLine, lines
 from portal.lib import clock, strict_json
 from portal.lib.errors import Invalid
 from portal.lib.web.pages import read_json, render_page
@@ -49,7 +49,7 @@ class Column:
 class CauseLine:
     """A cause in words: its record, and who agreed."""
 
-    line: Line
+    line: EventLine
     approval: Approval | None
     agreed: str
 

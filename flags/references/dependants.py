@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from flags.engine import Mention, Named, mentions_in, mentions_in_condition
 from flags.models import Flag, FlagConfiguration, Segment
 from portal.access.models import Environment, Project
-from portal.approvals import reverting
+from portal.approvals import emergencies
 from portal.lib.stored_json import naming
 
 # What approvals call a change of a configuration, and of a segment.
@@ -74,7 +74,7 @@ def mentioning(
 def going_back(project: Project, flag: Flag | None = None) -> Iterator[FlagConfiguration]:
     """The configurations that running emergency changes go back to, of one flag or of all; as they
     would be, not as they are stored."""
-    for request, document in reverting.going_back(project, CONFIGURATION):
+    for request, document in emergencies.going_back(project, CONFIGURATION):
         if flag is not None and request.subject != flag.key:
             continue
         rows = FlagConfiguration.objects.select_related("flag", "environment")
@@ -124,7 +124,7 @@ def _segments_naming(project: Project, key: str) -> list[Segment]:
     naming = [one for one, named in segment_graph(project).items() if key in named]
     naming += [
         request.subject
-        for request, document in reverting.going_back(project, SEGMENT)
+        for request, document in emergencies.going_back(project, SEGMENT)
         if any(one.key == key for one in mentions_in_condition(document["when"], "when"))
     ]
     return list(Segment.objects.filter(project=project, key__in=naming).defer("description"))

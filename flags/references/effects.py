@@ -22,7 +22,7 @@ from flags.references.dependants import mentioning, reaching
 from portal.access import outbox
 from portal.access.models import Environment, Project
 from portal.access.permissions import Permission
-from portal.approvals import gate, reverting
+from portal.approvals import emergencies, gate
 from portal.approvals.changes import Change
 from portal.approvals.models import ChangeRequest, EmergencyLog, State
 from portal.lib.journal import Intent
@@ -87,7 +87,7 @@ def definition_reaches(
 def busy_in(project: Project) -> set[tuple[str, int]]:
     """Flags and ids of environments where something agreed to is still to happen: a plan, the end
     of an emergency, or a release. It may serve any variant."""
-    running = reverting.running().filter(request__project=project, request__subject_kind="flag")
+    running = emergencies.running().filter(request__project=project, request__subject_kind="flag")
     return {
         *running.values_list("request__subject", "request__environments"),
         *(one for names in flags_ahead for one in names(project)),
@@ -139,7 +139,7 @@ class Reach:
 def reach_of(project: Project, kind: Named, key: str) -> Reach:
     """Where a segment or an exclusion group reaches, by way of other segments too."""
     keys = reaching(project, key) if kind is Named.SEGMENT else {key}
-    ends = reverting.running().filter(
+    ends = emergencies.running().filter(
         request__project=project, request__subject_kind=_SUBJECTS[kind], request__subject=key
     )
     reach = Reach(agreeing=_mentioned_ahead(project, keys))

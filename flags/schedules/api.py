@@ -25,7 +25,7 @@ from portal.lib.api.shapes import (
     TEXT,
     TEXTS,
     WHOLE,
-    Page,
+    PageShape,
     Shape,
     read_object,
 )
@@ -121,8 +121,8 @@ PLAN = Shape(
         "created_at": MOMENT(),
     },
 )
-SCHEDULES = Page("SchedulePage", "schedules", PLAN.many())
-RAMPS = Page("RampPage", "ramps", PLAN.many())
+SCHEDULES = PageShape("SchedulePage", "schedules", PLAN.many())
+RAMPS = PageShape("RampPage", "ramps", PLAN.many())
 _NARROWED = [
     query("flag", "Only the plans of the flag with this key."),
     query("over", "Also those that are finished or cancelled.", bool),
@@ -133,7 +133,7 @@ class PlanList(ApiView):
     """The plans of one kind in an environment."""
 
     kind: ClassVar[PlanKind]
-    page: ClassVar[Page]
+    page: ClassVar[PageShape]
     make: ClassVar[Callable[..., Plan]]
 
     def list_plans(self, request: Request, project: str, environment: str) -> Response:

@@ -12,7 +12,7 @@ from flags.schedules.models import Plan
 from flags.schedules.ramps import following, share_of
 from portal.access import authority
 from portal.access.permissions import Permission
-from portal.approvals import gate, planned
+from portal.approvals import gate
 from portal.approvals.authors import answer_for
 from portal.approvals.errors import Barred
 from portal.approvals.services import gated
@@ -91,7 +91,7 @@ def _require_one(plan: Plan, actor: Actor) -> None:
 
 def _still_agreed(plan: Plan, moment: datetime) -> bool:
     try:
-        return planned.is_agreed(create.plan_change(plan), plan.agreement_id, moment=moment)
+        return gate.is_agreed(create.plan_change(plan), plan.agreement_id, moment=moment)
     except Barred:
         return False
 

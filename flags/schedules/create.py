@@ -31,9 +31,9 @@ from portal.approvals import gate
 from portal.approvals.authors import answer_for
 from portal.approvals.changes import Change
 from portal.approvals.services import gated
-from portal.letters import services as letters
 from portal.lib.errors import Conflict, Invalid, checked_text
 from portal.lib.journal import Intent
+from portal.notifications import services as notifications
 
 # More than anybody follows; each is a due row.
 MOST_PLANS = 50
@@ -262,4 +262,4 @@ def tell_author(plan: Plan, key: str, problem: str) -> None:
     )
     body = f"{text}\n\n{problem}\n\n{settings.PORTAL_URL}{path}\n"
     name = f"[{plan.flag.project.name}] {text}"
-    letters.write_letters(to=[plan.author_user], key=key, subject=name, text=body)
+    notifications.notify(to=[plan.author_user], key=key, subject=name, text=body)

@@ -35,7 +35,7 @@ from portal.lib.api.endpoints import (
 )
 from portal.lib.api.parsers import StrictJSONParser, merge_patch
 from portal.lib.api.problems import TooLarge
-from portal.lib.api.shapes import OBJECT, TEXT, TEXTS, WHOLE, Page, Shape
+from portal.lib.api.shapes import OBJECT, TEXT, TEXTS, WHOLE, PageShape, Shape
 from portal.lib.api.views import CONFLICT, MAY_MATCH, ApiView, operation, query
 from portal.lib.errors import Invalid, refuse
 from portal.lib.journal import Intent
@@ -79,8 +79,8 @@ SEGMENT = Shape(
     },
     stored="document",
 )
-SEGMENTS = Page("SegmentPage", "segments", SEGMENT.many())
-KEYS = Page("SegmentKeyPage", "keys", TEXTS(), total=WHOLE())
+SEGMENTS = PageShape("SegmentPage", "segments", SEGMENT.many())
+KEYS = PageShape("SegmentKeyPage", "keys", TEXTS(), total=WHOLE())
 KEY_CHANGE = Shape(
     "KeyChange",
     {

@@ -22,7 +22,7 @@ from flags.targeting.trying import NOBODY, outlook_context
 from portal.access.web.scope import Scope
 from portal.approvals import selectors as approvals
 from portal.approvals.models import ChangeRequest
-from portal.approvals.web.outlook import Revising, drift_of
+from portal.approvals.web.preflight import Revising, drift_of
 from portal.lib import clock
 from portal.lib.merging import Side
 

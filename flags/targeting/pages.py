@@ -21,12 +21,12 @@ from flags.targeting.context import form_context, page_context
 from flags.targeting.form import FIELDS, Form, sent_base, write_base
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
-from portal.approvals.web.outlook import (
-    Outlook,
+from portal.approvals.web.preflight import (
+    Preflight,
     Revising,
     editable_request,
-    fresh_for_glass,
-    outlook,
+    fresh_for_break_glass,
+    preflight,
     read_intent,
 )
 from portal.audit.diffing import differences
@@ -149,7 +149,7 @@ def review(request: HttpRequest, scope: Scope, environment: str, key: str) -> Ht
 
 @require_POST
 @project_page(Permission.FLAG_EDIT)
-@fresh_for_glass
+@fresh_for_break_glass
 def save(request: HttpRequest, scope: Scope, environment: str, key: str) -> HttpResponse:
     """Save what was reviewed."""
     configuration = _configuration(scope, environment, key)
@@ -234,17 +234,17 @@ def _conflict(
     return show_form(request, "flags/_conflict_dialog.html", context, refusal)
 
 
-def _outlook(scope: Scope, configuration: FlagConfiguration, wanted: Configuration) -> Outlook:
+def _outlook(scope: Scope, configuration: FlagConfiguration, wanted: Configuration) -> Preflight:
     """What would become of the save: where it does nothing but turn off, or nobody notices it,
     nobody needs to agree."""
     if not wanted.introduced:
-        return outlook(scope, [], turns_off=False)
+        return preflight(scope, [], turns_off=False)
     turns_off = replace(configuration.configuration, enabled=False) == wanted
     turns_off &= configuration.enabled
-    return outlook(scope, [configuration.environment], turns_off=turns_off)
+    return preflight(scope, [configuration.environment], turns_off=turns_off)
 
 
-def _needs_name(configuration: FlagConfiguration, wanted: Configuration, view: Outlook) -> bool:
+def _needs_name(configuration: FlagConfiguration, wanted: Configuration, view: Preflight) -> bool:
     """Whether the click can reach production's users: then the environment's name is typed."""
     is_live = configuration.environment.is_production and wanted.enabled
     return is_live and not view.needs_approval

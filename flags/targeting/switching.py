@@ -23,7 +23,12 @@ from flags.usage import reading
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.approvals.errors import Waiting
-from portal.approvals.web.outlook import fresh_for_glass, outlook, read_intent, sent
+from portal.approvals.web.preflight import (
+    fresh_for_break_glass,
+    preflight,
+    read_intent,
+    sent,
+)
 from portal.lib import clock
 from portal.lib.journal import Intent
 from portal.lib.web.pages import (
@@ -41,13 +46,13 @@ _DIALOG = "flags/_switch_dialog.html"
 
 @require_POST
 @project_page(Permission.FLAG_TOGGLE)
-@fresh_for_glass
+@fresh_for_break_glass
 def switch(request: HttpRequest, scope: Scope, environment: str, key: str) -> HttpResponse:
     flag, place = find_flag(scope, key), scope.environment(environment)
     enabled = request.POST.get("enabled") == "1"
     introduce = request.POST.get("introduce") == "1"
     confirmed = request.POST.get("confirmed") == "1"
-    view = outlook(scope, [place], turns_off=not (enabled or introduce))
+    view = preflight(scope, [place], turns_off=not (enabled or introduce))
     careful = place.is_production or view.is_careful or introduce
 
     def save() -> HttpResponse:
@@ -79,7 +84,7 @@ def _context(
     request: HttpRequest, scope: Scope, configuration: FlagConfiguration, enabled: bool
 ) -> dict[str, object]:
     parsed, introduces = configuration.configuration, not configuration.introduced
-    view = outlook(scope, [configuration.environment], turns_off=not (enabled or introduces))
+    view = preflight(scope, [configuration.environment], turns_off=not (enabled or introduces))
     return {
         "scope": scope,
         "cell": Cell(configuration.flag, configuration),
@@ -146,14 +151,14 @@ def _switched_on_its_page(
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_page(Permission.FLAG_ARCHIVE)
-@fresh_for_glass
+@fresh_for_break_glass
 def archive(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
     flag = find_flag(scope, key)
     uses = reading.recent_use(flag, now=clock.now())
 
     def context(_refusal: Refusal) -> dict[str, object]:
         places = effects.of_archiving(flag, scope.environments)
-        view = outlook(scope, places, turns_off=False)
+        view = preflight(scope, places, turns_off=False)
         return {"scope": scope, "flag": flag, "row": FlagRow(flag), "outlook": view, "uses": uses}
 
     def save() -> HttpResponse:

@@ -16,8 +16,8 @@ from flags.usage.lifecycle import Lifecycle, Stage
 from flags.usage.standing import standings_of
 from portal.access import selectors as access
 from portal.access.models import Project, User
-from portal.letters import services as letters
 from portal.lib import clock
+from portal.notifications import services as notifications
 from portal.runs.runner import for_each
 
 WEEK = timedelta(days=7)
@@ -76,7 +76,7 @@ def _write(person: User, project: Project, flags: list[Told], moment: datetime) 
         ).format(n=len(flags))
         parts = [subject + ".", *map(_paragraph, flags[:_MOST_FLAGS]), _farewell(project)]
     week = moment.strftime("%G-%V")
-    letters.write_letters(
+    notifications.notify(
         to=[person],
         key=f"lifecycle:{project.pk}:{week}",
         subject=f"[{project.name}] {subject}",

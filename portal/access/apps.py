@@ -1,5 +1,3 @@
-"""Projects, environments, members and API keys."""
-
 from django.apps import AppConfig
 
 

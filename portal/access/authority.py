@@ -28,12 +28,10 @@ from portal.lib.journal import Actor, ActorKind, Trace
 
 
 def user_actor(user: User, trace: Trace) -> Actor:
-    """The actor for someone who is signed in."""
     return Actor(ActorKind.USER, str(user.pk), user.username, trace)
 
 
 def key_actor(key: ApiKey, trace: Trace) -> Actor:
-    """The actor for a script that shows an API key."""
     return Actor(ActorKind.KEY, str(key.pk), f"{key.name} ({key.selector})", trace)
 
 
@@ -134,7 +132,7 @@ def _permissions_of_key(
 ) -> frozenset[Permission]:
     """An admin key reaches its own environment, and the flags of the project it belongs to.
 
-    It may do there what it was issued for, as far as whoever made it may do it at this moment.
+    It may do there what it was issued for, as far as its maker may do it at this moment.
     """
     keys = ApiKey.objects.filter(pk=actor.id, kind=KeyKind.ADMIN)
     if environment is None:
@@ -172,7 +170,7 @@ def holdings_of_names(given: Iterable[tuple[str, int | None]], project: Project)
 
 
 def _cap(key: ApiKey, project: Project, environment: Environment | None) -> frozenset[Permission]:
-    """What whoever made a key may do now; an operator everything, who is gone nothing."""
+    """What the maker of a key may do now: an operator everything, a deleted person nothing."""
     if key.by_operator:
         return EVERYTHING
     return permissions_of_user(key.creator, project, environment) if key.creator else NOTHING

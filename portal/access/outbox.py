@@ -32,7 +32,7 @@ def lock_environments(environments: Iterable[Environment]) -> list[Environment]:
 def lock_people(project: Project) -> None:
     """Lock a project against changes of who may do what in it, and against new environments.
 
-    Whoever locks this and environments takes this first. What people hold in the project is then
+    Code that locks this and environments takes this first. What people hold in the project is then
     read once.
     """
     Project.objects.select_for_update(no_key=True).get(pk=project.pk)
@@ -72,7 +72,7 @@ def advance(environment: Environment, *, kind: str, keys: Iterable[str], now: da
 
 
 def nudge(environment_ids: list[int]) -> None:
-    """Tell whoever listens, once the transaction has committed."""
+    """Tell listeners, once the transaction has committed."""
     transaction.on_commit(
         lambda: environments_advanced.send_robust(sender=None, environment_ids=environment_ids)
     )
@@ -86,13 +86,13 @@ def nudge(environment_ids: list[int]) -> None:
 environments_advanced = Signal()
 
 # Sent inside the transaction that creates an environment, with ``environment`` and ``now``:
-# whoever has something to prepare in it does so now, or the environment is not created.
+# receivers that prepare something in it do so now, or the environment is not created.
 environment_created = Signal()
 
 # Sent inside the transaction that removes a role or a group, with ``project`` and ``name``:
-# whoever still needs the name raises Invalid and says what to do, and it stays.
+# a receiver that still needs the name raises Invalid and says what to do, and it stays.
 name_removing = Signal()
 
-# Sent where a key gives somebody roles or groups, with ``project`` and ``names``: whoever knows of
-# one that takes a person to hand out raises an error that says so.
+# Sent where a key gives somebody roles or groups, with ``project`` and ``names``: a receiver that
+# knows of one that takes a person to hand out raises an error that says so.
 handing_out = Signal()

@@ -8,8 +8,6 @@ from django.utils.translation import gettext_lazy as _
 
 
 class Permission(models.TextChoices):
-    """One thing that a person or a key may be allowed to do."""
-
     FLAG_VIEW = "flag.view", _("see flags")
     FLAG_EDIT = "flag.edit", _("edit flags")
     FLAG_TOGGLE = "flag.toggle", _("turn flags on and off")
@@ -32,8 +30,6 @@ class Permission(models.TextChoices):
 
 
 class BuiltinRole(models.TextChoices):
-    """The roles that every project has."""
-
     VIEWER = "viewer", _("viewer")
     AUDITOR = "auditor", _("auditor")
     PRODUCT_MANAGER = "product_manager", _("product manager")
@@ -62,7 +58,7 @@ BUILTIN_ROLES: dict[str, frozenset[Permission]] = {
     BuiltinRole.DEVELOPER: _DEVELOP,
     BuiltinRole.QA: _ASK | {P.FLAG_TOGGLE, P.CHANGE_REQUEST_APPROVE},
     BuiltinRole.DEVOPS: _OPERATE,
-    # Whoever is woken at night can stop and undo everything, and start nothing.
+    # The person on call can stop and undo everything, and start nothing.
     BuiltinRole.ON_CALL_ENGINEER: _ASK | {P.FLAG_TOGGLE, P.RELEASE_ROLLBACK, P.INCIDENT_MANAGE},
     BuiltinRole.SENIOR_DEVELOPER: _DEVELOP | _APPROVE | {P.RELEASE_ROLLBACK},
     BuiltinRole.DEVOPS_LEAD: _OPERATE
@@ -98,7 +94,7 @@ ADDITIONAL_RIGHTS: tuple[Permission, ...] = (
 # releases, as what a server key tells does.
 TELEMETRY = "telemetry"
 # What stands between a key and a change takes a person to hand out, and so does the right to hand
-# that out: whoever steals a key that manages members would else invite the people who agree with
+# that out: the thief of a key that manages members would else invite the people who agree with
 # it, or one who makes them.
 HANDED_OUT_BY_PEOPLE: frozenset[Permission] = frozenset(
     {P.CHANGE_REQUEST_APPROVE, P.RELEASE_APPROVE, P.FREEZE_OVERRIDE, P.MEMBER_MANAGE}
@@ -123,7 +119,7 @@ RESERVABLE: frozenset[Permission] = frozenset(
         P.FREEZE_OVERRIDE,
     }
 )
-# Whoever may look into one environment may look into the project: its pages show them together.
+# Seeing one environment means seeing the project: its pages show them together.
 READS: frozenset[Permission] = frozenset({P.FLAG_VIEW, P.AUDIT_VIEW})
 
 
@@ -150,7 +146,6 @@ class Holdings:
     unlimited: bool = False
 
     def names_in(self, environment: int) -> frozenset[str]:
-        """The roles and groups that count in an environment."""
         return frozenset(name for name, where in self.given if where in (None, environment))
 
     def in_environment(self, environment: int) -> frozenset[Permission]:
@@ -172,7 +167,7 @@ class Holdings:
     def in_project(self) -> frozenset[Permission]:
         """What somebody may do to the project as a whole: what they may do in all of it.
 
-        Reading is the exception: whoever sees one environment sees the project.
+        Reading is the exception: seeing one environment is seeing the project.
         """
         if self.unlimited:
             return EVERYTHING

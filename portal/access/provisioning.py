@@ -1,5 +1,3 @@
-"""Projects and environments that commands find missing."""
-
 from collections.abc import Callable
 
 from django.db import transaction
@@ -13,7 +11,6 @@ from portal.lib.journal import Actor, Intent
 
 
 def find_environment(project_key: str, environment_key: str) -> Environment | None:
-    """An environment by its keys; None where there is none."""
     found = Environment.objects.select_related("project")
     return found.filter(project__key=project_key, key=environment_key).first()
 
@@ -21,7 +18,7 @@ def find_environment(project_key: str, environment_key: str) -> Environment | No
 def find_person(username: str | None) -> User | None:
     """The person whom a command names; None where it names nobody.
 
-    Raises Invalid where there is none of that name, or their account is deactivated.
+    Raises Invalid for an unknown name, or where their account is deactivated.
     """
     if username is None:
         return None

@@ -1,5 +1,3 @@
-"""Reading projects, members and keys, always starting from what someone may see."""
-
 from datetime import timedelta
 from typing import Final, cast
 
@@ -16,7 +14,6 @@ MOST_DAYS: Final = 90
 
 
 def projects_of(user: User | AnonymousUser) -> QuerySet[Project]:
-    """The projects someone may see, with their environments."""
     return Project.objects.visible_to(cast(User, user)).prefetch_related("environments")
 
 

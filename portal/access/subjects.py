@@ -1,5 +1,3 @@
-"""Events about people, projects, environments and keys, in words."""
-
 from collections.abc import Sequence
 
 from django.urls import reverse

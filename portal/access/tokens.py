@@ -22,8 +22,6 @@ _FORM = re.compile(rf"{PREFIX}_([a-z]+)_([a-z0-9]{{{SELECTOR_LENGTH}}})_([A-Za-z
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token taken apart."""
-
     kind: str
     selector: str
     secret: str
@@ -42,13 +40,11 @@ class Token:
 
 
 def new_token(kind: str) -> Token:
-    """A fresh random token."""
     selector = "".join(secrets.choice(_SELECTOR_ALPHABET) for _ in range(SELECTOR_LENGTH))
     return Token(kind, selector, secrets.token_urlsafe(32))
 
 
 def parse_token(text: str) -> Token | None:
-    """The parts of a token, or None where the text is not one."""
     found = _FORM.fullmatch(text)
     return Token(*found.groups()) if found else None
 

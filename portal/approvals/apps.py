@@ -1,5 +1,3 @@
-"""Approvals: policies, change requests, evidence, emergencies."""
-
 from django.apps import AppConfig
 
 

@@ -7,15 +7,14 @@ from django.utils.translation import gettext as _
 from portal.access import authority
 from portal.access.models import Environment, Project
 from portal.access.permissions import Permission
+from portal.approvals.descriptions import unowned_sentence
 from portal.approvals.errors import Barred, NotApproved
 from portal.approvals.models import ChangeRequest
-from portal.approvals.wording import unowned_sentence
 from portal.lib.journal import Actor, ActorKind, Trace
 from portal.runs.models import Authored
 
 
 def author_of(request: ChangeRequest) -> Actor:
-    """Who asked for a request."""
     return Actor(ActorKind(request.author_kind), request.author_id_text, request.author)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from portal.access.models import Environment, Project
 from portal.access.permissions import Permission
 from portal.approvals.models import ChangeRequest
+from portal.audit import states
 from portal.lib.journal import About, Entry, Intent
 
 Document = Mapping[str, Any]
@@ -106,8 +107,34 @@ def canonical(value: object) -> str:
 
 
 def same_document(one: object, other: object) -> bool:
-    """Whether two documents say the same to whoever reads them as JSON.
+    """Whether two documents say the same as JSON.
 
     To Python 1, 1.0 and True are equal; to an application that gets one of them they are not.
     """
     return canonical(one) == canonical(other)
+
+
+_CONTENT = (
+    "kind",
+    "subject_kind",
+    "subject",
+    "title",
+    "base_version",
+    "before",
+    "after",
+    "words",
+    "permissions",
+    "turns_off",
+    "serves",
+    "artefact",
+    "digest",
+    "revision",
+    "reason",
+    "apply_when_approved",
+)
+
+
+def content_sha256(request: ChangeRequest) -> str:
+    fields = {name: getattr(request, name) for name in _CONTENT}
+    places = sorted(environment.key for environment in request.environments.all())
+    return states.digest_of(fields | {"environments": places})

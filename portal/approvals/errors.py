@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from portal.access.models import Environment, Project
 from portal.access.permissions import Permission
 from portal.approvals.changes import Change
-from portal.approvals.freeze_wording import frozen_sentence
+from portal.approvals.freeze_descriptions import frozen_sentence
 from portal.approvals.models import ChangeRequest, FreezeWindow, InForce
 from portal.lib.errors import AviaryError, Deferred, Forbidden
 from portal.lib.journal import Intent
@@ -42,7 +42,6 @@ class ApprovalRequired(Exception):
 
 
 def request_path(request: ChangeRequest) -> str:
-    """The path of a request's page."""
     return reverse("change-request", args=[request.project.key, request.pk])
 
 
@@ -128,7 +127,6 @@ class Barred(AviaryError):
 
 
 def freeze_address(project: Project, freeze: FreezeWindow) -> str:
-    """The full address of a window on the page of freezes."""
     path = reverse("freeze-list", args=[project.key])
     return f"{settings.PORTAL_URL}{path}#freeze-{freeze.pk}"
 

@@ -1,13 +1,20 @@
-"""Reading freeze windows."""
-
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from django.db.models import QuerySet
+from django.utils.translation import gettext as _
 
+from portal.access import authority
 from portal.access.models import Environment, Project
-from portal.approvals.freezing import in_force
+from portal.access.permissions import Permission
+from portal.approvals.changes import Change
+from portal.approvals.errors import Frozen
+from portal.approvals.freeze_windows import in_force
 from portal.approvals.models import FreezeWindow, InForce
+from portal.lib import journal
+from portal.lib.errors import Invalid
+from portal.lib.journal import Entry, Intent
 
 
 def freezes_of(project: Project) -> QuerySet[FreezeWindow]:
@@ -36,3 +43,60 @@ def freezes_in_force(environments: Iterable[Environment], at: datetime) -> list[
         if (occurrence := in_force(freeze.window, at))
     ]
     return sorted(found, key=lambda one: one.occurrence.ends, reverse=True)
+
+
+def freezes_stopping(change: Change, at: datetime) -> list[InForce]:
+    """What freezes a change: nothing where it only turns off, or nobody can notice it."""
+    if change.turns_off or not change.serves:
+        return []
+    return freezes_in_force(change.environments, at)
+
+
+def outside(frozen: Iterable[InForce], environments: Iterable[Environment]) -> list[InForce]:
+    known = {environment.pk for environment in environments}
+    left = [
+        one
+        if one.freeze.stops_line  # no glass is broken for that: it is lifted
+        else replace(one, environments=[o for o in one.environments if o.pk not in known])
+        for one in frozen
+    ]
+    return [one for one in left if one.environments]
+
+
+def pass_freezes(change: Change, frozen: Sequence[InForce], intent: Intent) -> None:
+    """Go on where nothing is frozen, or a person who may overrides it and says why.
+
+    Raises Frozen, where the line is stopped in any case; for who wants to override, Forbidden
+    without ``freeze.override`` in each frozen environment, Invalid without a reason. Keys and the
+    product itself never override.
+    """
+    if not frozen:
+        return
+    if any(one.freeze.stops_line for one in frozen):
+        raise Frozen(change.project, frozen)
+    if not intent.options.override_freeze or authority.user_of(intent.actor) is None:
+        raise Frozen(change.project, frozen)
+    for environment in {place.pk: place for one in frozen for place in one.environments}.values():
+        authority.require(
+            intent.actor,
+            Permission.FREEZE_OVERRIDE,
+            project=change.project,
+            environment=environment,
+        )
+    if not intent.reason.strip():
+        raise Invalid({"reason": _("Say why this cannot wait until the freeze is over.")})
+    journal.write_all(_overridden(change, one, intent) for one in frozen)
+
+
+def _overridden(change: Change, frozen: InForce, intent: Intent) -> Entry:
+    return intent.entry(
+        "freeze.overridden",
+        frozen.freeze.recorded_in(frozen.environments),
+        after={
+            "freeze": frozen.freeze.name,
+            "until": frozen.occurrence.ends.isoformat(),
+            "subject": f"{change.subject_kind} {change.subject}",
+            "title": change.title,
+            "change": list(change.words),
+        },
+    )

@@ -14,9 +14,10 @@ from django.utils.translation import gettext as _
 from portal.access import authority
 from portal.access.models import Environment, Project, User
 from portal.access.permissions import Permission
-from portal.approvals import planned, reverting, selectors, telling
-from portal.approvals.authors import require_author
-from portal.approvals.changes import Change, GateResult, same_document
+from portal.approvals import emergencies, handlers, notifications, selectors
+from portal.approvals.authors import require_author, require_still
+from portal.approvals.changes import Change, GateResult, content_sha256, same_document
+from portal.approvals.descriptions import missing_in
 from portal.approvals.errors import (
     ApprovalRequired,
     Closed,
@@ -24,13 +25,11 @@ from portal.approvals.errors import (
     NotApproved,
     OutOfReach,
 )
+from portal.approvals.freezes import freezes_stopping, outside, pass_freezes
 from portal.approvals.models import ChangeRequest, Emergency, Policy, State
-from portal.approvals.overriding import freezes_stopping, outside, pass_freezes
-from portal.approvals.recording import content_sha256
-from portal.approvals.wording import missing_in
 from portal.lib import clock
 from portal.lib.errors import Conflict, Forbidden, Invalid, checked_text
-from portal.lib.journal import ActorKind, Agreed, Intent
+from portal.lib.journal import PLAIN, ActorKind, Agreed, Intent, Step
 
 
 def require(
@@ -85,7 +84,7 @@ def check(change: Change, intent: Intent) -> GateResult:
     reason = checked_text(intent.reason, "reason")
     judged = replace(intent, reason=reason, at=clock.database_now())
     result, emergency = _let_pass(change, judged)
-    reverting.note(change, emergency)
+    emergencies.note(change, emergency)
     return replace(result, intent=replace(result.intent, at=intent.at))
 
 
@@ -93,7 +92,7 @@ def _let_pass(change: Change, intent: Intent) -> tuple[GateResult, Emergency | N
     """How a change passes, and the emergency that it passes as, where glass is broken for it."""
     options = intent.options
     if options.step is not None:
-        return GateResult(planned.pass_step(change, options.step, intent)), None
+        return GateResult(pass_step(change, options.step, intent)), None
     frozen = freezes_stopping(change, intent.at)
     if options.agreement is not None:
         result = _by_agreement(change, options.agreement, intent)
@@ -109,7 +108,7 @@ def _let_pass(change: Change, intent: Intent) -> tuple[GateResult, Emergency | N
     if not policies:
         return GateResult(intent), None
     broken = [one.freeze.name for one in frozen if one not in left]
-    return _by_breaking_glass(change, policies, intent, freezes=broken)
+    return _by_break_glass(change, policies, intent, freezes=broken)
 
 
 def _by_agreement(change: Change, pk: int, intent: Intent) -> GateResult:
@@ -137,27 +136,27 @@ def _by_agreement(change: Change, pk: int, intent: Intent) -> GateResult:
     after = {"digest": request.digest, "approved_by": roles}
     agreed = request.agreed_by(votes)
     replace(intent, reason="", agreed=agreed).record("change_request.applied", request, after=after)
-    telling.tell_applied(request)
+    notifications.tell_applied(request)
     reason = f"{request.reason} (change request {request.pk})".strip()
     return GateResult(replace(intent, reason=reason, agreed=agreed), request)
 
 
 def _by_undoing(change: Change, pk: int, intent: Intent) -> GateResult:
     """Back to what was agreed to, as the gate finds it from its own records and the locked row."""
-    emergencies = Emergency.objects.select_for_update(of=("self",), no_key=True).select_related(
+    made = Emergency.objects.select_for_update(of=("self",), no_key=True).select_related(
         "request__project"
     )
-    emergency = emergencies.filter(pk=pk).first()
+    emergency = made.filter(pk=pk).first()
     if (
         emergency is None
         or not emergency.is_running
         or not _is_about(change, emergency.request)
         or not same_document(
-            reverting.state_without(emergency, change.before).document, change.after
+            emergencies.state_without(emergency, change.before).document, change.after
         )
     ):
         raise Invalid({"": _("This does not revert an emergency change.")})
-    reverting.note(change, emergency, is_ending=True)
+    emergencies.note(change, emergency, is_ending=True)
     reason = f"takes back the emergency change {emergency.request.pk}"
     return GateResult(replace(intent, reason=reason))
 
@@ -172,7 +171,7 @@ def _is_about(change: Change, request: ChangeRequest) -> bool:
     )
 
 
-def _by_breaking_glass(
+def _by_break_glass(
     change: Change, policies: list[Policy], intent: Intent, *, freezes: list[str]
 ) -> tuple[GateResult, Emergency]:
     user = authority.user_of(intent.actor)
@@ -205,7 +204,7 @@ def _by_breaking_glass(
     if freezes:
         after["freezes"] = freezes
     intent.record("break_glass.used", request, after=after)
-    telling.tell_broken_glass(emergency)
+    notifications.tell_break_glass(emergency)
     reason = f"{reason} (emergency change {request.pk})"
     passed = replace(intent, reason=reason, agreed=Agreed(request.pk))
     return GateResult(passed, request), emergency
@@ -233,7 +232,6 @@ def _close(request: ChangeRequest, intent: Intent) -> None:
 
 
 def new_request(change: Change, intent: Intent, *, author_user: User | None) -> ChangeRequest:
-    """A request for a change, not saved yet."""
     request = ChangeRequest(
         project=change.project,
         author_kind=str(intent.actor.kind),
@@ -248,7 +246,6 @@ def new_request(change: Change, intent: Intent, *, author_user: User | None) -> 
 
 
 def fill_request(request: ChangeRequest, change: Change, moment: datetime) -> None:
-    """Give a request its content."""
     request.kind, request.title = change.kind, change.title[:300]
     request.subject_kind, request.subject = change.subject_kind, change.subject
     request.base_version = change.base_version
@@ -258,3 +255,50 @@ def fill_request(request: ChangeRequest, change: Change, moment: datetime) -> No
     request.turns_off, request.serves = change.turns_off, change.serves
     request.artefact, request.digest = change.artefact, change.digest
     request.revised_at = moment
+
+
+def pass_step(change: Change, step: Step, intent: Intent) -> Intent:
+    """Let a step of a plan pass; returns the intent with what the history says of it: the reason,
+    who made the plan, who agreed to it.
+
+    Raises Invalid where no plan says so, Barred where its author may no longer want it,
+    ApprovalRequired where a policy wants more than what was agreed to, Frozen in a freeze, unless
+    it was agreed that the plan goes on in one, EmergencyRunning where it would build on an
+    emergency change. What goes back to what was agreed to before always passes.
+    """
+    due = handlers.due_step(step, change, at=intent.at)
+    if due is None:
+        raise Invalid({"": _("No plan says that this happens now.")})
+    if due.goes_back:
+        return intent
+    places = list(change.environments)
+    needed = change.permissions if due.permissions is None else due.permissions
+    require_still(due.author, needed, project=change.project, places=places)
+    policies = selectors.policies_wanting(places, turns_off=change.turns_off)
+    if policies and not is_agreed(due.plan, due.agreement, moment=intent.at):
+        wanting = [policy.environment for policy in policies]
+        asked = replace(intent, actor=due.author, options=PLAIN)
+        raise ApprovalRequired(change, wanting, asked)
+    emergencies.require_untouched(change)
+    frozen = freezes_stopping(change, intent.at)
+    stopping = [one for one in frozen if one.freeze.stops_line or not due.passes_freezes]
+    pass_freezes(change, stopping, replace(intent, options=PLAIN))
+    if due.agreement is None:
+        return replace(intent, agreed=Agreed(requested_by=due.author.label))
+    request = change.project.change_requests.get(pk=due.agreement)
+    reason = f"{intent.reason} (change request {request.pk})"
+    assessments = selectors.assess_request(request, now=intent.at)
+    agreed = request.agreed_by(selectors.counted_votes(request, assessments))
+    return replace(intent, reason=reason, agreed=agreed)
+
+
+def is_agreed(plan: Change, agreement: int | None, *, moment: datetime) -> bool:
+    """Whether a request about exactly this plan was applied, and would be again: by who may want it
+    now, and by the roles that its voters hold now."""
+    requests = plan.project.change_requests.select_for_update(no_key=True)
+    request = requests.filter(pk=agreement or 0, state=State.APPLIED).first()
+    if request is None or (request.kind, request.digest) != (plan.kind, plan.digest):
+        return False
+    require_author(request)
+    assessments = selectors.assess_request(request, now=moment)
+    return all(one.standing.is_satisfied for one in assessments)

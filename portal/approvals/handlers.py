@@ -159,8 +159,6 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a change makes of its subject, from which version, and who wants it."""
-
     document: Document
     base_version: str
     intent: Intent
@@ -244,15 +242,12 @@ def due_step(step: Step, change: Change, *, at: datetime) -> DueStep | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """What a change is about, and how it is changed."""
-
+class ChangeSubject:
     target: Target
     handler: Handler
     row: Any
 
     def current(self, wanted: Document) -> Side:
-        """What it is now."""
         return self.handler.current(self.row, wanted)
 
     def apply(self, wanted: Wanted) -> None:
@@ -260,7 +255,6 @@ class Found:
         self.handler.apply(self.row, wanted)
 
     def words_between(self, before: Document, after: Document) -> list[str]:
-        """What differs between two states of it, one sentence each."""
         if self.handler.words is not None:
             return self.handler.words(self.row, before, after)
         return list(self.target.request.words) if self.target.request else []
@@ -275,13 +269,10 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked(Found):
-    """What a request is about."""
-
+class RequestSubject(ChangeSubject):
     request: ChangeRequest
 
     def now(self) -> Side:
-        """What it is now."""
         return self.current(self.request.after)
 
     def has_moved(self, current: Side) -> bool:
@@ -294,7 +285,6 @@ class Asked(Found):
         return not same_document(current.document, self.request.before)
 
     def merge(self, sides: Sides) -> Merged:
-        """Two edits of it brought together."""
         return self.handler.merge(self.row, self.request, sides)
 
     def fit(self, states: Sequence[Document]) -> Document:
@@ -302,18 +292,15 @@ class Asked(Found):
         return self.handler.fit(self.row, states)
 
     def up_to_date(self, current: Side, prefer: merging.Side = merging.Side.MINE) -> Merged:
-        """What the request asks for, on top of what it is now."""
         asked = self.request
         if not self.has_moved(current):
             return Merged(dict(asked.after))
         return self.merge(Sides(asked.before, current.document, asked.after, prefer))
 
     def outcomes(self) -> list[Outcome]:
-        """Who gets what before and after the request."""
         return self.handler.outcomes(self.row, self.request)
 
     def dependants(self) -> list[Dependant]:
-        """What refers to it."""
         return self.handler.dependants(self.row)
 
     def impact(self, now: datetime) -> Impact | None:
@@ -322,22 +309,21 @@ class Asked(Found):
 
 
 def handler_of(change: str) -> Handler:
-    """How changes of a kind are made."""
     found: Handler = subjects.handler(change)
     return found
 
 
-def find(change: str, target: Target) -> Found:
+def find(change: str, target: Target) -> ChangeSubject:
     """What a change of a kind is about. Raises ObjectDoesNotExist where it is gone."""
     handler = handler_of(change)
-    return Found(target, handler, handler.find(target))
+    return ChangeSubject(target, handler, handler.find(target))
 
 
-def find_asked(request: ChangeRequest) -> Asked:
+def subject_of(request: ChangeRequest) -> RequestSubject:
     """What a request is about. Raises ObjectDoesNotExist where it is gone."""
     handler, places = handler_of(request.kind), tuple(request.environments.all())
     target = Target(request.project, request.subject, places, request)
-    return Asked(target, handler, handler.find(target), request)
+    return RequestSubject(target, handler, handler.find(target), request)
 
 
 def stopped(requests: Sequence[ChangeRequest]) -> dict[int, str]:
@@ -355,7 +341,7 @@ def apply(request: ChangeRequest, wanted: Wanted) -> None:
     """Make what a request is about what is wanted. Raises Conflict where that is gone, or is no
     longer at the version."""
     try:
-        found = find_asked(request)
+        found = subject_of(request)
     except ObjectDoesNotExist:
         text = _("It has been deleted since.")
         raise Conflict(text, current={}, yours=dict(wanted.document)) from None
@@ -365,6 +351,6 @@ def apply(request: ChangeRequest, wanted: Wanted) -> None:
 def outcomes_of(request: ChangeRequest) -> list[Outcome]:
     """Who gets what before and after a request; nothing where what it is about is gone."""
     try:
-        return find_asked(request).outcomes()
+        return subject_of(request).outcomes()
     except ObjectDoesNotExist:
         return []

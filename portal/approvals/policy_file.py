@@ -82,7 +82,6 @@ def resolve(names: list[str], known: Collection[str], path: str) -> list[str]:
 
 
 def requirement_path(environment: str, name: str = "") -> str:
-    """Where a file says what has to be agreed to."""
     path = f"{ROOT}.approval_requirements.{environment}"
     return f"{path}.{name}" if name else path
 
@@ -105,7 +104,7 @@ class _Loader(yaml.SafeLoader):
 
 
 def read(text: str, blocks: Collection[str]) -> Mapping[str, Any]:
-    """The blocks of a file by their names. Raises Invalid for others, and for what is no YAML."""
+    """The blocks of a file by their names. Raises Invalid for others, and for invalid YAML."""
     return _mapping(_yaml(text), "", blocks)
 
 

@@ -40,7 +40,7 @@ class Names:
 
 
 @dataclass(slots=True)
-class _Check:
+class _PolicyCheck:
     document: Mapping[str, Any]
     names: Names
     problems: dict[str, str] = field(default_factory=dict)
@@ -114,7 +114,6 @@ class _Check:
 
 
 def complete(document: Mapping[str, Any]) -> dict[str, Any]:
-    """A policy document with everything that it leaves out."""
     return {**DEFAULTS, **document}
 
 
@@ -124,7 +123,7 @@ def problems_of(document: Mapping[str, Any], names: Names) -> dict[str, str]:
     if unknown:
         text = _("A policy has no {names}.").format(names=", ".join(unknown))
         return {unknown[0]: text}
-    check = _Check(document, names)
+    check = _PolicyCheck(document, names)
     checks = (check.approvals, check.roles, check.evidence, check.switch, check.glass, check.days)
     for one in checks:
         one()
@@ -132,7 +131,7 @@ def problems_of(document: Mapping[str, Any], names: Names) -> dict[str, str]:
 
 
 def is_lowering(before: Mapping[str, Any], after: Mapping[str, Any] | None) -> bool:
-    """Whether ``after`` lets anything pass that ``before`` did not; None is no policy at all."""
+    """Whether ``after`` lets anything pass that ``before`` did not; None stands for no policy."""
     if after is None:
         return True
     kept = {

@@ -1,5 +1,3 @@
-"""Finding change requests and emergencies, page by page."""
-
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
@@ -27,7 +25,6 @@ class RequestFilter:
 
     @classmethod
     def of(cls, query: Mapping[str, str]) -> "RequestFilter":
-        """The filter that an address holds."""
         return cls(**{field.name: query.get(field.name, "").strip() for field in fields(cls)})
 
     @property
@@ -36,7 +33,6 @@ class RequestFilter:
 
 
 def find_requests(project: Project, wanted: RequestFilter) -> QuerySet[ChangeRequest]:
-    """A project's requests that fit, newest first."""
     found = selectors.requests_of(project)
     if wanted.state:
         found = found.filter(state=wanted.state)
@@ -52,7 +48,6 @@ def find_requests(project: Project, wanted: RequestFilter) -> QuerySet[ChangeReq
 
 
 def emergencies_of(project: Project) -> QuerySet[Emergency]:
-    """A project's emergency changes, newest first."""
     return (
         Emergency.objects.filter(request__project=project)
         .select_related("request")
@@ -61,7 +56,6 @@ def emergencies_of(project: Project) -> QuerySet[Emergency]:
 
 
 def awaiting_review(project: Project) -> QuerySet[Emergency]:
-    """Emergency changes that nobody has reviewed, the oldest first."""
     return emergencies_of(project).filter(reviewed_at=None).order_by("pk")
 
 

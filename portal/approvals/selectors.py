@@ -1,5 +1,3 @@
-"""Reading policies and change requests."""
-
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,8 +8,15 @@ from portal.access import authority
 from portal.access.models import Environment, Project, User
 from portal.access.permissions import Holdings, Permission
 from portal.approvals import handlers
-from portal.approvals.bonds import Bonds, bonds_of
-from portal.approvals.independence import Ties
+from portal.approvals.approval_status import Approval, ApprovalStatus, Requirement, Ties, assess
+from portal.approvals.independence import (
+    EvidenceJudge,
+    Sponsorships,
+    behind_key,
+    evidence_about,
+    evidence_for,
+    sponsorships_of,
+)
 from portal.approvals.models import (
     ChangeRequest,
     Editor,
@@ -21,8 +26,6 @@ from portal.approvals.models import (
     Verdict,
     Vote,
 )
-from portal.approvals.proofs import Doubt, behind_key, evidence_about, evidence_for
-from portal.approvals.standing import Ballot, Requirement, Standing, assess
 
 ALL_CHANGES = "all"
 ARTEFACTS = "artefacts"
@@ -37,7 +40,7 @@ class Parties:
     askers: frozenset[int]
     approvers: Approvers
     evidence: list[Evidence]
-    bonds: Bonds
+    bonds: Sponsorships
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,21 +53,19 @@ class Assessment:
 
     environment: Environment
     policy: Policy
-    standing: Standing
+    standing: ApprovalStatus
     askers: frozenset[int]
     ties: Ties
-    bonds: Bonds
+    bonds: Sponsorships
     evidence: Mapping[str, Evidence]
 
 
 def policies_of(environments: Iterable[Environment]) -> dict[int, Policy]:
-    """The policies of some environments, by the environments' ids."""
     found = Policy.objects.filter(environment__in=list(environments))
     return {policy.environment_id: policy for policy in found}
 
 
 def policies_wanting(environments: Iterable[Environment], *, turns_off: bool) -> list[Policy]:
-    """The policies that want others to agree to a change."""
     places = list(environments)
     return _wanting(policies_of(places), places, turns_off=turns_off)
 
@@ -119,12 +120,12 @@ def _assess(request: ChangeRequest, policy: Policy, parties: Parties, now: datet
     evidence = evidence_for(
         requirement.evidence,
         parties.evidence,
-        Doubt(place, askers, ties, bonds.ties(policy, moment=moment, all_of=True)),
+        EvidenceJudge(place, askers, ties, bonds.ties(policy, moment=moment, all_of=True)),
         now,
     )
     standing = assess(
         requirement,
-        _ballots(parties.approvers, place),
+        _approvals(parties.approvers, place),
         {kind: state for kind, (state, _row) in evidence.items()},
         ties=ties,
         askers=askers,
@@ -164,7 +165,6 @@ def may_approve(holdings: Holdings, environments: Iterable[Environment]) -> bool
 
 
 def requests_of(project: Project) -> QuerySet[ChangeRequest]:
-    """A project's requests, newest first."""
     found = project.change_requests.select_related("author_user")
     return found.prefetch_related("environments")
 
@@ -183,7 +183,7 @@ def waiting_for(user: User, project: Project) -> list[ChangeRequest]:
     """The open requests of a project that a person can still vote on, and of which something can
     come, oldest first.
 
-    A few queries however many there are; one where there is none.
+    A few queries however many there are; one where nothing waits.
     """
     waiting = list(
         requests_of(project)
@@ -244,7 +244,7 @@ def _parties(
     people |= {person for some in evidence.values() for row in some for person in behind_key(row)}
     if people:
         people = people.union(*askers.values())
-    bonds = bonds_of(people, requests[0].project, policies, moment=now)
+    bonds = sponsorships_of(people, requests[0].project, policies, moment=now)
     return {
         one.pk: Parties(askers[one.pk], approvers.get(one.pk, []), evidence[one.pk], bonds)
         for one in requests
@@ -252,7 +252,6 @@ def _parties(
 
 
 def _askers(requests: Sequence[ChangeRequest]) -> dict[int, frozenset[int]]:
-    """Who asked for each request or edited it."""
     found = {one.pk: {one.author_user_id} - {None} for one in requests}
     editors = Editor.objects.filter(request__in=requests)
     for request, editor in editors.values_list("request_id", "user_id"):
@@ -281,10 +280,10 @@ def _approvers(
     return found
 
 
-def _ballots(approvers: Approvers, environment: Environment) -> list[Ballot]:
+def _approvals(approvers: Approvers, environment: Environment) -> list[Approval]:
     """The votes that count in an environment: by people who may approve in it."""
     return [
-        Ballot(voter.pk, held.names_in(environment.pk))
+        Approval(voter.pk, held.names_in(environment.pk))
         for voter, held in approvers
         if Permission.CHANGE_REQUEST_APPROVE in held.in_environment(environment.pk)
     ]

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from portal.approvals.changes import same_document
+from portal.approvals.changes import content_sha256, same_document
 from portal.approvals.models import (
     ChangeRequest,
     Emergency,
@@ -15,7 +15,6 @@ from portal.approvals.models import (
     Vote,
 )
 from portal.approvals.policy_rules import complete
-from portal.approvals.recording import content_sha256
 from portal.audit import states
 from portal.audit.models import AuditEvent
 from portal.audit.states import Document, StateKey, StateSource, Step
@@ -106,7 +105,7 @@ def _followed(said: dict[str, Any], event: AuditEvent) -> Document:
 
 
 def _edited(said: dict[str, Any], event: AuditEvent) -> Document:
-    """Another content: whatever was voted is void. Older rows say not who is behind a key."""
+    """Another content: votes are void. Older rows do not say who is behind a key."""
     after = event.after_document or {}
     editor = after.get("editor", event.actor if event.actor_kind == "user" else None)
     left = {name: one for name, one in said.items() if name != "content_sha256"}

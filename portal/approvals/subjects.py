@@ -1,5 +1,3 @@
-"""What approvals govern, and their own things: how their history reads, how they are changed."""
-
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -8,8 +6,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from portal.access.subjects import listed
+from portal.approvals.descriptions import policy_changes, role_label
 from portal.approvals.services import policies, rights
-from portal.approvals.wording import policy_changes, role_label
 from portal.lib.subjects import Address, Menu, Recorded, Restore, Subject
 
 
@@ -41,7 +39,6 @@ def _sentences(event: Recorded) -> Iterator[str]:
 
 
 def _named(document: Mapping[str, Any]) -> Iterator[str]:
-    """What it is about, by its title or name, and what somebody wrote."""
     for key in ("name", "freeze", "title", "text", "review"):
         if isinstance(document.get(key), str) and document[key]:
             yield document[key]
@@ -52,7 +49,6 @@ def _named(document: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _agreed(document: Mapping[str, Any]) -> Iterator[str]:
-    """Who approved, with which roles."""
     for one in document.get("approved_by") or ():
         roles = ", ".join(role_label(str(name)) for name in one["roles"])
         yield _("Approved by {person} ({roles}).").format(person=one["person"], roles=roles)

@@ -123,7 +123,7 @@ class AnchorFile:
         self._key = key
 
     def last(self) -> Anchor | None:
-        """The last anchor in it; None where there is none, or none that can be believed."""
+        """The last anchor in it, or None; lines that cannot be believed do not count."""
         size = self._file.seek(0, os.SEEK_END)
         self._file.seek(max(0, size - 2 * _LONGEST_LINE))
         lines = self._file.read().splitlines()
@@ -141,14 +141,14 @@ class AnchorFile:
 
 @contextmanager
 def opened(path: Path, key: bytes) -> Iterator[AnchorFile]:
-    """Open the file for adding; create it, private, where there is none. Raises OSError."""
+    """Open the file for adding; create it, private, if missing. Raises OSError."""
     with _locked(path) as file:
         _sync_folder(path.parent)
         yield AnchorFile(file, key)
 
 
 def thin(path: Path, key: bytes, *, before: datetime) -> None:
-    """Of the anchors from before a time keep the last of each hour, and every line that is none.
+    """Of the anchors from before a time keep the last of each hour, and every other line.
 
     The file is replaced as a whole. Raises OSError.
     """

@@ -1,5 +1,3 @@
-"""The audit trail."""
-
 from django.apps import AppConfig
 
 

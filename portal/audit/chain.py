@@ -51,14 +51,13 @@ def canonical(values: Sequence[object]) -> bytes:
 
 
 def texts(values: Sequence[object]) -> list[str]:
-    """The values as they are hashed, each a text."""
     return [value if type(value) is str else _text(value) for value in values]
 
 
 def encode(row: Sequence[str]) -> bytes:
     """Texts as the compact JSON array that is hashed; the standard library writes the same bytes.
 
-    Raises TypeError for anything that is no Unicode text.
+    Raises TypeError for anything but Unicode text.
     """
     return orjson.dumps(row)
 

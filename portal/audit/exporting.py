@@ -19,10 +19,10 @@ the manifest as JSON.
 
     format               "aviary-audit-export/2"
     rows                 how many
-    first_sequence       of the first row; null where there is none
-    last_sequence        of the last row; null where there is none
-    first_previous_hash  the first row's; null where there is none
-    last_hash            the last row's; null where there is none
+    first_sequence       of the first row; or null
+    last_sequence        of the last row; or null
+    first_previous_hash  the first row's; or null
+    last_hash            the last row's; or null
     filter               {name: text} that chose the rows; {} is everything
     exported_at          ISO 8601 UTC
     rows_sha256          over each row's texts (a compact JSON array, as for its hash, of all
@@ -101,7 +101,6 @@ class Manifest:
 
 
 def json_lines(rows: Iterable[Sequence[object]], manifest: Manifest) -> Iterator[bytes]:
-    """The whole file, line by line."""
     for row in rows:
         texts = manifest.add(row)
         document: dict[str, object] = dict(zip(COLUMNS, texts, strict=True))

@@ -1,14 +1,17 @@
 """Exporting the history: which rows, in which format, and a record that it was done."""
 
-from collections.abc import Callable, Iterator
+import io
+import zipfile
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from importlib import resources
 from typing import Final
 
 from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from portal.audit import exporting, history, packing, sealing
+from portal.audit import exporting, history, sealing
 from portal.audit.exporting import Manifest
 from portal.audit.filters import Filters
 from portal.lib import journal
@@ -20,8 +23,6 @@ _Writer = Callable[[Iterator[tuple[object, ...]], Manifest], Iterator[bytes]]
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A kind of file."""
-
     suffix: str
     media_type: str
     write: _Writer
@@ -86,7 +87,7 @@ def start_export(
     if alone:
         return Export(name, kind.media_type, _pieces(lines))
     key = sealing.public_key(settings.AUDIT_KEY)
-    zipped = packing.packed(name, _pieces(lines), public_key=key)
+    zipped = packed(name, _pieces(lines), public_key=key)
     return Export(f"{name}.zip", "application/zip", zipped)
 
 
@@ -98,3 +99,55 @@ def _pieces(lines: Iterator[bytes]) -> Iterator[bytes]:
             yield bytes(piece)
             piece.clear()
     yield bytes(piece)
+
+
+SCRIPT: Final = "verify.py"
+_GUIDE: Final = """\
+This folder holds an export of an audit trail, and a script that verifies it.
+The script needs Python 3.9 or newer and nothing else:
+
+    python3 verify.py {name}
+
+That proves that the file is whole and in order, and signed. To know that it was signed by this
+installation, get its public key from the operator (manage.py auditpublickey) and add:
+
+    --public-key {key}
+
+With the audit key (AUDIT_KEY in the environment, or --key-file) the script also proves every row
+and every link of the chain. With a file of anchors (--anchors FILE) it proves that the chain is
+the one that was anchored outside the database at the time.
+"""
+
+
+class _Pipe(io.RawIOBase):
+    """What a zip is written into; it is read from as it grows."""
+
+    def __init__(self) -> None:
+        self._written = bytearray()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, piece: bytes) -> int:  # type: ignore[override]
+        self._written += piece
+        return len(piece)
+
+    def take(self) -> bytes:
+        """What was written since the last call."""
+        taken = bytes(self._written)
+        self._written.clear()
+        return taken
+
+
+def packed(name: str, pieces: Iterable[bytes], *, public_key: str) -> Iterator[bytes]:
+    """A zip of one large file called ``name``, in constant memory, and of what verifies it."""
+    pipe = _Pipe()
+    with zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        script = resources.files("portal.audit.offline").joinpath(SCRIPT)
+        archive.writestr(SCRIPT, script.read_bytes())
+        archive.writestr("READ-ME.txt", _GUIDE.format(name=name, key=public_key))
+        with archive.open(name, "w", force_zip64=True) as file:
+            for piece in pieces:
+                file.write(piece)
+                yield pipe.take()
+    yield pipe.take()

@@ -67,7 +67,6 @@ class Filters:
 
     @property
     def words(self) -> list[str]:
-        """The words of ``text``."""
         return words_in(self.text)
 
     @property

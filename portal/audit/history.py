@@ -45,7 +45,7 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Matching:
-    """Rows that match, in parts that share none: each is found by an index of its own."""
+    """Rows that match, in parts that do not overlap: each is found by an index of its own."""
 
     parts: Sequence[QuerySet[AuditEvent]]
 
@@ -67,7 +67,6 @@ class Matching:
 
 
 def matching(filters: Filters) -> Matching:
-    """The rows that match."""
     exact = ("environment", "actor", "event", "request_id")
     lookups: dict[str, object] = {
         name: getattr(filters, name) for name in exact if getattr(filters, name)
@@ -131,7 +130,6 @@ def count(filters: Filters, *, cap: int | None = None) -> Count:
 
 
 def newest_sequence() -> int:
-    """The last row's place; 0 where there is none."""
     return AuditEvent.objects.aggregate(last=Max("sequence"))["last"] or 0
 
 

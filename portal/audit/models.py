@@ -1,5 +1,3 @@
-"""The append-only log of everything that happened, and the head of its chain."""
-
 import json
 
 from django.db import models
@@ -96,7 +94,7 @@ class AuditEvent(models.Model):
 
 
 class ChainHead(models.Model):
-    """The last link: one row, locked by whoever adds the next."""
+    """The last link: one row, locked by the writer of the next."""
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
     sequence = models.PositiveBigIntegerField(default=0)

@@ -48,7 +48,7 @@ _SCOPES: Final = {
 
 def narrowed(filters: Filters, lookups: Mapping[str, object]) -> list[QuerySet[AuditEvent]]:
     """The rows that meet ``lookups`` (Django's) and what ``filters`` says of the subject, of who
-    asked and approved, and of words; in parts that share none."""
+    asked and approved, and of words; in parts that do not overlap."""
     rows = AuditEvent.objects.order_by()
     edge = Value(AND, output_field=TextField())
     for field in ("requested_by", "approved_by"):
@@ -71,7 +71,6 @@ def narrowed(filters: Filters, lookups: Mapping[str, object]) -> list[QuerySet[A
 
 
 def _about(filters: Filters) -> list[dict[str, object]]:
-    """What makes it a row of the subject, and what one of what is part of it."""
     kind = {"{}_kind": filters.kind} if filters.kind else {}
     if not filters.subject:
         return [{name.format("subject"): value for name, value in kind.items()}]
@@ -138,7 +137,7 @@ def _by_words_first(
 
 
 def _match(filters: Filters) -> str:
-    """An FTS5 query. Of the other filters it takes what its index knows as well: whoever looks
+    """An FTS5 query. Of the other filters it takes what its index knows as well: a search
     for a common word by a rare person then reads the rows of neither in full. What it finds is a
     superset there, which the other filters narrow down exactly."""
     parts = []

@@ -1,6 +1,6 @@
 """What the rows say last of things, held against what the tables hold.
 
-Whoever changes a table past its service leaves no row, and the chain holds all the same. So every
+A change of a table past its service leaves no row, and the chain holds all the same. So every
 package that keeps documents says here how its rows tell of them, and how to read them as they are.
 
 A purge takes rows away. What they said last is written down first, in rows of the event
@@ -180,7 +180,6 @@ def entries_to_keep(*, up_to: int, actor: Actor) -> Iterator[Entry]:
 
 
 def names() -> list[str]:
-    """The sources whose documents a purge keeps."""
     return [source.name for source in _sources]
 
 

@@ -1,5 +1,3 @@
-"""The audit trail's own events, in words."""
-
 from collections.abc import Sequence
 
 from django.utils.translation import gettext as _

@@ -1,5 +1,3 @@
-"""What the worker does for the audit trail."""
-
 from datetime import timedelta
 
 from django.conf import settings
@@ -12,12 +10,10 @@ from portal.runs import jobs
 
 @jobs.every(timedelta(seconds=settings.AUDIT_ANCHOR_WEBHOOK_INTERVAL_S))
 def anchor_head() -> None:
-    """Send the chain's head to where it is kept by others; the relay notes it every few seconds."""
     services.send_anchor(now=clock.now())
 
 
 @jobs.every(timedelta(days=1))
 def purge() -> None:
-    """Let go of what is older than the retention says, where one is set."""
     if settings.AUDIT_RETENTION_DAYS:
         services.purge(intent=Intent(journal.system("retention")))

@@ -1,5 +1,3 @@
-"""What management commands have in common."""
-
 import getpass
 
 from django.core.management.base import BaseCommand, CommandError

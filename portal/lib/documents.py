@@ -1,7 +1,7 @@
 """Readers: small functions that turn a JSON value into a checked one, and how to combine them.
 
 A reader takes any object and returns what it read, or raises DocumentError with paths relative to
-that object; whoever holds the object puts its own step in front. So every problem of a document
+that object; the reader of the object puts its own step in front. So every problem of a document
 is found in one reading, and no reader needs to know where it stands.
 """
 
@@ -82,7 +82,6 @@ def join_quoted(names: Collection[object], most: int = 20) -> str:
 
 
 def read_object(value: object) -> Mapping[str, object]:
-    """A JSON object."""
     if not isinstance(value, Mapping):
         refuse("Give an object.")
     return value
@@ -159,8 +158,6 @@ def _read_items(item: Reader[T], values: Iterable[object]) -> tuple[T, ...]:
 
 
 def tagged(readers: Mapping[str, Reader[T]]) -> Reader[T]:
-    """An object of one of several shapes, told apart by the one field that names the shape."""
-
     def read(value: object) -> T:
         document = read_object(value)
         tags = [name for name in readers if name in document]

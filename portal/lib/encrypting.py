@@ -14,5 +14,4 @@ def derived_keys(purpose: str) -> list[bytes]:
 
 
 def box_for(purpose: str) -> MultiFernet:
-    """Encrypts with the key in use, and decrypts with any."""
     return MultiFernet([Fernet(base64.urlsafe_b64encode(key)) for key in derived_keys(purpose)])

@@ -70,7 +70,7 @@ def switch(name: str) -> bool:
 
 
 def choice(name: str, default: str, choices: Sequence[str]) -> str:
-    """One of several words, in capitals. Raises SettingError when it is none of them."""
+    """One of several words, in capitals. Raises SettingError for any other."""
     value = (os.environ.get(name) or default).upper()
     if value not in choices:
         raise SettingError(f"{name} must be one of {', '.join(choices)}, not {value!r}")
@@ -101,7 +101,7 @@ def database(default: str) -> dict[str, Any]:
 
 
 def redis_url() -> str:
-    """Where Redis is. Raises SettingError when that is no address of one."""
+    """Where Redis is. Raises SettingError for a malformed address."""
     value = required("REDIS_URL")
     if not value.startswith(("redis://", "rediss://", "unix:///")):
         # Without the address itself, which may hold a password.
@@ -112,7 +112,7 @@ def redis_url() -> str:
 
 
 def web_address(name: str) -> str:
-    """An optional http(s) address, empty where unset. Raises SettingError when it is none."""
+    """An optional http(s) address, empty where unset. Raises SettingError for a malformed one."""
     value = os.environ.get(name, "")
     if value and not value.startswith(("https://", "http://")):
         # Without the address itself, which may hold a token.

@@ -18,12 +18,10 @@ class AviaryError(Exception):
 
     @property
     def title(self) -> str:
-        """What stands above the text on a page."""
         return _("That did not work")
 
     @property
     def extras(self) -> dict[str, object]:
-        """What a program gets on top of the text."""
         return {}
 
     def seen_from(self, environment: str) -> "AviaryError":
@@ -32,8 +30,6 @@ class AviaryError(Exception):
 
 
 class Forbidden(AviaryError):
-    """The actor does not hold the permission."""
-
     status = 403
 
     def __init__(self, permission: str) -> None:
@@ -82,14 +78,11 @@ class Invalid(AviaryError):
 
 
 def refuse(problems: Mapping[str, str]) -> None:
-    """Raise Invalid where there are any."""
     if problems:
         raise Invalid(problems)
 
 
 class WrongName(Invalid):
-    """The name that a dialog has typed to confirm is another."""
-
     def __init__(self, name: str) -> None:
         text = _("That is not {name}. Nothing was changed.").format(name=name)
         super().__init__({"typed": text})

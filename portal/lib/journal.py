@@ -15,8 +15,6 @@ from portal.lib import clock
 
 
 class ActorKind(StrEnum):
-    """Who can do something."""
-
     USER = "user"
     KEY = "key"
     SYSTEM = "system"
@@ -99,8 +97,6 @@ class About:
 
 
 class Told(Protocol):
-    """A row that the history tells of."""
-
     @property
     def recorded_as(self) -> About: ...
 

@@ -75,13 +75,11 @@ def merge(
 
 @dataclass
 class Merging:
-    """One merge under way."""
-
     prefer: Side
     clashes: list[Clash] = field(default_factory=list)
 
     def whole(self, base: Any, theirs: Any, mine: Any, place: Place) -> Any:
-        """Something that has no parts: whoever changed it, did."""
+        """Something without parts: the side that changed it wins."""
         if _same(theirs, base) or _same(theirs, mine):
             return mine
         if _same(mine, base):
@@ -125,7 +123,7 @@ class Merging:
         return [found[key] for key in self._order(orders[0], orders[1], orders[2], name)]
 
     def _order(self, base: list[str], theirs: list[str], mine: list[str], name: str) -> list[str]:
-        """The order of whoever moved something, with what the other one added after the part it
+        """The order of who moved something, with what the other one added after the part it
         stood after."""
         they_moved, i_moved = _has_moved(base, theirs), _has_moved(base, mine)
         if they_moved and i_moved and _has_moved(theirs, mine):
@@ -141,8 +139,6 @@ class Merging:
 
 
 def by_identity(identity: str, merge_one: Merge) -> Merge:
-    """How to merge a list whose parts are the same by a field of theirs."""
-
     def merge_list(merging: Merging, base: Any, theirs: Any, mine: Any, place: Place) -> Any:
         return merging.listed((base, theirs, mine), identity, merge_one, place[0])
 
@@ -150,7 +146,6 @@ def by_identity(identity: str, merge_one: Merge) -> Merge:
 
 
 def sides(name: str, base: Document, theirs: Document, mine: Document) -> tuple[Any, Any, Any]:
-    """What each has under a name."""
     return base.get(name, MISSING), theirs.get(name, MISSING), mine.get(name, MISSING)
 
 

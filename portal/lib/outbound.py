@@ -105,7 +105,7 @@ def checked_address(url: str) -> SplitResult:
     """The parts of an address as it is written. Raises Refused; where it leads is not looked up."""
     try:
         parts = urlsplit(url)
-        _ = parts.port  # raises for one that is none
+        _ = parts.port  # raises for a malformed one
     except ValueError:
         raise Refused("the address is not valid") from None
     if parts.scheme not in ("http", "https") or not parts.hostname:

@@ -19,7 +19,7 @@ Row = TypeVar("Row", bound=Model)
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[Item]):
-    """Some rows, and the places of the pages before and after them; empty where there is none."""
+    """Some rows, and the places of the pages before and after them; or empty texts."""
 
     rows: list[Item]
     previous: str = ""
@@ -32,7 +32,7 @@ def page_of(
     """The rows that follow a place in their order, or those just before one; else the first.
 
     The rows are sorted by fields or annotations, the last of which no two share. A place holds what
-    its row is sorted by; one that somebody made up is none.
+    its row is sorted by; one that somebody made up is ignored.
     """
     order = [str(one) for one in rows.query.order_by or rows.model._meta.ordering or ()]
     place = _read(rows, order, after or before) if after or before else []
@@ -76,7 +76,7 @@ def _place(row: Model, order: Sequence[str]) -> str:
 
 
 def _read(rows: QuerySet[Any], order: Sequence[str], place: str) -> list[object]:
-    """The values that a place holds; empty where it is none of this order."""
+    """The values that a place holds; empty where it belongs to another order."""
     try:
         texts = json.loads(place) if len(order) > 1 else [place]
         fields = [_field(rows, one.removeprefix("-")) for one in order]

@@ -21,9 +21,9 @@ Handler = Callable[[HttpRequest], HttpResponse]
 _TRACE_S = 0.2
 # Statements that are done sooner have waited for nobody.
 _AT_ONCE_S = 0.1
-# SQLite has one who writes at a time, and whoever waits for less than 0.1 s looks every 25 ms.
+# SQLite has one who writes at a time, and a wait of less than 0.1 s looks every 25 ms.
 _TURN_S = 0.03
-# Where nothing is left: a busy database is no locked one, and whoever waits in vain ends there.
+# Where nothing is left: a busy database is not a locked one, and a wait in vain ends there.
 _LEAST_S = 0.25
 
 

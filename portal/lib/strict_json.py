@@ -24,7 +24,7 @@ class NotStrict(ValueError):
 def loads(raw: bytes) -> Any:
     """The document in ``raw``, as UTF-8. Raises NotStrict.
 
-    Refused beside what is no JSON: numbers that are not finite, a name that stands twice in an
+    Refused beside malformed JSON: numbers that are not finite, a name that stands twice in an
     object, NUL characters and lone surrogates, more than 100 levels, and so many values that
     reading them would take longer than a second.
     """

@@ -91,7 +91,6 @@ _changes: dict[str, Any] = {}
 
 
 def register(*subjects: Subject) -> None:
-    """Make these known."""
     for one in subjects:
         _subjects[one.kind] = one
         _events.update(one.events)

@@ -1,5 +1,3 @@
-"""Reports on who may do what and who used it, and their regular confirmation."""
-
 from django.apps import AppConfig
 
 

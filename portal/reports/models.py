@@ -9,8 +9,6 @@ from portal.lib.journal import About
 
 
 class Decision(models.TextChoices):
-    """What was decided about a role or key."""
-
     OPEN = "", _("not looked at")
     CONFIRMED = "confirmed", _("confirmed")
     REVOKED = "revoked", _("taken away")
@@ -69,10 +67,8 @@ class RecertificationItem(models.Model):
 
     @property
     def is_gone(self) -> bool:
-        """Whether the role or key was taken away meanwhile, here or elsewhere."""
         return self.grant is None and (self.api_key is None or self.api_key.is_revoked)
 
     @property
     def is_undecided(self) -> bool:
-        """Whether somebody still has to look at it."""
         return self.decision == Decision.OPEN and not self.is_gone

@@ -41,7 +41,7 @@ class Table:
     rows: Sequence[Sequence[Value]]
 
 
-# Whoever holds one of these in production changes what its users get.
+# Each of these in production lets its holder change what users get.
 CHANGES = (
     Permission.FLAG_EDIT,
     Permission.FLAG_TOGGLE,
@@ -101,8 +101,6 @@ def keys_by_use(project: Project, wanted: Wanted) -> Table:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A report as people find it."""
-
     title: str | Promise
     about: str | Promise
     rows: Callable[[Project, Wanted], Table]

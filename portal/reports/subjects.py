@@ -1,5 +1,3 @@
-"""Events of recertification, in words."""
-
 from collections.abc import Sequence
 
 from django.utils.translation import gettext as _

@@ -1,5 +1,3 @@
-"""Work that becomes due."""
-
 from django.apps import AppConfig
 
 

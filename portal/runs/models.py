@@ -134,8 +134,6 @@ class Run(DueWork, Authored):
 
 
 class Job(DueWork):
-    """Something that is done at intervals, by the name of its function."""
-
     name = models.CharField(max_length=200, unique=True)
     due_at = models.DateTimeField()
     done_at = models.DateTimeField(null=True)

@@ -12,8 +12,7 @@ from typing import NoReturn
 from portal.lib import env
 from portal.lib.env import SettingError
 from portal.supervisor import embedded_redis, processes, state
-from portal.supervisor.ports import PortTaken, require_free
-from portal.supervisor.processes import Addresses
+from portal.supervisor.processes import Addresses, PortTaken, require_free
 from portal.supervisor.remains import AlreadyRunning, Register
 from portal.supervisor.supervised import Supervisor
 

@@ -1,6 +1,7 @@
 """The processes of one installation and how each is started."""
 
 import os
+import socket
 import sys
 from dataclasses import dataclass
 
@@ -12,15 +13,13 @@ ANY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Where the two servers listen."""
-
     host: str
     port: int
     evaluator_port: int
 
     @classmethod
     def from_environment(cls) -> "Addresses":
-        """Raises SettingError for a port that is none."""
+        """Raises SettingError for an invalid port."""
         return cls(
             host=os.environ.get("AVIARY_HOST") or "127.0.0.1",
             port=env.whole_number("PORT", 8000, least=1, most=65535),
@@ -100,3 +99,21 @@ def _granian(addresses: Addresses) -> list[str]:
         "--respawn-failed-workers",
         "portal.wsgi:application",
     ]
+
+
+class PortTaken(RuntimeError):
+    """Somebody listens there already."""
+
+
+def require_free(host: str, port: int, *, setting: str) -> None:
+    """Raise PortTaken, naming the setting that chooses another port, when ``port`` is in use."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise PortTaken(
+                f"port {port} on {host} cannot be used ({error.strerror}); "
+                f"stop what listens there, or choose another with {setting}=…"
+            ) from None

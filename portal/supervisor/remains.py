@@ -1,6 +1,6 @@
 """What a supervisor that was killed left running: the next one finds it here, and stops it.
 
-``var/processes.json`` names each process with the moment it started, so that whoever has got its
+``var/processes.json`` names each process with the moment it started, so that one that has got its
 number meanwhile is left alone. On Linux the processes end by themselves as well, but take a moment.
 """
 
@@ -29,8 +29,6 @@ class AlreadyRunning(RuntimeError):
 
 
 class Register:
-    """The processes that run in a folder, kept in a file of it."""
-
     def __init__(self, folder: Path) -> None:
         self._folder, self._path = folder, folder / "processes.json"
         self._noted: dict[str, tuple[int, str]] = {}
@@ -117,7 +115,7 @@ def ending_with(parent: int) -> Callable[[], None] | None:
 
 
 def _started(pid: int) -> str | None:
-    """When a process started, as a text to compare; None where there is none."""
+    """When a process started, as a text to compare; None where it is gone."""
     if not _PROC.is_dir():
         command = ["ps", "-o", "lstart=", "-p", str(pid)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)

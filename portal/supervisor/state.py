@@ -33,7 +33,6 @@ def remember_secret(path: Path, value: str) -> str:
 
 
 def redis_socket(folder: Path) -> Path:
-    """Where the embedded Redis listens."""
     return folder / "redis.sock"
 
 

@@ -63,7 +63,6 @@ class Supervised:
             _signal_group(self._popen.pid, number)
 
     def ended_within(self, seconds: float) -> bool:
-        """Whether the process is gone after at most that time."""
         if self._thread.ident is None:  # the signal to end came before it was started
             return True
         self._thread.join(timeout=max(seconds, 0))
@@ -150,8 +149,6 @@ class Supervised:
 
 
 class Supervisor:
-    """All processes of one installation."""
-
     def __init__(self, note: Note = lambda _name, _pid: None) -> None:
         self._running: list[Supervised] = []
         self._note = note

@@ -10,12 +10,22 @@ from rest_framework.response import Response
 from flags.models import Flag
 from portal.access.api.scope import holder_of, project_of
 from portal.access.models import Environment, Project
-from portal.approvals.freeze_wording import frozen_sentence
+from portal.approvals.freeze_descriptions import frozen_sentence
 from portal.approvals.freezes import freezes_in_force
 from portal.approvals.selectors import policies_wanting
 from portal.lib import clock
 from portal.lib.api.endpoints import answer, answer_page, choice, find, text
-from portal.lib.api.shapes import MOMENT, OBJECT, OBJECTS, SWITCH, TEXT, TEXTS, WHOLE, Page, Shape
+from portal.lib.api.shapes import (
+    MOMENT,
+    OBJECT,
+    OBJECTS,
+    SWITCH,
+    TEXT,
+    TEXTS,
+    WHOLE,
+    PageShape,
+    Shape,
+)
 from portal.lib.api.views import ApiView, operation, query
 from portal.lib.errors import Invalid
 from portal.lib.journal import Intent
@@ -25,7 +35,7 @@ from releases.api.services import ARTEFACT, TAG
 from releases.api.shapes import PERCENT
 from releases.catalogue.models import Service
 from releases.catalogue.selectors import setup_of
-from releases.core.previews import Preview, preview
+from releases.core.planning import Preview, preview
 from releases.core.routes import moved_by
 from releases.engine.advisor import MATRIX, advise
 from releases.engine.plans import Strategy
@@ -48,12 +58,10 @@ TEMPLATE = Shape(
     },
     "A plan that a team keeps, for the next release to take.",
 )
-TEMPLATES = Page("PlanTemplatePage", "plan_templates", TEMPLATE.many())
+TEMPLATES = PageShape("PlanTemplatePage", "plan_templates", TEMPLATE.many())
 
 
 class TemplateList(ApiView):
-    """The plan templates of a project."""
-
     @operation("list_plan_templates", TAG, TEMPLATES)
     def get(self, request: Request, project: str) -> Response:
         """A page of plan templates, in order of their keys."""
@@ -62,8 +70,6 @@ class TemplateList(ApiView):
 
 
 class TemplateDetail(ApiView):
-    """One plan template."""
-
     @operation("read_plan_template", TAG, TEMPLATE)
     def get(self, request: Request, project: str, template: str) -> Response:
         """A plan that the team keeps."""
@@ -138,8 +144,6 @@ PREVIEW = Shape(
 
 
 class ReleasePreview(ApiView):
-    """A release before there is one."""
-
     keeps_answers = False
 
     @operation("preview_release", TAG, PREVIEW, body=DRAFT)
@@ -173,8 +177,6 @@ ADVICE = Shape(
 
 
 class ReleaseAdvice(ApiView):
-    """Which strategy suits."""
-
     @operation(
         "read_release_advice",
         TAG,
@@ -209,7 +211,7 @@ def _moved(place: Environment, about: Service | Flag | None) -> Moved:
 
 
 def _about(request: Request, project: Project) -> Service | Flag | None:
-    """What a query names. Raises Invalid where there is none of that key."""
+    """What a query names. Raises Invalid for an unknown key."""
     known: dict[str, Manager[Service] | Manager[Flag]] = {
         "service": project.services,
         "flag": project.flags,

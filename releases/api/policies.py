@@ -12,14 +12,14 @@ from rest_framework.response import Response
 from portal.access.api.scope import allowed_here, holder_of, project_of
 from portal.access.permissions import Permission
 from portal.lib.api.endpoints import answer, answer_page, find, seen_version
-from portal.lib.api.shapes import MOMENT, OBJECTS, TEXT, TEXTS, WHOLE, Page, Shape, read_object
+from portal.lib.api.shapes import MOMENT, OBJECTS, TEXT, TEXTS, WHOLE, PageShape, Shape, read_object
 from portal.lib.api.views import CONFLICT, MAY_MATCH, ApiView, operation
 from portal.lib.journal import Intent
 from releases.api.services import TAG
 from releases.engine.policies import Policy, Ruling
-from releases.policies import demands, services, wording
+from releases.policies import demands, descriptions, services
 from releases.policies.models import ReleasePolicy
-from releases.policies.reading import MOST_NAMES, MOST_REQUIRED
+from releases.policies.services import MOST_NAMES, MOST_REQUIRED
 
 _FIELDS: dict[str, Any] = {
     "environments": TEXTS("Keys; none are all of them.", optional=True, maxItems=MOST_NAMES),
@@ -57,7 +57,7 @@ POLICY = Shape(
     },
     "What releases have to be watched by, and planned like.",
 )
-POLICIES = Page("ReleasePolicyPage", "release_policies", POLICY.many())
+POLICIES = PageShape("ReleasePolicyPage", "release_policies", POLICY.many())
 APPLIED = Shape(
     "AppliedPolicy",
     {
@@ -82,10 +82,10 @@ def _applied(ruling: Ruling) -> Iterator[dict[str, Any]]:
         yield {
             "key": policy.key,
             "name": policy.name,
-            "why": wording.why_sentence(policy, ruling.moved),
+            "why": descriptions.why_sentence(policy, ruling.moved),
             "checks": _won(policy, ruling),
             "templates": list(policy.templates) if ruling.requiring is policy else [],
-            "overruled": wording.overruled_sentences(policy, ruling),
+            "overruled": descriptions.overruled_sentences(policy, ruling),
         }
 
 
@@ -94,8 +94,6 @@ def _won(policy: Policy, ruling: Ruling) -> list[str]:
 
 
 class PolicyList(ApiView):
-    """The release policies that hold in the key's environment."""
-
     @operation("list_release_policies", TAG, POLICIES)
     def get(self, request: Request, project: str) -> Response:
         """A page of release policies, in order of their keys."""
@@ -105,8 +103,6 @@ class PolicyList(ApiView):
 
 
 class PolicyDetail(ApiView):
-    """One release policy."""
-
     @operation("read_release_policy", TAG, POLICY)
     def get(self, request: Request, project: str, policy: str) -> Response:
         """Which releases it is for, and what it wants of them."""

@@ -99,8 +99,6 @@ NEW_NOTE = Shape("NewReleaseNote", {"text": TEXT(maxLength=MOST_TEXT)})
 
 
 class ReleaseList(ApiView):
-    """The releases of the key's environment."""
-
     @operation(
         "list_releases",
         TAG,
@@ -145,8 +143,6 @@ class ReleaseList(ApiView):
 
 
 class ReleaseDetail(ApiView):
-    """One release."""
-
     @operation("read_release", TAG, RELEASE)
     def get(self, request: Request, project: str, release: int) -> Response:
         """Where it is, what its router and checks say, and what holds it."""
@@ -154,8 +150,6 @@ class ReleaseDetail(ApiView):
 
 
 class ReleaseCommand(ApiView):
-    """Steering a release."""
-
     @operation("command_release", TAG, RELEASE, WAITS, body=COMMAND)
     def post(self, request: Request, project: str, release: int, command: str) -> Response:
         """start, confirm, pause, resume, promote, promote_fully, dismiss, retry, jump_back,
@@ -174,8 +168,6 @@ class ReleaseCommand(ApiView):
 
 
 class ReleaseNotes(ApiView):
-    """What people and scripts wrote about a release."""
-
     @operation("list_release_notes", TAG, NOTES)
     def get(self, request: Request, project: str, release: int) -> Response:
         """A page of notes, the first ones first."""
@@ -195,13 +187,11 @@ class ReleaseNotes(ApiView):
 
 
 def releases_of(request: Request, project: str) -> QuerySet[Release]:
-    """The releases of the key's environment."""
     rows = selectors.releases_seen(project_of(request, project))
     return rows.filter(environment=holder_of(request).environment)
 
 
 def release_of(request: Request, project: str, number: int) -> Release:
-    """A release of the key's environment."""
     return find(releases_of(request, project), pk=number)
 
 
@@ -226,7 +216,6 @@ def _refuse_other(command: str, body: dict[str, Any]) -> None:
 
 
 def taken_by(command: str) -> dict[str, bool]:
-    """What a command takes beside a reason, and whether it has to be said."""
     asked = signature(commands.TELL[command]).parameters.values()
     return {
         one.name: one.default is one.empty for one in asked if one.name not in ("release", "intent")

@@ -14,7 +14,7 @@ from portal.lib.api.shapes import (
     TEXT,
     TEXTS,
     WHOLE,
-    Page,
+    PageShape,
     Shape,
     read_object,
 )
@@ -37,7 +37,7 @@ NEW_SERVICE = Shape(
 SERVICE = Shape(
     "Service", {"key": TEXT(), "name": TEXT(), "owners": TEXTS(), "created_at": MOMENT()}
 )
-SERVICES = Page("ServicePage", "services", SERVICE.many())
+SERVICES = PageShape("ServicePage", "services", SERVICE.many())
 _ROUTER = OBJECT(
     'Who moves traffic: {"kind": "flag", "flag", "variants": [two of its variants], "baseline"?, '
     '"bucket_by"?, "tester_url"?}, {"kind": "webhook", "url"} or {"kind": "manual"}.'
@@ -78,12 +78,10 @@ ARTEFACT = Shape(
     "One thing that was built, and never changes.",
 )
 STORED_ARTEFACT = ARTEFACT.but("StoredArtefact", created_at=MOMENT("When it was first named."))
-ARTEFACTS = Page("ArtefactPage", "artefacts", STORED_ARTEFACT.many())
+ARTEFACTS = PageShape("ArtefactPage", "artefacts", STORED_ARTEFACT.many())
 
 
 class ServiceList(ApiView):
-    """The services of a project."""
-
     @operation("list_services", TAG, SERVICES)
     def get(self, request: Request, project: str) -> Response:
         """A page of services, in order of their keys."""
@@ -92,8 +90,6 @@ class ServiceList(ApiView):
 
 
 class ServiceDetail(ApiView):
-    """One service."""
-
     @operation("read_service", TAG, SERVICE)
     def get(self, request: Request, project: str, service: str) -> Response:
         """What a service is called, and who owns it."""
@@ -116,8 +112,6 @@ class ServiceDetail(ApiView):
 
 
 class SetupDetail(ApiView):
-    """How a service is released in an environment."""
-
     @operation("read_setup", TAG, SETUP)
     def get(self, request: Request, project: str, service: str, environment: str) -> Response:
         """Its router, deployer, checks and rollback_config; 404 before anybody set it up there."""
@@ -142,8 +136,6 @@ class SetupDetail(ApiView):
 
 
 class ArtefactList(ApiView):
-    """The artefacts of a service."""
-
     @operation("list_artefacts", TAG, ARTEFACTS)
     def get(self, request: Request, project: str, service: str) -> Response:
         """A page of artefacts, the newest first. A release names them; they are never changed."""
@@ -152,5 +144,4 @@ class ArtefactList(ApiView):
 
 
 def service_of(request: Request, project: str, key: str) -> Service:
-    """A service of the key's project."""
     return find(selectors.services_of(project_of(request, project)), key=key)

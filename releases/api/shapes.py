@@ -16,12 +16,12 @@ from portal.lib.api.shapes import (
     TEXT,
     TEXTS,
     WHOLE,
-    Page,
+    PageShape,
     Shape,
 )
 from portal.lib.api.views import CHANGE_REQUEST
 from releases.api.services import ARTEFACT
-from releases.core import wording
+from releases.core import descriptions
 from releases.core.models import Release, State
 from releases.engine.checks import Check, Role, Verdict
 from releases.engine.decisions import Cause
@@ -76,7 +76,7 @@ def _check(release: Release, check: Check, said: dict[str, Any]) -> dict[str, An
         "kind": check.kind.value,
         "role": check.role.value,
         "from": release.origins.get(check.key, "plan"),
-        "limit": wording.limit_words(check),
+        "limit": descriptions.limit_words(check),
         "verdict": said.get("verdict"),
         "value": said.get("value"),
         "requests": said.get("requests", 0),
@@ -84,7 +84,7 @@ def _check(release: Release, check: Check, said: dict[str, Any]) -> dict[str, An
         "wanting": said.get("wanting", 0),
         "dismissed": said.get("dismissed", False),
         "at": said.get("at"),
-        "words": wording.check_words(check, said),
+        "words": descriptions.check_words(check, said),
     }
 
 
@@ -107,18 +107,17 @@ def _holds_of(release: Release) -> list[dict[str, Any]]:
             "about": str(hold.get("about") or ""),
             "wanting": int(hold.get("wanting") or 0),
             "since": hold["since"],
-            "words": wording.hold_words(release, hold),
+            "words": descriptions.hold_words(release, hold),
         }
         for hold in release.holds
     ]
 
 
 def _warnings_of(release: Release) -> list[str]:
-    return [wording.hold_words(release, one) for one in release.warnings]
+    return [descriptions.hold_words(release, one) for one in release.warnings]
 
 
 def _requests_of(release: Release) -> list[object]:
-    """The requests of which something can still come for it."""
     about = {"subject_kind": "release", "subject": str(release.pk)}
     found = release.project.change_requests.filter(**about, state=RequestState.OPEN)
     return [Waiting(one).extras["change_request"] for one in found.order_by("pk")]
@@ -181,7 +180,7 @@ LISTED = Shape(
         "links": OBJECT(of=_links_of, additionalProperties={"type": "string"}),
     },
 )
-RELEASES = Page("ReleasePage", "releases", LISTED.many())
+RELEASES = PageShape("ReleasePage", "releases", LISTED.many())
 RELEASE = LISTED.but(
     "Release",
     "A release: where it is, what its router and checks say, and what holds it.",
@@ -195,8 +194,8 @@ RELEASE = LISTED.but(
     checks=CHECK.many(of=lambda one: list(_checks_of(one))),
     holds=HOLD.many(of=_holds_of),
     warnings=TEXTS("What is wrong and does not keep it from going on.", of=_warnings_of),
-    outcome_words=TEXT("How it ended, or why it goes back.", of=wording.outcome_words),
-    can_go_back=TEXT("What trying the way back has shown, or empty.", of=wording.proof_words),
+    outcome_words=TEXT("How it ended, or why it goes back.", of=descriptions.outcome_words),
+    can_go_back=TEXT("What trying the way back has shown, or empty.", of=descriptions.proof_words),
     because=OBJECT("What ended it: the check or person, with the numbers."),
     watch_until=MOMENT("Until then it can still go back by itself.", nullable=True),
     change_request=WHOLE("By which its start was agreed to.", of="agreement_id", nullable=True),
@@ -206,4 +205,4 @@ RELEASE = LISTED.but(
 NOTE = Shape(
     "ReleaseNote", {"id": WHOLE(of="pk"), "author": TEXT(), "text": TEXT(), "at": MOMENT()}
 )
-NOTES = Page("ReleaseNotePage", "notes", NOTE.many())
+NOTES = PageShape("ReleaseNotePage", "notes", NOTE.many())

@@ -1,5 +1,3 @@
-"""Addresses of the management API for releases."""
-
 from django.urls import path
 
 from releases.api import planning, policies, releases, services, waiting

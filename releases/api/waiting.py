@@ -81,8 +81,6 @@ _TOO_MANY: Final = (
 
 
 class ReleaseWait(ApiView):
-    """Waiting for a release."""
-
     @operation(
         "wait_for_release",
         TAG,
@@ -105,8 +103,6 @@ class ReleaseWait(ApiView):
 
 
 class ReleaseEvents(ApiView):
-    """What happened to a release."""
-
     @operation(
         "list_release_events",
         TAG,

@@ -19,8 +19,8 @@ from portal.approvals.services.loading import Loaded, load_policies
 from portal.lib.errors import Invalid, refuse
 from portal.lib.journal import Intent
 from releases.catalogue import selectors, services
+from releases.catalogue.descriptions import setup_changes
 from releases.catalogue.models import Service
-from releases.catalogue.wording import setup_changes
 from releases.engine.advisor import MATRIX
 
 ROLLBACK, SELECTION = "rollback_config", "deployment_strategy_selection"
@@ -31,7 +31,7 @@ _KNOWN: Final = re.compile(rf"^({'|'.join(BLOCKS)}):", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class LoadTarget:
     """What ``rollback_config`` is for."""
 
     service: Service
@@ -52,7 +52,7 @@ def load_blocks(
     *,
     project: Project,
     blocks: Mapping[str, Any],
-    place: Place | None,
+    place: LoadTarget | None,
     intent: Intent,
     dry_run: bool = False,
 ) -> tuple[Loaded, Waiting | None]:
@@ -112,7 +112,7 @@ def _leaves(block: object, path: str = "") -> dict[str, object]:
 
 
 def _set_rollback(
-    place: Place, block: object, changes: list[str], intent: Intent
+    place: LoadTarget, block: object, changes: list[str], intent: Intent
 ) -> Waiting | None:
     current = selectors.setup_of(place.service, place.environment)
     before = current.document if current else {}

@@ -1,5 +1,3 @@
-"""Services and artefacts."""
-
 from datetime import UTC
 from typing import Any
 

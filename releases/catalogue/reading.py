@@ -215,7 +215,6 @@ def rollback_of(setup: Mapping[str, Any]) -> RollbackConfig | None:
 
 
 def triggers_of(setup: Mapping[str, Any]) -> tuple[Check, ...]:
-    """The checks that the block of a setup asks for."""
     config = rollback_of(setup)
     return config.checks if config else ()
 

@@ -1,5 +1,3 @@
-"""Services, their setups and artefacts, to be read."""
-
 from django.db.models import QuerySet
 
 from portal.access.models import Environment, Project
@@ -7,12 +5,10 @@ from releases.catalogue.models import Artefact, Service, ServiceSetup
 
 
 def services_of(project: Project) -> QuerySet[Service]:
-    """The services of a project by key."""
     return Service.objects.filter(project=project).select_related("project")
 
 
 def get_service(project: Project, key: str) -> Service:
-    """A service by its key. Raises Service.DoesNotExist."""
     return services_of(project).get(key=key)
 
 
@@ -23,5 +19,4 @@ def setup_of(service: Service, environment: Environment) -> ServiceSetup | None:
 
 
 def artefacts_of(service: Service) -> QuerySet[Artefact]:
-    """The artefacts of a service, the newest first."""
     return Artefact.objects.filter(service=service)

@@ -1,5 +1,3 @@
-"""Everything that changes services, how they are released, and what is known of their artefacts."""
-
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,8 +15,8 @@ from portal.lib import journal
 from portal.lib.errors import Conflict, Forbidden, Invalid, refuse
 from portal.lib.journal import Intent
 from releases.catalogue import reading, selectors
+from releases.catalogue.descriptions import setup_changes
 from releases.catalogue.models import Artefact, Service, ServiceSetup
-from releases.catalogue.wording import setup_changes
 
 SETUP = "service.setup"
 MOST_SERVICES = 500

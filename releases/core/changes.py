@@ -7,10 +7,10 @@ from django.utils.translation import ngettext
 
 from portal.approvals.changes import Change
 from portal.lib.journal import Intent
-from releases.core import moving, selectors, wording
+from releases.core import descriptions, selectors, transitions
+from releases.core.command_rules import at_gate, promoting
 from releases.core.models import Release
-from releases.core.moving import artefact_of
-from releases.core.telling import at_gate, promoting
+from releases.core.transitions import artefact_of
 from releases.engine.checks import Check, Role
 from releases.policies import demands
 
@@ -21,7 +21,7 @@ def start_change(release: Release, intent: Intent | None = None) -> Change:
     """Starting a release as the change that others agree to."""
     later = intent is not None and release.not_before and release.not_before > intent.at
     return Change(
-        kind=moving.START,
+        kind=transitions.START,
         project=release.project,
         environments=(release.environment,),
         place=release.environment,
@@ -49,9 +49,8 @@ def start_change(release: Release, intent: Intent | None = None) -> Change:
 
 
 def _start_sentences(release: Release) -> Iterator[str]:
-    """What starting a release does."""
     plan = release.parsed_plan
-    shares = ", ".join(wording.percent(step.share) for step in plan.steps)
+    shares = ", ".join(descriptions.percent(step.share) for step in plan.steps)
     text = ngettext(
         "It goes to {shares} of the users, each step watched by {n} check.",
         "It goes to {shares} of the users, each step watched by {n} checks.",
@@ -77,7 +76,7 @@ def _check_sentence(release: Release, check: Check) -> str:
         Role.SIGNAL: _("Held unless {key}: {limit}."),
         Role.DRY_RUN: _("Only shown: {key}: {limit}."),
     }
-    said = texts[check.role].format(key=check.key, limit=wording.limit_words(check))
+    said = texts[check.role].format(key=check.key, limit=descriptions.limit_words(check))
     origin = release.origins.get(check.key, "")
     if policy := demands.policy_in(origin):
         return said + " " + _("The release policy {key} attached this.").format(key=policy)
@@ -91,7 +90,7 @@ def promotion_change(release: Release, number: int, *, dismissed: str = "") -> C
     as others agree to it."""
     names = {
         "title": release.title,
-        "step": wording.step_name(release, number),
+        "step": descriptions.step_name(release, number),
         "place": release.environment.name,
         "check": dismissed,
     }

@@ -13,18 +13,12 @@ from portal.approvals.authors import require_still
 from portal.approvals.services import gated
 from portal.lib.errors import Invalid, checked_text
 from portal.lib.journal import ActorKind, Intent
-from releases.core import moving, selectors, situation, wording
+from releases.core import descriptions, selectors, situation, transitions
 from releases.core.changes import promotion_change
+from releases.core.command_rules import at_gate, failing, lock_for, lock_release, promoted_to
 from releases.core.models import Note, Release, State
 from releases.core.starting import Planned, plan_and_start, require_agreed
 from releases.core.starting import start as start
-from releases.core.telling import (
-    at_gate,
-    failing,
-    lock_for,
-    lock_release,
-    promoted_to,
-)
 from releases.engine.plans import Strategy
 from releases.routers import Told
 
@@ -35,9 +29,9 @@ def confirm(*, release: Release, intent: Intent) -> Release:
     locked = lock_for(release, "confirm", intent)
     locked.holds = []
     told = Told(locked.wanted["share"], tuple(locked.wanted["cohorts"]))
-    moving.record("confirmed", locked, intent, more={"share": told.share})
+    transitions.record("confirmed", locked, intent, more={"share": told.share})
     locked.due_at = intent.at
-    moving.note_told(locked, told, intent)
+    transitions.note_told(locked, told, intent)
     return locked
 
 
@@ -72,7 +66,6 @@ def promote(*, release: Release, intent: Intent) -> Release:
 
 @gated
 def promote_fully(*, release: Release, intent: Intent) -> Release:
-    """Let everybody get it now."""
     return _promote(release, intent, fully=True)
 
 
@@ -91,15 +84,15 @@ def _promote(release: Release, intent: Intent, *, fully: bool) -> Release:
     locked.holds = []
     locked.paused_at = None
     if locked.step == last:
-        moving.end(locked, State.SUCCEEDED, passed)
+        transitions.end(locked, State.SUCCEEDED, passed)
         return locked
     locked.state = State.RUNNING
-    more = {"to": wording.step_name(locked, number), "skipped": failed}
-    moving.record("promoted", locked, passed, more=more)
+    more = {"to": descriptions.step_name(locked, number), "skipped": failed}
+    transitions.record("promoted", locked, passed, more=more)
     places = [locked.environment]
     needed = selectors.needed(locked)
     require_still(locked.author_actor, needed, project=locked.project, places=places)
-    moving.enter(locked, number, replace(passed, reason=""), promotion=result.request)
+    transitions.enter(locked, number, replace(passed, reason=""), promotion=result.request)
     return locked
 
 
@@ -123,8 +116,8 @@ def retry(*, release: Release, intent: Intent) -> Release:
         require_agreed(locked, intent)  # a flag's own gate asks that
     locked.holds, locked.state = [], State.RUNNING
     locked.clear()
-    moving.record("retried", locked, intent)
-    moving.enter(locked, locked.step, moving.by_itself(locked, "", intent.at))
+    transitions.record("retried", locked, intent)
+    transitions.enter(locked, locked.step, transitions.by_itself(locked, "", intent.at))
     return locked
 
 
@@ -136,8 +129,10 @@ def jump_back(*, release: Release, intent: Intent, step: int) -> Release:
         raise Invalid({"step": _("Give the number of an earlier step, from 0.")})
     _refuse_raising(locked, locked.parsed_plan.all_steps[step].share, intent)
     locked.holds = [one for one in locked.holds if one["cause"] == "paused"]
-    moving.record("jumped_back", locked, intent, more={"to": wording.step_name(locked, step)})
-    moving.enter(locked, step, replace(intent, reason=""))
+    transitions.record(
+        "jumped_back", locked, intent, more={"to": descriptions.step_name(locked, step)}
+    )
+    transitions.enter(locked, step, replace(intent, reason=""))
     return locked
 
 
@@ -169,7 +164,7 @@ def drop_cohort(*, release: Release, intent: Intent, cohort: str) -> Release:
     cohorts = [one for one in locked.wanted["cohorts"] if one != cohort]
     locked.wanted = {**locked.wanted, "cohorts": cohorts}
     _done(locked, "cohort_returned", intent, cohort=cohort)
-    moving.route(locked, intent)
+    transitions.route(locked, intent)
     return locked
 
 
@@ -179,7 +174,7 @@ def abort(*, release: Release, intent: Intent) -> Release:
     locked = lock_for(release, "abort", intent)
     if locked.state == State.PLANNED:
         locked.because = {"by": intent.actor.label}
-        moving.end(locked, State.ABORTED, intent)
+        transitions.end(locked, State.ABORTED, intent)
         return locked
     return _go_back(locked, State.ABORTED, intent)
 
@@ -205,7 +200,7 @@ def _go_back(locked: Release, to: State, intent: Intent) -> Release:
         "to": to,
         "person": intent.actor.kind is ActorKind.USER,
     }
-    moving.go_back(locked, because, intent)
+    transitions.go_back(locked, because, intent)
     return locked
 
 
@@ -251,14 +246,14 @@ def note(*, release: Release, intent: Intent, text: str) -> Note:
     made = Note.objects.create(
         release=release, author=intent.actor.label, author_user=author, text=said, at=intent.at
     )
-    moving.record("noted", release, intent, words=(said,))
+    transitions.record("noted", release, intent, words=(said,))
     return made
 
 
 def _done(locked: Release, event: str, intent: Intent, **more: str) -> None:
     locked.due_at = intent.at
     locked.save()
-    moving.record(event, locked, intent, more=more)
+    transitions.record(event, locked, intent, more=more)
 
 
 TELL: dict[str, Callable[..., Any]] = {

@@ -140,7 +140,6 @@ def _of_service(project: Project, environment: Environment, document: Document) 
 
 
 def _places(router: Document) -> tuple[str, ...]:
-    """What a router calls the places that versions take turns in."""
     return (*router.get("variants", ()), router.get("baseline", ""))
 
 

@@ -85,7 +85,7 @@ class Release(DueWork, Authored):
     promoted = models.BooleanField(default=False)
     # Cohorts that people took back alone.
     dropped = models.JSONField(default=list)
-    # How far the proof is that it can go back (releases.core.proving).
+    # How far the proof is that it can go back (releases.core.rollback_proof).
     proof = models.JSONField(default=dict)
     entered_at = models.DateTimeField(null=True)
     paused_at = models.DateTimeField(null=True)
@@ -136,7 +136,6 @@ class Release(DueWork, Authored):
 
     @property
     def about(self) -> Service | Flag:
-        """What it releases."""
         found = self.service or self.flag
         assert found is not None
         return found
@@ -256,8 +255,6 @@ class Termination(DueWork):
 
 
 class Measurement(models.Model):
-    """What one check said at one instant of a step."""
-
     release = models.ForeignKey(Release, on_delete=models.CASCADE, related_name="measurements")
     step = models.PositiveIntegerField()
     check_key = models.CharField(max_length=40)
@@ -274,8 +271,6 @@ class Measurement(models.Model):
 
 
 class Note(models.Model):
-    """What somebody wrote on the page of a release."""
-
     release = models.ForeignKey(Release, on_delete=models.CASCADE, related_name="notes")
     author = models.CharField(max_length=200)
     author_user = models.ForeignKey(

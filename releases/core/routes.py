@@ -78,7 +78,6 @@ def moved_by(environment: Environment, about: Service | Flag, router: Document) 
 
 
 def ruling_of(release: Release) -> Ruling:
-    """The release policies that apply to a release by now."""
     moved = moved_by(release.environment, release.about, release.router)
     return demands.ruling_on(release.project, moved)
 

@@ -20,19 +20,23 @@ from portal.lib import clock
 from portal.lib.errors import AviaryError
 from portal.runs.failpoints import failpoint
 from portal.runs.runner import Runner, for_each
-from releases.checks.measuring import Found, measure
-from releases.core import moving, outside, proving, situation, starting, telling
+from releases.checks import Found, measure
+from releases.core import (
+    command_rules,
+    outside_routers,
+    rollback_proof,
+    situation,
+    starting,
+    transitions,
+)
 from releases.core.models import GOING_UP, Release, State
-from releases.core.moving import TICK, by_itself
+from releases.core.transitions import TICK, by_itself
 from releases.engine.decisions import Action, Cause, Decision, Seen, decide
 from releases.routers import Told, Wanted
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What was measured of a release at one attempt of one step, and what a router that lies
-    outside of our database says."""
-
     step: int
     attempt: int
     at: datetime
@@ -81,8 +85,6 @@ def look_soon(environment_ids: Collection[int], **_signal: object) -> None:
 
 
 class ReleaseRunner(Runner[Release]):
-    """The ticks of releases."""
-
     holding = (Frozen, EmergencyRunning, Waiting)
     gives_up = False
     delays = (TICK, 2 * TICK, 4 * TICK)
@@ -108,7 +110,7 @@ class ReleaseRunner(Runner[Release]):
 
     def lock(self, seen: Release) -> Release:
         """All that decides about it, where it may be moved now; else its row alone."""
-        return telling.lock_release(seen) if seen.may_move else _lock_row(seen)
+        return command_rules.lock_release(seen) if seen.may_move else _lock_row(seen)
 
     def look(self) -> int:
         """Those that ask over the network do so at the same time, lest one holds up the others."""
@@ -136,7 +138,7 @@ class ReleaseRunner(Runner[Release]):
 
     def _ask(self, work: Release) -> Answer:
         at, found = clock.database_now(), Found()
-        told, token = (None, {}) if work.state == State.PLANNED else outside.ask(work)
+        told, token = (None, {}) if work.state == State.PLANNED else outside_routers.ask(work)
         if work.entered_at is not None and not _only_goes_back(work):
             failpoint("before-measuring")
             found = measure(
@@ -147,7 +149,7 @@ class ReleaseRunner(Runner[Release]):
                 states=work.checks,
             )
             failpoint("after-measuring")
-        live = proving.is_live(work)
+        live = rollback_proof.is_live(work)
         is_lost = told is not None and not told.is_as(Wanted.of(work.wanted))
         work.may_move = is_lost or situation.may_move(work, found, at)
         return Answer(work.step, work.attempt, at, found, told, token, work.may_move, live)
@@ -161,7 +163,7 @@ class ReleaseRunner(Runner[Release]):
             for name, value in kept.items():
                 setattr(work, name, value)
             if work.state in GOING_UP:
-                moving.hold_for_problem(work, str(error), at)
+                transitions.hold_for_problem(work, str(error), at)
             raise
 
     def _tick(self, work: Release, at: datetime, answer: Answer) -> None:
@@ -177,10 +179,10 @@ class ReleaseRunner(Runner[Release]):
         if work.entered_at is not None:
             seen = list(situation.judged(work, answer.found, answer.at).values())
         told = answer.told or situation.told_now(work)
-        moving.note_token(work, answer.token)
-        outside.note_strayed(work, told, at)
+        transitions.note_token(work, answer.token)
+        outside_routers.note_strayed(work, told, at)
         proves = work.state in GOING_UP and answer.may_move
-        if proves and proving.prove(work, told, by_itself(work, "", at), live=answer.live):
+        if proves and rollback_proof.prove(work, told, by_itself(work, "", at), live=answer.live):
             return
         now = situation.situation_of(work, seen, told, at)
         decision = decide(now, at)
@@ -193,7 +195,7 @@ class ReleaseRunner(Runner[Release]):
 
     def tell(self, work: Release, event: str, why: str) -> None:
         at = clock.database_now()
-        moving.record(event, work, by_itself(work, why, at), words=(why,))
+        transitions.record(event, work, by_itself(work, why, at), words=(why,))
 
 
 def _moves(release: Release, decision: Decision) -> bool:
@@ -217,14 +219,12 @@ def _only_goes_back(release: Release) -> bool:
 
 
 def _asks(release: Release) -> bool:
-    """Whether a tick asks over the network."""
     if release.router["kind"] == "webhook":
         return True
     return any("url" in check for check in release.plan["checks"])
 
 
 def _act(release: Release, decision: Decision, told: Told, at: datetime) -> None:
-    """Do what was decided, and store it."""
     if release.state == State.ROLLING_BACK:
         _go_on_back(release, decision, told, at)
     elif release.state == State.SUCCEEDED:
@@ -238,21 +238,21 @@ def _act(release: Release, decision: Decision, told: Told, at: datetime) -> None
 def _go_on(release: Release, decision: Decision, told: Told, at: datetime) -> None:
     holds = [_stored(one) for one in decision.holds]
     if decision.action is Action.ROUTE and release.router["kind"] == "manual":
-        holds.append(moving.to_confirm(release))
-    moving.hold(release, holds, at, warnings=[_stored(one) for one in decision.warnings])
+        holds.append(transitions.to_confirm(release))
+    transitions.hold(release, holds, at, warnings=[_stored(one) for one in decision.warnings])
     intent = by_itself(release, "", at)
     if release.router["kind"] != "flag":
-        moving.note_told(release, told, intent)
+        transitions.note_told(release, told, intent)
     if decision.action is Action.ROUTE:
         if release.router["kind"] != "manual":
-            moving.route(release, intent)
+            transitions.route(release, intent)
     elif decision.action is Action.ADVANCE:
         starting.require_agreed(release, intent)
-        moving.enter(release, release.step + 1, intent)
+        transitions.enter(release, release.step + 1, intent)
     elif decision.action is Action.SUCCEED:
-        moving.end(release, State.SUCCEEDED, intent)
+        transitions.end(release, State.SUCCEEDED, intent)
     else:
-        moving.note_told(release, told, intent)
+        transitions.note_told(release, told, intent)
 
 
 def _watch(release: Release, decision: Decision, at: datetime) -> None:
@@ -269,13 +269,13 @@ def _go_on_back(release: Release, decision: Decision, told: Told, at: datetime) 
     """It returns, by steps or all at once: that where the check still fails."""
     intent = by_itself(release, "", at)
     if release.router["kind"] != "flag":
-        moving.note_told(release, told, intent)
+        transitions.note_told(release, told, intent)
         if not told.is_as(Wanted.of(release.wanted)):
             return  # it is asked again at every tick, until it says that it is back
         if not release.wanted["share"]:
-            moving.finish_return(release, intent)
+            transitions.finish_return(release, intent)
             return
-    moving.go_on_back(release, intent, at_once=decision.action is Action.ROLL_BACK)
+    transitions.go_on_back(release, intent, at_once=decision.action is Action.ROLL_BACK)
 
 
 def _take_back(release: Release, decision: Decision, at: datetime) -> None:
@@ -287,7 +287,7 @@ def _take_back(release: Release, decision: Decision, at: datetime) -> None:
         state = release.checks.get(why.about, {})
         numbers = {name: state.get(name) for name in ("value", "requests", "errors")}
         because |= {"check": why.about, "threshold": checks[why.about].threshold, **numbers}
-    moving.go_back(release, because, by_itself(release, "", at))
+    transitions.go_back(release, because, by_itself(release, "", at))
 
 
 def _stored(one: Any) -> dict[str, Any]:

@@ -1,5 +1,3 @@
-"""Reading releases."""
-
 from collections.abc import Collection, Iterator
 
 from django.db.models import Q, QuerySet
@@ -18,20 +16,17 @@ from releases.core.models import MOVING, Release, State
 
 
 def releases_seen(project: Project) -> QuerySet[Release]:
-    """All releases of a project, with what their rows and pages show."""
     return Release.objects.filter(project=project).select_related(
         "project", "environment", "service", "flag", "artefact", "stable"
     )
 
 
 def moving_in(environment: Environment) -> QuerySet[Release]:
-    """What moves in an environment now."""
     found = releases_seen(environment.project).filter(environment=environment)
     return found.filter(state__in=MOVING)
 
 
 def active_of(about: Service | Flag, environment: Environment) -> Release | None:
-    """What moves a service or flag in an environment now."""
     kind = "service" if isinstance(about, Service) else "flag"
     return moving_in(environment).filter(**{kind: about}).first()
 

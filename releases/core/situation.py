@@ -9,13 +9,13 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from flags.models import FlagConfiguration
-from portal.approvals.freeze_wording import frozen_sentence
+from portal.approvals.freeze_descriptions import frozen_sentence
 from portal.approvals.freezes import freezes_in_force
 from portal.audit import selectors as audit
-from releases.checks.measuring import Found, Measured, Subject
-from releases.core import moving, outside, wording
+from releases.checks import Found, Measured, Subject
+from releases.core import descriptions, outside_routers, transitions
 from releases.core.models import Measurement, Release, State
-from releases.core.moving import TICK
+from releases.core.transitions import TICK
 from releases.engine.checks import Check, Judgement, Kind, Probes, Verdict, judge
 from releases.engine.decisions import Action, Decision, Seen, Situation, Traffic
 from releases.engine.plans import InFreeze
@@ -35,7 +35,6 @@ def subject_of(release: Release) -> Subject:
 
 
 def told_now(release: Release) -> Told:
-    """What a router that lies in our database says now."""
     rows = FlagConfiguration.objects.filter(
         environment=release.environment,
         flag__key=release.router["flag"],
@@ -84,7 +83,6 @@ _NUMBERS = ("verdict", "value", "requests", "errors")
 def _measurement(
     release: Release, check: Check, at: datetime, is_good: bool, detail: str
 ) -> Measurement:
-    """The answer of a probe."""
     return Measurement(
         release=release,
         step=release.step,
@@ -189,7 +187,6 @@ def next_look(release: Release, decision: Decision, at: datetime) -> datetime:
 
 
 def situation_of(release: Release, seen: list[Seen], told: Told, at: datetime) -> Situation:
-    """All that a tick decides by."""
     plan, wanted = release.parsed_plan, Wanted.of(release.wanted)
     before = _before(release)
     traffic = told.traffic(wanted, reached=release.entered_at is not None, before=before)
@@ -197,7 +194,7 @@ def situation_of(release: Release, seen: list[Seen], told: Told, at: datetime) -
         traffic = Traffic.FOREIGN  # a database forgets nothing: somebody set it back
     if release.router["kind"] == "manual" and traffic in (Traffic.LOST, Traffic.FOREIGN):
         traffic = Traffic.NOT_YET  # it is as a person last confirmed, and wanted otherwise since
-    strays = outside.strays(release, at)
+    strays = outside_routers.strays(release, at)
     if strays and not told.away:
         traffic = Traffic.FOREIGN  # whatever it says at this instant
     frozen = freezes_in_force([release.environment], at)
@@ -241,7 +238,7 @@ def _who_moved(
         return ""
     if strays:
         text = _("The router does not keep its share: {asked} set, {told} reported, {n} times.")
-        asked, share = (wording.percent(one["share"]) for one in (release.wanted, strays))
+        asked, share = (descriptions.percent(one["share"]) for one in (release.wanted, strays))
         return text.format(asked=asked, told=share, n=strays["times"])
     who = _last_hand(release) or _("Somebody")
     if told.is_off:
@@ -257,7 +254,7 @@ def _last_hand(release: Release) -> str:
     events = audit.events_of(
         release.project, subject_kind="flag", subject=release.router.get("flag", "")
     )
-    mine = moving.engine_of(release).label
+    mine = transitions.engine_of(release).label
     found = events.filter(environment=release.environment.key).exclude(actor=mine)
     latest = found.values_list("actor", flat=True)[:1]
     return next(iter(latest), "")

@@ -14,17 +14,17 @@ from portal.access.models import Environment, Project
 from portal.approvals import gate
 from portal.approvals.authors import answer_for
 from portal.approvals.errors import ApprovalRequired, Barred, Waiting
-from portal.approvals.overriding import freezes_stopping
+from portal.approvals.freezes import freezes_stopping
 from portal.approvals.services import gated
 from portal.lib.errors import Conflict, Invalid
 from portal.lib.journal import Intent, Step, WriteOptions
-from releases.core import moving, selectors
+from releases.core import selectors, transitions
 from releases.core.changes import start_change
+from releases.core.command_rules import lock_for, lock_release
 from releases.core.models import MOVING, Release, State
-from releases.core.moving import artefact_of
 from releases.core.planning import plan_release, refuse_to_scripts
 from releases.core.routes import ruling_of
-from releases.core.telling import lock_for, lock_release
+from releases.core.transitions import artefact_of
 from releases.policies import demands
 from releases.routers import flag as flag_router
 
@@ -66,7 +66,7 @@ def _start(release: Release, intent: Intent, supersede: bool | int) -> Release:
         locked.due_at = at = locked.not_before
         assert at is not None
         locked.save()
-        moving.record("scheduled", locked, result.intent, more={"at": at.isoformat()})
+        transitions.record("scheduled", locked, result.intent, more={"at": at.isoformat()})
         return locked
     begin(locked, result.intent)
     return locked
@@ -80,7 +80,7 @@ def start_when_due(release: Release, at: datetime) -> None:
     """
     _require_policies(release)
     refuse_to_scripts(release, release.author_kind)
-    intent = moving.by_itself(release, release.reason, at)
+    intent = transitions.by_itself(release, release.reason, at)
     _take_place(release, intent)
     _ask_again(release, intent)
     begin(release, intent)
@@ -116,7 +116,7 @@ def require_agreed(release: Release, intent: Intent) -> None:
 
 
 def _ask_again(release: Release, intent: Intent) -> None:
-    options = WriteOptions(step=Step(moving.START, release.pk, release.step))
+    options = WriteOptions(step=Step(transitions.START, release.pk, release.step))
     gate.check(start_change(release), replace(intent, options=options))
 
 
@@ -124,8 +124,8 @@ def begin(release: Release, intent: Intent) -> None:
     """The first step of a locked release that was agreed to."""
     release.state, release.started_at = State.RUNNING, intent.at
     release.clear()
-    moving.record("started", release, intent, more={"artefact": artefact_of(release)})
-    moving.enter(release, 0, moving.by_itself(release, "", intent.at))
+    transitions.record("started", release, intent, more={"artefact": artefact_of(release)})
+    transitions.enter(release, 0, transitions.by_itself(release, "", intent.at))
 
 
 def _take_place(release: Release, intent: Intent) -> None:
@@ -150,15 +150,15 @@ def _make_way(release: Release, intent: Intent) -> None:
             raise Conflict(said, current={"release": locked.pk}, yours={})
         because = {"about": release.pk, "by": intent.actor.label, "to": State.SUPERSEDED}
         if locked.router["kind"] == "flag":
-            moving.go_back(locked, because, intent)
+            transitions.go_back(locked, because, intent)
         else:  # the new one's first step says what its router is to do
             locked.because = because
             if locked.told.get("share"):  # what is there now, nobody has confirmed for the new one
                 release.told = {"share": None}
-            moving.end(locked, State.SUPERSEDED, intent)
+            transitions.end(locked, State.SUPERSEDED, intent)
     watched = others.filter(state=State.SUCCEEDED).exclude(due_at=None)
     for over in watched:
-        moving.leave(over)
+        transitions.leave(over)
     watched.update(due_at=None, watch_until=intent.at)
     _refuse_ramps(release)
 
@@ -189,7 +189,7 @@ def _take_route(release: Release) -> None:
     """Keep what the router has before the first step. Raises Conflict where it was moved since."""
     if release.router["kind"] != "flag":
         return
-    flag, environment = moving.flag_of(release), release.environment
+    flag, environment = transitions.flag_of(release), release.environment
     current = FlagConfiguration.objects.get(flag=flag, environment=environment)
     document, turns_on = current.document, bool(release.router.get("turns_on"))
     told = flag_router.told(document, flag_router.route_of(release.router))

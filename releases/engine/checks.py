@@ -50,8 +50,6 @@ class Role(StrEnum):
 
 
 class Kind(StrEnum):
-    """What a check looks at."""
-
     ERROR_RATE = "error_rate"
     LATENCY = "latency"
     HTTP = "http"
@@ -100,15 +98,12 @@ def _plain(value: object) -> object:
 
 @dataclass(slots=True)
 class Tally:
-    """Outcomes of one version in some stretch of time."""
-
     requests: int = 0
     errors: int = 0
     durations: Sketch = field(default_factory=Sketch)
     error_types: dict[str, int] = field(default_factory=dict)
 
     def merge(self, other: "Tally") -> None:
-        """Add all that the other has counted."""
         self.requests += other.requests
         self.errors += other.errors
         self.durations.merge(other.durations)
@@ -126,8 +121,6 @@ class Probes:
 
 
 class Verdict(StrEnum):
-    """What a measurement says."""
-
     PASSED = "passed"
     FAILED = "failed"
     INCONCLUSIVE = "inconclusive"

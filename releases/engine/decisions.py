@@ -19,8 +19,6 @@ SETTLES: Final = timedelta(seconds=30)
 
 
 class Cause(StrEnum):
-    """Why a release waits, or what ended it."""
-
     REGRESSION = "regression"
     NO_DATA = "no_data"
     CHECK_ERROR = "check_error"
@@ -37,8 +35,6 @@ class Cause(StrEnum):
 
 
 class Action(StrEnum):
-    """What the engine is to do."""
-
     STAY = "stay"
     ROUTE = "route"
     ADVANCE = "advance"
@@ -75,8 +71,6 @@ class Seen:
 
 
 class Traffic(StrEnum):
-    """What the router says, beside what the release wants of it."""
-
     AS_WANTED = "as_wanted"
     NOT_YET = "not_yet"
     LOST = "lost"

@@ -29,16 +29,12 @@ DAY_S: Final = 86_400
 
 
 class Strategy(StrEnum):
-    """How a release reaches everybody."""
-
     CANARY = "canary"
     FEATURE_FLAG = "feature_flag"
     IN_PLACE = "in_place"
 
 
 class Reaction(StrEnum):
-    """What a plan does about a trouble."""
-
     ROLL_BACK = "roll_back"
     HOLD = "hold"
     WARN = "warn"

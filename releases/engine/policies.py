@@ -60,7 +60,6 @@ class Ruling:
 
     @property
     def checks(self) -> tuple[Check, ...]:
-        """The checks that are attached."""
         return tuple(
             check
             for policy in self.policies

@@ -78,7 +78,6 @@ def share_of(document: Document, route: FlagRoute) -> int | None:
 
 
 def cohorts_in(document: Document) -> tuple[str, ...]:
-    """The cohorts that a configuration sends to the new version."""
     for rule in document["rules"]:
         if rule["id"] == COHORTS_RULE:
             return tuple(one["segment"] for one in rule["when"]["any"])

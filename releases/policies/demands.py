@@ -26,14 +26,12 @@ def policy_in(origin: str) -> str:
 
 
 def policies_in(project: Project, environment: Environment) -> QuerySet[ReleasePolicy]:
-    """The policies that hold in an environment."""
     rows = ReleasePolicy.objects.filter(project=project).select_related("project")
     found = rows.values_list("pk", "environments")
     return rows.filter(pk__in=[pk for pk, named in found if not named or environment.key in named])
 
 
 def ruling_on(project: Project, moved: Moved) -> Ruling:
-    """The policies that apply to a release that moves this."""
     rows = ReleasePolicy.objects.filter(project=project)
     return rule([one.parsed for one in rows], moved)
 

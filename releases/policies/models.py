@@ -1,5 +1,3 @@
-"""Rows of plan templates and release policies."""
-
 from typing import Any
 
 from django.db import models
@@ -11,8 +9,6 @@ from releases.engine.checks import read_checks
 
 
 class PlanTemplate(models.Model):
-    """A plan that a team keeps under a name."""
-
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="plan_templates")
     key = models.CharField(max_length=50)
     name = models.CharField(max_length=200)
@@ -36,7 +32,7 @@ class PlanTemplate(models.Model):
 
 
 class ReleasePolicy(models.Model):
-    """What a project wants of the releases that it names: see releases.policies.reading for the
+    """What a project wants of the releases that it names: see releases.policies.services for the
     document. ``version`` counts its changes."""
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="release_policies")

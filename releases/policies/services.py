@@ -3,8 +3,8 @@
 A new policy can lower protection as well, for a more specific one wins. So none is exempt.
 """
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
 
 from django.utils.translation import gettext as _
 
@@ -15,13 +15,14 @@ from portal.approvals import gate
 from portal.approvals.changes import Change, same_document
 from portal.approvals.services import gated
 from portal.lib import journal
+from portal.lib.documents import Problem, Reader, checked, list_of, name, record
 from portal.lib.errors import Conflict, Forbidden, Invalid, refuse
 from portal.lib.journal import Intent
 from releases.catalogue.models import Service
-from releases.catalogue.reading import read_key, valid
+from releases.catalogue.reading import all_different, check_address, read_key, valid
+from releases.engine.checks import Check, read_checks
+from releases.policies.descriptions import policy_changes
 from releases.policies.models import PlanTemplate, ReleasePolicy
-from releases.policies.reading import read_policy
-from releases.policies.wording import policy_changes
 
 POLICY = "release_policy"
 MOST_POLICIES = 100
@@ -37,7 +38,7 @@ def put_policy(
     intent: Intent,
     expected_version: int | None = None,
 ) -> ReleasePolicy:
-    """Make a policy, or change it; see releases.policies.reading.
+    """Make a policy, or change it; see releases.policies.services.
 
     Releases that are planned already keep their plan, and start only if it still fits. Raises
     Forbidden without ``environment.configure`` in each environment that it concerns before or
@@ -174,3 +175,54 @@ def _change(
         serves=False,
         place=places[0] if len(places) == 1 else None,
     )
+
+
+MOST_NAMES: Final = 100
+MOST_REQUIRED: Final = 20
+_read_keys = all_different(list_of(name(100, 1), most=MOST_NAMES))
+
+
+def _policy(
+    name: str,
+    environments: Iterable[str] = (),
+    services: Iterable[str] = (),
+    tags: Iterable[str] = (),
+    checks: Iterable[Check] = (),
+    templates: Iterable[str] = (),
+) -> dict[str, Any]:
+    return {
+        "name": name,
+        "environments": sorted(environments),
+        "services": sorted(services),
+        "tags": sorted(tags),
+        "checks": [check.document for check in checks],
+        "templates": sorted(templates),
+    }
+
+
+def _check_policy(policy: Mapping[str, Any]) -> Iterator[Problem]:
+    if not (policy["checks"] or policy["templates"]):
+        yield Problem("", "Attach a check, or require a template.")
+    taken = set()
+    for place, check in enumerate(policy["checks"]):
+        if check["key"] in taken:
+            yield Problem(f"checks[{place}].key", "Give each check a key of its own.")
+        taken.add(check["key"])
+        yield from check_address(check, f"checks[{place}]")
+
+
+read_policy: Final[Reader[dict[str, Any]]] = checked(
+    record(
+        _policy,
+        {"name": name(200, 1)},
+        {
+            "environments": _read_keys,
+            "services": _read_keys,
+            "tags": _read_keys,
+            "checks": read_checks,
+            "templates": all_different(list_of(name(50, 1), most=MOST_REQUIRED)),
+        },
+    ),
+    _check_policy,
+)
+"""Reads a policy; what it leaves out is empty. Checks get every field that their kind has."""

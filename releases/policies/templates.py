@@ -97,7 +97,6 @@ def places_requiring(project: Project, segments: Collection[str]) -> set[int]:
 
 
 def _requiring(project: Project) -> Iterator[Mapping[str, Any]]:
-    """The policies that there are, and those that others are asked about."""
     yield from (one.document for one in ReleasePolicy.objects.filter(project=project))
     asked = ChangeRequest.objects.filter(project=project, state=State.OPEN, kind=POLICY)
     yield from filter(None, asked.values_list("after", flat=True))

@@ -63,5 +63,4 @@ class Told:
         return Traffic.LOST if self == before else Traffic.FOREIGN
 
     def is_as(self, wanted: Wanted) -> bool:
-        """Whether it does what is wanted."""
         return not self.is_off and (self.share, self.cohorts) == (wanted.share, wanted.cohorts)

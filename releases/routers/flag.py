@@ -20,7 +20,6 @@ Document = Mapping[str, Any]
 
 
 def route_of(router: Document) -> FlagRoute:
-    """The variants that a release routes by."""
     names = ("new", "stable", "baseline", "bucket_by", "tester")
     return FlagRoute(**{name: router[name] for name in names if name in router})
 
@@ -41,7 +40,6 @@ def tester_link(router: Document) -> str:
 
 
 def told(document: Document, route: FlagRoute) -> Told:
-    """What a configuration says as a router."""
     return Told(share_of(document, route), cohorts_in(document), not document["enabled"])
 
 

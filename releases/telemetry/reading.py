@@ -67,7 +67,7 @@ def series(
     *,
     counts_clients: bool = False,
 ) -> list[Point]:
-    """The same over time, in as many points at most; there is none where nothing came."""
+    """The same over time, in as many points at most; stretches without outcomes have no point."""
     buckets = _buckets(environment, (about,), name, version, since, until, counts_clients)
     wanted = (until - since).total_seconds() / points
     step = timedelta(seconds=max(LEAST_STEP_S, -(-wanted // LEAST_STEP_S) * LEAST_STEP_S))
@@ -81,7 +81,6 @@ def series(
 
 
 def unknown_services(project: Project, *, now: datetime) -> QuerySet[UnknownService]:
-    """What telemetry lately came for, by name, and is no service of the project."""
     lately = UnknownService.objects.filter(
         environment__project=project, last_at__gt=now - UNKNOWN_FOR
     )

@@ -147,7 +147,6 @@ def _add(row: OutcomeBucket, more: Counts) -> None:
 
 
 def counts_of(row: OutcomeBucket) -> Counts:
-    """What a row holds."""
     durations, types = Sketch.load(row.durations).counts, dict(row.error_types)
     return Counts(row.requests, row.errors, row.values, row.value_sum, durations, types)
 

@@ -9,8 +9,8 @@ from django.utils.translation import gettext_lazy
 
 from portal.access.permissions import EVERYTHING
 from portal.access.web.scope import Scope
+from releases.core.command_rules import COMMANDS, Command, why_not
 from releases.core.models import Release
-from releases.core.telling import COMMANDS, Command, why_not
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from flags.channel.telemetry import COHORTS, TESTERS
-from releases.core import wording
+from releases.core import descriptions
 from releases.core.models import Release
 from releases.engine.checks import Check, Kind
 from releases.engine.plans import WHOLE
@@ -27,7 +27,7 @@ _APART = {
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ChartLine:
     """A version as a line of a chart: its name and colour there (as in static/charts.js), and
     where its outcomes are counted."""
 
@@ -62,7 +62,7 @@ def charts_of(release: Release, now: datetime) -> dict[str, Any]:
     }
 
 
-def lines_of(release: Release) -> list[Line]:
+def lines_of(release: Release) -> list[ChartLine]:
     """The versions that are compared, and of a flag the new one among those who are kept apart. The
     baseline's slice of a service has the stable version, and tells its outcomes by the name of its
     variant."""
@@ -79,12 +79,14 @@ def lines_of(release: Release) -> list[Line]:
         (_("{version} (new)"), 0, release.version, release.version),
     ]
     lines = [
-        Line(text.format(version=name), colour, about, key, version)
+        ChartLine(text.format(version=name), colour, about, key, version)
         for text, colour, name, version in found
         if version
     ]
     rest = () if is_service else _APART.items()
-    apart = [Line(str(name), colour, one, key, release.version) for one, (name, colour) in rest]
+    apart = [
+        ChartLine(str(name), colour, one, key, release.version) for one, (name, colour) in rest
+    ]
     return apart + lines
 
 
@@ -94,7 +96,7 @@ def _span(release: Release, now: datetime) -> tuple[datetime, datetime]:
     return started - _BEFORE, min(now, ended + _BEFORE) if ended else now
 
 
-def _points(release: Release, line: Line, since: datetime, until: datetime) -> list[Point]:
+def _points(release: Release, line: ChartLine, since: datetime, until: datetime) -> list[Point]:
     where = (release.environment, line.about, line.key, line.version)
     return reading.series(*where, since, until, points=POINTS)
 
@@ -102,7 +104,7 @@ def _points(release: Release, line: Line, since: datetime, until: datetime) -> l
 def _chart(
     title: str,
     unit: str,
-    found: list[tuple[Line, list[Point]]],
+    found: list[tuple[ChartLine, list[Point]]],
     times: list[datetime],
     value: Any,
     thresholds: list[dict[str, Any]] | None = None,
@@ -115,7 +117,6 @@ def _chart(
 
 
 def _rate(times: list[datetime]) -> Any:
-    """Requests per minute, by how far apart the points are."""
     gaps = [(later - earlier).total_seconds() for earlier, later in pairwise(times)]
     apart = min(gaps, default=60.0)
     return lambda point: round(point.requests * 60 / apart, 1)
@@ -131,18 +132,17 @@ def _p95(point: Point) -> float | None:
 
 def _limits(checks: tuple[Check, ...], kind: Kind) -> list[dict[str, Any]]:
     return [
-        {"label": wording.limit_words(check), "value": check.threshold}
+        {"label": descriptions.limit_words(check), "value": check.threshold}
         for check in checks
         if check.kind is kind
     ]
 
 
 def _marks(release: Release) -> list[dict[str, Any]]:
-    """When traffic reached each step, and when it was taken back."""
     found = [
         {
             "at": one.reached_at.timestamp(),
-            "label": wording.percent(one.share) if one.share else _("cohorts"),
+            "label": descriptions.percent(one.share) if one.share else _("cohorts"),
         }
         for one in release.executions.all()
         if one.reached_at

@@ -35,7 +35,7 @@ Row = Mapping[str, str]
 
 
 def number_in(text: str) -> float | int | str:
-    """The number that a text is; the text itself where it is none, for its reader to refuse."""
+    """The number that a text is; otherwise the text itself, for its reader to refuse."""
     try:
         number = float(text.strip().replace(",", "."))
     except ValueError:
@@ -44,7 +44,7 @@ def number_in(text: str) -> float | int | str:
 
 
 def seconds_in(minutes: str) -> float | int | str:
-    """Whole seconds out of minutes; the text itself where that is no number."""
+    """Whole seconds out of minutes; otherwise the text itself."""
     number = number_in(minutes)
     return round(number * 60) if isinstance(number, float | int) and number < 1e7 else minutes
 
@@ -96,8 +96,6 @@ def _rest(row: Row) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class CheckInput:
-    """A row with where its fields are named, and what is wrong with each."""
-
     path: str
     values: Row
     errors: Mapping[str, str]

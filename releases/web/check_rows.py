@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from releases.core import wording
+from releases.core import descriptions
 from releases.core.models import Release
 from releases.engine.checks import Check, Kind, Verdict
 from releases.policies.demands import policy_in
@@ -60,7 +60,7 @@ class CheckRow:
 
     @property
     def limit(self) -> str:
-        return wording.limit_words(self.check)
+        return descriptions.limit_words(self.check)
 
     @property
     def value(self) -> str:
@@ -76,11 +76,10 @@ class CheckRow:
 
     @property
     def words(self) -> str:
-        return wording.check_words(self.check, self.said) if self.said else ""
+        return descriptions.check_words(self.check, self.said) if self.said else ""
 
     @property
     def at(self) -> datetime | None:
-        """When it was measured."""
         at = self.said.get("at")
         return datetime.fromisoformat(at) if at else None
 

@@ -1,5 +1,3 @@
-"""What the words of plans, checks and states are called on screen, and how they are coloured."""
-
 from collections.abc import Mapping
 from typing import Any
 
@@ -41,14 +39,12 @@ ORIGINS = {
 
 
 def origin_words(origin: str) -> str:
-    """Where a check comes from."""
     if key := policy_in(origin):
         return _("from the release policy {key}").format(key=key)
     return str(ORIGINS.get(origin) or _("of this release"))
 
 
 def router_words(router: Mapping[str, Any]) -> str:
-    """Who moves the traffic of a release."""
     texts = {
         "flag": _("the flag {flag}"),
         "webhook": _("a webhook: {url}"),

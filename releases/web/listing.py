@@ -1,5 +1,3 @@
-"""The board of what moves now, and the list of all releases."""
-
 import hashlib
 import json
 from collections.abc import Mapping
@@ -10,23 +8,27 @@ from django.db.models import BooleanField, ExpressionWrapper, F, Q, QuerySet, Wi
 from django.db.models.functions import RowNumber
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from django.views.decorators.http import require_safe
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
 
 from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
-from portal.approvals import freezes
+from portal.approvals import freezes, services
+from portal.approvals.freezes import line_stopped_in
 from portal.approvals.models import FreezeWindow, InForce
 from portal.audit.web.lines import pulse
 from portal.lib import clock
+from portal.lib.errors import Forbidden
+from portal.lib.journal import Intent
 from portal.lib.numbers import read_whole
 from portal.lib.paging import page_of
 from portal.lib.web.live import live_page
-from portal.lib.web.pages import paging, query_with
+from portal.lib.web.pages import governed, paging, query_with, redirect_to
 from portal.lib.web.spreadsheets import Value, csv_response
 from releases.core import selectors
 from releases.core.models import MOVING, OVER, Release, State
-from releases.web.showing import ReleaseView
+from releases.web.release_view import ReleaseView
 
 _RECENT = 10
 MOST_IN_LANE = 50
@@ -65,7 +67,6 @@ class ReleaseFilter:
 
     @classmethod
     def of(cls, query: Mapping[str, str]) -> "ReleaseFilter":
-        """The filter that an address holds."""
         return cls(**{one.name: query.get(one.name, "").strip() for one in fields(cls)})
 
     @property
@@ -73,7 +74,6 @@ class ReleaseFilter:
         return any(getattr(self, one.name) for one in fields(self))
 
     def narrow(self, rows: QuerySet[Release]) -> QuerySet[Release]:
-        """The releases that fit."""
         if self.environment:
             rows = rows.filter(environment__key=self.environment)
         if self.service:
@@ -119,7 +119,6 @@ class Lane:
 @require_safe
 @project_page(Permission.FLAG_VIEW)
 def show_board(request: HttpRequest, scope: Scope) -> HttpResponse:
-    """The page; with ``seen`` its live part, or 204 while it looks the same."""
     now = clock.now()
     rows = selectors.releases_seen(scope.project).prefetch_related("executions")
     alive = list(_alive(rows))
@@ -134,13 +133,12 @@ def show_board(request: HttpRequest, scope: Scope) -> HttpResponse:
             "live_every": "1s" if any(one.is_moving for one in alive) else "2s",
         }
 
-    return live_page(request, "releases/board", beat_of(alive, now), context)
+    return live_page(request, "releases/board", beat_of_list(alive, now), context)
 
 
 @require_safe
 @project_page(Permission.FLAG_VIEW)
 def list_releases(request: HttpRequest, scope: Scope) -> HttpResponse:
-    """The page; with ``seen`` its live part, or 204 while it looks the same."""
     now, wanted = clock.now(), ReleaseFilter.of(request.GET.dict())
     found = wanted.narrow(selectors.releases_seen(scope.project)).order_by("-pk")
     page = page_of(
@@ -163,7 +161,7 @@ def list_releases(request: HttpRequest, scope: Scope) -> HttpResponse:
             "live_url": reverse("release-list", args=[scope.project.key]),
         }
 
-    return live_page(request, "releases/releases", beat_of(page.rows, now), context)
+    return live_page(request, "releases/releases", beat_of_list(page.rows, now), context)
 
 
 @require_safe
@@ -178,7 +176,6 @@ def export_releases(request: HttpRequest, scope: Scope) -> HttpResponse:
 
 
 def board_address(scope: Scope) -> str:
-    """Where the board of a project is."""
     return reverse("release-board", args=[scope.project.key])
 
 
@@ -210,7 +207,7 @@ def _lanes(scope: Scope, alive: list[Release], now: datetime) -> list[Lane]:
     return found
 
 
-def beat_of(rows: list[Release], now: datetime) -> str:
+def beat_of_list(rows: list[Release], now: datetime) -> str:
     """Another text whenever a list of these may look different."""
     seen = [
         (one.pk, one.state, one.step, one.told, one.holds, one.entered_at, one.problem)
@@ -243,3 +240,31 @@ def _row(one: Release) -> list[Value]:
         one.outcome,
         one.agreement_id,
     ]
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@project_page(Permission.FLAG_VIEW)
+def change_line(request: HttpRequest, scope: Scope, environment: str) -> HttpResponse:
+    """The dialog: stop what moves there, or let it move again where it is stopped."""
+    place = scope.environment(environment)
+    line = line_stopped_in(place)
+    may = scope.allows(Permission.INCIDENT_MANAGE, place)
+    context = {
+        "scope": scope,
+        "environment": place,
+        "line": line,
+        "why_not": "" if may else str(Forbidden(Permission.INCIDENT_MANAGE)),
+    }
+
+    def save() -> HttpResponse:
+        lifts = request.POST.get("lift") == "1"
+        change = services.lift_line if lifts else services.stop_line
+        change(
+            environment=place, intent=Intent(scope.actor, request.POST.get("reason", "").strip())
+        )
+        said = (
+            _("Stopped line lifted in {place}.") if lifts else _("The line is stopped in {place}.")
+        )
+        return redirect_to(request, board_address(scope), said.format(place=place.name))
+
+    return governed(request, "releases/_line_dialog.html", context, save)

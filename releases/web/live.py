@@ -3,7 +3,9 @@
 import hashlib
 import json
 from datetime import datetime, timedelta
+from urllib.parse import urlencode
 
+from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -17,17 +19,18 @@ from portal.audit import history
 from portal.audit.filters import Filters
 from portal.audit.web.lines import lines, pulse
 from portal.lib import clock
-from portal.lib.errors import Invalid
+from portal.lib.errors import Forbidden, Invalid
 from portal.lib.journal import Intent
 from portal.lib.web.live import draw, live_page
 from portal.lib.web.pages import redirect_to, wants_fragment
-from releases.core import commands, selectors, wording
-from releases.core.models import Release, State
-from releases.core.previews import users_routed
+from releases.core import commands, descriptions, selectors
+from releases.core.models import MOVING, Release, State
+from releases.core.planning import users_routed
 from releases.web.buttons import Button, buttons_of
 from releases.web.charts import charts_of
 from releases.web.check_rows import linked_from
-from releases.web.showing import ReleaseView
+from releases.web.listing import beat_of_list
+from releases.web.release_view import ReleaseView
 
 PAGE = "releases/release"
 _HAPPENED = 30
@@ -53,7 +56,6 @@ _SEEN = (
 
 
 def find_release(scope: Scope, number: int) -> Release:
-    """A release of the project; 404 where it has none of that number."""
     found = selectors.releases_seen(scope.project).filter(pk=number).first()
     if found is None:
         raise Http404(number)
@@ -63,7 +65,6 @@ def find_release(scope: Scope, number: int) -> Release:
 @require_safe
 @project_page(Permission.FLAG_VIEW)
 def show_release(request: HttpRequest, scope: Scope, release: int) -> HttpResponse:
-    """The page; with ``seen`` its live part, or 204 while it looks the same."""
     found, now = find_release(scope, release), clock.now()
     return live_page(request, PAGE, beat_of(found, now), lambda: release_context(scope, found, now))
 
@@ -71,7 +72,6 @@ def show_release(request: HttpRequest, scope: Scope, release: int) -> HttpRespon
 @require_safe
 @project_page(Permission.FLAG_VIEW)
 def measured(request: HttpRequest, scope: Scope, release: int) -> HttpResponse:
-    """What the charts are drawn from, as JSON."""
     found = find_release(scope, release)
     response = JsonResponse(charts_of(found, clock.now()))
     response["Cache-Control"] = "no-store"
@@ -102,7 +102,6 @@ def add_note(request: HttpRequest, scope: Scope, release: int) -> HttpResponse:
 
 
 def address_of(release: Release) -> str:
-    """Where the page of a release is."""
     return reverse("release", args=[release.project.key, release.pk])
 
 
@@ -114,7 +113,6 @@ def beat_of(release: Release, now: datetime) -> str:
 
 
 def release_context(scope: Scope, release: Release, now: datetime) -> dict[str, object]:
-    """All that the page shows."""
     about = Filters(project=scope.project.key, kind="release", subject=str(release.pk))
     may_read = Permission.AUDIT_VIEW in scope.permissions
     buttons = buttons_of(scope, release, now)
@@ -126,8 +124,8 @@ def release_context(scope: Scope, release: Release, now: datetime) -> dict[str, 
         "release": release,
         "view": ReleaseView.of(release, now, users),
         **linked_from(release),
-        "users_words": "" if over else wording.users_words(users),
-        "cohorts_words": wording.cohorts_words(release),
+        "users_words": "" if over else descriptions.users_words(users),
+        "cohorts_words": descriptions.cohorts_words(release),
         "buttons": buttons,
         "over": "" if any(not one.why_not for one in buttons) else _over(release, buttons, now),
         "pending": approvals.open_requests(
@@ -153,3 +151,33 @@ def _over(release: Release, buttons: list[Button], now: datetime) -> str:
 
 def _just_over(release: Release, now: datetime) -> bool:
     return release.ended_at is not None and now - release.ended_at < timedelta(minutes=1)
+
+
+@require_safe
+@project_page(Permission.FLAG_VIEW)
+def show_panel(request: HttpRequest, scope: Scope, environment: str, key: str) -> HttpResponse:
+    """The panel; with ``seen`` 204 while it looks the same."""
+    place, now = scope.environment(environment), clock.now()
+    flag = scope.project.flags.filter(key=key).first()
+    if flag is None:
+        raise Http404(key)
+    alive = Q(state__in=(*MOVING, State.PLANNED)) | Q(state=State.SUCCEEDED, watch_until__gt=now)
+    about = Q(flag=flag) | Q(router__flag=flag.key)
+    rows = selectors.releases_seen(scope.project).filter(alive, about, environment=place)
+    found = list(rows.prefetch_related("executions").order_by("-pk")[:5])
+    state = beat_of_list(found, now)
+    if request.GET.get("seen") == state:
+        return HttpResponse(status=204)
+    may = scope.allows(Permission.FLAG_EDIT, place)
+    query = urlencode({"flag": flag.key, "environment": place.key})
+    context = {
+        "scope": scope,
+        "flag": flag,
+        "environment": place,
+        "views": [ReleaseView.of(one, now) for one in found],
+        "state": state,
+        "is_moved": any(one.is_moving for one in found),
+        "why_not": "" if may else str(Forbidden(Permission.FLAG_EDIT)),
+        "new_url": f"{reverse('release-new', args=[scope.project.key])}?{query}",
+    }
+    return render(request, "releases/_of_flag.html", context)

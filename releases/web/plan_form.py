@@ -1,5 +1,3 @@
-"""The form of a new release: what somebody filled in, and the document that comes of it."""
-
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
@@ -72,7 +70,6 @@ def new_form(query: QueryDict) -> Form:
 
 
 def sent_form(sent: QueryDict) -> Form:
-    """What somebody filled in."""
     form = {"steps": [], "checks": [], "on": {}} | read_form(sent.items(), FIELDS)
     return form | {"cohorts": sent.getlist("cohorts")}
 
@@ -92,7 +89,6 @@ def with_plan(plan: Plan) -> Form:
 
 
 def templated(found: PlanTemplate) -> Form:
-    """The whole plan of a template, as the form shows it."""
     plan = read_plan(found.plan)
     return with_plan(plan) | {
         "strategy": plan.strategy.value,
@@ -108,7 +104,7 @@ def _row(step: Mapping[str, Any]) -> dict[str, str]:
 
 
 def rearranged(form: Form, do: str) -> Form:
-    """The form after one of its buttons. Raises Invalid where the curve's numbers are none."""
+    """The form after one of its buttons. Raises Invalid for a curve without usable numbers."""
     what, _colon, place = do.partition(":")
     steps = list(form["steps"])
     if what == "add-step" and len(steps) < MOST_STEPS:
@@ -144,7 +140,6 @@ def advice_of(form: Form) -> Advice | None:
 
 
 def advice_words(advice: Advice) -> str:
-    """The advice with its reason."""
     text = _("Advised: {strategy}.")
     names = {"strategy": strategy_name(advice.strategy)}
     if advice.instead_of:
@@ -170,7 +165,6 @@ def reason_of(form: Form) -> str:
 
 
 def document_of(form: Form) -> dict[str, Any]:
-    """What releases.core.planning takes."""
     document: dict[str, Any] = {"strategy": form.get("strategy", ""), "plan": plan_of(form)}
     if form.get("flag"):
         document |= {"flag": form["flag"], "variant": form.get("variant", "")}
@@ -218,7 +212,6 @@ def _step(row: Mapping[str, str]) -> dict[str, Any]:
 
 
 def moment_words(at: datetime) -> str:
-    """An instant as the form writes it."""
     return at.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -226,17 +219,14 @@ def moment_words(at: datetime) -> str:
 
 
 def by_field(errors: Mapping[str, str]) -> dict[str, str]:
-    """The problems by names that a template can spell."""
     return {path.replace("artefact.", "").replace(".", "_"): text for path, text in errors.items()}
 
 
 def of_plan(errors: Mapping[str, str]) -> dict[str, str]:
-    """The problems by their places in the plan."""
     return {path.removeprefix("plan."): text for path, text in errors.items()}
 
 
 def step_inputs(form: Form, errors: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Its steps, each with what is wrong with it."""
     found = of_plan(errors)
     return [
         {
@@ -263,7 +253,6 @@ _BESIDE = (
 
 
 def problems_of(form: Form, errors: Mapping[str, str]) -> list[str]:
-    """The problems that no field of the form shows beside itself."""
     shown = {
         f"steps[{n}].{name}" for n in range(len(form["steps"])) for name in ("share", "soak_s")
     }

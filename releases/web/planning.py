@@ -17,22 +17,22 @@ from flags.models import Flag
 from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
-from portal.approvals.freeze_wording import frozen_sentence
+from portal.approvals.freeze_descriptions import frozen_sentence
 from portal.approvals.freezes import freezes_in_force
-from portal.approvals.web.outlook import Outlook, outlook, read_intent
+from portal.approvals.web.preflight import Preflight, preflight, read_intent
 from portal.lib import clock
 from portal.lib.errors import Conflict, Forbidden, Invalid
 from portal.lib.journal import Intent
 from portal.lib.web.pages import Refusal, confirm_name, governed, redirect_to, show_form
 from releases.catalogue.models import Artefact, Service, ServiceSetup
-from releases.core import commands, planning, wording
+from releases.core import commands, descriptions, planning
 from releases.core.models import Release
-from releases.core.previews import Preview, preview
+from releases.core.planning import Preview, preview
 from releases.engine.policies import Policy, Ruling
 from releases.policies import templates
 from releases.policies.demands import policy_in
+from releases.policies.descriptions import overruled_sentences, why_sentence
 from releases.policies.models import PlanTemplate
-from releases.policies.wording import overruled_sentences, why_sentence
 from releases.web import check_form, live, plan_form
 from releases.web.labels import IN_FREEZE, origin_words
 from releases.web.plan_form import MOST_OFFERED
@@ -102,26 +102,28 @@ def _sentence(path: str, text: str) -> str:
 
 
 def _shown(scope: Scope, place: Environment, seen: Preview) -> dict[str, object]:
-    what = outlook(scope, [place], turns_off=False)
+    what = preflight(scope, [place], turns_off=False)
     last = seen.steps[-1].ends_s
     return {
         "preview": seen,
         "steps": [
             (
                 step,
-                wording.duration(step.starts_s),
-                wording.duration(step.ends_s - step.starts_s)
+                descriptions.duration(step.starts_s),
+                descriptions.duration(step.ends_s - step.starts_s)
                 if step.ends_s > step.starts_s
                 else "",
-                wording.about(step.users),
+                descriptions.about(step.users),
             )
             for step in seen.steps
         ],
-        "users_words": wording.users_words(seen.users),
-        "lasts": wording.duration(last),
-        "watched": wording.duration(seen.draft.plan.watch_s) if seen.draft.plan.watch_s else "",
+        "users_words": descriptions.users_words(seen.users),
+        "lasts": descriptions.duration(last),
+        "watched": descriptions.duration(seen.draft.plan.watch_s)
+        if seen.draft.plan.watch_s
+        else "",
         "checks": [
-            (check.key, wording.limit_words(check), origin_words(origin), policy_in(origin))
+            (check.key, descriptions.limit_words(check), origin_words(origin), policy_in(origin))
             for check, origin in seen.checks
         ],
         "policies": _policies(seen.draft.ruling),
@@ -151,7 +153,6 @@ def _requires(policy: Policy, ruling: Ruling) -> list[str]:
 
 
 def _freezes(place: Environment, seen: Preview) -> list[str]:
-    """What would be frozen when it comes to a step, and what the plan does then."""
     begins = seen.draft.not_before or clock.now()
     found: dict[str, str] = {}
     for step in seen.steps:
@@ -172,7 +173,6 @@ def _environment(scope: Scope, form: Mapping[str, Any]) -> Environment:
 
 
 def _rearranged(scope: Scope, form: plan_form.Form, do: str) -> tuple[plan_form.Form, Refusal]:
-    """The form after a button or a choice, and what was wrong with what it asked for."""
     try:
         form = plan_form.rearranged(form, do)
         if do == "keep":
@@ -217,12 +217,12 @@ def _known_artefact(scope: Scope, form: plan_form.Form) -> Artefact | None:
     return found.filter(version=form.get("version", "").strip()).first()
 
 
-def _outlook(scope: Scope, place: Environment) -> Outlook:
-    return replace(outlook(scope, [place], turns_off=False), may_break_glass=False)
+def _preflight(scope: Scope, place: Environment) -> Preflight:
+    return replace(preflight(scope, [place], turns_off=False), may_break_glass=False)
 
 
 def _is_typed(scope: Scope, place: Environment) -> bool:
-    return place.is_production and not _outlook(scope, place).needs_approval
+    return place.is_production and not _preflight(scope, place).needs_approval
 
 
 def _context(
@@ -251,7 +251,7 @@ def _context(
         "errors": plan_form.by_field(errors),
         "problems": plan_form.problems_of(form, errors),
         "typed_name": _is_typed(scope, place),
-        "outlook": _outlook(scope, place),
+        "outlook": _preflight(scope, place),
         "why_not": _why_not(scope, place, flag, service),
         "why_not_start": _why_not_start(scope, place, flag),
         **plan_form.choices(form),

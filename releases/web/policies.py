@@ -1,5 +1,3 @@
-"""Release policies: the list of them, and the form of one."""
-
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
@@ -16,11 +14,11 @@ from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.approvals import selectors as approvals
 from portal.approvals.models import ChangeRequest, State
-from portal.approvals.web.outlook import (
+from portal.approvals.web.preflight import (
     Revising,
     drift_of,
     editable_request,
-    outlook,
+    preflight,
     read_intent,
 )
 from portal.lib.errors import Forbidden, Invalid
@@ -36,8 +34,8 @@ from portal.lib.web.pages import (
     texts,
 )
 from releases.policies import services
+from releases.policies.descriptions import cohort_sentences, policy_sentences
 from releases.policies.models import PlanTemplate, ReleasePolicy
-from releases.policies.wording import cohort_sentences, policy_sentences
 from releases.web import check_form
 from releases.web.plan_form import MOST_OFFERED
 
@@ -174,13 +172,12 @@ def _context(
         "problems": _problems(form, errors),
         "why_not": _why_not(scope, places) if found else _why_not_anywhere(scope),
         "why_not_these": _why_not(scope, places),
-        "outlook": _outlook(scope, places),
+        "outlook": _preflight(scope, places),
         **check_form.CHOICES,
     }
 
 
 def _problems(form: Form, errors: Mapping[str, str]) -> list[str]:
-    """The problems that no field of the form shows beside itself."""
     beside = {
         f"checks[{n}].{name}" for n in range(len(form["checks"])) for name in check_form.BESIDE
     }
@@ -188,16 +185,15 @@ def _problems(form: Form, errors: Mapping[str, str]) -> list[str]:
 
 
 def _concerned(scope: Scope, *named: list[str]) -> list[Environment]:
-    """The environments that policies of these names are for."""
     found = {
         place.pk: place for names in named for place in services.places_of(scope.project, names)
     }
     return list(found.values())
 
 
-def _outlook(scope: Scope, places: list[Environment]) -> Any:
+def _preflight(scope: Scope, places: list[Environment]) -> Any:
     """Nothing that applications get changes, so no freeze is in the way and no glass is broken."""
-    seen = outlook(scope, places, turns_off=False)
+    seen = preflight(scope, places, turns_off=False)
     return replace(seen, frozen=[], may_break_glass=False)
 
 
@@ -235,7 +231,7 @@ def delete_policy(request: HttpRequest, scope: Scope, policy: str) -> HttpRespon
         "name": found.name,
         "text": _("Releases that it was attached to keep its checks."),
         "why_not": _why_not(scope, places),
-        "outlook": _outlook(scope, places),
+        "outlook": _preflight(scope, places),
         "takes_reason": True,
     }
     return governed(request, "releases/_delete_dialog.html", context, save)

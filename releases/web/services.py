@@ -1,5 +1,3 @@
-"""Services: what is deployed, how each is released in an environment, what was built of it."""
-
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -24,19 +22,19 @@ from portal.lib.journal import Intent
 from portal.lib.paging import page_of
 from portal.lib.web.pages import asked_places, governed, paging, redirect_to, render_page
 from releases.catalogue import selectors, services
+from releases.catalogue.descriptions import setup_changes
 from releases.catalogue.models import Artefact, Service, ServiceSetup
-from releases.catalogue.wording import setup_changes
 from releases.core import selectors as releases
 from releases.core.models import MOVING, Release, State
 from releases.telemetry import reading
-from releases.web.showing import ReleaseView
+from releases.web.release_view import ReleaseView
 
 _RECENT = 10
 _HAPPENED = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ServicePlace:
     """A service in one environment: what is out there, and what moves."""
 
     environment: Environment
@@ -151,7 +149,6 @@ def show_service(request: HttpRequest, scope: Scope, service: str) -> HttpRespon
 
 
 def find_service(scope: Scope, key: str) -> Service:
-    """A service of the project; 404 where it has none of that key."""
     return get_object_or_404(selectors.services_of(scope.project), key=key)
 
 
@@ -163,7 +160,7 @@ def _drawn(rows: Any) -> Any:
     return rows.prefetch_related("executions")
 
 
-def _places(scope: Scope, found: Iterable[Service]) -> dict[int, list[Place]]:
+def _places(scope: Scope, found: Iterable[Service]) -> dict[int, list[ServicePlace]]:
     """Each service in each environment, in four queries however many they are."""
     wanted, now = [one.pk for one in found], clock.now()
     rows = releases.releases_seen(scope.project).filter(service__in=wanted)
@@ -176,11 +173,11 @@ def _places(scope: Scope, found: Iterable[Service]) -> dict[int, list[Place]]:
         for one in ServiceSetup.objects.filter(service__in=wanted)
     }
     stable = _stable(wanted)
-    places: dict[int, list[Place]] = defaultdict(list)
+    places: dict[int, list[ServicePlace]] = defaultdict(list)
     for pk in wanted:
         for place in scope.environments:
             at = (pk, place.pk)
-            places[pk].append(Place(place, stable.get(at), moving.get(at), setups.get(at)))
+            places[pk].append(ServicePlace(place, stable.get(at), moving.get(at), setups.get(at)))
     return places
 
 

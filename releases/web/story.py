@@ -1,4 +1,4 @@
-"""A release's whole story on one page, for whoever has to prove it: printable, each row linked."""
+"""A release's whole story on one page, as evidence: printable, each row linked."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,7 +21,7 @@ from releases.core.models import Measurement, Release, State
 from releases.engine.checks import Check, Verdict
 from releases.web.check_rows import CheckRow, linked_from, measured
 from releases.web.live import find_release
-from releases.web.showing import ReleaseView
+from releases.web.release_view import ReleaseView
 
 MOST_ROWS = 500
 

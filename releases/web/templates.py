@@ -1,5 +1,3 @@
-"""Plan templates: the list of them, and the form of one."""
-
 from functools import partial
 from typing import Any
 
@@ -23,12 +21,12 @@ from portal.lib.web.pages import (
     render_page,
     show_form,
 )
-from releases.catalogue.wording import check_sentence
-from releases.core import wording
+from releases.catalogue.descriptions import check_sentence
+from releases.core import descriptions
 from releases.engine.plans import Strategy, read_plan, usual_plan
 from releases.policies import templates
+from releases.policies.descriptions import cohort_sentences
 from releases.policies.models import PlanTemplate, ReleasePolicy
-from releases.policies.wording import cohort_sentences
 from releases.web import check_form, plan_form
 from releases.web.labels import STRATEGIES
 from releases.web.services import why_not_create
@@ -59,9 +57,8 @@ def list_templates(request: HttpRequest, scope: Scope) -> HttpResponse:
 
 
 def _sentences(template: PlanTemplate) -> list[str]:
-    """What a plan does, for who chooses among some."""
     plan = read_plan(template.plan)
-    shares = ", ".join(wording.percent(step.share) for step in plan.steps)
+    shares = ", ".join(descriptions.percent(step.share) for step in plan.steps)
     text = _("{strategy}: {shares}.")
     said = [text.format(strategy=str(STRATEGIES[plan.strategy]).capitalize(), shares=shares)]
     if plan.cohorts:

@@ -1,17 +1,13 @@
-"""Addresses of releases and services."""
-
 from django.urls import path
 
 from releases.web import (
-    line,
+    command_dialogs,
     listing,
     live,
-    of_flag,
     planning,
     policies,
-    pressing,
     services,
-    setting_up,
+    setup_form,
     story,
     templates,
 )
@@ -25,14 +21,14 @@ _SERVICE = "p/<slug:project>/service/<slug:service>/"
 
 urlpatterns = [
     path(_RELEASES, listing.show_board, name="release-board"),
-    path(f"{_RELEASES}line/<slug:environment>", line.change_line, name="release-line"),
+    path(f"{_RELEASES}line/<slug:environment>", listing.change_line, name="release-line"),
     path(f"{_RELEASES}all", listing.list_releases, name="release-list"),
     path(f"{_RELEASES}export", listing.export_releases, name="release-export"),
     path(f"{_RELEASES}new", planning.new_release, name="release-new"),
     path(f"{_RELEASES}preview", planning.preview_release, name="release-preview"),
     path(
         f"{_RELEASES}of-flag/<slug:environment>/<path:key>",
-        of_flag.show_panel,
+        live.show_panel,
         name="release-of-flag",
     ),
     path(f"{_RELEASES}policies/", policies.list_policies, name="release-policies"),
@@ -47,10 +43,10 @@ urlpatterns = [
     path(f"{_RELEASE}measured", live.measured, name="release-measured"),
     path(f"{_RELEASE}note", live.add_note, name="release-note"),
     path(f"{_RELEASE}story", story.show_story, name="release-story"),
-    path(f"{_RELEASE}command/<slug:command>", pressing.press, name="release-command"),
+    path(f"{_RELEASE}command/<slug:command>", command_dialogs.press, name="release-command"),
     path(_SERVICES, services.list_services, name="service-list"),
     path(f"{_SERVICES}new", services.create_service, name="service-create"),
     path(_SERVICE, services.show_service, name="service"),
     path(f"{_SERVICE}edit", services.edit_service, name="service-edit"),
-    path(f"{_SERVICE}setup/<slug:environment>", setting_up.edit_setup, name="service-setup"),
+    path(f"{_SERVICE}setup/<slug:environment>", setup_form.edit_setup, name="service-setup"),
 ]

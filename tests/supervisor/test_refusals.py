@@ -15,7 +15,7 @@ import pytest
 
 from portal.lib.env import SettingError
 from portal.supervisor import embedded_redis, processes, state
-from portal.supervisor.ports import PortTaken, require_free
+from portal.supervisor.processes import PortTaken, require_free
 from tests.support import settings_env
 from tests.support.stack import START_TIMEOUT_S, Stack
 

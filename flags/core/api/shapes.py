@@ -11,7 +11,7 @@ from portal.lib.api.shapes import (
     TEXT,
     TEXTS,
     WHOLE,
-    Page,
+    PageShape,
     Shape,
 )
 
@@ -78,7 +78,7 @@ FLAG = Shape(
     },
     stored="document",
 )
-FLAGS = Page("FlagPage", "flags", FLAG.many(), total=WHOLE())
+FLAGS = PageShape("FlagPage", "flags", FLAG.many(), total=WHOLE())
 
 SHARE = Shape(
     "Share",
@@ -166,4 +166,4 @@ LISTED_CONFIGURATION = Shape(
     },
     stored="document",
 )
-CONFIGURATIONS = Page("ConfigurationPage", "configurations", LISTED_CONFIGURATION.many())
+CONFIGURATIONS = PageShape("ConfigurationPage", "configurations", LISTED_CONFIGURATION.many())

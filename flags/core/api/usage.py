@@ -9,7 +9,7 @@ from flags.usage.reading import ASPECTS, SPANS
 from portal.access.api.scope import environment_of
 from portal.lib import clock
 from portal.lib.api.endpoints import answer, choice, listing, page_of, switch
-from portal.lib.api.shapes import MOMENT, OBJECT, TEXT, WHOLE, Page, Shape
+from portal.lib.api.shapes import MOMENT, OBJECT, TEXT, WHOLE, PageShape, Shape
 from portal.lib.api.views import ApiView, operation, query
 
 _TAG = "one environment"
@@ -41,7 +41,7 @@ UNKNOWN_FLAG = Shape(
         "last_at": MOMENT(),
     },
 )
-UNKNOWN_FLAGS = Page(
+UNKNOWN_FLAGS = PageShape(
     "UnknownFlags",
     "unknown_flags",
     UNKNOWN_FLAG.many(),

@@ -20,7 +20,7 @@ from flags.references import effects
 from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
-from portal.approvals.web.outlook import Outlook, outlook, read_intent
+from portal.approvals.web.preflight import Preflight, preflight, read_intent
 from portal.lib import clock
 from portal.lib.errors import Forbidden, Invalid
 from portal.lib.web.pages import confirm_name, governed, show_form, version_in
@@ -36,7 +36,7 @@ class Asked:
     action: Action
     environment: Environment | None
     flags: list[Flag]
-    outlook: Outlook
+    outlook: Preflight
 
     @property
     def turns_on(self) -> bool:
@@ -121,7 +121,7 @@ def _asked(request: HttpRequest, scope: Scope) -> Asked:
     affected = [environment] if environment else []
     if name == "archive":
         affected = effects.of_archiving_all(flags, scope.environments)
-    view = outlook(scope, affected, turns_off=name == "turn_off")
+    view = preflight(scope, affected, turns_off=name == "turn_off")
     return Asked(name, action, environment, flags, view)
 
 

@@ -20,7 +20,12 @@ from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.approvals.changes import same_document
 from portal.approvals.errors import Waiting
-from portal.approvals.web.outlook import fresh_for_glass, outlook, read_intent, sent
+from portal.approvals.web.preflight import (
+    fresh_for_break_glass,
+    preflight,
+    read_intent,
+    sent,
+)
 from portal.lib import clock
 from portal.lib.errors import Invalid
 from portal.lib.journal import Intent
@@ -141,7 +146,7 @@ def _text(cell: Cell) -> str:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_page(Permission.FLAG_EDIT)
-@fresh_for_glass
+@fresh_for_break_glass
 def copy_configuration(
     request: HttpRequest, scope: Scope, environment: str, key: str
 ) -> HttpResponse:
@@ -182,7 +187,7 @@ def copy_configuration(
             "words": changes.configuration_words(flag, ours.document, wanted),
             "source_version": theirs.version,
             "version": ours.version,
-            "outlook": outlook(scope, [target], turns_off=False),
+            "outlook": preflight(scope, [target], turns_off=False),
             "needs_name": _needs_name(scope, target),
         }
 
@@ -206,7 +211,7 @@ def _taking(values: QueryDict) -> Taking:
 
 def _needs_name(scope: Scope, target: Environment) -> bool:
     """What others have to agree to is not typed: nothing happens by that click."""
-    view = outlook(scope, [target], turns_off=False)
+    view = preflight(scope, [target], turns_off=False)
     return target.is_production and not view.needs_approval
 
 

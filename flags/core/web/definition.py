@@ -20,11 +20,11 @@ from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.approvals import selectors as approvals
-from portal.approvals.web.outlook import (
+from portal.approvals.web.preflight import (
     Revising,
     drift_of,
     editable_request,
-    outlook,
+    preflight,
     read_intent,
 )
 from portal.audit.filters import Filters
@@ -138,7 +138,7 @@ def _context(
         "form": form | {"variants": _with_errors(form, refusal.errors)},
         "changes": changes,
         "revise": Revising.sent(request),
-        "outlook": outlook(scope, _served_places(scope, flag), turns_off=False),
+        "outlook": preflight(scope, _served_places(scope, flag), turns_off=False),
         "pending": approvals.open_requests(
             scope.project, subject_kind="flag", subject=flag.key if flag else ""
         ),

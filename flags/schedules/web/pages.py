@@ -24,10 +24,10 @@ from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.approvals import selectors as approvals
-from portal.approvals.freezing import zones
+from portal.approvals.freeze_windows import zones
 from portal.approvals.web.freeze_calendar import reader_zone
 from portal.approvals.web.freeze_form import DAYS, REPEATS
-from portal.approvals.web.outlook import outlook
+from portal.approvals.web.preflight import preflight
 from portal.audit import history
 from portal.audit.filters import Filters
 from portal.audit.web.lines import lines, pulse
@@ -199,7 +199,7 @@ def _is_typed(scope: Scope, place: Environment) -> bool:
 
 def _outlook(scope: Scope, place: Environment, *, turns_off: bool = False) -> Any:
     """A plan may be made in a freeze, and glass is not broken for it."""
-    return replace(outlook(scope, [place], turns_off=turns_off), frozen=[], may_break_glass=False)
+    return replace(preflight(scope, [place], turns_off=turns_off), frozen=[], may_break_glass=False)
 
 
 def _form_context(

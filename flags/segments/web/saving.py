@@ -26,7 +26,7 @@ from flags.segments import services as segment_services
 from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
-from portal.approvals.web.outlook import fresh_for_glass, outlook, read_intent
+from portal.approvals.web.preflight import fresh_for_break_glass, preflight, read_intent
 from portal.lib.web.pages import (
     confirm_name,
     governed,
@@ -92,7 +92,7 @@ def _review_context(scope: Scope, one: Cohort, review: Review) -> dict[str, obje
 
 def _effect(scope: Scope, one: Cohort) -> dict[str, object]:
     """Who uses it and who has a say; ``needs_name`` where the click reaches production's users."""
-    uses, view = users_of(one), outlook(scope, _reached(scope, one), turns_off=False)
+    uses, view = users_of(one), preflight(scope, _reached(scope, one), turns_off=False)
     places = (place for use in uses for place in use.environments)
     is_live = any(use.kind is Named.SEGMENT for use in uses) or any(
         place.is_production for place in places
@@ -102,7 +102,7 @@ def _effect(scope: Scope, one: Cohort) -> dict[str, object]:
 
 @require_POST
 @project_page(Permission.SEGMENT_EDIT)
-@fresh_for_glass
+@fresh_for_break_glass
 def save_segment(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
     """Save a segment as it was reviewed."""
     segment = find_segment(scope, key)

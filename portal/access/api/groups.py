@@ -10,7 +10,7 @@ from portal.access.api.scope import allowed, environment_of, holder_of, project_
 from portal.access.models import EnvironmentKind, Group, Project, User
 from portal.access.permissions import Permission
 from portal.lib.api.endpoints import answer, answer_page, find, refuse_unfindable
-from portal.lib.api.shapes import MOMENT, TEXT, TEXTS, WHOLE, Page, Shape
+from portal.lib.api.shapes import MOMENT, TEXT, TEXTS, WHOLE, PageShape, Shape
 from portal.lib.api.views import ApiView, operation
 from portal.lib.errors import Invalid
 from portal.lib.journal import Intent
@@ -19,7 +19,7 @@ from portal.lib.journal import Intent
 
 RENAMING = Shape("Renaming", {"name": TEXT(maxLength=100)}, "Another name. The key stays.")
 PROJECT = Shape("Project", {"key": TEXT(), "name": TEXT(), "created_at": MOMENT()})
-PROJECTS = Page("ProjectPage", "projects", PROJECT.many())
+PROJECTS = PageShape("ProjectPage", "projects", PROJECT.many())
 ENVIRONMENT = Shape(
     "Environment",
     {
@@ -33,12 +33,10 @@ ENVIRONMENT = Shape(
 NEW_ENVIRONMENT = Shape(
     "NewEnvironment", {"key": TEXT(maxLength=50), "kind": TEXT(enum=EnvironmentKind.values)}
 )
-ENVIRONMENTS = Page("EnvironmentPage", "environments", ENVIRONMENT.many())
+ENVIRONMENTS = PageShape("EnvironmentPage", "environments", ENVIRONMENT.many())
 
 
 class ProjectList(ApiView):
-    """What the key is for."""
-
     @operation("list_projects", "projects", PROJECTS)
     def get(self, request: Request) -> Response:
         """The projects that the key reaches: its own."""
@@ -47,8 +45,6 @@ class ProjectList(ApiView):
 
 
 class ProjectDetail(ApiView):
-    """One project."""
-
     @operation("read_project", "projects", PROJECT)
     def get(self, request: Request, project: str) -> Response:
         """What the project is called."""
@@ -65,8 +61,6 @@ class ProjectDetail(ApiView):
 
 
 class EnvironmentList(ApiView):
-    """The environments of a project."""
-
     @operation("list_environments", "projects", ENVIRONMENTS)
     def get(self, request: Request, project: str) -> Response:
         """A page of environments, in order of their keys."""
@@ -87,8 +81,6 @@ class EnvironmentList(ApiView):
 
 
 class EnvironmentDetail(ApiView):
-    """One environment."""
-
     @operation("read_environment", "projects", ENVIRONMENT)
     def get(self, request: Request, project: str, environment: str) -> Response:
         """An environment, and the version that its flags are at."""
@@ -113,15 +105,13 @@ def _names(group: Group) -> list[str]:
 
 
 GROUP = Shape("Group", {"key": TEXT(), "name": TEXT(), "members": TEXTS(of=_names)})
-GROUPS = Page("GroupPage", "groups", GROUP.many())
+GROUPS = PageShape("GroupPage", "groups", GROUP.many())
 NEW_GROUP = Shape(
     "NewGroup", {"key": TEXT(maxLength=50), "name": TEXT(optional=True, maxLength=100)}
 )
 
 
 class GroupList(ApiView):
-    """The groups of a project."""
-
     @operation("list_groups", "access", GROUPS)
     def get(self, request: Request, project: str) -> Response:
         """A page of groups with their members, in order of their keys."""
@@ -138,8 +128,6 @@ class GroupList(ApiView):
 
 
 class GroupDetail(ApiView):
-    """One group."""
-
     @operation("read_group", "access", GROUP)
     def get(self, request: Request, project: str, group: str) -> Response:
         """A group with its members."""
@@ -165,8 +153,6 @@ class GroupDetail(ApiView):
 
 
 class GroupMember(ApiView):
-    """Somebody in a group."""
-
     @operation("add_to_group", "access", GROUP)
     def put(self, request: Request, project: str, group: str, username: str) -> Response:
         """Put somebody who has an account into a group; again changes nothing.

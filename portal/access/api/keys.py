@@ -11,7 +11,7 @@ from portal.access.models import ApiKey, KeyKind
 from portal.access.permissions import Permission
 from portal.lib.api.endpoints import answer, answer_page, choice, find, text
 from portal.lib.api.idempotency import Secretive
-from portal.lib.api.shapes import MOMENT, TEXT, TEXTS, WHOLE, Page, Shape
+from portal.lib.api.shapes import MOMENT, TEXT, TEXTS, WHOLE, PageShape, Shape
 from portal.lib.api.views import ApiView, operation, query
 from portal.lib.journal import Intent
 
@@ -38,7 +38,7 @@ KEY = Shape(
     },
     "An API key without what lets anybody in.",
 )
-KEYS = Page("KeyPage", "keys", KEY.many())
+KEYS = PageShape("KeyPage", "keys", KEY.many())
 ISSUED = KEY.but(
     "IssuedKey",
     token=TEXT("Null where the answer is replayed.", nullable=True),
@@ -69,8 +69,6 @@ KEY_PATCH = Shape(
 
 
 class KeyList(ApiView):
-    """The API keys of an environment."""
-
     @operation(
         "list_keys",
         "access",
@@ -107,8 +105,6 @@ class KeyList(ApiView):
 
 
 class KeyDetail(ApiView):
-    """One API key."""
-
     @operation("read_key", "access", KEY)
     def get(self, request: Request, project: str, selector: str) -> Response:
         """A key, by its selector: the part of the token that is no secret."""
@@ -136,7 +132,6 @@ class KeyDetail(ApiView):
 
 
 def _keys_of(request: Request, project: str, permission: Permission) -> QuerySet[ApiKey]:
-    """The keys of the environment of this key, where it has the permission."""
     own = allowed_here(request, project, permission)
     return (
         selectors.keys_of(own.project)

@@ -13,7 +13,7 @@ from portal.access.permissions import Permission
 from portal.lib import clock
 from portal.lib.api.endpoints import answer, answer_page, find, listing, page_of, text
 from portal.lib.api.idempotency import Secretive
-from portal.lib.api.shapes import MOMENT, SWITCH, TEXT, WHOLE, Page, Shape
+from portal.lib.api.shapes import MOMENT, SWITCH, TEXT, WHOLE, PageShape, Shape
 from portal.lib.api.views import ApiView, operation, query
 from portal.lib.errors import Invalid
 from portal.lib.journal import Intent
@@ -35,7 +35,7 @@ MEMBER = Shape(
         "roles": HELD_ROLE.many(),
     },
 )
-MEMBERS = Page("MemberPage", "members", MEMBER.many())
+MEMBERS = PageShape("MemberPage", "members", MEMBER.many())
 MEMBER_PATCH = Shape(
     "MemberPatch",
     {"role": TEXT()},
@@ -57,7 +57,7 @@ GRANT = Shape(
     },
     "A role given to a person or a group.",
 )
-GRANTS = Page("GrantPage", "grants", GRANT.many())
+GRANTS = PageShape("GrantPage", "grants", GRANT.many())
 NEW_GRANT = WITH_PLACE.but(
     "NewGrant",
     "A role for a member or for a group: name one of the two.",
@@ -73,8 +73,6 @@ _NARROWED_BY = {
 
 
 class MemberList(ApiView):
-    """The people of a project."""
-
     @operation("list_members", "access", MEMBERS)
     def get(self, request: Request, project: str) -> Response:
         """A page of members by name, each with what they were given, also through groups."""
@@ -103,8 +101,6 @@ class MemberList(ApiView):
 
 
 class MemberDetail(ApiView):
-    """One member."""
-
     @operation("edit_member", "access", MEMBER, body=MEMBER_PATCH)
     def patch(self, request: Request, project: str, username: str) -> Response:
         """Make a role, in all environments, the only one that somebody was given by name."""
@@ -124,8 +120,6 @@ class MemberDetail(ApiView):
 
 
 class GrantList(ApiView):
-    """Who was given which role."""
-
     @operation(
         "list_grants",
         "access",
@@ -164,8 +158,6 @@ class GrantList(ApiView):
 
 
 class GrantDetail(ApiView):
-    """One role that somebody was given."""
-
     @operation("revoke_grant", "access")
     def delete(self, request: Request, project: str, grant: int) -> Response:
         """Take a role away again."""
@@ -210,7 +202,7 @@ INVITATION = Shape(
         "accepted_by": TEXT(of="accepted_by.username", nullable=True),
     },
 )
-INVITATIONS = Page("InvitationPage", "invitations", INVITATION.many())
+INVITATIONS = PageShape("InvitationPage", "invitations", INVITATION.many())
 SENT = INVITATION.but(
     "SentInvitation",
     link=TEXT("Null where the answer is replayed.", nullable=True),
@@ -220,8 +212,6 @@ NEW_INVITATION = WITH_PLACE.but("NewInvitation", note=TEXT(optional=True, maxLen
 
 
 class InvitationList(ApiView):
-    """The invitations of a project."""
-
     @operation("list_invitations", "access", INVITATIONS)
     def get(self, request: Request, project: str) -> Response:
         """A page of invitations, the newest first; their links are shown to nobody again."""
@@ -256,8 +246,6 @@ class InvitationList(ApiView):
 
 
 class InvitationDetail(ApiView):
-    """One invitation."""
-
     @operation("revoke_invitation", "access")
     def delete(self, request: Request, project: str, invitation: str) -> Response:
         """Take a link back. One that was used already stays used."""

@@ -101,7 +101,6 @@ class KeyHolder:
 
     @property
     def environment(self) -> Environment:
-        """The one environment that the key is for, its project with it."""
         return self.key.environment
 
     @property
@@ -109,7 +108,6 @@ class KeyHolder:
         return self.environment.project
 
     def answer_once(self, name: str, digest: str, respond: Respond) -> Response:
-        """As idempotency.Caller's."""
         return answer_once(self.key, name, digest, respond)
 
 
@@ -201,7 +199,6 @@ def answer_once(key: ApiKey, name: str, digest: str, respond: Respond) -> Respon
 
 
 def _claim(key: ApiKey, name: str, digest: str, now: datetime) -> tuple[KeptAnswer, bool]:
-    """The row of this name, and whether it is ours to fill."""
     KeptAnswer.objects.over(now=now).filter(key=key, name=name).delete()
     try:
         return KeptAnswer.objects.get_or_create(
@@ -210,7 +207,7 @@ def _claim(key: ApiKey, name: str, digest: str, now: datetime) -> tuple[KeptAnsw
     except OperationalError:
         if connection.vendor != "postgresql":
             raise
-        # Whoever has the name has not committed within the lock's timeout.
+        # The request that has the name has not committed within the lock's timeout.
         raise StillRunning from None
 
 

@@ -1,5 +1,3 @@
-"""Addresses of the management API for projects and access."""
-
 from django.urls import path
 
 from portal.access.api import groups, keys, members

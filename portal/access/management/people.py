@@ -1,5 +1,3 @@
-"""What commands about one person have in common."""
-
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
@@ -9,8 +7,6 @@ from portal.lib.commands import ManageCommand
 
 
 class PersonCommand(ManageCommand):
-    """A command about the account that ``username`` names."""
-
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("username")
 

@@ -1,5 +1,3 @@
-"""Projects, their environments with versions, and the list of what changed in them (the outbox)."""
-
 import secrets
 import time
 from collections.abc import Iterable
@@ -24,8 +22,6 @@ key_validator = RegexValidator(
 
 
 class ProjectQuerySet(models.QuerySet["Project"]):
-    """Filters on projects."""
-
     def visible_to(self, user: "User") -> "ProjectQuerySet":
         """Those in which the user was given a role; all of them for a site administrator."""
         if user.is_superuser:

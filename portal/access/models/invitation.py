@@ -1,5 +1,3 @@
-"""Invitations: a link with which somebody joins a project."""
-
 from datetime import datetime
 
 from django.db import models
@@ -13,8 +11,6 @@ from portal.lib.journal import About
 
 
 class InvitationState(models.TextChoices):
-    """What has become of an invitation."""
-
     OPEN = "open", _("open")
     ACCEPTED = "accepted", _("accepted")
     REVOKED = "revoked", _("revoked")
@@ -22,7 +18,7 @@ class InvitationState(models.TextChoices):
 
 
 class Invitation(models.Model):
-    """A role that waits for whoever shows the link. Only a hash of its secret is kept."""
+    """A role for the first person who shows the link. Only a hash of its secret is kept."""
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="invitations")
     environment = models.ForeignKey(
@@ -68,7 +64,6 @@ class Invitation(models.Model):
         )
 
     def state_at(self, now: datetime) -> InvitationState:
-        """What has become of it by that instant."""
         if self.revoked_at:
             return InvitationState.REVOKED
         if self.accepted_at:

@@ -1,5 +1,3 @@
-"""API keys: what applications, browsers and scripts show to be let in."""
-
 import hashlib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -15,8 +13,6 @@ from portal.lib.journal import About
 
 
 class KeyKind(models.TextChoices):
-    """Who holds the key."""
-
     SERVER = "server", _("server")
     CLIENT = "client", _("client (public)")
     ADMIN = "admin", _("admin")
@@ -27,10 +23,7 @@ _WHOLE = [MinValueValidator(1), MaxValueValidator(MOST_REQUESTS)]
 
 
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
-    """Filters on API keys."""
-
     def usable(self, *, now: datetime) -> "ApiKeyQuerySet":
-        """Neither revoked nor expired."""
         alive = models.Q(expires_at__isnull=True) | models.Q(expires_at__gt=now)
         return self.filter(alive, revoked_at__isnull=True)
 
@@ -48,7 +41,7 @@ class ApiKey(models.Model):
     rate_limit = models.PositiveIntegerField(null=True, blank=True, validators=_WHOLE)
     burst_limit = models.PositiveIntegerField(null=True, blank=True, validators=_WHOLE)
     created_by = models.CharField(max_length=150)
-    # Whoever made a key answers for what is asked with it: they cannot approve that.
+    # The maker of a key answers for what is requested with it, and cannot approve that.
     creator = models.ForeignKey(
         User, on_delete=models.SET_NULL, related_name="created_keys", null=True, blank=True
     )
@@ -125,12 +118,10 @@ class ApiKey(models.Model):
 
     @property
     def is_orphaned(self) -> bool:
-        """Whether the account that answers for the key is gone or deactivated."""
         return not self.by_operator and not (self.creator and self.creator.is_active)
 
     @property
     def right_labels(self) -> list[str]:
-        """What it may do on top, in words."""
         known = {one.value: one.label for one in Permission} | {
             TELEMETRY: _("decide about releases")
         }
@@ -148,8 +139,6 @@ KEPT_FOR = timedelta(days=1)
 
 
 class KeptAnswerQuerySet(models.QuerySet["KeptAnswer"]):
-    """Filters on kept answers."""
-
     def over(self, *, now: datetime) -> "KeptAnswerQuerySet":
         """Those that nobody is given any more."""
         return self.filter(kept_at__lte=now - KEPT_FOR)

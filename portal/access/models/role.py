@@ -1,5 +1,3 @@
-"""Roles of a project's own, groups of people, and who was given what."""
-
 from dataclasses import replace
 
 from django.core.validators import RegexValidator
@@ -42,8 +40,6 @@ class CustomRole(models.Model):
 
 
 class Group(models.Model):
-    """People of a project who are given roles together."""
-
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="groups")
     key = models.CharField(max_length=50, validators=[name_validator])
     name = models.CharField(max_length=100)
@@ -62,8 +58,6 @@ class Group(models.Model):
 
 
 class Grant(models.Model):
-    """A role given to a person or a group, in all environments of a project or in one."""
-
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="grants")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="grants", null=True)
     group = models.ForeignKey(Group, on_delete=models.CASCADE, related_name="grants", null=True)

@@ -1,5 +1,3 @@
-"""People, and how often their signing in has failed."""
-
 from typing import Any
 
 from django.contrib.auth.models import AbstractUser
@@ -40,7 +38,7 @@ class User(AbstractUser):
 
 
 class SignInCounter(models.Model):
-    """Failed attempts for an account from an address; empty means whatever account or address.
+    """Failed attempts for an account from an address; empty means any account or address.
 
     In the database, so that neither a restart nor a full cache forgets them. ``account`` is a hash:
     people type their password into the field of the name.

@@ -1,6 +1,3 @@
-"""Everything that changes projects, environments, people, roles and API keys."""
-
-from portal.access.services.evidence_rights import confirm_key, set_evidence
 from portal.access.services.grants import (
     NotByKeys,
     grant_role,
@@ -21,11 +18,13 @@ from portal.access.services.invitations import (
 )
 from portal.access.services.keys import (
     IssuedKey,
+    confirm_key,
     edit_key,
     issue_key,
     note_use,
     note_uses,
     revoke_key,
+    set_evidence,
 )
 from portal.access.services.people import (
     AddedMember,

@@ -1,5 +1,3 @@
-"""Giving roles to people and groups, and taking them away."""
-
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
@@ -70,7 +68,7 @@ def store_grant(
     environment: Environment | None = None,
     giver: Actor | None = None,
 ) -> Grant:
-    """Write a grant down, whoever asks; for services that have asked who may.
+    """Store a grant; for services that have checked the permission.
 
     ``giver`` is on whose word the actor gives it, where that is somebody else.
     """
@@ -113,7 +111,6 @@ def _remove(grant: Grant, intent: Intent) -> None:
 
 
 def remove_grants(project: Project, user: User, intent: Intent) -> None:
-    """Take away whatever a person was given by name."""
     for grant in project.grants.filter(user=user).select_related("user", "environment"):
         _remove(grant, intent)
 
@@ -129,7 +126,7 @@ def _describe(grant: Grant) -> dict[str, object]:
 
 
 class NotByKeys(AviaryError):
-    """Something that takes a person, or more than whoever made the key may do."""
+    """Something that takes a person, or more than the key's maker may do."""
 
     status = 403
 
@@ -137,7 +134,7 @@ class NotByKeys(AviaryError):
 def require_may_give(
     actor: Actor, project: Project, given: Iterable[tuple[str, int | None]]
 ) -> None:
-    """Raise NotByKeys where a key would give somebody more than whoever made it may do there.
+    """Raise NotByKeys where a key would give somebody more than its maker may do there.
 
     ``given`` are names of roles and groups with the id of the environment, None for all. With
     that no key widens itself either: its maker holds already whatever it may give.
@@ -172,7 +169,7 @@ def require_may_permit(actor: Actor, project: Project, permissions: Iterable[str
 
 
 def given_by(group: Group) -> set[tuple[str, int | None]]:
-    """What whoever is put into a group gets with it."""
+    """What members of a group get with it: (role, environment)."""
     return {(group.key, None), *group.grants.values_list("role", "environment_id")}
 
 

@@ -1,5 +1,3 @@
-"""Inviting people by a link that works once, for a week."""
-
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -98,7 +96,7 @@ def revoke_invitation(*, invitation: Invitation, intent: Intent) -> None:
 def open_invitation(*, token: str, now: datetime) -> Invitation:
     """The invitation that a token opens; in the same time whether the token was ever issued.
 
-    Raises NoSuchInvitation where there is none or it was taken back, InvitationOver where it was
+    Raises NoSuchInvitation for an unknown or revoked one, InvitationOver where it was
     used or has expired.
     """
     invitation = _find(parse_token(token))
@@ -116,7 +114,7 @@ def open_invitation(*, token: str, now: datetime) -> Invitation:
 def accept_invitation(*, token: str, user: User, trace: Trace, now: datetime) -> Invitation:
     """Give somebody who has an account what a link promises.
 
-    Raises as open_invitation; InvitationOver where whoever invited may not do so any more, or the
+    Raises as open_invitation; InvitationOver where its maker may not invite any more, or the
     role is gone.
     """
     return _accept(open_invitation(token=token, now=now), user, trace, now)
@@ -191,7 +189,7 @@ def _unused(invitation: Invitation) -> QuerySet[Invitation]:
 
 
 def _behind(invitation: Invitation, trace: Trace) -> Actor | None:
-    """Whoever made an invitation, with what they may do now; None where they are gone."""
+    """The maker of an invitation, with what they may do now; None where they are gone."""
     if invitation.made_with:
         return authority.key_actor(invitation.made_with, trace)
     return authority.user_actor(invitation.inviter, trace) if invitation.inviter else None

@@ -1,5 +1,3 @@
-"""Issuing and revoking API keys, the web pages they are good for, and when they were last used."""
-
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,8 +12,8 @@ from django.utils.translation import gettext as _
 from portal.access import authority, outbox
 from portal.access.models import ApiKey, Environment, KeyKind, User
 from portal.access.permissions import ADDITIONAL_RIGHTS, TELEMETRY, Permission
-from portal.access.services.evidence_rights import checked_kinds
-from portal.access.services.grants import refuse_admin_keys, validate
+from portal.access.services.grants import NotByKeys, refuse_admin_keys, validate
+from portal.access.services.sponsoring import require_approver
 from portal.access.tokens import Token, new_token
 from portal.lib.errors import Invalid
 from portal.lib.journal import Actor, ActorKind, Intent
@@ -52,7 +50,7 @@ def issue_key(
 
     Raises Forbidden without ``key.manage``, and for a right that the actor does not hold;
     NotByKeys where a key asks for an admin key; Invalid for an unknown kind, an empty name, an
-    expiry in the past, rights that keys do not have, or origins that are none or of a key that
+    expiry in the past, rights that keys do not have, or malformed origins or those of a key that
     is not for web pages.
     """
     project = environment.project
@@ -96,7 +94,7 @@ def edit_key(
     """Change from which web pages a key may be used, and how often.
 
     ``rate_limit`` is in requests per second, ``burst_limit`` in requests at once; both are
-    counted by each evaluator process for itself, and None is no limit. To what is so already,
+    counted by each evaluator process for itself, and None is no limit. Without a difference,
     nothing happens. Raises Forbidden, and Invalid naming the field, or none for a revoked key.
     """
     environment = key.environment
@@ -265,3 +263,67 @@ def note_uses(used: Collection[tuple[str, float]], now: datetime) -> int:
 def _move_forward(pk: int, used_at: datetime) -> None:
     older = Q(last_used_at__isnull=True) | Q(last_used_at__lt=used_at)
     ApiKey.objects.filter(older, pk=pk).update(last_used_at=used_at)
+
+
+_KIND = re.compile(r"[a-z][a-z0-9_]{0,49}\Z")
+MOST_KINDS = 20
+
+
+@transaction.atomic
+def set_evidence(*, key: ApiKey, kinds: Sequence[str], intent: Intent) -> None:
+    """Let an admin key post these kinds of evidence and no others; who vouched has to do so anew.
+
+    Raises Forbidden without ``key.manage``, NotByKeys where a key asks, Invalid for a revoked key
+    and for kinds that none can be called.
+    """
+    environment = key.environment
+    authority.require(
+        intent.actor, Permission.KEY_MANAGE, project=environment.project, environment=environment
+    )
+    locked = ApiKey.objects.select_for_update(of=("self",), no_key=True).get(pk=key.pk)
+    if locked.is_revoked:
+        raise Invalid({"": _("The key is revoked: it cannot be used any more, nor edited.")})
+    wanted, before = checked_kinds(key.kind, kinds, intent.actor), locked.evidence
+    if wanted == before:
+        return
+    key.evidence, key.evidence_by = wanted, authority.answerable(intent.actor)
+    key.evidence_confirmed_by = None
+    key.save(update_fields=["evidence", "evidence_by", "evidence_confirmed_by"])
+    intent.record("key.evidence_set", key, before={"evidence": before}, after={"evidence": wanted})
+
+
+@transaction.atomic
+def confirm_key(*, key: ApiKey, intent: Intent) -> None:
+    """Vouch for the evidence that a key posts: it then counts for its maker's requests as well.
+
+    Raises Forbidden without ``change_request.approve`` in the key's environment, and for keys;
+    Invalid for who made the key or gave it the right, and where it may post none.
+    """
+    confirmer = require_approver(intent.actor, key.environment.project, key.environment)
+    locked = ApiKey.objects.select_for_update(of=("self",), no_key=True).get(pk=key.pk)
+    if not locked.evidence:
+        raise Invalid({"": _("This key may not post evidence: there is nothing to confirm.")})
+    if confirmer.pk in (locked.creator_id, locked.evidence_by_id):
+        raise Invalid.of(
+            "", _("You made this key or let it post evidence, so somebody else has to confirm it.")
+        )
+    key.evidence_confirmed_by = confirmer
+    key.save(update_fields=["evidence_confirmed_by"])
+    intent.record("key.evidence_confirmed", key, after={"evidence": locked.evidence})
+
+
+def checked_kinds(kind: str, kinds: Sequence[str], actor: Actor) -> list[str]:
+    """The kinds in order. Raises NotByKeys, and Invalid for what no key can post."""
+    wanted = sorted(set(kinds))
+    if wanted and actor.kind is ActorKind.KEY:
+        raise NotByKeys(_("A person says which evidence a key may post; an API key cannot."))
+    if wanted and kind != KeyKind.ADMIN:
+        raise Invalid({"evidence": _("Only admin keys post evidence; leave this empty.")})
+    wrong = [one for one in wanted if not _KIND.match(one)]
+    if wrong or len(wanted) > MOST_KINDS:
+        raise Invalid.of(
+            "evidence",
+            _("List up to {most} names like security_scan: a-z, digits and underscores."),
+            most=MOST_KINDS,
+        )
+    return wanted

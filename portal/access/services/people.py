@@ -1,5 +1,3 @@
-"""Everything that changes the accounts of people, and makes members of them."""
-
 from dataclasses import dataclass, replace
 
 from django.db import IntegrityError, transaction
@@ -72,13 +70,11 @@ def change_password(*, user: User, password: str, intent: Intent) -> None:
 
 @transaction.atomic
 def record_sign_in(*, actor: Actor) -> None:
-    """Keep that someone signed in."""
     _record_person("user.signed_in", actor.label, actor)
 
 
 @transaction.atomic
 def record_sign_out(*, actor: Actor) -> None:
-    """Keep that someone signed out."""
     _record_person("user.signed_out", actor.label, actor)
 
 
@@ -107,7 +103,7 @@ def add_member(
     intent: Intent,
     environment: Environment | None = None,
 ) -> AddedMember:
-    """Make someone a member by name; whoever is new gets an account and a random password.
+    """Make someone a member by name; a new person gets an account and a random password.
 
     Raises Invalid when they are a member already or the name cannot be used, and where a key asks
     for somebody who has no account.

@@ -1,5 +1,3 @@
-"""Everything that changes projects and environments."""
-
 from dataclasses import replace
 
 from django.db import transaction
@@ -80,7 +78,7 @@ def create_environment(*, project: Project, key: str, kind: str, intent: Intent)
 def edit_project(*, project: Project, name: str, intent: Intent) -> Project:
     """Give a project another name; its key stays.
 
-    Raises Forbidden without ``environment.configure``, Invalid for a name that is none.
+    Raises Forbidden without ``environment.configure``, Invalid for an unusable name.
     """
     authority.require(intent.actor, Permission.ENVIRONMENT_CONFIGURE, project=project)
     outbox.lock_people(project)
@@ -98,7 +96,7 @@ def edit_project(*, project: Project, name: str, intent: Intent) -> Project:
 def edit_environment(*, environment: Environment, name: str, intent: Intent) -> Environment:
     """Give an environment another name; evaluators know it by its key, which stays.
 
-    Raises Forbidden without ``environment.configure`` in it, Invalid for a name that is none.
+    Raises Forbidden without ``environment.configure`` in it, Invalid for an unusable name.
     """
     project = environment.project
     authority.require(

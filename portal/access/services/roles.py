@@ -1,5 +1,3 @@
-"""A project's own roles and groups, and what its environments reserve for which of them."""
-
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -174,7 +172,7 @@ def create_group(*, project: Project, key: str, name: str, intent: Intent) -> Gr
 
 @transaction.atomic
 def edit_group(*, group: Group, name: str, intent: Intent) -> Group:
-    """Give a group another name; its key stays. Raises Invalid for a name that is none."""
+    """Give a group another name; its key stays. Raises Invalid for an unusable name."""
     authority.require(intent.actor, Permission.MEMBER_MANAGE, project=group.project)
     outbox.lock_people(group.project)
     group.refresh_from_db(fields=["name"])

@@ -72,7 +72,6 @@ def _behind(giver: User, project: Project | None) -> set[int]:
 
 
 def _lets_manage(row: Sponsorship) -> bool:
-    """Whether the role or group lets anybody in it manage the members, as it is now."""
     assert row.project is not None, "roles and groups are of a project"
     groups = row.project.grants.filter(group__key=row.name).values_list("role", flat=True)
     names = {row.name, *groups} if row.kind == SponsorshipKind.GROUP else {row.name}

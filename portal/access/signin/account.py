@@ -1,5 +1,3 @@
-"""One's own account: name and address, password, sessions, ways to sign in."""
-
 from typing import Any
 
 from allauth.mfa.models import Authenticator
@@ -112,7 +110,6 @@ def end_other_sessions(request: HttpRequest) -> HttpResponse:
 @require_POST
 @needs_fresh_sign_in
 def add_link(request: HttpRequest) -> HttpResponse:
-    """Over to the provider, to sign in with it here from now on."""
     return entrance.leave(request, oidc.LINK, reverse("account"))
 
 
@@ -126,7 +123,6 @@ def remove_link(request: HttpRequest, link_id: int) -> HttpResponse:
 
 @require_POST
 def prove_again(request: HttpRequest) -> HttpResponse:
-    """Over to the provider, to prove once more who one is."""
     return entrance.leave(request, oidc.AGAIN, request.POST.get("next"))
 
 
@@ -135,8 +131,6 @@ def prove_again(request: HttpRequest) -> HttpResponse:
 
 @method_decorator(needs_fresh_sign_in, name="post")  # type: ignore[arg-type]  # see View there
 class Enrol(ActivateTOTPView):
-    """A QR code to scan, and the first code as proof that it was."""
-
     template_name = "signin/enrol.html"
     http_method_names = ["get", "head", "post"]
 
@@ -159,8 +153,6 @@ class Enrol(ActivateTOTPView):
 
 
 class ShowCodes(ViewRecoveryCodesView):
-    """The recovery codes, once."""
-
     template_name = "signin/recovery_codes.html"
     http_method_names = ["get", "head"]
 

@@ -25,8 +25,6 @@ from portal.lib.middleware import trace_of
 
 
 class AccountAdapter(DefaultAccountAdapter):
-    """Passwords, and what happens when someone has proven who they are."""
-
     error_messages = DefaultAccountAdapter.error_messages | {
         "username_password_mismatch": gettext_lazy(
             "Please enter a correct username and password. Both are case-sensitive."
@@ -106,8 +104,6 @@ def _fernet() -> MultiFernet:
 
 
 class SingleSignOnAdapter(DefaultSocialAccountAdapter):
-    """The one provider of the settings, and who its people are here."""
-
     def get_provider(self, request: HttpRequest, provider: str, client_id: Any = None) -> Any:
         return oidc.provider(request)
 

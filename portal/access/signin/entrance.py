@@ -1,5 +1,3 @@
-"""The pages before someone is in: name and password, code, the way over the provider; and out."""
-
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -30,8 +28,6 @@ from portal.lib.web.pages import redirect_to
 
 
 class SignIn(LoginView):
-    """The sign-in page."""
-
     template_name = "signin/sign_in.html"
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -49,23 +45,19 @@ class SignIn(LoginView):
 
 
 class EnterCode(AuthenticateView):
-    """The second step, for who has enrolled a second factor."""
-
     template_name = "signin/code.html"
 
 
 @login_not_required
 @require_POST
 def start_over(request: HttpRequest) -> HttpResponse:
-    """Give up the second step; whoever is signed in stays so."""
+    """Give up the second step; a signed-in person stays signed in."""
     if not request.user.is_authenticated:
         request.session.flush()
     return redirect("sign-in")
 
 
 class SignOut(views.LogoutView):
-    """Signing out, by POST only."""
-
     def post(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
         if request.user.is_authenticated:
             services.record_sign_out(actor=actor_of(request))
@@ -75,7 +67,6 @@ class SignOut(views.LogoutView):
 @login_not_required
 @require_POST
 def to_provider(request: HttpRequest) -> HttpResponse:
-    """Over to the provider, to sign in."""
     if request.user.is_authenticated:
         return redirect("home")
     return leave(request, oidc.SIGN_IN, request.POST.get("next"))
@@ -95,7 +86,6 @@ def leave(request: HttpRequest, process: str, wanted: str | None) -> HttpRespons
 @login_not_required
 @require_safe
 def from_provider(request: HttpRequest) -> HttpResponse | HttpResponseRedirect:
-    """Back from the provider."""
     oidc.provider(request)
     response: HttpResponse = oidc.Callback.adapter_view(oidc.Adapter(request))(request)
     return response

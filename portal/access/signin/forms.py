@@ -1,5 +1,3 @@
-"""Forms of allauth's, with our limits and our records."""
-
 from typing import Any
 
 from allauth.account.adapter import get_adapter as get_account_adapter
@@ -62,8 +60,6 @@ class _CountedCode:
 
 
 class _TakenCode(_CountedCode):
-    """A code that is taken once, as proof of who somebody is."""
-
     authenticator: Authenticator
 
     def checked_code(self, actor: Actor) -> str:

@@ -30,7 +30,7 @@ _OURS = (_PASSWORD, _CODE, "csrfmiddlewaretoken")
 
 
 def recently_authenticated(request: HttpRequest) -> bool:
-    """Whether whoever is signed in has proven it within REAUTHENTICATION_TIMEOUT."""
+    """Whether the signed-in person has proven it within REAUTHENTICATION_TIMEOUT."""
     if not request.user.is_authenticated:
         return False
     times = [_time(request, each) for each in get_authentication_records(request, request.user)]

@@ -1,5 +1,3 @@
-"""What is done for every page of someone who is signed in."""
-
 from collections.abc import Callable
 from typing import Any
 
@@ -16,8 +14,6 @@ _BEFORE_ENROLMENT = ("two-factor-enrol", "recovery-codes", "sign-out")
 
 
 def session_activity(get_response: Handler) -> Handler:
-    """Keep when and from where each session was used last."""
-
     def middleware(request: HttpRequest) -> HttpResponse:
         if request.user.is_authenticated:
             with only_a_trace("the use of a session"):

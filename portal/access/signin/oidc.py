@@ -132,8 +132,6 @@ class Provider(OpenIDConnectProvider):
 
 
 class Callback(OAuth2CallbackView):
-    """Where the provider sends people back to."""
-
     def _get_state(self, request: HttpRequest, provider: Provider) -> Any:
         state, response = super()._get_state(request, provider)
         if state:
@@ -142,7 +140,7 @@ class Callback(OAuth2CallbackView):
 
 
 def provider(request: HttpRequest) -> Provider:
-    """The one provider; Http404 where there is none."""
+    """The configured provider, or Http404."""
     if not settings.OIDC:
         raise Http404("no provider is configured")
     app = SocialApp(

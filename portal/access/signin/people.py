@@ -1,5 +1,3 @@
-"""What changes people: those who come from the provider, their address, their links, their end."""
-
 import itertools
 import re
 from contextlib import suppress
@@ -88,7 +86,6 @@ def set_email(*, user: User, email: str, actor: Actor) -> None:
 
 @transaction.atomic
 def set_digests(*, user: User, wanted: bool, actor: Actor) -> None:
-    """Whether someone is written to about the flags that they own."""
     if user.wants_digests == wanted:
         return
     user.wants_digests = wanted
@@ -113,7 +110,6 @@ def set_active(*, user: User, active: bool, actor: Actor) -> None:
 
 @transaction.atomic
 def remove_two_factor(*, user: User, actor: Actor) -> None:
-    """Forget someone's authenticator and recovery codes."""
     removed, _details = Authenticator.objects.filter(user=user).delete()
     if removed:
         record("user.two_factor_disabled", user, actor)

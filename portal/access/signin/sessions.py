@@ -1,5 +1,3 @@
-"""Sessions of people: listing them, ending them, keeping their traces up to date."""
-
 import ipaddress
 from collections.abc import Iterable
 from datetime import timedelta
@@ -51,7 +49,6 @@ def touch(request: HttpRequest) -> None:
 
 
 def follow(old_key: str | None, new_key: str | None) -> None:
-    """A session has got another key and stays the same session."""
     UserSession.objects.filter(session_key=new_key).delete()
     UserSession.objects.filter(session_key=old_key).update(session_key=new_key)
 
@@ -63,7 +60,7 @@ def end_all(*, user: User, actor: Actor, keep: str | None = None) -> int:
 
 @transaction.atomic
 def end(sessions: Iterable[UserSession], *, actor: Actor) -> int:
-    """End sessions: whoever holds their cookie is a stranger from the next request on."""
+    """End sessions: their cookies open nothing from the next request on."""
     entries = []
     for session in sessions:
         before = {"address": session.ip, "browser": session.user_agent}
@@ -89,12 +86,10 @@ _NEIGHBOURHOOD = 64  # bits of an IPv6 address that one customer has for themsel
 
 
 def person_of(request: HttpRequest) -> User:
-    """The signed-in person."""
     return cast(User, request.user)
 
 
 def actor_of(request: HttpRequest) -> Actor:
-    """The signed-in person as an actor."""
     return authority.user_actor(person_of(request), trace_of(request))
 
 
@@ -104,7 +99,7 @@ def stranger_of(request: HttpRequest) -> Actor:
 
 
 def address_of(request: HttpRequest) -> str:
-    """The address of the browser, ``0.0.0.0`` where there is none (a unix socket)."""
+    """The address of the browser, ``0.0.0.0`` on a unix socket."""
     try:
         return str(ipaddress.ip_address(request.META.get("REMOTE_ADDR", "")))
     except ValueError:

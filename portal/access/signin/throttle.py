@@ -60,8 +60,6 @@ class LockedOut(AviaryError):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """An attempt under way, counted as failed already."""
-
     counted: tuple[int, ...]
     locked: tuple[int, ...]
     """Those of the counters that this attempt locked."""

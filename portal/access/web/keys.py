@@ -1,5 +1,3 @@
-"""The page of API keys."""
-
 from datetime import timedelta
 
 from django.http import HttpRequest, HttpResponse
@@ -104,7 +102,6 @@ def _holds(scope: Scope, right: Permission) -> bool:
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_page(Permission.KEY_MANAGE)
 def edit_key(request: HttpRequest, scope: Scope, selector: str) -> HttpResponse:
-    """Change where and how often a key may be used."""
     key = _find(scope, selector)
     stored = {
         "allowed_origins": " ".join(key.allowed_origins),
@@ -135,7 +132,6 @@ def edit_key(request: HttpRequest, scope: Scope, selector: str) -> HttpResponse:
 @project_page(Permission.KEY_MANAGE)
 @needs_fresh_sign_in
 def set_evidence(request: HttpRequest, scope: Scope, selector: str) -> HttpResponse:
-    """Say which kinds of evidence an admin key may post."""
     key = _find(scope, selector)
     typed = request.POST.get("evidence", " ".join(key.evidence))
     context = {"scope": scope, "key": key, "value": typed}
@@ -150,7 +146,6 @@ def set_evidence(request: HttpRequest, scope: Scope, selector: str) -> HttpRespo
 @require_POST
 @project_page(Permission.FLAG_VIEW)
 def confirm_key(request: HttpRequest, scope: Scope, selector: str) -> HttpResponse:
-    """Vouch for the evidence that a key posts."""
     key = _find(scope, selector)
     services.confirm_key(key=key, intent=Intent(scope.actor))
     return _changed(request, scope, _("You confirmed {name}.").format(name=key.name))

@@ -32,7 +32,6 @@ def show_matrix(request: HttpRequest, scope: Scope) -> HttpResponse:
 @require_safe
 @project_page(Permission.FLAG_VIEW)
 def show_person(request: HttpRequest, scope: Scope) -> HttpResponse:
-    """What one person may do in one environment, and through what."""
     people = selectors.members_of(scope.project)
     person = _person(request.GET.get("person", ""), people)
     environment = _environment(request.GET.get("environment", ""), scope)

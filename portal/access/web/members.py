@@ -1,5 +1,3 @@
-"""The pages of members and of groups, with the roles that both are given."""
-
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -17,7 +15,6 @@ from portal.lib.web.pages import governed, render_page, replace_part
 
 
 def members_context(scope: Scope) -> dict[str, object]:
-    """What the list of members shows."""
     members = overview.members_with_roles(scope.project)
     given = overview.sponsored_members(scope.project, scope.user)
     may_confirm = any(
@@ -32,7 +29,6 @@ def members_context(scope: Scope) -> dict[str, object]:
 
 
 def role_choices(scope: Scope, request: HttpRequest) -> dict[str, object]:
-    """What every dialog offers in which a role is chosen."""
     return {
         "scope": scope,
         "roles": overview.role_labels(scope.project).items(),
@@ -72,7 +68,6 @@ def add_member(request: HttpRequest, scope: Scope) -> HttpResponse:
 @require_POST
 @project_page(Permission.FLAG_VIEW)
 def confirm_approver(request: HttpRequest, scope: Scope, user_id: int) -> HttpResponse:
-    """Say that a member is a person of their own."""
     user = get_object_or_404(selectors.members_of(scope.project), pk=user_id)
     services.confirm_approver(project=scope.project, person=user, intent=Intent(scope.actor))
     notice = _("You confirmed {person}.").format(person=user.username)
@@ -92,7 +87,6 @@ def remove_member(request: HttpRequest, scope: Scope, user_id: int) -> HttpRespo
 @project_page(Permission.MEMBER_MANAGE)
 @needs_fresh_sign_in
 def give_to_member(request: HttpRequest, scope: Scope, user_id: int) -> HttpResponse:
-    """Give a member another role."""
     user = get_object_or_404(selectors.members_of(scope.project), pk=user_id)
     return _give(request, scope, user, reverse("grant-give", args=[scope.project.key, user.pk]))
 
@@ -101,7 +95,6 @@ def give_to_member(request: HttpRequest, scope: Scope, user_id: int) -> HttpResp
 @project_page(Permission.MEMBER_MANAGE)
 @needs_fresh_sign_in
 def give_to_group(request: HttpRequest, scope: Scope, group: str) -> HttpResponse:
-    """Give a group another role."""
     found = get_object_or_404(scope.project.groups, key=group)
     address = reverse("group-grant-give", args=[scope.project.key, found.key])
     return _give(request, scope, found, address)
@@ -110,7 +103,6 @@ def give_to_group(request: HttpRequest, scope: Scope, group: str) -> HttpRespons
 @require_POST
 @project_page(Permission.MEMBER_MANAGE)
 def revoke(request: HttpRequest, scope: Scope, grant_id: int) -> HttpResponse:
-    """Take a role away from whoever has it."""
     grants = scope.project.grants.select_related("user", "group", "environment", "project")
     grant = get_object_or_404(grants, pk=grant_id)
     services.revoke_grant(grant=grant, intent=Intent(scope.actor))
@@ -154,7 +146,6 @@ def _name(holder: User | Group | None) -> str:
 
 
 def groups_context(scope: Scope) -> dict[str, object]:
-    """What the list of groups shows."""
     return {"scope": scope, "groups": overview.group_roles(scope.project), "tab": "groups"}
 
 
@@ -194,7 +185,6 @@ def delete_group(request: HttpRequest, scope: Scope, group: str) -> HttpResponse
 @project_page(Permission.MEMBER_MANAGE)
 @needs_fresh_sign_in
 def add_to_group(request: HttpRequest, scope: Scope, group: str) -> HttpResponse:
-    """Put somebody who has an account into a group."""
     found = _group(scope, group)
     context = {"scope": scope, "group": found, "values": request.POST}
 

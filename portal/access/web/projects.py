@@ -1,5 +1,3 @@
-"""The way in: where someone lands, their projects, and the environments of one."""
-
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -58,7 +56,6 @@ def list_environments(request: HttpRequest, scope: Scope) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_page(Permission.ENVIRONMENT_CONFIGURE)
 def add_environment(request: HttpRequest, scope: Scope) -> HttpResponse:
-    """Add an environment, in which every flag starts out off."""
     context = {"scope": scope, "kinds": EnvironmentKind.choices, "values": request.POST}
 
     def save() -> HttpResponse:

@@ -37,7 +37,6 @@ class Scope:
 
     @cached_property
     def environments(self) -> tuple[Environment, ...]:
-        """Those of the project in their order, as they were when they were first asked for."""
         return tuple(self.project.environments.all())
 
     @cached_property
@@ -74,7 +73,6 @@ class Scope:
 
 
 def actor_of(request: HttpRequest) -> Actor:
-    """The signed-in person as an actor."""
     return authority.user_actor(cast(User, request.user), trace_of(request))
 
 
@@ -133,7 +131,6 @@ class Lead:
 
 
 def navigation(request: HttpRequest) -> dict[str, object]:
-    """The projects someone can switch to, where they are, and where that leads."""
     if getattr(request, "database_away", False):
         return {}
     user = getattr(request, "user", None)

@@ -1,5 +1,3 @@
-"""Addresses of projects, keys, members and access."""
-
 from django.urls import path
 
 from portal.access.web import invitations, keys, matrix, members, projects

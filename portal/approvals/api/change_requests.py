@@ -9,14 +9,14 @@ from rest_framework.response import Response
 
 from portal.access.api.scope import environment_of, holder_of, project_of
 from portal.access.models import Environment
-from portal.approvals import handlers, oneness, selectors, services
+from portal.approvals import approval_progress, handlers, selectors, services
+from portal.approvals.descriptions import missing_in
 from portal.approvals.errors import Waiting
 from portal.approvals.models import ChangeRequest, Comment, State, Verdict, Vote
 from portal.approvals.selectors import Assessment, assess_request
-from portal.approvals.wording import missing_in
 from portal.lib import clock
 from portal.lib.api.endpoints import answer, answer_page, choice, find, text
-from portal.lib.api.shapes import MOMENT, OBJECT, SWITCH, TEXT, TEXTS, WHOLE, Page, Shape
+from portal.lib.api.shapes import MOMENT, OBJECT, SWITCH, TEXT, TEXTS, WHOLE, PageShape, Shape
 from portal.lib.api.views import PLAIN, ApiView, operation, query
 from portal.lib.errors import MOST_TEXT
 from portal.lib.journal import Intent
@@ -44,7 +44,7 @@ CHANGE_REQUEST = Shape(
         "closed_by": TEXT(),
     },
 )
-CHANGE_REQUESTS = Page("ChangeRequestPage", "change_requests", CHANGE_REQUEST.many())
+CHANGE_REQUESTS = PageShape("ChangeRequestPage", "change_requests", CHANGE_REQUEST.many())
 VOTE = Shape(
     "Vote",
     {
@@ -79,12 +79,10 @@ COMMENT = Shape(
     "Comment",
     {"id": WHOLE(of="pk"), "author": TEXT(), **NEW_COMMENT.fields, "at": MOMENT()},
 )
-COMMENTS = Page("CommentPage", "comments", COMMENT.many())
+COMMENTS = PageShape("CommentPage", "comments", COMMENT.many())
 
 
 class ChangeRequestList(ApiView):
-    """The change requests that concern the key's environment."""
-
     @operation(
         "list_change_requests",
         "approvals",
@@ -105,8 +103,6 @@ class ChangeRequestList(ApiView):
 
 
 class ChangeRequestDetail(ApiView):
-    """One change request."""
-
     @operation("read_change_request", "approvals", FULL)
     def get(self, request: Request, project: str, number: int) -> Response:
         """What it would change, who voted, and what it still lacks."""
@@ -115,8 +111,6 @@ class ChangeRequestDetail(ApiView):
 
 
 class Withdrawal(ApiView):
-    """Taking a change request back."""
-
     @operation(
         "withdraw_change_request",
         "approvals",
@@ -131,8 +125,6 @@ class Withdrawal(ApiView):
 
 
 class CommentList(ApiView):
-    """What was said about a change request."""
-
     @operation("list_comments", "approvals", COMMENTS)
     def get(self, request: Request, project: str, number: int) -> Response:
         """A page of comments, the first ones first."""
@@ -192,5 +184,5 @@ def _why_not_counted(vote: Vote, assessments: list[Assessment]) -> list[str]:
         f"{one.environment.key}: {why}"
         for one in assessments
         if vote.verdict == Verdict.APPROVE and vote.user_id not in one.standing.counted
-        if (why := oneness.why_not_counted(one, vote.user_id))
+        if (why := approval_progress.why_not_counted(one, vote.user_id))
     ]

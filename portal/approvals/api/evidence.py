@@ -8,7 +8,7 @@ from portal.access.api.scope import holder_of, project_of
 from portal.approvals import services
 from portal.approvals.models import Evidence, Result
 from portal.lib.api.endpoints import answer, answer_page, text
-from portal.lib.api.shapes import MOMENT, TEXT, WHOLE, Page, Shape
+from portal.lib.api.shapes import MOMENT, TEXT, WHOLE, PageShape, Shape
 from portal.lib.api.views import ApiView, operation, query
 from portal.lib.errors import Invalid
 from portal.lib.journal import Intent
@@ -36,7 +36,7 @@ EVIDENCE = Shape(
         "expires_at": _FIELDS["expires_at"],
     },
 )
-EVIDENCES = Page(
+EVIDENCES = PageShape(
     "EvidencePage",
     "evidence",
     EVIDENCE.many("The latest first; of each kind the latest counts."),
@@ -44,8 +44,6 @@ EVIDENCES = Page(
 
 
 class EvidenceList(ApiView):
-    """What machines found out about a digest."""
-
     @operation(
         "list_evidence",
         "approvals",

@@ -18,10 +18,10 @@ from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.approvals import services
 from portal.approvals.errors import freeze_address
+from portal.approvals.freeze_windows import YEARS, coming, in_force
 from portal.approvals.freezes import freezes_of, line_stopped_in
-from portal.approvals.freezing import YEARS, coming, in_force
 from portal.approvals.models import FreezeWindow
-from portal.approvals.services.freeze_documents import LONGEST_NAME, LONGEST_REASON
+from portal.approvals.services.freezes import LONGEST_NAME, LONGEST_REASON
 from portal.lib import clock
 from portal.lib.api.endpoints import answer, find, required_version
 from portal.lib.api.shapes import MOMENT, SWITCH, TEXT, TEXTS, WHOLE, Shape, read_object
@@ -85,8 +85,6 @@ _MOVES = {"stopped": False, "reason": "", "by": "", "at": None}
 
 
 class FreezeList(ApiView):
-    """The freezes of one environment."""
-
     @operation(
         "list_freezes",
         _TAG,
@@ -124,8 +122,6 @@ class FreezeList(ApiView):
 
 
 class FreezeDetail(ApiView):
-    """One window."""
-
     @operation("read_freeze", _TAG, FREEZE)
     def get(self, request: Request, project: str, freeze: int) -> Response:
         """A window that holds in the key's environment. Its ETag is its version."""
@@ -156,8 +152,6 @@ class FreezeDetail(ApiView):
 
 
 class LineDetail(ApiView):
-    """Whether the line is stopped in an environment."""
-
     @operation("read_line", _TAG, LINE)
     def get(self, request: Request, project: str, environment: str) -> Response:
         """Who has stopped the line here, if somebody has, and why."""
@@ -176,7 +170,6 @@ class LineDetail(ApiView):
 
 
 def _freeze_of(place: Environment, number: int) -> FreezeWindow:
-    """A window of the key's environment."""
     return find(freezes_of(place.project), environments=place.pk, pk=number)
 
 

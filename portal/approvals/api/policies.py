@@ -60,8 +60,6 @@ POLICY = Shape(
 
 
 class PolicyDetail(ApiView):
-    """The approval policy of an environment."""
-
     @operation("read_policy", "approvals", POLICY)
     def get(self, request: Request, project: str, environment: str) -> Response:
         """The policy; 404 where nobody has to agree to anything."""

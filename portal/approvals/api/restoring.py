@@ -35,8 +35,6 @@ RESTORATION = Shape(
 
 
 class HistoryRestoration(ApiView):
-    """Restoring what a record says all of."""
-
     @operation("read_restoration", "history", RESTORATION)
     def get(self, request: Request, project: str, record: int) -> Response:
         """What restoring the version of a record would change; 404 where it does not say all of a

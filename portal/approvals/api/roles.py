@@ -12,7 +12,7 @@ from portal.access.models import Project
 from portal.access.permissions import Permission
 from portal.approvals import services
 from portal.lib.api.endpoints import answer, find, listing, page_of_keys
-from portal.lib.api.shapes import SWITCH, TEXT, TEXTS, WHOLE, Page, Shape
+from portal.lib.api.shapes import SWITCH, TEXT, TEXTS, WHOLE, PageShape, Shape
 from portal.lib.api.views import WAITS, ApiView, operation
 from portal.lib.journal import Intent
 
@@ -26,7 +26,7 @@ ROLE = Shape(
         "given": WHOLE("How often it is given."),
     },
 )
-ROLES = Page("RolePage", "roles", ROLE.many())
+ROLES = PageShape("RolePage", "roles", ROLE.many())
 ROLE_PATCH = Shape(
     "RolePatch",
     {"name": TEXT(optional=True, maxLength=100), "permissions": TEXTS(optional=True)},
@@ -42,8 +42,6 @@ NEW_ROLE = Shape(
 
 
 class RoleList(ApiView):
-    """The roles of a project."""
-
     @operation("list_roles", "access", ROLES)
     def get(self, request: Request, project: str) -> Response:
         """A page of roles with what they permit, built in and the project's own, by their keys."""
@@ -61,8 +59,6 @@ class RoleList(ApiView):
 
 
 class RoleDetail(ApiView):
-    """One role."""
-
     @operation("read_role", "access", ROLE)
     def get(self, request: Request, project: str, role: str) -> Response:
         """A role with what it permits."""

@@ -1,5 +1,3 @@
-"""Addresses of the management API for approvals."""
-
 from django.urls import path
 
 from portal.approvals.api import change_requests, evidence, freezes, policies, restoring, roles

@@ -1,7 +1,4 @@
-"""Everything that changes policies, requests, votes, evidence and emergencies."""
-
-from portal.approvals.services.adopting import adopt_request
-from portal.approvals.services.applying import apply_request
+from portal.approvals.notifications import remind
 from portal.approvals.services.emergencies import (
     confirm_emergency,
     revert_due,
@@ -16,14 +13,22 @@ from portal.approvals.services.freezes import (
     lift_line,
     stop_line,
 )
-from portal.approvals.services.gated import gated
-from portal.approvals.services.holding import apply_waiting
 from portal.approvals.services.policies import set_policy
-from portal.approvals.services.reminding import remind
-from portal.approvals.services.renewing import renew_request
-from portal.approvals.services.requests import comment_on_request, withdraw_request
+from portal.approvals.services.requests import (
+    comment_on_request,
+    gated,
+    renew_request,
+    withdraw_request,
+)
 from portal.approvals.services.rights import edit_role, reserve
-from portal.approvals.services.votes import Voted, cast_vote, withdraw_vote
+from portal.approvals.services.votes import (
+    Voted,
+    adopt_request,
+    apply_request,
+    apply_waiting,
+    cast_vote,
+    withdraw_vote,
+)
 
 __all__ = [
     "NotByThis",

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from portal.access import authority, outbox
 from portal.access.permissions import Permission
-from portal.approvals import handlers, oneness, reverting, selectors, telling
+from portal.approvals import approval_progress, emergencies, handlers, notifications, selectors
 from portal.approvals.changes import same_document
 from portal.approvals.errors import Barred
 from portal.approvals.handlers import Wanted
@@ -37,7 +37,7 @@ def confirm_emergency(*, emergency: Emergency, intent: Intent) -> Emergency:
         raise Invalid({"": _("This emergency change is no longer running.")})
     locked.confirmed_at, locked.confirmed_by = intent.at, intent.actor.label
     locked.save(update_fields=["confirmed_at", "confirmed_by"])
-    reverting.forget(locked)
+    emergencies.forget(locked)
     intent.record("break_glass.confirmed", locked.request)
     return locked
 
@@ -87,7 +87,7 @@ class EmergencyRunner(Runner[Emergency]):
     gives_up = False
 
     def due(self, at: datetime) -> QuerySet[Emergency]:
-        return reverting.running().filter(reverts_at__lte=at)
+        return emergencies.running().filter(reverts_at__lte=at)
 
     def find(self, at: datetime) -> list[Emergency]:
         return list(self.free(at).select_related("request__project"))
@@ -100,18 +100,18 @@ class EmergencyRunner(Runner[Emergency]):
 
     def tell(self, work: Emergency, event: str, why: str) -> None:
         Intent(CLOCK, why).record("break_glass.stuck", work.request)
-        telling.tell_stuck(work)
+        notifications.tell_stuck(work)
 
 
 def _take_back(emergency: Emergency, intent: Intent) -> Emergency:
     """Make the subject what it would be without the emergency change. All of it is locked."""
     request = emergency.request
     try:
-        found = handlers.find_asked(request)
+        found = handlers.subject_of(request)
     except ObjectDoesNotExist:
         return _end(emergency, "superseded_at", intent, reason=_("It has been deleted since."))
     current = found.now()
-    reverted = reverting.state_without(emergency, current.document)
+    reverted = emergencies.state_without(emergency, current.document)
     emergency.kept = list(reverted.kept)
     if same_document(reverted.document, current.document):
         text = _("All that it changed has been changed again since.")
@@ -130,13 +130,13 @@ def _end(
     setattr(emergency, field, intent.at)
     emergency.clear()
     emergency.save()
-    reverting.forget(emergency)
+    emergencies.forget(emergency)
     event = "break_glass.reverted" if field == "reverted_at" else "break_glass.not_reverted"
     after = {"words": list(words), "kept": emergency.kept}
     told = {name: value for name, value in after.items() if value}
     replace(intent, reason=reason).record(event, emergency.request, after=told or None)
     if emergency.kept:
-        telling.tell_kept(emergency)
+        notifications.tell_kept(emergency)
     return emergency
 
 
@@ -182,7 +182,7 @@ def _require_two(emergency: Emergency, intent: Intent) -> None:
     """Another person, who does not count as one with who broke the glass."""
     _require_another(emergency, intent.actor)
     user = require_person(intent.actor)
-    why = oneness.of_two(
+    why = approval_progress.of_two(
         emergency.actor_user_id, user.pk, emergency.request, now=clock.database_now()
     )
     if why:

@@ -1,5 +1,3 @@
-"""Taking in evidence from CI."""
-
 import re
 from dataclasses import replace
 from datetime import datetime, timedelta

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from portal.access import authority, overview, selectors
 from portal.access.models import ActionRule, Environment, Project
 from portal.access.permissions import Permission
+from portal.approvals.descriptions import policy_changes
 from portal.approvals.errors import Waiting
 from portal.approvals.models import Policy
 from portal.approvals.policy_file import (
@@ -24,7 +25,6 @@ from portal.approvals.policy_file import (
 from portal.approvals.policy_rules import complete
 from portal.approvals.services.policies import names_for, set_policy
 from portal.approvals.services.rights import reserve
-from portal.approvals.wording import policy_changes
 from portal.lib.errors import Invalid
 from portal.lib.journal import Intent
 

@@ -12,6 +12,7 @@ from portal.access.permissions import Permission
 from portal.access.services import NotByKeys
 from portal.approvals import gate
 from portal.approvals.changes import Change
+from portal.approvals.descriptions import field_names, policy_changes, policy_sentences
 from portal.approvals.handlers import (
     Document,
     Handler,
@@ -26,8 +27,7 @@ from portal.approvals.handlers import (
 )
 from portal.approvals.models import POLICY_FIELDS, ChangeRequest, Policy
 from portal.approvals.policy_rules import Names, complete, is_lowering, problems_of
-from portal.approvals.services.gated import gated
-from portal.approvals.wording import field_names, policy_changes, policy_sentences
+from portal.approvals.services.requests import gated
 from portal.lib import clock, merging
 from portal.lib.errors import Conflict, Invalid
 from portal.lib.journal import Intent
@@ -75,7 +75,6 @@ def set_policy(
 
 
 def names_for(environment: Environment) -> Names:
-    """The names that a policy of an environment can use."""
     project = environment.project
     rules = {
         rule.permission: frozenset(rule.roles)

@@ -1,4 +1,7 @@
-"""Opening, editing and withdrawing change requests, and talking about them."""
+from collections.abc import Callable
+from dataclasses import replace
+from functools import wraps
+from typing import ParamSpec, TypeVar
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -6,13 +9,14 @@ from django.utils.translation import gettext as _
 from portal.access import authority, outbox
 from portal.access.models import Project, User
 from portal.access.permissions import Permission
-from portal.approvals import gate, telling
-from portal.approvals.changes import Change
-from portal.approvals.errors import ApprovalRequired, Barred, Closed, Edited, NoSuchRequest
+from portal.approvals import gate, handlers, notifications
+from portal.approvals.changes import Change, content_sha256, same_document
+from portal.approvals.errors import ApprovalRequired, Barred, Closed, Edited, NoSuchRequest, Waiting
+from portal.approvals.handlers import Wanted
 from portal.approvals.models import ChangeRequest, Comment, Editor, State
-from portal.approvals.recording import content_sha256
 from portal.lib.errors import Forbidden, Invalid, checked_text
-from portal.lib.journal import Actor, Intent
+from portal.lib.journal import Actor, Intent, WriteOptions
+from portal.lib.merging import Side
 
 
 @transaction.atomic
@@ -51,7 +55,7 @@ def lock_request(project: Project, pk: int) -> ChangeRequest:
 
 @transaction.atomic
 def withdraw_request(*, request: ChangeRequest, intent: Intent) -> ChangeRequest:
-    """Take a request back: who asked may, and whoever manages the environment.
+    """Take a request back: its author may, and those who manage the environment.
 
     Raises Closed where it is decided, Forbidden for everybody else.
     """
@@ -102,12 +106,12 @@ def _open(change: Change, intent: Intent) -> ChangeRequest:
     request.environments.set(change.environments)
     owner = request.author_user and request.author_user.username
     intent.record("change_request.opened", request, after=_content(request) | {"owner": owner})
-    telling.tell_opened(request)
+    notifications.tell_opened(request)
     return request
 
 
 def _revise(change: Change, intent: Intent) -> ChangeRequest:
-    """Give an open request another content; whatever was voted was about the old one."""
+    """Give an open request another content; votes were about the old one."""
     options = intent.options
     request = lock_request(change.project, int(options.revise or 0))
     if request.state not in (State.OPEN, State.REJECTED):
@@ -128,7 +132,7 @@ def _revise(change: Change, intent: Intent) -> ChangeRequest:
     request.votes.all().delete()
     after = _content(request) | {"editor": _remember_editor(request, intent.actor).username}
     intent.record("change_request.edited", request, before=before, after=after)
-    telling.tell_opened(request)
+    notifications.tell_opened(request)
     return request
 
 
@@ -189,3 +193,72 @@ def require_person(actor: Actor) -> User:
     if user is None or not user.is_active:
         raise Forbidden(Permission.CHANGE_REQUEST_APPROVE)
     return user
+
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def gated(write: Callable[P, R]) -> Callable[P, R]:
+    """Run ``write`` in a transaction of its own.
+
+    Where a policy wants others to agree first, nothing of it is kept; the change is filed as a
+    request and Waiting raised, which says where. That is so for every caller: pages, the API,
+    commands and imports.
+    """
+
+    @wraps(write)
+    def attempt(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            with transaction.atomic():
+                return write(*args, **kwargs)
+        except ApprovalRequired as needed:
+            if needed.intent.options.dry:
+                raise
+            raise Waiting(file_request(needed)) from None
+
+    return attempt
+
+
+@transaction.atomic
+def renew_request(
+    *, request: ChangeRequest, seen_digest: str, intent: Intent, prefer: Side | None = None
+) -> ChangeRequest:
+    """File what a request asks for on top of what the thing is now: an edit, as any other.
+
+    What others changed meanwhile stays. ``prefer`` says whose stands where both changed the same:
+    the request's (mine) or what is there now (theirs). Raises Forbidden for who may not want the
+    change, Closed where it is decided, Edited where it asks for something else by now; Invalid
+    where both changed the same and nobody chose, and where nothing is left to change, or to
+    approve.
+    """
+    outbox.lock_people(request.project)
+    locked = lock_request(request.project, request.pk)
+    if not locked.is_open:
+        raise Closed(locked)
+    if locked.digest != seen_digest:
+        raise Edited
+    found = handlers.subject_of(locked)
+    current = found.now()
+    if not found.has_moved(current):
+        raise Invalid({"": _("This request is up to date already.")})
+    merged = found.up_to_date(current, prefer or Side.MINE)
+    if merged.clashes and prefer is None:
+        text = _("Both changed the same; choose which of the two to keep: {what}.")
+        raise Invalid({"prefer": text.format(what=", ".join(merged.clashes))})
+    if same_document(merged.document, current.document):
+        raise Invalid(
+            {"": _("Already up to date: nothing is left to change. Withdraw the request.")}
+        )
+    options = WriteOptions(revise=locked.pk, apply_when_approved=locked.apply_when_approved)
+    asking = replace(intent, reason=locked.reason, options=options)
+    try:
+        found.apply(Wanted(merged.document, current.version, asking))
+    except Waiting as waiting:
+        return waiting.request
+    except ApprovalRequired as needed:
+        return file_request(needed)
+    # It went through: no policy asks for approval any more. Raising takes that back.
+    raise Invalid(
+        {"": _("This no longer needs approval. Withdraw the request and make the change.")}
+    )

@@ -12,7 +12,7 @@ from portal.access.models import Environment, Project
 from portal.approvals import handlers
 from portal.approvals.changes import canonical
 from portal.approvals.errors import ApprovalRequired, Frozen
-from portal.approvals.handlers import Document, Found, Side, Target, Wanted
+from portal.approvals.handlers import ChangeSubject, Document, Side, Target, Wanted
 from portal.approvals.services.requests import require_may_ask
 from portal.audit.models import AuditEvent
 from portal.lib import subjects
@@ -34,7 +34,7 @@ _UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, ObjectDoesNot
 class Restoration:
     """What a thing was, beside what it is; ``words`` say what restoring it changes."""
 
-    found: Found
+    found: ChangeSubject
     document: Document
     current: Side
     words: Sequence[str]
@@ -47,7 +47,7 @@ class Restoration:
 
 
 @dataclass(frozen=True, slots=True)
-class Preflight:
+class RestorePreflight:
     """What would come of restoring it: whether it waits for others, or what stands in the way;
     neither where it would happen."""
 
@@ -91,7 +91,7 @@ def restore(restoration: Restoration, *, seen_version: str, intent: Intent) -> N
     restoration.found.apply(Wanted(document, current.version, intent))
 
 
-def preflight(restoration: Restoration, *, intent: Intent) -> Preflight:
+def preflight_restore(restoration: Restoration, *, intent: Intent) -> RestorePreflight:
     """Restore it, and take that back."""
     dry = replace(intent, options=replace(intent.options, dry=True))
     try:
@@ -102,17 +102,19 @@ def preflight(restoration: Restoration, *, intent: Intent) -> Preflight:
         return _filed(needed)
     except Frozen as frozen:
         # The page of one environment says it, and offers to go on to who may.
-        return Preflight(problems=() if restoration.found.target.environments else [str(frozen)])
+        return RestorePreflight(
+            problems=() if restoration.found.target.environments else [str(frozen)]
+        )
     except Invalid as error:
-        return Preflight(problems=[*dict.fromkeys(error.problems.values())])
+        return RestorePreflight(problems=[*dict.fromkeys(error.problems.values())])
     except AviaryError as error:
-        return Preflight(problems=[str(error)])
-    return Preflight()
+        return RestorePreflight(problems=[str(error)])
+    return RestorePreflight()
 
 
-def _filed(needed: ApprovalRequired) -> Preflight:
+def _filed(needed: ApprovalRequired) -> RestorePreflight:
     try:
         require_may_ask(needed)
     except AviaryError as error:
-        return Preflight(problems=[str(error)])
-    return Preflight(waits=True)
+        return RestorePreflight(problems=[str(error)])
+    return RestorePreflight(waits=True)

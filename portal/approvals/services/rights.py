@@ -16,6 +16,7 @@ from portal.access.models import CustomRole, Environment, Project
 from portal.access.permissions import Permission
 from portal.approvals import gate
 from portal.approvals.changes import Change
+from portal.approvals.descriptions import listed, role_label
 from portal.approvals.handlers import (
     Handler,
     Merged,
@@ -26,8 +27,7 @@ from portal.approvals.handlers import (
     Wanted,
 )
 from portal.approvals.models import ChangeRequest
-from portal.approvals.services.gated import gated
-from portal.approvals.wording import listed, role_label
+from portal.approvals.services.requests import gated
 from portal.lib import merging
 from portal.lib.journal import Intent
 

@@ -7,25 +7,22 @@ from django.utils.translation import gettext as _
 
 from portal.access.models import Environment
 from portal.approvals import selectors
-from portal.approvals.wording import policy_sentence, role_label
+from portal.approvals.descriptions import policy_sentence, role_label
 
 register = template.Library()
 
 
 @register.simple_tag
 def policy_words(environment: Environment) -> str:
-    """What the policy of an environment wants, in words."""
     policy = selectors.policies_of([environment]).get(environment.pk)
     return policy_sentence(policy) if policy else _("nobody needs to approve")
 
 
 @register.filter
 def role_name(name: str) -> str:
-    """A role or group as people call it."""
     return role_label(name)
 
 
 @register.filter
 def role_names(names: Iterable[str]) -> str:
-    """The same of several, with commas."""
     return ", ".join(map(role_label, names))

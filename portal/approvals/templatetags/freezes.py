@@ -28,7 +28,6 @@ def freeze_note(
 
 @register.filter
 def freeze_sentence(frozen: Any) -> str:
-    """One thing in force in a sentence."""
-    from portal.approvals.freeze_wording import frozen_sentence
+    from portal.approvals.freeze_descriptions import frozen_sentence
 
     return frozen_sentence(frozen)

@@ -1,5 +1,3 @@
-"""What the page of a request shows."""
-
 import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,19 +11,15 @@ from django.utils.translation import gettext as _
 
 from portal.access.models import Environment
 from portal.access.web.scope import Scope
-from portal.approvals import handlers, prospects, reverting, selectors
+from portal.approvals import approval_progress, emergencies, handlers, selectors
+from portal.approvals.approval_progress import EnvironmentProgress
 from portal.approvals.changes import same_document
-from portal.approvals.handlers import Asked, Document
+from portal.approvals.descriptions import missing_sentences, policy_sentence, unowned_sentence
+from portal.approvals.handlers import Document, RequestSubject
 from portal.approvals.models import ChangeRequest, Emergency
-from portal.approvals.prospects import Outlook
 from portal.approvals.searching import REVIEW_WITHIN, review_is_overdue
 from portal.approvals.web.history import comments_of, lines_of
 from portal.approvals.web.steps import Facts, Step, closed_sentence, emergency_steps, steps_of
-from portal.approvals.wording import (
-    missing_sentences,
-    policy_sentence,
-    unowned_sentence,
-)
 from portal.audit.diffing import Difference, differences
 from portal.lib.merging import Side
 
@@ -50,10 +44,10 @@ class Drift:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class EnvironmentView:
     """One environment whose policy has a say: what it wants, and how far the request is."""
 
-    outlook: Outlook
+    outlook: EnvironmentProgress
     wants: str
     missing: list[str]
 
@@ -75,13 +69,11 @@ class EmergencyView:
 
 
 def find_request(scope: Scope, number: int) -> ChangeRequest:
-    """A request of the project; 404 when it has none of that number."""
     found = selectors.requests_of(scope.project).prefetch_related("votes__user", "editors__user")
     return get_object_or_404(found, pk=number)
 
 
 def find_emergency(scope: Scope, number: int) -> Emergency:
-    """The emergency of a request of the project; 404 when it is none."""
     emergency = emergency_of(find_request(scope, number))
     if emergency is None:
         raise Http404(number)
@@ -97,8 +89,7 @@ def emergency_of(asked: ChangeRequest) -> Emergency | None:
 
 
 def request_context(scope: Scope, asked: ChangeRequest, now: datetime) -> dict[str, object]:
-    """Everything on the page of a request."""
-    progress = prospects.progress_of(asked, now=now)
+    progress = approval_progress.progress_of(asked, now=now)
     outlooks, deciding, found = progress.outlooks, progress.deciding, _find(asked)
     closed = closed_sentence(asked)
     drift = _drift(found) if found and not closed else None
@@ -107,7 +98,9 @@ def request_context(scope: Scope, asked: ChangeRequest, now: datetime) -> dict[s
     stopped = handlers.stopped([asked]).get(asked.pk, "") if not closed else ""
     unowned = unowned_sentence(asked)
     places = [
-        Place(one, policy_sentence(one.assessment.policy), missing_sentences(one.assessment))
+        EnvironmentView(
+            one, policy_sentence(one.assessment.policy), missing_sentences(one.assessment)
+        )
         for one in outlooks
     ]
     missing = [*filter(None, [unowned]), *(text for one in places for text in one.missing)]
@@ -150,10 +143,10 @@ def request_context(scope: Scope, asked: ChangeRequest, now: datetime) -> dict[s
     }
 
 
-def _find(asked: ChangeRequest) -> Asked | None:
+def _find(asked: ChangeRequest) -> RequestSubject | None:
     """What a request is about; None where it is gone."""
     try:
-        return handlers.find_asked(asked)
+        return handlers.subject_of(asked)
     except ObjectDoesNotExist:
         return None
 
@@ -169,7 +162,6 @@ def shown(document: object) -> str:
 def view_of(
     scope: Scope, emergency: Emergency, deciding: list[Environment], now: datetime
 ) -> EmergencyView:
-    """An emergency as the pages show it."""
     goes_back, keeps = _goes_back(emergency)
     return EmergencyView(
         goes_back=goes_back,
@@ -186,11 +178,11 @@ def _goes_back(emergency: Emergency) -> tuple[list[str] | None, tuple[str, ...]]
     if found is None:
         return None, ()
     current = found.now().document
-    reverted = reverting.state_without(emergency, current)
+    reverted = emergencies.state_without(emergency, current)
     return found.words_between(current, reverted.document), reverted.kept
 
 
-def _drift(found: Asked) -> Drift | None:
+def _drift(found: RequestSubject) -> Drift | None:
     """How far an open request's base has moved; None where it has not."""
     current = found.now()
     if not found.has_moved(current):
@@ -209,7 +201,6 @@ def _drift(found: Asked) -> Drift | None:
     )
 
 
-def _meanwhile(found: Asked, now: Document) -> list[str]:
-    """What became of the thing meanwhile."""
+def _meanwhile(found: RequestSubject, now: Document) -> list[str]:
     before = found.request.before
     return found.words_between(before, now) if now and not same_document(now, before) else []

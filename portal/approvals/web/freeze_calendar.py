@@ -1,7 +1,5 @@
-"""A month of freezes, laid out by the days of the reader's zone."""
-
 from calendar import Calendar
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from itertools import islice
@@ -11,7 +9,9 @@ from django.http import HttpRequest
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from portal.approvals.freezing import YEARS, Occurrence, occurrences, zones
+from portal.access.models import Project
+from portal.approvals.errors import freeze_address
+from portal.approvals.freeze_windows import YEARS, Occurrence, occurrences, zones
 from portal.approvals.models import FreezeWindow
 
 # What one window shows of itself in a month; one that is in force each hour has more.
@@ -29,7 +29,6 @@ class Entry:
     ends: datetime
 
     def hours_on(self, day: date) -> str:
-        """What of a day it takes."""
         starts = f"{self.starts:%H:%M}" if self.starts.date() == day else ""
         ends = f"{self.ends:%H:%M}" if self.ends.date() == day else ""
         if starts and ends:
@@ -40,7 +39,6 @@ class Entry:
 
     @property
     def words(self) -> str:
-        """From when to when."""
         day = "D j M, H:i"
         starts, ends = (date_format(one, day, use_l10n=False) for one in (self.starts, self.ends))
         return _("{start} to {end}").format(start=starts, end=ends)
@@ -89,7 +87,7 @@ def reader_zone(request: HttpRequest) -> str:
 
 
 def month_of(freezes: Iterable[FreezeWindow], wanted: str, zone: str, now: datetime) -> Month:
-    """The month ``wanted`` (such as 2026-11; the present one where it is none)."""
+    """The month ``wanted`` (such as 2026-11), or the present one."""
     place = ZoneInfo(zone)
     today = now.astimezone(place).date()
     first = _first(wanted) or today.replace(day=1)
@@ -135,3 +133,61 @@ def _first(text: str) -> date | None:
     except ValueError:
         return None
     return found if found.year in YEARS else None
+
+
+BEFORE, AFTER = timedelta(days=31), timedelta(days=366)
+_MOST_EXPORTED = 400
+_ICAL_WIDTH = 75  # octets
+
+
+def calendar_of(project: Project, freezes: Iterable[FreezeWindow], now: datetime) -> str:
+    """What was in force in the last month and will be in the next year."""
+    lines = [
+        "BEGIN:VCALENDAR",
+        "VERSION:2.0",
+        "PRODID:-//Aviary//Freezes//EN",
+        f"NAME:{_escape(project.name)}",
+        f"X-WR-CALNAME:{_escape(project.name)}",
+    ]
+    for freeze in freezes:
+        found = occurrences(freeze.window, (now - BEFORE, now + AFTER))
+        for one in islice(found, _MOST_EXPORTED):
+            lines += _ical_event(project, freeze, one)
+    lines.append("END:VCALENDAR")
+    return "".join(f"{folded}\r\n" for line in lines for folded in _fold(line))
+
+
+def _ical_event(project: Project, freeze: FreezeWindow, one: Occurrence) -> list[str]:
+    where = ", ".join(environment.name for environment in freeze.environments.all())
+    return [
+        "BEGIN:VEVENT",
+        f"UID:{project.key}-{freeze.pk}-{one.local_starts:%Y%m%dT%H%M}@aviary",
+        f"DTSTAMP:{_utc(freeze.updated_at)}",
+        f"SEQUENCE:{freeze.version}",
+        f"DTSTART:{_utc(one.starts)}",
+        f"DTEND:{_utc(one.ends)}",
+        f"SUMMARY:{_escape(f'{freeze.name}: {where}')}",
+        f"DESCRIPTION:{_escape(freeze.reason)}",
+        f"URL:{freeze_address(project, freeze)}",
+        "END:VEVENT",
+    ]
+
+
+def _utc(moment: datetime) -> str:
+    return f"{moment:%Y%m%dT%H%M%SZ}"
+
+
+def _escape(text: str) -> str:
+    text = text.replace("\\", "\\\\").replace(";", "\\;").replace(",", "\\,")
+    return "\\n".join("".join(c for c in line if c.isprintable()) for line in text.splitlines())
+
+
+def _fold(line: str) -> Iterator[str]:
+    """Lines of at most 75 octets, never within a character."""
+    part = ""
+    for character in line:
+        if len((part + character).encode()) > _ICAL_WIDTH:
+            yield part
+            part = " "
+        part += character
+    yield part

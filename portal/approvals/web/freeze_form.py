@@ -1,5 +1,3 @@
-"""The form of a freeze window: friendly choices out of a rule, and a rule out of them."""
-
 import re
 from dataclasses import dataclass, field
 
@@ -8,7 +6,7 @@ from django.utils.dates import WEEKDAYS_ABBR
 from django.utils.translation import gettext_lazy as _
 
 from portal.approvals.models import FreezeWindow
-from portal.approvals.rule_text import WEEKDAYS
+from portal.approvals.recurrence import WEEKDAYS
 
 REPEATS = {
     "once": _("Once"),
@@ -29,8 +27,6 @@ _SIMPLE = re.compile(
 
 @dataclass(slots=True)
 class Values:
-    """What stands in the form."""
-
     name: str = ""
     reason: str = ""
     environments: list[str] = field(default_factory=list)
@@ -44,7 +40,6 @@ class Values:
 
     @property
     def document(self) -> dict[str, object]:
-        """What the services take."""
         return {
             "name": self.name,
             "reason": self.reason,
@@ -67,7 +62,6 @@ class Values:
 
 
 def sent_values(sent: QueryDict) -> Values:
-    """What somebody filled in."""
     texts = {name: sent.get(name, "").strip() for name in ("name", "reason", "starts", "ends")}
     return Values(
         **texts,
@@ -81,7 +75,6 @@ def sent_values(sent: QueryDict) -> Values:
 
 
 def stored_values(freeze: FreezeWindow) -> Values:
-    """What a window is now."""
     values = Values(
         name=freeze.name,
         reason=freeze.reason,

@@ -1,5 +1,3 @@
-"""The pages of freezes: a calendar, the windows, and the dialogs that change them."""
-
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -15,19 +13,18 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.approvals import services
-from portal.approvals.freeze_wording import (
+from portal.approvals.freeze_descriptions import (
     freeze_changes,
     local_time,
     occurrence_words,
     recurrence_words,
 )
+from portal.approvals.freeze_windows import Occurrence, Window, clock_change, coming, zones
 from portal.approvals.freezes import freezes_in_force, freezes_of
-from portal.approvals.freezing import Occurrence, Window, clock_change, coming, zones
 from portal.approvals.models import FreezeWindow
-from portal.approvals.services.freeze_documents import read_window
-from portal.approvals.web.freeze_calendar import month_of, reader_zone
+from portal.approvals.services.freezes import read_window
+from portal.approvals.web.freeze_calendar import calendar_of, month_of, reader_zone
 from portal.approvals.web.freeze_form import DAYS, REPEATS, Values, sent_values, stored_values
-from portal.approvals.web.freeze_ical import calendar_of
 from portal.lib import clock
 from portal.lib.errors import Forbidden, Invalid
 from portal.lib.journal import Intent
@@ -48,7 +45,6 @@ class Row:
 
     @property
     def when(self) -> str:
-        """Its first time, or the next."""
         window = self.freeze.window
         first = Occurrence(window.starts, window.ends, window.starts, window.ends)
         return occurrence_words(self.next or first)
@@ -61,7 +57,6 @@ class Row:
 @require_safe
 @project_page(Permission.FLAG_VIEW)
 def list_freezes(request: HttpRequest, scope: Scope) -> HttpResponse:
-    """The calendar and the windows of a project."""
     context = _context(request, scope, request.GET.get("month", ""))
     return render_page(request, "approvals/freezes.html", "approvals/_freezes.html", context)
 
@@ -139,7 +134,6 @@ def preview_freeze(request: HttpRequest, scope: Scope) -> HttpResponse:
 @require_safe
 @project_page(Permission.FLAG_VIEW)
 def download_calendar(request: HttpRequest, scope: Scope) -> HttpResponse:
-    """The freezes for calendar programs."""
     text = calendar_of(scope.project, freezes_of(scope.project), clock.now())
     response = HttpResponse(text, content_type="text/calendar; charset=utf-8")
     name = f"{scope.project.key}-freezes.ics"

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from portal.approvals.descriptions import role_label
 from portal.approvals.models import ChangeRequest
-from portal.approvals.wording import role_label
 from portal.audit import selectors as audit
 from portal.audit.models import AuditEvent
 from portal.lib import subjects
@@ -38,7 +38,7 @@ _VOTES = ("change_request.approved", "change_request.rejected")
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class RequestEvent:
     """One event: its words, what was said, the roles of a vote, and whether an edit voided it."""
 
     event: AuditEvent
@@ -48,7 +48,7 @@ class Line:
     void: bool
 
 
-def lines_of(request: ChangeRequest) -> list[Line]:
+def lines_of(request: ChangeRequest) -> list[RequestEvent]:
     """The latest 200 events of a request and of the evidence about its content, oldest first."""
     events = list(_events(request, "change_request", str(request.pk)))
     for digest in filter(None, {request.digest, request.artefact}):
@@ -59,10 +59,10 @@ def lines_of(request: ChangeRequest) -> list[Line]:
     return [_line(event, last_edit) for event in events[-MOST:]]
 
 
-def comments_of(request: ChangeRequest) -> list[Line]:
+def comments_of(request: ChangeRequest) -> list[RequestEvent]:
     """What was said, for those who may not read the history."""
     return [
-        Line(AuditEvent(actor=one.author, at=one.at), _("commented"), one.text, "", False)
+        RequestEvent(AuditEvent(actor=one.author, at=one.at), _("commented"), one.text, "", False)
         for one in reversed(request.comments.order_by("-pk")[:MOST])
     ]
 
@@ -72,13 +72,13 @@ def _events(request: ChangeRequest, kind: str, subject: str) -> list[AuditEvent]
     return list(found[:MOST])
 
 
-def _line(event: AuditEvent, last_edit: int) -> Line:
+def _line(event: AuditEvent, last_edit: int) -> RequestEvent:
     after = event.after_document or {}
     words = str(EVENT_WORDS.get(event.event) or subjects.plain(event.event))
     if event.event == "evidence.posted":
         words = f"{words}: {after.get('kind')} {after.get('result')}"
     roles = after.get("roles")
-    return Line(
+    return RequestEvent(
         event=event,
         words=words,
         text=str(after.get("text") or after.get("review") or event.reason),

@@ -1,5 +1,3 @@
-"""The lists: what waits for the reader, all change requests, all emergencies."""
-
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -12,9 +10,9 @@ from django.views.decorators.http import require_safe
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.approvals import searching, selectors
+from portal.approvals.descriptions import missing_in
 from portal.approvals.models import ChangeRequest, Emergency, State, Verdict
 from portal.approvals.searching import RequestFilter
-from portal.approvals.wording import missing_in
 from portal.audit.web.lines import pulse
 from portal.lib import clock
 from portal.lib.paging import page_of
@@ -43,9 +41,7 @@ COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
-    """A request that waits for the reader, and what it lacks."""
-
+class WaitingRequest:
     asked: ChangeRequest
     missing: list[str]
 
@@ -53,7 +49,6 @@ class Waiting:
 @require_safe
 @project_page(Permission.FLAG_VIEW)
 def list_requests(request: HttpRequest, scope: Scope) -> HttpResponse:
-    """The page; with ``seen`` its live part, or 204 while it looks the same."""
     now = clock.now()
     draw = partial(_context, request, scope, now)
     return live_page(request, "approvals/requests", pulse(now), draw)
@@ -101,9 +96,9 @@ def _context(request: HttpRequest, scope: Scope, now: datetime) -> dict[str, obj
     }
 
 
-def _with_missing(waiting: list[ChangeRequest], now: datetime) -> list[Waiting]:
+def _with_missing(waiting: list[ChangeRequest], now: datetime) -> list[WaitingRequest]:
     assessments = selectors.assess_requests(waiting, now=now)
-    return [Waiting(one, missing_in(one, assessments[one.pk])) for one in waiting]
+    return [WaitingRequest(one, missing_in(one, assessments[one.pk])) for one in waiting]
 
 
 def _row(one: ChangeRequest) -> list[Value]:
@@ -136,7 +131,6 @@ def _utc(moment: datetime | None) -> str:
 @require_safe
 @project_page(Permission.FLAG_VIEW)
 def list_emergencies(request: HttpRequest, scope: Scope) -> HttpResponse:
-    """The page; with ``seen`` its live part, or 204 while it looks the same."""
     now = clock.now()
     draw = partial(_emergencies, request, scope, now)
     return live_page(request, "approvals/emergencies", pulse(now), draw)

@@ -1,10 +1,9 @@
-"""The page of an environment's approval policy: look, edit, review, save."""
-
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -14,20 +13,107 @@ from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.signin import needs_fresh_sign_in
 from portal.access.web.scope import Scope, project_page
-from portal.approvals import capacity, selectors, services
+from portal.approvals import approval_progress, selectors, services
+from portal.approvals.descriptions import policy_changes, policy_sentence, policy_sentences
 from portal.approvals.models import ChangeRequest, Policy, State
-from portal.approvals.policy_rules import complete, is_lowering, problems_of
+from portal.approvals.policy_rules import DEFAULTS, Names, complete, is_lowering, problems_of
 from portal.approvals.services.policies import POLICY, names_for
-from portal.approvals.web import policy_form
 from portal.approvals.web.context import shown
-from portal.approvals.web.outlook import drift_of
-from portal.approvals.wording import policy_changes, policy_sentence, policy_sentences
+from portal.approvals.web.preflight import drift_of
 from portal.lib import clock
 from portal.lib.errors import Conflict
 from portal.lib.journal import Intent, WriteOptions
 from portal.lib.merging import side_of
 from portal.lib.numbers import read_whole
-from portal.lib.web.pages import Refusal, aimed, redirect_to, sent_document, sent_version, show_form
+from portal.lib.web.pages import (
+    Refusal,
+    aimed,
+    read_form,
+    redirect_to,
+    sent_document,
+    sent_version,
+    show_form,
+    texts,
+)
+
+KNOWN_EVIDENCE = ("security_scan", "performance_test")
+_FIELDS = {
+    **texts("approvals", "minutes", "days", "turning_off"),
+    "evidence": [texts("kind", "scope")],
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    name: str
+    ticked: bool
+    is_group: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyForm:
+    """What the inputs hold. ``left_out`` are roles that could never satisfy a policy here."""
+
+    approvals: object
+    roles: list[Choice]
+    left_out: list[str]
+    evidence: list[tuple[str, str]]
+    turning_off: bool
+    glass: list[Choice]
+    minutes: object
+    days: object
+
+
+def filled(document: Mapping[str, Any] | None, names: Names) -> PolicyForm:
+    """The form for a document; for None, a proposal for who has no policy yet."""
+    values = {"required_approvals": 1, **DEFAULTS, **(document or {})}
+    wanted = values["required_roles"]
+    approving = [
+        name
+        for name, held in names.roles.items()
+        if Permission.CHANGE_REQUEST_APPROVE in held or name in wanted
+    ]
+    kinds = [*KNOWN_EVIDENCE, *(kind for kind in values["evidence"] if kind not in KNOWN_EVIDENCE)]
+    return PolicyForm(
+        approvals=values["required_approvals"],
+        roles=_choices([*approving, *sorted(names.groups)], wanted, names),
+        left_out=[name for name in names.roles if name not in approving],
+        evidence=[(kind, values["evidence"].get(kind, "")) for kind in kinds],
+        turning_off=values["turning_off_needs_approval"],
+        glass=_choices([*names.roles, *sorted(names.groups)], values["break_glass"], names),
+        minutes=values["break_glass_minutes"],
+        days=values["independence_days"],
+    )
+
+
+def read(posted: QueryDict) -> dict[str, Any]:
+    """The document that was filled in; other text than numbers stays, for the rules to refuse."""
+    form = read_form(posted.items(), _FIELDS)
+    evidence = {
+        row["kind"].strip(): row.get("scope", "")
+        for row in form.get("evidence", [])
+        if row.get("kind", "").strip() and row.get("scope")
+    }
+    return {
+        "required_approvals": _whole(form.get("approvals", "")),
+        "required_roles": posted.getlist("roles"),
+        "evidence": evidence,
+        "turning_off_needs_approval": form.get("turning_off") == "1",
+        "break_glass": posted.getlist("glass"),
+        "break_glass_minutes": _whole(form.get("minutes", "")),
+        "independence_days": _whole(form.get("days", "")),
+    }
+
+
+def _choices(known: list[str], ticked: list[str], names: Names) -> list[Choice]:
+    gone = [name for name in ticked if name not in known]
+    return [Choice(name, name in ticked, name in names.groups) for name in [*known, *gone]]
+
+
+def _whole(text: str) -> int | str:
+    number = read_whole(text.strip(), most=999_999)
+    return text.strip() if number is None else number
+
 
 Document = Mapping[str, Any]
 _DIALOG = "approvals/_policy_dialog.html"
@@ -43,7 +129,7 @@ def show_policy(request: HttpRequest, scope: Scope, environment: str) -> HttpRes
     drift = drift_of(asked, side_of(request.GET.get("prefer", ""))) if asked else None
     document = (drift.document if drift else None) or (policy.document if policy else None)
     context = _context(scope, place, policy) | {
-        "form": policy_form.filled(document, names_for(place)),
+        "form": filled(document, names_for(place)),
         "asked": asked,
         "drift": drift,
         "open_requests": selectors.requests_of(scope.project).filter(
@@ -60,11 +146,11 @@ def review_policy(request: HttpRequest, scope: Scope, environment: str) -> HttpR
     place = scope.environment(environment)
     policy, names = _policy_of(place), names_for(place)
     asked = _asked(scope, place, request.POST.get("request", ""))
-    wanted = None if request.POST.get("without") else policy_form.read(request.POST)
+    wanted = None if request.POST.get("without") else read(request.POST)
     problems = problems_of(wanted, names) if wanted is not None else {}
     if problems:
         context = _context(scope, place, policy) | {
-            "form": policy_form.filled(wanted, names),
+            "form": filled(wanted, names),
             "asked": asked,
             "problems": problems,
             "version": request.POST.get("version", ""),
@@ -80,7 +166,6 @@ def review_policy(request: HttpRequest, scope: Scope, environment: str) -> HttpR
 @project_page(Permission.ENVIRONMENT_CONFIGURE)
 @needs_fresh_sign_in
 def save_policy(request: HttpRequest, scope: Scope, environment: str) -> HttpResponse:
-    """Save what was reviewed. Where the old policy has to approve it, on to the request."""
     place = scope.environment(environment)
     # null is no policy
     wanted = None if request.POST.get("document") == "null" else sent_document(request)
@@ -132,7 +217,7 @@ def _review(
         "changes": policy_changes(before or {}, wanted or {}),
         "lowering": before is not None and is_lowering(before, wanted),
         "present": policy_sentence(policy) if policy else "",
-        "too_few": capacity.too_few(place, wanted, now=clock.now()) if wanted else "",
+        "too_few": approval_progress.too_few(place, wanted, now=clock.now()) if wanted else "",
         "stale": version != str(policy.version if policy else 0),
         "conflict": None,
         "theirs": shown(before or {}),

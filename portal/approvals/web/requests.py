@@ -1,5 +1,3 @@
-"""The page of one change request, and its dialogs."""
-
 from dataclasses import dataclass
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -14,7 +12,7 @@ from portal.access.web.scope import Scope, project_page
 from portal.approvals.freezes import freezes_in_force
 from portal.approvals.models import ChangeRequest
 from portal.approvals.web.context import EmergencyView, find_request, request_context
-from portal.approvals.web.outlook import may_override
+from portal.approvals.web.preflight import may_override
 from portal.approvals.web.steps import Step
 from portal.audit.web.lines import pulse
 from portal.lib import clock
@@ -82,7 +80,6 @@ ASKS = {
 @require_safe
 @project_page(Permission.FLAG_VIEW)
 def show_request(request: HttpRequest, scope: Scope, number: int) -> HttpResponse:
-    """The page; with ``seen`` its live part, or 204 while it looks the same."""
     now, asked = clock.now(), find_request(scope, number)
 
     def context() -> dict[str, object]:

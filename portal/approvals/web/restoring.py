@@ -1,5 +1,3 @@
-"""Restoring what a record of the history says something was: the differences first."""
-
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
@@ -7,8 +5,13 @@ from django.views.decorators.http import require_http_methods
 from portal.access.permissions import Permission
 from portal.access.signin import needs_fresh_sign_in
 from portal.access.web.scope import Scope, project_page
-from portal.approvals.services.restoring import Restoration, preflight, restoration_of, restore
-from portal.approvals.web.outlook import fresh_for_glass, outlook, read_intent
+from portal.approvals.services.restoring import (
+    Restoration,
+    preflight_restore,
+    restoration_of,
+    restore,
+)
+from portal.approvals.web.preflight import fresh_for_break_glass, preflight, read_intent
 from portal.audit import history
 from portal.audit.diffing import differences
 from portal.audit.models import AuditEvent
@@ -24,7 +27,7 @@ def restore_version(request: HttpRequest, scope: Scope, record: int) -> HttpResp
     except AuditEvent.DoesNotExist:
         raise Http404(record) from None
     restoration = restoration_of(scope.project, event)
-    fresh = needs_fresh_sign_in if restoration.found.handler.is_dangerous else fresh_for_glass
+    fresh = needs_fresh_sign_in if restoration.found.handler.is_dangerous else fresh_for_break_glass
     return fresh(_restore_version)(request, scope, event, restoration)
 
 
@@ -32,7 +35,7 @@ def _restore_version(
     request: HttpRequest, scope: Scope, event: AuditEvent, restoration: Restoration
 ) -> HttpResponse:
     places = restoration.found.target.environments
-    view = outlook(scope, places, turns_off=False)
+    view = preflight(scope, places, turns_off=False)
     # As wherever else something begins to be served in production.
     starts = len(places) == 1 and restoration.document.get("enabled") is not False
     is_typed = starts and places[0].is_production and not view.needs_approval
@@ -47,7 +50,7 @@ def _restore_version(
 
     def context(_refusal: Refusal) -> dict[str, object]:
         current = restoration.current
-        coming = preflight(restoration, intent=read_intent(request, scope))
+        coming = preflight_restore(restoration, intent=read_intent(request, scope))
         changes = differences(current.document, restoration.document)
         return {
             "scope": scope,

@@ -1,5 +1,3 @@
-"""The page of roles, and what environments reserve for which of them."""
-
 from collections.abc import Iterable
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -109,7 +107,6 @@ def _changed(request: HttpRequest, scope: Scope, notice: str) -> HttpResponse:
 def edit_rule(
     request: HttpRequest, scope: Scope, environment: str, permission: str
 ) -> HttpResponse:
-    """Reserve a permission in an environment for roles and groups, or open it again."""
     place, wanted = scope.environment(environment), _reservable(permission)
     if request.method == "POST":
         names = request.POST.getlist("names") if request.POST.get("reserved") == "1" else None

@@ -9,7 +9,7 @@ from portal.access import selectors as access
 from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope
-from portal.approvals import oneness
+from portal.approvals import approval_progress
 from portal.approvals.models import ChangeRequest, Emergency, Vote
 from portal.lib import clock
 
@@ -45,7 +45,6 @@ class Facts:
 
 
 def steps_of(facts: Facts) -> dict[str, Step]:
-    """Every step by its name."""
     mine = (one for one in facts.request.votes.all() if one.user_id == facts.scope.user.pk)
     vote = next(mine, None)
     voting, editing = _vote(facts, vote), facts.stopped or _edit(facts)
@@ -65,14 +64,13 @@ def steps_of(facts: Facts) -> dict[str, Step]:
 
 
 def emergency_steps(scope: Scope, emergency: Emergency, deciding: list[Environment]) -> list[Step]:
-    """What there is to do when glass was broken."""
     mine = emergency.actor_user_id == scope.user.pk
     permitted = _permitted(scope, APPROVE, deciding)
     another = (
         _by_another(scope, deciding)
         if mine
         else permitted
-        or oneness.of_two(
+        or approval_progress.of_two(
             emergency.actor_user_id, scope.user.pk, emergency.request, now=clock.now()
         )
     )
@@ -124,7 +122,7 @@ def _apply(facts: Facts) -> str:
 
 
 def _edit(facts: Facts) -> str:
-    """Whoever may want the change may edit what is asked for."""
+    """Editing takes the permissions that requesting the change takes."""
     request = facts.request
     if request.state not in ("open", "rejected"):
         return facts.closed

@@ -1,12 +1,10 @@
-"""Addresses of policies, change requests and emergencies."""
-
 from django.urls import path
 
 from portal.approvals.web import (
-    deciding,
     freezes,
     listing,
     policies,
+    request_actions,
     requests,
     restoring,
     rights,
@@ -23,16 +21,16 @@ urlpatterns = [
     path(f"{CHANGES}waiting", listing.count_waiting, name="change-request-waiting"),
     path(CHANGE, requests.show_request, name="change-request"),
     path(f"{CHANGE}/dialog", requests.ask_request, name="change-request-dialog"),
-    path(f"{CHANGE}/vote", deciding.vote, name="change-request-vote"),
-    path(f"{CHANGE}/take-back", deciding.take_back, name="change-request-take-back"),
-    path(f"{CHANGE}/apply", deciding.apply_now, name="change-request-apply"),
-    path(f"{CHANGE}/adopt", deciding.adopt, name="change-request-adopt"),
-    path(f"{CHANGE}/withdraw", deciding.withdraw, name="change-request-withdraw"),
-    path(f"{CHANGE}/renew", deciding.renew, name="change-request-renew"),
-    path(f"{CHANGE}/comment", deciding.comment, name="change-request-comment"),
-    path(f"{CHANGE}/confirm", deciding.confirm, name="emergency-confirm"),
-    path(f"{CHANGE}/revert", deciding.revert, name="emergency-revert"),
-    path(f"{CHANGE}/review", deciding.review, name="emergency-review"),
+    path(f"{CHANGE}/vote", request_actions.vote, name="change-request-vote"),
+    path(f"{CHANGE}/take-back", request_actions.take_back, name="change-request-take-back"),
+    path(f"{CHANGE}/apply", request_actions.apply_now, name="change-request-apply"),
+    path(f"{CHANGE}/adopt", request_actions.adopt, name="change-request-adopt"),
+    path(f"{CHANGE}/withdraw", request_actions.withdraw, name="change-request-withdraw"),
+    path(f"{CHANGE}/renew", request_actions.renew, name="change-request-renew"),
+    path(f"{CHANGE}/comment", request_actions.comment, name="change-request-comment"),
+    path(f"{CHANGE}/confirm", request_actions.confirm, name="emergency-confirm"),
+    path(f"{CHANGE}/revert", request_actions.revert, name="emergency-revert"),
+    path(f"{CHANGE}/review", request_actions.review, name="emergency-review"),
     path("p/<slug:project>/emergencies/", listing.list_emergencies, name="emergency-list"),
     path(
         "p/<slug:project>/history/<int:record>/restore",

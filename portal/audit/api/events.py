@@ -12,7 +12,7 @@ from portal.audit.filters import PERIODS, parse
 from portal.audit.models import AuditEvent
 from portal.lib import clock, subjects
 from portal.lib.api.endpoints import limit_of, listing, text, whole_cursor
-from portal.lib.api.shapes import INSTANT, OBJECT, SWITCH, TEXT, TEXTS, WHOLE, Page, Shape
+from portal.lib.api.shapes import INSTANT, OBJECT, SWITCH, TEXT, TEXTS, WHOLE, PageShape, Shape
 from portal.lib.api.views import ApiView, operation, query
 from portal.lib.errors import Invalid
 
@@ -66,7 +66,7 @@ EVENT = Shape(
     },
     "One record of the audit trail.",
 )
-EVENTS = Page(
+EVENTS = PageShape(
     "HistoryPage",
     "events",
     EVENT.many(),
@@ -76,8 +76,6 @@ EVENTS = Page(
 
 
 class History(ApiView):
-    """What happened in a project."""
-
     @operation(
         "list_history",
         "history",
@@ -152,7 +150,6 @@ def _reduced(
 
 
 def event_document(event: AuditEvent, environment: str) -> dict[str, object]:
-    """A record as a key of this environment reads it."""
     return EVENT.dump(
         event,
         before=_reduced(event, event.before_document, environment),

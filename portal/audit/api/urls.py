@@ -1,5 +1,3 @@
-"""Addresses of the management API for the history."""
-
 from django.urls import path
 
 from portal.audit.api import events

@@ -124,7 +124,7 @@ def entries(file: TextIO) -> Iterator[Any]:
             raise ValueError("this is not a row of an export")
 
 
-class Export:
+class ExportedFile:
     """What was seen of a file, and the first row at which it is not as it was."""
 
     def __init__(self, key: bytes, anchors: dict[int, str]) -> None:
@@ -192,7 +192,7 @@ class Export:
         return is_signed(bytes.fromhex(said["public_key"]), content, signature)
 
 
-def report(export: Export, public_key: str) -> Iterator[str]:
+def report(export: ExportedFile, public_key: str) -> Iterator[str]:
     said = export.manifest
     chosen = ", ".join(f"{k}={v}" for k, v in said["filter"].items()) or "everything"
     yield f"{export.rows} rows, exported at {said['exported_at']}, filter: {chosen}"
@@ -209,7 +209,7 @@ def report(export: Export, public_key: str) -> Iterator[str]:
         yield f"{export.anchored} of {len(export.anchors)} anchors are of rows in here; they agree"
 
 
-def follow(export: Export, file: TextIO, public_key: str) -> str:
+def follow(export: ExportedFile, file: TextIO, public_key: str) -> str:
     """Go through the file; returns the first problem, or nothing."""
     try:
         for entry in entries(file):
@@ -249,7 +249,7 @@ def main() -> int:
     try:
         if given.key_file:
             key = Path(given.key_file).read_bytes().strip()
-        export = Export(key, read_anchors(given.anchors, key))
+        export = ExportedFile(key, read_anchors(given.anchors, key))
         with Path(given.export).open(encoding="utf-8", newline="") as text:
             problem = follow(export, text, given.public_key)
     except OSError as error:

@@ -18,7 +18,7 @@ from portal.lib.web.pages import paging
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class EventLine:
     """One event in words. ``permanent`` is the address of its own page, ``request`` that of the
     change request by which it came about, ``whole`` that of what its subject is about."""
 
@@ -43,7 +43,7 @@ class Line:
         return f"{self.event.at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
-def lines(events: Sequence[AuditEvent], *, site: bool = False) -> list[Line]:
+def lines(events: Sequence[AuditEvent], *, site: bool = False) -> list[EventLine]:
     """The events in words, in their order; ``site`` leads on to the pages of the whole site."""
     listed = [event for event in events if not event.is_abridged]
     described = dict(
@@ -51,7 +51,7 @@ def lines(events: Sequence[AuditEvent], *, site: bool = False) -> list[Line]:
     )
     too_long = [_("The documents are long: open the record to see what changed.")]
     return [
-        Line(
+        EventLine(
             event,
             words=subjects.headline(event.event),
             subject=subjects.label(event.subject_kind),

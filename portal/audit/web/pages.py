@@ -1,8 +1,10 @@
-"""The history: a list with filters, a page for every row, and the export."""
-
 import json
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, cast
 
+from django.core.exceptions import PermissionDenied
 from django.http import (
     Http404,
     HttpRequest,
@@ -11,23 +13,95 @@ from django.http import (
     QueryDict,
     StreamingHttpResponse,
 )
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from portal.access.models import User
 from portal.access.permissions import Permission
+from portal.access.web.scope import Scope, actor_of, project_page, refuse_nul
 from portal.audit import exports, history
 from portal.audit.diffing import differences
 from portal.audit.filters import PARAMETERS, PERIOD_WORDS, Query, parse
 from portal.audit.models import AuditEvent
 from portal.audit.web.lines import address_of, history_page, lines
-from portal.audit.web.scope import Place, history_of_project, history_of_site
 from portal.lib import clock
 from portal.lib.errors import Invalid
-from portal.lib.journal import Intent
+from portal.lib.journal import Actor, Intent
 from portal.lib.web.pages import render_page
 
+P = ParamSpec("P")
 
-def _list(request: HttpRequest, place: Place) -> HttpResponse:
+
+@dataclass(frozen=True, slots=True)
+class HistoryPlace:
+    """Where the history is read; ``scope`` None is the whole site, for its administrators."""
+
+    actor: Actor
+    scope: Scope | None = None
+
+    @property
+    def project(self) -> str | None:
+        return self.scope.project.key if self.scope else None
+
+    @property
+    def is_site(self) -> bool:
+        return self.scope is None
+
+    @property
+    def may_export(self) -> bool:
+        return self.scope is None or Permission.AUDIT_EXPORT in self.scope.permissions
+
+    @property
+    def list_address(self) -> str:
+        return reverse("history", args=[self.project]) if self.scope else reverse("site-history")
+
+    @property
+    def export_address(self) -> str:
+        if self.scope is None:
+            return reverse("site-history-export")
+        return reverse("history-export", args=[self.project])
+
+    @property
+    def production(self) -> str:
+        """The environment behind “last 30 days of production”, or empty."""
+        if self.scope is None:
+            return "production"
+        found = (one.key for one in self.scope.environments if one.is_production)
+        return next(found, "")
+
+
+View = Callable[Concatenate[HttpRequest, HistoryPlace, P], HttpResponseBase]
+
+
+def history_of_project(permission: Permission) -> Callable[[View[P]], Callable[..., Any]]:
+    """A view of one project's history, for those who hold ``permission`` there."""
+
+    def decorate(view: View[P]) -> Callable[..., Any]:
+        @project_page(permission)
+        def placed(request: HttpRequest, scope: Scope, /, **kwargs: Any) -> HttpResponse:
+            found = view(request, HistoryPlace(scope.actor, scope), **kwargs)  # type: ignore[call-arg]
+            return cast(HttpResponse, found)  # a stream where it is an export
+
+        return placed
+
+    return decorate
+
+
+def history_of_site(view: View[P]) -> Callable[..., HttpResponseBase]:
+    """A view of everything that happened, for site administrators."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
+        refuse_nul(request)
+        if not cast(User, request.user).is_superuser:
+            raise PermissionDenied(_("The history of all projects is for site administrators."))
+        return view(request, HistoryPlace(actor_of(request)), **kwargs)  # type: ignore[call-arg]
+
+    return guarded
+
+
+def _list(request: HttpRequest, place: HistoryPlace) -> HttpResponse:
     """The rows that match the filters in the address, 50 at a time, newest first."""
     query = parse(request.GET.dict(), project=place.project, now=clock.now())
     context: dict[str, Any] = {"scope": place.scope, "place": place, "query": query}
@@ -38,7 +112,7 @@ def _list(request: HttpRequest, place: Place) -> HttpResponse:
     return render_page(request, "audit/list.html", "audit/_list.html", context, status=status)
 
 
-def _results(request: HttpRequest, query: Query, place: Place) -> dict[str, object]:
+def _results(request: HttpRequest, query: Query, place: HistoryPlace) -> dict[str, object]:
     found = history_page(request, query.filters, site=place.is_site)
     shown = found["lines"]
     assert isinstance(shown, list)
@@ -47,7 +121,7 @@ def _results(request: HttpRequest, query: Query, place: Place) -> dict[str, obje
     return {**found, "count": count}
 
 
-def _form(query: Query, place: Place) -> dict[str, object]:
+def _form(query: Query, place: HistoryPlace) -> dict[str, object]:
     """What the filters offer. A value that has never been seen is offered as long as it is set."""
     choices = history.choices(query.filters.project)
     for name, found in choices.items():
@@ -79,7 +153,7 @@ def _encoded_values(**values: object) -> str:
     return encoded.urlencode()
 
 
-def _event(request: HttpRequest, place: Place, sequence: int) -> HttpResponse:
+def _event(request: HttpRequest, place: HistoryPlace, sequence: int) -> HttpResponse:
     """One row with everything there is to it."""
     try:
         event = history.find(place.project, sequence)
@@ -111,7 +185,7 @@ def _pretty(document: object) -> str:
     return json.dumps(document, ensure_ascii=False, indent=2) if document is not None else ""
 
 
-def _neighbour(event: AuditEvent, sequence: int | None, place: Place) -> str:
+def _neighbour(event: AuditEvent, sequence: int | None, place: HistoryPlace) -> str:
     if sequence is None:
         return ""
     return address_of(AuditEvent(sequence=sequence, project=event.project), site=place.is_site)
@@ -123,7 +197,7 @@ site_list = require_safe(history_of_site(_list))
 site_event = require_safe(history_of_site(_event))
 
 
-def _export(request: HttpRequest, place: Place) -> HttpResponseBase:
+def _export(request: HttpRequest, place: HistoryPlace) -> HttpResponseBase:
     """The rows that match the filters in the address. By POST, for it leaves a record."""
     now = clock.now()
     query = parse(request.GET.dict(), project=place.project, now=now)

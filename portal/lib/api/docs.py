@@ -32,7 +32,7 @@ def describe() -> dict[str, Any]:
 
 
 class _Made(SchemaGenerator):
-    """What was made already, whatever language or version somebody asks for: there is one."""
+    """What was made already, the same for every language and version."""
 
     def get_schema(self, request: object = None, public: bool = False) -> dict[str, Any]:
         return describe()
@@ -47,8 +47,6 @@ class Schema(SpectacularAPIView):
 
 
 class Docs(SpectacularSwaggerSplitView):
-    """Swagger UI, its files from this server."""
-
     authentication_classes: list[type] = []
     permission_classes: list[type] = []
 
@@ -84,8 +82,6 @@ class NoSuchEndpoint(APIView):
 
 
 class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    """How the schema describes who may call."""
-
     target_class = "portal.access.api.scope.ApiKeyAuthentication"
     name = ["bearerKey", "headerKey"]
 

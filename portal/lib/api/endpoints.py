@@ -19,7 +19,7 @@ from rest_framework.response import Response
 from rest_framework.utils.encoders import JSONEncoder
 
 from portal.lib.api.problems import PreconditionRequired
-from portal.lib.api.shapes import Page
+from portal.lib.api.shapes import PageShape
 from portal.lib.errors import Invalid
 from portal.lib.numbers import read_whole
 
@@ -54,21 +54,21 @@ def page_of(request: Request, rows: QuerySet[Row], *, by: str) -> tuple[list[Row
 
 
 def page_of_keys(request: Request, keys: Iterable[str]) -> tuple[list[str], str | None]:
-    """As page_of, of what is no table: keys in order."""
+    """As page_of, for keys in order instead of rows."""
     after, size = decode_cursor(text(request, "cursor")), limit_of(request)
     found = sorted(key for key in keys if key > after)
     page = found[:size]
     return page, encode_cursor(page[-1]) if len(found) > size else None
 
 
-def answer_page(request: Request, page: Page, rows: QuerySet[Row], *, by: str) -> Response:
+def answer_page(request: Request, page: PageShape, rows: QuerySet[Row], *, by: str) -> Response:
     """The page of the rows that is asked for, in order of ``by``, as page_of."""
     found, following = page_of(request, rows, by=by)
     return listing(request, page, found, following)
 
 
 def listing(
-    request: Request, page: Page, rows: Iterable[object], following: str | None, **more: object
+    request: Request, page: PageShape, rows: Iterable[object], following: str | None, **more: object
 ) -> Response:
     """A page as it is answered: ``next`` is its cursor, the Link header its address."""
     given = {page.rows: page.fields[page.rows].kind.dump(rows), "next": following, **more}
@@ -106,7 +106,6 @@ def whole_cursor(key: str) -> int:
 
 
 def bad_cursor() -> Invalid:
-    """What is said of a cursor that is none of ours."""
     return Invalid({"cursor": _("Send the “next” of the previous page unchanged.")})
 
 
@@ -117,7 +116,6 @@ _SWITCH: Final = {"": False, "0": False, "false": False, "1": True, "true": True
 
 
 def switch(request: Request, name: str) -> bool:
-    """A parameter that is on or off."""
     value = _SWITCH.get(request.query_params.get(name, "").lower())
     if value is None:
         raise Invalid({name: _("Use true or false.")})
@@ -178,12 +176,11 @@ _ETAG: Final = re.compile(r'(?:W/)?"([0-9]{1,18})"')
 
 
 def etag(version: int) -> str:
-    """A version as an entity tag."""
     return f'"{version}"'
 
 
 def seen_version(request: Request) -> int | None:
-    """The version that If-Match names; None without it. Raises Invalid where it is no version."""
+    """The version that If-Match names; None without it. Raises Invalid for anything else."""
     text = request.META.get("HTTP_IF_MATCH", "").strip()
     if not text:
         return None
@@ -194,7 +191,7 @@ def seen_version(request: Request) -> int | None:
 
 
 def version_to_change(request: Request, current: int) -> int:
-    """The version that If-Match names; without it whatever is there now."""
+    """The version that If-Match names; without it the present one."""
     seen = seen_version(request)
     return current if seen is None else seen
 

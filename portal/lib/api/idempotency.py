@@ -71,7 +71,7 @@ class StillRunning(AviaryError):
 def respond(request: Request, answer: Respond) -> Response:
     """What ``answer`` answers; the answer of before where the same was asked before.
 
-    Raises Invalid for a key that is none, Reused where it was used for something else, and
+    Raises Invalid for a malformed key, Reused where it was used for something else, and
     StillRunning.
     """
     key = request.META.get("HTTP_IDEMPOTENCY_KEY")

@@ -23,8 +23,6 @@ _PUBLISHED: Final = {
 
 
 class DescribedShape(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
-    """A shape as a component of the schema."""
-
     target_class = Shape
     match_subclasses = True
 
@@ -53,7 +51,6 @@ def _describe(field: Field, auto_schema: AutoSchema) -> Schema:
 
 
 def _with_components(part: Any, auto_schema: AutoSchema) -> Any:
-    """A schema with references in place of the shapes in it."""
     if isinstance(part, Shape):
         component = auto_schema.resolve_serializer(part, "response")  # type: ignore[arg-type]
         return dict(component.ref)
@@ -71,7 +68,6 @@ def finish(result: Schema, **arguments: Any) -> Schema:
 
 
 def _add_published(result: Schema) -> None:
-    """What a write answers is what a read does, and whether it is live."""
     shapes = result["components"]["schemas"]
     for path in result["paths"].values():
         for method in WRITES:

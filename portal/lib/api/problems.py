@@ -18,8 +18,6 @@ logger = logging.getLogger(__name__)
 
 
 class TooLarge(APIException):
-    """The body is larger than the endpoint takes."""
-
     status_code = 413
     default_code = "too_large"
 

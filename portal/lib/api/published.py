@@ -1,7 +1,7 @@
 """Whether what a write changed is live: ``published`` in its answer.
 
-Evaluators are above this package, so whoever knows where changes have come registers here when
-Django starts, and notes what was changed.
+Evaluators are above this package: the package that knows where changes have come registers here
+when Django starts, and notes what was changed.
 """
 
 from collections.abc import Callable, Iterable
@@ -24,12 +24,10 @@ def register(is_live: IsLive) -> None:
 
 
 def start() -> None:
-    """A request begins, in this thread."""
     _changed.set(set())
 
 
 def note_changed(environment_ids: Iterable[int], **_signal: Any) -> None:
-    """What the request committed."""
     changed = _changed.get()
     if changed is not None:
         changed.update(environment_ids)

@@ -102,15 +102,12 @@ class Shape:
             raise ValueError(f"there is another shape called {self.name}")
 
     def but(self, name: str, text: str = "", **fields: Field) -> "Shape":
-        """This shape with further fields, or others of the same names."""
         return Shape(name, {**self.fields, **fields}, text)
 
     def one(self, text: str = "", **options: Any) -> Field:
-        """A field that holds an object of this shape."""
         return Kind(self, self._read, self.dump)(text, **options)
 
     def many(self, text: str = "", **options: Any) -> Field:
-        """A field that holds a list of them."""
         schema = {"type": "array", "items": self}
         kind = Kind(schema, list_of(self._read, most=_MOST_OBJECTS), self._dump_all)
         return kind(text, **options)
@@ -154,11 +151,10 @@ class Shape:
         return {**found, **given}
 
     def _dump_all(self, rows: Iterable[Any]) -> list[dict[str, Any]]:
-        """Of rows, or of what is a document already."""
         return [row if isinstance(row, dict) else self.dump(row) for row in rows]
 
 
-class Page(Shape):
+class PageShape(Shape):
     """A page of a list: rows, and ``next``, the cursor of the page after them."""
 
     def __init__(self, name: str, rows: str, many: Field, **more: Field) -> None:
@@ -191,7 +187,6 @@ def reader(read: Callable[[Any], Any], sentence: str | Promise) -> Reader[Any]:
 
 
 def _which(fits: Callable[[Any], bool], sentence: str | Promise) -> Reader[Any]:
-    """A reader of what fits, as it is."""
     return reader(lambda value: value if fits(value) else None, sentence)
 
 

@@ -17,7 +17,7 @@ from portal.lib.api.endpoints import MOST, USUAL, tagged
 from portal.lib.api.idempotency import HEADER, MAX_CHARS, REPLAYED
 from portal.lib.api.parsers import JSONOnly, MergePatchParser
 from portal.lib.api.problems import LengthRequired
-from portal.lib.api.shapes import OBJECT, TEXT, WHOLE, Page, Shape
+from portal.lib.api.shapes import OBJECT, TEXT, WHOLE, PageShape, Shape
 from portal.lib.errors import PROBLEM, Invalid
 
 READS = ("GET", "HEAD")
@@ -180,7 +180,6 @@ _GOOD: Final = {200: "As it is now.", 201: "It is there.", 204: "It is done."}
 
 
 def query(name: str, text: str, kind: Any = str, **options: Any) -> OpenApiParameter:
-    """A parameter of an address."""
     return OpenApiParameter(name, kind, "query", description=text, **options)
 
 
@@ -242,7 +241,7 @@ def operation(
     Without a status it is 200, or 204 where nothing is answered. Pages take `cursor` and `limit`.
     ``stream`` says when the answer is an event stream instead, and of what.
     """
-    asked = [*parameters, *(_PAGING if isinstance(answer, Page) else ())]
+    asked = [*parameters, *(_PAGING if isinstance(answer, PageShape) else ())]
 
     def described(handler: Handler) -> Handler:
         is_read = handler.__name__ == "get"

@@ -1,5 +1,3 @@
-"""Template helpers for every page."""
-
 import re
 from datetime import UTC, datetime
 from functools import cache
@@ -65,6 +63,5 @@ def countdown(at: datetime, over: str) -> SafeString:
 
 @register.simple_tag
 def pill(colour: str, words: str) -> SafeString:
-    """A state as a dot and a word."""
     text = '<span class="status {}"><span class="status-dot"></span>{}</span>'
     return format_html(text, colour, words)

@@ -23,8 +23,6 @@ Template = str | tuple[str, str]
 
 
 class HtmxRequest(HttpRequest):
-    """A request as django-htmx leaves it."""
-
     htmx: HtmxDetails
 
 
@@ -50,7 +48,6 @@ class Refusal:
 
     @property
     def errors(self) -> dict[str, str]:
-        """What is wrong, by the path of the field."""
         if isinstance(self.error, Invalid) and not self.wrong_name:
             return self.error.problems
         return {}
@@ -133,7 +130,6 @@ def wants_fragment(request: HttpRequest) -> bool:
 def render_page(
     request: HttpRequest, page: str, fragment: str, context: Context, *, status: int = 200
 ) -> HttpResponse:
-    """The page, or where htmx asks for it the fragment that the page includes."""
     template = fragment if wants_fragment(request) else page
     return render(request, template, dict(context), status=status)
 
@@ -195,7 +191,6 @@ Fields: TypeAlias = dict[str, "str | Fields | list[Fields]"]
 
 
 def texts(*names: str) -> Fields:
-    """Fields that are texts."""
     fields: Fields = dict.fromkeys(names, TEXT)
     return fields
 
@@ -206,13 +201,13 @@ def sent_version(request: HttpRequest, name: str = "version") -> int:
 
 
 def version_in(text: str) -> int:
-    """A version in a form; -1, which nothing ever has, where it is no number."""
+    """A version in a form; -1, which nothing ever has, for anything but a number."""
     number = read_whole(text)
     return -1 if number is None else number
 
 
 def sent_document(request: HttpRequest) -> dict[str, Any]:
-    """The document that a dialog carries along. Raises Invalid where it is none."""
+    """The document that a dialog carries along. Raises Invalid for anything else."""
     damaged = _("This form is damaged. Reload the page; nothing was saved.")
     document = read_json(request.POST.get("document", ""), "", damaged)
     if not isinstance(document, dict):
@@ -221,7 +216,7 @@ def sent_document(request: HttpRequest) -> dict[str, Any]:
 
 
 def read_json(text: str, path: str, message: str = "") -> Any:
-    """What an input's JSON says. Raises Invalid where it is none, with ``message`` or why."""
+    """What an input's JSON says. Raises Invalid for anything else, with ``message`` or why."""
     try:
         return strict_json.loads_text(text)
     except strict_json.NotStrict as error:

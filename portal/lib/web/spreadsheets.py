@@ -25,7 +25,7 @@ def csv_response(
     response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{name}.csv"'
     response["Cache-Control"] = "no-store"
-    return cast(HttpResponse, response)  # whoever sends it treats both alike
+    return cast(HttpResponse, response)  # both are sent alike
 
 
 def _line(row: Sequence[Value]) -> str:
@@ -35,7 +35,6 @@ def _line(row: Sequence[Value]) -> str:
 
 
 def written(value: Value) -> str:
-    """A value as it stands in the file."""
     if value is None:
         return ""
     if isinstance(value, datetime):

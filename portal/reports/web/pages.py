@@ -1,5 +1,3 @@
-"""The pages of reports and of recertification, and the same rows as files."""
-
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -23,7 +21,6 @@ DAYS = (30, 90, 180, 365)
 @require_safe
 @project_page(Permission.AUDIT_VIEW)
 def list_reports(request: HttpRequest, scope: Scope) -> HttpResponse:
-    """What reports there are."""
     last = scope.project.recertifications.first()
     context = {"scope": scope, "reports": REPORTS.items(), "last": last}
     return render(request, "reports/list.html", context)

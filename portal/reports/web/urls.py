@@ -1,5 +1,3 @@
-"""Addresses of reports."""
-
 from django.urls import path
 
 from portal.reports.web import pages

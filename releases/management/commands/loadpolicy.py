@@ -12,7 +12,7 @@ from portal.approvals.services.loading import Loaded
 from portal.lib.commands import ManageCommand, failure
 from portal.lib.errors import AviaryError
 from portal.lib.journal import Intent
-from releases.catalogue.loading import Place, load_blocks, read_blocks
+from releases.catalogue.loading import LoadTarget, load_blocks, read_blocks
 from releases.catalogue.models import Service
 
 
@@ -65,7 +65,7 @@ class Command(ManageCommand):
             raise CommandError(f"rollback_config needs approval before it is loaded{where}")
 
 
-def _place(project: Project, service: str | None, environment: str | None) -> Place | None:
+def _place(project: Project, service: str | None, environment: str | None) -> LoadTarget | None:
     if not service and not environment:
         return None
     if not service or not environment:
@@ -77,7 +77,7 @@ def _place(project: Project, service: str | None, environment: str | None) -> Pl
     place = project.environments.filter(key=environment).first()
     if place is None:
         raise CommandError(f"{project.key} has no environment {environment}")
-    return Place(found, place)
+    return LoadTarget(found, place)
 
 
 def _waits(loaded: Loaded, *, dry_run: bool) -> str:

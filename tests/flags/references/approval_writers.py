@@ -72,7 +72,7 @@ def preflight(world: World, dice: Random, actor: Actor) -> object:
     records = AuditEvent.objects.filter(project=world.project.key)
     record = dice.choice([one for one in records if subjects.restored(one)])
     found = restoration_of(world.project, record)
-    return restoring.preflight(found, intent=wanting(world, actor))
+    return restoring.preflight_restore(found, intent=wanting(world, actor))
 
 
 def set_policy(world: World, dice: Random, actor: Actor) -> object:

@@ -15,8 +15,8 @@ from django.urls import get_resolver, reverse
 from flags.schedules.models import Plan
 from portal.access.models import ApiKey, Grant
 from portal.approvals.models import ChangeRequest, Emergency, State
+from releases.core.command_rules import COMMANDS
 from releases.core.models import Release
-from releases.core.telling import COMMANDS
 from tests.flags.references.world import IN_BETA, World
 from tests.portal.access_web.table import TABLE
 from tests.portal.access_web.world import captured, patterns

@@ -20,7 +20,7 @@ from flags.schedules.models import Plan
 from flags.transfer.importing import service as import_service
 from flags.transfer.importing import target as import_place
 from portal.access.models import Project, User
-from portal.approvals import planned, selectors
+from portal.approvals import gate, selectors
 from portal.approvals.authors import answer_for
 from portal.approvals.changes import GateResult
 from portal.approvals.services import policies, rights
@@ -135,7 +135,7 @@ MUTANTS: dict[str, tuple[list[Mutation], list[str]]] = {
         [
             (create, "gate", OPEN_GATE),
             (commands, "gate", OPEN_GATE),
-            (planned, "is_agreed", lambda *_what, **_how: True),
+            (gate, "is_agreed", lambda *_what, **_how: True),
             (create, "answer_for", _answers_alone),
         ],
         ["create_schedule", "create_ramp", "carry_out_due"],

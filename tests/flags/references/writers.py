@@ -16,7 +16,7 @@ from flags.schedules import commands
 from flags.segments import services as segment_services
 from flags.usage import counting, sampling
 from portal.approvals import services as approvals
-from portal.approvals.services.adopting import adopt_request
+from portal.approvals.services.votes import adopt_request
 from portal.lib.journal import Intent
 from tests.flags.references import approval_writers, flag_writers
 

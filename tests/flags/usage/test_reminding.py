@@ -9,9 +9,9 @@ from flags.core.definitions import create_flag
 from flags.models import Flag
 from flags.usage import reminding
 from portal.access.models import Project, User
-from portal.letters.models import Letter
 from portal.lib import clock
 from portal.lib.journal import Intent
+from portal.notifications.models import Letter
 from tests.support.people import SETTING_UP, boolean_flag
 
 pytestmark = pytest.mark.django_db

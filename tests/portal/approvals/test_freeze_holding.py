@@ -10,7 +10,7 @@ from portal.access.models import Project, User
 from portal.approvals import services
 from portal.approvals.errors import Waiting
 from portal.approvals.models import ChangeRequest
-from portal.approvals.services import applying
+from portal.approvals.services import votes
 from portal.audit.models import AuditEvent
 from portal.lib.journal import Intent
 from tests.support.agreeing import asking, vote
@@ -89,7 +89,7 @@ def test_a_held_request_that_breaks__is_tried_again_and_holds_up_no_other(
         vote(request, erin)
         vote(request, frank)
     end_freeze(freeze)
-    apply = applying.apply_as_asked
+    apply = votes.apply_as_asked
 
     def break_one(*, request: ChangeRequest, intent: Intent) -> ChangeRequest:
         if request.pk == asked.pk:
@@ -97,7 +97,7 @@ def test_a_held_request_that_breaks__is_tried_again_and_holds_up_no_other(
         return apply(request=request, intent=intent)
 
     with monkeypatch.context() as patch:
-        patch.setattr(applying, "apply_as_asked", break_one)
+        patch.setattr(votes, "apply_as_asked", break_one)
         services.apply_waiting()
     other.refresh_from_db()
     asked.refresh_from_db()

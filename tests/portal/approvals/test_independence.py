@@ -5,8 +5,15 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.approvals.independence import Confirmation, Tie, Ties
-from portal.approvals.standing import Ballot, Requirement, assess, choose
+from portal.approvals.approval_status import (
+    Approval,
+    Confirmation,
+    Requirement,
+    Tie,
+    Ties,
+    assess,
+    choose,
+)
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 WINDOW = timedelta(days=30)
@@ -52,7 +59,7 @@ def test_one__stays_so_whatever_else_is_given(a: Ties, b: Ties, one: int, other:
 def test_those_who_count__are_two_by_two_two_people(
     found: Ties, voters: list[int], askers: set[int]
 ) -> None:
-    ballots = [Ballot(voter, frozenset()) for voter in voters]
+    ballots = [Approval(voter, frozenset()) for voter in voters]
     chosen = [one.voter for one in choose(Requirement(1), ballots, found, askers)]
     for index, voter in enumerate(chosen):
         assert not any(found.are_one(voter, other) for other in [*chosen[:index], *askers])
@@ -73,6 +80,6 @@ def test_a_word__counts_of_nobody_who_takes_part_or_is_one_with_them(
 
 
 def test_the_missing_role__decides_which_of_those_who_are_one_counts() -> None:
-    ballots = [Ballot(1, frozenset({"viewer"})), Ballot(2, frozenset({"lead"}))]
+    ballots = [Approval(1, frozenset({"viewer"})), Approval(2, frozenset({"lead"}))]
     wanted = Requirement(1, frozenset({"lead"}))
     assert assess(wanted, ballots, {}, ties=of((1, 2))).is_satisfied

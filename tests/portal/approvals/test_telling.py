@@ -8,9 +8,9 @@ from portal.access.models import Environment, Project, User
 from portal.approvals import services
 from portal.approvals.errors import Waiting
 from portal.approvals.models import ChangeRequest, Emergency
-from portal.letters.models import Letter
 from portal.lib import clock
 from portal.lib.journal import Intent
+from portal.notifications.models import Letter
 from tests.portal.approvals.racing import with_glass
 from tests.support.agreeing import vote
 from tests.support.desk import RULE, Desk

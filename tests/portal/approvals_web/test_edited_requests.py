@@ -10,8 +10,8 @@ from portal.access import services as access
 from portal.access.models import Environment, User
 from portal.approvals.errors import Waiting
 from portal.approvals.models import ChangeRequest
-from portal.letters.models import Letter
 from portal.lib.journal import Intent
+from portal.notifications.models import Letter
 from tests.portal.approvals_web.conftest import Window, at, text_of
 from tests.support.agreeing import waiting
 from tests.support.desk import RULE, Desk

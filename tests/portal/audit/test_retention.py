@@ -12,7 +12,7 @@ from pytest_django import Settings
 from portal.audit import chain, selectors, services, tasks
 from portal.audit.chain import Fault
 from portal.audit.models import AuditEvent, ChainHead, PurgeFloor
-from portal.audit.services import NothingMayGo, TrailBroken, purging
+from portal.audit.services import NothingMayGo, TrailBroken
 from portal.lib import clock, journal
 from portal.lib.journal import Entry, Intent
 from tests.portal.audit import exports
@@ -93,7 +93,7 @@ def test_purge__some_old_and_some_young__keeps_the_young(
 def test_purge__more_than_a_batch__goes_batch_by_batch(
     trail: None, thirty_days: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(purging, "BATCH", 2)
+    monkeypatch.setattr(services, "BATCH", 2)
     services.purge(intent=Intent(SYSTEM, at=clock.now() + LATER))
     assert selectors.chain_fault() is None
     assert AuditEvent.objects.exclude(event="audit.purged").count() == 0

@@ -6,7 +6,7 @@ import pytest
 
 from portal.celery import app
 from portal.lib import clock
-from portal.runs import jobs, worker
+from portal.runs import jobs
 from portal.runs.jobs import Jobs
 from portal.runs.models import Job
 from tests.support import concurrently
@@ -62,7 +62,7 @@ def test_old_task_names__still_run_and_beat_reminds_of_each() -> None:
     assert set(app.tasks) >= OLD_TASKS | GONE_TASKS
     assert set(app.conf.beat_schedule) >= OLD_TASKS
     assert {one["task"] for one in app.conf.beat_schedule.values()} <= set(app.tasks)
-    assert "portal.runs.jobs.carry_out_jobs" in worker.INTERVALS
+    assert "portal.runs.jobs.carry_out_jobs" in jobs.INTERVALS
 
 
 @pytest.mark.django_db

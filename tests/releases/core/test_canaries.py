@@ -21,8 +21,8 @@ from portal.lib import clock
 from portal.lib.errors import Conflict, Forbidden, Invalid
 from portal.lib.journal import Intent, WriteOptions
 from releases.core import commands, situation
+from releases.core.descriptions import hold_words, outcome_words, proof_words
 from releases.core.models import Release
-from releases.core.wording import hold_words, outcome_words, proof_words
 from tests.support.agreeing import TWO_ROLES, set_policy, vote, waiting
 from tests.support.freezing import freeze_now
 from tests.support.people import acting, create_person, give_role

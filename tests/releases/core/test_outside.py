@@ -20,9 +20,9 @@ from portal.lib import clock, outbound
 from portal.lib.errors import AviaryError
 from portal.lib.journal import Intent
 from releases.catalogue.models import Service
-from releases.core import commands, outside, runner
+from releases.core import commands, outside_routers, runner
+from releases.core.descriptions import hold_words
 from releases.core.models import Release, Termination
-from releases.core.wording import hold_words
 from releases.routers.webhook import secret_for
 from tests.support.agreeing import TWO_ROLES, set_policy, vote, waiting
 from tests.support.http_server import Request, Server, answering, serving
@@ -169,17 +169,17 @@ def test_a_webhook__is_told_once_to_end_what_a_release_goes_on_without(
     release = a_release(routed, development, alice)
     end.lags = 1
     tick(release)
-    outside.terminate_due()
+    outside_routers.terminate_due()
     assert end.terminated == []  # it waits for it
     go_on(release, alice)
     end.refuses = b"terminate"
-    outside.terminate_due()
+    outside_routers.terminate_due()
     tick(release)
     assert end.share != 0 or go_on is _roll_back  # nothing waits for that
     end.refuses = b"nothing"
     for _time in range(2):
         Termination.objects.update(retry_at=None)
-        outside.terminate_due()
+        outside_routers.terminate_due()
     assert end.terminated == [f"{release.pk}.0.1"]
     told = next(call for call in end.calls if call["action"] == "terminate")
     assert (told["state"], told["fence"]) == ({"seen": 1}, fresh(release).fence)
@@ -198,7 +198,7 @@ def test_a_webhook__is_not_told_to_end_what_is_done(
     tick(release)
     commands.rollback(release=release, intent=Intent(acting(alice)))
     assert tick(release).state == "rolled_back"
-    assert outside.terminate_due() == 0
+    assert outside_routers.terminate_due() == 0
 
 
 def test_a_webhook__that_hears_of_no_end_for_ten_minutes__is_told_no_more_and_the_history_says_so(
@@ -211,7 +211,7 @@ def test_a_webhook__that_hears_of_no_end_for_ten_minutes__is_told_no_more_and_th
     commands.promote(release=release, intent=Intent(acting(alice)))
     for _time in range(9):
         Termination.objects.update(retry_at=None)
-        outside.terminate_due()
+        outside_routers.terminate_due()
     assert not Termination.objects.exists()
     row = AuditEvent.objects.get(event="release.not_terminated")
     assert row.after_document is not None

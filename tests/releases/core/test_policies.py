@@ -20,7 +20,7 @@ from portal.lib.journal import Intent
 from releases.catalogue.models import Service
 from releases.core import commands, planning
 from releases.core.models import Release
-from releases.core.previews import preview
+from releases.core.planning import preview
 from releases.policies.models import ReleasePolicy
 from releases.policies.services import delete_policy, put_policy
 from releases.policies.templates import delete_template, put_template

@@ -10,7 +10,7 @@ from portal.lib.errors import Invalid
 from portal.lib.journal import Intent
 from releases.catalogue.models import Service
 from releases.core import commands
-from releases.core.previews import preview
+from releases.core.planning import preview
 from releases.policies.services import delete_policy, put_policy
 from tests.support.agreeing import TWO_ROLES, set_policy
 from tests.support.people import acting

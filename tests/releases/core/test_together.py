@@ -8,7 +8,7 @@ from portal.lib import clock
 from portal.lib.journal import Intent
 from releases.core import commands, runner
 from releases.core.models import Release, StepExecution
-from releases.core.moving import engine_of
+from releases.core.transitions import engine_of
 from tests.support import concurrently
 from tests.support.people import acting
 from tests.support.releasing import a_release, fresh, routed_by_flag, routing

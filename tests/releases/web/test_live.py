@@ -10,9 +10,9 @@ from portal.approvals.errors import Waiting
 from portal.lib import clock
 from portal.lib.journal import Intent
 from releases.core import commands
+from releases.core.command_rules import COMMANDS
 from releases.core.models import Release, State
-from releases.core.telling import COMMANDS
-from releases.web.showing import ReleaseView
+from releases.web.release_view import ReleaseView
 from tests.releases.web.looking import HTMX, plain, seen_of, send, text, words
 from tests.support import seeded_releases
 from tests.support.agreeing import TWO_ROLES, set_policy

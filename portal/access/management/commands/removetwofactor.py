@@ -1,5 +1,3 @@
-"""``manage.py removetwofactor``: for someone who lost their phone and their codes, recorded."""
-
 from portal.access.management.people import PersonCommand
 from portal.access.models import User
 from portal.access.signin import people

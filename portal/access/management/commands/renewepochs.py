@@ -1,5 +1,3 @@
-"""``manage.py renewepochs``: say that the database was restored from a backup."""
-
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser

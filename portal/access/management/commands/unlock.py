@@ -1,5 +1,3 @@
-"""``manage.py unlock``: forget someone's failed attempts to sign in, recorded."""
-
 from portal.access.management.people import PersonCommand
 from portal.access.models import User
 from portal.access.signin import throttle

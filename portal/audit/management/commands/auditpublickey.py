@@ -1,5 +1,3 @@
-"""``manage.py auditpublickey``: what auditors check the signature of an export with."""
-
 from typing import Any
 
 from django.conf import settings

@@ -1,5 +1,3 @@
-"""``manage.py purgeaudit``: let go of audit rows older than AUDIT_RETENTION_DAYS."""
-
 from typing import Any
 
 from portal.audit import services

@@ -10,7 +10,7 @@ from hypothesis.extra.django import TestCase
 
 from portal.access import authority, overview, services
 from portal.access.models import ActionRule, Environment, Group, Project, User
-from portal.access.overview.reasons import WHOLE_PROJECT
+from portal.access.overview import WHOLE_PROJECT
 from portal.access.permissions import BUILTIN_ROLES, READS, RESERVABLE, Permission
 from portal.access.web.matrix import MEANINGS
 from portal.approvals import services as approvals

@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 
 from portal.access.models import Environment, User
-from portal.approvals import reverting, services
+from portal.approvals import emergencies, services
 from portal.approvals.errors import Waiting
 from portal.approvals.models import ChangeRequest, Emergency, EmergencyLog, Policy
 from portal.audit.models import AuditEvent
-from portal.letters.models import Letter
 from portal.lib import clock
 from portal.lib.errors import Invalid
 from portal.lib.journal import Intent
+from portal.notifications.models import Letter
 from tests.portal.approvals.racing import at_once
 from tests.support.agreeing import vote, waiting
 from tests.support.desk import RULE, Desk
@@ -218,7 +218,7 @@ def test_a_worker_killed_in_between__leaves_nothing_half_done(
     emergency = break_glass(desk, grace, fallthrough=serve("off"))
     made = desk.configuration.document
     with monkeypatch.context() as patch:
-        patch.setattr(reverting, "forget", _killed)
+        patch.setattr(emergencies, "forget", _killed)
         end(emergency)
     emergency.refresh_from_db()
     assert emergency.is_running

@@ -1,0 +1,9 @@
+"""Letters: mail to people, written with what it tells about and sent afterwards."""
+
+from django.apps import AppConfig
+
+
+class NotificationsConfig(AppConfig):
+    name = "portal.notifications"
+    label = "letters"  # of the tables and migrations
+    verbose_name = "Letters"

@@ -1,1 +1,0 @@
-"""Checks, measured: what telemetry says of a version, and what is asked over the network."""

@@ -1,0 +1,192 @@
+"""What people can tell a release, and who may.
+
+Stopping and going back are free; going on may take approval.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from portal.access import authority, outbox
+from portal.access.models import User
+from portal.access.permissions import Permission
+from portal.approvals.models import ChangeRequest
+from portal.lib.errors import Forbidden, Invalid, checked_text
+from portal.lib.journal import Intent
+from releases.core import selectors
+from releases.core.models import GOING_UP, MOVING, Release, State
+from releases.core.routes import ruling_of
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One thing to tell a release: in which states it can be told, and what it takes.
+
+    ``stops`` says that it only ever lowers what the new version gets, or lets it rest: that is
+    free to those who may deploy, or roll back.
+    """
+
+    name: str
+    label: object
+    states: tuple[State, ...]
+    stops: bool = False
+    wants_reason: bool = False
+
+
+_C, _L = Command, gettext_lazy
+COMMANDS: dict[str, Command] = {
+    one.name: one
+    for one in (
+        _C("start", _L("Start"), (State.PLANNED,)),
+        _C("confirm", _L("Confirm that traffic is moved"), MOVING),
+        _C("pause", _L("Pause"), (State.RUNNING, State.WAITING, State.HELD), stops=True),
+        _C("resume", _L("Resume"), (State.PAUSED,)),
+        _C("promote", _L("Promote"), GOING_UP),
+        _C("promote_fully", _L("Promote to everybody"), GOING_UP, wants_reason=True),
+        _C("dismiss", _L("Dismiss a failure"), GOING_UP, wants_reason=True),
+        _C("retry", _L("Retry the step"), (State.RUNNING, State.WAITING, State.HELD)),
+        _C("jump_back", _L("Back to an earlier step"), GOING_UP, stops=True),
+        _C("drop_cohort", _L("Take back one cohort"), GOING_UP, stops=True),
+        _C("abort", _L("Abort"), (State.PLANNED, *GOING_UP), stops=True),
+        _C("rollback", _L("Roll back"), (*GOING_UP, State.SUCCEEDED), stops=True),
+        _C("undo", _L("Release the version before"), (State.SUCCEEDED,), wants_reason=True),
+    )
+}
+
+
+def why_not(release: Release, command: str, permissions: Collection[str], at: Any) -> str:
+    """Why who has these permissions cannot tell a release something now; empty if they can."""
+    one = COMMANDS[command]
+    if release.state not in one.states:
+        return _("It is {state}.").format(state=State(release.state).label)
+    if release.state == State.SUCCEEDED and (why := _why_stays(release, command, at)):
+        return why
+    if command == "confirm" and not any(one["cause"] == "confirm" for one in release.holds):
+        return _("There is nothing to confirm.")
+    if command == "dismiss" and not failing(release):
+        return _("No check fails.")
+    if command == "drop_cohort" and not release.wanted.get("cohorts"):
+        return _("No cohort gets it separately.")
+    if command == "jump_back" and not release.step:
+        return _("It is at its first step.")
+    if command in ("promote", "promote_fully") and (why := _why_step_by_step(release, command, at)):
+        return why
+    lacks = _lacks(release, one, permissions)
+    return str(Forbidden(lacks)) if lacks else ""
+
+
+def _why_stays(release: Release, command: str, at: Any) -> str:
+    """Why one that succeeded is not taken back by a command, or undone; empty where it can be."""
+    if command != "undo":
+        text = _("Its watch is over. Release the version before instead.")
+        return "" if release.is_watched(at) else text
+    if release.service is None:
+        return _("Change the flag itself, or restore it from its history.")
+    if release.is_watched(at):
+        return _("It is still watched: roll it back.")
+    if release.stable is None or release.stable == release.artefact:
+        return _("Nothing was released there before it.")
+    if selectors.stable_of(release.service, release.environment) != release.artefact:
+        return _("Another version is live by now.")
+    planned = release.undone.filter(state=State.PLANNED).first()
+    if planned is not None:
+        return _("Release {number} is planned to do it.").format(number=planned.pk)
+    moves = selectors.active_of(release.service, release.environment)
+    if moves is not None:
+        text = _("Release {number}, {title}, moves there now. Let it end, or roll it back.")
+        return text.format(number=moves.pk, title=moves.title)
+    return ""
+
+
+def _why_step_by_step(release: Release, command: str, at: Any) -> str:
+    """Why a promotion would leave out what a required template wants; empty where it does not."""
+    number = promoted_to(release, fully=command == "promote_fully")
+    soaked_at, now = release.soaked_at, release.paused_at or at
+    if soaked_at is not None and soaked_at <= now and number <= release.step + 1:
+        return ""
+    requiring = ruling_of(release).requiring if release.template else None
+    if requiring is None or release.template not in requiring.templates:
+        return ""
+    text = _(
+        "The release policy “{name}” requires each step of the template {key} for its full time. "
+        "Let it continue, roll back, or have the policy changed."
+    )
+    return text.format(name=requiring.name, key=release.template)
+
+
+def failing(release: Release) -> list[str]:
+    return [key for key, one in release.checks.items() if one.get("verdict") == "failed"]
+
+
+def _lacks(release: Release, command: Command, permissions: Collection[str]) -> Permission | None:
+    """The permission that is named to who lacks what a command takes; None to who may."""
+    own = selectors.needed(release)
+    if command.name in ("promote", "promote_fully"):
+        number = promoted_to(release, fully=command.name == "promote_fully")
+        taken = promoting(release, number)
+        return next((one for one in taken if one not in permissions), None)
+    goes_back = command.name in ("abort", "rollback") or release.state == State.ROLLING_BACK
+    wanted = (Permission.RELEASE_ROLLBACK if goes_back else own[0],)
+    free: tuple[Permission, ...] = ()
+    if command.stops and (command.name != "rollback" or not release.service_id):
+        free = (Permission.RELEASE_ROLLBACK, *own)
+    return None if {*wanted, *free} & set(permissions) else wanted[0]
+
+
+def promoted_to(release: Release, *, fully: bool) -> int:
+    last = len(release.parsed_plan.all_steps) - 1
+    return last if fully else min(release.step + 1, last)
+
+
+def promoting(release: Release, number: int) -> tuple[Permission, ...]:
+    """What it takes to let it go on to a step now: to pass gates, whether it has come to them or
+    not, is to approve; to leave a step before its time is to deploy."""
+    own = selectors.needed(release)
+    gates = [step.gate for step in release.parsed_plan.all_steps[release.step : number]]
+    if not any(gates) or not release.service_id:
+        return own
+    is_due = at_gate(release) and number == release.step + 1
+    return (Permission.RELEASE_APPROVE, *(() if is_due else own))
+
+
+def at_gate(release: Release) -> bool:
+    return any(one["cause"] == "gate" for one in release.holds)
+
+
+def lock_release(release: Release) -> Release:
+    """A release and all that decides about it, locked in the order of every writer: who may do
+    what, the request that allows it and its people, the environment, the release."""
+    outbox.lock_people(release.project)
+    if release.agreement_id:
+        ChangeRequest.objects.select_for_update(no_key=True).get(pk=release.agreement_id)
+    people = User.objects.select_for_update(no_key=True).filter(pk=release.author_user_id or 0)
+    list(people.order_by("pk"))
+    (environment,) = outbox.lock_environments([release.environment])
+    locked = Release.objects.select_for_update(of=("self",), no_key=True)
+    found = locked.select_related(
+        "project", "service", "flag", "flag__project", "artefact", "stable", "author_user"
+    ).get(pk=release.pk)
+    found.environment = environment
+    return found
+
+
+def lock_for(release: Release, name: str, intent: Intent) -> Release:
+    """The release, locked, if it can be told this now by who tells it."""
+    locked = lock_release(release)
+    command = COMMANDS[name]
+    if intent.options.is_own:
+        held = authority.permissions_of(intent.actor, locked.project, locked.environment)
+    else:
+        held = frozenset(Permission)
+    why = why_not(locked, name, held, intent.at)
+    if why:
+        if lacks := _lacks(locked, command, held):
+            raise Forbidden(lacks)
+        raise Invalid({"": why})
+    if command.wants_reason and not checked_text(intent.reason, "reason"):
+        raise Invalid({"reason": _("Say why; it is kept in the history.")})
+    locked.changed_at, locked.changed_by = intent.at, intent.actor.label
+    return locked

@@ -1,0 +1,219 @@
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from flags.delivery.users import Users
+from releases.core.models import Release, State
+from releases.engine.checks import Check, Kind, Verdict
+from releases.engine.decisions import Cause
+from releases.engine.plans import Step
+
+Hold = Mapping[str, Any]
+
+
+def percent(share: int) -> str:
+    """A share in thousandths of a percent: “5 %”."""
+    return f"{share / 1000:g} %"
+
+
+def about(count: int | None) -> str:
+    """A number of users that is known to a percent or so: “about 1,200”, or “unknown”."""
+    if count is None:
+        return _("unknown")
+    digits = max(len(str(count)) - 2, 0)
+    return _("about {n}").format(n=f"{round(count, -digits):,}")
+
+
+def users_words(users: Users | None) -> str:
+    """How many users there are, how that is known and since when."""
+    if users is None:
+        return _("The number of users is unknown: no evaluator has reported any since yesterday.")
+    text = (
+        _("Client keys, with which anybody can make up users, asked for {n} since {day} (UTC).")
+        if users.by_client
+        else _("Server keys asked for {n} users since {day} (UTC).")
+    )
+    return text.format(n=about(users.count), day=f"{users.since:%Y-%m-%d}")
+
+
+def cohorts_words(release: Release) -> str:
+    """Whether checks tell what cohorts report from what the share does."""
+    if release.service_id:
+        return _("Their results count with the rest: reports by version do not say who got it.")
+    return _(
+        "What is reported of them by evaluation context counts at their own step alone, and "
+        "apart from then on; by variant it counts with the rest."
+    )
+
+
+def duration(seconds: float) -> str:
+    """A time for people: “45 s”, “5 min”, “2 h”, “3 days”."""
+    whole = round(seconds)
+    if whole < 120:
+        return _("{n} s").format(n=whole)
+    if whole < 7200:
+        return _("{n} min").format(n=f"{whole / 60:.3g}")
+    if whole < 172_800:
+        return _("{n} h").format(n=f"{whole / 3600:.3g}")
+    return _("{n} days").format(n=f"{whole / 86_400:.3g}")
+
+
+def step_name(release: Release, number: int) -> str:
+    """What a step is called: “5 %”, or “canary cohorts”."""
+    step: Step = release.parsed_plan.all_steps[number]
+    return percent(step.share) if step.share else _("canary cohorts")
+
+
+def hold_words(release: Release, hold: Hold) -> str:
+    """Why it does not go on, and what would end that."""
+    about, wanting = str(hold.get("about") or ""), int(hold.get("wanting") or 0)
+    texts = {
+        Cause.REGRESSION: _(
+            "The check “{about}” fails. Roll back, or dismiss this failure with a reason."
+        ),
+        Cause.NO_DATA: _no_data(wanting),
+        Cause.CHECK_ERROR: _(
+            "The check “{about}” could not be measured. The release continues as soon as it can be."
+        ),
+        Cause.DEADLINE: _("It took longer than its plan allows. Promote it, or roll back."),
+        Cause.FOREIGN: _("{about} Set it back, retry the step, or roll back."),
+        Cause.ROUTER_AWAY: _("The router does not answer: {about}. It is retried automatically."),
+        Cause.FREEZE: _("The freeze {about} is in force. The release continues when it is over."),
+        Cause.STOPPED: "{about}",
+        Cause.GATE: _("Its plan has a gate here. Promote it to continue."),
+        Cause.CONFIRM: _("Set its share to {about} where traffic is routed, then confirm it here."),
+        Cause.PAUSED: _("It is paused. Resume it to continue."),
+        Cause.NOT_BEFORE: _("It begins at {about}."),
+        Cause.PROBLEM: "{about}",
+    }
+    return texts[Cause(hold["cause"])].format(about=about, n=wanting)
+
+
+def _no_data(wanting: int) -> str:
+    if not wanting:
+        return _("The check “{about}” has too few errors or requests to be judged yet.")
+    return ngettext(
+        "The check “{about}” needs {n} more request before it can be judged.",
+        "The check “{about}” needs {n} more requests before it can be judged.",
+        wanting,
+    )
+
+
+def limit_words(check: Check) -> str:
+    """What a good version does not exceed: “error rate at most 5 % over 5 min”."""
+    window = duration(check.window_s)
+    if check.kind is Kind.ERROR_RATE:
+        text = _("error rate at most {limit} % over {window}")
+    elif check.kind is Kind.LATENCY:
+        text = _("p{quantile} at most {limit} ms over {window}")
+    elif check.kind is Kind.HTTP:
+        text = _("fewer than {limit} failed probes in {window}")
+    else:
+        text = _("a number of at most {limit}")
+    quantile = f"{check.quantile * 100:g}"
+    return text.format(limit=f"{check.threshold:g}", window=window, quantile=quantile)
+
+
+def check_words(check: Check, state: Mapping[str, Any]) -> str:
+    """What a check said last, with its numbers."""
+    verdict, value = state.get("verdict"), state.get("value")
+    if verdict is None:
+        return _("Not measured yet.")
+    if verdict == Verdict.NO_DATA:
+        return _("No data yet.")
+    if verdict == Verdict.ERROR or value is None:
+        return _("It could not be measured.")
+    said = _value_words(check, value, state)
+    texts = {
+        Verdict.PASSED: _("{said}: good."),
+        Verdict.FAILED: _("{said}: too high."),
+        Verdict.INCONCLUSIVE: _("{said}: too little to judge."),
+    }
+    return texts[Verdict(verdict)].format(said=said)
+
+
+def _value_words(check: Check, value: float, state: Mapping[str, Any]) -> str:
+    requests, errors = int(state.get("requests") or 0), int(state.get("errors") or 0)
+    if check.kind is Kind.ERROR_RATE:
+        text = _("{value} % errors, {errors} of {requests}")
+    elif check.kind is Kind.LATENCY:
+        text = _("p{quantile} {value} ms of {requests} requests")
+    elif check.kind is Kind.HTTP:
+        text = _("{errors} of {requests} probes failed")
+    else:
+        text = "{value}"
+    return text.format(
+        value=f"{value:.3g}",
+        errors=errors,
+        requests=requests,
+        quantile=f"{check.quantile * 100:g}",
+    )
+
+
+def proof_words(release: Release) -> str:
+    """Whether it is shown that it can go back: “Can go back: yes, in 4 s.” Empty where nobody
+    asked for that."""
+    if not release.parsed_plan.proof_of_return:
+        return ""
+    took = release.proof.get("took_s")
+    if release.proof.get("phase") == "up_again" and took is None:
+        return _("Rollback test: not confirmed by any evaluator.")
+    if took is None and release.proof:
+        return _("Rollback test: running.")
+    if took is None:
+        is_ahead = not release.step and not release.is_over
+        return _("Rollback test: not done yet.") if is_ahead else _("Rollback test: not done.")
+    return _("Rollback test: passed, in {time}.").format(time=duration(max(1, took)))
+
+
+def outcome_words(release: Release) -> str:
+    """How it ended, or why it is being rolled back, in a sentence; empty while it is neither."""
+    said, reason = _outcome(release), str(release.because.get("reason") or "")
+    return f"{said.removesuffix('.')}: {reason}" if reason else said
+
+
+def _outcome(release: Release) -> str:
+    if release.state in (State.ROLLING_BACK, State.ROLLED_BACK):
+        return _taken_back(release)
+    texts = {
+        State.SUCCEEDED: _("Succeeded, promoted early.") if release.promoted else _("Succeeded."),
+        State.ABORTED: _("Aborted by {by}."),
+        State.SUPERSEDED: _("Superseded by release {about}."),
+        State.FAILED: _("Failed: {about}") if release.because.get("about") else _("Failed."),
+    }
+    names = {name: release.because.get(name, "") for name in ("by", "about")}
+    return texts.get(State(release.state), "").format(**names)
+
+
+# What took it back by its plan, beside a check that fails.
+_AS_PLANNED = {
+    Cause.NO_DATA: gettext_lazy("the check “{about}” had too little data to be judged"),
+    Cause.CHECK_ERROR: gettext_lazy("the check “{about}” could not be measured"),
+    Cause.DEADLINE: gettext_lazy("it took longer than its plan allows"),
+    Cause.FREEZE: gettext_lazy("the freeze {about} is in force"),
+}
+
+
+def _taken_back(release: Release) -> str:
+    because = release.because
+    if "cause" not in because:
+        by = _("Rolled back by {by}.") if release.is_over else _("Being rolled back by {by}.")
+        return by.format(by=because.get("by", ""))
+    why = _AS_PLANNED.get(because["cause"])
+    if why is not None:
+        by_plan = (
+            _("Rolled back as its plan says: {why}.")
+            if release.is_over
+            else _("Being rolled back as its plan says: {why}.")
+        )
+        return by_plan.format(why=why.format(about=because["about"]))
+    (check,) = (one for one in release.parsed_plan.checks if one.key == because["check"])
+    said = _value_words(check, float(because.get("value") or 0), because)
+    text = (
+        _("Rolled back by the check “{key}”: {said}. Allowed: {limit}.")
+        if release.is_over
+        else _("Being rolled back by the check “{key}”: {said}. Allowed: {limit}.")
+    )
+    return text.format(key=check.key, said=said, limit=limit_words(check))

@@ -1,0 +1,324 @@
+"""What happens to a locked release: it begins, enters a step, goes back, ends. In a transaction.
+
+Everything that moves a release, the engine and people's commands, does it by these functions. They
+store the row, its step and its history together, and move a router that lies in our database in the
+same transaction. A router elsewhere is told by the next tick.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.urls import reverse
+from django.utils import translation
+from django.utils.translation import gettext as _
+
+from portal.access.models import User
+from portal.approvals.models import ChangeRequest
+from portal.lib import journal
+from portal.lib.journal import Actor, Agreed, Intent, Step
+from portal.notifications import services as notifications
+from releases.core import descriptions
+from releases.core.models import Release, State, StepExecution, Termination
+from releases.engine.decisions import Cause
+from releases.engine.plans import ReturnStrategy
+from releases.engine.plans import Step as PlanStep
+from releases.routers import Told, Wanted
+from releases.routers import flag as flag_router
+
+START = "release.start"
+TICK = timedelta(seconds=5)
+
+
+def engine_of(release: Release) -> Actor:
+    """Who the history names for what a release does by itself."""
+    return journal.system(f"release {release.pk} of {release.author}"[:200])
+
+
+def by_itself(release: Release, why: str, at: datetime) -> Intent:
+    """What a release does by itself, for those who asked for it and agreed to it."""
+    agreed = Agreed(release.agreement_id, release.author, tuple(release.approved_by))
+    return Intent(engine_of(release), why, at=at, agreed=agreed)
+
+
+def artefact_of(release: Release) -> dict[str, str] | None:
+    """What is shipped, for documents and the history; None of a flag's own release."""
+    one = release.artefact
+    return {"version": one.version, "digest": one.digest} if one else None
+
+
+def record(
+    event: str,
+    release: Release,
+    intent: Intent,
+    *,
+    words: tuple[str, ...] = (),
+    more: Mapping[str, object] = {},
+) -> None:
+    """Write the row of something that happened to a release; ``more`` is kept with it."""
+    after: dict[str, object] = {
+        "title": release.title,
+        "state": release.state,
+        "step": descriptions.step_name(release, release.step),
+        **more,
+    }
+    if words:
+        after["words"] = list(words)
+    intent.record(f"release.{event}", release, after=after)
+
+
+def wanted_at(release: Release, number: int, *, turns_on: bool = False) -> Wanted:
+    """What a step wants of the router; at the last one everybody gets it, cohorts or not."""
+    plan = release.parsed_plan
+    step: PlanStep = plan.all_steps[number]
+    is_last = number == len(plan.all_steps) - 1
+    cohorts = () if is_last else tuple(one for one in plan.cohorts if one not in release.dropped)
+    turns_on = turns_on and bool(release.router.get("turns_on")) and number == 0
+    return Wanted(step.share, cohorts, turns_on=turns_on)
+
+
+def enter(
+    release: Release, number: int, intent: Intent, *, promotion: ChangeRequest | None = None
+) -> None:
+    """Begin a step anew: nothing is known of it yet. Moves traffic where that is ours.
+
+    ``promotion`` is the request by which others agreed to this step, beside its start.
+    """
+    leave(release)
+    _break_off_proof(release)
+    release.executions.filter(ended_at=None).update(ended_at=intent.at, outcome="left")
+    release.step = number
+    release.attempt = release.executions.filter(step=number).count() + 1
+    release.entered_at, release.checks = None, {}
+    wanted = wanted_at(release, number, turns_on=release.attempt == 1)
+    release.wanted, release.due_at = wanted.document, intent.at
+    if promotion is not None:
+        release.wanted["promotion"] = promotion.pk
+    StepExecution.objects.create(
+        release=release,
+        step=number,
+        attempt=release.attempt,
+        share=wanted.share,
+        started_at=intent.at,
+    )
+    release.save()
+    route(release, intent)
+
+
+def _break_off_proof(release: Release) -> None:
+    if "took_s" not in release.proof:
+        release.proof = {}
+
+
+def leave(release: Release) -> None:
+    """Have a router outside end what it was asked for and has not said to be done."""
+    if release.router["kind"] != "webhook" or not release.wanted.get("asked"):
+        return
+    mine = release.executions.filter(step=release.step, attempt=release.attempt)
+    state = mine.values_list("token", flat=True).first() or {}
+    Termination.objects.get_or_create(
+        release=release, execution=release.execution, defaults={"state": state}
+    )
+
+
+def route(release: Release, intent: Intent) -> None:
+    """Make the router do what is wanted: in this transaction where it lies in our database, else
+    the next tick tells it."""
+    if release.router["kind"] != "flag":
+        release.wanted["asked"] = True
+        release.due_at = intent.at
+        release.save()
+        return
+    note_told(release, move_flag(release, intent), intent)
+
+
+def move_flag(release: Release, intent: Intent) -> Told:
+    """Set the flag that routes. Raises what saving a configuration raises."""
+    flag = flag_of(release)
+    assert release.before is not None
+    step = Step(START, release.pk, release.step)
+    why = _("release {number}, {title}").format(number=release.pk, title=release.title)
+    reason = f"{intent.reason} ({why})" if intent.reason else why
+    return flag_router.move(
+        flag,
+        release.environment,
+        route=flag_router.route_of(release.router),
+        wanted=Wanted.of(release.wanted),
+        before=release.before,
+        step=step,
+        intent=replace(intent, reason=reason),
+    )
+
+
+def flag_of(release: Release) -> Any:
+    return release.flag or release.project.flags.get(key=release.router["flag"])
+
+
+def note_told(release: Release, told: Told, intent: Intent) -> None:
+    """Keep what the router says, and that the step's traffic is there where it is."""
+    release.told = {
+        "share": told.share,
+        "cohorts": list(told.cohorts),
+        "is_off": told.is_off,
+        "away": told.away,
+        "at": intent.at.isoformat(),
+    }
+    wanted = Wanted.of(release.wanted)
+    if told.is_as(wanted):
+        release.wanted["asked"] = False
+    if wanted.back or release.entered_at is not None or not told.is_as(wanted):
+        release.save()
+        return
+    release.entered_at = intent.at
+    mine = release.executions.filter(step=release.step, attempt=release.attempt)
+    is_again = mine.exclude(reached_at=None).exists()  # as after the proof that it can go back
+    mine.update(reached_at=intent.at)
+    release.save()
+    if not is_again:
+        record("step_reached", release, replace(intent, reason=""))
+
+
+def to_confirm(release: Release) -> dict[str, Any]:
+    """That somebody has to move the traffic by hand, and say so."""
+    wanted = [descriptions.percent(int(release.wanted["share"])), *release.wanted["cohorts"]]
+    return {"cause": str(Cause.CONFIRM), "about": " + ".join(wanted), "wanting": 0}
+
+
+def note_token(release: Release, token: Mapping[str, Any]) -> None:
+    """Keep what a router wants to be given back."""
+    if token:
+        mine = release.executions.filter(step=release.step, attempt=release.attempt)
+        mine.update(token=token)
+
+
+def go_back(release: Release, because: Mapping[str, Any], intent: Intent) -> None:
+    """Begin to take a release back; it ends when the router says that it is back.
+
+    ``because`` says who or what takes it back; its ``to`` is the state in which it ends.
+    """
+    if not release.wanted.get("back"):  # else it goes on with the way back that it is on
+        leave(release)
+    _break_off_proof(release)
+    release.state, release.because = State.ROLLING_BACK, dict(because)
+    release.holds, release.warnings, release.paused_at = [], [], None
+    release.watch_until = None
+    release.clear()
+    words = (descriptions.outcome_words(release),) if because.get("cause") else ()
+    record("rollback_started", release, intent, words=words, more={"because": release.because})
+    plan = release.parsed_plan
+    gradual = plan.return_strategy is ReturnStrategy.GRADUAL and because.get("check")
+    _return_to(release, _next_lower(release) if gradual else 0, intent)
+
+
+def go_on_back(release: Release, intent: Intent, *, at_once: bool) -> None:
+    """The next step of a gradual return; all the way where it still fails."""
+    _return_to(release, 0 if at_once else _next_lower(release), intent)
+
+
+def _next_lower(release: Release) -> int:
+    now = int(release.told.get("share") or 0)
+    lower = [step.share for step in release.parsed_plan.steps if step.share < now]
+    return max(lower, default=0)
+
+
+def _return_to(release: Release, share: int, intent: Intent) -> None:
+    release.wanted = {**Wanted(share, back=True).document, "asked": True}
+    release.due_at = intent.at
+    steps = sum(1 for step in release.parsed_plan.steps if step.share < (share or 1)) + 1
+    if share:
+        release.due_at += timedelta(seconds=release.parsed_plan.return_within_s / steps)
+    release.entered_at = intent.at
+    release.save()
+    if release.router["kind"] == "flag":
+        note_told(release, move_flag(release, intent), intent)
+        if not share:
+            finish_return(release, intent)
+    elif release.router["kind"] == "manual":
+        release.holds = [{**to_confirm(release), "since": intent.at.isoformat()}]
+        release.save()
+
+
+def finish_return(release: Release, intent: Intent) -> None:
+    """The router says that it is back: the release is over."""
+    end(release, State(release.because.get("to") or State.ROLLED_BACK), intent)
+
+
+def end(release: Release, state: State, intent: Intent) -> None:
+    """It is over; of one that succeeded the watch goes on."""
+    if state != State.SUCCEEDED:  # what that still wants is wanted for good
+        leave(release)
+    release.state, release.ended_at, release.outcome = state, intent.at, str(state)
+    release.holds, release.warnings = [], []
+    release.clear()
+    release.due_at, release.watch_until = None, None
+    plan = release.parsed_plan
+    if state == State.SUCCEEDED:
+        release.outcome = "promoted_early" if release.promoted else str(state)
+        if plan.watch_s:
+            release.watch_until = intent.at + timedelta(seconds=plan.watch_s)
+            release.due_at = intent.at + TICK
+    release.executions.filter(ended_at=None).update(ended_at=intent.at, outcome=release.outcome)
+    release.save()
+    record(state, release, intent, more={"because": release.because})
+    if state not in (State.SUCCEEDED, State.SUPERSEDED):
+        tell(release, f"ended:{state}", descriptions.outcome_words(release))
+
+
+def hold(
+    release: Release, holds: list[dict[str, Any]], at: datetime, *, warnings: list[dict[str, Any]]
+) -> None:
+    """Keep why it does not go on, each since when, and say what is new. The caller saves it."""
+    since = {(one["cause"], one["about"]): one["since"] for one in release.holds}
+    stamped = [
+        {**one, "since": since.get((one["cause"], one["about"])) or at.isoformat()} for one in holds
+    ]
+    fresh = [one for one in stamped if (one["cause"], one["about"]) not in since]
+    release.holds, release.warnings = stamped, warnings
+    release.state = _state_by(release, {one["cause"] for one in holds})
+    for one in fresh:
+        if one["cause"] != "paused":
+            words = descriptions.hold_words(release, one)
+            record("held", release, by_itself(release, "", at), words=(words,), more={"hold": one})
+            tell(release, f"held:{one['cause']}:{one['about']}:{release.step}", words)
+
+
+def hold_for_problem(release: Release, why: str, at: datetime) -> None:
+    """Keep that its last step was refused, and why; what of it was stored stays."""
+    since = [one["since"] for one in release.holds if one["cause"] == Cause.PROBLEM]
+    problem = {"cause": str(Cause.PROBLEM), "about": why, "wanting": 0}
+    release.state = State.HELD
+    release.holds = [{**problem, "since": since[0] if since else at.isoformat()}]
+    release.save(update_fields=["state", "holds", "due_at"])
+
+
+def _state_by(release: Release, causes: set[str]) -> State:
+    if release.paused_at is not None:
+        return State.PAUSED
+    if causes - {Cause.GATE, Cause.CONFIRM}:
+        return State.HELD
+    return State.WAITING if causes else State.RUNNING
+
+
+def tell(release: Release, key: str, text: str) -> None:
+    """Write to who answers for it and to the owners of the service, in the site's language."""
+    owners = release.service.owners if release.service else []
+    to = {user.pk: user for user in User.objects.filter(username__in=owners)}
+    if release.author_user:
+        to[release.author_user.pk] = release.author_user
+    if not to:
+        return
+    with translation.override(settings.LANGUAGE_CODE):
+        subject = _("[{project}] Release {number}, {title} in {place}: {state}").format(
+            project=release.project.name,
+            number=release.pk,
+            title=release.title,
+            place=release.environment.name,
+            state=State(release.state).label,
+        )
+    path = reverse("release", args=[release.project.key, release.pk])
+    body = f"{text}\n\n{settings.PORTAL_URL}{path}\n"
+    notifications.notify(
+        to=to.values(), key=f"release:{release.pk}:{key}", subject=subject, text=body
+    )

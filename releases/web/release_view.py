@@ -1,0 +1,302 @@
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils.translation import gettext as _
+
+from flags.delivery.users import Users
+from releases.core import descriptions
+from releases.core.models import Release, State, StepExecution
+from releases.core.planning import reached_by
+from releases.engine.plans import WHOLE, Plan, Step
+from releases.routers import flag as flag_router
+from releases.web.check_rows import CheckRow
+from releases.web.labels import (
+    COLOURS,
+    IN_FREEZE,
+    REACTIONS,
+    STRATEGIES,
+    TROUBLES,
+    WAYS_BACK,
+    router_words,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficView:
+    """What the router says it does, beside what is wanted of it; shares in thousandths."""
+
+    share: int | None
+    wanted: int | None
+    baseline: int
+    cohorts: tuple[str, ...]
+    at: datetime | None
+    away: str
+    is_off: bool
+
+    @classmethod
+    def of(cls, release: Release) -> "TrafficView":
+        told, share = release.told, release.told.get("share")
+        split = isinstance(share, int) and release.router.get("baseline")
+        at = told.get("at")
+        return cls(
+            share=share,
+            wanted=release.wanted.get("share"),
+            baseline=min(share, WHOLE - share) if split else 0,
+            cohorts=tuple(told.get("cohorts") or ()),
+            at=datetime.fromisoformat(at) if at else None,
+            away=str(told.get("away") or ""),
+            is_off=bool(told.get("is_off")),
+        )
+
+    @property
+    def new(self) -> str:
+        return descriptions.percent(self.share or 0)
+
+    @property
+    def stable(self) -> str:
+        return descriptions.percent(WHOLE - (self.share or 0) - self.baseline)
+
+    @property
+    def baseline_words(self) -> str:
+        return descriptions.percent(self.baseline) if self.baseline else ""
+
+    @property
+    def bars(self) -> list[tuple[str, float]]:
+        """Widths of the bar's portions, in percent."""
+        new = self.share or 0
+        found = [(1, new), (0, WHOLE - new - self.baseline), (3, self.baseline)]
+        return [(f"portion-{colour}", share / 1000) for colour, share in found if share]
+
+    @property
+    def differs(self) -> str:
+        """What it is still to become; empty where it is as wanted."""
+        if self.wanted is None or self.share is None or self.wanted == self.share:
+            return ""
+        return descriptions.percent(self.wanted)
+
+
+@dataclass(frozen=True, slots=True)
+class StepRow:
+    """One step of the stepper. ``place`` is “done”, “now”, “ahead”, or “stopped” where it was taken
+    back from it, and “left” of those that it did not come to; ``ends_at`` is when it has been
+    watched for long enough."""
+
+    index: int
+    step: Step
+    cohorts: tuple[str, ...]
+    place: str
+    execution: StepExecution | None = None
+    reached: int | None = None
+    ends_at: datetime | None = None
+
+    @property
+    def number(self) -> int:
+        return self.index + 1
+
+    @property
+    def title(self) -> str:
+        if self.step.share:
+            return descriptions.percent(self.step.share)
+        return _("Canary cohorts: {names}").format(names=", ".join(self.cohorts))
+
+    @property
+    def words(self) -> str:
+        soak = _("watched for {time}").format(time=descriptions.duration(self.step.soak_s))
+        found = [soak] if self.step.soak_s else []
+        if self.reached:
+            found.insert(0, _("{n} users").format(n=descriptions.about(self.reached)))
+        if self.step.gate:
+            found.append(_("then people decide"))
+        return ", ".join(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    words: str
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseView:
+    release: Release
+    plan: Plan
+    executions: Mapping[int, StepExecution]
+    now: datetime
+    users: Users | None = None
+
+    @classmethod
+    def of(cls, release: Release, now: datetime, users: Users | None = None) -> "ReleaseView":
+        executions = {one.step: one for one in release.executions.all()}
+        return cls(release, release.parsed_plan, executions, now, users)
+
+    @property
+    def colour(self) -> str:
+        return COLOURS.get(State(self.release.state), "")
+
+    @property
+    def is_watched(self) -> bool:
+        return self.release.is_watched(self.now)
+
+    @property
+    def steps(self) -> list[StepRow]:
+        plan = self.plan
+        return [
+            StepRow(
+                index,
+                step,
+                plan.cohorts,
+                self._place(index),
+                self.executions.get(index),
+                reached_by(self.users, step.share),
+                self._soaks_until if self._place(index) == "now" else None,
+            )
+            for index, step in enumerate(plan.all_steps)
+        ]
+
+    @property
+    def position(self) -> str:
+        """Where it is, for a row of a list: “step 2 of 4”."""
+        return _("step {n} of {all}").format(n=self.release.step + 1, all=len(self.plan.all_steps))
+
+    def _place(self, index: int) -> str:
+        release = self.release
+        if release.state == State.SUCCEEDED:
+            return "done"
+        if release.started_at is None:
+            return "ahead"
+        returned = release.is_over or release.state == State.ROLLING_BACK
+        if index > release.step:
+            return "left" if returned else "ahead"
+        if index < release.step:
+            return "done"
+        return "stopped" if returned else "now"
+
+    @property
+    def _soaks_until(self) -> datetime | None:
+        """Until when the present step is watched; None while that stands still, or is over."""
+        until = None if self.release.paused_at else self.release.soaked_at
+        return until if until and until > self.now else None
+
+    @property
+    def traffic(self) -> TrafficView:
+        return TrafficView.of(self.release)
+
+    @property
+    def checks(self) -> list[CheckRow]:
+        said = self.release.checks
+        origins = self.release.origins
+        return [
+            CheckRow(check, said.get(check.key) or {}, origins.get(check.key, ""))
+            for check in self.plan.checks
+        ]
+
+    @property
+    def holds(self) -> list[tuple[str, datetime | None]]:
+        """Every reason why it does not go on, with what would end it, and since when."""
+        return [
+            (descriptions.hold_words(self.release, hold), _moment(hold.get("since")))
+            for hold in self.release.holds
+        ]
+
+    @property
+    def warnings(self) -> list[str]:
+        return [descriptions.hold_words(self.release, hold) for hold in self.release.warnings]
+
+    @property
+    def tester(self) -> str:
+        """The value of the attribute by which a tester gets the new version; empty for none."""
+        return str(self.release.router.get("tester", "")) if self.release.is_moving else ""
+
+    @property
+    def tester_link(self) -> str:
+        return flag_router.tester_link(self.release.router) if self.tester else ""
+
+    @property
+    def proof(self) -> str:
+        return descriptions.proof_words(self.release)
+
+    @property
+    def outcome(self) -> str:
+        return descriptions.outcome_words(self.release) if self.release.is_over else ""
+
+    @property
+    def taken_back(self) -> str:
+        is_now = self.release.state == State.ROLLING_BACK
+        return descriptions.outcome_words(self.release) if is_now else ""
+
+    @property
+    def says(self) -> str:
+        """What is new of it, for who hears the page instead of seeing it."""
+        found = [self.outcome, self.taken_back, *(words for words, _since in self.holds)]
+        return ": ".join(filter(None, [self.release.get_state_display(), *found[:2]]))
+
+    @property
+    def outcome_css(self) -> str:
+        css = {State.SUCCEEDED: "alert-success", State.SUPERSEDED: "alert-info"}
+        return css.get(State(self.release.state), "alert-danger")
+
+    @property
+    def stable_name(self) -> str:
+        release = self.release
+        before = release.router.get("stable") or _("before")
+        return release.stable.version if release.stable else str(before)
+
+    @property
+    def plan_facts(self) -> list[tuple[str, str]]:
+        plan = self.plan
+        found = [
+            (_("Strategy"), str(STRATEGIES[plan.strategy])),
+            (_("Router"), router_words(self.release.router)),
+            *((str(TROUBLES[one]), str(REACTIONS[what])) for one, what in plan.on.items()),
+            (_("In a freeze"), str(IN_FREEZE[plan.in_freeze])),
+            (_("Rollback"), str(WAYS_BACK[plan.return_strategy])),
+            (
+                _("Watched after the last step"),
+                descriptions.duration(plan.watch_s) if plan.watch_s else _("not at all"),
+            ),
+        ]
+        if self.release.not_before:
+            found.append((_("Not before"), f"{self.release.not_before:%Y-%m-%d %H:%M} UTC"))
+        if plan.deadline_s:
+            found.append((_("Deadline"), descriptions.duration(plan.deadline_s)))
+        return found
+
+    @property
+    def next(self) -> Next | None:
+        """What happens by itself next; None where nothing does."""
+        release = self.release
+        if release.state == State.PLANNED:
+            # It starts by itself once somebody has said so, and not for being planned.
+            return Next(_("Starts automatically in"), release.due_at) if release.due_at else None
+        if self.is_watched:
+            return Next(_("Watched, and rolled back if a check fails, for another"),
+                        release.watch_until)  # fmt: skip
+        if release.state != State.RUNNING:
+            return None
+        return self._next_step()
+
+    def _next_step(self) -> Next:
+        steps, index = self.plan.all_steps, self.release.step
+        if self.release.entered_at is None:
+            return Next(_("Waits for the router to say that the traffic is there"))
+        soaked_at = self._soaks_until
+        if index + 1 >= len(steps):
+            words = (
+                _("Succeeds, if its checks pass, in")
+                if soaked_at
+                else _("Succeeds, if its checks pass")
+            )
+            return Next(words, soaked_at)
+        if steps[index].gate:
+            decide = _("People decide about the next step")
+            return Next(
+                _("People decide about the next step in") if soaked_at else decide, soaked_at
+            )
+        passing = _("Next step, {share}, if its checks pass")
+        words = _("Next step, {share}, if its checks pass, in") if soaked_at else passing
+        return Next(words.format(share=descriptions.percent(steps[index + 1].share)), soaked_at)
+
+
+def _moment(text: object) -> datetime | None:
+    return datetime.fromisoformat(text) if isinstance(text, str) and text else None
