@@ -6,9 +6,9 @@ the *environment document*, the two merged for evaluators; *segments* and *exclu
     definition = parse_definition(json_object)
     configuration = parse_configuration(json_object, definition)
     document = environment_document(definition, configuration, version=7)
-    result = compile_flag(document).evaluate({"targetingKey": "u-1", "country": "DE"}, world)
+    result = compile_flag(document).evaluate({"targetingKey": "u-1", "country": "DE"}, state)
 
-The *world* holds what flags refer to: each other, segments, groups, and the instant.
+The *state* holds what flags refer to: each other, segments, groups, and the instant.
 """
 
 from flags.engine.attributes import EVERYTHING, attributes_of, minimised, units_of
@@ -78,7 +78,7 @@ from flags.engine.references import (
     variants_of,
 )
 from flags.engine.results import Context, ErrorCode, Reason, Result, Scalar
-from flags.engine.world import EMPTY, OverBudget, Steps, World
+from flags.engine.state import EMPTY, EvaluationState, OverBudget, Steps
 from portal.lib.documents import DocumentError, Problem
 
 __all__ = [
@@ -102,6 +102,7 @@ __all__ = [
     "DocumentError",
     "EnvironmentFlag",
     "ErrorCode",
+    "EvaluationState",
     "Fixed",
     "FlagDefinition",
     "FlagTest",
@@ -129,7 +130,6 @@ __all__ = [
     "Target",
     "ValueType",
     "Variant",
-    "World",
     "attributes_of",
     "compile_flag",
     "compile_group",

@@ -13,7 +13,7 @@ import mmh3
 
 from flags.engine.document import DEFAULT_ALGORITHM, Split
 from flags.engine.limits import MAX_FLAGD_TOTAL, MAX_UNIT_INTEGER
-from flags.engine.world import World
+from flags.engine.state import EvaluationState
 from portal.lib.documents import Problem
 
 SCALE: Final = 100_000
@@ -53,18 +53,18 @@ def unit_of(value: object) -> str | None:
     return str(int(value)) if is_whole else None
 
 
-def unit_in(value: object, world: World) -> str | None:
+def unit_in(value: object, state: EvaluationState) -> str | None:
     """The unit, paid for by its length."""
     unit = unit_of(value)
     if unit is not None:
-        spend_on(unit, world)
+        spend_on(unit, state)
     return unit
 
 
-def spend_on(unit: str, world: World) -> None:
+def spend_on(unit: str, state: EvaluationState) -> None:
     """Pay for hashing a unit: most are short, and cost nothing that counts."""
     if len(unit) > _SHORT_UNIT_CHARS:
-        world.steps.spend(len(unit) >> 2)
+        state.steps.spend(len(unit) >> 2)
 
 
 def _is_utf8(text: str) -> bool:

@@ -12,7 +12,7 @@ from flags.engine.dumping import dump_condition
 from flags.engine.references import instants_of, weight_of
 from flags.engine.results import Context
 from flags.engine.scalars import read_flag_key, read_salt, read_segment_key
-from flags.engine.world import Read, Test, World
+from flags.engine.state import EvaluationState, Read, Test
 from portal.lib.documents import (
     Problem,
     Reader,
@@ -53,11 +53,11 @@ def _compile_membership(segment: Segment) -> Test:
         return matches
     read = compile_attribute(segment.keyed_by)
 
-    def contains(context: Context, world: World) -> bool:
-        key = unit_in(read(context, world), world)
+    def contains(context: Context, state: EvaluationState) -> bool:
+        key = unit_in(read(context, state), state)
         if key in included:
             return True
-        return key not in excluded and matches(context, world)
+        return key not in excluded and matches(context, state)
 
     return contains
 
@@ -73,15 +73,15 @@ class CompiledGroup:
     read: Read
     source: Group
 
-    def position(self, context: Context, world: World) -> int | None:
+    def position(self, context: Context, state: EvaluationState) -> int | None:
         """Where the unit lies on the group's line; None without a unit."""
-        unit = unit_in(self.read(context, world), world)
+        unit = unit_in(self.read(context, state), state)
         return None if unit is None else point(self.salt, GROUP, unit)
 
-    def gives(self, flag: str, context: Context, world: World) -> bool:
+    def gives(self, flag: str, context: Context, state: EvaluationState) -> bool:
         """Whether the group gives the unit to the flag; a flag without a slot gets nobody."""
         slot = self.slots.get(flag)
-        found = None if slot is None else self.position(context, world)
+        found = None if slot is None else self.position(context, state)
         return slot is not None and found is not None and slot[0] <= found < slot[1]
 
 

@@ -1,6 +1,6 @@
 """A flag's environment document, compiled into closures: evaluating only looks up and hashes.
 
-Each part of a flag becomes a *step*, a function from context and world to its result, or to None
+Each part of a flag becomes a *step*, a function from context and state to its result, or to None
 where the part does not apply; the first result wins. Results that no bucket decides are built once.
 """
 
@@ -24,15 +24,15 @@ from flags.engine.parsing import parse_environment
 from flags.engine.references import instants_of, weight_of
 from flags.engine.results import Context, ErrorCode, Reason, Result
 from flags.engine.serving import Answers, Step, compile_audience, compile_serve
-from flags.engine.world import EMPTY, OverBudget, Unresolved, World
+from flags.engine.state import EMPTY, EvaluationState, OverBudget, Unresolved
 
-Evaluation: TypeAlias = Callable[[Context, World], Result]
+Evaluation: TypeAlias = Callable[[Context, EvaluationState], Result]
 
 
 class Evaluate(Protocol):
     """From a context to its result; never raises, whatever the context holds."""
 
-    def __call__(self, context: Context, world: World = EMPTY, /) -> Result: ...
+    def __call__(self, context: Context, state: EvaluationState = EMPTY, /) -> Result: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +90,13 @@ def answers_of(flag: EnvironmentFlag) -> Answers:
 def _guarded(evaluate: Evaluation, answers: Answers, weight: int) -> Evaluate:
     """A reference into nothing or in a circle, or too much work, is an error of this flag alone."""
 
-    def guarded(context: Context, world: World = EMPTY, /) -> Result:
-        steps = world.steps
+    def guarded(context: Context, state: EvaluationState = EMPTY, /) -> Result:
+        steps = state.steps
         steps.left = steps.most - weight
         if steps.left < 0:
             return answers.fail_over_budget()
         try:
-            return evaluate(context, world)
+            return evaluate(context, state)
         except OverBudget:
             return answers.fail_over_budget()
         except Unresolved as missing:
@@ -122,12 +122,12 @@ def _compile_configuration(answers: Answers, configuration: Configuration) -> Ev
 
 
 def _first_of(steps: list[Step], otherwise: Evaluation) -> Evaluation:
-    def evaluate(context: Context, world: World) -> Result:
+    def evaluate(context: Context, state: EvaluationState) -> Result:
         for step in steps:
-            result = step(context, world)
+            result = step(context, state)
             if result is not None:
                 return result
-        return otherwise(context, world)
+        return otherwise(context, state)
 
     return evaluate
 
@@ -139,7 +139,7 @@ def _compile_prerequisite(
     is_met = compile_condition(prerequisite)
     facts = {**answers.facts, "prerequisite": prerequisite.flag}
     turned_off = answers.give(configuration.off_variant, Reason.DISABLED, facts)
-    return lambda context, world: None if is_met(context, world) else turned_off
+    return lambda context, state: None if is_met(context, state) else turned_off
 
 
 def _compile_targets(answers: Answers, targets: tuple[Target, ...]) -> list[Step]:
@@ -150,17 +150,17 @@ def _compile_targets(answers: Answers, targets: tuple[Target, ...]) -> list[Step
         results.update(dict.fromkeys(target.keys, result))
     if not results:
         return []
-    return [lambda context, world: results.get(unit_in(context.get(TARGETING_KEY), world))]
+    return [lambda context, state: results.get(unit_in(context.get(TARGETING_KEY), state))]
 
 
 def _compile_rule(answers: Answers, rule: Rule) -> Step:
     matches = compile_condition(rule.when, answers.key)
     facts = {**answers.facts, "ruleId": rule.id}
     serve = compile_audience(answers, rule.audience, rule.serve, facts)
-    return lambda context, world: serve(context, world) if matches(context, world) else None
+    return lambda context, state: serve(context, state) if matches(context, state) else None
 
 
 def _compile_fallthrough(answers: Answers, serve: Serve, reason: Reason) -> Evaluation:
     step = compile_serve(serve, answers, reason, answers.facts)
     missing = answers.nothing_left(serve)
-    return lambda context, world: step(context, world) or missing
+    return lambda context, state: step(context, state) or missing

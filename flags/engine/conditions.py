@@ -1,4 +1,4 @@
-"""Conditions, compiled: each becomes one function of the context and the world.
+"""Conditions, compiled: each becomes one function of the context and the state.
 
 A new kind of condition registers its compiler here and its reader in ``condition_parsing``.
 """
@@ -21,22 +21,22 @@ from flags.engine.document import (
 from flags.engine.jsonlogic import compile_logic
 from flags.engine.operators import Cost, Predicate, build_cost, build_predicate
 from flags.engine.results import Context
-from flags.engine.world import Read, Test, World
+from flags.engine.state import EvaluationState, Read, Test
 
 
 def compile_attribute(path: str) -> Read:
     """Reads the attribute at a dotted path; None where it is missing.
 
     A key that literally contains the dots wins over the nested path: with
-    ``{"a.b": 1, "a": {"b": 2}}`` the attribute ``a.b`` is 1. ``$now`` is the world's.
+    ``{"a.b": 1, "a": {"b": 2}}`` the attribute ``a.b`` is 1. ``$now`` is the state's.
     """
     if path == NOW:
-        return lambda _context, world: world.now
+        return lambda _context, state: state.now
     if "." not in path:
         return lambda context, _world: context.get(path)
     steps = path.split(".")
 
-    def read(context: Context, _world: World) -> object:
+    def read(context: Context, _world: EvaluationState) -> object:
         return context[path] if path in context else _walk(context, steps)
 
     return read
@@ -54,7 +54,7 @@ def _walk(value: object, steps: list[str]) -> object:
 def compile_condition(condition: Condition, flag: str = "") -> Test:
     """Whether a context meets the condition, which stands in ``flag`` if it stands in one.
 
-    Raises nothing but world.Unresolved, whatever the context holds.
+    Raises nothing but state.Unresolved, whatever the context holds.
     """
     raise TypeError(type(condition).__name__)
 
@@ -69,13 +69,13 @@ def _(condition: AttributeTest, _flag: str = "") -> Test:
     if "." not in path and path != NOW:  # what nearly all tests are: one call less
         return lambda context, _world: test(context.get(path))
     read = compile_attribute(path)
-    return lambda context, world: test(read(context, world))
+    return lambda context, state: test(read(context, state))
 
 
 def _paid(read: Read, cost: Cost, test: Predicate) -> Test:
-    def pay_and_test(context: Context, world: World) -> bool:
-        value = read(context, world)
-        world.steps.spend(cost(value))
+    def pay_and_test(context: Context, state: EvaluationState) -> bool:
+        value = read(context, state)
+        state.steps.spend(cost(value))
         return test(value)
 
     return pay_and_test
@@ -85,10 +85,10 @@ def _paid(read: Read, cost: Cost, test: Predicate) -> Test:
 def _(condition: SegmentTest, _flag: str = "") -> Test:
     key = condition.segment
 
-    def is_member(context: Context, world: World) -> bool:
-        segment = world.segment(key)
-        world.steps.spend(segment.weight)
-        return segment.contains(context, world)
+    def is_member(context: Context, state: EvaluationState) -> bool:
+        segment = state.segment(key)
+        state.steps.spend(segment.weight)
+        return segment.contains(context, state)
 
     return is_member
 
@@ -98,12 +98,12 @@ def _(condition: FlagTest, _flag: str = "") -> Test:
     """A flag that is not there serves none."""
     key, wanted = condition.flag, frozenset(condition.variants)
 
-    def serves_one_of_them(context: Context, world: World) -> bool:
-        flag = world.flags.get(key)
+    def serves_one_of_them(context: Context, state: EvaluationState) -> bool:
+        flag = state.flags.get(key)
         if flag is None:
             return False
-        world.steps.spend(flag.weight)
-        return flag.answer(context, world).variant in wanted
+        state.steps.spend(flag.weight)
+        return flag.answer(context, state).variant in wanted
 
     return serves_one_of_them
 
@@ -111,17 +111,17 @@ def _(condition: FlagTest, _flag: str = "") -> Test:
 @compile_condition.register
 def _(condition: LogicTest, flag: str = "") -> Test:
     run = compile_logic_for(condition, flag)
-    return lambda context, world: bool(run(context, world))
+    return lambda context, state: bool(run(context, state))
 
 
 def compile_logic_for(one: LogicTest | ByLogic, flag: str) -> Read:
     """What the logic makes of a context; flagd's own properties are there for it."""
     run = compile_logic(one.logic, fractional=one.bucketing)
 
-    def read(context: Context, world: World) -> object:
-        world.steps.spend(len(context) >> 4)
-        about = {"flagKey": flag, "timestamp": int(world.now)}
-        return run({**context, "$flagd": about}, world.steps)
+    def read(context: Context, state: EvaluationState) -> object:
+        state.steps.spend(len(context) >> 4)
+        about = {"flagKey": flag, "timestamp": int(state.now)}
+        return run({**context, "$flagd": about}, state.steps)
 
     return read
 
@@ -129,7 +129,7 @@ def compile_logic_for(one: LogicTest | ByLogic, flag: str) -> Read:
 @compile_condition.register
 def _(condition: Not, flag: str = "") -> Test:
     test = compile_condition(condition.condition, flag)
-    return lambda context, world: not test(context, world)
+    return lambda context, state: not test(context, state)
 
 
 @compile_condition.register
@@ -138,9 +138,9 @@ def _(condition: AllOf, flag: str = "") -> Test:
     if len(tests) == 1:
         return tests[0]
 
-    def all_of(context: Context, world: World) -> bool:
+    def all_of(context: Context, state: EvaluationState) -> bool:
         for test in tests:  # noqa: SIM110 - twice as fast as all() with a generator
-            if not test(context, world):
+            if not test(context, state):
                 return False
         return True
 
@@ -153,9 +153,9 @@ def _(condition: AnyOf, flag: str = "") -> Test:
     if len(tests) == 1:
         return tests[0]
 
-    def any_of(context: Context, world: World) -> bool:
+    def any_of(context: Context, state: EvaluationState) -> bool:
         for test in tests:  # noqa: SIM110 - twice as fast as any() with a generator
-            if test(context, world):
+            if test(context, state):
                 return True
         return False
 

@@ -33,8 +33,8 @@ from flags.engine.serving import (
     compile_unit,
 )
 from flags.engine.serving import Step as EngineStep
+from flags.engine.state import EvaluationState, OverBudget, Steps, Unresolved
 from flags.engine.tracing import Asked, Trace, problem_in, trace_condition, trace_flag
-from flags.engine.world import OverBudget, Steps, Unresolved, World
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,18 +82,18 @@ class Explanation:
 
 
 def explain(
-    flag: EnvironmentFlag, context: Context, world: World, segments: Mapping[str, Segment]
+    flag: EnvironmentFlag, context: Context, state: EvaluationState, segments: Mapping[str, Segment]
 ) -> Explanation:
-    """Explain a flag's answer; ``segments`` are those of the world, parsed."""
+    """Explain a flag's answer; ``segments`` are those of the state, parsed."""
     # Whatever is drawn at random is drawn once, so that the explanation is of one evaluation.
-    drawn = world.draw()
-    world = replace(world, draw=lambda: drawn, steps=Steps())
-    result = compile_parsed(flag).evaluate(context, world)
-    if world.steps.left < 0:
+    drawn = state.draw()
+    state = replace(state, draw=lambda: drawn, steps=Steps())
+    result = compile_parsed(flag).evaluate(context, state)
+    if state.steps.left < 0:
         return Explanation(result)
     # It asks what the evaluation need not ask; where that is too much, the answer stands alone.
-    world = replace(world, steps=Steps(EXPLAINED_STEPS))
-    asked = Asked(context, world, segments, flag.definition.key)
+    state = replace(state, steps=Steps(EXPLAINED_STEPS))
+    asked = Asked(context, state, segments, flag.definition.key)
     answers = answers_of(flag)
     if not flag.configuration.enabled:
         off = answers.give(flag.configuration.off_variant, Reason.DISABLED, answers.facts)
@@ -196,7 +196,7 @@ def _served(
 
 def _ask(step: EngineStep, answers: Answers, asked: Asked) -> Result | None:
     try:
-        return step(asked.context, asked.world)
+        return step(asked.context, asked.state)
     except Unresolved as missing:
         return _unevaluable(str(missing), answers)
 
@@ -220,12 +220,12 @@ def _audience_bucket(audience: Audience | None, answers: Answers, asked: Asked) 
     if audience is None or audience.threshold == SCALE:
         return None
     seed, place = compile_audience_place(answers, audience)
-    point = place(asked.context, asked.world)
+    point = place(asked.context, asked.state)
     inside = point is not None and point < audience.threshold
     return Bucket(
         by=(audience.bucket_by, *audience.else_by),
         seed=seed,
-        unit=compile_unit(audience.bucket_by, audience.else_by)(asked.context, asked.world),
+        unit=compile_unit(audience.bucket_by, audience.else_by)(asked.context, asked.state),
         point=point,
         total=SCALE,
         parts=(("audience", 0, audience.threshold),),
@@ -239,15 +239,15 @@ def _group_bucket(
     """The group's hash, or why there is none."""
     if audience is None or audience.group is None:
         return None, ""
-    group = asked.world.groups.get(audience.group)
+    group = asked.state.groups.get(audience.group)
     if group is None:
         return None, f"the exclusion group {audience.group!r} cannot be evaluated"
-    inside = group.gives(answers.key, asked.context, asked.world)
+    inside = group.gives(answers.key, asked.context, asked.state)
     bucket = Bucket(
         by=(group.bucket_by,),
         seed=group.salt,
-        unit=unit_of(compile_attribute(group.bucket_by)(asked.context, asked.world)),
-        point=group.position(asked.context, asked.world),
+        unit=unit_of(compile_attribute(group.bucket_by)(asked.context, asked.state)),
+        point=group.position(asked.context, asked.state),
         total=SCALE,
         parts=tuple((flag, start, end) for flag, (start, end) in group.slots.items()),
         chosen=answers.key if inside else None,
@@ -259,7 +259,7 @@ def _split_bucket(serve: Serve, answers: Answers, asked: Asked) -> Bucket | None
     if not isinstance(serve, Split):
         return None
     seed, place = compile_split_place(answers, serve)
-    point = place(asked.context, asked.world)
+    point = place(asked.context, asked.state)
     ends = list(accumulate(share.weight for share in serve.shares))
     parts = tuple(
         (share.variant, start, end)
@@ -269,7 +269,7 @@ def _split_bucket(serve: Serve, answers: Answers, asked: Asked) -> Bucket | None
     return Bucket(
         by=(serve.bucket_by, *serve.else_by),
         seed=seed,
-        unit=compile_unit(serve.bucket_by, serve.else_by)(asked.context, asked.world),
+        unit=compile_unit(serve.bucket_by, serve.else_by)(asked.context, asked.state),
         point=point,
         total=ends[-1],
         parts=parts,

@@ -38,7 +38,7 @@ MAX_PATTERN_BYTES: Final = 1 << 20
 MAX_MATCHED_CHARS: Final = 10_000
 """Patterns are not searched for in longer texts, which bounds what one evaluation costs."""
 MAX_STEPS: Final = 50_000
-"""What one evaluation may cost, some 0.1 µs each: see ``world.Steps``."""
+"""What one evaluation may cost, some 0.1 µs each: see ``state.Steps``."""
 EXPLAINED_STEPS: Final = 10 * MAX_STEPS
 """What an explanation may cost: it asks everything, and not until something is decided alone."""
 COHORTS_RULE: Final = "release-cohorts"

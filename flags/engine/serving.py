@@ -22,13 +22,13 @@ from flags.engine.document import (
 )
 from flags.engine.limits import MAX_STEPS
 from flags.engine.results import Context, ErrorCode, Reason, Result, Scalar
-from flags.engine.world import Read, World
+from flags.engine.state import EvaluationState, Read
 
 LESS_WORK: Final = "Search shorter texts and lists, or for fewer values."
 
 Facts: TypeAlias = Mapping[str, Scalar]
-Step: TypeAlias = Callable[[Context, World], Result | None]
-Position: TypeAlias = Callable[[Context, World], int | None]
+Step: TypeAlias = Callable[[Context, EvaluationState], Result | None]
+Position: TypeAlias = Callable[[Context, EvaluationState], int | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,17 +99,19 @@ def compile_audience(
     return _served_to(inside, _step_for(step, place, audience))
 
 
-def _in_group(answers: Answers, audience: Audience) -> Callable[[Context, World], bool] | None:
+def _in_group(
+    answers: Answers, audience: Audience
+) -> Callable[[Context, EvaluationState], bool] | None:
     group, flag = audience.group, answers.key
     if group is None:
         return None
-    return lambda context, world: world.group(group).gives(flag, context, world)
+    return lambda context, state: state.group(group).gives(flag, context, state)
 
 
-def _served_to(inside: Callable[[Context, World], bool] | None, step: Step) -> Step:
+def _served_to(inside: Callable[[Context, EvaluationState], bool] | None, step: Step) -> Step:
     if inside is None:
         return step
-    return lambda context, world: step(context, world) if inside(context, world) else None
+    return lambda context, state: step(context, state) if inside(context, state) else None
 
 
 def compile_audience_place(answers: Answers, audience: Audience) -> tuple[str, Position]:
@@ -126,8 +128,8 @@ def _fixed_for(
 ) -> Step:
     threshold = audience.threshold
 
-    def serve(context: Context, world: World) -> Result | None:
-        found = place(context, world)
+    def serve(context: Context, state: EvaluationState) -> Result | None:
+        found = place(context, state)
         if found is None or found >= threshold:
             return None
         return answers.give_by_bucket(variant, facts, seed, found)
@@ -138,9 +140,9 @@ def _fixed_for(
 def _step_for(step: Step, place: Position, audience: Audience) -> Step:
     threshold = audience.threshold
 
-    def serve(context: Context, world: World) -> Result | None:
-        found = place(context, world)
-        return None if found is None or found >= threshold else step(context, world)
+    def serve(context: Context, state: EvaluationState) -> Result | None:
+        found = place(context, state)
+        return None if found is None or found >= threshold else step(context, state)
 
     return serve
 
@@ -169,8 +171,8 @@ def _(serve: ByLogic, answers: Answers, _reason: Reason, facts: Facts) -> Step:
     run = compile_logic_for(serve, answers.key)
     results = {key: answers.give(key, Reason.TARGETING_MATCH, facts) for key in answers.variants}
 
-    def choose(context: Context, world: World) -> Result | None:
-        chosen = run(context, world)
+    def choose(context: Context, state: EvaluationState) -> Result | None:
+        chosen = run(context, state)
         if chosen is None:
             return None
         return results.get(name_of(chosen) or "") or answers.fail_by_logic()
@@ -196,8 +198,8 @@ def _(serve: Split, answers: Answers, _reason: Reason, facts: Facts) -> Step:
     variants = [share.variant for share in serve.shares]
     ends = list(accumulate(share.weight for share in serve.shares))
 
-    def choose(context: Context, world: World) -> Result | None:
-        found = place(context, world)
+    def choose(context: Context, state: EvaluationState) -> Result | None:
+        found = place(context, state)
         if found is None:
             return None
         return answers.give_by_bucket(variants[bisect_right(ends, found)], facts, seed, found)
@@ -224,11 +226,11 @@ def _overridden(answers: Answers, split: Split, facts: Facts, choose: Step) -> S
     if not overrides:
         return choose
 
-    def override(context: Context, world: World) -> Result | None:
+    def override(context: Context, state: EvaluationState) -> Result | None:
         for matches, result in overrides:
-            if matches(context, world):
+            if matches(context, state):
                 return result
-        return choose(context, world)
+        return choose(context, state)
 
     return override
 
@@ -237,11 +239,11 @@ def _compile_position(bucketing: Audience | Split, place: Callable[[str], int]) 
     """Where the unit lies; None when the context names none."""
     read = compile_unit(bucketing.bucket_by, bucketing.else_by)
 
-    def position(context: Context, world: World) -> int | None:
-        unit = read(context, world)
+    def position(context: Context, state: EvaluationState) -> int | None:
+        unit = read(context, state)
         if unit is None:
             return None
-        spend_on(unit, world)
+        spend_on(unit, state)
         return place(unit)
 
     return position
@@ -249,16 +251,16 @@ def _compile_position(bucketing: Audience | Split, place: Callable[[str], int]) 
 
 def compile_unit(
     bucket_by: str, else_by: tuple[str, ...] = ()
-) -> Callable[[Context, World], str | None]:
+) -> Callable[[Context, EvaluationState], str | None]:
     """Reads the first unit that the attributes name."""
     reads = tuple(map(_read_unit, (bucket_by, *else_by)))
     first = reads[0]
     if len(reads) == 1:
-        return lambda context, world: unit_of(first(context, world))
+        return lambda context, state: unit_of(first(context, state))
 
-    def read(context: Context, world: World) -> str | None:
+    def read(context: Context, state: EvaluationState) -> str | None:
         for one in reads:
-            unit = unit_of(one(context, world))
+            unit = unit_of(one(context, state))
             if unit is not None:
                 return unit
         return None
@@ -268,5 +270,5 @@ def compile_unit(
 
 def _read_unit(attribute: str) -> Read:
     if attribute == RANDOM:
-        return lambda _context, world: world.draw()
+        return lambda _context, state: state.draw()
     return compile_attribute(attribute)

@@ -21,7 +21,7 @@ from flags.engine.document import (
     SegmentTest,
 )
 from flags.engine.results import Context
-from flags.engine.world import Unresolved, World
+from flags.engine.state import EvaluationState, Unresolved
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +48,14 @@ class Asked:
     """Who is asked about, for which flag, and among what; segments come parsed, to be opened."""
 
     context: Context
-    world: World
+    state: EvaluationState
     segments: Mapping[str, Segment] = field(default_factory=dict)
     flag: str = ""
 
 
 def trace_condition(condition: Condition, asked: Asked) -> Trace:
     """Ask a condition and all that it consists of. Raises OverBudget."""
-    asked.world.steps.spend(1)
+    asked.state.steps.spend(1)
     return _trace(condition, asked)
 
 
@@ -84,25 +84,25 @@ def _(condition: Not, asked: Asked) -> Trace:
 
 @_trace.register
 def _(condition: AttributeTest, asked: Asked) -> Trace:
-    saw = compile_attribute(condition.attribute)(asked.context, asked.world)
-    matched = compile_condition(condition)(asked.context, asked.world)
+    saw = compile_attribute(condition.attribute)(asked.context, asked.state)
+    matched = compile_condition(condition)(asked.context, asked.state)
     return Trace("attribute", matched, condition, saw)
 
 
 @_trace.register
 def _(condition: LogicTest, asked: Asked) -> Trace:
-    saw = compile_logic_for(condition, asked.flag)(asked.context, asked.world)
+    saw = compile_logic_for(condition, asked.flag)(asked.context, asked.state)
     return Trace("logic", bool(saw), condition, saw)
 
 
 @_trace.register
 def trace_flag(condition: FlagTest, asked: Asked) -> Trace:
     """Ask what another flag serves."""
-    found = asked.world.flags.get(condition.flag)
+    found = asked.state.flags.get(condition.flag)
     if found is None:
         return Trace("flag", False, condition)
     try:
-        served = found.answer(asked.context, asked.world).variant
+        served = found.answer(asked.context, asked.state).variant
     except Unresolved as missing:
         return Trace("flag", False, condition, problem=str(missing))
     return Trace("flag", served in condition.variants, condition, served)
@@ -115,7 +115,7 @@ def _(condition: SegmentTest, asked: Asked) -> Trace:
         problem = f"the segment {condition.segment!r} cannot be evaluated"
         return Trace("segment", False, condition, problem=problem)
     inner = trace_condition(segment.when, replace(asked, flag=""))
-    key = unit_of(compile_attribute(segment.keyed_by)(asked.context, asked.world))
+    key = unit_of(compile_attribute(segment.keyed_by)(asked.context, asked.state))
     if key in segment.included:
         return Trace("segment", True, condition, "included", parts=(inner,))
     if key in segment.excluded:

@@ -14,7 +14,14 @@ from typing import Final, TypeAlias
 
 from flags.channel import Head
 from flags.channel.keys import KEYS_PER_BATCH
-from flags.engine import CompiledFlag, CompiledGroup, CompiledSegment, Steps, World, attributes_of
+from flags.engine import (
+    CompiledFlag,
+    CompiledGroup,
+    CompiledSegment,
+    EvaluationState,
+    Steps,
+    attributes_of,
+)
 from flags.evaluator.keys import ApiKey
 
 FIRST_ROUND_S: Final = 10.0
@@ -80,9 +87,9 @@ class Environment:
     total: int = 0
     """The sum of all documents' weights."""
 
-    def world(self, now: float, steps: Steps) -> World:
+    def evaluation(self, now: float, steps: Steps) -> EvaluationState:
         """What the flags of this state see of each other, at the instant (Unix seconds)."""
-        return World(self.compiled, self.segments, self.groups, now, _draw, steps)
+        return EvaluationState(self.compiled, self.segments, self.groups, now, _draw, steps)
 
     @cached_property
     def compiled(self) -> Mapping[str, CompiledFlag]:

@@ -11,7 +11,7 @@ import orjson
 
 from flags.channel import OVER_BUDGET
 from flags.channel.users import ALL_FLAGS
-from flags.engine import ErrorCode, Reason, Result, Steps, World, results
+from flags.engine import ErrorCode, EvaluationState, Reason, Result, Steps, results
 from flags.engine.document import TARGETING_KEY
 from flags.engine.results import FLAG_NOT_FOUND, GENERAL
 from flags.evaluator.counters import Counters
@@ -65,7 +65,9 @@ def evaluate_one(
         return 404, orjson.dumps(results.not_found(key))
     counters.users.note(state.environment_id, key, context.get(TARGETING_KEY), is_client)
     try:
-        return _evaluate(item, context, state.world(time.time(), _STEPS), is_client, tally.asked)
+        return _evaluate(
+            item, context, state.evaluation(time.time(), _STEPS), is_client, tally.asked
+        )
     except Exception as fault:
         _report(item, fault, tally.asked)
         return 500, error(INTERNAL)
@@ -88,7 +90,7 @@ async def evaluate_all(
     """
     items = state.client_flags if is_client else state.server_flags
     steps = Steps()
-    world = state.world(time.time(), steps)
+    evaluation = state.evaluation(time.time(), steps)
     scope = b"%d client" if is_client else b"%d server"
     written = _Written(scope % state.environment_id + b" " + stamp)
     spent = of_slice = 0
@@ -104,7 +106,7 @@ async def evaluate_all(
             # Taken anew after every pause: what was counted before may be on its way.
             asked = counters.tally.of(state.environment_id).asked
         steps.left = steps.most
-        written.parts.append(_evaluate_item(item, context, world, is_client, asked))
+        written.parts.append(_evaluate_item(item, context, evaluation, is_client, asked))
         of_slice += FLAG_STEPS + steps.most - max(steps.left, 0)
     return written.end()
 
@@ -149,12 +151,12 @@ def matches_tag(if_none_match: bytes, tag: bytes) -> bool:
 def _evaluate_item(
     item: FlagItem,
     context: Mapping[str, object],
-    world: World,
+    evaluation: EvaluationState,
     is_client: bool,
     asked: AskedCounts,
 ) -> bytes:
     try:
-        return _evaluate(item, context, world, is_client, asked)[1]
+        return _evaluate(item, context, evaluation, is_client, asked)[1]
     except Exception as fault:
         _report(item, fault, asked)
         return failure(GENERAL, INTERNAL, key=item.key)
@@ -163,7 +165,7 @@ def _evaluate_item(
 def _evaluate(
     item: FlagItem,
     context: Mapping[str, object],
-    world: World,
+    evaluation: EvaluationState,
     is_client: bool,
     asked: AskedCounts,
 ) -> Answer:
@@ -171,9 +173,9 @@ def _evaluate(
         asked[item.key, None, Reason.ERROR] += 1
         why = "" if is_client else f": {item.problem}"
         return 400, failure(GENERAL, f"flag {item.key!r} cannot be evaluated{why}", key=item.key)
-    result = item.compiled.evaluate(context, world)
+    result = item.compiled.evaluate(context, evaluation)
     reason: str = result.reason
-    if reason == Reason.ERROR and world.steps.left < 0:
+    if reason == Reason.ERROR and evaluation.steps.left < 0:
         reason = OVER_BUDGET
     asked[item.key, result.variant, reason] += 1
     if is_client and "prerequisite" in result.metadata:

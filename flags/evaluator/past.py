@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from flags.channel.documents import FLAG_PREFIX, GROUP_PREFIX, SEGMENT_PREFIX
 from flags.channel.telemetry import AHEAD_BY_S, LATE_BY_S
-from flags.engine import CompiledFlag, CompiledGroup, CompiledSegment, Steps, World
+from flags.engine import CompiledFlag, CompiledGroup, CompiledSegment, EvaluationState, Steps
 from flags.evaluator.memory import Environment, FlagItem, Memory
 
 KEPT_S: Final = LATE_BY_S + AHEAD_BY_S
@@ -61,9 +61,9 @@ class Rules:
     segments: Mapping[str, CompiledSegment]
     groups: Mapping[str, CompiledGroup]
 
-    def world(self, at: float, steps: Steps) -> World:
+    def evaluation(self, at: float, steps: Steps) -> EvaluationState:
         """What flags saw of each other then. Raises ByChance where they deal out at random."""
-        return World(self.flags, self.segments, self.groups, at, _draw_again, steps)
+        return EvaluationState(self.flags, self.segments, self.groups, at, _draw_again, steps)
 
 
 class ByChance(Exception):

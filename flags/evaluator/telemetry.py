@@ -19,7 +19,7 @@ from flags.channel.telemetry import (
     BucketKey,
     Counts,
 )
-from flags.engine import CompiledFlag, Reason, Result, Steps, World
+from flags.engine import CompiledFlag, EvaluationState, Reason, Result, Steps
 from flags.engine.limits import COHORTS_RULE, TESTERS_RULE
 from flags.evaluator import entries
 from flags.evaluator.batch_ids import BatchIds
@@ -209,7 +209,7 @@ class Reading:
             raise Rejected(f"there is no flag {flag!r} here")
         if item.compiled is None:
             raise Rejected(f"the flag {flag!r} cannot be evaluated")
-        result = self._evaluated(item.compiled, context, rules.world(at, self._steps))
+        result = self._evaluated(item.compiled, context, rules.evaluation(at, self._steps))
         if result.reason is Reason.ERROR:
             why = "takes too much work" if self._steps.left < 0 else "cannot be evaluated"
             raise Rejected(f"the flag {flag!r} {why} for that context")
@@ -217,10 +217,12 @@ class Reading:
             raise Rejected(NO_VARIANT)
         return APART.get(str(result.metadata.get("ruleId")), FLAG), result.variant
 
-    def _evaluated(self, flag: CompiledFlag, context: Mapping[str, object], world: World) -> Result:
+    def _evaluated(
+        self, flag: CompiledFlag, context: Mapping[str, object], evaluation: EvaluationState
+    ) -> Result:
         """What a flag serves. A batch that has taken much work may go on with what takes little."""
         try:
-            result = flag.evaluate(context, world)
+            result = flag.evaluate(context, evaluation)
         except ByChance:
             raise Rejected(BY_CHANCE) from None
         except Exception as fault:  # whatever is wrong with one flag must not take the others along

@@ -9,17 +9,17 @@ from typing import Any, Final
 from flags.engine import (
     Context,
     DocumentError,
+    EvaluationState,
     Reason,
     Result,
     Segment,
-    World,
     results,
 )
 from flags.engine.document import EnvironmentFlag
 from flags.engine.explaining import Explanation, explain
 from flags.engine.parsing import parse_environment
 from flags.models import FlagConfiguration
-from flags.references.state import scenery_of
+from flags.references.state import load_state
 
 NOT_FOUND: Final = 404
 
@@ -52,15 +52,18 @@ def explain_now(configuration: FlagConfiguration, context: Context, *, now: date
         parsed = parse_environment(configuration.environment_document())
     except DocumentError as error:
         return not_usable(flag.key, str(error.problems[0]))
-    world, segments = scenery_of(configuration.environment, now, parsed.configuration)
-    return explained(parsed, context, world, segments)
+    evaluation, segments = load_state(configuration.environment, now, [parsed.configuration])
+    return explained(parsed, context, evaluation, segments)
 
 
 def explained(
-    flag: EnvironmentFlag, context: Context, world: World, segments: Mapping[str, Segment]
+    flag: EnvironmentFlag,
+    context: Context,
+    evaluation: EvaluationState,
+    segments: Mapping[str, Segment],
 ) -> Explained:
-    """The answer of a flag in a world, and why."""
-    found = explain(flag, context, replace(world, draw=_draw), segments)
+    """The answer of a flag in a state, and why."""
+    found = explain(flag, context, replace(evaluation, draw=_draw), segments)
     return Explained(*answer_of(flag.definition.key, found.result), explanation=found)
 
 

@@ -9,9 +9,9 @@ from flags.engine import (
     CompiledGroup,
     CompiledSegment,
     DocumentError,
+    EvaluationState,
     References,
     Segment,
-    World,
     compile_flag,
     compile_group,
     compile_segment,
@@ -47,8 +47,8 @@ class Scene:
     compiled: dict[str, CompiledSegment] = field(default_factory=dict)
     groups: dict[str, CompiledGroup] = field(default_factory=dict)
 
-    def world(self, now: float) -> World:
-        return World(self.flags, self.compiled, self.groups, now)
+    def state(self, now: float) -> EvaluationState:
+        return EvaluationState(self.flags, self.compiled, self.groups, now)
 
 
 def gather(key: str, shelf: Shelf) -> Scene | None:

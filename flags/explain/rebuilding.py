@@ -185,8 +185,8 @@ def _explain(past: Past, flag: str, context: Context, moment: datetime) -> Expla
         return answers.not_found(flag)
     if scene.flag is None:
         return answers.not_usable(flag, scene.problem)
-    world = scene.world(moment.timestamp())
-    return _without_version(answers.explained(scene.flag, context, world, scene.segments))
+    state = scene.state(moment.timestamp())
+    return _without_version(answers.explained(scene.flag, context, state, scene.segments))
 
 
 def _without_version(found: Explained) -> Explained:

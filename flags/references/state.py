@@ -1,4 +1,4 @@
-"""The world that a flag's evaluation sees, read from the rows: what it refers to, and no more."""
+"""The state that a flag is evaluated in, read from the rows: what it refers to, and no more."""
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -9,10 +9,10 @@ from flags.engine import (
     CompiledFlag,
     Configuration,
     DocumentError,
+    EvaluationState,
     Group,
     References,
     Segment,
-    World,
     compile_flag,
     compile_group,
     compile_segment,
@@ -30,38 +30,31 @@ T = TypeVar("T", Group, Segment)
 Segments = Mapping[str, Segment]
 
 
-def scenery_of(
-    environment: Environment, now: datetime, configuration: Configuration
-) -> tuple[World, Segments]:
-    """What a configuration refers to in an environment, and what that refers to, to the end.
-
-    Also the segments, parsed. What is not there, or does not parse, is left out, as evaluators
-    have it.
-    """
-    return scenery_for(environment, now, [configuration])
-
-
-def scenery_for(
+def load_state(
     environment: Environment,
     now: datetime,
     configurations: Iterable[Configuration],
     *,
     instead: Segments | None = None,
-) -> tuple[World, Segments]:
-    """What some configurations refer to; segments of ``instead`` take the place of those there."""
+) -> tuple[EvaluationState, Segments]:
+    """What some configurations refer to in an environment, and what that refers to, to the end.
+
+    Also the segments, parsed; those of ``instead`` take the place of those there. What is not
+    there, or does not parse, is left out, as evaluators have it.
+    """
     named = [references_of(one) for one in configurations]
     flags, references = _flags_asked(environment, _all_of(one.flags for one in named))
     everything = [*named, *references]
     wanted = _all_of(one.segments for one in everything)
     segments = _segments_named(environment.project, wanted, instead or {})
     groups = groups_in(environment.project, _all_of(one.groups for one in everything))
-    world = World(
+    state = EvaluationState(
         flags,
         {key: compile_segment(dump_segment(one)) for key, one in segments.items()},
         {key: compile_group(dump_group(one)) for key, one in groups.items()},
         now.timestamp(),
     )
-    return world, segments
+    return state, segments
 
 
 def segments_in(project: Project, keys: Iterable[str]) -> dict[str, Segment]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from flags.engine import DocumentError, OverBudget, World, compile_segment
+from flags.engine import DocumentError, EvaluationState, OverBudget, compile_segment
 from flags.engine.cohorts import CompiledSegment
 from flags.models import Segment
 from flags.models.segment import LISTS
@@ -54,8 +54,8 @@ def _context(text: str) -> dict[str, Any] | None:
 
 
 def _ask(segment: Segment, context: Mapping[str, Any]) -> bool:
-    world = World({}, _segments(segment), {}, clock.now().timestamp())
-    return world.segment(segment.key).contains(context, world)
+    state = EvaluationState({}, _segments(segment), {}, clock.now().timestamp())
+    return state.segment(segment.key).contains(context, state)
 
 
 def _segments(segment: Segment) -> dict[str, CompiledSegment]:

@@ -19,7 +19,7 @@ from flags.engine.document import EnvironmentFlag
 from flags.engine.explaining import explain
 from flags.explain.descriptions import in_words
 from flags.models import FlagConfiguration
-from flags.references.state import scenery_of
+from flags.references.state import load_state
 from flags.targeting import documents
 from flags.targeting.form import FIELDS as TARGETING_FIELDS
 from flags.targeting.sample import FIELDS, Sample, attributes_in, context_of, read_sample
@@ -73,7 +73,7 @@ def outlook_context(
 ) -> dict[str, object]:
     """Who gets what of a configuration that need not be saved; a flag that is off is asked as
     though it were on."""
-    world, segments = scenery_of(configuration.environment, now, wanted)
+    evaluation, segments = load_state(configuration.environment, now, [wanted])
     names = attributes_in(wanted, segments)
     context = gets_context(wanted, definition) | {
         "is_off": not wanted.enabled,
@@ -85,7 +85,7 @@ def outlook_context(
     except Invalid as error:
         return context | {"sample_problem": error.problems["sample.json"]}
     flag = EnvironmentFlag(definition, replace(wanted, enabled=True), configuration.version)
-    return context | {"explained": in_words(explain(flag, attributes, world, segments))}
+    return context | {"explained": in_words(explain(flag, attributes, evaluation, segments))}
 
 
 def gets_context(wanted: Configuration, definition: FlagDefinition) -> dict[str, object]:

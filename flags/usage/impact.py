@@ -1,7 +1,7 @@
 """What a change would do to those who lately asked: every sample, evaluated before and after.
 
-Both sides see today's scenery, so that nothing but the change makes the difference. A sample that
-lacks an attribute because nobody kept it tells nothing, and is left out.
+Both sides see the same state of today, so that nothing but the change makes the difference. A
+sample that lacks an attribute because nobody kept it tells nothing, and is left out.
 """
 
 from collections import Counter
@@ -19,11 +19,11 @@ from flags.engine import (
     CompiledFlag,
     Configuration,
     DocumentError,
+    EvaluationState,
     Group,
     Named,
     Reason,
     Segment,
-    World,
     attributes_of,
     compile_flag,
     environment_document,
@@ -35,7 +35,7 @@ from flags.engine.document import TARGETING_KEY
 from flags.models import FlagConfiguration, KeyList
 from flags.models.segment import segment_of
 from flags.references.dependants import mentioning_in, reaching
-from flags.references.state import scenery_for
+from flags.references.state import load_state
 from flags.usage.samples import Sample, is_sampled, samples_of
 from portal.access.models import Environment, Project
 from portal.approvals.handlers import Effect, Example, Flip, Impact
@@ -49,13 +49,13 @@ Document = Configuration | Segment | Group
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """A flag in its world, before a change or after it."""
+    """A flag in its state, before a change or after it."""
 
     flag: CompiledFlag
-    world: World
+    evaluation: EvaluationState
 
     def variant(self, context: Mapping[str, Any]) -> str:
-        result = self.flag.evaluate(context, self.world)
+        result = self.flag.evaluate(context, self.evaluation)
         if result.reason is Reason.ERROR:
             return _("an error")
         return _("the default in the code") if result.variant is None else result.variant
@@ -75,13 +75,13 @@ class Side:
     def _named_by(
         self, one: Configuration | Segment
     ) -> Iterator[tuple[tuple[Named, str], Document]]:
-        named, world = references_of(one), self.world
-        for key in named.flags & world.flags.keys():
-            yield (Named.FLAG, key), world.flags[key].source.configuration
-        for key in named.segments & world.segments.keys():
-            yield (Named.SEGMENT, key), world.segments[key].source
-        for key in named.groups & world.groups.keys():
-            yield (Named.GROUP, key), world.groups[key].source
+        named, evaluation = references_of(one), self.evaluation
+        for key in named.flags & evaluation.flags.keys():
+            yield (Named.FLAG, key), evaluation.flags[key].source.configuration
+        for key in named.segments & evaluation.segments.keys():
+            yield (Named.SEGMENT, key), evaluation.segments[key].source
+        for key in named.groups & evaluation.groups.keys():
+            yield (Named.GROUP, key), evaluation.groups[key].source
 
 
 def of_configuration(
@@ -97,7 +97,7 @@ def of_configuration(
     except DocumentError:
         return _impact(project, remark=_("The document does not fit the flag as it is now."))
     sides = [
-        Side(_compiled(row, one), scenery_for(row.environment, now, [one])[0])
+        Side(_compiled(row, one), load_state(row.environment, now, [one])[0])
         for one in (before, after)
     ]
     held = samples_of(row.environment, now=now)
@@ -157,8 +157,8 @@ def _segment_effects(
     if not rows:
         return
     configurations = [row.configuration for row in rows]
-    old, _segments = scenery_for(environment, now, configurations)
-    new, _segments = scenery_for(environment, now, configurations, instead={after.key: after})
+    old, _segments = load_state(environment, now, configurations)
+    new, _segments = load_state(environment, now, configurations, instead={after.key: after})
     held = samples_of(environment, now=now)
     for row in rows:
         flag = _compiled(row, row.configuration)

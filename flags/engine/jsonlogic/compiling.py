@@ -10,7 +10,7 @@ from flags.engine.jsonlogic.fractional import FRACTIONALS
 from flags.engine.jsonlogic.lazy import BUILDERS
 from flags.engine.jsonlogic.loose import Compiled, Unanswerable
 from flags.engine.jsonlogic.reading import SPREADING
-from flags.engine.world import Steps
+from flags.engine.state import Steps
 
 CompiledLogic: TypeAlias = Callable[[Mapping[str, object], Steps], object]
 

@@ -6,7 +6,7 @@ from typing import Final, TypeAlias
 from flags.engine.jsonlogic.eager import bounded
 from flags.engine.jsonlogic.loose import Compiled, Unanswerable, operand, text_of
 from flags.engine.operators.base import is_number
-from flags.engine.world import Steps
+from flags.engine.state import Steps
 
 Build: TypeAlias = Callable[[list[Compiled], int], Compiled]
 """From the compiled arguments, and how many operations they are, to the compiled operation."""

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Final, TypeAlias
 
 from flags.engine.operators.base import is_number
-from flags.engine.world import Steps
+from flags.engine.state import Steps
 
 NAN: Final = math.nan
 # No white space, hexadecimals, "inf" or underscores, which Python or JavaScript would read.

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from flags.engine import (
     EVERYTHING,
-    World,
+    EvaluationState,
     attributes_of,
     compile_segment,
     minimised,
@@ -18,7 +18,7 @@ from flags.engine import (
 from flags.engine.parsing import parse_environment
 from tests.flags.engine import documents
 from tests.flags.engine.documents import configuration, environment, relaxed, rule, split
-from tests.flags.engine.worlds import world_of
+from tests.flags.engine.states import state_of
 
 SEGMENTS: dict[str, Any] = {
     "testers": {
@@ -32,10 +32,10 @@ GROUPS: dict[str, Any] = {
 }
 
 
-def read_in(world: World) -> frozenset[str]:
-    flags = (attributes_of(one.source.configuration) for one in world.flags.values())
-    segments = (attributes_of(one.source) for one in world.segments.values())
-    groups = (attributes_of(one.source) for one in world.groups.values())
+def read_in(state: EvaluationState) -> frozenset[str]:
+    flags = (attributes_of(one.source.configuration) for one in state.flags.values())
+    segments = (attributes_of(one.source) for one in state.segments.values())
+    groups = (attributes_of(one.source) for one in state.groups.values())
     return frozenset().union(*flags, *segments, *groups)
 
 
@@ -45,15 +45,15 @@ def test_minimised__any_flag_and_any_context__answers_as_the_whole_does(
     flag: dict[str, Any], context: dict[str, Any], nested: bool
 ) -> None:
     other = configuration(rules=[rule(when={"attribute": "age", "operator": "exists"})])
-    world = world_of({"checkout": flag, "new-cart": other}, SEGMENTS, GROUPS, now=1000)
+    state = state_of({"checkout": flag, "new-cart": other}, SEGMENTS, GROUPS, now=1000)
     whole = {**context, "secret": "x", "account": {"id": "alice", "secret": "x"}}
     before = copy.deepcopy(whole)
-    kept = minimised(whole, read_in(world))
+    kept = minimised(whole, read_in(state))
     assert whole == before
     assert "secret" not in kept
     assert kept.get("account", {"id": "alice"}) == {"id": "alice"}
-    evaluate = world.flags["checkout"].evaluate
-    assert evaluate(kept, world) == evaluate(whole, world)
+    evaluate = state.flags["checkout"].evaluate
+    assert evaluate(kept, state) == evaluate(whole, state)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from flags.engine import MAX_STEPS, Steps, World, compile_flag, compile_segment, limits
+from flags.engine import MAX_STEPS, EvaluationState, Steps, compile_flag, compile_segment, limits
 from flags.engine.explaining import explain
 from flags.engine.parsing import parse_environment
 from tests.flags.engine.documents import environment, rule, split
@@ -22,9 +22,11 @@ def logic(value: object) -> Any:
     return {"jsonlogic": value}
 
 
-def world(**segments: Any) -> World:
+def state(**segments: Any) -> EvaluationState:
     documents = {key: {"key": key, "when": one} for key, one in segments.items()}
-    return World({}, {key: compile_segment(one) for key, one in documents.items()}, {}, 0.0)
+    return EvaluationState(
+        {}, {key: compile_segment(one) for key, one in documents.items()}, {}, 0.0
+    )
 
 
 def rules(*conditions: Any, times: int = 1, **more: Any) -> dict[str, Any]:
@@ -72,7 +74,7 @@ def test_too_much_work__is_an_error_of_the_flag_and_explained_as_one(name: str) 
     result = compile_flag(document).evaluate(WIDE)
     assert (result.reason, result.error_code) == ("ERROR", "GENERAL")
     assert str(MAX_STEPS) in (result.error_details or "")
-    explained = explain(parse_environment(document), WIDE, world(), {})
+    explained = explain(parse_environment(document), WIDE, state(), {})
     assert explained.result == result
 
 
@@ -81,7 +83,7 @@ def test_segments_that_multiply__are_too_much() -> None:
     for number in range(18):
         segments[f"s{number + 1}"] = {"any": [{"segment": f"s{number}"}] * 2}
     document = rules({"segment": "s18"})
-    there = world(**segments)
+    there = state(**segments)
     assert "steps" in (compile_flag(document).evaluate({}, there).error_details or "")
     parsed = {key: one.source for key, one in there.segments.items()}
     assert explain(parse_environment(document), {}, there, parsed).result.reason == "ERROR"
@@ -93,7 +95,7 @@ def test_flags_that_ask_each_other__pay_for_all_of_them() -> None:
         asked = {"flag": f"f{number}", "variants": ["none"]}
         document = {**rules({"any": [asked, asked]}), "key": f"f{number + 1}"}
         flags[f"f{number + 1}"] = compile_flag(document)
-    there = World(flags, {}, {}, 0.0)
+    there = EvaluationState(flags, {}, {}, 0.0)
     assert "steps" in (flags["f18"].evaluate({}, there).error_details or "")
     assert flags["f4"].evaluate({}, there).reason != "ERROR"
 
@@ -121,5 +123,5 @@ def test_what_is_large_but_usual__is_evaluated(document: dict[str, Any]) -> None
 
 def test_every_evaluation__begins_with_all_its_steps() -> None:
     flag = compile_flag(rules(when("array_contains_any", -1, attribute="many"), times=4))
-    there = World({}, {}, {}, 0.0, steps=Steps())
+    there = EvaluationState({}, {}, {}, 0.0, steps=Steps())
     assert {str(flag.evaluate(CONTEXT, there).reason) for _time in range(3)} == {"DEFAULT"}

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from flags.engine import Reason, World, parse_segment
+from flags.engine import EvaluationState, Reason, parse_segment
 from flags.engine.explaining import Explanation, explain
 from flags.engine.parsing import parse_environment
 from tests.flags.engine import cases, documents
 from tests.flags.engine.documents import configuration, environment, relaxed, rule, split
-from tests.flags.engine.worlds import world_of
+from tests.flags.engine.states import state_of
 
 WORLDS = cases.load("worlds")
 SEGMENTS: dict[str, Any] = {
@@ -27,11 +27,14 @@ GROUPS: dict[str, Any] = {
 
 
 def explained(
-    flag: Mapping[str, Any], context: Mapping[str, object], world: World, key: str = "checkout"
+    flag: Mapping[str, Any],
+    context: Mapping[str, object],
+    state: EvaluationState,
+    key: str = "checkout",
 ) -> Explanation:
     segments = {k: parse_segment({"key": k, **one}) for k, one in SEGMENTS.items()}
     document = {**environment(**flag), "key": key}
-    return explain(parse_environment(document), context, world, segments)
+    return explain(parse_environment(document), context, state, segments)
 
 
 @relaxed
@@ -40,19 +43,19 @@ def test_explain__any_flag_and_any_context__agrees_with_evaluate(
     flag: dict[str, Any], context: dict[str, Any]
 ) -> None:
     other = configuration(rules=[rule(when={"attribute": "age", "operator": "exists"})])
-    world = world_of({"checkout": flag, "new-cart": other}, SEGMENTS, GROUPS, now=1000)
-    assert explained(flag, context, world).result == world.flags["checkout"].evaluate(
-        context, world
+    state = state_of({"checkout": flag, "new-cart": other}, SEGMENTS, GROUPS, now=1000)
+    assert explained(flag, context, state).result == state.flags["checkout"].evaluate(
+        context, state
     )
 
 
 @pytest.mark.parametrize("case", cases.named(WORLDS["evaluations"]))
 def test_explain__published_case__agrees_with_evaluate(case: dict[str, Any]) -> None:
-    world = world_of(WORLDS["flags"], WORLDS["segments"], WORLDS["groups"], case.get("now", 0))
+    state = state_of(WORLDS["flags"], WORLDS["segments"], WORLDS["groups"], case.get("now", 0))
     segments = {k: parse_segment({"key": k, **one}) for k, one in WORLDS["segments"].items()}
     document = {**environment(**WORLDS["flags"][case["flag"]]), "key": case["flag"]}
-    found = explain(parse_environment(document), case["context"], world, segments)
-    expected = world.flags[case["flag"]].evaluate(case["context"], world)
+    found = explain(parse_environment(document), case["context"], state, segments)
+    expected = state.flags[case["flag"]].evaluate(case["context"], state)
     assert found.result == expected
 
 
@@ -64,7 +67,7 @@ def test_explain__rule_that_fails__shows_the_value_it_saw_and_goes_on() -> None:
         ]
     }
     flag = configuration(rules=[rule("de", when=when), rule("rest", serve={"variant": "on"})])
-    found = explained(flag, {"country": "FR", "targetingKey": "bob"}, world_of({}, SEGMENTS))
+    found = explained(flag, {"country": "FR", "targetingKey": "bob"}, state_of({}, SEGMENTS))
     first, second, last = found.steps
     assert first.condition is not None
     country, testers = first.condition.parts
@@ -78,7 +81,7 @@ def test_explain__share_of_a_rule__shows_the_point_and_the_threshold() -> None:
     flag = configuration(
         rules=[rule(audience={"percent": 25}, serve=split(50_000))], fallthrough=split(1)
     )
-    found = explained(flag, {"targetingKey": "alice"}, world_of({}))
+    found = explained(flag, {"targetingKey": "alice"}, state_of({}))
     audience, share = found.steps[0].audience, found.steps[0].split
     assert audience is not None
     assert share is not None
@@ -92,7 +95,7 @@ def test_explain__share_of_a_rule__shows_the_point_and_the_threshold() -> None:
 
 def test_explain__missing_unit__says_which_attributes_were_looked_for() -> None:
     flag = configuration(fallthrough=split(50_000, bucket_by="userId", else_by=["sessionId"]))
-    found = explained(flag, {"targetingKey": "alice"}, world_of({}))
+    found = explained(flag, {"targetingKey": "alice"}, state_of({}))
     bucket = found.steps[-1].split
     assert bucket is not None
     assert (bucket.by, bucket.unit, bucket.point) == (("userId", "sessionId"), None, None)
@@ -101,7 +104,7 @@ def test_explain__missing_unit__says_which_attributes_were_looked_for() -> None:
 
 def test_explain__group__shows_every_flags_part_and_where_the_user_lies() -> None:
     flag = configuration(rules=[rule(audience={"percent": 100, "group": "colours"})])
-    found = explained(flag, {"targetingKey": "alice"}, world_of({}, groups=GROUPS))
+    found = explained(flag, {"targetingKey": "alice"}, state_of({}, groups=GROUPS))
     group = found.steps[0].group
     assert group is not None
     assert (group.parts, group.unit) == ((("checkout", 10_000, 90_000),), "alice")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from flags.engine import DocumentError
 from flags.engine.jsonlogic import FRACTIONALS, compile_logic, dump_logic, read_logic
 from flags.engine.jsonlogic.reading import ARITIES, MAX_LOGIC_DEPTH, MAX_LOGIC_NODES
-from flags.engine.world import OverBudget, Steps
+from flags.engine.state import OverBudget, Steps
 from tests.flags.engine import cases
 from tests.flags.engine.documents import any_json, any_scalar, relaxed
 

@@ -15,7 +15,7 @@ from openfeature.evaluation_context import EvaluationContext
 
 from flags.engine.jsonlogic import compile_logic, fractional, read_logic
 from flags.engine.jsonlogic.reading import MAX_LOGIC_DEPTH
-from flags.engine.world import Steps
+from flags.engine.state import Steps
 from tests.flags.engine.documents import relaxed
 
 Strategy: TypeAlias = st.SearchStrategy[Any]

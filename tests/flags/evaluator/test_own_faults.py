@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from flags.channel import Head
-from flags.engine import EMPTY, CompiledFlag, Result, ValueType, World, compile_flag
+from flags.engine import EMPTY, CompiledFlag, EvaluationState, Result, ValueType, compile_flag
 from flags.evaluator import status
 from flags.evaluator.app import Evaluator
 from flags.evaluator.counters import Counters
@@ -22,7 +22,7 @@ SECRET = "alice-lives-in-berlin"
 CONTEXT = {"context": {"targetingKey": SECRET}}
 
 
-def _fail(context: Mapping[str, object], _world: World = EMPTY, /) -> Result:
+def _fail(context: Mapping[str, object], _world: EvaluationState = EMPTY, /) -> Result:
     raise RuntimeError(f"cannot cope with {context}")
 
 

@@ -60,7 +60,7 @@ class Shop:
         if rules is None:
             return None
         compiled = rules.flags.get("a")
-        return compiled.evaluate({}, rules.world(at, Steps())).variant if compiled else "no flag"
+        return compiled.evaluate({}, rules.evaluation(at, Steps())).variant if compiled else "no flag"
 
 
 def test_rules__are_those_of_the_instant(clock: Clock) -> None:

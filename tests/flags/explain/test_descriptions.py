@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flags.engine import World, parse_segment
+from flags.engine import EvaluationState, parse_segment
 from flags.engine.explaining import explain
 from flags.engine.parsing import parse_environment
 from flags.explain.descriptions import Explained, Line, in_words
@@ -18,7 +18,7 @@ from tests.flags.engine.documents import (
     rule,
     split,
 )
-from tests.flags.engine.worlds import world_of
+from tests.flags.engine.states import state_of
 
 TESTERS = {"when": {"attribute": "country", "operator": "in", "values": ["DE"]}, "included": ["a"]}
 SEGMENTS = {"testers": parse_segment({"key": "testers", **TESTERS})}
@@ -26,8 +26,8 @@ COLOURS = {"salt": "g", "slots": [{"flag": "checkout", "from": 0, "to": 50}]}
 COUNTRY = {"attribute": "country", "operator": "in", "values": ["DE"]}
 
 
-def surroundings() -> World:
-    return world_of({"new-cart": {}}, {"testers": TESTERS}, {"colours": COLOURS})
+def surroundings() -> EvaluationState:
+    return state_of({"new-cart": {}}, {"testers": TESTERS}, {"colours": COLOURS})
 
 
 def explained(context: dict[str, Any], **changes: Any) -> Explained:

@@ -164,7 +164,7 @@ UNHEARD = {
 NO_WRITERS = {
     _F: "core.definitions.changed_meanwhile core.definitions.new_salt core.selectors.all_flags "
     "core.selectors.list_flags core.selectors.matching_keys explain.answers.explain_now "
-    "explain.states.register references.state.scenery_for references.state.scenery_of "
+    "explain.states.register references.state.load_state "
     "schedules.web.forms.operations targeting.editing.new_condition "
     "targeting.trying.outlook_context usage.impact.of_configuration usage.impact.of_segment "
     "usage.lifecycle.judge usage.reading.hourly_counts usage.reading.over_budget "

@@ -6,7 +6,7 @@ from typing import Any
 
 from flags.engine import (
     CompiledFlag,
-    World,
+    EvaluationState,
     compile_flag,
     compile_group,
     compile_segment,
@@ -172,7 +172,7 @@ class Place:
             {one["key"]: parse_group(one) for one in groups},
         )
         self.flags: dict[str, CompiledFlag] = {one["key"]: compile_flag(one) for one in documents}
-        self.world = World(
+        self.state = EvaluationState(
             self.flags,
             {one["key"]: compile_segment(one) for one in segments},
             {one["key"]: compile_group(one) for one in groups},

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from flags.engine import Result
 from flags.engine.jsonlogic import Logic, compile_logic
 from flags.engine.serving import name_of
-from flags.engine.world import Steps
+from flags.engine.state import Steps
 
 Answer: TypeAlias = tuple[str, object]
 Context: TypeAlias = Mapping[str, Any]

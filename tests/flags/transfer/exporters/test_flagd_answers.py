@@ -36,7 +36,7 @@ def test_every_construct__random_contexts__answers_as_we_do(whole: bool) -> None
     for context in contexts(10_000 if whole else 3_000):
         for _ in range(3):
             key = next(keys)
-            ours = answer_of(place.flags[key].evaluate(context, place.world))
+            ours = answer_of(place.flags[key].evaluate(context, place.state))
             found = flagd.answer(key, context)
             if found == NOTHING and ours != found:
                 assert may_be_refused(context), (key, context, ours)
@@ -83,7 +83,7 @@ def test_any_flag__any_context__answers_as_we_do_or_is_left_out(
     )
     file = write_file(place.corpus)
     assume("tried" in file.flags)
-    ours = answer_of(place.flags["tried"].evaluate(context, place.world))
+    ours = answer_of(place.flags["tried"].evaluate(context, place.state))
     found = Flagd(file.document("shop/production")).answer("tried", context)
     if found == NOTHING and ours != found:
         assert any(map(is_unplaceable, context.values()))

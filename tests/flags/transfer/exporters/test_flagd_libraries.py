@@ -82,7 +82,7 @@ def test_the_library_of_flagd__random_contexts__answers_as_we_do(library: Path) 
     keys = cycle(LOGIC)
     asked = [(next(keys), context) for context in contexts(10_000)]
     for (key, context), result in zip(asked, ask_library(library, asked), strict=True):
-        ours = answer_of(PLACE.flags[key].evaluate(context, PLACE.world))
+        ours = answer_of(PLACE.flags[key].evaluate(context, PLACE.state))
         if result == NOBODY and ours != NOTHING:
             assert may_be_refused(context), (key, context, ours)
         else:
@@ -109,5 +109,5 @@ def test_flagd_in_python__contexts_of_the_right_types__answers_as_we_do() -> Non
         result = targeting(
             key, LOGIC[key], EvaluationContext(context.get("targetingKey"), attributes)
         )
-        ours = answer_of(PLACE.flags[key].evaluate(context, PLACE.world))
+        ours = answer_of(PLACE.flags[key].evaluate(context, PLACE.state))
         assert answer(key, result) == ours, (key, context, result)

@@ -19,7 +19,7 @@ from tests.flags.engine.documents import (
     referring_configurations,
     relaxed,
 )
-from tests.flags.engine.worlds import world_of
+from tests.flags.engine.states import state_of
 
 
 def exported(**configuration: Any) -> dict[str, Any]:
@@ -45,7 +45,7 @@ def test_export_and_import__any_flag__are_the_same_documents_and_answers(
     again = parse_configuration(planned.configuration, definition)
     assert SYNTAXES[syntax](write_document([(definition, {"production": again})])) == text
     imported = compile_flag(environment_document(definition, again, 1))
-    world = world_of({"new-cart": {}}, {"testers": {"included": ["a"]}}, {"colours": {"salt": "g"}})
+    world = state_of({"new-cart": {}}, {"testers": {"included": ["a"]}}, {"colours": {"salt": "g"}})
     original = compile_flag(environment(**configuration))
     assert imported.evaluate(context, world) == original.evaluate(context, world)
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flags.engine import DocumentError, World
+from flags.engine import DocumentError, EvaluationState
 from flags.engine.jsonlogic import FRACTIONALS
 from flags.transfer.importers import (
     BUCKETINGS,
@@ -117,9 +117,9 @@ def test_what_changes_no_answer__is_noted() -> None:
 def test_what_rules_cannot_say__stays_logic_and_answers_as_flagd(case: dict[str, Any]) -> None:
     flag = flagd_flag(case.get("targeting"), **case.get("flag", {}))
     plan = plan_flagd({"colour": flag})
-    ours, world = compiled(plan.flags[0]), World({}, {}, {}, 1_800_000_000.0)
+    ours, evaluation = compiled(plan.flags[0]), EvaluationState({}, {}, {}, 1_800_000_000.0)
     for context, expected in case["answers"]:
-        result = ours.evaluate(context, world)
+        result = ours.evaluate(context, evaluation)
         assert (result.variant or result.reason) == (expected or "DEFAULT"), context
 
 

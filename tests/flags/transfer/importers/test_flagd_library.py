@@ -11,7 +11,7 @@ import pytest
 from openfeature.contrib.tools.flagd.core.flagd_core import FlagdCore
 from openfeature.evaluation_context import EvaluationContext
 
-from flags.engine import CompiledFlag, World
+from flags.engine import CompiledFlag, EvaluationState
 from flags.transfer.importers import plan_import
 from tests.flags.transfer.importers.plans import compiled, flagd_flag
 
@@ -74,7 +74,7 @@ def answers(
     name: str, number: int, ours: dict[str, CompiledFlag], original: FlagdCore
 ) -> tuple[tuple[object, ...], tuple[object, ...]]:
     context = context_of(number)
-    result = ours[name].evaluate(context, World(ours, {}, {}, 0.0))
+    result = ours[name].evaluate(context, EvaluationState(ours, {}, {}, 0.0))
     attributes = {key: value for key, value in context.items() if key != "targetingKey"}
     asked = EvaluationContext(context["targetingKey"], attributes)
     theirs = original.resolve_string_value(name, "", asked)

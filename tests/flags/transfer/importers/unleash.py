@@ -8,7 +8,7 @@ from UnleashClient.cache import FileCache
 from UnleashClient.clients.unleash_client import UnleashClient
 from UnleashClient.utils import InstanceAllowType
 
-from flags.engine import CompiledFlag, World, compile_segment
+from flags.engine import CompiledFlag, EvaluationState, compile_segment
 from flags.transfer.importers import ImportPlan, plan_import
 from tests.flags.transfer.importers.plans import compiled
 
@@ -38,7 +38,7 @@ class Imported:
         self.flags: dict[str, CompiledFlag] = {one.key: compiled(one) for one in plan.flags}
         self._draws = 0
         segments = {key: compile_segment(one) for key, one in plan.segments.documents.items()}
-        self._world = World(self.flags, segments, {}, now, self._draw)
+        self._world = EvaluationState(self.flags, segments, {}, now, self._draw)
 
     def _draw(self) -> str:
         self._draws += 1

@@ -50,12 +50,12 @@ def _nothing() -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class EvaluationState:
     """One state of an environment at one instant: ``now`` in Unix seconds.
 
     ``draw`` gives another unit at every call, for what is dealt out at random; the engine itself
     has no randomness, so that without one there is no such unit. ``steps`` is what the evaluation
-    at hand may still cost: one world serves one evaluation at a time.
+    at hand may still cost: one state serves one evaluation at a time.
     """
 
     flags: "Mapping[str, CompiledFlag]"
@@ -80,8 +80,8 @@ class World:
         return found
 
 
-EMPTY: Final = World({}, {}, {}, 0.0)
+EMPTY: Final = EvaluationState({}, {}, {}, 0.0)
 """For documents that refer to nothing."""
 
-Test: TypeAlias = Callable[[Context, World], bool]
-Read: TypeAlias = Callable[[Context, World], object]
+Test: TypeAlias = Callable[[Context, EvaluationState], bool]
+Read: TypeAlias = Callable[[Context, EvaluationState], object]

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from flags.engine import (
     DocumentError,
+    EvaluationState,
     Reason,
-    World,
     compile_flag,
     compile_segment,
     depth_of,
@@ -27,7 +27,7 @@ from flags.engine import (
 )
 from tests.flags.engine import cases, documents
 from tests.flags.engine.documents import BOOLEAN, configuration, environment, relaxed, rule, split
-from tests.flags.engine.worlds import world_of
+from tests.flags.engine.states import state_of
 
 WORLDS = cases.load("worlds")
 IN_COLOURS = {"percent": 100, "group": "colours"}
@@ -36,8 +36,8 @@ SLOTS = [{"flag": "red", "from": 0, "to": 30}, {"flag": "blue", "from": 30, "to"
 
 @pytest.mark.parametrize("case", cases.named(WORLDS["evaluations"]))
 def test_evaluate__published_case__is_met(case: dict[str, Any]) -> None:
-    world = world_of(WORLDS["flags"], WORLDS["segments"], WORLDS["groups"], case.get("now", 0))
-    result = world.flags[case["flag"]].evaluate(case["context"], world)
+    state = state_of(WORLDS["flags"], WORLDS["segments"], WORLDS["groups"], case.get("now", 0))
+    result = state.flags[case["flag"]].evaluate(case["context"], state)
     assert (result.variant, result.reason) == (case["variant"], case["reason"])
     assert result.error_code == case.get("error_code")
     assert "metadata" not in case or result.metadata == case["metadata"]
@@ -46,11 +46,11 @@ def test_evaluate__published_case__is_met(case: dict[str, Any]) -> None:
 def test_group__ten_thousand_users__are_in_one_audience_at_most_and_in_their_shares() -> None:
     flag = {"rules": [rule(audience=IN_COLOURS)]}
     group = {"salt": "pepper", "slots": SLOTS, "holdout": 20}
-    world = world_of({"red": flag, "blue": flag}, groups={"colours": group})
+    state = state_of({"red": flag, "blue": flag}, groups={"colours": group})
     seen: Counter[tuple[str, ...]] = Counter()
     for number in range(10_000):
         context = {"targetingKey": f"user-{number}"}
-        on = [k for k, one in world.flags.items() if one.evaluate(context, world).value is True]
+        on = [k for k, one in state.flags.items() if one.evaluate(context, state).value is True]
         seen[tuple(on)] += 1
     assert set(seen) == {("red",), ("blue",), ()}
     for key, share in ((("red",), 0.3), (("blue",), 0.5), ((), 0.2)):
@@ -66,8 +66,8 @@ def test_audience__raised__only_ever_adds_users(low: int, high: int, user: str) 
     def serves(thousandths: int) -> object:
         audience = {"percent": thousandths / 1000, "group": "colours"}
         flag = configuration(rules=[rule(audience=audience)])
-        world = world_of({"red": flag}, groups={"colours": group})
-        return world.flags["red"].evaluate({"targetingKey": user}, world).value
+        state = state_of({"red": flag}, groups={"colours": group})
+        return state.flags["red"].evaluate({"targetingKey": user}, state).value
 
     assert serves(high) is True or serves(low) is False
 
@@ -108,17 +108,17 @@ def test_audience_and_split__of_one_rule__are_independent() -> None:
 def test_random__unit__is_drawn_at_every_evaluation() -> None:
     drawn = iter(map(str, range(1000)))
     flag = compile_flag(environment(fallthrough=split(50_000, bucket_by="no", else_by=["$random"])))
-    world = World({}, {}, {}, 0.0, lambda: next(drawn))
-    assert len({flag.evaluate({}, world).variant for _ in range(50)}) == 2
+    state = EvaluationState({}, {}, {}, 0.0, lambda: next(drawn))
+    assert len({flag.evaluate({}, state).variant for _ in range(50)}) == 2
     assert flag.evaluate({}).error_code == "TARGETING_KEY_MISSING", "the engine draws nothing"
 
 
 def test_segment__100000_keys__are_found_by_one_look_up() -> None:
     keys = [f"user-{number}" for number in range(100_000)]
     segment = compile_segment({"key": "beta", "included": keys})
-    world = World({}, {"beta": segment}, {}, 0.0)
-    assert segment.contains({"targetingKey": "user-99999"}, world)
-    assert not segment.contains({"targetingKey": "charlie"}, world)
+    state = EvaluationState({}, {"beta": segment}, {}, 0.0)
+    assert segment.contains({"targetingKey": "user-99999"}, state)
+    assert not segment.contains({"targetingKey": "charlie"}, state)
 
 
 def test_vendor_facts__of_flag_and_variant__stand_in_every_answer() -> None:
@@ -140,8 +140,8 @@ def test_evaluate__any_flag_in_any_world__answers_with_a_variant_or_an_error(
 ) -> None:
     segments = {"testers": {"included": ["alice"]}}
     groups = {"colours": {"salt": "c", "slots": SLOTS}}
-    world = world_of({"checkout": flag, "new-cart": configuration()}, segments, groups)
-    result = world.flags["checkout"].evaluate(context, world)
+    state = state_of({"checkout": flag, "new-cart": configuration()}, segments, groups)
+    result = state.flags["checkout"].evaluate(context, state)
     assert result.variant in ("on", "off") or result.reason in (Reason.ERROR, Reason.DEFAULT)
     json.dumps(dict(result.metadata), allow_nan=False)
 
