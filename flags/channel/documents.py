@@ -1,5 +1,3 @@
-"""The shapes that travel: the head of an environment and the entries of its change stream."""
-
 from dataclasses import dataclass
 from typing import Final
 

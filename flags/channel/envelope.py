@@ -37,8 +37,6 @@ class Envelope:
 
 
 class Sealer:
-    """Seals and opens envelopes with one shared secret."""
-
     def __init__(self, secret: bytes) -> None:
         if len(secret) < 32:
             raise ValueError("the snapshot key needs at least 32 bytes")
@@ -81,12 +79,11 @@ class Sealer:
         return hashlib.blake2b(user.encode(), digest_size=8, key=self._naming).digest()
 
     def hide_sum(self, total: int, *, environment_id: int) -> str:
-        """A sum of weights as it may travel in a sealed head."""
         nonce = secrets.token_hex(16)
         return f"{nonce}{(total + self._mask(environment_id, nonce)) % DIGEST_MODULUS:064x}"
 
     def read_sum(self, digest: str, *, environment_id: int) -> int:
-        """The sum that was hidden. Raises ValueError for what is none."""
+        """Raises ValueError where the digest is malformed."""
         nonce, hidden = digest[:32], digest[32:]
         if len(hidden) != 64:
             raise ValueError("it has no digest of its documents")

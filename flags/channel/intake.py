@@ -60,7 +60,7 @@ class IntakeBatch:
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     def __post_init__(self) -> None:
-        """Raises ValueError or TypeError for what no evaluator makes."""
+        """Raises ValueError or TypeError for what no evaluator sends."""
         is_whole = type(self.minute) is type(self.count) is type(self.dropped) is int
         is_timed = 0 <= self.minute <= self.last_at <= self.minute + 2 * MINUTE_S
         is_timed = is_timed and self.minute <= _LAST_MINUTE
@@ -78,7 +78,6 @@ class IntakeBatch:
 
 
 def open_batch(kind: IntakeKind, sealed: bytes, sealer: Sealer) -> IntakeBatch | None:
-    """A batch as an evaluator sealed it; None for anything else."""
     try:
         envelope = sealer.open(sealed, environment_id=0, field=kind.stream)
         told: dict[str, Any] = envelope.document or {}

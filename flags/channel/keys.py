@@ -31,8 +31,6 @@ def read_key_use(batch: IntakeBatch) -> Iterator[tuple[str, float]]:
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentKeys:
-    """The keys of one environment; the braces make a cluster keep them together."""
-
     environment_id: int
 
     @property
@@ -52,16 +50,13 @@ class EnvironmentKeys:
         return f"aviary:{{env:{self.environment_id}}}:reports"
 
     def batches(self, selector: str) -> str:
-        """The batches of telemetry that were counted for an API key."""
         return f"aviary:{{env:{self.environment_id}}}:batches:{selector}"
 
     def users(self, day: int, flag: str, *, by_client: bool) -> str:
-        """The sketch of a day's users of a flag."""
         kind = "client" if by_client else "server"
         return f"aviary:{{env:{self.environment_id}}}:users:{day}:{kind}:{flag}"
 
     @property
     def types(self) -> dict[str, str]:
-        """What each of them is, by Redis' names of types."""
         names = (self.head, self.documents, self.stream, self.reports)
         return dict(zip(names, ("string", "hash", "stream", "hash"), strict=True))

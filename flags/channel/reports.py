@@ -56,7 +56,6 @@ class Report:
 def open_report(
     evaluator: bytes, stored: bytes, sealer: Sealer, environment_id: int, *, now: int
 ) -> Report | None:
-    """A report as an evaluator sealed it; None for what none of them did."""
     at, _colon, sealed = stored.partition(b":")
     try:
         name = evaluator.decode()

@@ -32,7 +32,6 @@ class SampleBatch:
 
 
 def is_small(context: dict[str, Any]) -> bool:
-    """Whether a context is one to keep; what is no JSON is not."""
     try:
         return len(orjson.dumps(context)) <= MAX_SAMPLE_BYTES
     except TypeError:

@@ -58,7 +58,6 @@ class Counts:
     error_types: dict[str, int] = field(default_factory=dict)
 
     def merge(self, other: "Counts") -> None:
-        """Add all that the other has counted."""
         self.requests += other.requests
         self.errors += other.errors
         self.values += other.values
@@ -70,7 +69,6 @@ class Counts:
             self.fail(kind, count)
 
     def fail(self, kind: str, count: int) -> None:
-        """Count errors of one type among the bounded number that is told apart."""
         types = self.error_types
         if kind not in types and len(types) >= MAX_ERROR_TYPES:
             kind = OTHERS
@@ -83,8 +81,6 @@ class Counts:
 
 
 class ToldCounts(NamedTuple):
-    """The counts of one bucket, as a batch brings them."""
-
     place: BucketKey
     counts: Counts
 
@@ -146,7 +142,6 @@ def _parts_of(batch: IntakeBatch) -> Iterator[tuple[str, IntakeBatch]]:
 def _bounded(
     parts: Iterable[tuple[str, IntakeBatch]],
 ) -> Iterator[list[tuple[str, IntakeBatch]]]:
-    """Slices that touch a bounded number of buckets, however many batches tell of them."""
     found: list[tuple[str, IntakeBatch]] = []
     places: set[bytes] = set()
     for batch_id, part in parts:
@@ -172,7 +167,6 @@ def read_telemetry(batch: IntakeBatch) -> Iterator[ToldCounts]:
 
 
 def _check_start(start: object, minute: int) -> None:
-    """A bucket is of the time before its batch, as far as outcomes may be late or ahead."""
     if type(start) is not int or start % WIDTH_S:
         raise ValueError("no start")
     if not minute - LATE_BY_S - WIDTH_S <= start <= minute + 2 * AHEAD_BY_S:

@@ -21,8 +21,6 @@ _MOST_COUNT: Final = 2**40
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """How often one flag was answered with one variant for one reason."""
-
     flag: str
     variant: str
     reason: str
@@ -31,7 +29,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Missed:
-    """How often a name was asked for that answered “not found”; empty for all the others.
+    """How often a name was evaluated that does not exist; empty for all the others.
 
     ``by_client`` tells public keys, which strangers hold, from server keys.
     """
@@ -46,8 +44,6 @@ Row = Asked | Missed
 
 @dataclass(frozen=True, slots=True)
 class UsageBatch:
-    """What one evaluator counted in one environment within one minute, as its batch says."""
-
     environment_id: int
     minute: int
     last_at: float
@@ -56,13 +52,11 @@ class UsageBatch:
 
     @property
     def total(self) -> int:
-        """Questions counted in it."""
         rows: tuple[Row, ...] = (*self.asked, *self.missed)
         return sum(row.count for row in rows)
 
 
 def write_usage(rows: Iterable[tuple[int, Row]]) -> dict[str, Any]:
-    """The content of a batch, from rows with their environments."""
     content: dict[str, Any] = {"asked": [], "missed": []}
     for place, row in rows:
         if isinstance(row, Asked):
@@ -102,7 +96,6 @@ def _missed(name: str, by_client: bool, count: int) -> Missed:
 
 
 def _text(value: object, most: int) -> str:
-    """Raises ValueError for what no database keeps."""
     if not isinstance(value, str) or len(value) > most or "\0" in value:
         raise ValueError("no text")
     return value

@@ -226,7 +226,6 @@ class HeldHead:
         return held
 
     def is_at(self, environment: Environment) -> bool:
-        """Whether it says just this version of this history."""
         held = (self.epoch, self.version, self.nonce)
         return held == (environment.epoch, environment.version, environment.nonce)
 

@@ -55,11 +55,9 @@ class Inspector:
         self._moved: dict[int, int] = {}
 
     def mend(self, environment_ids: Iterable[int]) -> bool:
-        """Delete keys that nobody can work with; whether there were any."""
         return bool(mend(self._redis, environment_ids))
 
     def answer_doubts(self) -> None:
-        """Compare each environment that an evaluator doubts."""
         for environment_id, evidence in self._read_doubts().items():
             began = time.monotonic()
             if began < self._rests_until.get(environment_id, 0):
@@ -118,7 +116,7 @@ class Inspector:
         return sum(weights) % DIGEST_MODULUS == held.total
 
     def _weigh(self, environment_id: int, held: HeldHead, name: bytes, sealed: bytes) -> int:
-        """What a stored document adds; what never fits, where the head cannot be speaking of it."""
+        """What a stored document adds; -1, which never fits, where the head does not cover it."""
         field = name.decode(errors="replace")
         try:
             envelope = self._sealer.open(sealed, environment_id=environment_id, field=field)
@@ -209,7 +207,6 @@ def mend(redis: Redis, environment_ids: Iterable[int]) -> list[str]:
 
 
 def note(redis: Redis, names: Iterable[str]) -> None:
-    """Count keys that were mended, where the portal finds it."""
     for name in names:
         try:
             redis.hincrby(MENDED, name, 1)
@@ -225,7 +222,6 @@ def _types(redis: Redis, names: list[str]) -> dict[str, str]:
 
 
 def _ended(redis: Redis, names: list[str]) -> list[str]:
-    """The streams that take no entry any more, or will not for long."""
     with redis.pipeline(transaction=False) as pipe:
         pipe.time()
         for name in names:

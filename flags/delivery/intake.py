@@ -67,7 +67,6 @@ def register(
 
 
 def drain() -> None:
-    """Store what is in Redis, oldest first, until there is no more; what fails comes next time."""
     opened: Open = partial(open_batch, sealer=Sealer(settings.SNAPSHOT_KEY))
     sources = [(kind, kind.stream, opened) for kind in _READERS]
     for_each([*sources, (USAGE, OLD_USAGE, _open_old)], lambda one: _drain_stream(*one))
@@ -149,7 +148,6 @@ def take(kind: IntakeKind, batches: Iterable[IntakeBatch | None], *, now: dateti
 
 
 def _store(kind: IntakeKind, batches: list[IntakeBatch], now: datetime) -> Counter[LossCause]:
-    """Store what can be read and is of this time; returns what is lost, as far as is known."""
     (decode, store), things, losses = _READERS[kind], list[Any](), Counter[LossCause]()
     oldest = now - timedelta(seconds=kind.kept_for_s) - LATER_BY
     for batch in batches:
@@ -168,7 +166,6 @@ def _store(kind: IntakeKind, batches: list[IntakeBatch], now: datetime) -> Count
 
 
 def forget_old_batches(*, now: datetime) -> None:
-    """Delete word of batches that cannot come again, and of losses that nobody looks at."""
     TakenBatch.objects.filter(taken_at__lt=now - TAKEN_KEPT_FOR).delete()
     IntakeLoss.objects.filter(minute__lt=now - LOSSES_KEPT_FOR).delete()
 

@@ -36,8 +36,6 @@ Position = tuple[str, int]
 
 
 class Arrival(Enum):
-    """Where the newest version of an environment is."""
-
     LIVE = "live"
     """Every evaluator that reports answers with it."""
     BEHIND = "behind"
@@ -73,11 +71,9 @@ class Delivery:
 
     @property
     def is_pending(self) -> bool:
-        """Whether there may be changes that an evaluator does not have."""
         return self.arrival not in (Arrival.LIVE, Arrival.UNUSED)
 
     def changes(self) -> QuerySet[EnvironmentChange]:
-        """What changed since all were known to have everything."""
         rows = EnvironmentChange.objects.filter(environment=self.environment_id)
         if not self.is_pending:
             return rows.none()
@@ -86,7 +82,6 @@ class Delivery:
         return rows.filter(version__gt=self.reached)
 
     def since(self) -> datetime | None:
-        """When the first such change was made."""
         at: datetime | None = self.changes().aggregate(at=Min("changed_at"))["at"]
         return at
 
@@ -97,7 +92,6 @@ _asked_in_vain_at = -LEAVE_ALONE_S
 
 
 def read(environments: Iterable[Environment]) -> dict[int, Delivery]:
-    """Where the newest versions of these environments are, by their ids."""
     ids = [one.pk for one in environments]
     positions = _positions(ids)
     held = _read_redis(ids)
@@ -122,7 +116,6 @@ def wait_until_live(
 
 
 def is_live(environment_ids: set[int]) -> bool:
-    """Whether these environments' newest versions are live, after a moment for that."""
     places = Environment.objects.filter(pk__in=environment_ids)
     found = wait_until_live(places, within_s=PATIENCE_S)
     return not any(one.is_pending for one in found.values())
@@ -154,8 +147,6 @@ def ask(questions: Callable[[Any], object]) -> list[Any] | None:
 
 
 def _read_redis(ids: list[int]) -> dict[int, Held] | None:
-    """What Redis holds and was told, by environment; None where it does not answer."""
-
     def questions(pipe: Any) -> None:
         pipe.time()
         for pk in ids:
@@ -175,7 +166,6 @@ def _read_redis(ids: list[int]) -> dict[int, Held] | None:
 
 
 def _head(pk: int, raw: Any, documents: Any, sealer: channel.Sealer) -> Position | None:
-    """What is published; None for nothing, and for what is forged or incomplete."""
     if not isinstance(raw, bytes) or not isinstance(documents, int):
         return None
     try:

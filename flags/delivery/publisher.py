@@ -1,5 +1,3 @@
-"""Carrying an environment's documents to Redis, in one step that happens whole or not at all."""
-
 import logging
 from collections.abc import Iterable
 from enum import Enum
@@ -32,16 +30,12 @@ _SCRIPT = (Path(channel.__file__).parent / "publish.lua").read_text()
 
 
 class Outcome(Enum):
-    """What publishing came to."""
-
     CURRENT = "current"
     PUBLISHED = "published"
     CONTENDED = "contended"
 
 
 class Publisher:
-    """Publishes environments to one Redis. Any number of them may work at the same time."""
-
     def __init__(self, redis: Redis, sealer: channel.Sealer) -> None:
         self._redis = redis
         self._sealer = sealer
@@ -67,7 +61,6 @@ class Publisher:
     def _is_published(
         self, environment: Environment, raw: object, documents: object, registered: object
     ) -> bool:
-        """Whether that is what Redis holds once all is published; no head is opened twice."""
         known = self._opened.get(environment.pk)
         if known is None or (known.raw, known.documents) != (raw, documents):
             if not isinstance(raw, bytes) or not isinstance(documents, int):
@@ -127,7 +120,6 @@ class Publisher:
         return held
 
     def read_all(self, environment_id: int) -> tuple[HeldHead, dict[bytes, bytes]]:
-        """What Redis holds at one instant, with all documents."""
         keys = channel.EnvironmentKeys(environment_id)
         pipeline = self._redis.pipeline(transaction=True)
         pipeline.get(keys.head)
@@ -143,7 +135,6 @@ class Publisher:
             return HeldHead(raw=raw)
 
     def weigh(self, snapshot: build.Snapshot) -> int:
-        """The sum of the documents' weights."""
         return self._weigh_all(snapshot.environment.pk, self._seal_all(snapshot)) % DIGEST_MODULUS
 
     def _send(self, held: HeldHead, snapshot: build.Snapshot) -> bool:
@@ -215,7 +206,6 @@ class Publisher:
         return found if all(self._holds(environment_id, one) for one in found) else None
 
     def _holds(self, environment_id: int, change: Change) -> bool:
-        """Whether the seal of a stored document does."""
         try:
             self._sealer.open(change.sealed, environment_id=environment_id, field=change.field)
         except ValueError:
@@ -255,7 +245,6 @@ class Publisher:
 
 
 def _ask_held(pipeline: Pipeline, environment_id: int) -> None:
-    """Ask for the head, for how many documents lie beside it, and whether it is listed."""
     keys = channel.EnvironmentKeys(environment_id)
     pipeline.get(keys.head)
     pipeline.hlen(keys.documents)

@@ -67,7 +67,7 @@ def _publish_soon(environment_id: int) -> None:
 
 
 def _patience(environment_id: int) -> float:
-    """Whoever imports thousands of flags waits for them anyway; whoever switches one does not."""
+    """An import of thousands of flags may wait for Redis; a single switch may not."""
     last = EnvironmentChange.objects.filter(
         environment_id=environment_id, version=F("environment__version")
     )
@@ -127,7 +127,6 @@ def read_mended() -> dict[str, int]:
 
 
 def run(stop: threading.Event) -> None:
-    """Keep Redis at the database's state until told to stop: publish, and inspect beside it."""
     sweeper = _new_sweeper()
     inspecting = threading.Thread(target=sweeper.keep_inspecting, args=(stop,))
     inspecting.start()

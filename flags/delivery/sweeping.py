@@ -30,8 +30,6 @@ _RETRY_MOST_S: Final = 30.0
 
 
 class Sweeper:
-    """What one relay does."""
-
     def __init__(self, redis: Redis, publisher: Publisher, inspector: Inspector) -> None:
         self._redis, self._publisher, self.inspector = redis, publisher, inspector
         self.troubles: dict[int, str] = {}
@@ -59,7 +57,6 @@ class Sweeper:
             return self._publisher.publish(environment_id) is Outcome.PUBLISHED
 
     def _try(self, environment_id: int, act: Callable[[int], bool]) -> bool:
-        """Act for one environment; what is wrong with that one alone is noted."""
         began = time.monotonic()
         if began < self._retry_at.get(environment_id, 0):
             return False
@@ -76,7 +73,6 @@ class Sweeper:
         return done
 
     def _concerns_all(self, error: Exception) -> bool:
-        """Whether nobody answers any more."""
         if isinstance(error, RedisError) and not isinstance(error, ResponseError):
             return not self._redis_answers()
         return isinstance(error, DatabaseError) and not connection.is_usable()
@@ -88,7 +84,6 @@ class Sweeper:
             return False
 
     def _note(self, environment_id: int, trouble: str) -> None:
-        """Log troubles when they begin and when they end."""
         if trouble != self.troubles.get(environment_id, ""):
             told = trouble or "published again"
             logger.warning("relay: environment %d: %s", environment_id, told)
@@ -98,7 +93,6 @@ class Sweeper:
             self.troubles.pop(environment_id, None)
 
     def keep_sweeping(self, stop: threading.Event) -> None:
-        """Sweep until told to stop; what keeps it from that is logged once."""
         trouble = ""
         while not stop.wait(SWEEP_EVERY_S):
             found = self._sweep_trouble()
@@ -107,7 +101,6 @@ class Sweeper:
             trouble = found
 
     def _sweep_trouble(self) -> str:
-        """One sweep; what kept it from happening, or nothing."""
         try:
             published = self.sweep()
         except RedisError as error:
@@ -120,7 +113,6 @@ class Sweeper:
         return ""
 
     def keep_inspecting(self, stop: threading.Event) -> None:
-        """Inspect until told to stop; where nobody answers, sweeping says so."""
         slices, due_at = self._slices(), 0.0
         while not stop.wait(SWEEP_EVERY_S):
             try:
@@ -145,7 +137,6 @@ class Sweeper:
             yield began + ROUND_EVERY_S - time.monotonic()
 
     def _scan(self, environment_id: int) -> Iterator[float]:
-        """The slices of one environment; its own trouble ends them, and is the next round's."""
         try:
             for _slice in self.inspector.scan(environment_id):
                 yield 0.0
@@ -156,7 +147,6 @@ class Sweeper:
 
 
 def _run_slice(slices: Iterator[float]) -> float:
-    """One slice; returns when the next is due."""
     began_s = time.thread_time()
     pause_s = next(slices)
     spent_s = time.thread_time() - began_s

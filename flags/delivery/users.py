@@ -1,5 +1,3 @@
-"""How many users a flag has, as evaluators have told since yesterday."""
-
 from dataclasses import dataclass
 from datetime import UTC, datetime
 

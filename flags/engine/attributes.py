@@ -1,5 +1,3 @@
-"""Which attributes of a context a document reads, and a context cut down to some of them."""
-
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
@@ -39,7 +37,7 @@ def units_of(document: Configuration | Segment | Group) -> frozenset[str]:
 
 
 def minimised(context: Context, attributes: Iterable[str]) -> dict[str, object]:
-    """A context with these attributes alone; whoever reads no others sees no difference."""
+    """A context with these attributes alone: what reads no others sees no difference."""
     kept: dict[str, object] = {}
     for path in sorted(attributes):
         if path in context:
@@ -50,7 +48,6 @@ def minimised(context: Context, attributes: Iterable[str]) -> dict[str, object]:
 
 
 def _keep_nested(context: Context, steps: list[str], kept: dict[str, object]) -> None:
-    """Only what is on the way: lists are kept as they are, for logic counts their items."""
     source: object = context
     for step in steps[:-1]:
         if not isinstance(source, Mapping) or step not in source:
@@ -124,7 +121,6 @@ def _in_logic(value: object) -> Iterator[str]:
 
 
 def _asked_by(name: str, arguments: list[object]) -> Iterator[str]:
-    """What an operation itself looks up."""
     if name == "var":
         yield from _named(arguments[:1] or [EVERYTHING])
     elif name == "missing":

@@ -54,7 +54,6 @@ def unit_of(value: object) -> str | None:
 
 
 def unit_in(value: object, state: EvaluationState) -> str | None:
-    """The unit, paid for by its length."""
     unit = unit_of(value)
     if unit is not None:
         spend_on(unit, state)
@@ -62,7 +61,6 @@ def unit_in(value: object, state: EvaluationState) -> str | None:
 
 
 def spend_on(unit: str, state: EvaluationState) -> None:
-    """Pay for hashing a unit: most are short, and cost nothing that counts."""
     if len(unit) > _SHORT_UNIT_CHARS:
         state.steps.spend(len(unit) >> 2)
 
@@ -92,7 +90,6 @@ class Algorithm:
     salted: bool = False
 
     def seed_of(self, given: str | None, *, flag: str, salt: str) -> str:
-        """The seed that a split or an audience of this flag buckets with."""
         if given is not None:
             return given
         return salt if self.salted else flag

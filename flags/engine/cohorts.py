@@ -64,8 +64,6 @@ def _compile_membership(segment: Segment) -> Test:
 
 @dataclass(frozen=True, slots=True)
 class CompiledGroup:
-    """An exclusion group ready to ask: ``slots`` are the flags' start and end on its line."""
-
     key: str
     salt: str
     bucket_by: str
@@ -74,12 +72,10 @@ class CompiledGroup:
     source: Group
 
     def position(self, context: Context, state: EvaluationState) -> int | None:
-        """Where the unit lies on the group's line; None without a unit."""
         unit = unit_in(self.read(context, state), state)
         return None if unit is None else point(self.salt, GROUP, unit)
 
     def gives(self, flag: str, context: Context, state: EvaluationState) -> bool:
-        """Whether the group gives the unit to the flag; a flag without a slot gets nobody."""
         slot = self.slots.get(flag)
         found = None if slot is None else self.position(context, state)
         return slot is not None and found is not None and slot[0] <= found < slot[1]
@@ -141,7 +137,6 @@ def parse_segment(doc: object) -> Segment:
 
 
 def dump_segment(segment: Segment) -> dict[str, object]:
-    """The segment as a plain document, its keys sorted; fields that hold their default left out."""
     lists = {"included": segment.included, "excluded": segment.excluded}
     return {
         "key": segment.key,
@@ -199,7 +194,6 @@ def parse_group(doc: object) -> Group:
 
 
 def dump_group(group: Group) -> dict[str, object]:
-    """The group as a plain document; fields that hold their default left out."""
     slots = [{"flag": s.flag, "from": s.start / 1000, "to": s.end / 1000} for s in group.slots]
     return {
         "key": group.key,

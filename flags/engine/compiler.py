@@ -61,7 +61,6 @@ def compile_flag(document: Mapping[str, object]) -> CompiledFlag:
 
 
 def compile_parsed(parsed: EnvironmentFlag) -> CompiledFlag:
-    """The flag of an environment document that was read already."""
     definition = parsed.definition
     answers = answers_of(parsed)
     answer = _compile_configuration(answers, parsed.configuration)
@@ -80,7 +79,6 @@ def compile_parsed(parsed: EnvironmentFlag) -> CompiledFlag:
 
 
 def answers_of(flag: EnvironmentFlag) -> Answers:
-    """What the results of a flag are made from."""
     definition = flag.definition
     facts = {**definition.metadata, "version": flag.version}
     variants = {variant.key: variant for variant in definition.variants}
@@ -143,7 +141,6 @@ def _compile_prerequisite(
 
 
 def _compile_targets(answers: Answers, targets: tuple[Target, ...]) -> list[Step]:
-    """One look-up, however many keys there are; no step if there are none."""
     results: dict[str | None, Result] = {}
     for target in targets:
         result = answers.give(target.variant, Reason.TARGETING_MATCH, answers.facts)

@@ -58,7 +58,6 @@ _TEST_FIELDS: dict[str, Reader[object]] = {
 
 
 def _attribute_test(operator: Operator) -> Reader[Condition]:
-    """Which other fields a test has is its operator's to say."""
     values = {"values": operator.read_values} if operator.read_values else {}
     ignore_case = {"ignore_case": read_boolean} if operator.ignores_case else {}
     return record(AttributeTest, {**_TEST_FIELDS, **values}, ignore_case)
@@ -94,7 +93,6 @@ read_flag_test: Reader[FlagTest] = record(
 
 
 def logic_reader(build: Callable[..., T]) -> Reader[T]:
-    """Reads JsonLogic, and the generation of flagd's bucketing that it means."""
     return record(
         lambda jsonlogic, **others: build(logic=jsonlogic, **others),
         {"jsonlogic": read_logic},
@@ -112,7 +110,7 @@ _IN_FLAGS: Final[dict[str, Reader[Condition]]] = {**_IN_SEGMENTS, "flag": read_f
 
 
 def _only(field: str, reader: Reader[object], build: Callable[..., Condition]) -> Reader[Condition]:
-    """An object with the one field, whose name need not be a Python name ("not" is none)."""
+    """An object with one field, whose name ("not") need not be a Python name."""
     return record(lambda **fields: build(fields[field]), {field: reader})
 
 
@@ -121,7 +119,6 @@ def _refuse_depth(_value: object) -> Condition:
 
 
 def _conditions(leaves: Mapping[str, Reader[Condition]], levels: int) -> Reader[Condition]:
-    """Reads a condition that nests at most ``levels`` deep, the outermost one included."""
     if not levels:
         return _refuse_depth
     inner = _conditions(leaves, levels - 1)
@@ -171,7 +168,6 @@ read_audience: Reader[Audience] = checked(
 
 
 def serve_reader(variant: Reader[str]) -> Reader[Serve]:
-    """Reads what is served, of the variants that ``variant`` reads."""
     return tagged(
         {
             "variant": record(Fixed, {"variant": variant}),

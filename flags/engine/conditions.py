@@ -95,7 +95,6 @@ def _(condition: SegmentTest, _flag: str = "") -> Test:
 
 @compile_condition.register
 def _(condition: FlagTest, _flag: str = "") -> Test:
-    """A flag that is not there serves none."""
     key, wanted = condition.flag, frozenset(condition.variants)
 
     def serves_one_of_them(context: Context, state: EvaluationState) -> bool:
@@ -115,7 +114,6 @@ def _(condition: LogicTest, flag: str = "") -> Test:
 
 
 def compile_logic_for(one: LogicTest | ByLogic, flag: str) -> Read:
-    """What the logic makes of a context; flagd's own properties are there for it."""
     run = compile_logic(one.logic, fractional=one.bucketing)
 
     def read(context: Context, state: EvaluationState) -> object:

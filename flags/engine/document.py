@@ -11,15 +11,13 @@ TARGETING_KEY: Final = "targetingKey"
 NOW: Final = "$now"
 """The attribute that no context has to give: the instant of the evaluation, in Unix seconds."""
 RANDOM: Final = "$random"
-"""The unit that is another one at every evaluation."""
+"""A unit that is another one at every evaluation."""
 DEFAULT_ALGORITHM: Final = "aviary"
 DEFAULT_BUCKETING: Final = "murmur3"
 """The generation of flagd's ``fractional`` that is meant where none is named."""
 
 
 class Kind(StrEnum):
-    """What a flag is for."""
-
     RELEASE = "release"
     EXPERIMENT = "experiment"
     OPERATIONAL = "operational"
@@ -28,8 +26,6 @@ class Kind(StrEnum):
 
 
 class ValueType(StrEnum):
-    """What every variant of a flag holds."""
-
     BOOLEAN = "boolean"
     STRING = "string"
     INTEGER = "integer"
@@ -53,7 +49,6 @@ class Variant:
 
     @property
     def label(self) -> str:
-        """What answers call it."""
         return self.key if self.served_as is None else self.served_as
 
 
@@ -91,8 +86,6 @@ class AnyOf:
 
 @dataclass(frozen=True, slots=True)
 class Not:
-    """The condition does not hold."""
-
     condition: "Condition"
 
 
@@ -108,8 +101,6 @@ class AttributeTest:
 
 @dataclass(frozen=True, slots=True)
 class SegmentTest:
-    """The unit belongs to the segment."""
-
     segment: str
 
 
@@ -144,8 +135,6 @@ Condition: TypeAlias = AllOf | AnyOf | Not | AttributeTest | SegmentTest | FlagT
 
 @dataclass(frozen=True, slots=True)
 class Fixed:
-    """Serve one variant."""
-
     variant: str
 
 
@@ -175,7 +164,7 @@ class Split:
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """Whoever meets the condition gets this variant of a split, whatever the bucket says."""
+    """A variant of a split for all who meet the condition, whatever their bucket."""
 
     variant: str
     when: Condition
@@ -231,8 +220,6 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Whom to serve what; an audience lets only a share of those who match in."""
-
     id: str
     when: Condition
     serve: Serve
@@ -260,8 +247,6 @@ class Configuration:
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentFlag:
-    """The environment document, parsed; ``version`` counts the changes of the flag in it."""
-
     definition: FlagDefinition
     configuration: Configuration
     version: int
@@ -269,7 +254,7 @@ class EnvironmentFlag:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A cohort: units listed by key, and those who meet the condition.
+    """Units listed by key, and those who meet the condition.
 
     A key is the text of the attribute ``keyed_by``. Included keys belong, excluded ones do not,
     and the condition decides about all others; without one nobody else belongs.
@@ -297,8 +282,8 @@ class Slot:
 class Group:
     """An exclusion group: each unit belongs to one flag at most, because slots never overlap.
 
-    The last ``holdout`` points of the line belong to no flag: whoever lies there sees none of the
-    group's audiences.
+    The last ``holdout`` points of the line belong to no flag: units there get none of the group's
+    audiences.
     """
 
     key: str

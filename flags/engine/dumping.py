@@ -37,7 +37,6 @@ _EVALUATED = ("key", "value_type", "client_visible")
 
 
 def dump_definition(definition: FlagDefinition) -> dict[str, object]:
-    """The definition as a plain document, every field written out but a schema that it has not."""
     schema = definition.json_schema
     return {
         "key": definition.key,
@@ -56,7 +55,6 @@ def dump_definition(definition: FlagDefinition) -> dict[str, object]:
 
 
 def dump_configuration(configuration: Configuration) -> dict[str, object]:
-    """The configuration as a plain document."""
     return {
         "enabled": configuration.enabled,
         "off_variant": configuration.off_variant,
@@ -169,7 +167,6 @@ def _dump_override(override: Override) -> dict[str, object]:
 
 @singledispatch
 def dump_condition(condition: Condition) -> dict[str, object]:
-    """The condition as a plain document."""
     raise TypeError(type(condition).__name__)
 
 
@@ -214,7 +211,6 @@ def _(condition: LogicTest) -> dict[str, object]:
 
 
 def dump_by_logic(one: LogicTest | ByLogic) -> dict[str, object]:
-    """Logic as a plain document."""
     is_default = one.bucketing == DEFAULT_BUCKETING
     bucketing = {} if is_default else {"bucketing": one.bucketing}
     return {"jsonlogic": dump_logic(one.logic), **bucketing}

@@ -75,8 +75,6 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """The answer, and every step of the flag in order."""
-
     result: Result
     steps: tuple[Step, ...] = field(default_factory=tuple)
 
@@ -107,7 +105,6 @@ def explain(
 
 
 def _until_decided(steps: list[Step]) -> Explanation:
-    """The first step with a result decides; the evaluation does not come to those after it."""
     decisive = next(index for index, step in enumerate(steps) if step.result is not None)
     reached = [replace(step, reached=index <= decisive) for index, step in enumerate(steps)]
     result = steps[decisive].result
@@ -134,7 +131,6 @@ def _prerequisite_step(one: FlagTest, off: str, answers: Answers, asked: Asked) 
 
 
 def _failed(trace: Trace, answers: Answers) -> Result | None:
-    """A condition that cannot be asked is the flag's error."""
     problem = problem_in(trace)
     return _unevaluable(problem, answers) if problem else None
 
@@ -188,7 +184,7 @@ def _lets_in(bucket: Bucket | None) -> bool:
 def _served(
     serve: Serve, answers: Answers, asked: Asked, facts: Facts, audience: Bucket | None
 ) -> Result | None:
-    """What the rule serves who got in; one variant for a share of all is decided by that hash."""
+    """What the rule serves; one variant for a share of all is decided by the audience's hash."""
     if isinstance(serve, Fixed) and audience is not None and audience.point is not None:
         return answers.give_by_bucket(serve.variant, facts, audience.seed, audience.point)
     return _ask(compile_serve(serve, answers, Reason.TARGETING_MATCH, facts), answers, asked)
@@ -216,7 +212,6 @@ def _fallthrough_step(
 
 
 def _audience_bucket(audience: Audience | None, answers: Answers, asked: Asked) -> Bucket | None:
-    """None where nobody is kept out and so nothing is hashed."""
     if audience is None or audience.threshold == SCALE:
         return None
     seed, place = compile_audience_place(answers, audience)

@@ -34,7 +34,6 @@ MAX_CONDITION_VALUES: Final = 10_000
 MAX_CONDITION_DEPTH: Final = 20
 MAX_PATTERNS: Final = 100
 MAX_PATTERN_BYTES: Final = 1 << 20
-"""Memory that one compiled pattern may take, its caches included."""
 MAX_MATCHED_CHARS: Final = 10_000
 """Patterns are not searched for in longer texts, which bounds what one evaluation costs."""
 MAX_STEPS: Final = 50_000

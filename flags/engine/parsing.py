@@ -147,7 +147,6 @@ _read_description = text(limits.MAX_DESCRIPTION_CHARS)
 
 
 def _repeats(names: Iterable[str]) -> Iterable[tuple[int, str]]:
-    """Index and name, of each name that stood before."""
     seen: set[str] = set()
     for index, one in enumerate(names):
         if one in seen:

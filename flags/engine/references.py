@@ -1,4 +1,4 @@
-"""What documents refer to: whoever writes them refuses what leads nowhere or in a circle."""
+"""What documents refer to, and the checks that a reference leads somewhere and makes no cycle."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -36,7 +36,6 @@ class References:
 
 
 def references_of(document: Configuration | Segment) -> References:
-    """Everything that a configuration or a segment refers to."""
     tests = [leaf for one in conditions_in(document) for leaf in leaves(one)]
     asked = [leaf for leaf in tests if isinstance(leaf, FlagTest)]
     groups: set[str] = set()
@@ -79,7 +78,6 @@ def instants_of(document: Configuration | Segment) -> frozenset[float]:
 
 
 def conditions_in(document: Configuration | Segment) -> Iterator[Condition]:
-    """Every condition of a document, as it stands there."""
     if isinstance(document, Segment):
         yield document.when
         return
@@ -95,7 +93,6 @@ def _overrides(serve: Serve) -> Iterator[Condition]:
 
 
 def weight_of(document: Configuration | Segment) -> int:
-    """How many conditions and operations of logic there are, all that might be asked."""
     weight = 1 + sum(map(_weight, conditions_in(document)))
     if isinstance(document, Configuration):
         serves = (*(rule.serve for rule in document.rules), document.fallthrough)
@@ -113,7 +110,7 @@ def _weight(condition: Condition) -> int:
 
 
 def _operations(logic: object) -> int:
-    """With their arguments, but not what only stands in lists: that is paid for by who reads it."""
+    """With their arguments, but not what only stands in lists: reading that is paid for later."""
     if isinstance(logic, list):
         return sum(map(_operations, logic))
     if not isinstance(logic, dict):
@@ -123,7 +120,6 @@ def _operations(logic: object) -> int:
 
 
 def leaves(condition: Condition) -> Iterator[Condition]:
-    """What a condition consists of in the end."""
     if isinstance(condition, AllOf | AnyOf):
         for one in condition.conditions:
             yield from leaves(one)
@@ -174,8 +170,6 @@ _Document: TypeAlias = Mapping[str, Any]
 
 
 class Named(StrEnum):
-    """What can be named."""
-
     FLAG = "flag"
     SEGMENT = "segment"
     GROUP = "group"
@@ -183,8 +177,6 @@ class Named(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """One place that names a flag (and which of its variants), a segment or an exclusion group."""
-
     path: str
     kind: Named
     key: str
@@ -192,7 +184,6 @@ class Mention:
 
 
 def mentions_in(configuration: _Document) -> Iterator[Mention]:
-    """All that a valid configuration names, in the order of the document."""
     for index, one in enumerate(configuration.get("prerequisites", ())):
         yield _of_flag(one, f"prerequisites[{index}]")
     for index, rule in enumerate(configuration.get("rules", ())):
@@ -211,7 +202,6 @@ def _in_serve(serve: _Document, path: str) -> Iterator[Mention]:
 
 
 def mentions_in_condition(when: _Document, path: str) -> Iterator[Mention]:
-    """All that a valid condition names."""
     for name in ("all", "any"):
         for index, part in enumerate(when.get(name, ())):
             yield from mentions_in_condition(part, f"{path}.{name}[{index}]")

@@ -23,8 +23,6 @@ class Reason(StrEnum):
 
 
 class ErrorCode(StrEnum):
-    """OpenFeature's names of the errors that the engine itself finds."""
-
     TARGETING_KEY_MISSING = "TARGETING_KEY_MISSING"
     GENERAL = "GENERAL"  # it refers to a segment or group that cannot be evaluated
 
@@ -64,7 +62,6 @@ PROBLEM_CHARS: Final = 200
 
 
 def success(key: str, result: Result) -> dict[str, object]:
-    """An evaluation that came to a value, or to the default in the application's code."""
     answer: dict[str, object] = {
         "key": key,
         "value": result.value,
@@ -84,7 +81,6 @@ def failure(code: str, details: str, *, key: str | None = None) -> dict[str, obj
 
 
 def not_found(key: str) -> dict[str, object]:
-    """What is said of a flag that is not there, or that a key may not see."""
     return failure(FLAG_NOT_FOUND, f"flag {key[:ECHO_CHARS]!r} was not found", key=key)
 
 

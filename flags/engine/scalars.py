@@ -1,5 +1,3 @@
-"""Readers of single values of flags: their keys, and the values of variants."""
-
 import re
 from collections.abc import Mapping
 
@@ -41,11 +39,9 @@ _read_key = name(MAX_KEY_CHARS, least=1)
 read_variant_key = name(MAX_VARIANT_KEY_CHARS, least=1)
 read_salt = name(MAX_SALT_CHARS, least=1)
 read_segment_key = read_flag_key
-"""Keys of segments and exclusion groups go into URLs too."""
 
 
 def read_rule_id(value: object) -> str:
-    """A rule's id, stable for as long as the rule lives."""
     if not isinstance(value, str) or not _RULE_ID.fullmatch(value):
         refuse(f"Give an id of 1 to {MAX_RULE_ID_CHARS} letters, digits, hyphens, underscores.")
     return value
@@ -65,7 +61,6 @@ def read_number_as_is(value: object) -> int | float:
 
 
 def read_condition_value(value: object) -> Scalar:
-    """A text, number or boolean to compare an attribute with."""
     if isinstance(value, bool):
         return value
     if isinstance(value, int | float):
@@ -76,7 +71,6 @@ def read_condition_value(value: object) -> Scalar:
 
 
 def read_json_object(value: object) -> dict[str, object]:
-    """A JSON object; what it holds may be any JSON."""
     if not isinstance(value, Mapping):
         refuse("Give a JSON object.")
     return _read_members(value, MAX_VALUE_DEPTH - 1)
@@ -109,7 +103,6 @@ _read_metadata_name = name(MAX_KEY_CHARS, least=1)
 
 
 def read_metadata(value: object) -> dict[str, Scalar]:
-    """What answers carry along: an object of texts, numbers and booleans."""
     if not isinstance(value, Mapping):
         refuse("Give an object of texts, numbers and booleans.")
     if len(value) > MAX_METADATA:

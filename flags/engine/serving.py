@@ -1,5 +1,3 @@
-"""What a rule serves and to whom of those who match, compiled into steps."""
-
 from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -33,8 +31,6 @@ Position: TypeAlias = Callable[[Context, EvaluationState], int | None]
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What every step of a flag builds its results from; ``facts`` is the metadata of all."""
-
     key: str
     salt: str
     variants: Mapping[str, Variant]
@@ -65,7 +61,6 @@ class Answers:
         return self.fail(ErrorCode.GENERAL, "Its logic names a variant that it does not have.")
 
     def fail_in_a_circle(self) -> Result:
-        """Flags or segments refer to each other in a circle."""
         return self.fail(ErrorCode.GENERAL, "It cannot be evaluated: it refers to itself.")
 
     def fail_over_budget(self) -> Result:
@@ -86,7 +81,6 @@ class Answers:
 def compile_audience(
     answers: Answers, audience: Audience | None, serve: Serve, facts: Facts
 ) -> Step:
-    """What is served, for the audience only; for all of whom nothing is hashed."""
     if audience is None:
         return compile_serve(serve, answers, Reason.TARGETING_MATCH, facts)
     inside = _in_group(answers, audience)
@@ -149,7 +143,6 @@ def _step_for(step: Step, place: Position, audience: Audience) -> Step:
 
 @singledispatch
 def compile_serve(serve: Serve, answers: Answers, reason: Reason, facts: Facts) -> Step:
-    """The step that serves this; ``reason`` where no bucket decides."""
     raise TypeError(type(serve).__name__)
 
 
@@ -193,7 +186,6 @@ def name_of(chosen: object) -> str | None:
 
 @compile_serve.register
 def _(serve: Split, answers: Answers, _reason: Reason, facts: Facts) -> Step:
-    """The variant by bucket; None when the context has no unit."""
     seed, place = compile_split_place(answers, serve)
     variants = [share.variant for share in serve.shares]
     ends = list(accumulate(share.weight for share in serve.shares))
@@ -208,7 +200,6 @@ def _(serve: Split, answers: Answers, _reason: Reason, facts: Facts) -> Step:
 
 
 def compile_split_place(answers: Answers, split: Split) -> tuple[str, Position]:
-    """The seed of a split, and where it places a unit on the line of its weights."""
     algorithm = ALGORITHMS[split.algorithm]
     seed = algorithm.seed_of(split.seed, flag=answers.key, salt=answers.salt)
     total = sum(share.weight for share in split.shares)
@@ -236,7 +227,6 @@ def _overridden(answers: Answers, split: Split, facts: Facts, choose: Step) -> S
 
 
 def _compile_position(bucketing: Audience | Split, place: Callable[[str], int]) -> Position:
-    """Where the unit lies; None when the context names none."""
     read = compile_unit(bucketing.bucket_by, bucketing.else_by)
 
     def position(context: Context, state: EvaluationState) -> int | None:
@@ -252,7 +242,6 @@ def _compile_position(bucketing: Audience | Split, place: Callable[[str], int]) 
 def compile_unit(
     bucket_by: str, else_by: tuple[str, ...] = ()
 ) -> Callable[[Context, EvaluationState], str | None]:
-    """Reads the first unit that the attributes name."""
     reads = tuple(map(_read_unit, (bucket_by, *else_by)))
     first = reads[0]
     if len(reads) == 1:

@@ -17,7 +17,6 @@ _LOG_GAMMA: Final = math.log(_GAMMA)
 # A microsecond and some three years, in milliseconds: below is 0, above is that.
 _LEAST, _MOST = 0.001, 1e11
 ZERO: Final = -(10**6)
-"""The bucket of what is too small to matter; below all others."""
 
 
 BUCKETS: Final = frozenset(
@@ -28,7 +27,6 @@ BUCKETS: Final = frozenset(
         ),
     }
 )
-"""All there are."""
 
 
 def bucket_of(value: float) -> int:
@@ -39,14 +37,11 @@ def bucket_of(value: float) -> int:
 
 
 def middle_of(bucket: int) -> float:
-    """The value that stands for all of a bucket."""
     return 0.0 if bucket == ZERO else 2 * math.exp(bucket * _LOG_GAMMA) / (_GAMMA + 1)
 
 
 @dataclass(slots=True)
 class Sketch:
-    """How many values fell into which bucket."""
-
     counts: dict[int, int] = field(default_factory=dict)
 
     @classmethod
@@ -57,12 +52,10 @@ class Sketch:
         return sketch
 
     def add(self, value: float, count: int = 1) -> None:
-        """Add a value in milliseconds, ``count`` times."""
         bucket = bucket_of(value)
         self.counts[bucket] = self.counts.get(bucket, 0) + count
 
     def merge(self, other: "Sketch") -> None:
-        """Add all that the other has seen."""
         for bucket, count in other.counts.items():
             self.counts[bucket] = self.counts.get(bucket, 0) + count
 
@@ -83,7 +76,6 @@ class Sketch:
         return None
 
     def dump(self) -> dict[str, int]:
-        """As JSON keeps it."""
         return {str(bucket): count for bucket, count in sorted(self.counts.items())}
 
     @classmethod

@@ -81,7 +81,6 @@ class EvaluationState:
 
 
 EMPTY: Final = EvaluationState({}, {}, {}, 0.0)
-"""For documents that refer to nothing."""
 
 Test: TypeAlias = Callable[[Context, EvaluationState], bool]
 Read: TypeAlias = Callable[[Context, EvaluationState], object]

@@ -45,7 +45,7 @@ class Trace:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Who is asked about, for which flag, and among what; segments come parsed, to be opened."""
+    """The context and state that conditions are traced in; ``segments`` come parsed."""
 
     context: Context
     state: EvaluationState
@@ -97,7 +97,6 @@ def _(condition: LogicTest, asked: Asked) -> Trace:
 
 @_trace.register
 def trace_flag(condition: FlagTest, asked: Asked) -> Trace:
-    """Ask what another flag serves."""
     found = asked.state.flags.get(condition.flag)
     if found is None:
         return Trace("flag", False, condition)

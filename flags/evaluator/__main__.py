@@ -55,7 +55,6 @@ class Server(uvicorn.Server):
 
 
 async def serve(settings: Settings, listener: socket.socket) -> None:
-    """Answer requests and follow Redis until a signal comes."""
     memory, counters = Memory(), Counters()
     streams = Streams(memory, counters, settings.tickets, public_url=settings.public_url)
     config = uvicorn.Config(
@@ -137,7 +136,6 @@ async def end(tasks: Iterable["asyncio.Task[None]"]) -> None:
 
 
 def main() -> int:
-    """Start; returns the status of the process."""
     handler = logging.StreamHandler()
     handler.setFormatter(LineFormatter("%(asctime)s %(levelname)s %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])

@@ -51,8 +51,6 @@ UNKNOWN_PATH: Final = (
 
 
 class Asked(NamedTuple):
-    """A request that was let in."""
-
     place: Place
     api_key: keys.ApiKey
     headers: Headers
@@ -63,8 +61,6 @@ Answer: TypeAlias = Callable[[Asked, Receive], Awaitable[Reply]]
 
 
 class Evaluator:
-    """The application. What it answers from is the memory that the follower keeps up to date."""
-
     def __init__(
         self,
         memory: Memory,
@@ -135,7 +131,6 @@ class Evaluator:
         return path[1:].decode(), page(scope)
 
     async def _take(self, scope: Scope, receive: Receive, answer: Answer) -> Reply:
-        """Let ``answer`` answer a POST, where its key may ask."""
         headers: Headers = dict(scope["headers"])
         if scope["method"] != "POST":
             return replies.without(scope, headers, b"POST")
@@ -161,7 +156,6 @@ class Evaluator:
         return Reply(202, orjson.dumps(told))
 
     async def _evaluate(self, asked: Asked, receive: Receive, *, key: str | None) -> Reply:
-        """Evaluate one flag, or all of them where there is no key."""
         place, api_key, headers, _query = asked
         try:
             raw = await body.receive_body(headers, receive, self._request_limits)
@@ -196,7 +190,6 @@ class Evaluator:
         return Reply(200, ofrep.with_streams(content, streams), (replies.JSON, *about))
 
     async def _send_flagd_file(self, scope: Scope) -> Reply:
-        """All flags of the environment, rules and all: for server keys alone."""
         headers: Headers = dict(scope["headers"])
         if scope["method"] not in ("GET", "HEAD"):
             return replies.wrong_method(b"GET, HEAD")

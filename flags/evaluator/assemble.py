@@ -33,8 +33,6 @@ LARGE: Final = 256 * 1024
 
 
 class Cause(StrEnum):
-    """Why something from Redis was refused."""
-
     FORGED = "forged"
     MALFORMED = "malformed"
     OLDER_VERSION = "older_version"
@@ -55,14 +53,11 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class OpenHead:
-    """A head whose seal holds."""
-
     epoch: str
     version: int
     head: Head
     sealed: bytes
     total: int
-    """What the environment's documents weigh together."""
 
     @property
     def position(self) -> Position:
@@ -153,8 +148,6 @@ async def assemble_delta(
 
 
 class _Builder:
-    """The next state, one document at a time, starting from what is held of the same epoch."""
-
     def __init__(
         self,
         sealer: Sealer,
@@ -175,7 +168,6 @@ class _Builder:
         self._head, self._counters = head, counters
 
     async def put_all(self, documents: Iterable[tuple[str, bytes]]) -> None:
-        """Take in documents and removals. Raises Refused when one is forged."""
         for index, (field, sealed) in enumerate(documents, 1):
             if len(sealed) > LARGE:
                 await asyncio.to_thread(self._put, field, sealed)
@@ -215,7 +207,6 @@ class _Builder:
             del self._shelf(content)[content.key]
 
     def finish(self) -> Environment:
-        """The state, complete. Raises Refused where documents are missing or too many."""
         head = self._head
         if len(self.fields) != head.head.documents:
             details = f"{len(self.fields)} usable documents, the head says {head.head.documents}"

@@ -25,15 +25,12 @@ MOST_OF: Final = {True: 1_000_000, False: 10_000}
 
 @dataclass(slots=True)
 class BatchIds:
-    """Remembers batches by their ids."""
-
     memory: Memory
     link: Link | None
     here: "OrderedDict[bytes, float]" = field(default_factory=OrderedDict)
     """Until when each is remembered, in monotonic time."""
 
     async def is_new(self, environment_id: int, key: ApiKey, batch_id: str) -> bool:
-        """Whether it comes for the first time; from now on it does not."""
         name = f"{key.selector} {batch_id}".encode()
         digest = hashlib.blake2b(name, digest_size=12).digest()
         if not self._note(digest):

@@ -73,7 +73,6 @@ class Batch:
         return 0, []
 
     def _rest(self, at: int, head: dict[str, Any]) -> dict[str, Any]:
-        """What is left of the body, with what was said before."""
         try:
             rest = parse(b'{"outcomes":[' + self.raw[at:] if at else self.raw, self.limits)
         except BadBody:

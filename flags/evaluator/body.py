@@ -1,5 +1,3 @@
-"""Reading and checking the body of an evaluation: one object with a context, nothing surprising."""
-
 import asyncio
 import json
 from collections.abc import Iterable, Iterator, MutableMapping
@@ -63,7 +61,6 @@ def _check_charset(content_type: bytes) -> None:
 
 
 async def receive_body(headers: Headers, receive: Receive, limits: RequestLimits) -> bytes:
-    """The whole body of a request with these headers. Raises BadBody, Disconnected."""
     check_headers(headers, limits)
     return await read_body(receive, limits)
 
@@ -157,7 +154,6 @@ def _refuse_crowds(body: bytes, limits: RequestLimits) -> None:
 
 
 def _count_members(document: object, limits: RequestLimits) -> int:
-    """How many members all objects have together. Raises BadBody where limits are passed."""
     members, values = 0, 0
     level = [document]
     for _depth in range(limits.json_depth):
@@ -208,7 +204,6 @@ def _is_unspaced(body: bytes, members: int) -> bool:
 
 
 def _refuse_duplicates(body: bytes, document: object, members: int) -> None:
-    """Look closely only where colons within texts do not explain what was counted."""
     written = body.count(b":") + body.lower().count(_ESCAPED_COLON)
     if written == members + sum(text.count(":") for text in _texts_in(document)):
         return

@@ -26,19 +26,15 @@ BEHIND: Final = "the evaluator does not have the named configuration yet: try ag
 
 
 class Wanted(NamedTuple):
-    """What an answer must not be older than."""
-
     position: Position | None
     published_at: int | None
 
 
 def write_tag(state: Environment) -> str:
-    """The configuration tag of a state."""
     return f"{state.epoch}.{state.version}"
 
 
 def read_tag(tag: str) -> Position | None:
-    """The position of a configuration tag; None for a tag that is none of ours."""
     epoch, dot, version = tag.strip('"').rpartition(".")
     if not (dot and version.isascii() and version.isdigit() and len(version) <= 18):
         return None
@@ -88,7 +84,6 @@ def _holds(state: Environment, wanted: Wanted) -> bool:
 
 
 def last_modified(state: Environment) -> Header:
-    """When what is answered from was published."""
     return b"last-modified", _http_date(int(state.head.published_at))
 
 
@@ -134,14 +129,12 @@ def allow(key: ApiKey, origin: bytes | None) -> tuple[Header, ...]:
 
 
 def let_anyone_read(origin: bytes | None) -> tuple[Header, ...]:
-    """The headers of a refusal that no key had a say in."""
     if origin is None:
         return ()
     return ((b"access-control-allow-origin", origin), EXPOSE, VARY)
 
 
 def answer_preflight(headers: Headers, method: bytes) -> tuple[Header, ...] | None:
-    """What a browser wants to know before it asks; None where it is no browser asking."""
     origin = headers.get(b"origin")
     if origin is None or b"access-control-request-method" not in headers:
         return None

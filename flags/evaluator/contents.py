@@ -1,5 +1,3 @@
-"""What documents say: flags, segments, groups and keys, ready to be answered from."""
-
 import logging
 from collections.abc import Callable
 from typing import Final, TypeAlias

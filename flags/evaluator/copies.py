@@ -26,8 +26,6 @@ KEEP_GONE_S: Final = 3600.0
 
 
 class Copies:
-    """The copies of everything in memory; switched off where there is no folder."""
-
     def __init__(
         self,
         memory: Memory,
@@ -46,7 +44,6 @@ class Copies:
     # Reading
 
     async def read(self) -> None:
-        """Take in what there is; raises nothing."""
         if self._folder is None:
             return
         try:
@@ -58,7 +55,6 @@ class Copies:
             await self._read_environment(self._folder, environment_id)
 
     async def _read_environment(self, folder: CopyFolder, environment_id: int) -> None:
-        """The newest copy that can be used."""
         for path in folder.generations(environment_id):
             try:
                 copy = await asyncio.to_thread(read_copy, path)
@@ -73,7 +69,6 @@ class Copies:
             return
 
     async def _believe(self, environment_id: int, copy: Copy) -> Environment:
-        """What a copy says, its seals checked as if it came from Redis. Raises Refused."""
         return await assemble.assemble_full(
             self._sealer,
             assemble.open_head(self._sealer, environment_id, copy.head),
@@ -96,14 +91,12 @@ class Copies:
     # Writing
 
     async def run(self) -> None:
-        """Write until cancelled."""
         await asyncio.sleep(FIRST_WRITE_S)
         while True:
             await self.write()
             await asyncio.sleep(WRITE_EVERY_S)
 
     async def write(self) -> None:
-        """Write what changed, and forget the environments that are gone; raises nothing."""
         if self._folder is None:
             return
         try:
@@ -147,7 +140,6 @@ class Copies:
                 await asyncio.to_thread(folder.remove, environment_id, unless_since=since)
 
     def _complain(self, trouble: str) -> None:
-        """Count every failure, log each new one."""
         self._counters.copies_failed += 1
         if trouble != self._trouble:
             self._trouble = trouble

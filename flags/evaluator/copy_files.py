@@ -30,8 +30,6 @@ SLICE: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """One environment as read from disk; nothing of it is believed yet."""
-
     head: bytes
     documents: Mapping[bytes, bytes]
     confirmed_at: float
@@ -45,14 +43,12 @@ class CopyFolder:
         self.path, self._sealer = path, sealer
 
     def environment_ids(self) -> set[int]:
-        """Of which environments there are copies; none where there is no folder yet."""
         if not self.path.is_dir():
             return set()
         names = (one.name.removesuffix(PREVIOUS) for one in self.path.iterdir())
         return {int(name) for name in names if name.isascii() and name.isdigit()}
 
     def generations(self, environment_id: int) -> tuple[Path, Path]:
-        """The newest copy and the one before; either may be missing."""
         newest = self.path / str(environment_id)
         return newest, newest.with_name(newest.name + PREVIOUS)
 
@@ -105,7 +101,6 @@ class CopyFolder:
             os.close(descriptor)
 
     def _position(self, path: Path, environment_id: int) -> Position | None:
-        """What a copy is at; None where it is missing or of no use."""
         try:
             head = read_copy(path).head
             envelope = self._sealer.open(head, environment_id=environment_id, field=HEAD_FIELD)
@@ -154,7 +149,6 @@ def _write(path: Path, lines: list[bytes]) -> None:
 
 
 def _sync(folder: Path) -> None:
-    """Make the renames last."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

@@ -1,5 +1,3 @@
-"""One outcome as it is told: what it says, or why it is rejected, in one sentence."""
-
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
@@ -118,7 +116,6 @@ def _read_instant(told: object) -> float:
 
 
 def durations_of(entry: Entry) -> list[int] | None:
-    """The buckets of its durations; None where it has none."""
     one, many = entry.get("duration_ms"), entry.get("durations_ms")
     if many is None:
         return None if one is None else [_bucket(one)]
@@ -168,7 +165,6 @@ def errors_of(entry: Entry, count: int) -> tuple[int, str]:
 
 
 def value_of(entry: Entry) -> float | None:
-    """A number of its own: what was bought for, how much was read."""
     value = entry.get("value")
     if value is None:
         return None

@@ -35,8 +35,6 @@ NO_ENVIRONMENT: Final = 0
 
 
 class Follower:
-    """Follows every environment of the registry until it is cancelled."""
-
     def __init__(self, memory: Memory, link: Link, sealer: Sealer, counters: Counters) -> None:
         self._memory, self._link = memory, link
         self._sealer, self._counters = sealer, counters
@@ -81,7 +79,6 @@ class Follower:
     # Comparing heads
 
     async def compare(self) -> None:
-        """One comparison of everything, then a pause until the next is due or asked for."""
         self._registry_changed.clear()
         self._compare_began_at = time.monotonic()
         try:
@@ -162,7 +159,6 @@ class Follower:
     # Following streams
 
     async def follow(self) -> None:
-        """One reading of all streams."""
         names = {EnvironmentKeys(one).stream: one for one in self._positions}
         positions = {name: self._positions[one] for name, one in names.items()}
         entries = await self._link.read_streams(
@@ -200,7 +196,6 @@ class Follower:
             await self.reload(environment_id, wanted=(entry.epoch, entry.version))
 
     async def _apply(self, environment_id: int, entry: StreamEntry) -> bool:
-        """Whether memory is at the entry's version, or beyond, without a reload."""
         async with self._locks[environment_id]:
             held = self._memory.held(environment_id)
             if held is None:
@@ -277,7 +272,6 @@ class Follower:
         self._memory.troubles.pop(environment_id, None)
 
     def _complain(self, environment_id: int, refused: Refused) -> None:
-        """Count every refusal, log each new one, and let the relay know."""
         self._counters.refused[refused.cause] += 1
         self._doubted.add(environment_id)
         complaint = f"{refused.cause}: {refused}"

@@ -22,8 +22,6 @@ BAD_CHUNK: Final = "the chunks of the body are malformed"
 
 @dataclass(frozen=True, slots=True)
 class RequestLimits:
-    """How large and how slow a request may be."""
-
     line_bytes: int = 8 * 1024
     header_bytes: int = 16 * 1024
     header_lines: int = 100
@@ -96,7 +94,6 @@ class Chunks:
         self._in_trailers = False
 
     def take(self, data: bytes, at: int) -> int:
-        """The place behind what belongs to the body. Raises Refused."""
         while at < len(data) and not self.is_done:
             if self._left:
                 step = min(self._left, len(data) - at)

@@ -39,8 +39,6 @@ SLOW_EVERY_S: Final = 60.0
 
 
 class Gathered(Protocol):
-    """What was counted of one kind since it was last gathered."""
-
     def weigh(self) -> tuple[int, int]:
         """How many things it stands for, and the bytes that they take, roughly."""
 
@@ -100,7 +98,6 @@ class IntakeQueue:
         return max((time.monotonic() - one.since for one in self.waiting), default=0.0)
 
     def add(self, minute: int, last_at: float) -> None:
-        """Gather what was counted within that minute."""
         gathered = self.gather()
         if not gathered.weigh()[0]:
             return
@@ -132,7 +129,6 @@ class IntakeQueue:
                 self.lose(old.count, old.told)
 
     def lose(self, count: int, told: int) -> None:
-        """Count things that are lost, with word of others that were."""
         self.dropped += count
         self.untold += count + told
         if count and not self.is_losing:
@@ -154,7 +150,6 @@ class IntakeQueue:
         return list(islice(takewhile(lambda one: one.sealed, self.waiting), AT_ONCE))
 
     def _close(self, sealer: Sealer, one: Waiting, count: int, content: object) -> Waiting:
-        """A batch of a part of a minute; it tells of what was dropped."""
         told, self.untold = self.untold, 0
         batch = IntakeBatch(self.kind, one.minute, one.last_at, content, count, told)
         sealed = batch.seal(sealer)
@@ -183,8 +178,6 @@ class IntakeQueue:
 
 @dataclass(slots=True)
 class Intake:
-    """Sends what is gathered until it is cancelled, and keeps it while Redis is away."""
-
     sources: Mapping[IntakeKind, Callable[[], Gathered]]
     counters: Counters
     link: Link
@@ -204,7 +197,6 @@ class Intake:
             await self._send()
 
     async def end(self) -> None:
-        """Send everything, once: afterwards nobody counts any more."""
         self._gather(time.time())
         await self._send(time.monotonic() + SLOW_EVERY_S)
         for queue in self.counters.intake:

@@ -92,7 +92,6 @@ def _read_limit(document: Mapping[str, object], name: str) -> int | None:
 
 
 def find_token(authorization: bytes | None, api_key: bytes | None) -> bytes | None:
-    """The token of a request's two headers; a Bearer token goes before X-API-Key."""
     if authorization is not None and authorization[:7].lower() == b"bearer ":
         return authorization[7:].strip()
     return api_key.strip() if api_key is not None else None

@@ -12,8 +12,6 @@ TOO_MANY: Final = "this API key sends more than its %g requests per second: try 
 
 
 class Limits:
-    """The buckets of those keys that have a limit, made when they are first used."""
-
     def __init__(self) -> None:
         self._buckets: dict[str, tuple[float, float]] = {}
         """Selector -> tokens left, and the instant they were counted at."""
@@ -36,5 +34,4 @@ class Limits:
 
 
 def describe(key: ApiKey, wait_s: int) -> str:
-    """One sentence for whoever is refused."""
     return TOO_MANY % (key.rate or 0, wait_s)

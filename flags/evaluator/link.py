@@ -59,7 +59,6 @@ class Link:
         self._intake = _connect(url, STREAM_TIMEOUT_S)
 
     async def read_registry(self) -> set[int]:
-        """The ids of all environments; what is no id is not looked at."""
         names: Any = await cast(Any, self._compare.hkeys(REGISTRY))
         return {int(name) for name in names if name.isdigit() and len(name) <= ID_DIGITS}
 
@@ -119,7 +118,6 @@ class Link:
         return {name.decode(): entries for name, entries in reply or ()}
 
     async def write_doubts(self, doubts: Mapping[int, bytes]) -> None:
-        """Leave word that something was refused: by environment, the sealed head that is held."""
         await cast(Any, self._tell.hset(DOUBTS, mapping=cast(Any, dict(doubts))))
 
     async def write_reports(self, evaluator: str, reports: Mapping[int, bytes]) -> None:
@@ -137,7 +135,6 @@ class Link:
             raise failures[0]
 
     async def forget_reports(self, evaluator: str, environment_ids: Iterable[int]) -> None:
-        """Take back all that an evaluator reported: it ends."""
         async with self._tell.pipeline(transaction=False) as pipe:
             for environment_id in environment_ids:
                 pipe.hdel(EnvironmentKeys(environment_id).reports, evaluator)
@@ -160,7 +157,6 @@ class Link:
         return bool(await answer)
 
     async def add_users(self, users: Mapping[str, list[bytes]]) -> None:
-        """Add hashes of users to sketches, by their keys."""
         async with self._tell.pipeline(transaction=False) as pipe:
             for name, hashes in users.items():
                 pipe.pfadd(name, *hashes)

@@ -47,7 +47,6 @@ class FlagItem:
 
     @property
     def attributes(self) -> frozenset[str]:
-        """What it reads of a context; found out once, and only where somebody wants to know."""
         if self._attributes is None:
             configuration = self.compiled.source.configuration if self.compiled else None
             self._attributes = attributes_of(configuration) if configuration else frozenset()
@@ -65,13 +64,10 @@ class Held:
     weight: int
     content: FlagItem | CompiledSegment | CompiledGroup | ApiKey | None
     sealed: bytes
-    """As it came, for the copy on disk."""
 
 
 @dataclass(frozen=True)
 class Environment:
-    """One version of one environment."""
-
     environment_id: int
     epoch: str
     version: int
@@ -85,15 +81,12 @@ class Environment:
     segments: Mapping[str, CompiledSegment] = field(default_factory=dict)
     groups: Mapping[str, CompiledGroup] = field(default_factory=dict)
     total: int = 0
-    """The sum of all documents' weights."""
 
     def evaluation(self, now: float, steps: Steps) -> EvaluationState:
-        """What the flags of this state see of each other, at the instant (Unix seconds)."""
         return EvaluationState(self.compiled, self.segments, self.groups, now, _draw, steps)
 
     @cached_property
     def compiled(self) -> Mapping[str, CompiledFlag]:
-        """The flags that can be evaluated."""
         return {k: item.compiled for k, item in self.flags.items() if item.compiled is not None}
 
     @property
@@ -106,12 +99,10 @@ class Environment:
 
     @cached_property
     def server_flags(self) -> tuple[FlagItem, ...]:
-        """All flags by key, as a server key sees them."""
         return tuple(self.flags[key] for key in sorted(self.flags))
 
     @cached_property
     def client_flags(self) -> tuple[FlagItem, ...]:
-        """The flags that a public client key may see."""
         return tuple(item for item in self.server_flags if item.client_visible)
 
     @cached_property
@@ -123,7 +114,6 @@ class Environment:
 
     @cached_property
     def attributes(self) -> frozenset[str]:
-        """All that flags, segments and groups read of a context."""
         flags = (item.attributes for item in self.flags.values())
         segments = (attributes_of(one.source) for one in self.segments.values())
         groups = (attributes_of(one.source) for one in self.groups.values())
@@ -135,7 +125,6 @@ class Environment:
 
 
 def _draw() -> str:
-    """A unit for what is dealt out at random, every time anew."""
     return f"{random.getrandbits(64):x}"
 
 
@@ -177,18 +166,14 @@ class KeyUse(dict[str, float]):
 
 @dataclass(slots=True)
 class Memory:
-    """Everything requests are answered from."""
-
     places: dict[int, Place] = field(default_factory=dict)
     selectors: dict[bytes, tuple[Place, ApiKey]] = field(default_factory=dict)
     copies: dict[int, Place] = field(default_factory=dict)
     """Read from disk and not served yet: Redis is asked first, and may not give anything older."""
     listed: set[int] = field(default_factory=set)
-    """The environments in the registry when it was last read."""
     missing: set[int] = field(default_factory=set)
     """Environments that Redis has and that could not be loaded yet."""
     troubles: dict[int, str] = field(default_factory=dict)
-    """What is wrong with what Redis has of an environment, as long as it is."""
     used: dict[str, float] = field(default_factory=dict)
     """When keys were last used and nobody was told yet: selector -> Unix seconds."""
     is_listed: bool = False
@@ -214,7 +199,6 @@ class Memory:
         return self.is_listed and not self.missing
 
     def take_used(self) -> KeyUse:
-        """Which keys were used since this was last asked."""
         taken, self.used = self.used, {}
         return KeyUse(taken)
 
@@ -224,7 +208,6 @@ class Memory:
         return place.state if place is not None else None
 
     def serve_copy(self, environment_id: int) -> None:
-        """Serve what disk has, where Redis has given nothing."""
         copy = self.copies.pop(environment_id)
         if environment_id not in self.places:
             self.swap(copy.state)
@@ -232,7 +215,6 @@ class Memory:
             place.confirmed_at, place.from_disk = copy.confirmed_at, True
 
     def swap(self, state: Environment) -> None:
-        """Put a newer state in its place; no request sees anything in between."""
         place = self.places.get(state.environment_id)
         before = place.state if place is not None else None
         if place is None:

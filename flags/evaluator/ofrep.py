@@ -1,5 +1,3 @@
-"""OFREP's answers: the exact JSON of one evaluation and of all of them."""
-
 import asyncio
 import hashlib
 import logging
@@ -39,12 +37,10 @@ _STEPS: Final = Steps()
 
 
 def failure(code: str, details: str, *, key: str | None = None) -> bytes:
-    """An evaluation failure; without a key, that of a bulk request."""
     return orjson.dumps(results.failure(code, details, key=key))
 
 
 def error(details: str) -> bytes:
-    """What is not about evaluation: no access, no such path, a fault."""
     return orjson.dumps({"errorDetails": details})
 
 
@@ -127,14 +123,12 @@ class _Written:
         self.parts.clear()
 
     def end(self) -> tuple[bytes, bytes]:
-        """The body and its tag."""
         self.end_slice()
         tag = b'"' + self._digest.hexdigest().encode() + b'"'
         return b'{"flags":[' + b",".join(self._slices) + b"]}", tag
 
 
 def with_streams(body: bytes, streams: bytes) -> bytes:
-    """A bulk body that says where its reader hears of changes."""
     return body[:-1] + b',"eventStreams":' + streams + b"}"
 
 

@@ -35,8 +35,6 @@ BY_CLIENT: Final = f"a client key tells of at most {MOST_BY_CLIENT} outcomes a m
 
 @dataclass(slots=True)
 class Outcomes:
-    """What was told since it was last taken."""
-
     buckets: dict[BucketKey, Counts] = field(default_factory=dict)
     bytes_of: Counter[tuple[int, bool]] = field(default_factory=Counter)
     """By environment, and whether by client keys."""
@@ -47,7 +45,6 @@ class Outcomes:
         return self.size >= MOST_BYTES or held >= MOST_BYTES_OF[by_client]
 
     def add(self, place: BucketKey, counts: Counts) -> None:
-        """Count what was counted elsewhere."""
         old, before = self.buckets.get(place), 0
         if old is None:
             old = self.buckets[place] = Counts()
@@ -102,26 +99,21 @@ class ClosedMinute:
 
 @dataclass(slots=True)
 class Collector:
-    """Where outcomes are counted, and what is known of the minute."""
-
     outcomes: Outcomes = field(default_factory=Outcomes)
     minute: int = 0
     versions: dict[tuple[int, str, str, bool], set[str]] = field(default_factory=dict)
     names: Counter[tuple[int, bool]] = field(default_factory=Counter)
     known: int = 0
-    """Versions of all services and flags."""
     told_by: Counter[str] = field(default_factory=Counter)
     """Outcomes of client keys, by their selectors."""
     counted: Counter[str] = field(default_factory=Counter)
     """Since the process started, by what became of them: accepted, rejected, repeated."""
 
     def take(self) -> Outcomes:
-        """What was counted since it was last taken."""
         taken, self.outcomes = self.outcomes, Outcomes()
         return taken
 
     def turn(self, now: float) -> None:
-        """Another minute may have begun."""
         minute = int(now) // MINUTE_S
         if minute != self.minute:
             self.minute = minute

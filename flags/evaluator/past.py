@@ -40,7 +40,6 @@ class History:
     """From how many changes are left out to the rules of that time."""
 
     def forget(self, before: float) -> None:
-        """Leave out what held until then, and what is too much."""
         count = bisect_right(self.changes, before, key=lambda one: one.until)
         count = max(count, len(self.changes) - MOST_CHANGES)
         self.drop(count)
@@ -54,8 +53,6 @@ class History:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What an environment's flags were at some time."""
-
     items: Mapping[str, FlagItem]
     flags: Mapping[str, CompiledFlag]
     segments: Mapping[str, CompiledSegment]
@@ -86,8 +83,6 @@ class _Then(dict[str, Any]):
 
 
 class Past:
-    """Watches the memory, and remembers."""
-
     def __init__(self, memory: Memory) -> None:
         self._histories: dict[int, History] = {}
         memory.watchers.append(self._note)
@@ -107,7 +102,6 @@ class Past:
         return rules
 
     def items(self, state: Environment, key: str) -> Iterator[FlagItem]:
-        """A flag as it is, and as it was."""
         history = self._histories.get(state.environment_id)
         changes = history.changes if history else ()
         found = [state.flags.get(key)]
@@ -158,7 +152,6 @@ _KINDS: Final = (FLAG_PREFIX, SEGMENT_PREFIX, GROUP_PREFIX)
 
 
 def _rules(state: Environment, changes: list[Replaced]) -> Rules:
-    """What held before those changes."""
     if not changes:
         return Rules(state.flags, state.compiled, state.segments, state.groups)
     replaced: dict[str, Any] = {}

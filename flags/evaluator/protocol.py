@@ -28,8 +28,6 @@ _MALFORMED: Final = "the request is malformed"
 
 
 class Protocol(HttpToolsProtocol):
-    """A connection of the evaluator."""
-
     def __init__(self, *, limits: RequestLimits, counters: Counters, **arguments: Any) -> None:
         super().__init__(**arguments)
         self._limits, self._counters = limits, counters
@@ -62,7 +60,6 @@ class Protocol(HttpToolsProtocol):
         self._read(self._held + data if self._held else data)
 
     def on_headers_complete(self) -> None:
-        """Find out how the body comes, before anybody is asked to answer."""
         self._body = 0
         for name, value in self.headers:
             if name == b"content-length":
@@ -159,7 +156,6 @@ class Protocol(HttpToolsProtocol):
             self._deadline = None
 
     def _refuse(self, refused: Refused) -> None:
-        """Answer, unless that has begun, and end the connection."""
         self._forget_deadline()
         self._is_refused, self._held = True, b""
         self.flow.pause_reading()

@@ -1,5 +1,3 @@
-"""What the evaluator sends back: a body with its headers, and every kind of refusal."""
-
 from typing import Final, NamedTuple
 
 from flags.evaluator import conditional, ofrep, status
@@ -35,7 +33,6 @@ class Reply(NamedTuple):
 
 
 def answer(code: int, content: bytes) -> Reply:
-    """JSON with what belongs to its status."""
     return Reply(code, content, (JSON, *EXTRA_HEADERS.get(code, ())))
 
 
@@ -47,7 +44,6 @@ def refuse(refused: AccessRefused) -> Reply:
 
 
 def limited(details: str, wait_s: int) -> Reply:
-    """The key asks more than it may: it has to wait."""
     return Reply(429, ofrep.error(details), (JSON, (b"retry-after", b"%d" % wait_s)))
 
 
@@ -58,7 +54,6 @@ def without(scope: Scope, headers: Headers, method: bytes) -> Reply:
 
 
 def wrong_method(allowed: bytes) -> Reply:
-    """The address takes other methods."""
     details = f"this address takes {allowed.decode()} only"
     return Reply(405, ofrep.error(details), (JSON, (b"allow", allowed)), is_anyones=True)
 
@@ -71,7 +66,6 @@ def refuse_body(bad: BadBody, key: str | None = None) -> Reply:
 
 
 def freshness(place: Place) -> tuple[Header, ...]:
-    """The version an answer is from and, where Redis has been silent, for how long."""
     stale_s = status.staleness_s(place)
     if stale_s <= status.STALE_AFTER_S:
         return (place.state.version_header,)
@@ -79,7 +73,6 @@ def freshness(place: Place) -> tuple[Header, ...]:
 
 
 async def send_reply(send: Send, reply: Reply) -> None:
-    """Hand it to the server."""
     headers = list(reply.headers)
     if reply.status not in (204, 304):
         headers.append((b"content-length", b"%d" % len(reply.body)))

@@ -25,8 +25,6 @@ RETRY_AFTER_S: Final = 0.5
 
 
 class Reporting:
-    """Reports until it is cancelled."""
-
     def __init__(self, memory: Memory, link: Link, sealer: Sealer, *, port: int) -> None:
         self._memory, self._link, self._sealer = memory, link, sealer
         self._name = f"{socket.gethostname()[:60]}:{port}#{secrets.token_hex(4)}"
@@ -55,7 +53,6 @@ class Reporting:
                 await asyncio.wait_for(self._wake.wait(), max(due_at - time.monotonic(), 0))
 
     async def end(self) -> None:
-        """Say that nobody is to be waited for any more."""
         with contextlib.suppress(RedisError, OSError):
             await self._link.forget_reports(self._name, self._memory.places.keys())
 

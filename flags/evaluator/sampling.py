@@ -42,7 +42,6 @@ class Reservoir(Generic[T]):
             self.chosen[place] = one
 
     def merge(self, newer: "Reservoir[T]") -> None:
-        """Choose among what both chose, as evenly as if all had been offered to one."""
         mine, theirs = self._shuffled(), newer._shuffled()
         left, right = self.offered, newer.offered
         self.offered, self.chosen = left + right, []
@@ -61,8 +60,6 @@ class Reservoir(Generic[T]):
 
 @dataclass(slots=True)
 class Samples:
-    """The reservoirs of all environments, since they were last taken."""
-
     places: dict[int, Reservoir[Context]] = field(default_factory=dict)
 
     def offer(self, environment_id: int, context: Context) -> None:
@@ -72,7 +69,6 @@ class Samples:
         place.offer(context)
 
     def take(self, memory: "Memory") -> "CutSamples":
-        """What was chosen, cut down to what is read."""
         places, self.places = self.places, {}
         cut = {one: _cut(memory, one, place) for one, place in places.items()}
         return CutSamples({one: place for one, place in cut.items() if place.chosen})
@@ -80,8 +76,6 @@ class Samples:
 
 @dataclass(slots=True)
 class CutSamples:
-    """Samples as they wait and are sent."""
-
     places: dict[int, Reservoir[Sample]]
 
     def weigh(self) -> tuple[int, int]:

@@ -14,8 +14,6 @@ from portal.lib import env
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Checked; nothing is connected yet."""
-
     host: str
     port: int
     link: Link
@@ -25,14 +23,13 @@ class Settings:
     """Where clients reach the evaluator; empty for wherever they asked it."""
     limits: RequestLimits
     copy_dir: Path | None
-    """Where copies of what is served are kept; None for nowhere."""
     copy_max_age_s: float
     intake_s: float
     """How long what is to be sent up waits here while Redis is away."""
     intake_bytes: int
     """How much of each kind, roughly."""
     metrics_token: bytes
-    """Who shows it sees the names of environments; empty for nobody."""
+    """Requests that show it see the names of environments; empty for nobody."""
 
 
 def read_settings() -> Settings:

@@ -28,12 +28,11 @@ NO_SUCH: Final = "there is no such environment here"
 
 
 def staleness_s(place: Place) -> float:
-    """Seconds since Redis last confirmed what is held."""
     return time.monotonic() - place.confirmed_at
 
 
 def visible(memory: Memory, headers: Headers, metrics_token: bytes) -> Collection[int] | None:
-    """The environments that whoever asks may see by name; None where nothing was proven."""
+    """The environments whose names this request may see; None where it proved nothing."""
     token = keys.find_token(headers.get(b"authorization"), headers.get(b"x-api-key"))
     if token and metrics_token and hmac.compare_digest(token, metrics_token):
         return memory.places.keys()
@@ -130,8 +129,6 @@ def answer_ready(
 
 
 class _EvaluatorCollector(Collector):
-    """Turns the counters and the memory into Prometheus' families when it is asked."""
-
     def __init__(self, memory: Memory, counters: Counters, named: Collection[int]) -> None:
         self._memory, self._counters, self._named = memory, counters, named
 
@@ -220,7 +217,6 @@ def _gauge(name: str, help_text: str, *labels: str) -> GaugeMetricFamily:
 
 
 def write_metrics(memory: Memory, counters: Counters, named: Collection[int]) -> bytes:
-    """Prometheus' text for one evaluator."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_EvaluatorCollector(memory, counters, named))
     return generate_latest(registry)

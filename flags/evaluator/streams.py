@@ -63,8 +63,6 @@ def most_streams() -> int:
 
 
 class Reader:
-    """One open stream."""
-
     __slots__ = ("due", "ended", "headers", "key", "place", "queued", "wake")
 
     def __init__(
@@ -82,8 +80,6 @@ class Reader:
 
 
 class Streams:
-    """All open streams of this process."""
-
     def __init__(
         self,
         memory: Memory,
@@ -149,7 +145,6 @@ class Streams:
         return place, key
 
     async def serve(self, reader: Reader, receive: Receive, send: Send) -> None:
-        """Send events until the reader goes, is cut off, or may no longer read."""
         watching = asyncio.create_task(_watch(receive, reader))
         try:
             start = {"type": "http.response.start", "status": 200, "headers": list(reader.headers)}
@@ -168,7 +163,6 @@ class Streams:
             self._leave(reader)
 
     async def _next(self, reader: Reader) -> bytes | None:
-        """The next frame, as soon as there is one; None at the end."""
         limit_s = HEARTBEAT_S
         if reader.key.expires_at is not None:
             limit_s = min(limit_s, max(0, reader.key.expires_at - time.time()))
@@ -197,7 +191,6 @@ class Streams:
             told_until = now
 
     def close(self) -> None:
-        """End all streams and open no more: the process is ending."""
         self._closed = True
         for readers in self._readers.values():
             for reader in readers:
@@ -249,7 +242,6 @@ class Streams:
 
 
 def _lies_between(instants: tuple[float, ...], start: float, end: float) -> bool:
-    """Whether one of them is after ``start`` and not after ``end``."""
     return bisect_right(instants, start) < bisect_right(instants, end)
 
 

@@ -46,8 +46,6 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """The file of one state."""
-
     body: bytes
     tag: bytes
     headers: tuple[Header, ...]
@@ -64,13 +62,10 @@ class _Shelf:
 
 
 class FlagdFiles:
-    """The environments' files, for those that were ever asked for."""
-
     def __init__(self) -> None:
         self._shelves: dict[int, _Shelf] = {}
 
     async def read(self, state: Environment) -> File:
-        """The file of the state."""
         shelf = self._shelves.setdefault(state.environment_id, _Shelf())
         if shelf.state is state and shelf.file is not None:
             return shelf.file

@@ -28,8 +28,6 @@ AskedCounts: TypeAlias = Counter[tuple[str, str | None, str]]
 
 @dataclass(slots=True)
 class EnvironmentTally:
-    """What is asked of one environment, since it was last taken."""
-
     asked: AskedCounts = field(default_factory=Counter)
     missed_by_servers: Counter[str] = field(default_factory=Counter)
     missed_by_clients: Counter[str] = field(default_factory=Counter)
@@ -59,8 +57,6 @@ class EnvironmentTally:
 
 @dataclass(slots=True)
 class Tally:
-    """What is asked of every environment."""
-
     places: dict[int, EnvironmentTally] = field(default_factory=dict)
 
     def of(self, environment_id: int) -> EnvironmentTally:
@@ -77,7 +73,6 @@ class Tally:
         return total
 
     def weigh(self) -> tuple[int, int]:
-        """How many questions are counted in it, and the bytes it takes."""
         places = self.places.values()
         counters: list[Counter[Any]] = [one.asked for one in places]
         counters += [one.missed_by_servers + one.missed_by_clients for one in places]
@@ -85,7 +80,6 @@ class Tally:
         return sum(sum(one.values()) for one in counters), rows
 
     def merge(self, newer: "Tally") -> None:
-        """Add what was counted later within the same minute."""
         for environment_id, place in newer.places.items():
             self.of(environment_id).merge(place)
 
@@ -93,7 +87,6 @@ class Tally:
         return self
 
     def contents(self) -> Iterator[tuple[int, object]]:
-        """As batches say it, with how many questions each holds."""
         rows = self._rows()
         while part := list(islice(rows, ROWS_PER_BATCH)):
             yield sum(row.count for _place, row in part), write_usage(part)

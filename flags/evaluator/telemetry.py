@@ -52,14 +52,11 @@ NO_VARIANT: Final = "its flag serves that context the default in the code, which
 
 @dataclass(slots=True)
 class Telemetry:
-    """Takes batches, a slice of each at a time."""
-
     memory: Memory
     counters: Counters
     ids: BatchIds
     request_limits: RequestLimits
     limits: RequestLimits = field(init=False)
-    """Those of a batch."""
     past: Past = field(init=False)
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     waiting: int = 0
@@ -85,7 +82,6 @@ class Telemetry:
         return await self._count(reading, batch.id)
 
     async def _pause(self) -> None:
-        """Others get their turn: evaluations, and the next batch."""
         self.turn.release()
         try:
             await asyncio.sleep(0)
@@ -116,8 +112,6 @@ class Telemetry:
 
 
 class Reading:
-    """One batch as it is read."""
-
     def __init__(self, place: Place, key: ApiKey, past: Past, collector: Collector) -> None:
         self.place, self.key = place, key
         self.buckets: dict[BucketKey, Counts] = {}
@@ -200,7 +194,6 @@ class Reading:
         return found
 
     def _served(self, flag: str, context: Mapping[str, object], at: float) -> tuple[str, str]:
-        """The variant that a context was served at an instant, and among whom that counts."""
         rules = self._past.rules(self.place.state, at)
         if rules is None:
             raise Rejected(UNKNOWN_RULES)

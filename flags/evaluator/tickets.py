@@ -23,25 +23,19 @@ INVALID: Final = "the address of the event stream is not valid, or no longer: ev
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """What a ticket says; its signature was good."""
-
     selector: str
     environment_id: int
 
 
 def derive_key(secret: bytes) -> bytes:
-    """A key for tickets alone, from the one that seals documents."""
     return hmac.digest(secret, PURPOSE, hashlib.sha256)
 
 
 def window(now: float) -> int:
-    """The number of the window that an instant, in Unix seconds, lies in."""
     return int(now) // WINDOW_S
 
 
 class Tickets:
-    """Gives out tickets and checks them."""
-
     def __init__(self, key: bytes) -> None:
         self._key = key
 

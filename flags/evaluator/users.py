@@ -29,8 +29,6 @@ _Asked: TypeAlias = tuple[int, bool, str]
 
 
 class Users:
-    """Gathers users, and tells of them until it is cancelled."""
-
     __slots__ = ("_asked", "_count", "_day", "_flags", "_known", "_new")
 
     def __init__(self) -> None:
@@ -42,7 +40,6 @@ class Users:
         self._flags: Counter[tuple[int, bool]] = Counter()
 
     def note(self, environment_id: int, flag: str, user: object, is_client: bool) -> None:
-        """A flag was answered for somebody, or ALL_FLAGS were."""
         if user:
             mark = hash((environment_id, is_client, flag, user))
             if mark not in self._known:
@@ -95,7 +92,6 @@ class Users:
 
 
 def _parts(taken: dict[_Asked, list[str]]) -> Iterator[dict[_Asked, list[str]]]:
-    """A number of users each: answers have to go on."""
     part, room = dict[_Asked, list[str]](), AT_ONCE
     for asked, users in taken.items():
         for at in range(0, len(users), AT_ONCE):

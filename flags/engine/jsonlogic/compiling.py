@@ -1,5 +1,3 @@
-"""Logic, compiled once into closures."""
-
 from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 
@@ -55,14 +53,12 @@ def _compile(value: object, functions: Mapping[str, Function]) -> Compiled:
 
 
 def _has_operations(value: object) -> bool:
-    """Whether anything below is to be run; what is not stands for itself."""
     if isinstance(value, list):
         return any(map(_has_operations, value))
     return isinstance(value, dict) and len(value) == 1
 
 
 def _size(value: object) -> int:
-    """How many values and operations there are, for what a run of them costs."""
     if isinstance(value, list):
         return 1 + sum(map(_size, value))
     return 1 + sum(map(_size, value.values())) if isinstance(value, dict) else 1
@@ -73,7 +69,6 @@ def _gather(items: list[Compiled]) -> Compiled:
 
 
 def _attribute(path: str) -> Compiled:
-    """``var`` by a plain name or path, which is nearly always."""
     is_plain = path and "." not in path
 
     def read(data: object, steps: Steps) -> object:
@@ -100,7 +95,6 @@ def _call(name: str, functions: Mapping[str, Function], arguments: list[Compiled
 
 
 def _find(sought: Compiled, texts: frozenset[str]) -> Compiled:
-    """``in`` a list of nothing but texts: one look-up for a text, however many there are."""
     items: list[object] = list(texts)
 
     def run(data: object, steps: Steps) -> bool:
@@ -114,7 +108,6 @@ def _find(sought: Compiled, texts: frozenset[str]) -> Compiled:
 
 
 def _alone(name: str, functions: Mapping[str, Function], argument: Compiled) -> Compiled:
-    """An operation whose argument is not put into a list."""
     function, spreads = functions[name], name in SPREADING
     cost = COSTS.get(name, of_nothing)
 
@@ -144,7 +137,6 @@ def of_nothing(_arguments: list[object]) -> int:
 
 
 def of_spreading(arguments: list[object]) -> int:
-    """Of getting the items of a list as arguments; next to nothing for a few."""
     return 2 * len(arguments) if len(arguments) > 4 else 0
 
 

@@ -1,5 +1,3 @@
-"""Operations that get the values of all their arguments."""
-
 import math
 import operator
 from collections.abc import Callable, Mapping
@@ -130,12 +128,10 @@ def _extreme(pick: Callable[[list[float]], float]) -> Function:
 
 
 def _cat(arguments: list[object], _data: object) -> str:
-    """Joined, and without the white space around the whole."""
     return bounded("".join(map(text_of, arguments))).strip(_SPACE)
 
 
 def bounded(text: str) -> str:
-    """A text that may go on growing, inside a reduce."""
     if len(text) > MAX_TEXT_CHARS:
         raise Unanswerable("too long a text")
     return text

@@ -73,7 +73,7 @@ def _split_text(arguments: _Values, data: object) -> tuple[int, _Values]:
 
 
 def _split_any(arguments: _Values, data: object) -> tuple[int, _Values]:
-    """Anything but a list is a bucketing value, and null is none."""
+    """Anything but a list or null is a bucketing value."""
     if not arguments or arguments[0] is None:
         raise _Refused("no bucketing value")
     first, *others = arguments
@@ -116,7 +116,6 @@ def _read_share(distribution: object) -> _Share:
 
 
 def _read_clamped_share(distribution: object) -> _Share:
-    """Weights below 0, as calculated ones may become, are 0."""
     variant, *rest = _items(distribution)
     weight = 1 if not rest or rest[0] is None else rest[0]
     if is_number(weight) and weight < 0:  # type: ignore[operator]
@@ -193,7 +192,6 @@ def _by_key(pair: tuple[bytes, bytes]) -> tuple[int, bytes]:
 
 
 def _head(kind: int, size: int) -> bytes:
-    """What begins every item: its kind, and a size or number in as few bytes as will do."""
     if size < 24:
         return bytes([kind << 5 | size])
     for code, width in ((24, 1), (25, 2), (26, 4), (27, 8)):
@@ -213,7 +211,6 @@ def _number(value: float) -> bytes:
 
 
 def _float(value: float) -> bytes:
-    """In as few bytes as hold it exactly; there is one NaN."""
     if math.isnan(value):
         return b"\xf9\x7e\x00"
     for code, form in ((b"\xf9", ">e"), (b"\xfa", ">f")):

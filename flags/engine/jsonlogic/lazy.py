@@ -9,11 +9,9 @@ from flags.engine.operators.base import is_number
 from flags.engine.state import Steps
 
 Build: TypeAlias = Callable[[list[Compiled], int], Compiled]
-"""From the compiled arguments, and how many operations they are, to the compiled operation."""
 
 
 def _if(arguments: list[Compiled], _size: int) -> Compiled:
-    """Conditions and what they lead to by turns, then what else."""
     pairs = tuple(zip(arguments[::2], arguments[1::2], strict=False))
     otherwise = arguments[-1] if len(arguments) % 2 else lambda _data, _steps: None
 
@@ -27,8 +25,6 @@ def _if(arguments: list[Compiled], _size: int) -> Compiled:
 
 
 def _until(*, stops_at: bool) -> Build:
-    """The first value whose truth is ``stops_at``, or else the last one."""
-
     def build(arguments: list[Compiled], _size: int) -> Compiled:
         def run(data: object, steps: Steps) -> object:
             value = None
@@ -44,7 +40,6 @@ def _until(*, stops_at: bool) -> Build:
 
 
 def _items(value: object) -> Iterable[object]:
-    """What a list operation goes through: null is an empty list, and nothing else is a list."""
     if value is None:
         return ()
     if not isinstance(value, list):
@@ -104,7 +99,6 @@ def _quantified(*, stops_at: bool, answer: bool, of_none: bool) -> Build:
 
 
 def _keeping(start: object) -> Callable[[object], object]:
-    """A reduction keeps the type that it starts with."""
     if isinstance(start, bool):
         return bool
     if is_number(start):

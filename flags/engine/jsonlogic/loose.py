@@ -35,7 +35,7 @@ def _parse(text: str) -> float | None:
 
 
 def operand(value: object) -> float:
-    """A number to calculate with; a text that is none counts as 0.
+    """A number to calculate with; a text that is not a number counts as 0.
 
     Raises Unanswerable for what is neither number nor text.
     """
@@ -47,7 +47,6 @@ def operand(value: object) -> float:
 
 
 def whole(value: object) -> int:
-    """An operand without its fraction."""
     number = operand(value)
     if not math.isfinite(number):
         raise Unanswerable("no whole number")

@@ -29,7 +29,6 @@ ARITIES: Final[dict[str, tuple[int, float]]] = {
     "var": (0, 2),
     "?:": (3, 3),
 }
-"""Every operation, with the fewest and the most arguments it takes."""
 
 SPREADING: Final = frozenset({"+", "-", "*", "/", "min", "max", "cat", "merge", "missing"})
 """Given one argument that is no list but gives one, these take its items as their arguments."""
@@ -48,7 +47,6 @@ def read_logic(value: object, *, evaluators: Mapping[str, object] | None = None)
 
 
 def dump_logic(logic: Logic) -> object:
-    """The JSON that reads as this logic."""
     return logic.value
 
 
@@ -59,15 +57,12 @@ def _wanted(least: int, most: float) -> str:
 
 
 class _Reading:
-    """One reading: what is wrong so far, and how much more there may be."""
-
     def __init__(self, evaluators: Mapping[str, object]) -> None:
         self.problems: list[Problem] = []
         self._evaluators = evaluators
         self._left = MAX_LOGIC_NODES
 
     def read(self, value: object, path: str, levels: int, referred: tuple[str, ...]) -> object:
-        """``value``, checked; ``referred`` are the evaluators that it lies in."""
         self._left -= 1
         if self._left < 0 or not levels or len(self.problems) >= MAX_PROBLEMS:
             self._stop(path, levels)

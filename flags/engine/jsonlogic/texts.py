@@ -1,5 +1,3 @@
-"""flagd's operations on texts and versions; null for arguments that they cannot use."""
-
 import operator
 from collections.abc import Callable
 from typing import Any, Final

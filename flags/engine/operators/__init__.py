@@ -111,7 +111,6 @@ OPERATORS: Final[dict[str, Operator]] = {
 
 
 def build_predicate(name: str, values: Values, *, ignore_case: bool = False) -> Predicate:
-    """The predicate of the operator called ``name``; KeyError if there is none."""
     known = OPERATORS[name]
     if not ignore_case:
         return known.build(values)
@@ -143,7 +142,6 @@ def _fold_scalar(value: Scalar) -> Scalar:
 
 
 def _fold(value: object) -> object:
-    """Texts folded, in a list too; anything else as it is."""
     if isinstance(value, comparing.LISTS):
         return [item.casefold() if isinstance(item, str) else item for item in value]
     return value.casefold() if isinstance(value, str) else value

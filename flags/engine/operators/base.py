@@ -1,5 +1,3 @@
-"""What every operator is made of."""
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -31,8 +29,6 @@ class Operator:
 
 
 def cost_of_reading(most_chars: int, steps: int) -> Callable[[Values], Cost]:
-    """Of an operator that reads something out of a text, if it is not too long for it."""
-
     def build(_values: Values) -> Cost:
         return lambda value: steps if isinstance(value, str) and len(value) <= most_chars else 0
 
@@ -40,14 +36,12 @@ def cost_of_reading(most_chars: int, steps: int) -> Callable[[Values], Cost]:
 
 
 def is_number(value: object) -> bool:
-    """A number as JSON knows them: True is none."""
+    """A number as JSON knows them, so not True."""
     # A tuple, not a union: a union is built anew, and searched slower, at every call.
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def negated(build: Build) -> Build:
-    """The exact opposite of an operator, also for what is missing or of the wrong type."""
-
     def build_negated(values: Values) -> Predicate:
         predicate = build(values)
         return lambda value: not predicate(value)

@@ -1,5 +1,3 @@
-"""Operators that compare with texts, numbers and booleans as they are."""
-
 import operator
 import re
 from collections.abc import Callable, Iterable
@@ -45,7 +43,6 @@ def contains(values: Values) -> Predicate:
 
 
 def cost_of_contains(values: Values) -> Cost:
-    """Each text is looked for in the whole; a search has a price of its own, too."""
     texts = sum(isinstance(value, str) for value in values)
 
     def cost(value: object) -> int:
@@ -61,7 +58,6 @@ def cost_of_list(_values: Values) -> Cost:
 
 
 def cost_of_affixes(values: Values) -> Cost | None:
-    """None for the few that are usual."""
     count = len(values) >> 2
     return (lambda _value: count) if count > 4 else None
 

@@ -73,8 +73,6 @@ def _days(year: int, month: int, day: int) -> int:
 
 
 def _comparing(read: Callable[[object], Any], compare: Callable[[Any, Any], bool]) -> Build:
-    """An operator that compares what is read of the attribute with the one value."""
-
     def build(values: Values) -> Predicate:
         bound = read(values[0])
 
@@ -125,7 +123,7 @@ Version: TypeAlias = tuple[Any, ...]
 
 
 def parse_version(value: object, *, is_short_allowed: bool = False) -> Version | None:
-    """A version to compare with others; None for what is none.
+    """A version to compare with others; None where it is not one.
 
     With ``is_short_allowed`` 1 and 1.2 stand for 1.0.0 and 1.2.0, as flagd has it.
     """
@@ -155,7 +153,6 @@ cost_of_versions: Final = cost_of_reading(_MAX_VERSION_CHARS, 60)
 
 
 def compared(compare: Callable[[Version, Version], bool]) -> Build:
-    """An operator that compares the attribute's version with the one value."""
     return _comparing(parse_version, compare)
 
 

@@ -41,7 +41,6 @@ def in_cidr(values: Values) -> Predicate:
 
 
 def _within(networks: Iterable[_Network], version: int) -> Callable[[int], bool]:
-    """Whether an address lies in a network of this version: one search in sorted ranges."""
     same = [network for network in networks if network.version == version]
     ranges: list[_Network] = list(ipaddress.collapse_addresses(same))  # type: ignore[type-var]
     starts = [int(network.network_address) for network in ranges]
@@ -97,7 +96,6 @@ read_networks = list_of(_read_network, least=1, most=MAX_CONDITION_VALUES)
 
 
 def _compile(pattern: str, *, ignore_case: bool) -> Any:
-    """The compiled pattern; re2.error where it is none, or needs too much memory."""
     options = re2.Options()
     options.log_errors = False
     options.never_capture = True
@@ -133,7 +131,6 @@ def cost_of_matches(values: Values) -> Cost:
 
 
 def _encode(value: object) -> bytes | None:
-    """A text's bytes; None for what no pattern is searched in."""
     if not isinstance(value, str) or len(value) > MAX_MATCHED_CHARS:
         return None
     try:
