@@ -4,7 +4,7 @@ from django.urls import path
 
 from flags.core.api import configurations, copying, definitions, usage
 from flags.exclusion_groups import api as groups
-from flags.explain import api as explaining
+from flags.explain import api as explain
 from flags.schedules import api as plans
 from flags.schedules.models import PlanKind
 from flags.segments import api as segments
@@ -37,10 +37,10 @@ urlpatterns = [
         configurations.ConfigurationDetail.as_view(),
         name="api-configuration",
     ),
-    path(_ENVIRONMENT + "usage/<path:key>", usage.FlagUsage.as_view(), name="api-usage"),
+    path(_ENVIRONMENT + "usage/<path:key>", usage.FlagUsageView.as_view(), name="api-usage"),
     path(_ENVIRONMENT + "unknown-flags", usage.UnknownFlags.as_view(), name="api-unknown-flags"),
-    path(_ENVIRONMENT + "explain", explaining.Explain.as_view(), name="api-explain"),
-    path(_ENVIRONMENT + "past", explaining.ExplainPast.as_view(), name="api-past"),
+    path(_ENVIRONMENT + "explain", explain.Explain.as_view(), name="api-explain"),
+    path(_ENVIRONMENT + "past", explain.ExplainPast.as_view(), name="api-past"),
     path(_ENVIRONMENT + "import", transfer_api.Import.as_view(), name="api-import"),
     path(_PROJECT + "segments", segments.SegmentList.as_view(), name="api-segments"),
     path(_PROJECT + "segments/<path:key>", segments.SegmentDetail.as_view(), name="api-segment"),
@@ -70,10 +70,10 @@ urlpatterns += [
 for _kind in PlanKind:
     _one = f"{_ENVIRONMENT}{_kind}s/<int:plan>"
     urlpatterns += [
-        path(_one, plans.detail(_kind).as_view(), name=f"api-{_kind}"),
+        path(_one, plans.detail_view(_kind).as_view(), name=f"api-{_kind}"),
         *(
             path(
-                f"{_one}/{step}", plans.steering(_kind, step).as_view(), name=f"api-{_kind}-{step}"
+                f"{_one}/{step}", plans.step_view(_kind, step).as_view(), name=f"api-{_kind}-{step}"
             )
             for step in _STEPS
         ),

@@ -53,18 +53,15 @@ for _name in ("keep_key_use", "keep_samples", "keep_usage"):
 
 @jobs.every(timedelta(hours=1))
 def forget_old_usage() -> None:
-    """Drop counts that nobody looks at any more."""
     counting.forget_old_usage(now=clock.now())
     intake.forget_old_batches(now=clock.now())
 
 
 @jobs.every(timedelta(hours=1))
 def remind_owners() -> None:
-    """Tell owners of flags that have done their work."""
     reminding.remind_owners()
 
 
 @jobs.look()
 def carry_out_plans() -> None:
-    """Carry out what is due of schedules and ramps."""
     runner.carry_out_due()

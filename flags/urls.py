@@ -4,14 +4,14 @@ from django.urls import path
 
 from flags.core.web import bulk, comparing, definition, listing, naming, rows, usage
 from flags.exclusion_groups import web as groups
-from flags.explain import web as asked
+from flags.explain import web as explain
 from flags.preferences import web as preferences_web
-from flags.schedules.web import pages as planning
+from flags.schedules.web import pages as schedules
 from flags.segments.web import editor, saving
 from flags.segments.web import pages as segments
 from flags.targeting import pages as targeting
 from flags.targeting import switching, trying
-from flags.transfer import web as files
+from flags.transfer import web as exports
 from flags.usage import web as usage_web
 
 _SEGMENT = "p/<slug:project>/segment/"
@@ -22,8 +22,8 @@ urlpatterns = [
     path("p/<slug:project>/flags/", listing.list_flags, name="flag-list"),
     path("p/<slug:project>/flags/evaluators", rows.evaluators, name="flag-evaluators"),
     path("p/<slug:project>/flags/export", listing.export_flags, name="flag-export"),
-    path("p/<slug:project>/flags/files", files.choose_file, name="flag-files"),
-    path("p/<slug:project>/flags/file", files.download_file, name="flag-file"),
+    path("p/<slug:project>/flags/files", exports.choose_file, name="flag-files"),
+    path("p/<slug:project>/flags/file", exports.download_file, name="flag-file"),
     path("p/<slug:project>/flags/many", bulk.change_many, name="flag-bulk"),
     path("p/<slug:project>/flags/compare", comparing.compare, name="flag-compare"),
     path("p/<slug:project>/flags/naming", naming.naming_rule, name="naming-rule"),
@@ -50,8 +50,8 @@ urlpatterns = [
         usage.ignore_unknown,
         name="unknown-flag-ignore",
     ),
-    path("p/<slug:project>/past/", asked.explain_past, name="past"),
-    path("p/<slug:project>/flag/explain/<path:key>", asked.explain, name="flag-explain"),
+    path("p/<slug:project>/past/", explain.explain_past, name="past"),
+    path("p/<slug:project>/flag/explain/<path:key>", explain.explain, name="flag-explain"),
     path("p/<slug:project>/flag/usage/<path:key>", usage.flag_usage, name="flag-usage"),
     path(
         "p/<slug:project>/flag/targeting/<slug:environment>/<path:key>",
@@ -90,22 +90,22 @@ urlpatterns = [
     ),
     path(
         "p/<slug:project>/flag/timeline/<slug:environment>/<path:key>",
-        planning.timeline,
+        schedules.timeline,
         name="flag-timeline",
     ),
     path(
         "p/<slug:project>/flag/plan/<slug:environment>/new/<slug:kind>/<path:key>",
-        planning.create_plan,
+        schedules.create_plan,
         name="flag-plan-create",
     ),
     path(
         "p/<slug:project>/flag/plan/<slug:environment>/preview/<slug:kind>/<path:key>",
-        planning.preview_plan,
+        schedules.preview_plan,
         name="flag-plan-preview",
     ),
     path(
         "p/<slug:project>/flag/plan/<slug:environment>/<int:plan>/<slug:step>/<path:key>",
-        planning.steer_plan,
+        schedules.control_plan,
         name="flag-plan-steer",
     ),
     path("p/<slug:project>/flag/history/<path:key>", definition.flag_history, name="flag-history"),

@@ -31,15 +31,13 @@ class Job:
 
 
 class End(StrEnum):
-    """What became of one flag."""
-
     DONE = "done"
     WAITING = "waiting"
     REFUSED = "refused"
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class BulkResult:
     """What became of one flag; ``path`` leads to the request that it waits as."""
 
     flag: Flag
@@ -50,8 +48,6 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """Something that is done to many flags at once."""
-
     label: str | Promise
     permission: Permission
     run: Callable[[Flag, Job], object]
@@ -112,7 +108,7 @@ ACTIONS: dict[str, Action] = {
 }
 
 
-def change_flags(*, flags: Iterable[Flag], action: str, job: Job) -> list[Outcome]:
+def change_flags(*, flags: Iterable[Flag], action: str, job: Job) -> list[BulkResult]:
     """Do something to each flag: a write of its own, so that one's refusal stops no other.
 
     Raises Invalid for an unknown action, one that lacks what it needs, or too many flags.
@@ -129,11 +125,11 @@ def change_flags(*, flags: Iterable[Flag], action: str, job: Job) -> list[Outcom
     return [_one(what, flag, job) for flag in chosen]
 
 
-def _one(what: Action, flag: Flag, job: Job) -> Outcome:
+def _one(what: Action, flag: Flag, job: Job) -> BulkResult:
     try:
         what.run(flag, job)
     except Waiting as waiting:
-        return Outcome(flag, End.WAITING, str(waiting), waiting.path)
+        return BulkResult(flag, End.WAITING, str(waiting), waiting.path)
     except AviaryError as error:
-        return Outcome(flag, End.REFUSED, str(error))
-    return Outcome(flag, End.DONE)
+        return BulkResult(flag, End.REFUSED, str(error))
+    return BulkResult(flag, End.DONE)

@@ -66,7 +66,6 @@ def base_of(version: int, brought: Collection[FlagConfiguration]) -> str:
 
 
 def version_of(base_version: str) -> int:
-    """The configuration's own version in what ``base_of`` wrote."""
     return int(base_version.partition("+")[0])
 
 
@@ -102,7 +101,6 @@ def definition_change(flag: Flag, before: Document, environments: Iterable[Envir
 
 
 def archiving_change(flag: Flag, archived: bool, environments: Iterable[Environment]) -> Change:
-    """Taking a flag out of use, or bringing it back. Its version is that of the definition."""
     text = _("Archive {flag}") if archived else _("Restore {flag}")
     words = (
         _("Applications that still evaluate it get “flag not found”, in every environment.")
@@ -125,7 +123,6 @@ def archiving_change(flag: Flag, archived: bool, environments: Iterable[Environm
 
 
 def configuration_words(flag: Flag, before: Document, after: Document) -> list[str]:
-    """What differs between two configurations of a flag, one sentence each."""
     try:
         definition = flag.definition
         old, new = (parse_configuration(one, definition) for one in (before, after))
@@ -138,8 +135,6 @@ def configuration_words(flag: Flag, before: Document, after: Document) -> list[s
 
 
 def who_gets_what(flag: Flag, *documents: Document) -> list[tuple[str, ...]]:
-    """Who gets what of a flag by each of some configurations, one sentence each; empty for one of
-    another time."""
     try:
         definition = flag.definition
     except DocumentError:
@@ -158,7 +153,6 @@ def _gets(definition: FlagDefinition, document: Document) -> tuple[str, ...]:
 
 
 def definition_words(before: Document, after: Document) -> list[str]:
-    """What differs between two definitions, one sentence each."""
     return descriptions.definition_changes(parse_definition(before), parse_definition(after))
 
 

@@ -19,8 +19,6 @@ from portal.lib.journal import Intent
 
 @dataclass(frozen=True, slots=True)
 class Taking:
-    """What of a configuration is taken over besides who gets what."""
-
     state: bool = False
     salt: bool = False
 

@@ -79,7 +79,6 @@ def add_configuration(
     introduced: bool,
     now: datetime,
 ) -> FlagConfiguration:
-    """Give a flag its starting configuration in an environment: off, everyone served the same."""
     configuration = FlagConfiguration(flag=flag, environment=environment, updated_at=now)
     configuration.set_configuration(default_configuration(definition, salt=new_salt()))
     configuration.introduced = introduced
@@ -267,7 +266,6 @@ def _refuse_breaking(flag: Flag, definition: FlagDefinition) -> None:
 
 
 def _states(flag: Flag) -> Iterator[FlagConfiguration]:
-    """Its configurations, and those that emergencies would go back to."""
     return chain(_configurations(flag), dependants.going_back(flag.project, flag))
 
 

@@ -113,14 +113,12 @@ def condition(when: Condition) -> str:
 
 
 def flag_test(flag: str, variants: Iterable[str]) -> str:
-    """What another flag has to serve: flag “new-cart” serves “on”."""
     return _("flag {flag} serves {variants}").format(
         flag=quoted(flag), variants=_(" or ").join(map(quoted, variants))
     )
 
 
 def serve(what: Serve) -> str:
-    """What is served: “on”, or “on” to 25 %, “off” to 75 % of users."""
     if isinstance(what, Fixed):
         return quoted(what.variant)
     if isinstance(what, ByLogic):
@@ -165,7 +163,6 @@ def _told_apart_by(one: Split | Audience) -> str:
 
 
 def product(algorithm: str) -> str:
-    """Whose formula an algorithm is."""
     return _PRODUCTS.get(algorithm, algorithm)
 
 
@@ -173,12 +170,10 @@ _PRODUCTS = {"unleash": "Unleash", "flagsmith": "Flagsmith", "growthbook": "Grow
 
 
 def quoted(variant: str) -> str:
-    """A variant's key as it stands in a sentence."""
     return f"“{variant}”"
 
 
 def shortened(text: str, most: int = 80) -> str:
-    """A text that leaves room for others in its sentence."""
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
@@ -187,13 +182,11 @@ def _short(logic: object) -> str:
 
 
 def shares(split: Split) -> list[tuple[Share, float]]:
-    """Each share of a split with its percentage."""
     total = sum(share.weight for share in split.shares)
     return [(share, share.weight * 100 / total) for share in split.shares]
 
 
 def rule(one: Rule) -> str:
-    """A rule as a sentence: 25 % of users where country is DE get “on”."""
     who = _told_apart_by(one.audience) if one.audience else _by(TARGETING_KEY)
     if one.audience:
         who = _("{percent} of {units}").format(percent=percent(one.audience.percent), units=who)
@@ -209,7 +202,6 @@ def rule(one: Rule) -> str:
 
 
 def summary(configuration: Configuration) -> str:
-    """The shortest thing that is true of a configuration, for a row of a list."""
     if not configuration.introduced:
         return _("applications get “flag not found”")
     if not configuration.enabled:
@@ -253,7 +245,6 @@ _SCHEMA_CHANGES = {
 
 
 def definition_changes(before: FlagDefinition, after: FlagDefinition) -> list[str]:
-    """What differs between two definitions, one sentence each."""
     sentences = [
         _("{field}: {after} instead of {before}.").format(
             field=label, before=_plain(getattr(before, name)), after=_plain(getattr(after, name))

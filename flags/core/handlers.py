@@ -104,7 +104,6 @@ CONFIGURATION = Handler(
 
 
 def find_flag(target: Target) -> Flag:
-    """The flag that a change is about. Raises Flag.DoesNotExist."""
     return target.project.flags.get(key=target.subject)
 
 

@@ -27,7 +27,6 @@ def rule_of(project: Project) -> NamingRule | None:
 
 
 def require_key(rule: NamingRule | None, key: str) -> None:
-    """Raise Invalid where the key of a new flag does not fit the rule."""
     if rule is None or compile_pattern(rule.pattern).fullmatch(key):
         return
     text = _("Keys of this project look like “{example}”.").format(example=rule.example)
@@ -117,7 +116,6 @@ _MOST_TOLD = 200
 
 
 def check_pattern(pattern: str, path: str) -> None:
-    """Raise Invalid where RE2 does not know such a pattern."""
     try:
         compile_pattern(pattern)
     except re2.error as error:
@@ -130,7 +128,6 @@ def check_pattern(pattern: str, path: str) -> None:
 
 
 def compile_pattern(pattern: str) -> Any:
-    """A pattern that takes linear time over whatever it is held against."""
     options = re2.Options()
     options.max_mem, options.log_errors = 1 << 20, False
     return re2.compile(pattern, options)

@@ -42,7 +42,6 @@ def clauses(configuration: Configuration, most: int = _MOST_CLAUSES) -> list[str
 
 
 def turned_on(configuration: Configuration) -> str:
-    """What turning a flag on comes to, in one sentence."""
     return _("Turned on: {who}.").format(who="; ".join(clauses(configuration)))
 
 
@@ -63,7 +62,6 @@ def _listed(keys: Iterable[str]) -> str:
 
 
 def values(definition: FlagDefinition) -> tuple[str, ...]:
-    """What each variant is, and who sees the flag."""
     text, public = _("{variant} is {value}."), _("Public keys see it.")
     found = [
         text.format(
@@ -75,7 +73,6 @@ def values(definition: FlagDefinition) -> tuple[str, ...]:
 
 
 def shares(group: Group) -> tuple[str, ...]:
-    """Which flag has which share of an exclusion group."""
     text = _("Flag {flag} gets {part} of the users, {place}.")
     found = [
         text.format(flag=quoted(slot.flag), part=length(slot.end - slot.start), place=span(slot))

@@ -56,12 +56,10 @@ def without_past_releases(document: object, current: Mapping[str, Any]) -> Any:
 
 
 def segment_from(document: object) -> Segment:
-    """A valid segment. Raises Invalid with the path of each problem."""
     return _checked(lambda: parse_segment(document))
 
 
 def group_from(document: object) -> Group:
-    """A valid exclusion group. Raises Invalid with the path of each problem."""
     return _checked(lambda: parse_group(document))
 
 

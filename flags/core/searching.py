@@ -109,7 +109,6 @@ def _tagged(flags: QuerySet[Flag], tags: set[str]) -> list[int]:
 
 
 def _found(project: Project, wanted: FlagFilter) -> Q:
-    """In what a flag says of itself, its tags and variants, and the attributes its rules ask."""
     text, plain = wanted.search, ("key", "name", "description", "owner")
     found = Q(*[Q(**{f"{field}__icontains": text}) for field in plain], _connector=Q.OR)
     rules = FlagConfiguration.objects.filter(flag__project=project)

@@ -21,8 +21,6 @@ from portal.lib.paging import Page, page_of
 
 @dataclass(frozen=True, slots=True)
 class FlagPage:
-    """One page of flags, and how many match in all."""
-
     page: Page[Flag]
     total: int
 
@@ -32,7 +30,6 @@ class FlagPage:
 
     @property
     def next_after(self) -> str:
-        """What continues the list."""
         return self.page.next
 
 
@@ -53,12 +50,10 @@ def list_flags(project: Project, wanted: FlagFilter, *, now: datetime) -> FlagPa
 
 
 def all_flags(project: Project, wanted: FlagFilter, *, now: datetime) -> list[Flag]:
-    """Every flag that matches, each with its configurations, in the order that is wanted."""
     return list(_matching(project, wanted, now).prefetch_related(_with_configurations()))
 
 
 def matching_keys(project: Project, wanted: FlagFilter, most: int, *, now: datetime) -> list[str]:
-    """The keys of the flags that match; at most that many."""
     return list(_matching(project, wanted, now).values_list("key", flat=True)[:most])
 
 
@@ -82,18 +77,15 @@ def get_flag(project: Project, key: str) -> Flag:
 
 
 def get_configuration(flag: Flag, environment: Environment) -> FlagConfiguration:
-    """A flag's configuration in an environment of its project."""
     return flag.configurations.select_related("environment").get(environment=environment)
 
 
 def configurations_in(environment: Environment) -> QuerySet[FlagConfiguration]:
-    """The configurations of the flags in use, in one environment."""
     found = FlagConfiguration.objects.filter(environment=environment, flag__archived_at=None)
     return found.select_related("flag")
 
 
 def configurations_of(project: Project) -> QuerySet[FlagConfiguration]:
-    """The configurations of the flags in use, in every environment."""
     found = FlagConfiguration.objects.filter(flag__project=project, flag__archived_at=None)
     return found.select_related("flag", "environment")
 
@@ -133,13 +125,11 @@ def moved_in(project: Project) -> Moved:
 
 
 def known_tags(project: Project) -> list[str]:
-    """The tags in use, for the filter."""
     lists = Flag.objects.alive().filter(project=project).values_list("tags", flat=True)
     return sorted({tag for tags in lists for tag in tags})
 
 
 def known_owners(project: Project) -> list[str]:
-    """Who owns flags here: for the filter."""
     owners = Flag.objects.filter(project=project).exclude(owner="")
     return sorted(set(owners.values_list("owner", flat=True)))
 
@@ -158,18 +148,15 @@ def names_of(user: User, project: Project) -> tuple[str, ...]:
 
 
 def favourites_of(user: User, project: Project) -> set[int]:
-    """The ids of someone's favourite flags."""
     found = Favourite.objects.filter(user=user, flag__project=project)
     return set(found.values_list("flag_id", flat=True))
 
 
 def views_of(user: User, project: Project) -> QuerySet[SavedView]:
-    """The saved views that someone sees: their own and the shared ones."""
     return SavedView.objects.filter(project=project).seen_by(user)
 
 
 def default_view(user: User, project: Project) -> SavedView | None:
-    """The view that someone wants to see first."""
     return views_of(user, project).filter(default_for=user).first()
 
 

@@ -117,5 +117,4 @@ class GroupDetail(ApiView):
 
 
 def group_of(request: Request, project_key: str, key: str) -> ExclusionGroup:
-    """An exclusion group of the key's project."""
     return found_row(group_selectors.get_group, request, project_key, key)

@@ -18,14 +18,12 @@ GROUP_DELETION = "exclusion_group.deletion"
 def group_change(
     group: ExclusionGroup, before: Document, environments: Iterable[Environment]
 ) -> Change:
-    """What becomes of an exclusion group; it is as it is to be, its version still the old one."""
     text = _("Change exclusion group {name}, in every environment")
     after = group.document
     return change_of(GROUP, group, text, before, after, environments, group_words(before, after))
 
 
 def group_words(before: Document, after: Document) -> list[str]:
-    """What differs between two exclusion groups, one sentence each."""
     try:
         return descriptions.group_changes(parse_group(before), parse_group(after))
     except DocumentError:

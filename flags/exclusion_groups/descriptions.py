@@ -1,5 +1,3 @@
-"""Exclusion groups in words: what a change to one changes."""
-
 from collections.abc import Iterator, Sequence
 
 from django.utils.translation import gettext as _
@@ -10,7 +8,6 @@ from flags.segments.descriptions import about_changes
 
 
 def group_changes(before: Group, after: Group) -> list[str]:
-    """What differs between two exclusion groups, one sentence each."""
     sentences = about_changes(before, after)
     if (before.salt, before.bucket_by) != (after.salt, after.bucket_by):
         sentences.append(_("All users are reshuffled: they may come to another flag."))

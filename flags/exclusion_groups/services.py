@@ -145,7 +145,6 @@ def with_slot(group: Group, flag: str, width: int) -> dict[str, object]:
 
 
 def reshuffled(group: ExclusionGroup) -> dict[str, Any]:
-    """The group's document with a fresh salt: everybody is dealt out anew."""
     return group.document | {"salt": new_salt()}
 
 

@@ -9,7 +9,7 @@ from flags.core.merge_descriptions import clash_sentences
 from flags.engine import Named, parse_group
 from flags.exclusion_groups import changes as group_changes
 from flags.exclusion_groups import selectors as group_selectors
-from flags.exclusion_groups import services as groups
+from flags.exclusion_groups import services as group_services
 from flags.models import ExclusionGroup
 from flags.segments.subject import current_side, dependants_as, describe_changes, restore_by
 from portal.approvals.handlers import (
@@ -32,7 +32,7 @@ def _find_group(target: Target) -> ExclusionGroup:
 
 
 def _edit_group(group: ExclusionGroup, wanted: Wanted) -> None:
-    groups.edit_group(
+    group_services.edit_group(
         group=group,
         document=wanted.document,
         expected_version=int(wanted.base_version),
@@ -41,7 +41,7 @@ def _edit_group(group: ExclusionGroup, wanted: Wanted) -> None:
 
 
 def _delete_group(group: ExclusionGroup, wanted: Wanted) -> None:
-    groups.delete_group(
+    group_services.delete_group(
         group=group, expected_version=int(wanted.base_version), intent=wanted.intent
     )
 
@@ -85,7 +85,7 @@ EXCLUSION_GROUP = Subject(
             page=page_at("exclusion-group"),
             words=lambda _one, *sides: group_changes.group_words(*sides),
             merge=_merge_groups,
-            fit=lambda _one, states: groups.first_possible(states),
+            fit=lambda _one, states: group_services.first_possible(states),
             outcomes=_shares,
             dependants=dependants_as(Named.GROUP),
             stopped=deleted(lambda project: project.exclusion_groups.all()),

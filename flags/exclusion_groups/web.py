@@ -43,11 +43,11 @@ from portal.lib.web.pages import (
 _FIELDS = ("key", "name", "description", "bucket_by")
 _COLOURS = 5
 _POINTS = 1000  # of a percent
-_PAGE = ("cohorts/group.html", "cohorts/_group_page.html")
+_PAGE = ("flags/exclusion_groups/group.html", "flags/exclusion_groups/_group_page.html")
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class TrafficShare:
     """One part of the line as it is drawn; ``flag`` is empty for free room and the holdout."""
 
     label: str
@@ -64,8 +64,8 @@ class Part:
 @project_page(Permission.FLAG_VIEW)
 def list_groups(request: HttpRequest, scope: Scope) -> HttpResponse:
     groups = ExclusionGroup.objects.filter(project=scope.project)
-    rows = [{"group": one, "parts": parts_of(one.group)} for one in groups]
-    return render(request, "cohorts/groups.html", {"scope": scope, "rows": rows})
+    rows = [{"group": one, "parts": shares_of(one.group)} for one in groups]
+    return render(request, "flags/exclusion_groups/groups.html", {"scope": scope, "rows": rows})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -81,7 +81,7 @@ def create_group(request: HttpRequest, scope: Scope) -> HttpResponse:
         text = _("{group} created. Give flags their share of it.").format(group=group.title)
         return redirect_to(request, page_of(group), text)
 
-    page = ("cohorts/group_create.html", "cohorts/_group_form.html")
+    page = ("flags/exclusion_groups/group_create.html", "flags/exclusion_groups/_group_form.html")
     return governed(request, page, {"scope": scope, "form": form}, save)
 
 
@@ -94,7 +94,6 @@ def show_group(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
 @require_POST
 @project_page(Permission.SEGMENT_EDIT)
 def review_group(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
-    """Check what is wanted; answers the dialog that says what would change, or the problem."""
     group = find_group(scope, key)
 
     def save() -> HttpResponse:
@@ -134,7 +133,6 @@ _WANTED = {"slot": _slot, "holdout": _holdout, "reshuffle": _reshuffle, "about":
 
 
 def _points(text: str) -> int:
-    """A percentage in thousandths. Raises Invalid where it is none."""
     value = read_percent(text)
     if value is None:
         raise Invalid({"percent": _("Give a percentage from 0 to 100, with at most 3 decimals.")})
@@ -145,7 +143,7 @@ def _context(request: HttpRequest, scope: Scope, group: ExclusionGroup) -> dict[
     flags = Flag.objects.alive().filter(project=scope.project).order_by("key")
     return {
         **header(scope, group, "group"),
-        "parts": parts_of(group.group),
+        "parts": shares_of(group.group),
         "flags": flags.only("key", "name"),
         "uses": users_of(group),
         "chosen": request.POST.get("flag", ""),
@@ -154,23 +152,23 @@ def _context(request: HttpRequest, scope: Scope, group: ExclusionGroup) -> dict[
     }
 
 
-def parts_of(group: Group) -> list[Part]:
+def shares_of(group: Group) -> list[TrafficShare]:
     """The line from its start to its end: slots, free room, and the holdout last."""
     ordered = sorted(group.slots, key=lambda one: one.start)
     colours = {slot.flag: index % _COLOURS + 1 for index, slot in enumerate(ordered)}
     spans = [(slot.start, slot.end, slot.flag) for slot in ordered]
     spans += [(start, end, "") for start, end in free_room(group)]
     parts = [
-        _part(flag or _("free"), start, end, colours.get(flag, 0), flag)
+        _share(flag or _("free"), start, end, colours.get(flag, 0), flag)
         for start, end, flag in sorted(spans)
     ]
     end = 100 * _POINTS
-    held = _part(_("holdout"), end - group.holdout, end, 0)
+    held = _share(_("holdout"), end - group.holdout, end, 0)
     return [*parts, replace(held, is_holdout=True)] if group.holdout else parts
 
 
-def _part(label: str, start: int, end: int, colour: int, flag: str = "") -> Part:
-    return Part(
+def _share(label: str, start: int, end: int, colour: int, flag: str = "") -> TrafficShare:
+    return TrafficShare(
         label=label,
         percent=(end - start) / _POINTS,
         length=length(end - start),
@@ -182,7 +180,6 @@ def _part(label: str, start: int, end: int, colour: int, flag: str = "") -> Part
 
 
 def find_group(scope: Scope, key: str) -> ExclusionGroup:
-    """Raises Http404."""
     try:
         return group_selectors.get_group(scope.project, key)
     except ExclusionGroup.DoesNotExist:
@@ -193,7 +190,6 @@ def find_group(scope: Scope, key: str) -> ExclusionGroup:
 @project_page(Permission.SEGMENT_EDIT)
 @fresh_for_break_glass
 def save_group(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
-    """Save an exclusion group as it was reviewed."""
     group = find_group(scope, key)
 
     def write(document: Mapping[str, Any]) -> object:

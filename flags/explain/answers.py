@@ -31,7 +31,7 @@ SERVED: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Explained:
+class ExplainedAnswer:
     """Status and body of OFREP's answer to a server key; the explanation where there is one."""
 
     status: int
@@ -43,8 +43,9 @@ class Explained:
         return self.status == SERVED
 
 
-def explain_now(configuration: FlagConfiguration, context: Context, *, now: datetime) -> Explained:
-    """What an evaluator answers now for a flag in an environment, and why."""
+def explain_now(
+    configuration: FlagConfiguration, context: Context, *, now: datetime
+) -> ExplainedAnswer:
     flag = configuration.flag
     if flag.is_archived or not configuration.introduced:
         return not_found(flag.key)
@@ -61,25 +62,23 @@ def explained(
     context: Context,
     evaluation: EvaluationState,
     segments: Mapping[str, Segment],
-) -> Explained:
-    """The answer of a flag in a state, and why."""
+) -> ExplainedAnswer:
     found = explain(flag, context, replace(evaluation, draw=_draw), segments)
-    return Explained(*answer_of(flag.definition.key, found.result), explanation=found)
+    return ExplainedAnswer(*answer_of(flag.definition.key, found.result), explanation=found)
 
 
 def answer_of(key: str, result: Result) -> tuple[int, Mapping[str, Any]]:
-    """Status and body as OFREP has them."""
     if result.reason is Reason.ERROR:
         return FAILED, results.failed(key, result)
     return SERVED, results.success(key, result)
 
 
-def not_found(key: str) -> Explained:
-    return Explained(NOT_FOUND, results.not_found(key))
+def not_found(key: str) -> ExplainedAnswer:
+    return ExplainedAnswer(NOT_FOUND, results.not_found(key))
 
 
-def not_usable(key: str, problem: str) -> Explained:
-    return Explained(FAILED, results.not_usable(key, problem[: results.PROBLEM_CHARS]))
+def not_usable(key: str, problem: str) -> ExplainedAnswer:
+    return ExplainedAnswer(FAILED, results.not_usable(key, problem[: results.PROBLEM_CHARS]))
 
 
 def _draw() -> str:

@@ -13,7 +13,7 @@ from flags.core.api.scope import configuration_of
 from flags.engine import dump_condition
 from flags.engine.tracing import Trace
 from flags.explain import rebuilding
-from flags.explain.answers import Explained, explain_now
+from flags.explain.answers import ExplainedAnswer, explain_now
 from portal.access.api.scope import allowed, environment_of
 from portal.access.permissions import Permission
 from portal.lib import clock
@@ -136,8 +136,7 @@ STEP = Shape(
 )
 
 
-def _steps(found: Explained) -> Any:
-    """An answer without an evaluation has none."""
+def _steps(found: ExplainedAnswer) -> Any:
     return found.explanation.steps if found.explanation else ()
 
 

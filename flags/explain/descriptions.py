@@ -25,33 +25,27 @@ _MOST_CHARS = 120
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One condition in words: whether it held, what it saw, and what it consists of."""
-
+class ConditionWords:
     words: str
     matched: bool
     saw: str = ""
     problem: str = ""
-    parts: list["Line"] = field(default_factory=list)
+    parts: list["ConditionWords"] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
 class StepWords:
-    """One part of the flag: its name, what came of it, its conditions and its places on lines."""
-
     title: str
     outcome: str
     reached: bool
     decides: bool
-    line: Line | None
-    overrides: list[Line]
+    line: ConditionWords | None
+    overrides: list[ConditionWords]
     places: list[str]
 
 
 @dataclass(frozen=True, slots=True)
-class Explained:
-    """An explanation as pages show it."""
-
+class ExplanationWords:
     variant: str
     value: str
     reason: str
@@ -60,12 +54,11 @@ class Explained:
     steps: list[StepWords]
 
 
-def in_words(explanation: Explanation) -> Explained:
-    """An explanation in words, step by step."""
+def in_words(explanation: Explanation) -> ExplanationWords:
     result = explanation.result
     decisive = next((one for one in explanation.steps if one.result is result), None)
     numbers = iter(range(1, len(explanation.steps) + 1))
-    return Explained(
+    return ExplanationWords(
         variant=result.variant or "",
         value="" if result.value is None else _shown(result.value),
         reason=result.reason.value,
@@ -137,10 +130,10 @@ def _is_in(step: Step) -> bool:
     return step.condition is None or step.condition.matched
 
 
-def _line(trace: Trace) -> Line:
+def _line(trace: Trace) -> ConditionWords:
     parts = [_line(one) for one in trace.parts]
     words = _GROUPS.get(trace.kind) if parts else None
-    return Line(
+    return ConditionWords(
         words=str(words) if words else descriptions.condition(trace.condition),
         matched=trace.matched,
         saw=_saw(trace),

@@ -15,8 +15,6 @@ Document: TypeAlias = dict[str, Any]
 
 
 class Row(Protocol):
-    """What is read of a row."""
-
     @property
     def event(self) -> str: ...
     @property

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from flags.engine import Context
 from flags.engine.parsing import DEFINITION_PART
 from flags.explain import answers
-from flags.explain.answers import Explained
+from flags.explain.answers import ExplainedAnswer
 from flags.explain.causes import Cause, approval_of
 from flags.explain.gathering import gather
 from flags.explain.history_reader import (
@@ -48,7 +48,6 @@ class Trail:
         self._marks: dict[str, list[Mark]] = {}
 
     def marks(self, *subjects: str) -> list[Mark]:
-        """The rows about things, by their names, in their order."""
         for subject in subjects:
             if subject not in self._marks:
                 self._marks[subject] = selectors.marks_of(self.project, subject)
@@ -88,7 +87,7 @@ class Trail:
 
 
 @dataclass
-class Past:
+class PastEnvironment:
     """An environment at an instant. Raises NotTold wherever the history does not say.
 
     ``causes`` grows with what is asked for: each row once, by its sequence.
@@ -100,7 +99,6 @@ class Past:
     causes: dict[int, Cause] = field(default_factory=dict)
 
     def flag(self, key: str) -> Document | None:
-        """A flag's environment document; None where evaluators did not have it."""
         definition = self._told(DEFINITION, key)
         if definition is None:
             return None
@@ -118,7 +116,6 @@ class Past:
         )
 
     def segment(self, key: str) -> Document | None:
-        """A segment with its lists in full."""
         found = self._told(SEGMENT, key)
         try:
             return found and segment_document_of(self.project, found)
@@ -127,7 +124,6 @@ class Past:
             raise NotTold(text.format(segment=key)) from None
 
     def group(self, key: str) -> Document | None:
-        """An exclusion group."""
         return self._told(GROUP, key)
 
     def _is_archived(self, key: str) -> bool:
@@ -160,7 +156,7 @@ class Answer:
 
     moment: datetime
     environment: str
-    explained: Explained
+    explained: ExplainedAnswer
     causes: tuple[Cause, ...]
 
 
@@ -172,14 +168,16 @@ def answer_at(
     They learn of a change within a moment: of what happened that very moment they may not have
     known yet. Raises NotTold where the history does not say what something was.
     """
-    past = Past(Trail(project.key, moment), project, environment)
+    past = PastEnvironment(Trail(project.key, moment), project, environment)
     found = _explain(past, flag, context, moment)
     causes = (one for _sequence, one in sorted(past.causes.items(), reverse=True))
     agreed = tuple(replace(one, approval=approval_of(one.row)) for one in causes)
     return Answer(moment, environment, found, agreed)
 
 
-def _explain(past: Past, flag: str, context: Context, moment: datetime) -> Explained:
+def _explain(
+    past: PastEnvironment, flag: str, context: Context, moment: datetime
+) -> ExplainedAnswer:
     scene = gather(flag, past)
     if scene is None:
         return answers.not_found(flag)
@@ -189,8 +187,8 @@ def _explain(past: Past, flag: str, context: Context, moment: datetime) -> Expla
     return _without_version(answers.explained(scene.flag, context, state, scene.segments))
 
 
-def _without_version(found: Explained) -> Explained:
+def _without_version(found: ExplainedAnswer) -> ExplainedAnswer:
     if "metadata" not in found.body:
         return found
     known = {name: one for name, one in found.body["metadata"].items() if name != "version"}
-    return Explained(found.status, {**found.body, "metadata": known}, found.explanation)
+    return ExplainedAnswer(found.status, {**found.body, "metadata": known}, found.explanation)

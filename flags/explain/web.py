@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods
 from flags.core.web.rows import Cell, FlagRow, find_flag
 from flags.engine.document import TARGETING_KEY
 from flags.explain import descriptions, rebuilding
-from flags.explain.answers import Explained, explain_now
+from flags.explain.answers import ExplainedAnswer, explain_now
 from flags.explain.causes import Approval, Cause
 from flags.explain.history_reader import NotTold
 from flags.explain.rebuilding import Answer
@@ -32,12 +32,12 @@ REFUSED = 422
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class EnvironmentAnswer:
     """What somebody gets in an environment; ``words`` are None where there is no evaluation."""
 
     environment: Environment
-    answer: Explained
-    words: descriptions.Explained | None
+    answer: ExplainedAnswer
+    words: descriptions.ExplanationWords | None
 
     @property
     def details(self) -> str:
@@ -47,8 +47,6 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class CauseLine:
-    """A cause in words: its record, and who agreed."""
-
     line: EventLine
     approval: Approval | None
     agreed: str
@@ -57,7 +55,6 @@ class CauseLine:
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_page(Permission.FLAG_VIEW)
 def explain(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
-    """What somebody gets for a flag now and why, in several environments side by side."""
     flag = find_flag(scope, key)
     row = FlagRow(flag)
     context: dict[str, Any] = {"scope": scope, "flag": flag, "row": row, "tab": "explain"}
@@ -66,32 +63,31 @@ def explain(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
         wanted = request.POST.getlist("environment")
         cells = [cell for cell in row.cells if cell.environment.key in wanted]
         try:
-            context["columns"] = _columns(cells, asked_in(request.POST).context)
+            context["columns"] = _answers_in(cells, question_in(request.POST).context)
             if not cells:
                 raise Invalid({"environment": _("Choose an environment.")})
         except Invalid as error:
             context["problems"], status = list(error.problems.values()), REFUSED
-    page = ("flags/explain.html", "flags/_explained_here.html")
+    page = ("flags/explain/explain.html", "flags/explain/_explained_here.html")
     return render_page(request, *page, context, status=status)
 
 
-def _columns(cells: Iterable[Cell], context: dict[str, Any]) -> list[Column]:
+def _answers_in(cells: Iterable[Cell], context: dict[str, Any]) -> list[EnvironmentAnswer]:
     now = clock.now()
     return [
-        _column(cell.environment, explain_now(cell.configuration, context, now=now))
+        _answer_in(cell.environment, explain_now(cell.configuration, context, now=now))
         for cell in cells
     ]
 
 
-def _column(environment: Environment, answer: Explained) -> Column:
+def _answer_in(environment: Environment, answer: ExplainedAnswer) -> EnvironmentAnswer:
     found = answer.explanation
-    return Column(environment, answer, descriptions.in_words(found) if found else None)
+    return EnvironmentAnswer(environment, answer, descriptions.in_words(found) if found else None)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_page(Permission.AUDIT_VIEW)
 def explain_past(request: HttpRequest, scope: Scope) -> HttpResponse:
-    """What somebody got for a flag at an instant, why, who made it so, and who agreed."""
     environments = scope.environments
     context: dict[str, Any] = {
         "scope": scope,
@@ -106,7 +102,7 @@ def explain_past(request: HttpRequest, scope: Scope) -> HttpResponse:
         except (Invalid, NotTold) as error:
             problems = error.problems.values() if isinstance(error, Invalid) else [str(error)]
             context["problems"], status = list(problems), REFUSED
-    return render_page(request, "flags/past.html", "flags/_answered.html", context, status=status)
+    return render_page(request, "flags/explain/past.html", "flags/explain/_answered.html", context, status=status)
 
 
 def _answered(scope: Scope, request: HttpRequest) -> dict[str, Any]:
@@ -118,12 +114,12 @@ def _answered(scope: Scope, request: HttpRequest) -> dict[str, Any]:
         project=scope.project,
         environment=environment.key,
         flag=flag,
-        context=asked_in(request.POST).context,
+        context=question_in(request.POST).context,
         moment=_moment(request),
     )
     return {
         "answer": answer,
-        "column": _column(environment, answer.explained),
+        "column": _answer_in(environment, answer.explained),
         "causes": _in_words(answer),
     }
 
@@ -170,7 +166,7 @@ _LINE: Final = re.compile(r"([^=:\s]++)\s*+[=:](.*)")
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ExplainQuestion:
     """Who is asked about: the targeting key, and attributes as JSON or as lines."""
 
     unit: str = ""
@@ -187,9 +183,8 @@ class Asked:
         return context
 
 
-def asked_in(form: QueryDict) -> Asked:
-    """The question that a form sent."""
-    return Asked(form.get("unit", "").strip(), form.get("attributes", ""))
+def question_in(form: QueryDict) -> ExplainQuestion:
+    return ExplainQuestion(form.get("unit", "").strip(), form.get("attributes", ""))
 
 
 def _attributes(text: str) -> dict[str, Any]:

@@ -37,12 +37,10 @@ class ExclusionGroup(Keyed):
 
     @property
     def holdout_percent(self) -> str:
-        """As it stands in a form."""
         return f"{self.holdout / 1000:g}"
 
     @property
     def document(self) -> dict[str, Any]:
-        """The group as a document of the engine, every field in it."""
         return {
             "key": self.key,
             "name": self.name,
@@ -64,7 +62,6 @@ class ExclusionGroup(Keyed):
         return parse_group(self.document)
 
     def set_group(self, group: Group) -> None:
-        """Take the columns from a valid group; the caller saves."""
         self.key, self.name, self.description = group.key, group.name, group.description
         self.salt, self.bucket_by, self.holdout = group.salt, group.bucket_by, group.holdout
         self.slots = dump_group(group)["slots"]

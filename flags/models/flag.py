@@ -46,8 +46,6 @@ class Keyed(models.Model):
 
 
 class FlagQuerySet(models.QuerySet["Flag"]):
-    """Filters on flags."""
-
     def alive(self) -> "FlagQuerySet":
         return self.filter(archived_at__isnull=True)
 
@@ -103,7 +101,6 @@ class Flag(Keyed):
 
     @property
     def document(self) -> dict[str, object]:
-        """The definition as a document of the engine."""
         schema = {} if self.json_schema is None else {"json_schema": self.json_schema}
         return {field: getattr(self, field) for field in DEFINITION_FIELDS} | schema
 
@@ -112,7 +109,6 @@ class Flag(Keyed):
         return parse_definition(self.document)
 
     def set_definition(self, definition: FlagDefinition) -> None:
-        """Take the columns from a valid definition; the caller saves."""
         for field, value in dump_definition(definition).items():
             setattr(self, field, value)
         self.json_schema = definition.json_schema
@@ -137,10 +133,7 @@ DEFINITION_FIELDS = (
 
 
 class ConfigurationQuerySet(models.QuerySet["FlagConfiguration"]):
-    """Filters on configurations."""
-
     def served(self) -> "ConfigurationQuerySet":
-        """Those that evaluators have."""
         return self.filter(introduced=True, flag__archived_at__isnull=True)
 
 
@@ -186,7 +179,6 @@ class FlagConfiguration(models.Model):
 
     @property
     def document(self) -> dict[str, object]:
-        """The configuration as a document of the engine."""
         introduced = {} if self.introduced else {"introduced": False}
         return {"enabled": self.enabled, **self.targeting, **introduced}
 
@@ -195,12 +187,10 @@ class FlagConfiguration(models.Model):
         return parse_configuration(self.document, self.flag.definition)
 
     def set_configuration(self, configuration: Configuration) -> None:
-        """Take the columns from a valid configuration; the caller saves."""
         document = dump_configuration(configuration)
         self.enabled = bool(document.pop("enabled"))
         self.introduced = bool(document.pop("introduced", True))
         self.targeting = document
 
     def environment_document(self) -> dict[str, object]:
-        """What evaluators load."""
         return environment_document(self.flag.definition, self.configuration, self.version)

@@ -9,8 +9,6 @@ from portal.access.models import Project, User
 
 
 class Favourite(models.Model):
-    """A flag that somebody wants at hand."""
-
     flag = models.ForeignKey(Flag, on_delete=models.CASCADE, related_name="favourites")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="favourite_flags")
 

@@ -47,12 +47,10 @@ class KeyList(models.Model):
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """The keys, sorted."""
         return _keys_of(self.pk, self.digest)
 
     @property
     def document(self) -> dict[str, object]:
-        """How the list stands in the document of a segment."""
         return {"digest": self.digest, "count": self.count}
 
 
@@ -102,7 +100,6 @@ class Segment(Keyed):
 
     @property
     def about(self) -> dict[str, Any]:
-        """All but the lists, as a document of the engine."""
         return {field: getattr(self, field) for field in ABOUT_FIELDS}
 
     @property
@@ -119,7 +116,6 @@ class Segment(Keyed):
 
     @property
     def rules(self) -> SegmentDocument:
-        """The segment of the engine, without its lists."""
         return parse_segment(self.about)
 
 
@@ -142,5 +138,4 @@ def segment_document_of(project: Project, document: Mapping[str, Any]) -> dict[s
 
 
 def segment_of(project: Project, document: Mapping[str, Any]) -> SegmentDocument:
-    """The segment of the engine from the document that the history keeps of it."""
     return parse_segment(segment_document_of(project, document))

@@ -7,8 +7,6 @@ from portal.access.models import Environment, Project, User
 
 
 class Period(models.TextChoices):
-    """How long one row counts."""
-
     MINUTE = "m", "minute"
     HOUR = "h", "hour"
     DAY = "d", "day"
@@ -56,8 +54,6 @@ class FlagSeen(models.Model):
 
 
 class UnknownFlagQuerySet(models.QuerySet["UnknownFlag"]):
-    """Filters on names that were asked for."""
-
     def named(self) -> "UnknownFlagQuerySet":
         """Without the row that counts all the others."""
         return self.exclude(name="")

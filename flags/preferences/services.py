@@ -15,7 +15,6 @@ MOST_NAME, MOST_QUERY = 60, 2000
 
 
 def set_favourite(*, flag: Flag, user: User, favourite: bool) -> None:
-    """Put a flag among somebody's favourites or take it out; doing it again changes nothing."""
     if favourite:
         Favourite.objects.get_or_create(flag=flag, user=user)
     else:
@@ -62,7 +61,6 @@ def _check_name(view: SavedView, name: str) -> None:
 
 
 def set_default(*, view: SavedView, user: User, default: bool) -> None:
-    """Make a view the one that somebody sees first, in place of another; or no longer."""
     if default:
         for other in user.default_views.filter(project=view.project).exclude(pk=view.pk):
             other.default_for.remove(user)
@@ -72,7 +70,6 @@ def set_default(*, view: SavedView, user: User, default: bool) -> None:
 
 
 def delete_view(*, view: SavedView) -> None:
-    """Delete a view, for everybody where it was shared."""
     view.delete()
 
 

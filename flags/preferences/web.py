@@ -10,7 +10,7 @@ from flags.core import selectors
 from flags.core.web.listing import lasting
 from flags.core.web.rows import find_flag
 from flags.models import SavedView
-from flags.preferences import services as arranging
+from flags.preferences import services
 from flags.preferences.services import set_favourite
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
@@ -22,7 +22,6 @@ from portal.lib.web.pages import governed, redirect_to
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_page(Permission.FLAG_VIEW)
 def create_view(request: HttpRequest, scope: Scope) -> HttpResponse:
-    """The dialog, about the filters in its address; sent, the view."""
     return _edit(request, scope, None, {"query": lasting(request.GET)})
 
 
@@ -50,7 +49,7 @@ def delete_view(request: HttpRequest, scope: Scope, view: int) -> HttpResponse:
     found = _find(scope, view)
     if not _may_change(scope, found):
         raise Forbidden(_("change views of others"))
-    arranging.delete_view(view=found)
+    services.delete_view(view=found)
     return redirect_to(request, _list(scope) + "?all=1", _("The view is deleted."))
 
 
@@ -77,9 +76,9 @@ def _edit(
 
     def save() -> HttpResponse:
         if view is not None and not may_change:
-            arranging.set_default(view=view, user=scope.user, default=default)
+            services.set_default(view=view, user=scope.user, default=default)
             return redirect_to(request, _address(scope, view))
-        saved = arranging.save_view(
+        saved = services.save_view(
             project=scope.project,
             user=scope.user,
             intent=Intent(scope.actor),
@@ -91,7 +90,7 @@ def _edit(
         )
         return redirect_to(request, _address(scope, saved), _("The view is saved."))
 
-    return governed(request, "flags/_view_dialog.html", context, save)
+    return governed(request, "flags/preferences/_view_dialog.html", context, save)
 
 
 def _list(scope: Scope) -> str:
@@ -105,9 +104,8 @@ def _address(scope: Scope, view: SavedView) -> str:
 @require_POST
 @project_page(Permission.FLAG_VIEW)
 def favour(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
-    """Star a flag, or no longer."""
     flag = find_flag(scope, key)
     favourite = request.POST.get("favourite") == "1"
     set_favourite(flag=flag, user=scope.user, favourite=favourite)
     context = {"scope": scope, "flag": flag, "favourite": favourite}
-    return render(request, "flags/_star.html", context)
+    return render(request, "flags/preferences/_star.html", context)

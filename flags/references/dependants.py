@@ -87,7 +87,6 @@ def going_back(project: Project, flag: Flag | None = None) -> Iterator[FlagConfi
 
 
 def mentioning_in(environment: Environment, kind: Named) -> Iterator[FlagConfiguration]:
-    """The same in one environment."""
     rows = FlagConfiguration.objects.filter(environment=environment)
     return _narrowed(_in_use(rows), kind).iterator(500)
 

@@ -46,14 +46,12 @@ def introduced_rows(flag: Flag) -> list[FlagConfiguration]:
 
 
 def of_archiving(flag: Flag, environments: Iterable[Environment]) -> list[Environment]:
-    """Where archiving or restoring a flag is noticed: where it is introduced."""
     return of_archiving_all([flag], environments)
 
 
 def of_archiving_all(
     flags: Iterable[Flag], environments: Iterable[Environment]
 ) -> list[Environment]:
-    """The same of several flags."""
     rows = FlagConfiguration.objects.filter(flag__in=list(flags), introduced=True)
     return _among(environments, rows.values_list("environment", flat=True))
 

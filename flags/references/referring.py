@@ -108,7 +108,6 @@ def check_configuration(flag: Flag, environment: Environment, wanted: Configurat
 
 
 def check_restored(flag: Flag) -> None:
-    """Raise Invalid where something that an archived flag refers to has gone meanwhile."""
     for row in FlagConfiguration.objects.filter(flag=flag).select_related("environment"):
         try:
             check_configuration(flag, row.environment, row.configuration)
@@ -181,7 +180,6 @@ def problems_of(key: str, mentions: Iterable[Mention], neighbours: Neighbours) -
 
 
 def problems_of_segment(key: str, mentions: Iterable[Mention], graph: Graph) -> dict[str, str]:
-    """What is wrong with the references of the segment ``key``, which ``graph`` has already."""
     named = {one.path: one.key for one in mentions}
     found = {path: _no_segment(one) for path, one in named.items() if one not in graph}
     return found or _problems_of_chains(key, named, graph, _turned(graph))
@@ -262,18 +260,15 @@ def _neighbours(flag: Flag, environment: Environment, mentions: Iterable[Mention
 
 
 def variants_of(flags: Iterable[Flag]) -> dict[str, frozenset[str]]:
-    """Flags with the keys of their variants."""
     return {flag.key: frozenset(one["key"] for one in flag.variants) for flag in flags}
 
 
 def slots_of(project: Project) -> dict[str, frozenset[str]]:
-    """Each exclusion group of a project with the flags that have a part of it."""
     rows = ExclusionGroup.objects.filter(project=project).values_list("key", "slots")
     return {key: frozenset(slot["flag"] for slot in slots) for key, slots in rows}
 
 
 def asks(document: Mapping[str, Any]) -> frozenset[str]:
-    """The flags that a configuration asks."""
     return frozenset(one.key for one in mentions_in(document) if one.kind is Named.FLAG)
 
 

@@ -206,7 +206,7 @@ class RampList(PlanList):
         return self.create_plan(request, project, environment)
 
 
-def detail(kind: PlanKind) -> type[ApiView]:
+def detail_view(kind: PlanKind) -> type[ApiView]:
     """The endpoint that reads one plan of a kind."""
 
     class PlanDetail(ApiView):
@@ -218,19 +218,19 @@ def detail(kind: PlanKind) -> type[ApiView]:
     return PlanDetail
 
 
-def steering(kind: PlanKind, step: str) -> type[ApiView]:
+def step_view(kind: PlanKind, step: str) -> type[ApiView]:
     """The endpoint that pauses, resumes or cancels plans of a kind."""
 
-    class Steering(ApiView):
+    class StepView(ApiView):
         @operation(f"{step}_{kind}", _TAG, PLAN, WAITS, body=WHY)
         def post(self, request: Request, project: str, environment: str, plan: int) -> Response:
             """Stopping is free for whoever may change the flag; going on may take approval."""
             found = _plan_of(request, project, environment, kind, plan)
             reason = WHY.read(request.data or {}).get("reason", "")
-            steered = _STEPS[step](plan=found, intent=Intent(holder_of(request).actor, reason))
-            return answer(PLAN.dump(steered))
+            after = _STEPS[step](plan=found, intent=Intent(holder_of(request).actor, reason))
+            return answer(PLAN.dump(after))
 
-    return Steering
+    return StepView
 
 
 _STEPS: dict[str, Callable[..., Plan]] = {

@@ -203,7 +203,6 @@ def plan_change(plan: Plan, current: Document | None = None) -> Change:
 
 
 def current_configuration(plan: Plan) -> FlagConfiguration:
-    """The configuration that a plan is about."""
     current = FlagConfiguration.objects.get(flag=plan.flag, environment=plan.environment)
     current.flag, current.environment = plan.flag, plan.environment
     return current

@@ -19,7 +19,6 @@ _UNITS = ((86_400, "day"), (3600, "hour"), (60, "minute"))
 
 
 def title(plan: Plan) -> str:
-    """“Turn on New checkout in Production on a schedule”."""
     names = {"flag": plan.flag.title, "environment": plan.environment.name}
     if plan.is_ramp:
         return _("Ramp up {flag} in {environment}").format(**names)
@@ -65,7 +64,6 @@ def moment_words(at: datetime, zone: str) -> str:
 
 
 def target_words(document: Document, current: Document) -> str:
-    """What a ramp moves."""
     target = document["target"]
     rule = _rule_name(current, target["rule"])
     if target["part"] == "audience":
@@ -76,7 +74,6 @@ def target_words(document: Document, current: Document) -> str:
 
 
 def _rule_name(current: Document, rule_id: str) -> str:
-    """What people call a rule: its name, or its id where it has none."""
     found = next((rule for rule in current.get("rules", []) if rule["id"] == rule_id), None)
     return f"“{found['name']}”" if found and found.get("name") else rule_id
 
@@ -89,7 +86,6 @@ def ramp_start(plan: Plan) -> str:
 
 
 def ramp_table(plan: Plan) -> list[str]:
-    """The steps of a ramp, the first ones and the last where there are many."""
     steps = plan.steps
     shown = [*steps[:10], *steps[10:][-1:]]
     text = _("{percent} % after {time}")

@@ -9,8 +9,7 @@ from django.urls import reverse
 from flags.core import changes
 from flags.core.handlers import archived, find_flag
 from flags.models import Flag
-from flags.schedules import commands
-from flags.schedules import create as making
+from flags.schedules import commands, create
 from flags.schedules.models import Plan
 from portal.approvals.changes import Change, same_document
 from portal.approvals.handlers import DueStep, Handler, Outcome, Side, Target, Wanted
@@ -69,10 +68,10 @@ def _outcomes(found: Planned, request: ChangeRequest) -> list[Outcome]:
     flag, environment = found[0], request.environments.get()
     kind = request.kind.removeprefix("flag.")
     plan = Plan(kind=kind, flag=flag, environment=environment, document=request.after)
-    current = making.current_configuration(plan).document
+    current = create.current_configuration(plan).document
     plan.step = len(plan.steps) - 1 if plan.is_ramp else 0
     try:
-        end = making.outcome(plan, current)
+        end = create.outcome(plan, current)
     except AviaryError:
         return []
     sides = changes.who_gets_what(flag, current, end)
@@ -85,17 +84,17 @@ def _due_step(step: Step, change: Change, at: datetime) -> DueStep | None:
     if plan is None or not _is_due(plan, step, at) or not _is_about(plan, change):
         return None
     try:
-        says_so = same_document(making.outcome(plan, change.before), change.after)
+        says_so = same_document(create.outcome(plan, change.before), change.after)
     except AviaryError:
         return None
     if not says_so:
         return None
-    return DueStep(plan.author_actor, making.plan_change(plan), plan.agreement_id)
+    return DueStep(plan.author_actor, create.plan_change(plan), plan.agreement_id)
 
 
 def _is_due(plan: Plan, step: Step, at: datetime) -> bool:
     due = plan.is_running and plan.due_at is not None and plan.due_at <= at
-    return due and (making.kind_name(plan), plan.step) == (step.kind, step.number)
+    return due and (create.kind_name(plan), plan.step) == (step.kind, step.number)
 
 
 def _is_about(plan: Plan, change: Change) -> bool:
@@ -117,4 +116,4 @@ def _handler(create: Callable[..., Plan]) -> Handler:
     )
 
 
-SCHEDULE, RAMP = _handler(making.create_schedule), _handler(making.create_ramp)
+SCHEDULE, RAMP = _handler(create.create_schedule), _handler(create.create_ramp)

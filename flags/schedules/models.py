@@ -14,15 +14,11 @@ from portal.runs.models import ALIVE, Run
 
 
 class PlanKind(models.TextChoices):
-    """One thing at an instant, or a share that rises in steps."""
-
     SCHEDULE = "schedule", _("schedule")
     RAMP = "ramp", _("ramp")
 
 
 class PlanQuerySet(models.QuerySet["Plan"]):
-    """Filters on plans."""
-
     def alive(self) -> "PlanQuerySet":
         return self.filter(state__in=ALIVE)
 
@@ -58,7 +54,6 @@ class Plan(Run):
 
     @property
     def permissions(self) -> tuple[Permission, ...]:
-        """What it takes to want it."""
         if self.is_ramp:
             return (Permission.FLAG_EDIT,)
         return OPERATIONS[self.document["operation"]].permissions
@@ -69,7 +64,6 @@ class Plan(Run):
 
     @property
     def steps(self) -> tuple[RampStep, ...]:
-        """Of a ramp."""
         return steps_of(self.document)
 
     @property

@@ -57,7 +57,6 @@ def _turn_off(current: Document, _wish: Document) -> dict[str, Any]:
 
 
 def _set_percent(current: Document, wish: Document) -> dict[str, Any]:
-    """Raises Halted where the rule is gone."""
     rules = [dict(rule) for rule in current.get("rules", [])]
     found = next((rule for rule in rules if rule["id"] == wish["rule"]), None)
     if found is None:

@@ -31,13 +31,10 @@ from portal.runs.runner import Runner
 
 
 def carry_out_due() -> int:
-    """Carry out what is due; returns how many plans that were."""
     return PlanRunner().look()
 
 
 class PlanRunner(Runner[Plan]):
-    """The steps of schedules and ramps."""
-
     holding = (Frozen, EmergencyRunning)
 
     def due(self, at: datetime) -> QuerySet[Plan]:
@@ -171,8 +168,6 @@ def require_untouched(plan: Plan, current: FlagConfiguration) -> None:
 
 
 def _who(plan: Plan, aspect: Callable[[Document], object]) -> str:
-    """Who last changed an aspect of the configuration since the plan was made; empty where nobody
-    did."""
     events = audit.events_of(plan.flag.project, subject_kind="flag", subject=plan.flag.key)
     events = events.filter(environment=plan.environment.key, at__gte=plan.created_at)
     for event in events[:_LOOKED_AT]:

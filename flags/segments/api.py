@@ -1,4 +1,4 @@
-"""``/api/v1/projects/{project}/segments``: cohorts, the same in every environment."""
+"""``/api/v1/projects/{project}/segments``, the same in every environment."""
 
 import io
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from flags.engine import limits
 from flags.models import Segment
 from flags.models.segment import LISTS
 from flags.segments import key_lists
-from flags.segments import selectors as cohorts
+from flags.segments import selectors as segment_selectors
 from flags.segments import services as segment_services
 from flags.segments.key_lists import KeyChange, KeyFile, Mode
 from portal.access.api.scope import holder_of, project_of
@@ -134,7 +134,7 @@ class SegmentList(ApiView):
     def get(self, request: Request, project: str) -> Response:
         """A page of segments, in order of their keys."""
         search = text(request, "search")
-        found = cohorts.list_segments(project_of(request, project), search=search)
+        found = segment_selectors.list_segments(project_of(request, project), search=search)
         by_key = {segment.key: segment for segment in found}
         page, following = page_of_keys(request, by_key)
         return listing(request, SEGMENTS, [by_key[key] for key in page], following)
@@ -193,7 +193,7 @@ class SegmentKeys(ApiView):
     def get(self, request: Request, project: str, which: str, key: str) -> Response:
         """A page of keys, in their order."""
         segment = _with_list(segment_of(request, project, key), which)
-        page = cohorts.page_of_keys(
+        page = segment_selectors.page_of_keys(
             getattr(segment, which).keys,
             search=text(request, "search"),
             after=decode_cursor(text(request, "cursor")),
@@ -264,5 +264,4 @@ def _with_list(segment: Segment, which: str) -> Segment:
 
 
 def segment_of(request: Request, project_key: str, key: str) -> Segment:
-    """A segment of the key's project."""
-    return found_row(cohorts.get_segment, request, project_key, key)
+    return found_row(segment_selectors.get_segment, request, project_key, key)

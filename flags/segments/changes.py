@@ -44,7 +44,6 @@ def segment_change(
 def deletion(
     kind: str, one: Segment | ExclusionGroup, environments: Iterable[Environment]
 ) -> Change:
-    """Deleting what nothing refers to, so that it cannot be another when it comes back."""
     text = (
         _("Delete segment {name}")
         if kind == SEGMENT_DELETION
@@ -80,7 +79,6 @@ def change_of(
 
 
 def conflict(one: Segment | ExclusionGroup, document: object) -> Conflict:
-    """Somebody else was faster; ``document`` is what one wanted of it."""
     text = (
         _("{person} changed this segment while you were editing it.")
         if isinstance(one, Segment)
@@ -118,7 +116,6 @@ def segment_words(project: Project, before: Document, after: Document) -> list[s
 
 
 def members_words(document: Document) -> tuple[str, ...]:
-    """Who is in a segment, one sentence each."""
     try:
         segment = parse_segment({f: document[f] for f in ABOUT_FIELDS if f in document})
     except DocumentError:

@@ -18,7 +18,6 @@ LISTS = {"included": gettext_lazy("always in"), "excluded": gettext_lazy("never 
 
 
 def segment_changes(before: Segment, after: Segment) -> list[str]:
-    """What differs between two segments but for their lists, one sentence each."""
     sentences = about_changes(before, after)
     if before.when != after.when:
         text = _("Members by condition: {after}. It was: {before}.")
@@ -41,7 +40,6 @@ def _value(one: object, name: str) -> str:
 
 
 def list_changes(name: str, added: Collection[str], removed: Collection[str]) -> Iterator[str]:
-    """Who came to a list and who went."""
     if added:
         text = ngettext(
             "{count} key more is {list}: {keys}.",

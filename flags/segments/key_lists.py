@@ -24,8 +24,6 @@ MOST_KEYS = 250_000
 
 
 class Mode(StrEnum):
-    """What to do with keys."""
-
     ADD = "add"
     REMOVE = "remove"
     REPLACE = "replace"
@@ -33,8 +31,6 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class KeyChange:
-    """Keys to add to one of a segment's lists, to remove from it, or to put in place of it."""
-
     list_name: str
     mode: Mode
     keys: Collection[str]
@@ -61,7 +57,6 @@ class KeyReport:
 
 
 def decide(segment: Segment, change: KeyChange) -> tuple[frozenset[str], KeyReport]:
-    """The list as it is to be, and what that comes to. Raises Invalid where it gets too long."""
     current = frozenset(getattr(segment, change.list_name).keys)
     keys = frozenset(change.keys)
     if change.mode is Mode.REMOVE:
@@ -88,7 +83,6 @@ def decide(segment: Segment, change: KeyChange) -> tuple[frozenset[str], KeyRepo
 
 
 def check_keys(keys: Iterable[object]) -> list[str]:
-    """Keys from a JSON list. Raises Invalid with the place of each that is none."""
     problems: dict[str, str] = {}
     found: list[str] = []
     for index, key in enumerate(keys):

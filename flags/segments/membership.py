@@ -6,12 +6,17 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from flags.engine import DocumentError, EvaluationState, OverBudget, compile_segment
-from flags.engine.cohorts import CompiledSegment
+from flags.engine import (
+    CompiledSegment,
+    DocumentError,
+    EvaluationState,
+    OverBudget,
+    compile_segment,
+)
 from flags.models import Segment
 from flags.models.segment import LISTS
 from flags.references.dependants import segment_graph
-from flags.segments import selectors as cohorts
+from flags.segments import selectors as segment_selectors
 from portal.lib import clock, strict_json
 
 
@@ -24,7 +29,6 @@ class Membership:
 
 
 def explain_membership(segment: Segment, *, unit: str, attributes: str) -> Membership:
-    """Whether a unit with these attributes (a JSON object, or nothing) belongs to a segment."""
     context = _context(attributes)
     if context is None:
         problem = _('Write the attributes as a JSON object: {{"country": "DE"}}.').format()
@@ -66,5 +70,5 @@ def _segments(segment: Segment) -> dict[str, CompiledSegment]:
         new = graph.get(waiting.pop(), frozenset()) - wanted
         wanted |= new
         waiting += new
-    rows = [cohorts.get_segment(segment.project, key) for key in wanted if key in graph]
+    rows = [segment_selectors.get_segment(segment.project, key) for key in wanted if key in graph]
     return {row.key: compile_segment(row.engine_document) for row in rows}

@@ -1,5 +1,3 @@
-"""Reading segments and exclusion groups, as they are and as they were."""
-
 from bisect import bisect_left
 from dataclasses import dataclass
 
@@ -20,7 +18,6 @@ class KeyPage:
 
 
 def get_segment(project: Project, key: str) -> Segment:
-    """A segment of a project. Raises Segment.DoesNotExist."""
     segments = project.segments.select_related("included", "excluded")
     return segments.defer("included__content", "excluded__content").get(key=key)
 

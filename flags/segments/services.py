@@ -17,7 +17,7 @@ from flags.models.segment import ABOUT_FIELDS, LISTS, list_of
 from flags.references import referring
 from flags.references.effects import advance_all, let_through
 from flags.segments import changes, key_lists
-from flags.segments import selectors as cohorts
+from flags.segments import selectors as segment_selectors
 from flags.segments.key_lists import KeyChange, KeyReport
 from portal.access import authority, outbox
 from portal.access.models import Project
@@ -67,7 +67,7 @@ def edit_segment(
     """
     gate.require(intent, Permission.SEGMENT_EDIT, project=segment.project)
     environments = outbox.lock_project(segment.project)
-    segment = cohorts.get_segment(segment.project, segment.key)
+    segment = segment_selectors.get_segment(segment.project, segment.key)
     about, lists = _read(segment, document)
     before = segment.document
     if segment.version != expected_version:
@@ -120,7 +120,7 @@ def change_keys(
     attempts = _ATTEMPTS if expected_version is None else 1
     while True:
         attempts -= 1
-        current = cohorts.get_segment(segment.project, segment.key)
+        current = segment_selectors.get_segment(segment.project, segment.key)
         wanted, report = key_lists.decide(current, change)
         stored = key_lists.store(segment.project, wanted, now=intent.at)
         try:
@@ -148,7 +148,7 @@ def delete_segment(
     """
     gate.require(intent, Permission.SEGMENT_EDIT, project=segment.project)
     environments = outbox.lock_project(segment.project)
-    segment = cohorts.get_segment(segment.project, segment.key)
+    segment = segment_selectors.get_segment(segment.project, segment.key)
     if expected_version not in (None, segment.version):
         raise changes.conflict(segment, {})
     text = _("This segment is in use by {uses}. Remove it there first.")
@@ -208,7 +208,6 @@ def _fill(segment: Segment, fields: Mapping[str, Any]) -> None:
 
 
 def _event(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
-    """What to call the edit: where only lists differ, that."""
     same = all(same_document(before[name], after[name]) for name in ABOUT_FIELDS)
     return "segment.keys_changed" if same else "segment.edited"
 

@@ -13,8 +13,8 @@ from flags.models import ExclusionGroup, Segment
 from flags.models.segment import LISTS, list_of
 from flags.references.dependants import Use, uses_of
 from flags.segments import changes, key_lists
-from flags.segments import selectors as cohorts
-from flags.segments import services as segments
+from flags.segments import selectors as segment_selectors
+from flags.segments import services as segment_services
 from flags.usage import impact
 from portal.access.models import Project
 from portal.approvals.handlers import (
@@ -37,11 +37,11 @@ from portal.lib.subjects import Describe, Menu, Recorded, Restore, Subject
 
 
 def _find_segment(target: Target) -> Segment:
-    return cohorts.get_segment(target.project, target.subject)
+    return segment_selectors.get_segment(target.project, target.subject)
 
 
 def _edit_segment(segment: Segment, wanted: Wanted) -> None:
-    segments.edit_segment(
+    segment_services.edit_segment(
         segment=segment,
         document=wanted.document,
         expected_version=int(wanted.base_version),
@@ -50,7 +50,7 @@ def _edit_segment(segment: Segment, wanted: Wanted) -> None:
 
 
 def _delete_segment(segment: Segment, wanted: Wanted) -> None:
-    segments.delete_segment(
+    segment_services.delete_segment(
         segment=segment, expected_version=int(wanted.base_version), intent=wanted.intent
     )
 

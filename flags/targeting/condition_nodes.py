@@ -25,8 +25,6 @@ _MOST_ROWS = 8
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One input: its name, what it holds, and what is wrong with that."""
-
     path: str
     value: str
     error: str = ""
@@ -38,20 +36,16 @@ class Input:
 
     @property
     def rows(self) -> int:
-        """How many lines show it whole, within reason."""
         lines = self.value.splitlines() or [""]
         return min(_MOST_ROWS, sum(1 + len(line) // 48 for line in lines))
 
 
 def read_input(node: Form, name: str, path: str, errors: Errors) -> Input:
-    """The input of a text in the form."""
     return Input(path, text_in(node, name), errors.get(path, ""))
 
 
 @dataclass(frozen=True, slots=True)
 class TestNode:
-    """A test of one attribute."""
-
     path: str
     attribute: Input
     operator: Input
@@ -60,7 +54,7 @@ class TestNode:
     ignore_case: bool
     error: str = ""
 
-    template: ClassVar[str] = "flags/_test.html"
+    template: ClassVar[str] = "flags/targeting/_test.html"
 
     @property
     def takes_values(self) -> bool:
@@ -107,21 +101,17 @@ class TestNode:
 
 @dataclass(frozen=True, slots=True)
 class SegmentNode:
-    """Belonging to a segment; ``name`` is its name where it is known."""
-
     path: str
     segment: Input
     name: str
     is_known: bool
     error: str = ""
 
-    template: ClassVar[str] = "flags/_segment_test.html"
+    template: ClassVar[str] = "flags/targeting/_segment_test.html"
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One variant of another flag to tick."""
-
     path: str
     key: str
     is_chosen: bool
@@ -129,8 +119,6 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class FlagNode:
-    """What another flag serves."""
-
     path: str
     flag: Input
     choices: list[Choice]
@@ -138,25 +126,21 @@ class FlagNode:
     variants_error: str
     error: str = ""
 
-    template: ClassVar[str] = "flags/_flag_test.html"
+    template: ClassVar[str] = "flags/targeting/_flag_test.html"
 
 
 @dataclass(frozen=True, slots=True)
 class LogicNode:
-    """JsonLogic."""
-
     path: str
     logic: Input
     bucketing: str
     error: str = ""
 
-    template: ClassVar[str] = "flags/_logic_test.html"
+    template: ClassVar[str] = "flags/targeting/_logic_test.html"
 
 
 @dataclass(frozen=True, slots=True)
 class GroupNode:
-    """Conditions of which all, any or none must hold."""
-
     path: str
     match: str
     bare: bool
@@ -164,7 +148,7 @@ class GroupNode:
     error: str
     depth: int
 
-    template: ClassVar[str] = "flags/_group.html"
+    template: ClassVar[str] = "flags/targeting/_group.html"
 
 
 Node: TypeAlias = TestNode | SegmentNode | FlagNode | LogicNode | GroupNode

@@ -121,7 +121,6 @@ class Snippet:
 
 
 def snippets(flag: Flag) -> list[Snippet]:
-    """The same question in several languages; the key comes from the environment."""
     return [
         Snippet("curl", "curl", _curl(flag.key)),
         Snippet("python", "Python", _python(flag)),

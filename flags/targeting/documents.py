@@ -147,7 +147,7 @@ def _key_line(key: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class CatalogueEntry:
     """Something to pick: its key, its name for people, and a flag's variants or a flag's part."""
 
     key: str
@@ -160,9 +160,9 @@ class Named:
 class Catalogue:
     """What there is to pick, by key. A segment's conditions cannot ask flags."""
 
-    flags: Mapping[str, Named] = field(default_factory=dict)
-    segments: Mapping[str, Named] = field(default_factory=dict)
-    groups: Mapping[str, Named] = field(default_factory=dict)
+    flags: Mapping[str, CatalogueEntry] = field(default_factory=dict)
+    segments: Mapping[str, CatalogueEntry] = field(default_factory=dict)
+    groups: Mapping[str, CatalogueEntry] = field(default_factory=dict)
     may_ask_flags: bool = True
 
 
@@ -170,26 +170,24 @@ NOTHING = Catalogue()
 
 
 def catalogue_for(flag: Flag) -> Catalogue:
-    """What a flag's configurations may name."""
     others = Flag.objects.alive().filter(project=flag.project).exclude(key=flag.key)
     rows = others.order_by("key").values_list("key", "name", "variants")
     return Catalogue(
         flags={
-            key: Named(key, name, tuple(one["key"] for one in variants))
+            key: CatalogueEntry(key, name, tuple(one["key"] for one in variants))
             for key, name, variants in rows
         },
         segments=segments_of(flag.project),
         groups={
-            one.key: Named(one.key, one.name, part=_part(one, flag.key))
+            one.key: CatalogueEntry(one.key, one.name, part=_part(one, flag.key))
             for one in ExclusionGroup.objects.filter(project=flag.project)
         },
     )
 
 
-def segments_of(project: Project) -> dict[str, Named]:
-    """The segments of a project, to pick from."""
+def segments_of(project: Project) -> dict[str, CatalogueEntry]:
     rows = Segment.objects.filter(project=project).values_list("key", "name")
-    return {key: Named(key, name) for key, name in rows}
+    return {key: CatalogueEntry(key, name) for key, name in rows}
 
 
 def _part(group: ExclusionGroup, flag: str) -> str:

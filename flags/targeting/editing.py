@@ -223,7 +223,6 @@ def both_sides(
     *,
     with_switch: bool,
 ) -> BothSides:
-    """Both sides of a conflict in words."""
     mine_on_theirs = descriptions.configuration_changes(saved.configuration, yours)
     started = _parsed(base, saved.flag.definition)
     if started is None:

@@ -29,24 +29,20 @@ class Problems(dict[str, str]):
 
 
 def dicts_in(node: Form, name: str) -> list[Form]:
-    """The objects of a list in a form, whatever was sent."""
     value = node.get(name, [])
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def text_in(node: Form, name: str) -> str:
-    """A text of a form, whatever was sent."""
     value = node.get(name, "")
     return value if isinstance(value, str) else ""
 
 
 def write_json(value: object) -> str:
-    """JSON as it stands in an input."""
     return json.dumps(value, ensure_ascii=False, indent=2)
 
 
 def read_json(text: str, path: str, problems: Problems) -> Any:
-    """What an input's JSON says; a problem where it is none."""
     try:
         return strict_json.loads_text(text)
     except strict_json.NotStrict as error:
@@ -138,7 +134,6 @@ def way_of(operator: str, chosen: str) -> str:
 
 
 def values_in(text: str, way: str, path: str, problems: Problems) -> list[object]:
-    """The values that were written; a problem where they cannot be read."""
     try:
         return read_values(text, way)
     except csv.Error:

@@ -50,8 +50,6 @@ class BucketingNode:
 
 @dataclass(frozen=True, slots=True)
 class ShareNode:
-    """A variant's share."""
-
     path: str
     variant: str
     weight: Input
@@ -60,8 +58,6 @@ class ShareNode:
 
 @dataclass(frozen=True, slots=True)
 class ServeNode:
-    """What is served: one variant, shares, what logic names, or nothing."""
-
     path: str
     variant: Input
     shares: list[ShareNode]
@@ -91,8 +87,6 @@ class ServeNode:
 
 @dataclass(frozen=True, slots=True)
 class AudienceNode:
-    """Whom a rule lets in of those who match."""
-
     percent: Input
     bucketing: BucketingNode
     group: Input
@@ -103,8 +97,6 @@ class AudienceNode:
 
 @dataclass(frozen=True, slots=True)
 class RuleNode:
-    """One rule."""
-
     path: str
     number: int
     id: str
@@ -126,16 +118,12 @@ class RuleNode:
 
 @dataclass(frozen=True, slots=True)
 class TargetNode:
-    """A variant and the users who always get it."""
-
     path: str
     variant: Input
     keys: Input
 
 
 class Drawing:
-    """The whole form, ready to draw."""
-
     operators = tuple(OPERATOR_WORDS.items())
     split, logic, code = SPLIT, LOGIC, CODE
 
@@ -161,7 +149,6 @@ class Drawing:
 
     @property
     def problems(self) -> list[str]:
-        """Every problem in words, each once."""
         return list(dict.fromkeys(self._errors.values()))
 
     def _input(self, node: Form, name: str, path: str) -> Input:

@@ -44,7 +44,7 @@ from portal.lib.web.pages import (
     show_form,
 )
 
-_REVIEW = "flags/_review_dialog.html"
+_REVIEW = "flags/targeting/_review_dialog.html"
 
 
 @require_safe
@@ -72,8 +72,8 @@ def targeting(request: HttpRequest, scope: Scope, environment: str, key: str) ->
     )
     context = page_context(scope, configuration, asked, side_of(request.GET.get("prefer", "")))
     if seen is not None:
-        return render(request, "flags/_changed_meanwhile.html", context)
-    return render_page(request, "flags/targeting.html", "flags/_targeting.html", context)
+        return render(request, "flags/targeting/_changed_meanwhile.html", context)
+    return render_page(request, "flags/targeting/targeting.html", "flags/targeting/_targeting.html", context)
 
 
 @require_POST
@@ -84,7 +84,7 @@ def edit_form(request: HttpRequest, scope: Scope, environment: str, key: str) ->
     command = request.POST.get("do", "")
     if command == "ask-reshuffle":
         context = {"scope": scope, "cell": Cell(configuration.flag, configuration)}
-        return show_form(request, "flags/_reshuffle_dialog.html", context)
+        return show_form(request, "flags/targeting/_reshuffle_dialog.html", context)
     form = read_form(request.POST.items(), FIELDS)
     if command.startswith("merge:"):
         return _merged(request, scope, configuration, form, command.partition(":")[2])
@@ -95,7 +95,7 @@ def edit_form(request: HttpRequest, scope: Scope, environment: str, key: str) ->
         "said": editing.announcement(command, focus),
         "close_dialog": command == "reshuffle",
     }
-    return render(request, "flags/_edited.html", context)
+    return render(request, "flags/targeting/_edited.html", context)
 
 
 def _state(request: HttpRequest, saved: FlagConfiguration) -> dict[str, bool]:
@@ -128,7 +128,7 @@ def _merged(
         "live": True,
         "was_merged": True,
     }
-    return render(request, "flags/_edited.html", context)
+    return render(request, "flags/targeting/_edited.html", context)
 
 
 @require_POST
@@ -151,13 +151,12 @@ def review(request: HttpRequest, scope: Scope, environment: str, key: str) -> Ht
 @project_page(Permission.FLAG_EDIT)
 @fresh_for_break_glass
 def save(request: HttpRequest, scope: Scope, environment: str, key: str) -> HttpResponse:
-    """Save what was reviewed."""
     configuration = _configuration(scope, environment, key)
     document = sent_document(request)
     wanted = configuration_from(document, configuration.flag.definition)
 
     def write() -> HttpResponse:
-        if _needs_name(configuration, wanted, _outlook(scope, configuration, wanted)):
+        if _needs_name(configuration, wanted, _preflight(scope, configuration, wanted)):
             confirm_name(request, configuration.environment.key)
         try:
             configurations.save_configuration(
@@ -192,7 +191,7 @@ def _problems(
     problems = {documents.form_path(path): text for path, text in error.problems.items()}
     context = form_context(request, scope, configuration, form, errors=problems)
     context |= {"seen_version": sent_version(request), "close_dialog": True}
-    return render(request, "flags/_edited.html", context, status=422)
+    return render(request, "flags/targeting/_edited.html", context, status=422)
 
 
 def _review(
@@ -202,7 +201,7 @@ def _review(
     wanted: Configuration,
     document: object,
 ) -> dict[str, object]:
-    view, version = _outlook(scope, configuration, wanted), sent_version(request)
+    view, version = _preflight(scope, configuration, wanted), sent_version(request)
     return {
         "scope": scope,
         "cell": Cell(configuration.flag, configuration),
@@ -231,10 +230,10 @@ def _conflict(
         sent_base(request), theirs, yours, sent_document(request), with_switch=revising
     )
     context = {"scope": scope, "cell": Cell(theirs.flag, theirs), "sides": sides, "conflict": None}
-    return show_form(request, "flags/_conflict_dialog.html", context, refusal)
+    return show_form(request, "flags/targeting/_conflict_dialog.html", context, refusal)
 
 
-def _outlook(scope: Scope, configuration: FlagConfiguration, wanted: Configuration) -> Preflight:
+def _preflight(scope: Scope, configuration: FlagConfiguration, wanted: Configuration) -> Preflight:
     """What would become of the save: where it does nothing but turn off, or nobody notices it,
     nobody needs to agree."""
     if not wanted.introduced:

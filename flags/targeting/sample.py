@@ -36,17 +36,13 @@ _MOST_FIELDS: Final = 12
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """One attribute to fill in."""
-
     path: str
     name: str
     value: str
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
-    """What was filled in."""
-
+class SampleUser:
     key: str
     values: Mapping[str, str]
     json: str
@@ -58,14 +54,13 @@ class Sample:
         ]
 
 
-def read_sample(form: Form) -> Sample:
-    """The sample that was sent, read by FIELDS."""
+def read_sample(form: Form) -> SampleUser:
     sample = form.get("sample", {})
     values = {text_in(one, "name"): text_in(one, "value") for one in dicts_in(sample, "attributes")}
-    return Sample(text_in(sample, "key"), values, text_in(sample, "json"))
+    return SampleUser(text_in(sample, "key"), values, text_in(sample, "json"))
 
 
-def context_of(sample: Sample, names: list[str]) -> dict[str, object]:
+def context_of(sample: SampleUser, names: list[str]) -> dict[str, object]:
     """The evaluation context; what is left empty is not given, the JSON wins over the fields.
 
     Raises Invalid where the JSON is none, or no object.

@@ -32,7 +32,6 @@ Document = dict[str, Any]
 
 
 def group_to_form(when: Document) -> Form:
-    """Any condition as a group."""
     if "not" in when:
         inner = when["not"]
         if "any" in inner:
@@ -67,12 +66,10 @@ def _segment_to_form(when: Document) -> Form:
 
 
 def flag_to_form(when: Document) -> Form:
-    """Another flag and those of its variants that are meant; so do prerequisites say it."""
     return {"flag": when["flag"], "variants": [{"key": key} for key in when["variants"]]}
 
 
 def logic_to_form(when: Document) -> Form:
-    """JsonLogic, as a condition or as what names a variant."""
     return {"logic": write_json(when["jsonlogic"]), "bucketing": when.get("bucketing", "")}
 
 
@@ -85,7 +82,6 @@ _LEAVES_TO_FORM: Final[dict[str, Callable[[Document], Form]]] = {
 
 
 def read_group(group: Form, path: str, problems: Problems) -> Document:
-    """The condition that a group of the form describes."""
     parts = [
         _read(part, f"{path}.conditions[{index}]", problems)
         for index, part in enumerate(dicts_in(group, "conditions"))
@@ -124,13 +120,11 @@ def _read_segment(part: Form, _path: str, _problems: Problems) -> Document:
 
 
 def read_flag(part: Form, _path: str = "", _problems: Problems | None = None) -> Document:
-    """Another flag and the variants that are ticked."""
     variants = [text_in(one, "key") for one in dicts_in(part, "variants")]
     return {"flag": text_in(part, "flag").strip(), "variants": variants}
 
 
 def read_logic(part: Form, path: str, problems: Problems) -> Document:
-    """JsonLogic; a problem where it is no JSON."""
     text = text_in(part, "logic")
     logic = read_json(text, f"{path}.logic", problems)
     if not text.strip():
@@ -193,7 +187,6 @@ def _number(weight: float) -> str:
 
 
 def audience_to_form(audience: Document | None) -> Form:
-    """Whom a rule lets in; without an audience, everyone."""
     if audience is None:
         return {"percent": "100", "bucket_by": TARGETING_KEY}
     return {
@@ -205,7 +198,6 @@ def audience_to_form(audience: Document | None) -> Form:
 
 
 def read_serve(serve: Form, path: str, problems: Problems) -> Document:
-    """What the form serves."""
     chosen = serve.get("variant", "")
     if chosen == SPLIT:
         return _read_split(serve, path, problems)
@@ -269,7 +261,6 @@ def _parts(text: str, path: str, problems: Problems) -> int:
 
 
 def read_percent(text: str, path: str, problems: Problems) -> Decimal:
-    """A percentage; a problem where it is none."""
     value = numbers.read_percent(text)
     if value is None:
         problems[path] = _("Give a percentage from 0 to 100, with at most 3 decimals.")

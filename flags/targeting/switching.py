@@ -41,7 +41,7 @@ from portal.lib.web.pages import (
     show_form,
 )
 
-_DIALOG = "flags/_switch_dialog.html"
+_DIALOG = "flags/targeting/_switch_dialog.html"
 
 
 @require_POST
@@ -127,7 +127,7 @@ def _switched(request: HttpRequest, scope: Scope, switched: Switched) -> HttpRes
     }
     if request.POST.get("page") == "flag":
         return _switched_on_its_page(request, scope, switched, context, (marks, unused))
-    return aimed(render(request, "flags/_switched.html", context), cell.id)
+    return aimed(render(request, "flags/targeting/_switched.html", context), cell.id)
 
 
 def _switched_on_its_page(
@@ -143,7 +143,7 @@ def _switched_on_its_page(
     context |= side_context(scope, configuration, marked)
     context |= gets_context(configuration.configuration, flag.definition)
     context["nothing_missed"] = switched.previous_version == sent_version(request)
-    return aimed(render(request, "flags/_switched_page.html", context), "flag-side")
+    return aimed(render(request, "flags/targeting/_switched_page.html", context), "flag-side")
 
 
 # Taking a flag out of use, and bringing it back.
@@ -168,7 +168,7 @@ def archive(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
         address = reverse("flag-list", kwargs={"project": scope.project.key})
         return redirect_to(request, address, _("{flag} is archived.").format(flag=flag.title))
 
-    return governed(request, "flags/_archive_dialog.html", context, save)
+    return governed(request, "flags/targeting/_archive_dialog.html", context, save)
 
 
 @require_POST

@@ -22,14 +22,14 @@ from flags.models import FlagConfiguration
 from flags.references.state import load_state
 from flags.targeting import documents
 from flags.targeting.form import FIELDS as TARGETING_FIELDS
-from flags.targeting.sample import FIELDS, Sample, attributes_in, context_of, read_sample
+from flags.targeting.sample import FIELDS, SampleUser, attributes_in, context_of, read_sample
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.lib import clock
 from portal.lib.errors import Invalid
 from portal.lib.web.pages import read_form
 
-NOBODY = Sample("", {}, "")
+NOBODY = SampleUser("", {}, "")
 
 
 @require_POST
@@ -48,11 +48,11 @@ def try_sample(request: HttpRequest, scope: Scope, environment: str, key: str) -
     try:
         wanted = _wanted(request, configuration)
     except Invalid as error:
-        return render(request, "flags/_tried.html", context | {"form_problems": error.problems})
+        return render(request, "flags/targeting/_tried.html", context | {"form_problems": error.problems})
     context |= outlook_context(configuration, wanted, flag.definition, sample, clock.now())
     names = [one.name for one in context["sample_fields"]]  # type: ignore[attr-defined]
     context["other_fields"] = list(sample.values) != names
-    return render(request, "flags/_tried.html", context)
+    return render(request, "flags/targeting/_tried.html", context)
 
 
 def _wanted(request: HttpRequest, configuration: FlagConfiguration) -> Configuration:
@@ -68,7 +68,7 @@ def outlook_context(
     configuration: FlagConfiguration,
     wanted: Configuration,
     definition: FlagDefinition,
-    sample: Sample,
+    sample: SampleUser,
     now: datetime,
 ) -> dict[str, object]:
     """Who gets what of a configuration that need not be saved; a flag that is off is asked as
@@ -111,8 +111,6 @@ class Portion:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """Who gets what of those who match one rule."""
-
     title: str
     words: str
     portions: list[Portion]

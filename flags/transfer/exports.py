@@ -41,7 +41,6 @@ class Export:
 
     @property
     def report(self) -> dict[str, object]:
-        """What people should know of it, as JSON."""
         return {
             "flags": self.flags,
             "left_out": [{"flag": one.flag, "reason": one.reason} for one in self.left_out],

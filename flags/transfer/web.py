@@ -1,5 +1,3 @@
-"""Flags as files to download, and the settings of a project: naming rule, traffic sampling."""
-
 from dataclasses import dataclass
 
 from django.http import HttpRequest, HttpResponse, QueryDict
@@ -18,22 +16,18 @@ _MEDIA_TYPES = {"json": "application/json", "yaml": "application/yaml"}
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What somebody chose; without an environment all of them."""
-
+class ExportChoice:
     environment: Environment | None
     format_name: str
     syntax: str
 
     @property
     def problem(self) -> str:
-        """Why there is no such file; empty if there is."""
         if self.format_name == "flagd" and self.environment is None:
             return _("A file for flagd is of one environment: choose it.")
         return ""
 
     def export(self, scope: Scope) -> exports.Export:
-        """The file. Raises Invalid where there is none."""
         if self.problem:
             raise Invalid({"environment": self.problem})
         if self.environment is None:
@@ -49,7 +43,6 @@ class Wanted:
 @require_safe
 @project_page(Permission.FLAG_VIEW)
 def choose_file(request: HttpRequest, scope: Scope) -> HttpResponse:
-    """What there is to download, and what the file would leave out."""
     wanted = _read(request.GET, scope)
     context = {
         "scope": scope,
@@ -58,13 +51,12 @@ def choose_file(request: HttpRequest, scope: Scope) -> HttpResponse:
         "environments": scope.environments,
         "export": None if wanted.problem else wanted.export(scope),
     }
-    return render_page(request, "flags/files.html", "flags/_files.html", context)
+    return render_page(request, "flags/transfer/files.html", "flags/transfer/_files.html", context)
 
 
 @require_safe
 @project_page(Permission.FLAG_VIEW)
 def download_file(request: HttpRequest, scope: Scope) -> HttpResponse:
-    """The file itself."""
     wanted = _read(request.GET, scope)
     text = SYNTAXES[wanted.syntax](wanted.export(scope).document)
     headers = {
@@ -75,10 +67,10 @@ def download_file(request: HttpRequest, scope: Scope) -> HttpResponse:
     return HttpResponse(text, content_type=_MEDIA_TYPES[wanted.syntax], headers=headers)
 
 
-def _read(query: QueryDict, scope: Scope) -> Wanted:
+def _read(query: QueryDict, scope: Scope) -> ExportChoice:
     """What the address asks for; what it does not know is the usual."""
     format_name, syntax = query.get("format", ""), query.get("syntax", "")
-    return Wanted(
+    return ExportChoice(
         environment=scope.one_or_all(query.get("environment", "")),
         format_name=format_name if format_name in exports.FORMATS else exports.FORMATS[0],
         syntax=syntax if syntax in SYNTAXES else "yaml",

@@ -43,14 +43,12 @@ def count_usage(batches: Collection[UsageBatch], now: datetime) -> int:
 
 
 def forget_old_usage(*, now: datetime) -> None:
-    """Delete what nobody looks at any more."""
     for period, age in KEPT_FOR.items():
         FlagUsage.objects.filter(period=period, start__lt=now - age).delete()
     UnknownFlag.objects.filter(last_at__lt=now - UNKNOWN_KEPT_FOR, ignored_at=None).delete()
 
 
 def _flags_of(batches: Iterable[UsageBatch], places: Mapping[int, Environment]) -> Flags:
-    """The flags that were asked for, by project and key."""
     keys = {row.flag for batch in batches for row in batch.asked}
     projects = {place.project_id for place in places.values()}
     found = Flag.objects.filter(project__in=projects, key__in=keys)

@@ -49,8 +49,6 @@ Document = Configuration | Segment | Group
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """A flag in its state, before a change or after it."""
-
     flag: CompiledFlag
     evaluation: EvaluationState
 
@@ -87,7 +85,6 @@ class Side:
 def of_configuration(
     row: FlagConfiguration, document: Mapping[str, Any], *, now: datetime
 ) -> Impact:
-    """What another configuration of a flag would do in its environment."""
     project = row.environment.project
     if not is_sampled(project):
         return _impact(project, is_on=False)
@@ -220,7 +217,6 @@ def _remarks(
 def _known(
     context: Mapping[str, Any], needed: frozenset[str], units: frozenset[str]
 ) -> tuple[tuple[str, str], ...]:
-    """Attributes as people may see them."""
     found = ((path, _value_at(context, path)) for path in sorted(needed))
     return tuple(
         (path, _masked(str(value)) if path in units else _shown(value))

@@ -26,8 +26,6 @@ SILENT_AFTER: Final = 7 * DAY
 
 
 class Stage(StrEnum):
-    """Where a flag is in its life."""
-
     IN_USE = "in_use"
     STALE = "potentially_stale"
     READY = "ready_to_archive"
@@ -71,14 +69,11 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Lifecycle:
-    """The stage, and why, one sentence each."""
-
     stage: Stage
     why: tuple[str, ...]
 
 
 def judge(facts: Facts, *, now: datetime) -> Lifecycle:
-    """Where a flag is in its life at an instant."""
     if facts.permanent:
         return Lifecycle(Stage.IN_USE, (_("It is marked as permanent."),))
     if facts.kind not in EXPECTED_LIFE:

@@ -44,7 +44,7 @@ ASPECTS: Final = ("variant", "reason")
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class SeriesPoint:
     """The counts from one instant on, in the order of the series' names."""
 
     start: datetime
@@ -56,7 +56,7 @@ class Series:
     """Counts over time, by variant or by reason; every step is there, with zeros."""
 
     names: tuple[str, ...]
-    lines: tuple[Line, ...]
+    lines: tuple[SeriesPoint, ...]
 
     @property
     def totals(self) -> tuple[int, ...]:
@@ -69,8 +69,6 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class RecentUse:
-    """How often a flag was asked for in an environment lately, and when it last was."""
-
     environment: Environment
     count: int
     last_at: datetime
@@ -104,7 +102,7 @@ def series_of(
     for start, name, count in found.values_list("start", aspect, "n"):
         counts[start][name] += count
     names = _names(flag, aspect, counts.values())
-    lines = (Line(start, tuple(counts[start][name] for name in names)) for start in starts)
+    lines = (SeriesPoint(start, tuple(counts[start][name] for name in names)) for start in starts)
     return Series(names, tuple(lines))
 
 
@@ -115,7 +113,6 @@ def last_served(flag: Flag, environment: Environment) -> dict[str, datetime]:
 
 
 def recent_use(flag: Flag, *, now: datetime) -> list[RecentUse]:
-    """The environments in which a flag was asked for within the last hour."""
     since = now - HOUR
     seen = FlagSeen.objects.filter(flag=flag, last_at__gt=since)
     last = dict(
@@ -131,14 +128,11 @@ def recent_use(flag: Flag, *, now: datetime) -> list[RecentUse]:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """How often a flag took too much work in an environment within the last day."""
-
     environment: str
     count: int
 
 
 def over_budget(flag: Flag, *, now: datetime) -> list[Trouble]:
-    """Where applications got an error because evaluating the flag takes too much work."""
     rows = FlagUsage.objects.filter(
         flag=flag, period=Period.HOUR, start__gt=now - DAY, reason=OVER_BUDGET
     )

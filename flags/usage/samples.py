@@ -29,12 +29,10 @@ class Sample:
 
 
 def is_sampled(project: Project) -> bool:
-    """Whether a project lets samples be kept."""
     return ContextSampling.objects.filter(project=project).exists()
 
 
 def samples_of(environment: Environment, *, now: datetime) -> list[Sample]:
-    """What is known of those who lately asked."""
     rows = ContextSample.objects.filter(environment=environment, seen_at__gt=now - KEPT_FOR)
     newest = rows.order_by("-seen_at", "-pk")[:MOST]
     return list(_opened(newest))

@@ -58,7 +58,6 @@ def take_samples(batches: Iterable[SampleBatch], now: datetime) -> int:
 
 @transaction.atomic
 def forget_old_samples(*, now: datetime) -> None:
-    """Drop what is a day old."""
     old = ContextSample.objects.filter(seen_at__lte=now - KEPT_FOR)
     if old.exists():
         old.delete()

@@ -31,7 +31,6 @@ def standings_of(project: Project, flags: Iterable[Flag], *, now: datetime) -> d
 
 
 def counted_since(project: Project) -> datetime | None:
-    """The first day of which anything of a project's flags is counted."""
     days = FlagUsage.objects.filter(flag__project=project, period=Period.DAY)
     return days.order_by("start").values_list("start", flat=True).first()
 

@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from flags.transfer.exporters.base import to_yaml
-from flags.transfer.importers.base import Refused
+from flags.transfer.importers.base import FileRefused
 from flags.transfer.importers.text import read_text
 from portal.access.models import Environment
 from portal.access.permissions import Permission
@@ -174,7 +174,7 @@ def _read_block(text: str) -> object:
         return {}
     try:
         document = read_text(text.encode())
-    except Refused as error:
+    except FileRefused as error:
         raise Invalid({_BLOCK: str(error)}) from None
     if isinstance(document, dict) and set(document) == {_BLOCK}:
         return cast(object, document[_BLOCK])

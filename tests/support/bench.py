@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from flags.exclusion_groups import selectors as group_selectors
 from flags.exclusion_groups import services as group_services
 from flags.models import ExclusionGroup, Flag, Segment
-from flags.segments import selectors as cohorts
+from flags.segments import selectors as segment_selectors
 from flags.segments import services as segment_services
 from flags.segments.key_lists import KeyChange, KeyReport, Mode
 from portal.access.models import User
@@ -37,7 +37,7 @@ class Bench:
         options: WriteOptions | None = None,
         **fields: object,
     ) -> Segment:
-        current = cohorts.get_segment(segment.project, segment.key)
+        current = segment_selectors.get_segment(segment.project, segment.key)
         return segment_services.edit_segment(
             segment=segment,
             document=current.document | fields,

@@ -85,7 +85,7 @@ NEW_BULK = Shape(
 )
 
 
-def _address(outcome: bulk.Outcome) -> str:
+def _address(outcome: bulk.BulkResult) -> str:
     return f"{settings.PORTAL_URL}{outcome.path}" if outcome.path else ""
 
 

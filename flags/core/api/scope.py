@@ -17,14 +17,12 @@ Row = TypeVar("Row")
 
 
 def flag_of(request: Request, project_key: str, key: str) -> Flag:
-    """A flag of the key's project."""
     return found_row(selectors.get_flag, request, project_key, key)
 
 
 def configuration_of(
     request: Request, project_key: str, environment_key: str, key: str
 ) -> FlagConfiguration:
-    """A flag's configuration in the key's environment."""
     environment = environment_of(request, project_key, environment_key)
     configuration = selectors.get_configuration(flag_of(request, project_key, key), environment)
     configuration.environment = environment

@@ -49,7 +49,7 @@ UNKNOWN_FLAGS = PageShape(
 )
 
 
-class FlagUsage(ApiView):
+class FlagUsageView(ApiView):
     """How often a flag is asked for in an environment."""
 
     @operation(

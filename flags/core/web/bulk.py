@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from flags.core import bulk, selectors
-from flags.core.bulk import ACTIONS, MOST_FLAGS, Action, End, Job, Outcome
+from flags.core.bulk import ACTIONS, MOST_FLAGS, Action, BulkResult, End, Job
 from flags.core.web.listing import read_filter
 from flags.core.web.rows import Cell, FlagRow, said_of_saving
 from flags.models import Flag
@@ -29,14 +29,14 @@ ENDS = tuple(End)
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class BulkRequest:
     """What somebody wants done, to which flags, and what that would mean."""
 
     name: str
     action: Action
     environment: Environment | None
     flags: list[Flag]
-    outlook: Preflight
+    preflight: Preflight
 
     @property
     def turns_on(self) -> bool:
@@ -44,18 +44,16 @@ class Asked:
 
     @property
     def value(self) -> str:
-        """The action as the form names it."""
         return f"{self.name}:{self.environment.key}" if self.environment else self.name
 
     @property
     def needs_name(self) -> bool:
         """Whether the environment's name is typed; not where others have to agree anyway."""
         risky = self.environment is not None and self.environment.is_production
-        return self.turns_on and risky and not self.outlook.needs_approval
+        return self.turns_on and risky and not self.preflight.needs_approval
 
     @property
     def cells(self) -> list[Cell]:
-        """The flags in the environment that it is about."""
         place = self.environment
         rows = [FlagRow(flag).cells for flag in self.flags] if place else []
         return [cell for cells in rows for cell in cells if cell.environment == place]
@@ -65,46 +63,45 @@ class Asked:
 @project_page(Permission.FLAG_VIEW)
 def change_many(request: HttpRequest, scope: Scope) -> HttpResponse:
     """The dialog; confirmed, what became of each flag."""
-    asked = _asked(request, scope)
+    wanted = _read_request(request, scope)
     context = {
         "scope": scope,
-        "asked": asked,
-        "outlook": asked.outlook,
+        "asked": wanted,
+        "outlook": wanted.preflight,
         "values": request.POST,
-        "tags": selectors.known_tags(scope.project) if asked.action.needs == "tags" else [],
+        "tags": selectors.known_tags(scope.project) if wanted.action.needs == "tags" else [],
         "owners": selectors.possible_owners(scope.project),
     }
 
     def save() -> HttpResponse:
-        if asked.needs_name and asked.environment:
-            confirm_name(request, asked.environment.key)
+        if wanted.needs_name and wanted.environment:
+            confirm_name(request, wanted.environment.key)
         outcomes = bulk.change_flags(
-            flags=asked.flags, action=asked.name, job=_job(request, scope, asked)
+            flags=wanted.flags, action=wanted.name, job=_job(request, scope, wanted)
         )
-        return _done(request, scope, asked, outcomes)
+        return _done(request, scope, wanted, outcomes)
 
     if request.POST.get("confirmed") != "1":
-        return show_form(request, "flags/_bulk_dialog.html", context)
-    return governed(request, "flags/_bulk_dialog.html", context, save)
+        return show_form(request, "flags/core/_bulk_dialog.html", context)
+    return governed(request, "flags/core/_bulk_dialog.html", context, save)
 
 
 def _done(
-    request: HttpRequest, scope: Scope, asked: Asked, outcomes: list[Outcome]
+    request: HttpRequest, scope: Scope, wanted: BulkRequest, outcomes: list[BulkResult]
 ) -> HttpResponse:
     counts = [(end.value, [one for one in outcomes if one.end is end]) for end in ENDS]
-    places = [asked.environment] if asked.environment else scope.environments
+    places = [wanted.environment] if wanted.environment else scope.environments
     context = {
         "scope": scope,
         "counts": counts,
         "late": said_of_saving(places, "") if dict(counts)[End.DONE] else "",
     }
-    response = render(request, "flags/_bulk_done.html", context)
+    response = render(request, "flags/core/_bulk_done.html", context)
     response["HX-Trigger"] = "aviary:unselect"
     return response
 
 
-def _asked(request: HttpRequest, scope: Scope) -> Asked:
-    """Raises Invalid for no action and too many flags, PermissionDenied for what they may not."""
+def _read_request(request: HttpRequest, scope: Scope) -> BulkRequest:
     name, _colon, place = request.POST.get("action", "").partition(":")
     action = ACTIONS.get(name)
     if action is None:
@@ -122,7 +119,7 @@ def _asked(request: HttpRequest, scope: Scope) -> Asked:
     if name == "archive":
         affected = effects.of_archiving_all(flags, scope.environments)
     view = preflight(scope, affected, turns_off=name == "turn_off")
-    return Asked(name, action, environment, flags, view)
+    return BulkRequest(name, action, environment, flags, view)
 
 
 def _chosen(request: HttpRequest, scope: Scope) -> list[Flag]:
@@ -142,13 +139,13 @@ def _chosen(request: HttpRequest, scope: Scope) -> list[Flag]:
     return flags
 
 
-def _job(request: HttpRequest, scope: Scope, asked: Asked) -> Job:
+def _job(request: HttpRequest, scope: Scope, wanted: BulkRequest) -> Job:
     seen = (one.partition(" ") for one in request.POST.getlist("seen"))
     intent = read_intent(request, scope)
     options = replace(intent.options, break_glass=False, revise=None, revision=None)
     return Job(
         replace(intent, options=options),
-        environment=asked.environment,
+        environment=wanted.environment,
         tags=tuple(filter(None, (t.strip() for t in request.POST.get("tags", "").split(",")))),
         owner=request.POST.get("owner", "").strip(),
         seen={key: version_in(text) for text, _space, key in seen},

@@ -44,8 +44,6 @@ from portal.lib.web.pages import (
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A flag in two environments."""
-
     flag: Flag
     left: Cell
     right: Cell
@@ -56,7 +54,6 @@ class Pair:
 
     @property
     def words(self) -> list[str]:
-        """What the right does otherwise than the left."""
         sentences = changes.configuration_words(self.flag, self._as_right(), self.right_document)
         return [*self._switch_words(), *sentences]
 
@@ -116,7 +113,7 @@ def compare(request: HttpRequest, scope: Scope) -> HttpResponse:
         "shown": len(shown),
         **paging(request, page),
     }
-    return render_page(request, "flags/compare.html", "flags/_compare.html", context)
+    return render_page(request, "flags/core/compare.html", "flags/core/_compare.html", context)
 
 
 def _place(places: Sequence[Environment], key: str, otherwise: Environment) -> Environment:
@@ -192,7 +189,7 @@ def copy_configuration(
         }
 
     try:
-        return governed(request, "flags/_copy_dialog.html", context, save)
+        return governed(request, "flags/core/_copy_dialog.html", context, save)
     except Waiting as waiting:
         return sent(request, waiting)
 
@@ -218,7 +215,6 @@ def _needs_name(scope: Scope, target: Environment) -> bool:
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_page(Permission.FLAG_EDIT)
 def clone_flag(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
-    """A new flag like this one, off everywhere; its targeting where it is ticked."""
     flag = find_flag(scope, key)
     values = {name: request.POST.get(name, "").strip() for name in ("key", "name")}
     wanted = request.POST.getlist("environment")
@@ -244,7 +240,7 @@ def clone_flag(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
             "rule": naming.rule_of(scope.project),
         }
 
-    return governed(request, "flags/_clone_dialog.html", context, save)
+    return governed(request, "flags/core/_clone_dialog.html", context, save)
 
 
 def _said(cloned: Cloned) -> str:

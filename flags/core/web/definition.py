@@ -60,8 +60,8 @@ STARTING_VARIANTS = {
 }
 
 
-_PAGE = ("flags/settings.html", "flags/_definition_form.html")
-_NEW_PAGE = ("flags/create.html", "flags/_definition_form.html")
+_PAGE = ("flags/core/settings.html", "flags/core/_definition_form.html")
+_NEW_PAGE = ("flags/core/create.html", "flags/core/_definition_form.html")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -167,7 +167,6 @@ def _starting(value_type: str) -> list[Form]:
 
 
 def _started_from(request: HttpRequest, scope: Scope, flag: Flag) -> Form:
-    """The document that the form was filled from: that of the request that it edits, if any."""
     revising = Revising.sent(request)
     number = str(revising.number) if revising else ""
     asked = editable_request(scope, number, kind=DEFINITION, subject=flag.key)
@@ -197,7 +196,6 @@ def _value_text(value: object, value_type: str) -> str:
 
 
 def _to_document(form: Form) -> Form:
-    """The definition document that the form describes. Raises Invalid for values that are none."""
     value_type = form.get("value_type", "")
     problems: dict[str, str] = {}
     variants = []
@@ -287,4 +285,4 @@ def flag_history(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
         "tab": "history",
         **history_page(request, filters),
     }
-    return render_page(request, "flags/history.html", "flags/_history.html", context)
+    return render_page(request, "flags/core/history.html", "flags/core/_history.html", context)

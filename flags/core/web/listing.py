@@ -54,7 +54,7 @@ def list_flags(request: HttpRequest, scope: Scope) -> HttpResponse:
     moved = selectors.moved_in(scope.project)
     state = f"{selectors.state_of(scope.project)}-{crc32(repr(moved).encode())}"
     draw = partial(_context, request, scope, clock.now(), moved)
-    return page_in_state(request, ("flags/list.html", "flags/_list.html"), state, draw)
+    return page_in_state(request, ("flags/core/list.html", "flags/core/_list.html"), state, draw)
 
 
 @require_safe

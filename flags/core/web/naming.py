@@ -1,5 +1,3 @@
-"""How a project names its flags: the page."""
-
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -30,4 +28,4 @@ def naming_rule(request: HttpRequest, scope: Scope) -> HttpResponse:
         address = reverse("naming-rule", args=[scope.project.key])
         return redirect_to(request, address, _("Saved. Flags that exist keep their keys."))
 
-    return governed(request, ("flags/naming.html", "flags/_naming_form.html"), context, save)
+    return governed(request, ("flags/core/naming.html", "flags/core/_naming_form.html"), context, save)

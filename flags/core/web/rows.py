@@ -73,15 +73,14 @@ def flag_mark(request: HttpRequest, scope: Scope, environment: str, key: str) ->
     marks, _unused = read_marks([place], [flag])
     mark = marks.get((place.pk, flag.key))
     context = {"scope": scope, "flag": flag, "place": place, "mark": mark}
-    return render(request, "flags/_mark.html", context)
+    return render(request, "flags/core/_mark.html", context)
 
 
 @require_safe
 @project_page(Permission.FLAG_VIEW)
 def evaluators(request: HttpRequest, scope: Scope) -> HttpResponse:
-    """The line that says that no evaluator has reported, or nothing."""
     _none, unused = read_marks(scope.environments, [])
-    return render(request, "flags/_no_evaluator.html", {"scope": scope, "no_evaluator": unused})
+    return render(request, "flags/core/_no_evaluator.html", {"scope": scope, "no_evaluator": unused})
 
 
 def _is_unused(deliveries: Collection[Delivery]) -> bool:
@@ -138,7 +137,6 @@ def _lasting(seconds: float) -> str:
 
 
 def find_flag(scope: Scope, key: str) -> Flag:
-    """The flag with its configurations. Raises Http404."""
     try:
         return selectors.get_flag(scope.project, key)
     except Flag.DoesNotExist:
@@ -147,8 +145,6 @@ def find_flag(scope: Scope, key: str) -> Flag:
 
 @dataclass(frozen=True)
 class Cell:
-    """A flag in one environment."""
-
     flag: Flag
     configuration: FlagConfiguration
     mark: Mark | None = None
@@ -161,7 +157,6 @@ class Cell:
 
     @cached_property
     def summary(self) -> str:
-        """What it serves, in a few words; a configuration that no longer parses says so."""
         try:
             return descriptions.summary(self.configuration.configuration)
         except DocumentError as error:
@@ -169,13 +164,11 @@ class Cell:
 
     @property
     def rules(self) -> int:
-        """How many rules and lists of single users there are."""
         targeting = self.configuration.targeting
         return len(targeting.get("rules", ())) + len(targeting.get("targets", ()))
 
     @property
     def fallthrough(self) -> str:
-        """What everyone else gets while it is on."""
         try:
             return descriptions.serve(self.configuration.configuration.fallthrough)
         except DocumentError as error:
@@ -183,7 +176,6 @@ class Cell:
 
     @cached_property
     def id(self) -> str:
-        """The element id of its switch."""
         return f"switch-{self.configuration.pk}"
 
 
@@ -221,7 +213,6 @@ class Sparkline:
 
 
 def sparkline(counts: Sequence[int]) -> Sparkline:
-    """The line of some counts, the highest at the top and none at the bottom."""
     most = max([*counts, 1])
     step = WIDTH / max(len(counts) - 1, 1)
     points = (

@@ -36,7 +36,7 @@ ASPECT_WORDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class ChartSeries:
     """A line of the chart: its name, its sum, and when it was last served, where that is known."""
 
     name: str
@@ -80,13 +80,15 @@ def flag_usage(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
         }
 
     state = f"{series.total}-{dropped}-{series.lines[-1].start.timestamp():.0f}"
-    return page_in_state(request, ("flags/usage.html", "flags/_usage.html"), state, context)
+    return page_in_state(request, ("flags/core/usage.html", "flags/core/_usage.html"), state, context)
 
 
-def _columns(flag: Flag, environment: Environment, series: Series, aspect: str) -> list[Column]:
+def _columns(
+    flag: Flag, environment: Environment, series: Series, aspect: str
+) -> list[ChartSeries]:
     last = reading.last_served(flag, environment) if aspect == "variant" else {}
     return [
-        Column(name, total, last.get(name), index % COLOURS)
+        ChartSeries(name, total, last.get(name), index % COLOURS)
         for index, (name, total) in enumerate(zip(series.names, series.totals, strict=True))
     ]
 
@@ -110,7 +112,7 @@ def _one_of(known: Mapping[str, object], wanted: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class UnknownFlagRow:
     """A name that was asked for; ``flag`` is the one of that name, hidden or archived."""
 
     row: UnknownFlag
@@ -140,14 +142,13 @@ def list_unknown(request: HttpRequest, scope: Scope, environment: str) -> HttpRe
             **paging(request, page),
         }
 
-    templates = ("flags/unknown.html", "flags/_unknown.html")
+    templates = ("flags/core/unknown.html", "flags/core/_unknown.html")
     return page_in_state(request, templates, _state(rows, others), context)
 
 
 @require_POST
 @project_page(Permission.FLAG_EDIT)
 def ignore_unknown(request: HttpRequest, scope: Scope, environment: str) -> HttpResponse:
-    """Set a name aside, or with ``watch`` look at it again."""
     place, name = scope.environment(environment), request.POST.get("name", "")
     ignored = request.POST.get("watch") != "1"
     counting.ignore_unknown_flag(
@@ -159,21 +160,20 @@ def ignore_unknown(request: HttpRequest, scope: Scope, environment: str) -> Http
 
 
 def _state(rows: QuerySet[UnknownFlag], others: int) -> str:
-    """Changes whenever anything is asked for in vain."""
     known = rows.aggregate(names=Count("pk"), asked=Sum("count"))
     return f"{known['names']}-{known['asked'] or 0}-{others}"
 
 
-def _lines(place: Environment, rows: Iterable[UnknownFlag]) -> list[Line]:
+def _lines(place: Environment, rows: Iterable[UnknownFlag]) -> list[UnknownFlagRow]:
     """Each name with its flag. One that was created since, and is served, needs nobody any more."""
     found = list(rows)
     names = [row.name for row in found]
     flags = {one.key: one for one in Flag.objects.filter(project=place.project, key__in=names)}
-    lines = [Line(row, flags.get(row.name)) for row in found]
+    lines = [UnknownFlagRow(row, flags.get(row.name)) for row in found]
     return [line for line in lines if not _is_served(line)]
 
 
-def _is_served(line: Line) -> bool:
+def _is_served(line: UnknownFlagRow) -> bool:
     flag = line.flag
     if flag is None or flag.is_archived:
         return False

@@ -48,7 +48,7 @@ class Command(ManageCommand):
         try:
             document = read_text(_read(options["file"]), name=options["file"])
             report = self._import(document, options)
-        except importers.Refused as error:
+        except importers.FileRefused as error:
             raise CommandError(f"{options['file']}: {error}") from None
         except AviaryError as error:
             raise failure(error) from None

@@ -8,10 +8,10 @@ from typing import Any
 from django.http import QueryDict
 from django.utils.translation import gettext as _
 
-from flags.core import descriptions
+from flags.core import descriptions as flag_descriptions
 from flags.engine import Configuration, Split
 from flags.models import Flag, FlagConfiguration
-from flags.schedules import descriptions as sentences
+from flags.schedules import descriptions
 from flags.schedules.models import Plan
 from flags.schedules.ramps import OPERATIONS, following, share_of
 from portal.access.models import Environment
@@ -32,8 +32,6 @@ _TIMES = ("repeat", "until", "rrule")
 
 @dataclass(slots=True)
 class Form:
-    """What stands in a form: texts by name, and the rows of a ramp's steps."""
-
     values: dict[str, Any] = field(default_factory=dict)
     rows: list[tuple[str, str]] = field(default_factory=list)
 
@@ -50,7 +48,6 @@ def new_form(kind: str, zone: str, document: dict[str, object], share: float) ->
 
 
 def sent_form(sent: QueryDict) -> Form:
-    """What somebody filled in."""
     values: dict[str, Any] = {
         name: sent.get(name, "").strip() for name in {*_RAMP, *_SCHEDULE, *_TIMES}
     }
@@ -60,7 +57,6 @@ def sent_form(sent: QueryDict) -> Form:
 
 
 def document_of(kind: str, form: Form, sent: QueryDict) -> dict[str, Any]:
-    """What the services take. Raises Invalid for what is no number or no JSON."""
     return _ramp(form) if kind == "ramp" else _schedule(form, sent)
 
 
@@ -116,13 +112,11 @@ def _seconds(text: str, unit: int, path: str) -> int:
 
 
 def operations() -> list[tuple[str, str]]:
-    """What a schedule can do."""
     return [(name, str(one.label)) for name, one in OPERATIONS.items()]
 
 
 def rules_of(configuration: Configuration) -> list[tuple[str, str]]:
-    """The rules, by their ids."""
-    return [(rule.id, _named(rule.name, descriptions.rule(rule))) for rule in configuration.rules]
+    return [(rule.id, _named(rule.name, flag_descriptions.rule(rule))) for rule in configuration.rules]
 
 
 def first_share(stored: FlagConfiguration) -> float:
@@ -138,10 +132,9 @@ def first_share(stored: FlagConfiguration) -> float:
 
 
 def targets_of(configuration: Configuration) -> list[tuple[str, str]]:
-    """What a ramp could raise."""
     found = []
     for rule in configuration.rules:
-        label = _named(rule.name, descriptions.rule(rule))
+        label = _named(rule.name, flag_descriptions.rule(rule))
         if rule.audience is not None:
             text = _("Share of those who match: {rule}")
             found.append((f"audience:{rule.id}", text.format(rule=label)))
@@ -150,7 +143,7 @@ def targets_of(configuration: Configuration) -> list[tuple[str, str]]:
             found.append((f"split:{rule.id}", text.format(rule=label)))
     if isinstance(configuration.fallthrough, Split):
         text = _("First share for everyone else: {shares}")
-        found.append(("split:", text.format(shares=descriptions.serve(configuration.fallthrough))))
+        found.append(("split:", text.format(shares=flag_descriptions.serve(configuration.fallthrough))))
     return found
 
 
@@ -176,16 +169,12 @@ class Button:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A time to come, and how it reads in the plan's own zone."""
-
     at: datetime
     words: str
 
 
 @dataclass(frozen=True, slots=True)
 class PlanRow:
-    """A plan, what is next of it, and what the reader may do with it."""
-
     plan: Plan
     current: dict[str, object]
     share: int | None
@@ -193,13 +182,13 @@ class PlanRow:
 
     @property
     def title(self) -> str:
-        return sentences.title(self.plan)
+        return descriptions.title(self.plan)
 
     @property
     def what(self) -> str:
         if self.plan.is_ramp:
-            return sentences.target_words(self.plan.document, self.current)
-        return sentences.what(self.plan, self.current)
+            return descriptions.target_words(self.plan.document, self.current)
+        return descriptions.what(self.plan, self.current)
 
     @property
     def colour(self) -> str:
@@ -215,11 +204,10 @@ class PlanRow:
         if not plan.is_ramp and plan.timetable.rrule:
             found += [one.at for one in following(plan.timetable, plan.due_at, UPCOMING - 1)]
         zone = plan.document["zone"]
-        return [Moment(at, sentences.moment_words(at, zone)) for at in found]
+        return [Moment(at, descriptions.moment_words(at, zone)) for at in found]
 
     @property
     def progress(self) -> float | None:
-        """The share of a ramp as it is now, in percent."""
         return None if self.share is None else self.share / 1000
 
     @property
@@ -231,13 +219,12 @@ class PlanRow:
         return _("Step {n} of {all}: {percent} %. It ends at {last} %.").format(
             n=at + 1,
             all=len(steps),
-            percent=sentences.percent(steps[at].share),
-            last=sentences.percent(steps[-1].share),
+            percent=flag_descriptions.percent(steps[at].share),
+            last=flag_descriptions.percent(steps[-1].share),
         )
 
 
 def rows_of(scope: Scope, flag: Flag, environment: Environment) -> list[PlanRow]:
-    """The plans that are alive, what is due first first."""
     plans = list(flag.plans.alive().filter(environment=environment).order_by("due_at"))
     configuration = next(
         one for one in flag.configurations.all() if one.environment_id == environment.pk
@@ -251,7 +238,7 @@ def rows_of(scope: Scope, flag: Flag, environment: Environment) -> list[PlanRow]
     return rows
 
 
-def why_not_steer(scope: Scope, plan: Plan, name: str) -> str:
+def why_not_control(scope: Scope, plan: Plan, name: str) -> str:
     """Why the reader may not pause, resume or cancel a plan; empty where they may."""
     if not {"pause": plan.is_running, "resume": plan.is_paused, "cancel": plan.is_alive}[name]:
         return _("It is {state}.").format(state=plan.get_state_display())
@@ -264,4 +251,4 @@ def why_not_steer(scope: Scope, plan: Plan, name: str) -> str:
 def _buttons(scope: Scope, plan: Plan) -> list[Button]:
     names = ("resume" if plan.is_paused else "pause", "cancel")
     labels = {"pause": _("Pause"), "resume": _("Resume"), "cancel": _("Cancel plan")}
-    return [Button(name, labels[name], why_not_steer(scope, plan, name)) for name in names]
+    return [Button(name, labels[name], why_not_control(scope, plan, name)) for name in names]

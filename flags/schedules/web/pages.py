@@ -19,7 +19,7 @@ from flags.schedules.models import Plan, PlanKind
 from flags.schedules.ramps import following, timetable_of
 from flags.schedules.reading import read_ramp, read_schedule
 from flags.schedules.web import forms
-from flags.schedules.web.forms import UPCOMING, Form, Moment, rows_of, why_not_steer
+from flags.schedules.web.forms import UPCOMING, Form, Moment, rows_of, why_not_control
 from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
@@ -54,7 +54,6 @@ _SHOWN = 30
 @require_safe
 @project_page(Permission.FLAG_VIEW)
 def timeline(request: HttpRequest, scope: Scope, environment: str, key: str) -> HttpResponse:
-    """What happened and what is planned, kept up to date."""
     flag, place = find_flag(scope, key), scope.environment(environment)
     filters = Filters(
         project=scope.project.key, kind="flag", subject=flag.key, environment=place.key
@@ -82,7 +81,6 @@ def timeline(request: HttpRequest, scope: Scope, environment: str, key: str) -> 
 def create_plan(
     request: HttpRequest, scope: Scope, environment: str, kind: str, key: str
 ) -> HttpResponse:
-    """The dialog of a new schedule or ramp."""
     chosen, flag, place = _kind(scope, kind), find_flag(scope, key), scope.environment(environment)
     form = forms.sent_form(request.POST)
     if request.method != "POST":
@@ -104,7 +102,7 @@ def create_plan(
         return redirect_to(request, address, str(_CREATED[chosen]))
 
     draw = partial(_form_context, scope, flag, place, chosen, form)
-    return governed(request, f"flags/_{chosen}_dialog.html", draw, save)
+    return governed(request, f"flags/schedules/_{chosen}_dialog.html", draw, save)
 
 
 @require_POST
@@ -133,15 +131,14 @@ def preview_plan(
             context |= {"words": [descriptions.what(plan, current)], "moments": moments}
     except Invalid as error:
         context["problem"] = next(iter(error.problems.values())) if form.values["starts"] else ""
-    return render(request, "flags/_plan_preview.html", context)
+    return render(request, "flags/schedules/_plan_preview.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_page(Permission.FLAG_VIEW)
-def steer_plan(
+def control_plan(
     request: HttpRequest, scope: Scope, environment: str, plan: int, step: str, key: str
 ) -> HttpResponse:
-    """Pausing, resuming and cancelling, each with a dialog that asks why."""
     flag, place = find_flag(scope, key), scope.environment(environment)
     found = flag.plans.filter(pk=plan, environment=place).first()
     if found is None or step not in _STEPS:
@@ -152,15 +149,15 @@ def steer_plan(
         "plan": found,
         "title": descriptions.title(found),
         "step": step,
-        "why_not": why_not_steer(scope, found, step),
-        "outlook": _outlook(scope, place, turns_off=step != "resume" or found.turns_off),
+        "why_not": why_not_control(scope, found, step),
+        "outlook": _preflight(scope, place, turns_off=step != "resume" or found.turns_off),
     }
 
     def save() -> HttpResponse:
         _STEPS[step](plan=found, intent=Intent(scope.actor, request.POST.get("reason", "")))
         return redirect_to(request, _address("flag-timeline", scope, flag, place), _("Done."))
 
-    return governed(request, "flags/_plan_steer_dialog.html", context, save)
+    return governed(request, "flags/schedules/_plan_steer_dialog.html", context, save)
 
 
 def _context(scope: Scope, flag: Flag, place: Environment) -> dict[str, Any]:
@@ -194,10 +191,10 @@ def _why_not(scope: Scope, kind: PlanKind) -> str:
 
 
 def _is_typed(scope: Scope, place: Environment) -> bool:
-    return place.is_production and not _outlook(scope, place).needs_approval
+    return place.is_production and not _preflight(scope, place).needs_approval
 
 
-def _outlook(scope: Scope, place: Environment, *, turns_off: bool = False) -> Any:
+def _preflight(scope: Scope, place: Environment, *, turns_off: bool = False) -> Any:
     """A plan may be made in a freeze, and glass is not broken for it."""
     return replace(preflight(scope, [place], turns_off=turns_off), frozen=[], may_break_glass=False)
 
@@ -227,7 +224,7 @@ def _form_context(
         "weekdays": DAYS,
         "zones": sorted(zones()),
         "typed": _is_typed(scope, place),
-        "outlook": _outlook(scope, place),
+        "outlook": _preflight(scope, place),
     }
 
 

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods
 from flags.core.parsing import segment_from
 from flags.engine import FlagDefinition, ValueType, Variant
 from flags.models import Segment
-from flags.segments import changes as cohort_changes
+from flags.segments import changes as segment_changes
 from flags.segments import services as segment_services
 from flags.segments.web.saving import Review, find_segment, page_of, review_dialog
 from flags.targeting import documents, editing
@@ -67,7 +67,6 @@ def create_segment(request: HttpRequest, scope: Scope) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_page(Permission.SEGMENT_EDIT)
 def edit_segment(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
-    """The form; sent, it is checked and answered with the dialog that says what would change."""
     segment = find_segment(scope, key)
     form = _to_form(segment.document)
     if request.method == "POST":
@@ -77,7 +76,7 @@ def edit_segment(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
         document = _to_document(form)
         segment_from(document)
         after = segment.document | document
-        words = cohort_changes.segment_words(segment.project, segment.document, after)
+        words = segment_changes.segment_words(segment.project, segment.document, after)
         return review_dialog(request, scope, segment, Review(after, sent_version(request), words))
 
     return _edit(request, scope, segment, form, save)
@@ -106,15 +105,14 @@ def _edit(
             "as_json": "json" in form,
         }
 
-    name = "cohorts/segment_edit.html" if segment else "cohorts/segment_create.html"
-    page = (name, "cohorts/_segment_form.html")
+    name = "flags/segments/segment_edit.html" if segment else "flags/segments/segment_create.html"
+    page = (name, "flags/segments/_segment_form.html")
     if command:
         return show_form(request, page, context(Refusal()))
     return governed(request, page, context, save)
 
 
 def _to_form(document: Form) -> Form:
-    """The form of a segment; conditions that the editor cannot draw are edited as JSON."""
     form = {name: document.get(name, "") for name in ("key", "name", "description", "keyed_by")}
     drawn = _drawn(document["when"])
     if drawn is None:
@@ -144,7 +142,6 @@ def _drawn(when: Mapping[str, Any]) -> Form | None:
 
 
 def _to_when(form: Form) -> Any:
-    """The condition that the form describes. Raises Invalid where an input cannot be read."""
     rules = form.get("rules") or [{"when": {"match": "any"}}]
     whole = {"rules": rules[:1], "fallthrough": {"variant": _ON}, "off_variant": _ON}
     try:

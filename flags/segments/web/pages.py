@@ -13,12 +13,19 @@ from flags.engine import DocumentError
 from flags.models import Segment
 from flags.models.segment import LISTS
 from flags.references.dependants import uses_of_all
-from flags.segments import changes as cohort_changes
+from flags.segments import changes as segment_changes
 from flags.segments import key_lists
-from flags.segments import selectors as cohorts
+from flags.segments import selectors as segment_selectors
 from flags.segments.key_lists import KeyChange, KeyFile, Mode
 from flags.segments.membership import explain_membership
-from flags.segments.web.saving import Cohort, Review, find_segment, page_of, review_dialog, users_of
+from flags.segments.web.saving import (
+    Review,
+    SegmentOrGroup,
+    find_segment,
+    page_of,
+    review_dialog,
+    users_of,
+)
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.approvals import selectors as approvals
@@ -34,11 +41,11 @@ from portal.lib.web.spreadsheets import csv_response
 @project_page(Permission.FLAG_VIEW)
 def list_segments(request: HttpRequest, scope: Scope) -> HttpResponse:
     search = request.GET.get("search", "").strip()
-    found = cohorts.list_segments(scope.project, search=search)
+    found = segment_selectors.list_segments(scope.project, search=search)
     counts = uses_of_all(scope.project)
     rows = [{"segment": one, "who": sentence(one), "uses": counts.get(one.key, 0)} for one in found]
     context = {"scope": scope, "rows": rows, "search": search}
-    return render_page(request, "cohorts/segments.html", "cohorts/_segments.html", context)
+    return render_page(request, "flags/segments/segments.html", "flags/segments/_segments.html", context)
 
 
 @require_safe
@@ -51,12 +58,12 @@ def show_segment(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
         "lists": [key_list(segment, name) for name in LISTS],
         "uses": users_of(segment),
     }
-    return render(request, "cohorts/segment.html", context)
+    return render(request, "flags/segments/segment.html", context)
 
 
-def header(scope: Scope, one: Cohort, tab: str) -> dict[str, object]:
+def header(scope: Scope, one: SegmentOrGroup, tab: str) -> dict[str, object]:
     """What the head of a page shows: the name, the tabs, the requests that are open about it."""
-    kind = cohort_changes.subject_kind(one)
+    kind = segment_changes.subject_kind(one)
     return {
         "scope": scope,
         "one": one,
@@ -69,18 +76,16 @@ def header(scope: Scope, one: Cohort, tab: str) -> dict[str, object]:
 def key_list(
     segment: Segment, name: str, *, search: str = "", after: str = ""
 ) -> dict[str, object]:
-    """One of a segment's lists as the page shows it."""
     stored = getattr(segment, name)
     return {
         "name": name,
-        "page": cohorts.page_of_keys(stored.keys, search=search, after=after),
+        "page": segment_selectors.page_of_keys(stored.keys, search=search, after=after),
         "search": search,
         "after": after,
     }
 
 
 def sentence(segment: Segment) -> str:
-    """Who belongs by condition, in words."""
     try:
         return descriptions.condition(segment.rules.when)
     except DocumentError as error:
@@ -90,12 +95,11 @@ def sentence(segment: Segment) -> str:
 @require_safe
 @project_page(Permission.FLAG_VIEW)
 def test_key(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
-    """Whether a user is in the segment, and why."""
     segment = find_segment(scope, key)
     unit, attributes = request.GET.get("unit", "").strip(), request.GET.get("attributes", "")
     found = explain_membership(segment, unit=unit, attributes=attributes) if unit else None
     context = {"scope": scope, "one": segment, "found": found, "unit": unit}
-    return render(request, "cohorts/_tested.html", context)
+    return render(request, "flags/segments/_tested.html", context)
 
 
 @require_safe
@@ -104,12 +108,11 @@ def segment_history(request: HttpRequest, scope: Scope, key: str) -> HttpRespons
     return draw_history(request, scope, find_segment(scope, key))
 
 
-def draw_history(request: HttpRequest, scope: Scope, one: Cohort) -> HttpResponse:
-    """What happened to it: its part of the history, newest first."""
-    kind = cohort_changes.subject_kind(one)
+def draw_history(request: HttpRequest, scope: Scope, one: SegmentOrGroup) -> HttpResponse:
+    kind = segment_changes.subject_kind(one)
     filters = Filters(project=scope.project.key, kind=kind, subject=one.key)
     context = {**header(scope, one, "history"), **history_page(request, filters)}
-    return render_page(request, "cohorts/history.html", "flags/_history.html", context)
+    return render_page(request, "flags/segments/history.html", "flags/core/_history.html", context)
 
 
 # A segment's lists: looking through them, downloading them, and changing who is in them.
@@ -118,11 +121,10 @@ def draw_history(request: HttpRequest, scope: Scope, one: Cohort) -> HttpRespons
 @require_safe
 @project_page(Permission.FLAG_VIEW)
 def show_keys(request: HttpRequest, scope: Scope, which: str, key: str) -> HttpResponse:
-    """A page of a list, narrowed by what is searched for."""
     segment = find_list(scope, which, key)
     search, after = request.GET.get("search", ""), request.GET.get("after", "")
     listed = key_list(segment, which, search=search, after=after)
-    return render(request, "cohorts/_keys.html", {"scope": scope, "one": segment, "list": listed})
+    return render(request, "flags/segments/_keys.html", {"scope": scope, "one": segment, "list": listed})
 
 
 @require_safe
@@ -148,13 +150,12 @@ def review_keys(request: HttpRequest, scope: Scope, which: str, key: str) -> Htt
         return _problem(request, scope, segment, which, " ".join(error.problems.values()))
     stored = key_lists.store(scope.project, wanted, now=clock.now())
     after = segment.document | {which: stored.document}
-    words = cohort_changes.segment_words(scope.project, segment.document, after)
+    words = segment_changes.segment_words(scope.project, segment.document, after)
     shown = {"file": found, "keys": report, "mode": change.mode, "list": which}
     return review_dialog(request, scope, segment, Review(after, segment.version, words, shown))
 
 
 def _sent_keys(request: HttpRequest) -> KeyFile:
-    """What was sent: a file, or lines of text. Raises Invalid where there is nothing to use."""
     upload: Any = request.FILES.get("file")
     if isinstance(upload, UploadedFile):
         found = key_lists.read_csv(upload, size=upload.size or 0)
@@ -178,11 +179,10 @@ def _problem(
     request: HttpRequest, scope: Scope, segment: Segment, which: str, text: str
 ) -> HttpResponse:
     context = {"scope": scope, "one": segment, "problem": text, "which": which}
-    return render(request, "cohorts/_keys_problem.html", context, status=422)
+    return render(request, "flags/segments/_keys_problem.html", context, status=422)
 
 
 def find_list(scope: Scope, which: str, key: str) -> Segment:
-    """The segment, where it has such a list. Raises Http404."""
     if which not in LISTS:
         raise Http404(which)
     return find_segment(scope, key)

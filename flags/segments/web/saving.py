@@ -20,8 +20,8 @@ from flags.engine import Named
 from flags.models import ExclusionGroup, Segment
 from flags.references import effects
 from flags.references.dependants import Use, uses_of
-from flags.segments import changes as cohort_changes
-from flags.segments import selectors as cohorts
+from flags.segments import changes as segment_changes
+from flags.segments import selectors as segment_selectors
 from flags.segments import services as segment_services
 from portal.access.models import Environment
 from portal.access.permissions import Permission
@@ -36,61 +36,57 @@ from portal.lib.web.pages import (
     show_form,
 )
 
-Cohort = Segment | ExclusionGroup
-_REVIEW = "cohorts/_review_dialog.html"
+SegmentOrGroup = Segment | ExclusionGroup
+_REVIEW = "flags/segments/_review_dialog.html"
 PAGES = {"segment": "segment", "exclusion_group": "exclusion-group"}
 
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """What a dialog shows before something is saved."""
-
     document: Mapping[str, Any]
     version: int
     words: list[str]
     report: object = None
 
 
-def page_of(one: Cohort) -> str:
-    """The address of a segment or group."""
-    return address(one, PAGES[cohort_changes.subject_kind(one)])
+def page_of(one: SegmentOrGroup) -> str:
+    return address(one, PAGES[segment_changes.subject_kind(one)])
 
 
-def address(one: Cohort, name: str) -> str:
+def address(one: SegmentOrGroup, name: str) -> str:
     return reverse(name, kwargs={"project": one.project.key, "key": one.key})
 
 
-def _reached(scope: Scope, one: Cohort) -> list[Environment]:
-    """The environments whose policies have a say in a change of it."""
+def _reached(scope: Scope, one: SegmentOrGroup) -> list[Environment]:
     kind = Named.SEGMENT if isinstance(one, Segment) else Named.GROUP
     reach = effects.reach_of(scope.project, kind, one.key)
     return reach.agreed_in(scope.environments)
 
 
-def users_of(one: Cohort) -> list[Use]:
-    """What refers to it."""
+def users_of(one: SegmentOrGroup) -> list[Use]:
     kind = Named.SEGMENT if isinstance(one, Segment) else Named.GROUP
     return uses_of(one.project, kind, one.key)
 
 
-def review_dialog(request: HttpRequest, scope: Scope, one: Cohort, review: Review) -> HttpResponse:
-    """The dialog: what would change, for whom, and the button."""
+def review_dialog(
+    request: HttpRequest, scope: Scope, one: SegmentOrGroup, review: Review
+) -> HttpResponse:
     return show_form(request, _REVIEW, _review_context(scope, one, review))
 
 
-def _review_context(scope: Scope, one: Cohort, review: Review) -> dict[str, object]:
+def _review_context(scope: Scope, one: SegmentOrGroup, review: Review) -> dict[str, object]:
     return {
         "scope": scope,
         "one": one,
         "review": review,
         "document": json.dumps(review.document),
-        "save": address(one, f"{PAGES[cohort_changes.subject_kind(one)]}-save"),
+        "save": address(one, f"{PAGES[segment_changes.subject_kind(one)]}-save"),
         "page": page_of(one),
         **_effect(scope, one),
     }
 
 
-def _effect(scope: Scope, one: Cohort) -> dict[str, object]:
+def _effect(scope: Scope, one: SegmentOrGroup) -> dict[str, object]:
     """Who uses it and who has a say; ``needs_name`` where the click reaches production's users."""
     uses, view = users_of(one), preflight(scope, _reached(scope, one), turns_off=False)
     places = (place for use in uses for place in use.environments)
@@ -104,7 +100,6 @@ def _effect(scope: Scope, one: Cohort) -> dict[str, object]:
 @project_page(Permission.SEGMENT_EDIT)
 @fresh_for_break_glass
 def save_segment(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
-    """Save a segment as it was reviewed."""
     segment = find_segment(scope, key)
 
     def write(document: Mapping[str, Any]) -> object:
@@ -114,7 +109,7 @@ def save_segment(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
 
     def words(document: Mapping[str, Any]) -> list[str]:
         after = segment.document | dict(document)
-        return cohort_changes.segment_words(segment.project, segment.document, after)
+        return segment_changes.segment_words(segment.project, segment.document, after)
 
     return save_reviewed(request, scope, segment, write, words)
 
@@ -122,7 +117,7 @@ def save_segment(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
 def save_reviewed(
     request: HttpRequest,
     scope: Scope,
-    one: Cohort,
+    one: SegmentOrGroup,
     write: Callable[[Mapping[str, Any]], object],
     words: Callable[[Mapping[str, Any]], list[str]],
 ) -> HttpResponse:
@@ -150,17 +145,17 @@ def delete_segment(request: HttpRequest, scope: Scope, key: str) -> HttpResponse
 
 
 def delete_reviewed(
-    request: HttpRequest, scope: Scope, one: Cohort, write: Callable[..., None]
+    request: HttpRequest, scope: Scope, one: SegmentOrGroup, write: Callable[..., None]
 ) -> HttpResponse:
 
     def save() -> HttpResponse:
         write(intent=read_intent(request, scope))
-        name = f"{PAGES[cohort_changes.subject_kind(one)]}-list"
+        name = f"{PAGES[segment_changes.subject_kind(one)]}-list"
         text = _("{name} is deleted; the history keeps what it was.").format(name=one.title)
         return redirect_to(request, reverse(name, args=[scope.project.key]), text)
 
     context = {"scope": scope, "one": one, **_effect(scope, one)}
-    return governed(request, "cohorts/_delete_dialog.html", context, save)
+    return governed(request, "flags/segments/_delete_dialog.html", context, save)
 
 
 def intent_and_version(request: HttpRequest, scope: Scope) -> dict[str, Any]:
@@ -171,8 +166,7 @@ def intent_and_version(request: HttpRequest, scope: Scope) -> dict[str, Any]:
 
 
 def find_segment(scope: Scope, key: str) -> Segment:
-    """Raises Http404."""
     try:
-        return cohorts.get_segment(scope.project, key)
+        return segment_selectors.get_segment(scope.project, key)
     except Segment.DoesNotExist:
         raise Http404(key) from None

@@ -16,7 +16,6 @@ class NotExpressible(ValueError):
 
 
 def refuse(reason: str) -> NoReturn:
-    """Give up on the flag being written."""
     raise NotExpressible(reason)
 
 
@@ -49,7 +48,6 @@ _WIDTH: Final = 10_000
 
 
 def to_json(document: object) -> str:
-    """Indented, each value on a line of its own."""
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 

@@ -8,10 +8,10 @@ from flags.engine.document import DEFAULT_BUCKETING
 from flags.engine.jsonlogic import FRACTIONALS
 from flags.transfer.importers import flagd, native, unleash
 from flags.transfer.importers.base import (
+    FileRefused,
     ImportPlan,
     PlannedCohorts,
     PlannedFlag,
-    Refused,
     Skipped,
     SkippedCohort,
     quote,
@@ -20,10 +20,10 @@ from flags.transfer.importers.base import (
 __all__ = [
     "BUCKETINGS",
     "FORMATS",
+    "FileRefused",
     "ImportPlan",
     "PlannedCohorts",
     "PlannedFlag",
-    "Refused",
     "Skipped",
     "SkippedCohort",
     "UnknownBucketing",
@@ -46,7 +46,7 @@ class Options:
 
 
 Importer = Callable[[object, Options], ImportPlan]
-"""From a parsed file to a plan. Raises Refused."""
+"""From a parsed file to a plan. Raises FileRefused."""
 
 FORMATS: Final[dict[str, Importer | None]] = {
     "native": lambda document, options: native.read(document, options.environment),
@@ -60,11 +60,11 @@ FORMATS: Final[dict[str, Importer | None]] = {
 """Every format of the contract; None for those that are still to come."""
 
 
-class UnknownFormat(Refused):
+class UnknownFormat(FileRefused):
     """There is no such importer, or not yet."""
 
 
-class UnknownBucketing(Refused):
+class UnknownBucketing(FileRefused):
     """There is no such generation of flagd's bucketing, or the format has none at all."""
 
 
@@ -73,7 +73,7 @@ def plan_import(
 ) -> ImportPlan:
     """What the file asks for.
 
-    Raises UnknownFormat, UnknownBucketing, and Refused for an unusable file.
+    Raises UnknownFormat, UnknownBucketing, and FileRefused for an unusable file.
     """
     importer = FORMATS.get(format_name)
     if importer is None:

@@ -9,19 +9,16 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NoReturn, TypeAlias
 
 
-class Refused(ValueError):
+class FileRefused(ValueError):
     """The file as a whole is not what the format says. The text is one sentence for people."""
 
 
 class NotExpressible(ValueError):
-    """One flag cannot be taken over as it is; the text says where and why."""
-
     def __init__(self, path: str, reason: str) -> None:
         super().__init__(f"{path}: {reason}" if path else reason)
 
 
 def refuse(path: str, reason: str) -> NoReturn:
-    """Give up on the flag being read."""
     raise NotExpressible(path, reason)
 
 
@@ -41,16 +38,12 @@ class PlannedFlag:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A flag that is left alone, or left out of a file, and the reason for it."""
-
     flag: str
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class SkippedCohort:
-    """A segment or exclusion group of the file that is left alone, and the reason for it."""
-
     key: str
     reason: str
 
@@ -79,7 +72,6 @@ class PlannedCohorts:
 
     @classmethod
     def of(cls, documents: Iterable[Mapping[str, Any]]) -> "PlannedCohorts":
-        """Those of a plan's document."""
         return cls({one["key"]: one for one in documents})
 
 
@@ -102,7 +94,6 @@ class ImportPlan:
 
     @property
     def document(self) -> dict[str, object]:
-        """The plan as JSON, to be carried out later; without what was skipped and noted."""
         flags = [
             {"key": f.key, "definition": f.definition, "configuration": f.configuration}
             for f in self.flags
@@ -118,7 +109,6 @@ class ImportPlan:
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> "ImportPlan":
-        """The plan that ``document`` was made from."""
         flags = [PlannedFlag(**flag) for flag in document["flags"]]
         segments, groups = (PlannedCohorts.of(document.get(n, [])) for n in ("segments", "groups"))
         return cls(
@@ -138,7 +128,6 @@ class ImportPlan:
         self.flags.append(flag)
 
     def skip(self, key: str, reason: str) -> None:
-        """Leave a flag alone, and say why."""
         self.keys.add(key)
         self.skipped.append(Skipped(key, reason))
 
@@ -153,7 +142,6 @@ def quote(value: object, most: int = 60) -> str:
 
 
 def listed(names: list[str], most: int = 20) -> str:
-    """``a, b, c``, and how many more there are."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(quote(name).strip("'") for name in names[:most]) + more
 
@@ -175,7 +163,6 @@ _NEGATED |= {negative: positive for positive, negative in _NEGATED.items()}
 
 
 def test(attribute: str, name: str, *values: object) -> Document:
-    """A test of one attribute."""
     with_values = {"values": list(values)} if values else {}
     return {"attribute": attribute, "operator": name, **with_values}
 
@@ -189,7 +176,6 @@ def combine(conditions: list[Document]) -> Document:
 
 
 def any_of(conditions: list[Document]) -> Document:
-    """At least one of them, without a group where none is needed."""
     return conditions[0] if len(conditions) == 1 else {"any": conditions}
 
 

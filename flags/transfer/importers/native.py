@@ -9,10 +9,10 @@ configuration per environment, of which the chosen one's is taken. Beside ``flag
 from collections.abc import Iterable, Mapping
 
 from flags.transfer.importers.base import (
+    FileRefused,
     ImportPlan,
     NotExpressible,
     PlannedFlag,
-    Refused,
     listed,
     quote,
     refuse,
@@ -25,7 +25,6 @@ _NOT_DEFINITION = {"environments", "archived", "version", "created_at", "updated
 
 
 def read(document: object, environment: str) -> ImportPlan:
-    """The plan for one environment. Raises Refused."""
     plan = ImportPlan("native")
     without: list[str] = []
     for key, flag in _flags(document):
@@ -51,7 +50,7 @@ def _flags(document: object) -> Iterable[tuple[str, Mapping[str, object]]]:
     if isinstance(document, Mapping):
         return [(_text(key), _object(key, flag)) for key, flag in document.items()]
     if not isinstance(document, list):
-        raise Refused(_SHAPE)
+        raise FileRefused(_SHAPE)
     objects = [_object(index, flag) for index, flag in enumerate(document)]
     return [(_text(flag.get("key"), index), flag) for index, flag in enumerate(objects)]
 
@@ -66,34 +65,34 @@ def _read_cohorts(document: object, plan: ImportPlan) -> None:
 
 
 def _cohorts_in(found: object, name: str) -> Iterable[tuple[str, Mapping[str, object]]]:
-    """Raises Refused for what is no list of them: flags could not refer to them."""
+    """Raises FileRefused for what is no list of them: flags could not refer to them."""
     if isinstance(found, Mapping):
         found = [{"key": key, **_cohort(one, name)} for key, one in found.items()]
     if not isinstance(found, list):
-        raise Refused(_COHORT_SHAPE.format(name=name))
+        raise FileRefused(_COHORT_SHAPE.format(name=name))
     for one in found:
         key = _cohort(one, name).get("key")
         if not isinstance(key, str):
-            raise Refused(_COHORT_SHAPE.format(name=name))
+            raise FileRefused(_COHORT_SHAPE.format(name=name))
         yield key, one
 
 
 def _cohort(one: object, name: str) -> Mapping[str, object]:
     if not isinstance(one, Mapping) or not all(isinstance(field, str) for field in one):
-        raise Refused(_COHORT_SHAPE.format(name=name))
+        raise FileRefused(_COHORT_SHAPE.format(name=name))
     return one
 
 
 def _object(where: object, flag: object) -> Mapping[str, object]:
     if not isinstance(flag, Mapping) or not all(isinstance(name, str) for name in flag):
-        raise Refused(f"{_SHAPE} Flag {quote(where)} is not an object.")
+        raise FileRefused(f"{_SHAPE} Flag {quote(where)} is not an object.")
     return flag
 
 
 def _text(key: object, where: int | None = None) -> str:
     if not isinstance(key, str):
         place = f" Flag {where} has no key." if where is not None else ""
-        raise Refused(f"{_SHAPE} A key must be a text.{place}")
+        raise FileRefused(f"{_SHAPE} A key must be a text.{place}")
     return key
 
 

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import yaml
 
-from flags.transfer.importers.base import Refused
+from flags.transfer.importers.base import FileRefused
 from portal.lib import strict_json
 
 try:
@@ -31,7 +31,7 @@ YAML_TYPES: Final = tuple(
 
 
 def read_text(raw: bytes, *, name: str = "") -> object:
-    """The document in a file. Raises Refused with one sentence.
+    """The document in a file. Raises FileRefused with one sentence.
 
     It is YAML where its name says so or it does not begin like JSON.
     """
@@ -39,7 +39,7 @@ def read_text(raw: bytes, *, name: str = "") -> object:
     try:
         return _read_yaml(raw) if is_yaml else strict_json.loads(raw)
     except strict_json.NotStrict as error:
-        raise Refused(str(error)) from None
+        raise FileRefused(str(error)) from None
 
 
 def _read_yaml(raw: bytes) -> object:
@@ -47,9 +47,9 @@ def _read_yaml(raw: bytes) -> object:
         _check_size(raw)
         document = yaml.load(raw, _Loader)  # noqa: S506 - it is a SafeLoader
     except strict_json.NotStrict as error:
-        raise Refused(str(error)) from None
+        raise FileRefused(str(error)) from None
     except (yaml.YAMLError, ValueError) as error:
-        raise Refused(f"This is neither JSON nor YAML: {_one_line(error)}") from None
+        raise FileRefused(f"This is neither JSON nor YAML: {_one_line(error)}") from None
     strict_json.check(document)
     return document
 

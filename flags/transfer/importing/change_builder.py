@@ -14,7 +14,7 @@ from flags.references import effects
 from flags.transfer.importers import ImportPlan, PlannedCohorts
 from flags.transfer.importing.cohorts import CohortChange
 from flags.transfer.importing.deciding import Decision
-from flags.transfer.importing.target import ImportReport, Place
+from flags.transfer.importing.target import ImportReport, ImportTarget
 from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.approvals import changes
@@ -36,7 +36,7 @@ class Reached:
     agreeing: list[Environment]
 
 
-def reached_by(place: Place, decision: Decision) -> Reached:
+def reached_by(place: ImportTarget, decision: Decision) -> Reached:
     """Where the definitions, segments and groups of an import reach, and this environment where
     what flags do here is changed."""
     environments = [place.environment, *place.others]
@@ -63,7 +63,7 @@ def _changed_cohorts(decision: Decision) -> Iterable[tuple[Named, list[CohortCha
     return [(kind, [one for one in some if one.before is not None]) for kind, some in found]
 
 
-def _definitions_reach(place: Place, decision: Decision) -> set[int]:
+def _definitions_reach(place: ImportTarget, decision: Decision) -> set[int]:
     edited = [change for change in decision.changes if change.edited]
     busy = effects.busy_in(place.environment.project) if edited else set()
     reached: set[int] = set()
@@ -76,9 +76,8 @@ def _definitions_reach(place: Place, decision: Decision) -> set[int]:
 
 
 def import_change(
-    place: Place, plan: ImportPlan, mode: str, decision: Decision, reach: Reached
+    place: ImportTarget, plan: ImportPlan, mode: str, decision: Decision, reach: Reached
 ) -> changes.Change:
-    """What an import is about to do, in the environments that it reaches."""
     here = place.environment
     permissions = [Permission.FLAG_EDIT]
     if decision.toggles:

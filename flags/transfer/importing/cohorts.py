@@ -15,11 +15,17 @@ from flags.exclusion_groups.services import check_places
 from flags.models import ExclusionGroup, Segment
 from flags.references import referring
 from flags.references.dependants import segment_graph
-from flags.segments import selectors as cohorts
+from flags.segments import selectors as segment_selectors
 from flags.segments.services import fill_segment
 from flags.transfer.importers import ImportPlan, PlannedCohorts, SkippedCohort
 from flags.transfer.importers.base import listed
-from flags.transfer.importing.target import CohortReport, Document, ImportReport, Place, reason_of
+from flags.transfer.importing.target import (
+    CohortReport,
+    Document,
+    ImportReport,
+    ImportTarget,
+    reason_of,
+)
 from portal.access.models import Project
 from portal.approvals.changes import same_document
 from portal.lib.errors import Invalid
@@ -56,15 +62,15 @@ class Cohorts:
         return bool(self.segments or self.groups)
 
 
-def beside_present(place: Place, plan: ImportPlan) -> ImportPlan:
+def beside_present(place: ImportTarget, plan: ImportPlan) -> ImportPlan:
     """The plan as it may stand beside the segments that the project has; see give_way."""
     if not plan.segments.documents:
         return plan
-    rows = cohorts.list_segments(place.environment.project)
+    rows = segment_selectors.list_segments(place.environment.project)
     return give_way(plan, {one.key: one.document for one in rows})
 
 
-def decide_cohorts(place: Place, plan: ImportPlan, report: ImportReport) -> Cohorts:
+def decide_cohorts(place: ImportTarget, plan: ImportPlan, report: ImportReport) -> Cohorts:
     """The changes that can be; why others cannot is in the report.
 
     Stored is nothing but lists of keys: they never change, and serve nobody by themselves.
@@ -101,11 +107,10 @@ def _decide(
     return decided
 
 
-def _decide_segment(place: Place, document: Mapping[str, object]) -> CohortChange[Segment]:
-    """Raises Invalid where the document is, or a list is too long."""
+def _decide_segment(place: ImportTarget, document: Mapping[str, object]) -> CohortChange[Segment]:
     project = place.environment.project
     try:
-        row = cohorts.get_segment(project, str(document["key"]))
+        row = segment_selectors.get_segment(project, str(document["key"]))
     except Segment.DoesNotExist:
         row = Segment(project=project, created_at=place.now)
     before = row.document if row.pk else None
@@ -114,7 +119,6 @@ def _decide_segment(place: Place, document: Mapping[str, object]) -> CohortChang
 
 
 def _decide_group(project: Project, document: Mapping[str, object]) -> CohortChange[ExclusionGroup]:
-    """Raises Invalid where the document is, or somebody would lose their place."""
     try:
         row = group_selectors.get_group(project, str(document["key"]))
     except ExclusionGroup.DoesNotExist:
@@ -190,7 +194,7 @@ def _flags_in(group: ExclusionGroup) -> frozenset[str]:
 
 
 def _notes_of_slots(
-    place: Place, plan: ImportPlan, groups: list[CohortChange[ExclusionGroup]]
+    place: ImportTarget, plan: ImportPlan, groups: list[CohortChange[ExclusionGroup]]
 ) -> list[str]:
     """A part of a group outlives its flag, which may be archived where the file is from.
 

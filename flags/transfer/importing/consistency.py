@@ -8,22 +8,22 @@ from django.utils.translation import gettext as _
 from flags.engine import Named, mentions_in
 from flags.references import referring
 from flags.transfer.importing.cohorts import Cohorts, problems_of_refused
-from flags.transfer.importing.target import Change, Document, Place
+from flags.transfer.importing.target import Document, FlagChange, ImportTarget
 from portal.lib.errors import Invalid
 
-Refused = tuple[Change, Invalid]
+FileRefused = tuple[FlagChange, Invalid]
 
 
 def take_back_misleading(
-    place: Place, cohorts: Cohorts, decided: list[Change]
-) -> tuple[list[Change], list[Refused]]:
+    place: ImportTarget, cohorts: Cohorts, decided: list[FlagChange]
+) -> tuple[list[FlagChange], list[FileRefused]]:
     """The changes that hold together, and those that do not, taken back, each with the reason.
 
     Flags of one file may refer to each other in any order, and to its segments and groups. Taking
     one back can leave another without what it refers to, so they are asked again until all that is
     left holds.
     """
-    kept, refused = decided, list[Refused]()
+    kept, refused = decided, list[FileRefused]()
     while True:
         neighbourhood = _Neighbourhood(place, cohorts, kept)
         found = [(one, error) for one in kept if (error := neighbourhood.refusal_of(one))]
@@ -39,7 +39,7 @@ def take_back_misleading(
 class _Neighbourhood:
     """The project as it would be after these changes."""
 
-    def __init__(self, place: Place, cohorts: Cohorts, changes: list[Change]) -> None:
+    def __init__(self, place: ImportTarget, cohorts: Cohorts, changes: list[FlagChange]) -> None:
         flags = place.flags | {change.flag.key: change.flag for change in changes}
         self._place, self._refused = place, cohorts.refused
         self._documents = {
@@ -54,7 +54,7 @@ class _Neighbourhood:
             graph={key: referring.asks(document) for key, document in self._documents.items()},
         )
 
-    def refusal_of(self, change: Change) -> Invalid | None:
+    def refusal_of(self, change: FlagChange) -> Invalid | None:
         """Why a change cannot be; None where it can."""
         key, problems = change.flag.key, dict[str, str]()
         if change.is_new or change.configured:
@@ -66,7 +66,7 @@ class _Neighbourhood:
             problems = self._removed_variants(change)
         return Invalid(problems) if problems else None
 
-    def _removed_variants(self, change: Change) -> dict[str, str]:
+    def _removed_variants(self, change: FlagChange) -> dict[str, str]:
         before = {variant["key"] for variant in (change.definition_before or {})["variants"]}
         gone = before - {variant["key"] for variant in change.flag.variants}
         if not any((change.flag.key, variant) in self._named for variant in gone):
@@ -79,7 +79,7 @@ class _Neighbourhood:
         return set(_named_variants([*self._documents.values(), *_documents_elsewhere(self._place)]))
 
 
-def _documents_elsewhere(place: Place) -> Iterator[Document]:
+def _documents_elsewhere(place: ImportTarget) -> Iterator[Document]:
     alive = {flag.pk for flag in place.flags.values() if not flag.is_archived}
     for environment in place.others:
         for pk, configuration in place.configurations[environment.pk].items():

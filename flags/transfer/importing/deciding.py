@@ -21,7 +21,13 @@ from flags.references import referring
 from flags.transfer.importers import ImportPlan, PlannedFlag, Skipped
 from flags.transfer.importing.cohorts import Cohorts, decide_cohorts
 from flags.transfer.importing.consistency import take_back_misleading
-from flags.transfer.importing.target import Change, Document, ImportReport, Place, reason_of
+from flags.transfer.importing.target import (
+    Document,
+    FlagChange,
+    ImportReport,
+    ImportTarget,
+    reason_of,
+)
 from portal.lib.errors import Invalid
 
 REPLACE = "replace"
@@ -31,7 +37,7 @@ REPLACE = "replace"
 class Decision:
     """What an import is about to do: the rows are as they are to be, and nothing is stored."""
 
-    changes: list[Change]
+    changes: list[FlagChange]
     cohorts: Cohorts
     report: ImportReport
 
@@ -44,7 +50,7 @@ class Decision:
         return any(change.toggles for change in self.changes)
 
 
-def decide(place: Place, plan: ImportPlan, *, replace: bool) -> Decision:
+def decide(place: ImportTarget, plan: ImportPlan, *, replace: bool) -> Decision:
     """The changes to store, and the report of them. Segments and groups stay in either mode."""
     report = ImportReport(skipped=list(plan.skipped), notes=list(plan.notes))
     cohorts = decide_cohorts(place, plan, report)
@@ -67,8 +73,8 @@ def decide(place: Place, plan: ImportPlan, *, replace: bool) -> Decision:
 
 
 def _without_misleading(
-    place: Place, cohorts: Cohorts, decided: list[Change], report: ImportReport
-) -> list[Change]:
+    place: ImportTarget, cohorts: Cohorts, decided: list[FlagChange], report: ImportReport
+) -> list[FlagChange]:
     """The changes that make a difference, and that refer to nothing that is not there."""
     kept, misleading = take_back_misleading(place, cohorts, decided)
     report.skipped += [Skipped(change.flag.key, reason_of(error)) for change, error in misleading]
@@ -84,7 +90,9 @@ def _without_misleading(
     return [change for change in kept if change.is_new or change.differs]
 
 
-def _bring_along(place: Place, changes: list[Change], report: ImportReport) -> list[Change]:
+def _bring_along(
+    place: ImportTarget, changes: list[FlagChange], report: ImportReport
+) -> list[FlagChange]:
     """The flags that those of the file ask, to the end, and that are not introduced here yet."""
     known = {change.flag.key for change in changes}
     waiting = _asked([change.configuration for change in changes])
@@ -103,27 +111,27 @@ def _asked(rows: Iterable[FlagConfiguration]) -> set[str]:
     return {key for row in rows if row.introduced for key in referring.asks(row.document)}
 
 
-def _introduce(configuration: FlagConfiguration) -> Change:
+def _introduce(configuration: FlagConfiguration) -> FlagChange:
     flag, before = configuration.flag, configuration.document
     configuration.introduced = True
-    return Change(flag, configuration, flag.document, before, configured=True)
+    return FlagChange(flag, configuration, flag.document, before, configured=True)
 
 
-def _absent(place: Place, plan: ImportPlan) -> Iterator[Flag]:
+def _absent(place: ImportTarget, plan: ImportPlan) -> Iterator[Flag]:
     """The flags that are on here, and that the file does not speak of."""
     for key, flag in sorted(place.flags.items()):
         if key not in plan.keys and not flag.is_archived and place.configuration(flag).enabled:
             yield flag
 
 
-def _turn_off(place: Place, flag: Flag) -> Change:
+def _turn_off(place: ImportTarget, flag: Flag) -> FlagChange:
     configuration = place.configuration(flag)
-    change = Change(flag, configuration, flag.document, configuration.document, configured=True)
+    change = FlagChange(flag, configuration, flag.document, configuration.document, configured=True)
     configuration.enabled = False
     return change
 
 
-def _decide_one(place: Place, planned: PlannedFlag, replace: bool) -> Change:
+def _decide_one(place: ImportTarget, planned: PlannedFlag, replace: bool) -> FlagChange:
     """What becomes of one flag of the file. Raises Invalid where it cannot be taken over."""
     flag = place.flags.get(planned.key)
     if flag is None:
@@ -133,7 +141,7 @@ def _decide_one(place: Place, planned: PlannedFlag, replace: bool) -> Change:
     configuration = place.configuration(flag)
     definition = definition_from(_merged(flag.document, planned.definition))
     wanted = _wanted(place, planned, definition, configuration, turn_off=replace)
-    change = Change(flag, configuration, flag.document, configuration.document)
+    change = FlagChange(flag, configuration, flag.document, configuration.document)
     change.edited = _differs(lambda: dump_definition(flag.definition), dump_definition(definition))
     change.configured = _differs(
         lambda: dump_configuration(configuration.configuration), dump_configuration(wanted)
@@ -146,13 +154,13 @@ def _decide_one(place: Place, planned: PlannedFlag, replace: bool) -> Change:
     return change
 
 
-def _create(place: Place, planned: PlannedFlag) -> Change:
+def _create(place: ImportTarget, planned: PlannedFlag) -> FlagChange:
     definition = definition_from(planned.definition)
     naming.require_key(place.naming, definition.key)
     flag = Flag(project=place.environment.project, created_at=place.now, updated_at=place.now)
     flag.set_definition(definition)
     configuration = place.default(flag, definition, place.environment)
-    change = Change(flag, configuration, None, configuration.document)
+    change = FlagChange(flag, configuration, None, configuration.document)
     wanted = _wanted(place, planned, definition, configuration, turn_off=False)
     configuration.set_configuration(wanted)
     change.configured = configuration.document != change.configuration_before
@@ -160,7 +168,7 @@ def _create(place: Place, planned: PlannedFlag) -> Change:
 
 
 def _wanted(
-    place: Place,
+    place: ImportTarget,
     planned: PlannedFlag,
     definition: FlagDefinition,
     current: FlagConfiguration,
@@ -208,7 +216,7 @@ def _differs(stored: Callable[[], Document], wanted: Document) -> bool:
         return True
 
 
-def _refuse_breaking(place: Place, flag: Flag, definition: FlagDefinition) -> None:
+def _refuse_breaking(place: ImportTarget, flag: Flag, definition: FlagDefinition) -> None:
     """A flag keeps its value type and whatever other environments serve. Raises Invalid."""
     if definition.value_type != flag.value_type:
         text = _("It is {current} here and {wanted} in the file; a flag keeps its value type.")

@@ -15,8 +15,8 @@ from flags.exclusion_groups.services import store_group
 from flags.models import Flag, FlagConfiguration
 from flags.segments.services import store_segment
 from flags.transfer.importers import (
+    FileRefused,
     ImportPlan,
-    Refused,
     UnknownBucketing,
     UnknownFormat,
     plan_import,
@@ -24,7 +24,7 @@ from flags.transfer.importers import (
 from flags.transfer.importing.change_builder import Reached, import_change, reached_by
 from flags.transfer.importing.cohorts import Cohorts, beside_present
 from flags.transfer.importing.deciding import REPLACE, Decision, decide
-from flags.transfer.importing.target import Change, ImportReport, Place
+from flags.transfer.importing.target import FlagChange, ImportReport, ImportTarget
 from portal.access import outbox
 from portal.access.models import Environment
 from portal.access.permissions import Permission
@@ -58,7 +58,7 @@ def import_document(
         raise Invalid({"format": str(error)}) from None
     except UnknownBucketing as error:
         raise Invalid({"bucketing": str(error)}) from None
-    except Refused as error:
+    except FileRefused as error:
         raise Invalid({"": str(error)}) from None
     return import_flags(
         environment=environment, plan=plan, mode=mode, dry_run=dry_run, intent=intent
@@ -97,7 +97,7 @@ def import_flags(
     require(Permission.FLAG_EDIT)
     if mode not in MODES:
         raise Invalid.of("mode", _("Choose one of: {modes}."), modes=", ".join(MODES))
-    place = Place.load(environment, intent.at)
+    place = ImportTarget.load(environment, intent.at)
     version = place.environment.version
     if base_version is not None and base_version != place.base_version:
         raise Conflict(_("Flags were changed meanwhile."), current={}, yours={"mode": mode})
@@ -140,7 +140,7 @@ _BATCH = 500
 Row = TypeVar("Row", bound=Model)
 
 
-def store_cohorts(place: Place, cohorts: Cohorts, intent: Intent) -> None:
+def store_cohorts(place: ImportTarget, cohorts: Cohorts, intent: Intent) -> None:
     """Write segments and groups, their audit rows, and word of them for every environment."""
     for environment in (place.environment, *place.others):
         for kind, found in ((Named.SEGMENT, cohorts.segments), (Named.GROUP, cohorts.groups)):
@@ -153,8 +153,7 @@ def store_cohorts(place: Place, cohorts: Cohorts, intent: Intent) -> None:
         store_group(group.row, group.before, intent=intent)
 
 
-def store(place: Place, changes: list[Change], actor: Actor) -> None:
-    """Write flags, configurations and word of them for the evaluators."""
+def store(place: ImportTarget, changes: list[FlagChange], actor: Actor) -> None:
     new = [change for change in changes if change.is_new]
     edited = [change for change in changes if change.edited]
     _store_flags(place, new, edited)
@@ -168,13 +167,13 @@ def store(place: Place, changes: list[Change], actor: Actor) -> None:
 
 
 def _advance(
-    place: Place, environment: Environment, keys: list[str], *, kind: str = Named.FLAG
+    place: ImportTarget, environment: Environment, keys: list[str], *, kind: str = Named.FLAG
 ) -> None:
     if keys:
         outbox.advance(environment, kind=kind, keys=keys, now=place.now)
 
 
-def _store_flags(place: Place, new: list[Change], edited: list[Change]) -> None:
+def _store_flags(place: ImportTarget, new: list[FlagChange], edited: list[FlagChange]) -> None:
     Flag.objects.bulk_create([change.flag for change in new], batch_size=_BATCH)
     flags = [change.flag for change in edited]
     for flag in flags:
@@ -197,14 +196,14 @@ def _update(rows: Manager[Row], changed: list[Row], fields: list[str]) -> None:
     )
 
 
-def _follow(environment: Environment, edited: list[Change]) -> None:
+def _follow(environment: Environment, edited: list[FlagChange]) -> None:
     """An edited flag is a new one to the evaluators of every environment."""
     for part in _parts([change.flag.pk for change in edited]):
         found = FlagConfiguration.objects.filter(environment=environment, flag_id__in=part)
         found.update(version=environment.version)
 
 
-def _store_defaults(place: Place, environment: Environment, new: list[Change]) -> None:
+def _store_defaults(place: ImportTarget, environment: Environment, new: list[FlagChange]) -> None:
     rows = []
     for change in new:
         configuration = place.default(change.flag, change.flag.definition, environment)
@@ -215,7 +214,7 @@ def _store_defaults(place: Place, environment: Environment, new: list[Change]) -
     FlagConfiguration.objects.bulk_create(rows, batch_size=_BATCH)
 
 
-def _store_configurations(place: Place, changes: list[Change], actor: Actor) -> None:
+def _store_configurations(place: ImportTarget, changes: list[FlagChange], actor: Actor) -> None:
     for change in changes:
         row = change.configuration
         row.flag, row.environment = change.flag, place.environment
@@ -229,12 +228,12 @@ def _store_configurations(place: Place, changes: list[Change], actor: Actor) -> 
     _update(FlagConfiguration.objects, kept, fields)
 
 
-def record(place: Place, changes: Iterable[Change], intent: Intent) -> None:
+def record(place: ImportTarget, changes: Iterable[FlagChange], intent: Intent) -> None:
     """Write the audit rows: what each flag became, and what it now does here."""
     journal.write_all(entry for change in changes for entry in _entries(place, change, intent))
 
 
-def _entries(place: Place, change: Change, intent: Intent) -> Iterator[Entry]:
+def _entries(place: ImportTarget, change: FlagChange, intent: Intent) -> Iterator[Entry]:
     """One row says all of a new flag, as a large file brings thousands; else one per document."""
     document, row = change.flag.document, change.configuration
     configuration, row.flag, row.environment = row.document, change.flag, place.environment

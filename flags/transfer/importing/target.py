@@ -19,7 +19,7 @@ Document: TypeAlias = dict[str, Any]
 
 
 @dataclass(slots=True)
-class Place:
+class ImportTarget:
     """Where the import happens: the project as it is, the rows of its environments locked."""
 
     environment: Environment
@@ -31,7 +31,7 @@ class Place:
     governed: Collection[int] = ()
 
     @classmethod
-    def load(cls, environment: Environment, now: datetime) -> "Place":
+    def load(cls, environment: Environment, now: datetime) -> "ImportTarget":
         project = environment.project
         environments = {e.pk: e for e in outbox.lock_project(project)}
         flags = {flag.key: flag for flag in project.flags.all()}
@@ -67,7 +67,7 @@ class Place:
 
 
 @dataclass(slots=True)
-class Change:
+class FlagChange:
     """A flag and its configuration as they are to be, and as they were.
 
     ``elsewhere`` are a new flag's configurations in the other environments, by their keys.
@@ -90,7 +90,6 @@ class Change:
         return self.edited or self.configured
 
     def take_back(self) -> None:
-        """Make flag and configuration again what they were."""
         if self.definition_before is not None:
             for name, value in self.definition_before.items():
                 setattr(self.flag, name, value)
@@ -155,13 +154,11 @@ class ImportReport:
 
     @property
     def document(self) -> dict[str, object]:
-        """The report as JSON has it; ``introduced`` only where flags are."""
         found = asdict(self)
         return {name: one for name, one in found.items() if one or name != "introduced"}
 
     @property
     def changes(self) -> int:
-        """How many documents evaluators hear of."""
         cohorts = len(self.segments.created) + len(self.segments.changed)
         cohorts += len(self.groups.created) + len(self.groups.changed)
         flags = self.created, self.changed, self.introduced, self.disabled

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from flags.core import bulk
-from flags.core.bulk import ACTIONS, MOST_FLAGS, End, Job, Outcome
+from flags.core.bulk import ACTIONS, MOST_FLAGS, BulkResult, End, Job
 from flags.models import Flag
 from portal.access.models import Environment, User
 from portal.approvals.models import ChangeRequest
@@ -26,7 +26,7 @@ def do(
     reason: str = "",
     options: WriteOptions = PLAIN,
     **job: Any,
-) -> list[Outcome]:
+) -> list[BulkResult]:
     return bulk.change_flags(
         flags=flags or Flag.objects.filter(project=desk.flag.project).order_by("key"),
         action=action,
@@ -34,7 +34,7 @@ def do(
     )
 
 
-def ends(outcomes: list[Outcome]) -> dict[str, End]:
+def ends(outcomes: list[BulkResult]) -> dict[str, End]:
     return {one.flag.key: one.end for one in outcomes}
 
 

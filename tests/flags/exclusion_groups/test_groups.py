@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from flags.engine import parse_group
-from flags.exclusion_groups import services as groups
+from flags.exclusion_groups import services as group_services
 from flags.references.referring import InUse
 from portal.access.models import User
 from portal.audit.models import AuditEvent
@@ -77,12 +77,15 @@ def test_with_slot__takes_the_first_room_that_is_wide_enough() -> None:
     group = parse_group(
         {"key": "g", "salt": "s", "slots": [slot("a", 10, 20), slot("b", 25, 60)], "holdout": 10}
     )
-    assert groups.with_slot(group, "c", 12_000)["slots"] == [
+    assert group_services.with_slot(group, "c", 12_000)["slots"] == [
         slot("a", 10, 20),
         slot("b", 25, 60),
         slot("c", 60, 72),
     ]
-    assert groups.with_slot(group, "a", 15_000)["slots"] == [slot("a", 10, 25), slot("b", 25, 60)]
-    assert groups.with_slot(group, "a", 0)["slots"] == [slot("b", 25, 60)]
+    assert group_services.with_slot(group, "a", 15_000)["slots"] == [
+        slot("a", 10, 25),
+        slot("b", 25, 60),
+    ]
+    assert group_services.with_slot(group, "a", 0)["slots"] == [slot("b", 25, 60)]
     with pytest.raises(Invalid, match="no unallocated traffic"):
-        groups.with_slot(group, "a", 16_000)
+        group_services.with_slot(group, "a", 16_000)

@@ -1,4 +1,4 @@
-"""Asked for the past, the history answers what the evaluators answered then."""
+"""ExplainQuestion for the past, the history answers what the evaluators answered then."""
 
 import json
 import random

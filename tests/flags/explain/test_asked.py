@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from flags.explain.web import Asked
+from flags.explain.web import ExplainQuestion
 from flags.models import Flag
 from portal.access.models import Environment, User
 from portal.lib import clock
@@ -102,7 +102,7 @@ def test_past__flag_that_is_archived__can_be_asked_about(desk: Desk, bob_client:
 
 def test_attributes__lines_or_json__make_the_context() -> None:
     lines = 'country = DE\n\nage: 30\nbeta=true\nzip = "01067"\nnote: a = b'
-    assert Asked("u-1", lines).context == {
+    assert ExplainQuestion("u-1", lines).context == {
         "country": "DE",
         "age": 30,
         "beta": True,
@@ -110,9 +110,11 @@ def test_attributes__lines_or_json__make_the_context() -> None:
         "note": "a = b",
         "targetingKey": "u-1",
     }
-    assert Asked("", '{"company": {"plan": "gold"}}').context == {"company": {"plan": "gold"}}
+    assert ExplainQuestion("", '{"company": {"plan": "gold"}}').context == {
+        "company": {"plan": "gold"}
+    }
     with pytest.raises(Invalid):
-        _ = Asked("", "targetingKey = 7").context
+        _ = ExplainQuestion("", "targetingKey = 7").context
 
 
 # None of these would end if what reading costs grew with the square of a text's length.
@@ -121,7 +123,7 @@ def test_attributes__lines_or_json__make_the_context() -> None:
 )
 def test_attributes__a_line_of_megabytes__is_read_or_refused(text: str) -> None:
     try:
-        found = Asked("u", text).context
+        found = ExplainQuestion("u", text).context
     except Invalid:
         return
     assert found in ({"a": text[3:].strip(), "targetingKey": "u"}, {"targetingKey": "u"})

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from flags.engine import EvaluationState, parse_segment
 from flags.engine.explaining import explain
 from flags.engine.parsing import parse_environment
-from flags.explain.descriptions import Explained, Line, in_words
+from flags.explain.descriptions import ConditionWords, ExplanationWords, in_words
 from tests.flags.engine.documents import (
     contexts,
     environment,
@@ -30,7 +30,7 @@ def surroundings() -> EvaluationState:
     return state_of({"new-cart": {}}, {"testers": TESTERS}, {"colours": COLOURS})
 
 
-def explained(context: dict[str, Any], **changes: Any) -> Explained:
+def explained(context: dict[str, Any], **changes: Any) -> ExplanationWords:
     flag = parse_environment(environment(**changes))
     return in_words(explain(flag, context, surroundings(), SEGMENTS))
 
@@ -40,7 +40,7 @@ def said(step: int, context: dict[str, Any], **changes: Any) -> tuple[str, str]:
     return found.title, found.outcome
 
 
-def line_of(when: dict[str, Any], context: dict[str, Any]) -> Line:
+def line_of(when: dict[str, Any], context: dict[str, Any]) -> ConditionWords:
     line = explained(context, rules=[rule(when=when)]).steps[0].line
     assert line
     return line

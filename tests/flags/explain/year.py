@@ -9,7 +9,7 @@ from typing import Any
 from flags.exclusion_groups import selectors as group_selectors
 from flags.exclusion_groups.services import reshuffled
 from flags.models import Flag
-from flags.segments import selectors as cohorts
+from flags.segments import selectors as segment_selectors
 from flags.segments.key_lists import Mode
 from flags.transfer.importing import service
 from portal.access.models import Environment, Project, User
@@ -145,7 +145,7 @@ def grow(year: Year) -> None:
 
 
 def list_keys(year: Year) -> None:
-    beta = cohorts.get_segment(year.project, "beta")
+    beta = segment_selectors.get_segment(year.project, "beta")
     keys = year.dice.sample(["u-1", "u-2", "u-3"], 2)
     which = year.dice.choice(["included", "excluded"])
     mode = year.dice.choice([Mode.ADD, Mode.REMOVE, Mode.REPLACE])
@@ -154,14 +154,14 @@ def list_keys(year: Year) -> None:
 
 def redraw(year: Year) -> None:
     """Who belongs to a segment by its condition."""
-    beta = cohorts.get_segment(year.project, "beta")
+    beta = segment_selectors.get_segment(year.project, "beta")
     whens = [GERMANS, {"not": GERMANS}, {"segment": "inner"}]
     year.bench.edit(beta, year.alice, when=year.dice.choice(whens))
 
 
 def rename(year: Year) -> None:
     """Nobody is served otherwise by it."""
-    beta = cohorts.get_segment(year.project, "beta")
+    beta = segment_selectors.get_segment(year.project, "beta")
     year.bench.edit(beta, year.alice, name=str(year.dice.random()))
 
 

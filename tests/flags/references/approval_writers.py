@@ -4,7 +4,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from flags.preferences import services as arranging
+from flags.preferences import services as preferences
 from portal.access import services as access
 from portal.access.models import CustomRole, Group
 from portal.approvals import services as approvals
@@ -146,7 +146,7 @@ def create_environment(world: World, dice: Random, actor: Actor) -> object:
 
 
 def save_view(world: World, dice: Random, actor: Actor) -> object:
-    return arranging.save_view(
+    return preferences.save_view(
         project=world.project,
         user=world.people["dana"],
         intent=Intent(actor),

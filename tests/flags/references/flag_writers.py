@@ -11,7 +11,7 @@ from flags.exclusion_groups import services as group_services
 from flags.models import ExclusionGroup, Segment
 from flags.schedules import create, runner
 from flags.schedules.models import Plan
-from flags.segments import selectors as cohorts
+from flags.segments import selectors as segment_selectors
 from flags.segments import services as segment_services
 from flags.segments.key_lists import KeyChange, Mode
 from flags.transfer.importers import plan_import
@@ -182,7 +182,7 @@ def import_flags(world: World, dice: Random, actor: Actor) -> object:
 
 def some_segment(world: World, dice: Random) -> Segment:
     keys = Segment.objects.filter(project=world.project).values_list("key", flat=True)
-    return cohorts.get_segment(world.project, dice.choice(["beta", *sorted(keys)]))
+    return segment_selectors.get_segment(world.project, dice.choice(["beta", *sorted(keys)]))
 
 
 def edit_segment(world: World, dice: Random, actor: Actor) -> object:

@@ -10,7 +10,7 @@ from flags.models import KeyList, Segment
 from flags.models.segment import segment_of
 from flags.references.referring import InUse
 from flags.segments import key_lists
-from flags.segments import selectors as cohorts
+from flags.segments import selectors as segment_selectors
 from flags.segments.key_lists import Mode
 from portal.access.models import EnvironmentChange, Project, User
 from portal.audit.models import AuditEvent
@@ -50,7 +50,7 @@ def test_change_keys__dana__is_counted_and_told(bench: Bench, dana: User) -> Non
     segment = bench.segment(included=["alice"], excluded=["eve"])
     report = bench.keys(segment, dana, "alice", "bob", "eve")
     assert (report.added, report.already_there, report.conflicts) == (1, 1, ["eve"])
-    assert cohorts.get_segment(segment.project, "beta").included.keys == ("alice", "bob")
+    assert segment_selectors.get_segment(segment.project, "beta").included.keys == ("alice", "bob")
     after = newest().after_document
     assert newest().event == "segment.keys_changed"
     assert after

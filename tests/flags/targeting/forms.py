@@ -38,7 +38,7 @@ def draw(form: Form, definition: FlagDefinition = DEFINITION) -> str:
         "cell": Cell(flag, configuration),
         "drawing": Drawing(form, {}),
     }
-    return render_to_string("flags/_targeting_form.html", context)
+    return render_to_string("flags/targeting/_targeting_form.html", context)
 
 
 def through_the_browser(form: Form, definition: FlagDefinition = DEFINITION) -> Form:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from flags.engine import parse_configuration, parse_definition, parse_segment
-from flags.targeting.sample import Sample, attributes_in, context_of
+from flags.targeting.sample import SampleUser, attributes_in, context_of
 from flags.targeting.trying import bars, distribution
 from portal.lib.errors import Invalid
 from tests.flags.engine.documents import BOOLEAN, configuration, rule, split
@@ -29,17 +29,20 @@ COUNTRY = {"attribute": "country", "operator": "in", "values": ["DE"]}
     ],
 )
 def test_a_field__is_read_as_people_mean_it(text: str, value: object) -> None:
-    assert context_of(Sample("u", {"a": text, "b": " "}, ""), ["a", "b"]) == {
+    assert context_of(SampleUser("u", {"a": text, "b": " "}, ""), ["a", "b"]) == {
         "a": value,
         "targetingKey": "u",
     }
 
 
 def test_json__wins_over_fields_and_is_refused_in_words() -> None:
-    assert context_of(Sample("u", {"a": "1"}, '{"a": 2}'), ["a"]) == {"a": 2, "targetingKey": "u"}
+    assert context_of(SampleUser("u", {"a": "1"}, '{"a": 2}'), ["a"]) == {
+        "a": 2,
+        "targetingKey": "u",
+    }
     for text, problem in [("[]", "one JSON object"), ('{"a', "This is not JSON")]:
         with pytest.raises(Invalid) as refused:
-            context_of(Sample("", {}, text), [])
+            context_of(SampleUser("", {}, text), [])
         assert problem in refused.value.problems["sample.json"]
 
 

@@ -4,15 +4,15 @@ from datetime import datetime
 
 import pytest
 
-from flags.channel import USAGE, Asked, IntakeBatch, Missed
+from flags.channel import USAGE, EvaluationCount, IntakeBatch, Missed
 from flags.channel.usage import write_usage
 from flags.delivery import intake
-from flags.evaluator.intake import minute_of
+from flags.evaluator.intake_queue import minute_of
 from flags.models import FlagUsage, Period
 from portal.access.models import Environment
 
 
-def batch(place: Environment, at: datetime, *rows: Asked | Missed) -> IntakeBatch:
+def batch(place: Environment, at: datetime, *rows: EvaluationCount | Missed) -> IntakeBatch:
     return IntakeBatch(
         USAGE,
         minute_of(at.timestamp()),
@@ -37,6 +37,6 @@ def counted(period: Period = Period.MINUTE) -> dict[tuple[str, str], int]:
 
 
 @pytest.fixture
-def on(new_checkout: object) -> Asked:
+def on(new_checkout: object) -> EvaluationCount:
     """The flag of the shop, served twice."""
-    return Asked("new-checkout", "on", "STATIC", 2)
+    return EvaluationCount("new-checkout", "on", "STATIC", 2)

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from flags.channel import Asked, Missed
+from flags.channel import EvaluationCount, Missed
 from flags.models import Flag, FlagSeen, FlagUsage, Period, UnknownFlag
 from flags.usage import counting
 from flags.usage.counting import forget_old_usage
@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.postgresql, pytest.mark.django_db]
 
 
 def test_batches__of_one_minute__are_added_up_in_every_period(
-    production: Environment, on: Asked, now: datetime
+    production: Environment, on: EvaluationCount, now: datetime
 ) -> None:
     off = replace(on, variant="off", count=1)
     take(batch(production, now, on, off), now=now)
@@ -29,7 +29,7 @@ def test_batches__of_one_minute__are_added_up_in_every_period(
 
 
 def test_last_seen__moves_forward_only__and_not_into_the_future(
-    production: Environment, new_checkout: Flag, on: Asked, now: datetime
+    production: Environment, new_checkout: Flag, on: EvaluationCount, now: datetime
 ) -> None:
     for at in (now, now - timedelta(minutes=3), now + timedelta(minutes=2)):
         take(batch(production, at, on), now=now)
@@ -37,7 +37,7 @@ def test_last_seen__moves_forward_only__and_not_into_the_future(
 
 
 def test_a_batch__of_things_that_do_not_exist__keeps_nothing_of_them(
-    production: Environment, garden: Project, on: Asked, now: datetime
+    production: Environment, garden: Project, on: EvaluationCount, now: datetime
 ) -> None:
     elsewhere = garden.environments.get(key="production")
     made_up = [replace(on, flag="made-up"), replace(on, variant="made-up")]
@@ -61,7 +61,7 @@ def test_unknown_names__beyond_the_cap__are_counted_together(
 
 
 def test_old_counts__go__and_young_ones_stay(
-    production: Environment, on: Asked, now: datetime
+    production: Environment, on: EvaluationCount, now: datetime
 ) -> None:
     take(batch(production, now, on, Missed("gone", False, 1)), now=now)
     for later, left in (

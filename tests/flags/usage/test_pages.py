@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from flags.channel import OVER_BUDGET, Asked, Missed
+from flags.channel import OVER_BUDGET, EvaluationCount, Missed
 from flags.core.definitions import archive_flag
 from flags.models import Flag, UnknownFlag
 from portal.access.models import Environment, Project
@@ -24,11 +24,11 @@ ARCHIVE = "/p/shop/flag/archive/new-checkout"
 
 
 @pytest.fixture
-def in_use(production: Environment, on: Asked, now: datetime) -> None:
+def in_use(production: Environment, on: EvaluationCount, now: datetime) -> None:
     """Asked for in production just now, once in vain, and once by a public key."""
-    rows: list[Asked | Missed] = [
+    rows: list[EvaluationCount | Missed] = [
         on,
-        Asked("new-checkout", "", "ERROR", 1),
+        EvaluationCount("new-checkout", "", "ERROR", 1),
         Missed("old", False, 3),
     ]
     rows += [Missed("new-checkout", True, 1)]
@@ -58,7 +58,7 @@ def test_a_flag_that_took_too_much_work__says_so_on_each_of_its_pages(
 ) -> None:
     words = "evaluating it took too much work 2 times in the last day"
     assert words not in text(bob_client, USAGE)
-    row = Asked("new-checkout", "", OVER_BUDGET, 2)
+    row = EvaluationCount("new-checkout", "", OVER_BUDGET, 2)
     take(batch(production, now, row), now=now)
     for address in (USAGE, "/p/shop/flag/settings/new-checkout"):
         assert f"In Production {words}" in text(bob_client, address)
@@ -68,7 +68,7 @@ def test_a_flag_that_took_too_much_work__says_so_on_each_of_its_pages(
 def test_a_live_page__is_drawn_anew_only_when_something_was_asked_for(
     bob_client: Client,
     production: Environment,
-    on: Asked,
+    on: EvaluationCount,
     in_use: None,
     now: datetime,
     address: str,

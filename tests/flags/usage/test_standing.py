@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from flags.channel import Asked
+from flags.channel import EvaluationCount
 from flags.core.definitions import create_flag
 from flags.models import Flag, FlagConfiguration, FlagUsage
 from flags.usage.lifecycle import Stage
@@ -20,7 +20,12 @@ pytestmark = pytest.mark.postgresql
 @pytest.mark.django_db
 @pytest.mark.parametrize("where", ["prerequisites", "rules"])
 def test_a_flag_that_another_refers_to__is_never_ready_to_archive(
-    shop: Project, production: Environment, new_checkout: Flag, on: Asked, now: datetime, where: str
+    shop: Project,
+    production: Environment,
+    new_checkout: Flag,
+    on: EvaluationCount,
+    now: datetime,
+    where: str,
 ) -> None:
     take(batch(production, now, on), now=now)
     FlagUsage.objects.update(start=now - timedelta(days=30))

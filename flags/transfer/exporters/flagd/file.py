@@ -46,8 +46,6 @@ class Written:
 
 @dataclass(slots=True)
 class FlagdFile:
-    """The parts of a file, and what it does not have."""
-
     flags: dict[str, Any] = field(default_factory=dict)
     evaluators: dict[str, Logic] = field(default_factory=dict)
     left_out: list[Skipped] = field(default_factory=list)
@@ -82,12 +80,10 @@ class FlagdFile:
 
 
 def metadata_of(flag_set: str, left_out: int) -> dict[str, object]:
-    """What the file says of itself."""
     return {"flagSetId": flag_set, **({"leftOut": left_out} if left_out else {})}
 
 
 def write_file(corpus: Corpus) -> FlagdFile:
-    """All flags, in order."""
     file = FlagdFile()
     for key in in_order(corpus.flags):
         file.add(write_flag(corpus.flags[key], corpus))
@@ -95,7 +91,6 @@ def write_file(corpus: Corpus) -> FlagdFile:
 
 
 def write_flag(flag: EnvironmentFlag, corpus: Corpus) -> Written:
-    """One flag as flagd's, where that answers the same."""
     writing = Writing(corpus)
     key = flag.definition.key
     writing.look_up("flag", key, corpus.flags)

@@ -19,7 +19,6 @@ Choice: TypeAlias = tuple[Logic, Logic]
 
 
 def attribute(path: str) -> Logic:
-    """The attribute's value. Raises NotExpressible where flagd would read another one."""
     if path == NOW:
         refuse("it depends on the instant, which flagd has in whole seconds only")
     if path.startswith("$"):
@@ -32,7 +31,6 @@ def attribute(path: str) -> Logic:
 
 
 def every(conditions: Iterable[Logic]) -> Logic:
-    """Whether all hold; with none of them, true."""
     needed = [one for one in conditions if one is not True]
     if any(one is False for one in needed):
         return False
@@ -40,7 +38,6 @@ def every(conditions: Iterable[Logic]) -> Logic:
 
 
 def either(conditions: Iterable[Logic]) -> Logic:
-    """Whether any holds; with none of them, false."""
     offered = [one for one in conditions if one is not False]
     if any(one is True for one in offered):
         return True
@@ -54,7 +51,6 @@ def _joined(name: str, conditions: list[Logic], *, empty: bool) -> Logic:
 
 
 def negate(condition: Logic) -> Logic:
-    """Whether it does not hold."""
     return not condition if isinstance(condition, bool) else {"!": [condition]}
 
 
@@ -72,7 +68,6 @@ def is_one_of(value: Logic, texts: Iterable[str]) -> Logic:
 
 
 def choose(choices: Iterable[Choice], otherwise: Logic) -> Logic:
-    """What the first condition that holds leads to."""
     parts: list[Logic] = []
     for condition, outcome in choices:
         if condition is True:
@@ -108,12 +103,10 @@ def is_number(value: Logic) -> Logic:
 
 
 def as_text(value: Logic) -> Logic:
-    """The text, or an empty one."""
     return {"if": [is_text(value), value, ""]}
 
 
 def as_number(value: Logic) -> Logic:
-    """The number, or 0."""
     return {"if": [is_number(value), value, 0]}
 
 
@@ -177,12 +170,10 @@ def is_unit_among(value: Logic, keys: Collection[str]) -> Logic:
 
 
 def is_large(key: str) -> bool:
-    """Whether a key is a number that flagd would round."""
     return _is_integer(key) and abs(int(key)) >= _EXACT
 
 
 def _is_integer(key: str) -> bool:
-    """Whether a number is spelt like this."""
     digits = key.removeprefix("-")
     is_short = len(digits) <= len(str(MAX_UNIT_INTEGER))
     return is_short and digits.isascii() and digits.isdigit() and str(int(key)) == key

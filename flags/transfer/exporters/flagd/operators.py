@@ -42,7 +42,6 @@ _MAX_VERSION_CHARS: Final = 256
 
 
 def write_test(test: AttributeTest) -> Logic:
-    """Whether the attribute meets the test. Raises NotExpressible."""
     write = _OPERATORS.get(test.operator)
     if write is None:
         refuse(f"flagd has nothing like the operator '{test.operator}'")
@@ -167,7 +166,6 @@ _OPERATORS: Final[dict[str, Write]] = {
 
 @singledispatch
 def write_condition(condition: Condition, writing: Writing) -> Logic:
-    """Whether a context meets the condition. Raises NotExpressible."""
     raise TypeError(type(condition).__name__)
 
 

@@ -45,9 +45,7 @@ _OUT: Final = "out"
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """A flag's part: how the file calls its variants, by their keys."""
-
+class WrittenFlag:
     flag: EnvironmentFlag
     names: Mapping[str, str]
     writing: Writing
@@ -62,23 +60,22 @@ class Served:
 
 
 @singledispatch
-def write_serve(serve: Serve, part: Part) -> Served:
-    """What a rule or the fallthrough serves. Raises NotExpressible."""
+def write_serve(serve: Serve, part: WrittenFlag) -> Served:
     raise TypeError(type(serve).__name__)
 
 
 @write_serve.register
-def _(serve: Fixed, part: Part) -> Served:
+def _(serve: Fixed, part: WrittenFlag) -> Served:
     return Served(True, part.names[serve.variant])
 
 
 @write_serve.register
-def _(_serve: CodeDefault, _part: Part) -> Served:
+def _(_serve: CodeDefault, _part: WrittenFlag) -> Served:
     return Served(True, None)
 
 
 @write_serve.register
-def _(serve: ByLogic, part: Part) -> Served:
+def _(serve: ByLogic, part: WrittenFlag) -> Served:
     if part.writing.is_inside:
         refuse("its logic chooses the variant, and only flagd itself reads what that means")
     if any(key != name for key, name in part.names.items()):
@@ -88,7 +85,7 @@ def _(serve: ByLogic, part: Part) -> Served:
 
 
 @write_serve.register
-def _(serve: Split, part: Part) -> Served:
+def _(serve: Split, part: WrittenFlag) -> Served:
     writing = part.writing
     overrides: list[Choice] = [
         (write_condition(one.when, writing), part.names[one.variant]) for one in serve.overrides
@@ -101,14 +98,13 @@ def _(serve: Split, part: Part) -> Served:
     return Served(applies, choose([*overrides, *placed[:-1]], placed[-1][1]))
 
 
-def write_audience(audience: Audience | None, part: Part) -> Logic:
-    """Whether the unit belongs to the audience. Raises NotExpressible."""
+def write_audience(audience: Audience | None, part: WrittenFlag) -> Logic:
     if audience is None:
         return True
     return every([_in_group(audience.group, part), _in_share(audience, part)])
 
 
-def _in_share(audience: Audience, part: Part) -> Logic:
+def _in_share(audience: Audience, part: WrittenFlag) -> Logic:
     if audience.threshold in (0, SCALE):
         return audience.threshold == SCALE
     shares = [(_IN, audience.threshold), (_OUT, SCALE - audience.threshold)]
@@ -116,7 +112,7 @@ def _in_share(audience: Audience, part: Part) -> Logic:
     return _is_in(_by_units(audience, part.writing, lambda unit: _fractional(prefix, unit, shares)))
 
 
-def _in_group(key: str | None, part: Part) -> Logic:
+def _in_group(key: str | None, part: WrittenFlag) -> Logic:
     if key is None:
         return True
     group = part.writing.look_up("group", key, part.writing.corpus.groups)
@@ -174,13 +170,13 @@ def write_answer(flag: EnvironmentFlag, names: Mapping[str, str], writing: Writi
 
     Raises NotExpressible.
     """
-    part, fallthrough = Part(flag, names, writing), flag.configuration.fallthrough
+    part, fallthrough = WrittenFlag(flag, names, writing), flag.configuration.fallthrough
     last = write_serve(fallthrough, part)
     otherwise = NOBODY if isinstance(fallthrough, Split) else None
     return choose([*_steps(part), (last.applies, last.outcome)], otherwise)
 
 
-def _steps(part: Part) -> Iterable[Choice]:
+def _steps(part: WrittenFlag) -> Iterable[Choice]:
     configuration, writing = part.flag.configuration, part.writing
     off = part.names[configuration.off_variant]
     for one in configuration.prerequisites:
@@ -192,7 +188,7 @@ def _steps(part: Part) -> Iterable[Choice]:
         yield _write_rule(rule, part)
 
 
-def _write_rule(rule: Rule, part: Part) -> Choice:
+def _write_rule(rule: Rule, part: WrittenFlag) -> Choice:
     served = write_serve(rule.serve, part)
     matches = write_condition(rule.when, part.writing)
     applies = every([matches, write_audience(rule.audience, part), served.applies])

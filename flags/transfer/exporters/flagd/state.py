@@ -44,8 +44,6 @@ def _guards(path: str) -> _Guards:
 
 @dataclass(slots=True)
 class Writing:
-    """One flag being written, with everything that it refers to."""
-
     corpus: Corpus
     units: dict[str, None] = field(default_factory=dict)
     """The attributes whose value has to be one that flagd takes as it is."""
@@ -61,18 +59,15 @@ class Writing:
         return bool(self._open)
 
     def unit(self, path: str) -> Logic:
-        """An attribute to bucket by."""
         value = attribute(path)
         self.units[path] = None
         return value
 
     def is_unit(self, path: str) -> Logic:
-        """Whether an attribute names a unit."""
         self.unit(path)
         return self.named(f"unit_{path}", _guards(path).is_unit)
 
     def unit_text(self, path: str) -> Logic:
-        """The unit that an attribute names, as it is hashed."""
         self.unit(path)
         return self.named(f"text_{path}", _guards(path).text)
 
@@ -106,7 +101,6 @@ class Writing:
         return self.named(f"segment_{key}", logic) if may_be_named else logic
 
     def is_listed(self, path: str, keys: Collection[str]) -> Logic:
-        """Whether the unit that an attribute names is one of the keys."""
         value = self.unit(path) if any(map(is_large, keys)) else attribute(path)
         return is_unit_among(value, keys)
 
@@ -121,7 +115,6 @@ class Writing:
         return found
 
     def inside(self, kind: str, key: str, write: Callable[[], Logic]) -> Logic:
-        """What ``write`` gives for another flag or segment. Raises NotExpressible."""
         self._inlined += 1
         if (kind, key) in self._open:
             refuse(f"it refers to itself by the {kind} '{key}'")
@@ -148,7 +141,6 @@ _TAKES_EVERYTHING: Final = frozenset(
 
 
 def write_choice(serve: ByLogic) -> Logic:
-    """The logic that names the variant. Raises NotExpressible."""
     logic = dump_logic(serve.logic)
     _check_bucketing(logic, serve.bucketing)
     return logic
@@ -180,7 +172,6 @@ def _is_of_its_flag(name: str, arguments: list[Any]) -> bool:
 
 
 def operations(logic: Logic) -> Iterator[tuple[str, list[Any]]]:
-    """Every operation in it and its arguments."""
     if isinstance(logic, list):
         for item in logic:
             yield from operations(item)

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from flags.transfer.importers.base import (
+    FileRefused,
     ImportPlan,
     NotExpressible,
     PlannedFlag,
-    Refused,
     listed,
     quote,
     refuse,
@@ -25,9 +25,9 @@ _FIELDS = "fields that change no answer and are not taken over: "
 
 
 def read(document: object, bucketing: str) -> ImportPlan:
-    """The plan for a flagd file, bucketed as this generation of flagd does. Raises Refused."""
+    """The plan for a flagd file, bucketed as this generation of flagd does. Raises FileRefused."""
     if not isinstance(document, Mapping) or "flags" not in document:
-        raise Refused("This is not a flagd file: expected an object with 'flags'.")
+        raise FileRefused("This is not a flagd file: expected an object with 'flags'.")
     evaluators = _object_in(document, "$evaluators")
     metadata = _object_in(document, "metadata")
     plan = ImportPlan("flagd")
@@ -46,7 +46,7 @@ def read(document: object, bucketing: str) -> ImportPlan:
 def _object_in(document: Mapping[str, object], field: str) -> Mapping[str, object]:
     found = document.get(field, {})
     if not isinstance(found, Mapping):
-        raise Refused(f"This is not a flagd file: '{field}' must be an object.")
+        raise FileRefused(f"This is not a flagd file: '{field}' must be an object.")
     return found
 
 
@@ -54,17 +54,17 @@ def _flags(flags: object) -> Iterable[tuple[str, Any]]:
     """Key and flag, of an object by key as well as of a list of flags that name theirs."""
     if isinstance(flags, Mapping):
         if not all(isinstance(key, str) for key in flags):
-            raise Refused("This is not a flagd file: a flag's key must be a text.")
+            raise FileRefused("This is not a flagd file: a flag's key must be a text.")
         return flags.items()
     if not isinstance(flags, list):
-        raise Refused("This is not a flagd file: 'flags' must be an object or a list.")
+        raise FileRefused("This is not a flagd file: 'flags' must be an object or a list.")
     return [(_key_of(flag, index), flag) for index, flag in enumerate(flags)]
 
 
 def _key_of(flag: object, index: int) -> str:
     key = flag.get("key") if isinstance(flag, Mapping) else None
     if not isinstance(key, str):
-        raise Refused(f"This is not a flagd file: flags[{index}] has no key.")
+        raise FileRefused(f"This is not a flagd file: flags[{index}] has no key.")
     return key
 
 

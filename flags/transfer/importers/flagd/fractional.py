@@ -18,7 +18,7 @@ Extra: TypeAlias = tuple[Document | None, Document]
 
 
 @dataclass(frozen=True, slots=True)
-class Bucket:
+class FlagdBucket:
     """Hash ``seed`` followed by the attribute; ``is_text`` where flagd joins them itself."""
 
     attribute: str
@@ -36,12 +36,12 @@ def read_fractional(
     by_expression = bool(arguments) and not isinstance(arguments[0], list)
     shares = _read_shares(arguments[by_expression:], by_expression, path, variants)
     if not by_expression:
-        return [(None, _split(shares, Bucket(TARGETING_KEY, flag, is_text=False)))]
+        return [(None, _split(shares, FlagdBucket(TARGETING_KEY, flag, is_text=False)))]
     return _served(shares, _read_bucket(arguments[0], f"{path}[0]", flag), flag, texts)
 
 
 def _served(
-    shares: list[Document], bucket: Bucket, flag: str, texts: frozenset[str]
+    shares: list[Document], bucket: FlagdBucket, flag: str, texts: frozenset[str]
 ) -> list[Extra]:
     split, attribute = _split(shares, bucket), bucket.attribute
     if attribute in texts:
@@ -52,7 +52,7 @@ def _served(
         return [(None, split), ({"any": [missing, empty]}, nobody)]
     if attribute == TARGETING_KEY:  # which is a text or missing, and flagd then has nothing else
         return [(None, split), (empty, nobody)]
-    otherwise = _split(shares, Bucket(TARGETING_KEY, flag, is_text=False))
+    otherwise = _split(shares, FlagdBucket(TARGETING_KEY, flag, is_text=False))
     # A number is no bucket by itself; that a text "contains" the empty one tells them apart.
     return [
         (test(attribute, "contains", ""), split),
@@ -61,10 +61,10 @@ def _served(
     ]
 
 
-def _read_bucket(node: object, path: str, flag: str) -> Bucket:
+def _read_bucket(node: object, path: str, flag: str) -> FlagdBucket:
     attribute = None if _is_flag_key(node) else read_variable(node, path)
     if attribute is not None:
-        return Bucket(attribute, "", is_text=False)
+        return FlagdBucket(attribute, "", is_text=False)
     if not is_operation(node, "cat"):
         refuse(path, "only an attribute, or texts and an attribute joined by 'cat', can be hashed")
     _name, parts = operation(node, path)
@@ -75,7 +75,7 @@ def _read_bucket(node: object, path: str, flag: str) -> Bucket:
     seed = "".join(_fixed(p, f"{path}[{i}]", flag) for i, p in enumerate(parts[:-1]))
     if seed != seed.lstrip():
         refuse(path, "flagd removes the white space in front")
-    return Bucket(last, seed, is_text=True)
+    return FlagdBucket(last, seed, is_text=True)
 
 
 def _is_flag_key(node: object) -> bool:
@@ -116,7 +116,7 @@ def _read_share(item: object, path: str, variants: set[str]) -> Document:
     return {"variant": variant, "weight": int(weight)}
 
 
-def _split(shares: list[Document], bucket: Bucket) -> Document:
+def _split(shares: list[Document], bucket: FlagdBucket) -> Document:
     """``seed`` is written out always, so that the flag could even be renamed."""
     by = {} if bucket.attribute == TARGETING_KEY else {"bucket_by": bucket.attribute}
     return {"split": shares, "algorithm": FLAGD, "seed": bucket.seed, **by}
@@ -145,8 +145,6 @@ MAX_NODES: Final = 20_000
 
 
 class Expansion:
-    """Resolves the references of one flag's expressions."""
-
     def __init__(self, evaluators: Mapping[str, object]) -> None:
         self._evaluators = evaluators
         self._nodes = 0
@@ -192,7 +190,6 @@ def operation(node: object, path: str) -> tuple[str, list[object]]:
 
 
 def is_operation(node: object, *names: str) -> bool:
-    """Whether ``node`` is one of these operations."""
     return isinstance(node, dict) and len(node) == 1 and next(iter(node)) in names
 
 

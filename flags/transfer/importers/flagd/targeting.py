@@ -32,7 +32,7 @@ class Branch:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class RuleDraft:
     """A rule in the making; ``serve`` None stands for the default variant."""
 
     given: Given
@@ -129,10 +129,10 @@ def _choices(arguments: list[object], path: str, given: Given) -> Iterator[Branc
     yield from _branches(otherwise, f"{path}[{last}]", given)
 
 
-def _steps(branch: Branch, flag: str, variants: set[str]) -> list[Step]:
+def _steps(branch: Branch, flag: str, variants: set[str]) -> list[RuleDraft]:
     outcome, path = branch.outcome, branch.path
     if outcome is None:
-        return [Step(branch.given, None)]
+        return [RuleDraft(branch.given, None)]
     if is_operation(outcome, "fractional"):
         _name, arguments = operation(outcome, path)
         served = read_fractional(
@@ -142,9 +142,11 @@ def _steps(branch: Branch, flag: str, variants: set[str]) -> list[Step]:
             variants=variants,
             texts=guarded(combine(branch.given)),
         )
-        steps = [Step(branch.given + ([extra] if extra else []), serve) for extra, serve in served]
-        return [*steps, Step(branch.given, None)]  # whom flagd cannot hash
-    return [Step(branch.given, {"variant": _variant(outcome, path, variants)})]
+        steps = [
+            RuleDraft(branch.given + ([extra] if extra else []), serve) for extra, serve in served
+        ]
+        return [*steps, RuleDraft(branch.given, None)]  # whom flagd cannot hash
+    return [RuleDraft(branch.given, {"variant": _variant(outcome, path, variants)})]
 
 
 def _variant(outcome: object, path: str, variants: set[str]) -> str:

@@ -36,7 +36,6 @@ class NeverHolds(ValueError):
 
 
 def objects_in(parent: Object, field: str, path: str = "") -> Iterator[tuple[Object, str]]:
-    """The objects of a list, each with its path; none where the list is missing or null."""
     for index, item in enumerate(list_in(parent, field, path)):
         place = f"{path}{field}[{index}]"
         if not isinstance(item, Mapping):
@@ -45,7 +44,6 @@ def objects_in(parent: Object, field: str, path: str = "") -> Iterator[tuple[Obj
 
 
 def list_in(parent: Object, field: str, path: str = "") -> list[Any]:
-    """A list; an empty one where it is missing or null."""
     found = parent.get(field)
     if found is None:
         return []
@@ -55,7 +53,6 @@ def list_in(parent: Object, field: str, path: str = "") -> list[Any]:
 
 
 def text_in(parent: Object, field: str, path: str = "") -> str:
-    """A text that has to be there."""
     found = parent.get(field)
     if not isinstance(found, str):
         refuse(f"{path}{field}", f"expected a text, found {quote(found)}")
@@ -63,7 +60,6 @@ def text_in(parent: Object, field: str, path: str = "") -> str:
 
 
 def switch_in(parent: Object, field: str, path: str = "", *, default: bool | None = False) -> bool:
-    """True or false; ``default`` where it is missing or null, which None forbids."""
     found = default if parent.get(field) is None else parent[field]
     if not isinstance(found, bool):
         refuse(f"{path}{field}", f"expected true or false, found {quote(found)}")
@@ -71,7 +67,6 @@ def switch_in(parent: Object, field: str, path: str = "", *, default: bool | Non
 
 
 def texts_in(parent: Object, field: str, path: str = "") -> list[str]:
-    """A list of texts, numbers written out as Unleash would have them."""
     return [
         written(item, f"{path}{field}[{index}]")
         for index, item in enumerate(list_in(parent, field, path))
@@ -79,7 +74,6 @@ def texts_in(parent: Object, field: str, path: str = "") -> list[str]:
 
 
 def written(value: object, path: str) -> str:
-    """A text, or a number as one."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         refuse(path, f"expected a text, found {quote(value)}")
     return str(value)
@@ -130,7 +124,6 @@ def read_constraint(node: Object, path: str) -> Document:
 
 
 def on_attribute(name: str, build: Build) -> Document:
-    """The condition on an attribute, or on what stands in for it where it is missing."""
     stand_in = _STAND_INS.get(name)
     if stand_in is None:
         return build(name)
@@ -141,7 +134,6 @@ def on_attribute(name: str, build: Build) -> Document:
 
 
 def is_one_of(values: list[str], *, ignore_case: bool = False) -> Build:
-    """Whether the attribute is one of these texts."""
     return lambda attribute: _one_of(attribute, values, ignore_case)
 
 

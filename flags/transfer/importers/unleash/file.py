@@ -8,10 +8,10 @@ from flags.transfer.importers.base import (
     ALWAYS,
     TWICE,
     Document,
+    FileRefused,
     ImportPlan,
     NotExpressible,
     PlannedFlag,
-    Refused,
     Skipped,
     listed,
     quote,
@@ -66,7 +66,6 @@ class Toggle:
         return Parent(self.name, self.variants, has_parents=has_parents)
 
     def plan(self, parents: Mapping[str, Parent | None]) -> PlannedFlag:
-        """The flag. Raises NotExpressible."""
         depends: Document = {}
         rules = self.rules
         try:
@@ -98,7 +97,6 @@ class Toggle:
 
 
 def read_toggle(name: str, node: Object, segments: Segments) -> Toggle:
-    """The toggle. Raises NotExpressible."""
     variants = Variants()
     served = read_split(node, "", variants=variants, stickiness="", seed=name) or {"variant": ON}
     enabled, kind = switch_in(node, "enabled", default=None), _read_kind(node)
@@ -169,7 +167,6 @@ _HOSTNAME = (
 
 
 def read(document: object) -> ImportPlan:
-    """The plan for an answer of the client API. Raises Refused."""
     file = _file(document)
     plan = ImportPlan("unleash")
     segments = _segments(file, plan)
@@ -202,7 +199,9 @@ def _file(document: object) -> dict[str, Any]:
     if isinstance(document, Mapping) and isinstance(document.get("events"), list):
         return _hydrated(document["events"])
     if not isinstance(document, Mapping) or not isinstance(document.get("features"), list):
-        raise Refused("This is not from Unleash's client API: expected an object with 'features'.")
+        raise FileRefused(
+            "This is not from Unleash's client API: expected an object with 'features'."
+        )
     return dict(document)
 
 
@@ -211,7 +210,7 @@ def _hydrated(events: list[object]) -> dict[str, Any]:
     state: dict[str, dict[object, object]] = {"features": {}, "segments": {}}
     for event in events:
         if not isinstance(event, Mapping):
-            raise Refused("This is not from Unleash's client API: an event is not an object.")
+            raise FileRefused("This is not from Unleash's client API: an event is not an object.")
         if event.get("type") == "hydration":
             for field, identity in (("features", "name"), ("segments", "id")):
                 state[field] = _by(event.get(field), identity)
@@ -241,7 +240,7 @@ def _segments(file: Object, plan: ImportPlan) -> Segments:
     try:
         return read_segments(file, plan.segments)
     except NotExpressible as error:
-        raise Refused(f"This is not from Unleash's client API: {error}.") from None
+        raise FileRefused(f"This is not from Unleash's client API: {error}.") from None
 
 
 def _named(nodes: list[object], plan: ImportPlan) -> Iterator[tuple[str, Object]]:

@@ -62,7 +62,6 @@ def read_strategy(node: Object, path: str, *, flag: str, segments: Segments) -> 
 
 
 def read_parameters(node: Object, path: str) -> dict[str, str]:
-    """A strategy's parameters, all of them texts there."""
     found = node.get("parameters")
     if found is None:
         return {}
@@ -85,7 +84,6 @@ _UNITS: Final = {
 
 
 def bucketing(units: list[str], seed: str) -> Document:
-    """How an audience or a split finds the bucket."""
     others = {"else_by": units[1:]} if units[1:] else {}
     return {"bucket_by": units[0], **others, "algorithm": ALGORITHM, "seed": seed}
 

@@ -36,7 +36,6 @@ class Variants:
 
     @property
     def documents(self) -> list[Document]:
-        """They as a definition has them."""
         return [{"key": key, **variant} for key, variant in self._found.items()]
 
     @property
@@ -45,12 +44,10 @@ class Variants:
         return len(self._found) > 2
 
     def named(self, names: list[str]) -> list[str]:
-        """The keys of those with one of these names."""
         ours = [(key, one) for key, one in self._found.items() if key not in (ON, OFF)]
         return [key for key, variant in ours if not names or variant["served_as"] in names]
 
     def add(self, node: Object, path: str) -> str:
-        """The key of a variant of the file."""
         name = text_in(node, "name", f"{path}.")
         metadata = {"enabled": True, **_payload(node, path)}
         variant = {"value": True, "served_as": name, "metadata": metadata}
@@ -139,8 +136,6 @@ class Unsatisfiable(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Parent:
-    """What a toggle needs to know of another."""
-
     name: str
     variants: Variants
     has_parents: bool

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flags.transfer.importers.base import Refused
+from flags.transfer.importers.base import FileRefused
 from flags.transfer.importers.text import read_text
 from portal.lib import strict_json
 from tests.flags.engine.documents import any_json, relaxed
@@ -123,5 +123,7 @@ def test_an_import_of_far_too_many_values__is_400_and_says_so(script: Script, fl
 
 
 def test_a_file_in_yaml_of_far_too_many_values__is_refused_with_advice() -> None:
-    with pytest.raises(Refused, match="more than 100,000 values and brackets: write it as JSON"):
+    with pytest.raises(
+        FileRefused, match="more than 100,000 values and brackets: write it as JSON"
+    ):
         read_text(b"flags: [" + b"{}," * 120_000 + b"{}]")

@@ -13,7 +13,7 @@ from flags.engine.jsonlogic import FRACTIONALS
 from flags.transfer.importers import (
     BUCKETINGS,
     FORMATS,
-    Refused,
+    FileRefused,
     UnknownBucketing,
     UnknownFormat,
     plan_import,
@@ -69,7 +69,7 @@ def test_a_flag_that_is_no_object__harms_no_other(flag: object) -> None:
     ],
 )
 def test_a_file_that_is_not_flagds__is_refused_whole(document: object) -> None:
-    with pytest.raises(Refused, match=r"^This is not a flagd file: .+\.$"):
+    with pytest.raises(FileRefused, match=r"^This is not a flagd file: .+\.$"):
         plan_import("flagd", document, environment="production")
 
 
@@ -211,7 +211,7 @@ _nearly_flags = st.fixed_dictionaries(
 def test_any_json__is_planned_skipped_or_refused(flags: Any, evaluators: object) -> None:
     try:
         plan = plan_flagd(flags, **{"$evaluators": evaluators})
-    except Refused:
+    except FileRefused:
         return
     assert len(plan.flags) + len(plan.skipped) == len(flags)
     for planned in plan.flags:
@@ -222,5 +222,5 @@ def test_any_json__is_planned_skipped_or_refused(flags: Any, evaluators: object)
 @relaxed
 @given(any_json, st.sampled_from(["native", "flagd", "unleash"]))
 def test_any_json__raises_nothing_but_refused(document: object, name: str) -> None:
-    with contextlib.suppress(Refused):
+    with contextlib.suppress(FileRefused):
         plan_import(name, document, environment="production")

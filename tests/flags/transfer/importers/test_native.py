@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from flags.transfer.importers import ImportPlan, Refused, plan_import
+from flags.transfer.importers import FileRefused, ImportPlan, plan_import
 from flags.transfer.importers.text import read_text
 from tests.flags.transfer.importers.plans import compiled, variant
 
@@ -61,7 +61,7 @@ def test_another_environment__has_no_configuration_and_says_so() -> None:
 
 @pytest.mark.parametrize("document", [None, 1, "x", [1], {"a": 1}, [{}], [{"key": 1}], {1: {}}])
 def test_a_file_of_no_flags__is_refused_whole(document: object) -> None:
-    with pytest.raises(Refused, match=r"^Expected a list of flags"):
+    with pytest.raises(FileRefused, match=r"^Expected a list of flags"):
         plan(document)
 
 
@@ -69,7 +69,7 @@ def test_a_file_of_no_flags__is_refused_whole(document: object) -> None:
     "segments", [1, "x", [1], [{}], [{"key": 1}], {"beta": 1}, [{"key": "a", 1: 2}]]
 )
 def test_a_file_whose_segments_are_none__is_refused_whole(segments: object) -> None:
-    with pytest.raises(Refused, match=r"^Expected segments to be a list of objects"):
+    with pytest.raises(FileRefused, match=r"^Expected segments to be a list of objects"):
         plan({"flags": [FLAG], "segments": segments})
 
 
@@ -130,7 +130,7 @@ def test_a_schema_for_values__is_taken_over() -> None:
     ],
 )
 def test_a_file_that_nothing_can_read__is_refused_in_one_sentence(raw: bytes, reason: str) -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(FileRefused) as refused:
         read_text(raw)
     assert reason in str(refused.value)
     assert "\n" not in str(refused.value)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flags.engine import DocumentError
-from flags.transfer.importers import ImportPlan, Refused, plan_import
+from flags.transfer.importers import FileRefused, ImportPlan, plan_import
 from tests.flags.engine.documents import any_json, any_text, relaxed
 from tests.flags.transfer.importers.plans import compiled
 from tests.flags.transfer.importers.unleash import Imported, plan_unleash
@@ -95,7 +95,7 @@ def test_a_toggle_that_comes_twice__is_taken_once_and_reported() -> None:
     ],
 )
 def test_what_is_not_from_unleash__is_refused_whole(document: object) -> None:
-    with pytest.raises(Refused, match=r"^This is not from Unleash's client API: .+\.$"):
+    with pytest.raises(FileRefused, match=r"^This is not from Unleash's client API: .+\.$"):
         plan_import("unleash", document, environment="production")
 
 
@@ -204,7 +204,7 @@ def planned_or_refused(features: Any, segments: Any) -> ImportPlan | None:
     document = {"features": features, "segments": segments}
     try:
         return plan_import("unleash", document, environment="production")
-    except Refused:
+    except FileRefused:
         return None
 
 
