@@ -48,7 +48,7 @@ from flags.channel.keys import (
 )
 from flags.channel.samples import SampleBatch, read_samples
 from flags.channel.telemetry import ToldCounts, in_slices, read_telemetry
-from flags.channel.usage import OVER_BUDGET, Asked, Missed, UsageBatch, read_usage
+from flags.channel.usage import OVER_BUDGET, EvaluationCount, Missed, UsageBatch, read_usage
 
 __all__ = [
     "DIGEST_MODULUS",
@@ -63,10 +63,10 @@ __all__ = [
     "STREAM_LENGTH",
     "TELEMETRY",
     "USAGE",
-    "Asked",
     "Change",
     "Envelope",
     "EnvironmentKeys",
+    "EvaluationCount",
     "ForgedEnvelope",
     "Head",
     "IntakeBatch",

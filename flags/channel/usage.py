@@ -20,7 +20,7 @@ _MOST_COUNT: Final = 2**40
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class EvaluationCount:
     flag: str
     variant: str
     reason: str
@@ -39,7 +39,7 @@ class Missed:
     count: int
 
 
-Row = Asked | Missed
+Row = EvaluationCount | Missed
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class UsageBatch:
     environment_id: int
     minute: int
     last_at: float
-    asked: tuple[Asked, ...] = ()
+    asked: tuple[EvaluationCount, ...] = ()
     missed: tuple[Missed, ...] = ()
 
     @property
@@ -59,7 +59,7 @@ class UsageBatch:
 def write_usage(rows: Iterable[tuple[int, Row]]) -> dict[str, Any]:
     content: dict[str, Any] = {"asked": [], "missed": []}
     for place, row in rows:
-        if isinstance(row, Asked):
+        if isinstance(row, EvaluationCount):
             content["asked"].append([place, row.flag, row.variant, row.reason, row.count])
         else:
             content["missed"].append([place, row.name, row.by_client, row.count])
@@ -71,7 +71,9 @@ def read_usage(batch: IntakeBatch) -> Iterator[UsageBatch]:
     asked, missed = batch.content["asked"], batch.content["missed"]
     if len(asked) + len(missed) > 4 * ROWS_PER_BATCH:  # twice what was sent before this version
         raise ValueError("too many rows")
-    found: defaultdict[int, tuple[list[Asked], list[Missed]]] = defaultdict(lambda: ([], []))
+    found: defaultdict[int, tuple[list[EvaluationCount], list[Missed]]] = defaultdict(
+        lambda: ([], [])
+    )
     for place, *row in asked:
         found[_whole(place)][0].append(_asked(*row))
     for place, *row in missed:
@@ -80,10 +82,10 @@ def read_usage(batch: IntakeBatch) -> Iterator[UsageBatch]:
         yield UsageBatch(place, batch.minute, batch.last_at, tuple(counted), tuple(unknown))
 
 
-def _asked(flag: str, variant: str, reason: str, count: int) -> Asked:
+def _asked(flag: str, variant: str, reason: str, count: int) -> EvaluationCount:
     if not _REASON.fullmatch(reason):
         raise ValueError("no reason")
-    return Asked(
+    return EvaluationCount(
         _text(flag, limits.MAX_KEY_CHARS),
         _text(variant, limits.MAX_VARIANT_KEY_CHARS),
         reason,

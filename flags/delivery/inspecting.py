@@ -24,7 +24,7 @@ from flags.channel import (
 )
 from flags.delivery import build
 from flags.delivery.build import HeldHead
-from flags.delivery.publisher import RELAY, Outcome, Publisher
+from flags.delivery.publisher import RELAY, Publisher, PublishOutcome
 from portal.access import services
 from portal.access.models import Environment
 from portal.lib.journal import Intent
@@ -159,7 +159,7 @@ class Inspector:
             "Redis held other documents of environment %d than were published: published anew",
             environment_id,
         )
-        if self._publisher.publish(environment_id, anew=True) is Outcome.PUBLISHED:
+        if self._publisher.publish(environment_id, anew=True) is PublishOutcome.PUBLISHED:
             note(self._redis, [EnvironmentKeys(environment_id).documents])
 
 

@@ -29,7 +29,7 @@ RELAY: Final = journal.system("relay")
 _SCRIPT = (Path(channel.__file__).parent / "publish.lua").read_text()
 
 
-class Outcome(Enum):
+class PublishOutcome(Enum):
     CURRENT = "current"
     PUBLISHED = "published"
     CONTENDED = "contended"
@@ -72,7 +72,7 @@ class Publisher:
             self._opened[environment.pk] = known
         return registered == 1 and known.is_current(environment)
 
-    def publish(self, environment_id: int, *, anew: bool = False) -> Outcome:
+    def publish(self, environment_id: int, *, anew: bool = False) -> PublishOutcome:
         """Bring Redis up to the database's version of an environment; ``anew`` sends everything.
 
         Raises redis.RedisError when Redis does not answer; the next sweep tries again.
@@ -83,20 +83,22 @@ class Publisher:
             outcome = self._publish_over(held, environment_id, anew=anew)
             if outcome is not None:
                 return outcome
-        return Outcome.CONTENDED
+        return PublishOutcome.CONTENDED
 
-    def _publish_over(self, held: HeldHead, environment_id: int, *, anew: bool) -> Outcome | None:
+    def _publish_over(
+        self, held: HeldHead, environment_id: int, *, anew: bool
+    ) -> PublishOutcome | None:
         """Publish over what Redis was seen to hold; None when another publisher was faster."""
         environment = self.check_history(held, environment_id)
         if held.is_current(environment) and not anew:
             if not held.registered:
                 self._register(environment)
-            return Outcome.CURRENT
+            return PublishOutcome.CURRENT
         is_base = held.complete and not anew and held.is_of(environment)
         snapshot = build.read_snapshot(environment_id, since=held.version if is_base else None)
         if snapshot.environment.epoch != environment.epoch:
             return None  # renewed meanwhile: what is held is no base any more
-        return Outcome.PUBLISHED if self._send(held, snapshot) else None
+        return PublishOutcome.PUBLISHED if self._send(held, snapshot) else None
 
     def check_history(self, held: HeldHead, environment_id: int) -> Environment:
         """The environment, in a new epoch where the database was set back from what is held."""

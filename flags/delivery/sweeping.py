@@ -15,7 +15,7 @@ from redis import Redis, RedisError, ResponseError
 from redis.exceptions import OutOfMemoryError
 
 from flags.delivery.inspecting import Inspector, environment_ids
-from flags.delivery.publisher import Outcome, Publisher
+from flags.delivery.publisher import Publisher, PublishOutcome
 
 logger = logging.getLogger(__name__)
 
@@ -48,13 +48,13 @@ class Sweeper:
 
     def _publish(self, environment_id: int) -> bool:
         try:
-            return self._publisher.publish(environment_id) is Outcome.PUBLISHED
+            return self._publisher.publish(environment_id) is PublishOutcome.PUBLISHED
         except OutOfMemoryError:
             raise
         except ResponseError:
             if not self.inspector.mend([environment_id]):
                 raise
-            return self._publisher.publish(environment_id) is Outcome.PUBLISHED
+            return self._publisher.publish(environment_id) is PublishOutcome.PUBLISHED
 
     def _try(self, environment_id: int, act: Callable[[int], bool]) -> bool:
         began = time.monotonic()

@@ -10,7 +10,7 @@ from portal.lib import clock
 
 
 @dataclass(frozen=True, slots=True)
-class Users:
+class UserCount:
     """About so many distinct users were answered since then; ``by_client`` where that was for
     client keys alone, with which anybody can make up users."""
 
@@ -19,7 +19,7 @@ class Users:
     by_client: bool
 
 
-def users_of(flag: Flag, environment: Environment) -> Users | None:
+def users_of(flag: Flag, environment: Environment) -> UserCount | None:
     """The users of a flag; None where that is unknown: nobody has asked for it, or Redis does not
     answer. What server keys asked goes before what client keys did."""
     today = day_of(clock.now().timestamp())
@@ -36,5 +36,5 @@ def users_of(flag: Flag, environment: Environment) -> Users | None:
     since = datetime.fromtimestamp((today - 1) * DAY_S, UTC)
     for kind, count in zip(kinds, answers or (), strict=False):
         if isinstance(count, int) and count:
-            return Users(count, since, kind)
+            return UserCount(count, since, kind)
     return None

@@ -13,20 +13,7 @@ The *state* holds what flags refer to: each other, segments, groups, and the ins
 
 from flags.engine.attributes import EVERYTHING, attributes_of, minimised, units_of
 from flags.engine.buckets import ALGORITHMS, point
-from flags.engine.cohorts import (
-    CompiledGroup,
-    CompiledSegment,
-    compile_group,
-    compile_segment,
-    disturbances,
-    dump_group,
-    dump_segment,
-    free_room,
-    parse_group,
-    parse_segment,
-    place_slot,
-)
-from flags.engine.compiler import CompiledFlag, compile_flag
+from flags.engine.compiler import compile_flag
 from flags.engine.document import (
     AllOf,
     AnyOf,
@@ -63,6 +50,14 @@ from flags.engine.dumping import (
     dump_definition,
     environment_document,
 )
+from flags.engine.exclusion_groups import (
+    compile_group,
+    disturbances,
+    dump_group,
+    free_room,
+    parse_group,
+    place_slot,
+)
 from flags.engine.limits import MAX_STEPS
 from flags.engine.operators import OPERATORS
 from flags.engine.parsing import parse_configuration, parse_definition, parse_environment
@@ -78,7 +73,16 @@ from flags.engine.references import (
     variants_of,
 )
 from flags.engine.results import Context, ErrorCode, Reason, Result, Scalar
-from flags.engine.state import EMPTY, EvaluationState, OverBudget, Steps
+from flags.engine.segments import compile_segment, dump_segment, parse_segment
+from flags.engine.state import (
+    EMPTY,
+    CompiledFlag,
+    CompiledGroup,
+    CompiledSegment,
+    EvaluationState,
+    OverBudget,
+    Steps,
+)
 from portal.lib.documents import DocumentError, Problem
 
 __all__ = [

@@ -4,9 +4,7 @@ Each part of a flag becomes a *step*, a function from context and state to its r
 where the part does not apply; the first result wins. Results that no bucket decides are built once.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from collections.abc import Mapping
 
 from flags.engine.buckets import unit_in
 from flags.engine.conditions import compile_condition
@@ -18,41 +16,20 @@ from flags.engine.document import (
     Rule,
     Serve,
     Target,
-    ValueType,
 )
 from flags.engine.parsing import parse_environment
 from flags.engine.references import instants_of, weight_of
 from flags.engine.results import Context, ErrorCode, Reason, Result
 from flags.engine.serving import Answers, Step, compile_audience, compile_serve
-from flags.engine.state import EMPTY, EvaluationState, OverBudget, Unresolved
-
-Evaluation: TypeAlias = Callable[[Context, EvaluationState], Result]
-
-
-class Evaluate(Protocol):
-    """From a context to its result; never raises, whatever the context holds."""
-
-    def __call__(self, context: Context, state: EvaluationState = EMPTY, /) -> Result: ...
-
-
-@dataclass(frozen=True, slots=True)
-class CompiledFlag:
-    """A flag ready to evaluate; ``source`` is what it was compiled from.
-
-    ``answer`` is ``evaluate`` for the flags that refer to this one: what it raises is their error
-    as well, and ``weight`` is what it costs them in steps at least. ``instants`` are those at which
-    its answers may change by themselves, in Unix seconds.
-    """
-
-    key: str
-    value_type: ValueType
-    client_visible: bool
-    version: int
-    evaluate: Evaluate
-    answer: Evaluation
-    weight: int
-    source: EnvironmentFlag
-    instants: frozenset[float] = frozenset()
+from flags.engine.state import (
+    EMPTY,
+    CompiledFlag,
+    Evaluate,
+    Evaluation,
+    EvaluationState,
+    OverBudget,
+    Unresolved,
+)
 
 
 def compile_flag(document: Mapping[str, object]) -> CompiledFlag:
@@ -108,7 +85,7 @@ def _guarded(evaluate: Evaluation, answers: Answers, weight: int) -> Evaluate:
 def _compile_configuration(answers: Answers, configuration: Configuration) -> Evaluation:
     if not configuration.enabled:
         disabled = answers.give(configuration.off_variant, Reason.DISABLED, answers.facts)
-        return lambda _context, _world: disabled
+        return lambda _context, _state: disabled
     steps = [
         *(_compile_prerequisite(answers, configuration, p) for p in configuration.prerequisites),
         *_compile_targets(answers, configuration.targets),

@@ -33,10 +33,10 @@ def compile_attribute(path: str) -> Read:
     if path == NOW:
         return lambda _context, state: state.now
     if "." not in path:
-        return lambda context, _world: context.get(path)
+        return lambda context, _state: context.get(path)
     steps = path.split(".")
 
-    def read(context: Context, _world: EvaluationState) -> object:
+    def read(context: Context, _state: EvaluationState) -> object:
         return context[path] if path in context else _walk(context, steps)
 
     return read
@@ -67,7 +67,7 @@ def _(condition: AttributeTest, _flag: str = "") -> Test:
     if cost is not None:
         return _paid(compile_attribute(path), cost, test)
     if "." not in path and path != NOW:  # what nearly all tests are: one call less
-        return lambda context, _world: test(context.get(path))
+        return lambda context, _state: test(context.get(path))
     read = compile_attribute(path)
     return lambda context, state: test(read(context, state))
 

@@ -21,10 +21,12 @@ from flags.engine.document import (
     Fixed,
     FlagDefinition,
     FlagTest,
+    Group,
     LogicTest,
     Not,
     Override,
     Rule,
+    Segment,
     SegmentTest,
     Serve,
     Split,
@@ -214,3 +216,8 @@ def dump_by_logic(one: LogicTest | ByLogic) -> dict[str, object]:
     is_default = one.bucketing == DEFAULT_BUCKETING
     bucketing = {} if is_default else {"bucketing": one.bucketing}
     return {"jsonlogic": dump_logic(one.logic), **bucketing}
+
+
+def dump_about(one: Segment | Group) -> dict[str, object]:
+    about = {"name": one.name, "description": one.description}
+    return {field: value for field, value in about.items() if value}

@@ -34,7 +34,7 @@ from flags.engine.serving import (
 )
 from flags.engine.serving import Step as EngineStep
 from flags.engine.state import EvaluationState, OverBudget, Steps, Unresolved
-from flags.engine.tracing import Asked, Trace, problem_in, trace_condition, trace_flag
+from flags.engine.tracing import Trace, TraceScope, problem_in, trace_condition, trace_flag
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +91,13 @@ def explain(
         return Explanation(result)
     # It asks what the evaluation need not ask; where that is too much, the answer stands alone.
     state = replace(state, steps=Steps(EXPLAINED_STEPS))
-    asked = Asked(context, state, segments, flag.definition.key)
+    scope = TraceScope(context, state, segments, flag.definition.key)
     answers = answers_of(flag)
     if not flag.configuration.enabled:
         off = answers.give(flag.configuration.off_variant, Reason.DISABLED, answers.facts)
         return Explanation(off, (Step("disabled", True, off),))
     try:
-        return _until_decided(_steps(flag, answers, asked))
+        return _until_decided(_steps(flag, answers, scope))
     except OverBudget:
         return Explanation(result)
     except RecursionError:
@@ -112,19 +112,19 @@ def _until_decided(steps: list[Step]) -> Explanation:
     return Explanation(result, tuple(reached))
 
 
-def _steps(flag: EnvironmentFlag, answers: Answers, asked: Asked) -> list[Step]:
+def _steps(flag: EnvironmentFlag, answers: Answers, scope: TraceScope) -> list[Step]:
     configuration = flag.configuration
     off = configuration.off_variant
-    steps = [_prerequisite_step(one, off, answers, asked) for one in configuration.prerequisites]
+    steps = [_prerequisite_step(one, off, answers, scope) for one in configuration.prerequisites]
     if any(target.keys for target in configuration.targets):
-        steps.append(_target_step(flag, answers, asked))
-    steps += [_rule_step(rule, answers, asked) for rule in configuration.rules]
+        steps.append(_target_step(flag, answers, scope))
+    steps += [_rule_step(rule, answers, scope) for rule in configuration.rules]
     reason = Reason.DEFAULT if steps else Reason.STATIC
-    return [*steps, _fallthrough_step(flag, answers, asked, reason)]
+    return [*steps, _fallthrough_step(flag, answers, scope, reason)]
 
 
-def _prerequisite_step(one: FlagTest, off: str, answers: Answers, asked: Asked) -> Step:
-    trace = trace_flag(one, asked)
+def _prerequisite_step(one: FlagTest, off: str, answers: Answers, scope: TraceScope) -> Step:
+    trace = trace_flag(one, scope)
     facts = {**answers.facts, "prerequisite": one.flag}
     result = None if trace.matched else answers.give(off, Reason.DISABLED, facts)
     return Step("prerequisite", True, _failed(trace, answers) or result, condition=trace)
@@ -139,8 +139,8 @@ def _unevaluable(problem: str, answers: Answers) -> Result:
     return answers.fail(ErrorCode.GENERAL, f"It cannot be evaluated: {problem}.")
 
 
-def _target_step(flag: EnvironmentFlag, answers: Answers, asked: Asked) -> Step:
-    unit = unit_of(asked.context.get(TARGETING_KEY))
+def _target_step(flag: EnvironmentFlag, answers: Answers, scope: TraceScope) -> Step:
+    unit = unit_of(scope.context.get(TARGETING_KEY))
     found = next((one for one in flag.configuration.targets if unit in one.keys), None)
     if found is None:
         return Step("target", True, None)
@@ -148,33 +148,33 @@ def _target_step(flag: EnvironmentFlag, answers: Answers, asked: Asked) -> Step:
     return Step("target", True, result)
 
 
-def _rule_step(rule: Rule, answers: Answers, asked: Asked) -> Step:
-    condition = trace_condition(rule.when, asked)
-    group, group_problem = _group_bucket(rule.audience, answers, asked)
-    audience = _audience_bucket(rule.audience, answers, asked)
+def _rule_step(rule: Rule, answers: Answers, scope: TraceScope) -> Step:
+    condition = trace_condition(rule.when, scope)
+    group, group_problem = _group_bucket(rule.audience, answers, scope)
+    audience = _audience_bucket(rule.audience, answers, scope)
     result = _failed(condition, answers)
     if result is None and condition.matched and group_problem:
         result = _unevaluable(group_problem, answers)
     elif result is None and condition.matched and _lets_in(group) and _lets_in(audience):
         facts = {**answers.facts, "ruleId": rule.id}
-        result = _served(rule.serve, answers, asked, facts, audience)
+        result = _served(rule.serve, answers, scope, facts, audience)
     return Step(
         "rule",
         True,
         result,
         rule=rule,
         condition=condition,
-        overrides=_override_traces(rule.serve, asked),
+        overrides=_override_traces(rule.serve, scope),
         group=group,
         audience=audience,
-        split=_split_bucket(rule.serve, answers, asked),
+        split=_split_bucket(rule.serve, answers, scope),
     )
 
 
-def _override_traces(serve: Serve, asked: Asked) -> tuple[Trace, ...]:
+def _override_traces(serve: Serve, scope: TraceScope) -> tuple[Trace, ...]:
     if not isinstance(serve, Split):
         return ()
-    return tuple(trace_condition(one.when, asked) for one in serve.overrides)
+    return tuple(trace_condition(one.when, scope) for one in serve.overrides)
 
 
 def _lets_in(bucket: Bucket | None) -> bool:
@@ -182,45 +182,47 @@ def _lets_in(bucket: Bucket | None) -> bool:
 
 
 def _served(
-    serve: Serve, answers: Answers, asked: Asked, facts: Facts, audience: Bucket | None
+    serve: Serve, answers: Answers, scope: TraceScope, facts: Facts, audience: Bucket | None
 ) -> Result | None:
     """What the rule serves; one variant for a share of all is decided by the audience's hash."""
     if isinstance(serve, Fixed) and audience is not None and audience.point is not None:
         return answers.give_by_bucket(serve.variant, facts, audience.seed, audience.point)
-    return _ask(compile_serve(serve, answers, Reason.TARGETING_MATCH, facts), answers, asked)
+    return _ask(compile_serve(serve, answers, Reason.TARGETING_MATCH, facts), answers, scope)
 
 
-def _ask(step: EngineStep, answers: Answers, asked: Asked) -> Result | None:
+def _ask(step: EngineStep, answers: Answers, scope: TraceScope) -> Result | None:
     try:
-        return step(asked.context, asked.state)
+        return step(scope.context, scope.state)
     except Unresolved as missing:
         return _unevaluable(str(missing), answers)
 
 
 def _fallthrough_step(
-    flag: EnvironmentFlag, answers: Answers, asked: Asked, reason: Reason
+    flag: EnvironmentFlag, answers: Answers, scope: TraceScope, reason: Reason
 ) -> Step:
     serve = flag.configuration.fallthrough
-    result = _ask(compile_serve(serve, answers, reason, answers.facts), answers, asked)
+    result = _ask(compile_serve(serve, answers, reason, answers.facts), answers, scope)
     return Step(
         "fallthrough",
         True,
         result or answers.nothing_left(serve),
-        overrides=_override_traces(serve, asked),
-        split=_split_bucket(serve, answers, asked),
+        overrides=_override_traces(serve, scope),
+        split=_split_bucket(serve, answers, scope),
     )
 
 
-def _audience_bucket(audience: Audience | None, answers: Answers, asked: Asked) -> Bucket | None:
+def _audience_bucket(
+    audience: Audience | None, answers: Answers, scope: TraceScope
+) -> Bucket | None:
     if audience is None or audience.threshold == SCALE:
         return None
     seed, place = compile_audience_place(answers, audience)
-    point = place(asked.context, asked.state)
+    point = place(scope.context, scope.state)
     inside = point is not None and point < audience.threshold
     return Bucket(
         by=(audience.bucket_by, *audience.else_by),
         seed=seed,
-        unit=compile_unit(audience.bucket_by, audience.else_by)(asked.context, asked.state),
+        unit=compile_unit(audience.bucket_by, audience.else_by)(scope.context, scope.state),
         point=point,
         total=SCALE,
         parts=(("audience", 0, audience.threshold),),
@@ -229,32 +231,32 @@ def _audience_bucket(audience: Audience | None, answers: Answers, asked: Asked) 
 
 
 def _group_bucket(
-    audience: Audience | None, answers: Answers, asked: Asked
+    audience: Audience | None, answers: Answers, scope: TraceScope
 ) -> tuple[Bucket | None, str]:
     """The group's hash, or why there is none."""
     if audience is None or audience.group is None:
         return None, ""
-    group = asked.state.groups.get(audience.group)
+    group = scope.state.groups.get(audience.group)
     if group is None:
         return None, f"the exclusion group {audience.group!r} cannot be evaluated"
-    inside = group.gives(answers.key, asked.context, asked.state)
+    inside = group.gives(answers.key, scope.context, scope.state)
     bucket = Bucket(
-        by=(group.bucket_by,),
-        seed=group.salt,
-        unit=unit_of(compile_attribute(group.bucket_by)(asked.context, asked.state)),
-        point=group.position(asked.context, asked.state),
+        by=(group.source.bucket_by,),
+        seed=group.source.salt,
+        unit=unit_of(compile_attribute(group.source.bucket_by)(scope.context, scope.state)),
+        point=group.position(scope.context, scope.state),
         total=SCALE,
-        parts=tuple((flag, start, end) for flag, (start, end) in group.slots.items()),
+        parts=tuple((slot.flag, slot.start, slot.end) for slot in group.source.slots),
         chosen=answers.key if inside else None,
     )
     return bucket, ""
 
 
-def _split_bucket(serve: Serve, answers: Answers, asked: Asked) -> Bucket | None:
+def _split_bucket(serve: Serve, answers: Answers, scope: TraceScope) -> Bucket | None:
     if not isinstance(serve, Split):
         return None
     seed, place = compile_split_place(answers, serve)
-    point = place(asked.context, asked.state)
+    point = place(scope.context, scope.state)
     ends = list(accumulate(share.weight for share in serve.shares))
     parts = tuple(
         (share.variant, start, end)
@@ -264,7 +266,7 @@ def _split_bucket(serve: Serve, answers: Answers, asked: Asked) -> Bucket | None
     return Bucket(
         by=(serve.bucket_by, *serve.else_by),
         seed=seed,
-        unit=compile_unit(serve.bucket_by, serve.else_by)(asked.context, asked.state),
+        unit=compile_unit(serve.bucket_by, serve.else_by)(scope.context, scope.state),
         point=point,
         total=ends[-1],
         parts=parts,

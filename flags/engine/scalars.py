@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from flags.engine.document import ValueType
 from flags.engine.limits import (
     MAX_CONDITION_TEXT_CHARS,
+    MAX_DESCRIPTION_CHARS,
     MAX_KEY_CHARS,
     MAX_METADATA,
+    MAX_NAME_CHARS,
     MAX_RULE_ID_CHARS,
     MAX_SAFE_INTEGER,
     MAX_SALT_CHARS,
@@ -116,4 +118,9 @@ VALUE_READERS: dict[ValueType, Reader[object]] = {
     ValueType.INTEGER: read_safe_integer,
     ValueType.NUMBER: read_number,
     ValueType.OBJECT: read_json_object,
+}
+
+ABOUT: dict[str, Reader[object]] = {
+    "name": name(MAX_NAME_CHARS),
+    "description": text(MAX_DESCRIPTION_CHARS),
 }

@@ -20,13 +20,12 @@ from flags.engine.document import (
 )
 from flags.engine.limits import MAX_STEPS
 from flags.engine.results import Context, ErrorCode, Reason, Result, Scalar
-from flags.engine.state import EvaluationState, Read
+from flags.engine.state import EvaluationState, Position, Read
 
 LESS_WORK: Final = "Search shorter texts and lists, or for fewer values."
 
 Facts: TypeAlias = Mapping[str, Scalar]
 Step: TypeAlias = Callable[[Context, EvaluationState], Result | None]
-Position: TypeAlias = Callable[[Context, EvaluationState], int | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,13 +148,13 @@ def compile_serve(serve: Serve, answers: Answers, reason: Reason, facts: Facts) 
 @compile_serve.register
 def _(serve: Fixed, answers: Answers, reason: Reason, facts: Facts) -> Step:
     result = answers.give(serve.variant, reason, facts)
-    return lambda _context, _world: result
+    return lambda _context, _state: result
 
 
 @compile_serve.register
 def _(serve: CodeDefault, answers: Answers, _reason: Reason, facts: Facts) -> Step:
     nothing = answers.give_nothing(facts)
-    return lambda _context, _world: nothing
+    return lambda _context, _state: nothing
 
 
 @compile_serve.register

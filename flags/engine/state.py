@@ -6,14 +6,11 @@ that a change compiles the one document that changed.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
+from flags.engine.document import EnvironmentFlag, Group, Segment, ValueType
 from flags.engine.limits import MAX_STEPS
-from flags.engine.results import Context
-
-if TYPE_CHECKING:
-    from flags.engine.cohorts import CompiledGroup, CompiledSegment
-    from flags.engine.compiler import CompiledFlag
+from flags.engine.results import Context, Result
 
 
 class Unresolved(Exception):
@@ -45,8 +42,52 @@ class Steps:
             raise OverBudget
 
 
-def _nothing() -> str:
-    return ""
+class Evaluate(Protocol):
+    """From a context to its result; never raises, whatever the context holds."""
+
+    def __call__(self, context: Context, state: "EvaluationState" = ..., /) -> Result: ...
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledFlag:
+    """A flag ready to evaluate; ``source`` is what it was compiled from.
+
+    ``answer`` is ``evaluate`` for the flags that refer to this one: what it raises is their error
+    as well, and ``weight`` is what it costs them in steps at least. ``instants`` are those at which
+    its answers may change by themselves, in Unix seconds.
+    """
+
+    key: str
+    value_type: ValueType
+    client_visible: bool
+    version: int
+    evaluate: Evaluate
+    answer: "Evaluation"
+    weight: int
+    source: EnvironmentFlag
+    instants: frozenset[float] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledSegment:
+    """``weight`` is what asking it costs in steps at least."""
+
+    key: str
+    contains: "Test"
+    weight: int
+    source: Segment
+    instants: frozenset[float] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledGroup:
+    """``position`` is where a unit lies on the group's line, ``gives`` whether that is in the slot
+    of a flag."""
+
+    key: str
+    source: Group
+    position: "Position"
+    gives: "Callable[[str, Context, EvaluationState], bool]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,21 +99,21 @@ class EvaluationState:
     at hand may still cost: one state serves one evaluation at a time.
     """
 
-    flags: "Mapping[str, CompiledFlag]"
-    segments: "Mapping[str, CompiledSegment]"
-    groups: "Mapping[str, CompiledGroup]"
+    flags: Mapping[str, CompiledFlag]
+    segments: Mapping[str, CompiledSegment]
+    groups: Mapping[str, CompiledGroup]
     now: float
-    draw: Callable[[], str] = _nothing
+    draw: Callable[[], str] = str
     steps: Steps = field(default_factory=Steps, compare=False)
 
-    def segment(self, key: str) -> "CompiledSegment":
+    def segment(self, key: str) -> CompiledSegment:
         """Raises Unresolved where there is none: nobody may count as outside of it."""
         found = self.segments.get(key)
         if found is None:
             raise Unresolved(f"the segment {key!r} cannot be evaluated")
         return found
 
-    def group(self, key: str) -> "CompiledGroup":
+    def group(self, key: str) -> CompiledGroup:
         """Raises Unresolved where there is none."""
         found = self.groups.get(key)
         if found is None:
@@ -84,3 +125,5 @@ EMPTY: Final = EvaluationState({}, {}, {}, 0.0)
 
 Test: TypeAlias = Callable[[Context, EvaluationState], bool]
 Read: TypeAlias = Callable[[Context, EvaluationState], object]
+Evaluation: TypeAlias = Callable[[Context, EvaluationState], Result]
+Position: TypeAlias = Callable[[Context, EvaluationState], int | None]

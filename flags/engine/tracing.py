@@ -1,6 +1,6 @@
 """Conditions, traced: whether each holds, and what it saw.
 
-Every condition is asked, also those that an evaluation would no longer have come to.
+Every condition is scope, also those that an evaluation would no longer have come to.
 """
 
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ from flags.engine.state import EvaluationState, Unresolved
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """One condition, asked.
+    """One condition, scope.
 
     ``kind`` is all, any, not, attribute, logic, segment or flag. ``saw`` is what an attribute
     test found in the context (None where it is missing), what logic made of it, what a segment
@@ -44,7 +44,7 @@ class Trace:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class TraceScope:
     """The context and state that conditions are traced in; ``segments`` come parsed."""
 
     context: Context
@@ -53,68 +53,68 @@ class Asked:
     flag: str = ""
 
 
-def trace_condition(condition: Condition, asked: Asked) -> Trace:
+def trace_condition(condition: Condition, scope: TraceScope) -> Trace:
     """Ask a condition and all that it consists of. Raises OverBudget."""
-    asked.state.steps.spend(1)
-    return _trace(condition, asked)
+    scope.state.steps.spend(1)
+    return _trace(condition, scope)
 
 
 @singledispatch
-def _trace(condition: Condition, asked: Asked) -> Trace:
+def _trace(condition: Condition, scope: TraceScope) -> Trace:
     raise TypeError(type(condition).__name__)
 
 
 @_trace.register
-def _(condition: AllOf, asked: Asked) -> Trace:
-    parts = tuple(trace_condition(one, asked) for one in condition.conditions)
+def _(condition: AllOf, scope: TraceScope) -> Trace:
+    parts = tuple(trace_condition(one, scope) for one in condition.conditions)
     return Trace("all", all(one.matched for one in parts), condition, parts=parts)
 
 
 @_trace.register
-def _(condition: AnyOf, asked: Asked) -> Trace:
-    parts = tuple(trace_condition(one, asked) for one in condition.conditions)
+def _(condition: AnyOf, scope: TraceScope) -> Trace:
+    parts = tuple(trace_condition(one, scope) for one in condition.conditions)
     return Trace("any", any(one.matched for one in parts), condition, parts=parts)
 
 
 @_trace.register
-def _(condition: Not, asked: Asked) -> Trace:
-    inner = trace_condition(condition.condition, asked)
+def _(condition: Not, scope: TraceScope) -> Trace:
+    inner = trace_condition(condition.condition, scope)
     return Trace("not", not inner.matched, condition, parts=(inner,))
 
 
 @_trace.register
-def _(condition: AttributeTest, asked: Asked) -> Trace:
-    saw = compile_attribute(condition.attribute)(asked.context, asked.state)
-    matched = compile_condition(condition)(asked.context, asked.state)
+def _(condition: AttributeTest, scope: TraceScope) -> Trace:
+    saw = compile_attribute(condition.attribute)(scope.context, scope.state)
+    matched = compile_condition(condition)(scope.context, scope.state)
     return Trace("attribute", matched, condition, saw)
 
 
 @_trace.register
-def _(condition: LogicTest, asked: Asked) -> Trace:
-    saw = compile_logic_for(condition, asked.flag)(asked.context, asked.state)
+def _(condition: LogicTest, scope: TraceScope) -> Trace:
+    saw = compile_logic_for(condition, scope.flag)(scope.context, scope.state)
     return Trace("logic", bool(saw), condition, saw)
 
 
 @_trace.register
-def trace_flag(condition: FlagTest, asked: Asked) -> Trace:
-    found = asked.state.flags.get(condition.flag)
+def trace_flag(condition: FlagTest, scope: TraceScope) -> Trace:
+    found = scope.state.flags.get(condition.flag)
     if found is None:
         return Trace("flag", False, condition)
     try:
-        served = found.answer(asked.context, asked.state).variant
+        served = found.answer(scope.context, scope.state).variant
     except Unresolved as missing:
         return Trace("flag", False, condition, problem=str(missing))
     return Trace("flag", served in condition.variants, condition, served)
 
 
 @_trace.register
-def _(condition: SegmentTest, asked: Asked) -> Trace:
-    segment = asked.segments.get(condition.segment)
+def _(condition: SegmentTest, scope: TraceScope) -> Trace:
+    segment = scope.segments.get(condition.segment)
     if segment is None:
         problem = f"the segment {condition.segment!r} cannot be evaluated"
         return Trace("segment", False, condition, problem=problem)
-    inner = trace_condition(segment.when, replace(asked, flag=""))
-    key = unit_of(compile_attribute(segment.keyed_by)(asked.context, asked.state))
+    inner = trace_condition(segment.when, replace(scope, flag=""))
+    key = unit_of(compile_attribute(segment.keyed_by)(scope.context, scope.state))
     if key in segment.included:
         return Trace("segment", True, condition, "included", parts=(inner,))
     if key in segment.excluded:

@@ -18,7 +18,8 @@ from flags.evaluator.app import Evaluator
 from flags.evaluator.copies import Copies
 from flags.evaluator.counters import Counters
 from flags.evaluator.follower import Follower
-from flags.evaluator.intake import Gathered, Intake
+from flags.evaluator.intake import Intake
+from flags.evaluator.intake_queue import Gathered
 from flags.evaluator.memory import Memory
 from flags.evaluator.protocol import Protocol
 from flags.evaluator.reporting import Reporting
@@ -57,16 +58,39 @@ class Server(uvicorn.Server):
 async def serve(settings: Settings, listener: socket.socket) -> None:
     memory, counters = Memory(), Counters()
     streams = Streams(memory, counters, settings.tickets, public_url=settings.public_url)
-    config = uvicorn.Config(
-        Evaluator(
-            memory,
-            counters,
-            streams,
-            settings.limits,
-            metrics_token=settings.metrics_token,
-            link=settings.link,
-        ),
-        http=partial(Protocol, limits=settings.limits, counters=counters),  # type: ignore[arg-type]
+    link, sealer = settings.link, settings.sealer
+    intake = _new_intake(settings, memory, counters)
+    copies = Copies(
+        memory, sealer, counters, folder=settings.copy_dir, max_age_s=settings.copy_max_age_s
+    )
+    reporting = Reporting(memory, link, sealer, port=listener.getsockname()[1])
+    parts = (
+        copies.run(),
+        reporting.run(),
+        intake.run(),
+        streams.run(),
+        counters.users.run(link, sealer),
+        _follow(copies, Follower(memory, link, sealer, counters)),
+    )
+    tasks = [asyncio.create_task(one) for one in parts]
+    try:
+        server = Server(_configure(settings, memory, counters, streams), streams)
+        await server.serve(sockets=[listener])
+    finally:
+        await end(tasks)
+        await intake.end()
+        await reporting.end()
+        await copies.write()
+        await link.close()
+
+
+def _configure(
+    settings: Settings, memory: Memory, counters: Counters, streams: Streams
+) -> uvicorn.Config:
+    limits, token = settings.limits, settings.metrics_token
+    return uvicorn.Config(
+        Evaluator(memory, counters, streams, limits, metrics_token=token, link=settings.link),
+        http=partial(Protocol, limits=limits, counters=counters),  # type: ignore[arg-type]
         ws="none",
         lifespan="off",
         access_log=False,
@@ -76,14 +100,16 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=GRACE_S,
     )
-    follower = Follower(memory, settings.link, settings.sealer, counters)
+
+
+def _new_intake(settings: Settings, memory: Memory, counters: Counters) -> Intake:
     sources: dict[IntakeKind, Callable[[], Gathered]] = {
         USAGE: counters.take_usage,
         KEY_USE: memory.take_used,
         SAMPLES: partial(counters.samples.take, memory),
         TELEMETRY: counters.telemetry.take,
     }
-    intake = Intake(
+    return Intake(
         sources,
         counters,
         settings.link,
@@ -91,28 +117,6 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
         keep_s=settings.intake_s,
         keep_bytes=settings.intake_bytes,
     )
-    copies = Copies(
-        memory,
-        settings.sealer,
-        counters,
-        folder=settings.copy_dir,
-        max_age_s=settings.copy_max_age_s,
-    )
-    port = listener.getsockname()[1]
-    reporting = Reporting(memory, settings.link, settings.sealer, port=port)
-    parts = (copies, reporting, intake, streams)
-    tasks = [asyncio.create_task(one.run()) for one in parts]
-    users = counters.users.run(settings.link, settings.sealer)
-    tasks.append(asyncio.create_task(users))
-    tasks.append(asyncio.create_task(_follow(copies, follower)))
-    try:
-        await Server(config, streams).serve(sockets=[listener])
-    finally:
-        await end(tasks)
-        await intake.end()
-        await reporting.end()
-        await copies.write()
-        await settings.link.close()
 
 
 async def _follow(copies: Copies, follower: Follower) -> None:

@@ -16,7 +16,6 @@ from flags.evaluator import (
     body,
     conditional,
     keys,
-    limits,
     ofrep,
     replies,
     status,
@@ -24,8 +23,9 @@ from flags.evaluator import (
     telemetry,
     tickets,
 )
-from flags.evaluator.batch_ids import BatchIds
+from flags.evaluator.batches import BatchIds
 from flags.evaluator.body import BadBody, Disconnected
+from flags.evaluator.contents import ApiKey
 from flags.evaluator.counters import Counters
 from flags.evaluator.framing import (
     DEFAULT_LIMITS,
@@ -37,7 +37,7 @@ from flags.evaluator.framing import (
 )
 from flags.evaluator.keys import AccessRefused
 from flags.evaluator.link import Link
-from flags.evaluator.memory import Memory, Place
+from flags.evaluator.memory import CurrentEnvironment, Memory
 from flags.evaluator.replies import Reply
 from flags.evaluator.streams import EVENTS_PATH, Streams
 
@@ -50,14 +50,14 @@ UNKNOWN_PATH: Final = (
 )
 
 
-class Asked(NamedTuple):
-    place: Place
-    api_key: keys.ApiKey
+class AuthenticatedRequest(NamedTuple):
+    place: CurrentEnvironment
+    api_key: ApiKey
     headers: Headers
     query: bytes
 
 
-Answer: TypeAlias = Callable[[Asked, Receive], Awaitable[Reply]]
+Answer: TypeAlias = Callable[[AuthenticatedRequest, Receive], Awaitable[Reply]]
 
 
 class Evaluator:
@@ -73,7 +73,7 @@ class Evaluator:
     ) -> None:
         self._memory, self._counters, self._streams = memory, counters, streams
         self._request_limits = request_limits
-        self._limits = limits.Limits()
+        self._limits = keys.RateLimits()
         ids = BatchIds(memory, link)
         self._telemetry = telemetry.Telemetry(memory, counters, ids, request_limits)
         self._flagd_files = syncing.FlagdFiles()
@@ -142,21 +142,25 @@ class Evaluator:
         wait_s = self._limits.wait_s(api_key, now=time.monotonic())
         if wait_s:
             self._counters.limited += 1
-            reply = replies.limited(limits.describe(api_key, wait_s), wait_s)
+            reply = replies.limited(keys.describe_limit(api_key, wait_s), wait_s)
         else:
-            reply = await answer(Asked(place, api_key, headers, scope["query_string"]), receive)
+            reply = await answer(
+                AuthenticatedRequest(place, api_key, headers, scope["query_string"]), receive
+            )
         return reply._replace(headers=(*reply.headers, *shared)) if shared else reply
 
-    async def _take_telemetry(self, asked: Asked, receive: Receive) -> Reply:
+    async def _take_telemetry(self, request: AuthenticatedRequest, receive: Receive) -> Reply:
         try:
-            raw = await body.receive_body(asked.headers, receive, self._telemetry.limits)
-            told = await self._telemetry.take(asked.place, asked.api_key, raw)
+            raw = await body.receive_body(request.headers, receive, self._telemetry.limits)
+            told = await self._telemetry.take(request.place, request.api_key, raw)
         except BadBody as bad:
             return replies.answer(bad.status, ofrep.error(bad.details))
         return Reply(202, orjson.dumps(told))
 
-    async def _evaluate(self, asked: Asked, receive: Receive, *, key: str | None) -> Reply:
-        place, api_key, headers, _query = asked
+    async def _evaluate(
+        self, request: AuthenticatedRequest, receive: Receive, *, key: str | None
+    ) -> Reply:
+        place, api_key, headers, _query = request
         try:
             raw = await body.receive_body(headers, receive, self._request_limits)
             context = body.read_context(raw, self._request_limits)
@@ -165,14 +169,16 @@ class Evaluator:
         if place.state.head.sampling:
             self._counters.samples.offer(place.state.environment_id, context)
         if key is None:
-            return await self._evaluate_all(asked, context)
+            return await self._evaluate_all(request, context)
         answer = ofrep.evaluate_one(
             place.state, key, context, is_client=api_key.is_client, counters=self._counters
         )
         return Reply(*answer, (replies.JSON, *replies.freshness(place)))
 
-    async def _evaluate_all(self, asked: Asked, context: dict[str, object]) -> Reply:
-        place, api_key, headers, query = asked
+    async def _evaluate_all(
+        self, request: AuthenticatedRequest, context: dict[str, object]
+    ) -> Reply:
+        place, api_key, headers, query = request
         wanted = conditional.read_query(query)
         if wanted is not None and not await conditional.catch_up(place, wanted):
             return replies.answer(503, ofrep.error(conditional.BEHIND))
@@ -201,7 +207,7 @@ class Evaluator:
         wait_s = self._limits.wait_s(api_key, now=time.monotonic())
         if wait_s:
             self._counters.limited += 1
-            return replies.limited(limits.describe(api_key, wait_s), wait_s)
+            return replies.limited(keys.describe_limit(api_key, wait_s), wait_s)
         freshness = replies.freshness(place)
         file = await self._flagd_files.read(place.state)
         about = (*file.headers, *freshness)
@@ -220,7 +226,7 @@ class Evaluator:
             return replies.refuse(refused)
         return Reply(200, b"", (), reader)
 
-    def _authenticate(self, headers: Headers) -> tuple[Place, keys.ApiKey]:
+    def _authenticate(self, headers: Headers) -> tuple[CurrentEnvironment, ApiKey]:
         if not self._memory.places:
             raise AccessRefused(503, keys.LOADING)
         token = keys.find_token(headers.get(b"authorization"), headers.get(b"x-api-key"))

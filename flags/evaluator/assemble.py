@@ -19,10 +19,9 @@ from flags.engine import (
     CompiledGroup,
     CompiledSegment,
 )
-from flags.evaluator.contents import read_content
+from flags.evaluator.contents import ApiKey, FlagItem, read_content
 from flags.evaluator.counters import Counters
-from flags.evaluator.keys import ApiKey
-from flags.evaluator.memory import Environment, FlagItem, Held, Position
+from flags.evaluator.memory import Environment, Held, Position
 
 logger = logging.getLogger("aviary.evaluator")
 
@@ -32,7 +31,7 @@ SLICE: Final = 32
 LARGE: Final = 256 * 1024
 
 
-class Cause(StrEnum):
+class RefusalCause(StrEnum):
     FORGED = "forged"
     MALFORMED = "malformed"
     OLDER_VERSION = "older_version"
@@ -43,10 +42,10 @@ class Cause(StrEnum):
     MISMATCH = "mismatch"
 
 
-class Refused(Exception):
+class StateRefused(Exception):
     """A load or a stream entry was not believed; memory stays as it is."""
 
-    def __init__(self, cause: Cause, details: str) -> None:
+    def __init__(self, cause: RefusalCause, details: str) -> None:
         super().__init__(details)
         self.cause = cause
 
@@ -64,35 +63,37 @@ class OpenHead:
         return self.epoch, self.version
 
     def check_not_older(self, held: Environment | None) -> None:
-        """Raises Refused where memory already knows better."""
+        """Raises StateRefused where memory already knows better."""
         if held is None:
             return
         if self.epoch < held.epoch:
-            raise Refused(Cause.LOWER_EPOCH, f"epoch {self.epoch} is before {held.epoch}")
+            raise StateRefused(
+                RefusalCause.LOWER_EPOCH, f"epoch {self.epoch} is before {held.epoch}"
+            )
         if self.epoch == held.epoch and self.version < held.version:
             details = f"version {self.version} is before {held.version}"
-            raise Refused(Cause.OLDER_VERSION, details)
+            raise StateRefused(RefusalCause.OLDER_VERSION, details)
 
     def check_not_another(self, held: Environment | None) -> None:
-        """Raises Refused for the version that memory has, with other documents."""
+        """Raises StateRefused for the version that memory has, with other documents."""
         if held is not None and self.position == held.position and self.total != held.total:
             details = f"version {self.version} is not the one that is held"
-            raise Refused(Cause.MISMATCH, details)
+            raise StateRefused(RefusalCause.MISMATCH, details)
 
 
 def open_head(sealer: Sealer, environment_id: int, sealed: bytes) -> OpenHead:
-    """Open the head of an environment. Raises Refused."""
+    """Open the head of an environment. Raises StateRefused."""
     try:
         envelope = sealer.open(sealed, environment_id=environment_id, field=HEAD_FIELD)
     except ForgedEnvelope as error:
-        raise Refused(Cause.FORGED, str(error)) from None
+        raise StateRefused(RefusalCause.FORGED, str(error)) from None
     except ValueError:
-        raise Refused(Cause.MALFORMED, "the head cannot be read") from None
+        raise StateRefused(RefusalCause.MALFORMED, "the head cannot be read") from None
     try:
         head = _read_head(envelope.document or {})
         total = sealer.read_sum(head.digest, environment_id=environment_id)
     except (KeyError, TypeError, ValueError) as error:
-        raise Refused(Cause.MALFORMED, f"the head cannot be used: {error!r}") from None
+        raise StateRefused(RefusalCause.MALFORMED, f"the head cannot be used: {error!r}") from None
     return OpenHead(envelope.epoch, envelope.version, head, sealed, total)
 
 
@@ -121,12 +122,12 @@ async def assemble_full(
     held: Environment | None,
     counters: Counters,
 ) -> Environment:
-    """The state that a full load describes. Raises Refused."""
+    """The state that a full load describes. Raises StateRefused."""
     head.check_not_older(held)
     head.check_not_another(held)
     if head.head.documents != len(documents):
         details = f"{len(documents)} documents where the head says {head.head.documents}"
-        raise Refused(Cause.INCOMPLETE, details)
+        raise StateRefused(RefusalCause.INCOMPLETE, details)
     builder = _Builder(sealer, environment_id, head, held, counters)
     named = {field.decode(errors="replace"): sealed for field, sealed in documents.items()}
     await builder.put_all(named.items())
@@ -138,10 +139,10 @@ async def assemble_full(
 async def assemble_delta(
     sealer: Sealer, entry: StreamEntry, *, held: Environment, counters: Counters
 ) -> Environment:
-    """The state after an entry of the stream, which starts where ``held`` ends. Raises Refused."""
+    """The state after an entry that starts where ``held`` ends. Raises StateRefused."""
     head = open_head(sealer, held.environment_id, entry.head)
     if head.position != (entry.epoch, entry.version):
-        raise Refused(Cause.FORGED, "an entry carries the head of another version")
+        raise StateRefused(RefusalCause.FORGED, "an entry carries the head of another version")
     builder = _Builder(sealer, held.environment_id, head, held, counters)
     await builder.put_all(entry.changes or ())
     return builder.finish()
@@ -180,13 +181,13 @@ class _Builder:
         try:
             envelope = self._sealer.open(sealed, environment_id=self._environment_id, field=field)
         except ForgedEnvelope as error:
-            raise Refused(Cause.FORGED, str(error)) from None
+            raise StateRefused(RefusalCause.FORGED, str(error)) from None
         except ValueError:
-            raise Refused(Cause.MALFORMED, f"{field} cannot be read") from None
+            raise StateRefused(RefusalCause.MALFORMED, f"{field} cannot be read") from None
         if envelope.epoch != self._head.epoch:
-            raise Refused(Cause.OTHER_EPOCH, f"{field} is of epoch {envelope.epoch}")
+            raise StateRefused(RefusalCause.OTHER_EPOCH, f"{field} is of epoch {envelope.epoch}")
         if envelope.version < self._known_version(field):
-            self._counters.refused[Cause.OLDER_DOCUMENT] += 1
+            self._counters.refused[RefusalCause.OLDER_DOCUMENT] += 1
         elif envelope.document is None:
             self.remove(field, envelope.version)
         else:
@@ -204,18 +205,18 @@ class _Builder:
         if isinstance(content, ApiKey):
             del self._keys[content.selector.encode()]
         else:
-            del self._shelf(content)[content.key]
+            del self._of_kind(content)[content.key]
 
     def finish(self) -> Environment:
         head = self._head
         if len(self.fields) != head.head.documents:
             details = f"{len(self.fields)} usable documents, the head says {head.head.documents}"
-            raise Refused(Cause.INCOMPLETE, details)
+            raise StateRefused(RefusalCause.INCOMPLETE, details)
         if self._total % DIGEST_MODULUS != head.total:
             details = (
                 f"the documents are not those of version {head.version}: one is older or newer"
             )
-            raise Refused(Cause.MISMATCH, details)
+            raise StateRefused(RefusalCause.MISMATCH, details)
         return Environment(
             environment_id=self._environment_id,
             epoch=head.epoch,
@@ -250,9 +251,9 @@ class _Builder:
         if isinstance(content, ApiKey):
             self._keys[content.selector.encode()] = content
         elif content is not None:
-            self._shelf(content)[content.key] = content
+            self._of_kind(content)[content.key] = content
 
-    def _shelf(self, content: FlagItem | CompiledSegment | CompiledGroup) -> dict[str, Any]:
+    def _of_kind(self, content: FlagItem | CompiledSegment | CompiledGroup) -> dict[str, Any]:
         if isinstance(content, FlagItem):
             return self._flags
         return self._segments if isinstance(content, CompiledSegment) else self._groups

@@ -1,18 +1,27 @@
-"""The body of a batch of telemetry, read a piece at a time: parsing all of it would hold up others.
+"""Batches of telemetry: their bodies, and which of them were counted already.
 
-A piece ends between two outcomes. Where that is, a parser alone could tell; but what is JSON after
-all that was cut off is closed can only have been cut there, so that a place that looks like one is
-tried. A body in which none is found is read as a whole.
+A body is read a piece at a time: parsing all of it would hold up other requests. A piece ends
+between two outcomes. Where that is, a parser alone could tell; but what is JSON after all that was
+cut off is closed can only have been cut there, so that a place that looks like one is tried. A body
+in which none is found is read as a whole.
 """
 
+import hashlib
 import re
+import time
+from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final
 
+from redis.exceptions import RedisError
+
 from flags.evaluator.body import BadBody, parse
+from flags.evaluator.contents import ApiKey
 from flags.evaluator.framing import RequestLimits
+from flags.evaluator.link import Link
+from flags.evaluator.memory import Memory
 
 PIECE_BYTES: Final = 16 * 1024
 TRIES: Final = 8
@@ -23,6 +32,11 @@ _BETWEEN: Final = re.compile(rb"\}\s*,\s*(?=\{)")
 
 SHAPE: Final = 'send {"outcomes": […]}, and a "batch_id" where the batch may be sent again'
 NO_ID: Final = f"batch_id must be a text of 1 to {MAX_ID_CHARS} characters"
+
+DAY_S: Final = 24 * 3600
+MOST_HERE: Final = 50_000
+MOST_OF: Final = {True: 1_000_000, False: 10_000}
+"""Kept in Redis of one key that decides, and of one that anybody may hold."""
 
 
 @dataclass(slots=True)
@@ -101,3 +115,41 @@ class Batch:
             most = self.limits.telemetry_outcomes
             raise BadBody(f"a batch has at most {most} outcomes", status=413)
         return piece
+
+
+@dataclass(slots=True)
+class BatchIds:
+    """Counts each batch once within a day, whichever evaluator it comes to.
+
+    Redis remembers for all evaluators. While it is away each remembers what it counted itself, so
+    that a batch sent again to another one counts twice. Memory is bounded on both sides: the
+    oldest are forgotten first.
+    """
+
+    memory: Memory
+    link: Link | None
+    here: "OrderedDict[bytes, float]" = field(default_factory=OrderedDict)
+    """Until when each is remembered, in monotonic time."""
+
+    async def is_new(self, environment_id: int, key: ApiKey, batch_id: str) -> bool:
+        name = f"{key.selector} {batch_id}".encode()
+        digest = hashlib.blake2b(name, digest_size=12).digest()
+        if not self._note(digest):
+            return False
+        if self.link is None or not self.memory.is_connected:
+            return True
+        most = MOST_OF[key.decides]
+        try:
+            return await self.link.note_batch(environment_id, key.selector, digest, DAY_S, most)
+        except (RedisError, OSError):
+            return True
+
+    def _note(self, digest: bytes) -> bool:
+        now = time.monotonic()
+        if self.here.get(digest, 0.0) > now:
+            return False
+        self.here[digest] = now + DAY_S
+        self.here.move_to_end(digest)
+        while len(self.here) > MOST_HERE:
+            self.here.popitem(last=False)
+        return True

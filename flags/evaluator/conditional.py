@@ -14,9 +14,10 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 from urllib.parse import parse_qs
 
+from flags.evaluator.contents import ApiKey
 from flags.evaluator.framing import Header, Headers
-from flags.evaluator.keys import AccessRefused, ApiKey
-from flags.evaluator.memory import Environment, Place, Position
+from flags.evaluator.keys import AccessRefused
+from flags.evaluator.memory import CurrentEnvironment, Environment, Position
 
 # Heads are compared every second, after which nothing newer can be missing.
 WAIT_S: Final = 1.2
@@ -25,7 +26,7 @@ MAX_FIELDS: Final = 20
 BEHIND: Final = "the evaluator does not have the named configuration yet: try again in a second"
 
 
-class Wanted(NamedTuple):
+class MinimumVersion(NamedTuple):
     position: Position | None
     published_at: int | None
 
@@ -41,7 +42,7 @@ def read_tag(tag: str) -> Position | None:
     return epoch, int(version)
 
 
-def read_query(query: bytes) -> Wanted | None:
+def read_query(query: bytes) -> MinimumVersion | None:
     """What the query names; None where it names nothing that can be understood."""
     try:
         fields = parse_qs(query.decode("latin-1"), max_num_fields=MAX_FIELDS) if query else {}
@@ -49,7 +50,7 @@ def read_query(query: bytes) -> Wanted | None:
         return None
     position = read_tag(fields.get("flagConfigEtag", [""])[-1])
     published_at = _read_instant(fields.get("flagConfigLastModified", [""])[-1])
-    return Wanted(position, published_at) if position or published_at is not None else None
+    return MinimumVersion(position, published_at) if position or published_at is not None else None
 
 
 def _read_instant(text: str) -> int | None:
@@ -63,7 +64,7 @@ def _read_instant(text: str) -> int | None:
         return None
 
 
-async def catch_up(place: Place, wanted: Wanted) -> bool:
+async def catch_up(place: CurrentEnvironment, wanted: MinimumVersion) -> bool:
     """Wait until the place holds what is wanted, or Redis has confirmed that nothing is newer.
 
     False where neither came true in time. The confirmation is what makes a tag that nobody ever
@@ -77,7 +78,7 @@ async def catch_up(place: Place, wanted: Wanted) -> bool:
     return True
 
 
-def _holds(state: Environment, wanted: Wanted) -> bool:
+def _holds(state: Environment, wanted: MinimumVersion) -> bool:
     if wanted.position is not None:
         return state.position >= wanted.position
     return int(state.head.published_at) >= (wanted.published_at or 0)

@@ -1,22 +1,74 @@
+import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from flags.channel.documents import FLAG_PREFIX, GROUP_PREFIX, KEY_PREFIX, SEGMENT_PREFIX
 from flags.engine import (
+    CompiledFlag,
     CompiledGroup,
     CompiledSegment,
     DocumentError,
+    attributes_of,
     compile_flag,
     compile_group,
     compile_segment,
 )
-from flags.evaluator.keys import ApiKey, read_key
-from flags.evaluator.memory import FlagItem
 
 logger = logging.getLogger("aviary.evaluator")
 
 PROBLEM_CHARS: Final = 200
+KEY_KINDS: Final = (b"server", b"client", b"admin")
+
+
+class FlagItem:
+    """A flag ready to be answered; ``compiled`` is None where its document cannot be evaluated."""
+
+    __slots__ = ("_attributes", "client_visible", "compiled", "encoded", "key", "problem")
+
+    def __init__(
+        self, key: str, *, compiled: CompiledFlag | None, client_visible: bool, problem: str = ""
+    ) -> None:
+        self.key = key
+        self.compiled = compiled
+        self.client_visible = client_visible
+        self.problem = problem
+        self.encoded: dict[int, tuple[object, bytes]] = {}
+        """Answers already written as JSON, by the identity of the engine's shared result."""
+        self._attributes: frozenset[str] | None = None
+
+    @property
+    def attributes(self) -> frozenset[str]:
+        if self._attributes is None:
+            configuration = self.compiled.source.configuration if self.compiled else None
+            self._attributes = attributes_of(configuration) if configuration else frozenset()
+        return self._attributes
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """A key as the portal publishes it; ``expires_at`` in Unix seconds, None for never.
+
+    ``rate`` is in requests per second, None for as many as come; ``burst`` how many may come at
+    once, None for one second's worth. ``decides`` says whether what is told with it may decide
+    about releases: with a server key, and with a client key that has the right to.
+    """
+
+    selector: str
+    kind: str
+    verifier: bytes
+    origins: tuple[str, ...]
+    expires_at: float | None
+    rate: int | None = None
+    burst: int | None = None
+    decides: bool = True
+
+    @property
+    def is_client(self) -> bool:
+        return self.kind == "client"
+
+
 Content: TypeAlias = FlagItem | CompiledSegment | CompiledGroup | ApiKey
 
 
@@ -61,6 +113,41 @@ def _read_flag(key: str, document: dict[str, object]) -> FlagItem:
         visible = document.get("client_visible") is True
         return FlagItem(key, compiled=None, client_visible=visible, problem=problem)
     return FlagItem(key, compiled=compiled, client_visible=compiled.client_visible)
+
+
+def read_key(selector: str, document: Mapping[str, object]) -> ApiKey:
+    """The key of a published document. Raises ValueError where the document is not one."""
+    kind, verifier = document.get("kind"), document.get("verifier")
+    origins, expires_at = document.get("origins", []), document.get("expires_at")
+    if document.get("selector") != selector:
+        raise ValueError("it names another selector")
+    if not isinstance(kind, str) or kind.encode() not in KEY_KINDS:
+        raise ValueError("its kind is unknown")
+    if not isinstance(verifier, str) or len(verifier) != 2 * hashlib.sha256().digest_size:
+        raise ValueError("its verifier is not a SHA-256 in hexadecimal")
+    if not isinstance(origins, list):
+        raise ValueError("its origins are not a list")
+    if isinstance(expires_at, bool) or not isinstance(expires_at, int | float | None):
+        raise ValueError("its expiry is not a number of seconds")
+    return ApiKey(
+        selector=selector,
+        kind=kind,
+        verifier=bytes.fromhex(verifier),
+        origins=tuple(map(str, origins)),
+        expires_at=expires_at,
+        rate=_read_limit(document, "rate"),
+        burst=_read_limit(document, "burst"),
+        decides=kind == "server" or document.get("decides") is True,
+    )
+
+
+def _read_limit(document: Mapping[str, object], name: str) -> int | None:
+    limit = document.get(name)
+    if limit is None:
+        return None
+    if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
+        raise ValueError(f"its {name} is not a whole number above 0")
+    return limit
 
 
 _READERS: Final[dict[str, Callable[[str, dict[str, object]], Content]]] = {

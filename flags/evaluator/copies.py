@@ -15,7 +15,7 @@ from flags.channel import Sealer
 from flags.evaluator import assemble
 from flags.evaluator.copy_files import Copy, CopyFolder, read_copy
 from flags.evaluator.counters import Counters
-from flags.evaluator.memory import Environment, Memory, Place, Position
+from flags.evaluator.memory import CurrentEnvironment, Environment, Memory, Position
 
 logger = logging.getLogger("aviary.evaluator")
 
@@ -80,7 +80,7 @@ class Copies:
 
     def _keep(self, state: Environment, copy: Copy) -> None:
         age_s = time.time() - copy.confirmed_at
-        place = Place(state)
+        place = CurrentEnvironment(state)
         place.confirmed_at -= age_s
         place.may_serve = age_s <= self._max_age_s
         self._memory.copies[state.environment_id] = place

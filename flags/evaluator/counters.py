@@ -1,14 +1,11 @@
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
+from flags.evaluator.intake_queue import IntakeQueue
 from flags.evaluator.outcomes import Collector
 from flags.evaluator.sampling import Samples
 from flags.evaluator.tally import Tally
-from flags.evaluator.users import Users
-
-if TYPE_CHECKING:
-    from flags.evaluator.intake import IntakeQueue
+from flags.evaluator.users import UserCounter
 
 
 @dataclass(slots=True)
@@ -20,12 +17,12 @@ class Counters:
     evaluations: Counter[str] = field(default_factory=Counter)
     """By reason, apart from what is still in the tally: an evaluation is counted there, once."""
     refused: Counter[str] = field(default_factory=Counter)
-    """What Redis offered and the evaluator did not believe, by cause (see ``assemble.Cause``)."""
+    """What Redis offered and the evaluator did not believe, by ``assemble.RefusalCause``."""
     tally: Tally = field(default_factory=Tally)
     samples: Samples = field(default_factory=Samples)
     telemetry: Collector = field(default_factory=Collector)
-    users: Users = field(default_factory=Users)
-    intake: list["IntakeQueue"] = field(default_factory=list)
+    users: UserCounter = field(default_factory=UserCounter)
+    intake: list[IntakeQueue] = field(default_factory=list)
     reloads: int = 0
     entries: int = 0
     redis_failures: int = 0

@@ -18,9 +18,9 @@ from redis.exceptions import RedisError, ResponseError
 
 from flags.channel import REGISTRY_STREAM, EnvironmentKeys, Sealer, StreamEntry
 from flags.evaluator import assemble
-from flags.evaluator.assemble import Cause, Refused
+from flags.evaluator.assemble import RefusalCause, StateRefused
 from flags.evaluator.counters import Counters
-from flags.evaluator.link import Link
+from flags.evaluator.link import Link, order_of
 from flags.evaluator.memory import Environment, Memory, Position
 
 logger = logging.getLogger("aviary.evaluator")
@@ -121,7 +121,8 @@ class Follower:
             registry = await self._link.read_registry()
         except ResponseError:
             self._complain(
-                NO_ENVIRONMENT, Refused(Cause.MALFORMED, "the registry is of a wrong type")
+                NO_ENVIRONMENT,
+                StateRefused(RefusalCause.MALFORMED, "the registry is of a wrong type"),
             )
             return set()
         self._memory.troubles.pop(NO_ENVIRONMENT, None)
@@ -134,7 +135,9 @@ class Follower:
         if sealed is None:
             return
         if isinstance(sealed, ResponseError):
-            self._complain(environment_id, Refused(Cause.MALFORMED, "the head is of a wrong type"))
+            self._complain(
+                environment_id, StateRefused(RefusalCause.MALFORMED, "the head is of a wrong type")
+            )
             return
         is_loaded = environment_id in self._positions  # else it is from disk, or not held
         if is_loaded and held is not None and sealed == held.sealed_head:
@@ -144,7 +147,7 @@ class Follower:
             head = assemble.open_head(self._sealer, environment_id, sealed)
             head.check_not_older(held)
             head.check_not_another(held)
-        except Refused as refused:
+        except StateRefused as refused:
             self._complain(environment_id, refused)
             return
         if is_loaded and held is not None and head.position == held.position:
@@ -182,14 +185,16 @@ class Follower:
 
     def _advance(self, environment_id: int, position: bytes) -> None:
         """Move forward only: a reload may have gone further meanwhile."""
-        if _order(position) > _order(self._positions[environment_id]):
+        if order_of(position) > order_of(self._positions[environment_id]):
             self._positions[environment_id] = position
 
     async def _take_entry(self, environment_id: int, fields: dict[bytes, bytes]) -> None:
         try:
             entry = StreamEntry.from_fields(fields)
         except (KeyError, TypeError, ValueError):
-            self._complain(environment_id, Refused(Cause.MALFORMED, "a stream entry is malformed"))
+            self._complain(
+                environment_id, StateRefused(RefusalCause.MALFORMED, "a stream entry is malformed")
+            )
             await self.reload(environment_id)
             return
         if not await self._apply(environment_id, entry):
@@ -202,7 +207,7 @@ class Follower:
                 return False
             if (entry.epoch, entry.version) <= held.position:
                 if entry.epoch < held.epoch:
-                    self._counters.refused[Cause.LOWER_EPOCH] += 1
+                    self._counters.refused[RefusalCause.LOWER_EPOCH] += 1
                 return True
             if (entry.epoch, entry.base) != held.position or entry.changes is None:
                 return False
@@ -210,7 +215,7 @@ class Follower:
                 state = await assemble.assemble_delta(
                     self._sealer, entry, held=held, counters=self._counters
                 )
-            except Refused as refused:
+            except StateRefused as refused:
                 self._complain(environment_id, refused)
                 return False
             self._memory.swap(state)
@@ -230,11 +235,11 @@ class Follower:
                 return  # the stream brought it meanwhile
             try:
                 await self._load(environment_id, held)
-            except Refused as refused:
+            except StateRefused as refused:
                 self._complain(environment_id, refused)
             except ResponseError:
                 details = "its documents or its stream are of a wrong type"
-                self._complain(environment_id, Refused(Cause.MALFORMED, details))
+                self._complain(environment_id, StateRefused(RefusalCause.MALFORMED, details))
 
     async def _load(self, environment_id: int, held: Environment | None) -> None:
         snapshot = await self._link.load(environment_id)
@@ -271,7 +276,7 @@ class Follower:
         place.compared_from = self._compare_began_at
         self._memory.troubles.pop(environment_id, None)
 
-    def _complain(self, environment_id: int, refused: Refused) -> None:
+    def _complain(self, environment_id: int, refused: StateRefused) -> None:
         self._counters.refused[refused.cause] += 1
         self._doubted.add(environment_id)
         complaint = f"{refused.cause}: {refused}"
@@ -285,8 +290,3 @@ class Follower:
             self._memory.is_connected = connected
             level = logging.INFO if connected else logging.WARNING
             logger.log(level, "Redis is %s", "connected" if connected else f"away: {error}")
-
-
-def _order(position: bytes) -> tuple[int, ...]:
-    """Ids of stream entries, "milliseconds-sequence", in their order."""
-    return tuple(map(int, position.split(b"-")))

@@ -37,7 +37,7 @@ class RequestLimits:
 DEFAULT_LIMITS: Final = RequestLimits()
 
 
-class Refused(Exception):
+class RequestRefused(Exception):
     """The request is refused, and with it whatever else the connection would have brought."""
 
     def __init__(self, status: int, details: str) -> None:
@@ -47,7 +47,7 @@ class Refused(Exception):
 
 
 def find_end(data: bytes, at: int, limits: RequestLimits) -> int:
-    """Where the head that begins at ``at`` ends; -1 while that has not come. Raises Refused.
+    """Where the head that begins at ``at`` ends; -1 while that has not come. Raises RequestRefused.
 
     Looks no further than a head may be long, however much has come.
     """
@@ -56,13 +56,13 @@ def find_end(data: bytes, at: int, limits: RequestLimits) -> int:
     end = found + len(_END) if found >= 0 else -1
     seen = min(len(data), most) if end < 0 else end
     if not b"A"[0] <= data[at] <= b"Z"[0]:
-        raise Refused(400, NOT_HTTP)
+        raise RequestRefused(400, NOT_HTTP)
     _check_sizes(data, at, seen, limits)
     # CR may still be waiting for its LF, but never the other way round.
     if data.count(b"\n", at, seen) != data.count(b"\r\n", at, seen):
-        raise Refused(400, NOT_HTTP)
+        raise RequestRefused(400, NOT_HTTP)
     if data.startswith(b"CONNECT ", at):
-        raise Refused(501, NO_TUNNEL)
+        raise RequestRefused(501, NO_TUNNEL)
     return end
 
 
@@ -70,11 +70,11 @@ def _check_sizes(data: bytes, at: int, seen: int, limits: RequestLimits) -> None
     line_end = data.find(b"\r\n", at, seen)
     line_bytes = (seen if line_end < 0 else line_end) - at
     if line_bytes > limits.line_bytes:
-        raise Refused(414, f"the address is longer than {limits.line_bytes} bytes")
+        raise RequestRefused(414, f"the address is longer than {limits.line_bytes} bytes")
     if seen - at - line_bytes - 2 * len(b"\r\n") > limits.header_bytes:
-        raise Refused(431, f"the headers are larger than {limits.header_bytes} bytes")
+        raise RequestRefused(431, f"the headers are larger than {limits.header_bytes} bytes")
     if data.count(b"\r\n", at, seen) - 2 > limits.header_lines:
-        raise Refused(431, f"there are more than {limits.header_lines} headers")
+        raise RequestRefused(431, f"there are more than {limits.header_lines} headers")
 
 
 def without_upgrade(head: bytes) -> bytes:
@@ -108,7 +108,9 @@ class Chunks:
         end = found + 1 if found >= 0 else min(len(data), at + MAX_CHUNK_LINE_BYTES)
         self._line += data[at:end]
         if len(self._line) > MAX_CHUNK_LINE_BYTES or self._lines > MAX_CHUNKS:
-            raise Refused(400, f"send the body in at most {MAX_CHUNKS} chunks, in short lines")
+            raise RequestRefused(
+                400, f"send the body in at most {MAX_CHUNKS} chunks, in short lines"
+            )
         if found >= 0:
             line, self._line = self._line, b""
             self._lines += 1
@@ -121,7 +123,7 @@ class Chunks:
             return
         size = _CHUNK_LINE.fullmatch(line)
         if size is None:
-            raise Refused(400, BAD_CHUNK)
+            raise RequestRefused(400, BAD_CHUNK)
         count = int(size[1], 16)
         self._in_trailers = not count
         self._left = count + len(b"\r\n") if count else 0

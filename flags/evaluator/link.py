@@ -34,7 +34,7 @@ Entry = tuple[bytes, dict[bytes, bytes]]
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
+class SealedSnapshot:
     """All of one environment at one instant; ``last_id`` is where its stream then ended."""
 
     head: bytes | None
@@ -75,7 +75,7 @@ class Link:
             heads = await pipe.execute(raise_on_error=False)
         return dict(zip(environment_ids, heads, strict=True))
 
-    async def load(self, environment_id: int) -> Snapshot:
+    async def load(self, environment_id: int) -> SealedSnapshot:
         """One environment in full, in one transaction.
 
         Over a connection of its own: loads are rare, and one that has been idle for hours may have
@@ -90,7 +90,7 @@ class Link:
             pipe.hgetall(keys.documents)
             pipe.xrevrange(keys.stream, count=1)
             head, documents, last = await pipe.execute()
-        return Snapshot(head, documents, last[0][0] if last else b"0-0")
+        return SealedSnapshot(head, documents, last[0][0] if last else b"0-0")
 
     async def read_streams(self, positions: Mapping[str, bytes]) -> dict[str, list[Entry]]:
         """New entries by stream; waits a moment for the first one.
@@ -178,3 +178,8 @@ def _connect(url: str, timeout_s: float) -> Redis:
         retry=Retry(NoBackoff(), 0),
         retry_on_error=[],
     )
+
+
+def order_of(position: bytes) -> tuple[int, ...]:
+    """Ids of stream entries, "milliseconds-sequence", in their order."""
+    return tuple(map(int, position.split(b"-")))

@@ -22,35 +22,11 @@ from flags.engine import (
     Steps,
     attributes_of,
 )
-from flags.evaluator.keys import ApiKey
+from flags.evaluator.contents import ApiKey, Content, FlagItem
 
 FIRST_ROUND_S: Final = 10.0
 Position: TypeAlias = tuple[str, int]
 """Epoch and version, which sort by time."""
-
-
-class FlagItem:
-    """A flag ready to be answered; ``compiled`` is None where its document cannot be evaluated."""
-
-    __slots__ = ("_attributes", "client_visible", "compiled", "encoded", "key", "problem")
-
-    def __init__(
-        self, key: str, *, compiled: CompiledFlag | None, client_visible: bool, problem: str = ""
-    ) -> None:
-        self.key = key
-        self.compiled = compiled
-        self.client_visible = client_visible
-        self.problem = problem
-        self.encoded: dict[int, tuple[object, bytes]] = {}
-        """Answers already written as JSON, by the identity of the engine's shared result."""
-        self._attributes: frozenset[str] | None = None
-
-    @property
-    def attributes(self) -> frozenset[str]:
-        if self._attributes is None:
-            configuration = self.compiled.source.configuration if self.compiled else None
-            self._attributes = attributes_of(configuration) if configuration else frozenset()
-        return self._attributes
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +38,7 @@ class Held:
 
     version: int
     weight: int
-    content: FlagItem | CompiledSegment | CompiledGroup | ApiKey | None
+    content: Content | None
     sealed: bytes
 
 
@@ -128,7 +104,7 @@ def _draw() -> str:
     return f"{random.getrandbits(64):x}"
 
 
-class Place:
+class CurrentEnvironment:
     """Where an environment's current state is found.
 
     ``confirmed_at`` is when Redis last said so much, and ``compared_from`` when the comparison
@@ -166,9 +142,9 @@ class KeyUse(dict[str, float]):
 
 @dataclass(slots=True)
 class Memory:
-    places: dict[int, Place] = field(default_factory=dict)
-    selectors: dict[bytes, tuple[Place, ApiKey]] = field(default_factory=dict)
-    copies: dict[int, Place] = field(default_factory=dict)
+    places: dict[int, CurrentEnvironment] = field(default_factory=dict)
+    selectors: dict[bytes, tuple[CurrentEnvironment, ApiKey]] = field(default_factory=dict)
+    copies: dict[int, CurrentEnvironment] = field(default_factory=dict)
     """Read from disk and not served yet: Redis is asked first, and may not give anything older."""
     listed: set[int] = field(default_factory=set)
     missing: set[int] = field(default_factory=set)
@@ -218,7 +194,7 @@ class Memory:
         place = self.places.get(state.environment_id)
         before = place.state if place is not None else None
         if place is None:
-            place = self.places[state.environment_id] = Place(state)
+            place = self.places[state.environment_id] = CurrentEnvironment(state)
         else:
             self._forget_keys(place, kept=state.keys)
             place.state = state
@@ -229,7 +205,7 @@ class Memory:
         for watch in self.watchers:
             watch(before, state)
 
-    def _forget_keys(self, place: Place, *, kept: Mapping[bytes, ApiKey]) -> None:
+    def _forget_keys(self, place: CurrentEnvironment, *, kept: Mapping[bytes, ApiKey]) -> None:
         for selector in place.state.keys:
             if selector not in kept and self.selectors[selector][0] is place:
                 del self.selectors[selector]

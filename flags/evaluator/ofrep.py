@@ -12,9 +12,10 @@ from flags.channel.users import ALL_FLAGS
 from flags.engine import ErrorCode, EvaluationState, Reason, Result, Steps, results
 from flags.engine.document import TARGETING_KEY
 from flags.engine.results import FLAG_NOT_FOUND, GENERAL
+from flags.evaluator.contents import FlagItem
 from flags.evaluator.counters import Counters
-from flags.evaluator.memory import Environment, FlagItem
-from flags.evaluator.tally import AskedCounts
+from flags.evaluator.memory import Environment
+from flags.evaluator.tally import EvaluationCounts
 
 logger = logging.getLogger("aviary.evaluator")
 
@@ -147,7 +148,7 @@ def _evaluate_item(
     context: Mapping[str, object],
     evaluation: EvaluationState,
     is_client: bool,
-    asked: AskedCounts,
+    asked: EvaluationCounts,
 ) -> bytes:
     try:
         return _evaluate(item, context, evaluation, is_client, asked)[1]
@@ -161,7 +162,7 @@ def _evaluate(
     context: Mapping[str, object],
     evaluation: EvaluationState,
     is_client: bool,
-    asked: AskedCounts,
+    asked: EvaluationCounts,
 ) -> Answer:
     if item.compiled is None:
         asked[item.key, None, Reason.ERROR] += 1
@@ -205,7 +206,7 @@ def _keep(item: FlagItem, result: Result, body: bytes) -> None:
         item.encoded[id(result)] = (result, body)  # holding the result keeps its id its own
 
 
-def _report(item: FlagItem, fault: Exception, asked: AskedCounts) -> None:
+def _report(item: FlagItem, fault: Exception, asked: EvaluationCounts) -> None:
     """Where it failed, but not the message, which could hold a part of the context."""
     asked[item.key, None, Reason.ERROR] += 1
     trace = fault.__traceback__

@@ -14,7 +14,7 @@ import orjson
 
 from flags.channel.intake import MINUTE_S
 from flags.channel.telemetry import BucketKey, Counts, write_telemetry
-from flags.evaluator.keys import ApiKey
+from flags.evaluator.contents import ApiKey
 
 MOST_VERSIONS: Final = 50
 """Of one service or flag, told in one minute."""

@@ -17,7 +17,7 @@ from uvicorn.protocols.http.httptools_impl import (
 
 from flags.evaluator import framing, ofrep
 from flags.evaluator.counters import Counters
-from flags.evaluator.framing import Chunks, Refused, RequestLimits
+from flags.evaluator.framing import Chunks, RequestLimits, RequestRefused
 
 # A client that is still sending reads the refusal before its connection ends.
 LINGER_S: Final = 1.0
@@ -37,7 +37,7 @@ class Protocol(HttpToolsProtocol):
         """How much of a body is still to come, or the chunks that tell."""
         self._is_whole = True
         self._is_refused = False
-        self._refusal: Refused | None = None
+        self._refusal: RequestRefused | None = None
         self._deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -66,7 +66,7 @@ class Protocol(HttpToolsProtocol):
                 self._body = int(value)
             elif name == b"transfer-encoding":
                 if value.lower() != b"chunked":
-                    self._refusal = Refused(501, CODING)
+                    self._refusal = RequestRefused(501, CODING)
                     return
                 self._body = Chunks(self._limits)
         super().on_headers_complete()
@@ -92,11 +92,11 @@ class Protocol(HttpToolsProtocol):
             at = self._read_body(data, 0)
             at = self._read_head(data, at)
             at = self._read_body(data, at)
-        except Refused as refused:
+        except RequestRefused as refused:
             self._refuse(refused)
             return
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-            self._refuse(Refused(400, _MALFORMED))
+            self._refuse(RequestRefused(400, _MALFORMED))
             return
         self._held = data[at:]
         if self._is_whole and self._is_busy and self._held:
@@ -122,7 +122,7 @@ class Protocol(HttpToolsProtocol):
         if self._refusal is not None:
             raise self._refusal
         if self._is_whole != (self._body == 0):
-            raise Refused(400, _MALFORMED)
+            raise RequestRefused(400, _MALFORMED)
         return end
 
     def _read_body(self, data: bytes, at: int) -> int:
@@ -139,7 +139,7 @@ class Protocol(HttpToolsProtocol):
         if end > at:
             self.parser.feed_data(data[at:end])
         if self._is_whole != is_done:
-            raise Refused(400, framing.BAD_CHUNK)
+            raise RequestRefused(400, framing.BAD_CHUNK)
         if is_done:
             self._forget_deadline()
         else:
@@ -148,14 +148,14 @@ class Protocol(HttpToolsProtocol):
 
     def _wait(self, seconds: float, why: str) -> None:
         if self._deadline is None:
-            self._deadline = self.loop.call_later(seconds, self._refuse, Refused(408, why))
+            self._deadline = self.loop.call_later(seconds, self._refuse, RequestRefused(408, why))
 
     def _forget_deadline(self) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
 
-    def _refuse(self, refused: Refused) -> None:
+    def _refuse(self, refused: RequestRefused) -> None:
         self._forget_deadline()
         self._is_refused, self._held = True, b""
         self.flow.pause_reading()
@@ -170,7 +170,7 @@ class Protocol(HttpToolsProtocol):
         self.loop.call_later(LINGER_S, self.transport.close)
 
 
-def _written(refused: Refused) -> bytes:
+def _written(refused: RequestRefused) -> bytes:
     """Any page may read it: nobody's key has been looked at."""
     body = ofrep.error(refused.details)
     return b"".join(

@@ -4,7 +4,7 @@ from flags.evaluator import conditional, ofrep, status
 from flags.evaluator.body import BadBody
 from flags.evaluator.framing import Header, Headers, Scope, Send
 from flags.evaluator.keys import AccessRefused
-from flags.evaluator.memory import Place
+from flags.evaluator.memory import CurrentEnvironment
 from flags.evaluator.streams import Reader
 
 JSON: Final = (b"content-type", b"application/json")
@@ -65,7 +65,7 @@ def refuse_body(bad: BadBody, key: str | None = None) -> Reply:
     return answer(bad.status, ofrep.error(bad.details))
 
 
-def freshness(place: Place) -> tuple[Header, ...]:
+def freshness(place: CurrentEnvironment) -> tuple[Header, ...]:
     stale_s = status.staleness_s(place)
     if stale_s <= status.STALE_AFTER_S:
         return (place.state.version_header,)

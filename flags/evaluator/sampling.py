@@ -9,15 +9,13 @@ import random
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import orjson
 
 from flags.channel.samples import MAX_ATTRIBUTES, SAMPLES_PER_BATCH, is_small
 from flags.engine import EVERYTHING, minimised
-
-if TYPE_CHECKING:
-    from flags.evaluator.memory import Memory
+from flags.evaluator.memory import Memory
 
 T = TypeVar("T")
 Context = Mapping[str, object]
@@ -68,7 +66,7 @@ class Samples:
             place = self.places[environment_id] = Reservoir()
         place.offer(context)
 
-    def take(self, memory: "Memory") -> "CutSamples":
+    def take(self, memory: Memory) -> "CutSamples":
         places, self.places = self.places, {}
         cut = {one: _cut(memory, one, place) for one, place in places.items()}
         return CutSamples({one: place for one, place in cut.items() if place.chosen})
@@ -98,7 +96,7 @@ class CutSamples:
             yield len(place.chosen), {"environment": environment_id, "samples": samples}
 
 
-def _cut(memory: "Memory", environment_id: int, place: Reservoir[Context]) -> Reservoir[Sample]:
+def _cut(memory: Memory, environment_id: int, place: Reservoir[Context]) -> Reservoir[Sample]:
     """Empty where nothing is read, or sampling was ended meanwhile."""
     state = memory.places[environment_id].state
     reads = tuple(sorted(state.attributes - {EVERYTHING})[:MAX_ATTRIBUTES])

@@ -19,7 +19,7 @@ from flags.evaluator import keys
 from flags.evaluator.counters import Counters
 from flags.evaluator.framing import Headers
 from flags.evaluator.keys import AccessRefused
-from flags.evaluator.memory import Memory, Place
+from flags.evaluator.memory import CurrentEnvironment, Memory
 
 STALE_AFTER_S: Final = 3.0
 PROVE: Final = "say who asks: Authorization: Bearer with METRICS_TOKEN or a server key"
@@ -27,7 +27,7 @@ BOTH: Final = "name both: /ready?project=P&environment=E"
 NO_SUCH: Final = "there is no such environment here"
 
 
-def staleness_s(place: Place) -> float:
+def staleness_s(place: CurrentEnvironment) -> float:
     return time.monotonic() - place.confirmed_at
 
 
@@ -90,7 +90,9 @@ def _totals(memory: Memory) -> dict[str, float]:
     }
 
 
-def _describe_place(environment_id: int, place: Place, trouble: str | None) -> dict[str, object]:
+def _describe_place(
+    environment_id: int, place: CurrentEnvironment, trouble: str | None
+) -> dict[str, object]:
     state = place.state
     return {
         "id": environment_id,

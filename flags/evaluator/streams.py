@@ -21,10 +21,11 @@ import orjson
 
 from flags.channel.documents import KEY_PREFIX
 from flags.evaluator import conditional, keys
+from flags.evaluator.contents import ApiKey
 from flags.evaluator.counters import Counters
 from flags.evaluator.framing import Header, Headers, Receive, Send
-from flags.evaluator.keys import AccessRefused, ApiKey
-from flags.evaluator.memory import Environment, Memory, Place
+from flags.evaluator.keys import AccessRefused
+from flags.evaluator.memory import CurrentEnvironment, Environment, Memory
 from flags.evaluator.tickets import INVALID, Tickets
 
 EVENTS_PATH: Final = b"/ofrep/v1/events"
@@ -66,7 +67,7 @@ class Reader:
     __slots__ = ("due", "ended", "headers", "key", "place", "queued", "wake")
 
     def __init__(
-        self, place: Place, key: ApiKey, *, headers: tuple[Header, ...], due: bool
+        self, place: CurrentEnvironment, key: ApiKey, *, headers: tuple[Header, ...], due: bool
     ) -> None:
         self.place, self.key, self.headers = place, key, headers
         self.due, self.ended, self.queued = due, False, False
@@ -134,7 +135,7 @@ class Streams:
         self._enter(reader)
         return reader
 
-    def _authenticate(self, ticket: str, now: float) -> tuple[Place, ApiKey]:
+    def _authenticate(self, ticket: str, now: float) -> tuple[CurrentEnvironment, ApiKey]:
         checked = self._tickets.check(ticket, now=now)
         place, key = self._memory.selectors.get(checked.selector.encode(), (None, None))
         if place is None or key is None:

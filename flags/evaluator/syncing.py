@@ -13,8 +13,9 @@ from urllib.parse import quote
 
 import orjson
 
+from flags.evaluator.contents import ApiKey
 from flags.evaluator.framing import Header
-from flags.evaluator.keys import AccessRefused, ApiKey
+from flags.evaluator.keys import AccessRefused
 from flags.evaluator.memory import Environment
 from flags.transfer.exporters.base import Corpus
 from flags.transfer.exporters.flagd import metadata_of, write_flag
@@ -36,7 +37,7 @@ def check(api_key: ApiKey) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class FlagdPart:
     """One flag, as JSON; None where flagd cannot have it."""
 
     content: bytes | None
@@ -52,41 +53,41 @@ class File:
 
 
 @dataclass(slots=True)
-class _Shelf:
+class _FlagdCache:
     """What is kept of an environment; the lock lets one request write and the others wait."""
 
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     state: Environment | None = None
     file: File | None = None
-    parts: dict[str, Part] = field(default_factory=dict)
+    parts: dict[str, FlagdPart] = field(default_factory=dict)
 
 
 class FlagdFiles:
     def __init__(self) -> None:
-        self._shelves: dict[int, _Shelf] = {}
+        self._caches: dict[int, _FlagdCache] = {}
 
     async def read(self, state: Environment) -> File:
-        shelf = self._shelves.setdefault(state.environment_id, _Shelf())
-        if shelf.state is state and shelf.file is not None:
-            return shelf.file
-        async with shelf.lock:
-            if shelf.file is None or shelf.state is not state:
-                shelf.parts = await _write_parts(state, shelf.parts)
+        cache = self._caches.setdefault(state.environment_id, _FlagdCache())
+        if cache.state is state and cache.file is not None:
+            return cache.file
+        async with cache.lock:
+            if cache.file is None or cache.state is not state:
+                cache.parts = await _write_parts(state, cache.parts)
                 # Hashing ten megabytes would be a pause; it needs nothing of this thread's.
-                shelf.file = await asyncio.to_thread(_join, state, shelf.parts)
-                shelf.state = state
-            return shelf.file
+                cache.file = await asyncio.to_thread(_join, state, cache.parts)
+                cache.state = state
+            return cache.file
 
 
-async def _write_parts(state: Environment, known: Mapping[str, Part]) -> dict[str, Part]:
+async def _write_parts(state: Environment, known: Mapping[str, FlagdPart]) -> dict[str, FlagdPart]:
     corpus = _corpus(state)
-    shelves = {"flag": corpus.flags, "segment": corpus.segments, "group": corpus.groups}
-    parts: dict[str, Part] = {}
+    documents = {"flag": corpus.flags, "segment": corpus.segments, "group": corpus.groups}
+    parts: dict[str, FlagdPart] = {}
     work = 0
     for key in sorted(corpus.flags):
         part = known.get(key)
         work += 1
-        if part is None or not _is_current(part, shelves):
+        if part is None or not _is_current(part, documents):
             part = _write(key, corpus)
             work += COST
         parts[key] = part
@@ -105,19 +106,19 @@ def _corpus(state: Environment) -> Corpus:
     )
 
 
-def _is_current(part: Part, shelves: Mapping[str, Mapping[str, object]]) -> bool:
-    return all(shelves[kind].get(key) is one for (kind, key), one in part.used.items())
+def _is_current(part: FlagdPart, documents: Mapping[str, Mapping[str, object]]) -> bool:
+    return all(documents[kind].get(key) is one for (kind, key), one in part.used.items())
 
 
-def _write(key: str, corpus: Corpus) -> Part:
+def _write(key: str, corpus: Corpus) -> FlagdPart:
     written = write_flag(corpus.flags[key], corpus)
     if written.document is None:
-        return Part(None, {}, written.used)
+        return FlagdPart(None, {}, written.used)
     content = orjson.dumps(key) + b":" + orjson.dumps(written.document)
-    return Part(content, written.evaluators, written.used)
+    return FlagdPart(content, written.evaluators, written.used)
 
 
-def _join(state: Environment, parts: Mapping[str, Part]) -> File:
+def _join(state: Environment, parts: Mapping[str, FlagdPart]) -> File:
     """Whatever else is the same, the same flags make the same file: flagd compares it."""
     left_out = [key for key in sorted(state.flags) if key not in parts or not parts[key].content]
     metadata = metadata_of(f"{state.head.project}/{state.head.environment}", len(left_out))

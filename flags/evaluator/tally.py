@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final, TypeAlias
 
-from flags.channel import Asked, Missed
+from flags.channel import EvaluationCount, Missed
 from flags.channel.usage import ROWS_PER_BATCH, Row, write_usage
 from flags.engine import limits
 
@@ -22,13 +22,13 @@ OTHERS: Final = ""
 ROW_BYTES: Final = 200
 """What a count takes in memory, roughly."""
 
-AskedCounts: TypeAlias = Counter[tuple[str, str | None, str]]
+EvaluationCounts: TypeAlias = Counter[tuple[str, str | None, str]]
 """By flag, variant (None where there was no value) and reason."""
 
 
 @dataclass(slots=True)
 class EnvironmentTally:
-    asked: AskedCounts = field(default_factory=Counter)
+    asked: EvaluationCounts = field(default_factory=Counter)
     missed_by_servers: Counter[str] = field(default_factory=Counter)
     missed_by_clients: Counter[str] = field(default_factory=Counter)
 
@@ -48,7 +48,7 @@ class EnvironmentTally:
 
     def rows(self) -> Iterator[Row]:
         for (flag, variant, reason), count in self.asked.items():
-            yield Asked(flag, variant or "", str(reason), count)
+            yield EvaluationCount(flag, variant or "", str(reason), count)
         for name, count in self.missed_by_servers.items():
             yield Missed(name, False, count)
         for name, count in self.missed_by_clients.items():

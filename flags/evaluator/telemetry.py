@@ -22,17 +22,16 @@ from flags.channel.telemetry import (
 from flags.engine import CompiledFlag, EvaluationState, Reason, Result, Steps
 from flags.engine.limits import COHORTS_RULE, TESTERS_RULE
 from flags.evaluator import entries
-from flags.evaluator.batch_ids import BatchIds
-from flags.evaluator.batches import Batch
+from flags.evaluator.batches import Batch, BatchIds
 from flags.evaluator.body import BadBody
+from flags.evaluator.contents import ApiKey
 from flags.evaluator.counters import Counters
 from flags.evaluator.entries import Rejected
 from flags.evaluator.framing import RequestLimits
-from flags.evaluator.keys import ApiKey
-from flags.evaluator.memory import Memory, Place
+from flags.evaluator.memory import CurrentEnvironment, Memory
 from flags.evaluator.ofrep import BULK_STEPS, FEW_STEPS
 from flags.evaluator.outcomes import Collector
-from flags.evaluator.past import ByChance, Past
+from flags.evaluator.rule_history import ByChance, RuleHistory
 
 logger = logging.getLogger("aviary.evaluator")
 
@@ -57,7 +56,7 @@ class Telemetry:
     ids: BatchIds
     request_limits: RequestLimits
     limits: RequestLimits = field(init=False)
-    past: Past = field(init=False)
+    history: RuleHistory = field(init=False)
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     waiting: int = 0
     """Bytes of the batches that wait for their turn."""
@@ -65,9 +64,9 @@ class Telemetry:
     def __post_init__(self) -> None:
         told = self.request_limits
         self.limits = replace(told, body_bytes=told.telemetry_bytes, json_values=MOST_VALUES)
-        self.past = Past(self.memory)
+        self.history = RuleHistory(self.memory)
 
-    async def take(self, place: Place, key: ApiKey, raw: bytes) -> dict[str, Any]:
+    async def take(self, place: CurrentEnvironment, key: ApiKey, raw: bytes) -> dict[str, Any]:
         """Count what a batch tells; returns the answer. Raises BadBody."""
         if self.waiting + len(raw) > MOST_WAITING_BYTES:
             raise BadBody(BUSY, status=503)
@@ -75,7 +74,7 @@ class Telemetry:
         try:
             async with self.turn:
                 batch = Batch(raw, self.limits)
-                reading = Reading(place, key, self.past, self.counters.telemetry)
+                reading = Reading(place, key, self.history, self.counters.telemetry)
                 await reading.read_all(batch.pieces(), self._pause)
         finally:
             self.waiting -= len(raw)
@@ -112,12 +111,14 @@ class Telemetry:
 
 
 class Reading:
-    def __init__(self, place: Place, key: ApiKey, past: Past, collector: Collector) -> None:
+    def __init__(
+        self, place: CurrentEnvironment, key: ApiKey, history: RuleHistory, collector: Collector
+    ) -> None:
         self.place, self.key = place, key
         self.buckets: dict[BucketKey, Counts] = {}
         self.accepted = 0
         self.rejected: list[dict[str, Any]] = []
-        self._past, self._collector = past, collector
+        self._history, self._collector = history, collector
         self._environment_id = place.state.environment_id
         self._is_client, self._by_client = key.is_client, not key.decides
         self._variants: dict[tuple[str, str], str] = {}
@@ -183,7 +184,7 @@ class Reading:
         found = self._variants.get((flag, told))
         if found is None:
             known: dict[str, str] = {}
-            for item in self._past.items(self.place.state, flag):
+            for item in self._history.items(self.place.state, flag):
                 if item.compiled and (item.client_visible or not self._is_client):
                     known = known | _variants_of(item.compiled.source.definition.variants)
             if not known:
@@ -194,7 +195,7 @@ class Reading:
         return found
 
     def _served(self, flag: str, context: Mapping[str, object], at: float) -> tuple[str, str]:
-        rules = self._past.rules(self.place.state, at)
+        rules = self._history.rules(self.place.state, at)
         if rules is None:
             raise Rejected(UNKNOWN_RULES)
         item = rules.items.get(flag)

@@ -18,25 +18,25 @@ from flags.channel.users import day_of
 from flags.evaluator.link import Link
 
 MOST_KNOWN: Final = 100_000
-"""Users of flags that were told already: some 10 MB. They are forgotten when it is full."""
+"""UserCounter of flags that were told already: some 10 MB. They are forgotten when it is full."""
 MOST_NEW: Final = 20_000
 """Between two times of telling."""
 MOST_FLAGS: Final = 1_000
 """Of one environment and kind of key in a day: what one flag takes in Redis, 12 KB, is bounded."""
 AT_ONCE: Final = 500
-_Asked: TypeAlias = tuple[int, bool, str]
+_Sketch: TypeAlias = tuple[int, bool, str]
 """Environment, whether by client keys, and the flag."""
 
 
-class Users:
-    __slots__ = ("_asked", "_count", "_day", "_flags", "_known", "_new")
+class UserCounter:
+    __slots__ = ("_count", "_day", "_flags", "_known", "_new", "_sketches")
 
     def __init__(self) -> None:
         self._known: set[int] = set()
-        self._new: dict[_Asked, list[str]] = {}
+        self._new: dict[_Sketch, list[str]] = {}
         self._count = 0
         self._day = 0
-        self._asked: set[_Asked] = set()
+        self._sketches: set[_Sketch] = set()
         self._flags: Counter[tuple[int, bool]] = Counter()
 
     def note(self, environment_id: int, flag: str, user: object, is_client: bool) -> None:
@@ -45,22 +45,22 @@ class Users:
             if mark not in self._known:
                 self._add(mark, (environment_id, is_client, flag), str(user))
 
-    def _add(self, mark: int, asked: _Asked, user: str) -> None:
-        if self._count >= MOST_NEW or not self._has_room(asked):
+    def _add(self, mark: int, sketch: _Sketch, user: str) -> None:
+        if self._count >= MOST_NEW or not self._has_room(sketch):
             return
         if len(self._known) >= MOST_KNOWN:
             self._known.clear()
         self._known.add(mark)
-        self._new.setdefault(asked, []).append(user)
+        self._new.setdefault(sketch, []).append(user)
         self._count += 1
 
-    def _has_room(self, asked: _Asked) -> bool:
-        if asked in self._asked:
+    def _has_room(self, sketch: _Sketch) -> bool:
+        if sketch in self._sketches:
             return True
-        if self._flags[asked[:2]] >= MOST_FLAGS:
+        if self._flags[sketch[:2]] >= MOST_FLAGS:
             return False
-        self._flags[asked[:2]] += 1
-        self._asked.add(asked)
+        self._flags[sketch[:2]] += 1
+        self._sketches.add(sketch)
         return True
 
     async def run(self, link: Link, sealer: Sealer) -> None:
@@ -75,7 +75,7 @@ class Users:
         if day != self._day:
             self._day = day
             self._known.clear()
-            self._asked.clear()
+            self._sketches.clear()
             self._flags.clear()
         for part in _parts(taken):
             found = {
@@ -91,12 +91,12 @@ class Users:
                 return
 
 
-def _parts(taken: dict[_Asked, list[str]]) -> Iterator[dict[_Asked, list[str]]]:
-    part, room = dict[_Asked, list[str]](), AT_ONCE
-    for asked, users in taken.items():
+def _parts(taken: dict[_Sketch, list[str]]) -> Iterator[dict[_Sketch, list[str]]]:
+    part, room = dict[_Sketch, list[str]](), AT_ONCE
+    for sketch, users in taken.items():
         for at in range(0, len(users), AT_ONCE):
-            part[asked] = users[at : at + AT_ONCE]
-            room -= len(part[asked])
+            part[sketch] = users[at : at + AT_ONCE]
+            room -= len(part[sketch])
             if room <= 0:
                 yield part
                 part, room = {}, AT_ONCE

@@ -4,7 +4,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from flags.delivery.users import Users
+from flags.delivery.users import UserCount
 from releases.core.models import Release, State
 from releases.engine.checks import Check, Kind, Verdict
 from releases.engine.decisions import Cause
@@ -26,7 +26,7 @@ def about(count: int | None) -> str:
     return _("about {n}").format(n=f"{round(count, -digits):,}")
 
 
-def users_words(users: Users | None) -> str:
+def users_words(users: UserCount | None) -> str:
     """How many users there are, how that is known and since when."""
     if users is None:
         return _("The number of users is unknown: no evaluator has reported any since yesterday.")

@@ -10,7 +10,7 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from flags.delivery.users import Users, users_of
+from flags.delivery.users import UserCount, users_of
 from flags.models import Flag
 from portal.access.models import Environment, Project
 from portal.access.permissions import Permission
@@ -128,7 +128,7 @@ class Preview:
     remarks: tuple[str, ...]
     stable: Artefact | None = None
     active: Release | None = None
-    users: Users | None = None
+    users: UserCount | None = None
     cohorts: tuple[str, ...] = ()
 
 
@@ -157,12 +157,12 @@ def preview(*, project: Project, environment: Environment, document: object) -> 
 
 def users_routed(
     project: Project, environment: Environment, router: Mapping[str, Any]
-) -> Users | None:
+) -> UserCount | None:
     """The users of the flag by which a release routes; None where that is unknown."""
     flag = project.flags.filter(key=router.get("flag")).first()
     return users_of(flag, environment) if flag else None
 
 
-def reached_by(users: Users | None, share: int) -> int | None:
+def reached_by(users: UserCount | None, share: int) -> int | None:
     """About how many of them a share reaches; who is in a cohort is unknown."""
     return max(1, round(users.count * share / WHOLE)) if users and share else None

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from django.utils.translation import gettext as _
 
-from flags.delivery.users import Users
+from flags.delivery.users import UserCount
 from releases.core import descriptions
 from releases.core.models import Release, State, StepExecution
 from releases.core.planning import reached_by
@@ -123,10 +123,10 @@ class ReleaseView:
     plan: Plan
     executions: Mapping[int, StepExecution]
     now: datetime
-    users: Users | None = None
+    users: UserCount | None = None
 
     @classmethod
-    def of(cls, release: Release, now: datetime, users: Users | None = None) -> "ReleaseView":
+    def of(cls, release: Release, now: datetime, users: UserCount | None = None) -> "ReleaseView":
         executions = {one.step: one for one in release.executions.all()}
         return cls(release, release.parsed_plan, executions, now, users)
 

@@ -13,10 +13,9 @@ from flags.channel import Head
 from flags.delivery.build import read_snapshot
 from flags.engine import CompiledGroup, CompiledSegment
 from flags.evaluator import ofrep
-from flags.evaluator.contents import read_content
+from flags.evaluator.contents import FlagItem, read_content
 from flags.evaluator.counters import Counters
 from flags.evaluator.memory import Environment as State
-from flags.evaluator.memory import FlagItem
 from portal.access.models import Environment
 
 Answer = tuple[int, dict[str, Any]]

@@ -12,10 +12,10 @@ from django.conf import settings
 from django.db import OperationalError
 from django.test import Client
 
-from flags.channel import KEY_USE, USAGE, Asked, IntakeBatch, IntakeKind, Sealer
+from flags.channel import KEY_USE, USAGE, EvaluationCount, IntakeBatch, IntakeKind, Sealer
 from flags.channel.intake import MAX_BATCH_BYTES
 from flags.delivery import intake, relay
-from flags.evaluator.intake import minute_of
+from flags.evaluator.intake_queue import minute_of
 from flags.models import FlagUsage, IntakeLoss, TakenBatch, UnknownFlag
 from portal.access import services
 from portal.access.models import ApiKey, Environment
@@ -66,7 +66,7 @@ def left(store: redis.Redis) -> int:
 
 
 def test_batches__that_were_sent_twice__are_stored_once(
-    store: redis.Redis, production: Environment, on: Asked, now: datetime
+    store: redis.Redis, production: Environment, on: EvaluationCount, now: datetime
 ) -> None:
     one = batch(production, now, on)
     leave(store, one, one, batch(production, now, on))
@@ -85,7 +85,7 @@ class Killed(BaseException):
 def test_a_worker__killed_in_or_after_the_transaction__doubles_and_loses_nothing(
     store: redis.Redis,
     production: Environment,
-    on: Asked,
+    on: EvaluationCount,
     now: datetime,
     monkeypatch: pytest.MonkeyPatch,
     point: str,
@@ -108,7 +108,7 @@ def test_a_worker__killed_in_or_after_the_transaction__doubles_and_loses_nothing
 
 @pytest.mark.django_db(transaction=True)
 def test_a_batch__that_two_workers_take_at_once__counts_once(
-    store: redis.Redis, production: Environment, on: Asked, now: datetime
+    store: redis.Redis, production: Environment, on: EvaluationCount, now: datetime
 ) -> None:
     leave(store, *(batch(production, now, on) for _number in range(5)))
     concurrently.run(intake.drain, intake.drain)
@@ -126,7 +126,7 @@ def register(monkeypatch: pytest.MonkeyPatch, kind: IntakeKind, store: Any) -> N
 def test_a_kind_that_breaks__holds_up_no_other_and_is_tried_again(
     store: redis.Redis,
     production: Environment,
-    on: Asked,
+    on: EvaluationCount,
     now: datetime,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -147,7 +147,7 @@ def test_a_kind_that_breaks__holds_up_no_other_and_is_tried_again(
 def test_a_batch_that_breaks__holds_up_no_other_and_is_tried_again(
     store: redis.Redis,
     production: Environment,
-    on: Asked,
+    on: EvaluationCount,
     now: datetime,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -173,7 +173,7 @@ def test_a_batch_that_breaks__holds_up_no_other_and_is_tried_again(
 def test_a_database_that_is_away__loses_nothing(
     store: redis.Redis,
     production: Environment,
-    on: Asked,
+    on: EvaluationCount,
     now: datetime,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -189,7 +189,11 @@ def test_a_database_that_is_away__loses_nothing(
 
 
 def test_what_was_dropped__is_kept_and_said_on_the_page_in_health_and_in_metrics(
-    store: redis.Redis, production: Environment, on: Asked, now: datetime, bob_client: Client
+    store: redis.Redis,
+    production: Environment,
+    on: EvaluationCount,
+    now: datetime,
+    bob_client: Client,
 ) -> None:
     leave(store, replace(batch(production, now, on), dropped=5))
     leave(store, IntakeBatch(USAGE, minute_of(now.timestamp()), now.timestamp(), dropped=1002))
@@ -207,7 +211,7 @@ def test_what_was_dropped__is_kept_and_said_on_the_page_in_health_and_in_metrics
 
 @pytest.mark.parametrize("minutes", [-26 * 60, 10])
 def test_a_batch__of_another_time__is_counted_as_dropped(
-    production: Environment, on: Asked, now: datetime, minutes: int
+    production: Environment, on: EvaluationCount, now: datetime, minutes: int
 ) -> None:
     away = batch(production, now + timedelta(minutes=minutes), on)
     assert take(away, now=now) == 1
@@ -215,7 +219,7 @@ def test_a_batch__of_another_time__is_counted_as_dropped(
 
 
 def test_a_batch__of_an_environment_that_is_gone__is_counted_and_skipped(
-    store: redis.Redis, production: Environment, on: Asked, now: datetime
+    store: redis.Redis, production: Environment, on: EvaluationCount, now: datetime
 ) -> None:
     gone = batch(production, now, on)
     rows = [[10**9, *row[1:]] for row in gone.content["asked"]]
@@ -243,7 +247,7 @@ def forged(good: IntakeBatch, now: datetime) -> dict[str, dict[str, bytes]]:
 
 
 def test_what_no_evaluator_wrote__is_counted_skipped_and_holds_up_nothing(
-    store: redis.Redis, production: Environment, on: Asked, now: datetime
+    store: redis.Redis, production: Environment, on: EvaluationCount, now: datetime
 ) -> None:
     bad = forged(batch(production, now, on), now)
     for fields in bad.values():
@@ -257,7 +261,7 @@ def test_what_no_evaluator_wrote__is_counted_skipped_and_holds_up_nothing(
 
 @pytest.mark.parametrize("how", ["wrong type", "last id"])
 def test_a_stream_that_is_impossible__holds_up_no_other_kind(
-    store: redis.Redis, production: Environment, on: Asked, now: datetime, how: str
+    store: redis.Redis, production: Environment, on: EvaluationCount, now: datetime, how: str
 ) -> None:
     if how == "wrong type":
         store.set(USAGE.stream, "x")
@@ -278,7 +282,7 @@ def test_redis_away__nothing_happens(redis_server: RedisServer, db: None) -> Non
 
 
 def test_old_road__what_it_left_is_drained_once(
-    store: redis.Redis, production: Environment, on: Asked, now: datetime
+    store: redis.Redis, production: Environment, on: EvaluationCount, now: datetime
 ) -> None:
     """Written by evaluators of the version before, running or gone."""
     document = {
@@ -302,7 +306,7 @@ def test_old_road__what_it_left_is_drained_once(
 
 
 def test_word_of_batches_and_losses__goes_when_nobody_needs_it(
-    production: Environment, on: Asked, now: datetime
+    production: Environment, on: EvaluationCount, now: datetime
 ) -> None:
     take(replace(batch(production, now, on), dropped=1), now=now)
     for days, batches, lost in ((1, 1, 1), (3, 0, 1), (36, 0, 0)):

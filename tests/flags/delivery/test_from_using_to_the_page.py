@@ -8,7 +8,7 @@ from django.test import Client
 from flags import tasks
 from flags.channel import KEY_USE, IntakeBatch
 from flags.delivery import intake, relay
-from flags.evaluator.intake import minute_of
+from flags.evaluator.intake_queue import minute_of
 from flags.models import Flag
 from portal.access import services
 from portal.access.models import ApiKey, Environment

@@ -21,7 +21,7 @@ from flags.channel import (
 )
 from flags.delivery import relay
 from flags.delivery.inspecting import Inspector
-from flags.delivery.publisher import Outcome, Publisher
+from flags.delivery.publisher import Publisher, PublishOutcome
 from flags.delivery.sweeping import Sweeper
 from flags.models import FlagConfiguration
 from flags.tasks import forget_old_changes
@@ -237,7 +237,7 @@ def test_database__set_back_and_written_to_while_redis_was_away__starts_a_new_ep
             doubt(store, desk, evaluators_hold)  # that evaluators refuse it, test_following says
             inspector.answer_doubts()
     else:
-        assert publisher.publish(desk.environment.pk) is Outcome.PUBLISHED
+        assert publisher.publish(desk.environment.pk) is PublishOutcome.PUBLISHED
     shelf.assert_current()
     assert (shelf.head().epoch, shelf.head().version) > (seen.epoch, seen.version)
     assert shelf.entries()[-1].changes is None
@@ -376,7 +376,7 @@ def test_sweep__one_environment_cannot_be_read__the_others_are_published(
 ) -> None:
     publish = Publisher.publish
 
-    def fail_for_one(self: Publisher, environment_id: int, **more: Any) -> Outcome:
+    def fail_for_one(self: Publisher, environment_id: int, **more: Any) -> PublishOutcome:
         if environment_id == desk.environment.pk:
             raise RuntimeError("a row that cannot be read")
         return publish(self, environment_id, **more)

@@ -9,7 +9,7 @@ import redis
 from django.conf import settings
 
 from flags.channel import REGISTRY, REGISTRY_STREAM, Sealer
-from flags.delivery.publisher import RELAY, Outcome, Publisher
+from flags.delivery.publisher import RELAY, Publisher, PublishOutcome
 from flags.models import FlagConfiguration
 from portal.access import services as access
 from portal.access.models import Environment, EnvironmentChange, User
@@ -21,14 +21,14 @@ from tests.support.people import SETTING_UP
 from tests.support.shelf import Shelf
 
 
-def publish(publisher: Publisher, desk: Desk) -> Outcome:
+def publish(publisher: Publisher, desk: Desk) -> PublishOutcome:
     return publisher.publish(desk.environment.pk)
 
 
 def test_publish__nothing_there__publishes_in_full(
     publisher: Publisher, desk: Desk, shelf: Shelf, store: redis.Redis
 ) -> None:
-    assert publish(publisher, desk) is Outcome.PUBLISHED
+    assert publish(publisher, desk) is PublishOutcome.PUBLISHED
     shelf.assert_current()
     (entry,) = shelf.entries()
     assert entry.changes is None
@@ -48,7 +48,7 @@ def test_publish__nothing_new__leaves_redis_alone(
 ) -> None:
     publish(publisher, desk)
     before = {key: store.dump(key) for key in sorted(store.keys())}
-    assert publish(publisher, desk) is Outcome.CURRENT
+    assert publish(publisher, desk) is PublishOutcome.CURRENT
     assert {key: store.dump(key) for key in sorted(store.keys())} == before
 
 
@@ -60,7 +60,7 @@ def test_publish__one_flag_changed__sends_that_flag_alone(
     publish(publisher, desk)
     base = shelf.head().version
     desk.save(alice, enabled=True, rules=[RULE])
-    assert publish(publisher, desk) is Outcome.PUBLISHED
+    assert publish(publisher, desk) is PublishOutcome.PUBLISHED
     shelf.assert_current()
     entry = shelf.entries()[-1]
     assert (entry.base, entry.version) == (base, base + 1)
@@ -154,7 +154,7 @@ def test_publish__head_written_by_somebody_else__is_replaced(
 ) -> None:
     publish(publisher, desk)
     store.set(shelf.keys.head, forged)
-    assert publish(publisher, desk) is Outcome.PUBLISHED
+    assert publish(publisher, desk) is PublishOutcome.PUBLISHED
     shelf.assert_current()
 
 
@@ -207,7 +207,7 @@ def test_publish__redis_lost_something__publishes_it_again(
             store.delete(shelf.keys.head)
         case _:
             store.flushall()
-    assert publish(publisher, desk) is Outcome.PUBLISHED
+    assert publish(publisher, desk) is PublishOutcome.PUBLISHED
     shelf.assert_current()
 
 
@@ -233,7 +233,7 @@ def test_publish__database_set_back__starts_a_new_epoch(
     publish(publisher, desk)
     seen = shelf.head()
     Environment.objects.filter(pk=desk.environment.pk).update(version=seen.version - 1)
-    assert publish(publisher, desk) is Outcome.PUBLISHED
+    assert publish(publisher, desk) is PublishOutcome.PUBLISHED
     desk.environment.refresh_from_db()
     assert desk.environment.epoch > seen.epoch
     assert desk.environment.version == seen.version - 1
@@ -322,7 +322,7 @@ def test_publish__redis_full__announces_nothing(
         assert {key: store.dump(key) for key in sorted(store.keys())} == before
     finally:
         store.config_set("maxmemory", "0")
-    assert publish(publisher, desk) is Outcome.PUBLISHED
+    assert publish(publisher, desk) is PublishOutcome.PUBLISHED
     shelf.assert_current()
 
 
@@ -372,12 +372,12 @@ def test_publish__several_publishers_at_once__publish_each_version_once(
     desk.switch(alice, True)
     store.flushall()
 
-    def one() -> Outcome:
+    def one() -> PublishOutcome:
         return Publisher(store, Sealer(settings.SNAPSHOT_KEY)).publish(desk.environment.pk)
 
     outcomes = concurrently.run(one, one, one, one)
     assert sorted(str(outcome) for outcome in outcomes) == sorted(
-        [str(Outcome.PUBLISHED), *[str(Outcome.CURRENT)] * 3]
+        [str(PublishOutcome.PUBLISHED), *[str(PublishOutcome.CURRENT)] * 3]
     )
     assert len(shelf.entries()) == 1
     shelf.assert_current()

@@ -10,7 +10,8 @@ import pytest
 from flags.channel import KEY_USE, USAGE, IntakeBatch, IntakeKind, Sealer, read_key_use, read_usage
 from flags.engine import limits
 from flags.evaluator.counters import Counters
-from flags.evaluator.intake import Intake, IntakeQueue
+from flags.evaluator.intake import Intake
+from flags.evaluator.intake_queue import IntakeQueue
 from flags.evaluator.link import Link
 from flags.evaluator.memory import KeyUse
 from tests.flags.evaluator.publisher import Key, flag, for_country, new_key

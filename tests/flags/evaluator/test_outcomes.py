@@ -8,7 +8,7 @@ from flags.channel import TELEMETRY
 from flags.channel.telemetry import BucketKey, Counts
 from flags.engine.sketch import bucket_of
 from flags.evaluator import outcomes
-from flags.evaluator.intake import IntakeQueue
+from flags.evaluator.intake_queue import IntakeQueue
 from flags.evaluator.outcomes import Collector, Outcomes
 
 

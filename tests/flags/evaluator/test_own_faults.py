@@ -10,9 +10,9 @@ from flags.channel import Head
 from flags.engine import EMPTY, CompiledFlag, EvaluationState, Result, ValueType, compile_flag
 from flags.evaluator import status
 from flags.evaluator.app import Evaluator
+from flags.evaluator.contents import ApiKey, FlagItem, read_key
 from flags.evaluator.counters import Counters
-from flags.evaluator.keys import ApiKey, read_key
-from flags.evaluator.memory import Environment, FlagItem, Memory
+from flags.evaluator.memory import Environment, Memory
 from flags.evaluator.streams import Streams
 from flags.evaluator.tickets import Tickets
 from tests.flags.evaluator.publisher import Key, flag, new_key

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flags.evaluator.keys import ApiKey
-from flags.evaluator.limits import Limits
+from flags.evaluator.contents import ApiKey
+from flags.evaluator.keys import RateLimits
 from tests.flags.evaluator.publisher import flag, new_key
 from tests.flags.evaluator.shop import FLAGS, Shop
 
@@ -49,14 +49,14 @@ def test_a_limit_set_while_running__counts_from_then_on(shop: Shop) -> None:
 
 
 def test_without_a_limit__nothing_is_counted() -> None:
-    assert {Limits().wait_s(key_with(None), now=0) for _one in range(1000)} == {0}
+    assert {RateLimits().wait_s(key_with(None), now=0) for _one in range(1000)} == {0}
 
 
 @pytest.mark.parametrize(("rate", "burst", "let_in"), [(1, None, 1), (10, None, 10), (10, 25, 25)])
 def test_a_full_bucket__holds_the_burst_or_a_second(
     rate: int, burst: int | None, let_in: int
 ) -> None:
-    limits, key = Limits(), key_with(rate, burst)
+    limits, key = RateLimits(), key_with(rate, burst)
     waits = [limits.wait_s(key, now=5.0) for _one in range(let_in + 5)]
     assert waits == [0] * let_in + [1] * 5
 
@@ -69,7 +69,7 @@ def test_a_full_bucket__holds_the_burst_or_a_second(
 def test_over_any_time__no_more_pass_than_burst_and_rate_allow(
     rate: int, burst: int, pauses: list[float]
 ) -> None:
-    limits, key, now, passed = Limits(), key_with(rate, burst), 0.0, 0
+    limits, key, now, passed = RateLimits(), key_with(rate, burst), 0.0, 0
     for pause in pauses:
         now += pause
         wait_s = limits.wait_s(key, now=now)

@@ -10,8 +10,9 @@ import pytest
 from flags.channel import Head
 from flags.evaluator import streams
 from flags.evaluator.conditional import write_tag
+from flags.evaluator.contents import ApiKey, read_key
 from flags.evaluator.counters import Counters
-from flags.evaluator.keys import AccessRefused, ApiKey, read_key
+from flags.evaluator.keys import AccessRefused
 from flags.evaluator.memory import Environment, Held, Memory
 from flags.evaluator.streams import Streams
 from flags.evaluator.tickets import WINDOW_S, Tickets

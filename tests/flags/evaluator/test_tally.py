@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flags.channel import USAGE, Asked, IntakeBatch, Missed, Sealer, UsageBatch, read_usage
+from flags.channel import (
+    USAGE,
+    EvaluationCount,
+    IntakeBatch,
+    Missed,
+    Sealer,
+    UsageBatch,
+    read_usage,
+)
 from flags.channel.intake import open_batch
 from flags.channel.usage import ROWS_PER_BATCH, write_usage
 from flags.engine import results
@@ -20,7 +28,7 @@ from flags.evaluator.tally import (
     Tally,
 )
 
-_ROWS = (Asked("f", "on", "STATIC", 2), Missed("x", True, 1))
+_ROWS = (EvaluationCount("f", "on", "STATIC", 2), Missed("x", True, 1))
 _GOOD = IntakeBatch(USAGE, 60, 61.5, write_usage((7, row) for row in _ROWS), 3, 4)
 _SEALER = Sealer(b"a" * 32)
 
@@ -38,7 +46,10 @@ def test_take__counts_once_and_starts_anew() -> None:
     place.miss("gone", is_client=False)
     taken = counters.take_usage()
     (usage,) = told(taken)
-    assert usage.asked == (Asked("f", "on", "STATIC", 2), Asked("f", "", "ERROR", 1))
+    assert usage.asked == (
+        EvaluationCount("f", "on", "STATIC", 2),
+        EvaluationCount("f", "", "ERROR", 1),
+    )
     assert usage.missed == (Missed("gone", False, 1),)
     assert (usage.environment_id, usage.minute, taken.weigh()[0]) == (7, 60, 4)
     assert counters.take_usage().weigh() == (0, 0)

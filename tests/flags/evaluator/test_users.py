@@ -8,7 +8,7 @@ from redis.exceptions import ConnectionError as Away
 
 from flags.channel import Sealer
 from flags.evaluator import users
-from flags.evaluator.users import Users
+from flags.evaluator.users import UserCounter
 
 SEALER = Sealer(b"k" * 32)
 
@@ -29,7 +29,7 @@ class Link:
             self.found.setdefault(name.split(":", 5)[5], []).extend(hashes)
 
 
-def tell(gathered: Users, link: Link) -> dict[str, list[bytes]]:
+def tell(gathered: UserCounter, link: Link) -> dict[str, list[bytes]]:
     """What is new of it, by kind of key and flag."""
     link.found = {}
     asyncio.run(gathered.tell(cast(Any, link), SEALER))
@@ -37,7 +37,7 @@ def tell(gathered: Users, link: Link) -> dict[str, list[bytes]]:
 
 
 def test_a_user__is_told_once_of_each_flag_and_never_as_they_are() -> None:
-    gathered, link = Users(), Link()
+    gathered, link = UserCounter(), Link()
     tell(gathered, link)
     for flag in ("a", "a", "b", ""):
         for user in ("ann", "bob", "ann", None, ""):
@@ -62,7 +62,7 @@ def test_users_without_end__are_bounded_and_told_some_at_a_time(
     monkeypatch.setattr(users, "MOST_NEW", 1200)
     monkeypatch.setattr(users, "MOST_KNOWN", 1300)
     monkeypatch.setattr(users, "MOST_FLAGS", 2)
-    gathered, link = Users(), Link()
+    gathered, link = UserCounter(), Link()
     tell(gathered, link)
     for number in range(2000):
         gathered.note(1, "a", str(number), is_client=False)
@@ -79,7 +79,7 @@ def test_users_without_end__are_bounded_and_told_some_at_a_time(
 
 
 def test_users__that_redis_did_not_take_are_told_when_they_come_again() -> None:
-    gathered, link = Users(), Link()
+    gathered, link = UserCounter(), Link()
     link.is_away = True
     gathered.note(1, "a", "ann", is_client=False)
     assert tell(gathered, link) == {}

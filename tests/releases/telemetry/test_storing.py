@@ -18,7 +18,7 @@ from flags.channel.intake import open_batch
 from flags.channel.telemetry import BucketKey, Counts, write_telemetry
 from flags.delivery import intake, relay
 from flags.engine.sketch import RELATIVE_ERROR, Sketch, bucket_of
-from flags.evaluator.intake import minute_of
+from flags.evaluator.intake_queue import minute_of
 from flags.evaluator.outcomes import Outcomes
 from flags.models import Flag
 from portal.access.models import Environment

@@ -13,7 +13,8 @@ from typing import Any, Final, NamedTuple
 from flags.channel.documents import FLAG_PREFIX, GROUP_PREFIX, SEGMENT_PREFIX
 from flags.channel.telemetry import AHEAD_BY_S, LATE_BY_S
 from flags.engine import CompiledFlag, CompiledGroup, CompiledSegment, EvaluationState, Steps
-from flags.evaluator.memory import Environment, FlagItem, Memory
+from flags.evaluator.contents import FlagItem
+from flags.evaluator.memory import Environment, Memory
 
 KEPT_S: Final = LATE_BY_S + AHEAD_BY_S
 MOST_CHANGES: Final = 1_000
@@ -82,7 +83,7 @@ class _Then(dict[str, Any]):
         return self[key] if key in self else self._now.get(key, default)
 
 
-class Past:
+class RuleHistory:
     def __init__(self, memory: Memory) -> None:
         self._histories: dict[int, History] = {}
         memory.watchers.append(self._note)

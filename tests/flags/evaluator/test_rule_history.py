@@ -6,10 +6,10 @@ import pytest
 
 from flags.channel import Head
 from flags.engine import Steps
-from flags.evaluator import past
-from flags.evaluator.contents import read_content
-from flags.evaluator.memory import Environment, FlagItem, Held, Memory
-from flags.evaluator.past import KEPT_S, Past
+from flags.evaluator import rule_history
+from flags.evaluator.contents import FlagItem, read_content
+from flags.evaluator.memory import Environment, Held, Memory
+from flags.evaluator.rule_history import KEPT_S, RuleHistory
 from tests.flags.evaluator.publisher import Document, flag
 
 ON, OFF = flag("a"), flag("a", fallthrough={"variant": "off"})
@@ -28,7 +28,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     found = Clock()
-    monkeypatch.setattr(past, "time", found)
+    monkeypatch.setattr(rule_history, "time", found)
     return found
 
 
@@ -37,7 +37,7 @@ class Shop:
 
     def __init__(self) -> None:
         self.memory = Memory()
-        self.past = Past(self.memory)
+        self.history = RuleHistory(self.memory)
         self.version = 0
 
     def publish(self, *documents: Document, published_at: float = 0.0, number: int = 1) -> None:
@@ -56,11 +56,13 @@ class Shop:
 
     def served(self, at: float) -> str | None:
         """The variant of flag "a" then; None where the rules are not known."""
-        rules = self.past.rules(self.memory.places[1].state, at)
+        rules = self.history.rules(self.memory.places[1].state, at)
         if rules is None:
             return None
         compiled = rules.flags.get("a")
-        return compiled.evaluate({}, rules.evaluation(at, Steps())).variant if compiled else "no flag"
+        return (
+            compiled.evaluate({}, rules.evaluation(at, Steps())).variant if compiled else "no flag"
+        )
 
 
 def test_rules__are_those_of_the_instant(clock: Clock) -> None:
@@ -70,7 +72,7 @@ def test_rules__are_those_of_the_instant(clock: Clock) -> None:
         clock.now += 10
     seen = [shop.served(began + 10 * step + 5) for step in range(6)]
     assert seen == ["no flag", "on", "off", "off", "off", "no flag"]
-    known = {one.key for one in shop.past.items(shop.memory.places[1].state, "a")}
+    known = {one.key for one in shop.history.items(shop.memory.places[1].state, "a")}
     assert known == {"a"}
 
 
@@ -108,7 +110,7 @@ def test_the_past__is_forgotten_once_nobody_may_ask(clock: Clock) -> None:
 def test_the_past__is_bounded_and_says_what_it_does_not_know(
     clock: Clock, monkeypatch: pytest.MonkeyPatch, bound: str, most: int
 ) -> None:
-    monkeypatch.setattr(past, bound, most)
+    monkeypatch.setattr(rule_history, bound, most)
     shop, began = Shop(), clock.now
     shop.publish(flag("other"), number=2)
     for step in range(20):
