@@ -1,6 +1,7 @@
 """The house as docs/architecture.md has it: few rooms, small ones, and every name once."""
 
 import ast
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from itertools import chain
@@ -27,6 +28,7 @@ MOST_SUBJECTS, MOST_PAIRS = 14, 40
 MOST_LINES, MOST_FUNCTION_LINES, MOST_TEMPLATE_CHARS = 400, 40, 120
 # A row and the document that evaluators load are called what they both are.
 TWO_LAYERS = {"Segment"}
+_BROKEN = re.compile(r"\{%[^%}]*\n|\{\{[^}]*\n")
 
 
 def modules(package: str) -> Iterator[tuple[Path, ast.Module]]:
@@ -96,11 +98,20 @@ def test_flags__imports_nothing_for_types_alone() -> None:
     assert not hidden
 
 
+TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
+
+
 def test_templates__are_written_for_people() -> None:
     long = [
         f"{path.relative_to(ROOT)}:{number}"
-        for path in sorted((ROOT / "templates").rglob("*.html"))
+        for path in TEMPLATES
         for number, line in enumerate(path.read_text().splitlines(), start=1)
         if len(line) > MOST_TEMPLATE_CHARS
     ]
     assert not long
+
+
+def test_no_tag__is_broken_over_two_lines() -> None:
+    """It would be no tag, and stand on the page as it is written."""
+    broken = [path.name for path in TEMPLATES if _BROKEN.search(path.read_text())]
+    assert not broken
