@@ -15,11 +15,11 @@ key                       type    holds
 ``aviary:environments`` (a hash of environment id -> project/environment) lists the environments
 and ``aviary:environments:changes`` (a stream) announces a new one. The other way round,
 ``aviary:intake:KIND`` (a stream for each kind, see ``intake``) carries what evaluators count and
-see: what was asked for, which API keys are in use, what became of it (telemetry), and, where a
-project wants that, samples of contexts. ``aviary:{env:7}:reports`` (a hash, see ``reports``) says
+see: evaluations, use of API keys, what became of what was served (telemetry), and, where a project
+wants that, samples of contexts. ``aviary:{env:7}:reports`` (a hash, see ``reports``) says
 which evaluators there are and which version each answers from.
 ``aviary:{env:7}:batches:SELECTOR`` (a sorted set) holds which batches of telemetry were counted,
-``aviary:{env:7}:users:DAY:KIND:FLAG`` (a HyperLogLog, see ``users``) whom a flag was answered for.
+``aviary:{env:7}:users:DAY:KIND:FLAG`` (a HyperLogLog, see ``keys``) a flag's users.
 ``aviary:doubts`` (a hash of environment id -> the sealed head that is held, or nothing) is where an
 evaluator says that it refused something; the relay then compares everything. It says no more than
 that: a head is evidence of a set back database only where its seal holds. ``aviary:mended`` (a hash
@@ -44,11 +44,18 @@ from flags.channel.keys import (
     REGISTRY_STREAM,
     STREAM_LENGTH,
     EnvironmentKeys,
-    read_key_use,
 )
-from flags.channel.samples import SampleBatch, read_samples
 from flags.channel.telemetry import ToldCounts, in_slices, read_telemetry
-from flags.channel.usage import OVER_BUDGET, EvaluationCount, Missed, UsageBatch, read_usage
+from flags.channel.usage import (
+    OVER_BUDGET,
+    EvaluationCount,
+    Missed,
+    SampleBatch,
+    UsageBatch,
+    read_key_use,
+    read_samples,
+    read_usage,
+)
 
 __all__ = [
     "DIGEST_MODULUS",

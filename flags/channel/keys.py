@@ -1,10 +1,13 @@
-"""Names of the Redis keys, and what evaluators tell of the use of API keys."""
+"""Names of the Redis keys.
 
-import re
-from collections.abc import Iterator
+How many users there are is counted in sketches of Redis' own (HyperLogLog, 0.8 %): one for each
+flag and day, server keys and client keys apart, and one for answers of all flags at once. They hold
+no keys of users, only what 8-byte hashes leave in them, and prove nothing: anyone who can write to
+Redis could change them.
+"""
+
 from dataclasses import dataclass
-
-from flags.channel.intake import IntakeBatch
+from typing import Final
 
 REGISTRY = "aviary:environments"
 REGISTRY_STREAM = "aviary:environments:changes"
@@ -14,19 +17,9 @@ MENDED = "aviary:mended"
 # Entries kept per environment. A follower that was away for longer reloads in full.
 STREAM_LENGTH = 1000
 
-KEYS_PER_BATCH = 10_000
-_SELECTOR = re.compile(r"[a-z0-9]{16}")
-
-
-def read_key_use(batch: IntakeBatch) -> Iterator[tuple[str, float]]:
-    """When keys were last used, by their selectors, in Unix seconds.
-
-    Raises ValueError or AttributeError for what no evaluator writes.
-    """
-    for selector, used_at in batch.content.items():
-        if not _SELECTOR.fullmatch(selector) or not 0 <= used_at < 10**10:
-            raise ValueError("no key")
-        yield selector, float(used_at)
+DAY_S: Final = 24 * 3600
+USERS_KEPT_FOR_S: Final = 2 * DAY_S
+ALL_FLAGS: Final = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,3 +53,8 @@ class EnvironmentKeys:
     def types(self) -> dict[str, str]:
         names = (self.head, self.documents, self.stream, self.reports)
         return dict(zip(names, ("string", "hash", "stream", "hash"), strict=True))
+
+
+def day_of(now: float) -> int:
+    """The day of an instant in Unix seconds, in UTC."""
+    return int(now) // DAY_S

@@ -18,32 +18,32 @@ from flags.engine import limits
 from flags.engine.sketch import BUCKETS
 
 SERVICE, FLAG = "service", "flag"
+# Outcomes of a flag, too, but of those whom a release serves whatever its share: kept apart.
 COHORTS, TESTERS = "cohorts", "testers"
-"""Outcomes of a flag, too, but of those whom a release serves whatever its share: kept apart."""
 OF_FLAGS: Final = (FLAG, COHORTS, TESTERS)
 WIDTH_S: Final = 10
+# How old an outcome may be when it is told, and how far ahead of the evaluator's clock.
 LATE_BY_S: Final = 15 * 60
 AHEAD_BY_S: Final = 60
-"""How old an outcome may be when it is told, and how far ahead of the evaluator's clock."""
 MAX_NAME_CHARS: Final = limits.MAX_KEY_CHARS
 MAX_VERSION_CHARS: Final = 100
 MAX_ERROR_TYPE_CHARS: Final = 100
+# Of one bucket; all others count together.
 MAX_ERROR_TYPES: Final = 20
-"""Of one bucket; all others count together."""
 OTHERS: Final = "other"
 MAX_VALUE: Final = 1e15
+# Buckets of a slice, about: storing them holds the database for less than a tenth of a second.
 ROWS_AT_ONCE: Final = 120
-"""Buckets of a slice, about: storing them holds the database for less than a tenth of a second."""
+# How many fields of a row say what it is about, and which bucket it is.
 _ABOUT: Final = 3
 _PLACE: Final = 6
-"""How many fields of a row say what it is about, and which bucket it is."""
 _BATCH_BYTES: Final = 512 * 1024
 _MOST_COUNT: Final = 2**50
 _NO_TEXT: Final = re.compile("[\0-\x1f\x7f]")
 
+# Environment, about (a service, or one of OF_FLAGS), its key, the version or variant, whether a
+# client key told it, and when its ten seconds begin, in Unix seconds.
 BucketKey: TypeAlias = tuple[int, str, str, str, bool, int]
-"""Environment, about (a service, or one of OF_FLAGS), its key, the version or variant, whether a
-client key told it, and when its ten seconds begin, in Unix seconds."""
 
 
 @dataclass(slots=True)
@@ -76,7 +76,6 @@ class Counts:
 
     @property
     def weight(self) -> int:
-        """The bytes that it takes in memory, roughly."""
         return 500 + 40 * len(self.durations) + 150 * len(self.error_types)
 
 
@@ -88,7 +87,6 @@ class ToldCounts(NamedTuple):
 def write_telemetry(
     buckets: Iterable[tuple[BucketKey, Counts]],
 ) -> Iterator[tuple[int, list[list[Any]]]]:
-    """The contents of batches that are not too large, with how many outcomes each holds."""
     rows, size, outcomes = list[list[Any]](), 0, 0
     for place, counts in buckets:
         rows.append([*place, *_numbers(counts)])

@@ -1,6 +1,6 @@
-"""What evaluators tell of what was asked for: counts by environment, within one minute.
+"""What evaluators count and see of their use: of flags, of API keys, and samples of contexts.
 
-They decide nothing, and are read strictly all the same: what the portal keeps of it is bounded.
+It decides nothing, and is read strictly all the same: what the portal keeps of it is bounded.
 """
 
 import re
@@ -9,12 +9,19 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+import orjson
+
 from flags.channel.intake import IntakeBatch
 from flags.engine import limits
 
 ROWS_PER_BATCH: Final = 1_000
+# Counted in place of a reason where a flag took more work than one evaluation may.
 OVER_BUDGET: Final = "OVER_BUDGET"
-"""Counted in place of a reason where a flag took more work than one evaluation may."""
+KEYS_PER_BATCH: Final = 10_000
+SAMPLES_PER_BATCH: Final = 20
+MAX_SAMPLE_BYTES: Final = 4096
+MAX_ATTRIBUTES: Final = 500
+_SELECTOR = re.compile(r"[a-z0-9]{16}")
 _REASON = re.compile(r"[A-Z_]{1,30}")
 _MOST_COUNT: Final = 2**40
 
@@ -107,3 +114,50 @@ def _whole(value: int) -> int:
     if type(value) is not int or not 0 < value <= _MOST_COUNT:
         raise ValueError("no number")
     return value
+
+
+def read_key_use(batch: IntakeBatch) -> Iterator[tuple[str, float]]:
+    """When keys were last used, by their selectors, in Unix seconds.
+
+    Raises ValueError or AttributeError for what no evaluator writes.
+    """
+    for selector, used_at in batch.content.items():
+        if not _SELECTOR.fullmatch(selector) or not 0 <= used_at < 10**10:
+            raise ValueError("no key")
+        yield selector, float(used_at)
+
+
+# Samples: a few contexts now and then, only where a project wants that, and of each only what the
+# environment's documents read. They wait in Redis for minutes at most.
+
+
+@dataclass(frozen=True, slots=True)
+class SampleBatch:
+    """Contexts that one environment was asked with; ``taken_at`` in Unix seconds.
+
+    ``reads`` are the attributes that were looked for in them: a context without one of these had
+    none, while of any other nothing is known.
+    """
+
+    environment_id: int
+    taken_at: float
+    reads: tuple[str, ...]
+    contexts: tuple[dict[str, Any], ...]
+
+
+def is_small(context: dict[str, Any]) -> bool:
+    try:
+        return len(orjson.dumps(context)) <= MAX_SAMPLE_BYTES
+    except TypeError:
+        return False
+
+
+def read_samples(batch: IntakeBatch) -> Iterator[SampleBatch]:
+    """Raises ValueError, TypeError or KeyError for what no evaluator writes."""
+    environment_id = int(batch.content["environment"])
+    for reads, contexts in batch.content["samples"]:
+        if len(reads) > MAX_ATTRIBUTES or len(contexts) > SAMPLES_PER_BATCH:
+            raise ValueError("no samples")
+        if not all(isinstance(one, dict) and is_small(one) for one in contexts):
+            raise ValueError("no contexts")
+        yield SampleBatch(environment_id, batch.last_at, tuple(map(str, reads)), tuple(contexts))

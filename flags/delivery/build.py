@@ -1,9 +1,13 @@
 """Rows into documents for evaluators, each environment read as of one version."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from flags import channel
 from flags.channel.documents import (
@@ -23,12 +27,6 @@ from portal.access.permissions import TELEMETRY
 logger = logging.getLogger(__name__)
 Documents = dict[str, dict[str, object] | None]
 
-_PREFIXES = {
-    Named.FLAG: FLAG_PREFIX,
-    outbox.KEY: KEY_PREFIX,
-    Named.SEGMENT: SEGMENT_PREFIX,
-    Named.GROUP: GROUP_PREFIX,
-}
 _OPTIMISTIC_READS = 3
 
 
@@ -71,31 +69,21 @@ def _read(environment: Environment, since: int | None) -> Snapshot:
     if changed is None:
         since = None
     documents: Documents = {}
-    for kind, read in _READERS.items():
-        documents |= read(environment, None if changed is None else changed[kind])
-    return Snapshot(environment, since, documents, _count(environment))
+    for kind, source in _SOURCES.items():
+        documents |= _documents(source, environment, None if changed is None else changed[kind])
+    total = sum(source.rows(environment).count() for source in _SOURCES.values())
+    return Snapshot(environment, since, documents, total)
 
 
 def _changed_keys(environment: Environment, since: int) -> dict[str, set[str]] | None:
     """What changed after ``since`` by kind; None where the list no longer reaches back so far."""
     rows = environment.changes.filter(version__gt=since).values_list("version", "kind", "key")
-    changed: dict[str, set[str]] = {kind: set() for kind in _PREFIXES}
+    changed: dict[str, set[str]] = {kind: set() for kind in _SOURCES}
     versions = set()
     for version, kind, key in rows:
         versions.add(version)
         changed[kind].add(key)
     return changed if len(versions) == environment.version - since else None
-
-
-def _flag_documents(environment: Environment, keys: set[str] | None) -> Documents:
-    configurations = FlagConfiguration.objects.served().filter(environment=environment)
-    configurations = configurations.select_related("flag")
-    if keys is not None:
-        configurations = configurations.filter(flag__key__in=keys)
-    documents: Documents = {FLAG_PREFIX + key: None for key in keys or ()}
-    for configuration in configurations.iterator(chunk_size=500):
-        documents[FLAG_PREFIX + configuration.flag.key] = _flag_document(configuration)
-    return documents
 
 
 def _flag_document(configuration: FlagConfiguration) -> dict[str, object]:
@@ -113,14 +101,6 @@ def _flag_document(configuration: FlagConfiguration) -> dict[str, object]:
         return flag | configuration.document | {"version": configuration.version}
 
 
-def _key_documents(environment: Environment, selectors: set[str] | None) -> Documents:
-    keys = ApiKey.objects.filter(environment=environment, revoked_at__isnull=True)
-    if selectors is not None:
-        keys = keys.filter(selector__in=selectors)
-    documents: Documents = {KEY_PREFIX + selector: None for selector in selectors or ()}
-    return documents | {KEY_PREFIX + key.selector: _key_document(key) for key in keys}
-
-
 def _key_document(key: ApiKey) -> dict[str, object]:
     return {
         "selector": key.selector,
@@ -133,44 +113,57 @@ def _key_document(key: ApiKey) -> dict[str, object]:
     } | ({"decides": True} if TELEMETRY in key.rights else {})
 
 
-def _segment_documents(environment: Environment, keys: set[str] | None) -> Documents:
-    """Segments with their lists, which may hold 100,000 keys: only what changed is read."""
+class _Source(NamedTuple):
+    """Where documents of one kind come from; ``key`` is the field of a row that names it."""
+
+    prefix: str
+    rows: Callable[[Environment], QuerySet[Any]]
+    key: str
+    document: Callable[[Any], dict[str, object]]
+
+
+def _flags(environment: Environment) -> QuerySet[Any]:
+    served = FlagConfiguration.objects.served().filter(environment=environment)
+    return served.select_related("flag")
+
+
+def _keys(environment: Environment) -> QuerySet[Any]:
+    return ApiKey.objects.filter(environment=environment, revoked_at__isnull=True)
+
+
+def _segments(environment: Environment) -> QuerySet[Any]:
     segments = Segment.objects.filter(project=environment.project)
     segments = segments.select_related("included", "excluded")
-    segments = segments.defer("included__content", "excluded__content")
-    if keys is not None:
-        segments = segments.filter(key__in=keys)
-    documents: Documents = {SEGMENT_PREFIX + key: None for key in keys or ()}
-    return documents | {SEGMENT_PREFIX + one.key: one.engine_document for one in segments}
+    return segments.defer("included__content", "excluded__content")
 
 
-def _group_documents(environment: Environment, keys: set[str] | None) -> Documents:
-    groups = ExclusionGroup.objects.filter(project=environment.project)
-    if keys is not None:
-        groups = groups.filter(key__in=keys)
-    documents: Documents = {GROUP_PREFIX + key: None for key in keys or ()}
-    return documents | {GROUP_PREFIX + one.key: one.engine_document for one in groups}
+def _groups(environment: Environment) -> QuerySet[Any]:
+    return ExclusionGroup.objects.filter(project=environment.project)
 
 
-_READERS = {
-    Named.FLAG: _flag_documents,
-    outbox.KEY: _key_documents,
-    Named.SEGMENT: _segment_documents,
-    Named.GROUP: _group_documents,
+_SOURCES = {
+    Named.FLAG: _Source(FLAG_PREFIX, _flags, "flag__key", _flag_document),
+    outbox.KEY: _Source(KEY_PREFIX, _keys, "selector", _key_document),
+    Named.SEGMENT: _Source(SEGMENT_PREFIX, _segments, "key", attrgetter("engine_document")),
+    Named.GROUP: _Source(GROUP_PREFIX, _groups, "key", attrgetter("engine_document")),
 }
 
 
-def _count(environment: Environment) -> int:
-    flags = FlagConfiguration.objects.served().filter(environment=environment)
-    keys = ApiKey.objects.filter(environment=environment, revoked_at__isnull=True)
-    segments = Segment.objects.filter(project=environment.project)
-    groups = ExclusionGroup.objects.filter(project=environment.project)
-    return sum(rows.count() for rows in (flags, keys, segments, groups))
+def _documents(source: _Source, environment: Environment, keys: set[str] | None) -> Documents:
+    """Only what changed is read: a segment's lists may hold 100,000 keys."""
+    rows, key_of = source.rows(environment), attrgetter(source.key.replace("__", "."))
+    if keys is not None:
+        rows = rows.filter(**{f"{source.key}__in": keys})
+    documents: Documents = {source.prefix + key: None for key in keys or ()}
+    for row in rows.iterator(chunk_size=500):
+        documents[source.prefix + key_of(row)] = source.document(row)
+    return documents
 
 
 # What Redis holds of an environment, as far as its seals hold.
 
 
+@dataclass(slots=True)
 class HeldHead:
     """A head as it was found, and what a genuine head says.
 
@@ -179,21 +172,16 @@ class HeldHead:
     where the audit trail stood, 0 where it does not say.
     """
 
-    def __init__(
-        self,
-        raw: bytes | None,
-        *,
-        epoch: str = "",
-        version: int = -1,
-        nonce: str = "",
-        documents: int = 0,
-        total: int | None = None,
-    ) -> None:
-        self.raw = raw
-        self.epoch, self.version, self.nonce = epoch, version, nonce
-        self.documents, self.total = documents, total
-        self.complete = self.registered = False
-        self.audit_row, self.audit_hash = 0, ""
+    raw: bytes | None
+    epoch: str = ""
+    version: int = -1
+    nonce: str = ""
+    documents: int = 0
+    total: int | None = None
+    complete: bool = False
+    registered: bool = False
+    audit_row: int = 0
+    audit_hash: str = ""
 
     @classmethod
     def read(
@@ -212,18 +200,17 @@ class HeldHead:
             total = sealer.read_sum(str(said.get("digest", "")), environment_id=environment_id)
         except ValueError:  # written by an Aviary that had no digest yet
             total = None
-        held = cls(
+        return cls(
             raw,
             epoch=envelope.epoch,
             version=envelope.version,
             nonce=str(said.get("nonce", "")),
             documents=documents,
             total=total,
+            complete=total is not None and said.get("documents") == documents,
+            audit_row=int(str(said.get("audit_row", 0))),
+            audit_hash=str(said.get("audit_hash", "")),
         )
-        held.audit_row = int(str(said.get("audit_row", 0)))
-        held.audit_hash = str(said.get("audit_hash", ""))
-        held.complete = total is not None and said.get("documents") == documents
-        return held
 
     def is_at(self, environment: Environment) -> bool:
         held = (self.epoch, self.version, self.nonce)

@@ -22,8 +22,7 @@ from flags.channel import (
     ForgedEnvelope,
     Sealer,
 )
-from flags.delivery import build
-from flags.delivery.build import HeldHead
+from flags.delivery.build import HeldHead, read_snapshot
 from flags.delivery.publisher import RELAY, Publisher, PublishOutcome
 from portal.access import services
 from portal.access.models import Environment
@@ -72,7 +71,6 @@ class Inspector:
             self._rests_until[environment_id] = began + max(_REST_S, _REST_PER_S * took_s)
 
     def _read_doubts(self) -> dict[int, bytes]:
-        """By environment; whatever else a stranger wrote there is not even read."""
         ids = environment_ids() if self._redis.exists(DOUBTS) else []
         if not ids:
             return {}
@@ -85,10 +83,9 @@ class Inspector:
         return {one: evidence for one, evidence in doubts if evidence is not None}
 
     def compare(self, environment_id: int, evidence: bytes = b"") -> None:
-        """Compare the database, Redis and, where its seal holds, the head that a doubter has."""
         known = self._open(environment_id, evidence)
         self._publisher.check_history(known, environment_id)
-        snapshot = build.read_snapshot(environment_id, since=None)
+        snapshot = read_snapshot(environment_id, since=None)
         environment = snapshot.environment
         total = self._publisher.weigh(snapshot)
         held, stored = self._publisher.read_all(environment_id)
@@ -127,7 +124,6 @@ class Inspector:
         return self._sealer.weigh(sealed, environment_id=environment_id, field=field)
 
     def scan(self, environment_id: int) -> Iterator[None]:
-        """Compare the documents in Redis with their head, a slice at each step."""
         held = self._publisher.read_held(environment_id)
         if not held.complete:
             return  # publishing sees that by itself
@@ -148,7 +144,6 @@ class Inspector:
             self._publish_anew(environment_id)
 
     def _note_moved(self, environment_id: int) -> None:
-        """What changes all the time is compared at one instant after some attempts."""
         self._moved[environment_id] = self._moved.get(environment_id, 0) + 1
         if self._moved[environment_id] > _MOVED_MOST:
             del self._moved[environment_id]
@@ -232,7 +227,6 @@ def _ended(redis: Redis, names: list[str]) -> list[str]:
 
 
 def _last_ms(stream: dict[str, Any] | ResponseError) -> int:
-    """When a stream's last id says it was made; 0 for one that is gone meanwhile."""
     if isinstance(stream, ResponseError):
         return 0
     last = cast(bytes, stream["last-generated-id"])

@@ -116,7 +116,6 @@ def _slices(
 
 
 def _try(kind: IntakeKind, batches: Iterable[IntakeBatch | None]) -> bool:
-    """Whether the batches are stored; raises where the database is away."""
     try:
         take(kind, batches, now=clock.now())
     except (OperationalError, InterfaceError):
@@ -171,7 +170,6 @@ def forget_old_batches(*, now: datetime) -> None:
 
 
 def _open_old(kind: IntakeKind, raw: bytes) -> IntakeBatch | None:
-    """Counts of one environment, as evaluators wrote them before."""
     try:
         told = orjson.loads(raw)
         place, names = told["environment"], ("asked", "missed")

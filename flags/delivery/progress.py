@@ -28,8 +28,8 @@ logger = logging.getLogger(__name__)
 
 LEAVE_ALONE_S: Final = 0.5
 LOOK_EVERY_S: Final = 0.01
+# A person or a script waits for it; mostly it takes some milliseconds.
 PATIENCE_S: Final = 0.3
-"""A person or a script waits for it; mostly it takes some milliseconds."""
 # How far back changes count as unconfirmed where it was never known what evaluators have.
 UNSURE_FOR: Final = timedelta(hours=1)
 Position = tuple[str, int]
@@ -66,7 +66,6 @@ class Delivery:
 
     @property
     def behind(self) -> list[Report]:
-        """The evaluators that do not have the newest version, or have one that nobody knows."""
         return [one for one in self.live if one.position != self.position]
 
     @property
@@ -97,7 +96,8 @@ def read(environments: Iterable[Environment]) -> dict[int, Delivery]:
     held = _read_redis(ids)
     if held is None:
         return {pk: _unknown(pk, position) for pk, position in positions.items()}
-    if any(_is_ahead(held[pk], position) for pk, position in positions.items()):
+    seen = {pk: (head, *(one.position for one in reports)) for pk, (head, reports) in held.items()}
+    if any(one and one > positions[pk] for pk, places in seen.items() for one in places):
         positions = _positions(ids)  # a change was made since they were read
     return {pk: _judge(pk, position, *held[pk]) for pk, position in positions.items()}
 
@@ -181,11 +181,6 @@ def _reports(pk: int, fields: Any, now: int, sealer: channel.Sealer) -> tuple[Re
     opened = (open_report(name, one, sealer, pk, now=now) for name, one in fields.items())
     reports = sorted((one for one in opened if one), key=lambda one: one.evaluator)
     return tuple(one for one in reports if one.is_live) or tuple(reports)
-
-
-def _is_ahead(held: Held, position: Position) -> bool:
-    head, reports = held
-    return any(one is not None and one > position for one in (head, *(r.position for r in reports)))
 
 
 def _judge(

@@ -8,10 +8,8 @@ from redis import Redis
 from redis.client import Pipeline
 
 from flags import channel
-from flags.channel import DIGEST_MODULUS
 from flags.channel.documents import HEAD_FIELD, Change, Head, StreamEntry
 from flags.delivery import build
-from flags.delivery.build import HeldHead
 from flags.models import ContextSampling
 from portal.access import services
 from portal.access.models import Environment
@@ -40,7 +38,7 @@ class Publisher:
         self._redis = redis
         self._sealer = sealer
         self._script = redis.register_script(_SCRIPT)
-        self._opened: dict[int, HeldHead] = {}
+        self._opened: dict[int, build.HeldHead] = {}
 
     def find_behind(self) -> list[int]:
         """The environments that Redis may be behind on, in one question to it for all.
@@ -66,7 +64,7 @@ class Publisher:
             if not isinstance(raw, bytes) or not isinstance(documents, int):
                 return False
             try:
-                known = HeldHead.read(raw, documents, self._sealer, environment.pk)
+                known = build.HeldHead.read(raw, documents, self._sealer, environment.pk)
             except channel.ForgedEnvelope:
                 return False
             self._opened[environment.pk] = known
@@ -86,7 +84,7 @@ class Publisher:
         return PublishOutcome.CONTENDED
 
     def _publish_over(
-        self, held: HeldHead, environment_id: int, *, anew: bool
+        self, held: build.HeldHead, environment_id: int, *, anew: bool
     ) -> PublishOutcome | None:
         """Publish over what Redis was seen to hold; None when another publisher was faster."""
         environment = self.check_history(held, environment_id)
@@ -100,7 +98,7 @@ class Publisher:
             return None  # renewed meanwhile: what is held is no base any more
         return PublishOutcome.PUBLISHED if self._send(held, snapshot) else None
 
-    def check_history(self, held: HeldHead, environment_id: int) -> Environment:
+    def check_history(self, held: build.HeldHead, environment_id: int) -> Environment:
         """The environment, in a new epoch where the database was set back from what is held."""
         environment = Environment.objects.get(pk=environment_id)
         if held.is_of(environment) is False:
@@ -112,7 +110,7 @@ class Publisher:
             )
         return environment
 
-    def read_held(self, environment_id: int) -> HeldHead:
+    def read_held(self, environment_id: int) -> build.HeldHead:
         """What Redis holds; nothing, where that was written by somebody else."""
         pipeline = self._redis.pipeline(transaction=True)
         _ask_held(pipeline, environment_id)
@@ -121,7 +119,7 @@ class Publisher:
         held.registered = bool(registered)
         return held
 
-    def read_all(self, environment_id: int) -> tuple[HeldHead, dict[bytes, bytes]]:
+    def read_all(self, environment_id: int) -> tuple[build.HeldHead, dict[bytes, bytes]]:
         keys = channel.EnvironmentKeys(environment_id)
         pipeline = self._redis.pipeline(transaction=True)
         pipeline.get(keys.head)
@@ -129,17 +127,20 @@ class Publisher:
         raw, documents = pipeline.execute()
         return self._open(environment_id, raw, len(documents)), documents
 
-    def _open(self, environment_id: int, raw: bytes | None, documents: int) -> HeldHead:
+    def _open(self, environment_id: int, raw: bytes | None, documents: int) -> build.HeldHead:
         try:
-            return HeldHead.read(raw, documents, self._sealer, environment_id)
+            return build.HeldHead.read(raw, documents, self._sealer, environment_id)
         except channel.ForgedEnvelope as error:
             logger.error("environment %s: %s; publishing everything anew", environment_id, error)
-            return HeldHead(raw=raw)
+            return build.HeldHead(raw=raw)
 
     def weigh(self, snapshot: build.Snapshot) -> int:
-        return self._weigh_all(snapshot.environment.pk, self._seal_all(snapshot)) % DIGEST_MODULUS
+        return (
+            self._weigh_all(snapshot.environment.pk, self._seal_all(snapshot))
+            % channel.DIGEST_MODULUS
+        )
 
-    def _send(self, held: HeldHead, snapshot: build.Snapshot) -> bool:
+    def _send(self, held: build.HeldHead, snapshot: build.Snapshot) -> bool:
         changes = self._seal_all(snapshot)
         total = self._total_after(held, snapshot, changes)
         if total is None:
@@ -173,7 +174,7 @@ class Publisher:
             self._redis.xadd(name, {"environment": environment.pk}, maxlen=1000, approximate=True)
 
     def _total_after(
-        self, held: HeldHead, snapshot: build.Snapshot, changes: list[Change]
+        self, held: build.HeldHead, snapshot: build.Snapshot, changes: list[Change]
     ) -> int | None:
         """What all documents weigh after these changes, at the cost of the changes.
 
@@ -181,10 +182,8 @@ class Publisher:
         exchanged it meanwhile makes a sum that no documents can have, which everyone refuses. None
         where that shows already.
         """
-        after, environment_id = (
-            self._weigh_all(snapshot.environment.pk, changes),
-            snapshot.environment.pk,
-        )
+        environment_id = snapshot.environment.pk
+        after = self._weigh_all(environment_id, changes)
         if snapshot.since is None or held.total is None:
             return after
         before = self._read_replaced(environment_id, changes)

@@ -59,7 +59,6 @@ def on_environments_advanced(environment_ids: Iterable[int], **_signal: Any) -> 
 
 
 def _publish_soon(environment_id: int) -> None:
-    """Raises redis.RedisError when Redis does not answer; what else is wrong is the relay's."""
     try:
         _publisher(_patience(environment_id)).publish(environment_id)
     except ResponseError as error:

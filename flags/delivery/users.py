@@ -2,7 +2,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from flags.channel import EnvironmentKeys
-from flags.channel.users import ALL_FLAGS, DAY_S, day_of
+from flags.channel.keys import ALL_FLAGS, DAY_S, day_of
 from flags.delivery.progress import ask
 from flags.models import Flag
 from portal.access.models import Environment

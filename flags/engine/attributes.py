@@ -19,8 +19,8 @@ from flags.engine.document import (
 from flags.engine.references import conditions_in, leaves
 from flags.engine.results import Context
 
+# Stands for the context as a whole, which logic may read, or for a name that it makes up.
 EVERYTHING: Final = ""
-"""Stands for the context as a whole, which logic may read, or for a name that it makes up."""
 _OURS: Final = ("$flagd", NOW, RANDOM)
 _ITERATING: Final = frozenset({"map", "filter", "reduce", "all", "none", "some"})
 

@@ -16,8 +16,8 @@ from flags.engine.limits import MAX_FLAGD_TOTAL, MAX_UNIT_INTEGER
 from flags.engine.state import EvaluationState
 from portal.lib.documents import Problem
 
+# Points on the line: one is 0.001 %.
 SCALE: Final = 100_000
-"""Points on the line: one is 0.001 %."""
 
 AUDIENCE: Final = "audience"
 SPLIT: Final = "split"

@@ -110,7 +110,6 @@ def _first_of(steps: list[Step], otherwise: Evaluation) -> Evaluation:
 def _compile_prerequisite(
     answers: Answers, configuration: Configuration, prerequisite: FlagTest
 ) -> Step:
-    """The off variant, as if the flag were not enabled, where the other flag serves another."""
     is_met = compile_condition(prerequisite)
     facts = {**answers.facts, "prerequisite": prerequisite.flag}
     turned_off = answers.give(configuration.off_variant, Reason.DISABLED, facts)

@@ -134,8 +134,8 @@ def _conditions(leaves: Mapping[str, Reader[Condition]], levels: int) -> Reader[
 
 
 read_condition = _conditions(_IN_FLAGS, limits.MAX_CONDITION_DEPTH)
+# The conditions of a segment: who belongs does not depend on what flags serve.
 read_segment_condition = _conditions(_IN_SEGMENTS, limits.MAX_CONDITION_DEPTH)
-"""The conditions of a segment: who belongs does not depend on what flags serve."""
 
 
 # Reads what rules serve and to what share: splits, audiences and how they bucket.

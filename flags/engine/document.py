@@ -8,13 +8,13 @@ from typing import Final, TypeAlias
 from flags.engine.results import Scalar
 
 TARGETING_KEY: Final = "targetingKey"
+# The attribute that no context has to give: the instant of the evaluation, in Unix seconds.
 NOW: Final = "$now"
-"""The attribute that no context has to give: the instant of the evaluation, in Unix seconds."""
+# A unit that is another one at every evaluation.
 RANDOM: Final = "$random"
-"""A unit that is another one at every evaluation."""
 DEFAULT_ALGORITHM: Final = "aviary"
+# The generation of flagd's ``fractional`` that is meant where none is named.
 DEFAULT_BUCKETING: Final = "murmur3"
-"""The generation of flagd's ``fractional`` that is meant where none is named."""
 
 
 class Kind(StrEnum):
@@ -54,8 +54,6 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class FlagDefinition:
-    """What a flag is, in every environment. Every answer carries its ``metadata``."""
-
     key: str
     value_type: ValueType
     variants: tuple[Variant, ...]
@@ -91,8 +89,6 @@ class Not:
 
 @dataclass(frozen=True, slots=True)
 class AttributeTest:
-    """One attribute of the context against values; ``operator`` is a key of ``OPERATORS``."""
-
     attribute: str
     operator: str
     values: tuple[Scalar, ...] = ()
@@ -212,8 +208,6 @@ class Audience:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A variant for these targeting keys, before any rule."""
-
     variant: str
     keys: tuple[str, ...]
 

@@ -4,15 +4,12 @@ Inside rules and splits, fields that hold their default are left out. Values are
 they are, not copied: the caller must not change them.
 """
 
-from functools import singledispatch
-
 from flags.engine.document import (
     DEFAULT_ALGORITHM,
     DEFAULT_BUCKETING,
     TARGETING_KEY,
     AllOf,
     AnyOf,
-    AttributeTest,
     Audience,
     ByLogic,
     CodeDefault,
@@ -24,7 +21,6 @@ from flags.engine.document import (
     Group,
     LogicTest,
     Not,
-    Override,
     Rule,
     Segment,
     SegmentTest,
@@ -57,6 +53,7 @@ def dump_definition(definition: FlagDefinition) -> dict[str, object]:
 
 
 def dump_configuration(configuration: Configuration) -> dict[str, object]:
+    prerequisites = list(map(dump_condition, configuration.prerequisites))
     return {
         "enabled": configuration.enabled,
         "off_variant": configuration.off_variant,
@@ -67,14 +64,9 @@ def dump_configuration(configuration: Configuration) -> dict[str, object]:
         "rules": list(map(_dump_rule, configuration.rules)),
         "fallthrough": _dump_serve(configuration.fallthrough),
         "salt": configuration.salt,
-        **_dump_prerequisites(configuration),
+        **({"prerequisites": prerequisites} if prerequisites else {}),
         **({} if configuration.introduced else {"introduced": False}),
     }
-
-
-def _dump_prerequisites(configuration: Configuration) -> dict[str, object]:
-    wanted = list(map(dump_condition, configuration.prerequisites))
-    return {"prerequisites": wanted} if wanted else {}
 
 
 def environment_document(
@@ -130,29 +122,15 @@ def _dump_bucketing(one: Audience | Split) -> dict[str, object]:
     }
 
 
-@singledispatch
 def _dump_serve(serve: Serve) -> dict[str, object]:
-    raise TypeError(type(serve).__name__)
-
-
-@_dump_serve.register
-def _(serve: Fixed) -> dict[str, object]:
-    return {"variant": serve.variant}
-
-
-@_dump_serve.register
-def _(serve: CodeDefault) -> dict[str, object]:
-    return {"code_default": True}
-
-
-@_dump_serve.register
-def _(serve: ByLogic) -> dict[str, object]:
-    return dump_by_logic(serve)
-
-
-@_dump_serve.register
-def _(serve: Split) -> dict[str, object]:
-    overrides = list(map(_dump_override, serve.overrides))
+    match serve:
+        case Fixed(variant):
+            return {"variant": variant}
+        case CodeDefault():
+            return {"code_default": True}
+        case ByLogic():
+            return dump_by_logic(serve)
+    overrides = [{"variant": o.variant, "when": dump_condition(o.when)} for o in serve.overrides]
     return {
         "split": [{"variant": one.variant, "weight": one.weight} for one in serve.shares],
         **_dump_bucketing(serve),
@@ -160,56 +138,26 @@ def _(serve: Split) -> dict[str, object]:
     }
 
 
-def _dump_override(override: Override) -> dict[str, object]:
-    return {"variant": override.variant, "when": dump_condition(override.when)}
-
-
-# Conditions back to plain documents.
-
-
-@singledispatch
 def dump_condition(condition: Condition) -> dict[str, object]:
-    raise TypeError(type(condition).__name__)
-
-
-@dump_condition.register
-def _(condition: AllOf) -> dict[str, object]:
-    return {"all": list(map(dump_condition, condition.conditions))}
-
-
-@dump_condition.register
-def _(condition: AnyOf) -> dict[str, object]:
-    return {"any": list(map(dump_condition, condition.conditions))}
-
-
-@dump_condition.register
-def _(condition: Not) -> dict[str, object]:
-    return {"not": dump_condition(condition.condition)}
-
-
-@dump_condition.register
-def _(condition: AttributeTest) -> dict[str, object]:
+    match condition:
+        case AllOf(conditions):
+            return {"all": list(map(dump_condition, conditions))}
+        case AnyOf(conditions):
+            return {"any": list(map(dump_condition, conditions))}
+        case Not(negated):
+            return {"not": dump_condition(negated)}
+        case SegmentTest(segment):
+            return {"segment": segment}
+        case FlagTest(flag, variants):
+            return {"flag": flag, "variants": list(variants)}
+        case LogicTest():
+            return dump_by_logic(condition)
     return {
         "attribute": condition.attribute,
         "operator": condition.operator,
         **({"values": list(condition.values)} if condition.values else {}),
         **({"ignore_case": True} if condition.ignore_case else {}),
     }
-
-
-@dump_condition.register
-def _(condition: SegmentTest) -> dict[str, object]:
-    return {"segment": condition.segment}
-
-
-@dump_condition.register
-def _(condition: FlagTest) -> dict[str, object]:
-    return {"flag": condition.flag, "variants": list(condition.variants)}
-
-
-@dump_condition.register
-def _(condition: LogicTest) -> dict[str, object]:
-    return dump_by_logic(condition)
 
 
 def dump_by_logic(one: LogicTest | ByLogic) -> dict[str, object]:

@@ -233,7 +233,6 @@ def _audience_bucket(
 def _group_bucket(
     audience: Audience | None, answers: Answers, scope: TraceScope
 ) -> tuple[Bucket | None, str]:
-    """The group's hash, or why there is none."""
     if audience is None or audience.group is None:
         return None, ""
     group = scope.state.groups.get(audience.group)

@@ -17,38 +17,38 @@ MAX_STRING_VALUE_CHARS: Final = 100_000
 MAX_TAGS: Final = 50
 MAX_VARIANTS: Final = 100
 MAX_RULES: Final = 200
+# Keys of all the targets of one configuration together.
 MAX_TARGET_KEYS: Final = 100_000
-"""Keys of all the targets of one configuration together."""
 MAX_TARGETS: Final = 100
 MAX_PREREQUISITES: Final = 50
+# Of each of a segment's two lists.
 MAX_SEGMENT_KEYS: Final = 1_000_000
-"""Of each of a segment's two lists."""
 MAX_SLOTS: Final = 1_000
 MAX_OVERRIDES: Final = 1_000
 MAX_ELSE_BY: Final = 5
 MAX_METADATA: Final = 50
+# Flags, or segments, that refer to one another in a chain.
 MAX_REFERENCE_DEPTH: Final = 20
-"""Flags, or segments, that refer to one another in a chain."""
 MAX_GROUP_CONDITIONS: Final = 1_000
 MAX_CONDITION_VALUES: Final = 10_000
 MAX_CONDITION_DEPTH: Final = 20
 MAX_PATTERNS: Final = 100
 MAX_PATTERN_BYTES: Final = 1 << 20
+# Patterns are not searched for in longer texts, which bounds what one evaluation costs.
 MAX_MATCHED_CHARS: Final = 10_000
-"""Patterns are not searched for in longer texts, which bounds what one evaluation costs."""
+# What one evaluation may cost, some 0.1 µs each: see ``state.Steps``.
 MAX_STEPS: Final = 50_000
-"""What one evaluation may cost, some 0.1 µs each: see ``state.Steps``."""
+# What an explanation may cost: it asks everything, and not until something is decided alone.
 EXPLAINED_STEPS: Final = 10 * MAX_STEPS
-"""What an explanation may cost: it asks everything, and not until something is decided alone."""
+# Ids of the rules by which a release serves a version to users whatever its share.
 COHORTS_RULE: Final = "release-cohorts"
 TESTERS_RULE: Final = "release-testers"
-"""Ids of the rules by which a release serves whom it shows a version whatever its share."""
+# Levels of lists and objects inside an object value, the outermost included.
 MAX_VALUE_DEPTH: Final = 20
-"""Levels of lists and objects inside an object value, the outermost included."""
 
+# The largest integer that JavaScript holds exactly (Number.MAX_SAFE_INTEGER).
 MAX_SAFE_INTEGER: Final = 2**53 - 1
-"""The largest integer that JavaScript holds exactly (Number.MAX_SAFE_INTEGER)."""
+# Whole numbers up to here identify a unit; beyond, Python itself may refuse to print them.
 MAX_UNIT_INTEGER: Final = 2**63 - 1
-"""Whole numbers up to here identify a unit; beyond, Python itself may refuse to print them."""
+# flagd refuses fractional weights that sum to more than an int32 holds.
 MAX_FLAGD_TOTAL: Final = 2**31 - 1
-"""flagd refuses fractional weights that sum to more than an int32 holds."""

@@ -125,8 +125,8 @@ _definitions: Remembered[FlagDefinition] = Remembered()
 _configurations: Remembered[Configuration] = Remembered()
 
 
+# The fields of an environment document that come from the flag's definition.
 DEFINITION_PART = ("key", "value_type", "variants", "client_visible", "metadata")
-"""The fields of an environment document that come from the flag's definition."""
 
 
 def parse_environment(doc: object) -> EnvironmentFlag:

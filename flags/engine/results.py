@@ -5,15 +5,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, TypeAlias
 
+# The evaluation context: JSON-like attributes, the unit's own key under ``targetingKey``.
 Context: TypeAlias = Mapping[str, object]
-"""The evaluation context: JSON-like attributes, the unit's own key under ``targetingKey``."""
 
 Scalar: TypeAlias = str | int | float | bool
 
 
 class Reason(StrEnum):
-    """Why this variant (OpenFeature's names)."""
-
     STATIC = "STATIC"  # no target and no rule could have changed it
     TARGETING_MATCH = "TARGETING_MATCH"  # a target or a rule matched, and no bucket was asked
     SPLIT = "SPLIT"  # a bucket decided
@@ -56,8 +54,8 @@ class Result:
 
 FLAG_NOT_FOUND: Final = "FLAG_NOT_FOUND"
 GENERAL: Final = ErrorCode.GENERAL.value
+# Longer keys cannot exist; an answer does not repeat more of them.
 ECHO_CHARS: Final = 250
-"""Longer keys cannot exist; an answer does not repeat more of them."""
 PROBLEM_CHARS: Final = 200
 
 
@@ -75,7 +73,6 @@ def success(key: str, result: Result) -> dict[str, object]:
 
 
 def failure(code: str, details: str, *, key: str | None = None) -> dict[str, object]:
-    """An evaluation failure; without a key, that of a bulk request."""
     named = {} if key is None else {"key": key[:ECHO_CHARS]}
     return {**named, "errorCode": code, "errorDetails": details}
 
@@ -85,11 +82,9 @@ def not_found(key: str) -> dict[str, object]:
 
 
 def not_usable(key: str, problem: str) -> dict[str, object]:
-    """What is said, to a server key, of a flag whose document cannot be evaluated."""
     return failure(GENERAL, f"flag {key!r} cannot be evaluated: {problem}", key=key)
 
 
 def failed(key: str, result: Result) -> dict[str, object]:
-    """What is said, to a server key, where an evaluation came to an error."""
     details = result.error_details or f"flag {key!r} cannot be evaluated"
     return failure(result.error_code or GENERAL, details, key=key)

@@ -3,7 +3,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import singledispatch
 from itertools import accumulate
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 from flags.engine.buckets import ALGORITHMS, SCALE, spend_on, unit_of
 from flags.engine.conditions import compile_attribute, compile_condition, compile_logic_for
@@ -21,8 +21,6 @@ from flags.engine.document import (
 from flags.engine.limits import MAX_STEPS
 from flags.engine.results import Context, ErrorCode, Reason, Result, Scalar
 from flags.engine.state import EvaluationState, Position, Read
-
-LESS_WORK: Final = "Search shorter texts and lists, or for fewer values."
 
 Facts: TypeAlias = Mapping[str, Scalar]
 Step: TypeAlias = Callable[[Context, EvaluationState], Result | None]
@@ -44,7 +42,6 @@ class Answers:
         return self.give(key, Reason.SPLIT, {**facts, "bucketPoint": point, "bucketSalt": salt})
 
     def give_nothing(self, facts: Facts) -> Result:
-        """The application takes the default in its code."""
         return Result(None, None, Reason.DEFAULT, metadata=facts)
 
     def nothing_left(self, serve: Serve) -> Result:
@@ -63,7 +60,10 @@ class Answers:
         return self.fail(ErrorCode.GENERAL, "It cannot be evaluated: it refers to itself.")
 
     def fail_over_budget(self) -> Result:
-        details = f"It cannot be evaluated: that takes more than {MAX_STEPS} steps. {LESS_WORK}"
+        details = (
+            f"It cannot be evaluated: that takes more than {MAX_STEPS} steps."
+            " Search shorter texts and lists, or for fewer values."
+        )
         return self.fail(ErrorCode.GENERAL, details)
 
     def fail(self, code: ErrorCode, details: str) -> Result:
@@ -108,7 +108,6 @@ def _served_to(inside: Callable[[Context, EvaluationState], bool] | None, step: 
 
 
 def compile_audience_place(answers: Answers, audience: Audience) -> tuple[str, Position]:
-    """The seed of an audience, and where it places a unit on its line, 0 to 99,999."""
     algorithm = ALGORITHMS[audience.algorithm]
     seed = algorithm.seed_of(audience.seed, flag=answers.key, salt=answers.salt)
     place = algorithm.place_audience

@@ -36,10 +36,6 @@ def bucket_of(value: float) -> int:
     return math.ceil(math.log(min(value, _MOST)) / _LOG_GAMMA)
 
 
-def middle_of(bucket: int) -> float:
-    return 0.0 if bucket == ZERO else 2 * math.exp(bucket * _LOG_GAMMA) / (_GAMMA + 1)
-
-
 @dataclass(slots=True)
 class Sketch:
     counts: dict[int, int] = field(default_factory=dict)
@@ -72,7 +68,7 @@ class Sketch:
         for bucket in sorted(self.counts):
             rank -= self.counts[bucket]
             if rank <= 0:
-                return middle_of(bucket)
+                return 0.0 if bucket == ZERO else 2 * math.exp(bucket * _LOG_GAMMA) / (_GAMMA + 1)
         return None
 
     def dump(self) -> dict[str, int]:

@@ -26,7 +26,7 @@ from flags.engine.state import EvaluationState, Unresolved
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """One condition, scope.
+    """One condition, with what it saw.
 
     ``kind`` is all, any, not, attribute, logic, segment or flag. ``saw`` is what an attribute
     test found in the context (None where it is missing), what logic made of it, what a segment
@@ -45,8 +45,6 @@ class Trace:
 
 @dataclass(frozen=True, slots=True)
 class TraceScope:
-    """The context and state that conditions are traced in; ``segments`` come parsed."""
-
     context: Context
     state: EvaluationState
     segments: Mapping[str, Segment] = field(default_factory=dict)

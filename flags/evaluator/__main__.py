@@ -1,5 +1,3 @@
-"""``python -m flags.evaluator``: serve until SIGTERM or SIGINT."""
-
 import asyncio
 import contextlib
 import gc

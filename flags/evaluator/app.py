@@ -24,7 +24,6 @@ from flags.evaluator import (
     tickets,
 )
 from flags.evaluator.batches import BatchIds
-from flags.evaluator.body import BadBody, Disconnected
 from flags.evaluator.contents import ApiKey
 from flags.evaluator.counters import Counters
 from flags.evaluator.framing import (
@@ -35,7 +34,6 @@ from flags.evaluator.framing import (
     Scope,
     Send,
 )
-from flags.evaluator.keys import AccessRefused
 from flags.evaluator.link import Link
 from flags.evaluator.memory import CurrentEnvironment, Memory
 from flags.evaluator.replies import Reply
@@ -45,9 +43,6 @@ logger = logging.getLogger("aviary.evaluator")
 
 FLAGS_PATH: Final = b"/ofrep/v1/evaluate/flags"
 FLAG_PREFIX: Final = FLAGS_PATH + b"/"
-UNKNOWN_PATH: Final = (
-    "there is nothing here: see /ofrep/v1/evaluate/flags, without a trailing slash"
-)
 
 
 class AuthenticatedRequest(NamedTuple):
@@ -86,7 +81,6 @@ class Evaluator:
 
     @property
     def routes(self) -> tuple[str, ...]:
-        """Every address there is; ``{key}`` stands for a flag's key."""
         exact = (FLAGS_PATH, EVENTS_PATH, syncing.PATH, telemetry.PATH, *self._pages)
         return (FLAG_PREFIX.decode() + "{key}", *(path.decode() for path in exact))
 
@@ -96,7 +90,7 @@ class Evaluator:
         route, reply = "fault", None
         try:
             route, reply = await self._answer(scope, receive)
-        except Disconnected:
+        except body.Disconnected:
             return
         except Exception as fault:  # nothing about it leaves the process
             logger.error("a request failed: %s", type(fault).__name__)
@@ -125,7 +119,13 @@ class Evaluator:
             return "flagd", await self._send_flagd_file(scope)
         page = self._pages.get(path)
         if page is None:
-            return "unknown", Reply(404, ofrep.error(UNKNOWN_PATH), is_anyones=True)
+            return "unknown", Reply(
+                404,
+                ofrep.error(
+                    "there is nothing here: see /ofrep/v1/evaluate/flags, without a trailing slash"
+                ),
+                is_anyones=True,
+            )
         if scope["method"] not in ("GET", "HEAD"):
             return path[1:].decode(), replies.wrong_method(b"GET, HEAD")
         return path[1:].decode(), page(scope)
@@ -137,7 +137,7 @@ class Evaluator:
         try:
             place, api_key = self._authenticate(headers)
             shared = conditional.allow(api_key, headers.get(b"origin"))
-        except AccessRefused as refused:
+        except keys.AccessRefused as refused:
             return replies.refuse(refused)
         wait_s = self._limits.wait_s(api_key, now=time.monotonic())
         if wait_s:
@@ -153,7 +153,7 @@ class Evaluator:
         try:
             raw = await body.receive_body(request.headers, receive, self._telemetry.limits)
             told = await self._telemetry.take(request.place, request.api_key, raw)
-        except BadBody as bad:
+        except body.BadBody as bad:
             return replies.answer(bad.status, ofrep.error(bad.details))
         return Reply(202, orjson.dumps(told))
 
@@ -164,7 +164,7 @@ class Evaluator:
         try:
             raw = await body.receive_body(headers, receive, self._request_limits)
             context = body.read_context(raw, self._request_limits)
-        except BadBody as bad:
+        except body.BadBody as bad:
             return replies.refuse_body(bad, key)
         if place.state.head.sampling:
             self._counters.samples.offer(place.state.environment_id, context)
@@ -202,7 +202,7 @@ class Evaluator:
         try:
             place, api_key = self._authenticate(headers)
             syncing.check(api_key)
-        except AccessRefused as refused:
+        except keys.AccessRefused as refused:
             return replies.refuse(refused)
         wait_s = self._limits.wait_s(api_key, now=time.monotonic())
         if wait_s:
@@ -222,13 +222,13 @@ class Evaluator:
             return replies.without(scope, headers, b"GET")
         try:
             reader = self._streams.open(scope["query_string"], headers, now=time.time())
-        except AccessRefused as refused:
+        except keys.AccessRefused as refused:
             return replies.refuse(refused)
         return Reply(200, b"", (), reader)
 
     def _authenticate(self, headers: Headers) -> tuple[CurrentEnvironment, ApiKey]:
         if not self._memory.places:
-            raise AccessRefused(503, keys.LOADING)
+            raise keys.AccessRefused(503, keys.LOADING)
         token = keys.find_token(headers.get(b"authorization"), headers.get(b"x-api-key"))
         now = time.time()
         found = keys.authenticate(self._memory, token, now=now)

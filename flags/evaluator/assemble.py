@@ -16,10 +16,9 @@ from flags.channel.documents import (
     HEAD_FIELD,
 )
 from flags.engine import (
-    CompiledGroup,
     CompiledSegment,
 )
-from flags.evaluator.contents import ApiKey, FlagItem, read_content
+from flags.evaluator.contents import ApiKey, Content, FlagItem, read_content
 from flags.evaluator.counters import Counters
 from flags.evaluator.memory import Environment, Held, Position
 
@@ -62,8 +61,8 @@ class OpenHead:
     def position(self) -> Position:
         return self.epoch, self.version
 
-    def check_not_older(self, held: Environment | None) -> None:
-        """Raises StateRefused where memory already knows better."""
+    def check_against(self, held: Environment | None) -> None:
+        """Raises StateRefused where memory is newer, or has other documents of this version."""
         if held is None:
             return
         if self.epoch < held.epoch:
@@ -74,9 +73,7 @@ class OpenHead:
             details = f"version {self.version} is before {held.version}"
             raise StateRefused(RefusalCause.OLDER_VERSION, details)
 
-    def check_not_another(self, held: Environment | None) -> None:
-        """Raises StateRefused for the version that memory has, with other documents."""
-        if held is not None and self.position == held.position and self.total != held.total:
+        if self.position == held.position and self.total != held.total:
             details = f"version {self.version} is not the one that is held"
             raise StateRefused(RefusalCause.MISMATCH, details)
 
@@ -123,8 +120,7 @@ async def assemble_full(
     counters: Counters,
 ) -> Environment:
     """The state that a full load describes. Raises StateRefused."""
-    head.check_not_older(held)
-    head.check_not_another(held)
+    head.check_against(held)
     if head.head.documents != len(documents):
         details = f"{len(documents)} documents where the head says {head.head.documents}"
         raise StateRefused(RefusalCause.INCOMPLETE, details)
@@ -186,7 +182,9 @@ class _Builder:
             raise StateRefused(RefusalCause.MALFORMED, f"{field} cannot be read") from None
         if envelope.epoch != self._head.epoch:
             raise StateRefused(RefusalCause.OTHER_EPOCH, f"{field} is of epoch {envelope.epoch}")
-        if envelope.version < self._known_version(field):
+        held = self.fields.get(field)
+        known = held.version if held is not None else self._gone.get(field, 0)
+        if envelope.version < known:
             self._counters.refused[RefusalCause.OLDER_DOCUMENT] += 1
         elif envelope.document is None:
             self.remove(field, envelope.version)
@@ -199,13 +197,9 @@ class _Builder:
         if held is None:
             return
         self._total -= held.weight
-        content = held.content
-        if content is None:
-            return
-        if isinstance(content, ApiKey):
-            del self._keys[content.selector.encode()]
-        else:
-            del self._of_kind(content)[content.key]
+        if held.content is not None:
+            where, key = self._place_of(held.content)
+            del where[key]
 
     def finish(self) -> Environment:
         head = self._head
@@ -232,10 +226,6 @@ class _Builder:
             groups=self._groups,
         )
 
-    def _known_version(self, field: str) -> int:
-        held = self.fields.get(field)
-        return held.version if held is not None else self._gone.get(field, 0)
-
     def _take(self, field: str, version: int, sealed: bytes, document: dict[str, object]) -> None:
         weight = self._sealer.weigh(sealed, environment_id=self._environment_id, field=field)
         held = self.fields.get(field)
@@ -248,12 +238,14 @@ class _Builder:
         del self._gone[field]
         self._total += weight
         self.fields[field] = Held(version, weight, content, sealed)
-        if isinstance(content, ApiKey):
-            self._keys[content.selector.encode()] = content
-        elif content is not None:
-            self._of_kind(content)[content.key] = content
+        if content is not None:
+            where, key = self._place_of(content)
+            where[key] = content
 
-    def _of_kind(self, content: FlagItem | CompiledSegment | CompiledGroup) -> dict[str, Any]:
+    def _place_of(self, content: Content) -> tuple[dict[Any, Any], str | bytes]:
+        if isinstance(content, ApiKey):
+            return self._keys, content.selector.encode()
         if isinstance(content, FlagItem):
-            return self._flags
-        return self._segments if isinstance(content, CompiledSegment) else self._groups
+            return self._flags, content.key
+        is_segment = isinstance(content, CompiledSegment)
+        return self._segments if is_segment else self._groups, content.key

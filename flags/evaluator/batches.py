@@ -35,8 +35,8 @@ NO_ID: Final = f"batch_id must be a text of 1 to {MAX_ID_CHARS} characters"
 
 DAY_S: Final = 24 * 3600
 MOST_HERE: Final = 50_000
+# Kept in Redis of one key that decides, and of one that anybody may hold.
 MOST_OF: Final = {True: 1_000_000, False: 10_000}
-"""Kept in Redis of one key that decides, and of one that anybody may hold."""
 
 
 @dataclass(slots=True)
@@ -62,7 +62,6 @@ class Batch:
         yield self._counted(rest["outcomes"])
 
     def _begin(self) -> tuple[int, dict[str, Any]]:
-        """Where the outcomes of a large body begin, and what it says before; 0 for any other."""
         found = _BEGIN.search(self.raw, 0, PIECE_BYTES) if len(self.raw) > PIECE_BYTES else None
         if found is None:
             return 0, {}
@@ -75,7 +74,6 @@ class Batch:
         return found.end(), head
 
     def _cut(self, at: int) -> tuple[int, list[object]]:
-        """The outcomes of a piece, and where the next begins; 0 where it cannot be cut."""
         places = _BETWEEN.finditer(self.raw, at + PIECE_BYTES, at + 4 * PIECE_BYTES)
         for place in islice(places, TRIES):
             try:
@@ -129,7 +127,6 @@ class BatchIds:
     memory: Memory
     link: Link | None
     here: "OrderedDict[bytes, float]" = field(default_factory=OrderedDict)
-    """Until when each is remembered, in monotonic time."""
 
     async def is_new(self, environment_id: int, key: ApiKey, batch_id: str) -> bool:
         name = f"{key.selector} {batch_id}".encode()

@@ -13,7 +13,6 @@ _ESCAPED_COLON: Final = rb"\u003a"
 PARSE_ERROR: Final = "PARSE_ERROR"
 INVALID_CONTEXT: Final = "INVALID_CONTEXT"
 
-NOT_PLAIN: Final = "send the body as it is: there is no Content-Encoding here"
 NOT_UTF8: Final = "send the body as JSON in UTF-8: 'Content-Type: application/json' is enough"
 
 
@@ -43,7 +42,7 @@ def check_headers(headers: Headers, limits: RequestLimits) -> None:
             raise _too_large(limits)
     encoding = headers.get(b"content-encoding")
     if encoding is not None and encoding.strip().lower() not in (b"", b"identity"):
-        raise BadBody(NOT_PLAIN, status=415)
+        raise BadBody("send the body as it is: there is no Content-Encoding here", status=415)
     content_type = headers.get(b"content-type")
     if content_type is not None and content_type != b"application/json":
         _check_charset(content_type)

@@ -42,12 +42,17 @@ def read_tag(tag: str) -> Position | None:
     return epoch, int(version)
 
 
+def parse_query(query: bytes) -> dict[str, list[str]]:
+    """Empty where it has too many fields."""
+    try:
+        return parse_qs(query.decode("latin-1"), max_num_fields=MAX_FIELDS) if query else {}
+    except ValueError:
+        return {}
+
+
 def read_query(query: bytes) -> MinimumVersion | None:
     """What the query names; None where it names nothing that can be understood."""
-    try:
-        fields = parse_qs(query.decode("latin-1"), max_num_fields=MAX_FIELDS) if query else {}
-    except ValueError:
-        return None
+    fields = parse_query(query)
     position = read_tag(fields.get("flagConfigEtag", [""])[-1])
     published_at = _read_instant(fields.get("flagConfigLastModified", [""])[-1])
     return MinimumVersion(position, published_at) if position or published_at is not None else None
@@ -100,7 +105,6 @@ def _http_date(seconds: int) -> bytes:
 
 
 ANY: Final = "*"
-FOREIGN: Final = "this client key may not be used from this web page: add its origin to the key"
 
 VARY: Final = (b"vary", b"Origin")
 EXPOSE: Final = (
@@ -125,7 +129,9 @@ def allow(key: ApiKey, origin: bytes | None) -> tuple[Header, ...]:
     if origin is None:
         return (VARY,)
     if ANY not in key.origins and origin.decode("latin-1") not in key.origins:
-        raise AccessRefused(403, FOREIGN)
+        raise AccessRefused(
+            403, "this client key may not be used from this web page: add its origin to the key"
+        )
     return let_anyone_read(origin)
 
 

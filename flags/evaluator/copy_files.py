@@ -53,7 +53,6 @@ class CopyFolder:
         return newest, newest.with_name(newest.name + PREVIOUS)
 
     def write(self, state: Environment, *, confirmed_at: float) -> bool:
-        """Put a copy in place, unless there is one as new; no when another process is writing."""
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         newest, previous = self.generations(state.environment_id)
         with self._lock() as is_ours:

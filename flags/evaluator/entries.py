@@ -58,7 +58,6 @@ def check_fields(entry: object) -> Entry:
 
 
 def about_of(entry: Entry) -> tuple[str, str, str, Mapping[str, object] | None]:
-    """What it is of: a service or a flag, its key, and its version or variant, or a context."""
     service, flag = entry.get("service"), entry.get("flag")
     if service is None:
         return _flag_of(entry, flag)
@@ -133,7 +132,6 @@ def _bucket(duration: object) -> int:
 
 
 def count_of(entry: Entry, durations: list[int] | None) -> int:
-    """How many outcomes it stands for: as many as it has durations, where it does not say."""
     count = entry.get("count")
     if count is None:
         return len(durations) if durations else 1

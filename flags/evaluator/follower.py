@@ -17,8 +17,13 @@ from typing import Final
 from redis.exceptions import RedisError, ResponseError
 
 from flags.channel import REGISTRY_STREAM, EnvironmentKeys, Sealer, StreamEntry
-from flags.evaluator import assemble
-from flags.evaluator.assemble import RefusalCause, StateRefused
+from flags.evaluator.assemble import (
+    RefusalCause,
+    StateRefused,
+    assemble_delta,
+    assemble_full,
+    open_head,
+)
 from flags.evaluator.counters import Counters
 from flags.evaluator.link import Link, order_of
 from flags.evaluator.memory import Environment, Memory, Position
@@ -48,7 +53,6 @@ class Follower:
         self._compare_began_at = 0.0
 
     async def run(self) -> None:
-        """Follow; what was read from disk is served where Redis has given nothing in time."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._forever(self.compare))
             group.create_task(self._forever(self.follow))
@@ -144,9 +148,8 @@ class Follower:
             self._confirm(environment_id)
             return
         try:
-            head = assemble.open_head(self._sealer, environment_id, sealed)
-            head.check_not_older(held)
-            head.check_not_another(held)
+            head = open_head(self._sealer, environment_id, sealed)
+            head.check_against(held)
         except StateRefused as refused:
             self._complain(environment_id, refused)
             return
@@ -212,7 +215,7 @@ class Follower:
             if (entry.epoch, entry.base) != held.position or entry.changes is None:
                 return False
             try:
-                state = await assemble.assemble_delta(
+                state = await assemble_delta(
                     self._sealer, entry, held=held, counters=self._counters
                 )
             except StateRefused as refused:
@@ -246,9 +249,9 @@ class Follower:
         if snapshot.head is None:
             return
         self._counters.reloads += 1
-        state = await assemble.assemble_full(
+        state = await assemble_full(
             self._sealer,
-            assemble.open_head(self._sealer, environment_id, snapshot.head),
+            open_head(self._sealer, environment_id, snapshot.head),
             snapshot.documents,
             environment_id=environment_id,
             held=held,

@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
+# Of one body: each costs as much as a small request.
 MAX_CHUNKS: Final = 2_000
-"""Of one body: each costs as much as a small request."""
 MAX_CHUNK_LINE_BYTES: Final = 256
 
 _END: Final = b"\r\n\r\n"
@@ -16,7 +16,6 @@ _IGNORED: Final = b"\r\nignored"
 _CHUNK_LINE: Final = re.compile(rb"([0-9A-Fa-f]{1,8})(?:[ \t]*;[^\r\n]*)?\r\n")
 
 NOT_HTTP: Final = "this is not a request of HTTP/1.1: send its lines ended by CR and LF"
-NO_TUNNEL: Final = "this is no proxy: send GET or POST"
 BAD_CHUNK: Final = "the chunks of the body are malformed"
 
 
@@ -38,8 +37,6 @@ DEFAULT_LIMITS: Final = RequestLimits()
 
 
 class RequestRefused(Exception):
-    """The request is refused, and with it whatever else the connection would have brought."""
-
     def __init__(self, status: int, details: str) -> None:
         super().__init__(details)
         self.status = status
@@ -62,7 +59,7 @@ def find_end(data: bytes, at: int, limits: RequestLimits) -> int:
     if data.count(b"\n", at, seen) != data.count(b"\r\n", at, seen):
         raise RequestRefused(400, NOT_HTTP)
     if data.startswith(b"CONNECT ", at):
-        raise RequestRefused(501, NO_TUNNEL)
+        raise RequestRefused(501, "this is no proxy: send GET or POST")
     return end
 
 

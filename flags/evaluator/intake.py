@@ -58,7 +58,6 @@ class Intake:
                 logger.warning("%s: %d are lost with the process", queue.kind.name, queue.count)
 
     def _gather(self, now: float) -> None:
-        """Whatever was counted since the last time was counted within that minute."""
         minute, self.minute = self.minute, minute_of(now)
         for queue in self.counters.intake:
             queue.add(minute, max(minute, min(now, minute + MINUTE_S)))
@@ -92,5 +91,4 @@ class Intake:
 
 
 def pause_s(now: float) -> float:
-    """How long to wait: the usual time, but not beyond the end of the minute."""
     return min(GATHER_EVERY_S, MINUTE_S - now % MINUTE_S + MARGIN_S)

@@ -158,7 +158,6 @@ class IntakeQueue:
         self.due_at = time.monotonic() + pause_s
 
     def send_again(self) -> None:
-        """Redis may have forgotten what it had."""
         self.waiting.extendleft(reversed(self.sent))
         self.sent.clear()
 

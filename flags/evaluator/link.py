@@ -17,9 +17,9 @@ from redis.exceptions import ResponseError
 
 from flags.channel import DOUBTS, REGISTRY, EnvironmentKeys, IntakeKind
 from flags.channel.intake import SEND_SCRIPT
+from flags.channel.keys import USERS_KEPT_FOR_S
 from flags.channel.reports import REPORT_SCRIPT
 from flags.channel.telemetry import NOTE_SCRIPT
-from flags.channel.users import KEPT_FOR_S
 
 CONNECT_TIMEOUT_S: Final = 0.5
 COMPARE_TIMEOUT_S: Final = 0.5
@@ -143,7 +143,6 @@ class Link:
     async def send_batches(
         self, kind: IntakeKind, batches: Iterable[tuple[int, int, bytes]]
     ) -> tuple[int, int, bytes, int, list[bytes]]:
-        """Leave sealed batches for the worker; takes and returns what SEND_SCRIPT says."""
         arguments: list[Any] = [kind.kept_for_s, kind.most_bytes, *chain.from_iterable(batches)]
         answer: Any = await cast(Any, self._intake.eval(SEND_SCRIPT, 1, kind.stream, *arguments))
         return cast(tuple[int, int, bytes, int, list[bytes]], tuple(answer))
@@ -151,7 +150,6 @@ class Link:
     async def note_batch(
         self, environment_id: int, selector: str, batch: bytes, kept_s: int, most: int
     ) -> bool:
-        """Whether a batch of telemetry is new to all evaluators; see NOTE_SCRIPT."""
         name = EnvironmentKeys(environment_id).batches(selector)
         answer: Any = self._batches.eval(NOTE_SCRIPT, 1, name, *cast(Any, (batch, kept_s, most)))
         return bool(await answer)
@@ -160,7 +158,7 @@ class Link:
         async with self._tell.pipeline(transaction=False) as pipe:
             for name, hashes in users.items():
                 pipe.pfadd(name, *hashes)
-                pipe.expire(name, KEPT_FOR_S)
+                pipe.expire(name, USERS_KEPT_FOR_S)
             await pipe.execute()
 
     async def close(self) -> None:
@@ -181,5 +179,4 @@ def _connect(url: str, timeout_s: float) -> Redis:
 
 
 def order_of(position: bytes) -> tuple[int, ...]:
-    """Ids of stream entries, "milliseconds-sequence", in their order."""
     return tuple(map(int, position.split(b"-")))

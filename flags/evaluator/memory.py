@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Final, TypeAlias
 
 from flags.channel import Head
-from flags.channel.keys import KEYS_PER_BATCH
+from flags.channel.usage import KEYS_PER_BATCH
 from flags.engine import (
     CompiledFlag,
     CompiledGroup,
@@ -25,8 +25,8 @@ from flags.engine import (
 from flags.evaluator.contents import ApiKey, Content, FlagItem
 
 FIRST_ROUND_S: Final = 10.0
+# Epoch and version, which sort by time.
 Position: TypeAlias = tuple[str, int]
-"""Epoch and version, which sort by time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +124,6 @@ class CurrentEnvironment:
 
 
 class KeyUse(dict[str, float]):
-    """When keys were last used: selector -> Unix seconds. The intake gathers it."""
-
     def weigh(self) -> tuple[int, int]:
         return len(self), 200 * len(self)
 
@@ -179,7 +177,6 @@ class Memory:
         return KeyUse(taken)
 
     def held(self, environment_id: int) -> Environment | None:
-        """What is known of an environment, served or not: nothing older is taken."""
         place = self.places.get(environment_id) or self.copies.get(environment_id)
         return place.state if place is not None else None
 
@@ -196,7 +193,9 @@ class Memory:
         if place is None:
             place = self.places[state.environment_id] = CurrentEnvironment(state)
         else:
-            self._forget_keys(place, kept=state.keys)
+            for selector in place.state.keys.keys() - state.keys.keys():
+                if self.selectors[selector][0] is place:
+                    del self.selectors[selector]
             place.state = state
         self.missing.discard(state.environment_id)
         self.selectors.update((selector, (place, key)) for selector, key in state.keys.items())
@@ -204,8 +203,3 @@ class Memory:
         place.from_disk = False
         for watch in self.watchers:
             watch(before, state)
-
-    def _forget_keys(self, place: CurrentEnvironment, *, kept: Mapping[bytes, ApiKey]) -> None:
-        for selector in place.state.keys:
-            if selector not in kept and self.selectors[selector][0] is place:
-                del self.selectors[selector]

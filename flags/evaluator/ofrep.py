@@ -8,7 +8,7 @@ from typing import Final
 import orjson
 
 from flags.channel import OVER_BUDGET
-from flags.channel.users import ALL_FLAGS
+from flags.channel.keys import ALL_FLAGS
 from flags.engine import ErrorCode, EvaluationState, Reason, Result, Steps, results
 from flags.engine.document import TARGETING_KEY
 from flags.engine.results import FLAG_NOT_FOUND, GENERAL
@@ -181,8 +181,9 @@ def _evaluate(
     if result.reason is Reason.ERROR:
         return 400, _failed(item, result, is_client)
     body = orjson.dumps(results.success(item.key, result))
-    if result.reason is not Reason.SPLIT and len(item.encoded) < MAX_ENCODED:
-        _keep(item, result, body)
+    is_kept = result.reason is not Reason.SPLIT and len(item.encoded) < MAX_ENCODED
+    if is_kept and len(body) <= MAX_ENCODED_BYTES:
+        item.encoded[id(result)] = (result, body)  # holding the result keeps its id its own
     return 200, body
 
 
@@ -199,11 +200,6 @@ def _failed(item: FlagItem, result: Result, is_client: bool) -> bytes:
     details = None if hidden else result.error_details
     details = details or f"flag {item.key!r} cannot be evaluated"
     return failure(result.error_code or GENERAL, details, key=item.key)
-
-
-def _keep(item: FlagItem, result: Result, body: bytes) -> None:
-    if len(body) <= MAX_ENCODED_BYTES:
-        item.encoded[id(result)] = (result, body)  # holding the result keeps its id its own
 
 
 def _report(item: FlagItem, fault: Exception, asked: EvaluationCounts) -> None:

@@ -16,16 +16,16 @@ from flags.channel.intake import MINUTE_S
 from flags.channel.telemetry import BucketKey, Counts, write_telemetry
 from flags.evaluator.contents import ApiKey
 
+# Of one service or flag, told in one minute.
 MOST_VERSIONS: Final = 50
-"""Of one service or flag, told in one minute."""
 MOST_NAMES_OF: Final = {False: 5_000, True: 200}
+# Versions of all together, told in one minute.
 MOST_KNOWN: Final = 200_000
-"""Versions of all together, told in one minute."""
 MOST_BYTES: Final = 64 * 2**20
+# Of the server keys and of the client keys of one environment, as are the names.
 MOST_BYTES_OF: Final = {False: 40 * 2**20, True: 2 * 2**20}
-"""Of the server keys and of the client keys of one environment, as are the names."""
+# Outcomes that one client key may tell of in a minute.
 MOST_BY_CLIENT: Final = 10_000
-"""Outcomes that one client key may tell of in a minute."""
 
 FULL: Final = "this evaluator counts as much telemetry as it may hold: send it again in a minute"
 NAMES: Final = "one minute has at most {} services and flags of an environment"
@@ -37,7 +37,6 @@ BY_CLIENT: Final = f"a client key tells of at most {MOST_BY_CLIENT} outcomes a m
 class Outcomes:
     buckets: dict[BucketKey, Counts] = field(default_factory=dict)
     bytes_of: Counter[tuple[int, bool]] = field(default_factory=Counter)
-    """By environment, and whether by client keys."""
     size: int = 0
 
     def is_full(self, environment_id: int, by_client: bool) -> bool:
@@ -58,15 +57,13 @@ class Outcomes:
     def merge(self, newer: "Outcomes") -> int:
         lost = 0
         for place, counts in newer.buckets.items():
-            if self.is_full(place[0], place[4]) and self._grows(place, counts):
+            old = self.buckets.get(place)
+            grows = old is None or not counts.durations.keys() <= old.durations.keys()
+            if grows and self.is_full(place[0], place[4]):
                 lost += counts.requests
             else:
                 self.add(place, counts)
         return lost
-
-    def _grows(self, place: BucketKey, counts: Counts) -> bool:
-        old = self.buckets.get(place)
-        return old is None or not counts.durations.keys() <= old.durations.keys()
 
     def weigh(self) -> tuple[int, int]:
         return sum(one.requests for one in self.buckets.values()), self.size
@@ -105,7 +102,6 @@ class Collector:
     names: Counter[tuple[int, bool]] = field(default_factory=Counter)
     known: int = 0
     told_by: Counter[str] = field(default_factory=Counter)
-    """Outcomes of client keys, by their selectors."""
     counted: Counter[str] = field(default_factory=Counter)
     """Since the process started, by what became of them: accepted, rejected, repeated."""
 

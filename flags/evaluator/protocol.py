@@ -21,9 +21,6 @@ from flags.evaluator.framing import Chunks, RequestLimits, RequestRefused
 
 # A client that is still sending reads the refusal before its connection ends.
 LINGER_S: Final = 1.0
-SLOW_HEAD: Final = "the head of the request did not arrive in time"
-SLOW_BODY: Final = "the body did not arrive in time"
-CODING: Final = "send the body as it is or in chunks: there is no other Transfer-Encoding here"
 _MALFORMED: Final = "the request is malformed"
 
 
@@ -66,7 +63,9 @@ class Protocol(HttpToolsProtocol):
                 self._body = int(value)
             elif name == b"transfer-encoding":
                 if value.lower() != b"chunked":
-                    self._refusal = RequestRefused(501, CODING)
+                    details = "there is no other Transfer-Encoding here"
+                    details = f"send the body as it is or in chunks: {details}"
+                    self._refusal = RequestRefused(501, details)
                     return
                 self._body = Chunks(self._limits)
         super().on_headers_complete()
@@ -87,7 +86,6 @@ class Protocol(HttpToolsProtocol):
             self._read(held)
 
     def _read(self, data: bytes) -> None:
-        """Read as much as belongs to one request, and keep the rest until that is answered."""
         try:
             at = self._read_body(data, 0)
             at = self._read_head(data, at)
@@ -114,7 +112,7 @@ class Protocol(HttpToolsProtocol):
         start = at + 2 if data.startswith(b"\r\n", at) else at  # old clients leave one behind
         end = framing.find_end(data, start, self._limits) if start < len(data) else -1
         if end < 0:
-            self._wait(self._limits.head_s, SLOW_HEAD)
+            self._wait(self._limits.head_s, "the head of the request did not arrive in time")
             return at
         self._forget_deadline()
         self._is_whole = False
@@ -143,7 +141,7 @@ class Protocol(HttpToolsProtocol):
         if is_done:
             self._forget_deadline()
         else:
-            self._wait(self._limits.body_s, SLOW_BODY)
+            self._wait(self._limits.body_s, "the body did not arrive in time")
         return end
 
     def _wait(self, seconds: float, why: str) -> None:

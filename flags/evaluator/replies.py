@@ -48,7 +48,6 @@ def limited(details: str, wait_s: int) -> Reply:
 
 
 def without(scope: Scope, headers: Headers, method: bytes) -> Reply:
-    """A browser's question before it asks, or a method that the address does not take."""
     told = conditional.answer_preflight(headers, method) if scope["method"] == "OPTIONS" else None
     return wrong_method(method) if told is None else Reply(204, b"", told)
 
@@ -59,7 +58,6 @@ def wrong_method(allowed: bytes) -> Reply:
 
 
 def refuse_body(bad: BadBody, key: str | None = None) -> Reply:
-    """An evaluation fails in OFREP's words where what was sent is the reason."""
     if bad.status == 400:
         return Reply(400, ofrep.failure(bad.code, bad.details, key=key))
     return answer(bad.status, ofrep.error(bad.details))

@@ -57,7 +57,6 @@ class Reporting:
             await self._link.forget_reports(self._name, self._memory.places.keys())
 
     async def _report(self, environment_ids: Iterable[int]) -> bool:
-        """Whether Redis took the reports; one that is full refuses whatever is new, too."""
         reports = {one: self._sealed(one) for one in environment_ids}
         try:
             await self._link.write_reports(self._name, reports)

@@ -17,10 +17,10 @@ from flags.evaluator.contents import FlagItem
 from flags.evaluator.memory import Environment, Memory
 
 KEPT_S: Final = LATE_BY_S + AHEAD_BY_S
+# Of one environment.
 MOST_CHANGES: Final = 1_000
-"""Of one environment."""
+# Of the documents that all that is kept was compiled from, as they were sealed.
 MOST_BYTES: Final = 16 * 2**20
-"""Of the documents that all that is kept was compiled from, as they were sealed."""
 
 
 class Replaced(NamedTuple):

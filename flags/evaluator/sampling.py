@@ -13,20 +13,18 @@ from typing import Generic, TypeVar
 
 import orjson
 
-from flags.channel.samples import MAX_ATTRIBUTES, SAMPLES_PER_BATCH, is_small
+from flags.channel.usage import MAX_ATTRIBUTES, SAMPLES_PER_BATCH, is_small
 from flags.engine import EVERYTHING, minimised
 from flags.evaluator.memory import Memory
 
 T = TypeVar("T")
 Context = Mapping[str, object]
+# The attributes that were read, and what of them a context had.
 Sample = tuple[tuple[str, ...], dict[str, object]]
-"""The attributes that were read, and what of them a context had."""
 
 
 @dataclass(slots=True)
 class Reservoir(Generic[T]):
-    """An even choice among all that was offered, however much it was."""
-
     offered: int = 0
     chosen: list[T] = field(default_factory=list)
 

@@ -73,7 +73,6 @@ def _read_limits() -> RequestLimits:
 
 
 def _copy_dir() -> Path | None:
-    """Unset is the usual place; empty switches copies off."""
     folder = os.environ.get("EVALUATOR_COPY_DIR")
     if folder is None:
         return env.var_dir() / "evaluator"

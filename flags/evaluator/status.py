@@ -6,8 +6,8 @@ environment; everybody else gets sums.
 
 import hmac
 import time
-from collections.abc import Collection, Iterable
-from typing import Final
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Final, TypeAlias
 from urllib.parse import parse_qs
 
 import orjson
@@ -18,13 +18,9 @@ from prometheus_client.registry import Collector
 from flags.evaluator import keys
 from flags.evaluator.counters import Counters
 from flags.evaluator.framing import Headers
-from flags.evaluator.keys import AccessRefused
 from flags.evaluator.memory import CurrentEnvironment, Memory
 
 STALE_AFTER_S: Final = 3.0
-PROVE: Final = "say who asks: Authorization: Bearer with METRICS_TOKEN or a server key"
-BOTH: Final = "name both: /ready?project=P&environment=E"
-NO_SUCH: Final = "there is no such environment here"
 
 
 def staleness_s(place: CurrentEnvironment) -> float:
@@ -38,7 +34,7 @@ def visible(memory: Memory, headers: Headers, metrics_token: bytes) -> Collectio
         return memory.places.keys()
     try:
         place, key = keys.authenticate(memory, token, now=time.time())
-    except AccessRefused:
+    except keys.AccessRefused:
         return None
     return None if key.is_client else (place.state.environment_id,)
 
@@ -112,21 +108,22 @@ def _describe_place(
 def answer_ready(
     memory: Memory, query: bytes, named: Collection[int] | None
 ) -> tuple[int, dict[str, object]]:
-    """Whether requests can be answered; with ``?project=P&environment=E`` those of one."""
     asked = parse_qs(query.decode(errors="replace"))
     project, environment = asked.get("project"), asked.get("environment")
     if project is None and environment is None:
         return (200, {"ready": True}) if memory.is_ready else (503, {"errorDetails": keys.LOADING})
     if project is None or environment is None:
-        return 400, {"errorDetails": BOTH}
+        return 400, {"errorDetails": "name both: /ready?project=P&environment=E"}
     if named is None:
-        return 401, {"errorDetails": PROVE}
+        return 401, {
+            "errorDetails": "say who asks: Authorization: Bearer with METRICS_TOKEN or a server key"
+        }
     for number in named:
         head = memory.places[number].state.head
         if (head.project, head.environment) == (project[0], environment[0]):
             return 200, {"ready": True, "trouble": memory.troubles.get(number)}
     if memory.is_complete:
-        return 404, {"errorDetails": NO_SUCH}
+        return 404, {"errorDetails": "there is no such environment here"}
     return 503, {"errorDetails": keys.LOADING}
 
 
@@ -153,19 +150,20 @@ class _EvaluatorCollector(Collector):
 
     def _collect_counters(self) -> Iterable[Metric]:
         counters = self._counters
-        requests = _counter("requests", "Requests answered.", "route", "status")
-        for (route, status), count in counters.requests.items():
-            requests.add_metric([route, str(status)], count)
-        evaluations = _counter("evaluations", "Flags evaluated.", "reason")
-        for reason, count in counters.all_evaluations().items():
-            evaluations.add_metric([reason], count)
-        refused = _counter("refused", "Refused from Redis: forged, older, incomplete.", "cause")
-        for cause, count in counters.refused.items():
-            refused.add_metric([cause], count)
-        outcomes = _counter("outcomes", "Outcomes told of by telemetry.", "result")
-        for result, count in counters.telemetry.counted.items():
-            outcomes.add_metric([result], count)
-        yield from (requests, evaluations, refused, outcomes)
+        requests = [((route, str(status)), n) for (route, status), n in counters.requests.items()]
+        refused, outcomes = counters.refused, counters.telemetry.counted
+        for name, help_text, labels, counted in (
+            ("requests", "Requests answered.", ["route", "status"], requests),
+            ("evaluations", "Flags evaluated.", ["reason"], _labelled(counters.all_evaluations())),
+            (
+                "refused",
+                "Refused from Redis: forged, older, incomplete.",
+                ["cause"],
+                _labelled(refused),
+            ),
+            ("outcomes", "Outcomes told of by telemetry.", ["result"], _labelled(outcomes)),
+        ):
+            yield _family(CounterMetricFamily, name, help_text, labels, counted)
         for name, help_text, count in (
             ("reloads", "Full loads of an environment.", counters.reloads),
             ("stream_entries", "Changes applied from the stream.", counters.entries),
@@ -179,43 +177,59 @@ class _EvaluatorCollector(Collector):
             yield CounterMetricFamily(f"aviary_evaluator_{name}", help_text, value=count)
 
     def _collect_intake(self) -> Iterable[Metric]:
-        waiting = _gauge("intake_waiting", "Things counted that Redis does not have yet.", "kind")
-        oldest = _gauge("intake_oldest_seconds", "Since the oldest of them.", "kind")
-        dropped = _counter("intake_dropped", "Things the portal never hears of.", "kind")
-        for queue in self._counters.intake:
-            waiting.add_metric([queue.kind.name], queue.count)
-            oldest.add_metric([queue.kind.name], queue.oldest_s)
-            dropped.add_metric([queue.kind.name], queue.dropped)
-        yield from (waiting, oldest, dropped)
+        queues = [((one.kind.name,), one) for one in self._counters.intake]
+        waiting = [(kind, one.count) for kind, one in queues]
+        oldest = [(kind, one.oldest_s) for kind, one in queues]
+        dropped = [(kind, one.dropped) for kind, one in queues]
+        for family, name, help_text, found in (
+            (GaugeMetricFamily, "waiting", "Things counted that Redis does not have yet.", waiting),
+            (GaugeMetricFamily, "oldest_seconds", "Since the oldest of them.", oldest),
+            (CounterMetricFamily, "dropped", "Things the portal never hears of.", dropped),
+        ):
+            yield _family(family, f"intake_{name}", help_text, ["kind"], found)
 
     def _collect_environments(self) -> Iterable[Metric]:
-        labels = ("project", "environment")
-        version = _gauge("environment_version", "Version held.", *labels)
-        flags = _gauge("flags", "Flags held.", *labels)
-        broken = _gauge("broken_flags", "Flags whose document cannot be evaluated.", *labels)
-        stale = _gauge("staleness_seconds", "Since Redis confirmed the version.", *labels)
-        for number, place in self._memory.places.items():
-            if number not in self._named:
-                continue
-            state = place.state
-            where = [state.head.project, state.head.environment]
-            version.add_metric(where, state.version)
-            flags.add_metric(where, len(state.flags))
-            broken.add_metric(where, state.broken_flags)
-            stale.add_metric(where, staleness_s(place))
-        yield from (version, flags, broken, stale)
-        refusing = _gauge("refusing", "Whether what Redis offers is refused.", "id", "cause")
-        for one, trouble in self._memory.troubles.items():
-            refusing.add_metric([str(one), trouble.partition(":")[0]], 1)
-        yield refusing
+        places = [one for number, one in self._memory.places.items() if number in self._named]
+        for name, help_text, value in _OF_ENVIRONMENTS:
+            heads = ((one, one.state.head) for one in places)
+            values = [((head.project, head.environment), value(one)) for one, head in heads]
+            yield _family(GaugeMetricFamily, name, help_text, ["project", "environment"], values)
+        troubles = self._memory.troubles.items()
+        refusing = [((str(one), trouble.partition(":")[0]), 1) for one, trouble in troubles]
+        help_text = "Whether what Redis offers is refused."
+        yield _family(GaugeMetricFamily, "refusing", help_text, ["id", "cause"], refusing)
 
 
-def _counter(name: str, help_text: str, *labels: str) -> CounterMetricFamily:
-    return CounterMetricFamily(f"aviary_evaluator_{name}", help_text, labels=labels)
+_OF_ENVIRONMENTS: Final[tuple[tuple[str, str, Callable[[CurrentEnvironment], float]], ...]] = (
+    ("environment_version", "Version held.", lambda one: one.state.version),
+    ("flags", "Flags held.", lambda one: len(one.state.flags)),
+    (
+        "broken_flags",
+        "Flags whose document cannot be evaluated.",
+        lambda one: one.state.broken_flags,
+    ),
+    ("staleness_seconds", "Since Redis confirmed the version.", staleness_s),
+)
 
 
-def _gauge(name: str, help_text: str, *labels: str) -> GaugeMetricFamily:
-    return GaugeMetricFamily(f"aviary_evaluator_{name}", help_text, labels=labels)
+Values: TypeAlias = Sequence[tuple[tuple[str, ...], float]]
+
+
+def _labelled(counted: Mapping[str, float]) -> Values:
+    return [((label,), count) for label, count in counted.items()]
+
+
+def _family(
+    family: type[CounterMetricFamily | GaugeMetricFamily],
+    name: str,
+    help_text: str,
+    labels: list[str],
+    values: Values,
+) -> Metric:
+    found = family(f"aviary_evaluator_{name}", help_text, labels=labels)
+    for where, value in values:
+        found.add_metric(where, value)
+    return found
 
 
 def write_metrics(memory: Memory, counters: Counters, named: Collection[int]) -> bytes:

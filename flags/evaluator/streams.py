@@ -15,7 +15,7 @@ from bisect import bisect_right
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable
 from typing import Final
-from urllib.parse import parse_qs, quote
+from urllib.parse import quote
 
 import orjson
 
@@ -24,7 +24,6 @@ from flags.evaluator import conditional, keys
 from flags.evaluator.contents import ApiKey
 from flags.evaluator.counters import Counters
 from flags.evaluator.framing import Header, Headers, Receive, Send
-from flags.evaluator.keys import AccessRefused
 from flags.evaluator.memory import CurrentEnvironment, Environment, Memory
 from flags.evaluator.tickets import INVALID, Tickets
 
@@ -44,10 +43,8 @@ SLICE: Final = 32
 PAUSE_S: Final = 0.002
 
 MOST: Final = 5000
+# Of the process's streams, what one key may have: others' must still find room.
 KEY_SHARE: Final = 0.8
-"""Of the process's streams, what one key may have: others' must still find room."""
-FULL: Final = "this evaluator has as many event streams open as it can bear: try again later"
-KEY_FULL: Final = "this API key has as many event streams open as it may: try again later"
 
 HEADERS: Final[tuple[Header, ...]] = (
     (b"content-type", b"text/event-stream"),
@@ -121,28 +118,38 @@ class Streams:
         What it has seen is in Last-Event-ID, else in the query ``lastEventId``, which is also
         where the usual replacements for EventSource put it.
         """
-        fields = _read_query(query)
+        fields = conditional.parse_query(query)
         place, key = self._authenticate(fields.get("ticket", [""])[-1], now)
         shared = conditional.allow(key, headers.get(b"origin"))
         if self._closed or self._counters.streams >= self._most:
-            raise AccessRefused(503, FULL)
+            raise keys.AccessRefused(
+                503, "this evaluator has as many event streams open as it can bear: try again later"
+            )
         if self._by_key[key.selector] >= max(1, int(self._most * KEY_SHARE)):
-            raise AccessRefused(429, KEY_FULL)
+            raise keys.AccessRefused(
+                429, "this API key has as many event streams open as it may: try again later"
+            )
         seen = headers.get(b"last-event-id", b"").decode("latin-1")
         seen = seen or fields.get("lastEventId", [""])[-1]
         due = bool(seen) and conditional.read_tag(seen) != place.state.position
         reader = Reader(place, key, headers=(*HEADERS, *shared), due=due)
-        self._enter(reader)
+        self._readers[place.state.environment_id].add(reader)
+        self._by_key[key.selector] += 1
+        self._counters.streams += 1
         return reader
 
     def _authenticate(self, ticket: str, now: float) -> tuple[CurrentEnvironment, ApiKey]:
-        checked = self._tickets.check(ticket, now=now)
-        place, key = self._memory.selectors.get(checked.selector.encode(), (None, None))
+        selector, environment_id = self._tickets.check(ticket, now=now)
+        place, key = self._memory.selectors.get(selector.encode(), (None, None))
         if place is None or key is None:
             complete = self._memory.is_complete
-            raise AccessRefused(401, INVALID) if complete else AccessRefused(503, keys.LOADING)
-        if place.state.environment_id != checked.environment_id or _is_expired(key, now):
-            raise AccessRefused(401, INVALID)
+            raise (
+                keys.AccessRefused(401, INVALID)
+                if complete
+                else keys.AccessRefused(503, keys.LOADING)
+            )
+        if place.state.environment_id != environment_id or _is_expired(key, now):
+            raise keys.AccessRefused(401, INVALID)
         return place, key
 
     async def serve(self, reader: Reader, receive: Receive, send: Send) -> None:
@@ -180,14 +187,14 @@ class Streams:
         return _refetch(reader.place.state)
 
     async def run(self) -> None:
-        """Tell of the instants at which time-based rules change answers, until cancelled."""
         told_until = time.time()
         while True:
             await asyncio.sleep(INSTANT_TICK_S)
             now = time.time()
             for environment_id, readers in self._readers.items():
                 place = self._memory.places.get(environment_id)
-                if readers and place and _lies_between(place.state.instants, told_until, now):
+                instants = place.state.instants if readers and place else ()
+                if bisect_right(instants, told_until) < bisect_right(instants, now):
                     self._mark(readers)
             told_until = now
 
@@ -196,11 +203,6 @@ class Streams:
         for readers in self._readers.values():
             for reader in readers:
                 reader.end()
-
-    def _enter(self, reader: Reader) -> None:
-        self._readers[reader.place.state.environment_id].add(reader)
-        self._by_key[reader.key.selector] += 1
-        self._counters.streams += 1
 
     def _leave(self, reader: Reader) -> None:
         reader.ended = True
@@ -211,7 +213,6 @@ class Streams:
             del self._by_key[reader.key.selector]
 
     def _note_change(self, before: Environment | None, state: Environment) -> None:
-        """Called with every new state: once for all readers, and without waiting for any."""
         readers = self._readers.get(state.environment_id)
         if not readers:
             return
@@ -242,10 +243,6 @@ class Streams:
             await asyncio.sleep(PAUSE_S)
 
 
-def _lies_between(instants: tuple[float, ...], start: float, end: float) -> bool:
-    return bisect_right(instants, start) < bisect_right(instants, end)
-
-
 def _concerns_flags(before: Environment, state: Environment) -> bool:
     """Whether anything but API keys changed.
 
@@ -261,13 +258,6 @@ def _concerns_flags(before: Environment, state: Environment) -> bool:
 
 def _is_expired(key: ApiKey, now: float) -> bool:
     return key.expires_at is not None and key.expires_at <= now
-
-
-def _read_query(query: bytes) -> dict[str, list[str]]:
-    try:
-        return parse_qs(query.decode("latin-1"), max_num_fields=conditional.MAX_FIELDS)
-    except ValueError:
-        return {}
 
 
 def _greet(state: Environment) -> bytes:

@@ -22,18 +22,17 @@ from flags.transfer.exporters.flagd import metadata_of, write_flag
 from flags.transfer.exporters.flagd.file import SCHEMA
 
 PATH: Final = b"/flagd/v1/flags.json"
-NOT_PUBLIC: Final = "flagd gets the rules themselves: give it a server key"
 # Flags looked through before requests get their turn; writing one costs as much as many looks.
 SLICE: Final = 512
 COST: Final = 64
+# Of the keys of flags that were left out, in a header.
 MAX_NAMED_CHARS: Final = 2_000
-"""Of the keys of flags that were left out, in a header."""
 
 
 def check(api_key: ApiKey) -> None:
     """Raises AccessRefused for a public key, which never sees a rule."""
     if api_key.is_client:
-        raise AccessRefused(403, NOT_PUBLIC)
+        raise AccessRefused(403, "flagd gets the rules themselves: give it a server key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +53,6 @@ class File:
 
 @dataclass(slots=True)
 class _FlagdCache:
-    """What is kept of an environment; the lock lets one request write and the others wait."""
-
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     state: Environment | None = None
     file: File | None = None
@@ -87,7 +84,9 @@ async def _write_parts(state: Environment, known: Mapping[str, FlagdPart]) -> di
     for key in sorted(corpus.flags):
         part = known.get(key)
         work += 1
-        if part is None or not _is_current(part, documents):
+        if part is None or any(
+            documents[kind].get(name) is not one for (kind, name), one in part.used.items()
+        ):
             part = _write(key, corpus)
             work += COST
         parts[key] = part
@@ -104,10 +103,6 @@ def _corpus(state: Environment) -> Corpus:
         {key: one.source for key, one in state.segments.items()},
         {key: one.source for key, one in state.groups.items()},
     )
-
-
-def _is_current(part: FlagdPart, documents: Mapping[str, Mapping[str, object]]) -> bool:
-    return all(documents[kind].get(key) is one for (kind, key), one in part.used.items())
 
 
 def _write(key: str, corpus: Corpus) -> FlagdPart:
@@ -136,7 +131,6 @@ def _join(state: Environment, parts: Mapping[str, FlagdPart]) -> File:
 
 
 def _names(keys: list[str]) -> bytes:
-    """The keys, percent-encoded, as many as a header should hold."""
     names, room = [], MAX_NAMED_CHARS
     for key in keys:
         name = quote(key, safe="/")

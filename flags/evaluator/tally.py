@@ -19,11 +19,11 @@ MAX_MISSED_BY_SERVERS: Final = 1_000
 # Anyone may hold a public key, and ask for whatever comes to mind.
 MAX_MISSED_BY_CLIENTS: Final = 50
 OTHERS: Final = ""
+# What a count takes in memory, roughly.
 ROW_BYTES: Final = 200
-"""What a count takes in memory, roughly."""
 
+# By flag, variant (None where there was no value) and reason.
 EvaluationCounts: TypeAlias = Counter[tuple[str, str | None, str]]
-"""By flag, variant (None where there was no value) and reason."""
 
 
 @dataclass(slots=True)
@@ -36,7 +36,8 @@ class EnvironmentTally:
         """Count a name that answered “not found”, or a hidden flag that a public key asked for."""
         names = self.missed_by_clients if is_client else self.missed_by_servers
         most = MAX_MISSED_BY_CLIENTS if is_client else MAX_MISSED_BY_SERVERS
-        known = name in names or (_could_exist(name) and len(names) < most)
+        could_exist = 0 < len(name) <= limits.MAX_KEY_CHARS and name.isprintable()
+        known = name in names or (could_exist and len(names) < most)
         names[name if known else OTHERS] += times
 
     def merge(self, newer: "EnvironmentTally") -> None:
@@ -95,7 +96,3 @@ class Tally:
         for environment_id, place in self.places.items():
             for row in place.rows():
                 yield environment_id, row
-
-
-def _could_exist(name: str) -> bool:
-    return 0 < len(name) <= limits.MAX_KEY_CHARS and name.isprintable()

@@ -26,7 +26,6 @@ from flags.evaluator.batches import Batch, BatchIds
 from flags.evaluator.body import BadBody
 from flags.evaluator.contents import ApiKey
 from flags.evaluator.counters import Counters
-from flags.evaluator.entries import Rejected
 from flags.evaluator.framing import RequestLimits
 from flags.evaluator.memory import CurrentEnvironment, Memory
 from flags.evaluator.ofrep import BULK_STEPS, FEW_STEPS
@@ -36,13 +35,12 @@ from flags.evaluator.rule_history import ByChance, RuleHistory
 logger = logging.getLogger("aviary.evaluator")
 
 PATH: Final = b"/api/v1/telemetry"
+# Of one piece of a body.
 MOST_VALUES: Final = 100_000
-"""Of one piece of a body."""
 # Work before evaluations get their turn.
 SLICE_S: Final = 0.0003
 MOST_WAITING_BYTES: Final = 64 * 2**20
 
-BUSY: Final = "the evaluator has too many batches waiting: send this one again in a second"
 UNKNOWN_RULES: Final = "this evaluator does not know the rules that were in force then"
 BY_CHANCE: Final = "its flag deals out at random: tell which variant was served"
 APART: Final = {COHORTS_RULE: COHORTS, TESTERS_RULE: TESTERS}
@@ -69,7 +67,10 @@ class Telemetry:
     async def take(self, place: CurrentEnvironment, key: ApiKey, raw: bytes) -> dict[str, Any]:
         """Count what a batch tells; returns the answer. Raises BadBody."""
         if self.waiting + len(raw) > MOST_WAITING_BYTES:
-            raise BadBody(BUSY, status=503)
+            raise BadBody(
+                "the evaluator has too many batches waiting: send this one again in a second",
+                status=503,
+            )
         self.waiting += len(raw)
         try:
             async with self.turn:
@@ -138,7 +139,7 @@ class Reading:
                     pause_at = clock() + SLICE_S
                 try:
                     read(outcome, now)
-                except Rejected as rejected:
+                except entries.Rejected as rejected:
                     self.rejected.append({"index": index, "error": str(rejected)})
                 index += 1
         self.accepted = index - len(self.rejected)
@@ -159,7 +160,7 @@ class Reading:
         start = int(at) // WIDTH_S * WIDTH_S
         counts = self._bucket((self._environment_id, about, name, version, self._by_client, start))
         if self._by_client and (refusal := self._collector.spend(self.key, count)):
-            raise Rejected(refusal)
+            raise entries.Rejected(refusal)
         counts.requests += count
         counts.errors += errors
         if kind:
@@ -175,40 +176,41 @@ class Reading:
         if counts is None:
             refusal = self._collector.why_not(key)
             if refusal:
-                raise Rejected(refusal)
+                raise entries.Rejected(refusal)
             counts = self.buckets[key] = Counts()
         return counts
 
     def _variant(self, flag: str, told: str) -> str:
-        """The key of a variant that a flag has or lately had, by what answers call it."""
         found = self._variants.get((flag, told))
         if found is None:
             known: dict[str, str] = {}
             for item in self._history.items(self.place.state, flag):
                 if item.compiled and (item.client_visible or not self._is_client):
-                    known = known | _variants_of(item.compiled.source.definition.variants)
+                    variants = item.compiled.source.definition.variants
+                    known |= {one.key: one.key for one in variants}
+                    known |= {one.label: one.key for one in variants}
             if not known:
-                raise Rejected(f"there is no flag {flag!r} here")
+                raise entries.Rejected(f"there is no flag {flag!r} here")
             if told not in known:
-                raise Rejected(f"the flag {flag!r} has no variant {told!r}")
+                raise entries.Rejected(f"the flag {flag!r} has no variant {told!r}")
             found = self._variants[flag, told] = known[told]
         return found
 
     def _served(self, flag: str, context: Mapping[str, object], at: float) -> tuple[str, str]:
         rules = self._history.rules(self.place.state, at)
         if rules is None:
-            raise Rejected(UNKNOWN_RULES)
+            raise entries.Rejected(UNKNOWN_RULES)
         item = rules.items.get(flag)
         if item is None or (self._is_client and not item.client_visible):
-            raise Rejected(f"there is no flag {flag!r} here")
+            raise entries.Rejected(f"there is no flag {flag!r} here")
         if item.compiled is None:
-            raise Rejected(f"the flag {flag!r} cannot be evaluated")
+            raise entries.Rejected(f"the flag {flag!r} cannot be evaluated")
         result = self._evaluated(item.compiled, context, rules.evaluation(at, self._steps))
         if result.reason is Reason.ERROR:
             why = "takes too much work" if self._steps.left < 0 else "cannot be evaluated"
-            raise Rejected(f"the flag {flag!r} {why} for that context")
+            raise entries.Rejected(f"the flag {flag!r} {why} for that context")
         if result.variant is None:
-            raise Rejected(NO_VARIANT)
+            raise entries.Rejected(NO_VARIANT)
         return APART.get(str(result.metadata.get("ruleId")), FLAG), result.variant
 
     def _evaluated(
@@ -218,20 +220,15 @@ class Reading:
         try:
             result = flag.evaluate(context, evaluation)
         except ByChance:
-            raise Rejected(BY_CHANCE) from None
+            raise entries.Rejected(BY_CHANCE) from None
         except Exception as fault:  # whatever is wrong with one flag must not take the others along
             logger.error("evaluating flag %r failed: %s", flag.key, type(fault).__name__)
-            raise Rejected(f"the flag {flag.key!r} cannot be evaluated") from None
+            raise entries.Rejected(f"the flag {flag.key!r} cannot be evaluated") from None
         steps = self._steps
         self._spent += steps.most - max(steps.left, 0)
         if self._spent > BULK_STEPS:
             steps.most = FEW_STEPS
         return result
-
-
-def _variants_of(variants: Any) -> dict[str, str]:
-    keys = {one.key: one.key for one in variants}
-    return keys | {one.label: one.key for one in variants}
 
 
 def _add_durations(held: dict[int, int], durations: list[int], count: int) -> None:

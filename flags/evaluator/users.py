@@ -13,19 +13,19 @@ from typing import Final, TypeAlias
 from redis.exceptions import RedisError
 
 from flags.channel import EnvironmentKeys, Sealer
+from flags.channel.keys import day_of
 from flags.channel.reports import REPORT_EVERY_S
-from flags.channel.users import day_of
 from flags.evaluator.link import Link
 
+# UserCounter of flags that were told already: some 10 MB. They are forgotten when it is full.
 MOST_KNOWN: Final = 100_000
-"""UserCounter of flags that were told already: some 10 MB. They are forgotten when it is full."""
+# Between two times of telling.
 MOST_NEW: Final = 20_000
-"""Between two times of telling."""
+# Of one environment and kind of key in a day: what one flag takes in Redis, 12 KB, is bounded.
 MOST_FLAGS: Final = 1_000
-"""Of one environment and kind of key in a day: what one flag takes in Redis, 12 KB, is bounded."""
 AT_ONCE: Final = 500
+# Environment, whether by client keys, and the flag.
 _Sketch: TypeAlias = tuple[int, bool, str]
-"""Environment, whether by client keys, and the flag."""
 
 
 class UserCounter:

@@ -2,7 +2,7 @@ from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 
 from flags.engine.document import DEFAULT_BUCKETING, Logic
-from flags.engine.jsonlogic import eager, texts
+from flags.engine.jsonlogic import eager
 from flags.engine.jsonlogic.eager import Function
 from flags.engine.jsonlogic.fractional import FRACTIONALS
 from flags.engine.jsonlogic.lazy import BUILDERS
@@ -12,8 +12,6 @@ from flags.engine.state import Steps
 
 CompiledLogic: TypeAlias = Callable[[Mapping[str, object], Steps], object]
 
-_FUNCTIONS: Final[dict[str, Function]] = {**eager.FUNCTIONS, **texts.FUNCTIONS}
-
 
 def compile_logic(logic: Logic, *, fractional: str = DEFAULT_BUCKETING) -> CompiledLogic:
     """What the logic makes of a context, with flagd's properties in it under ``$flagd``.
@@ -21,7 +19,7 @@ def compile_logic(logic: Logic, *, fractional: str = DEFAULT_BUCKETING) -> Compi
     None where an operation cannot use a value; raises OverBudget where the work is too much.
     ``fractional`` names the generation of flagd's bucketing; KeyError if there is none.
     """
-    functions = {**_FUNCTIONS, "fractional": FRACTIONALS[fractional]}
+    functions = {**eager.FUNCTIONS, "fractional": FRACTIONALS[fractional]}
     run = _compile(logic.value, functions)
 
     def evaluate(data: Mapping[str, object], steps: Steps) -> object:
@@ -109,12 +107,12 @@ def _find(sought: Compiled, texts: frozenset[str]) -> Compiled:
 
 def _alone(name: str, functions: Mapping[str, Function], argument: Compiled) -> Compiled:
     function, spreads = functions[name], name in SPREADING
-    cost = COSTS.get(name, of_nothing)
+    cost = COSTS.get(name)
 
     def run(data: object, steps: Steps) -> object:
         value = argument(data, steps)
         values = value if spreads and isinstance(value, list) else [value]
-        steps.spend(of_spreading(values) + cost(values))
+        steps.spend(of_spreading(values) + (cost(values) if cost else 0))
         return function(values, data)
 
     return run
@@ -125,15 +123,11 @@ def _alone(name: str, functions: Mapping[str, Function], argument: Compiled) -> 
 
 Cost: TypeAlias = Callable[[list[object]], int]
 
+# A text that is read costs a step for every 32 characters: it is compared, cut or hashed then.
 CHARS_READ: Final = 5
-"""A text that is read costs a step for every 32 characters: it is compared, cut or hashed then."""
 _VERSIONS: Final = 120
 # An object that is hashed as a whole, of as many values as a context may have.
 _ENCODED: Final = 10_000
-
-
-def of_nothing(_arguments: list[object]) -> int:
-    return 0
 
 
 def of_spreading(arguments: list[object]) -> int:
@@ -156,14 +150,6 @@ def _paths(arguments: list[object]) -> int:
     return sum(map(_path, found))
 
 
-def _lists(arguments: list[object]) -> int:
-    return sum(len(one) for one in arguments if isinstance(one, list)) >> 2
-
-
-def _texts(arguments: list[object]) -> int:
-    return 16 * len(arguments) if len(arguments) > 4 else 0
-
-
 def _encoded(arguments: list[object]) -> int:
     return _ENCODED if arguments and isinstance(arguments[0], Mapping) else 0
 
@@ -173,8 +159,8 @@ COSTS: Final[dict[str, Cost]] = {
     "in": _in,
     "missing": _paths,
     "missing_some": _paths,
-    "merge": _lists,
-    "cat": _texts,
+    "merge": lambda arguments: sum(len(one) for one in arguments if isinstance(one, list)) >> 2,
+    "cat": lambda arguments: 16 * len(arguments) if len(arguments) > 4 else 0,
     "fractional": _encoded,
     "sem_ver": lambda _arguments: _VERSIONS,
 }

@@ -3,7 +3,7 @@ import operator
 from collections.abc import Callable, Mapping
 from functools import reduce
 from itertools import pairwise
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from flags.engine.jsonlogic.loose import (
     MAX_TEXT_CHARS,
@@ -18,9 +18,10 @@ from flags.engine.jsonlogic.loose import (
     whole,
 )
 from flags.engine.operators.base import is_number
+from flags.engine.operators.instants import parse_version
 
+# From the arguments' values and the data in scope to a value; may raise Unanswerable.
 Function: TypeAlias = Callable[[list[object], object], object]
-"""From the arguments' values and the data in scope to a value; may raise Unanswerable."""
 Comparison: TypeAlias = Callable[[object, object], bool]
 
 # What Go calls white space; Python's strip() knows a few control characters more.
@@ -69,8 +70,6 @@ def _missing_some(arguments: list[object], data: object) -> list[object]:
 
 
 def _compared(compare: Comparison) -> Function:
-    """Of two arguments, or of three where the second must lie between the others."""
-
     def run(arguments: list[object], _data: object) -> bool:
         if len(arguments) == 2:  # nearly always, and three times as fast
             return compare(*arguments)
@@ -175,6 +174,39 @@ def _merge(arguments: list[object], _data: object) -> list[object]:
     return [item for items in lists for item in items]
 
 
+# flagd's operations on texts and versions; null for arguments that they cannot use.
+
+
+def _on_texts(test: Callable[[str, str], bool]) -> Function:
+    def run(arguments: list[object], _data: object) -> bool | None:
+        one, other = arguments
+        are_texts = isinstance(one, str) and isinstance(other, str)
+        return test(one, other) if are_texts else None  # type: ignore[arg-type]
+
+    return run
+
+
+# ^ is the same major version, ~ the same minor one too.
+_COMPARISONS: Final[dict[object, Callable[[Any, Any], bool]]] = {
+    "=": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "^": lambda one, other: one[0] == other[0],
+    "~": lambda one, other: one[:2] == other[:2],
+}
+
+
+def _sem_ver(arguments: list[object], _data: object) -> bool | None:
+    one, name, other = arguments
+    compare = _COMPARISONS.get(name) if isinstance(name, str) else None
+    left = parse_version(one, is_short_allowed=True)
+    right = parse_version(other, is_short_allowed=True)
+    return compare(left, right) if compare and left and right else None
+
+
 FUNCTIONS: Final[dict[str, Function]] = {
     "var": _var,
     "missing": _missing,
@@ -200,5 +232,8 @@ FUNCTIONS: Final[dict[str, Function]] = {
     "substr": _substr,
     "in": _in,
     "merge": _merge,
+    "starts_with": _on_texts(str.startswith),
+    "ends_with": _on_texts(str.endswith),
+    "sem_ver": _sem_ver,
     "log": lambda arguments, _data: arguments[0] if arguments else None,
 }

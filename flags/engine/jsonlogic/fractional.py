@@ -34,8 +34,6 @@ class _Refused(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Fractional:
-    """A generation: what is hashed, what its shares may be, and how the hash picks one."""
-
     split: Callable[[_Values, object], tuple[int, _Values]]
     read_share: Callable[[object], _Share]
     place: Callable[[int, list[_Share]], object]
@@ -182,13 +180,9 @@ def encode(value: object, levels: int = MAX_DEPTH) -> bytes:
         return _head(4, len(value)) + b"".join(encode(item, levels - 1) for item in value)
     if isinstance(value, Mapping):
         encoded = ((encode(key), encode(item, levels - 1)) for key, item in value.items())
-        pairs = sorted(encoded, key=_by_key)
+        pairs = sorted(encoded, key=lambda pair: (len(pair[0]), pair[0]))
         return _head(5, len(pairs)) + b"".join(key + item for key, item in pairs)
     raise ValueError(type(value).__name__)
-
-
-def _by_key(pair: tuple[bytes, bytes]) -> tuple[int, bytes]:
-    return (len(pair[0]), pair[0])
 
 
 def _head(kind: int, size: int) -> bytes:

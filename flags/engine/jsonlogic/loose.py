@@ -17,8 +17,8 @@ NAN: Final = math.nan
 _NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _MAX_NUMBER_CHARS: Final = 400
 
+# An argument that is not there.
 UNDEFINED: Final = object()
-"""An argument that is not there."""
 
 
 def _float(value: float) -> float:
@@ -114,13 +114,13 @@ def text_of(value: object) -> str:
 # What compiled logic is made of, and what ends it early.
 
 
+# The longest text that logic may put together; with the steps it bounds the memory too.
 MAX_TEXT_CHARS: Final = 10_000
-"""The longest text that logic may put together; with the steps it bounds the memory too."""
 
 
 class Unanswerable(Exception):
     """No answer: a value is of a type that an operation cannot use, or a text grew too long."""
 
 
+# From the data in scope to a value; raises Unanswerable, OverBudget, and nothing else.
 Compiled: TypeAlias = Callable[[object, Steps], object]
-"""From the data in scope to a value; raises Unanswerable, OverBudget, and nothing else."""

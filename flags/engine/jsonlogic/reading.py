@@ -14,8 +14,8 @@ from flags.engine.scalars import read_condition_value
 from portal.lib.documents import MAX_PROBLEMS, DocumentError, Problem, join_quoted, quote
 
 MAX_LOGIC_DEPTH: Final = 50
+# Values and operations altogether, those of evaluators counted wherever they are referred to.
 MAX_LOGIC_NODES: Final = 10_000
-"""Values and operations altogether, those of evaluators counted wherever they are referred to."""
 _MANY: Final = math.inf
 
 ARITIES: Final[dict[str, tuple[int, float]]] = {
@@ -30,8 +30,8 @@ ARITIES: Final[dict[str, tuple[int, float]]] = {
     "?:": (3, 3),
 }
 
+# Given one argument that is no list but gives one, these take its items as their arguments.
 SPREADING: Final = frozenset({"+", "-", "*", "/", "min", "max", "cat", "merge", "missing"})
-"""Given one argument that is no list but gives one, these take its items as their arguments."""
 
 
 def read_logic(value: object, *, evaluators: Mapping[str, object] | None = None) -> Logic:

@@ -121,7 +121,6 @@ def build_predicate(name: str, values: Values, *, ignore_case: bool = False) -> 
 
 
 def build_cost(name: str, values: Values, *, ignore_case: bool = False) -> Cost | None:
-    """What the operator costs of a value; None where that is next to nothing whatever it is."""
     known = OPERATORS[name]
     cost = known.cost(values)
     if not ignore_case or known.build_folded:

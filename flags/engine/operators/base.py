@@ -8,8 +8,8 @@ from portal.lib.documents import Reader
 Values: TypeAlias = tuple[Scalar, ...]
 Predicate: TypeAlias = Callable[[object], bool]
 Build: TypeAlias = Callable[[Values], Predicate]
+# What a predicate costs of a value, in steps of some 0.1 µs.
 Cost: TypeAlias = Callable[[object], int]
-"""What a predicate costs of a value, in steps of some 0.1 µs."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,6 @@ _BOOLEANS: Final = (object(), object())
 
 
 def _comparable(value: object) -> object:
-    """``value`` as one that compares type-strictly; None when it equals nothing."""
     if isinstance(value, bool):
         return _BOOLEANS[value]
     return value if isinstance(value, _SCALARS) else None

@@ -118,8 +118,8 @@ _VERSION: Final = re.compile(
     r"(?:\+[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?)?)?"
 )
 
+# (major, minor, patch, pre-release) that compare as versions do; each but the last a number.
 Version: TypeAlias = tuple[Any, ...]
-"""(major, minor, patch, pre-release) that compare as versions do; each but the last a number."""
 
 
 def parse_version(value: object, *, is_short_allowed: bool = False) -> Version | None:
@@ -137,12 +137,10 @@ def parse_version(value: object, *, is_short_allowed: bool = False) -> Version |
 
 
 def _number(digits: str) -> tuple[int, str]:
-    """Compares as the number does, of however many digits: none has leading zeros."""
     return (len(digits), digits)
 
 
 def _pre_release(text: str | None) -> tuple[Any, ...]:
-    """A version without one comes after all that have one; numbers come before words."""
     if text is None:
         return (1,)
     parts = text.split(".")

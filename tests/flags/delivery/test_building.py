@@ -51,14 +51,14 @@ def test_read_snapshot__somebody_writes_while_it_reads__is_of_one_version(
 ) -> None:
     """A write between reading the version and the flags, once or every time but the last."""
     left = iter(range(writes))
-    read_flags = build._flag_documents
+    read = build._documents
 
-    def write_and_read(*arguments: Any) -> build.Documents:
-        if next(left, None) is not None:
+    def write_and_read(source: Any, *arguments: Any) -> build.Documents:
+        if source.prefix == "flag/" and next(left, None) is not None:
             desk.switch(alice, not desk.configuration.enabled)
-        return read_flags(*arguments)
+        return read(source, *arguments)
 
-    monkeypatch.setattr(build, "_flag_documents", write_and_read)
+    monkeypatch.setattr(build, "_documents", write_and_read)
     snapshot = build.read_snapshot(desk.environment.pk, since=None)
     document = snapshot.documents["flag/new-checkout"]
     assert document
