@@ -20,7 +20,7 @@ class FlagsConfig(AppConfig):
         from flags.delivery import intake, progress, relay
         from flags.explain import states
         from flags.references import effects
-        from flags.schedules import selectors as schedules
+        from flags.schedules import models as schedules
         from flags.subjects import SUBJECTS
         from flags.usage import counting, sampling
         from portal.access.outbox import environment_created, environments_advanced

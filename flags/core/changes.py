@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from flags.core import descriptions, outcome_descriptions
+from flags.core import change_descriptions, descriptions, outcome_descriptions
 from flags.engine import DocumentError, FlagDefinition, parse_configuration, parse_definition
 from flags.models import Flag, FlagConfiguration
 from flags.references import dependants
@@ -127,8 +127,8 @@ def configuration_words(flag: Flag, before: Document, after: Document) -> list[s
         definition = flag.definition
         old, new = (parse_configuration(one, definition) for one in (before, after))
         if old.enabled or not new.enabled:
-            return descriptions.configuration_changes(old, new)
-        others = descriptions.configuration_changes(replace(old, enabled=True), new)
+            return change_descriptions.configuration_changes(old, new)
+        others = change_descriptions.configuration_changes(replace(old, enabled=True), new)
         return [outcome_descriptions.turned_on(new), *others]
     except DocumentError:  # what is stored is of another time; the documents say it all
         return [_("It refers to variants that the flag does not have; see the documents.")]
@@ -153,7 +153,7 @@ def _gets(definition: FlagDefinition, document: Document) -> tuple[str, ...]:
 
 
 def definition_words(before: Document, after: Document) -> list[str]:
-    return descriptions.definition_changes(parse_definition(before), parse_definition(after))
+    return change_descriptions.definition_changes(parse_definition(before), parse_definition(after))
 
 
 def _configuration_title(current: FlagConfiguration, before: Document) -> str:

@@ -10,6 +10,7 @@ from flags.core.parsing import configuration_from, without_past_releases
 from flags.engine import Configuration, Named
 from flags.models import Flag, FlagConfiguration
 from flags.references import referring
+from flags.references.dependants import flags_named_in, follow
 from portal.access import outbox
 from portal.access.models import Environment
 from portal.access.permissions import Permission
@@ -163,16 +164,17 @@ def asked_along(
 ) -> list[FlagConfiguration]:
     """The flags that a configuration to come asks, to the end, and that are not introduced there
     yet: they are introduced along with it."""
-    found: dict[str, FlagConfiguration] = {}
-    waiting = referring.asks(wanted) if wanted.get("introduced", True) else frozenset()
-    while waiting:
+    found: list[FlagConfiguration] = []
+
+    def add(keys: set[str]) -> set[str]:
         rows = FlagConfiguration.objects.select_related("flag__project").filter(
-            environment=current.environment, introduced=False, flag__key__in=waiting - found.keys()
+            environment=current.environment, introduced=False, flag__key__in=keys
         )
-        new = {row.flag.key: row for row in rows}
-        found |= new
-        waiting = frozenset[str]().union(*(referring.asks(row.document) for row in new.values()))
-    return [found[key] for key in sorted(found)]
+        found.extend(rows)
+        return flags_named_in(row.document for row in rows)
+
+    follow(flags_named_in([wanted] if wanted.get("introduced", True) else []), add)
+    return sorted(found, key=lambda row: row.flag.key)
 
 
 def _refuse_bringing(

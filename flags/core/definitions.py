@@ -196,7 +196,6 @@ def _check_references(flag: Flag, *, archived: bool) -> None:
 
 
 def changed_meanwhile() -> str:
-    """What a stale edit of a flag is told."""
     return _("Someone changed this flag while you were editing it.")
 
 

@@ -22,7 +22,6 @@ MOST_PATTERN, MOST_HINT = 200, 300
 
 
 def rule_of(project: Project) -> NamingRule | None:
-    """A project's rule; None where keys are free."""
     return NamingRule.objects.filter(project=project).first()
 
 
@@ -48,7 +47,6 @@ def refuse_alike(rows: QuerySet[Any], key: str) -> None:
 
 
 def notes_of_alike(created: Collection[str], keys: Iterable[str]) -> list[str]:
-    """What an import says of the keys it made that refuse_alike would have refused."""
     alike = _alike({*created, *keys}) if created else {}
     return [
         f"“{key}” differs from “{other}” only in case or width; both are kept"

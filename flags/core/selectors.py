@@ -12,7 +12,7 @@ from flags.core.searching import FlagFilter
 from flags.engine import FlagDefinition
 from flags.models import Favourite, Flag, FlagConfiguration, SavedView
 from flags.usage.lifecycle import Stage
-from flags.usage.standing import standings_of
+from flags.usage.stages import stages_of
 from portal.access import selectors as access
 from portal.access.models import Environment, Project, User
 from portal.lib.errors import Invalid
@@ -66,7 +66,6 @@ def _matching(project: Project, wanted: FlagFilter, now: datetime) -> QuerySet[F
 
 
 def flags_of(project: Project, keys: Collection[str]) -> list[Flag]:
-    """The flags of these keys, each with its configurations; those it has not are left out."""
     rows = project.flags.filter(key__in=keys).order_by("key")
     return list(rows.prefetch_related(_with_configurations()))
 
@@ -107,8 +106,6 @@ def state_of(project: Project) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Mover:
-    """What moves a flag by itself now: a sentence, and where its page is."""
-
     words: str
     address: str
 
@@ -120,7 +117,6 @@ movers: list[Callable[[Project], Moved]] = []
 
 
 def moved_in(project: Project) -> Moved:
-    """What moves flags of a project now, beside their own plans."""
     return {at: mover for moves in movers for at, mover in moves(project).items()}
 
 
@@ -135,14 +131,12 @@ def known_owners(project: Project) -> list[str]:
 
 
 def possible_owners(project: Project) -> list[str]:
-    """Members, groups and whoever owns a flag already: to choose from; others may be typed."""
     people = access.members_of(project).values_list("username", flat=True)
     groups = project.groups.values_list("key", flat=True)
     return sorted({*known_owners(project), *people, *groups})
 
 
 def names_of(user: User, project: Project) -> tuple[str, ...]:
-    """Under which names someone owns flags: their own and those of their groups."""
     groups = user.project_groups.filter(project=project).values_list("key", "name")
     return (user.username, *{name for names in groups for name in names})
 
@@ -161,7 +155,7 @@ def default_view(user: User, project: Project) -> SavedView | None:
 
 
 def _at_stage(project: Project, flags: QuerySet[Flag], stage: str, now: datetime) -> QuerySet[Flag]:
-    seen = standings_of(project, list(flags.prefetch_related(_with_configurations())), now=now)
+    seen = stages_of(project, list(flags.prefetch_related(_with_configurations())), now=now)
     return flags.filter(pk__in=[pk for pk, one in seen.items() if one.lifecycle.stage == stage])
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from flags.core import changes, descriptions, handlers, selectors
+from flags.core import change_descriptions, changes, handlers, selectors
 from flags.engine import (
     DocumentError,
     FlagDefinition,
@@ -65,7 +65,7 @@ def _changes(event: Recorded, definition: FlagDefinition | None) -> list[str]:
         return []
     try:
         if not event.environment:
-            return descriptions.definition_changes(
+            return change_descriptions.definition_changes(
                 parse_definition(before), parse_definition(after)
             )
         return _configuration_changes(before, after, definition) if definition else []
@@ -76,7 +76,7 @@ def _changes(event: Recorded, definition: FlagDefinition | None) -> list[str]:
 def _configuration_changes(
     before: dict[str, Any], after: dict[str, Any], definition: FlagDefinition
 ) -> list[str]:
-    sentences = descriptions.configuration_changes(
+    sentences = change_descriptions.configuration_changes(
         parse_configuration(before, definition), parse_configuration(after, definition)
     )
     # The headline says already whether it was turned on or off.

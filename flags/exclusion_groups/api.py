@@ -7,7 +7,6 @@ from rest_framework.response import Response
 from flags.core.api.scope import found_row
 from flags.core.api.shapes import PERCENT, STORED
 from flags.engine import limits
-from flags.exclusion_groups import selectors as group_selectors
 from flags.exclusion_groups import services as group_services
 from flags.models import ExclusionGroup
 from portal.access.api.scope import holder_of, project_of
@@ -117,4 +116,6 @@ class GroupDetail(ApiView):
 
 
 def group_of(request: Request, project_key: str, key: str) -> ExclusionGroup:
-    return found_row(group_selectors.get_group, request, project_key, key)
+    return found_row(
+        lambda project, key: project.exclusion_groups.get(key=key), request, project_key, key
+    )

@@ -14,13 +14,12 @@ from flags.core.definitions import new_salt
 from flags.core.parsing import group_from
 from flags.engine import Group, Named, disturbances, dump_group, place_slot
 from flags.exclusion_groups import changes as group_changes
-from flags.exclusion_groups import selectors as group_selectors
 from flags.models import ExclusionGroup, Flag
-from flags.references import referring
 from flags.references.dependants import uses_of
 from flags.references.effects import advance_all, let_through
 from flags.references.referring import InUse
 from flags.segments import changes
+from flags.segments.services import delete_unused, save_version
 from portal.access import authority, outbox
 from portal.access.models import Project
 from portal.access.permissions import Permission
@@ -69,7 +68,7 @@ def edit_group(
     """
     gate.require(intent, Permission.SEGMENT_EDIT, project=group.project)
     environments = outbox.lock_project(group.project)
-    group = group_selectors.get_group(group.project, group.key)
+    group = group.project.exclusion_groups.get(key=group.key)
     before, held = group.document, group.group
     given = {"salt": group.salt, **document} if isinstance(document, Mapping) else document
     wanted = group_from(given)
@@ -92,9 +91,7 @@ def store_group(group: ExclusionGroup, before: Mapping[str, Any] | None, *, inte
 
     Checks, the gate and the environments' versions are the caller's.
     """
-    group.version += before is not None
-    group.updated_at, group.updated_by = intent.at, intent.actor.label
-    group.save()
+    save_version(group, before, intent)
     intent.record(_event(group, before), group, before=before, after=group.document)
 
 
@@ -115,15 +112,11 @@ def delete_group(
     """
     gate.require(intent, Permission.SEGMENT_EDIT, project=group.project)
     environments = outbox.lock_project(group.project)
-    group = group_selectors.get_group(group.project, group.key)
+    group = group.project.exclusion_groups.get(key=group.key)
     if expected_version not in (None, group.version):
         raise changes.conflict(group, {})
     text = _("This exclusion group is in use by {uses}. Remove it there first.")
-    referring.refuse_unless_unused(group.project, Named.GROUP, group.key, text)
-    deletion = partial(changes.deletion, group_changes.GROUP_DELETION, group)
-    intent, before = let_through(group, deletion, environments, intent), group.document
-    group.delete()
-    intent.record("exclusion_group.deleted", group, before=before)
+    delete_unused(group, group_changes.GROUP_DELETION, text, environments, intent)
 
 
 def with_slot(group: Group, flag: str, width: int) -> dict[str, object]:

@@ -1,5 +1,7 @@
 """Exclusion groups: how their history reads, and how their changes are made."""
 
+from dataclasses import replace
+
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -8,27 +10,18 @@ from flags.core.merge_descriptions import GROUP as GROUP_PARTS
 from flags.core.merge_descriptions import clash_sentences
 from flags.engine import Named, parse_group
 from flags.exclusion_groups import changes as group_changes
-from flags.exclusion_groups import selectors as group_selectors
 from flags.exclusion_groups import services as group_services
 from flags.models import ExclusionGroup
-from flags.segments.subject import current_side, dependants_as, describe_changes, restore_by
+from flags.segments.subject import deletion_handler, describe_changes, restore_by
 from portal.approvals.handlers import (
-    Handler,
     Merged,
     Outcome,
     Sides,
-    Target,
     Wanted,
-    deleted,
-    page_at,
 )
 from portal.approvals.models import ChangeRequest
 from portal.lib import subjects
 from portal.lib.subjects import Menu, Subject
-
-
-def _find_group(target: Target) -> ExclusionGroup:
-    return group_selectors.get_group(target.project, target.subject)
 
 
 def _edit_group(group: ExclusionGroup, wanted: Wanted) -> None:
@@ -58,6 +51,12 @@ def _merge_groups(_group: ExclusionGroup, _request: ChangeRequest, sides: Sides)
     return Merged(merged.document, clash_sentences(merged.clashes, {}))
 
 
+_DELETION = deletion_handler(
+    Named.GROUP,
+    "exclusion-group",
+    lambda project: project.exclusion_groups.all(),
+    _delete_group,
+)
 EXCLUSION_GROUP = Subject(
     kind="exclusion_group",
     menu=Menu(
@@ -78,25 +77,14 @@ EXCLUSION_GROUP = Subject(
     address=subjects.page_at("exclusion-group", "subject"),
     restore=restore_by(group_changes.GROUP),
     changes={
-        group_changes.GROUP: Handler(
-            find=_find_group,
-            current=current_side,
+        group_changes.GROUP: replace(
+            _DELETION,
             apply=_edit_group,
-            page=page_at("exclusion-group"),
             words=lambda _one, *sides: group_changes.group_words(*sides),
             merge=_merge_groups,
             fit=lambda _one, states: group_services.first_possible(states),
             outcomes=_shares,
-            dependants=dependants_as(Named.GROUP),
-            stopped=deleted(lambda project: project.exclusion_groups.all()),
         ),
-        group_changes.GROUP_DELETION: Handler(
-            find=_find_group,
-            current=current_side,
-            apply=_delete_group,
-            page=page_at("exclusion-group"),
-            dependants=dependants_as(Named.GROUP),
-            stopped=deleted(lambda project: project.exclusion_groups.all()),
-        ),
+        group_changes.GROUP_DELETION: _DELETION,
     },
 )

@@ -14,7 +14,6 @@ from flags.core.descriptions import length
 from flags.core.parsing import group_from
 from flags.engine import Group, free_room
 from flags.exclusion_groups import changes as group_changes
-from flags.exclusion_groups import selectors as group_selectors
 from flags.exclusion_groups import services as group_services
 from flags.models import ExclusionGroup, Flag
 from flags.segments.web.pages import draw_history, header
@@ -153,7 +152,6 @@ def _context(request: HttpRequest, scope: Scope, group: ExclusionGroup) -> dict[
 
 
 def shares_of(group: Group) -> list[TrafficShare]:
-    """The line from its start to its end: slots, free room, and the holdout last."""
     ordered = sorted(group.slots, key=lambda one: one.start)
     colours = {slot.flag: index % _COLOURS + 1 for index, slot in enumerate(ordered)}
     spans = [(slot.start, slot.end, slot.flag) for slot in ordered]
@@ -181,7 +179,7 @@ def _share(label: str, start: int, end: int, colour: int, flag: str = "") -> Tra
 
 def find_group(scope: Scope, key: str) -> ExclusionGroup:
     try:
-        return group_selectors.get_group(scope.project, key)
+        return scope.project.exclusion_groups.get(key=key)
     except ExclusionGroup.DoesNotExist:
         raise Http404(key) from None
 

@@ -12,14 +12,13 @@ from flags.engine import (
     EvaluationState,
     Reason,
     Result,
-    Segment,
     results,
 )
 from flags.engine.document import EnvironmentFlag
 from flags.engine.explaining import Explanation, explain
 from flags.engine.parsing import parse_environment
 from flags.models import FlagConfiguration
-from flags.references.state import load_state
+from flags.references.state import StoredDocuments, load_state
 
 NOT_FOUND: Final = 404
 
@@ -53,17 +52,13 @@ def explain_now(
         parsed = parse_environment(configuration.environment_document())
     except DocumentError as error:
         return not_usable(flag.key, str(error.problems[0]))
-    evaluation, segments = load_state(configuration.environment, now, [parsed.configuration])
-    return explained(parsed, context, evaluation, segments)
+    source = StoredDocuments(configuration.environment)
+    return explained(parsed, context, load_state(source, now, [parsed.configuration]))
 
 
-def explained(
-    flag: EnvironmentFlag,
-    context: Context,
-    evaluation: EvaluationState,
-    segments: Mapping[str, Segment],
-) -> ExplainedAnswer:
-    found = explain(flag, context, replace(evaluation, draw=_draw), segments)
+def explained(flag: EnvironmentFlag, context: Context, state: EvaluationState) -> ExplainedAnswer:
+    segments = {key: one.source for key, one in state.segments.items()}
+    found = explain(flag, context, replace(state, draw=_draw), segments)
     return ExplainedAnswer(*answer_of(flag.definition.key, found.result), explanation=found)
 
 

@@ -32,8 +32,6 @@ class Approval:
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """The row that made a flag, a segment or a group what it was, and the approval of it."""
-
     kind: str
     key: str
     row: AuditEvent
@@ -41,7 +39,6 @@ class Cause:
 
 
 def approval_of(row: AuditEvent) -> Approval | None:
-    """By which request a row came about; None where none was needed."""
     planned = _PLAN.match(row.actor) if row.actor_kind == "system" else None
     if planned:
         agreed = _row_of_plan(row, kind=planned[1], plan=int(planned[2]))

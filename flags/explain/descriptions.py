@@ -155,7 +155,6 @@ _MEMBERSHIP = {
 
 
 def _saw(trace: Trace) -> str:
-    """What the condition found; groups saw nothing themselves."""
     if trace.kind in _GROUPS or trace.problem:
         return ""
     if trace.kind == "segment":

@@ -53,7 +53,6 @@ class Aspect:
     placed: frozenset[str] = frozenset()
 
     def tells(self, event: str, environment: str) -> bool:
-        """Whether a row of that event, in that environment, is about this document."""
         here = event not in self.placed or environment == self.environment
         return event in self.after and here
 

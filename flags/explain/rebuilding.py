@@ -1,17 +1,17 @@
 """Documents of an environment as they were at an instant, each with the row that made it so."""
 
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from django.core.exceptions import ObjectDoesNotExist
 from django.utils.translation import gettext as _
 
-from flags.engine import Context
-from flags.engine.parsing import DEFINITION_PART
+from flags.engine import Context, DocumentError
+from flags.engine.parsing import DEFINITION_PART, parse_environment
 from flags.explain import answers
 from flags.explain.answers import ExplainedAnswer
 from flags.explain.causes import Cause, approval_of
-from flags.explain.gathering import gather
 from flags.explain.history_reader import (
     ARCHIVED,
     ARCHIVINGS,
@@ -27,6 +27,7 @@ from flags.explain.history_reader import (
     told,
 )
 from flags.models.segment import segment_document_of
+from flags.references.state import Documents, load_state
 from portal.access.models import Project
 from portal.audit import selectors
 from portal.audit.models import AuditEvent
@@ -39,8 +40,6 @@ _READ_AT_ONCE = 4
 
 
 class Trail:
-    """The rows about each thing of a project, and what they tell of an instant."""
-
     def __init__(self, project: str, moment: datetime) -> None:
         self.project, self.moment = project, moment
         self._up_to = selectors.sequence_at(moment)
@@ -115,7 +114,7 @@ class PastEnvironment:
             | {"version": 0}
         )
 
-    def segment(self, key: str) -> Document | None:
+    def _segment(self, key: str) -> Document | None:
         found = self._told(SEGMENT, key)
         try:
             return found and segment_document_of(self.project, found)
@@ -123,8 +122,14 @@ class PastEnvironment:
             text = _("The list of keys that the segment “{segment}” had is not kept any more.")
             raise NotTold(text.format(segment=key)) from None
 
-    def group(self, key: str) -> Document | None:
-        return self._told(GROUP, key)
+    def flags(self, keys: Collection[str]) -> Documents:
+        return _found(self.flag, keys)
+
+    def segments(self, keys: Collection[str]) -> Documents:
+        return _found(self._segment, keys)
+
+    def groups(self, keys: Collection[str]) -> Documents:
+        return _found(lambda key: self._told(GROUP, key), keys)
 
     def _is_archived(self, key: str) -> bool:
         found = self.trail.told(ARCHIVED, key)
@@ -142,6 +147,11 @@ class PastEnvironment:
     def _note(self, kind: str, key: str, row: Row) -> None:
         assert isinstance(row, AuditEvent)
         self.causes.setdefault(row.sequence, Cause(kind, key, row))
+
+
+def _found(read: Callable[[str], Document | None], keys: Collection[str]) -> Documents:
+    documents = ((key, read(key)) for key in sorted(keys))
+    return {key: document for key, document in documents if document is not None}
 
 
 # The question that auditors ask: what did this user get for that flag then, and who saw to it.
@@ -178,13 +188,15 @@ def answer_at(
 def _explain(
     past: PastEnvironment, flag: str, context: Context, moment: datetime
 ) -> ExplainedAnswer:
-    scene = gather(flag, past)
-    if scene is None:
+    document = past.flag(flag)
+    if document is None:
         return answers.not_found(flag)
-    if scene.flag is None:
-        return answers.not_usable(flag, scene.problem)
-    state = scene.state(moment.timestamp())
-    return _without_version(answers.explained(scene.flag, context, state, scene.segments))
+    try:
+        parsed = parse_environment(document)
+    except DocumentError as error:
+        return answers.not_usable(flag, str(error.problems[0]))
+    state = load_state(past, moment, [parsed.configuration])
+    return _without_version(answers.explained(parsed, context, state))
 
 
 def _without_version(found: ExplainedAnswer) -> ExplainedAnswer:

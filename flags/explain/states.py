@@ -41,7 +41,6 @@ def register() -> None:
 
 
 def _tell(event: AuditEvent) -> Iterator[State]:
-    """What a row says of flags: of one, or of all in a new environment."""
     after = event.after_document or {}
     if event.event == STARTED:
         yield from _configurations(event, _mapping(after, "flags").items())

@@ -33,15 +33,12 @@ REFUSED = 422
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentAnswer:
-    """What somebody gets in an environment; ``words`` are None where there is no evaluation."""
-
     environment: Environment
     answer: ExplainedAnswer
     words: descriptions.ExplanationWords | None
 
     @property
     def details(self) -> str:
-        """What OFREP says where nothing is served."""
         return str(self.answer.body.get("errorDetails", ""))
 
 
@@ -102,7 +99,9 @@ def explain_past(request: HttpRequest, scope: Scope) -> HttpResponse:
         except (Invalid, NotTold) as error:
             problems = error.problems.values() if isinstance(error, Invalid) else [str(error)]
             context["problems"], status = list(problems), REFUSED
-    return render_page(request, "flags/explain/past.html", "flags/explain/_answered.html", context, status=status)
+    return render_page(
+        request, "flags/explain/past.html", "flags/explain/_answered.html", context, status=status
+    )
 
 
 def _answered(scope: Scope, request: HttpRequest) -> dict[str, Any]:
@@ -167,8 +166,6 @@ _LINE: Final = re.compile(r"([^=:\s]++)\s*+[=:](.*)")
 
 @dataclass(frozen=True, slots=True)
 class ExplainQuestion:
-    """Who is asked about: the targeting key, and attributes as JSON or as lines."""
-
     unit: str = ""
     attributes: str = ""
 
@@ -209,7 +206,6 @@ def _lines(lines: Iterable[str]) -> Iterable[tuple[str, Any]]:
 
 
 def read_value(text: str) -> object:
-    """Numbers, true, false, lists and texts in quotes as JSON has them; else a plain text."""
     if not _JSON.match(text):
         return text
     try:

@@ -87,7 +87,6 @@ class Flag(Keyed):
         return About("flag", self.key, self.project.key)
 
     def recorded_in(self, environment: Environment) -> About:
-        """As what happens to it in one environment is told."""
         return replace(self.recorded_as, environment=environment.key, version=environment.version)
 
     @property

@@ -1,10 +1,10 @@
 """Who refers to what: flags and segments that name a flag, a segment or an exclusion group."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import Final
+from typing import Any, Final
 
 from django.db.models import QuerySet
 
@@ -101,7 +101,6 @@ def _narrowed(rows: QuerySet[FlagConfiguration], kind: Named) -> QuerySet[FlagCo
 
 
 def segment_graph(project: Project) -> dict[str, frozenset[str]]:
-    """Each segment of a project with those that its condition names."""
     rows = Segment.objects.filter(project=project).values_list("key", "when")
     return {
         key: frozenset(one.key for one in mentions_in_condition(when, "when")) for key, when in rows
@@ -110,13 +109,27 @@ def segment_graph(project: Project) -> dict[str, frozenset[str]]:
 
 def reaching(project: Project, key: str) -> set[str]:
     """A segment, and those that ask for it by way of others."""
-    graph, found, waiting = segment_graph(project), {key}, [key]
+    graph = segment_graph(project)
+    return follow(
+        {key}, lambda keys: {other for other, named in graph.items() if not named.isdisjoint(keys)}
+    )
+
+
+def follow(first: Iterable[str], named_by: Callable[[set[str]], Iterable[str]]) -> set[str]:
+    """The first keys and all that they lead to, each asked once: a step at a time, ``named_by``
+    tells what some of them name."""
+    found: set[str] = set()
+    waiting = set(first)
     while waiting:
-        one = waiting.pop()
-        new = {other for other, named in graph.items() if one in named} - found
-        found |= new
-        waiting += new
+        found |= waiting
+        waiting = set(named_by(waiting)) - found
     return found
+
+
+def flags_named_in(documents: Iterable[Mapping[str, Any]]) -> set[str]:
+    """The flags that some configurations ask."""
+    mentions = chain.from_iterable(map(mentions_in, documents))
+    return {one.key for one in mentions if one.kind is Named.FLAG}
 
 
 def _segments_naming(project: Project, key: str) -> list[Segment]:

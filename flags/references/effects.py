@@ -38,7 +38,6 @@ _SUBJECTS = {Named.SEGMENT: "segment", Named.GROUP: "exclusion_group"}
 
 
 def introduced_rows(flag: Flag) -> list[FlagConfiguration]:
-    """The flag where evaluators have it; nowhere while it is archived."""
     if flag.is_archived:
         return []
     rows = FlagConfiguration.objects.filter(flag=flag, introduced=True)
@@ -185,6 +184,10 @@ def advance_all(environments: Iterable[Environment], kind: str, key: str, *, now
         outbox.advance(environment, kind=kind, keys=[key], now=now)
 
 
+def kind_of(one: Segment | ExclusionGroup) -> Named:
+    return Named.SEGMENT if isinstance(one, Segment) else Named.GROUP
+
+
 def let_through(
     one: Segment | ExclusionGroup,
     change: Callable[[list[Environment]], Change],
@@ -196,7 +199,7 @@ def let_through(
     ``change`` is made of the environments that it reaches, of all the project's, whose rows are
     locked. Raises Forbidden where one may not do it in each that answers by it; Waiting.
     """
-    kind = Named.SEGMENT if isinstance(one, Segment) else Named.GROUP
+    kind = kind_of(one)
     reach = reach_of(one.project, kind, one.key)
     gate.require_in_each(
         intent,

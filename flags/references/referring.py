@@ -28,7 +28,14 @@ from flags.engine import (
     mentions_in_condition,
 )
 from flags.models import ExclusionGroup, Flag, FlagConfiguration
-from flags.references.dependants import Use, going_back, mentioning_in, segment_graph, uses_of
+from flags.references.dependants import (
+    Use,
+    flags_named_in,
+    going_back,
+    mentioning_in,
+    segment_graph,
+    uses_of,
+)
 from portal.access.models import Environment, Project
 from portal.lib.errors import Invalid, refuse
 
@@ -101,7 +108,6 @@ class Neighbours:
 
 
 def check_configuration(flag: Flag, environment: Environment, wanted: Configuration) -> None:
-    """Raise Invalid, with paths, where a configuration refers to what it may not refer to."""
     mentions = list(mentions_in(dump_configuration(wanted)))
     if mentions:
         refuse(problems_of(flag.key, mentions, _neighbours(flag, environment, mentions)))
@@ -119,7 +125,6 @@ def check_restored(flag: Flag) -> None:
 
 
 def check_segment(key: str, when: Mapping[str, Any], project: Project) -> None:
-    """Raise Invalid, with paths, where a segment's condition refers to what it may not."""
     mentions = list(mentions_in_condition(when, "when"))
     graph = segment_graph(project) | {key: frozenset(one.key for one in mentions)}
     refuse(problems_of_segment(key, mentions, graph))
@@ -135,7 +140,6 @@ def refuse_unless_unused(
 
 
 def refuse_removing_variants(flag: Flag, kept: Iterable[str]) -> None:
-    """Raise InUse where another flag names a variant that this one is about to lose."""
     gone = {variant["key"] for variant in flag.variants} - set(kept)
     uses = uses_of(flag.project, Named.FLAG, flag.key, variants=gone) if gone else []
     if uses:
@@ -252,14 +256,14 @@ def _neighbours(flag: Flag, environment: Environment, mentions: Iterable[Mention
     kinds = {one.kind for one in mentions}
     asked = [one.key for one in mentions if one.kind is Named.FLAG]
     return Neighbours(
-        flags=variants_of(Flag.objects.alive().filter(project=project, key__in=asked)),
+        flags=variants_by_flag(Flag.objects.alive().filter(project=project, key__in=asked)),
         segments=frozenset(segment_graph(project)) if Named.SEGMENT in kinds else frozenset(),
         slots=slots_of(project) if Named.GROUP in kinds else {},
         graph=_flag_graph(environment) | {flag.key: frozenset(asked)} if asked else {},
     )
 
 
-def variants_of(flags: Iterable[Flag]) -> dict[str, frozenset[str]]:
+def variants_by_flag(flags: Iterable[Flag]) -> dict[str, frozenset[str]]:
     return {flag.key: frozenset(one["key"] for one in flag.variants) for flag in flags}
 
 
@@ -268,14 +272,10 @@ def slots_of(project: Project) -> dict[str, frozenset[str]]:
     return {key: frozenset(slot["flag"] for slot in slots) for key, slots in rows}
 
 
-def asks(document: Mapping[str, Any]) -> frozenset[str]:
-    return frozenset(one.key for one in mentions_in(document) if one.kind is Named.FLAG)
-
-
 def _flag_graph(environment: Environment) -> dict[str, frozenset[str]]:
     """Which flag asks which, now or once running emergency changes have ended."""
     graph: dict[str, frozenset[str]] = {}
     back = (row for row in going_back(environment.project) if row.environment == environment)
     for row in chain(mentioning_in(environment, Named.FLAG), back):
-        graph[row.flag.key] = graph.get(row.flag.key, frozenset()) | asks(row.document)
+        graph[row.flag.key] = graph.get(row.flag.key, frozenset()) | flags_named_in([row.document])
     return graph

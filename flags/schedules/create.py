@@ -176,7 +176,6 @@ Document = Mapping[str, Any]
 
 
 def kind_name(plan: Plan) -> str:
-    """What approvals call a plan of that kind."""
     return f"flag.{plan.kind}"
 
 
@@ -233,7 +232,6 @@ def _scheduled(plan: Plan, current: Document) -> dict[str, Any]:
 
 
 def lock_plan(plan: Plan) -> Plan:
-    """A plan and its environment, their rows locked, in the order of every writer."""
     (environment,) = outbox.lock_environments([plan.environment])
     locked = Plan.objects.select_for_update(of=("self",), no_key=True)
     found = locked.select_related("flag__project").get(pk=plan.pk)
@@ -242,7 +240,6 @@ def lock_plan(plan: Plan) -> Plan:
 
 
 def record_plan(event: str, plan: Plan, intent: Intent, *, words: Iterable[str] = ()) -> None:
-    """Write the audit row of something that happened to a plan; it belongs to the flag's."""
     after: dict[str, object] = {"plan": plan.pk, "kind": plan.kind, "state": plan.state}
     if plan.due_at:
         after["planned_for"] = plan.due_at.isoformat()
@@ -251,7 +248,6 @@ def record_plan(event: str, plan: Plan, intent: Intent, *, words: Iterable[str] 
 
 
 def tell_author(plan: Plan, key: str, problem: str) -> None:
-    """Tell who answers for a plan that it does not go on, in the site's language."""
     if plan.author_user is None:
         return
     with translation.override(settings.LANGUAGE_CODE):

@@ -28,14 +28,12 @@ def title(plan: Plan) -> str:
 
 
 def words(plan: Plan, current: Document) -> list[str]:
-    """The whole plan, one sentence each; ``current`` is the configuration as it is now."""
     if plan.is_ramp:
         return [ramp_start(plan), f"{target_words(plan.document, current)}:", *ramp_table(plan)]
     return [what(plan, current), *when(plan), *_replaced(plan, current)]
 
 
 def what(plan: Plan, current: Document) -> str:
-    """What a schedule does each time."""
     document = plan.document
     if document["operation"] == "percent":
         text = _("Roll out the rule {rule} to {percent} % of those who match it.")
@@ -46,7 +44,6 @@ def what(plan: Plan, current: Document) -> str:
 
 
 def when(plan: Plan) -> list[str]:
-    """When a schedule happens: how often, and its first times."""
     table = plan.timetable
     first = following(table, datetime(1999, 1, 1, tzinfo=UTC), _SHOWN if table.rrule else 1)
     times = [moment_words(one.at, table.zone) for one in first]

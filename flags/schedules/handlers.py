@@ -62,7 +62,6 @@ def _page(target: Target) -> str:
 
 
 def _outcomes(found: Planned, request: ChangeRequest) -> list[Outcome]:
-    """Who gets what now, and once the plan is carried out to its end."""
     if not request.is_open:
         return []  # what it started from is not known any more
     flag, environment = found[0], request.environments.get()

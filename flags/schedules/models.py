@@ -1,5 +1,6 @@
 """Plans: what is to become of a flag, and when."""
 
+from collections.abc import Collection, Iterable
 from datetime import timedelta
 
 from django.db import models
@@ -7,9 +8,10 @@ from django.utils.translation import gettext_lazy as _
 
 from flags.models.flag import Flag
 from flags.schedules.ramps import OPERATIONS, RampStep, Timetable, steps_of, timetable_of
-from portal.access.models import Environment
+from portal.access.models import Environment, Project
 from portal.access.permissions import Permission
 from portal.lib.journal import About
+from portal.lib.stored_json import naming
 from portal.runs.models import ALIVE, Run
 
 
@@ -75,3 +77,18 @@ class Plan(Run):
     def after(self) -> timedelta:
         """How long after its anchor the next step of a ramp is planned."""
         return timedelta(seconds=self.steps[self.step].after_s)
+
+
+# What plans are still to do: others ask before they change what a plan relies on.
+
+
+def flags_planned(project: Project) -> Iterable[tuple[str, int]]:
+    """Keys of flags that a plan is still to change, each with the id of the environment."""
+    plans = Plan.objects.alive().filter(flag__project=project)
+    return plans.values_list("flag__key", "environment")
+
+
+def places_planned(project: Project, keys: Collection[str]) -> Iterable[int]:
+    """Ids of environments where a plan that is still to run holds one of these keys."""
+    plans = Plan.objects.alive().filter(flag__project=project)
+    return naming(plans, "document", keys).values_list("environment", flat=True)

@@ -97,8 +97,6 @@ WHOLE = 100_000
 
 @dataclass(frozen=True, slots=True)
 class RampStep:
-    """A share in thousandths of a percent, and after how many seconds from the start."""
-
     share: int
     after_s: int
 
@@ -207,14 +205,11 @@ class Timetable:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Instant:
-    """``at`` in UTC, and what the clock of the zone should show then."""
-
     at: datetime
     local: datetime
 
 
 def timetable_of(document: Mapping[str, Any]) -> Timetable:
-    """The timetable of a checked document."""
     starts = datetime.fromisoformat(document["starts"])
     return Timetable(starts, document["zone"], document.get("rrule", ""))
 

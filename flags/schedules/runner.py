@@ -75,7 +75,6 @@ class PlanRunner(Runner[Plan]):
 
 
 def _perform(plan: Plan, intent: Intent) -> bool:
-    """The step, through the service that everybody uses; returns whether anything changed."""
     current = create.current_configuration(plan)
     if plan.flag.is_archived:
         raise Halted(_("The flag is archived."), ends=True)

@@ -66,7 +66,7 @@ def change_of(
         kind=kind,
         project=one.project,
         environments=tuple(environments),
-        subject_kind=subject_kind(one),
+        subject_kind=one.recorded_as.kind,
         subject=one.key,
         title=title.format(name=one.title),
         base_version=str(one.version),
@@ -94,11 +94,6 @@ def conflict(one: Segment | ExclusionGroup, document: object) -> Conflict:
 def is_served_otherwise(before: Document, after: Document) -> bool:
     """Whether evaluators get another document: names and descriptions make no difference."""
     return not same_document(_served(before), _served(after))
-
-
-def subject_kind(one: Segment | ExclusionGroup) -> str:
-    """What the history and change requests call it."""
-    return "segment" if isinstance(one, Segment) else "exclusion_group"
 
 
 def segment_words(project: Project, before: Document, after: Document) -> list[str]:

@@ -96,7 +96,6 @@ def check_keys(keys: Iterable[object]) -> list[str]:
 
 
 def problem_of(key: object) -> str:
-    """What is wrong with a key, in one sentence; empty where nothing is."""
     if not isinstance(key, str) or not key:
         return _("Give a text that is not empty.")
     if len(key) > limits.MAX_UNIT_CHARS:
@@ -151,7 +150,6 @@ class KeyFile:
     invalid_lines: int = 0
 
     def take(self, line: int, key: str) -> None:
-        """Take in one key. Raises Invalid where there are too many."""
         problem = problem_of(key)
         if problem:
             self.invalid_lines += 1
@@ -191,7 +189,6 @@ def read_csv(file: IO[bytes], *, size: int) -> KeyFile:
 
 
 def read_text(text: str) -> KeyFile:
-    """The keys of pasted lines, one each; a line is taken as it is, but for the space around it."""
     found = KeyFile()
     for number, line in enumerate(io.StringIO(text), 1):
         if line.strip():
@@ -223,7 +220,6 @@ def _read_rows(lines: IO[str]) -> KeyFile:
 
 
 def _cells(lines: IO[str]) -> Iterator[tuple[int, str]]:
-    """The first cell of each row, with the number of the line that it ends on."""
     first = lines.readline()
     marks = [one for one in _DELIMITERS if one in first]
     reader = csv.reader(_chain(first, lines), delimiter=marks[0] if marks else ",", strict=True)

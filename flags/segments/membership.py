@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -15,7 +16,7 @@ from flags.engine import (
 )
 from flags.models import Segment
 from flags.models.segment import LISTS
-from flags.references.dependants import segment_graph
+from flags.references.dependants import follow, segment_graph
 from flags.segments import selectors as segment_selectors
 from portal.lib import clock, strict_json
 
@@ -64,11 +65,9 @@ def _ask(segment: Segment, context: Mapping[str, Any]) -> bool:
 
 def _segments(segment: Segment) -> dict[str, CompiledSegment]:
     """The segment and all those that it names, however far down."""
-    graph, wanted = segment_graph(segment.project), {segment.key}
-    waiting = [segment.key]
-    while waiting:
-        new = graph.get(waiting.pop(), frozenset()) - wanted
-        wanted |= new
-        waiting += new
+    graph = segment_graph(segment.project)
+    wanted = follow(
+        [segment.key], lambda keys: chain.from_iterable(graph.get(key, ()) for key in keys)
+    )
     rows = [segment_selectors.get_segment(segment.project, key) for key in wanted if key in graph]
     return {row.key: compile_segment(row.engine_document) for row in rows}

@@ -1,6 +1,8 @@
 from bisect import bisect_left
 from dataclasses import dataclass
 
+from django.db.models import QuerySet
+
 from flags.models import Segment
 from portal.access.models import Project
 
@@ -18,16 +20,22 @@ class KeyPage:
 
 
 def get_segment(project: Project, key: str) -> Segment:
-    segments = project.segments.select_related("included", "excluded")
-    return segments.defer("included__content", "excluded__content").get(key=key)
+    return segments_in(project).get(key=key)
+
+
+def segments_in(project: Project) -> QuerySet[Segment]:
+    """With the counts of their lists at hand, and their content not."""
+    rows = project.segments.select_related("included", "excluded")
+    return rows.defer("included__content", "excluded__content")
 
 
 def list_segments(project: Project, *, search: str = "") -> list[Segment]:
-    """The segments of a project by key, their lists' counts at hand and their content not."""
-    rows = Segment.objects.filter(project=project).select_related("included", "excluded")
-    rows = rows.defer("included__content", "excluded__content")
     wanted = search.strip().lower()
-    return [row for row in rows if wanted in row.key.lower() or wanted in row.name.lower()]
+    return [
+        row
+        for row in segments_in(project)
+        if wanted in row.key.lower() or wanted in row.name.lower()
+    ]
 
 
 def page_of_keys(

@@ -1,6 +1,6 @@
 """Creating, editing and deleting segments, and changing who is listed in them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -12,15 +12,15 @@ from flags.core import naming
 from flags.core.parsing import segment_from
 from flags.engine import Named, dump_segment
 from flags.engine import Segment as SegmentDocument
-from flags.models import KeyList, Segment
+from flags.models import ExclusionGroup, KeyList, Segment
 from flags.models.segment import ABOUT_FIELDS, LISTS, list_of
 from flags.references import referring
-from flags.references.effects import advance_all, let_through
+from flags.references.effects import advance_all, kind_of, let_through
 from flags.segments import changes, key_lists
 from flags.segments import selectors as segment_selectors
 from flags.segments.key_lists import KeyChange, KeyReport
 from portal.access import authority, outbox
-from portal.access.models import Project
+from portal.access.models import Environment, Project
 from portal.access.permissions import Permission
 from portal.approvals import gate
 from portal.approvals.changes import same_document
@@ -100,11 +100,15 @@ def store_segment(segment: Segment, before: Mapping[str, Any] | None, *, intent:
 
     Checks, the gate and the environments' versions are the caller's.
     """
-    segment.version += before is not None
-    segment.updated_at, segment.updated_by = intent.at, intent.actor.label
-    segment.save()
     event = "segment.created" if before is None else _event(before, segment.document)
+    save_version(segment, before, intent)
     intent.record(event, segment, before=before, after=_told(segment, before))
+
+
+def save_version(one: Segment | ExclusionGroup, before: object, intent: Intent) -> None:
+    one.version += before is not None
+    one.updated_at, one.updated_by = intent.at, intent.actor.label
+    one.save()
 
 
 def change_keys(
@@ -152,15 +156,25 @@ def delete_segment(
     if expected_version not in (None, segment.version):
         raise changes.conflict(segment, {})
     text = _("This segment is in use by {uses}. Remove it there first.")
-    referring.refuse_unless_unused(segment.project, Named.SEGMENT, segment.key, text)
-    deletion = partial(changes.deletion, changes.SEGMENT_DELETION, segment)
-    intent, before = let_through(segment, deletion, environments, intent), segment.document
-    segment.delete()
-    intent.record("segment.deleted", segment, before=before)
+    delete_unused(segment, changes.SEGMENT_DELETION, text, environments, intent)
+
+
+def delete_unused(
+    one: Segment | ExclusionGroup,
+    change: str,
+    text: str,
+    environments: Collection[Environment],
+    intent: Intent,
+) -> None:
+    """Raises InUse with the ``text``; Forbidden, Waiting."""
+    referring.refuse_unless_unused(one.project, kind_of(one), one.key, text)
+    deletion = partial(changes.deletion, change, one)
+    intent, before = let_through(one, deletion, environments, intent), one.document
+    one.delete()
+    intent.record(f"{one.recorded_as.kind}.deleted", one, before=before)
 
 
 def _read(segment: Segment, document: object) -> tuple[dict[str, Any], dict[str, KeyList]]:
-    """The wanted segment without its lists, and the lists that the document names."""
     given = dict(document) if isinstance(document, Mapping) else {}
     lists = {name: _named_list(segment, name, given.pop(name)) for name in LISTS if name in given}
     wanted = segment_from(given if isinstance(document, Mapping) else document)
@@ -190,7 +204,6 @@ def _check_length(name: str, count: int) -> None:
 
 
 def _about(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Every field but the lists, those that hold their default too."""
     return {**_DEFAULTS, **{f: document[f] for f in ABOUT_FIELDS if f in document}}
 
 

@@ -1,15 +1,18 @@
 """Segments and exclusion groups: how their history reads, and how their changes are made."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
+from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from flags.core.merge_descriptions import clash_sentences, merge_keys
 from flags.engine import Named
-from flags.models import ExclusionGroup, Segment
+from flags.models import Segment
 from flags.models.segment import LISTS, list_of
 from flags.references.dependants import Use, uses_of
 from flags.segments import changes, key_lists
@@ -26,7 +29,6 @@ from portal.approvals.handlers import (
     Outcome,
     Side,
     Sides,
-    Target,
     Wanted,
     deleted,
     page_at,
@@ -34,10 +36,6 @@ from portal.approvals.handlers import (
 from portal.approvals.models import ChangeRequest
 from portal.lib import clock, merging, subjects
 from portal.lib.subjects import Describe, Menu, Recorded, Restore, Subject
-
-
-def _find_segment(target: Target) -> Segment:
-    return segment_selectors.get_segment(target.project, target.subject)
 
 
 def _edit_segment(segment: Segment, wanted: Wanted) -> None:
@@ -95,12 +93,23 @@ def _merge_segments(segment: Segment, _request: ChangeRequest, sides: Sides) -> 
     return Merged(merged.document | stored, clashes)
 
 
-def current_side(one: Segment | ExclusionGroup, _wanted: Document) -> Side:
-    return Side(str(one.version), one.document)
-
-
-def dependants_as(kind: Named) -> Callable[[Segment | ExclusionGroup], list[Dependant]]:
-    return lambda one: [_dependant(one.project, use) for use in uses_of(one.project, kind, one.key)]
+def deletion_handler(
+    kind: Named,
+    page: str,
+    rows: Callable[[Project], QuerySet[Any]],
+    delete: Callable[[Any, Wanted], None],
+) -> Handler:
+    """Only what nothing refers to is deleted, so nobody gets anything else by that."""
+    return Handler(
+        find=lambda target: rows(target.project).get(key=target.subject),
+        current=lambda one, _wanted: Side(str(one.version), one.document),
+        apply=delete,
+        page=page_at(page),
+        dependants=lambda one: [
+            _dependant(one.project, use) for use in uses_of(one.project, kind, one.key)
+        ],
+        stopped=deleted(rows),
+    )
 
 
 def _dependant(project: Project, use: Use) -> Dependant:
@@ -127,7 +136,9 @@ def restore_by(change: str) -> Restore:
     return restore
 
 
-# Only what nothing refers to is deleted, so nobody gets anything else by that.
+_DELETION = deletion_handler(
+    Named.SEGMENT, "segment", segment_selectors.segments_in, _delete_segment
+)
 SEGMENT = Subject(
     kind="segment",
     menu=Menu(20, gettext_lazy("Segments"), "users-group", "segment-list", "/segment"),
@@ -142,25 +153,14 @@ SEGMENT = Subject(
     address=subjects.page_at("segment", "subject"),
     restore=restore_by(changes.SEGMENT),
     changes={
-        changes.SEGMENT: Handler(
-            find=_find_segment,
-            current=current_side,
+        changes.SEGMENT: replace(
+            _DELETION,
             apply=_edit_segment,
-            page=page_at("segment"),
             words=lambda one, *sides: changes.segment_words(one.project, *sides),
             merge=_merge_segments,
             outcomes=_members,
-            dependants=dependants_as(Named.SEGMENT),
-            stopped=deleted(lambda project: project.segments.all()),
             impact=_impact,
         ),
-        changes.SEGMENT_DELETION: Handler(
-            find=_find_segment,
-            current=current_side,
-            apply=_delete_segment,
-            page=page_at("segment"),
-            dependants=dependants_as(Named.SEGMENT),
-            stopped=deleted(lambda project: project.segments.all()),
-        ),
+        changes.SEGMENT_DELETION: _DELETION,
     },
 )

@@ -156,8 +156,6 @@ Node: TypeAlias = TestNode | SegmentNode | FlagNode | LogicNode | GroupNode
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """Draws conditions, among what there is to name and with the problems that were found."""
-
     catalogue: Catalogue
     errors: Errors
 
@@ -171,7 +169,6 @@ class Conditions:
         return GroupNode(path, match, bool(group.get("bare")), children, error, depth)
 
     def flag(self, part: Form, path: str) -> FlagNode:
-        """Another flag: its variants, the ticked ones first as they stand in the document."""
         flag = read_input(part, "flag", f"{path}.flag", self.errors)
         known = self.catalogue.flags.get(flag.value)
         ticked = [text_in(one, "key") for one in dicts_in(part, "variants")]

@@ -113,8 +113,6 @@ _METHODS = {
 
 @dataclass(frozen=True, slots=True)
 class Snippet:
-    """A program in one language."""
-
     id: str
     title: str
     code: str

@@ -111,7 +111,6 @@ _LINE_BREAKS = set("\r\n")
 def to_form(
     document: dict[str, Any], definition: FlagDefinition, *, with_switch: bool = False
 ) -> Form:
-    """The form of a valid configuration document; of a change request it has a switch."""
     variants = [variant.key for variant in definition.variants]
     switch = {"enabled": "on" if document["enabled"] else "off"} if with_switch else {}
     return switch | {
@@ -148,8 +147,6 @@ def _key_line(key: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class CatalogueEntry:
-    """Something to pick: its key, its name for people, and a flag's variants or a flag's part."""
-
     key: str
     name: str = ""
     variants: tuple[str, ...] = ()

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from flags.core import descriptions
+from flags.core import change_descriptions
 from flags.core.definitions import new_salt
 from flags.core.merge_descriptions import clash_sentences, merge, rule_names
 from flags.core.parsing import configuration_from
@@ -38,7 +38,6 @@ def apply(form: Form, command: str, definition: FlagDefinition) -> str:
 
 
 def announcement(command: str, focus: str) -> str:
-    """What a screen reader is told of a part that was moved."""
     verb, _colon, _place = command.partition(":")
     place = _PLACE.match(focus.rpartition(".")[0])
     if verb not in ("up", "down", "drop") or place is None:
@@ -223,7 +222,7 @@ def both_sides(
     *,
     with_switch: bool,
 ) -> BothSides:
-    mine_on_theirs = descriptions.configuration_changes(saved.configuration, yours)
+    mine_on_theirs = change_descriptions.configuration_changes(saved.configuration, yours)
     started = _parsed(base, saved.flag.definition)
     if started is None:
         return BothSides(None, None, mine_on_theirs, [])
@@ -231,8 +230,8 @@ def both_sides(
     changed = yours if with_switch else _as_it_was_switched(yours, started)
     names = rule_names(saved.configuration.rules, yours.rules, started.rules)
     return BothSides(
-        theirs=descriptions.configuration_changes(started, saved.configuration),
-        mine=descriptions.configuration_changes(started, changed),
+        theirs=change_descriptions.configuration_changes(started, saved.configuration),
+        mine=change_descriptions.configuration_changes(started, changed),
         mine_on_theirs=mine_on_theirs,
         clashes=list(clash_sentences(merged.clashes, names)) if merged else [],
     )

@@ -31,8 +31,6 @@ from flags.targeting.form import (
 
 @dataclass(frozen=True, slots=True)
 class BucketingNode:
-    """What decides where users lie: whom it tells apart, and whose formula it is."""
-
     path: str
     bucket_by: Input
     else_by: Input
@@ -108,7 +106,6 @@ class RuleNode:
 
     @property
     def up(self) -> str:
-        """What its button to move it up is called where it gets the focus."""
         return f"{self.path}.up"
 
     @property
@@ -223,7 +220,6 @@ def _dict(node: Form, name: str) -> Form:
 
 
 def override_words(text: str) -> list[str]:
-    """One sentence for each override; none where they cannot be read."""
     found = read_json(text, "", Problems()) if text.strip() else []
     if not isinstance(found, list):
         return []

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from flags.core import configurations, descriptions
+from flags.core import change_descriptions, configurations
 from flags.core.changes import CONFIGURATION
 from flags.core.parsing import configuration_from
 from flags.core.web.rows import Cell, find_flag, said_of_saving
@@ -73,7 +73,9 @@ def targeting(request: HttpRequest, scope: Scope, environment: str, key: str) ->
     context = page_context(scope, configuration, asked, side_of(request.GET.get("prefer", "")))
     if seen is not None:
         return render(request, "flags/targeting/_changed_meanwhile.html", context)
-    return render_page(request, "flags/targeting/targeting.html", "flags/targeting/_targeting.html", context)
+    return render_page(
+        request, "flags/targeting/targeting.html", "flags/targeting/_targeting.html", context
+    )
 
 
 @require_POST
@@ -134,7 +136,6 @@ def _merged(
 @require_POST
 @project_page(Permission.FLAG_EDIT)
 def review(request: HttpRequest, scope: Scope, environment: str, key: str) -> HttpResponse:
-    """Check the form; answers the dialog that shows what would change, or the form's problems."""
     configuration = _configuration(scope, environment, key)
     form = read_form(request.POST.items(), FIELDS)
     try:
@@ -205,7 +206,7 @@ def _review(
     return {
         "scope": scope,
         "cell": Cell(configuration.flag, configuration),
-        "changes": descriptions.configuration_changes(configuration.configuration, wanted),
+        "changes": change_descriptions.configuration_changes(configuration.configuration, wanted),
         "document": json.dumps(document),
         "base": request.POST.get("base", ""),
         "differences": differences(configuration.document, dump_configuration(wanted)),

@@ -87,7 +87,6 @@ def _more(text: str) -> dict[str, Any]:
 
 
 def attributes_in(configuration: Configuration, segments: Mapping[str, Segment]) -> list[str]:
-    """The attributes that a configuration looks at, those in its segments too, in their order."""
     found = dict.fromkeys(
         name for rule in configuration.rules for name in _of_rule(rule, segments)
     ) | dict.fromkeys(_of_serve(configuration.fallthrough, segments))

@@ -145,7 +145,6 @@ _ALL: Final = 100
 
 
 def serve_to_form(serve: Document, variants: list[str]) -> Form:
-    """What is served, with a share for every variant so that each can be given one."""
     if "split" in serve:
         return _split_to_form(serve, variants)
     form = {"split": _shares([], variants, 1000)}
@@ -237,7 +236,6 @@ def _read_bucketing(node: Form, path: str, problems: Problems) -> Document:
 
 
 def read_audience(audience: Form, path: str, problems: Problems) -> Document | None:
-    """Whom the form lets in; None for everyone."""
     percent = read_percent(text_in(audience, "percent") or "100", f"{path}.percent", problems)
     group = text_in(audience, "group").strip()
     if percent == _ALL and not group and not audience.get("given"):

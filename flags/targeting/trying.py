@@ -19,7 +19,7 @@ from flags.engine.document import EnvironmentFlag
 from flags.engine.explaining import explain
 from flags.explain.descriptions import in_words
 from flags.models import FlagConfiguration
-from flags.references.state import load_state
+from flags.references.state import StoredDocuments, load_state
 from flags.targeting import documents
 from flags.targeting.form import FIELDS as TARGETING_FIELDS
 from flags.targeting.sample import FIELDS, SampleUser, attributes_in, context_of, read_sample
@@ -48,7 +48,9 @@ def try_sample(request: HttpRequest, scope: Scope, environment: str, key: str) -
     try:
         wanted = _wanted(request, configuration)
     except Invalid as error:
-        return render(request, "flags/targeting/_tried.html", context | {"form_problems": error.problems})
+        return render(
+            request, "flags/targeting/_tried.html", context | {"form_problems": error.problems}
+        )
     context |= outlook_context(configuration, wanted, flag.definition, sample, clock.now())
     names = [one.name for one in context["sample_fields"]]  # type: ignore[attr-defined]
     context["other_fields"] = list(sample.values) != names
@@ -73,7 +75,8 @@ def outlook_context(
 ) -> dict[str, object]:
     """Who gets what of a configuration that need not be saved; a flag that is off is asked as
     though it were on."""
-    evaluation, segments = load_state(configuration.environment, now, [wanted])
+    state = load_state(StoredDocuments(configuration.environment), now, [wanted])
+    segments = {key: one.source for key, one in state.segments.items()}
     names = attributes_in(wanted, segments)
     context = gets_context(wanted, definition) | {
         "is_off": not wanted.enabled,
@@ -85,11 +88,10 @@ def outlook_context(
     except Invalid as error:
         return context | {"sample_problem": error.problems["sample.json"]}
     flag = EnvironmentFlag(definition, replace(wanted, enabled=True), configuration.version)
-    return context | {"explained": in_words(explain(flag, attributes, evaluation, segments))}
+    return context | {"explained": in_words(explain(flag, attributes, state, segments))}
 
 
 def gets_context(wanted: Configuration, definition: FlagDefinition) -> dict[str, object]:
-    """Who gets what while it is on, as far as that is known without the users."""
     return {
         "bars": bars(wanted, definition),
         "distribution": distribution(replace(wanted, enabled=True), definition),
@@ -102,8 +104,6 @@ def gets_context(wanted: Configuration, definition: FlagDefinition) -> dict[str,
 
 @dataclass(frozen=True, slots=True)
 class Portion:
-    """A variant and its percentage of those asked about, 0 to 100."""
-
     variant: str
     percent: float
     colour: int | str
@@ -169,7 +169,6 @@ class _Left:
 
 
 def bars(configuration: Configuration, definition: FlagDefinition) -> list[Bar]:
-    """For each rule who gets what of those who match it; who is not let in is asked further."""
     colours = _colours(definition)
     return [_bar(rule, number, colours) for number, rule in enumerate(configuration.rules, 1)]
 

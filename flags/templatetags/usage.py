@@ -5,16 +5,16 @@ from django.utils.translation import ngettext
 
 from flags.models import Flag
 from flags.usage.reading import over_budget
-from flags.usage.standing import Seen, standings_of
+from flags.usage.stages import FlagStage, stages_of
 from portal.lib import clock
 
 register = template.Library()
 
 
 @register.simple_tag
-def flag_standing(flag: Flag) -> Seen:
+def flag_standing(flag: Flag) -> FlagStage:
     """Where a flag is in its life, and when it was last asked for."""
-    return standings_of(flag.project, [flag], now=clock.now())[flag.pk]
+    return stages_of(flag.project, [flag], now=clock.now())[flag.pk]
 
 
 @register.simple_tag

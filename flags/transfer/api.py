@@ -73,16 +73,16 @@ class EnvironmentExport(ApiView):
 SKIPPED_FLAG = Shape("SkippedFlag", {"flag": TEXT(), "reason": TEXT()})
 
 
-SKIPPED_COHORT = Shape("SkippedCohort", {"key": TEXT(), "reason": TEXT()})
+SKIPPED_DEPENDENCY = Shape("SkippedCohort", {"key": TEXT(), "reason": TEXT()})
 
 
-COHORT_REPORT = Shape(
+DEPENDENCY_REPORT = Shape(
     "CohortReport",
     {
         "created": TEXTS(),
         "changed": TEXTS(),
         "unchanged": TEXTS(),
-        "skipped": SKIPPED_COHORT.many(),
+        "skipped": SKIPPED_DEPENDENCY.many(),
     },
 )
 
@@ -98,8 +98,8 @@ IMPORT_REPORT = Shape(
         "unchanged": TEXTS(),
         "disabled": TEXTS("Turned off: the file does not have them."),
         "skipped": SKIPPED_FLAG.many(),
-        "segments": COHORT_REPORT.one("The project's segments that the file has."),
-        "groups": COHORT_REPORT.one("Its exclusion groups."),
+        "segments": DEPENDENCY_REPORT.one("The project's segments that the file has."),
+        "groups": DEPENDENCY_REPORT.one("Its exclusion groups."),
         "notes": TEXTS(),
         "dry_run": SWITCH(),
         "version": WHOLE("The environment's, afterwards."),

@@ -79,7 +79,7 @@ def _export_native(project: Project, configurations: Iterable[FlagConfiguration]
             found.append((flag.definition, by_place))
         except DocumentError as error:
             left_out.append(Skipped(flag.key, str(error.problems[0])))
-    return Export(write_document(found, *_cohorts_of(project)), len(found), left_out)
+    return Export(write_document(found, *_dependencies_of(project)), len(found), left_out)
 
 
 def _by_flag(row: FlagConfiguration) -> tuple[str, int, int]:
@@ -97,7 +97,6 @@ def _flagd(environment: Environment) -> Export:
 
 
 def _read_corpus(environment: Environment) -> tuple[Corpus, dict[str, str]]:
-    """What evaluators hold, and what is wrong with the flags that they cannot evaluate."""
     flags: dict[str, EnvironmentFlag] = {}
     broken: dict[str, str] = {}
     for row in (
@@ -107,12 +106,12 @@ def _read_corpus(environment: Environment) -> tuple[Corpus, dict[str, str]]:
             flags[row.flag.key] = parse_environment(row.environment_document())
         except DocumentError as error:
             broken[row.flag.key] = str(error.problems[0])
-    segments, groups = _cohorts_of(environment.project)
+    segments, groups = _dependencies_of(environment.project)
     by_key = {one.key: one for one in segments}
     return Corpus(flags, by_key, {one.key: one for one in groups}), broken
 
 
-def _cohorts_of(project: Project) -> tuple[list[Segment], list[Group]]:
+def _dependencies_of(project: Project) -> tuple[list[Segment], list[Group]]:
     segments = rows.Segment.objects.filter(project=project).select_related("included", "excluded")
     segments = segments.defer("included__content", "excluded__content")
     groups = rows.ExclusionGroup.objects.filter(project=project)
@@ -141,8 +140,8 @@ def write_document(
     """The document of a file. What nothing but a place's own history says is not in it."""
     return {
         "flags": [_write_flag(*one) for one in sorted(flags, key=lambda one: one[0].key)],
-        **_cohorts("segments", map(dump_segment, segments)),
-        **_cohorts("groups", map(dump_group, groups)),
+        **_dependencies("segments", map(dump_segment, segments)),
+        **_dependencies("groups", map(dump_group, groups)),
     }
 
 
@@ -153,6 +152,6 @@ def _write_flag(
     return {**dump_definition(definition), "environments": environments}
 
 
-def _cohorts(name: str, documents: Iterable[dict[str, object]]) -> Document:
+def _dependencies(name: str, documents: Iterable[dict[str, object]]) -> Document:
     found = sorted(documents, key=lambda one: str(one["key"]))
     return {name: found} if found else {}

@@ -68,7 +68,6 @@ def download_file(request: HttpRequest, scope: Scope) -> HttpResponse:
 
 
 def _read(query: QueryDict, scope: Scope) -> ExportChoice:
-    """What the address asks for; what it does not know is the usual."""
     format_name, syntax = query.get("format", ""), query.get("syntax", "")
     return ExportChoice(
         environment=scope.one_or_all(query.get("environment", "")),

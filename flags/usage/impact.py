@@ -35,7 +35,7 @@ from flags.engine.document import TARGETING_KEY
 from flags.models import FlagConfiguration, KeyList
 from flags.models.segment import segment_of
 from flags.references.dependants import mentioning_in, reaching
-from flags.references.state import load_state
+from flags.references.state import StoredDocuments, load_state
 from flags.usage.samples import Sample, is_sampled, samples_of
 from portal.access.models import Environment, Project
 from portal.approvals.handlers import Effect, Example, Flip, Impact
@@ -94,7 +94,7 @@ def of_configuration(
     except DocumentError:
         return _impact(project, remark=_("The document does not fit the flag as it is now."))
     sides = [
-        Side(_compiled(row, one), load_state(row.environment, now, [one])[0])
+        Side(_compiled(row, one), load_state(StoredDocuments(row.environment), now, [one]))
         for one in (before, after)
     ]
     held = samples_of(row.environment, now=now)
@@ -109,7 +109,6 @@ def of_segment(
     *,
     now: datetime,
 ) -> Impact:
-    """What another segment would do to the flags that use it, directly or by way of segments."""
     if not is_sampled(project):
         return _impact(project, is_on=False)
     try:
@@ -136,7 +135,6 @@ def _left_out(count: int, *, is_used: bool) -> str:
 
 
 def _using(environment: Environment, reach: Collection[str]) -> list[FlagConfiguration]:
-    """Configurations that name one of the segments; not those that do not parse."""
     rows = []
     for row in mentioning_in(environment, Named.SEGMENT):
         try:
@@ -154,8 +152,9 @@ def _segment_effects(
     if not rows:
         return
     configurations = [row.configuration for row in rows]
-    old, _segments = load_state(environment, now, configurations)
-    new, _segments = load_state(environment, now, configurations, instead={after.key: after})
+    old = load_state(StoredDocuments(environment), now, configurations)
+    changed = StoredDocuments(environment, instead={after.key: after})
+    new = load_state(changed, now, configurations)
     held = samples_of(environment, now=now)
     for row in rows:
         flag = _compiled(row, row.configuration)

@@ -43,7 +43,7 @@ _LABELS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class EnvironmentFacts:
     """A flag in one environment; ``everyone_gets`` is empty where it depends on who asks."""
 
     enabled: bool
@@ -61,7 +61,7 @@ class Facts:
     kind: str
     permanent: bool
     created_at: datetime
-    places: tuple[Standing, ...]
+    places: tuple[EnvironmentFacts, ...]
     last_asked_at: datetime | None
     counted_since: datetime | None
     is_needed: bool = False

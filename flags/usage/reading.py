@@ -94,7 +94,6 @@ class StillAskedFor(AviaryError):
 def series_of(
     flag: Flag, environment: Environment, *, span: Span, aspect: str, now: datetime
 ) -> Series:
-    """A flag's use in an environment; ``aspect`` is one of ASPECTS."""
     starts = _starts(span, now)
     rows = _usage(flag, environment, span.period, starts[0])
     counts: defaultdict[datetime, Counter[str]] = defaultdict(Counter)
@@ -151,7 +150,6 @@ def refuse_asked_for(flag: Flag, *, now: datetime, within: Environment) -> None:
 
 
 def hourly_counts(flags: Iterable[Flag], *, now: datetime) -> dict[int, list[int]]:
-    """By flag, the counts of the last 24 hours in all environments together."""
     starts = _starts(SPANS["day"], now)
     place = {start: index for index, start in enumerate(starts)}
     rows = FlagUsage.objects.filter(
@@ -166,13 +164,11 @@ def hourly_counts(flags: Iterable[Flag], *, now: datetime) -> dict[int, list[int
 
 
 def intake_losses(*, since: datetime) -> dict[tuple[str, str], int]:
-    """What evaluators sent up and is lost, of all environments together, by kind and cause."""
     rows = IntakeLoss.objects.filter(minute__gte=since).values_list("kind", "cause")
     return {(kind, cause): count for kind, cause, count in rows.annotate(n=Sum("count"))}
 
 
 def counts_dropped(*, since: datetime) -> int:
-    """How many batches of counts are lost because nobody took them in time."""
     return intake_losses(since=since).get((USAGE.name, LossCause.DROPPED), 0)
 
 
@@ -186,7 +182,6 @@ def unknown_flags(environment: Environment, *, ignored: bool = False) -> QuerySe
 
 
 def other_unknown(environment: Environment) -> int:
-    """How often names were asked for in vain that are not kept one by one."""
     others = UnknownFlag.objects.filter(environment=environment, name="")
     return others.aggregate(n=Sum("count"))["n"] or 0
 
@@ -209,7 +204,6 @@ def _starts(span: Span, now: datetime) -> list[datetime]:
 
 
 def _names(flag: Flag, aspect: str, found: Iterable[Counter[str]]) -> tuple[str, ...]:
-    """Variants in the flag's own order, and whatever else there was."""
     there = set().union(*found)
     known = [one["key"] for one in flag.variants] if aspect == "variant" else []
     return (*known, *sorted(there - set(known)))

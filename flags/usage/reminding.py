@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 
 from flags.models import Flag, LifecycleNotice
 from flags.usage.lifecycle import Lifecycle, Stage
-from flags.usage.standing import standings_of
+from flags.usage.stages import stages_of
 from portal.access import selectors as access
 from portal.access.models import Project, User
 from portal.lib import clock
@@ -39,10 +39,10 @@ def _remind_in(project: Project, moment: datetime) -> int:
     people = {one.username: one for one in access.members_of(project).filter(is_active=True)}
     flags = Flag.objects.alive().filter(project=project, owner__in=people)
     found = list(flags.prefetch_related("configurations"))
-    standings = standings_of(project, found, now=moment)
+    stages = stages_of(project, found, now=moment)
     by_owner: defaultdict[str, list[Told]] = defaultdict(list)
     for flag in found:
-        by_owner[flag.owner].append((flag, standings[flag.pk].lifecycle))
+        by_owner[flag.owner].append((flag, stages[flag.pk].lifecycle))
     return sum(_remind(people[name], project, told, moment) for name, told in by_owner.items())
 
 

@@ -35,4 +35,6 @@ def context_sampling(request: HttpRequest, scope: Scope) -> HttpResponse:
             "hours": samples.KEPT_FOR.days * 24,
         }
 
-    return governed(request, ("flags/usage/sampling.html", "flags/usage/_sampling_form.html"), context, save)
+    return governed(
+        request, ("flags/usage/sampling.html", "flags/usage/_sampling_form.html"), context, save
+    )

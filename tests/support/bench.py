@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from flags.exclusion_groups import selectors as group_selectors
 from flags.exclusion_groups import services as group_services
 from flags.models import ExclusionGroup, Flag, Segment
 from flags.segments import selectors as segment_selectors
@@ -72,7 +71,7 @@ class Bench:
         )
 
     def edit_group(self, group: ExclusionGroup, person: User, **fields: object) -> ExclusionGroup:
-        current = group_selectors.get_group(group.project, group.key)
+        current = group.project.exclusion_groups.get(key=group.key)
         return group_services.edit_group(
             group=group,
             document=current.document | fields,

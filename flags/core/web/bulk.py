@@ -30,8 +30,6 @@ ENDS = tuple(End)
 
 @dataclass(frozen=True, slots=True)
 class BulkRequest:
-    """What somebody wants done, to which flags, and what that would mean."""
-
     name: str
     action: Action
     environment: Environment | None
@@ -62,7 +60,6 @@ class BulkRequest:
 @require_POST
 @project_page(Permission.FLAG_VIEW)
 def change_many(request: HttpRequest, scope: Scope) -> HttpResponse:
-    """The dialog; confirmed, what became of each flag."""
     wanted = _read_request(request, scope)
     context = {
         "scope": scope,

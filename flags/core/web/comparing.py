@@ -151,6 +151,7 @@ def copy_configuration(
     flag, target = find_flag(scope, key), scope.environment(environment)
     values = request.POST if request.method == "POST" else request.GET
     source = _source(scope, target, values)
+    taking = Taking(state=values.get("state") == "1", salt=values.get("salt") == "1")
 
     def save() -> HttpResponse:
         if _needs_name(scope, target):
@@ -161,7 +162,7 @@ def copy_configuration(
             target=target,
             source_version=sent_version(request, "source_version"),
             expected_version=sent_version(request),
-            taking=_taking(values),
+            taking=taking,
             intent=read_intent(request, scope),
         )
         address = reverse("flag-targeting", args=[scope.project.key, target.key, flag.key])
@@ -171,22 +172,7 @@ def copy_configuration(
         )
 
     def context(_refusal: Refusal) -> dict[str, object]:
-        theirs, ours = (selectors.get_configuration(flag, place) for place in (source, target))
-        taking = _taking(values)
-        wanted = copied_document(theirs, ours, taking)
-        return {
-            "scope": scope,
-            "flag": flag,
-            "source": source,
-            "target": target,
-            "sources": [p for p in scope.environments if p.pk != target.pk],
-            "taking": taking,
-            "words": changes.configuration_words(flag, ours.document, wanted),
-            "source_version": theirs.version,
-            "version": ours.version,
-            "outlook": preflight(scope, [target], turns_off=False),
-            "needs_name": _needs_name(scope, target),
-        }
+        return _copy_context(scope, flag, source, target, taking)
 
     try:
         return governed(request, "flags/core/_copy_dialog.html", context, save)
@@ -202,8 +188,24 @@ def _source(scope: Scope, target: Environment, values: QueryDict) -> Environment
     return found or others[-1]
 
 
-def _taking(values: QueryDict) -> Taking:
-    return Taking(state=values.get("state") == "1", salt=values.get("salt") == "1")
+def _copy_context(
+    scope: Scope, flag: Flag, source: Environment, target: Environment, taking: Taking
+) -> dict[str, object]:
+    theirs, ours = (selectors.get_configuration(flag, place) for place in (source, target))
+    wanted = copied_document(theirs, ours, taking)
+    return {
+        "scope": scope,
+        "flag": flag,
+        "source": source,
+        "target": target,
+        "sources": [p for p in scope.environments if p.pk != target.pk],
+        "taking": taking,
+        "words": changes.configuration_words(flag, ours.document, wanted),
+        "source_version": theirs.version,
+        "version": ours.version,
+        "outlook": preflight(scope, [target], turns_off=False),
+        "needs_name": _needs_name(scope, target),
+    }
 
 
 def _needs_name(scope: Scope, target: Environment) -> bool:

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from flags.core import definitions, descriptions, naming, selectors
+from flags.core import change_descriptions, definitions, naming, selectors
 from flags.core.changes import DEFINITION
 from flags.core.parsing import definition_from
 from flags.core.web.rows import FlagRow, find_flag
@@ -127,7 +127,7 @@ def _context(
     """The form; of a conflict also what it would change in what is saved now."""
     changes: list[str] = []
     if flag and refusal.conflict:
-        changes = descriptions.definition_changes(
+        changes = change_descriptions.definition_changes(
             flag.definition, definition_from(_wanted(request, scope, flag, form))
         )
     return {
@@ -156,7 +156,6 @@ def _with_errors(form: Form, errors: dict[str, str]) -> list[Form]:
 
 
 def _new_form(value_type: str, key: str) -> Form:
-    """An empty form; ``key`` is what applications ask for already, if somebody came from there."""
     variants = _starting(value_type)
     return {"key": key, "kind": "release", "value_type": value_type, "variants": variants}
 
@@ -249,7 +248,6 @@ def _parsed(text: str, path: str, problems: dict[str, str]) -> object:
 
 
 def _rearrange(form: Form, command: str) -> Form:
-    """Add or remove a variant, or start over with the variants of another type."""
     verb, _colon, place = command.partition(":")
     variants = _variants(form)
     if verb == "add-variant":

@@ -21,7 +21,7 @@ from flags.engine import Kind
 from flags.models import Flag
 from flags.usage import reading
 from flags.usage.lifecycle import Stage
-from flags.usage.standing import standings_of
+from flags.usage.stages import stages_of
 from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
@@ -60,7 +60,6 @@ def list_flags(request: HttpRequest, scope: Scope) -> HttpResponse:
 @require_safe
 @project_page(Permission.FLAG_VIEW)
 def export_flags(request: HttpRequest, scope: Scope) -> HttpResponse:
-    """Every flag that the filters of the list let through, as CSV."""
     places = scope.environments
     columns = ["key", "name", "kind", "value_type", "owner", "tags", "client_visible", "permanent"]
     columns += ["created_at", "updated_at", "archived_at"]
@@ -107,7 +106,7 @@ def _context(request: HttpRequest, scope: Scope, now: datetime, moved: Moved) ->
 def _rows(
     scope: Scope, page: FlagPage, now: datetime, marks: rows.Marks, moved: Moved
 ) -> list[FlagRow]:
-    seen = standings_of(scope.project, page.flags, now=now)
+    seen = stages_of(scope.project, page.flags, now=now)
     counts = reading.hourly_counts(page.flags, now=now)
     favourites = selectors.favourites_of(scope.user, scope.project)
     return [
@@ -188,7 +187,6 @@ def read_filter(query: QueryDict, scope: Scope) -> FlagFilter:
 
 
 def lasting(query: QueryDict) -> str:
-    """What of an address is worth a name: its filters, without the empty ones."""
     pairs = [(name, value) for name, values in query.lists() for value in values if value]
     return urlencode([pair for pair in pairs if pair[0] not in _PASSING])
 

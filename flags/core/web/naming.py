@@ -28,4 +28,6 @@ def naming_rule(request: HttpRequest, scope: Scope) -> HttpResponse:
         address = reverse("naming-rule", args=[scope.project.key])
         return redirect_to(request, address, _("Saved. Flags that exist keep their keys."))
 
-    return governed(request, ("flags/core/naming.html", "flags/core/_naming_form.html"), context, save)
+    return governed(
+        request, ("flags/core/naming.html", "flags/core/_naming_form.html"), context, save
+    )

@@ -19,7 +19,7 @@ from flags.delivery import progress
 from flags.delivery.progress import Arrival, Delivery
 from flags.engine import DocumentError, Named
 from flags.models import Flag, FlagConfiguration
-from flags.usage.standing import Seen
+from flags.usage.stages import FlagStage
 from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
@@ -32,8 +32,6 @@ MOST_NAMES: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What is said of a change that is not known to be live."""
-
     words: str
     evaluators: str = ""
     """The names of those that do not have it."""
@@ -80,7 +78,9 @@ def flag_mark(request: HttpRequest, scope: Scope, environment: str, key: str) ->
 @project_page(Permission.FLAG_VIEW)
 def evaluators(request: HttpRequest, scope: Scope) -> HttpResponse:
     _none, unused = read_marks(scope.environments, [])
-    return render(request, "flags/core/_no_evaluator.html", {"scope": scope, "no_evaluator": unused})
+    return render(
+        request, "flags/core/_no_evaluator.html", {"scope": scope, "no_evaluator": unused}
+    )
 
 
 def _is_unused(deliveries: Collection[Delivery]) -> bool:
@@ -185,7 +185,7 @@ class FlagRow:
     def __init__(
         self,
         flag: Flag,
-        seen: Seen | None = None,
+        seen: FlagStage | None = None,
         counts: Sequence[int] | None = None,
         *,
         favourite: bool = False,

@@ -80,7 +80,9 @@ def flag_usage(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
         }
 
     state = f"{series.total}-{dropped}-{series.lines[-1].start.timestamp():.0f}"
-    return page_in_state(request, ("flags/core/usage.html", "flags/core/_usage.html"), state, context)
+    return page_in_state(
+        request, ("flags/core/usage.html", "flags/core/_usage.html"), state, context
+    )
 
 
 def _columns(
@@ -94,7 +96,6 @@ def _columns(
 
 
 def _environment(scope: Scope, key: str) -> Environment:
-    """The environment asked for; else the last one, where most is at stake. Raises Http404."""
     if key:
         return scope.environment(key)
     if not scope.environments:

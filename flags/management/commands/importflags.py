@@ -131,7 +131,7 @@ def describe(report: target.ImportReport) -> str:
     return "\n".join(lines)
 
 
-def _describe_cohorts(kind: str, report: target.CohortReport) -> list[str]:
+def _describe_cohorts(kind: str, report: target.DependencyReport) -> list[str]:
     """What became of the file's segments or groups; nothing where it has none."""
     counts = {
         "created": report.created,

@@ -37,7 +37,6 @@ class Form:
 
 
 def new_form(kind: str, zone: str, document: dict[str, object], share: float) -> Form:
-    """An empty form; a ramp's steps begin above a share, in percent, that is there already."""
     text = json.dumps(document, ensure_ascii=False, indent=2)
     common = {"zone": zone, "repeat": "once", "weekdays": [], "pace": "steps"}
     values = common | {"from": f"{share:g}", "to": "100", "hours": "24", "minutes": "60"}
@@ -116,11 +115,12 @@ def operations() -> list[tuple[str, str]]:
 
 
 def rules_of(configuration: Configuration) -> list[tuple[str, str]]:
-    return [(rule.id, _named(rule.name, flag_descriptions.rule(rule))) for rule in configuration.rules]
+    return [
+        (rule.id, _named(rule.name, flag_descriptions.rule(rule))) for rule in configuration.rules
+    ]
 
 
 def first_share(stored: FlagConfiguration) -> float:
-    """The share, in percent, of the first thing that a ramp could raise; 0 where there is none."""
     try:
         targets = targets_of(stored.configuration)
     except (AviaryError, ValueError):  # what is stored is of another time
@@ -143,7 +143,9 @@ def targets_of(configuration: Configuration) -> list[tuple[str, str]]:
             found.append((f"split:{rule.id}", text.format(rule=label)))
     if isinstance(configuration.fallthrough, Split):
         text = _("First share for everyone else: {shares}")
-        found.append(("split:", text.format(shares=flag_descriptions.serve(configuration.fallthrough))))
+        found.append(
+            ("split:", text.format(shares=flag_descriptions.serve(configuration.fallthrough)))
+        )
     return found
 
 
@@ -160,8 +162,6 @@ _COLOURS = {"running": "status-green", "paused": "status-orange"}
 
 @dataclass(frozen=True, slots=True)
 class Button:
-    """Something to do with a plan; ``why_not`` is empty where the reader may do it now."""
-
     name: str
     label: str
     why_not: str = ""
@@ -196,7 +196,6 @@ class PlanRow:
 
     @property
     def moments(self) -> list[Moment]:
-        """What is next: of a schedule the next times, of a ramp its next step."""
         plan = self.plan
         if not plan.is_running or plan.due_at is None:
             return []
@@ -212,7 +211,6 @@ class PlanRow:
 
     @property
     def next_share(self) -> str:
-        """What the next step of a ramp sets, and where it ends."""
         steps, at = self.plan.steps, self.plan.step
         if at >= len(steps):
             return ""
@@ -239,7 +237,6 @@ def rows_of(scope: Scope, flag: Flag, environment: Environment) -> list[PlanRow]
 
 
 def why_not_control(scope: Scope, plan: Plan, name: str) -> str:
-    """Why the reader may not pause, resume or cancel a plan; empty where they may."""
     if not {"pause": plan.is_running, "resume": plan.is_paused, "cancel": plan.is_alive}[name]:
         return _("It is {state}.").format(state=plan.get_state_display())
     if name != "resume" and scope.permissions & {Permission.FLAG_EDIT, Permission.FLAG_TOGGLE}:

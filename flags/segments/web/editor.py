@@ -132,7 +132,6 @@ def _to_document(form: Form) -> Form:
 
 
 def _drawn(when: Mapping[str, Any]) -> Form | None:
-    """The editor's part of the form; None for conditions that it cannot draw."""
     if not _is_drawable(when):
         return None
     rule = {"id": "r", "when": when, "serve": {"variant": _ON}}

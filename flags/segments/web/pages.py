@@ -45,7 +45,9 @@ def list_segments(request: HttpRequest, scope: Scope) -> HttpResponse:
     counts = uses_of_all(scope.project)
     rows = [{"segment": one, "who": sentence(one), "uses": counts.get(one.key, 0)} for one in found]
     context = {"scope": scope, "rows": rows, "search": search}
-    return render_page(request, "flags/segments/segments.html", "flags/segments/_segments.html", context)
+    return render_page(
+        request, "flags/segments/segments.html", "flags/segments/_segments.html", context
+    )
 
 
 @require_safe
@@ -62,8 +64,7 @@ def show_segment(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
 
 
 def header(scope: Scope, one: SegmentOrGroup, tab: str) -> dict[str, object]:
-    """What the head of a page shows: the name, the tabs, the requests that are open about it."""
-    kind = segment_changes.subject_kind(one)
+    kind = one.recorded_as.kind
     return {
         "scope": scope,
         "one": one,
@@ -109,7 +110,7 @@ def segment_history(request: HttpRequest, scope: Scope, key: str) -> HttpRespons
 
 
 def draw_history(request: HttpRequest, scope: Scope, one: SegmentOrGroup) -> HttpResponse:
-    kind = segment_changes.subject_kind(one)
+    kind = one.recorded_as.kind
     filters = Filters(project=scope.project.key, kind=kind, subject=one.key)
     context = {**header(scope, one, "history"), **history_page(request, filters)}
     return render_page(request, "flags/segments/history.html", "flags/core/_history.html", context)
@@ -124,13 +125,14 @@ def show_keys(request: HttpRequest, scope: Scope, which: str, key: str) -> HttpR
     segment = find_list(scope, which, key)
     search, after = request.GET.get("search", ""), request.GET.get("after", "")
     listed = key_list(segment, which, search=search, after=after)
-    return render(request, "flags/segments/_keys.html", {"scope": scope, "one": segment, "list": listed})
+    return render(
+        request, "flags/segments/_keys.html", {"scope": scope, "one": segment, "list": listed}
+    )
 
 
 @require_safe
 @project_page(Permission.FLAG_VIEW)
 def download_keys(request: HttpRequest, scope: Scope, which: str, key: str) -> HttpResponse:
-    """The whole list, as an upload reads it back."""
     segment = find_list(scope, which, key)
     rows = [[one] for one in getattr(segment, which).keys]
     name = "".join(c if c.isascii() and (c.isalnum() or c in "-_") else "-" for c in segment.key)
@@ -140,7 +142,6 @@ def download_keys(request: HttpRequest, scope: Scope, which: str, key: str) -> H
 @require_POST
 @project_page(Permission.SEGMENT_EDIT)
 def review_keys(request: HttpRequest, scope: Scope, which: str, key: str) -> HttpResponse:
-    """Read what was pasted or uploaded; answers the dialog that says what it comes to."""
     segment = find_list(scope, which, key)
     try:
         found = _sent_keys(request)

@@ -50,7 +50,7 @@ class Review:
 
 
 def page_of(one: SegmentOrGroup) -> str:
-    return address(one, PAGES[segment_changes.subject_kind(one)])
+    return address(one, PAGES[one.recorded_as.kind])
 
 
 def address(one: SegmentOrGroup, name: str) -> str:
@@ -58,14 +58,12 @@ def address(one: SegmentOrGroup, name: str) -> str:
 
 
 def _reached(scope: Scope, one: SegmentOrGroup) -> list[Environment]:
-    kind = Named.SEGMENT if isinstance(one, Segment) else Named.GROUP
-    reach = effects.reach_of(scope.project, kind, one.key)
+    reach = effects.reach_of(scope.project, effects.kind_of(one), one.key)
     return reach.agreed_in(scope.environments)
 
 
 def users_of(one: SegmentOrGroup) -> list[Use]:
-    kind = Named.SEGMENT if isinstance(one, Segment) else Named.GROUP
-    return uses_of(one.project, kind, one.key)
+    return uses_of(one.project, effects.kind_of(one), one.key)
 
 
 def review_dialog(
@@ -80,14 +78,13 @@ def _review_context(scope: Scope, one: SegmentOrGroup, review: Review) -> dict[s
         "one": one,
         "review": review,
         "document": json.dumps(review.document),
-        "save": address(one, f"{PAGES[segment_changes.subject_kind(one)]}-save"),
+        "save": address(one, f"{PAGES[one.recorded_as.kind]}-save"),
         "page": page_of(one),
         **_effect(scope, one),
     }
 
 
 def _effect(scope: Scope, one: SegmentOrGroup) -> dict[str, object]:
-    """Who uses it and who has a say; ``needs_name`` where the click reaches production's users."""
     uses, view = users_of(one), preflight(scope, _reached(scope, one), turns_off=False)
     places = (place for use in uses for place in use.environments)
     is_live = any(use.kind is Named.SEGMENT for use in uses) or any(
@@ -150,7 +147,7 @@ def delete_reviewed(
 
     def save() -> HttpResponse:
         write(intent=read_intent(request, scope))
-        name = f"{PAGES[segment_changes.subject_kind(one)]}-list"
+        name = f"{PAGES[one.recorded_as.kind]}-list"
         text = _("{name} is deleted; the history keeps what it was.").format(name=one.title)
         return redirect_to(request, reverse(name, args=[scope.project.key]), text)
 

@@ -10,10 +10,10 @@ from flags.transfer.importers import flagd, native, unleash
 from flags.transfer.importers.base import (
     FileRefused,
     ImportPlan,
-    PlannedCohorts,
+    PlannedDependencies,
     PlannedFlag,
     Skipped,
-    SkippedCohort,
+    SkippedDependency,
     quote,
 )
 
@@ -22,10 +22,10 @@ __all__ = [
     "FORMATS",
     "FileRefused",
     "ImportPlan",
-    "PlannedCohorts",
+    "PlannedDependencies",
     "PlannedFlag",
     "Skipped",
-    "SkippedCohort",
+    "SkippedDependency",
     "UnknownBucketing",
     "UnknownFormat",
     "plan_import",

@@ -43,17 +43,17 @@ class Skipped:
 
 
 @dataclass(frozen=True, slots=True)
-class SkippedCohort:
+class SkippedDependency:
     key: str
     reason: str
 
 
 TWICE: Final = "the file has this flag twice; the first counts"
-_COHORT_TWICE: Final = "the file has this key twice; the first counts"
+_DEPENDENCY_TWICE: Final = "the file has this key twice; the first counts"
 
 
 @dataclass(slots=True)
-class PlannedCohorts:
+class PlannedDependencies:
     """The segments of a file, or its exclusion groups, by their keys: documents of the engine.
 
     Each says all that the thing does, its lists included. What people call it stays as it is where
@@ -61,17 +61,16 @@ class PlannedCohorts:
     """
 
     documents: dict[str, Mapping[str, object]] = field(default_factory=dict)
-    skipped: list[SkippedCohort] = field(default_factory=list)
+    skipped: list[SkippedDependency] = field(default_factory=list)
 
     def add(self, key: str, document: Mapping[str, object]) -> None:
-        """Plan one; a key that comes twice is taken once and reported."""
         if key in self.documents:
-            self.skipped.append(SkippedCohort(key, _COHORT_TWICE))
+            self.skipped.append(SkippedDependency(key, _DEPENDENCY_TWICE))
         else:
             self.documents[key] = document
 
     @classmethod
-    def of(cls, documents: Iterable[Mapping[str, Any]]) -> "PlannedCohorts":
+    def of(cls, documents: Iterable[Mapping[str, Any]]) -> "PlannedDependencies":
         return cls({one["key"]: one for one in documents})
 
 
@@ -89,8 +88,8 @@ class ImportPlan:
     skipped: list[Skipped] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     keys: set[str] = field(default_factory=set)
-    segments: PlannedCohorts = field(default_factory=PlannedCohorts)
-    groups: PlannedCohorts = field(default_factory=PlannedCohorts)
+    segments: PlannedDependencies = field(default_factory=PlannedDependencies)
+    groups: PlannedDependencies = field(default_factory=PlannedDependencies)
 
     @property
     def document(self) -> dict[str, object]:
@@ -98,19 +97,21 @@ class ImportPlan:
             {"key": f.key, "definition": f.definition, "configuration": f.configuration}
             for f in self.flags
         ]
-        cohorts = {"segments": self.segments.documents, "groups": self.groups.documents}
+        dependencies = {"segments": self.segments.documents, "groups": self.groups.documents}
         return {
             "source": self.source,
             "flags": flags,
             "keys": sorted(self.keys),
             # Left out where there are none: requests that are open keep the digest that they had.
-            **{name: list(found.values()) for name, found in cohorts.items() if found},
+            **{name: list(found.values()) for name, found in dependencies.items() if found},
         }
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> "ImportPlan":
         flags = [PlannedFlag(**flag) for flag in document["flags"]]
-        segments, groups = (PlannedCohorts.of(document.get(n, [])) for n in ("segments", "groups"))
+        segments, groups = (
+            PlannedDependencies.of(document.get(n, [])) for n in ("segments", "groups")
+        )
         return cls(
             document["source"],
             flags,
@@ -120,7 +121,6 @@ class ImportPlan:
         )
 
     def add(self, flag: PlannedFlag) -> None:
-        """Plan a flag; a key that comes twice is taken once and reported."""
         if flag.key in self.keys:
             self.skipped.append(Skipped(flag.key, TWICE))
             return
@@ -168,7 +168,6 @@ def test(attribute: str, name: str, *values: object) -> Document:
 
 
 def combine(conditions: list[Document]) -> Document:
-    """All of them, without a group where none is needed."""
     if len(conditions) == 1:
         return conditions[0]
     nested = [c["all"] if set(c) == {"all"} else [c] for c in conditions]
@@ -180,7 +179,6 @@ def any_of(conditions: list[Document]) -> Document:
 
 
 def negate(condition: Document) -> Document:
-    """The opposite, with the operator's own opposite where it has one."""
     opposite = _NEGATED.get(condition.get("operator", ""))
     if opposite:
         return {**condition, "operator": opposite}

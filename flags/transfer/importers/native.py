@@ -19,7 +19,7 @@ from flags.transfer.importers.base import (
 )
 
 _SHAPE = "Expected a list of flags, or an object of flags by their key."
-_COHORT_SHAPE = "Expected {name} to be a list of objects, each with a key that is a text."
+_DEPENDENCY_SHAPE = "Expected {name} to be a list of objects, each with a key that is a text."
 # Fields of the document that are not part of a definition.
 _NOT_DEFINITION = {"environments", "archived", "version", "created_at", "updated_at"}
 
@@ -36,7 +36,7 @@ def read(document: object, environment: str) -> ImportPlan:
         plan.add(planned)
         if planned.configuration is None:
             without.append(key)
-    _read_cohorts(document, plan)
+    _read_dependencies(document, plan)
     if without:
         plan.notes.append(f"without a configuration for {quote(environment)}: {listed(without)}")
     return plan
@@ -55,31 +55,30 @@ def _flags(document: object) -> Iterable[tuple[str, Mapping[str, object]]]:
     return [(_text(flag.get("key"), index), flag) for index, flag in enumerate(objects)]
 
 
-def _read_cohorts(document: object, plan: ImportPlan) -> None:
-    """Segments and groups beside the flags; in a file of flags by their keys these are flags."""
+def _read_dependencies(document: object, plan: ImportPlan) -> None:
     if not isinstance(document, Mapping) or not isinstance(document.get("flags"), list | Mapping):
         return
     for name, planned in (("segments", plan.segments), ("groups", plan.groups)):
-        for key, one in _cohorts_in(document.get(name, []), name):
+        for key, one in _dependencies_in(document.get(name, []), name):
             planned.add(key, {**one, "key": key})
 
 
-def _cohorts_in(found: object, name: str) -> Iterable[tuple[str, Mapping[str, object]]]:
+def _dependencies_in(found: object, name: str) -> Iterable[tuple[str, Mapping[str, object]]]:
     """Raises FileRefused for what is no list of them: flags could not refer to them."""
     if isinstance(found, Mapping):
-        found = [{"key": key, **_cohort(one, name)} for key, one in found.items()]
+        found = [{"key": key, **_dependency(one, name)} for key, one in found.items()]
     if not isinstance(found, list):
-        raise FileRefused(_COHORT_SHAPE.format(name=name))
+        raise FileRefused(_DEPENDENCY_SHAPE.format(name=name))
     for one in found:
-        key = _cohort(one, name).get("key")
+        key = _dependency(one, name).get("key")
         if not isinstance(key, str):
-            raise FileRefused(_COHORT_SHAPE.format(name=name))
+            raise FileRefused(_DEPENDENCY_SHAPE.format(name=name))
         yield key, one
 
 
-def _cohort(one: object, name: str) -> Mapping[str, object]:
+def _dependency(one: object, name: str) -> Mapping[str, object]:
     if not isinstance(one, Mapping) or not all(isinstance(field, str) for field in one):
-        raise FileRefused(_COHORT_SHAPE.format(name=name))
+        raise FileRefused(_DEPENDENCY_SHAPE.format(name=name))
     return one
 
 

@@ -11,9 +11,9 @@ from flags.core import descriptions
 from flags.engine import Named
 from flags.models import ExclusionGroup, FlagConfiguration, Segment
 from flags.references import effects
-from flags.transfer.importers import ImportPlan, PlannedCohorts
-from flags.transfer.importing.cohorts import CohortChange
+from flags.transfer.importers import ImportPlan, PlannedDependencies
 from flags.transfer.importing.deciding import Decision
+from flags.transfer.importing.dependencies import DependencyChange
 from flags.transfer.importing.target import ImportReport, ImportTarget
 from portal.access.models import Environment
 from portal.access.permissions import Permission
@@ -32,7 +32,7 @@ class Reached:
     """
 
     definitions: list[Environment]
-    cohorts: list[Environment]
+    dependencies: list[Environment]
     agreeing: list[Environment]
 
 
@@ -42,7 +42,7 @@ def reached_by(place: ImportTarget, decision: Decision) -> Reached:
     environments = [place.environment, *place.others]
     reaches = [
         effects.reach_of(place.environment.project, kind, one.row.key)
-        for kind, found in _changed_cohorts(decision)
+        for kind, found in _changed_dependencies(decision)
         for one in found
     ]
     definitions = _definitions_reach(place, decision)
@@ -57,9 +57,14 @@ def reached_by(place: ImportTarget, decision: Decision) -> Reached:
     )
 
 
-def _changed_cohorts(decision: Decision) -> Iterable[tuple[Named, list[CohortChange[Any]]]]:
+def _changed_dependencies(
+    decision: Decision,
+) -> Iterable[tuple[Named, list[DependencyChange[Any]]]]:
     """Without new ones: nothing refers to them yet."""
-    found = ((Named.SEGMENT, decision.cohorts.segments), (Named.GROUP, decision.cohorts.groups))
+    found = (
+        (Named.SEGMENT, decision.dependencies.segments),
+        (Named.GROUP, decision.dependencies.groups),
+    )
     return [(kind, [one for one in some if one.before is not None]) for kind, some in found]
 
 
@@ -82,7 +87,7 @@ def import_change(
     permissions = [Permission.FLAG_EDIT]
     if decision.toggles:
         permissions.append(Permission.FLAG_TOGGLE)
-    if decision.cohorts.differ:
+    if decision.dependencies.differ:
         permissions.append(Permission.SEGMENT_EDIT)
     title = _("Import flags ({source}) into {environment}")
     return changes.Change(
@@ -149,7 +154,7 @@ def split_off_changed(
 
 def _changed(
     rows: QuerySet[Segment] | QuerySet[ExclusionGroup],
-    planned: PlannedCohorts,
+    planned: PlannedDependencies,
     request: ChangeRequest,
 ) -> set[str]:
     found = rows.filter(
@@ -158,5 +163,5 @@ def _changed(
     return set(found.values_list("key", flat=True))
 
 
-def _without(planned: PlannedCohorts, keys: set[str]) -> PlannedCohorts:
-    return PlannedCohorts({k: one for k, one in planned.documents.items() if k not in keys})
+def _without(planned: PlannedDependencies, keys: set[str]) -> PlannedDependencies:
+    return PlannedDependencies({k: one for k, one in planned.documents.items() if k not in keys})

@@ -7,7 +7,8 @@ from django.utils.translation import gettext as _
 
 from flags.engine import Named, mentions_in
 from flags.references import referring
-from flags.transfer.importing.cohorts import Cohorts, problems_of_refused
+from flags.references.dependants import flags_named_in
+from flags.transfer.importing.dependencies import Dependencies, problems_of_refused
 from flags.transfer.importing.target import Document, FlagChange, ImportTarget
 from portal.lib.errors import Invalid
 
@@ -15,7 +16,7 @@ FileRefused = tuple[FlagChange, Invalid]
 
 
 def take_back_misleading(
-    place: ImportTarget, cohorts: Cohorts, decided: list[FlagChange]
+    place: ImportTarget, dependencies: Dependencies, decided: list[FlagChange]
 ) -> tuple[list[FlagChange], list[FileRefused]]:
     """The changes that hold together, and those that do not, taken back, each with the reason.
 
@@ -25,7 +26,7 @@ def take_back_misleading(
     """
     kept, refused = decided, list[FileRefused]()
     while True:
-        neighbourhood = _Neighbourhood(place, cohorts, kept)
+        neighbourhood = _Neighbourhood(place, dependencies, kept)
         found = [(one, error) for one in kept if (error := neighbourhood.refusal_of(one))]
         if not found:
             return kept, refused
@@ -39,19 +40,24 @@ def take_back_misleading(
 class _Neighbourhood:
     """The project as it would be after these changes."""
 
-    def __init__(self, place: ImportTarget, cohorts: Cohorts, changes: list[FlagChange]) -> None:
+    def __init__(
+        self, place: ImportTarget, dependencies: Dependencies, changes: list[FlagChange]
+    ) -> None:
         flags = place.flags | {change.flag.key: change.flag for change in changes}
-        self._place, self._refused = place, cohorts.refused
+        self._place, self._refused = place, dependencies.refused
         self._documents = {
             key: place.configuration(flag).document
             for key, flag in place.flags.items()
             if not flag.is_archived
         } | {change.flag.key: change.configuration.document for change in changes}
         self._neighbours = referring.Neighbours(
-            flags=referring.variants_of(one for one in flags.values() if not one.is_archived),
-            segments=cohorts.known,
-            slots=cohorts.slots,
-            graph={key: referring.asks(document) for key, document in self._documents.items()},
+            flags=referring.variants_by_flag(one for one in flags.values() if not one.is_archived),
+            segments=dependencies.known,
+            slots=dependencies.slots,
+            graph={
+                key: frozenset(flags_named_in([document]))
+                for key, document in self._documents.items()
+            },
         )
 
     def refusal_of(self, change: FlagChange) -> Invalid | None:

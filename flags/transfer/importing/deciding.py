@@ -1,7 +1,7 @@
 """What an import makes of each flag; nothing is stored here."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,9 +18,10 @@ from flags.engine import (
 )
 from flags.models import Flag, FlagConfiguration
 from flags.references import referring
+from flags.references.dependants import flags_named_in, follow
 from flags.transfer.importers import ImportPlan, PlannedFlag, Skipped
-from flags.transfer.importing.cohorts import Cohorts, decide_cohorts
 from flags.transfer.importing.consistency import take_back_misleading
+from flags.transfer.importing.dependencies import Dependencies, decide_dependencies
 from flags.transfer.importing.target import (
     Document,
     FlagChange,
@@ -38,12 +39,12 @@ class Decision:
     """What an import is about to do: the rows are as they are to be, and nothing is stored."""
 
     changes: list[FlagChange]
-    cohorts: Cohorts
+    dependencies: Dependencies
     report: ImportReport
 
     @property
     def differs(self) -> bool:
-        return bool(self.changes) or self.cohorts.differ
+        return bool(self.changes) or self.dependencies.differ
 
     @property
     def toggles(self) -> bool:
@@ -53,30 +54,29 @@ class Decision:
 def decide(place: ImportTarget, plan: ImportPlan, *, replace: bool) -> Decision:
     """The changes to store, and the report of them. Segments and groups stay in either mode."""
     report = ImportReport(skipped=list(plan.skipped), notes=list(plan.notes))
-    cohorts = decide_cohorts(place, plan, report)
+    dependencies = decide_dependencies(place, plan, report)
     decided = []
     for planned in plan.flags:
         try:
             decided.append(_decide_one(place, planned, replace))
         except Invalid as error:
             report.skipped.append(Skipped(planned.key, reason_of(error)))
-    changes = _without_misleading(place, cohorts, decided, report)
+    changes = _without_misleading(place, dependencies, decided, report)
     changes += _bring_along(place, changes, report)
     if replace:
         absent = [_turn_off(place, flag) for flag in _absent(place, plan)]
         report.disabled = [change.flag.key for change in absent]
         changes += absent
     report.notes += naming.notes_of_alike(set(report.created), place.flags)
-    report.notes += naming.notes_of_alike(set(report.segments.created), cohorts.known)
-    report.notes += naming.notes_of_alike(set(report.groups.created), cohorts.slots)
-    return Decision(changes, cohorts, report)
+    report.notes += naming.notes_of_alike(set(report.segments.created), dependencies.known)
+    report.notes += naming.notes_of_alike(set(report.groups.created), dependencies.slots)
+    return Decision(changes, dependencies, report)
 
 
 def _without_misleading(
-    place: ImportTarget, cohorts: Cohorts, decided: list[FlagChange], report: ImportReport
+    place: ImportTarget, dependencies: Dependencies, decided: list[FlagChange], report: ImportReport
 ) -> list[FlagChange]:
-    """The changes that make a difference, and that refer to nothing that is not there."""
-    kept, misleading = take_back_misleading(place, cohorts, decided)
+    kept, misleading = take_back_misleading(place, dependencies, decided)
     report.skipped += [Skipped(change.flag.key, reason_of(error)) for change, error in misleading]
     for change in kept:
         if change.is_new:
@@ -95,20 +95,19 @@ def _bring_along(
 ) -> list[FlagChange]:
     """The flags that those of the file ask, to the end, and that are not introduced here yet."""
     known = {change.flag.key for change in changes}
-    waiting = _asked([change.configuration for change in changes])
-    brought = []
-    while waiting - known:
-        flags = [place.flags[key] for key in sorted(waiting - known) if key in place.flags]
-        known |= waiting
+    introduced = [change.configuration for change in changes]
+    introduced = [row for row in introduced if row.introduced]
+    brought: list[FlagChange] = []
+
+    def add(keys: set[str]) -> set[str]:
+        flags = [place.flags[key] for key in sorted(keys - known) if key in place.flags]
         rows = [row for row in map(place.configuration, flags) if not row.introduced]
-        brought += [_introduce(row) for row in rows]
-        waiting = _asked(rows)
+        brought.extend(map(_introduce, rows))
+        return flags_named_in(row.document for row in rows)
+
+    follow(flags_named_in(row.document for row in introduced), add)
     report.introduced += [change.flag.key for change in brought]
     return brought
-
-
-def _asked(rows: Iterable[FlagConfiguration]) -> set[str]:
-    return {key for row in rows if row.introduced for key in referring.asks(row.document)}
 
 
 def _introduce(configuration: FlagConfiguration) -> FlagChange:

@@ -1,8 +1,7 @@
 """The import itself: lock, decide, store, record; or do all of it and take it back."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from functools import partial
 from typing import TypeVar
 
 from django.db import transaction
@@ -22,8 +21,8 @@ from flags.transfer.importers import (
     plan_import,
 )
 from flags.transfer.importing.change_builder import Reached, import_change, reached_by
-from flags.transfer.importing.cohorts import Cohorts, beside_present
 from flags.transfer.importing.deciding import REPLACE, Decision, decide
+from flags.transfer.importing.dependencies import Dependencies, beside_present
 from flags.transfer.importing.target import FlagChange, ImportReport, ImportTarget
 from portal.access import outbox
 from portal.access.models import Environment
@@ -77,24 +76,14 @@ def import_flags(
 ) -> ImportReport:
     """Create and change flags as planned; one version per environment, audit rows per flag.
 
-    The file's segments and exclusion groups, each with a version of its own kind, come first: they
-    are the project's, so every environment gets them, and none is ever deleted.
-    New flags are off in every other environment, and not introduced where a policy stands. Only
-    this environment's configurations change;
-    a flag whose new definition would break another environment's is skipped. Mode "replace"
-    also turns off, in this environment only, the flags that the file does not have: they keep
-    their targeting, and nothing is archived or deleted. Flags that are skipped are left alone.
-    A dry run does all of it and takes it back, and asks nobody for approval.
-
-    Raises Forbidden without ``flag.edit`` (``flag.toggle`` where a flag goes on or off,
-    ``segment.edit`` in the whole project where a segment or a group is created or changed); for a
-    key also where it would change what applications get beyond its environment;
-    Invalid for an unknown mode; Conflict where the project is no longer at ``base_version``;
-    Waiting where a policy wants others to agree first.
+    The file's segments and exclusion groups come first: every environment gets them, and none is
+    ever deleted. New flags are off in every other environment; a flag whose new definition would
+    break another environment's is skipped. Mode "replace" also turns off, in this environment only,
+    the flags that the file does not have. A dry run does all of it and takes it back, and asks
+    nobody for approval. Raises Forbidden (see _require_rights), Invalid for an unknown mode,
+    Conflict where the project is no longer at ``base_version``, Waiting.
     """
-    project = environment.project
-    require = partial(gate.require, intent, project=project, environment=environment)
-    require(Permission.FLAG_EDIT)
+    gate.require(intent, Permission.FLAG_EDIT, project=environment.project, environment=environment)
     if mode not in MODES:
         raise Invalid.of("mode", _("Choose one of: {modes}."), modes=", ".join(MODES))
     place = ImportTarget.load(environment, intent.at)
@@ -103,14 +92,13 @@ def import_flags(
         raise Conflict(_("Flags were changed meanwhile."), current={}, yours={"mode": mode})
     plan = beside_present(place, plan)
     decision = decide(place, plan, replace=mode == REPLACE)
-    _require_more(decision, require)
+    reached = reached_by(place, decision)
+    _require_rights(decision, reached, environment, intent)
     why = " ".join(filter(None, [intent.reason, f"import ({plan.source})"]))
     intent = replace(intent, reason=why)
-    reached = reached_by(place, decision)
-    _require_beyond(reached, partial(gate.require_in_each, intent, project=project))
     if reached.agreeing and not dry_run:
         intent = gate.check(import_change(place, plan, mode, decision, reached), intent).intent
-    store_cohorts(place, decision.cohorts, intent)
+    store_dependencies(place, decision.dependencies, intent)
     store(place, decision.changes, intent.actor)
     record(place, decision.changes, intent)
     decision.report.dry_run = dry_run
@@ -120,17 +108,22 @@ def import_flags(
     return decision.report
 
 
-def _require_beyond(reached: Reached, require_in_each: Callable[..., None]) -> None:
-    require_in_each(Permission.FLAG_EDIT, environments=reached.definitions)
-    require_in_each(Permission.SEGMENT_EDIT, environments=reached.cohorts)
-
-
-def _require_more(decision: Decision, require: Callable[..., None]) -> None:
-    """What only some imports take. Segments and groups are the project's, not an environment's."""
+def _require_rights(
+    decision: Decision, reached: Reached, environment: Environment, intent: Intent
+) -> None:
+    """``flag.toggle`` where a flag goes on or off, ``segment.edit`` in the whole project where a
+    segment or a group is created or changed; a key needs both where evaluators beyond its
+    environment get other answers."""
+    project = environment.project
     if decision.toggles:
-        require(Permission.FLAG_TOGGLE)
-    if decision.cohorts.differ:
-        require(Permission.SEGMENT_EDIT, environment=None)
+        gate.require(intent, Permission.FLAG_TOGGLE, project=project, environment=environment)
+    if decision.dependencies.differ:
+        gate.require(intent, Permission.SEGMENT_EDIT, project=project, environment=None)
+    for permission, places in (
+        (Permission.FLAG_EDIT, reached.definitions),
+        (Permission.SEGMENT_EDIT, reached.dependencies),
+    ):
+        gate.require_in_each(intent, permission, environments=places, project=project)
 
 
 # Writing an import down: rows in bulk, one version per environment, an audit row per flag.
@@ -140,14 +133,17 @@ _BATCH = 500
 Row = TypeVar("Row", bound=Model)
 
 
-def store_cohorts(place: ImportTarget, cohorts: Cohorts, intent: Intent) -> None:
+def store_dependencies(place: ImportTarget, dependencies: Dependencies, intent: Intent) -> None:
     """Write segments and groups, their audit rows, and word of them for every environment."""
     for environment in (place.environment, *place.others):
-        for kind, found in ((Named.SEGMENT, cohorts.segments), (Named.GROUP, cohorts.groups)):
+        for kind, found in (
+            (Named.SEGMENT, dependencies.segments),
+            (Named.GROUP, dependencies.groups),
+        ):
             _advance(place, environment, [one.row.key for one in found], kind=kind)
-    for segment in cohorts.segments:
+    for segment in dependencies.segments:
         store_segment(segment.row, segment.before, intent=intent)
-    for group in cohorts.groups:
+    for group in dependencies.groups:
         if group.before is None:
             group.row.created_at = place.now
         store_group(group.row, group.before, intent=intent)
@@ -229,7 +225,6 @@ def _store_configurations(place: ImportTarget, changes: list[FlagChange], actor:
 
 
 def record(place: ImportTarget, changes: Iterable[FlagChange], intent: Intent) -> None:
-    """Write the audit rows: what each flag became, and what it now does here."""
     journal.write_all(entry for change in changes for entry in _entries(place, change, intent))
 
 

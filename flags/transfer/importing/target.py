@@ -9,7 +9,7 @@ from flags.core import naming
 from flags.core.definitions import new_salt
 from flags.engine import FlagDefinition, default_configuration
 from flags.models import Flag, FlagConfiguration, NamingRule
-from flags.transfer.importers import Skipped, SkippedCohort
+from flags.transfer.importers import Skipped, SkippedDependency
 from portal.access import outbox
 from portal.access.models import Environment
 from portal.approvals import selectors as approvals
@@ -20,8 +20,6 @@ Document: TypeAlias = dict[str, Any]
 
 @dataclass(slots=True)
 class ImportTarget:
-    """Where the import happens: the project as it is, the rows of its environments locked."""
-
     environment: Environment
     others: list[Environment]
     flags: dict[str, Flag]
@@ -104,7 +102,6 @@ class FlagChange:
 
     @property
     def introduces(self) -> bool:
-        """Whether a flag that exists comes to this environment by it."""
         return self.configuration.introduced and not self.configuration_before.get(
             "introduced", True
         )
@@ -122,13 +119,11 @@ _REASONS = 3
 
 
 @dataclass(slots=True)
-class CohortReport:
-    """What became of the file's segments, or of its exclusion groups, by their keys."""
-
+class DependencyReport:
     created: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
     unchanged: list[str] = field(default_factory=list)
-    skipped: list[SkippedCohort] = field(default_factory=list)
+    skipped: list[SkippedDependency] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -146,8 +141,8 @@ class ImportReport:
     unchanged: list[str] = field(default_factory=list)
     disabled: list[str] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
-    segments: CohortReport = field(default_factory=CohortReport)
-    groups: CohortReport = field(default_factory=CohortReport)
+    segments: DependencyReport = field(default_factory=DependencyReport)
+    groups: DependencyReport = field(default_factory=DependencyReport)
     notes: list[str] = field(default_factory=list)
     dry_run: bool = False
     version: int = 0
@@ -159,14 +154,13 @@ class ImportReport:
 
     @property
     def changes(self) -> int:
-        cohorts = len(self.segments.created) + len(self.segments.changed)
-        cohorts += len(self.groups.created) + len(self.groups.changed)
+        dependencies = len(self.segments.created) + len(self.segments.changed)
+        dependencies += len(self.groups.created) + len(self.groups.changed)
         flags = self.created, self.changed, self.introduced, self.disabled
-        return cohorts + sum(map(len, flags))
+        return dependencies + sum(map(len, flags))
 
 
 def reason_of(error: Invalid) -> str:
-    """Why something of the file is left alone: the first few problems with it."""
     problems = [f"{path}: {text}" if path else text for path, text in error.problems.items()]
     more = f" And {len(problems) - _REASONS} more." if len(problems) > _REASONS else ""
     return " ".join(problems[:_REASONS]) + more

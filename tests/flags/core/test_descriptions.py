@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from flags.core import descriptions
+from flags.core import change_descriptions, descriptions
 from flags.core.descriptions import OPERATOR_WORDS, VALUE_HINTS
 from flags.engine import OPERATORS, Configuration, parse_configuration, parse_definition
 from tests.flags.engine.documents import (
@@ -28,7 +28,7 @@ def parsed(**changes: object) -> Configuration:
 
 
 def changes_between(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
-    return descriptions.configuration_changes(parsed(**before), parsed(**after))
+    return change_descriptions.configuration_changes(parsed(**before), parsed(**after))
 
 
 @pytest.mark.parametrize(
@@ -184,10 +184,10 @@ def essence_of(whole: Configuration) -> object:
 def test_no_difference_goes_unmentioned(before: dict[str, Any], after: dict[str, Any]) -> None:
     """What the review does not mention could not be saved, and nobody would find it later."""
     old, new = (parse_configuration(one, DEFINITION) for one in (before, after))
-    sentences = descriptions.configuration_changes(old, new)
+    sentences = change_descriptions.configuration_changes(old, new)
     if essence_of(old) != essence_of(new):
         assert sentences
-    assert descriptions.configuration_changes(old, old) == []
+    assert change_descriptions.configuration_changes(old, old) == []
 
 
 @pytest.mark.parametrize(
@@ -213,4 +213,4 @@ def test_each_change_of_a_definition_has_its_sentence(
     changes: dict[str, Any], sentences: list[str]
 ) -> None:
     after = parse_definition({**BOOLEAN, **changes})
-    assert descriptions.definition_changes(DEFINITION, after) == sentences
+    assert change_descriptions.definition_changes(DEFINITION, after) == sentences

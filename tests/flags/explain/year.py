@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from flags.exclusion_groups import selectors as group_selectors
 from flags.exclusion_groups.services import reshuffled
 from flags.models import Flag
 from flags.segments import selectors as segment_selectors
@@ -166,7 +165,7 @@ def rename(year: Year) -> None:
 
 
 def deal_anew(year: Year) -> None:
-    line = group_selectors.get_group(year.project, "line")
+    line = year.project.exclusion_groups.get(key="line")
     year.bench.edit_group(line, year.alice, **reshuffled(line))
 
 

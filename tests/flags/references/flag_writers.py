@@ -6,7 +6,6 @@ from typing import Any
 
 from flags.core import bulk, configurations, copying, definitions
 from flags.core.copying import Taking
-from flags.exclusion_groups import selectors as group_selectors
 from flags.exclusion_groups import services as group_services
 from flags.models import ExclusionGroup, Segment
 from flags.schedules import create, runner
@@ -207,7 +206,7 @@ def change_keys(world: World, dice: Random, actor: Actor) -> object:
 
 def some_group(world: World, dice: Random) -> ExclusionGroup:
     keys = ExclusionGroup.objects.filter(project=world.project).values_list("key", flat=True)
-    return group_selectors.get_group(world.project, dice.choice(["line", *sorted(keys)]))
+    return world.project.exclusion_groups.get(key=dice.choice(["line", *sorted(keys)]))
 
 
 def edit_group(world: World, dice: Random, actor: Actor) -> object:

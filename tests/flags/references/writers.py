@@ -127,9 +127,10 @@ PARTS = {
     _F: "core.definitions.add_configuration exclusion_groups.services.store_group "
     "references.effects.advance_all references.effects.advance_everywhere "
     "references.effects.let_through schedules.create.record_plan segments.key_lists.store "
-    "segments.services.fill_segment segments.services.store_segment "
+    "segments.services.delete_unused segments.services.fill_segment "
+    "segments.services.store_segment "
     "transfer.importing.service.record transfer.importing.service.store "
-    "transfer.importing.service.store_cohorts",
+    "transfer.importing.service.store_dependencies",
     _A: "requests.close_request requests.require_person applying.apply_as_asked "
     "holding.hold_request votes.apply_if_approved",
     _X: "grants.remove_grants grants.store_grant roles.remove_from_groups "
@@ -169,7 +170,7 @@ NO_WRITERS = {
     "targeting.trying.outlook_context usage.impact.of_configuration usage.impact.of_segment "
     "usage.lifecycle.judge usage.reading.hourly_counts usage.reading.over_budget "
     "usage.reading.recent_use usage.reading.refuse_asked_for usage.reading.series_of "
-    "usage.samples.samples_of usage.standing.standings_of",
+    "usage.samples.samples_of usage.stages.stages_of",
 }
 NOT_DRIVEN = {
     f"{package}.{name}"

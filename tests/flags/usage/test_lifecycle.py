@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flags.usage.lifecycle import Facts, Stage, Standing, judge
+from flags.usage.lifecycle import EnvironmentFacts, Facts, Stage, judge
 
 CASES = json.loads((Path(__file__).parents[2] / "cases" / "lifecycle.json").read_text())
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -23,8 +23,8 @@ def facts_of(case: dict[str, Any]) -> Facts:
     """Two environments; numbers are days ago."""
     enabled, changed = case.get("enabled", False), ago(case.get("changed", case["age"])) or NOW
     gets = "" if case.get("depends") else "on" if enabled else "off"
-    first = Standing(enabled or case.get("depends", False), gets, changed)
-    second = Standing(True, "on", changed) if case.get("mixed") else first
+    first = EnvironmentFacts(enabled or case.get("depends", False), gets, changed)
+    second = EnvironmentFacts(True, "on", changed) if case.get("mixed") else first
     return Facts(
         kind=case.get("kind", "release"),
         permanent=case.get("permanent", False),
@@ -45,7 +45,7 @@ def test_stage__is_as_the_table_says(case: dict[str, Any]) -> None:
 
 _moments = st.integers(0, 500).map(lambda days: NOW - timedelta(days=days))
 _standings = st.builds(
-    Standing, st.booleans(), st.sampled_from(["", "on", "off"]), changed_at=_moments
+    EnvironmentFacts, st.booleans(), st.sampled_from(["", "on", "off"]), changed_at=_moments
 )
 _facts = st.builds(
     Facts,

@@ -147,7 +147,6 @@ def _default(configuration: Configuration, names: Mapping[str, str]) -> str | No
 
 
 def _names(definition: FlagDefinition) -> dict[str, str]:
-    """How answers call the variants, by their keys."""
     names = {one.key: one.label for one in definition.variants}
     if len(set(names.values())) != len(names):
         refuse("two of its variants are served by the same name")

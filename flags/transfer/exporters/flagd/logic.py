@@ -55,12 +55,10 @@ def negate(condition: Logic) -> Logic:
 
 
 def same(one: Logic, other: Logic) -> Logic:
-    """Whether both are the same value of the same type; one of them must not be a list."""
     return {"===": [one, other]}
 
 
 def is_one_of(value: Logic, texts: Iterable[str]) -> Logic:
-    """Whether a text is one of these; only for what is a text, or null."""
     known = list(texts)
     if not known:
         return False
@@ -92,7 +90,6 @@ def is_text(value: Logic) -> Logic:
 
 
 def is_number(value: Logic) -> Logic:
-    """A number: compares with 0 or 1, and is none of what is converted for that."""
     return every(
         [
             *({"!==": [value, other]} for other in (None, True, False)),

@@ -53,8 +53,6 @@ class WrittenFlag:
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """What is served, null for the default in the code, where ``applies`` holds."""
-
     applies: Logic
     outcome: Logic
 

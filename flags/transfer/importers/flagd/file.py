@@ -120,7 +120,6 @@ def _read_variants(variants: object) -> Mapping[str, object]:
 
 
 def _read_default(default: object, variants: Mapping[str, object]) -> str | None:
-    """The default variant; None where the default in the code is to be taken."""
     if default is None or default == "":
         return None
     name = str(default).lower() if isinstance(default, bool) else default

@@ -152,7 +152,6 @@ class Expansion:
     def expand(
         self, node: object, path: str, depth: int = 0, opened: tuple[str, ...] = ()
     ) -> object:
-        """``node`` with every ``{"$ref": name}`` replaced by what it names."""
         self._nodes += 1
         if depth > MAX_DEPTH or self._nodes > MAX_NODES:
             refuse(path, "the targeting is too deep or too large")
@@ -182,7 +181,6 @@ class Expansion:
 
 
 def operation(node: object, path: str) -> tuple[str, list[object]]:
-    """The name and arguments of ``{name: arguments}``; a single argument may stand by itself."""
     if not isinstance(node, dict) or len(node) != 1:
         refuse(path, f"expected an operation, found {quote(node)}")
     ((name, arguments),) = node.items()

@@ -33,8 +33,6 @@ class Branch:
 
 @dataclass(frozen=True, slots=True)
 class RuleDraft:
-    """A rule in the making; ``serve`` None stands for the default variant."""
-
     given: Given
     serve: Document | None
 

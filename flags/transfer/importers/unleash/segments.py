@@ -11,7 +11,7 @@ from typing import Final
 from flags.transfer.importers.base import (
     Document,
     NotExpressible,
-    PlannedCohorts,
+    PlannedDependencies,
     combine,
     quote,
     refuse,
@@ -27,7 +27,7 @@ from flags.transfer.importers.unleash.strategies import Segments
 _MOST_CHARS: Final = 100
 
 
-def read_segments(document: Object, planned: PlannedCohorts) -> Segments:
+def read_segments(document: Object, planned: PlannedDependencies) -> Segments:
     """The conditions that stand for the file's segments, by their ids; those that hold are planned.
 
     Raises NotExpressible for one that is malformed.

@@ -72,7 +72,6 @@ def read_parameters(node: Object, path: str) -> dict[str, str]:
 
 
 def units_of(stickiness: str) -> list[str]:
-    """The attributes to bucket by, the first that is there."""
     return _UNITS.get(stickiness, [stickiness])
 
 

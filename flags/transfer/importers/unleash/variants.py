@@ -40,7 +40,6 @@ class Variants:
 
     @property
     def has_any(self) -> bool:
-        """Whether there are more than Unleash's own "disabled"."""
         return len(self._found) > 2
 
     def named(self, names: list[str]) -> list[str]:
