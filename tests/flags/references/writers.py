@@ -128,7 +128,7 @@ PARTS = {
     "references.effects.advance_all references.effects.advance_everywhere "
     "references.effects.let_through schedules.create.record_plan segments.key_lists.store "
     "segments.services.delete_unused segments.services.fill_segment "
-    "segments.services.store_segment "
+    "segments.services.save_version segments.services.store_segment "
     "transfer.importing.service.record transfer.importing.service.store "
     "transfer.importing.service.store_dependencies",
     _A: "requests.close_request requests.require_person applying.apply_as_asked "
