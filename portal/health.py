@@ -84,8 +84,6 @@ def metrics(request: HttpRequest) -> HttpResponse:
 
 
 class _Delivered(Collector):
-    """How far changes have come, as Prometheus' families."""
-
     def __init__(self, arrivals: Arrivals, named: Arrivals) -> None:
         self._arrivals, self._named = arrivals, named
 
@@ -157,7 +155,6 @@ class _One(Collector):
 
 
 def _read_arrivals() -> Arrivals | None:
-    """All environments and where their newest versions are; None without a database."""
     try:
         places = list(Environment.objects.select_related("project").order_by("pk"))
         found = delivery.read(places)

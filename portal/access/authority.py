@@ -53,7 +53,6 @@ def user_of(actor: Actor) -> User | None:
 
 
 def role_table(project: Project) -> dict[str, frozenset[Permission]]:
-    """Every role of a project by its key, the built-in ones first."""
     custom = CustomRole.objects.filter(project=project)
     known = set(Permission.values)
     return BUILTIN_ROLES | {

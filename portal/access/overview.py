@@ -28,15 +28,12 @@ from portal.access.permissions import READS, RESERVABLE, BuiltinRole, Holdings, 
 
 @dataclass(frozen=True, slots=True)
 class HeldRole:
-    """A role that somebody has; ``group`` is what it comes through, None where given by name."""
-
     grant: Grant
     label: str
     group: Group | None
 
     @property
     def place(self) -> str:
-        """The name of the environment that it counts in; empty for all."""
         return self.grant.environment.name if self.grant.environment else ""
 
 

@@ -18,7 +18,6 @@ def projects_of(user: User | AnonymousUser) -> QuerySet[Project]:
 
 
 def keys_of(project: Project) -> QuerySet[ApiKey]:
-    """A project's API keys, the usable ones first, newest first."""
     return (
         ApiKey.objects.filter(environment__project=project)
         .select_related("environment", "creator", "evidence_confirmed_by")
@@ -68,7 +67,6 @@ def account_named(typed: str) -> User | None:
 
 
 def lookalike_of(username: str) -> User | None:
-    """An account whose name can be taken for this one."""
     key, look = lookalikes.keys_of(username)
     return User.objects.filter(Q(name_key=key) | Q(name_look=look)).first()
 

@@ -99,8 +99,6 @@ class RoleNeed:
 
 @dataclass(frozen=True, slots=True)
 class EvidenceNeed:
-    """A kind of evidence that is wanted, and the latest word on it."""
-
     kind: str
     state: EvidenceState
     row: Evidence | None

@@ -125,8 +125,6 @@ class Requirement:
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """One person who agreed, and the roles and groups they hold there now."""
-
     voter: int
     names: frozenset[str]
 

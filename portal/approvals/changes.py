@@ -1,5 +1,3 @@
-"""A change that somebody wants: all that approvals know of it."""
-
 import hashlib
 import json
 from collections.abc import Mapping

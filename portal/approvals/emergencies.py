@@ -79,7 +79,6 @@ def _is_out(row: EmergencyLog, ending: set[int]) -> bool:
 
 
 def about(change: Change) -> Emergency | None:
-    """A running emergency change of what a change is about."""
     if not running().exists():  # mostly, and asked for with every change
         return None
     places = [environment.pk for environment in change.environments]

@@ -43,7 +43,6 @@ def local_time(moment: datetime) -> str:
 
 
 def occurrence_words(occurrence: Occurrence) -> str:
-    """From when to when, on the clock of the window's own zone."""
     return _("{start} to {end}").format(
         start=local_time(occurrence.local_starts), end=local_time(occurrence.local_ends)
     )

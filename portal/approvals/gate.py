@@ -218,7 +218,6 @@ def _require_glass(user: User, project: Project, policies: list[Policy]) -> None
 
 
 def _file_emergency(change: Change, user: User, intent: Intent) -> ChangeRequest:
-    """The emergency's own request, applied from the start."""
     request = new_request(change, intent, author_user=user)
     _close(request, intent)
     request.save()

@@ -32,8 +32,6 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """Two edits of a subject brought together, and what both changed, one sentence each."""
-
     document: dict[str, Any]
     clashes: tuple[str, ...] = ()
 
@@ -123,9 +121,6 @@ class DueStep:
 
 
 class Sides(NamedTuple):
-    """Two edits of one document to be brought together, and whose stands where both changed the
-    same."""
-
     base: Document
     theirs: Document
     mine: Document
@@ -183,7 +178,6 @@ def deleted(existing: Callable[[Project], QuerySet[Any]]) -> Stopped:
 
 
 def merge_whole(_row: Any, _request: ChangeRequest, sides: Sides) -> Merged:
-    """The merge of what has no parts, or is there on one side alone."""
     whole = merging.Merging(sides.prefer)
     document = whole.whole(*sides.documents, ("", "", ""))
     return Merged(dict(document), (_("The whole of it"),) if whole.clashes else ())
@@ -226,12 +220,10 @@ class Handler:
 
 
 def page_at(name: str) -> Callable[[Target], str]:
-    """The page that has the project and the subject in its address."""
     return lambda target: reverse(name, args=[target.project.key, target.subject])
 
 
 def edited_at(page: Callable[[Target], str]) -> Callable[[Target], str]:
-    """A page that edits a request which its address names."""
     return lambda target: f"{page(target)}?request={target.request.pk}" if target.request else ""
 
 

@@ -258,8 +258,6 @@ class FreezeWindow(models.Model):
 
 @dataclass(frozen=True, slots=True)
 class InForce:
-    """A window that is in force, until when, and in which of the environments asked about."""
-
     freeze: FreezeWindow
     occurrence: Occurrence
     environments: Sequence[Environment]
@@ -335,7 +333,6 @@ class Emergency(DueWork):
 
     @property
     def is_running(self) -> bool:
-        """Whether the change stands, and its time is running out."""
         return not (self.confirmed_at or self.reverted_at or self.superseded_at)
 
     @property

@@ -1,5 +1,3 @@
-"""Who is written to about change requests and emergencies, and what."""
-
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
@@ -35,7 +33,6 @@ def voters_of(request: ChangeRequest) -> list[User]:
 
 
 def tell_opened(request: ChangeRequest) -> None:
-    """Those who can approve a new or edited request."""
     with _language():
         edited = request.revision > 1
         text = _("{person} requests a change: {title}") if not edited else _("Edited: {title}")
@@ -50,7 +47,6 @@ def tell_opened(request: ChangeRequest) -> None:
 
 
 def tell_voted(request: ChangeRequest, vote: Vote) -> None:
-    """Who asked, about a vote."""
     with _language():
         approved = vote.verdict == "approve"
         text = _("{person} approved: {title}") if approved else _("{person} rejected: {title}")
@@ -59,14 +55,12 @@ def tell_voted(request: ChangeRequest, vote: Vote) -> None:
 
 
 def tell_applied(request: ChangeRequest) -> None:
-    """Who asked, that it is done."""
     with _language():
         subject = _("Applied: {title}").format(title=request.title)
         _write(_author(request), f"request:{request.pk}:applied", subject, [], request)
 
 
 def tell_problem(request: ChangeRequest, problem: str) -> None:
-    """Who asked, that an approved request could not be applied."""
     with _language():
         votes = request.votes.count()
         key = f"request:{request.pk}:{request.revision}:problem:{votes}"
@@ -124,7 +118,6 @@ def tell_stuck(emergency: Emergency) -> None:
 
 
 def _watchers(emergency: Emergency) -> list[User]:
-    """Who broke the glass, those who can approve there, and the site administrators."""
     administrators = User.objects.filter(is_superuser=True, is_active=True)
     mine = [emergency.actor_user] if emergency.actor_user else []
     return [*mine, *voters_of(emergency.request), *administrators]

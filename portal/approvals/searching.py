@@ -15,8 +15,6 @@ REVIEW_WITHIN = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class RequestFilter:
-    """What is looked for; empty texts look for nothing in particular."""
-
     state: str = ""
     environment: str = ""
     author: str = ""

@@ -172,7 +172,6 @@ def requests_of(project: Project) -> QuerySet[ChangeRequest]:
 def open_requests(
     project: Project, *, subject_kind: str, subject: str, environment: Environment | None = None
 ) -> QuerySet[ChangeRequest]:
-    """The open requests about one thing; in one environment where one is given."""
     found = requests_of(project).filter(
         state=State.OPEN, subject_kind=subject_kind, subject=subject
     )

@@ -41,8 +41,6 @@ _ENDS = {
 
 
 def register() -> None:
-    """Have policies, freezes, change requests with their votes, and emergencies held against
-    their rows."""
     events = frozenset({"policy.set", "policy.removed"})
     states.register(StateSource("policies", events, _tell, _read))
     for name, told, tell, read in (
@@ -194,7 +192,6 @@ def _is_logged(request: ChangeRequest, rows: Iterable[EmergencyLog]) -> bool:
 
 
 def _tell_freeze(event: AuditEvent) -> Iterator[Said]:
-    """Windows that are not cancelled."""
     key = StateKey("freeze", event.project, "", "freeze", event.subject)
     yield key, None if event.event in _ENDED else _in_order(event.after_document or {})
 

@@ -1,5 +1,3 @@
-"""Exporting the history: which rows, in which format, and a record that it was done."""
-
 import io
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
@@ -38,8 +36,6 @@ _PIECE_BYTES: Final = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """A file that is made while it is sent."""
-
     name: str
     media_type: str
     pieces: Iterator[bytes]
@@ -133,7 +129,6 @@ class _Pipe(io.RawIOBase):
         return len(piece)
 
     def take(self) -> bytes:
-        """What was written since the last call."""
         taken = bytes(self._written)
         self._written.clear()
         return taken

@@ -83,7 +83,6 @@ def matching(filters: Filters) -> Matching:
 
 
 def matching_up_to(filters: Filters, sequence: int) -> Matching:
-    """The rows that match and were there when that one was the last."""
     return matching(filters).bounded("lte", sequence)
 
 
@@ -114,7 +113,6 @@ def page(
 
 
 def whole(events: list[AuditEvent]) -> list[AuditEvent]:
-    """The same rows with their documents, however long."""
     abridged = [event.sequence for event in events if event.is_abridged]
     if not abridged:
         return events

@@ -19,7 +19,6 @@ STATES_KEPT = "states_kept"
 
 
 def events_of(project: Project, *, subject_kind: str, subject: str) -> QuerySet[AuditEvent]:
-    """What happened to one thing of a project, newest first."""
     return AuditEvent.objects.filter(
         project=project.key, subject_kind=subject_kind, subject=subject
     )
@@ -135,7 +134,6 @@ def marks_of(project: str, subject: str) -> list[Mark]:
 
 
 def rows_at(sequences: Collection[int]) -> dict[int, AuditEvent]:
-    """Rows by their place, documents and all."""
     return AuditEvent.objects.in_bulk(sequences)
 
 

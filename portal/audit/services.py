@@ -1,5 +1,3 @@
-"""Everything that writes to the audit trail: adding, anchoring, and purging what is too old."""
-
 import json
 import logging
 import threading
@@ -168,7 +166,6 @@ def _complain_of_a_step_back(last: Anchor | None, anchor: Anchor) -> None:
 
 
 def _offer(anchor: Anchor, receipt: Path) -> None:
-    """Send the anchor unless the address has taken it already."""
     line = anchor.line(settings.AUDIT_KEY)
     if receipt.exists() and receipt.read_bytes() == line:
         return

@@ -77,7 +77,6 @@ _sources: list[StateSource] = []
 
 
 def register(source: StateSource) -> None:
-    """Hold the documents of a package against their rows from now on."""
     _sources.append(source)
 
 

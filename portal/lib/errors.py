@@ -142,7 +142,6 @@ def announce(response: HttpResponse) -> HttpResponse:
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """A form that was open for too long, or came from elsewhere."""
     return error_page(
         request,
         403,

@@ -110,7 +110,6 @@ _recorder: Recorder | None = None
 
 
 def register(recorder: Recorder) -> None:
-    """Make ``recorder`` the one that keeps entries."""
     global _recorder  # one per process, set once at start-up
     _recorder = recorder
 
@@ -121,7 +120,6 @@ def write(entry: Entry) -> None:
 
 
 def write_all(entries: Iterable[Entry]) -> None:
-    """Keep many entries, in this order; see write."""
     if _recorder is None:
         raise JournalMissing("the audit trail is not running; is portal.audit installed?")
     _recorder(entries)

@@ -1,5 +1,3 @@
-"""Recertification: start a round, decide one by one, sign it off."""
-
 from datetime import datetime
 
 from django.db import transaction

@@ -91,7 +91,6 @@ class Runner(ABC, Generic[Work]):
         return _("It broke on our side; the log has the details.")
 
     def look(self) -> int:
-        """Carry out what is due; returns how many were claimed."""
         return for_each(self.find(clock.database_now()), self.attempt)
 
     def find(self, at: datetime) -> list[Work]:

@@ -86,7 +86,6 @@ def _up(supervisor: Supervisor, register: Register) -> None:
 
 
 def _start_redis(supervisor: Supervisor) -> None:
-    """Start the embedded Redis, unless the settings name another."""
     socket = state.redis_socket(env.var_dir())
     if env.required("REDIS_URL") == f"unix://{socket}":
         supervisor.start(embedded_redis.redis_process(socket))

@@ -1,5 +1,3 @@
-"""The processes of one installation and how each is started."""
-
 import os
 import socket
 import sys
@@ -57,7 +55,6 @@ def evaluator(addresses: Addresses, *, public_url: str = "") -> Process:
 
 
 def web(addresses: Addresses) -> Process:
-    """Serves the pages and the management API; needs the database."""
     return Process("web", [sys.executable, *_granian(addresses)])
 
 

@@ -122,7 +122,6 @@ class Supervised:
         )
 
     def _follow(self, popen: "subprocess.Popen[str]") -> int:
-        """Print what the process says until it ends, and end what it leaves behind."""
         printer = threading.Thread(target=self._print_output, args=[popen], daemon=True)
         printer.start()
         code = self._wait(popen)
@@ -182,7 +181,6 @@ def _stop(group: list[Supervised]) -> None:
 
 
 def _signal_group(pid: int, number: signal.Signals) -> None:
-    """Signal all processes of a session that we started; nothing where none is left."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, number)
 

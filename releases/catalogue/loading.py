@@ -32,8 +32,6 @@ _KNOWN: Final = re.compile(rf"^({'|'.join(BLOCKS)}):", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class LoadTarget:
-    """What ``rollback_config`` is for."""
-
     service: Service
     environment: Environment
 
@@ -94,7 +92,6 @@ def _permissions(blocks: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _other_advice(block: object) -> Iterator[tuple[str, str]]:
-    """Where a matrix is not the advisor's."""
     for path, named in _leaves(block).items():
         known = _leaves(MATRIX).get(path, _("nothing"))
         if str(named).removesuffix("_deployment") != known:

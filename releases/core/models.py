@@ -1,5 +1,3 @@
-"""Releases, their steps, and what was measured of them."""
-
 from datetime import datetime, timedelta
 from typing import Any
 

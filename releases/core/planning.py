@@ -67,7 +67,6 @@ def plan_release(
 
 
 def _as_row(draft: Draft, project: Project, environment: Environment, intent: Intent) -> Release:
-    """The draft as a row that is not saved yet. Its artefact is recorded where it is new."""
     return Release(
         project=project,
         environment=environment,

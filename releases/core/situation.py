@@ -96,7 +96,6 @@ def _measurement(
 
 
 def _probes(release: Release, check: Check, new: Sequence[Measurement], at: datetime) -> Probes:
-    """The answers of a probe in its window, since the step's traffic was there."""
     assert release.entered_at is not None
     since = max(release.entered_at, at - timedelta(seconds=check.window_s))
     stored = release.measurements.filter(check_key=check.key, at__gte=since).order_by("at", "pk")
@@ -250,7 +249,6 @@ def _who_moved(
 
 
 def _last_hand(release: Release) -> str:
-    """Who last changed the flag's configuration, other than the release."""
     events = audit.events_of(
         release.project, subject_kind="flag", subject=release.router.get("flag", "")
     )

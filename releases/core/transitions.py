@@ -33,7 +33,6 @@ TICK = timedelta(seconds=5)
 
 
 def engine_of(release: Release) -> Actor:
-    """Who the history names for what a release does by itself."""
     return journal.system(f"release {release.pk} of {release.author}"[:200])
 
 
@@ -187,7 +186,6 @@ def to_confirm(release: Release) -> dict[str, Any]:
 
 
 def note_token(release: Release, token: Mapping[str, Any]) -> None:
-    """Keep what a router wants to be given back."""
     if token:
         mine = release.executions.filter(step=release.step, attempt=release.attempt)
         mine.update(token=token)

@@ -1,5 +1,3 @@
-"""What policies demand of a release, by the rows as they are now."""
-
 from collections.abc import Iterator, Mapping
 
 from django.db.models import QuerySet

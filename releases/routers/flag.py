@@ -1,5 +1,3 @@
-"""Routing by a flag: applications ask it where to send whom."""
-
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any

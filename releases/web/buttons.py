@@ -1,5 +1,3 @@
-"""The commands of a release as buttons: what each does, and why one may not press it."""
-
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final

@@ -1,5 +1,3 @@
-"""Checks as pages show them: what is allowed, what was measured, and what that means."""
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +14,6 @@ from releases.web.labels import ROLES, VERDICTS, origin_words
 
 
 def measured(check: Check, value: float | None) -> str:
-    """What was measured, in the unit of its threshold; empty where nothing was."""
     if value is None:
         return ""
     units = {Kind.ERROR_RATE: "{n} %", Kind.LATENCY: "{n} ms", Kind.HTTP: _("{n} failed")}
@@ -38,8 +35,6 @@ def linked_from(release: Release) -> dict[str, object]:
 
 @dataclass(frozen=True, slots=True)
 class CheckRow:
-    """A check with what the last look at it found."""
-
     check: Check
     said: Mapping[str, Any]
     came_from: str = ""
@@ -50,12 +45,10 @@ class CheckRow:
 
     @property
     def origin(self) -> str:
-        """Where it was attached, unless by the plan itself."""
         return "" if self.came_from in ("", "plan") else origin_words(self.came_from)
 
     @property
     def policy(self) -> str:
-        """The key of the release policy that attached it; empty for none."""
         return policy_in(self.came_from)
 
     @property
@@ -68,7 +61,6 @@ class CheckRow:
 
     @property
     def verdict(self) -> tuple[str, str]:
-        """Its colour, and the word for it."""
         if self.said.get("dismissed"):
             return "status-orange", _("failed, set aside")
         found = VERDICTS.get(self.said.get("verdict", ""))

@@ -1,5 +1,3 @@
-"""The page of one release, which moves as the release does, and what its charts are drawn from."""
-
 import hashlib
 import json
 from datetime import datetime, timedelta
@@ -140,8 +138,6 @@ def release_context(scope: Scope, release: Release, now: datetime) -> dict[str, 
 
 
 def _over(release: Release, buttons: list[Button], now: datetime) -> str:
-    """Why nothing can be told to a release that is over, or goes back; rolling back says most of
-    it."""
     if release.state == State.SUCCEEDED and not release.is_watched(now):
         undo = next(one for one in buttons if one.command.name == "undo")
         return " ".join((_("Its watch is over."), undo.why_not))
@@ -156,7 +152,6 @@ def _just_over(release: Release, now: datetime) -> bool:
 @require_safe
 @project_page(Permission.FLAG_VIEW)
 def show_panel(request: HttpRequest, scope: Scope, environment: str, key: str) -> HttpResponse:
-    """The panel; with ``seen`` 204 while it looks the same."""
     place, now = scope.environment(environment), clock.now()
     flag = scope.project.flags.filter(key=key).first()
     if flag is None:

@@ -75,7 +75,6 @@ def sent_form(sent: QueryDict) -> Form:
 
 
 def with_plan(plan: Plan) -> Form:
-    """A plan's own fields, as the form shows them."""
     document = plan.document
     return {
         "steps": [_row(step) for step in document["steps"]],
@@ -117,7 +116,6 @@ def rearranged(form: Form, do: str) -> Form:
 
 
 def _curve(form: Form) -> list[dict[str, str]]:
-    """Steps from a first share to 100 %, at equal distances or by equal factors."""
     first, count = read_percent(form.get("first", "")), read_whole(form.get("count", ""))
     if not first or first >= 100 or count is None or not 2 <= count <= MOST_STEPS:
         text = _("Give a first share above 0 % and below 100 %, and 2 to {most} steps.")
@@ -180,7 +178,6 @@ def document_of(form: Form) -> dict[str, Any]:
 
 
 def plan_of(form: Form) -> dict[str, Any]:
-    """The plan without its strategy."""
     steps = [_step(row) for row in form["steps"]]
     if form.get("strategy") == Strategy.IN_PLACE:
         only = steps[0] if len(steps) == 1 else {}
@@ -264,7 +261,6 @@ def problems_of(form: Form, errors: Mapping[str, str]) -> list[str]:
 
 
 def choices(form: Form) -> dict[str, object]:
-    """What there is to choose from, and what is chosen."""
     answers = MATRIX.get(form.get("concern", ""), {})
     return {
         "concerns": CONCERNS.items(),

@@ -1,5 +1,3 @@
-"""The page of a new release: advice, plan, checks, what will happen; then start it, or ask."""
-
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -134,7 +132,6 @@ def _shown(scope: Scope, place: Environment, seen: Preview) -> dict[str, object]
 
 
 def _policies(ruling: Ruling) -> list[tuple[Policy, str, list[str]]]:
-    """Each policy that applies, why, and what it wants beside checks, or does not get."""
     return [
         (
             one,
@@ -265,6 +262,5 @@ def _why_not(scope: Scope, place: Environment, flag: Flag | None, service: Servi
 
 
 def _why_not_start(scope: Scope, place: Environment, flag: Flag | None) -> str:
-    """Why the reader may plan, but not start it."""
     wanted = Permission.FLAG_EDIT if flag else Permission.RELEASE_DEPLOY
     return "" if scope.allows(wanted, place) else str(Forbidden(wanted))

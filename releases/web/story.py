@@ -40,7 +40,6 @@ class Measured:
 
     @property
     def values(self) -> str:
-        """The least and the most; empty where nothing was measured."""
         ends = [measured(self.check, value) for value in (self.least, self.most)]
         return _(" to ").join(dict.fromkeys(filter(None, ends)))
 
@@ -48,7 +47,6 @@ class Measured:
 @require_safe
 @project_page(Permission.FLAG_VIEW)
 def show_story(request: HttpRequest, scope: Scope, release: int) -> HttpResponse:
-    """Plan, approvals with the roles of that time, checks with numbers, artefact, outcome, rows."""
     found, now = find_release(scope, release), clock.now()
     view = ReleaseView.of(found, now)
     about = Filters(project=scope.project.key, kind="release", subject=str(found.pk))
@@ -125,7 +123,6 @@ def _document(one: Measurement) -> dict[str, Any]:
 
 
 def _asked(scope: Scope, release: Release) -> list[Any]:
-    """The change requests about it, each with its votes, the oldest first."""
     found = approvals.requests_of(scope.project).filter(
         subject_kind="release", subject=str(release.pk)
     )

@@ -1,5 +1,3 @@
-"""Keeping who gave whom what, and the word of others that two people are two."""
-
 from dataclasses import replace
 from datetime import timedelta
 

@@ -135,7 +135,6 @@ def _email_of(claims: dict[str, Any]) -> str:
 
 
 def _create_named(claims: dict[str, Any], actor: Actor) -> User:
-    """An account named like what the provider calls them, with a number where that is another's."""
     wanted = claims.get("preferred_username") or str(claims.get("email") or "").split("@")[0]
     name = User.normalize_username(str(wanted))
     name = _NO_NAME.sub("-", name)[:_NAME_LENGTH].strip("-")

@@ -99,7 +99,6 @@ def stranger_of(request: HttpRequest) -> Actor:
 
 
 def address_of(request: HttpRequest) -> str:
-    """The address of the browser, ``0.0.0.0`` on a unix socket."""
     try:
         return str(ipaddress.ip_address(request.META.get("REMOTE_ADDR", "")))
     except ValueError:

@@ -1,5 +1,3 @@
-"""Whom a page is for: the person, the project, and what they may do in it."""
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, wraps
@@ -61,11 +59,9 @@ class Scope:
         return Permission(permission) in self.holdings.in_environment(environment.pk)
 
     def one_or_all(self, key: str) -> Environment | None:
-        """An environment of the project; None, for all of them, where ``key`` is empty."""
         return self.environment(key) if key else None
 
     def environment(self, key: str) -> Environment:
-        """An environment of the project; 404 when it has none of that name."""
         for environment in self.environments:
             if environment.key == key:
                 return environment
@@ -122,8 +118,6 @@ def project_page(
 
 @dataclass(frozen=True, slots=True)
 class Lead:
-    """An entry of the navigation; ``is_active`` where the reader is somewhere below it."""
-
     menu: Menu
     address: str
     count: str

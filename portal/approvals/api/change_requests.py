@@ -174,7 +174,6 @@ def _answer(request: ChangeRequest, environment: Environment) -> Response:
 
 
 def _missing(request: ChangeRequest, assessments: list[Assessment]) -> list[str]:
-    """What an open request lacks, and first of all why nothing can come of it now."""
     return [*handlers.stopped([request]).values(), *missing_in(request, assessments)]
 
 

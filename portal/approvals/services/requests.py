@@ -111,7 +111,6 @@ def _open(change: Change, intent: Intent) -> ChangeRequest:
 
 
 def _revise(change: Change, intent: Intent) -> ChangeRequest:
-    """Give an open request another content; votes were about the old one."""
     options = intent.options
     request = lock_request(change.project, int(options.revise or 0))
     if request.state not in (State.OPEN, State.REJECTED):
@@ -172,7 +171,6 @@ def _lock_open(request: ChangeRequest) -> ChangeRequest:
 
 
 def _is_author(request: ChangeRequest, actor: Actor) -> bool:
-    """The actor who asked, or the person who answers for it."""
     asked = (request.author_kind, request.author_id_text, request.author)
     person = authority.user_of(actor)
     answers = person is not None and person.pk == request.author_user_id

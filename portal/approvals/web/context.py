@@ -81,7 +81,6 @@ def find_emergency(scope: Scope, number: int) -> Emergency:
 
 
 def emergency_of(asked: ChangeRequest) -> Emergency | None:
-    """The emergency that a request was made in, if it was."""
     emergency = Emergency.objects.filter(request=asked).first()
     if emergency is not None:
         emergency.request = asked
@@ -144,7 +143,6 @@ def request_context(scope: Scope, asked: ChangeRequest, now: datetime) -> dict[s
 
 
 def _find(asked: ChangeRequest) -> RequestSubject | None:
-    """What a request is about; None where it is gone."""
     try:
         return handlers.subject_of(asked)
     except ObjectDoesNotExist:
@@ -152,7 +150,6 @@ def _find(asked: ChangeRequest) -> RequestSubject | None:
 
 
 def shown(document: object) -> str:
-    """A document as people read it; a very long one is cut and says so."""
     text = json.dumps(document, ensure_ascii=False, indent=2, sort_keys=True)
     if len(text) <= LONGEST:
         return text
@@ -183,7 +180,6 @@ def _goes_back(emergency: Emergency) -> tuple[list[str] | None, tuple[str, ...]]
 
 
 def _drift(found: RequestSubject) -> Drift | None:
-    """How far an open request's base has moved; None where it has not."""
     current = found.now()
     if not found.has_moved(current):
         return None

@@ -1,5 +1,3 @@
-"""What happened to a request, oldest first: its part of the audit trail, comments included."""
-
 from dataclasses import dataclass
 
 from django.utils.translation import gettext as _

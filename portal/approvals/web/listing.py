@@ -57,7 +57,6 @@ def list_requests(request: HttpRequest, scope: Scope) -> HttpResponse:
 @require_safe
 @project_page(Permission.FLAG_VIEW)
 def count_waiting(request: HttpRequest, scope: Scope) -> HttpResponse:
-    """How many requests wait for the reader; 204 where it is the number they have seen."""
     count = len(selectors.waiting_for(scope.user, scope.project))
     if request.GET.get("seen") == str(count):
         return HttpResponse(status=204)

@@ -77,7 +77,6 @@ def may_override(scope: Scope, frozen: Iterable[InForce]) -> bool:
 
 
 def read_intent(request: HttpRequest, scope: Scope) -> Intent:
-    """What the reader wants, by the reason and the options that a dialog was sent with."""
     return Intent(scope.actor, request.POST.get("reason", ""), _read_options(request))
 
 
@@ -116,7 +115,6 @@ class Revising:
 
     @classmethod
     def sent(cls, request: HttpRequest) -> "Revising | None":
-        """As the form sent it back; None where it edits no request."""
         first, _dot, second = request.POST.get("revise", "").partition(".")
         pk, revision = read_whole(first), read_whole(second)
         return None if pk is None or revision is None else cls(pk, revision)
@@ -127,7 +125,6 @@ class Revising:
 
 
 def editable_request(scope: Scope, text: str, *, kind: str, subject: str) -> ChangeRequest | None:
-    """The request that a page was opened to edit; None where it is not one of this subject."""
     found = selectors.requests_of(scope.project).filter(
         pk=read_whole(text) or 0, kind=kind, subject=subject, state__in=(State.OPEN, State.REJECTED)
     )
@@ -149,7 +146,6 @@ class EditedDrift:
 
 
 def drift_of(asked: ChangeRequest, prefer: Side) -> EditedDrift:
-    """The whole document of a request for a form to start from, brought up to date."""
     found = handlers.subject_of(asked)
     current = found.now()
     merged, moved = found.up_to_date(current, prefer), found.has_moved(current)

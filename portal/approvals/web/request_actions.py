@@ -125,7 +125,6 @@ def renew(request: HttpRequest, scope: Scope, asked: ChangeRequest) -> str:
 @require_POST
 @project_page(Permission.FLAG_VIEW)
 def comment(request: HttpRequest, scope: Scope, number: int) -> HttpResponse:
-    """Say something. Answers an empty form, or the same one with what is wrong with it."""
     asked = find_request(scope, number)
     text = request.POST.get("text", "")
     try:

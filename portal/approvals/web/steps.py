@@ -18,8 +18,6 @@ APPROVE, APPLY = Permission.CHANGE_REQUEST_APPROVE, Permission.CHANGE_REQUEST_AP
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing to do. ``why_not`` is empty where the reader may do it."""
-
     name: str
     why_not: str = ""
 
@@ -84,7 +82,6 @@ def emergency_steps(scope: Scope, emergency: Emergency, deciding: list[Environme
 
 
 def closed_sentence(request: ChangeRequest) -> str:
-    """That a request is decided; empty where it is open."""
     if request.is_open:
         return ""
     return _("This request is {state} already.").format(state=request.get_state_display())
@@ -180,7 +177,6 @@ def _lacking(permission: Permission, people: Iterable[str]) -> str:
 
 
 def _holders(scope: Scope, permission: Permission, places: list[Environment]) -> list[str]:
-    """The members who hold a permission in all of some environments; or in the whole project."""
     wanted: list[Environment | None] = [*places] or [None]
     everywhere = [
         {person.username for person in access.holders_of(scope.project, permission, place)}

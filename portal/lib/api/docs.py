@@ -1,5 +1,3 @@
-"""The management API's own description: its schema, and a page to read and try it."""
-
 import base64
 import hashlib
 import re

@@ -1,5 +1,3 @@
-"""Shapes in the schema, and what follows from how bodies and answers use them."""
-
 import json
 import re
 from collections.abc import Mapping
@@ -60,7 +58,6 @@ def _with_components(part: Any, auto_schema: AutoSchema) -> Any:
 
 
 def finish(result: Schema, **arguments: Any) -> Schema:
-    """The schema, its bodies closed, and with what writes say on top of what they answer."""
     result = postprocess_schema_enums(result, **arguments)  # type: ignore[no-untyped-call]
     _close(result)
     _add_published(result)

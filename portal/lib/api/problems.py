@@ -1,5 +1,3 @@
-"""What went wrong, as every endpoint of the management API answers it: readable problems."""
-
 import logging
 from collections.abc import Mapping
 from typing import Any

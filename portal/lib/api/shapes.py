@@ -74,7 +74,6 @@ class Field:
         return None if value is None and self.nullable else self.kind.read(value)
 
     def dump(self, row: Any, name: str) -> Any:
-        """What the row has; None where it is missing on the way."""
         if callable(self.of):
             row = self.of(row)
         else:

@@ -1,5 +1,3 @@
-"""What every endpoint of the management API is."""
-
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, ClassVar, Final, TypeAlias, TypeVar
 
