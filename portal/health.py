@@ -24,7 +24,7 @@ from flags.usage.reading import DAY, intake_losses
 from portal.access.api.scope import key_shown, token_shown
 from portal.access.models import Environment, KeyKind
 from portal.lib import clock
-from releases.core import metrics as deployments
+from releases.core import selectors as deployments
 from releases.core.models import Release
 
 Arrivals = list[tuple[Environment, Delivery]]

@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from portal.lib import env
 from portal.lib.env import SettingError
-from portal.supervisor import embedded_redis, processes, state
+from portal.supervisor import processes, state
 from portal.supervisor.processes import Addresses, PortTaken, require_free
 from portal.supervisor.remains import AlreadyRunning, Register
 from portal.supervisor.supervised import Supervisor
@@ -88,8 +88,8 @@ def _up(supervisor: Supervisor, register: Register) -> None:
 def _start_redis(supervisor: Supervisor) -> None:
     socket = state.redis_socket(env.var_dir())
     if env.required("REDIS_URL") == f"unix://{socket}":
-        supervisor.start(embedded_redis.redis_process(socket))
-        embedded_redis.wait_until_it_answers(socket)
+        supervisor.start(processes.redis_process(socket))
+        processes.wait_until_it_answers(socket)
 
 
 def _wait_until(ready: Callable[[], bool], supervisor: Supervisor) -> None:

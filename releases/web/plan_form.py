@@ -9,8 +9,17 @@ from django.utils.translation import gettext_lazy
 from portal.lib.errors import Invalid
 from portal.lib.numbers import read_percent, read_whole
 from portal.lib.web.pages import Fields, read_form, texts
-from releases.engine.advisor import MATRIX, Advice, advise
-from releases.engine.plans import CURVES, MOST_STEPS, Plan, Strategy, read_plan, usual_plan
+from releases.engine.plans import (
+    CURVES,
+    MATRIX,
+    MOST_STEPS,
+    Advice,
+    Plan,
+    Strategy,
+    advise,
+    read_plan,
+    usual_plan,
+)
 from releases.policies.models import PlanTemplate
 from releases.web import check_form
 from releases.web.check_form import minutes, number_in, seconds_in
