@@ -39,15 +39,15 @@ def holders_of(
     Site administrators, who may everything everywhere, are not among them unless they are members.
     """
     people = list(members_of(project).filter(is_active=True))
-    holdings = authority.holdings_of_all(people, project)
+    assignments = authority.role_assignments_of_all(people, project)
     return [
         person
         for person in people
         if permission
         in (
-            holdings[person.pk].in_environment(environment.pk)
+            assignments[person.pk].in_environment(environment.pk)
             if environment
-            else holdings[person.pk].in_project()
+            else assignments[person.pk].in_project()
         )
     ]
 

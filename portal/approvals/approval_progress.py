@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from portal.access import authority, overview
 from portal.access import selectors as access
 from portal.access.models import Environment, User
-from portal.access.permissions import Holdings, Permission
+from portal.access.permissions import Permission, RoleAssignments
 from portal.approvals import selectors
 from portal.approvals.approval_status import Approval, EvidenceState, Requirement, Ties, assess
 from portal.approvals.descriptions import listed
@@ -125,7 +125,7 @@ class EnvironmentProgress:
 class _People:
     votes: list[Vote]
     others: list[User]
-    holdings: Mapping[int, Holdings]
+    assignments: Mapping[int, RoleAssignments]
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +149,7 @@ def progress_of(request: ChangeRequest, *, now: datetime) -> Progress:
     could_vote = [
         user.username
         for user in people.others
-        if selectors.may_approve(people.holdings[user.pk], deciding)
+        if selectors.may_approve(people.assignments[user.pk], deciding)
     ]
     return Progress([_progress_in(one, people) for one in assessments], deciding, could_vote)
 
@@ -165,21 +165,21 @@ def _people(request: ChangeRequest) -> _People:
     members = access.members_of(request.project).filter(is_active=True)
     others = [user for user in members if user.pk not in barred | voted]
     everybody = [*others, *(vote.user for vote in votes)]
-    return _People(votes, others, authority.holdings_of_all(everybody, request.project))
+    return _People(votes, others, authority.role_assignments_of_all(everybody, request.project))
 
 
 def _progress_in(assessment: Assessment, people: _People) -> EnvironmentProgress:
     place = assessment.environment.pk
     approvals = (vote for vote in people.votes if vote.verdict == Verdict.APPROVE)
-    voters = tuple(_voter(vote, people.holdings[vote.user_id], assessment) for vote in approvals)
+    voters = tuple(_voter(vote, people.assignments[vote.user_id], assessment) for vote in approvals)
     candidates = tuple(
         Candidate(
             user.username,
-            tuple(sorted(people.holdings[user.pk].names_in(place))),
+            tuple(sorted(people.assignments[user.pk].names_in(place))),
             why_not_counted(assessment, user.pk),
         )
         for user in people.others
-        if selectors.may_approve(people.holdings[user.pk], [assessment.environment])
+        if selectors.may_approve(people.assignments[user.pk], [assessment.environment])
     )
     return EnvironmentProgress(
         assessment=assessment,
@@ -193,7 +193,7 @@ def _progress_in(assessment: Assessment, people: _People) -> EnvironmentProgress
     )
 
 
-def _voter(vote: Vote, held: Holdings, assessment: Assessment) -> Voter:
+def _voter(vote: Vote, held: RoleAssignments, assessment: Assessment) -> Voter:
     names = held.names_in(assessment.environment.pk)
     counts = vote.user_id in assessment.standing.counted
     return Voter(
@@ -205,7 +205,7 @@ def _voter(vote: Vote, held: Holdings, assessment: Assessment) -> Voter:
     )
 
 
-def _anywhere(held: Holdings) -> frozenset[str]:
+def _anywhere(held: RoleAssignments) -> frozenset[str]:
     return frozenset(name for name, _where in held.given)
 
 
@@ -249,7 +249,7 @@ def too_few(environment: Environment, document: Mapping[str, Any], *, now: datet
 
 def _possible_approvals(environment: Environment) -> list[Approval]:
     people = list(access.members_of(environment.project).filter(is_active=True))
-    held = authority.holdings_of_all(people, environment.project)
+    held = authority.role_assignments_of_all(people, environment.project)
     return [
         Approval(person.pk, held[person.pk].names_in(environment.pk))
         for person in people

@@ -211,9 +211,9 @@ def _by_break_glass(
 
 
 def _require_glass(user: User, project: Project, policies: list[Policy]) -> None:
-    holdings = authority.holdings_of(user, project)
+    assignments = authority.role_assignments_of(user, project)
     for policy in policies:
-        if not holdings.names_in(policy.environment_id) & set(policy.break_glass):
+        if not assignments.names_in(policy.environment_id) & set(policy.break_glass):
             raise Forbidden(_("break glass in {place}").format(place=policy.environment.key))
 
 

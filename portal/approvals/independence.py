@@ -16,7 +16,7 @@ from portal.access.models import (
     Sponsorship,
     SponsorshipKind,
 )
-from portal.access.permissions import Holdings, Permission
+from portal.access.permissions import Permission, RoleAssignments
 from portal.approvals.approval_status import Confirmation, EvidenceState, Tie, Ties
 from portal.approvals.models import ChangeRequest, Evidence, Policy, Result
 
@@ -34,9 +34,9 @@ class Sponsorships:
     project: Project
     rows: list[Sponsorship]
     confirmations: list[ApproverConfirmation]
-    confirmers: dict[int, Holdings]
+    confirmers: dict[int, RoleAssignments]
     governed_since: dict[int, datetime | None]
-    nothing: Holdings = field(default_factory=Holdings)
+    nothing: RoleAssignments = field(default_factory=RoleAssignments)
     groups: dict[str, set[tuple[str, int | None]]] = field(default_factory=dict)
 
     def ties(
@@ -109,9 +109,9 @@ def sponsorships_of(
         project,
         list({row.pk: row for row in rows}.values()),
         words,
-        authority.holdings_of_all(confirmers, project) if confirmers else {},
+        authority.role_assignments_of_all(confirmers, project) if confirmers else {},
         dict(places),
-        authority.holdings_of_names((), project),
+        authority.role_assignments_of_names((), project),
         _groups(rows, project),
     )
 
@@ -166,7 +166,7 @@ class EvidenceJudge:
         others = self.askers | _answering(key)
         if confirmer is None or any(self.all_ties.are_one(confirmer.pk, one) for one in others):
             return False
-        held = authority.holdings_of(confirmer, self.environment.project)
+        held = authority.role_assignments_of(confirmer, self.environment.project)
         return Permission.CHANGE_REQUEST_APPROVE in held.in_environment(self.environment.pk)
 
 

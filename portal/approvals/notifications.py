@@ -27,9 +27,9 @@ def voters_of(request: ChangeRequest) -> list[User]:
     """Members who may approve a request, and neither asked for it nor edited nor voted."""
     done = selectors.barred_ids(request) | set(request.votes.values_list("user_id", flat=True))
     people = list(access.members_of(request.project).filter(is_active=True).exclude(pk__in=done))
-    holdings = authority.holdings_of_all(people, request.project)
+    assignments = authority.role_assignments_of_all(people, request.project)
     places = selectors.deciding_environments(request)
-    return [one for one in people if selectors.may_approve(holdings[one.pk], places)]
+    return [one for one in people if selectors.may_approve(assignments[one.pk], places)]
 
 
 def tell_opened(request: ChangeRequest) -> None:

@@ -6,7 +6,7 @@ from django.db.models import F, Q, QuerySet
 
 from portal.access import authority
 from portal.access.models import Environment, Project, User
-from portal.access.permissions import Holdings, Permission
+from portal.access.permissions import Permission, RoleAssignments
 from portal.approvals import handlers
 from portal.approvals.approval_status import Approval, ApprovalStatus, Requirement, Ties, assess
 from portal.approvals.independence import (
@@ -30,7 +30,7 @@ from portal.approvals.models import (
 ALL_CHANGES = "all"
 ARTEFACTS = "artefacts"
 
-Approvers = list[tuple[User, Holdings]]
+Approvers = list[tuple[User, RoleAssignments]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,10 +156,10 @@ def deciding_environments(request: ChangeRequest) -> list[Environment]:
     return _deciding(policies_of(places), places, turns_off=request.turns_off)
 
 
-def may_approve(holdings: Holdings, environments: Iterable[Environment]) -> bool:
+def may_approve(assignments: RoleAssignments, environments: Iterable[Environment]) -> bool:
     """Whether somebody's vote counts in at least one of some environments."""
     return any(
-        Permission.CHANGE_REQUEST_APPROVE in holdings.in_environment(environment.pk)
+        Permission.CHANGE_REQUEST_APPROVE in assignments.in_environment(environment.pk)
         for environment in environments
     )
 
@@ -192,7 +192,7 @@ def waiting_for(user: User, project: Project) -> list[ChangeRequest]:
     )
     if not waiting:
         return []
-    holdings = authority.holdings_of(user, project)
+    assignments = authority.role_assignments_of(user, project)
     policies = policies_of({place for one in waiting for place in one.environments.all()})
     stopped = handlers.stopped(waiting)
     return [
@@ -200,7 +200,7 @@ def waiting_for(user: User, project: Project) -> list[ChangeRequest]:
         for one in waiting
         if one.pk not in stopped
         and may_approve(
-            holdings,
+            assignments,
             _deciding(policies, list(one.environments.all()), turns_off=one.turns_off),
         )
     ]
@@ -272,10 +272,12 @@ def _approvers(
     ]
     if not votes:
         return {}
-    holdings = authority.holdings_of_all({vote.user for vote in votes}, requests[0].project)
+    assignments = authority.role_assignments_of_all(
+        {vote.user for vote in votes}, requests[0].project
+    )
     found: dict[int, Approvers] = {}
     for vote in votes:
-        found.setdefault(vote.request_id, []).append((vote.user, holdings[vote.user_id]))
+        found.setdefault(vote.request_id, []).append((vote.user, assignments[vote.user_id]))
     return found
 
 

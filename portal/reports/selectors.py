@@ -141,11 +141,11 @@ def _who_changes(
     roots = User.objects.filter(is_superuser=True, is_active=True)
     roots = roots.exclude(pk__in=[one.pk for one in people])
     people += roots.order_by("username")
-    held = authority.holdings_of_all(people, project)
+    held = authority.role_assignments_of_all(people, project)
     for person in people:
-        holdings = held[person.pk]
-        names, permissions = holdings.names_in(place.pk), holdings.in_environment(place.pk)
-        whole = holdings.in_project() & {Permission.MEMBER_MANAGE}
+        assignments = held[person.pk]
+        names, permissions = assignments.names_in(place.pk), assignments.in_environment(place.pk)
+        whole = assignments.in_project() & {Permission.MEMBER_MANAGE}
         may = _alone(permissions | whole, names, policy)
         if may:
             kind = _("site administrator") if person.is_superuser else _("member")

@@ -97,7 +97,7 @@ class Button:
 
 
 def button_of(scope: Scope, release: Release, name: str, now: datetime) -> Button:
-    may = scope.holdings.in_environment(release.environment_id)
+    may = scope.assignments.in_environment(release.environment_id)
     is_possible = not why_not(release, name, EVERYTHING, now)
     return Button(COMMANDS[name], LOOKS[name], why_not(release, name, may, now), is_possible)
 

@@ -180,7 +180,7 @@ def _nobody_holds(environment: Environment, names: Iterable[str]) -> list[str]:
     project = environment.project
     people = list(selectors.members_of(project).filter(is_active=True))
     people += [user for group in project.groups.all() for user in group.members.all()]
-    held = authority.holdings_of_all(people, project).values()
+    held = authority.role_assignments_of_all(people, project).values()
     taken = {name for one in held for name in one.names_in(environment.pk)}
     labels = overview.names_of(project)
     text = _("{environment}: nobody is {name} at present")

@@ -179,11 +179,11 @@ def _store(
 
 def _names(request: ChangeRequest, user: User) -> list[str]:
     """The roles and groups with which somebody votes. Raises Forbidden where they may not."""
-    holdings = authority.holdings_of(user, request.project)
+    assignments = authority.role_assignments_of(user, request.project)
     environments = selectors.deciding_environments(request)
-    if not selectors.may_approve(holdings, environments):
+    if not selectors.may_approve(assignments, environments):
         raise Forbidden(Permission.CHANGE_REQUEST_APPROVE)
-    return sorted(set().union(*(holdings.names_in(place.pk) for place in environments)))
+    return sorted(set().union(*(assignments.names_in(place.pk) for place in environments)))
 
 
 def _apply(request: ChangeRequest, intent: Intent) -> Voted:

@@ -61,7 +61,7 @@ def preflight(scope: Scope, environments: Iterable[Environment], *, turns_off: b
     places = list(environments)
     policies = selectors.policies_wanting(places, turns_off=turns_off)
     may = bool(policies) and all(
-        scope.holdings.names_in(policy.environment_id) & set(policy.break_glass)
+        scope.assignments.names_in(policy.environment_id) & set(policy.break_glass)
         for policy in policies
     )
     frozen = [] if turns_off else freezes_in_force(places, clock.now())
