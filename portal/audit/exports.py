@@ -14,7 +14,7 @@ from portal.audit.exporting import Manifest
 from portal.audit.filters import Filters
 from portal.lib import journal
 from portal.lib.errors import Invalid
-from portal.lib.journal import Entry, Intent
+from portal.lib.journal import Actor, Entry, Intent
 
 _Writer = Callable[[Iterator[tuple[object, ...]], Manifest], Iterator[bytes]]
 
@@ -55,27 +55,11 @@ def start_export(
     """
     if format_name not in FORMATS:
         raise Invalid({"format": _("Choose one of: {names}.").format(names=", ".join(FORMATS))})
-    up_to = history.newest_sequence()
-    kind, narrowed = FORMATS[format_name], filters.document
-    journal.write(
-        Entry(
-            event="audit.exported",
-            actor=intent.actor,
-            subject_kind="audit",
-            subject=kind.suffix,
-            project=filters.project or "",
-            environment=filters.environment,
-            after={
-                "filters": narrowed,
-                "format": format_name,
-                "rows": history.matching_up_to(filters, up_to).count(),
-                "up_to": up_to,
-            },
-        )
-    )
+    kind, up_to = FORMATS[format_name], history.newest_sequence()
+    _record_export(filters, format_name, up_to, intent.actor)
     manifest = Manifest(
         key=settings.AUDIT_KEY,
-        filters={name: str(value) for name, value in narrowed.items()},
+        filters={name: str(value) for name, value in filters.document.items()},
         exported_at=intent.at,
     )
     lines = kind.write(history.iterate(filters, up_to=up_to), manifest)
@@ -85,6 +69,26 @@ def start_export(
     key = sealing.public_key(settings.AUDIT_KEY)
     zipped = packed(name, _pieces(lines), public_key=key)
     return Export(f"{name}.zip", "application/zip", zipped)
+
+
+def _record_export(filters: Filters, format_name: str, up_to: int, actor: Actor) -> None:
+    after = {
+        "filters": filters.document,
+        "format": format_name,
+        "rows": history.matching_up_to(filters, up_to).count(),
+        "up_to": up_to,
+    }
+    journal.write(
+        Entry(
+            event="audit.exported",
+            actor=actor,
+            subject_kind="audit",
+            subject=FORMATS[format_name].suffix,
+            project=filters.project or "",
+            environment=filters.environment,
+            after=after,
+        )
+    )
 
 
 def _pieces(lines: Iterator[bytes]) -> Iterator[bytes]:

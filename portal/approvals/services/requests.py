@@ -59,7 +59,7 @@ def withdraw_request(*, request: ChangeRequest, intent: Intent) -> ChangeRequest
 
     Raises Closed where it is decided, Forbidden for everybody else.
     """
-    request = _lock_open(request)
+    request = lock_open(request)
     if not _is_author(request, intent.actor):
         authority.require(intent.actor, Permission.ENVIRONMENT_CONFIGURE, project=request.project)
     close_request(request, State.WITHDRAWN, intent)
@@ -163,7 +163,8 @@ def _content(request: ChangeRequest) -> dict[str, object]:
     }
 
 
-def _lock_open(request: ChangeRequest) -> ChangeRequest:
+def lock_open(request: ChangeRequest) -> ChangeRequest:
+    """As lock_request; raises Closed where it is decided."""
     locked = lock_request(request.project, request.pk)
     if not locked.is_open:
         raise Closed(locked)
@@ -231,9 +232,7 @@ def renew_request(
     approve.
     """
     outbox.lock_people(request.project)
-    locked = lock_request(request.project, request.pk)
-    if not locked.is_open:
-        raise Closed(locked)
+    locked = lock_open(request)
     if locked.digest != seen_digest:
         raise Edited
     found = handlers.subject_of(locked)

@@ -59,6 +59,11 @@ class EnvironmentView:
     wants: str
     missing: list[str]
 
+    @classmethod
+    def of(cls, progress: EnvironmentProgress) -> "EnvironmentView":
+        found = progress.assessment
+        return cls(progress, policy_sentence(found.policy), missing_sentences(found))
+
 
 @dataclass(frozen=True, slots=True)
 class EmergencyView:
@@ -95,21 +100,34 @@ def emergency_of(asked: ChangeRequest) -> Emergency | None:
     return emergency
 
 
+def _content_context(asked: ChangeRequest) -> dict[str, object]:
+    return {
+        "changes": differences(asked.before, asked.after),
+        "before": shown(asked.before),
+        "after": shown(asked.after),
+        "votes": asked.votes.all(),
+        "editors": asked.editors.all(),
+    }
+
+
+def _subject_context(found: RequestSubject | None) -> dict[str, object]:
+    return {
+        "address": found.page if found else "",
+        "edit_address": found.edit_page if found else "",
+        "dependants": found.dependants() if found else [],
+        "outcomes": found.outcomes() if found else [],
+    }
+
+
 def request_context(scope: Scope, asked: ChangeRequest, now: datetime) -> dict[str, object]:
     progress = approval_progress.progress_of(asked, now=now)
-    outlooks, deciding, found = progress.outlooks, progress.deciding, _find(asked)
+    deciding, found = progress.deciding, _find(asked)
     closed = closed_sentence(asked)
     drift = _drift(found) if found and not closed else None
-    edit_address = found.edit_page if found else ""
     emergency = emergency_of(asked)
     stopped = handlers.stopped([asked]).get(asked.pk, "") if not closed else ""
     unowned = unowned_sentence(asked)
-    places = [
-        EnvironmentView(
-            one, policy_sentence(one.assessment.policy), missing_sentences(one.assessment)
-        )
-        for one in outlooks
-    ]
+    places = [EnvironmentView.of(one) for one in progress.outlooks]
     missing = [*filter(None, [unowned]), *(text for one in places for text in one.missing)]
     return {
         "scope": scope,
@@ -120,16 +138,9 @@ def request_context(scope: Scope, asked: ChangeRequest, now: datetime) -> dict[s
         "stopped": stopped,
         "is_open": not closed,
         "gone": found is None and closed,
-        "address": found.page if found else "",
-        "edit_address": edit_address,
-        "dependants": found.dependants() if found else [],
-        "outcomes": found.outcomes() if found else [],
         "impact": partial(found.impact, now) if found and not closed else None,
-        "changes": differences(asked.before, asked.after),
-        "before": shown(asked.before),
-        "after": shown(asked.after),
-        "votes": asked.votes.all(),
-        "editors": asked.editors.all(),
+        **_subject_context(found),
+        **_content_context(asked),
         "lines": lines_of(asked) if scope.may["audit_view"] else comments_of(asked),
         "steps": steps_of(
             Facts(
@@ -141,7 +152,7 @@ def request_context(scope: Scope, asked: ChangeRequest, now: datetime) -> dict[s
                 drifted=drift is not None,
                 stopped=stopped,
                 closed=closed,
-                edit_address=edit_address,
+                edit_address=found.edit_page if found else "",
             )
         ),
         "emergency": emergency and view_of(scope, emergency, deciding, now),
