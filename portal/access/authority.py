@@ -95,7 +95,6 @@ def _read_holdings(people: list[User], project: Project) -> dict[int, RoleAssign
 def permissions_of_user(
     user: User, project: Project, environment: Environment | None = None
 ) -> frozenset[Permission]:
-    """What a person may do in an environment; without one, to the project as a whole."""
     if user.is_superuser and user.is_active:
         return EVERYTHING
     assignments = role_assignments_of(user, project)
@@ -105,7 +104,6 @@ def permissions_of_user(
 def permissions_of(
     actor: Actor, project: Project, environment: Environment | None
 ) -> frozenset[Permission]:
-    """What an actor may do in a project, asked of the database now and not of a session."""
     if actor.kind is ActorKind.SYSTEM:
         return EVERYTHING
     if actor.kind is ActorKind.USER:

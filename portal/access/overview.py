@@ -44,7 +44,6 @@ class Member:
 
 
 def members_with_roles(project: Project) -> list[Member]:
-    """The members by name, each with what they were given by name first, then through groups."""
     people = {user.pk: Member(user, []) for user in selectors.members_of(project)}
     members = _members_of_groups(project)
     for held in sorted(_held(project), key=lambda one: one.group is not None):
@@ -55,7 +54,6 @@ def members_with_roles(project: Project) -> list[Member]:
 
 
 def group_roles(project: Project) -> list[tuple[Group, list[User], list[HeldRole]]]:
-    """The groups of a project by name, with their members and what they were given."""
     held = [one for one in _held(project) if one.group]
     return [
         (
@@ -197,15 +195,12 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """Something that was given: a role or a group, where it counts, and in whose name."""
-
     name: str
     environment: int | None
     words: str
 
 
 def explain(user: User, project: Project, environment: Environment) -> list[Explanation]:
-    """What a person may do in an environment and why, for every permission."""
     assignments = authority.role_assignments_of(user, project)
     here, whole = assignments.in_environment(environment.pk), assignments.in_project()
     if assignments.unlimited or not user.is_active:

@@ -90,8 +90,6 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class RoleNeed:
-    """A role that the voters must cover: by whom it is, or else who could."""
-
     name: str
     covered_by: tuple[str, ...]
     could: tuple[str, ...]
@@ -139,7 +137,6 @@ class Progress:
 
 
 def progress_of(request: ChangeRequest, *, now: datetime) -> Progress:
-    """In a few queries for all; of a request that is closed, only where it was decided."""
     if not request.is_open:
         return Progress([], selectors.deciding_environments(request), [])
     people = _people(request)
@@ -274,7 +271,6 @@ def _count(wanted: Requirement, ballots: list[Approval], ties: Ties) -> int | No
 
 
 def _enough_from(wanted: Requirement, ballots: list[Approval], ties: Ties) -> datetime | None:
-    """From when on they suffice, as what people were given grows old; None where they never do."""
     for ended in sorted(tie.at for tie in ties.ties):
         left = Ties(tuple(tie for tie in ties.ties if tie.at > ended), ties.window)
         if _count(wanted, ballots, left) is None:

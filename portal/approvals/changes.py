@@ -61,7 +61,6 @@ class Change:
 
     @property
     def digest(self) -> str:
-        """``sha256:`` and the hash of all that the change does, in hex."""
         return digest_of(
             kind=self.kind,
             project=self.project.key,
@@ -100,7 +99,6 @@ def digest_of(
 
 
 def canonical(value: object) -> str:
-    """Canonical JSON: sorted keys, no spaces."""
     return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 

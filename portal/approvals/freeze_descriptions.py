@@ -49,7 +49,6 @@ def occurrence_words(occurrence: Occurrence) -> str:
 
 
 def window_words(window: Window) -> str:
-    """All about when a window is: its first time, its zone, how it repeats."""
     first = Occurrence(window.starts, window.ends, window.starts, window.ends)
     text = _("{times} ({zone})").format(times=occurrence_words(first), zone=window.zone)
     return f"{text}, {recurrence_words(window.rrule)}" if window.rrule else text

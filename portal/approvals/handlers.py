@@ -24,8 +24,6 @@ Document = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """A thing as it is now: its version, and its document."""
-
     version: str
     document: Mapping[str, Any]
 
@@ -49,8 +47,6 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Dependant:
-    """Something that refers to the subject of a request: its name, its page, and where it does."""
-
     title: str
     address: str
     where: str
@@ -58,8 +54,6 @@ class Dependant:
 
 @dataclass(frozen=True, slots=True)
 class Flip:
-    """How many of those sampled get ``after`` instead of ``before``."""
-
     before: str
     after: str
     count: int
@@ -67,8 +61,6 @@ class Flip:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One of them: what is known of it, as names and values, and what it gets."""
-
     known: tuple[tuple[str, str], ...]
     before: str
     after: str
@@ -228,7 +220,6 @@ def edited_at(page: Callable[[Target], str]) -> Callable[[Target], str]:
 
 
 def due_step(step: Step, change: Change, *, at: datetime) -> DueStep | None:
-    """What is due of a plan; None where it does not say that this change happens now."""
     handler: Handler | None = subjects.handler(step.kind)
     return handler.due_step(step, change, at) if handler else None
 
@@ -296,7 +287,6 @@ class RequestSubject(ChangeSubject):
         return self.handler.dependants(self.row)
 
     def impact(self, now: datetime) -> Impact | None:
-        """What the request, which is open, would do to those who lately asked."""
         return self.handler.impact(self.row, self.request, now)
 
 
@@ -341,7 +331,6 @@ def apply(request: ChangeRequest, wanted: Wanted) -> None:
 
 
 def outcomes_of(request: ChangeRequest) -> list[Outcome]:
-    """Who gets what before and after a request; nothing where what it is about is gone."""
     try:
         return subject_of(request).outcomes()
     except ObjectDoesNotExist:

@@ -155,7 +155,6 @@ class EvidenceJudge:
     all_ties: Ties
 
     def is_own(self, key: ApiKey) -> bool:
-        """Whether it is a key of who asked, or of somebody who counts as one person with them."""
         behind = _answering(key)
         one = any(self.ties.are_one(who, asker) for who in behind for asker in self.askers)
         return one and not self._is_confirmed(key)
@@ -211,7 +210,6 @@ def evidence_for(
 
 
 def behind_key(row: Evidence) -> set[int]:
-    """Who answers for the key that a row was posted with, and who vouched for it."""
     key = row.posted_with
     if key is None:
         return set()

@@ -238,7 +238,6 @@ class FreezeWindow(models.Model):
         return f"freeze {self.pk}: {self.name}"
 
     def recorded_in(self, environments: Iterable[Environment]) -> About:
-        """What the history keeps of it, where something happened to it in these environments."""
         return About("freeze", str(self.pk), self.project.key, only_key(environments))
 
     @property

@@ -24,7 +24,6 @@ _MOST_LINES, _MOST_CHARS = 20, 1000
 
 
 def voters_of(request: ChangeRequest) -> list[User]:
-    """Members who may approve a request, and neither asked for it nor edited nor voted."""
     done = selectors.barred_ids(request) | set(request.votes.values_list("user_id", flat=True))
     people = list(access.members_of(request.project).filter(is_active=True).exclude(pk__in=done))
     assignments = authority.role_assignments_of_all(people, request.project)
@@ -124,7 +123,6 @@ def _watchers(emergency: Emergency) -> list[User]:
 
 
 def remind_voters(request: ChangeRequest, day: int) -> None:
-    """Those who can still approve a request that waits since ``day`` days."""
     with _language():
         subject = _("Still waiting for approval: {title}").format(title=request.title)
         key = f"request:{request.pk}:{request.revision}:reminder:{day}"
@@ -139,7 +137,6 @@ def remind_voters(request: ChangeRequest, day: int) -> None:
 
 
 def remind_reviewers(emergency: Emergency, day: int) -> None:
-    """Those who can review an emergency that nobody has reviewed for ``day`` days."""
     request = emergency.request
     with _language():
         subject = _("Not reviewed yet: {title}").format(title=request.title)
@@ -157,7 +154,6 @@ def _language() -> translation.override:
 
 
 def _outcome_parts(outcomes: Sequence[Outcome]) -> Iterator[str]:
-    """Who gets what before and after, place by place."""
     for one in outcomes[:_MOST_LINES]:
         if one.before == one.after:
             sides = [(_("{title}, as before:"), one.after)]

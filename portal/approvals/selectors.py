@@ -35,8 +35,6 @@ Approvers = list[tuple[User, RoleAssignments]]
 
 @dataclass(frozen=True, slots=True)
 class Parties:
-    """Who takes part in a request: its askers, its approvers, the evidence about it."""
-
     askers: frozenset[int]
     approvers: Approvers
     evidence: list[Evidence]
@@ -231,7 +229,6 @@ def _parties(
     others: Iterable[int],
     now: datetime,
 ) -> dict[int, Parties]:
-    """Who takes part in each request: who asked or edited, who approved, and with which keys."""
     if not requests:
         return {}
     askers = _askers(requests)
@@ -261,7 +258,6 @@ def _askers(requests: Sequence[ChangeRequest]) -> dict[int, frozenset[int]]:
 def _approvers(
     requests: Sequence[ChangeRequest], askers: Mapping[int, frozenset[int]]
 ) -> dict[int, Approvers]:
-    """Who approved the present content of each request, and may have: with what they hold now."""
     approving = Vote.objects.filter(
         request__in=requests, verdict=Verdict.APPROVE, digest=F("request__digest")
     )

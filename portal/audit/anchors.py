@@ -103,7 +103,6 @@ def register(name: str, source: Source) -> None:
 
 
 def read_elsewhere() -> Iterator[tuple[str, Mapping[int, str] | OSError]]:
-    """The anchors of each other source, by its name; or why they cannot be read."""
     for name, read_source in _sources.items():
         try:
             yield name, read_source()

@@ -91,8 +91,6 @@ def find_drifts() -> list[Drift]:
 
 
 class _Told(NamedTuple):
-    """What rows say of a document: the first and the last row that still speak of it."""
-
     first: int
     row: int
     said: Any

@@ -62,7 +62,6 @@ Check: TypeAlias = Callable[[T], Iterable[Problem]]
 
 
 def refuse(message: str) -> NoReturn:
-    """Raise the one problem of the value being read."""
     raise DocumentError([Problem("", message)])
 
 

@@ -85,8 +85,6 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What an entry is about: its kind and name, where it is, and what it is part of."""
-
     kind: str
     name: str
     project: str = ""
@@ -127,8 +125,6 @@ def write_all(entries: Iterable[Entry]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """The next step of a plan: the kind of change that the plan is, its number, which step."""
-
     kind: str
     plan: int
     number: int

@@ -102,7 +102,6 @@ def menu() -> list[Menu]:
 
 
 def handler(change: str) -> Any:
-    """How changes of that kind are made; None where nobody has said so."""
     return _changes.get(change)
 
 

@@ -179,7 +179,6 @@ def _evidence_of(key: ApiKey, policy: Policy | None) -> str:
 
 
 def _alone(permissions: frozenset[Permission], names: frozenset[str], policy: Policy | None) -> str:
-    """What somebody can do there without anybody else; empty for nothing."""
     changes = ", ".join(str(one.label) for one in CHANGES if one in permissions)
     if policy is None:
         return changes

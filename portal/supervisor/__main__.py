@@ -25,7 +25,6 @@ class Stopped(BaseException):
 
 
 def main() -> int:
-    """Start everything, print where it is, keep it running; returns the exit status."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _stop)
     register = Register(env.var_dir())

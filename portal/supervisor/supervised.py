@@ -25,8 +25,6 @@ _KEEPS_ENDING = 3
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """One process: a name for the log, its command, and settings only it gets."""
-
     name: str
     command: list[str]
     settings: dict[str, str] = field(default_factory=dict)
@@ -37,8 +35,6 @@ Note = Callable[[str, int], None]
 
 
 class Supervised:
-    """A process that is started again whenever it dies, until it is stopped."""
-
     def __init__(self, process: Process, note: Note = lambda _name, _pid: None) -> None:
         self.process, self._note = process, note
         self.failures = 0

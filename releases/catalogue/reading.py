@@ -168,7 +168,6 @@ def _check_keys(setup: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 def check_address(check: Mapping[str, Any], path: str) -> Iterator[Problem]:
-    """What is wrong with the address that a check asks, if it has one."""
     if "url" not in check:
         return
     try:

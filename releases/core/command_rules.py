@@ -58,7 +58,6 @@ COMMANDS: dict[str, Command] = {
 
 
 def why_not(release: Release, command: str, permissions: Collection[str], at: Any) -> str:
-    """Why who has these permissions cannot tell a release something now; empty if they can."""
     one = COMMANDS[command]
     if release.state not in one.states:
         return _("It is {state}.").format(state=State(release.state).label)

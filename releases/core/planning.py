@@ -157,7 +157,6 @@ def preview(*, project: Project, environment: Environment, document: object) -> 
 def users_routed(
     project: Project, environment: Environment, router: Mapping[str, Any]
 ) -> Users | None:
-    """The users of the flag by which a release routes; None where that is unknown."""
     flag = project.flags.filter(key=router.get("flag")).first()
     return users_of(flag, environment) if flag else None
 

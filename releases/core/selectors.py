@@ -36,7 +36,6 @@ def active_of(about: Service | Flag, environment: Environment) -> Release | None
 
 
 def flags_moved(project: Project) -> Moved:
-    """The flags that releases move now: their own, and those by which services are routed."""
     moving = {"state__in": MOVING, "router__kind": "flag"}
     # Mostly there are none, and all that their rows show takes ten times as long to ask for.
     if not Release.objects.filter(project=project, **moving).exists():

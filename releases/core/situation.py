@@ -28,7 +28,6 @@ MOMENT = timedelta(seconds=1)
 
 
 def subject_of(release: Release) -> Subject:
-    """What is measured of a release: the version that it brings."""
     kind = "service" if release.service_id else "flag"
     of_cohorts = not release.parsed_plan.all_steps[release.step].share
     return Subject(release.environment, kind, release.about.key, release.version, of_cohorts)

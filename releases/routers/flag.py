@@ -29,7 +29,6 @@ def tester_token(release: int) -> str:
 
 
 def tester_link(router: Document) -> str:
-    """The application's address with the token in it; empty where the setup names none."""
     if not router.get("tester_url") or not router.get("tester"):
         return ""
     parts = urlsplit(router["tester_url"])

@@ -103,7 +103,6 @@ def button_of(scope: Scope, release: Release, name: str, now: datetime) -> Butto
 
 
 def buttons_of(scope: Scope, release: Release, now: datetime) -> list[Button]:
-    """The commands: first those that can be pressed, rolling back before all."""
     found = [button_of(scope, release, name, now) for name in COMMANDS]
     return sorted(
         found, key=lambda button: (bool(button.why_not), button.command.name != "rollback")

@@ -245,7 +245,6 @@ def _row(one: Release) -> list[Value]:
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_page(Permission.FLAG_VIEW)
 def change_line(request: HttpRequest, scope: Scope, environment: str) -> HttpResponse:
-    """The dialog: stop what moves there, or let it move again where it is stopped."""
     place = scope.environment(environment)
     line = line_stopped_in(place)
     may = scope.allows(Permission.INCIDENT_MANAGE, place)

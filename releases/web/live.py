@@ -79,7 +79,6 @@ def measured(request: HttpRequest, scope: Scope, release: int) -> HttpResponse:
 @require_POST
 @project_page(Permission.FLAG_VIEW)
 def add_note(request: HttpRequest, scope: Scope, release: int) -> HttpResponse:
-    """Write something on the page. Answers an empty form, or it again with what is wrong."""
     found, text = find_release(scope, release), request.POST.get("text", "")
     form = {"scope": scope, "release": found}
     try:

@@ -69,7 +69,6 @@ def strategy_name(name: str) -> str:
 
 
 def new_form(query: QueryDict) -> Form:
-    """What a page opens with: the usual plan, for whatever its address names."""
     named = ("environment", "service", "version", "digest", "flag", "variant")
     form = {name: query.get(name, "") for name in named}
     strategy = Strategy.FEATURE_FLAG if form["flag"] else Strategy.CANARY
@@ -139,7 +138,6 @@ def _curve(form: Form) -> list[dict[str, str]]:
 
 
 def advice_of(form: Form) -> Advice | None:
-    """What the matrix advises, once both questions are answered."""
     concern, answer = form.get("concern", ""), form.get("answer", "")
     if answer not in MATRIX.get(concern, {}):
         return None

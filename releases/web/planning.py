@@ -41,7 +41,6 @@ _PAGE = ("releases/new.html", "releases/_plan.html")
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_page(Permission.FLAG_VIEW)
 def new_release(request: HttpRequest, scope: Scope) -> HttpResponse:
-    """The page. With ``do`` its form is rearranged; otherwise the release is made when sent."""
     form = plan_form.sent_form(request.POST) if request.POST else plan_form.new_form(request.GET)
     place = _environment(scope, form)
     do = request.POST.get("do", "")
@@ -256,7 +255,6 @@ def _context(
 
 
 def _why_not(scope: Scope, place: Environment, flag: Flag | None, service: Service | None) -> str:
-    """Why the reader may not plan this here; empty where they may."""
     wanted = Permission.FLAG_EDIT if flag else Permission.RELEASE_CREATE
     return "" if scope.allows(wanted, place) else str(Forbidden(wanted))
 

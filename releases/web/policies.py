@@ -197,7 +197,6 @@ def _preflight(scope: Scope, places: list[Environment]) -> Any:
 
 
 def _why_not(scope: Scope, places: list[Environment]) -> str:
-    """Why the reader may not change what concerns these; empty where they may."""
     wanted = Permission.ENVIRONMENT_CONFIGURE
     lacking = [place.name for place in places if not scope.allows(wanted, place)]
     text = _("{permission} in {places}")

@@ -28,8 +28,6 @@ MOST_ROWS = 500
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What one check said during one step: how often, between which values, and last of all."""
-
     check: Check
     number: int
     failed: int
@@ -68,8 +66,6 @@ def show_story(request: HttpRequest, scope: Scope, release: int) -> HttpResponse
 
 
 def _attempts(release: Release, view: ReleaseView) -> list[tuple[Any, ...]]:
-    """Each attempt at a step with its title, how it ended in words, and, of the step's last one,
-    what was measured."""
     said = _measured(release, view)
     rows, titles = list(release.executions.all()), {row.index: row.title for row in view.steps}
     last = {one.step: one.pk for one in rows}

@@ -170,7 +170,6 @@ def _record(
     intent: Intent,
     **documents: Mapping[str, object],
 ) -> None:
-    """Tell the evaluators of its locked environment, and the history."""
     version = outbox.advance(environment, kind=outbox.KEY, keys=[key.selector], now=intent.at)
     intent.record(event, replace(key.recorded_as, version=version), **documents)
 

@@ -30,7 +30,6 @@ def name_for_record(typed: str) -> str:
 
 
 def record(event: str, user: User, actor: Actor, **changes: Any) -> None:
-    """Keep what happened to someone, in the caller's transaction."""
     journal.write(
         Entry(event=event, actor=actor, subject_kind="user", subject=user.username, **changes)
     )

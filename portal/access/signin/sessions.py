@@ -31,7 +31,6 @@ _SYSTEMS |= {"Mac OS X": "macOS", "CrOS": "ChromeOS", "Linux": "Linux"}
 
 
 def sessions_of(user: User) -> list[tuple[UserSession, str]]:
-    """The sessions someone has, each with its browser's name; the one used last first."""
     found = sorted(UserSession.objects.purge_and_list(user), key=lambda s: s.last_seen_at)
     return [(session, browser_name(session.user_agent)) for session in reversed(found)]
 
@@ -99,7 +98,6 @@ def actor_of(request: HttpRequest) -> Actor:
 
 
 def stranger_of(request: HttpRequest) -> Actor:
-    """The actor where nobody is signed in: the sign-in page itself."""
     return Actor(ActorKind.SYSTEM, "", "sign-in", trace_of(request))
 
 

@@ -55,7 +55,6 @@ class Scope:
         return {p.value.replace(".", "_"): p in self.permissions for p in Permission}
 
     def allows(self, permission: str, environment: Environment) -> bool:
-        """Whether somebody holds a permission in an environment; templates: ``{% may … %}``."""
         return Permission(permission) in self.assignments.in_environment(environment.pk)
 
     def one_or_all(self, key: str) -> Environment | None:

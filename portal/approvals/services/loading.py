@@ -176,7 +176,6 @@ def _places(
 
 
 def _nobody_holds(environment: Environment, names: Iterable[str]) -> list[str]:
-    """Names that are fine, and that nobody has at present."""
     project = environment.project
     people = list(selectors.members_of(project).filter(is_active=True))
     people += [user for group in project.groups.all() for user in group.members.all()]

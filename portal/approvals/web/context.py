@@ -53,8 +53,6 @@ class Drift:
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentView:
-    """One environment whose policy has a say: what it wants, and how far the request is."""
-
     outlook: EnvironmentProgress
     wants: str
     missing: list[str]
@@ -249,8 +247,6 @@ _VOTES = ("change_request.approved", "change_request.rejected")
 
 @dataclass(frozen=True, slots=True)
 class RequestEvent:
-    """One event: its words, what was said, the roles of a vote, and whether an edit voided it."""
-
     event: AuditEvent
     words: str
     text: str
@@ -270,7 +266,6 @@ def lines_of(request: ChangeRequest) -> list[RequestEvent]:
 
 
 def comments_of(request: ChangeRequest) -> list[RequestEvent]:
-    """What was said, for those who may not read the history."""
     return [
         RequestEvent(AuditEvent(actor=one.author, at=one.at), _("commented"), one.text, "", False)
         for one in reversed(request.comments.order_by("-pk")[:MOST])

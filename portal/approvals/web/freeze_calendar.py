@@ -60,8 +60,6 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class Month:
-    """A month: weeks for the grid, entries for the agenda."""
-
     first: date
     zone: str
     weeks: list[list[Day]]

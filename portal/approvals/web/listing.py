@@ -72,7 +72,6 @@ def awaiting_review(project: Project) -> QuerySet[Emergency]:
 
 
 def review_is_overdue(emergency: Emergency, *, now: datetime) -> bool:
-    """Whether an emergency has waited for its review for more than a day."""
     return not emergency.is_reviewed and emergency.at + REVIEW_WITHIN < now
 
 

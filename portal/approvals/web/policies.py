@@ -204,7 +204,6 @@ def _context(scope: Scope, place: Environment, policy: Policy | None) -> dict[st
 def _review(
     request: HttpRequest, scope: Scope, place: Environment, wanted: Document | None
 ) -> dict[str, object]:
-    """What would change, and whether at once; both sides where it was changed meanwhile."""
     policy, version = _policy_of(place), request.POST.get("version", "")
     before = policy.document if policy else None
     wanted = None if wanted is None else complete(wanted)

@@ -27,8 +27,6 @@ View = Callable[..., HttpResponse]
 
 @dataclass(frozen=True, slots=True)
 class Preflight:
-    """Whether a change waits for others, and whether its maker could do it at once all the same."""
-
     policies: list[Policy]
     may_break_glass: bool
     frozen: list[InForce]
@@ -45,7 +43,6 @@ class Preflight:
 
     @property
     def is_stopped(self) -> bool:
-        """Whether a freeze leaves nothing to click: it can neither be asked for nor overridden."""
         return bool(self.frozen) and not (self.policies or self.may_override)
 
     @property

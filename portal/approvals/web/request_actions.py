@@ -61,7 +61,6 @@ def request_action(
 
 @request_action(step="approve", field="comment")
 def vote(request: HttpRequest, scope: Scope, asked: ChangeRequest) -> str:
-    """Approve or reject what was seen: ``digest`` says what that was."""
     verdict = request.POST.get("verdict", "")
     voted = services.cast_vote(
         request=asked,

@@ -22,8 +22,6 @@ from portal.lib.web.pages import aimed
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """The dialog of a step: what it says, where it sends, and which text it asks for."""
-
     title: Promise
     button: Promise
     address: str

@@ -88,7 +88,6 @@ def closed_sentence(request: ChangeRequest) -> str:
 
 
 def _vote(facts: Facts, vote: Vote | None) -> str:
-    """Why somebody may not vote now."""
     request, user = facts.request, facts.scope.user
     if facts.closed:
         return facts.closed
@@ -165,7 +164,6 @@ def _by_another(scope: Scope, deciding: list[Environment]) -> str:
 
 
 def _permitted(scope: Scope, permission: Permission, places: list[Environment]) -> str:
-    """Why somebody may not do something in all of some environments."""
     if all(scope.allows(permission, place) for place in places):
         return ""
     return _lacking(permission, _holders(scope, permission, places))

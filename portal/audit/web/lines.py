@@ -82,7 +82,6 @@ def pulse(now: datetime) -> str:
 def history_page(
     request: HttpRequest, filters: Filters, *, site: bool = False
 ) -> dict[str, object]:
-    """What a list of the history shows: the rows around the place in its address, newest first."""
     before, after = (read_whole(request.GET.get(name, "")) for name in ("before", "after"))
     found = history.page(filters, before=before, after=after)
     page = Page(found.events, previous=str(found.later or ""), next=str(found.earlier or ""))

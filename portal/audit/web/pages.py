@@ -137,7 +137,6 @@ def _form(query: Query, place: HistoryPlace) -> dict[str, object]:
 
 
 def _encoded(query: Query, **place: int) -> str:
-    """The filters of this page as the query of another address."""
     return _encoded_values(**query.given, **place)
 
 

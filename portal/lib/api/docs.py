@@ -68,8 +68,6 @@ def _allow_styles(response: Response) -> None:
 
 
 class NoSuchEndpoint(APIView):
-    """Any other address of the API: a problem that programs can read, not a page."""
-
     content_negotiation_class = JSONOnly
 
     @extend_schema(exclude=True)

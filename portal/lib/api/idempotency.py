@@ -41,7 +41,6 @@ class Secretive(Response):
 
     @property
     def kept(self) -> dict[str, object]:
-        """What may be kept of it, and answered again."""
         text = _("It was shown only once and is not stored. If it is lost, create another.")
         return {**self.data, self.hidden: None, "notice": text}
 

@@ -270,7 +270,6 @@ def _shaped(node: dict[str, Any], fields: Fields) -> dict[str, Any]:
 
 
 def _fitting(value: object, shape: "str | Fields | list[Fields]") -> Any:
-    """What of the value has that shape; None where it is something else altogether."""
     if isinstance(shape, list):
         parts = value if isinstance(value, list) else []
         return [_shaped(part, shape[0]) for part in parts if isinstance(part, dict)]
