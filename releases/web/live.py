@@ -26,7 +26,7 @@ from releases.core.models import MOVING, Release, State
 from releases.core.planning import users_routed
 from releases.web.buttons import Button, buttons_of
 from releases.web.charts import charts_of
-from releases.web.check_rows import linked_from
+from releases.web.labels import linked_from
 from releases.web.listing import beat_of_list
 from releases.web.release_view import ReleaseView
 

@@ -10,7 +10,6 @@ from releases.core.models import Release, State, StepExecution
 from releases.core.planning import reached_by
 from releases.engine.plans import WHOLE, Plan, Step
 from releases.routers import flag as flag_router
-from releases.web.check_rows import CheckRow
 from releases.web.labels import (
     COLOURS,
     IN_FREEZE,
@@ -18,6 +17,7 @@ from releases.web.labels import (
     STRATEGIES,
     TROUBLES,
     WAYS_BACK,
+    CheckRow,
     router_words,
 )
 

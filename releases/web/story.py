@@ -19,7 +19,7 @@ from portal.audit.web.lines import lines
 from portal.lib import clock
 from releases.core.models import Measurement, Release, State
 from releases.engine.checks import Check, Verdict
-from releases.web.check_rows import CheckRow, linked_from, measured
+from releases.web.labels import CheckRow, linked_from, measured
 from releases.web.live import find_release
 from releases.web.release_view import ReleaseView
 

@@ -13,10 +13,10 @@ from django.utils.translation import gettext as _
 from portal.access import authority
 from portal.access.models import Environment, Project, User
 from portal.access.permissions import READS, Permission, RoleAssignments
+from portal.access.signin.sessions import actor_of
 from portal.lib import subjects
 from portal.lib.errors import Forbidden, Invalid
 from portal.lib.journal import Actor
-from portal.lib.middleware import trace_of
 from portal.lib.subjects import Menu
 
 P = ParamSpec("P")
@@ -65,10 +65,6 @@ class Scope:
             if environment.key == key:
                 return environment
         raise Http404(key)
-
-
-def actor_of(request: HttpRequest) -> Actor:
-    return authority.user_actor(cast(User, request.user), trace_of(request))
 
 
 def scope_of(request: HttpRequest, project_key: str, environment_key: str | None = None) -> Scope:

@@ -1,5 +1,4 @@
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -20,7 +19,7 @@ from portal.lib import clock
 from portal.lib.numbers import read_whole
 from portal.lib.paging import page_of
 from portal.lib.web.live import live_page
-from portal.lib.web.pages import paging, query_with
+from portal.lib.web.pages import TextFilter, paging, query_with
 from portal.lib.web.spreadsheets import Value, csv_response
 
 # How long the review of an emergency may take before the pages call it overdue.
@@ -28,20 +27,12 @@ REVIEW_WITHIN = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
-class RequestFilter:
+class RequestFilter(TextFilter):
     state: str = ""
     environment: str = ""
     author: str = ""
     subject: str = ""
     search: str = ""
-
-    @classmethod
-    def of(cls, query: Mapping[str, str]) -> "RequestFilter":
-        return cls(**{field.name: query.get(field.name, "").strip() for field in fields(cls)})
-
-    @property
-    def narrows(self) -> bool:
-        return any(getattr(self, field.name) for field in fields(self))
 
 
 def find_requests(project: Project, wanted: RequestFilter) -> QuerySet[ChangeRequest]:

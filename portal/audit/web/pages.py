@@ -19,7 +19,8 @@ from django.views.decorators.http import require_POST, require_safe
 
 from portal.access.models import User
 from portal.access.permissions import Permission
-from portal.access.web.scope import Scope, actor_of, project_page, refuse_nul
+from portal.access.signin.sessions import actor_of
+from portal.access.web.scope import Scope, project_page, refuse_nul
 from portal.audit import exports, history
 from portal.audit.diffing import differences
 from portal.audit.filters import PARAMETERS, PERIOD_WORDS, Query, parse
