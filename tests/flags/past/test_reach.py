@@ -91,7 +91,7 @@ def test_past__purged_but_changed_since__is_told_by_what_the_change_found(
     older = {**json.loads(purge.after), "older_than": (purged - timedelta(days=1)).isoformat()}
     forget("audit.purged", after=json.dumps(older))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("portal.audit.selectors.selectors.last_purge", lambda: changed(purge))
+        patch.setattr("portal.audit.selectors.last_purge", lambda: changed(purge))
         assert variant(desk, purged) == "on"
         assert variant(desk, clock.now()) == "off"
 
