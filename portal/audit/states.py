@@ -10,6 +10,7 @@ A purge takes rows away. What they said last is written down first, in rows of t
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -74,6 +75,10 @@ class Drift:
 # For a row of an older version, which speaks of a document and does not say what it is.
 UNSAID: Document = {"unsaid": True}
 _sources: list[StateSource] = []
+
+
+def in_utc(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat()
 
 
 def register(source: StateSource) -> None:
