@@ -71,11 +71,11 @@ def role_assignments_of_all(users: Iterable[User], project: Project) -> dict[int
     people, known = list(users), held.kept(("people", project.pk))
     unknown = [user for user in people if user.pk not in known]
     if unknown:
-        known |= _read_holdings(unknown, project)
+        known |= _read_assignments(unknown, project)
     return {user.pk: known[user.pk] for user in people}
 
 
-def _read_holdings(people: list[User], project: Project) -> dict[int, RoleAssignments]:
+def _read_assignments(people: list[User], project: Project) -> dict[int, RoleAssignments]:
     given = _given(people, project)
     named = {name for some in given.values() for name, _where in some}
     roles = role_table(project) if named - BUILTIN_ROLES.keys() else BUILTIN_ROLES

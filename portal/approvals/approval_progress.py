@@ -23,10 +23,10 @@ from portal.approvals.selectors import Assessment
 def why_not_counted(found: Assessment, person: int) -> str:
     """Why the approval of somebody does not count with those of the others; empty where it does."""
     others = [*found.askers, *(found.standing.counted - {person})]
-    return why_one(found.bonds, found.ties, person, others)
+    return why_one(found.sponsorships, found.ties, person, others)
 
 
-def why_one(bonds: Sponsorships, ties: Ties, person: int, others: Iterable[int]) -> str:
+def why_one(sponsorships: Sponsorships, ties: Ties, person: int, others: Iterable[int]) -> str:
     """Why somebody counts as one with one of some others, until when, and what to do."""
     same = [other for other in others if ties.are_one(person, other)]
     if not same:
@@ -34,8 +34,8 @@ def why_one(bonds: Sponsorships, ties: Ties, person: int, others: Iterable[int])
     path = ties.why_one(person, same[0])
     if not path:  # they asked for it themselves
         return ""
-    rows = {row.pk: row for row in map(bonds.row, path)}.values()
-    names = overview.names_of(bonds.project)
+    rows = {row.pk: row for row in map(sponsorships.row, path)}.values()
+    names = overview.names_of(sponsorships.project)
     receivers = [row.person for row in rows]
     confirm = next((one for one in receivers if one.pk == person), receivers[-1])
     ends = [end for end in (ties.two_from(person, other) for other in same) if end]
@@ -53,10 +53,10 @@ def of_two(one: int | None, other: int, request: ChangeRequest, *, now: datetime
         return ""
     places = list(request.environments.all())
     policies = list(selectors.policies_of(places).values())
-    bonds = sponsorships_of({one, other}, request.project, policies, moment=now)
+    sponsorships = sponsorships_of({one, other}, request.project, policies, moment=now)
     for policy in policies:
-        ties = bonds.ties(policy, moment=now, outside={one, other})
-        why = why_one(bonds, ties, other, [one])
+        ties = sponsorships.ties(policy, moment=now, outside={one, other})
+        why = why_one(sponsorships, ties, other, [one])
         if why:
             return _("Somebody else has to do this: {why}").format(why=why)
     return ""
@@ -260,8 +260,8 @@ def _ties(policy: Policy, ballots: list[Approval], now: datetime) -> Ties:
     if not Environment.objects.filter(pk=environment.pk, governed_since__isnull=False).exists():
         return Ties()
     people = [one.voter for one in ballots]
-    bonds = sponsorships_of(people, environment.project, [policy], moment=now)
-    return bonds.ties(policy, moment=now)
+    sponsorships = sponsorships_of(people, environment.project, [policy], moment=now)
+    return sponsorships.ties(policy, moment=now)
 
 
 def _count(wanted: Requirement, ballots: list[Approval], ties: Ties) -> int | None:

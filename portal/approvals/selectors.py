@@ -38,7 +38,7 @@ class Parties:
     askers: frozenset[int]
     approvers: Approvers
     evidence: list[Evidence]
-    bonds: Sponsorships
+    sponsorships: Sponsorships
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Assessment:
     standing: ApprovalStatus
     askers: frozenset[int]
     ties: Ties
-    bonds: Sponsorships
+    sponsorships: Sponsorships
     evidence: Mapping[str, Evidence]
 
 
@@ -112,13 +112,13 @@ def _assess(request: ChangeRequest, policy: Policy, parties: Parties, now: datet
     """By who takes part. Once it is applied, what people were given later is beside the point."""
     place, moment = policy.environment, request.closed_at or now
     voters = {voter.pk for voter, _held in parties.approvers}
-    bonds, askers = parties.bonds, parties.askers
-    ties = bonds.ties(policy, moment=moment, outside=askers | voters)
+    sponsorships, askers = parties.sponsorships, parties.askers
+    ties = sponsorships.ties(policy, moment=moment, outside=askers | voters)
     requirement = requirement_of(policy, artefact=request.artefact)
     evidence = evidence_for(
         requirement.evidence,
         parties.evidence,
-        EvidenceJudge(place, askers, ties, bonds.ties(policy, moment=moment, all_of=True)),
+        EvidenceJudge(place, askers, ties, sponsorships.ties(policy, moment=moment, all_of=True)),
         now,
     )
     standing = assess(
@@ -129,7 +129,7 @@ def _assess(request: ChangeRequest, policy: Policy, parties: Parties, now: datet
         askers=askers,
     )
     rows = {kind: row for kind, (_state, row) in evidence.items()}
-    return Assessment(place, policy, standing, askers, ties, bonds, rows)
+    return Assessment(place, policy, standing, askers, ties, sponsorships, rows)
 
 
 def requirement_of(policy: Policy, *, artefact: str) -> Requirement:
@@ -240,9 +240,9 @@ def _parties(
     people |= {person for some in evidence.values() for row in some for person in behind_key(row)}
     if people:
         people = people.union(*askers.values())
-    bonds = sponsorships_of(people, requests[0].project, policies, moment=now)
+    sponsorships = sponsorships_of(people, requests[0].project, policies, moment=now)
     return {
-        one.pk: Parties(askers[one.pk], approvers.get(one.pk, []), evidence[one.pk], bonds)
+        one.pk: Parties(askers[one.pk], approvers.get(one.pk, []), evidence[one.pk], sponsorships)
         for one in requests
     }
 
