@@ -16,7 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from portal.lib import env
-from portal.supervisor import embedded_redis, state
+from portal.supervisor import processes, state
 from portal.supervisor.processes import Addresses
 from portal.supervisor.supervised import Process, Supervisor
 
@@ -174,8 +174,8 @@ def installation(supervisor: Supervisor, folder: Path) -> str:
     os.environ.pop("REDIS_URL", None)
     state.prepare(folder)
     env.load_file()
-    supervisor.start(embedded_redis.redis_process(state.redis_socket(folder)))
-    embedded_redis.wait_until_it_answers(state.redis_socket(folder))
+    supervisor.start(processes.redis_process(state.redis_socket(folder)))
+    processes.wait_until_it_answers(state.redis_socket(folder))
 
     from portal.supervisor import first_start
 

@@ -7,7 +7,7 @@ import statistics
 import sys
 import time
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from bench import lines_of, start_django
@@ -122,7 +122,6 @@ def _look() -> Iterator[float]:
     from portal.lib import clock
     from releases.core import runner
     from releases.core.models import Release
-    from releases.telemetry.models import OutcomeBucket
 
     places = dict(Release.objects.values_list("service__key", "environment"))
     one, spent = runner.ReleaseRunner(), [0.0]
@@ -148,30 +147,37 @@ def _look() -> Iterator[float]:
                 _costs.append(time.perf_counter() - began)
                 _database.append(spent[0])
         share = RELEASES * 5 // WATCHED_S
-        names = [f"service-{number % RELEASES}" for number in range(told, told + share)]
-        told += share
-        OutcomeBucket.objects.bulk_create(
-            [
-                OutcomeBucket(
-                    environment_id=places[name],
-                    about="service",
-                    name=name,
-                    version="2.0",
-                    start=now.replace(microsecond=0),
-                    requests=100,
-                )
-                for name in names
-            ],
-            ignore_conflicts=True,
+        _report(
+            [f"service-{number % RELEASES}" for number in range(told, told + share)], places, now
         )
-        runner.judge_soon([(places[name], "service", name) for name in names])
-        wait = 5 - (clock.database_now() - now).total_seconds()
-        ahead = clock.database_now() + timedelta(seconds=wait)
+        told += share
+        ahead = now + timedelta(seconds=5)
         while (
             clock.database_now() < ahead
             and not Release.objects.filter(due_at__lte=clock.database_now()).exists()
         ):
             time.sleep(0.2)
+
+
+def _report(names: list[str], places: dict[Any, int], now: datetime) -> None:
+    from releases.core import runner
+    from releases.telemetry.models import OutcomeBucket
+
+    OutcomeBucket.objects.bulk_create(
+        [
+            OutcomeBucket(
+                environment_id=places[name],
+                about="service",
+                name=name,
+                version="2.0",
+                start=now.replace(microsecond=0),
+                requests=100,
+            )
+            for name in names
+        ],
+        ignore_conflicts=True,
+    )
+    runner.judge_soon([(places[name], "service", name) for name in names])
 
 
 def _page() -> str:

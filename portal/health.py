@@ -24,7 +24,7 @@ from flags.usage.reading import DAY, intake_losses
 from portal.access.api.scope import key_shown, token_shown
 from portal.access.models import Environment, KeyKind
 from portal.lib import clock
-from releases.core import metrics as deployments
+from releases.core import selectors as deployments
 from releases.core.models import Release
 
 Arrivals = list[tuple[Environment, Delivery]]
@@ -84,8 +84,6 @@ def metrics(request: HttpRequest) -> HttpResponse:
 
 
 class _Delivered(Collector):
-    """How far changes have come, as Prometheus' families."""
-
     def __init__(self, arrivals: Arrivals, named: Arrivals) -> None:
         self._arrivals, self._named = arrivals, named
 
@@ -157,7 +155,6 @@ class _One(Collector):
 
 
 def _read_arrivals() -> Arrivals | None:
-    """All environments and where their newest versions are; None without a database."""
     try:
         places = list(Environment.objects.select_related("project").order_by("pk"))
         found = progress.read(places)

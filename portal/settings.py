@@ -196,7 +196,7 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "Aviary management API",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
-    "POSTPROCESSING_HOOKS": ["portal.lib.api.openapi.finish"],
+    "POSTPROCESSING_HOOKS": ["portal.lib.api.docs.finish"],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "ENUM_NAME_OVERRIDES": ENUM_NAMES,

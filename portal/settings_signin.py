@@ -25,8 +25,8 @@ SIGN_IN_APPS = [
 ]
 SIGN_IN_MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
-    "portal.access.signin.middleware.session_activity",
-    "portal.access.signin.middleware.two_factor_required",
+    "portal.access.signin.sessions.session_activity",
+    "portal.access.signin.sessions.two_factor_required",
 ]
 
 # Whether everyone has to enrol a second factor before anything else.

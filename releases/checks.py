@@ -21,8 +21,6 @@ from releases.telemetry import reading
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """One answer of a probe: whether it was as expected, and what it was."""
-
     is_good: bool
     detail: str
 

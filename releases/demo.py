@@ -42,8 +42,6 @@ USERS = 40
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A service of the demo, and the share of its new versions' answers that are errors."""
-
     key: str
     name: str
     reason: str

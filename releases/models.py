@@ -1,5 +1,3 @@
-"""All rows of releases, for Django to find."""
-
 from releases.catalogue.models import Artefact, Service, ServiceSetup
 from releases.core.models import (
     Measurement,

@@ -130,7 +130,6 @@ def _agreed_to(release: Release) -> tuple[Change, int | None]:
 
 
 def _due_start(release: Release, change: Change) -> DueStep | None:
-    """The start at its time, or that it goes on."""
     mine = changes.start_change(release)
     goes_on = release.state in GOING_UP
     is_due = release.due_at is not None and (release.state == State.PLANNED or goes_on)

@@ -19,8 +19,8 @@ from portal.access.permissions import (
     EVERYTHING,
     HANDED_OUT_BY_PEOPLE,
     NOTHING,
-    Holdings,
     Permission,
+    RoleAssignments,
 )
 from portal.lib import clock, held
 from portal.lib.errors import Forbidden
@@ -53,7 +53,6 @@ def user_of(actor: Actor) -> User | None:
 
 
 def role_table(project: Project) -> dict[str, frozenset[Permission]]:
-    """Every role of a project by its key, the built-in ones first."""
     custom = CustomRole.objects.filter(project=project)
     known = set(Permission.values)
     return BUILTIN_ROLES | {
@@ -62,27 +61,27 @@ def role_table(project: Project) -> dict[str, frozenset[Permission]]:
     }
 
 
-def holdings_of(user: User, project: Project) -> Holdings:
+def role_assignments_of(user: User, project: Project) -> RoleAssignments:
     """What a person holds in a project, read now; nothing where they were given nothing."""
-    return holdings_of_all([user], project)[user.pk]
+    return role_assignments_of_all([user], project)[user.pk]
 
 
-def holdings_of_all(users: Iterable[User], project: Project) -> dict[int, Holdings]:
+def role_assignments_of_all(users: Iterable[User], project: Project) -> dict[int, RoleAssignments]:
     """What each of some people holds in a project, by their ids, in a few queries for all."""
     people, known = list(users), held.kept(("people", project.pk))
     unknown = [user for user in people if user.pk not in known]
     if unknown:
-        known |= _read_holdings(unknown, project)
+        known |= _read_assignments(unknown, project)
     return {user.pk: known[user.pk] for user in people}
 
 
-def _read_holdings(people: list[User], project: Project) -> dict[int, Holdings]:
+def _read_assignments(people: list[User], project: Project) -> dict[int, RoleAssignments]:
     given = _given(people, project)
     named = {name for some in given.values() for name, _where in some}
     roles = role_table(project) if named - BUILTIN_ROLES.keys() else BUILTIN_ROLES
     environments, rules = _places(project)
     return {
-        user.pk: Holdings(
+        user.pk: RoleAssignments(
             given=frozenset(given.get(user.pk, ())) if user.is_active else frozenset(),
             roles=roles,
             rules=rules,
@@ -96,17 +95,15 @@ def _read_holdings(people: list[User], project: Project) -> dict[int, Holdings]:
 def permissions_of_user(
     user: User, project: Project, environment: Environment | None = None
 ) -> frozenset[Permission]:
-    """What a person may do in an environment; without one, to the project as a whole."""
     if user.is_superuser and user.is_active:
         return EVERYTHING
-    holdings = holdings_of(user, project)
-    return holdings.in_environment(environment.pk) if environment else holdings.in_project()
+    assignments = role_assignments_of(user, project)
+    return assignments.in_environment(environment.pk) if environment else assignments.in_project()
 
 
 def permissions_of(
     actor: Actor, project: Project, environment: Environment | None
 ) -> frozenset[Permission]:
-    """What an actor may do in a project, asked of the database now and not of a session."""
     if actor.kind is ActorKind.SYSTEM:
         return EVERYTHING
     if actor.kind is ActorKind.USER:
@@ -163,10 +160,12 @@ def may_hand_out(actor: Actor, project: Project, environment: Environment) -> fr
     return _cap(key, project, environment) - HANDED_OUT_BY_PEOPLE if key else NOTHING
 
 
-def holdings_of_names(given: Iterable[tuple[str, int | None]], project: Project) -> Holdings:
+def role_assignments_of_names(
+    given: Iterable[tuple[str, int | None]], project: Project
+) -> RoleAssignments:
     """What somebody would hold who is given these roles and groups, and nothing else."""
     environments, rules = _places(project)
-    return Holdings(frozenset(given), role_table(project), rules, environments)
+    return RoleAssignments(frozenset(given), role_table(project), rules, environments)
 
 
 def _cap(key: ApiKey, project: Project, environment: Environment | None) -> frozenset[Permission]:

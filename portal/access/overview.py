@@ -23,20 +23,17 @@ from portal.access.models import (
     SponsorshipKind,
     User,
 )
-from portal.access.permissions import READS, RESERVABLE, BuiltinRole, Holdings, Permission
+from portal.access.permissions import READS, RESERVABLE, BuiltinRole, Permission, RoleAssignments
 
 
 @dataclass(frozen=True, slots=True)
 class HeldRole:
-    """A role that somebody has; ``group`` is what it comes through, None where given by name."""
-
     grant: Grant
     label: str
     group: Group | None
 
     @property
     def place(self) -> str:
-        """The name of the environment that it counts in; empty for all."""
         return self.grant.environment.name if self.grant.environment else ""
 
 
@@ -47,7 +44,6 @@ class Member:
 
 
 def members_with_roles(project: Project) -> list[Member]:
-    """The members by name, each with what they were given by name first, then through groups."""
     people = {user.pk: Member(user, []) for user in selectors.members_of(project)}
     members = _members_of_groups(project)
     for held in sorted(_held(project), key=lambda one: one.group is not None):
@@ -58,7 +54,6 @@ def members_with_roles(project: Project) -> list[Member]:
 
 
 def group_roles(project: Project) -> list[tuple[Group, list[User], list[HeldRole]]]:
-    """The groups of a project by name, with their members and what they were given."""
     held = [one for one in _held(project) if one.group]
     return [
         (
@@ -177,7 +172,7 @@ def sponsored_members(project: Project, reader: User) -> dict[int, Sponsored]:
 
 def _who_may_approve(people: Iterable[User], project: Project) -> set[int]:
     places = list(project.environments.values_list("pk", flat=True))
-    held = authority.holdings_of_all(people, project)
+    held = authority.role_assignments_of_all(people, project)
     return {
         pk
         for pk, one in held.items()
@@ -200,21 +195,18 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """Something that was given: a role or a group, where it counts, and in whose name."""
-
     name: str
     environment: int | None
     words: str
 
 
 def explain(user: User, project: Project, environment: Environment) -> list[Explanation]:
-    """What a person may do in an environment and why, for every permission."""
-    holdings = authority.holdings_of(user, project)
-    here, whole = holdings.in_environment(environment.pk), holdings.in_project()
-    if holdings.unlimited or not user.is_active:
+    assignments = authority.role_assignments_of(user, project)
+    here, whole = assignments.in_environment(environment.pk), assignments.in_project()
+    if assignments.unlimited or not user.is_active:
         words = _("site administrator") if user.is_active else _("the account is deactivated")
-        return [Explanation(one, holdings.unlimited, [words]) for one in Permission]
-    because = _Because(holdings, environment, _sources(user, project), names_of(project))
+        return [Explanation(one, assignments.unlimited, [words]) for one in Permission]
+    because = _Because(assignments, environment, _sources(user, project), names_of(project))
     found = []
     for permission in Permission:
         held = permission in (whole if permission in WHOLE_PROJECT else here | (whole & READS))
@@ -224,13 +216,13 @@ def explain(user: User, project: Project, environment: Environment) -> list[Expl
 
 @dataclass(frozen=True, slots=True)
 class _Because:
-    holdings: Holdings
+    assignments: RoleAssignments
     environment: Environment
     sources: list[_Source]
     names: dict[str, str]
 
     def of(self, permission: Permission, *, held: bool) -> list[str]:
-        reserved = self.holdings.rules.get((self.environment.pk, permission))
+        reserved = self.assignments.rules.get((self.environment.pk, permission))
         if reserved is not None:
             return self._of_rule(reserved)
         giving = [one for one in self.sources if self._gives(one, permission)]
@@ -240,7 +232,7 @@ class _Because:
 
     def _gives(self, source: _Source, permission: Permission) -> bool:
         counts = self._counts(source) or permission in READS | WHOLE_PROJECT
-        return counts and permission in self.holdings.roles.get(source.name, frozenset())
+        return counts and permission in self.assignments.roles.get(source.name, frozenset())
 
     def _counts(self, source: _Source) -> bool:
         return source.environment in (None, self.environment.pk)
@@ -320,9 +312,9 @@ def in_order() -> list[Permission]:
 def _count(project: Project, environments: list[Environment]) -> dict[tuple[str, int], int]:
     people = list(selectors.members_of(project).filter(is_active=True))
     counted: dict[tuple[str, int], int] = {}
-    for holdings in authority.holdings_of_all(people, project).values():
+    for assignments in authority.role_assignments_of_all(people, project).values():
         for environment in environments:
-            for permission in holdings.in_environment(environment.pk):
+            for permission in assignments.in_environment(environment.pk):
                 place = (str(permission), environment.pk)
                 counted[place] = counted.get(place, 0) + 1
     return counted

@@ -130,7 +130,7 @@ NOTHING: frozenset[Permission] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
-class Holdings:
+class RoleAssignments:
     """Somebody's roles in one project, and the rules of its environments.
 
     ``given`` are pairs (name of a role or group, id of the environment it counts in; None for

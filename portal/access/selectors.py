@@ -18,7 +18,6 @@ def projects_of(user: User | AnonymousUser) -> QuerySet[Project]:
 
 
 def keys_of(project: Project) -> QuerySet[ApiKey]:
-    """A project's API keys, the usable ones first, newest first."""
     return (
         ApiKey.objects.filter(environment__project=project)
         .select_related("environment", "creator", "evidence_confirmed_by")
@@ -40,15 +39,15 @@ def holders_of(
     Site administrators, who may everything everywhere, are not among them unless they are members.
     """
     people = list(members_of(project).filter(is_active=True))
-    holdings = authority.holdings_of_all(people, project)
+    assignments = authority.role_assignments_of_all(people, project)
     return [
         person
         for person in people
         if permission
         in (
-            holdings[person.pk].in_environment(environment.pk)
+            assignments[person.pk].in_environment(environment.pk)
             if environment
-            else holdings[person.pk].in_project()
+            else assignments[person.pk].in_project()
         )
     ]
 
@@ -68,7 +67,6 @@ def account_named(typed: str) -> User | None:
 
 
 def lookalike_of(username: str) -> User | None:
-    """An account whose name can be taken for this one."""
     key, look = lookalikes.keys_of(username)
     return User.objects.filter(Q(name_key=key) | Q(name_look=look)).first()
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from portal.access import authority, overview
 from portal.access import selectors as access
 from portal.access.models import Environment, User
-from portal.access.permissions import Holdings, Permission
+from portal.access.permissions import Permission, RoleAssignments
 from portal.approvals import selectors
 from portal.approvals.approval_status import Approval, EvidenceState, Requirement, Ties, assess
 from portal.approvals.descriptions import listed
@@ -23,10 +23,10 @@ from portal.approvals.selectors import Assessment
 def why_not_counted(found: Assessment, person: int) -> str:
     """Why the approval of somebody does not count with those of the others; empty where it does."""
     others = [*found.askers, *(found.standing.counted - {person})]
-    return why_one(found.bonds, found.ties, person, others)
+    return why_one(found.sponsorships, found.ties, person, others)
 
 
-def why_one(bonds: Sponsorships, ties: Ties, person: int, others: Iterable[int]) -> str:
+def why_one(sponsorships: Sponsorships, ties: Ties, person: int, others: Iterable[int]) -> str:
     """Why somebody counts as one with one of some others, until when, and what to do."""
     same = [other for other in others if ties.are_one(person, other)]
     if not same:
@@ -34,8 +34,8 @@ def why_one(bonds: Sponsorships, ties: Ties, person: int, others: Iterable[int])
     path = ties.why_one(person, same[0])
     if not path:  # they asked for it themselves
         return ""
-    rows = {row.pk: row for row in map(bonds.row, path)}.values()
-    names = overview.names_of(bonds.project)
+    rows = {row.pk: row for row in map(sponsorships.row, path)}.values()
+    names = overview.names_of(sponsorships.project)
     receivers = [row.person for row in rows]
     confirm = next((one for one in receivers if one.pk == person), receivers[-1])
     ends = [end for end in (ties.two_from(person, other) for other in same) if end]
@@ -53,10 +53,10 @@ def of_two(one: int | None, other: int, request: ChangeRequest, *, now: datetime
         return ""
     places = list(request.environments.all())
     policies = list(selectors.policies_of(places).values())
-    bonds = sponsorships_of({one, other}, request.project, policies, moment=now)
+    sponsorships = sponsorships_of({one, other}, request.project, policies, moment=now)
     for policy in policies:
-        ties = bonds.ties(policy, moment=now, outside={one, other})
-        why = why_one(bonds, ties, other, [one])
+        ties = sponsorships.ties(policy, moment=now, outside={one, other})
+        why = why_one(sponsorships, ties, other, [one])
         if why:
             return _("Somebody else has to do this: {why}").format(why=why)
     return ""
@@ -90,8 +90,6 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class RoleNeed:
-    """A role that the voters must cover: by whom it is, or else who could."""
-
     name: str
     covered_by: tuple[str, ...]
     could: tuple[str, ...]
@@ -99,8 +97,6 @@ class RoleNeed:
 
 @dataclass(frozen=True, slots=True)
 class EvidenceNeed:
-    """A kind of evidence that is wanted, and the latest word on it."""
-
     kind: str
     state: EvidenceState
     row: Evidence | None
@@ -127,7 +123,7 @@ class EnvironmentProgress:
 class _People:
     votes: list[Vote]
     others: list[User]
-    holdings: Mapping[int, Holdings]
+    assignments: Mapping[int, RoleAssignments]
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +137,6 @@ class Progress:
 
 
 def progress_of(request: ChangeRequest, *, now: datetime) -> Progress:
-    """In a few queries for all; of a request that is closed, only where it was decided."""
     if not request.is_open:
         return Progress([], selectors.deciding_environments(request), [])
     people = _people(request)
@@ -151,7 +146,7 @@ def progress_of(request: ChangeRequest, *, now: datetime) -> Progress:
     could_vote = [
         user.username
         for user in people.others
-        if selectors.may_approve(people.holdings[user.pk], deciding)
+        if selectors.may_approve(people.assignments[user.pk], deciding)
     ]
     return Progress([_progress_in(one, people) for one in assessments], deciding, could_vote)
 
@@ -167,21 +162,21 @@ def _people(request: ChangeRequest) -> _People:
     members = access.members_of(request.project).filter(is_active=True)
     others = [user for user in members if user.pk not in barred | voted]
     everybody = [*others, *(vote.user for vote in votes)]
-    return _People(votes, others, authority.holdings_of_all(everybody, request.project))
+    return _People(votes, others, authority.role_assignments_of_all(everybody, request.project))
 
 
 def _progress_in(assessment: Assessment, people: _People) -> EnvironmentProgress:
     place = assessment.environment.pk
     approvals = (vote for vote in people.votes if vote.verdict == Verdict.APPROVE)
-    voters = tuple(_voter(vote, people.holdings[vote.user_id], assessment) for vote in approvals)
+    voters = tuple(_voter(vote, people.assignments[vote.user_id], assessment) for vote in approvals)
     candidates = tuple(
         Candidate(
             user.username,
-            tuple(sorted(people.holdings[user.pk].names_in(place))),
+            tuple(sorted(people.assignments[user.pk].names_in(place))),
             why_not_counted(assessment, user.pk),
         )
         for user in people.others
-        if selectors.may_approve(people.holdings[user.pk], [assessment.environment])
+        if selectors.may_approve(people.assignments[user.pk], [assessment.environment])
     )
     return EnvironmentProgress(
         assessment=assessment,
@@ -195,7 +190,7 @@ def _progress_in(assessment: Assessment, people: _People) -> EnvironmentProgress
     )
 
 
-def _voter(vote: Vote, held: Holdings, assessment: Assessment) -> Voter:
+def _voter(vote: Vote, held: RoleAssignments, assessment: Assessment) -> Voter:
     names = held.names_in(assessment.environment.pk)
     counts = vote.user_id in assessment.standing.counted
     return Voter(
@@ -207,7 +202,7 @@ def _voter(vote: Vote, held: Holdings, assessment: Assessment) -> Voter:
     )
 
 
-def _anywhere(held: Holdings) -> frozenset[str]:
+def _anywhere(held: RoleAssignments) -> frozenset[str]:
     return frozenset(name for name, _where in held.given)
 
 
@@ -251,7 +246,7 @@ def too_few(environment: Environment, document: Mapping[str, Any], *, now: datet
 
 def _possible_approvals(environment: Environment) -> list[Approval]:
     people = list(access.members_of(environment.project).filter(is_active=True))
-    held = authority.holdings_of_all(people, environment.project)
+    held = authority.role_assignments_of_all(people, environment.project)
     return [
         Approval(person.pk, held[person.pk].names_in(environment.pk))
         for person in people
@@ -265,8 +260,8 @@ def _ties(policy: Policy, ballots: list[Approval], now: datetime) -> Ties:
     if not Environment.objects.filter(pk=environment.pk, governed_since__isnull=False).exists():
         return Ties()
     people = [one.voter for one in ballots]
-    bonds = sponsorships_of(people, environment.project, [policy], moment=now)
-    return bonds.ties(policy, moment=now)
+    sponsorships = sponsorships_of(people, environment.project, [policy], moment=now)
+    return sponsorships.ties(policy, moment=now)
 
 
 def _count(wanted: Requirement, ballots: list[Approval], ties: Ties) -> int | None:
@@ -276,7 +271,6 @@ def _count(wanted: Requirement, ballots: list[Approval], ties: Ties) -> int | No
 
 
 def _enough_from(wanted: Requirement, ballots: list[Approval], ties: Ties) -> datetime | None:
-    """From when on they suffice, as what people were given grows old; None where they never do."""
     for ended in sorted(tie.at for tie in ties.ties):
         left = Ties(tuple(tie for tie in ties.ties if tie.at > ended), ties.window)
         if _count(wanted, ballots, left) is None:

@@ -116,8 +116,6 @@ class EvidenceState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """What one environment wants: how many people, which roles between them, which evidence."""
-
     approvals: int
     roles: frozenset[str] = frozenset()
     evidence: frozenset[str] = frozenset()
@@ -125,8 +123,6 @@ class Requirement:
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """One person who agreed, and the roles and groups they hold there now."""
-
     voter: int
     names: frozenset[str]
 
@@ -141,7 +137,6 @@ class ApprovalStatus:
 
     @cached_property
     def missing_evidence(self) -> dict[str, EvidenceState]:
-        """The kinds of evidence that are not passed, and what they are instead."""
         return {k: state for k, state in self.evidence.items() if state != EvidenceState.PASSED}
 
     @cached_property

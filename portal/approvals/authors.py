@@ -1,5 +1,3 @@
-"""Who asked for a change, and whether they may still want it."""
-
 from collections.abc import Iterable
 
 from django.utils.translation import gettext as _

@@ -1,5 +1,3 @@
-"""A change that somebody wants: all that approvals know of it."""
-
 import hashlib
 import json
 from collections.abc import Mapping
@@ -63,7 +61,6 @@ class Change:
 
     @property
     def digest(self) -> str:
-        """``sha256:`` and the hash of all that the change does, in hex."""
         return digest_of(
             kind=self.kind,
             project=self.project.key,
@@ -102,7 +99,6 @@ def digest_of(
 
 
 def canonical(value: object) -> str:
-    """Canonical JSON: sorted keys, no spaces."""
     return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 

@@ -83,7 +83,6 @@ def _approvals_sentence(document: Mapping[str, Any]) -> str:
 
 
 def unowned_sentence(request: ChangeRequest) -> str:
-    """What a request that nobody answers for waits for; empty where somebody does."""
     if request.author_user_id is not None:
         return ""
     text = _("Requested by {name}, and nobody is responsible: somebody has to adopt it first.")
@@ -131,7 +130,6 @@ def listed(names: Iterable[str]) -> str:
 
 
 def policy_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    """What differs between two policy documents, one sentence each; empty: no policy."""
     if not after:
         return [_("Changes no longer need approval.")]
     return [

@@ -36,18 +36,15 @@ class Reverted:
 
 
 def running() -> QuerySet[Emergency]:
-    """All emergency changes that have not ended, the first one first."""
     found = Emergency.objects.filter(confirmed_at=None, reverted_at=None, superseded_at=None)
     return found.order_by("pk")
 
 
 def state_without(emergency: Emergency, current: Document) -> Reverted:
-    """What becomes of the subject, as it is now, when one emergency change ends."""
     return _play(emergency, current, {emergency.pk})
 
 
 def agreed_state(emergency: Emergency, current: Document) -> Reverted:
-    """The subject, as it is now, without any emergency change that nobody has confirmed."""
     unconfirmed = running().filter(first=emergency.first_id).values_list("pk", flat=True)
     return _play(emergency, current, set(unconfirmed))
 
@@ -72,14 +69,12 @@ def _play(emergency: Emergency, current: Document, ending: set[int]) -> Reverted
 
 
 def _is_out(row: EmergencyLog, ending: set[int]) -> bool:
-    """Whether a row is left out when the log is played again."""
     one = row.emergency
     ended = one is not None and (one.reverted_at or one.superseded_at or one.pk in ending)
     return row.is_ending or bool(ended)
 
 
 def about(change: Change) -> Emergency | None:
-    """A running emergency change of what a change is about."""
     if not running().exists():  # mostly, and asked for with every change
         return None
     places = [environment.pk for environment in change.environments]
@@ -94,7 +89,6 @@ def about(change: Change) -> Emergency | None:
 
 
 def going_back(project: Project, kind: str) -> Iterator[tuple[ChangeRequest, Document]]:
-    """What the running emergency changes of one kind go back to, with a request about each."""
     found = running().filter(request__project=project, request__kind=kind)
     logs = {one.first_id: one for one in found.select_related("request__project")}
     for emergency in logs.values():

@@ -1,5 +1,3 @@
-"""How a change can fail to happen because of its approval."""
-
 from collections.abc import Sequence
 from typing import Any
 
@@ -80,8 +78,6 @@ class Stopped(AviaryError):
 
 
 class NoSuchRequest(AviaryError):
-    """A number that no change request of the project has."""
-
     status = 404
 
     def __init__(self, number: int) -> None:

@@ -43,14 +43,12 @@ def local_time(moment: datetime) -> str:
 
 
 def occurrence_words(occurrence: Occurrence) -> str:
-    """From when to when, on the clock of the window's own zone."""
     return _("{start} to {end}").format(
         start=local_time(occurrence.local_starts), end=local_time(occurrence.local_ends)
     )
 
 
 def window_words(window: Window) -> str:
-    """All about when a window is: its first time, its zone, how it repeats."""
     first = Occurrence(window.starts, window.ends, window.starts, window.ends)
     text = _("{times} ({zone})").format(times=occurrence_words(first), zone=window.zone)
     return f"{text}, {recurrence_words(window.rrule)}" if window.rrule else text

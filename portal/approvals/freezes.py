@@ -24,7 +24,6 @@ def freezes_of(project: Project) -> QuerySet[FreezeWindow]:
 
 
 def line_stopped_in(environment: Environment) -> FreezeWindow | None:
-    """What stops the line in an environment; None where it moves."""
     return environment.freezes.filter(cancelled_at=None, stops_line=True).first()
 
 

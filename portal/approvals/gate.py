@@ -184,7 +184,7 @@ def _by_break_glass(
     reason = intent.reason.strip()
     if not reason:
         raise Invalid({"reason": _("Say what the emergency is; it is kept in the history.")})
-    _require_glass(user, change.project, policies)
+    _require_break_glass(user, change.project, policies)
     request = _file_emergency(change, user, intent)
     minutes = min(policy.break_glass_minutes for policy in policies)
     emergency = Emergency.objects.create(
@@ -210,15 +210,14 @@ def _by_break_glass(
     return GateResult(passed, request), emergency
 
 
-def _require_glass(user: User, project: Project, policies: list[Policy]) -> None:
-    holdings = authority.holdings_of(user, project)
+def _require_break_glass(user: User, project: Project, policies: list[Policy]) -> None:
+    assignments = authority.role_assignments_of(user, project)
     for policy in policies:
-        if not holdings.names_in(policy.environment_id) & set(policy.break_glass):
+        if not assignments.names_in(policy.environment_id) & set(policy.break_glass):
             raise Forbidden(_("break glass in {place}").format(place=policy.environment.key))
 
 
 def _file_emergency(change: Change, user: User, intent: Intent) -> ChangeRequest:
-    """The emergency's own request, applied from the start."""
     request = new_request(change, intent, author_user=user)
     _close(request, intent)
     request.save()

@@ -24,16 +24,12 @@ Document = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """A thing as it is now: its version, and its document."""
-
     version: str
     document: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """Two edits of a subject brought together, and what both changed, one sentence each."""
-
     document: dict[str, Any]
     clashes: tuple[str, ...] = ()
 
@@ -51,8 +47,6 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Dependant:
-    """Something that refers to the subject of a request: its name, its page, and where it does."""
-
     title: str
     address: str
     where: str
@@ -60,8 +54,6 @@ class Dependant:
 
 @dataclass(frozen=True, slots=True)
 class Flip:
-    """How many of those sampled get ``after`` instead of ``before``."""
-
     before: str
     after: str
     count: int
@@ -69,8 +61,6 @@ class Flip:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One of them: what is known of it, as names and values, and what it gets."""
-
     known: tuple[tuple[str, str], ...]
     before: str
     after: str
@@ -123,9 +113,6 @@ class DueStep:
 
 
 class Sides(NamedTuple):
-    """Two edits of one document to be brought together, and whose stands where both changed the
-    same."""
-
     base: Document
     theirs: Document
     mine: Document
@@ -183,7 +170,6 @@ def deleted(existing: Callable[[Project], QuerySet[Any]]) -> Stopped:
 
 
 def merge_whole(_row: Any, _request: ChangeRequest, sides: Sides) -> Merged:
-    """The merge of what has no parts, or is there on one side alone."""
     whole = merging.Merging(sides.prefer)
     document = whole.whole(*sides.documents, ("", "", ""))
     return Merged(dict(document), (_("The whole of it"),) if whole.clashes else ())
@@ -226,17 +212,14 @@ class Handler:
 
 
 def page_at(name: str) -> Callable[[Target], str]:
-    """The page that has the project and the subject in its address."""
     return lambda target: reverse(name, args=[target.project.key, target.subject])
 
 
 def edited_at(page: Callable[[Target], str]) -> Callable[[Target], str]:
-    """A page that edits a request which its address names."""
     return lambda target: f"{page(target)}?request={target.request.pk}" if target.request else ""
 
 
 def due_step(step: Step, change: Change, *, at: datetime) -> DueStep | None:
-    """What is due of a plan; None where it does not say that this change happens now."""
     handler: Handler | None = subjects.handler(step.kind)
     return handler.due_step(step, change, at) if handler else None
 
@@ -304,7 +287,6 @@ class RequestSubject(ChangeSubject):
         return self.handler.dependants(self.row)
 
     def impact(self, now: datetime) -> Impact | None:
-        """What the request, which is open, would do to those who lately asked."""
         return self.handler.impact(self.row, self.request, now)
 
 
@@ -349,7 +331,6 @@ def apply(request: ChangeRequest, wanted: Wanted) -> None:
 
 
 def outcomes_of(request: ChangeRequest) -> list[Outcome]:
-    """Who gets what before and after a request; nothing where what it is about is gone."""
     try:
         return subject_of(request).outcomes()
     except ObjectDoesNotExist:

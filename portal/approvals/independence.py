@@ -16,7 +16,7 @@ from portal.access.models import (
     Sponsorship,
     SponsorshipKind,
 )
-from portal.access.permissions import Holdings, Permission
+from portal.access.permissions import Permission, RoleAssignments
 from portal.approvals.approval_status import Confirmation, EvidenceState, Tie, Ties
 from portal.approvals.models import ChangeRequest, Evidence, Policy, Result
 
@@ -34,9 +34,9 @@ class Sponsorships:
     project: Project
     rows: list[Sponsorship]
     confirmations: list[ApproverConfirmation]
-    confirmers: dict[int, Holdings]
+    confirmers: dict[int, RoleAssignments]
     governed_since: dict[int, datetime | None]
-    nothing: Holdings = field(default_factory=Holdings)
+    nothing: RoleAssignments = field(default_factory=RoleAssignments)
     groups: dict[str, set[tuple[str, int | None]]] = field(default_factory=dict)
 
     def ties(
@@ -109,9 +109,9 @@ def sponsorships_of(
         project,
         list({row.pk: row for row in rows}.values()),
         words,
-        authority.holdings_of_all(confirmers, project) if confirmers else {},
+        authority.role_assignments_of_all(confirmers, project) if confirmers else {},
         dict(places),
-        authority.holdings_of_names((), project),
+        authority.role_assignments_of_names((), project),
         _groups(rows, project),
     )
 
@@ -155,7 +155,6 @@ class EvidenceJudge:
     all_ties: Ties
 
     def is_own(self, key: ApiKey) -> bool:
-        """Whether it is a key of who asked, or of somebody who counts as one person with them."""
         behind = _answering(key)
         one = any(self.ties.are_one(who, asker) for who in behind for asker in self.askers)
         return one and not self._is_confirmed(key)
@@ -166,7 +165,7 @@ class EvidenceJudge:
         others = self.askers | _answering(key)
         if confirmer is None or any(self.all_ties.are_one(confirmer.pk, one) for one in others):
             return False
-        held = authority.holdings_of(confirmer, self.environment.project)
+        held = authority.role_assignments_of(confirmer, self.environment.project)
         return Permission.CHANGE_REQUEST_APPROVE in held.in_environment(self.environment.pk)
 
 
@@ -211,7 +210,6 @@ def evidence_for(
 
 
 def behind_key(row: Evidence) -> set[int]:
-    """Who answers for the key that a row was posted with, and who vouched for it."""
     key = row.posted_with
     if key is None:
         return set()

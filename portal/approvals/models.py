@@ -238,7 +238,6 @@ class FreezeWindow(models.Model):
         return f"freeze {self.pk}: {self.name}"
 
     def recorded_in(self, environments: Iterable[Environment]) -> About:
-        """What the history keeps of it, where something happened to it in these environments."""
         return About("freeze", str(self.pk), self.project.key, only_key(environments))
 
     @property
@@ -258,8 +257,6 @@ class FreezeWindow(models.Model):
 
 @dataclass(frozen=True, slots=True)
 class InForce:
-    """A window that is in force, until when, and in which of the environments asked about."""
-
     freeze: FreezeWindow
     occurrence: Occurrence
     environments: Sequence[Environment]
@@ -335,7 +332,6 @@ class Emergency(DueWork):
 
     @property
     def is_running(self) -> bool:
-        """Whether the change stands, and its time is running out."""
         return not (self.confirmed_at or self.reverted_at or self.superseded_at)
 
     @property

@@ -1,5 +1,3 @@
-"""Who is written to about change requests and emergencies, and what."""
-
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
@@ -26,16 +24,14 @@ _MOST_LINES, _MOST_CHARS = 20, 1000
 
 
 def voters_of(request: ChangeRequest) -> list[User]:
-    """Members who may approve a request, and neither asked for it nor edited nor voted."""
     done = selectors.barred_ids(request) | set(request.votes.values_list("user_id", flat=True))
     people = list(access.members_of(request.project).filter(is_active=True).exclude(pk__in=done))
-    holdings = authority.holdings_of_all(people, request.project)
+    assignments = authority.role_assignments_of_all(people, request.project)
     places = selectors.deciding_environments(request)
-    return [one for one in people if selectors.may_approve(holdings[one.pk], places)]
+    return [one for one in people if selectors.may_approve(assignments[one.pk], places)]
 
 
 def tell_opened(request: ChangeRequest) -> None:
-    """Those who can approve a new or edited request."""
     with _language():
         edited = request.revision > 1
         text = _("{person} requests a change: {title}") if not edited else _("Edited: {title}")
@@ -50,7 +46,6 @@ def tell_opened(request: ChangeRequest) -> None:
 
 
 def tell_voted(request: ChangeRequest, vote: Vote) -> None:
-    """Who asked, about a vote."""
     with _language():
         approved = vote.verdict == "approve"
         text = _("{person} approved: {title}") if approved else _("{person} rejected: {title}")
@@ -59,14 +54,12 @@ def tell_voted(request: ChangeRequest, vote: Vote) -> None:
 
 
 def tell_applied(request: ChangeRequest) -> None:
-    """Who asked, that it is done."""
     with _language():
         subject = _("Applied: {title}").format(title=request.title)
         _write(_author(request), f"request:{request.pk}:applied", subject, [], request)
 
 
 def tell_problem(request: ChangeRequest, problem: str) -> None:
-    """Who asked, that an approved request could not be applied."""
     with _language():
         votes = request.votes.count()
         key = f"request:{request.pk}:{request.revision}:problem:{votes}"
@@ -124,14 +117,12 @@ def tell_stuck(emergency: Emergency) -> None:
 
 
 def _watchers(emergency: Emergency) -> list[User]:
-    """Who broke the glass, those who can approve there, and the site administrators."""
     administrators = User.objects.filter(is_superuser=True, is_active=True)
     mine = [emergency.actor_user] if emergency.actor_user else []
     return [*mine, *voters_of(emergency.request), *administrators]
 
 
 def remind_voters(request: ChangeRequest, day: int) -> None:
-    """Those who can still approve a request that waits since ``day`` days."""
     with _language():
         subject = _("Still waiting for approval: {title}").format(title=request.title)
         key = f"request:{request.pk}:{request.revision}:reminder:{day}"
@@ -146,7 +137,6 @@ def remind_voters(request: ChangeRequest, day: int) -> None:
 
 
 def remind_reviewers(emergency: Emergency, day: int) -> None:
-    """Those who can review an emergency that nobody has reviewed for ``day`` days."""
     request = emergency.request
     with _language():
         subject = _("Not reviewed yet: {title}").format(title=request.title)
@@ -164,7 +154,6 @@ def _language() -> translation.override:
 
 
 def _outcome_parts(outcomes: Sequence[Outcome]) -> Iterator[str]:
-    """Who gets what before and after, place by place."""
     for one in outcomes[:_MOST_LINES]:
         if one.before == one.after:
             sides = [(_("{title}, as before:"), one.after)]

@@ -87,7 +87,6 @@ def requirement_path(environment: str, name: str = "") -> str:
 
 
 def refuse(path: str, text: str) -> None:
-    """Raise Invalid with one sentence about one place of the file."""
     raise Invalid({path: text})
 
 

@@ -6,7 +6,7 @@ from django.db.models import F, Q, QuerySet
 
 from portal.access import authority
 from portal.access.models import Environment, Project, User
-from portal.access.permissions import Holdings, Permission
+from portal.access.permissions import Permission, RoleAssignments
 from portal.approvals import handlers
 from portal.approvals.approval_status import Approval, ApprovalStatus, Requirement, Ties, assess
 from portal.approvals.independence import (
@@ -30,17 +30,15 @@ from portal.approvals.models import (
 ALL_CHANGES = "all"
 ARTEFACTS = "artefacts"
 
-Approvers = list[tuple[User, Holdings]]
+Approvers = list[tuple[User, RoleAssignments]]
 
 
 @dataclass(frozen=True, slots=True)
 class Parties:
-    """Who takes part in a request: its askers, its approvers, the evidence about it."""
-
     askers: frozenset[int]
     approvers: Approvers
     evidence: list[Evidence]
-    bonds: Sponsorships
+    sponsorships: Sponsorships
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +54,7 @@ class Assessment:
     standing: ApprovalStatus
     askers: frozenset[int]
     ties: Ties
-    bonds: Sponsorships
+    sponsorships: Sponsorships
     evidence: Mapping[str, Evidence]
 
 
@@ -114,13 +112,13 @@ def _assess(request: ChangeRequest, policy: Policy, parties: Parties, now: datet
     """By who takes part. Once it is applied, what people were given later is beside the point."""
     place, moment = policy.environment, request.closed_at or now
     voters = {voter.pk for voter, _held in parties.approvers}
-    bonds, askers = parties.bonds, parties.askers
-    ties = bonds.ties(policy, moment=moment, outside=askers | voters)
+    sponsorships, askers = parties.sponsorships, parties.askers
+    ties = sponsorships.ties(policy, moment=moment, outside=askers | voters)
     requirement = requirement_of(policy, artefact=request.artefact)
     evidence = evidence_for(
         requirement.evidence,
         parties.evidence,
-        EvidenceJudge(place, askers, ties, bonds.ties(policy, moment=moment, all_of=True)),
+        EvidenceJudge(place, askers, ties, sponsorships.ties(policy, moment=moment, all_of=True)),
         now,
     )
     standing = assess(
@@ -131,7 +129,7 @@ def _assess(request: ChangeRequest, policy: Policy, parties: Parties, now: datet
         askers=askers,
     )
     rows = {kind: row for kind, (_state, row) in evidence.items()}
-    return Assessment(place, policy, standing, askers, ties, bonds, rows)
+    return Assessment(place, policy, standing, askers, ties, sponsorships, rows)
 
 
 def requirement_of(policy: Policy, *, artefact: str) -> Requirement:
@@ -156,10 +154,10 @@ def deciding_environments(request: ChangeRequest) -> list[Environment]:
     return _deciding(policies_of(places), places, turns_off=request.turns_off)
 
 
-def may_approve(holdings: Holdings, environments: Iterable[Environment]) -> bool:
+def may_approve(assignments: RoleAssignments, environments: Iterable[Environment]) -> bool:
     """Whether somebody's vote counts in at least one of some environments."""
     return any(
-        Permission.CHANGE_REQUEST_APPROVE in holdings.in_environment(environment.pk)
+        Permission.CHANGE_REQUEST_APPROVE in assignments.in_environment(environment.pk)
         for environment in environments
     )
 
@@ -172,7 +170,6 @@ def requests_of(project: Project) -> QuerySet[ChangeRequest]:
 def open_requests(
     project: Project, *, subject_kind: str, subject: str, environment: Environment | None = None
 ) -> QuerySet[ChangeRequest]:
-    """The open requests about one thing; in one environment where one is given."""
     found = requests_of(project).filter(
         state=State.OPEN, subject_kind=subject_kind, subject=subject
     )
@@ -193,7 +190,7 @@ def waiting_for(user: User, project: Project) -> list[ChangeRequest]:
     )
     if not waiting:
         return []
-    holdings = authority.holdings_of(user, project)
+    assignments = authority.role_assignments_of(user, project)
     policies = policies_of({place for one in waiting for place in one.environments.all()})
     stopped = handlers.stopped(waiting)
     return [
@@ -201,7 +198,7 @@ def waiting_for(user: User, project: Project) -> list[ChangeRequest]:
         for one in waiting
         if one.pk not in stopped
         and may_approve(
-            holdings,
+            assignments,
             _deciding(policies, list(one.environments.all()), turns_off=one.turns_off),
         )
     ]
@@ -232,7 +229,6 @@ def _parties(
     others: Iterable[int],
     now: datetime,
 ) -> dict[int, Parties]:
-    """Who takes part in each request: who asked or edited, who approved, and with which keys."""
     if not requests:
         return {}
     askers = _askers(requests)
@@ -244,9 +240,9 @@ def _parties(
     people |= {person for some in evidence.values() for row in some for person in behind_key(row)}
     if people:
         people = people.union(*askers.values())
-    bonds = sponsorships_of(people, requests[0].project, policies, moment=now)
+    sponsorships = sponsorships_of(people, requests[0].project, policies, moment=now)
     return {
-        one.pk: Parties(askers[one.pk], approvers.get(one.pk, []), evidence[one.pk], bonds)
+        one.pk: Parties(askers[one.pk], approvers.get(one.pk, []), evidence[one.pk], sponsorships)
         for one in requests
     }
 
@@ -262,7 +258,6 @@ def _askers(requests: Sequence[ChangeRequest]) -> dict[int, frozenset[int]]:
 def _approvers(
     requests: Sequence[ChangeRequest], askers: Mapping[int, frozenset[int]]
 ) -> dict[int, Approvers]:
-    """Who approved the present content of each request, and may have: with what they hold now."""
     approving = Vote.objects.filter(
         request__in=requests, verdict=Verdict.APPROVE, digest=F("request__digest")
     )
@@ -273,10 +268,12 @@ def _approvers(
     ]
     if not votes:
         return {}
-    holdings = authority.holdings_of_all({vote.user for vote in votes}, requests[0].project)
+    assignments = authority.role_assignments_of_all(
+        {vote.user for vote in votes}, requests[0].project
+    )
     found: dict[int, Approvers] = {}
     for vote in votes:
-        found.setdefault(vote.request_id, []).append((vote.user, holdings[vote.user_id]))
+        found.setdefault(vote.request_id, []).append((vote.user, assignments[vote.user_id]))
     return found
 
 

@@ -1,7 +1,7 @@
 """Which documents of approvals the audit trail tells, to be held against the tables."""
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from portal.approvals.changes import content_sha256, same_document
@@ -41,8 +41,6 @@ _ENDS = {
 
 
 def register() -> None:
-    """Have policies, freezes, change requests with their votes, and emergencies held against
-    their rows."""
     events = frozenset({"policy.set", "policy.removed"})
     states.register(StateSource("policies", events, _tell, _read))
     for name, told, tell, read in (
@@ -149,7 +147,7 @@ def _tell_emergency(event: AuditEvent) -> Iterator[Said]:
     key = StateKey("emergency change", event.project, "", "change_request", event.subject)
     after = event.after_document or {}
     if event.event == _USED:
-        until = _in_utc(datetime.fromisoformat(str(after["reverts_at"])))
+        until = states.in_utc(datetime.fromisoformat(str(after["reverts_at"])))
         begun = {"person": event.actor, "reason": event.reason, "is_logged": True}
         yield key, begun | {"reverts_at": until, "ended": "", "confirmed_by": "", "review": None}
     elif event.event == _REVIEWED:
@@ -176,7 +174,7 @@ def _read_emergencies() -> Iterator[tuple[StateKey, Document]]:
             "review": [one.reviewed_by, one.review] if one.reviewed_at else None,
         }
         if one.is_running:
-            document["reverts_at"] = _in_utc(one.reverts_at)
+            document["reverts_at"] = states.in_utc(one.reverts_at)
             document["is_logged"] = _is_logged(request, logs.get(one.pk, []))
         key = StateKey("emergency change", request.project.key, "", "change_request", "")
         yield key._replace(subject=str(request.pk)), document
@@ -194,7 +192,6 @@ def _is_logged(request: ChangeRequest, rows: Iterable[EmergencyLog]) -> bool:
 
 
 def _tell_freeze(event: AuditEvent) -> Iterator[Said]:
-    """Windows that are not cancelled."""
     key = StateKey("freeze", event.project, "", "freeze", event.subject)
     yield key, None if event.event in _ENDED else _in_order(event.after_document or {})
 
@@ -208,7 +205,3 @@ def _read_freezes() -> Iterator[tuple[StateKey, Document]]:
 
 def _in_order(freeze: Document) -> Document:
     return {**freeze, "environments": sorted(freeze["environments"])}
-
-
-def _in_utc(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat()

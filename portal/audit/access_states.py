@@ -4,7 +4,7 @@ The access package lies below the audit trail and cannot say it itself.
 """
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from portal.access.models import (
@@ -160,7 +160,7 @@ def _read_environments() -> Held:
             {
                 "kind": str(place.kind),
                 "name": place.name,
-                "governed_since": since and _in_utc(since),
+                "governed_since": since and states.in_utc(since),
             },
         )
 
@@ -177,7 +177,7 @@ def _key_after(event: AuditEvent) -> states.Document | states.Step:
     after: dict[str, Any] = dict(event.after_document or {})
     if event.event == "key.created":
         if after.get("expires_at"):
-            after["expires_at"] = _in_utc(datetime.fromisoformat(after["expires_at"]))
+            after["expires_at"] = states.in_utc(datetime.fromisoformat(after["expires_at"]))
         # Before there were rights and evidence, no key could be given any.
         return {"rights": [], "evidence": [], "evidence_confirmed_by": None} | after
     if event.event == "key.evidence_confirmed":
@@ -229,11 +229,7 @@ def _read_confirmations() -> Held:
             "",
             "user",
             one.person.username,
-        ): {"at": _in_utc(one.at)}
+        ): {"at": states.in_utc(one.at)}
         for one in ApproverConfirmation.objects.select_related("project", "person", "confirmed_by")
     }
     yield from last.items()
-
-
-def _in_utc(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat()

@@ -32,19 +32,15 @@ class BadAnchor(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """A row of the chain by its sequence and hash, and when it was the last."""
-
     sequence: int
     hash: str
     at: str
 
     @classmethod
     def taken(cls, sequence: int, own_hash: str, *, now: datetime) -> "Anchor":
-        """The anchor of the chain's head."""
         return cls(sequence, own_hash, now.astimezone(UTC).isoformat(timespec="microseconds"))
 
     def names(self, sequence: int, own_hash: str) -> bool:
-        """Whether it speaks of this row."""
         return (self.sequence, self.hash) == (sequence, own_hash)
 
     def line(self, key: bytes) -> bytes:
@@ -107,7 +103,6 @@ def register(name: str, source: Source) -> None:
 
 
 def read_elsewhere() -> Iterator[tuple[str, Mapping[int, str] | OSError]]:
-    """The anchors of each other source, by its name; or why they cannot be read."""
     for name, read_source in _sources.items():
         try:
             yield name, read_source()

@@ -8,7 +8,7 @@ class AuditConfig(AppConfig):
 
     def ready(self) -> None:
         from portal.audit import access_states, services
-        from portal.audit.subjects import AUDIT
+        from portal.audit.services import AUDIT
         from portal.lib import journal, subjects
 
         journal.register(services.record_all)

@@ -63,21 +63,16 @@ def encode(row: Sequence[str]) -> bytes:
 
 
 def link(key: bytes, previous_hash: str, row: bytes) -> str:
-    """The hash of a row that follows ``previous_hash``."""
     return hmac.new(key, previous_hash.encode() + b"\n" + row, hashlib.sha256).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """The first row at which the chain does not hold, and why."""
-
     sequence: int
     problem: str
 
 
 class Place(NamedTuple):
-    """A row of the chain by its sequence and hash."""
-
     sequence: int
     hash: str
 

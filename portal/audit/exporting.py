@@ -80,7 +80,6 @@ class Manifest:
         return texts
 
     def close(self) -> dict[str, object]:
-        """The manifest of the rows that were added."""
         first, last = self._first, self._last
         document: dict[str, object] = {
             "format": FORMAT,

@@ -1,5 +1,3 @@
-"""Exporting the history: which rows, in which format, and a record that it was done."""
-
 import io
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
@@ -16,7 +14,7 @@ from portal.audit.exporting import Manifest
 from portal.audit.filters import Filters
 from portal.lib import journal
 from portal.lib.errors import Invalid
-from portal.lib.journal import Entry, Intent
+from portal.lib.journal import Actor, Entry, Intent
 
 _Writer = Callable[[Iterator[tuple[object, ...]], Manifest], Iterator[bytes]]
 
@@ -38,8 +36,6 @@ _PIECE_BYTES: Final = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """A file that is made while it is sent."""
-
     name: str
     media_type: str
     pieces: Iterator[bytes]
@@ -59,27 +55,11 @@ def start_export(
     """
     if format_name not in FORMATS:
         raise Invalid({"format": _("Choose one of: {names}.").format(names=", ".join(FORMATS))})
-    up_to = history.newest_sequence()
-    kind, narrowed = FORMATS[format_name], filters.document
-    journal.write(
-        Entry(
-            event="audit.exported",
-            actor=intent.actor,
-            subject_kind="audit",
-            subject=kind.suffix,
-            project=filters.project or "",
-            environment=filters.environment,
-            after={
-                "filters": narrowed,
-                "format": format_name,
-                "rows": history.matching_up_to(filters, up_to).count(),
-                "up_to": up_to,
-            },
-        )
-    )
+    kind, up_to = FORMATS[format_name], history.newest_sequence()
+    _record_export(filters, format_name, up_to, intent.actor)
     manifest = Manifest(
         key=settings.AUDIT_KEY,
-        filters={name: str(value) for name, value in narrowed.items()},
+        filters={name: str(value) for name, value in filters.document.items()},
         exported_at=intent.at,
     )
     lines = kind.write(history.iterate(filters, up_to=up_to), manifest)
@@ -89,6 +69,26 @@ def start_export(
     key = sealing.public_key(settings.AUDIT_KEY)
     zipped = packed(name, _pieces(lines), public_key=key)
     return Export(f"{name}.zip", "application/zip", zipped)
+
+
+def _record_export(filters: Filters, format_name: str, up_to: int, actor: Actor) -> None:
+    after = {
+        "filters": filters.document,
+        "format": format_name,
+        "rows": history.matching_up_to(filters, up_to).count(),
+        "up_to": up_to,
+    }
+    journal.write(
+        Entry(
+            event="audit.exported",
+            actor=actor,
+            subject_kind="audit",
+            subject=FORMATS[format_name].suffix,
+            project=filters.project or "",
+            environment=filters.environment,
+            after=after,
+        )
+    )
 
 
 def _pieces(lines: Iterator[bytes]) -> Iterator[bytes]:
@@ -133,7 +133,6 @@ class _Pipe(io.RawIOBase):
         return len(piece)
 
     def take(self) -> bytes:
-        """What was written since the last call."""
         taken = bytes(self._written)
         self._written.clear()
         return taken

@@ -87,8 +87,6 @@ class Filters:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A query string as it was read: the filters, what was given, and what cannot be used."""
-
     filters: Filters
     given: Mapping[str, str]
     problems: Mapping[str, str] = field(default_factory=dict)

@@ -37,8 +37,6 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """How many rows match: exactly, or at least so many."""
-
     number: int
     is_exact: bool
 
@@ -62,7 +60,6 @@ class Matching:
         return found[:limit]
 
     def count(self, most: int | None = None) -> int:
-        """How many, counted no further than ``most`` in each part."""
         return sum(part.values("sequence")[:most].count() for part in self.parts)
 
 
@@ -83,7 +80,6 @@ def matching(filters: Filters) -> Matching:
 
 
 def matching_up_to(filters: Filters, sequence: int) -> Matching:
-    """The rows that match and were there when that one was the last."""
     return matching(filters).bounded("lte", sequence)
 
 
@@ -94,7 +90,6 @@ def page(
     after: int | None = None,
     size: int = PAGE_SIZE,
 ) -> Page:
-    """The newest rows, those just before a sequence, or those just after one."""
     rows = matching(filters)
     if after is not None and before is None:
         found = _sequences(rows.bounded("gt", after), "sequence", limit=size + 1)
@@ -114,7 +109,6 @@ def page(
 
 
 def whole(events: list[AuditEvent]) -> list[AuditEvent]:
-    """The same rows with their documents, however long."""
     abridged = [event.sequence for event in events if event.is_abridged]
     if not abridged:
         return events
@@ -123,7 +117,6 @@ def whole(events: list[AuditEvent]) -> list[AuditEvent]:
 
 
 def count(filters: Filters, *, cap: int | None = None) -> Count:
-    """How many rows match, counting no further than ``cap``."""
     cap = cap or (WORDS_COUNT_CAP if filters.text else COUNT_CAP)
     found = matching(filters).count(cap + 1)
     return Count(min(found, cap), found <= cap)

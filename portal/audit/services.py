@@ -1,9 +1,7 @@
-"""Everything that writes to the audit trail: adding, anchoring, and purging what is too old."""
-
 import json
 import logging
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -11,14 +9,16 @@ from django.conf import settings
 from django.db import DatabaseError, close_old_connections, connection, transaction
 from django.db.models import Min
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
-from portal.audit import anchors, chain, selectors, states, stored
+from portal.audit import anchors, chain, selectors, states
 from portal.audit.anchors import Anchor
 from portal.audit.chain import Place
 from portal.audit.models import AND, AuditEvent, ChainHead, PurgeFloor
 from portal.lib import clock, outbound
 from portal.lib.errors import AviaryError
 from portal.lib.journal import Actor, Entry, Intent
+from portal.lib.subjects import Menu, Recorded, Subject
 
 
 class OutsideTransaction(RuntimeError):
@@ -168,7 +168,6 @@ def _complain_of_a_step_back(last: Anchor | None, anchor: Anchor) -> None:
 
 
 def _offer(anchor: Anchor, receipt: Path) -> None:
-    """Send the anchor unless the address has taken it already."""
     line = anchor.line(settings.AUDIT_KEY)
     if receipt.exists() and receipt.read_bytes() == line:
         return
@@ -265,11 +264,11 @@ def _last_to_go(start: Place, head: ChainHead, oldest: datetime) -> Place | None
         return None
     last = AuditEvent.objects.filter(sequence=end).values_list("hash", flat=True).first()
     fault = chain.first_fault(
-        stored.rows(after=start.sequence, up_to=end),
+        selectors.rows(after=start.sequence, up_to=end),
         key=settings.AUDIT_KEY,
         anchors={end: last or ""},
         start=start,
-        exactly=stored.exactly,
+        exactly=selectors.exactly,
     )
     if fault:
         raise TrailBroken(
@@ -278,3 +277,28 @@ def _last_to_go(start: Place, head: ChainHead, oldest: datetime) -> Place | None
             )
         )
     return Place(end, last or "")
+
+
+def _describe(events: Sequence[Recorded]) -> list[list[str]]:
+    return [_sentences(event.after_document or {}) for event in events]
+
+
+def _sentences(document: dict[str, object]) -> list[str]:
+    rows, filters = document.get("rows"), document.get("filters")
+    if rows is None or not isinstance(filters, dict):
+        return []
+    narrowed = ", ".join(f"{name}: {value}" for name, value in filters.items())
+    return [_("{rows} rows; {filters}.").format(rows=rows, filters=narrowed or _("no filter"))]
+
+
+AUDIT = Subject(
+    kind="audit",
+    menu=Menu(110, gettext_lazy("History"), "history", "history", permission="audit_view"),
+    label=gettext_lazy("history"),
+    events={
+        "audit.exported": gettext_lazy("exported the history as"),
+        "audit.purged": gettext_lazy("purged the history"),
+        "audit.state_kept": gettext_lazy("kept, before a purge, the state of"),
+    },
+    describe=_describe,
+)

@@ -10,6 +10,7 @@ A purge takes rows away. What they said last is written down first, in rows of t
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -76,8 +77,11 @@ UNSAID: Document = {"unsaid": True}
 _sources: list[StateSource] = []
 
 
+def in_utc(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat()
+
+
 def register(source: StateSource) -> None:
-    """Hold the documents of a package against their rows from now on."""
     _sources.append(source)
 
 
@@ -92,8 +96,6 @@ def find_drifts() -> list[Drift]:
 
 
 class _Told(NamedTuple):
-    """What rows say of a document: the first and the last row that still speak of it."""
-
     first: int
     row: int
     said: Any

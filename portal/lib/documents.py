@@ -51,7 +51,6 @@ class DocumentError(ValueError):
         return " ".join(map(str, self.problems))
 
     def under(self, step: str) -> list[Problem]:
-        """The problems, seen from the parent that holds the document at ``step``."""
         return [problem.under(step) for problem in self.problems]
 
 
@@ -63,7 +62,6 @@ Check: TypeAlias = Callable[[T], Iterable[Problem]]
 
 
 def refuse(message: str) -> NoReturn:
-    """Raise the one problem of the value being read."""
     raise DocumentError([Problem("", message)])
 
 
@@ -184,7 +182,6 @@ def one_of(names: Iterable[str], what: str) -> Reader[str]:
 
 
 def mapped(reader: Reader[T], convert: Callable[[T], U]) -> Reader[U]:
-    """What ``reader`` reads, converted."""
     return lambda value: convert(reader(value))
 
 

@@ -124,7 +124,6 @@ def checked_text(text: str, path: str, *, most: int = MOST_TEXT) -> str:
 
 
 def error_page(request: HttpRequest, status: int, title: str, text: str) -> HttpResponse:
-    """A readable page, or a small fragment where htmx asked."""
     htmx = bool(getattr(request, "htmx", False)) and not getattr(request.htmx, "boosted", False)  # type: ignore[attr-defined]
     template = "_error.html" if htmx else "error.html"
     context: dict[str, object] = {"title": title, "text": text}
@@ -142,7 +141,6 @@ def announce(response: HttpResponse) -> HttpResponse:
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """A form that was open for too long, or came from elsewhere."""
     return error_page(
         request,
         403,

@@ -85,8 +85,6 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What an entry is about: its kind and name, where it is, and what it is part of."""
-
     kind: str
     name: str
     project: str = ""
@@ -110,7 +108,6 @@ _recorder: Recorder | None = None
 
 
 def register(recorder: Recorder) -> None:
-    """Make ``recorder`` the one that keeps entries."""
     global _recorder  # one per process, set once at start-up
     _recorder = recorder
 
@@ -121,7 +118,6 @@ def write(entry: Entry) -> None:
 
 
 def write_all(entries: Iterable[Entry]) -> None:
-    """Keep many entries, in this order; see write."""
     if _recorder is None:
         raise JournalMissing("the audit trail is not running; is portal.audit installed?")
     _recorder(entries)
@@ -129,8 +125,6 @@ def write_all(entries: Iterable[Entry]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """The next step of a plan: the kind of change that the plan is, its number, which step."""
-
     kind: str
     plan: int
     number: int

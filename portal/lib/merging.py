@@ -17,14 +17,11 @@ ORDER: Final = "order"
 
 
 class Side(StrEnum):
-    """Whose version stands where both changed the same."""
-
     MINE = "mine"
     THEIRS = "theirs"
 
 
 def side_of(text: str) -> Side:
-    """Whose version stands, as a form says it; mine where it says nothing."""
     return Side.THEIRS if text == Side.THEIRS else Side.MINE
 
 
@@ -42,8 +39,6 @@ class Clash:
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """The document of both edits, and where they clashed."""
-
     document: dict[str, Any]
     clashes: tuple[Clash, ...] = ()
 
@@ -112,7 +107,6 @@ class Merging:
     def listed(
         self, lists: tuple[Any, Any, Any], identity: str, merge_one: Merge, name: str
     ) -> list[Any]:
-        """Parts that have an identity, and the order they stand in."""
         base, theirs, mine = (_by(identity, one) for one in lists)
         found = {}
         for key in dict.fromkeys([*mine, *theirs]):
@@ -154,7 +148,6 @@ def _by(identity: str, parts: Any) -> dict[str, Any]:
 
 
 def _has_moved(before: list[str], after: list[str]) -> bool:
-    """Whether what both have stands in another order."""
     return [one for one in before if one in after] != [one for one in after if one in before]
 
 

@@ -76,7 +76,6 @@ def _place(row: Model, order: Sequence[str]) -> str:
 
 
 def _read(rows: QuerySet[Any], order: Sequence[str], place: str) -> list[object]:
-    """The values that a place holds; empty where it belongs to another order."""
     try:
         texts = json.loads(place) if len(order) > 1 else [place]
         fields = [_field(rows, one.removeprefix("-")) for one in order]

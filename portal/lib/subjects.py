@@ -40,8 +40,6 @@ Restore = Callable[[Recorded], tuple[str, Mapping[str, Any]] | None]
 
 
 def page_at(name: str, *fields: str) -> Address:
-    """The page of a project, and of these fields of the event, where the event has them all."""
-
     def address(event: Recorded) -> str:
         places = [event.project, *(getattr(event, field) for field in fields)]
         return reverse(name, args=places) if all(places) else ""
@@ -104,7 +102,6 @@ def menu() -> list[Menu]:
 
 
 def handler(change: str) -> Any:
-    """How changes of that kind are made; None where nobody has said so."""
     return _changes.get(change)
 
 
@@ -125,7 +122,6 @@ def label(kind: str) -> str:
 
 
 def address(event: Recorded) -> str:
-    """Where the subject of an event is shown; empty where there is no such page."""
     known = _subjects.get(event.subject_kind)
     return known.address(event) if known else ""
 
@@ -138,7 +134,6 @@ def restored(event: Recorded) -> tuple[str, Mapping[str, Any]] | None:
 
 
 def changes(events: Sequence[Recorded]) -> list[list[str]]:
-    """The sentences that say what each event changed, in the order of the events."""
     found: list[list[str]] = [[] for _event in events]
     for kind in {event.subject_kind for event in events} & _subjects.keys():
         places = [place for place, event in enumerate(events) if event.subject_kind == kind]

@@ -1,5 +1,3 @@
-"""Letters: mail to people, written with what it tells about and sent afterwards."""
-
 from django.apps import AppConfig
 
 

@@ -8,6 +8,6 @@ class ReportsConfig(AppConfig):
 
     def ready(self) -> None:
         from portal.lib import subjects
-        from portal.reports.subjects import RECERTIFICATION
+        from portal.reports.services import RECERTIFICATION
 
         subjects.register(RECERTIFICATION)

@@ -1,5 +1,3 @@
-"""The reports: rows for a page and for its file."""
-
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,8 +19,6 @@ from portal.lib.web.spreadsheets import Value
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What somebody asks a report for; ``environment`` None for all of them."""
-
     now: datetime
     environment: Environment | None = None
     days: int = 90
@@ -68,7 +64,6 @@ def production_alone(project: Project, wanted: Wanted) -> Table:
 
 
 def unused_roles(project: Project, wanted: Wanted) -> Table:
-    """What was given long ago and has not been used since, by the audit trail."""
     labels, used = overview.role_labels(project), _last_uses(project)
     columns = [_("Who"), _("Role"), _("Environment"), _("Given"), _("Last used")]
     grants = project.grants.select_related("user", "group", "environment")
@@ -86,7 +81,6 @@ def unused_roles(project: Project, wanted: Wanted) -> Table:
 
 
 def keys_by_use(project: Project, wanted: Wanted) -> Table:
-    """The API keys that still open something, those longest unused first."""
     columns = [_("Key"), _("Environment"), _("Kind"), _("Created by"), _("Created"), _("Last used")]
     keys = ApiKey.objects.usable(now=wanted.now).filter(environment__in=_places(project, wanted))
     rows = [
@@ -147,11 +141,11 @@ def _who_changes(
     roots = User.objects.filter(is_superuser=True, is_active=True)
     roots = roots.exclude(pk__in=[one.pk for one in people])
     people += roots.order_by("username")
-    held = authority.holdings_of_all(people, project)
+    held = authority.role_assignments_of_all(people, project)
     for person in people:
-        holdings = held[person.pk]
-        names, permissions = holdings.names_in(place.pk), holdings.in_environment(place.pk)
-        whole = holdings.in_project() & {Permission.MEMBER_MANAGE}
+        assignments = held[person.pk]
+        names, permissions = assignments.names_in(place.pk), assignments.in_environment(place.pk)
+        whole = assignments.in_project() & {Permission.MEMBER_MANAGE}
         may = _alone(permissions | whole, names, policy)
         if may:
             kind = _("site administrator") if person.is_superuser else _("member")
@@ -178,7 +172,6 @@ def _by_adding_people(policy: Policy) -> str:
 
 
 def _evidence_of(key: ApiKey, policy: Policy | None) -> str:
-    """What a key can say that a policy asks for."""
     kinds = sorted(set(key.evidence) & set(policy.evidence)) if policy else []
     if not kinds:
         return ""
@@ -186,7 +179,6 @@ def _evidence_of(key: ApiKey, policy: Policy | None) -> str:
 
 
 def _alone(permissions: frozenset[Permission], names: frozenset[str], policy: Policy | None) -> str:
-    """What somebody can do there without anybody else; empty for nothing."""
     changes = ", ".join(str(one.label) for one in CHANGES if one in permissions)
     if policy is None:
         return changes

@@ -1,10 +1,9 @@
-"""Recertification: start a round, decide one by one, sign it off."""
-
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import transaction
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from portal.access import authority, outbox, overview
 from portal.access import services as access
@@ -12,6 +11,7 @@ from portal.access.models import ApiKey, Project
 from portal.access.permissions import Permission
 from portal.lib.errors import Invalid
 from portal.lib.journal import Actor, ActorKind, Intent
+from portal.lib.subjects import Menu, Recorded, Subject, page_at
 from portal.reports.models import Decision, Recertification, RecertificationItem
 
 
@@ -161,3 +161,30 @@ def _items_of_keys(started: Recertification, now: datetime) -> list[Recertificat
         )
         for key in keys.select_related("environment")
     ]
+
+
+def _each(events: Sequence[Recorded]) -> list[list[str]]:
+    return [_sentences(event.after_document or {}) for event in events]
+
+
+def _sentences(told: dict[str, object]) -> list[str]:
+    if "what" in told:
+        return [_("{holder}: {what}, {where}.").format(**told)]
+    if "confirmed" in told:
+        return [_("{confirmed} of {items} confirmed, {taken_away} taken away.").format(**told)]
+    return [_("{items} roles and keys to look at.").format(items=told.get("items", 0))]
+
+
+RECERTIFICATION = Subject(
+    kind="recertification",
+    menu=Menu(100, gettext_lazy("Reports"), "report", "report-list"),
+    label=gettext_lazy("recertification"),
+    events={
+        "recertification.started": gettext_lazy("started the recertification"),
+        "recertification.confirmed": gettext_lazy("confirmed in the recertification"),
+        "recertification.revoked": gettext_lazy("took away in the recertification"),
+        "recertification.signed_off": gettext_lazy("signed off the recertification"),
+    },
+    describe=_each,
+    address=page_at("recertification"),
+)

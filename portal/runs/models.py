@@ -71,7 +71,6 @@ class Authored(models.Model):
 
     @property
     def author_actor(self) -> Actor:
-        """Who answers for it, without where they came from."""
         return Actor(ActorKind(self.author_kind), self.author_id_text, self.author)
 
 

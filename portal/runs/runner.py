@@ -91,11 +91,9 @@ class Runner(ABC, Generic[Work]):
         return _("It broke on our side; the log has the details.")
 
     def look(self) -> int:
-        """Carry out what is due; returns how many were claimed."""
         return for_each(self.find(clock.database_now()), self.attempt)
 
     def find(self, at: datetime) -> list[Work]:
-        """What is due and nobody's, as it is seen before anything is locked."""
         return list(self.free(at))
 
     def free(self, at: datetime) -> QuerySet[Work]:
@@ -130,7 +128,6 @@ class Runner(ABC, Generic[Work]):
 
     @transaction.atomic
     def _commit(self, seen: Work, act: Callable[[Work, datetime], None]) -> None:
-        """Lock the work and act, if nobody stopped, deleted or claimed it meanwhile."""
         if connection.vendor == "postgresql":  # who is stopped in here keeps no locks
             with connection.cursor() as cursor:
                 cursor.execute(f"SET LOCAL idle_in_transaction_session_timeout = '{LEASE_S}s'")
@@ -150,7 +147,6 @@ class Runner(ABC, Generic[Work]):
         failpoint("before-commit")
 
     def _settle(self, work: Work, at: datetime, error: Exception) -> None:
-        """Store why locked work was not carried out, and what becomes of it."""
         why = str(error) if isinstance(error, AviaryError) else self.explain(work, error)
         work.failures = 0 if isinstance(error, self.holding) else work.failures + 1
         if not work.failures:

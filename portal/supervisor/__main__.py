@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from portal.lib import env
 from portal.lib.env import SettingError
-from portal.supervisor import embedded_redis, processes, state
+from portal.supervisor import processes, state
 from portal.supervisor.processes import Addresses, PortTaken, require_free
 from portal.supervisor.remains import AlreadyRunning, Register
 from portal.supervisor.supervised import Supervisor
@@ -25,7 +25,6 @@ class Stopped(BaseException):
 
 
 def main() -> int:
-    """Start everything, print where it is, keep it running; returns the exit status."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _stop)
     register = Register(env.var_dir())
@@ -86,11 +85,10 @@ def _up(supervisor: Supervisor, register: Register) -> None:
 
 
 def _start_redis(supervisor: Supervisor) -> None:
-    """Start the embedded Redis, unless the settings name another."""
     socket = state.redis_socket(env.var_dir())
     if env.required("REDIS_URL") == f"unix://{socket}":
-        supervisor.start(embedded_redis.redis_process(socket))
-        embedded_redis.wait_until_it_answers(socket)
+        supervisor.start(processes.redis_process(socket))
+        processes.wait_until_it_answers(socket)
 
 
 def _wait_until(ready: Callable[[], bool], supervisor: Supervisor) -> None:

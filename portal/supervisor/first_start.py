@@ -1,5 +1,3 @@
-"""What the database needs before the servers start: its tables, an administrator, demo data."""
-
 import contextlib
 import os
 from pathlib import Path

@@ -136,7 +136,6 @@ def _session_of(pid: int) -> list[int]:
 
 
 def _stat_of(pid: int) -> list[str]:
-    """/proc/PID/stat from the state on; empty where there is no such process."""
     try:
         return (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
     except OSError:

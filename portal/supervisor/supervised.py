@@ -25,8 +25,6 @@ _KEEPS_ENDING = 3
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """One process: a name for the log, its command, and settings only it gets."""
-
     name: str
     command: list[str]
     settings: dict[str, str] = field(default_factory=dict)
@@ -37,8 +35,6 @@ Note = Callable[[str, int], None]
 
 
 class Supervised:
-    """A process that is started again whenever it dies, until it is stopped."""
-
     def __init__(self, process: Process, note: Note = lambda _name, _pid: None) -> None:
         self.process, self._note = process, note
         self.failures = 0
@@ -122,7 +118,6 @@ class Supervised:
         )
 
     def _follow(self, popen: "subprocess.Popen[str]") -> int:
-        """Print what the process says until it ends, and end what it leaves behind."""
         printer = threading.Thread(target=self._print_output, args=[popen], daemon=True)
         printer.start()
         code = self._wait(popen)
@@ -182,7 +177,6 @@ def _stop(group: list[Supervised]) -> None:
 
 
 def _signal_group(pid: int, number: signal.Signals) -> None:
-    """Signal all processes of a session that we started; nothing where none is left."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, number)
 

@@ -37,8 +37,7 @@ from releases.catalogue.models import Service
 from releases.catalogue.selectors import setup_of
 from releases.core.planning import Preview, preview
 from releases.core.routes import moved_by
-from releases.engine.advisor import MATRIX, advise
-from releases.engine.plans import Strategy
+from releases.engine.plans import MATRIX, Strategy, advise
 from releases.engine.policies import Moved
 from releases.policies import demands, templates
 from releases.policies.models import PlanTemplate

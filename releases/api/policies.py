@@ -73,7 +73,6 @@ APPLIED = Shape(
 
 
 def applied(ruling: Ruling) -> list[dict[str, Any]]:
-    """The policies that apply, the first to win first."""
     return list(_applied(ruling))
 
 

@@ -208,7 +208,6 @@ def _made(release: Release) -> Response:
 
 
 def _refuse_other(command: str, body: dict[str, Any]) -> None:
-    """Raise Invalid for what a command does not take, or takes and was not given."""
     taken = taken_by(command)
     problems = {name: _("This command takes no such field.") for name in body if name not in taken}
     problems |= {name: _("This is missing.") for name in taken if taken[name] and name not in body}

@@ -1,5 +1,3 @@
-"""Releases as the management API tells them."""
-
 from collections.abc import Iterator
 from typing import Any
 
@@ -33,7 +31,6 @@ PERCENT = NUMBER(of=lambda row: row.share / 1000)
 
 
 def _now_of(release: Release) -> dict[str, float]:
-    """How many percent of the traffic each version has, as the router said last."""
     share = release.told.get("share")
     if share is None:
         return {}

@@ -55,8 +55,6 @@ logger = logging.getLogger(__name__)
 
 
 class TooManyWait(APIException):
-    """All threads that may wait do so."""
-
     status_code = 503
     default_detail = "Too many wait for releases already. Ask again in a moment."
     default_code = "too_many_wait"
@@ -195,7 +193,6 @@ class _Stream:
 
 
 def _is_all(release: Release, after: int) -> bool:
-    """Whether nothing more comes."""
     now = Release.objects.get(pk=release.pk)
     is_over = now.is_over and not now.is_watched(clock.now())
     return is_over and not _records(release, after).exists()

@@ -37,7 +37,6 @@ _RETURNS = {
 
 
 def setup_changes(before: Document, after: Document) -> list[str]:
-    """What differs between two setups, one sentence each; ``before`` is empty for the first."""
     return differences(*(list(_sentences(one)) if one else [] for one in (before, after)))
 
 

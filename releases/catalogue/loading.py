@@ -21,7 +21,7 @@ from portal.lib.journal import Intent
 from releases.catalogue import selectors, services
 from releases.catalogue.descriptions import setup_changes
 from releases.catalogue.models import Service
-from releases.engine.advisor import MATRIX
+from releases.engine.plans import MATRIX
 
 ROLLBACK, SELECTION = "rollback_config", "deployment_strategy_selection"
 APPROVALS, CONTAINER = "approval_requirements", "container_deployment"
@@ -32,8 +32,6 @@ _KNOWN: Final = re.compile(rf"^({'|'.join(BLOCKS)}):", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class LoadTarget:
-    """What ``rollback_config`` is for."""
-
     service: Service
     environment: Environment
 
@@ -94,7 +92,6 @@ def _permissions(blocks: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _other_advice(block: object) -> Iterator[tuple[str, str]]:
-    """Where a matrix is not the advisor's."""
     for path, named in _leaves(block).items():
         known = _leaves(MATRIX).get(path, _("nothing"))
         if str(named).removesuffix("_deployment") != known:

@@ -127,7 +127,6 @@ _ROUTERS: Final[Mapping[str, Reader[dict[str, Any]]]] = {
 
 
 def _by_kind(readers: Mapping[str, Reader[dict[str, Any]]], what: str) -> Reader[dict[str, Any]]:
-    """An object whose other fields depend on its ``kind``."""
     read_kind = one_of(readers, what)
 
     def read(value: object) -> dict[str, Any]:
@@ -152,7 +151,6 @@ _read_deployer = _by_kind({"manual": record(dict, {})}, "kind of deployer")
 
 
 def _read_block(value: object) -> dict[str, Any]:
-    """``rollback_config`` as it was written; empty for none."""
     document = dict(read_object(value))
     if document:
         read_rollback_config(document)
@@ -170,7 +168,6 @@ def _check_keys(setup: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 def check_address(check: Mapping[str, Any], path: str) -> Iterator[Problem]:
-    """What is wrong with the address that a check asks, if it has one."""
     if "url" not in check:
         return
     try:
@@ -209,7 +206,6 @@ read_setup: Final[Reader[dict[str, Any]]] = checked(
 
 
 def rollback_of(setup: Mapping[str, Any]) -> RollbackConfig | None:
-    """The block of a setup, read; None without one."""
     block = setup["rollback_config"]
     return read_rollback_config(block) if block else None
 

@@ -13,7 +13,6 @@ def get_service(project: Project, key: str) -> Service:
 
 
 def setup_of(service: Service, environment: Environment) -> ServiceSetup | None:
-    """How a service is released in an environment; None where nobody has said."""
     setups = ServiceSetup.objects.select_related("service__project", "environment")
     return setups.filter(service=service, environment=environment).first()
 

@@ -152,7 +152,6 @@ def _conflict(current: ServiceSetup, wanted: Document) -> Conflict:
 
 
 def _refuse_unroutable(service: Service, environment: Environment, router: Document) -> None:
-    """Raise Invalid for a flag by which nothing can be routed there."""
     if router["kind"] != "flag":
         return
     flag = Flag.objects.alive().filter(project=service.project, key=router["flag"]).first()

@@ -131,7 +131,6 @@ Held = Iterator[tuple[StateKey, dict[str, Any]]]
 
 
 def register() -> None:
-    """Have services, their setups and artefacts held against their rows."""
     for name, events, tell, read in (
         ("services", ("service.created", "service.edited"), _tell_service, _read_services),
         ("service setups", ("service.setup_changed",), _tell_setup, _read_setups),

@@ -18,7 +18,6 @@ PROMOTION = "release.promotion"
 
 
 def start_change(release: Release, intent: Intent | None = None) -> Change:
-    """Starting a release as the change that others agree to."""
     later = intent is not None and release.not_before and release.not_before > intent.at
     return Change(
         kind=transitions.START,
@@ -69,8 +68,6 @@ def _start_sentences(release: Release) -> Iterator[str]:
 
 
 def _check_sentence(release: Release, check: Check) -> str:
-    """What a check watches, and whether a policy gave it, or it stands instead of the service's
-    own."""
     texts = {
         Role.GUARDRAIL: _("Rolled back unless {key}: {limit}."),
         Role.SIGNAL: _("Held unless {key}: {limit}."),

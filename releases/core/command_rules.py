@@ -58,7 +58,6 @@ COMMANDS: dict[str, Command] = {
 
 
 def why_not(release: Release, command: str, permissions: Collection[str], at: Any) -> str:
-    """Why who has these permissions cannot tell a release something now; empty if they can."""
     one = COMMANDS[command]
     if release.state not in one.states:
         return _("It is {state}.").format(state=State(release.state).label)
@@ -79,7 +78,6 @@ def why_not(release: Release, command: str, permissions: Collection[str], at: An
 
 
 def _why_stays(release: Release, command: str, at: Any) -> str:
-    """Why one that succeeded is not taken back by a command, or undone; empty where it can be."""
     if command != "undo":
         text = _("Its watch is over. Release the version before instead.")
         return "" if release.is_watched(at) else text
@@ -102,7 +100,6 @@ def _why_stays(release: Release, command: str, at: Any) -> str:
 
 
 def _why_step_by_step(release: Release, command: str, at: Any) -> str:
-    """Why a promotion would leave out what a required template wants; empty where it does not."""
     number = promoted_to(release, fully=command == "promote_fully")
     soaked_at, now = release.soaked_at, release.paused_at or at
     if soaked_at is not None and soaked_at <= now and number <= release.step + 1:

@@ -1,5 +1,3 @@
-"""What people tell a release. Stopping and going back are free; going on may take approval."""
-
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any

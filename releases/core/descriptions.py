@@ -27,7 +27,6 @@ def about(count: int | None) -> str:
 
 
 def users_words(users: UserCount | None) -> str:
-    """How many users there are, how that is known and since when."""
     if users is None:
         return _("The number of users is unknown: no evaluator has reported any since yesterday.")
     text = (
@@ -67,7 +66,6 @@ def step_name(release: Release, number: int) -> str:
 
 
 def hold_words(release: Release, hold: Hold) -> str:
-    """Why it does not go on, and what would end that."""
     about, wanting = str(hold.get("about") or ""), int(hold.get("wanting") or 0)
     texts = {
         Cause.REGRESSION: _(
@@ -117,7 +115,6 @@ def limit_words(check: Check) -> str:
 
 
 def check_words(check: Check, state: Mapping[str, Any]) -> str:
-    """What a check said last, with its numbers."""
     verdict, value = state.get("verdict"), state.get("value")
     if verdict is None:
         return _("Not measured yet.")
@@ -169,7 +166,6 @@ def proof_words(release: Release) -> str:
 
 
 def outcome_words(release: Release) -> str:
-    """How it ended, or why it is being rolled back, in a sentence; empty while it is neither."""
     said, reason = _outcome(release), str(release.because.get("reason") or "")
     return f"{said.removesuffix('.')}: {reason}" if reason else said
 

@@ -188,7 +188,6 @@ def _planned(
 
 
 def _probed(check: Check, service_checks: tuple[Check, ...]) -> tuple[Check, str]:
-    """A check of the guide's block with the address that the service's own probe has."""
     if check.kind is not Kind.HTTP or check.url:
         return check, ""
     probes = [one for one in service_checks if one.kind is Kind.HTTP]
@@ -201,7 +200,6 @@ def _probed(check: Check, service_checks: tuple[Check, ...]) -> tuple[Check, str
 
 
 def _sent_plan(project: Project, document: Document) -> dict[str, Any]:
-    """The plan that was sent, with what it leaves out by its template or as it is usual."""
     strategy = document.get("strategy")
     names = [one.value for one in Strategy]
     if strategy not in names:

@@ -1,5 +1,3 @@
-"""Releases, their steps, and what was measured of them."""
-
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -158,7 +156,6 @@ class Release(DueWork, Authored):
 
     @property
     def undone_by(self) -> "Release | None":
-        """The release that has brought back the version before this one, or is planned to."""
         made = self.undone.exclude(state=State.ABORTED, started_at=None)
         return made.order_by(models.F("started_at").desc(nulls_last=True), "-pk").first()
 

@@ -93,7 +93,6 @@ def strays(release: Release, at: datetime) -> Mapping[str, Any] | None:
 
 
 def _confirmed(release: Release) -> Told:
-    """What a person last said that they did."""
     last = release.told
     return Told(last.get("share", 0), tuple(last.get("cohorts", ())))
 

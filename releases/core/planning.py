@@ -67,7 +67,6 @@ def plan_release(
 
 
 def _as_row(draft: Draft, project: Project, environment: Environment, intent: Intent) -> Release:
-    """The draft as a row that is not saved yet. Its artefact is recorded where it is new."""
     return Release(
         project=project,
         environment=environment,
@@ -158,7 +157,6 @@ def preview(*, project: Project, environment: Environment, document: object) -> 
 def users_routed(
     project: Project, environment: Environment, router: Mapping[str, Any]
 ) -> UserCount | None:
-    """The users of the flag by which a release routes; None where that is unknown."""
     flag = project.flags.filter(key=router.get("flag")).first()
     return users_of(flag, environment) if flag else None
 

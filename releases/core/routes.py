@@ -20,7 +20,6 @@ _KEPT = ("baseline", "bucket_by", "tester_url")
 
 
 def router_of(project: Project, environment: Environment, router: Document) -> dict[str, Any]:
-    """The router of a service as a release uses it: which variant is new, and which stable."""
     if router["kind"] != "flag":
         return dict(router)
     flag = project.flags.filter(key=router["flag"], archived_at=None).first()

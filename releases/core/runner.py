@@ -130,7 +130,6 @@ class ReleaseRunner(Runner[Release]):
             connection.close()
 
     def call(self, work: Release) -> Answer:
-        """Ask the router where that lies outside, and measure the step that traffic has reached."""
         began = time.monotonic()
         answer = self._ask(work)
         (_HANGING.add if time.monotonic() - began >= HANGS_S else _HANGING.discard)(work.pk)

@@ -1,8 +1,12 @@
+from collections import Counter
 from collections.abc import Collection, Iterator
+from datetime import datetime, timedelta
+from typing import Final
 
 from django.db.models import Q, QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from prometheus_client.core import Metric, SummaryMetricFamily
 
 from flags.core.selectors import Moved, Mover
 from flags.engine import DocumentError, parse_configuration, variants_of
@@ -12,7 +16,7 @@ from portal.access.permissions import Permission
 from portal.approvals.models import ChangeRequest
 from portal.approvals.models import State as Asked
 from releases.catalogue.models import Artefact, Service
-from releases.core.models import MOVING, Release, State
+from releases.core.models import MOVING, OVER, Release, State
 
 
 def releases_seen(project: Project) -> QuerySet[Release]:
@@ -32,7 +36,6 @@ def active_of(about: Service | Flag, environment: Environment) -> Release | None
 
 
 def flags_moved(project: Project) -> Moved:
-    """The flags that releases move now: their own, and those by which services are routed."""
     moving = {"state__in": MOVING, "router__kind": "flag"}
     # Mostly there are none, and all that their rows show takes ten times as long to ask for.
     if not Release.objects.filter(project=project, **moving).exists():
@@ -118,3 +121,51 @@ def needed(release: Release) -> tuple[Permission, ...]:
         return (Permission.RELEASE_DEPLOY,)
     turns_on = bool(release.router.get("turns_on"))
     return (Permission.FLAG_EDIT, *((Permission.FLAG_TOGGLE,) if turns_on else ()))
+
+
+# A version's series are of no use once it is history, and would become more with every release.
+KEPT: Final = timedelta(days=30)
+LABELS: Final = ("project", "service", "version", "environment")
+_COLUMNS: Final = ("project__key", "service__key", "artefact__version", "environment__key")
+Names = tuple[str, ...]
+
+
+def families(releases: QuerySet[Release], *, named: bool, now: datetime) -> Iterator[Metric]:
+    """How many of some releases of services began lately, and how they ended; by name, or sums."""
+    begun = releases.filter(started_at__gte=now - KEPT).exclude(service=None)
+    rows = begun.values_list(*_COLUMNS, "state", "because", "started_at", "ended_at")
+    started, completed = Counter[Names](), Counter[Names]()
+    lasted: dict[Names, list[float]] = {}
+    for *found, state, because, start, end in rows:
+        names = tuple(found) if named else ()
+        started[names] += 1
+        if state in OVER and end is not None:
+            completed[*names, *_ending(state, because)] += 1
+            lasted.setdefault(names, []).append((end - start).total_seconds())
+    labels = LABELS if named else ()
+    yield _counted("deployment_started", "Releases of services that began.", labels, started)
+    ended = (*labels, "status", "error_type")
+    yield _counted("deployment_completed", "Those of them that are over.", ended, completed)
+    duration = SummaryMetricFamily(
+        "deployment_duration", "From start to end, in seconds.", labels=labels
+    )
+    for names, seconds in lasted.items():
+        duration.add_metric(names, count_value=len(seconds), sum_value=sum(seconds))
+    yield duration
+
+
+def _ending(state: str, because: dict[str, object]) -> tuple[str, str]:
+    """Its status and, of a failure, what it was: the check that took it back, or its outcome."""
+    if state == State.SUCCEEDED:
+        return "success", ""
+    if state == State.SUPERSEDED:
+        return "superseded", ""
+    return "failure", str(because.get("check") or state)
+
+
+def _counted(name: str, text: str, labels: Names, counts: Counter[Names]) -> Metric:
+    """A family under just this name: a counter's would be given another ending."""
+    family = Metric(name, text, "unknown")
+    for values, count in counts.items():
+        family.add_sample(name, dict(zip(labels, values, strict=True)), count)
+    return family

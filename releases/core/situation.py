@@ -28,7 +28,6 @@ MOMENT = timedelta(seconds=1)
 
 
 def subject_of(release: Release) -> Subject:
-    """What is measured of a release: the version that it brings."""
     kind = "service" if release.service_id else "flag"
     of_cohorts = not release.parsed_plan.all_steps[release.step].share
     return Subject(release.environment, kind, release.about.key, release.version, of_cohorts)
@@ -96,7 +95,6 @@ def _measurement(
 
 
 def _probes(release: Release, check: Check, new: Sequence[Measurement], at: datetime) -> Probes:
-    """The answers of a probe in its window, since the step's traffic was there."""
     assert release.entered_at is not None
     since = max(release.entered_at, at - timedelta(seconds=check.window_s))
     stored = release.measurements.filter(check_key=check.key, at__gte=since).order_by("at", "pk")
@@ -250,7 +248,6 @@ def _who_moved(
 
 
 def _last_hand(release: Release) -> str:
-    """Who last changed the flag's configuration, other than the release."""
     events = audit.events_of(
         release.project, subject_kind="flag", subject=release.router.get("flag", "")
     )

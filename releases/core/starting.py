@@ -121,7 +121,6 @@ def _ask_again(release: Release, intent: Intent) -> None:
 
 
 def begin(release: Release, intent: Intent) -> None:
-    """The first step of a locked release that was agreed to."""
     release.state, release.started_at = State.RUNNING, intent.at
     release.clear()
     transitions.record("started", release, intent, more={"artefact": artefact_of(release)})

@@ -33,7 +33,6 @@ TICK = timedelta(seconds=5)
 
 
 def engine_of(release: Release) -> Actor:
-    """Who the history names for what a release does by itself."""
     return journal.system(f"release {release.pk} of {release.author}"[:200])
 
 
@@ -44,7 +43,6 @@ def by_itself(release: Release, why: str, at: datetime) -> Intent:
 
 
 def artefact_of(release: Release) -> dict[str, str] | None:
-    """What is shipped, for documents and the history; None of a flag's own release."""
     one = release.artefact
     return {"version": one.version, "digest": one.digest} if one else None
 
@@ -57,7 +55,6 @@ def record(
     words: tuple[str, ...] = (),
     more: Mapping[str, object] = {},
 ) -> None:
-    """Write the row of something that happened to a release; ``more`` is kept with it."""
     after: dict[str, object] = {
         "title": release.title,
         "state": release.state,
@@ -181,13 +178,11 @@ def note_told(release: Release, told: Told, intent: Intent) -> None:
 
 
 def to_confirm(release: Release) -> dict[str, Any]:
-    """That somebody has to move the traffic by hand, and say so."""
     wanted = [descriptions.percent(int(release.wanted["share"])), *release.wanted["cohorts"]]
     return {"cause": str(Cause.CONFIRM), "about": " + ".join(wanted), "wanting": 0}
 
 
 def note_token(release: Release, token: Mapping[str, Any]) -> None:
-    """Keep what a router wants to be given back."""
     if token:
         mine = release.executions.filter(step=release.step, attempt=release.attempt)
         mine.update(token=token)
@@ -241,7 +236,6 @@ def _return_to(release: Release, share: int, intent: Intent) -> None:
 
 
 def finish_return(release: Release, intent: Intent) -> None:
-    """The router says that it is back: the release is over."""
     end(release, State(release.because.get("to") or State.ROLLED_BACK), intent)
 
 

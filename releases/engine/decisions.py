@@ -149,7 +149,6 @@ class _Found:
 
 
 def _troubles(now: Situation) -> list[_Found]:
-    """What is wrong, in the order in which it is looked at."""
     found = []
     for seen in _counting(now):
         if seen.fails:
@@ -181,7 +180,6 @@ def _counting(now: Situation) -> list[Seen]:
 
 
 def _takes_back(now: Situation, troubles: Sequence[_Found]) -> Hold | None:
-    """The trouble that takes it back, or the freeze; None where nothing does."""
     for one in troubles:
         wanted = now.plan.on[one.kind] is Reaction.ROLL_BACK
         if wanted and one.role is Role.GUARDRAIL:

@@ -1,5 +1,3 @@
-"""What policies demand of a release, by the rows as they are now."""
-
 from collections.abc import Iterator, Mapping
 
 from django.db.models import QuerySet
@@ -16,12 +14,10 @@ INSTEAD = "plan_instead"
 
 
 def origin_of(key: str) -> str:
-    """What a release keeps as the origin of a check that a policy gives."""
     return f"{_ORIGIN}{key}"
 
 
 def policy_in(origin: str) -> str:
-    """The key of the policy that a check comes from; empty where it is from elsewhere."""
     return origin.removeprefix(_ORIGIN) if origin.startswith(_ORIGIN) else ""
 
 

@@ -15,7 +15,6 @@ Document = Mapping[str, Any]
 
 
 def policy_changes(before: Document, after: Document) -> list[str]:
-    """What differs between two policies, one sentence each; an empty document: no policy."""
     old, new = (policy_sentences(one) if one else [] for one in (before, after))
     return differences(old, new)
 
@@ -70,7 +69,6 @@ def why_sentence(policy: Policy, moved: Moved) -> str:
 
 
 def overruled_sentences(policy: Policy, ruling: Ruling) -> list[str]:
-    """Which of its wishes a policy does not get, and whose stands instead."""
     text = _("The check “{key}” of the release policy “{name}” is used instead.")
     found = [text.format(key=key, name=one.name) for key, one in ruling.overruled(policy)]
     requiring = ruling.requiring

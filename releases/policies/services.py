@@ -131,7 +131,6 @@ def places_of(project: Project, environments: Iterable[str]) -> list[Environment
 
 
 def _places(project: Project, *documents: Document) -> list[Environment]:
-    """The environments that any of these policies is for, locked."""
     found = {
         place.pk: place
         for one in documents

@@ -126,7 +126,6 @@ Row = type[ReleasePolicy] | type[PlanTemplate]
 
 
 def register() -> None:
-    """Have policies and templates held against their rows."""
     rows: tuple[tuple[str, str, Row], ...] = (
         ("release policies", "release_policy", ReleasePolicy),
         ("plan templates", "plan_template", PlanTemplate),

@@ -1,5 +1,3 @@
-"""Routing by a flag: applications ask it where to send whom."""
-
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -31,7 +29,6 @@ def tester_token(release: int) -> str:
 
 
 def tester_link(router: Document) -> str:
-    """The application's address with the token in it; empty where the setup names none."""
     if not router.get("tester_url") or not router.get("tester"):
         return ""
     parts = urlsplit(router["tester_url"])

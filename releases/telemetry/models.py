@@ -1,5 +1,3 @@
-"""What versions did, counted in buckets of time."""
-
 from django.db import models
 
 from portal.access.models import Environment

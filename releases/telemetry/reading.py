@@ -1,5 +1,3 @@
-"""Reading outcomes: of one version, all together and over time."""
-
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final

@@ -68,7 +68,6 @@ def store(told: Collection[ToldCounts], now: datetime) -> int:
 
 
 def _known(places: Mapping[int, Environment], buckets: Iterable[BucketKey]) -> tuple[Known, Known]:
-    """Services and flags that there are, and the versions of services, by project."""
     projects = {one.project_id for one in places.values()}
     services = {name for _id, about, name, *_rest in buckets if about == SERVICE}
     flags = {name for _id, about, name, *_rest in buckets if about in OF_FLAGS}

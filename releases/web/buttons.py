@@ -1,5 +1,3 @@
-"""The commands of a release as buttons: what each does, and why one may not press it."""
-
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -99,13 +97,12 @@ class Button:
 
 
 def button_of(scope: Scope, release: Release, name: str, now: datetime) -> Button:
-    may = scope.holdings.in_environment(release.environment_id)
+    may = scope.assignments.in_environment(release.environment_id)
     is_possible = not why_not(release, name, EVERYTHING, now)
     return Button(COMMANDS[name], LOOKS[name], why_not(release, name, may, now), is_possible)
 
 
 def buttons_of(scope: Scope, release: Release, now: datetime) -> list[Button]:
-    """The commands: first those that can be pressed, rolling back before all."""
     found = [button_of(scope, release, name, now) for name in COMMANDS]
     return sorted(
         found, key=lambda button: (bool(button.why_not), button.command.name != "rollback")

@@ -1,5 +1,3 @@
-"""What the charts of a release are drawn from: its versions side by side, thresholds and steps."""
-
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise

@@ -1,5 +1,3 @@
-"""Checks as rows of a form: what somebody filled in, and the documents that come of it."""
-
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -54,7 +52,6 @@ def minutes(seconds: int) -> str:
 
 
 def row_of(document: Mapping[str, Any]) -> dict[str, str]:
-    """A check as the form shows it; what the form has no field for goes along as ``rest``."""
     shown = {name: document.get(name) for name in ("key", "kind", "threshold", "role", "url")}
     row = {name: f"{value:g}" if isinstance(value, float | int) else str(value or "")
            for name, value in shown.items()}  # fmt: skip
@@ -69,7 +66,6 @@ def _new_row(rows: Sequence[Row]) -> dict[str, str]:
 
 
 def document_of(row: Row) -> dict[str, Any]:
-    """The check that a row says; what it leaves empty is as usual."""
     kind = row.get("kind", "")
     document = {**_rest(row), "key": row.get("key", "").strip(), "kind": kind}
     document["threshold"] = number_in(row.get("threshold", ""))

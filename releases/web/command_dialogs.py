@@ -1,5 +1,3 @@
-"""The dialogs of a release's commands: what each will do, why, and then it is done."""
-
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -28,7 +26,6 @@ from releases.web.release_view import ReleaseView
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_page(Permission.FLAG_VIEW)
 def press(request: HttpRequest, scope: Scope, release: int, command: str) -> HttpResponse:
-    """The dialog of a command, which says what it does and asks why; sent, it is done."""
     found = live.find_release(scope, release)
     if command not in LOOKS:
         raise Http404(command)
@@ -62,7 +59,6 @@ def _dialog(scope: Scope, release: Release, name: str) -> dict[str, Any]:
         "failing": [row for row in view.checks if row.fails],
         "steps": steps[::-1],
         "active": selectors.active_of(release.about, release.environment),
-        "cohorts": release.wanted.get("cohorts", ()),
         "from_to": _from_to(view, name),
     }
 
@@ -79,7 +75,6 @@ def is_typed(release: Release, what: Preflight) -> bool:
 
 
 def _from_to(view: ReleaseView, name: str) -> str:
-    """What it does to the share, in words; empty where that stays."""
     release, last = view.release, len(view.plan.all_steps) - 1
     if release.started_at is None:
         now, following = 0, 0

@@ -1,7 +1,6 @@
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import BooleanField, ExpressionWrapper, F, Q, QuerySet, Window
@@ -24,7 +23,7 @@ from portal.lib.journal import Intent
 from portal.lib.numbers import read_whole
 from portal.lib.paging import page_of
 from portal.lib.web.live import live_page
-from portal.lib.web.pages import governed, paging, query_with, redirect_to
+from portal.lib.web.pages import TextFilter, governed, paging, query_with, redirect_to
 from portal.lib.web.spreadsheets import Value, csv_response
 from releases.core import selectors
 from releases.core.models import MOVING, OVER, Release, State
@@ -56,22 +55,12 @@ COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True)
-class ReleaseFilter:
-    """What is looked for; empty texts look for nothing in particular."""
-
+class ReleaseFilter(TextFilter):
     environment: str = ""
     service: str = ""
     state: str = ""
     person: str = ""
     text: str = ""
-
-    @classmethod
-    def of(cls, query: Mapping[str, str]) -> "ReleaseFilter":
-        return cls(**{one.name: query.get(one.name, "").strip() for one in fields(cls)})
-
-    @property
-    def narrows(self) -> bool:
-        return any(getattr(self, one.name) for one in fields(self))
 
     def narrow(self, rows: QuerySet[Release]) -> QuerySet[Release]:
         if self.environment:
@@ -245,7 +234,6 @@ def _row(one: Release) -> list[Value]:
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_page(Permission.FLAG_VIEW)
 def change_line(request: HttpRequest, scope: Scope, environment: str) -> HttpResponse:
-    """The dialog: stop what moves there, or let it move again where it is stopped."""
     place = scope.environment(environment)
     line = line_stopped_in(place)
     may = scope.allows(Permission.INCIDENT_MANAGE, place)

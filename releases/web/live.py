@@ -1,5 +1,3 @@
-"""The page of one release, which moves as the release does, and what its charts are drawn from."""
-
 import hashlib
 import json
 from datetime import datetime, timedelta
@@ -28,7 +26,7 @@ from releases.core.models import MOVING, Release, State
 from releases.core.planning import users_routed
 from releases.web.buttons import Button, buttons_of
 from releases.web.charts import charts_of
-from releases.web.check_rows import linked_from
+from releases.web.labels import linked_from
 from releases.web.listing import beat_of_list
 from releases.web.release_view import ReleaseView
 
@@ -81,7 +79,6 @@ def measured(request: HttpRequest, scope: Scope, release: int) -> HttpResponse:
 @require_POST
 @project_page(Permission.FLAG_VIEW)
 def add_note(request: HttpRequest, scope: Scope, release: int) -> HttpResponse:
-    """Write something on the page. Answers an empty form, or it again with what is wrong."""
     found, text = find_release(scope, release), request.POST.get("text", "")
     form = {"scope": scope, "release": found}
     try:
@@ -140,8 +137,6 @@ def release_context(scope: Scope, release: Release, now: datetime) -> dict[str, 
 
 
 def _over(release: Release, buttons: list[Button], now: datetime) -> str:
-    """Why nothing can be told to a release that is over, or goes back; rolling back says most of
-    it."""
     if release.state == State.SUCCEEDED and not release.is_watched(now):
         undo = next(one for one in buttons if one.command.name == "undo")
         return " ".join((_("Its watch is over."), undo.why_not))
@@ -156,7 +151,6 @@ def _just_over(release: Release, now: datetime) -> bool:
 @require_safe
 @project_page(Permission.FLAG_VIEW)
 def show_panel(request: HttpRequest, scope: Scope, environment: str, key: str) -> HttpResponse:
-    """The panel; with ``seen`` 204 while it looks the same."""
     place, now = scope.environment(environment), clock.now()
     flag = scope.project.flags.filter(key=key).first()
     if flag is None:

@@ -9,8 +9,17 @@ from django.utils.translation import gettext_lazy
 from portal.lib.errors import Invalid
 from portal.lib.numbers import read_percent, read_whole
 from portal.lib.web.pages import Fields, read_form, texts
-from releases.engine.advisor import MATRIX, Advice, advise
-from releases.engine.plans import CURVES, MOST_STEPS, Plan, Strategy, read_plan, usual_plan
+from releases.engine.plans import (
+    CURVES,
+    MATRIX,
+    MOST_STEPS,
+    Advice,
+    Plan,
+    Strategy,
+    advise,
+    read_plan,
+    usual_plan,
+)
 from releases.policies.models import PlanTemplate
 from releases.web import check_form
 from releases.web.check_form import minutes, number_in, seconds_in
@@ -60,7 +69,6 @@ def strategy_name(name: str) -> str:
 
 
 def new_form(query: QueryDict) -> Form:
-    """What a page opens with: the usual plan, for whatever its address names."""
     named = ("environment", "service", "version", "digest", "flag", "variant")
     form = {name: query.get(name, "") for name in named}
     strategy = Strategy.FEATURE_FLAG if form["flag"] else Strategy.CANARY
@@ -75,7 +83,6 @@ def sent_form(sent: QueryDict) -> Form:
 
 
 def with_plan(plan: Plan) -> Form:
-    """A plan's own fields, as the form shows them."""
     document = plan.document
     return {
         "steps": [_row(step) for step in document["steps"]],
@@ -117,7 +124,6 @@ def rearranged(form: Form, do: str) -> Form:
 
 
 def _curve(form: Form) -> list[dict[str, str]]:
-    """Steps from a first share to 100 %, at equal distances or by equal factors."""
     first, count = read_percent(form.get("first", "")), read_whole(form.get("count", ""))
     if not first or first >= 100 or count is None or not 2 <= count <= MOST_STEPS:
         text = _("Give a first share above 0 % and below 100 %, and 2 to {most} steps.")
@@ -132,7 +138,6 @@ def _curve(form: Form) -> list[dict[str, str]]:
 
 
 def advice_of(form: Form) -> Advice | None:
-    """What the matrix advises, once both questions are answered."""
     concern, answer = form.get("concern", ""), form.get("answer", "")
     if answer not in MATRIX.get(concern, {}):
         return None
@@ -180,7 +185,6 @@ def document_of(form: Form) -> dict[str, Any]:
 
 
 def plan_of(form: Form) -> dict[str, Any]:
-    """The plan without its strategy."""
     steps = [_step(row) for row in form["steps"]]
     if form.get("strategy") == Strategy.IN_PLACE:
         only = steps[0] if len(steps) == 1 else {}
@@ -264,7 +268,6 @@ def problems_of(form: Form, errors: Mapping[str, str]) -> list[str]:
 
 
 def choices(form: Form) -> dict[str, object]:
-    """What there is to choose from, and what is chosen."""
     answers = MATRIX.get(form.get("concern", ""), {})
     return {
         "concerns": CONCERNS.items(),

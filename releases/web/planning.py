@@ -1,5 +1,3 @@
-"""The page of a new release: advice, plan, checks, what will happen; then start it, or ask."""
-
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -43,7 +41,6 @@ _PAGE = ("releases/new.html", "releases/_plan.html")
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_page(Permission.FLAG_VIEW)
 def new_release(request: HttpRequest, scope: Scope) -> HttpResponse:
-    """The page. With ``do`` its form is rearranged; otherwise the release is made when sent."""
     form = plan_form.sent_form(request.POST) if request.POST else plan_form.new_form(request.GET)
     place = _environment(scope, form)
     do = request.POST.get("do", "")
@@ -134,7 +131,6 @@ def _shown(scope: Scope, place: Environment, seen: Preview) -> dict[str, object]
 
 
 def _policies(ruling: Ruling) -> list[tuple[Policy, str, list[str]]]:
-    """Each policy that applies, why, and what it wants beside checks, or does not get."""
     return [
         (
             one,
@@ -259,12 +255,10 @@ def _context(
 
 
 def _why_not(scope: Scope, place: Environment, flag: Flag | None, service: Service | None) -> str:
-    """Why the reader may not plan this here; empty where they may."""
     wanted = Permission.FLAG_EDIT if flag else Permission.RELEASE_CREATE
     return "" if scope.allows(wanted, place) else str(Forbidden(wanted))
 
 
 def _why_not_start(scope: Scope, place: Environment, flag: Flag | None) -> str:
-    """Why the reader may plan, but not start it."""
     wanted = Permission.FLAG_EDIT if flag else Permission.RELEASE_DEPLOY
     return "" if scope.allows(wanted, place) else str(Forbidden(wanted))

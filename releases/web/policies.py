@@ -64,7 +64,6 @@ def list_policies(request: HttpRequest, scope: Scope) -> HttpResponse:
 
 
 def _cohorts(policy: ReleasePolicy) -> list[str]:
-    """Who gets a release first by the templates that a policy requires."""
     rows = PlanTemplate.objects.filter(project=policy.project_id, key__in=policy.templates)
     keys = {key for plan in rows.values_list("plan", flat=True) for key in plan["cohorts"]}
     return cohort_sentences(policy.project, keys) if keys else []
@@ -198,7 +197,6 @@ def _preflight(scope: Scope, places: list[Environment]) -> Any:
 
 
 def _why_not(scope: Scope, places: list[Environment]) -> str:
-    """Why the reader may not change what concerns these; empty where they may."""
     wanted = Permission.ENVIRONMENT_CONFIGURE
     lacking = [place.name for place in places if not scope.allows(wanted, place)]
     text = _("{permission} in {places}")

@@ -10,7 +10,6 @@ from releases.core.models import Release, State, StepExecution
 from releases.core.planning import reached_by
 from releases.engine.plans import WHOLE, Plan, Step
 from releases.routers import flag as flag_router
-from releases.web.check_rows import CheckRow
 from releases.web.labels import (
     COLOURS,
     IN_FREEZE,
@@ -18,6 +17,7 @@ from releases.web.labels import (
     STRATEGIES,
     TROUBLES,
     WAYS_BACK,
+    CheckRow,
     router_words,
 )
 
@@ -70,7 +70,6 @@ class TrafficView:
 
     @property
     def differs(self) -> str:
-        """What it is still to become; empty where it is as wanted."""
         if self.wanted is None or self.share is None or self.wanted == self.share:
             return ""
         return descriptions.percent(self.wanted)
@@ -174,7 +173,6 @@ class ReleaseView:
 
     @property
     def _soaks_until(self) -> datetime | None:
-        """Until when the present step is watched; None while that stands still, or is over."""
         until = None if self.release.paused_at else self.release.soaked_at
         return until if until and until > self.now else None
 
@@ -193,7 +191,6 @@ class ReleaseView:
 
     @property
     def holds(self) -> list[tuple[str, datetime | None]]:
-        """Every reason why it does not go on, with what would end it, and since when."""
         return [
             (descriptions.hold_words(self.release, hold), _moment(hold.get("since")))
             for hold in self.release.holds
@@ -264,7 +261,6 @@ class ReleaseView:
 
     @property
     def next(self) -> Next | None:
-        """What happens by itself next; None where nothing does."""
         release = self.release
         if release.state == State.PLANNED:
             # It starts by itself once somebody has said so, and not for being planned.

@@ -94,7 +94,6 @@ def edit_service(request: HttpRequest, scope: Scope, service: str) -> HttpRespon
 
 
 def _edit(request: HttpRequest, scope: Scope, service: Service | None) -> HttpResponse:
-    """The dialog of what a service is called and who owns it."""
     owners = " ".join(service.owners) if service else scope.user.username
     known = (
         {"key": service.key, "name": service.name}
@@ -182,7 +181,6 @@ def _places(scope: Scope, found: Iterable[Service]) -> dict[int, list[ServicePla
 
 
 def _stable(wanted: list[int]) -> dict[tuple[int | None, int], Artefact | None]:
-    """What last succeeded of each service in each environment."""
     rows = (
         Release.objects.filter(service__in=wanted, state=State.SUCCEEDED)
         .order_by("ended_at", "pk")

@@ -19,7 +19,7 @@ from portal.audit.web.lines import lines
 from portal.lib import clock
 from releases.core.models import Measurement, Release, State
 from releases.engine.checks import Check, Verdict
-from releases.web.check_rows import CheckRow, linked_from, measured
+from releases.web.labels import CheckRow, linked_from, measured
 from releases.web.live import find_release
 from releases.web.release_view import ReleaseView
 
@@ -28,8 +28,6 @@ MOST_ROWS = 500
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What one check said during one step: how often, between which values, and last of all."""
-
     check: Check
     number: int
     failed: int
@@ -40,7 +38,6 @@ class Measured:
 
     @property
     def values(self) -> str:
-        """The least and the most; empty where nothing was measured."""
         ends = [measured(self.check, value) for value in (self.least, self.most)]
         return _(" to ").join(dict.fromkeys(filter(None, ends)))
 
@@ -48,7 +45,6 @@ class Measured:
 @require_safe
 @project_page(Permission.FLAG_VIEW)
 def show_story(request: HttpRequest, scope: Scope, release: int) -> HttpResponse:
-    """Plan, approvals with the roles of that time, checks with numbers, artefact, outcome, rows."""
     found, now = find_release(scope, release), clock.now()
     view = ReleaseView.of(found, now)
     about = Filters(project=scope.project.key, kind="release", subject=str(found.pk))
@@ -70,8 +66,6 @@ def show_story(request: HttpRequest, scope: Scope, release: int) -> HttpResponse
 
 
 def _attempts(release: Release, view: ReleaseView) -> list[tuple[Any, ...]]:
-    """Each attempt at a step with its title, how it ended in words, and, of the step's last one,
-    what was measured."""
     said = _measured(release, view)
     rows, titles = list(release.executions.all()), {row.index: row.title for row in view.steps}
     last = {one.step: one.pk for one in rows}
@@ -125,7 +119,6 @@ def _document(one: Measurement) -> dict[str, Any]:
 
 
 def _asked(scope: Scope, release: Release) -> list[Any]:
-    """The change requests about it, each with its votes, the oldest first."""
     found = approvals.requests_of(scope.project).filter(
         subject_kind="release", subject=str(release.pk)
     )

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from portal.lib.env import SettingError
-from portal.supervisor import embedded_redis, processes, state
+from portal.supervisor import processes, state
 from portal.supervisor.processes import PortTaken, require_free
 from tests.support import settings_env
 from tests.support.stack import START_TIMEOUT_S, Stack
@@ -129,7 +129,7 @@ def test_folder__settings_that_cannot_be_read__says_what_to_do(var: Path) -> Non
 
 def test_folder__path_too_long_for_a_socket__says_what_to_do(var: Path) -> None:
     with pytest.raises(SettingError) as error:
-        embedded_redis.redis_process(state.redis_socket(var / ("a" * 100)))
+        processes.redis_process(state.redis_socket(var / ("a" * 100)))
     said = str(error.value)
     assert said.endswith("is too long for a unix socket; choose a shorter folder with AVIARY_VAR=…")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import redis
 
-from portal.supervisor.embedded_redis import redis_process
+from portal.supervisor.processes import redis_process
 from tests.support.waiting import wait_until
 
 

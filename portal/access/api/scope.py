@@ -42,7 +42,6 @@ def allowed(request: Request, project_key: str, permission: Permission) -> Proje
 
 
 def allowed_here(request: Request, project_key: str, permission: Permission) -> Environment:
-    """The key's own environment, for what the key needs a permission for there."""
     project, own = project_of(request, project_key), holder_of(request).environment
     authority.require(holder_of(request).actor, permission, project=project, environment=own)
     return own
@@ -140,7 +139,6 @@ class ApiKeyAuthentication(BaseAuthentication):
 
 
 def token_shown(request: HttpRequest) -> str:
-    """What a request shows, in either of two headers; empty for nothing."""
     scheme, _space, credentials = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
     if scheme.lower() == "bearer":
         return str(credentials).strip()
@@ -148,7 +146,6 @@ def token_shown(request: HttpRequest) -> str:
 
 
 def key_shown(request: HttpRequest) -> ApiKey | None:
-    """The key of any kind that a request proves to have; None for none."""
     token = parse_token(token_shown(request))
     return _usable_key(token) if token else None
 

@@ -23,7 +23,6 @@ key_validator = RegexValidator(
 
 class ProjectQuerySet(models.QuerySet["Project"]):
     def visible_to(self, user: "User") -> "ProjectQuerySet":
-        """Those in which the user was given a role; all of them for a site administrator."""
         if user.is_superuser:
             return self
         given = models.Q(grants__user=user) | models.Q(grants__group__members=user)

@@ -75,8 +75,6 @@ class Invitation(models.Model):
 
 
 class SponsorshipKind(models.TextChoices):
-    """What was done for, or to, the account of somebody else."""
-
     ACCOUNT = "account", _("created the account")
     INVITATION = "invitation", _("invited")
     ACTIVATION = "activation", _("reactivated the account")

@@ -18,8 +18,6 @@ name_validator = RegexValidator(
 
 
 class CustomRole(models.Model):
-    """A role that a project made for itself: a named set of permissions."""
-
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="custom_roles")
     key = models.CharField(max_length=50, validators=[name_validator])
     name = models.CharField(max_length=100)

@@ -141,7 +141,7 @@ def require_may_give(
     """
     if actor.kind is not ActorKind.KEY:
         return
-    gives = authority.holdings_of_names(given, project)
+    gives = authority.role_assignments_of_names(given, project)
     everywhere = frozenset[Permission]().union(
         *(gives.roles.get(name, ()) for name, _where in gives.given)
     )

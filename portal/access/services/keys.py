@@ -43,23 +43,14 @@ def issue_key(
     evidence: Sequence[str] = (),
     owner: User | None = None,
 ) -> IssuedKey:
-    """Create an API key. ``rights`` are what an admin key may do on top of what every one may, and
-    of a client key whether its telemetry decides. ``evidence`` are the kinds of it that an admin
-    key may post for its environment. ``owner`` answers for a key that a command makes, and caps
-    what it may as the maker of any other does.
-
-    Raises Forbidden without ``key.manage``, and for a right that the actor does not hold;
-    NotByKeys where a key asks for an admin key; Invalid for an unknown kind, an empty name, an
-    expiry in the past, rights that keys do not have, or malformed origins or those of a key that
-    is not for web pages.
-    """
-    project = environment.project
-    authority.require(intent.actor, Permission.KEY_MANAGE, project=project, environment=environment)
-    refuse_admin_keys(intent.actor, kind)
+    """Create a key. Raises Forbidden without ``key.manage`` or for a right that the actor lacks,
+    NotByKeys, and Invalid naming the field. ``owner`` answers for a command's key, and caps it;
+    ``rights`` and ``evidence`` are what it may beyond the usual of its kind."""
+    _require_manage(intent.actor, kind, environment)
     if expires_at is not None and expires_at <= intent.at:
         raise Invalid({"expires_at": _("Choose a time in the future, or none.")})
     (locked,) = outbox.lock_environments([environment])
-    token = new_token(kind)
+    token, person = new_token(kind), owner or authority.answerable(intent.actor)
     key = ApiKey(
         environment=environment,
         kind=kind,
@@ -68,11 +59,11 @@ def issue_key(
         verifier=token.verifier,
         allowed_origins=_origins_for(kind, allowed_origins),
         created_by=intent.actor.label,
-        creator=owner or authority.answerable(intent.actor),
+        creator=person,
         by_operator=owner is None and _is_of_an_operator(intent.actor),
         rights=_rights_for(kind, rights, intent.actor, environment),
         evidence=checked_kinds(kind, evidence, intent.actor),
-        evidence_by=(owner or authority.answerable(intent.actor)) if evidence else None,
+        evidence_by=person if evidence else None,
         created_at=intent.at,
         expires_at=expires_at,
     )
@@ -80,6 +71,12 @@ def issue_key(
     key.save()
     _record("key.created", key, locked, intent, after=key.document)
     return IssuedKey(key, token)
+
+
+def _require_manage(actor: Actor, kind: str, environment: Environment) -> None:
+    project = environment.project
+    authority.require(actor, Permission.KEY_MANAGE, project=project, environment=environment)
+    refuse_admin_keys(actor, kind)
 
 
 @transaction.atomic
@@ -98,10 +95,7 @@ def edit_key(
     nothing happens. Raises Forbidden, and Invalid naming the field, or none for a revoked key.
     """
     environment = key.environment
-    authority.require(
-        intent.actor, Permission.KEY_MANAGE, project=environment.project, environment=environment
-    )
-    refuse_admin_keys(intent.actor, key.kind)
+    _require_manage(intent.actor, key.kind, environment)
     if burst_limit is not None and rate_limit is None:
         raise Invalid({"rate_limit": _("A limit at once takes one per second as well.")})
     (locked,) = outbox.lock_environments([environment])
@@ -176,7 +170,6 @@ def _record(
     intent: Intent,
     **documents: Mapping[str, object],
 ) -> None:
-    """Tell the evaluators of its locked environment, and the history."""
     version = outbox.advance(environment, kind=outbox.KEY, keys=[key.selector], now=intent.at)
     intent.record(event, replace(key.recorded_as, version=version), **documents)
 

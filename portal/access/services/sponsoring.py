@@ -1,5 +1,3 @@
-"""Keeping who gave whom what, and the word of others that two people are two."""
-
 from dataclasses import replace
 from datetime import timedelta
 
@@ -75,7 +73,7 @@ def _lets_manage(row: Sponsorship) -> bool:
     assert row.project is not None, "roles and groups are of a project"
     groups = row.project.grants.filter(group__key=row.name).values_list("role", flat=True)
     names = {row.name, *groups} if row.kind == SponsorshipKind.GROUP else {row.name}
-    held = authority.holdings_of_names([(name, None) for name in names], row.project)
+    held = authority.role_assignments_of_names([(name, None) for name in names], row.project)
     permitted = any(Permission.MEMBER_MANAGE in held.roles.get(name, ()) for name in names)
     reserved = (
         names & who
@@ -148,7 +146,7 @@ def require_approver(
     places = [environment] if environment else list(project.environments.all())
     if user is None or not user.is_active:
         raise Forbidden(Permission.CHANGE_REQUEST_APPROVE)
-    held = authority.holdings_of(user, project)
+    held = authority.role_assignments_of(user, project)
     if not any(
         Permission.CHANGE_REQUEST_APPROVE in held.in_environment(place.pk) for place in places
     ):

@@ -159,8 +159,6 @@ class ShowCodes(ViewRecoveryCodesView):
 
 @method_decorator(needs_fresh_sign_in, name="post")  # type: ignore[arg-type]  # see View there
 class RenewCodes(GenerateRecoveryCodesView):
-    """New recovery codes; the old ones are worth nothing any more."""
-
     http_method_names = ["post"]
     success_url = reverse_lazy("recovery-codes")
 

@@ -123,7 +123,6 @@ class SingleSignOnAdapter(DefaultSocialAccountAdapter):
             raise ImmediateHttpResponse(response)
 
     def is_open_for_signup(self, request: HttpRequest, sociallogin: Any) -> bool:
-        """Whether someone new from the provider gets an account."""
         if settings.OIDC_CREATE_USERS:
             return True
         text = _("You have no account here yet. Ask a site administrator to create one.")

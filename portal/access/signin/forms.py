@@ -55,7 +55,6 @@ class _CountedCode:
         return str(code)
 
     def checked_code(self, actor: Actor) -> str:
-        """The code; raises ValidationError for a wrong one."""
         return str(super().clean_code())  # type: ignore[misc]
 
 

@@ -30,7 +30,6 @@ _OURS = (_PASSWORD, _CODE, "csrfmiddlewaretoken")
 
 
 def recently_authenticated(request: HttpRequest) -> bool:
-    """Whether the signed-in person has proven it within REAUTHENTICATION_TIMEOUT."""
     if not request.user.is_authenticated:
         return False
     times = [_time(request, each) for each in get_authentication_records(request, request.user)]
@@ -66,7 +65,6 @@ def needs_fresh_sign_in(view: View) -> View:
 
 
 def _confirm(request: HttpRequest) -> str | None:
-    """Take the password or code that came along: what was wrong with it, or None."""
     user = sessions.person_of(request)
     way = _way(request)
     proven = False
@@ -91,7 +89,6 @@ def _confirm(request: HttpRequest) -> str | None:
 
 
 def _way(request: HttpRequest) -> str:
-    """How someone can prove it: by the field that asks for it, or empty for the provider alone."""
     user = sessions.person_of(request)
     if user.has_usable_password():
         return _PASSWORD

@@ -39,14 +39,10 @@ _SUBJECT_LENGTH = 191  # what the column holds
 
 
 class ProviderAway(AviaryError):
-    """The provider does not answer, or not as it should."""
-
     status = 503
 
 
 class Adapter(OpenIDConnectOAuth2Adapter):
-    """What is said to the provider, and what is believed of its answers."""
-
     nonce = ""
 
     def __init__(self, request: HttpRequest, provider_id: str = "") -> None:
@@ -140,7 +136,6 @@ class Callback(OAuth2CallbackView):
 
 
 def provider(request: HttpRequest) -> Provider:
-    """The configured provider, or Http404."""
     if not settings.OIDC:
         raise Http404("no provider is configured")
     app = SocialApp(

@@ -30,7 +30,6 @@ def name_for_record(typed: str) -> str:
 
 
 def record(event: str, user: User, actor: Actor, **changes: Any) -> None:
-    """Keep what happened to someone, in the caller's transaction."""
     journal.write(
         Entry(event=event, actor=actor, subject_kind="user", subject=user.username, **changes)
     )
@@ -135,7 +134,6 @@ def _email_of(claims: dict[str, Any]) -> str:
 
 
 def _create_named(claims: dict[str, Any], actor: Actor) -> User:
-    """An account named like what the provider calls them, with a number where that is another's."""
     wanted = claims.get("preferred_username") or str(claims.get("email") or "").split("@")[0]
     name = User.normalize_username(str(wanted))
     name = _NO_NAME.sub("-", name)[:_NAME_LENGTH].strip("-")

@@ -1,18 +1,23 @@
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
-from typing import cast
+from typing import Any, cast
 
 from allauth.usersessions.models import UserSession
+from django.conf import settings
 from django.db import transaction
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from portal.access import authority
 from portal.access.models import User
+from portal.access.signin import people
 from portal.lib import clock, journal
 from portal.lib.journal import Actor, ActorKind, Entry
 from portal.lib.middleware import trace_of
+from portal.lib.patience import only_a_trace
+from portal.lib.web.pages import redirect_to
 
 # How old "last seen" may be: a write for each page would be one too many.
 _FRESH = timedelta(minutes=1)
@@ -26,7 +31,6 @@ _SYSTEMS |= {"Mac OS X": "macOS", "CrOS": "ChromeOS", "Linux": "Linux"}
 
 
 def sessions_of(user: User) -> list[tuple[UserSession, str]]:
-    """The sessions someone has, each with its browser's name; the one used last first."""
     found = sorted(UserSession.objects.purge_and_list(user), key=lambda s: s.last_seen_at)
     return [(session, browser_name(session.user_agent)) for session in reversed(found)]
 
@@ -94,12 +98,10 @@ def actor_of(request: HttpRequest) -> Actor:
 
 
 def stranger_of(request: HttpRequest) -> Actor:
-    """The actor where nobody is signed in: the sign-in page itself."""
     return Actor(ActorKind.SYSTEM, "", "sign-in", trace_of(request))
 
 
 def address_of(request: HttpRequest) -> str:
-    """The address of the browser, ``0.0.0.0`` on a unix socket."""
     try:
         return str(ipaddress.ip_address(request.META.get("REMOTE_ADDR", "")))
     except ValueError:
@@ -112,3 +114,38 @@ def neighbourhood_of(request: HttpRequest) -> str:
     if address.version == 4:
         return str(address)
     return str(ipaddress.ip_network((address, _NEIGHBOURHOOD), strict=False).network_address)
+
+
+Handler = Callable[[HttpRequest], HttpResponse]
+_BEFORE_ENROLMENT = ("two-factor-enrol", "recovery-codes", "sign-out")
+
+
+def session_activity(get_response: Handler) -> Handler:
+    def middleware(request: HttpRequest) -> HttpResponse:
+        if request.user.is_authenticated:
+            with only_a_trace("the use of a session"):
+                touch(request)
+        return get_response(request)
+
+    return middleware
+
+
+class two_factor_required:  # noqa: N801 - named like the middleware functions beside it
+    """Where the installation asks for a second factor, nothing comes before enrolling one."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, view: Callable[..., Any], *args: Any
+    ) -> HttpResponse | None:
+        public = not getattr(view, "login_required", True)
+        if not settings.REQUIRE_TWO_FACTOR or public or not request.user.is_authenticated:
+            return None
+        name = request.resolver_match.url_name if request.resolver_match else None
+        if name in _BEFORE_ENROLMENT or people.has_two_factor(person_of(request)):
+            return None
+        return redirect_to(request, reverse("two-factor-enrol"))

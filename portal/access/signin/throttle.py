@@ -140,7 +140,6 @@ def judge(
 
 @transaction.atomic
 def unlock(*, user: User, actor: Actor) -> None:
-    """Forget the failures of someone, and of the addresses they came from."""
     mine = SignInCounter.objects.filter(
         account__in=[_hash(password_of(user)), _hash(code_of(user))]
     )

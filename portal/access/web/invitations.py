@@ -1,5 +1,3 @@
-"""The page of invitations, and where their links lead: to people who may have no account yet."""
-
 from allauth.account.adapter import get_adapter
 from allauth.account.internal.flows.login import record_authentication
 from django.conf import settings

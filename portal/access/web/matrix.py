@@ -1,5 +1,3 @@
-"""The access page: who may do what in which environment, and why; what each permission means."""
-
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404

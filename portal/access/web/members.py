@@ -48,7 +48,6 @@ def list_members(request: HttpRequest, scope: Scope) -> HttpResponse:
 @project_page(Permission.MEMBER_MANAGE)
 @needs_fresh_sign_in
 def add_member(request: HttpRequest, scope: Scope) -> HttpResponse:
-    """Add someone; a new person gets a password that is shown once."""
     context = role_choices(scope, request)
 
     def save() -> HttpResponse:

@@ -7,7 +7,8 @@ from django.views.decorators.http import require_http_methods, require_safe
 from portal.access import selectors, services
 from portal.access.models import EnvironmentKind
 from portal.access.permissions import Permission
-from portal.access.web.scope import Scope, actor_of, project_page, refuse_nul
+from portal.access.signin.sessions import actor_of
+from portal.access.web.scope import Scope, project_page, refuse_nul
 from portal.lib import subjects
 from portal.lib.journal import Intent
 from portal.lib.web.pages import governed, render_page, replace_part

@@ -1,5 +1,3 @@
-"""Whom a page is for: the person, the project, and what they may do in it."""
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, wraps
@@ -14,11 +12,11 @@ from django.utils.translation import gettext as _
 
 from portal.access import authority
 from portal.access.models import Environment, Project, User
-from portal.access.permissions import READS, Holdings, Permission
+from portal.access.permissions import READS, Permission, RoleAssignments
+from portal.access.signin.sessions import actor_of
 from portal.lib import subjects
 from portal.lib.errors import Forbidden, Invalid
 from portal.lib.journal import Actor
-from portal.lib.middleware import trace_of
 from portal.lib.subjects import Menu
 
 P = ParamSpec("P")
@@ -31,7 +29,7 @@ class Scope:
     user: User
     actor: Actor
     project: Project
-    holdings: Holdings
+    assignments: RoleAssignments
     about: str | None
     """The key of the environment that the page is about, if it is about one."""
 
@@ -42,10 +40,10 @@ class Scope:
     @cached_property
     def permissions(self) -> frozenset[Permission]:
         """What they may do there; on a page about the project, in all of it. Raises Http404."""
-        permissions = self.holdings.in_project()
+        permissions = self.assignments.in_project()
         if self.about is None:
             return permissions
-        there = self.holdings.in_environment(self.environment(self.about).pk)
+        there = self.assignments.in_environment(self.environment(self.about).pk)
         return there | (permissions & READS)
 
     @cached_property
@@ -57,31 +55,24 @@ class Scope:
         return {p.value.replace(".", "_"): p in self.permissions for p in Permission}
 
     def allows(self, permission: str, environment: Environment) -> bool:
-        """Whether somebody holds a permission in an environment; templates: ``{% may … %}``."""
-        return Permission(permission) in self.holdings.in_environment(environment.pk)
+        return Permission(permission) in self.assignments.in_environment(environment.pk)
 
     def one_or_all(self, key: str) -> Environment | None:
-        """An environment of the project; None, for all of them, where ``key`` is empty."""
         return self.environment(key) if key else None
 
     def environment(self, key: str) -> Environment:
-        """An environment of the project; 404 when it has none of that name."""
         for environment in self.environments:
             if environment.key == key:
                 return environment
         raise Http404(key)
 
 
-def actor_of(request: HttpRequest) -> Actor:
-    return authority.user_actor(cast(User, request.user), trace_of(request))
-
-
 def scope_of(request: HttpRequest, project_key: str, environment_key: str | None = None) -> Scope:
     """The person in that project; 404 where they are no member, as if it did not exist."""
     user = cast(User, request.user)
     project = get_object_or_404(Project.objects.visible_to(user), key=project_key)
-    holdings = authority.holdings_of(user, project)
-    return Scope(user, actor_of(request), project, holdings, environment_key)
+    assignments = authority.role_assignments_of(user, project)
+    return Scope(user, actor_of(request), project, assignments, environment_key)
 
 
 def refuse_nul(request: HttpRequest) -> None:
@@ -122,8 +113,6 @@ def project_page(
 
 @dataclass(frozen=True, slots=True)
 class Lead:
-    """An entry of the navigation; ``is_active`` where the reader is somewhere below it."""
-
     menu: Menu
     address: str
     count: str

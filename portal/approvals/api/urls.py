@@ -1,6 +1,6 @@
 from django.urls import path
 
-from portal.approvals.api import change_requests, evidence, freezes, policies, restoring, roles
+from portal.approvals.api import change_requests, freezes, policies, restoring
 
 _PROJECT = "projects/<slug:project>/"
 _REQUEST = _PROJECT + "change-requests/<int:number>"
@@ -13,9 +13,9 @@ urlpatterns = [
         freezes.LineDetail.as_view(),
         name="api-line",
     ),
-    path(_PROJECT + "roles", roles.RoleList.as_view(), name="api-roles"),
-    path(_PROJECT + "roles/<slug:role>", roles.RoleDetail.as_view(), name="api-role"),
-    path(_PROJECT + "evidence", evidence.EvidenceList.as_view(), name="api-evidence"),
+    path(_PROJECT + "roles", policies.RoleList.as_view(), name="api-roles"),
+    path(_PROJECT + "roles/<slug:role>", policies.RoleDetail.as_view(), name="api-role"),
+    path(_PROJECT + "evidence", change_requests.EvidenceList.as_view(), name="api-evidence"),
     path(
         _PROJECT + "change-requests",
         change_requests.ChangeRequestList.as_view(),

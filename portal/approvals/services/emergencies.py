@@ -1,5 +1,3 @@
-"""What follows when glass was broken: confirming, taking back, and the compulsory review."""
-
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -126,7 +124,6 @@ def _take_back(emergency: Emergency, intent: Intent) -> Emergency:
 def _end(
     emergency: Emergency, field: str, intent: Intent, *, words: Sequence[str] = (), reason: str = ""
 ) -> Emergency:
-    """Note how an emergency change ended, and tell people where something of it stays."""
     setattr(emergency, field, intent.at)
     emergency.clear()
     emergency.save()

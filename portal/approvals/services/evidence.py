@@ -42,14 +42,10 @@ def post_evidence(
     """
     authority.require(intent.actor, Permission.CHANGE_REQUEST_CREATE, project=project)
     key = _key_of(intent.actor)
-    moment = intent.at
-    problems = _problems(digest, kind, result, expires_at, detail, moment)
+    problems = _problems(digest, kind, result, expires_at, detail, intent.at)
     if problems:
         raise Invalid(problems)
-    if kind not in key.evidence:
-        text = _("This key may not post the evidence {kind}. {remedy}")
-        remedy = _("Somebody who manages keys can let it, on the page of API keys.")
-        raise NotByThis(text.format(kind=kind, remedy=remedy))
+    _require_kind(key, kind)
     evidence = Evidence.objects.create(
         project=project,
         digest=digest,
@@ -58,7 +54,7 @@ def post_evidence(
         detail=detail.strip(),
         posted_by=intent.actor.label,
         posted_with=key,
-        posted_at=moment,
+        posted_at=intent.at,
         expires_at=expires_at,
     )
     replace(intent, reason=evidence.detail).record(
@@ -75,6 +71,13 @@ def _key_of(actor: Actor) -> ApiKey:
     if key is None:
         raise NotByThis(_("API keys post evidence; people and commands do not."))
     return key
+
+
+def _require_kind(key: ApiKey, kind: str) -> None:
+    if kind not in key.evidence:
+        text = _("This key may not post the evidence {kind}. {remedy}")
+        remedy = _("Somebody who manages keys can let it, on the page of API keys.")
+        raise NotByThis(text.format(kind=kind, remedy=remedy))
 
 
 def _problems(

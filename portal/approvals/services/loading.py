@@ -176,11 +176,10 @@ def _places(
 
 
 def _nobody_holds(environment: Environment, names: Iterable[str]) -> list[str]:
-    """Names that are fine, and that nobody has at present."""
     project = environment.project
     people = list(selectors.members_of(project).filter(is_active=True))
     people += [user for group in project.groups.all() for user in group.members.all()]
-    held = authority.holdings_of_all(people, project).values()
+    held = authority.role_assignments_of_all(people, project).values()
     taken = {name for one in held for name in one.names_in(environment.pk)}
     labels = overview.names_of(project)
     text = _("{environment}: nobody is {name} at present")

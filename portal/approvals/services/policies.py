@@ -158,7 +158,6 @@ def _store(
 
 
 def _note_first(environment: Environment, intent: Intent) -> None:
-    """Keep since when an environment has policies, where this is its first."""
     moment = clock.database_now()
     ungoverned = Environment.objects.filter(pk=environment.pk, governed_since=None)
     if ungoverned.update(governed_since=moment):

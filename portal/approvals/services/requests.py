@@ -59,7 +59,7 @@ def withdraw_request(*, request: ChangeRequest, intent: Intent) -> ChangeRequest
 
     Raises Closed where it is decided, Forbidden for everybody else.
     """
-    request = _lock_open(request)
+    request = lock_open(request)
     if not _is_author(request, intent.actor):
         authority.require(intent.actor, Permission.ENVIRONMENT_CONFIGURE, project=request.project)
     close_request(request, State.WITHDRAWN, intent)
@@ -111,7 +111,6 @@ def _open(change: Change, intent: Intent) -> ChangeRequest:
 
 
 def _revise(change: Change, intent: Intent) -> ChangeRequest:
-    """Give an open request another content; votes were about the old one."""
     options = intent.options
     request = lock_request(change.project, int(options.revise or 0))
     if request.state not in (State.OPEN, State.REJECTED):
@@ -164,7 +163,8 @@ def _content(request: ChangeRequest) -> dict[str, object]:
     }
 
 
-def _lock_open(request: ChangeRequest) -> ChangeRequest:
+def lock_open(request: ChangeRequest) -> ChangeRequest:
+    """As lock_request; raises Closed where it is decided."""
     locked = lock_request(request.project, request.pk)
     if not locked.is_open:
         raise Closed(locked)
@@ -172,7 +172,6 @@ def _lock_open(request: ChangeRequest) -> ChangeRequest:
 
 
 def _is_author(request: ChangeRequest, actor: Actor) -> bool:
-    """The actor who asked, or the person who answers for it."""
     asked = (request.author_kind, request.author_id_text, request.author)
     person = authority.user_of(actor)
     answers = person is not None and person.pk == request.author_user_id
@@ -233,9 +232,7 @@ def renew_request(
     approve.
     """
     outbox.lock_people(request.project)
-    locked = lock_request(request.project, request.pk)
-    if not locked.is_open:
-        raise Closed(locked)
+    locked = lock_open(request)
     if locked.digest != seen_digest:
         raise Edited
     found = handlers.subject_of(locked)

@@ -32,8 +32,6 @@ _UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, ObjectDoesNot
 
 @dataclass(frozen=True, slots=True)
 class Restoration:
-    """What a thing was, beside what it is; ``words`` say what restoring it changes."""
-
     found: ChangeSubject
     document: Document
     current: Side

@@ -146,7 +146,6 @@ def _merge(_row: object, _request: ChangeRequest, sides: Sides) -> Merged:
 
 
 def _allowed(project: Project, permission: str, reserved: list[str] | None) -> set[str]:
-    """Who holds a permission under a rule, by the names of roles and groups."""
     if reserved is not None:
         return set(reserved)
     roles = authority.role_table(project).items()

@@ -16,6 +16,7 @@ from portal.approvals.handlers import Wanted
 from portal.approvals.models import ChangeRequest, State, Verdict, Vote
 from portal.approvals.services.requests import (
     close_request,
+    lock_open,
     lock_request,
     refuse_own,
     require_person,
@@ -63,9 +64,7 @@ def _lock_with_people(request: ChangeRequest) -> ChangeRequest:
     No role of a voter goes away while it is applied, and nobody's account is closed.
     """
     outbox.lock_people(request.project)
-    locked = lock_request(request.project, request.pk)
-    if not locked.is_open:
-        raise Closed(locked)
+    locked = lock_open(request)
     people = set(locked.votes.values_list("user_id", flat=True))
     if locked.author_user_id:
         people.add(locked.author_user_id)
@@ -132,9 +131,7 @@ def apply_if_approved(request: ChangeRequest, intent: Intent) -> Voted:
 def withdraw_vote(*, request: ChangeRequest, intent: Intent) -> None:
     """Take one's own vote back while the request is open. Raises Closed where it is decided."""
     user = require_person(intent.actor)
-    locked = lock_request(request.project, request.pk)
-    if not locked.is_open:
-        raise Closed(locked)
+    locked = lock_open(request)
     if locked.votes.filter(user=user).delete()[0]:
         intent.record("change_request.vote_withdrawn", locked)
 
@@ -144,9 +141,7 @@ def _store(
     request: ChangeRequest, verdict: str, seen_digest: str, intent: Intent, comment: str
 ) -> ChangeRequest:
     user = require_person(intent.actor)
-    locked = lock_request(request.project, request.pk)
-    if not locked.is_open:
-        raise Closed(locked)
+    locked = lock_open(request)
     if verdict not in Verdict.values:
         raise Invalid({"verdict": _("Approve or reject.")})
     names = _names(locked, user)
@@ -179,11 +174,11 @@ def _store(
 
 def _names(request: ChangeRequest, user: User) -> list[str]:
     """The roles and groups with which somebody votes. Raises Forbidden where they may not."""
-    holdings = authority.holdings_of(user, request.project)
+    assignments = authority.role_assignments_of(user, request.project)
     environments = selectors.deciding_environments(request)
-    if not selectors.may_approve(holdings, environments):
+    if not selectors.may_approve(assignments, environments):
         raise Forbidden(Permission.CHANGE_REQUEST_APPROVE)
-    return sorted(set().union(*(holdings.names_in(place.pk) for place in environments)))
+    return sorted(set().union(*(assignments.names_in(place.pk) for place in environments)))
 
 
 def _apply(request: ChangeRequest, intent: Intent) -> Voted:
@@ -214,9 +209,7 @@ def adopt_request(*, request: ChangeRequest, intent: Intent) -> Voted:
 def _adopt(request: ChangeRequest, intent: Intent) -> ChangeRequest:
     user = require_person(intent.actor)
     outbox.lock_people(request.project)
-    locked = lock_request(request.project, request.pk)
-    if not locked.is_open:
-        raise Closed(locked)
+    locked = lock_open(request)
     if locked.author_user is not None:
         text = _("{name} is already responsible for this request.")
         raise Invalid({"": text.format(name=locked.author_user.username)})

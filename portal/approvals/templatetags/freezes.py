@@ -1,5 +1,3 @@
-"""Saying on any page that something is frozen there."""
-
 from collections.abc import Iterable
 from typing import Any
 

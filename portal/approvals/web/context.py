@@ -8,19 +8,27 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.http import Http404
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from portal.access.models import Environment
 from portal.access.web.scope import Scope
 from portal.approvals import approval_progress, emergencies, handlers, selectors
 from portal.approvals.approval_progress import EnvironmentProgress
 from portal.approvals.changes import same_document
-from portal.approvals.descriptions import missing_sentences, policy_sentence, unowned_sentence
+from portal.approvals.descriptions import (
+    missing_sentences,
+    policy_sentence,
+    role_label,
+    unowned_sentence,
+)
 from portal.approvals.handlers import Document, RequestSubject
 from portal.approvals.models import ChangeRequest, Emergency
-from portal.approvals.searching import REVIEW_WITHIN, review_is_overdue
-from portal.approvals.web.history import comments_of, lines_of
+from portal.approvals.web.listing import REVIEW_WITHIN, review_is_overdue
 from portal.approvals.web.steps import Facts, Step, closed_sentence, emergency_steps, steps_of
+from portal.audit import selectors as audit
 from portal.audit.diffing import Difference, differences
+from portal.audit.models import AuditEvent
+from portal.lib import subjects
 from portal.lib.merging import Side
 
 LONGEST = 100_000
@@ -45,11 +53,14 @@ class Drift:
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentView:
-    """One environment whose policy has a say: what it wants, and how far the request is."""
-
     outlook: EnvironmentProgress
     wants: str
     missing: list[str]
+
+    @classmethod
+    def of(cls, progress: EnvironmentProgress) -> "EnvironmentView":
+        found = progress.assessment
+        return cls(progress, policy_sentence(found.policy), missing_sentences(found))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,28 +92,40 @@ def find_emergency(scope: Scope, number: int) -> Emergency:
 
 
 def emergency_of(asked: ChangeRequest) -> Emergency | None:
-    """The emergency that a request was made in, if it was."""
     emergency = Emergency.objects.filter(request=asked).first()
     if emergency is not None:
         emergency.request = asked
     return emergency
 
 
+def _content_context(asked: ChangeRequest) -> dict[str, object]:
+    return {
+        "changes": differences(asked.before, asked.after),
+        "before": shown(asked.before),
+        "after": shown(asked.after),
+        "votes": asked.votes.all(),
+        "editors": asked.editors.all(),
+    }
+
+
+def _subject_context(found: RequestSubject | None) -> dict[str, object]:
+    return {
+        "address": found.page if found else "",
+        "edit_address": found.edit_page if found else "",
+        "dependants": found.dependants() if found else [],
+        "outcomes": found.outcomes() if found else [],
+    }
+
+
 def request_context(scope: Scope, asked: ChangeRequest, now: datetime) -> dict[str, object]:
     progress = approval_progress.progress_of(asked, now=now)
-    outlooks, deciding, found = progress.outlooks, progress.deciding, _find(asked)
+    deciding, found = progress.deciding, _find(asked)
     closed = closed_sentence(asked)
     drift = _drift(found) if found and not closed else None
-    edit_address = found.edit_page if found else ""
     emergency = emergency_of(asked)
     stopped = handlers.stopped([asked]).get(asked.pk, "") if not closed else ""
     unowned = unowned_sentence(asked)
-    places = [
-        EnvironmentView(
-            one, policy_sentence(one.assessment.policy), missing_sentences(one.assessment)
-        )
-        for one in outlooks
-    ]
+    places = [EnvironmentView.of(one) for one in progress.outlooks]
     missing = [*filter(None, [unowned]), *(text for one in places for text in one.missing)]
     return {
         "scope": scope,
@@ -113,16 +136,9 @@ def request_context(scope: Scope, asked: ChangeRequest, now: datetime) -> dict[s
         "stopped": stopped,
         "is_open": not closed,
         "gone": found is None and closed,
-        "address": found.page if found else "",
-        "edit_address": edit_address,
-        "dependants": found.dependants() if found else [],
-        "outcomes": found.outcomes() if found else [],
         "impact": partial(found.impact, now) if found and not closed else None,
-        "changes": differences(asked.before, asked.after),
-        "before": shown(asked.before),
-        "after": shown(asked.after),
-        "votes": asked.votes.all(),
-        "editors": asked.editors.all(),
+        **_subject_context(found),
+        **_content_context(asked),
         "lines": lines_of(asked) if scope.may["audit_view"] else comments_of(asked),
         "steps": steps_of(
             Facts(
@@ -134,7 +150,7 @@ def request_context(scope: Scope, asked: ChangeRequest, now: datetime) -> dict[s
                 drifted=drift is not None,
                 stopped=stopped,
                 closed=closed,
-                edit_address=edit_address,
+                edit_address=found.edit_page if found else "",
             )
         ),
         "emergency": emergency and view_of(scope, emergency, deciding, now),
@@ -144,7 +160,6 @@ def request_context(scope: Scope, asked: ChangeRequest, now: datetime) -> dict[s
 
 
 def _find(asked: ChangeRequest) -> RequestSubject | None:
-    """What a request is about; None where it is gone."""
     try:
         return handlers.subject_of(asked)
     except ObjectDoesNotExist:
@@ -152,7 +167,6 @@ def _find(asked: ChangeRequest) -> RequestSubject | None:
 
 
 def shown(document: object) -> str:
-    """A document as people read it; a very long one is cut and says so."""
     text = json.dumps(document, ensure_ascii=False, indent=2, sort_keys=True)
     if len(text) <= LONGEST:
         return text
@@ -183,7 +197,6 @@ def _goes_back(emergency: Emergency) -> tuple[list[str] | None, tuple[str, ...]]
 
 
 def _drift(found: RequestSubject) -> Drift | None:
-    """How far an open request's base has moved; None where it has not."""
     current = found.now()
     if not found.has_moved(current):
         return None
@@ -204,3 +217,76 @@ def _drift(found: RequestSubject) -> Drift | None:
 def _meanwhile(found: RequestSubject, now: Document) -> list[str]:
     before = found.request.before
     return found.words_between(before, now) if now and not same_document(now, before) else []
+
+
+MOST = 200
+# On the page of a request, where everything is about it.
+EVENT_WORDS = {
+    "change_request.opened": gettext_lazy("asked for this"),
+    "change_request.edited": gettext_lazy("edited it"),
+    "change_request.approved": gettext_lazy("approved"),
+    "change_request.rejected": gettext_lazy("rejected it"),
+    "change_request.vote_withdrawn": gettext_lazy("took the vote back"),
+    "change_request.commented": gettext_lazy("commented"),
+    "change_request.applied": gettext_lazy("applied it"),
+    "change_request.withdrawn": gettext_lazy("withdrew it"),
+    "break_glass.used": gettext_lazy("broke the glass and made the change at once"),
+    "break_glass.confirmed": gettext_lazy("confirmed the emergency change: it stays"),
+    "break_glass.reverted": gettext_lazy("reverted the emergency change"),
+    "break_glass.not_reverted": gettext_lazy(
+        "found nothing left of the emergency change to revert"
+    ),
+    "break_glass.stuck": gettext_lazy("could not revert the emergency change yet"),
+    "break_glass.reviewed": gettext_lazy("reviewed the emergency change"),
+    "evidence.posted": gettext_lazy("posted evidence"),
+    "change_request.held": gettext_lazy("put it off until after the freeze"),
+    "change_request.not_applied": gettext_lazy("could not apply it"),
+}
+_VOTES = ("change_request.approved", "change_request.rejected")
+
+
+@dataclass(frozen=True, slots=True)
+class RequestEvent:
+    event: AuditEvent
+    words: str
+    text: str
+    roles: str
+    void: bool
+
+
+def lines_of(request: ChangeRequest) -> list[RequestEvent]:
+    """The latest 200 events of a request and of the evidence about its content, oldest first."""
+    events = list(_events(request, "change_request", str(request.pk)))
+    for digest in filter(None, {request.digest, request.artefact}):
+        events += _events(request, "evidence", digest)
+    events.sort(key=lambda event: event.sequence)
+    edits = [event.sequence for event in events if event.event == "change_request.edited"]
+    last_edit = max(edits, default=0)
+    return [_line(event, last_edit) for event in events[-MOST:]]
+
+
+def comments_of(request: ChangeRequest) -> list[RequestEvent]:
+    return [
+        RequestEvent(AuditEvent(actor=one.author, at=one.at), _("commented"), one.text, "", False)
+        for one in reversed(request.comments.order_by("-pk")[:MOST])
+    ]
+
+
+def _events(request: ChangeRequest, kind: str, subject: str) -> list[AuditEvent]:
+    found = audit.events_of(request.project, subject_kind=kind, subject=subject)
+    return list(found[:MOST])
+
+
+def _line(event: AuditEvent, last_edit: int) -> RequestEvent:
+    after = event.after_document or {}
+    words = str(EVENT_WORDS.get(event.event) or subjects.plain(event.event))
+    if event.event == "evidence.posted":
+        words = f"{words}: {after.get('kind')} {after.get('result')}"
+    roles = after.get("roles")
+    return RequestEvent(
+        event=event,
+        words=words,
+        text=str(after.get("text") or after.get("review") or event.reason),
+        roles=", ".join(role_label(str(name)) for name in roles) if isinstance(roles, list) else "",
+        void=event.event in _VOTES and event.sequence < last_edit,
+    )

@@ -22,8 +22,6 @@ DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One occurrence, its times on the reader's clock."""
-
     freeze: FreezeWindow
     starts: datetime
     ends: datetime
@@ -46,8 +44,6 @@ class Entry:
 
 @dataclass(slots=True)
 class Day:
-    """A day of the grid. ``more`` is how many do not fit."""
-
     date: date
     in_month: bool
     is_today: bool
@@ -64,8 +60,6 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class Month:
-    """A month: weeks for the grid, entries for the agenda."""
-
     first: date
     zone: str
     weeks: list[list[Day]]

@@ -166,7 +166,6 @@ def _row(scope: Scope, freeze: FreezeWindow, now: datetime) -> Row:
 
 
 def _across_clock_change(window: Window, now: datetime) -> dict[str, str]:
-    """The first occurrence that is not over when the zone's clocks are changed next."""
     change = clock_change(window.zone, now)
     after = coming(window, change, 1) if change and window.rrule else []
     if not change or not after:

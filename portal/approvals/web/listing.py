@@ -1,24 +1,76 @@
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
+from portal.access.models import Project
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
-from portal.approvals import searching, selectors
+from portal.approvals import selectors
 from portal.approvals.descriptions import missing_in
 from portal.approvals.models import ChangeRequest, Emergency, State, Verdict
-from portal.approvals.searching import RequestFilter
 from portal.audit.web.lines import pulse
 from portal.lib import clock
+from portal.lib.numbers import read_whole
 from portal.lib.paging import page_of
 from portal.lib.web.live import live_page
-from portal.lib.web.pages import paging, query_with
+from portal.lib.web.pages import TextFilter, paging, query_with
 from portal.lib.web.spreadsheets import Value, csv_response
+
+# How long the review of an emergency may take before the pages call it overdue.
+REVIEW_WITHIN = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class RequestFilter(TextFilter):
+    state: str = ""
+    environment: str = ""
+    author: str = ""
+    subject: str = ""
+    search: str = ""
+
+
+def find_requests(project: Project, wanted: RequestFilter) -> QuerySet[ChangeRequest]:
+    found = selectors.requests_of(project)
+    if wanted.state:
+        found = found.filter(state=wanted.state)
+    if wanted.environment:
+        found = found.filter(environments__key=wanted.environment)
+    if wanted.author:
+        found = found.filter(author__icontains=wanted.author)
+    if wanted.subject:
+        found = found.filter(subject__icontains=wanted.subject)
+    if wanted.search:
+        found = found.filter(_says(wanted.search))
+    return found
+
+
+def emergencies_of(project: Project) -> QuerySet[Emergency]:
+    return (
+        Emergency.objects.filter(request__project=project)
+        .select_related("request")
+        .prefetch_related("request__environments")
+    )
+
+
+def awaiting_review(project: Project) -> QuerySet[Emergency]:
+    return emergencies_of(project).filter(reviewed_at=None).order_by("pk")
+
+
+def review_is_overdue(emergency: Emergency, *, now: datetime) -> bool:
+    return not emergency.is_reviewed and emergency.at + REVIEW_WITHIN < now
+
+
+def _says(text: str) -> Q:
+    says = Q(title__icontains=text) | Q(reason__icontains=text) | Q(subject__icontains=text)
+    number = read_whole(text.removeprefix("#"))
+    return says if number is None else says | Q(pk=number)
+
 
 MOST_WAITING = 25
 COLUMNS = (
@@ -57,7 +109,6 @@ def list_requests(request: HttpRequest, scope: Scope) -> HttpResponse:
 @require_safe
 @project_page(Permission.FLAG_VIEW)
 def count_waiting(request: HttpRequest, scope: Scope) -> HttpResponse:
-    """How many requests wait for the reader; 204 where it is the number they have seen."""
     count = len(selectors.waiting_for(scope.user, scope.project))
     if request.GET.get("seen") == str(count):
         return HttpResponse(status=204)
@@ -68,14 +119,14 @@ def count_waiting(request: HttpRequest, scope: Scope) -> HttpResponse:
 @project_page(Permission.FLAG_VIEW)
 def export_requests(request: HttpRequest, scope: Scope) -> HttpResponse:
     """What the same filters show, all of it, as CSV in UTC; in constant memory."""
-    found = searching.find_requests(scope.project, RequestFilter.of(request.GET.dict()))
+    found = find_requests(scope.project, RequestFilter.of(request.GET.dict()))
     rows = found.prefetch_related("votes__user").iterator(chunk_size=500)
     return csv_response(f"{scope.project.key}-changes", COLUMNS, map(_row, rows))
 
 
 def _context(request: HttpRequest, scope: Scope, now: datetime) -> dict[str, object]:
     wanted = RequestFilter.of(request.GET.dict())
-    found = searching.find_requests(scope.project, wanted)
+    found = find_requests(scope.project, wanted)
     page = page_of(found, after=request.GET.get("before", ""), before=request.GET.get("after", ""))
     waiting = selectors.waiting_for(scope.user, scope.project)
     return {
@@ -85,8 +136,8 @@ def _context(request: HttpRequest, scope: Scope, now: datetime) -> dict[str, obj
         "waiting": _with_missing(waiting[:MOST_WAITING], now),
         "more_waiting": max(0, len(waiting) - MOST_WAITING),
         "reviews": [
-            (one, searching.review_is_overdue(one, now=now))
-            for one in searching.awaiting_review(scope.project)[:MOST_WAITING]
+            (one, review_is_overdue(one, now=now))
+            for one in awaiting_review(scope.project)[:MOST_WAITING]
         ],
         "requests": page.rows,
         "filters": query_with(request.GET, before=None, after=None),
@@ -137,9 +188,9 @@ def list_emergencies(request: HttpRequest, scope: Scope) -> HttpResponse:
 
 
 def _emergencies(request: HttpRequest, scope: Scope, now: datetime) -> dict[str, object]:
-    found = searching.emergencies_of(scope.project)
+    found = emergencies_of(scope.project)
     running = found.filter(confirmed_at=None, reverted_at=None, superseded_at=None)
-    awaiting = searching.awaiting_review(scope.project)
+    awaiting = awaiting_review(scope.project)
     page = page_of(found, after=request.GET.get("before", ""), before=request.GET.get("after", ""))
     return {
         "scope": scope,
@@ -154,6 +205,6 @@ def _emergencies(request: HttpRequest, scope: Scope, now: datetime) -> dict[str,
 def _due(emergency: Emergency, now: datetime) -> dict[str, object]:
     return {
         "emergency": emergency,
-        "due_at": emergency.at + searching.REVIEW_WITHIN,
-        "overdue": searching.review_is_overdue(emergency, now=now),
+        "due_at": emergency.at + REVIEW_WITHIN,
+        "overdue": review_is_overdue(emergency, now=now),
     }

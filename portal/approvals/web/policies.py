@@ -122,7 +122,6 @@ _DIALOG = "approvals/_policy_dialog.html"
 @require_safe
 @project_page(Permission.FLAG_VIEW)
 def show_policy(request: HttpRequest, scope: Scope, environment: str) -> HttpResponse:
-    """What it wants, and the form; filled with what ``request`` asks for where it names one."""
     place = scope.environment(environment)
     policy = _policy_of(place)
     asked = _asked(scope, place, request.GET.get("request", ""))
@@ -142,7 +141,6 @@ def show_policy(request: HttpRequest, scope: Scope, environment: str) -> HttpRes
 @require_POST
 @project_page(Permission.ENVIRONMENT_CONFIGURE)
 def review_policy(request: HttpRequest, scope: Scope, environment: str) -> HttpResponse:
-    """The dialog that says what would change and when; or the form with what is wrong in it."""
     place = scope.environment(environment)
     policy, names = _policy_of(place), names_for(place)
     asked = _asked(scope, place, request.POST.get("request", ""))
@@ -206,7 +204,6 @@ def _context(scope: Scope, place: Environment, policy: Policy | None) -> dict[st
 def _review(
     request: HttpRequest, scope: Scope, place: Environment, wanted: Document | None
 ) -> dict[str, object]:
-    """What would change, and whether at once; both sides where it was changed meanwhile."""
     policy, version = _policy_of(place), request.POST.get("version", "")
     before = policy.document if policy else None
     wanted = None if wanted is None else complete(wanted)
@@ -233,7 +230,6 @@ def _policy_of(place: Environment) -> Policy | None:
 
 
 def _asked(scope: Scope, place: Environment, number: str) -> ChangeRequest | None:
-    """The request that is being edited; 404 where the environment has none of that number."""
     if not number:
         return None
     requests = selectors.requests_of(scope.project)

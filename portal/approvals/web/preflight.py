@@ -27,8 +27,6 @@ View = Callable[..., HttpResponse]
 
 @dataclass(frozen=True, slots=True)
 class Preflight:
-    """Whether a change waits for others, and whether its maker could do it at once all the same."""
-
     policies: list[Policy]
     may_break_glass: bool
     frozen: list[InForce]
@@ -45,7 +43,6 @@ class Preflight:
 
     @property
     def is_stopped(self) -> bool:
-        """Whether a freeze leaves nothing to click: it can neither be asked for nor overridden."""
         return bool(self.frozen) and not (self.policies or self.may_override)
 
     @property
@@ -61,7 +58,7 @@ def preflight(scope: Scope, environments: Iterable[Environment], *, turns_off: b
     places = list(environments)
     policies = selectors.policies_wanting(places, turns_off=turns_off)
     may = bool(policies) and all(
-        scope.holdings.names_in(policy.environment_id) & set(policy.break_glass)
+        scope.assignments.names_in(policy.environment_id) & set(policy.break_glass)
         for policy in policies
     )
     frozen = [] if turns_off else freezes_in_force(places, clock.now())
@@ -77,7 +74,6 @@ def may_override(scope: Scope, frozen: Iterable[InForce]) -> bool:
 
 
 def read_intent(request: HttpRequest, scope: Scope) -> Intent:
-    """What the reader wants, by the reason and the options that a dialog was sent with."""
     return Intent(scope.actor, request.POST.get("reason", ""), _read_options(request))
 
 
@@ -116,7 +112,6 @@ class Revising:
 
     @classmethod
     def sent(cls, request: HttpRequest) -> "Revising | None":
-        """As the form sent it back; None where it edits no request."""
         first, _dot, second = request.POST.get("revise", "").partition(".")
         pk, revision = read_whole(first), read_whole(second)
         return None if pk is None or revision is None else cls(pk, revision)
@@ -127,7 +122,6 @@ class Revising:
 
 
 def editable_request(scope: Scope, text: str, *, kind: str, subject: str) -> ChangeRequest | None:
-    """The request that a page was opened to edit; None where it is not one of this subject."""
     found = selectors.requests_of(scope.project).filter(
         pk=read_whole(text) or 0, kind=kind, subject=subject, state__in=(State.OPEN, State.REJECTED)
     )
@@ -149,7 +143,6 @@ class EditedDrift:
 
 
 def drift_of(asked: ChangeRequest, prefer: Side) -> EditedDrift:
-    """The whole document of a request for a form to start from, brought up to date."""
     found = handlers.subject_of(asked)
     current = found.now()
     merged, moved = found.up_to_date(current, prefer), found.has_moved(current)

@@ -61,7 +61,6 @@ def request_action(
 
 @request_action(step="approve", field="comment")
 def vote(request: HttpRequest, scope: Scope, asked: ChangeRequest) -> str:
-    """Approve or reject what was seen: ``digest`` says what that was."""
     verdict = request.POST.get("verdict", "")
     voted = services.cast_vote(
         request=asked,
@@ -125,7 +124,6 @@ def renew(request: HttpRequest, scope: Scope, asked: ChangeRequest) -> str:
 @require_POST
 @project_page(Permission.FLAG_VIEW)
 def comment(request: HttpRequest, scope: Scope, number: int) -> HttpResponse:
-    """Say something. Answers an empty form, or the same one with what is wrong with it."""
     asked = find_request(scope, number)
     text = request.POST.get("text", "")
     try:

@@ -22,8 +22,6 @@ from portal.lib.web.pages import aimed
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """The dialog of a step: what it says, where it sends, and which text it asks for."""
-
     title: Promise
     button: Promise
     address: str
@@ -91,7 +89,6 @@ def show_request(request: HttpRequest, scope: Scope, number: int) -> HttpRespons
 @require_safe
 @project_page(Permission.FLAG_VIEW)
 def ask_request(request: HttpRequest, scope: Scope, number: int) -> HttpResponse:
-    """The dialog of the step that ``step`` names."""
     step = request.GET.get("step", "")
     if step not in ASKS:
         raise Http404(step)
@@ -107,7 +104,6 @@ def dialog(
     problem: str = "",
     typed: str = "",
 ) -> HttpResponse:
-    """The dialog of a step; with a problem beside its field where what was typed will not do."""
     context = request_context(scope, asked, clock.now())
     if name == "apply" and not asked.turns_off:
         frozen = freezes_in_force(asked.environments.all(), clock.now())
@@ -130,7 +126,6 @@ def dialog(
 def shown_again(
     request: HttpRequest, scope: Scope, number: int, notice: str, *, status: int = 200
 ) -> HttpResponse:
-    """What is true now, the dialog closed, and a notice; of what went wrong where it did."""
     now = clock.now()
     asked = find_request(scope, number)
     address = reverse("change-request", args=[scope.project.key, number])
@@ -142,7 +137,6 @@ def shown_again(
 
 
 def _step(context: dict[str, object], name: str) -> Step:
-    """The step as the reader may take it; 404 where the request has no such step."""
     steps, emergency = context["steps"], context["emergency"]
     assert isinstance(steps, dict)
     found = {**steps}

@@ -21,7 +21,6 @@ from portal.lib.web.pages import Refusal, confirm_name, governed, redirect_to
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_page(Permission.AUDIT_VIEW)
 def restore_version(request: HttpRequest, scope: Scope, record: int) -> HttpResponse:
-    """What a thing was beside what it is, and the button that makes it so again."""
     try:
         event = history.find(scope.project.key, record)
     except AuditEvent.DoesNotExist:

@@ -18,8 +18,6 @@ APPROVE, APPLY = Permission.CHANGE_REQUEST_APPROVE, Permission.CHANGE_REQUEST_AP
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing to do. ``why_not`` is empty where the reader may do it."""
-
     name: str
     why_not: str = ""
 
@@ -84,14 +82,12 @@ def emergency_steps(scope: Scope, emergency: Emergency, deciding: list[Environme
 
 
 def closed_sentence(request: ChangeRequest) -> str:
-    """That a request is decided; empty where it is open."""
     if request.is_open:
         return ""
     return _("This request is {state} already.").format(state=request.get_state_display())
 
 
 def _vote(facts: Facts, vote: Vote | None) -> str:
-    """Why somebody may not vote now."""
     request, user = facts.request, facts.scope.user
     if facts.closed:
         return facts.closed
@@ -168,7 +164,6 @@ def _by_another(scope: Scope, deciding: list[Environment]) -> str:
 
 
 def _permitted(scope: Scope, permission: Permission, places: list[Environment]) -> str:
-    """Why somebody may not do something in all of some environments."""
     if all(scope.allows(permission, place) for place in places):
         return ""
     return _lacking(permission, _holders(scope, permission, places))
@@ -180,7 +175,6 @@ def _lacking(permission: Permission, people: Iterable[str]) -> str:
 
 
 def _holders(scope: Scope, permission: Permission, places: list[Environment]) -> list[str]:
-    """The members who hold a permission in all of some environments; or in the whole project."""
     wanted: list[Environment | None] = [*places] or [None]
     everywhere = [
         {person.username for person in access.holders_of(scope.project, permission, place)}

@@ -125,8 +125,6 @@ def entries(file: TextIO) -> Iterator[Any]:
 
 
 class ExportedFile:
-    """What was seen of a file, and the first row at which it is not as it was."""
-
     def __init__(self, key: bytes, anchors: dict[int, str]) -> None:
         self.key, self.anchors, self.digest = key, anchors, hashlib.sha256()
         self.rows = self.gaps = self.anchored = self.first = self.last = 0
@@ -162,7 +160,6 @@ class ExportedFile:
             self.blame(sequence, "does not continue the row before it")
 
     def close(self, public_key: str) -> str:
-        """The problem of the file as a whole, or nothing."""
         said = self.manifest
         if said.get("filter") == {}:
             self.fault = min(self.fault, self.gap)

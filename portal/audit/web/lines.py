@@ -1,5 +1,3 @@
-"""Events as lines of a list: who did what, what it changed, and where to read on."""
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -44,7 +42,6 @@ class EventLine:
 
 
 def lines(events: Sequence[AuditEvent], *, site: bool = False) -> list[EventLine]:
-    """The events in words, in their order; ``site`` leads on to the pages of the whole site."""
     listed = [event for event in events if not event.is_abridged]
     described = dict(
         zip((event.sequence for event in listed), subjects.changes(listed), strict=True)
@@ -67,7 +64,6 @@ def lines(events: Sequence[AuditEvent], *, site: bool = False) -> list[EventLine
 
 
 def _address(event: AuditEvent, kind: str, name: object) -> str:
-    """Where something that an event names is shown; empty where it names nothing."""
     if not name:
         return ""
     place = {"project": event.project, "environment": event.environment}
@@ -86,7 +82,6 @@ def pulse(now: datetime) -> str:
 def history_page(
     request: HttpRequest, filters: Filters, *, site: bool = False
 ) -> dict[str, object]:
-    """What a list of the history shows: the rows around the place in its address, newest first."""
     before, after = (read_whole(request.GET.get(name, "")) for name in ("before", "after"))
     found = history.page(filters, before=before, after=after)
     page = Page(found.events, previous=str(found.later or ""), next=str(found.earlier or ""))
@@ -95,7 +90,6 @@ def history_page(
 
 
 def address_of(event: AuditEvent, *, site: bool) -> str:
-    """The permanent address of an event's page."""
     if site:
         return reverse("site-history-event", args=[event.sequence])
     return reverse("history-event", args=[event.project, event.sequence])

@@ -19,7 +19,8 @@ from django.views.decorators.http import require_POST, require_safe
 
 from portal.access.models import User
 from portal.access.permissions import Permission
-from portal.access.web.scope import Scope, actor_of, project_page, refuse_nul
+from portal.access.signin.sessions import actor_of
+from portal.access.web.scope import Scope, project_page, refuse_nul
 from portal.audit import exports, history
 from portal.audit.diffing import differences
 from portal.audit.filters import PARAMETERS, PERIOD_WORDS, Query, parse
@@ -75,8 +76,6 @@ View = Callable[Concatenate[HttpRequest, HistoryPlace, P], HttpResponseBase]
 
 
 def history_of_project(permission: Permission) -> Callable[[View[P]], Callable[..., Any]]:
-    """A view of one project's history, for those who hold ``permission`` there."""
-
     def decorate(view: View[P]) -> Callable[..., Any]:
         @project_page(permission)
         def placed(request: HttpRequest, scope: Scope, /, **kwargs: Any) -> HttpResponse:
@@ -89,8 +88,6 @@ def history_of_project(permission: Permission) -> Callable[[View[P]], Callable[.
 
 
 def history_of_site(view: View[P]) -> Callable[..., HttpResponseBase]:
-    """A view of everything that happened, for site administrators."""
-
     @wraps(view)
     def guarded(request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
         refuse_nul(request)
@@ -102,7 +99,6 @@ def history_of_site(view: View[P]) -> Callable[..., HttpResponseBase]:
 
 
 def _list(request: HttpRequest, place: HistoryPlace) -> HttpResponse:
-    """The rows that match the filters in the address, 50 at a time, newest first."""
     query = parse(request.GET.dict(), project=place.project, now=clock.now())
     context: dict[str, Any] = {"scope": place.scope, "place": place, "query": query}
     context |= _form(query, place)
@@ -142,7 +138,6 @@ def _form(query: Query, place: HistoryPlace) -> dict[str, object]:
 
 
 def _encoded(query: Query, **place: int) -> str:
-    """The filters of this page as the query of another address."""
     return _encoded_values(**query.given, **place)
 
 
@@ -154,7 +149,6 @@ def _encoded_values(**values: object) -> str:
 
 
 def _event(request: HttpRequest, place: HistoryPlace, sequence: int) -> HttpResponse:
-    """One row with everything there is to it."""
     try:
         event = history.find(place.project, sequence)
     except AuditEvent.DoesNotExist:

@@ -1,5 +1,3 @@
-"""What endpoints read of a request, and what they answer."""
-
 import base64
 import binascii
 import hashlib
@@ -62,7 +60,6 @@ def page_of_keys(request: Request, keys: Iterable[str]) -> tuple[list[str], str 
 
 
 def answer_page(request: Request, page: PageShape, rows: QuerySet[Row], *, by: str) -> Response:
-    """The page of the rows that is asked for, in order of ``by``, as page_of."""
     found, following = page_of(request, rows, by=by)
     return listing(request, page, found, following)
 

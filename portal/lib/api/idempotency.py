@@ -25,8 +25,6 @@ Respond = Callable[[], Response]
 
 
 class Caller(Protocol):
-    """Who calls the API."""
-
     def answer_once(self, name: str, digest: str, respond: Respond) -> Response:
         """The answer to what was sent under this name, of before where it was sent before.
 
@@ -43,7 +41,6 @@ class Secretive(Response):
 
     @property
     def kept(self) -> dict[str, object]:
-        """What may be kept of it, and answered again."""
         text = _("It was shown only once and is not stored. If it is lost, create another.")
         return {**self.data, self.hidden: None, "notice": text}
 
@@ -85,7 +82,6 @@ def respond(request: Request, answer: Respond) -> Response:
 
 
 def _digest(request: Request) -> str:
-    """Of everything that says what is asked for; reads the body, and refuses it where it is bad."""
     parts = [
         str(request.method),
         request.get_full_path(),

@@ -1,5 +1,3 @@
-"""Bodies as the management API takes them: strict JSON, up to a size."""
-
 from collections.abc import Mapping
 from typing import Any, Final
 

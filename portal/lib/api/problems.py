@@ -1,5 +1,3 @@
-"""What went wrong, as every endpoint of the management API answers it: readable problems."""
-
 import logging
 from collections.abc import Mapping
 from typing import Any
@@ -26,8 +24,6 @@ class TooLarge(APIException):
 
 
 class LengthRequired(APIException):
-    """The body comes in parts, and nobody said how long it is."""
-
     status_code = 411
     default_detail = "Send Content-Length: a body whose length is not said is not read."
     default_code = "length_required"
@@ -44,8 +40,6 @@ class Busy(APIException):
 
 
 class PreconditionRequired(APIException):
-    """The request must say which version it changes."""
-
     status_code = 428
     default_detail = "Send If-Match with the ETag that you read, so that you overwrite only that."
     default_code = "precondition_required"

@@ -18,7 +18,6 @@ _changed: ContextVar[set[int] | None] = ContextVar("changed", default=None)
 
 
 def register(is_live: IsLive) -> None:
-    """``is_live`` is asked for the environments that a write changed."""
     global _is_live
     _is_live = is_live
 
@@ -40,7 +39,6 @@ def ignore_in(document: Any) -> None:
 
 
 def add_to(response: "Response") -> None:
-    """Say so in the answer, where this request changed something that evaluators serve."""
     changed = _changed.get()
     if _is_live and changed and isinstance(response.data, dict) and response.status_code < 300:
         response.data = {**response.data, FIELD: _is_live(changed)}

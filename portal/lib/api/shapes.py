@@ -74,7 +74,6 @@ class Field:
         return None if value is None and self.nullable else self.kind.read(value)
 
     def dump(self, row: Any, name: str) -> Any:
-        """What the row has; None where it is missing on the way."""
         if callable(self.of):
             row = self.of(row)
         else:
@@ -155,8 +154,6 @@ class Shape:
 
 
 class PageShape(Shape):
-    """A page of a list: rows, and ``next``, the cursor of the page after them."""
-
     def __init__(self, name: str, rows: str, many: Field, **more: Field) -> None:
         following = TEXT("The cursor of the next page.", nullable=True)
         super().__init__(name, {rows: many, "next": following, **more})

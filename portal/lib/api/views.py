@@ -1,5 +1,3 @@
-"""What every endpoint of the management API is."""
-
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, ClassVar, Final, TypeAlias, TypeVar
 
@@ -226,6 +224,16 @@ _HEADERS_OF_WRITES: Final = [
 ]
 
 
+def _answers(answer: Any, good: int, stream: str, *, is_read: bool) -> dict[Any, Any]:
+    found: dict[Any, Any] = {(good, "application/json"): OpenApiResponse(answer, _GOOD[good])}
+    if stream:
+        found[200, "text/event-stream"] = OpenApiResponse(str, stream)
+        found[204, ""] = OpenApiResponse(None, "Of a stream: nothing more will come.")
+    if is_read:
+        found[304, ""] = OpenApiResponse(None, "You have it already.")
+    return found
+
+
 def operation(
     name: str,
     tag: str,
@@ -247,14 +255,7 @@ def operation(
         is_read = handler.__name__ == "get"
         usual = [] if is_read else [*_OF_WRITES, *(_WITH_BODY if body else ())]
         good = status or (200 if answer else 204)
-        responses: dict[Any, Any] = {
-            (good, "application/json"): OpenApiResponse(answer, _GOOD[good])
-        }
-        if stream:
-            responses[200, "text/event-stream"] = OpenApiResponse(str, stream)
-            responses[204, ""] = OpenApiResponse(None, "Of a stream: nothing more will come.")
-        if is_read:
-            responses[304, ""] = OpenApiResponse(None, "You have it already.")
+        responses = _answers(answer, good, stream, is_read=is_read)
         for code, shape, text in (*_ALWAYS, *usual, *refusals):
             responses[code, PROBLEM] = OpenApiResponse(shape, text)
         describe = extend_schema(

@@ -21,7 +21,6 @@ def icon(name: str, css: str = "") -> SafeString:
 
 @register.simple_tag
 def may(scope: Any, permission: str, environment: Any) -> bool:
-    """Whether the reader holds a permission in an environment: for what a control offers."""
     return bool(scope.allows(permission, environment))
 
 

@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, TypeAlias, cast
+from dataclasses import dataclass, fields
+from typing import Any, Self, TypeAlias, cast
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, QueryDict
@@ -24,6 +24,19 @@ Template = str | tuple[str, str]
 
 class HtmxRequest(HttpRequest):
     htmx: HtmxDetails
+
+
+@dataclass(frozen=True, slots=True)
+class TextFilter:
+    """What a list is narrowed to; the fields are texts, and empty ones narrow nothing."""
+
+    @classmethod
+    def of(cls, query: Mapping[str, str]) -> Self:
+        return cls(**{one.name: query.get(one.name, "").strip() for one in fields(cls)})
+
+    @property
+    def narrows(self) -> bool:
+        return any(getattr(self, one.name) for one in fields(self))
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,7 +283,6 @@ def _shaped(node: dict[str, Any], fields: Fields) -> dict[str, Any]:
 
 
 def _fitting(value: object, shape: "str | Fields | list[Fields]") -> Any:
-    """What of the value has that shape; None where it is something else altogether."""
     if isinstance(shape, list):
         parts = value if isinstance(value, list) else []
         return [_shaped(part, shape[0]) for part in parts if isinstance(part, dict)]

@@ -29,7 +29,6 @@ def list_reports(request: HttpRequest, scope: Scope) -> HttpResponse:
 @require_safe
 @project_page(Permission.AUDIT_VIEW)
 def show_report(request: HttpRequest, scope: Scope, report: str) -> HttpResponse:
-    """One report; the link to its file carries the same filters."""
     found, wanted = _report(report), _wanted(request, scope)
     context = {
         "scope": scope,

@@ -1,5 +1,3 @@
-"""``manage.py loadpolicy FILE``: the blocks of the deployment guide, from a file."""
-
 from pathlib import Path
 from typing import Any
 

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import redis
 
-from portal.supervisor.embedded_redis import find_server
+from portal.supervisor.processes import find_server
 from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[3]

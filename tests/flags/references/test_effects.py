@@ -93,6 +93,7 @@ OPEN_GATE = SimpleNamespace(
     check=_passes,
     require=lambda *_who, **_what: None,
     require_in_each=lambda *_who, **_what: None,
+    is_agreed=lambda *_what, **_how: True,
 )
 NO_POLICY = SimpleNamespace(policies_of=lambda _places: {})
 Mutation = tuple[object, str, object]

@@ -286,7 +286,7 @@ def _is_approved(request: ChangeRequest, world: World) -> bool:
     voters = {vote.user for vote in votes.select_related("user")} - {request.author_user}
     names: set[str] = set()
     for voter in voters:
-        names |= authority.holdings_of(voter, world.project).names_in(world.production.pk)
+        names |= authority.role_assignments_of(voter, world.project).names_in(world.production.pk)
     in_place = request.environments.filter(pk=world.production.pk).exists()
     return request.state == State.APPLIED and in_place and len(voters) > 1 and names >= ROLES
 

@@ -94,9 +94,9 @@ WRITERS: dict[str, flag_writers.Writer] = {
     ),
     f"{_A}.votes.cast_vote": approval_writers.cast_vote,
     f"{_A}.votes.withdraw_vote": approval_writers.withdraw_vote,
-    f"{_A}.applying.apply_request": approval_writers.on_request(approvals.apply_request),
-    f"{_A}.renewing.renew_request": approval_writers.renew_request,
-    f"{_A}.adopting.adopt_request": approval_writers.on_request(adopt_request),
+    f"{_A}.votes.apply_request": approval_writers.on_request(approvals.apply_request),
+    f"{_A}.requests.renew_request": approval_writers.renew_request,
+    f"{_A}.votes.adopt_request": approval_writers.on_request(adopt_request),
     f"{_A}.requests.withdraw_request": approval_writers.on_request(approvals.withdraw_request),
     f"{_A}.requests.comment_on_request": approval_writers.on_request(
         approvals.comment_on_request, text="Why?"
@@ -111,7 +111,7 @@ WRITERS: dict[str, flag_writers.Writer] = {
     f"{_A}.emergencies.revert_due": approval_writers.clock_of(approvals.revert_due),
     f"{_A}.policies.set_policy": approval_writers.set_policy,
     f"{_A}.restoring.restore": approval_writers.restore,
-    f"{_A}.restoring.preflight": approval_writers.preflight,
+    f"{_A}.restoring.preflight_restore": approval_writers.preflight,
     f"{_A}.freezes.create_freeze": approval_writers.create_freeze,
     f"{_X}.grants.grant_role": approval_writers.grant_role,
     f"{_X}.roles.create_role": approval_writers.create_or_edit_role,
@@ -131,10 +131,10 @@ PARTS = {
     "segments.services.save_version segments.services.store_segment "
     "transfer.importing.service.record transfer.importing.service.store "
     "transfer.importing.service.store_dependencies",
-    _A: "requests.close_request requests.require_person applying.apply_as_asked "
-    "holding.hold_request votes.apply_if_approved",
+    _A: "requests.close_request requests.require_person votes.apply_as_asked "
+    "votes.hold_request votes.apply_if_approved",
     _X: "grants.remove_grants grants.store_grant roles.remove_from_groups "
-    "evidence_rights.checked_kinds "
+    "keys.checked_kinds "
     "grants.refuse_admin_keys grants.require_may_give "
     "grants.require_may_permit grants.require_may_reserve sponsoring.require_approver "
     "roles.store_role roles.store_rule",
@@ -149,9 +149,9 @@ UNHEARD = {
     "delivery.intake.take usage.reminding.remind_owners "
     "usage.sampling.forget_old_samples usage.sampling.take_samples",
     _A: "evidence.post_evidence freezes.cancel_freeze freezes.edit_freeze "
-    "freezes.lift_line freezes.stop_line holding.apply_waiting "
-    "loading.load_policies reminding.remind",
-    _X: "evidence_rights.confirm_key evidence_rights.set_evidence sponsoring.confirm_approver "
+    "freezes.lift_line freezes.stop_line votes.apply_waiting "
+    "loading.load_policies",
+    _X: "keys.confirm_key keys.set_evidence sponsoring.confirm_approver "
     "projects.renew_epoch grants.revoke_grant grants.set_role roles.delete_group "
     "roles.edit_group "
     "roles.remove_from_group invitations.accept_invitation invitations.create_invitation "

@@ -10,8 +10,9 @@ from django.http import HttpResponse
 from django.test.utils import CaptureQueriesContext
 
 from portal.access.models import Environment, Project, User
-from portal.approvals import searching, services
+from portal.approvals import services
 from portal.approvals.models import ChangeRequest, Emergency
+from portal.approvals.web import listing
 from portal.lib import clock
 from portal.lib.journal import Intent
 from portal.lib.paging import page_of
@@ -114,7 +115,7 @@ def test_a_request_is_found_by_its_number(asked: ChangeRequest, bob: User) -> No
 
 def test_pages_keep_their_place_while_requests_come(asked: ChangeRequest, bob: User) -> None:
     copies(asked, 4)
-    found = searching.find_requests(asked.project, searching.RequestFilter())
+    found = listing.find_requests(asked.project, listing.RequestFilter())
     first = page_of(found, size=2)
     copies(asked, 3)
     second = page_of(found.all(), after=first.next, size=2)

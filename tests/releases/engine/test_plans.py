@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from flags.engine.sketch import Sketch
 from portal.lib.documents import DocumentError
 from releases.engine import plans
-from releases.engine.advisor import MATRIX, advise
 from releases.engine.checks import (
     Check,
     Judgement,
@@ -21,7 +20,16 @@ from releases.engine.checks import (
     judge,
     read_check,
 )
-from releases.engine.plans import Plan, Reaction, ReturnStrategy, Step, Strategy, read_plan
+from releases.engine.plans import (
+    MATRIX,
+    Plan,
+    Reaction,
+    ReturnStrategy,
+    Step,
+    Strategy,
+    advise,
+    read_plan,
+)
 from releases.engine.rollback_config import read_rollback_config
 
 CANARY = plans.canary([5_000, 25_000, 50_000, 100_000], soak_s=300, gate_after=25_000)

@@ -1,5 +1,3 @@
-"""``manage.py createkey``: a new API key, its token alone on stdout."""
-
 from typing import Any
 
 from django.core.management.base import CommandParser

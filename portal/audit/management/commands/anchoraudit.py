@@ -1,5 +1,3 @@
-"""``manage.py anchoraudit``: what the relay does at every interval, now."""
-
 from typing import Any
 
 from django.conf import settings

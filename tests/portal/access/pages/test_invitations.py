@@ -55,7 +55,7 @@ def test_erin__joins_with_a_name_and_password_of_her_own(
     joined = join(browser, link)
     assert (joined.status_code, joined.headers["Location"]) == (302, "/p/shop/flags/")
     erin = User.objects.get(username="erin")
-    held = authority.holdings_of(erin, shop)
+    held = authority.role_assignments_of(erin, shop)
     assert Permission.FLAG_EDIT in held.in_environment(production.pk)
     assert Permission.FLAG_EDIT not in held.in_environment(staging.pk)
     assert browser.get("/p/shop/flags/").status_code == 200

@@ -75,7 +75,7 @@ def test_members__added_for_one_environment__hold_their_role_there_alone(
     fields = {"username": "erin", "role": "developer", "environment": "staging"}
     assert alice_client.post(f"{MEMBERS}new", fields).status_code == 200
     erin = User.objects.get(username="erin")
-    held = authority.holdings_of(erin, shop)
+    held = authority.role_assignments_of(erin, shop)
     assert Permission.FLAG_EDIT in held.in_environment(staging.pk)
     assert Permission.FLAG_EDIT not in held.in_environment(production.pk)
 
@@ -100,11 +100,11 @@ def test_groups__made_given_a_role_and_filled__make_members_of_people(
     assert alice_client.post(f"{GROUPS}night-shift/roles/new", fields).status_code == 200
     added = alice_client.post(f"{GROUPS}night-shift/members/new", {"username": "charlie"})
     assert "charlie is in the group Night shift." in added.content.decode()
-    held = authority.holdings_of(charlie, shop)
+    held = authority.role_assignments_of(charlie, shop)
     assert Permission.RELEASE_ROLLBACK in held.in_environment(production.pk)
     taken = alice_client.post(f"{GROUPS}night-shift/members/{charlie.pk}/remove")
     assert taken.status_code == 200
-    assert authority.holdings_of(charlie, shop).given == frozenset()
+    assert authority.role_assignments_of(charlie, shop).given == frozenset()
     assert alice_client.post(f"{GROUPS}night-shift/delete").status_code == 200
     assert not shop.groups.exists()
 
