@@ -79,8 +79,8 @@ def _clicks() -> Iterator[tuple[str, Count]]:
 
     from flags.models import FlagConfiguration
     from portal.access.models import Project, User
-    from portal.approvals import services
     from portal.approvals.models import ChangeRequest
+    from portal.approvals.policies import services as policy_services
     from portal.lib import journal
 
     user = User.objects.create(username="owner", is_superuser=True)
@@ -101,7 +101,7 @@ def _clicks() -> Iterator[tuple[str, Count]]:
 
     counts = [toggle("development", "search-ranking", enabled=on) for on in (True, False, True)]
     yield "toggle, by the flag's page", counts[-1]
-    services.set_policy(
+    policy_services.set_policy(
         environment=project.environments.get(key="production"),
         document={"required_approvals": 1},
         intent=Intent(journal.system("bench")),

@@ -2,7 +2,7 @@ from django.urls import include, path, re_path
 
 from flags import api_urls as flag_urls
 from portal.access.api import urls as access_urls
-from portal.approvals.api import urls as approval_urls
+from portal.approvals import api_urls as approval_urls
 from portal.audit.api import urls as audit_urls
 from portal.lib.api import docs
 from releases.api import urls as release_urls

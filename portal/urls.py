@@ -6,7 +6,7 @@ from flags import urls as flag_urls
 from portal import health
 from portal.access.signin import urls as sign_in_urls
 from portal.access.web import urls as access_urls
-from portal.approvals.web import urls as approval_urls
+from portal.approvals import urls as approval_urls
 from portal.audit.web import urls as audit_urls
 from portal.reports.web import urls as report_urls
 from releases.web import urls as release_urls

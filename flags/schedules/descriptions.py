@@ -11,7 +11,7 @@ from django.utils.translation import ngettext
 from flags.core.changes import configuration_words
 from flags.schedules.models import Plan
 from flags.schedules.ramps import OPERATIONS, following
-from portal.approvals.freeze_descriptions import local_time, recurrence_words
+from portal.approvals.freezes.descriptions import local_time, recurrence_words
 
 Document = Mapping[str, Any]
 _SHOWN = 5

@@ -19,8 +19,8 @@ from django.utils.translation import gettext_lazy
 
 from portal.access.permissions import Permission
 from portal.approvals.changes import canonical
-from portal.approvals.freeze_windows import moment_of
-from portal.approvals.recurrence import HORIZON, parse_rule, starts_between
+from portal.approvals.freezes.recurrence import HORIZON, parse_rule, starts_between
+from portal.approvals.freezes.windows import moment_of
 from portal.lib.errors import AviaryError
 
 # What a schedule can do to a configuration, as a table. Pure: documents in, documents out.

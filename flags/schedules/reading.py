@@ -8,8 +8,8 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from flags.schedules.ramps import OPERATIONS, following, steps_of, timetable_of
-from portal.approvals.freeze_windows import YEARS, zones
-from portal.approvals.recurrence import BadRule, parse_rule
+from portal.approvals.freezes.recurrence import BadRule, parse_rule
+from portal.approvals.freezes.windows import YEARS, zones
 from portal.lib.errors import Invalid, refuse
 
 SHORTEST_STEP_S = 60

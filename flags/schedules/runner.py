@@ -21,7 +21,8 @@ from flags.schedules.models import Plan
 from flags.schedules.ramps import Halted, following, share_of, targeting_digest
 from portal.access import outbox
 from portal.access.models import User
-from portal.approvals.errors import EmergencyRunning, Frozen, Waiting
+from portal.approvals.errors import EmergencyRunning, Waiting
+from portal.approvals.freezes.selectors import Frozen
 from portal.approvals.models import ChangeRequest
 from portal.audit import selectors as audit
 from portal.lib import journal

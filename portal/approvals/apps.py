@@ -6,10 +6,15 @@ class ApprovalsConfig(AppConfig):
     label = "approvals"
     verbose_name = "Approvals"
 
+    def import_models(self) -> None:
+        """Also the rows that one subject alone reads, and keeps with it."""
+        super().import_models()
+        from portal.approvals.freezes import models as _models  # noqa: F401
+
     def ready(self) -> None:
         from portal.access.outbox import handing_out, name_removing
         from portal.approvals import states
-        from portal.approvals.services import policies
+        from portal.approvals.policies import services as policies
         from portal.approvals.subjects import SUBJECTS
         from portal.lib import subjects
 

@@ -5,11 +5,10 @@ from django.conf import settings
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from portal.access.models import Environment, Project
+from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.approvals.changes import Change
-from portal.approvals.freeze_descriptions import frozen_sentence
-from portal.approvals.models import ChangeRequest, FreezeWindow, InForce
+from portal.approvals.models import ChangeRequest
 from portal.lib.errors import AviaryError, Deferred, Forbidden
 from portal.lib.journal import Intent
 
@@ -120,36 +119,6 @@ class Barred(AviaryError):
     """Someone who may approve changes, but not this one."""
 
     status = 403
-
-
-def freeze_address(project: Project, freeze: FreezeWindow) -> str:
-    path = reverse("freeze-list", args=[project.key])
-    return f"{settings.PORTAL_URL}{path}#freeze-{freeze.pk}"
-
-
-class Frozen(AviaryError):
-    """Nothing was changed: it would be noticed where a freeze is in force."""
-
-    status = 409
-
-    def __init__(self, project: Project, frozen: Sequence[InForce]) -> None:
-        self.project, self.frozen = project, frozen
-        sentences = [frozen_sentence(one) for one in frozen]
-        super().__init__(" ".join([*sentences, _("You can still turn flags off.")]))
-
-    @property
-    def extras(self) -> dict[str, Any]:
-        return {
-            "freezes": [
-                {
-                    "name": one.freeze.name,
-                    "until": one.occurrence.ends.isoformat(),
-                    "environments": [environment.key for environment in one.environments],
-                    "address": freeze_address(self.project, one.freeze),
-                }
-                for one in self.frozen
-            ]
-        }
 
 
 class EmergencyRunning(AviaryError):

@@ -25,7 +25,7 @@ from portal.approvals.errors import (
     NotApproved,
     OutOfReach,
 )
-from portal.approvals.freezes import freezes_stopping, outside, pass_freezes
+from portal.approvals.freezes.selectors import freezes_stopping, outside, pass_freezes
 from portal.approvals.models import ChangeRequest, Emergency, Policy, State
 from portal.lib import clock
 from portal.lib.errors import Conflict, Forbidden, Invalid, checked_text

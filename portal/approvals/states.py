@@ -5,16 +5,9 @@ from datetime import datetime
 from typing import Any
 
 from portal.approvals.changes import content_sha256, same_document
-from portal.approvals.models import (
-    ChangeRequest,
-    Emergency,
-    EmergencyLog,
-    FreezeWindow,
-    Policy,
-    State,
-    Vote,
-)
-from portal.approvals.policy_rules import complete
+from portal.approvals.freezes.models import FreezeWindow
+from portal.approvals.models import ChangeRequest, Emergency, EmergencyLog, Policy, State, Vote
+from portal.approvals.policies.rules import complete
 from portal.audit import states
 from portal.audit.models import AuditEvent
 from portal.audit.states import Document, StateKey, StateSource, Step

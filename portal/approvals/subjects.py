@@ -7,7 +7,8 @@ from django.utils.translation import gettext_lazy
 
 from portal.access.subjects import listed
 from portal.approvals.descriptions import policy_changes, role_label
-from portal.approvals.services import policies, rights
+from portal.approvals.policies import services as policies
+from portal.approvals.services import rights
 from portal.lib.subjects import Address, Menu, Recorded, Restore, Subject
 
 

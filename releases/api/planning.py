@@ -10,8 +10,8 @@ from rest_framework.response import Response
 from flags.models import Flag
 from portal.access.api.scope import holder_of, project_of
 from portal.access.models import Environment, Project
-from portal.approvals.freeze_descriptions import frozen_sentence
-from portal.approvals.freezes import freezes_in_force
+from portal.approvals.freezes.descriptions import frozen_sentence
+from portal.approvals.freezes.selectors import freezes_in_force
 from portal.approvals.selectors import policies_wanting
 from portal.lib import clock
 from portal.lib.api.endpoints import answer, answer_page, choice, find, text

@@ -13,9 +13,9 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from portal.access.models import Environment, Project
-from portal.approvals import policy_file
 from portal.approvals.errors import Waiting
-from portal.approvals.services.loading import Loaded, load_policies
+from portal.approvals.policies import file as policy_file
+from portal.approvals.policies.loading import Loaded, load_policies
 from portal.lib.errors import Invalid, refuse
 from portal.lib.journal import Intent
 from releases.catalogue import selectors, services

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from portal.approvals.freezes import freezes_in_force
+from portal.approvals.freezes.selectors import freezes_in_force
 from portal.lib import clock
 from portal.lib.outbound import OutboundError
 from portal.runs.failpoints import failpoint

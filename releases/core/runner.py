@@ -15,7 +15,8 @@ from typing import Any
 from django.db import connection
 from django.db.models import QuerySet
 
-from portal.approvals.errors import EmergencyRunning, Frozen, Waiting
+from portal.approvals.errors import EmergencyRunning, Waiting
+from portal.approvals.freezes.selectors import Frozen
 from portal.lib import clock
 from portal.lib.errors import AviaryError
 from portal.runs.failpoints import failpoint

@@ -9,8 +9,8 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from flags.models import FlagConfiguration
-from portal.approvals.freeze_descriptions import frozen_sentence
-from portal.approvals.freezes import freezes_in_force
+from portal.approvals.freezes.descriptions import frozen_sentence
+from portal.approvals.freezes.selectors import freezes_in_force
 from portal.audit import selectors as audit
 from releases.checks import Found, Measured, Subject
 from releases.core import descriptions, outside_routers, transitions

@@ -14,7 +14,7 @@ from portal.access.models import Environment, Project
 from portal.approvals import gate
 from portal.approvals.authors import answer_for
 from portal.approvals.errors import ApprovalRequired, Barred, Waiting
-from portal.approvals.freezes import freezes_stopping
+from portal.approvals.freezes.selectors import freezes_stopping
 from portal.approvals.services import gated
 from portal.lib.errors import Conflict, Invalid
 from portal.lib.journal import Intent, Step, WriteOptions

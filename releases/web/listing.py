@@ -13,9 +13,10 @@ from django.views.decorators.http import require_http_methods, require_safe
 from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
-from portal.approvals import freezes, services
-from portal.approvals.freezes import line_stopped_in
-from portal.approvals.models import FreezeWindow, InForce
+from portal.approvals.freezes import selectors as freezes
+from portal.approvals.freezes import services as freeze_services
+from portal.approvals.freezes.models import FreezeWindow, InForce
+from portal.approvals.freezes.selectors import line_stopped_in
 from portal.audit.web.lines import pulse
 from portal.lib import clock
 from portal.lib.errors import Forbidden
@@ -246,7 +247,7 @@ def change_line(request: HttpRequest, scope: Scope, environment: str) -> HttpRes
 
     def save() -> HttpResponse:
         lifts = request.POST.get("lift") == "1"
-        change = services.lift_line if lifts else services.stop_line
+        change = freeze_services.lift_line if lifts else freeze_services.stop_line
         change(
             environment=place, intent=Intent(scope.actor, request.POST.get("reason", "").strip())
         )

@@ -15,8 +15,8 @@ from flags.models import Flag
 from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
-from portal.approvals.freeze_descriptions import frozen_sentence
-from portal.approvals.freezes import freezes_in_force
+from portal.approvals.freezes.descriptions import frozen_sentence
+from portal.approvals.freezes.selectors import freezes_in_force
 from portal.approvals.web.preflight import Preflight, preflight, read_intent
 from portal.lib import clock
 from portal.lib.errors import Conflict, Forbidden, Invalid

@@ -83,9 +83,9 @@ class Bank:
         return flag
 
     def guard(self) -> None:
-        from portal.approvals import services
+        from portal.approvals.policies import services as policy_services
 
-        services.set_policy(
+        policy_services.set_policy(
             environment=self.production, document=WANTS, intent=Intent(self.operator, at=self.now)
         )
 

@@ -14,6 +14,7 @@ from portal.access.models import Environment, Project, User
 from portal.approvals import services
 from portal.approvals.errors import Waiting
 from portal.approvals.models import ChangeRequest, Policy
+from portal.approvals.policies import services as policy_services
 from portal.approvals.services import Voted
 from portal.lib.journal import Intent
 from tests.support.people import SETTING_UP, acting, create_person, give_role
@@ -26,7 +27,7 @@ def set_policy(environment: Environment, **document: object) -> Policy:
     """Give an environment a policy, as an operator."""
 
     def make() -> int:
-        policy = services.set_policy(
+        policy = policy_services.set_policy(
             environment=environment, document=document, intent=Intent(SETTING_UP)
         )
         assert policy is not None

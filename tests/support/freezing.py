@@ -3,8 +3,8 @@
 from datetime import UTC, datetime, timedelta
 
 from portal.access.models import Environment, Project
-from portal.approvals import services
-from portal.approvals.models import FreezeWindow
+from portal.approvals.freezes import services as freeze_services
+from portal.approvals.freezes.models import FreezeWindow
 from portal.lib.journal import Intent
 from tests.support.people import SETTING_UP
 
@@ -27,7 +27,7 @@ def freeze_document(**changes: object) -> dict[str, object]:
 
 def a_freeze(project: Project, **changes: object) -> FreezeWindow:
     """A window, made by an operator."""
-    return services.create_freeze(
+    return freeze_services.create_freeze(
         project=project, document=freeze_document(**changes), intent=Intent(SETTING_UP)
     )
 

@@ -17,7 +17,7 @@ from flags.schedules.ramps import OPERATIONS, following, share_of
 from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope
-from portal.approvals.web.freeze_form import sent_values
+from portal.approvals.freezes.web.form import sent_values
 from portal.lib.errors import AviaryError, Forbidden, Invalid
 from portal.lib.web.pages import read_json
 

@@ -24,9 +24,9 @@ from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.approvals import selectors as approvals
-from portal.approvals.freeze_windows import zones
-from portal.approvals.web.freeze_calendar import reader_zone
-from portal.approvals.web.freeze_form import DAYS, REPEATS
+from portal.approvals.freezes.web.calendar import reader_zone
+from portal.approvals.freezes.web.form import DAYS, REPEATS
+from portal.approvals.freezes.windows import zones
 from portal.approvals.web.preflight import preflight
 from portal.audit import history
 from portal.audit.filters import Filters

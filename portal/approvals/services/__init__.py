@@ -6,14 +6,6 @@ from portal.approvals.services.emergencies import (
     review_emergency,
 )
 from portal.approvals.services.evidence import NotByThis, post_evidence
-from portal.approvals.services.freezes import (
-    cancel_freeze,
-    create_freeze,
-    edit_freeze,
-    lift_line,
-    stop_line,
-)
-from portal.approvals.services.policies import set_policy
 from portal.approvals.services.requests import (
     comment_on_request,
     gated,
@@ -36,15 +28,11 @@ __all__ = [
     "adopt_request",
     "apply_request",
     "apply_waiting",
-    "cancel_freeze",
     "cast_vote",
     "comment_on_request",
     "confirm_emergency",
-    "create_freeze",
-    "edit_freeze",
     "edit_role",
     "gated",
-    "lift_line",
     "post_evidence",
     "remind",
     "renew_request",
@@ -52,8 +40,6 @@ __all__ = [
     "revert_due",
     "revert_emergency",
     "review_emergency",
-    "set_policy",
-    "stop_line",
     "withdraw_request",
     "withdraw_vote",
 ]

@@ -11,7 +11,8 @@ from django.utils.translation import gettext as _
 from portal.access.models import Environment, Project
 from portal.approvals import handlers
 from portal.approvals.changes import canonical
-from portal.approvals.errors import ApprovalRequired, Frozen
+from portal.approvals.errors import ApprovalRequired
+from portal.approvals.freezes.selectors import Frozen
 from portal.approvals.handlers import ChangeSubject, Document, Side, Target, Wanted
 from portal.approvals.services.requests import require_may_ask
 from portal.audit.models import AuditEvent

@@ -10,8 +10,8 @@ from portal.access.models import User
 from portal.access.permissions import Permission
 from portal.approvals import handlers, notifications, selectors
 from portal.approvals.authors import author_of
-from portal.approvals.errors import Closed, Edited, Frozen, Stopped
-from portal.approvals.freezes import freezes_in_force
+from portal.approvals.errors import Closed, Edited, Stopped
+from portal.approvals.freezes.selectors import Frozen, freezes_in_force
 from portal.approvals.handlers import Wanted
 from portal.approvals.models import ChangeRequest, State, Verdict, Vote
 from portal.approvals.services.requests import (

@@ -4,7 +4,7 @@ from typing import Any
 from django import template
 
 from portal.access.models import Environment
-from portal.approvals.freezes import freezes_in_force
+from portal.approvals.freezes.selectors import freezes_in_force
 from portal.lib import clock
 
 register = template.Library()
@@ -26,6 +26,6 @@ def freeze_note(
 
 @register.filter
 def freeze_sentence(frozen: Any) -> str:
-    from portal.approvals.freeze_descriptions import frozen_sentence
+    from portal.approvals.freezes.descriptions import frozen_sentence
 
     return frozen_sentence(frozen)

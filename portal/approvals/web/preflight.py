@@ -14,8 +14,9 @@ from portal.access.signin import needs_fresh_sign_in
 from portal.access.web.scope import Scope
 from portal.approvals import descriptions, handlers, selectors
 from portal.approvals.errors import Waiting
-from portal.approvals.freezes import freezes_in_force
-from portal.approvals.models import ChangeRequest, InForce, Policy, State
+from portal.approvals.freezes.models import InForce
+from portal.approvals.freezes.selectors import freezes_in_force
+from portal.approvals.models import ChangeRequest, Policy, State
 from portal.lib import clock
 from portal.lib.errors import announce
 from portal.lib.journal import Intent, WriteOptions

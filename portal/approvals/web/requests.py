@@ -9,7 +9,7 @@ from django.views.decorators.http import require_safe
 
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
-from portal.approvals.freezes import freezes_in_force
+from portal.approvals.freezes.selectors import freezes_in_force
 from portal.approvals.models import ChangeRequest
 from portal.approvals.web.context import EmergencyView, find_request, request_context
 from portal.approvals.web.preflight import may_override

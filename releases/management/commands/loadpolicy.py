@@ -6,7 +6,7 @@ from django.core.management.base import CommandError, CommandParser
 from portal.access import provisioning
 from portal.access.models import Project
 from portal.approvals.errors import Waiting
-from portal.approvals.services.loading import Loaded
+from portal.approvals.policies.loading import Loaded
 from portal.lib.commands import ManageCommand, failure
 from portal.lib.errors import AviaryError
 from portal.lib.journal import Intent

@@ -8,7 +8,9 @@ from flags.preferences import services as preferences
 from portal.access import services as access
 from portal.access.models import CustomRole, Group
 from portal.approvals import services as approvals
+from portal.approvals.freezes import services as freeze_services
 from portal.approvals.models import ChangeRequest, Emergency, State
+from portal.approvals.policies import services as policy_services
 from portal.approvals.services import restoring
 from portal.approvals.services.restoring import restoration_of
 from portal.audit.models import AuditEvent
@@ -78,7 +80,7 @@ def preflight(world: World, dice: Random, actor: Actor) -> object:
 def set_policy(world: World, dice: Random, actor: Actor) -> object:
     place = some_place(world, dice)
     policy = getattr(place, "policy", None)
-    return approvals.set_policy(
+    return policy_services.set_policy(
         environment=place,
         document=dice.choice([None, {"required_approvals": 1}, {"required_approvals": 3}]),
         expected_version=policy.version if policy else 0,
@@ -94,7 +96,7 @@ def create_freeze(world: World, dice: Random, actor: Actor) -> object:
         "ends": "2100-01-02T08:00",
         "zone": "UTC",
     }
-    return approvals.create_freeze(
+    return freeze_services.create_freeze(
         project=world.project, document=document, intent=wanting(world, actor)
     )
 

@@ -23,7 +23,8 @@ from portal.access.models import Project, User
 from portal.approvals import gate, selectors
 from portal.approvals.authors import answer_for
 from portal.approvals.changes import GateResult
-from portal.approvals.services import policies, rights
+from portal.approvals.policies import services as policies
+from portal.approvals.services import rights
 from portal.lib.errors import AviaryError
 from portal.lib.journal import Actor, Intent
 from tests.flags.references.routes import BODIES, FORMS, arguments, send, unsafe_routes

@@ -11,7 +11,7 @@ def fill() -> dict[str, str]:
     from portal.access import services
     from portal.approvals.errors import Waiting
     from portal.approvals.models import ChangeRequest
-    from portal.approvals.services import set_policy
+    from portal.approvals.policies.services import set_policy
     from portal.lib import journal
     from portal.lib.journal import Intent
 

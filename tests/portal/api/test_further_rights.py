@@ -12,8 +12,8 @@ from portal.access import authority, services
 from portal.access.models import ApiKey, Environment, Invitation, KeptAnswer, Project, User
 from portal.access.permissions import ADDITIONAL_RIGHTS
 from portal.access.services import NotByKeys
+from portal.approvals.freezes.services import lift_line
 from portal.approvals.models import ChangeRequest, Policy
-from portal.approvals.services import lift_line
 from portal.audit.models import AuditEvent
 from portal.lib.errors import Forbidden, Invalid
 from portal.lib.journal import Intent, Trace

@@ -10,7 +10,8 @@ from portal.access import services
 from portal.access.models import ApiKey, Environment, Group, Project, User
 from portal.access.permissions import ADDITIONAL_RIGHTS
 from portal.access.tokens import parse_token
-from portal.approvals.models import ChangeRequest, FreezeWindow
+from portal.approvals.freezes.models import FreezeWindow
+from portal.approvals.models import ChangeRequest
 from portal.audit.models import AuditEvent
 from portal.lib.journal import Intent
 from tests.support.freezing import freeze_document

@@ -9,6 +9,7 @@ from portal.access.models import Environment, Project, User
 from portal.approvals import services
 from portal.approvals.errors import Barred
 from portal.approvals.models import ChangeRequest, Emergency
+from portal.approvals.policies import services as policy_services
 from portal.audit.models import AuditEvent
 from portal.lib import clock, journal
 from portal.lib.errors import Forbidden, Invalid
@@ -97,7 +98,7 @@ def test_breaking_glass__for_a_policy__is_forbidden(
     for role in ("project_admin", "on_call_engineer"):
         give_role(shop, hank, role)
     with pytest.raises(Forbidden):
-        services.set_policy(
+        policy_services.set_policy(
             environment=guarded,
             document=None,
             intent=Intent(

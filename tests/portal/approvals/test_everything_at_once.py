@@ -14,6 +14,7 @@ from portal.access.models import Environment, Project, User
 from portal.approvals import services
 from portal.approvals import services as approvals
 from portal.approvals.models import ChangeRequest, Emergency
+from portal.approvals.policies import services as policy_services
 from portal.audit import selectors as audit
 from portal.audit.models import AuditEvent
 from portal.lib import clock
@@ -98,7 +99,7 @@ class Everybody:
 
     def policy(self) -> object:
         wanted = TWO_ROLES | {"required_approvals": self.random.choice([2, 3])}
-        return services.set_policy(
+        return policy_services.set_policy(
             environment=self.people.place, document=wanted, intent=Intent(acting(self.who))
         )
 

@@ -11,8 +11,11 @@ from portal.access import authority
 from portal.access import services as access
 from portal.access.models import Environment, Project, User
 from portal.approvals import services
-from portal.approvals.errors import Frozen, NotApproved, Waiting
-from portal.approvals.models import ChangeRequest, FreezeWindow
+from portal.approvals.errors import NotApproved, Waiting
+from portal.approvals.freezes import services as freeze_services
+from portal.approvals.freezes.models import FreezeWindow
+from portal.approvals.freezes.selectors import Frozen
+from portal.approvals.models import ChangeRequest
 from portal.audit.models import AuditEvent
 from portal.lib.errors import Forbidden, Invalid
 from portal.lib.journal import Actor, Intent, Trace, WriteOptions
@@ -259,5 +262,5 @@ def test_an_emergency_change__takes_itself_back_in_a_freeze(desk: Desk, grace: U
 
 def test_a_cancelled_freeze__stops_nothing(open_desk: Desk, alice: User) -> None:
     freeze = freeze_now(open_desk.environment)
-    services.cancel_freeze(freeze=freeze, intent=Intent(acting(alice)))
+    freeze_services.cancel_freeze(freeze=freeze, intent=Intent(acting(alice)))
     assert open_desk.switch(alice, True).enabled

@@ -9,7 +9,7 @@ from django.template import Context, Template
 from django.test import Client
 
 from portal.access.models import Environment, Project
-from portal.approvals.models import FreezeWindow
+from portal.approvals.freezes.models import FreezeWindow
 from portal.audit.models import AuditEvent
 from tests.support.freezing import a_freeze, freeze_now
 from tests.support.script import Script, issue

@@ -15,8 +15,8 @@ from dateutil.rrule import rrulestr
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from portal.approvals.freeze_windows import Window, clock_change, coming, in_force, occurrences
-from portal.approvals.recurrence import HORIZON, BadRule, parse_rule, starts_between
+from portal.approvals.freezes.recurrence import HORIZON, BadRule, parse_rule, starts_between
+from portal.approvals.freezes.windows import Window, clock_change, coming, in_force, occurrences
 
 CASES = json.loads((Path(__file__).parents[2] / "cases" / "freezes.json").read_text())
 ZONES = ("UTC", "Europe/Berlin", "America/St_Johns", "Australia/Lord_Howe", "Pacific/Apia")

@@ -7,9 +7,9 @@ import pytest
 
 from portal.access import services as access
 from portal.access.models import Environment, Project, User
-from portal.approvals import services
-from portal.approvals.freezes import freezes_in_force, freezes_of
-from portal.approvals.models import FreezeWindow
+from portal.approvals.freezes import services as freeze_services
+from portal.approvals.freezes.models import FreezeWindow
+from portal.approvals.freezes.selectors import freezes_in_force, freezes_of
 from portal.audit import selectors as audit
 from portal.audit.models import AuditEvent
 from portal.lib import clock
@@ -23,14 +23,14 @@ WEEKENDS = "FREQ=WEEKLY;BYDAY=FR"
 
 
 def create(project: Project, person: User, **changes: object) -> FreezeWindow:
-    return services.create_freeze(
+    return freeze_services.create_freeze(
         project=project, document=freeze_document(**changes), intent=Intent(acting(person))
     )
 
 
 def edit(freeze: FreezeWindow, person: User, seen: int | None = None, **changes: Any) -> None:
     freeze.refresh_from_db()
-    services.edit_freeze(
+    freeze_services.edit_freeze(
         freeze=freeze,
         document=freeze.document | changes,
         expected_version=freeze.version if seen is None else seen,
@@ -39,7 +39,7 @@ def edit(freeze: FreezeWindow, person: User, seen: int | None = None, **changes:
 
 
 def cancel(freeze: FreezeWindow, person: User) -> None:
-    services.cancel_freeze(freeze=freeze, intent=Intent(acting(person), reason="sale over"))
+    freeze_services.cancel_freeze(freeze=freeze, intent=Intent(acting(person), reason="sale over"))
 
 
 def last_event() -> AuditEvent:

@@ -6,10 +6,10 @@ import pytest
 
 from portal.access import services as access
 from portal.access.models import ActionRule, CustomRole, Environment, Project, User
-from portal.approvals import services
 from portal.approvals import services as approvals
 from portal.approvals.errors import Waiting
 from portal.approvals.models import ChangeRequest
+from portal.approvals.policies import services as policy_services
 from portal.lib.journal import Intent
 from tests.support.agreeing import TWO_ROLES, vote, waiting
 from tests.support.people import SETTING_UP, acting
@@ -138,7 +138,7 @@ def test_a_policy__that_is_less_in_one_way_and_more_in_another__waits(
     guarded: Environment, alice: User, now: datetime, document: dict[str, object] | None
 ) -> None:
     with pytest.raises(Waiting):
-        services.set_policy(
+        policy_services.set_policy(
             environment=guarded, document=document, intent=Intent(acting(alice), at=now)
         )
     guarded.policy.refresh_from_db()

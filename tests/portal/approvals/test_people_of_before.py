@@ -11,10 +11,10 @@ from django.db import connection
 from portal.access import authority
 from portal.access import services as access
 from portal.access.models import Environment, Project, Sponsorship, User
-from portal.approvals import services
 from portal.approvals.changes import digest_of
 from portal.approvals.errors import Waiting
 from portal.approvals.models import ChangeRequest, Evidence, Policy, State
+from portal.approvals.policies import services as policy_services
 from portal.audit.models import AuditEvent
 from portal.lib import clock
 from portal.lib.journal import Intent, Trace
@@ -78,7 +78,7 @@ def test_an_open_request_about_a_policy__keeps_its_votes_and_can_be_applied(
 ) -> None:
     """It did not know of the new field when it was asked for."""
     with pytest.raises(Waiting) as error:
-        services.set_policy(
+        policy_services.set_policy(
             environment=guarded, document={"required_approvals": 1}, intent=Intent(acting(alice))
         )
     request = waiting(error)

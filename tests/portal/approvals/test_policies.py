@@ -6,10 +6,10 @@ import pytest
 
 from portal.access import services as access
 from portal.access.models import Environment, Project, User
-from portal.approvals import services
 from portal.approvals.errors import Waiting
 from portal.approvals.models import Policy
-from portal.approvals.policy_rules import complete, is_lowering
+from portal.approvals.policies import services as policy_services
+from portal.approvals.policies.rules import complete, is_lowering
 from portal.audit.models import AuditEvent
 from portal.lib.errors import Conflict, Forbidden, Invalid
 from portal.lib.journal import Intent
@@ -61,7 +61,7 @@ def test_a_policy__by_who_may_not__is_forbidden(
 ) -> None:
     actor = acting(User.objects.get(username=person))
     with pytest.raises(Forbidden):
-        services.set_policy(
+        policy_services.set_policy(
             environment=production, document={"required_approvals": 1}, intent=Intent(actor, at=now)
         )
 
@@ -108,7 +108,7 @@ def test_is_lowering__what_lets_no_more_pass(change: dict[str, object]) -> None:
 
 
 def test_raising__takes_effect_at_once(guarded: Environment, alice: User, now: datetime) -> None:
-    services.set_policy(
+    policy_services.set_policy(
         environment=guarded,
         document=TWO_ROLES | {"required_approvals": 3},
         intent=Intent(acting(alice), at=now),
@@ -127,7 +127,7 @@ def test_lowering__waits_for_the_old_policy_even_for_a_site_administrator(
 ) -> None:
     User.objects.filter(pk=alice.pk).update(is_superuser=True)
     with pytest.raises(Waiting) as error:
-        services.set_policy(
+        policy_services.set_policy(
             environment=guarded,
             document=document,
             intent=Intent(acting(alice), reason="too slow", at=now),
@@ -144,7 +144,7 @@ def test_a_stale_edit__is_a_conflict_with_both_sides(
     guarded: Environment, alice: User, now: datetime
 ) -> None:
     with pytest.raises(Conflict) as error:
-        services.set_policy(
+        policy_services.set_policy(
             environment=guarded,
             document=TWO_ROLES | {"required_approvals": 4},
             intent=Intent(acting(alice), at=now),

@@ -18,6 +18,7 @@ from portal.approvals import services
 from portal.approvals import services as approvals
 from portal.approvals.errors import Waiting
 from portal.approvals.models import ChangeRequest, Policy
+from portal.approvals.policies import services as policy_services
 from portal.lib.errors import Invalid
 from portal.lib.journal import Intent
 from portal.lib.merging import Side
@@ -153,7 +154,7 @@ def test_a_policy__keeps_what_was_tightened_meanwhile(
 ) -> None:
     def lower(**changes: object) -> None:
         policy = Policy.objects.get()
-        services.set_policy(
+        policy_services.set_policy(
             environment=guarded,
             document=policy.document | changes,
             intent=Intent(acting(alice), at=desk.now),

@@ -13,12 +13,13 @@ from portal.access import services as access
 from portal.access.models import Environment, User
 from portal.approvals import services
 from portal.approvals.errors import Waiting
+from portal.approvals.freezes import services as freeze_services
+from portal.approvals.freezes.models import FreezeWindow
 from portal.approvals.models import (
     ChangeRequest,
     Editor,
     Emergency,
     EmergencyLog,
-    FreezeWindow,
     State,
     Verdict,
     Vote,
@@ -78,9 +79,9 @@ def decided(
     vote(done, erin)
     vote(done, frank)
     freeze = a_freeze(desk.flag.project, name="First")
-    services.cancel_freeze(freeze=freeze, intent=Intent(SETTING_UP, at=now))
+    freeze_services.cancel_freeze(freeze=freeze, intent=Intent(SETTING_UP, at=now))
     freeze = a_freeze(desk.flag.project)
-    services.edit_freeze(
+    freeze_services.edit_freeze(
         freeze=freeze,
         document=freeze_document(environments=["production", "development"]),
         expected_version=1,

@@ -8,7 +8,7 @@ from django.http import HttpResponse
 from portal.access import services as access
 from portal.access.models import Environment, Group, Project, User
 from portal.approvals.models import ChangeRequest, Policy
-from portal.approvals.services import set_policy
+from portal.approvals.policies.services import set_policy
 from portal.lib.journal import Intent
 from tests.portal.approvals_web.conftest import Window, all_kept, at, text_of
 from tests.support.agreeing import TWO_ROLES

@@ -14,8 +14,10 @@ from flags.schedules.create import create_ramp
 from flags.segments.services import create_segment
 from flags.transfer.importing.service import import_document
 from portal.access.models import Environment, User
-from portal.approvals.errors import Frozen, Waiting
-from portal.approvals.services import apply_request, stop_line
+from portal.approvals.errors import Waiting
+from portal.approvals.freezes.selectors import Frozen
+from portal.approvals.freezes.services import stop_line
+from portal.approvals.services import apply_request
 from portal.audit.models import AuditEvent
 from portal.lib import clock
 from portal.lib.errors import Conflict, Forbidden, Invalid

@@ -14,7 +14,8 @@ from pytest_django.fixtures import Settings
 from flags.segments.services import create_segment
 from portal.access.models import Environment, Grant, User
 from portal.approvals.errors import Waiting
-from portal.approvals.services import apply_request, lift_line, stop_line
+from portal.approvals.freezes.services import lift_line, stop_line
+from portal.approvals.services import apply_request
 from portal.audit.models import AuditEvent
 from portal.lib import clock, outbound
 from portal.lib.errors import AviaryError

@@ -10,7 +10,7 @@ from flags.models import Flag
 from flags.segments import services as segment_services
 from portal.access.models import Environment, Grant, User
 from portal.approvals.errors import Waiting
-from portal.approvals.services import lift_line, stop_line
+from portal.approvals.freezes.services import lift_line, stop_line
 from portal.lib import clock
 from portal.lib.errors import Invalid
 from portal.lib.journal import Intent

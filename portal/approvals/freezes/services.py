@@ -10,8 +10,11 @@ from portal.access import authority, outbox
 from portal.access.models import Environment, Project
 from portal.access.permissions import Permission
 from portal.access.services import NotByKeys
-from portal.approvals.freeze_descriptions import freeze_changes, line_sentence, window_words
-from portal.approvals.freeze_windows import (
+from portal.approvals.freezes.descriptions import freeze_changes, line_sentence, window_words
+from portal.approvals.freezes.models import FREEZE_FIELDS, FreezeWindow
+from portal.approvals.freezes.recurrence import BadRule, parse_rule
+from portal.approvals.freezes.selectors import line_stopped_in
+from portal.approvals.freezes.windows import (
     LONGEST,
     YEARS,
     Occurrence,
@@ -20,9 +23,6 @@ from portal.approvals.freeze_windows import (
     in_force,
     zones,
 )
-from portal.approvals.freezes import line_stopped_in
-from portal.approvals.models import FREEZE_FIELDS, FreezeWindow
-from portal.approvals.recurrence import BadRule, parse_rule
 from portal.lib.errors import Conflict, Invalid, checked_text
 from portal.lib.journal import Actor, ActorKind, Intent
 

@@ -14,7 +14,7 @@ from portal.access.permissions import Permission
 from portal.approvals.descriptions import policy_changes
 from portal.approvals.errors import Waiting
 from portal.approvals.models import Policy
-from portal.approvals.policy_file import (
+from portal.approvals.policies.file import (
     NAME_LISTS,
     ROOT,
     EnvironmentPolicy,
@@ -22,8 +22,8 @@ from portal.approvals.policy_file import (
     requirement_path,
     resolve,
 )
-from portal.approvals.policy_rules import complete
-from portal.approvals.services.policies import names_for, set_policy
+from portal.approvals.policies.rules import complete
+from portal.approvals.policies.services import names_for, set_policy
 from portal.approvals.services.rights import reserve
 from portal.lib.errors import Invalid
 from portal.lib.journal import Intent

@@ -26,7 +26,7 @@ from portal.approvals.handlers import (
     page_at,
 )
 from portal.approvals.models import POLICY_FIELDS, ChangeRequest, Policy
-from portal.approvals.policy_rules import Names, complete, is_lowering, problems_of
+from portal.approvals.policies.rules import Names, complete, is_lowering, problems_of
 from portal.approvals.services.requests import gated
 from portal.lib import clock, merging
 from portal.lib.errors import Conflict, Invalid

@@ -16,12 +16,11 @@ from rest_framework.response import Response
 from portal.access.api.scope import allowed_here, environment_of, holder_of
 from portal.access.models import Environment
 from portal.access.permissions import Permission
-from portal.approvals import services
-from portal.approvals.errors import freeze_address
-from portal.approvals.freeze_windows import YEARS, coming, in_force
-from portal.approvals.freezes import freezes_of, line_stopped_in
-from portal.approvals.models import FreezeWindow
-from portal.approvals.services.freezes import LONGEST_NAME, LONGEST_REASON
+from portal.approvals.freezes import services as freeze_services
+from portal.approvals.freezes.models import FreezeWindow
+from portal.approvals.freezes.selectors import freeze_address, freezes_of, line_stopped_in
+from portal.approvals.freezes.services import LONGEST_NAME, LONGEST_REASON
+from portal.approvals.freezes.windows import YEARS, coming, in_force
 from portal.lib import clock
 from portal.lib.api.endpoints import answer, find, required_version
 from portal.lib.api.shapes import MOMENT, SWITCH, TEXT, TEXTS, WHOLE, Shape, read_object
@@ -113,7 +112,7 @@ class FreezeList(ApiView):
     def post(self, request: Request, project: str) -> Response:
         """Freeze the key's environment for some time, once or again and again."""
         place = allowed_here(request, project, Permission.ENVIRONMENT_CONFIGURE)
-        made = services.create_freeze(
+        made = freeze_services.create_freeze(
             project=place.project,
             document=read_object(request.data),
             intent=Intent(holder_of(request).actor),
@@ -134,7 +133,7 @@ class FreezeDetail(ApiView):
     def put(self, request: Request, project: str, freeze: int) -> Response:
         """Replace the window that you read. A freeze that is in force cannot be cut short."""
         place = allowed_here(request, project, Permission.ENVIRONMENT_CONFIGURE)
-        edited = services.edit_freeze(
+        edited = freeze_services.edit_freeze(
             freeze=_freeze_of(place, freeze),
             document=read_object(request.data),
             expected_version=required_version(request),
@@ -147,7 +146,7 @@ class FreezeDetail(ApiView):
         """End a window for good, unless it is in force; it stays in the history."""
         place = allowed_here(request, project, Permission.ENVIRONMENT_CONFIGURE)
         found = _freeze_of(place, freeze)
-        services.cancel_freeze(freeze=found, intent=Intent(holder_of(request).actor))
+        freeze_services.cancel_freeze(freeze=found, intent=Intent(holder_of(request).actor))
         return Response(status=204)
 
 
@@ -166,7 +165,9 @@ class LineDetail(ApiView):
         """
         place = environment_of(request, project, environment, Permission.INCIDENT_MANAGE)
         intent = Intent(holder_of(request).actor, **STOP.read(request.data))
-        return answer(LINE.dump(services.stop_line(environment=place, intent=intent), stopped=True))
+        return answer(
+            LINE.dump(freeze_services.stop_line(environment=place, intent=intent), stopped=True)
+        )
 
 
 def _freeze_of(place: Environment, number: int) -> FreezeWindow:

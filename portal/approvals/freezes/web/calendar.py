@@ -10,9 +10,9 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from portal.access.models import Project
-from portal.approvals.errors import freeze_address
-from portal.approvals.freeze_windows import YEARS, Occurrence, occurrences, zones
-from portal.approvals.models import FreezeWindow
+from portal.approvals.freezes.models import FreezeWindow
+from portal.approvals.freezes.selectors import freeze_address
+from portal.approvals.freezes.windows import YEARS, Occurrence, occurrences, zones
 
 # What one window shows of itself in a month; one that is in force each hour has more.
 _MOST = 100

@@ -5,8 +5,8 @@ from django.http import QueryDict
 from django.utils.dates import WEEKDAYS_ABBR
 from django.utils.translation import gettext_lazy as _
 
-from portal.approvals.models import FreezeWindow
-from portal.approvals.recurrence import WEEKDAYS
+from portal.approvals.freezes.models import FreezeWindow
+from portal.approvals.freezes.recurrence import WEEKDAYS
 
 REPEATS = {
     "once": _("Once"),

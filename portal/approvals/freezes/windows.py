@@ -14,7 +14,7 @@ from functools import lru_cache
 from itertools import islice
 from zoneinfo import ZoneInfo, available_timezones
 
-from portal.approvals.recurrence import HORIZON, parse_rule, starts_between
+from portal.approvals.freezes.recurrence import HORIZON, parse_rule, starts_between
 
 LONGEST = timedelta(days=366)
 YEARS = range(2000, 2200)

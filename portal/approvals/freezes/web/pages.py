@@ -12,19 +12,19 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
-from portal.approvals import services
-from portal.approvals.freeze_descriptions import (
+from portal.approvals.freezes import services as freeze_services
+from portal.approvals.freezes.descriptions import (
     freeze_changes,
     local_time,
     occurrence_words,
     recurrence_words,
 )
-from portal.approvals.freeze_windows import Occurrence, Window, clock_change, coming, zones
-from portal.approvals.freezes import freezes_in_force, freezes_of
-from portal.approvals.models import FreezeWindow
-from portal.approvals.services.freezes import read_window
-from portal.approvals.web.freeze_calendar import calendar_of, month_of, reader_zone
-from portal.approvals.web.freeze_form import DAYS, REPEATS, Values, sent_values, stored_values
+from portal.approvals.freezes.models import FreezeWindow
+from portal.approvals.freezes.selectors import freezes_in_force, freezes_of
+from portal.approvals.freezes.services import read_window
+from portal.approvals.freezes.web.calendar import calendar_of, month_of, reader_zone
+from portal.approvals.freezes.web.form import DAYS, REPEATS, Values, sent_values, stored_values
+from portal.approvals.freezes.windows import Occurrence, Window, clock_change, coming, zones
 from portal.lib import clock
 from portal.lib.errors import Forbidden, Invalid
 from portal.lib.journal import Intent
@@ -70,7 +70,7 @@ def create_freeze(request: HttpRequest, scope: Scope) -> HttpResponse:
         values = sent_values(request.POST)
 
     def save() -> HttpResponse:
-        freeze = services.create_freeze(
+        freeze = freeze_services.create_freeze(
             project=scope.project, document=values.document, intent=Intent(scope.actor)
         )
         return _changed(request, scope, _("Freeze “{name}” created.").format(name=freeze.name))
@@ -86,7 +86,7 @@ def edit_freeze(request: HttpRequest, scope: Scope, freeze: int) -> HttpResponse
     values = sent_values(request.POST) if request.method == "POST" else stored_values(found)
 
     def save() -> HttpResponse:
-        services.edit_freeze(
+        freeze_services.edit_freeze(
             freeze=found,
             document=values.document,
             expected_version=sent_version(request),
@@ -106,7 +106,7 @@ def cancel_freeze(request: HttpRequest, scope: Scope, freeze: int) -> HttpRespon
 
     def save() -> HttpResponse:
         reason = request.POST.get("reason", "")[:1000]
-        services.cancel_freeze(freeze=found, intent=Intent(scope.actor, reason=reason))
+        freeze_services.cancel_freeze(freeze=found, intent=Intent(scope.actor, reason=reason))
         return _changed(request, scope, _("“{name}” is cancelled.").format(name=found.name))
 
     return governed(request, "approvals/_freeze_cancel_dialog.html", context, save)

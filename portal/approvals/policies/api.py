@@ -16,7 +16,8 @@ from portal.access.models import Project
 from portal.access.permissions import Permission
 from portal.approvals import services
 from portal.approvals.models import Policy
-from portal.approvals.policy_rules import DAYS, MINUTES, MOST_APPROVALS, SCOPES
+from portal.approvals.policies import services as policy_services
+from portal.approvals.policies.rules import DAYS, MINUTES, MOST_APPROVALS, SCOPES
 from portal.lib.api.endpoints import answer, find, listing, page_of_keys, seen_version
 from portal.lib.api.problems import PreconditionRequired
 from portal.lib.api.shapes import (
@@ -98,7 +99,7 @@ class PolicyDetail(ApiView):
         seen = seen_version(request)
         if seen is None and Policy.objects.filter(environment=place).exists():
             raise PreconditionRequired
-        stored = services.set_policy(
+        stored = policy_services.set_policy(
             environment=place,
             document=read_object(request.data),
             expected_version=seen or 0,

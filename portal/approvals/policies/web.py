@@ -13,11 +13,12 @@ from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.signin import needs_fresh_sign_in
 from portal.access.web.scope import Scope, project_page
-from portal.approvals import approval_progress, selectors, services
+from portal.approvals import approval_progress, selectors
 from portal.approvals.descriptions import policy_changes, policy_sentence, policy_sentences
 from portal.approvals.models import ChangeRequest, Policy, State
-from portal.approvals.policy_rules import DEFAULTS, Names, complete, is_lowering, problems_of
-from portal.approvals.services.policies import POLICY, names_for
+from portal.approvals.policies import services as policy_services
+from portal.approvals.policies.rules import DEFAULTS, Names, complete, is_lowering, problems_of
+from portal.approvals.policies.services import POLICY, names_for
 from portal.approvals.web.context import shown
 from portal.approvals.web.preflight import drift_of
 from portal.lib import clock
@@ -169,7 +170,7 @@ def save_policy(request: HttpRequest, scope: Scope, environment: str) -> HttpRes
     wanted = None if request.POST.get("document") == "null" else sent_document(request)
     asked = _asked(scope, place, request.POST.get("request", ""))
     try:
-        services.set_policy(
+        policy_services.set_policy(
             environment=place,
             document=wanted,
             expected_version=sent_version(request),

@@ -1,6 +1,8 @@
 from django.urls import path
 
-from portal.approvals.api import change_requests, freezes, policies, restoring
+from portal.approvals.api import change_requests, restoring
+from portal.approvals.freezes import api as freezes
+from portal.approvals.policies import api as policies
 
 _PROJECT = "projects/<slug:project>/"
 _REQUEST = _PROJECT + "change-requests/<int:number>"

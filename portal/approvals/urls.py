@@ -1,14 +1,8 @@
 from django.urls import path
 
-from portal.approvals.web import (
-    freezes,
-    listing,
-    policies,
-    request_actions,
-    requests,
-    restoring,
-    rights,
-)
+from portal.approvals.freezes.web import pages as freezes
+from portal.approvals.policies import web as policies
+from portal.approvals.web import listing, request_actions, requests, restoring, rights
 
 CHANGES = "p/<slug:project>/changes/"
 CHANGE = f"{CHANGES}<int:number>"

@@ -8,9 +8,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, ngettext
 
 from portal.access.models import Environment
-from portal.approvals.freeze_windows import Occurrence, Window
-from portal.approvals.models import FreezeWindow, InForce
-from portal.approvals.recurrence import Rule, parse_rule
+from portal.approvals.freezes.models import FreezeWindow, InForce
+from portal.approvals.freezes.recurrence import Rule, parse_rule
+from portal.approvals.freezes.windows import Occurrence, Window
 
 _EVERY = {
     "DAILY": (gettext_noop("every day"), gettext_noop("every {n} days")),

@@ -1,20 +1,53 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
+from django.conf import settings
 from django.db.models import QuerySet
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from portal.access import authority
 from portal.access.models import Environment, Project
 from portal.access.permissions import Permission
 from portal.approvals.changes import Change
-from portal.approvals.errors import Frozen
-from portal.approvals.freeze_windows import in_force
-from portal.approvals.models import FreezeWindow, InForce
+from portal.approvals.freezes.descriptions import frozen_sentence
+from portal.approvals.freezes.models import FreezeWindow, InForce
+from portal.approvals.freezes.windows import in_force
 from portal.lib import journal
-from portal.lib.errors import Invalid
+from portal.lib.errors import AviaryError, Invalid
 from portal.lib.journal import Entry, Intent
+
+
+class Frozen(AviaryError):
+    """Nothing was changed: it would be noticed where a freeze is in force."""
+
+    status = 409
+
+    def __init__(self, project: Project, frozen: Sequence[InForce]) -> None:
+        self.project, self.frozen = project, frozen
+        sentences = [frozen_sentence(one) for one in frozen]
+        super().__init__(" ".join([*sentences, _("You can still turn flags off.")]))
+
+    @property
+    def extras(self) -> dict[str, Any]:
+        return {
+            "freezes": [
+                {
+                    "name": one.freeze.name,
+                    "until": one.occurrence.ends.isoformat(),
+                    "environments": [environment.key for environment in one.environments],
+                    "address": freeze_address(self.project, one.freeze),
+                }
+                for one in self.frozen
+            ]
+        }
+
+
+def freeze_address(project: Project, freeze: FreezeWindow) -> str:
+    path = reverse("freeze-list", args=[project.key])
+    return f"{settings.PORTAL_URL}{path}#freeze-{freeze.pk}"
 
 
 def freezes_of(project: Project) -> QuerySet[FreezeWindow]:
