@@ -169,7 +169,7 @@ def _set_archived(flag: Flag, *, archived: bool, intent: Intent) -> None:
     environments = outbox.lock_project(flag.project)
     current = Flag.objects.select_related("project").get(pk=flag.pk)
     if current.is_archived == archived:
-        return  # it is so already
+        return  # already up to date
     _check_references(current, archived=archived)
     if archived:
         for environment in environments:

@@ -7,7 +7,7 @@ from datetime import datetime
 from django.db.models import Max, Prefetch, QuerySet
 from django.utils.translation import gettext as _
 
-from flags.core import searching, selectors
+from flags.core import searching
 from flags.core.searching import FlagFilter
 from flags.engine import FlagDefinition
 from flags.models import Favourite, Flag, FlagConfiguration, SavedView
@@ -170,7 +170,7 @@ def _with_configurations() -> "Prefetch[str]":
 
 def refuse_moved(flag: Flag, environment: Environment) -> None:
     """Two things never move one flag at once. Raises Invalid, which names the other."""
-    mover = selectors.moved_in(flag.project).get((environment.pk, flag.key))
+    mover = moved_in(flag.project).get((environment.pk, flag.key))
     if mover is not None:
         advice = _("Let it end, or roll it back.")
         raise Invalid({"": f"{mover.words} {advice}"})

@@ -153,7 +153,7 @@ DEFINITION: Final = Aspect(
     before={"flag.created": _nothing, "flag.edited": _document_before} | _kept("definition"),
     placed=frozenset({KEPT}),
 )
-# An archived flag is not configured, so whoever configured it found it in use.
+# An archived flag is not configured, so a row that configures it found it in use.
 ARCHIVED: Final = Aspect(
     "flag",
     after=dict.fromkeys((*SWITCHES, "flag.created"), _in_use)

@@ -18,7 +18,7 @@ from flags.targeting import documents
 from flags.targeting.documents import catalogue_for
 from flags.targeting.form import Form, write_base
 from flags.targeting.nodes import Drawing
-from flags.targeting.trying import NOBODY, outlook_context
+from flags.targeting.trying import NOBODY, sample_context
 from portal.access.web.scope import Scope
 from portal.approvals import selectors as approvals
 from portal.approvals.models import ChangeRequest
@@ -73,7 +73,7 @@ def side_context(
 
 def _outlook(configuration: FlagConfiguration, wanted: Configuration) -> dict[str, object]:
     definition = configuration.flag.definition
-    return outlook_context(configuration, wanted, definition, NOBODY, clock.now())
+    return sample_context(configuration, wanted, definition, NOBODY, clock.now())
 
 
 def form_context(

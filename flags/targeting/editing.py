@@ -160,7 +160,7 @@ def _drop(form: Form, place: str, _definition: FlagDefinition) -> str:
 
 
 def _reshuffle(form: Form, _place: str, _definition: FlagDefinition) -> str:
-    """Another salt: everybody is dealt out anew. Nothing of it counts before the form is saved."""
+    """Another salt: all users are reshuffled. Nothing of it counts before the form is saved."""
     form["salt"] = new_salt()
     return "salt"
 

@@ -158,7 +158,7 @@ def ignore_unknown_flag(
     rows = UnknownFlag.objects.named().filter(environment=environment, name=name)
     rows = rows.filter(ignored_at=None) if ignored else rows.exclude(ignored_at=None)
     if not rows.update(ignored_at=intent.at if ignored else None):
-        return  # it is so already
+        return  # already up to date
     intent.record(
         "unknown_flag.ignored" if ignored else "unknown_flag.watched",
         replace(environment.recorded_as, kind="unknown_flag", name=name),

@@ -208,7 +208,7 @@ def _described(variant: object, told: Mapping[str, str]) -> object:
 
 
 def _differs(stored: Callable[[], Document], wanted: Document) -> bool:
-    """Compared as texts: 1 and True, or 1 and 1.0, are not the same to whoever gets them."""
+    """Compared as texts: 1 and True, or 1 and 1.0, are not the same to applications."""
     try:
         return json.dumps(stored(), sort_keys=True) != json.dumps(wanted, sort_keys=True)
     except DocumentError:  # what is stored is not valid any more
