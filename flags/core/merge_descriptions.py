@@ -155,5 +155,4 @@ merge = partial(merging.merge, parts=CONFIGURATION)
 def merge_keys(
     base: frozenset[str], theirs: frozenset[str], mine: frozenset[str]
 ) -> frozenset[str]:
-    """A list of keys with what each side added and without what each removed."""
     return (mine & (theirs | (mine - base))) | (theirs - base)

@@ -42,7 +42,6 @@ _NAMED = {"properties", "$defs", "dependentSchemas", "dependentRequired"}
 
 
 def check_values(definition: FlagDefinition) -> None:
-    """Raise Invalid where the schema is none, or a variant's value does not satisfy it."""
     schema = definition.json_schema
     if schema is None:
         return

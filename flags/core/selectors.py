@@ -1,5 +1,3 @@
-"""Reading flags, always within a project someone may see."""
-
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime

@@ -142,7 +142,6 @@ def reshuffled(group: ExclusionGroup) -> dict[str, Any]:
 
 
 def check_edit(project: Project, held: Group, wanted: Group) -> None:
-    """Raise Invalid where somebody would lose their place, InUse where a rule names what goes."""
     if wanted.key != held.key:
         raise Invalid({"key": _("An exclusion group keeps its key.")})
     check_places(project, held, wanted)

@@ -1,5 +1,3 @@
-"""A flag: what it is in every environment, and what it does in one."""
-
 from dataclasses import replace
 
 from django.db import models

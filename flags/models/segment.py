@@ -1,5 +1,3 @@
-"""Segments with their lists of keys: the same in every environment."""
-
 import hashlib
 import zlib
 from collections.abc import Iterable, Mapping

@@ -1,5 +1,3 @@
-"""Favourites, and saved views: the filters of the list under a name."""
-
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.urls import reverse

@@ -31,7 +31,6 @@ class Input:
 
     @property
     def id(self) -> str:
-        """An element id made from the path."""
         return self.path.replace("[", "-").replace("].", "-").replace("]", "").replace(".", "-")
 
     @property
@@ -95,7 +94,6 @@ class TestNode:
 
     @property
     def hint(self) -> str:
-        """What to write into the values, with an example where their shape is special."""
         return str(VALUE_HINTS.get(self.operator.value, VALUE_HINTS[""]))
 
 

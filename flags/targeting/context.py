@@ -1,5 +1,3 @@
-"""What the targeting page shows of a flag in one environment."""
-
 import json
 import shlex
 from collections.abc import Mapping
@@ -33,10 +31,6 @@ def page_context(
     asked: ChangeRequest | None = None,
     prefer: Side = Side.MINE,
 ) -> dict[str, object]:
-    """The context of the page and of each of its parts.
-
-    Where a request is edited, the form holds what it asks for on top of what is there now.
-    """
     flag, environment = configuration.flag, configuration.environment
     drift = drift_of(asked, prefer) if asked else None
     document = drift.document if drift else configuration.document

@@ -1,5 +1,3 @@
-"""What the buttons of the form do: add, remove and move its parts."""
-
 import re
 import secrets
 from collections.abc import Callable, Mapping
@@ -132,8 +130,6 @@ def _remove(form: Form, place: str, _definition: FlagDefinition) -> str:
 
 
 def _move(by: int) -> Callable[[Form, str, FlagDefinition], str]:
-    """One place up or down; the same button keeps the focus, or the other one at an end."""
-
     def move(form: Form, place: str, _definition: FlagDefinition) -> str:
         parts, index = _list_and_index(form, place)
         to = index + by

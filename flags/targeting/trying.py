@@ -200,7 +200,6 @@ def _deal(found: dict[str, float], serve: Serve, part: float) -> None:
 
 
 def _shares(serve: Serve) -> list[tuple[str, float]]:
-    """Nothing where only the application, or its logic, knows."""
     if isinstance(serve, Fixed):
         return [(serve.variant, 100.0)]
     if isinstance(serve, Split):

@@ -1,5 +1,3 @@
-"""Whether a project keeps samples of its traffic: the page."""
-
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _

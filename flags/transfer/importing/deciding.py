@@ -131,7 +131,6 @@ def _turn_off(place: ImportTarget, flag: Flag) -> FlagChange:
 
 
 def _decide_one(place: ImportTarget, planned: PlannedFlag, replace: bool) -> FlagChange:
-    """What becomes of one flag of the file. Raises Invalid where it cannot be taken over."""
     flag = place.flags.get(planned.key)
     if flag is None:
         return _create(place, planned)

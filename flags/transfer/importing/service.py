@@ -134,7 +134,6 @@ Row = TypeVar("Row", bound=Model)
 
 
 def store_dependencies(place: ImportTarget, dependencies: Dependencies, intent: Intent) -> None:
-    """Write segments and groups, their audit rows, and word of them for every environment."""
     for environment in (place.environment, *place.others):
         for kind, found in (
             (Named.SEGMENT, dependencies.segments),

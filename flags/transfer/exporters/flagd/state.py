@@ -1,5 +1,3 @@
-"""What is found out while one flag is written."""
-
 import json
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -55,7 +53,6 @@ class Writing:
 
     @property
     def is_inside(self) -> bool:
-        """Whether what is being written stands in another flag, or in a segment."""
         return bool(self._open)
 
     def unit(self, path: str) -> Logic:
