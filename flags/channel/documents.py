@@ -1,4 +1,4 @@
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Final
 
 import orjson
@@ -32,18 +32,7 @@ class Head:
     audit_hash: str = ""
 
     def to_document(self) -> dict[str, object]:
-        return {
-            "project": self.project,
-            "environment": self.environment,
-            "kind": self.kind,
-            "documents": self.documents,
-            "published_at": self.published_at,
-            "sampling": self.sampling,
-            "digest": self.digest,
-            "nonce": self.nonce,
-            "audit_row": self.audit_row,
-            "audit_hash": self.audit_hash,
-        }
+        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)

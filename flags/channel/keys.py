@@ -6,7 +6,6 @@ no keys of users, only what 8-byte hashes leave in them, and prove nothing: anyo
 Redis could change them.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
 REGISTRY = "aviary:environments"
@@ -22,32 +21,18 @@ USERS_KEPT_FOR_S: Final = 2 * DAY_S
 ALL_FLAGS: Final = ""
 
 
-@dataclass(frozen=True, slots=True)
 class EnvironmentKeys:
-    environment_id: int
-
-    @property
-    def head(self) -> str:
-        return f"aviary:{{env:{self.environment_id}}}:head"
-
-    @property
-    def documents(self) -> str:
-        return f"aviary:{{env:{self.environment_id}}}:docs"
-
-    @property
-    def stream(self) -> str:
-        return f"aviary:{{env:{self.environment_id}}}:stream"
-
-    @property
-    def reports(self) -> str:
-        return f"aviary:{{env:{self.environment_id}}}:reports"
+    def __init__(self, environment_id: int) -> None:
+        self._prefix = f"aviary:{{env:{environment_id}}}"
+        self.head, self.documents = f"{self._prefix}:head", f"{self._prefix}:docs"
+        self.stream, self.reports = f"{self._prefix}:stream", f"{self._prefix}:reports"
 
     def batches(self, selector: str) -> str:
-        return f"aviary:{{env:{self.environment_id}}}:batches:{selector}"
+        return f"{self._prefix}:batches:{selector}"
 
     def users(self, day: int, flag: str, *, by_client: bool) -> str:
         kind = "client" if by_client else "server"
-        return f"aviary:{{env:{self.environment_id}}}:users:{day}:{kind}:{flag}"
+        return f"{self._prefix}:users:{day}:{kind}:{flag}"
 
     @property
     def types(self) -> dict[str, str]:

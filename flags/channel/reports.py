@@ -36,8 +36,8 @@ class Report:
     epoch: str
     version: int
     held_for_s: float
+    # Since it said so; set where reports are read.
     age_s: float = 0.0
-    """Since it said so; set where reports are read."""
 
     @property
     def position(self) -> tuple[str, int]:

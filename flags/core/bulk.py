@@ -38,8 +38,6 @@ class End(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class BulkResult:
-    """What became of one flag; ``path`` leads to the request that it waits as."""
-
     flag: Flag
     end: End
     text: str = ""

@@ -70,7 +70,6 @@ def version_of(base_version: str) -> int:
 
 
 def brought_words(brought: Iterable[FlagConfiguration]) -> list[str]:
-    """The flags that are introduced along with another one, one sentence each."""
     text = _("{flag}, which it depends on, is introduced too, turned off: everyone gets {variant}.")
     return [
         text.format(flag=row.flag.title, variant=descriptions.quoted(row.targeting["off_variant"]))

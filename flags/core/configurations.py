@@ -26,7 +26,7 @@ from portal.lib.journal import Intent
 class Switched:
     """A configuration after its switch, and the version it had before.
 
-    Whoever has the configuration open at that version has missed nothing but the switch.
+    Somebody who has the configuration open at that version has missed nothing but the switch.
     """
 
     configuration: FlagConfiguration
@@ -46,9 +46,9 @@ def save_configuration(
     """Replace a flag's configuration in one environment.
 
     Raises Forbidden without ``flag.edit`` (and ``flag.toggle`` where it turns on or off); Invalid
-    when the document is, or refers to what is not there or in a circle; Conflict, with both sides,
-    when it is no longer at ``expected_version``; Waiting where the environment's policy wants
-    others to agree first. A flag that is not introduced stays so unless the document turns it on
+    when the document is, or refers to what is not there or makes a cycle; Conflict, with both
+    sides, when it is no longer at ``expected_version``; Waiting where a policy wants others to
+    agree first. A flag that is not introduced stays so unless the document turns it on
     or says ``introduced``: until then nobody notices what is saved. Rules by which releases serve
     testers and cohorts begin ``by_release`` alone, and are left out else.
     """

@@ -1,5 +1,3 @@
-"""Creating, editing, archiving and restoring flags."""
-
 import contextlib
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -40,7 +38,6 @@ Document = Mapping[str, Any]
 
 
 def new_salt() -> str:
-    """A fresh salt: 32 random bits tell a project's flags apart."""
     return secrets.token_hex(4)
 
 
@@ -169,7 +166,7 @@ def _set_archived(flag: Flag, *, archived: bool, intent: Intent) -> None:
     environments = outbox.lock_project(flag.project)
     current = Flag.objects.select_related("project").get(pk=flag.pk)
     if current.is_archived == archived:
-        return  # it is so already
+        return  # already up to date
     _check_references(current, archived=archived)
     if archived:
         for environment in environments:
@@ -233,7 +230,6 @@ def _missing_in(state: Document, flag: Flag) -> list[Document]:
 
 
 def _served(flag: Flag) -> set[str] | None:
-    """The variants that any configuration can serve; None where that cannot be said."""
     found = {key for keys, _who in referring.kept_variants(flag) for key in keys}
     for row in _states(flag):
         try:

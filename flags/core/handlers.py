@@ -1,5 +1,3 @@
-"""How changes of flags are made, once they are agreed to, and shown until then."""
-
 from collections.abc import Callable, Collection
 from datetime import datetime
 

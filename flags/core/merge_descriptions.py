@@ -110,7 +110,7 @@ def _prerequisites(merging: Merging, base: Any, theirs: Any, mine: Any, place: P
 
 
 def _targets(merging: Merging, base: Any, theirs: Any, mine: Any, place: Place) -> Any:
-    """User by user; whoever comes in goes to the first target of the variant."""
+    """User by user; new ones go to the first target of the variant."""
     if _equal(theirs, base) or _equal(theirs, mine):
         return mine
     if _equal(mine, base):
@@ -155,5 +155,4 @@ merge = partial(merging.merge, parts=CONFIGURATION)
 def merge_keys(
     base: frozenset[str], theirs: frozenset[str], mine: frozenset[str]
 ) -> frozenset[str]:
-    """A list of keys with what each side added and without what each removed."""
     return (mine & (theirs | (mine - base))) | (theirs - base)

@@ -1,7 +1,7 @@
 """The schemas that object flags hold their values to: JSON Schema 2020-12, without its traps.
 
 A schema comes from people and is run over values on every save, so it must be cheap whatever it
-says: it is small, refers to nothing outside itself and not in circles, its patterns are RE2's, and
+says: it is small, refers to nothing outside itself, without cycles, its patterns are RE2's, and
 what the library checks in exponential time is refused.
 """
 
@@ -42,7 +42,6 @@ _NAMED = {"properties", "$defs", "dependentSchemas", "dependentRequired"}
 
 
 def check_values(definition: FlagDefinition) -> None:
-    """Raise Invalid where the schema is none, or a variant's value does not satisfy it."""
     schema = definition.json_schema
     if schema is None:
         return

@@ -1,5 +1,3 @@
-"""What a list of flags is narrowed to, and in which order it stands."""
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -81,7 +79,6 @@ def read_sort(text: str) -> tuple[str, ...]:
 
 
 def matching(project: Project, wanted: FlagFilter) -> QuerySet[Flag]:
-    """The flags of a project that match, in the order that is wanted."""
     flags = project.flags.archived() if wanted.archived else project.flags.alive()
     if wanted.search:
         flags = flags.filter(_found(project, wanted))

@@ -1,5 +1,3 @@
-"""Reading flags, always within a project someone may see."""
-
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,7 +5,7 @@ from datetime import datetime
 from django.db.models import Max, Prefetch, QuerySet
 from django.utils.translation import gettext as _
 
-from flags.core import searching, selectors
+from flags.core import searching
 from flags.core.searching import FlagFilter
 from flags.engine import FlagDefinition
 from flags.models import Favourite, Flag, FlagConfiguration, SavedView
@@ -170,7 +168,7 @@ def _with_configurations() -> "Prefetch[str]":
 
 def refuse_moved(flag: Flag, environment: Environment) -> None:
     """Two things never move one flag at once. Raises Invalid, which names the other."""
-    mover = selectors.moved_in(flag.project).get((environment.pk, flag.key))
+    mover = moved_in(flag.project).get((environment.pk, flag.key))
     if mover is not None:
         advice = _("Let it end, or roll it back.")
         raise Invalid({"": f"{mover.words} {advice}"})

@@ -1,5 +1,3 @@
-"""Flags: how their history reads, and how their changes are made."""
-
 from collections.abc import Sequence
 from typing import Any
 

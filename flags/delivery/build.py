@@ -114,8 +114,6 @@ def _key_document(key: ApiKey) -> dict[str, object]:
 
 
 class _Source(NamedTuple):
-    """Where documents of one kind come from; ``key`` is the field of a row that names it."""
-
     prefix: str
     rows: Callable[[Environment], QuerySet[Any]]
     key: str
@@ -137,15 +135,16 @@ def _segments(environment: Environment) -> QuerySet[Any]:
     return segments.defer("included__content", "excluded__content")
 
 
-def _groups(environment: Environment) -> QuerySet[Any]:
-    return ExclusionGroup.objects.filter(project=environment.project)
-
-
 _SOURCES = {
     Named.FLAG: _Source(FLAG_PREFIX, _flags, "flag__key", _flag_document),
     outbox.KEY: _Source(KEY_PREFIX, _keys, "selector", _key_document),
     Named.SEGMENT: _Source(SEGMENT_PREFIX, _segments, "key", attrgetter("engine_document")),
-    Named.GROUP: _Source(GROUP_PREFIX, _groups, "key", attrgetter("engine_document")),
+    Named.GROUP: _Source(
+        GROUP_PREFIX,
+        lambda environment: ExclusionGroup.objects.filter(project=environment.project),
+        "key",
+        attrgetter("engine_document"),
+    ),
 }
 
 

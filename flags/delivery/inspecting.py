@@ -97,9 +97,11 @@ class Inspector:
                     RELAY, f"evaluators were given another version {environment.version}"
                 ),
             )
-        elif held.is_current(environment) and not self._holds(environment_id, held, stored):
-            self._publish_anew(environment_id)
-            return
+        elif held.is_current(environment):
+            weights = (self._weigh(environment_id, held, *one) for one in stored.items())
+            if sum(weights) % DIGEST_MODULUS != held.total:
+                self._publish_anew(environment_id)
+                return
         self._publisher.publish(environment_id)
 
     def _open(self, environment_id: int, raw: bytes) -> HeldHead:
@@ -107,10 +109,6 @@ class Inspector:
             return HeldHead.read(raw or None, 0, self._sealer, environment_id)
         except ForgedEnvelope:
             return HeldHead(raw=None)
-
-    def _holds(self, environment_id: int, held: HeldHead, stored: dict[bytes, bytes]) -> bool:
-        weights = (self._weigh(environment_id, held, *one) for one in stored.items())
-        return sum(weights) % DIGEST_MODULUS == held.total
 
     def _weigh(self, environment_id: int, held: HeldHead, name: bytes, sealed: bytes) -> int:
         """What a stored document adds; -1, which never fits, where the head does not cover it."""

@@ -90,8 +90,6 @@ def _drain_stream(kind: IntakeKind, stream: str, opened: Open) -> None:
 
 
 def _store_page(kind: IntakeKind, batches: list[IntakeBatch | None]) -> set[str | None]:
-    """Store batches slice by slice; returns the ids of those that could not be, None for what
-    cannot be read. What was stored of them is known when they come again."""
     failed: set[str | None] = set()
     for number, part in enumerate(_slices(kind, batches)):
         if number:

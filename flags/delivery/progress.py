@@ -36,16 +36,16 @@ Position = tuple[str, int]
 
 
 class Arrival(Enum):
+    # Every evaluator that reports answers with it.
     LIVE = "live"
-    """Every evaluator that reports answers with it."""
+    # An evaluator does not have it yet, or Redis does not.
     BEHIND = "behind"
-    """An evaluator does not have it yet, or Redis does not."""
+    # Redis has it; evaluators reported in the last day, and none does now.
     SILENT = "silent"
-    """Redis has it; evaluators reported in the last day, and none does now."""
+    # Redis has it; no evaluator has reported in the last day.
     UNUSED = "unused"
-    """Redis has it; no evaluator has reported in the last day."""
+    # Redis does not answer.
     UNKNOWN = "unknown"
-    """Redis does not answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +55,10 @@ class Delivery:
     environment_id: int
     position: Position
     arrival: Arrival
+    # Of the evaluators that report now; where none does, the last ones.
     reports: tuple[Report, ...] = ()
-    """Of the evaluators that report now; where none does, the last ones."""
+    # None where it was never known.
     reached: int | None = None
-    """None where it was never known."""
 
     @property
     def live(self) -> list[Report]:

@@ -86,7 +86,6 @@ class Publisher:
     def _publish_over(
         self, held: build.HeldHead, environment_id: int, *, anew: bool
     ) -> PublishOutcome | None:
-        """Publish over what Redis was seen to hold; None when another publisher was faster."""
         environment = self.check_history(held, environment_id)
         if held.is_current(environment) and not anew:
             if not held.registered:
@@ -111,7 +110,6 @@ class Publisher:
         return environment
 
     def read_held(self, environment_id: int) -> build.HeldHead:
-        """What Redis holds; nothing, where that was written by somebody else."""
         pipeline = self._redis.pipeline(transaction=True)
         _ask_held(pipeline, environment_id)
         raw, documents, registered = pipeline.execute()
@@ -195,7 +193,6 @@ class Publisher:
         return held.total + after - self._weigh_all(environment_id, before)
 
     def _read_replaced(self, environment_id: int, changes: list[Change]) -> list[Change] | None:
-        """The documents that Redis holds in the place of these; None where a seal does not hold."""
         fields = [one.field for one in changes]
         if not fields:
             return []

@@ -32,8 +32,8 @@ _RETRY_MOST_S: Final = 30.0
 class Sweeper:
     def __init__(self, redis: Redis, publisher: Publisher, inspector: Inspector) -> None:
         self._redis, self._publisher, self.inspector = redis, publisher, inspector
+        # Why an environment could not be published, for as long as it cannot.
         self.troubles: dict[int, str] = {}
-        """Why an environment could not be published, for as long as it cannot."""
         self._retry_at: dict[int, float] = {}
 
     def sweep(self) -> int:
@@ -74,14 +74,11 @@ class Sweeper:
 
     def _concerns_all(self, error: Exception) -> bool:
         if isinstance(error, RedisError) and not isinstance(error, ResponseError):
-            return not self._redis_answers()
+            try:
+                return not self._redis.ping()
+            except RedisError:
+                return True
         return isinstance(error, DatabaseError) and not connection.is_usable()
-
-    def _redis_answers(self) -> bool:
-        try:
-            return bool(self._redis.ping())
-        except RedisError:
-            return False
 
     def _note(self, environment_id: int, trouble: str) -> None:
         if trouble != self.troubles.get(environment_id, ""):
@@ -128,7 +125,6 @@ class Sweeper:
         connection.close()
 
     def _slices(self) -> Iterator[float]:
-        """One slice of comparing at each step, for ever; gives how long to pause at least."""
         while True:
             began, ids = time.monotonic(), environment_ids()
             self.inspector.mend(ids)

@@ -8,7 +8,6 @@ from flags.engine.document import (
     AttributeTest,
     Audience,
     ByLogic,
-    Condition,
     Configuration,
     Group,
     LogicTest,
@@ -16,7 +15,7 @@ from flags.engine.document import (
     Serve,
     Split,
 )
-from flags.engine.references import conditions_in, leaves
+from flags.engine.references import leaves_in
 from flags.engine.results import Context
 
 # Stands for the context as a whole, which logic may read, or for a name that it makes up.
@@ -68,19 +67,14 @@ def _read_by(document: Configuration | Segment | Group) -> Iterator[str]:
     yield from _units(document)
     if isinstance(document, Group):
         return
-    for condition in conditions_in(document):
-        yield from _in_condition(condition)
-    if isinstance(document, Configuration):
-        for one in (one.logic for one in _serves(document) if isinstance(one, ByLogic)):
-            yield from _in_logic(one.value)
-
-
-def _in_condition(condition: Condition) -> Iterator[str]:
-    for leaf in leaves(condition):
+    for leaf in leaves_in(document):
         if isinstance(leaf, AttributeTest):
             yield leaf.attribute
         elif isinstance(leaf, LogicTest):
             yield from _in_logic(leaf.logic.value)
+    if isinstance(document, Configuration):
+        for one in (one.logic for one in _serves(document) if isinstance(one, ByLogic)):
+            yield from _in_logic(one.value)
 
 
 def _units(document: Configuration | Segment | Group) -> Iterator[str]:

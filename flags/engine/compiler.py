@@ -63,7 +63,7 @@ def answers_of(flag: EnvironmentFlag) -> Answers:
 
 
 def _guarded(evaluate: Evaluation, answers: Answers, weight: int) -> Evaluate:
-    """A reference into nothing or in a circle, or too much work, is an error of this flag alone."""
+    """A reference into nothing, a cycle, or too much work is an error of this flag alone."""
 
     def guarded(context: Context, state: EvaluationState = EMPTY, /) -> Result:
         steps = state.steps
@@ -77,7 +77,7 @@ def _guarded(evaluate: Evaluation, answers: Answers, weight: int) -> Evaluate:
         except Unresolved as missing:
             return answers.fail(ErrorCode.GENERAL, f"It cannot be evaluated: {missing}.")
         except RecursionError:
-            return answers.fail_in_a_circle()
+            return answers.fail_in_a_cycle()
 
     return guarded
 

@@ -28,7 +28,6 @@ from flags.engine.document import (
     Split,
     Variant,
 )
-from flags.engine.jsonlogic import dump_logic
 
 # What of a definition evaluators need, besides the variants' keys and values.
 _EVALUATED = ("key", "value_type", "client_visible")
@@ -41,7 +40,13 @@ def dump_definition(definition: FlagDefinition) -> dict[str, object]:
         "name": definition.name,
         "kind": definition.kind.value,
         "value_type": definition.value_type.value,
-        "variants": list(map(_dump_variant, definition.variants)),
+        "variants": [
+            {
+                **_dump_served(one),
+                **({"description": one.description} if one.description else {}),
+            }
+            for one in definition.variants
+        ],
         "client_visible": definition.client_visible,
         "description": definition.description,
         "tags": list(definition.tags),
@@ -81,11 +86,6 @@ def environment_document(
         "version": version,
         **dump_configuration(configuration),
     }
-
-
-def _dump_variant(variant: Variant) -> dict[str, object]:
-    description = {"description": variant.description} if variant.description else {}
-    return {**_dump_served(variant), **description}
 
 
 def _dump_served(variant: Variant) -> dict[str, object]:
@@ -163,7 +163,7 @@ def dump_condition(condition: Condition) -> dict[str, object]:
 def dump_by_logic(one: LogicTest | ByLogic) -> dict[str, object]:
     is_default = one.bucketing == DEFAULT_BUCKETING
     bucketing = {} if is_default else {"bucketing": one.bucketing}
-    return {"jsonlogic": dump_logic(one.logic), **bucketing}
+    return {"jsonlogic": one.logic.value, **bucketing}
 
 
 def dump_about(one: Segment | Group) -> dict[str, object]:

@@ -1,5 +1,3 @@
-"""Exclusion groups: read and compiled, and what may change on the line of one."""
-
 from collections.abc import Iterable, Iterator
 
 from flags.engine import limits
@@ -85,8 +83,8 @@ def compile_group(document: object) -> CompiledGroup:
     return CompiledGroup(group.key, group, position, gives)
 
 
-# The line of an exclusion group: where there is room, and what may change on it. Whoever is in a
-# part of the line stays in it: a slot keeps its place, and grows into free room only.
+# The line of an exclusion group: where there is room, and what may change on it. Units keep their
+# part of the line: a slot keeps its place, and grows into free room only.
 
 
 def free_room(group: Group) -> list[tuple[int, int]]:
@@ -128,9 +126,10 @@ def disturbances(before: Group, after: Group) -> Iterator[Problem]:
     room = free_room(before)
     old = {slot.flag: slot for slot in before.slots}
     for index, slot in enumerate(after.slots):
-        if _moves(old.get(slot.flag), slot):
+        was = old.get(slot.flag)
+        if was is not None and (slot.end <= was.start or was.end <= slot.start):
             yield Problem(f"slots[{index}]", "Let a slot keep its place: grow or shrink it.")
-        elif not all(_is_free(part, room) for part in _gained(old.get(slot.flag), slot)):
+        elif not all(_is_free(part, room) for part in _gained(was, slot)):
             message = "A share grows into unallocated traffic only: this is taken."
             yield Problem(f"slots[{index}]", message)
     if after.holdout > before.holdout:
@@ -139,10 +138,6 @@ def disturbances(before: Group, after: Group) -> Iterator[Problem]:
             yield Problem(
                 "holdout", "The holdout grows into unallocated traffic only: this is a flag's."
             )
-
-
-def _moves(old: Slot | None, new: Slot) -> bool:
-    return old is not None and (new.end <= old.start or old.end <= new.start)
 
 
 def _gained(old: Slot | None, new: Slot) -> list[tuple[int, int]]:

@@ -82,7 +82,6 @@ class Explanation:
 def explain(
     flag: EnvironmentFlag, context: Context, state: EvaluationState, segments: Mapping[str, Segment]
 ) -> Explanation:
-    """Explain a flag's answer; ``segments`` are those of the state, parsed."""
     # Whatever is drawn at random is drawn once, so that the explanation is of one evaluation.
     drawn = state.draw()
     state = replace(state, draw=lambda: drawn, steps=Steps())
@@ -101,7 +100,7 @@ def explain(
     except OverBudget:
         return Explanation(result)
     except RecursionError:
-        return Explanation(answers.fail_in_a_circle())
+        return Explanation(answers.fail_in_a_cycle())
 
 
 def _until_decided(steps: list[Step]) -> Explanation:
@@ -152,10 +151,11 @@ def _rule_step(rule: Rule, answers: Answers, scope: TraceScope) -> Step:
     condition = trace_condition(rule.when, scope)
     group, group_problem = _group_bucket(rule.audience, answers, scope)
     audience = _audience_bucket(rule.audience, answers, scope)
+    lets_in = all(one is None or one.chosen is not None for one in (group, audience))
     result = _failed(condition, answers)
     if result is None and condition.matched and group_problem:
         result = _unevaluable(group_problem, answers)
-    elif result is None and condition.matched and _lets_in(group) and _lets_in(audience):
+    elif result is None and condition.matched and lets_in:
         facts = {**answers.facts, "ruleId": rule.id}
         result = _served(rule.serve, answers, scope, facts, audience)
     return Step(
@@ -177,14 +177,9 @@ def _override_traces(serve: Serve, scope: TraceScope) -> tuple[Trace, ...]:
     return tuple(trace_condition(one.when, scope) for one in serve.overrides)
 
 
-def _lets_in(bucket: Bucket | None) -> bool:
-    return bucket is None or bucket.chosen is not None
-
-
 def _served(
     serve: Serve, answers: Answers, scope: TraceScope, facts: Facts, audience: Bucket | None
 ) -> Result | None:
-    """What the rule serves; one variant for a share of all is decided by the audience's hash."""
     if isinstance(serve, Fixed) and audience is not None and audience.point is not None:
         return answers.give_by_bucket(serve.variant, facts, audience.seed, audience.point)
     return _ask(compile_serve(serve, answers, Reason.TARGETING_MATCH, facts), answers, scope)

@@ -22,7 +22,6 @@ from flags.engine.document import (
     FlagTest,
     Kind,
     Rule,
-    Serve,
     Target,
     ValueType,
     Variant,
@@ -219,9 +218,14 @@ _read_prerequisites: Reader[tuple[FlagTest, ...]] = list_of(
 
 def _configuration(variant: Reader[str]) -> Reader[Configuration]:
     serve = serve_reader(variant)
-    rules: Reader[tuple[Rule, ...]] = checked(
-        list_of(_rule(serve), most=limits.MAX_RULES), _check_rule_ids
+    rule = record(
+        Rule,
+        {"id": read_rule_id, "when": read_condition, "serve": serve},
+        {"audience": read_audience, "name": _read_name},
     )
+    rules: Reader[tuple[Rule, ...]] = checked(list_of(rule, most=limits.MAX_RULES), _check_rule_ids)
+    keys = list_of(text(limits.MAX_UNIT_CHARS, least=1), most=limits.MAX_TARGET_KEYS)
+    target = record(Target, {"variant": variant, "keys": keys})
     return checked(
         record(
             Configuration,
@@ -232,7 +236,7 @@ def _configuration(variant: Reader[str]) -> Reader[Configuration]:
                 "salt": read_salt,
             },
             {
-                "targets": list_of(_target(variant), most=limits.MAX_TARGETS),
+                "targets": list_of(target, most=limits.MAX_TARGETS),
                 "rules": rules,
                 "prerequisites": _read_prerequisites,
                 "introduced": read_boolean,
@@ -240,11 +244,6 @@ def _configuration(variant: Reader[str]) -> Reader[Configuration]:
         ),
         _check_configuration,
     )
-
-
-def _target(variant: Reader[str]) -> Reader[Target]:
-    key = text(limits.MAX_UNIT_CHARS, least=1)
-    return record(Target, {"variant": variant, "keys": list_of(key, most=limits.MAX_TARGET_KEYS)})
 
 
 def _check_configuration(configuration: Configuration) -> Iterable[Problem]:
@@ -265,14 +264,6 @@ def _check_targets(configuration: Configuration) -> Iterable[Problem]:
                 message = f"Remove '{quote(key)}'; it is targeted already."
                 yield Problem(f"targets[{at}].keys[{index}]", message)
             seen.add(key)
-
-
-def _rule(serve: Reader[Serve]) -> Reader[Rule]:
-    return record(
-        Rule,
-        {"id": read_rule_id, "when": read_condition, "serve": serve},
-        {"audience": read_audience, "name": _read_name},
-    )
 
 
 def _check_rule_ids(rules: tuple[Rule, ...]) -> Iterable[Problem]:

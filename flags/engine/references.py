@@ -36,7 +36,7 @@ class References:
 
 
 def references_of(document: Configuration | Segment) -> References:
-    tests = [leaf for one in conditions_in(document) for leaf in leaves(one)]
+    tests = list(leaves_in(document))
     asked = [leaf for leaf in tests if isinstance(leaf, FlagTest)]
     groups: set[str] = set()
     if isinstance(document, Configuration):
@@ -71,13 +71,16 @@ def instants_of(document: Configuration | Segment) -> frozenset[float]:
 
     JsonLogic that looks at ``$flagd.timestamp`` may do so at any time, and is not asked.
     """
-    found = (leaf for one in conditions_in(document) for leaf in leaves(one))
-    tests = (one for one in found if isinstance(one, AttributeTest) and one.attribute == NOW)
+    tests = (
+        one
+        for one in leaves_in(document)
+        if isinstance(one, AttributeTest) and one.attribute == NOW
+    )
     instants = (seconds_of(value) for test in tests for value in test.values)
     return frozenset(float(seconds) for seconds in instants if seconds is not None)
 
 
-def conditions_in(document: Configuration | Segment) -> Iterator[Condition]:
+def _conditions_in(document: Configuration | Segment) -> Iterator[Condition]:
     if isinstance(document, Segment):
         yield document.when
         return
@@ -93,7 +96,7 @@ def _overrides(serve: Serve) -> Iterator[Condition]:
 
 
 def weight_of(document: Configuration | Segment) -> int:
-    weight = 1 + sum(map(_weight, conditions_in(document)))
+    weight = 1 + sum(map(_weight, _conditions_in(document)))
     if isinstance(document, Configuration):
         serves = (*(rule.serve for rule in document.rules), document.fallthrough)
         logic = (one.logic.value for one in serves if isinstance(one, ByLogic))
@@ -119,12 +122,16 @@ def _operations(logic: object) -> int:
     return 1 + sum(given) + sum(map(_operations, logic.values()))
 
 
-def leaves(condition: Condition) -> Iterator[Condition]:
+def leaves_in(document: Configuration | Segment) -> Iterator[Condition]:
+    return (leaf for one in _conditions_in(document) for leaf in _leaves(one))
+
+
+def _leaves(condition: Condition) -> Iterator[Condition]:
     if isinstance(condition, AllOf | AnyOf):
         for one in condition.conditions:
-            yield from leaves(one)
+            yield from _leaves(one)
     elif isinstance(condition, Not):
-        yield from leaves(condition.condition)
+        yield from _leaves(condition.condition)
     else:
         yield condition
 

@@ -1,5 +1,3 @@
-"""What an evaluation answers, and how OFREP says it."""
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum

@@ -1,5 +1,3 @@
-"""Segments: read, compiled, and back to plain documents."""
-
 from collections.abc import Iterable
 
 from flags.engine import limits

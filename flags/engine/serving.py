@@ -53,10 +53,7 @@ class Answers:
         details = f"Give a non-empty text or a whole number as '{name}': the flag is split by it."
         return self.fail(ErrorCode.TARGETING_KEY_MISSING, details)
 
-    def fail_by_logic(self) -> Result:
-        return self.fail(ErrorCode.GENERAL, "Its logic names a variant that it does not have.")
-
-    def fail_in_a_circle(self) -> Result:
+    def fail_in_a_cycle(self) -> Result:
         return self.fail(ErrorCode.GENERAL, "It cannot be evaluated: it refers to itself.")
 
     def fail_over_budget(self) -> Result:
@@ -161,12 +158,14 @@ def _(serve: ByLogic, answers: Answers, _reason: Reason, facts: Facts) -> Step:
     """Always for a reason: logic may look at anything, a bucket among other things."""
     run = compile_logic_for(serve, answers.key)
     results = {key: answers.give(key, Reason.TARGETING_MATCH, facts) for key in answers.variants}
+    unknown = "Its logic names a variant that it does not have."
 
     def choose(context: Context, state: EvaluationState) -> Result | None:
         chosen = run(context, state)
         if chosen is None:
             return None
-        return results.get(name_of(chosen) or "") or answers.fail_by_logic()
+        found = results.get(name_of(chosen) or "")
+        return found or answers.fail(ErrorCode.GENERAL, unknown)
 
     return choose
 

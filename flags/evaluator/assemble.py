@@ -119,7 +119,6 @@ async def assemble_full(
     held: Environment | None,
     counters: Counters,
 ) -> Environment:
-    """The state that a full load describes. Raises StateRefused."""
     head.check_against(held)
     if head.head.documents != len(documents):
         details = f"{len(documents)} documents where the head says {head.head.documents}"

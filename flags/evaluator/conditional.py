@@ -59,7 +59,6 @@ def read_query(query: bytes) -> MinimumVersion | None:
 
 
 def _read_instant(text: str) -> int | None:
-    """Unix seconds of a number, or of an ISO 8601 date whose "+" a query turned into a space."""
     if text.isascii() and text.isdigit():
         return int(text[:18])
     try:

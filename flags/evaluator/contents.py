@@ -34,8 +34,8 @@ class FlagItem:
         self.compiled = compiled
         self.client_visible = client_visible
         self.problem = problem
+        # Answers already written as JSON, by the identity of the engine's shared result.
         self.encoded: dict[int, tuple[object, bytes]] = {}
-        """Answers already written as JSON, by the identity of the engine's shared result."""
         self._attributes: frozenset[str] | None = None
 
     @property
@@ -88,18 +88,16 @@ def read_content(field: str, document: dict[str, object]) -> Content | None:
         return None
 
 
-def _read_segment(key: str, document: dict[str, object]) -> CompiledSegment:
-    segment = compile_segment(document)
-    if segment.key != key:
-        raise ValueError("its document is of another segment")
-    return segment
+def _reader(
+    compile_document: Callable[[object], CompiledSegment | CompiledGroup], what: str
+) -> Callable[[str, dict[str, object]], CompiledSegment | CompiledGroup]:
+    def read(key: str, document: dict[str, object]) -> CompiledSegment | CompiledGroup:
+        found = compile_document(document)
+        if found.key != key:
+            raise ValueError(f"its document is of another {what}")
+        return found
 
-
-def _read_group(key: str, document: dict[str, object]) -> CompiledGroup:
-    group = compile_group(document)
-    if group.key != key:
-        raise ValueError("its document is of another group")
-    return group
+    return read
 
 
 def _read_flag(key: str, document: dict[str, object]) -> FlagItem:
@@ -153,8 +151,8 @@ def _read_limit(document: Mapping[str, object], name: str) -> int | None:
 _READERS: Final[dict[str, Callable[[str, dict[str, object]], Content]]] = {
     FLAG_PREFIX: _read_flag,
     KEY_PREFIX: read_key,
-    SEGMENT_PREFIX: _read_segment,
-    GROUP_PREFIX: _read_group,
+    SEGMENT_PREFIX: _reader(compile_segment, "segment"),
+    GROUP_PREFIX: _reader(compile_group, "group"),
 }
 
 

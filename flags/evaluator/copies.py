@@ -58,7 +58,14 @@ class Copies:
         for path in folder.generations(environment_id):
             try:
                 copy = await asyncio.to_thread(read_copy, path)
-                state = await self._believe(environment_id, copy)
+                state = await assemble.assemble_full(  # its seals checked as if it came from Redis
+                    self._sealer,
+                    assemble.open_head(self._sealer, environment_id, copy.head),
+                    dict(copy.documents),
+                    environment_id=environment_id,
+                    held=None,
+                    counters=self._counters,
+                )
             except FileNotFoundError:
                 continue
             except Exception as error:  # whatever is wrong with a file, Redis is still to be asked
@@ -67,16 +74,6 @@ class Copies:
                 continue
             self._keep(state, copy)
             return
-
-    async def _believe(self, environment_id: int, copy: Copy) -> Environment:
-        return await assemble.assemble_full(
-            self._sealer,
-            assemble.open_head(self._sealer, environment_id, copy.head),
-            dict(copy.documents),
-            environment_id=environment_id,
-            held=None,
-            counters=self._counters,
-        )
 
     def _keep(self, state: Environment, copy: Copy) -> None:
         age_s = time.time() - copy.confirmed_at

@@ -32,8 +32,8 @@ SLICE: Final = 64
 class Copy:
     head: bytes
     documents: Mapping[bytes, bytes]
+    # In Unix seconds.
     confirmed_at: float
-    """In Unix seconds."""
 
 
 class CopyFolder:
@@ -79,7 +79,6 @@ class CopyFolder:
             os.utime(newest, (confirmed_at, confirmed_at))
 
     def remove(self, environment_id: int, *, unless_since: float) -> None:
-        """Remove the copies of an environment, unless one was confirmed since (Unix seconds)."""
         files = [one for one in self.generations(environment_id) if one.exists()]
         if not any(one.stat().st_mtime > unless_since for one in files):
             for one in files:

@@ -12,12 +12,12 @@ from flags.evaluator.users import UserCounter
 class Counters:
     """Counted since the process started; never reset."""
 
+    # By (route, status).
     requests: Counter[tuple[str, int]] = field(default_factory=Counter)
-    """By (route, status)."""
+    # By reason, apart from what is still in the tally: an evaluation is counted there, once.
     evaluations: Counter[str] = field(default_factory=Counter)
-    """By reason, apart from what is still in the tally: an evaluation is counted there, once."""
+    # What Redis offered and the evaluator did not believe, by ``assemble.RefusalCause``.
     refused: Counter[str] = field(default_factory=Counter)
-    """What Redis offered and the evaluator did not believe, by ``assemble.RefusalCause``."""
     tally: Tally = field(default_factory=Tally)
     samples: Samples = field(default_factory=Samples)
     telemetry: Collector = field(default_factory=Collector)

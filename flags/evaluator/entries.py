@@ -90,7 +90,6 @@ def _text(value: object, most: int, name: str) -> str:
 
 
 def instant_of(entry: Entry, now: float) -> float:
-    """When it was, in Unix seconds; now, where it does not say."""
     told = entry.get("at")
     if told is None:
         return now
@@ -143,7 +142,6 @@ def count_of(entry: Entry, durations: list[int] | None) -> int:
 
 
 def errors_of(entry: Entry, count: int) -> tuple[int, str]:
-    """How many of them were errors, and of which type; empty where it does not say."""
     errors, error, kind = entry.get("errors"), entry.get("error"), entry.get("error_type")
     if error is not None:
         if type(error) is not bool or errors is not None:

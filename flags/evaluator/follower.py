@@ -90,7 +90,9 @@ class Follower:
         finally:
             self._memory.is_tried = True
             self._tried.set()
-        await self._pause(self._compare_began_at + COMPARE_EVERY_S - time.monotonic())
+        pause_s = max(self._compare_began_at + COMPARE_EVERY_S - time.monotonic(), 0)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._registry_changed.wait(), pause_s)
 
     async def _compare_all(self) -> None:
         heads = await self._read_heads()
@@ -158,10 +160,6 @@ class Follower:
         else:
             await self.reload(environment_id, wanted=head.position)
 
-    async def _pause(self, seconds: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._registry_changed.wait(), max(seconds, 0))
-
     # Following streams
 
     async def follow(self) -> None:
@@ -180,14 +178,12 @@ class Follower:
                 self._advance(names[name], position)
 
     async def _compare_now(self) -> None:
-        """Let a comparison load what is new, so that the next reading follows it too."""
         self._compared.clear()
         self._registry_changed.set()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._compared.wait(), COMPARE_EVERY_S)
 
     def _advance(self, environment_id: int, position: bytes) -> None:
-        """Move forward only: a reload may have gone further meanwhile."""
         if order_of(position) > order_of(self._positions[environment_id]):
             self._positions[environment_id] = position
 

@@ -124,7 +124,6 @@ class IntakeQueue:
             logger.warning(text, self.kind.name, count)
 
     def next_batches(self, sealer: Sealer, *, first: bool = False) -> list[Waiting]:
-        """What to send next. A minute becomes batches only then; mere word of losses only first."""
         if not self.waiting and self.untold and first:
             now = time.time()
             self.waiting.append(Waiting(time.monotonic(), minute_of(now), now))

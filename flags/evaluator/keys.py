@@ -10,6 +10,7 @@ import math
 from typing import Final
 
 from flags.evaluator.contents import KEY_KINDS, ApiKey
+from flags.evaluator.framing import RequestRefused
 from flags.evaluator.memory import CurrentEnvironment, Memory
 
 SELECTOR_CHARS: Final = 16
@@ -23,13 +24,8 @@ TOO_MANY: Final = "this API key sends more than its %g requests per second: try 
 LOADING: Final = "the evaluator has not loaded its flags yet: try again in a second"
 
 
-class AccessRefused(Exception):
-    """The request may not evaluate; ``status`` is 401, 403 or 503."""
-
-    def __init__(self, status: int, details: str) -> None:
-        super().__init__(details)
-        self.status = status
-        self.details = details
+class AccessRefused(RequestRefused):
+    """The request may not evaluate; ``status`` is 401, 403, 429 or 503."""
 
 
 def find_token(authorization: bytes | None, api_key: bytes | None) -> bytes | None:
@@ -87,8 +83,8 @@ class RateLimits:
     """
 
     def __init__(self) -> None:
+        # Selector -> tokens left, and the instant they were counted at.
         self._buckets: dict[str, tuple[float, float]] = {}
-        """Selector -> tokens left, and the instant they were counted at."""
 
     def wait_s(self, key: ApiKey, *, now: float) -> int:
         """Take a token; else the whole seconds, one at least, until there will be one.

@@ -50,8 +50,8 @@ class Environment:
     head: Head
     sealed_head: bytes
     fields: Mapping[str, Held]
+    # Removed fields and the version that removed them, lest an old document bring one back.
     gone: Mapping[str, int]
-    """Removed fields and the version that removed them, lest an old document bring one back."""
     flags: Mapping[str, FlagItem]
     keys: Mapping[bytes, ApiKey]
     segments: Mapping[str, CompiledSegment] = field(default_factory=dict)
@@ -142,28 +142,27 @@ class KeyUse(dict[str, float]):
 class Memory:
     places: dict[int, CurrentEnvironment] = field(default_factory=dict)
     selectors: dict[bytes, tuple[CurrentEnvironment, ApiKey]] = field(default_factory=dict)
+    # Read from disk and not served yet: Redis is asked first, and may not give anything older.
     copies: dict[int, CurrentEnvironment] = field(default_factory=dict)
-    """Read from disk and not served yet: Redis is asked first, and may not give anything older."""
     listed: set[int] = field(default_factory=set)
+    # Environments that Redis has and that could not be loaded yet.
     missing: set[int] = field(default_factory=set)
-    """Environments that Redis has and that could not be loaded yet."""
     troubles: dict[int, str] = field(default_factory=dict)
+    # When keys were last used and nobody was told yet: selector -> Unix seconds.
     used: dict[str, float] = field(default_factory=dict)
-    """When keys were last used and nobody was told yet: selector -> Unix seconds."""
+    # The registry was read, and each environment in it tried, at least once.
     is_listed: bool = False
-    """The registry was read, and each environment in it tried, at least once."""
+    # The first round of loading is over, whatever it came to.
     is_tried: bool = False
-    """The first round of loading is over, whatever it came to."""
     started_at: float = field(default_factory=time.monotonic)
     is_connected: bool = False
+    # Whether Redis takes what it is told: one that is full brings nothing new either.
     is_writable: bool = True
-    """Whether Redis takes what it is told: one that is full brings nothing new either."""
+    # Called with the old and the new state of an environment; they must not wait.
     watchers: list[Callable[[Environment | None, Environment], None]] = field(default_factory=list)
-    """Called with the old and the new state of an environment; they must not wait."""
 
     @property
     def is_ready(self) -> bool:
-        """Something can be served, and the first round of loading is over or takes too long."""
         waited = time.monotonic() - self.started_at > FIRST_ROUND_S
         return bool(self.places) and (self.is_tried or waited)
 

@@ -102,8 +102,8 @@ class Collector:
     names: Counter[tuple[int, bool]] = field(default_factory=Counter)
     known: int = 0
     told_by: Counter[str] = field(default_factory=Counter)
+    # Since the process started, by what became of them: accepted, rejected, repeated.
     counted: Counter[str] = field(default_factory=Counter)
-    """Since the process started, by what became of them: accepted, rejected, repeated."""
 
     def take(self) -> Outcomes:
         taken, self.outcomes = self.outcomes, Outcomes()
@@ -119,7 +119,6 @@ class Collector:
             self.told_by.clear()
 
     def why_not(self, place: BucketKey) -> str:
-        """Why there is no room for a bucket; empty where there is."""
         environment_id, about, name, version, by_client, _start = place
         if place in self.outcomes.buckets:
             return ""

@@ -28,10 +28,10 @@ class Protocol(HttpToolsProtocol):
     def __init__(self, *, limits: RequestLimits, counters: Counters, **arguments: Any) -> None:
         super().__init__(**arguments)
         self._limits, self._counters = limits, counters
+        # What has come and is not read yet: a part of a head, or the next request.
         self._held = b""
-        """What has come and is not read yet: a part of a head, or the next request."""
+        # How much of a body is still to come, or the chunks that tell.
         self._body: int | Chunks = 0
-        """How much of a body is still to come, or the chunks that tell."""
         self._is_whole = True
         self._is_refused = False
         self._refusal: RequestRefused | None = None
@@ -106,7 +106,6 @@ class Protocol(HttpToolsProtocol):
         return cycle is not None and not cycle.response_complete
 
     def _read_head(self, data: bytes, at: int) -> int:
-        """Let the parser have the head if all of it is there; returns the place behind it."""
         if not self._is_whole or at == len(data) or self._is_busy:
             return at
         start = at + 2 if data.startswith(b"\r\n", at) else at  # old clients leave one behind
@@ -124,7 +123,6 @@ class Protocol(HttpToolsProtocol):
         return end
 
     def _read_body(self, data: bytes, at: int) -> int:
-        """Let the parser have what there is of the body; returns the place behind it."""
         if self._is_whole:
             return at
         if isinstance(self._body, Chunks):

@@ -28,8 +28,8 @@ class Reply(NamedTuple):
     body: bytes
     headers: tuple[Header, ...] = (JSON,)
     reader: Reader | None = None
+    # Refused before a key had a say in who may read it: so any web page may.
     is_anyones: bool = False
-    """Refused before a key had a say in who may read it: so any web page may."""
 
 
 def answer(code: int, content: bytes) -> Reply:
@@ -37,7 +37,6 @@ def answer(code: int, content: bytes) -> Reply:
 
 
 def refuse(refused: AccessRefused) -> Reply:
-    """A page whose key was revoked has to learn of it."""
     if refused.status == 429:
         return limited(refused.details, STREAM_WAIT_S)._replace(is_anyones=True)
     return answer(refused.status, ofrep.error(refused.details))._replace(is_anyones=True)

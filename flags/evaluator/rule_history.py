@@ -33,12 +33,10 @@ class Replaced(NamedTuple):
 
 @dataclass(slots=True)
 class History:
-    """What one environment was. ``since`` is the first instant that is known of."""
-
     since: float
     changes: list[Replaced] = field(default_factory=list)
+    # From how many changes are left out to the rules of that time.
     made: dict[int, "Rules"] = field(default_factory=dict)
-    """From how many changes are left out to the rules of that time."""
 
     def forget(self, before: float) -> None:
         count = bisect_right(self.changes, before, key=lambda one: one.until)
@@ -73,8 +71,6 @@ def _draw_again() -> str:
 
 
 class _Then(dict[str, Any]):
-    """What was there then: what was replaced since, and of the rest what is there now."""
-
     def __init__(self, replaced: Mapping[str, Any], now: Mapping[str, Any]) -> None:
         super().__init__(replaced)
         self._now = now

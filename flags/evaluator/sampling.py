@@ -95,7 +95,6 @@ class CutSamples:
 
 
 def _cut(memory: Memory, environment_id: int, place: Reservoir[Context]) -> Reservoir[Sample]:
-    """Empty where nothing is read, or sampling was ended meanwhile."""
     state = memory.places[environment_id].state
     reads = tuple(sorted(state.attributes - {EVERYTHING})[:MAX_ATTRIBUTES])
     if not reads or not state.head.sampling:

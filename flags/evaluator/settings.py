@@ -19,17 +19,17 @@ class Settings:
     link: Link
     sealer: Sealer
     tickets: Tickets
+    # Where clients reach the evaluator; empty for wherever they asked it.
     public_url: str
-    """Where clients reach the evaluator; empty for wherever they asked it."""
     limits: RequestLimits
     copy_dir: Path | None
     copy_max_age_s: float
+    # How long what is to be sent up waits here while Redis is away.
     intake_s: float
-    """How long what is to be sent up waits here while Redis is away."""
+    # How much of each kind, roughly.
     intake_bytes: int
-    """How much of each kind, roughly."""
+    # Requests that show it see the names of environments; empty for nobody.
     metrics_token: bytes
-    """Requests that show it see the names of environments; empty for nobody."""
 
 
 def read_settings() -> Settings:

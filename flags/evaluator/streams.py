@@ -157,7 +157,9 @@ class Streams:
         try:
             start = {"type": "http.response.start", "status": 200, "headers": list(reader.headers)}
             await send(start)
-            frame: bytes | None = _greet(reader.place.state)
+            # An id without an event: where to resume, if it is cut off before the first one.
+            tag = conditional.write_tag(reader.place.state).encode()
+            frame: bytes | None = b"retry: %d\nid: %s\n\n" % (RECONNECT_MS, tag)
             while frame is not None:
                 async with asyncio.timeout(WRITE_TIMEOUT_S):
                     await send({"type": "http.response.body", "body": frame, "more_body": True})
@@ -258,11 +260,6 @@ def _concerns_flags(before: Environment, state: Environment) -> bool:
 
 def _is_expired(key: ApiKey, now: float) -> bool:
     return key.expires_at is not None and key.expires_at <= now
-
-
-def _greet(state: Environment) -> bytes:
-    """An id without an event: where to resume, for a reader that is cut off before the first."""
-    return b"retry: %d\nid: %s\n\n" % (RECONNECT_MS, conditional.write_tag(state).encode())
 
 
 def _refetch(state: Environment) -> bytes:

@@ -37,8 +37,6 @@ def check(api_key: ApiKey) -> None:
 
 @dataclass(frozen=True, slots=True)
 class FlagdPart:
-    """One flag, as JSON; None where flagd cannot have it."""
-
     content: bytes | None
     evaluators: Mapping[str, object]
     used: Mapping[tuple[str, str], object]

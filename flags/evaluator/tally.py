@@ -1,7 +1,7 @@
 """Counting what is asked for: by environment, flag, variant and reason, in memory.
 
 An evaluation costs one increment of a dict; what it was asked with is never kept. The minute is
-not looked up per evaluation: whoever takes the counts does so before a minute is over.
+not looked up per evaluation: the counts are taken before a minute is over.
 """
 
 from collections import Counter
@@ -33,7 +33,6 @@ class EnvironmentTally:
     missed_by_clients: Counter[str] = field(default_factory=Counter)
 
     def miss(self, name: str, *, is_client: bool, times: int = 1) -> None:
-        """Count a name that answered “not found”, or a hidden flag that a public key asked for."""
         names = self.missed_by_clients if is_client else self.missed_by_servers
         most = MAX_MISSED_BY_CLIENTS if is_client else MAX_MISSED_BY_SERVERS
         could_exist = 0 < len(name) <= limits.MAX_KEY_CHARS and name.isprintable()
@@ -88,11 +87,6 @@ class Tally:
         return self
 
     def contents(self) -> Iterator[tuple[int, object]]:
-        rows = self._rows()
+        rows = ((one, row) for one, place in self.places.items() for row in place.rows())
         while part := list(islice(rows, ROWS_PER_BATCH)):
             yield sum(row.count for _place, row in part), write_usage(part)
-
-    def _rows(self) -> Iterator[tuple[int, Row]]:
-        for environment_id, place in self.places.items():
-            for row in place.rows():
-                yield environment_id, row

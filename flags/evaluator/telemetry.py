@@ -56,8 +56,8 @@ class Telemetry:
     limits: RequestLimits = field(init=False)
     history: RuleHistory = field(init=False)
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    # Bytes of the batches that wait for their turn.
     waiting: int = 0
-    """Bytes of the batches that wait for their turn."""
 
     def __post_init__(self) -> None:
         told = self.request_limits
@@ -216,7 +216,6 @@ class Reading:
     def _evaluated(
         self, flag: CompiledFlag, context: Mapping[str, object], evaluation: EvaluationState
     ) -> Result:
-        """What a flag serves. A batch that has taken much work may go on with what takes little."""
         try:
             result = flag.evaluate(context, evaluation)
         except ByChance:

@@ -69,7 +69,6 @@ class UserCounter:
             await self.tell(link, sealer)
 
     async def tell(self, link: Link, sealer: Sealer) -> None:
-        """Add what is new to the sketches of the day; what Redis does not take is gathered anew."""
         taken, self._new, self._count = self._new, {}, 0
         day = day_of(time.time())
         if day != self._day:

@@ -1,5 +1,3 @@
-"""The changes of exclusion groups as the gate wants to see them."""
-
 from collections.abc import Iterable, Iterator, Sequence
 
 from django.utils.translation import gettext as _

@@ -1,4 +1,4 @@
-"""Creating, editing and deleting exclusion groups. Whoever is in a part of the line stays in it."""
+"""Creating, editing and deleting exclusion groups. Users who have a share keep it."""
 
 import contextlib
 from collections.abc import Mapping, Sequence
@@ -61,7 +61,7 @@ def edit_group(
     """Change the slots, the holdout or what the group is called; its key stays.
 
     Slots and holdout grow into free room only, so that users keep their place; with another salt
-    or ``bucket_by`` everybody is dealt out anew, on purpose. Raises Forbidden, for a key also where
+    or ``bucket_by`` all users are reshuffled, on purpose. Raises Forbidden, for a key also where
     evaluators beyond its environment ask for the group; Invalid when the
     document is, or somebody would lose their place; InUse when a flag would lose a part that its
     rules name; Conflict when the group is no longer at ``expected_version``; Waiting.
@@ -142,7 +142,6 @@ def reshuffled(group: ExclusionGroup) -> dict[str, Any]:
 
 
 def check_edit(project: Project, held: Group, wanted: Group) -> None:
-    """Raise Invalid where somebody would lose their place, InUse where a rule names what goes."""
     if wanted.key != held.key:
         raise Invalid({"key": _("An exclusion group keeps its key.")})
     check_places(project, held, wanted)

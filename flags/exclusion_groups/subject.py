@@ -1,5 +1,3 @@
-"""Exclusion groups: how their history reads, and how their changes are made."""
-
 from dataclasses import replace
 
 from django.utils.translation import gettext as _

@@ -1,5 +1,3 @@
-"""The list of exclusion groups, and the page of one with its line drawn."""
-
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial

@@ -1,6 +1,6 @@
 """Who made something what it was, and who agreed: read from the history's own order.
 
-The rows of one transaction stand one after the other, since whoever writes holds the chain's end
+The rows of one transaction stand one after the other, since a writer holds the chain's end
 until they commit. So a request was applied by the rows that follow right after its own; what a
 reason says of a request is only where to look, as anybody may write a reason.
 """

@@ -1,5 +1,3 @@
-"""An explanation in words: what was asked, what was seen, and what came of it."""
-
 import json
 from dataclasses import dataclass, field
 

@@ -23,16 +23,16 @@ class Row(Protocol):
     def after_document(self) -> dict[str, object] | None: ...
 
 
-class Silent:
+class Unrecorded:
     """A row that could tell and does not, such as one from an older Aviary."""
 
 
-SILENT: Final = Silent()
-Said: TypeAlias = Document | Silent | None
-"""The document; SILENT; or None where there was none at that time."""
+UNRECORDED: Final = Unrecorded()
+Statement: TypeAlias = Document | Unrecorded | None
+"""The document; UNRECORDED; or None where there was none at that time."""
 
 
-class NotTold(AviaryError):
+class NotRecorded(AviaryError):
     """The history does not say what something was, and nobody should guess."""
 
     status = 410
@@ -47,8 +47,8 @@ class Aspect:
     """
 
     kind: str
-    after: Mapping[str, Callable[[Row], Said]]
-    before: Mapping[str, Callable[[Row], Said]]
+    after: Mapping[str, Callable[[Row], Statement]]
+    before: Mapping[str, Callable[[Row], Statement]]
     environment: str = ""
     placed: frozenset[str] = frozenset()
 
@@ -58,7 +58,7 @@ class Aspect:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class PastDocument:
     """A document as it was (None: it was not there), and the row that made it so.
 
     Without a row it was so before the history begins.
@@ -68,27 +68,29 @@ class Told:
     row: Row | None
 
 
-def told(aspect: Aspect, earlier: Sequence[Row], later: Sequence[Row]) -> Told | None:
+def document_at(
+    aspect: Aspect, earlier: Sequence[Row], later: Sequence[Row]
+) -> PastDocument | None:
     """What the rows tell of an instant: those up to then, the last first, and those after it.
 
     None where they do not say. ``later`` is empty where rows are missing in between.
     """
     for row in earlier:
         said = aspect.after[row.event](row)
-        if not isinstance(said, Silent):
-            return Told(said, row)
+        if not isinstance(said, Unrecorded):
+            return PastDocument(said, row)
     for row in later:
         said = aspect.before[row.event](row)
-        if not isinstance(said, Silent):
-            return Told(said, None)
+        if not isinstance(said, Unrecorded):
+            return PastDocument(said, None)
     return None
 
 
-def _document_after(row: Row) -> Said:
+def _document_after(row: Row) -> Statement:
     return _bare(row.after_document)
 
 
-def _document_before(row: Row) -> Said:
+def _document_before(row: Row) -> Statement:
     return _bare(row.before_document)
 
 
@@ -102,15 +104,15 @@ def _bare(document: dict[str, object] | None) -> Document | None:
 _ADDED = ("environments", "keys")
 
 
-def _nothing(_row: Row) -> Said:
+def _nothing(_row: Row) -> Statement:
     return None
 
 
-def _within(row: Row, container: str, key: str) -> Said:
+def _within(row: Row, container: str, key: str) -> Statement:
     """A document that is one of many in its row; rows of older versions have none."""
     documents = (row.after_document or {}).get(container)
     if not isinstance(documents, Mapping) or key not in documents:
-        return SILENT
+        return UNRECORDED
     return dict(documents[key])
 
 
@@ -118,14 +120,14 @@ def _within(row: Row, container: str, key: str) -> Said:
 KEPT: Final = "audit.state_kept"
 
 
-def _kept(kind: str) -> dict[str, Callable[[Row], Said]]:
+def _kept(kind: str) -> dict[str, Callable[[Row], Statement]]:
     """How such a row tells: the document was so before it, and went on to be."""
 
-    def read(row: Row) -> Said:
+    def read(row: Row) -> Statement:
         after = row.after_document or {}
         document = after.get("document")
         if after.get("kind") != kind or not isinstance(document, Mapping):
-            return SILENT
+            return UNRECORDED
         return dict(document)
 
     return {KEPT: read}
@@ -134,7 +136,7 @@ def _kept(kind: str) -> dict[str, Callable[[Row], Said]]:
 _IN_USE: Final = {"archived": False}
 
 
-def _in_use(_row: Row) -> Said:
+def _in_use(_row: Row) -> Statement:
     return dict(_IN_USE)
 
 
@@ -153,7 +155,7 @@ DEFINITION: Final = Aspect(
     before={"flag.created": _nothing, "flag.edited": _document_before} | _kept("definition"),
     placed=frozenset({KEPT}),
 )
-# An archived flag is not configured, so whoever configured it found it in use.
+# An archived flag is not configured, so a row that configures it found it in use.
 ARCHIVED: Final = Aspect(
     "flag",
     after=dict.fromkeys((*SWITCHES, "flag.created"), _in_use)
@@ -202,7 +204,7 @@ STARTED: Final = "environment.flags_started"
 
 def configuration_in(environment: str, flag: str) -> Aspect:
     """A flag's configuration in an environment; its first one is told by whatever made both."""
-    first: dict[str, Callable[[Row], Said]] = {
+    first: dict[str, Callable[[Row], Statement]] = {
         "flag.created": lambda row: _within(row, "environments", environment),
         STARTED: lambda row: _within(row, "flags", flag),
     }

@@ -20,11 +20,11 @@ from flags.explain.history_reader import (
     SEGMENT,
     Aspect,
     Document,
-    NotTold,
+    NotRecorded,
+    PastDocument,
     Row,
-    Told,
     configuration_in,
-    told,
+    document_at,
 )
 from flags.models.segment import segment_document_of
 from flags.references.state import Documents, load_state
@@ -52,23 +52,23 @@ class Trail:
                 self._marks[subject] = selectors.marks_of(self.project, subject)
         return sorted(mark for subject in subjects for mark in self._marks[subject])
 
-    def told(self, aspect: Aspect, *subjects: str) -> Told:
+    def document_at(self, aspect: Aspect, *subjects: str) -> PastDocument:
         """What a document was at the instant, from the rows about the things named.
 
-        Raises NotTold where the history does not reach so far back, or does not say.
+        Raises NotRecorded where the history does not reach so far back, or does not say.
         """
         marks = [m for m in self.marks(*subjects) if aspect.tells(m.event, m.environment)]
         earlier = [mark.sequence for mark in reversed(marks) if mark.sequence <= self._up_to]
         later = [mark.sequence for mark in marks if mark.sequence > self._up_to]
-        found = told(aspect, self._rows(earlier), [] if self._is_cut else self._rows(later))
+        found = document_at(aspect, self._rows(earlier), [] if self._is_cut else self._rows(later))
         if found is not None:
             return found
         if self._purged_before:
-            raise NotTold(self._why_purged(subjects[0]))
+            raise NotRecorded(self._why_purged(subjects[0]))
         if any(mark.event.startswith(f"{aspect.kind}.") for mark in self.marks(subjects[0])):
             text = _("The history of “{subject}” begins too late to say what it was then.")
-            raise NotTold(text.format(subject=subjects[0]))
-        return Told(None, None)
+            raise NotRecorded(text.format(subject=subjects[0]))
+        return PastDocument(None, None)
 
     @property
     def _is_cut(self) -> bool:
@@ -87,7 +87,7 @@ class Trail:
 
 @dataclass
 class PastEnvironment:
-    """An environment at an instant. Raises NotTold wherever the history does not say.
+    """An environment at an instant. Raises NotRecorded wherever the history does not say.
 
     ``causes`` grows with what is asked for: each row once, by its sequence.
     """
@@ -98,13 +98,13 @@ class PastEnvironment:
     causes: dict[int, Cause] = field(default_factory=dict)
 
     def flag(self, key: str) -> Document | None:
-        definition = self._told(DEFINITION, key)
+        definition = self._document(DEFINITION, key)
         if definition is None:
             return None
         if self._is_archived(key):
             return None
         aspect = configuration_in(self.environment, key)
-        configuration = self._told(aspect, key, self.environment)
+        configuration = self._document(aspect, key, self.environment)
         if configuration is None or not configuration.get("introduced", True):
             return None
         # Which version the environment had then is not in every row, and decides nothing.
@@ -115,12 +115,12 @@ class PastEnvironment:
         )
 
     def _segment(self, key: str) -> Document | None:
-        found = self._told(SEGMENT, key)
+        found = self._document(SEGMENT, key)
         try:
             return found and segment_document_of(self.project, found)
         except ObjectDoesNotExist:
             text = _("The list of keys that the segment “{segment}” had is not kept any more.")
-            raise NotTold(text.format(segment=key)) from None
+            raise NotRecorded(text.format(segment=key)) from None
 
     def flags(self, keys: Collection[str]) -> Documents:
         return _found(self.flag, keys)
@@ -129,17 +129,17 @@ class PastEnvironment:
         return _found(self._segment, keys)
 
     def groups(self, keys: Collection[str]) -> Documents:
-        return _found(lambda key: self._told(GROUP, key), keys)
+        return _found(lambda key: self._document(GROUP, key), keys)
 
     def _is_archived(self, key: str) -> bool:
-        found = self.trail.told(ARCHIVED, key)
+        found = self.trail.document_at(ARCHIVED, key)
         # That it was configured proves that it was in use, but did not make it so.
         if found.row is not None and found.row.event in ARCHIVINGS:
             self._note("flag", key, found.row)
         return bool(found.document is None or found.document["archived"])
 
-    def _told(self, aspect: Aspect, *subjects: str) -> Document | None:
-        found: Told = self.trail.told(aspect, *subjects)
+    def _document(self, aspect: Aspect, *subjects: str) -> Document | None:
+        found: PastDocument = self.trail.document_at(aspect, *subjects)
         if found.row is not None:
             self._note(aspect.kind, subjects[0], found.row)
         return found.document
@@ -176,7 +176,7 @@ def answer_at(
     """What evaluators answered for a flag at an instant, from the history alone.
 
     They learn of a change within a moment: of what happened that very moment they may not have
-    known yet. Raises NotTold where the history does not say what something was.
+    known yet. Raises NotRecorded where the history does not say what something was.
     """
     past = PastEnvironment(Trail(project.key, moment), project, environment)
     found = _explain(past, flag, context, moment)

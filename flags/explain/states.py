@@ -16,7 +16,7 @@ from flags.explain.history_reader import (
     Aspect,
     Document,
     Row,
-    Silent,
+    Unrecorded,
 )
 from flags.models import ExclusionGroup, Flag, FlagConfiguration, KeyList, Segment
 from portal.access.models import Environment
@@ -30,7 +30,6 @@ _LATER_FIELDS: Document = {"metadata": {}}
 
 
 def register() -> None:
-    """Have flags, segments and exclusion groups held against their rows."""
     for name, events, tell, read in (
         ("flags", (*DEFINITION.after, *ARCHIVED.after, STARTED), _tell, _read_flags),
         ("segments", SEGMENT.after, _tell_segment, _read_segments),
@@ -79,7 +78,7 @@ def _tell_group(event: AuditEvent) -> Iterator[State]:
 
 def _said(aspect: Aspect, row: Row) -> Document | None:
     said = aspect.after[row.event](row)
-    assert not isinstance(said, Silent), row.event  # whole documents alone are asked for here
+    assert not isinstance(said, Unrecorded), row.event  # whole documents alone are asked for here
     return said
 
 

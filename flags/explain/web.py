@@ -1,5 +1,3 @@
-"""The pages that answer what somebody gets, and what somebody got; the question as a form."""
-
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,7 +14,7 @@ from flags.engine.document import TARGETING_KEY
 from flags.explain import descriptions, rebuilding
 from flags.explain.answers import ExplainedAnswer, explain_now
 from flags.explain.causes import Approval, Cause
-from flags.explain.history_reader import NotTold
+from flags.explain.history_reader import NotRecorded
 from flags.explain.rebuilding import Answer
 from flags.models import Flag
 from portal.access.models import Environment
@@ -96,7 +94,7 @@ def explain_past(request: HttpRequest, scope: Scope) -> HttpResponse:
     if request.method == "POST":
         try:
             context |= _answered(scope, request)
-        except (Invalid, NotTold) as error:
+        except (Invalid, NotRecorded) as error:
             problems = error.problems.values() if isinstance(error, Invalid) else [str(error)]
             context["problems"], status = list(problems), REFUSED
     return render_page(

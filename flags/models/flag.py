@@ -1,5 +1,3 @@
-"""A flag: what it is in every environment, and what it does in one."""
-
 from dataclasses import replace
 
 from django.db import models
@@ -140,7 +138,7 @@ class FlagConfiguration(models.Model):
     """The configuration of one flag in one environment.
 
     ``version`` is the environment's version at the last change that evaluators could see of this
-    flag; whoever edits says which version they saw, so that no edit overwrites another unseen.
+    flag; an editor says which version they saw, so that no edit overwrites another unseen.
     Until it is ``introduced`` evaluators answer as if the flag did not exist in this environment.
     """
 

@@ -1,5 +1,3 @@
-"""Plans: what is to become of a flag, and when; and what people arrange for themselves."""
-
 from django.db import models
 
 from flags.models.flag import Flag

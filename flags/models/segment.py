@@ -1,5 +1,3 @@
-"""Segments with their lists of keys: the same in every environment."""
-
 import hashlib
 import zlib
 from collections.abc import Iterable, Mapping
@@ -14,8 +12,6 @@ from flags.engine import limits, parse_segment
 from flags.models.flag import Keyed
 from portal.access.models import Project
 from portal.lib.journal import About
-
-# A list of keys, kept for good: whoever wrote down its digest can have it back.
 
 # A list of 100,000 keys takes some 10 MB of memory; those that are being worked on stay at hand.
 _LISTS_AT_HAND = 8

@@ -1,5 +1,3 @@
-"""What applications asked for: counts, when each variant was last served, and samples."""
-
 from django.db import models
 
 from flags.models.flag import Flag

@@ -1,5 +1,3 @@
-"""Favourites, saved views, unknown names set aside: arranged by people, unseen by evaluators."""
-
 from django.db import transaction
 from django.utils.translation import gettext as _
 
@@ -71,6 +69,3 @@ def set_default(*, view: SavedView, user: User, default: bool) -> None:
 
 def delete_view(*, view: SavedView) -> None:
     view.delete()
-
-
-# Names that are asked for in vain: setting those aside that nobody needs to hear of.

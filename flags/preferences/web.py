@@ -1,5 +1,3 @@
-"""Favourites, and saved views: the filters of the list under a name."""
-
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
@@ -30,7 +28,7 @@ def create_view(request: HttpRequest, scope: Scope) -> HttpResponse:
 def edit_view(request: HttpRequest, scope: Scope, view: int) -> HttpResponse:
     """Rename a view, share it, give it other filters, or see it first.
 
-    Whoever did not make it can only do the last.
+    Anyone but its owner can only do the last.
     """
     found = _find(scope, view)
     stored = {
@@ -61,7 +59,7 @@ def _find(scope: Scope, pk: int) -> SavedView:
 
 
 def _may_change(scope: Scope, view: SavedView | None) -> bool:
-    """Whoever made it, and for shared ones whoever sets up the project: people leave."""
+    """Its owner, and for shared ones anyone who may set up the project: people leave."""
     if view is None or view.owner_id == scope.user.pk:
         return True
     return Permission.ENVIRONMENT_CONFIGURE in scope.permissions

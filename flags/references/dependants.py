@@ -1,5 +1,3 @@
-"""Who refers to what: flags and segments that name a flag, a segment or an exclusion group."""
-
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field

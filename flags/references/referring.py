@@ -1,7 +1,7 @@
 """What a write may refer to, and what keeps a thing from going: one place for all writes of flags.
 
 All of it runs under the caller's locks. A configuration is written under its environment's row, and
-what every environment sees under the rows of them all: so of two writes that would close a circle
+what every environment sees under the rows of them all: so of two writes that would close a cycle
 together, or of one that refers to what another removes, the second sees what the first did.
 """
 
@@ -229,11 +229,11 @@ _PROBLEMS = {
 def _problems_of_chains(
     key: str, named: Mapping[str, str], graph: Graph, turned: Graph
 ) -> dict[str, str]:
-    """Circles and chains that are too long, at the places of ``key`` that make them."""
-    circle = find_cycle(key, graph)
-    if circle:
-        text = _("This creates a cycle: {way}.").format(way=" → ".join(circle))
-        return {path: text for path, one in named.items() if one == circle[1]}
+    """Cycles and chains that are too long, at the places of ``key`` that make them."""
+    cycle = find_cycle(key, graph)
+    if cycle:
+        text = _("This creates a cycle: {way}.").format(way=" → ".join(cycle))
+        return {path: text for path, one in named.items() if one == cycle[1]}
     most = limits.MAX_REFERENCE_DEPTH
     chain = depth_of(key, turned, most=most) + depth_of(key, graph, most=most) - 1
     if chain <= most or not named:

@@ -51,9 +51,10 @@ def resume_plan(*, plan: Plan, intent: Intent) -> Plan:
 
     A ramp goes on from the share that is there now, with the time that was left; a schedule with
     its next time. What others agreed to still holds where it would be agreed to again; otherwise
-    the gate is asked anew, and whoever resumes answers for the plan from then on. Raises Forbidden
-    without what the plan's change takes, Invalid where it is not paused or its time is over,
-    Waiting where a policy wants others to agree.
+    the gate is asked anew, and the person who resumes it answers for the plan from then on.
+
+    Raises Forbidden without what the plan's change takes, Invalid where it is not paused or its
+    time is over, Waiting where a policy wants others to agree.
     """
     locked = create.lock_plan(plan)
     for permission in locked.permissions:
@@ -83,7 +84,7 @@ def _rest(plan: Plan, state: RunState, intent: Intent) -> Plan:
 
 
 def _require_one(plan: Plan, actor: Actor) -> None:
-    """Whoever can change the flag there in any way can also stop what changes it by itself."""
+    """Anyone who can change the flag there can also stop what changes it by itself."""
     held = authority.permissions_of(actor, plan.flag.project, plan.environment)
     if not held & {Permission.FLAG_EDIT, Permission.FLAG_TOGGLE}:
         raise Forbidden(plan.permissions[0])

@@ -1,5 +1,3 @@
-"""Making plans: schedules and ramps."""
-
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any

@@ -1,5 +1,3 @@
-"""Plans in sentences: what will happen, when, in the plan's zone and in UTC."""
-
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any

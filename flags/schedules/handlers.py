@@ -1,5 +1,3 @@
-"""How schedules and ramps are made, once they are agreed to, and shown until then."""
-
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial

@@ -1,5 +1,3 @@
-"""Plans: what is to become of a flag, and when."""
-
 from collections.abc import Collection, Iterable
 from datetime import timedelta
 

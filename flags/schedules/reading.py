@@ -81,7 +81,7 @@ def read_ramp(document: object, *, moment: datetime) -> dict[str, Any]:
 
 
 def threshold_of(value: object) -> int | None:
-    """A percentage in whole thousandths; None where it is none, or finer than that."""
+    """A percentage in whole thousandths; None for what is not a percentage, or finer than that."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 100:
         return None
     threshold = round(value * 1000)

@@ -1,5 +1,3 @@
-"""The changes of segments and exclusion groups as the gate wants to see them."""
-
 from collections.abc import Iterable, Mapping
 from typing import Any
 

@@ -1,5 +1,3 @@
-"""Segments and exclusion groups in words: what they are, and what a change to them changes."""
-
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from django.utils.translation import gettext as _

@@ -1,5 +1,3 @@
-"""Whether somebody belongs to a segment, and why: asked of the engine that evaluators ask."""
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import chain

@@ -1,5 +1,3 @@
-"""Creating, editing and deleting segments, and changing who is listed in them."""
-
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from functools import partial

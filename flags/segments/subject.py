@@ -1,5 +1,3 @@
-"""Segments and exclusion groups: how their history reads, and how their changes are made."""
-
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime

@@ -1,7 +1,7 @@
 """Conditions as templates draw them: each kind names its template."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import ClassVar, TypeAlias
 
@@ -31,7 +31,6 @@ class Input:
 
     @property
     def id(self) -> str:
-        """An element id made from the path."""
         return self.path.replace("[", "-").replace("].", "-").replace("]", "").replace(".", "-")
 
     @property
@@ -45,14 +44,18 @@ def read_input(node: Form, name: str, path: str, errors: Errors) -> Input:
 
 
 @dataclass(frozen=True, slots=True)
-class TestNode:
+class DrawnCondition:
     path: str
+    error: str = field(default="", kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class TestNode(DrawnCondition):
     attribute: Input
     operator: Input
     values: Input
     way: str
     ignore_case: bool
-    error: str = ""
 
     template: ClassVar[str] = "flags/targeting/_test.html"
 
@@ -95,17 +98,14 @@ class TestNode:
 
     @property
     def hint(self) -> str:
-        """What to write into the values, with an example where their shape is special."""
         return str(VALUE_HINTS.get(self.operator.value, VALUE_HINTS[""]))
 
 
 @dataclass(frozen=True, slots=True)
-class SegmentNode:
-    path: str
+class SegmentNode(DrawnCondition):
     segment: Input
     name: str
     is_known: bool
-    error: str = ""
 
     template: ClassVar[str] = "flags/targeting/_segment_test.html"
 
@@ -118,34 +118,28 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
-class FlagNode:
-    path: str
+class FlagNode(DrawnCondition):
     flag: Input
     choices: list[Choice]
     is_known: bool
     variants_error: str
-    error: str = ""
 
     template: ClassVar[str] = "flags/targeting/_flag_test.html"
 
 
 @dataclass(frozen=True, slots=True)
-class LogicNode:
-    path: str
+class LogicNode(DrawnCondition):
     logic: Input
     bucketing: str
-    error: str = ""
 
     template: ClassVar[str] = "flags/targeting/_logic_test.html"
 
 
 @dataclass(frozen=True, slots=True)
-class GroupNode:
-    path: str
+class GroupNode(DrawnCondition):
     match: str
     bare: bool
     children: "list[Node]"
-    error: str
     depth: int
 
     template: ClassVar[str] = "flags/targeting/_group.html"
@@ -166,7 +160,7 @@ class Conditions:
         ]
         match = text_in(group, "match") or "all"
         error = self.errors.get(path, "")
-        return GroupNode(path, match, bool(group.get("bare")), children, error, depth)
+        return GroupNode(path, match, bool(group.get("bare")), children, depth, error=error)
 
     def flag(self, part: Form, path: str) -> FlagNode:
         flag = read_input(part, "flag", f"{path}.flag", self.errors)
@@ -178,7 +172,8 @@ class Conditions:
             for index, key in enumerate([*ticked, *others])
         ]
         problem = self.errors.get(f"{path}.variants", "")
-        return FlagNode(path, flag, choices, known is not None, problem, self.errors.get(path, ""))
+        error = self.errors.get(path, "")
+        return FlagNode(path, flag, choices, known is not None, problem, error=error)
 
     def _one(self, part: Form, path: str, depth: int) -> Node:
         # The engine refuses what is nested deeper; drawing it would only invite more.
@@ -194,11 +189,13 @@ class Conditions:
         segment = read_input(part, "segment", f"{path}.segment", self.errors)
         known = self.catalogue.segments.get(segment.value)
         name = known.name if known else ""
-        return SegmentNode(path, segment, name, known is not None, self.errors.get(path, ""))
+        error = self.errors.get(path, "")
+        return SegmentNode(path, segment, name, known is not None, error=error)
 
     def _logic(self, part: Form, path: str) -> LogicNode:
         logic = read_input(part, "logic", f"{path}.logic", self.errors)
-        return LogicNode(path, logic, text_in(part, "bucketing"), self.errors.get(path, ""))
+        error = self.errors.get(path, "")
+        return LogicNode(path, logic, text_in(part, "bucketing"), error=error)
 
     def _test(self, part: Form, path: str) -> TestNode:
         return TestNode(

@@ -1,5 +1,3 @@
-"""What the targeting page shows of a flag in one environment."""
-
 import json
 import shlex
 from collections.abc import Mapping
@@ -18,7 +16,7 @@ from flags.targeting import documents
 from flags.targeting.documents import catalogue_for
 from flags.targeting.form import Form, write_base
 from flags.targeting.nodes import Drawing
-from flags.targeting.trying import NOBODY, outlook_context
+from flags.targeting.trying import NOBODY, sample_context
 from portal.access.web.scope import Scope
 from portal.approvals import selectors as approvals
 from portal.approvals.models import ChangeRequest
@@ -33,10 +31,6 @@ def page_context(
     asked: ChangeRequest | None = None,
     prefer: Side = Side.MINE,
 ) -> dict[str, object]:
-    """The context of the page and of each of its parts.
-
-    Where a request is edited, the form holds what it asks for on top of what is there now.
-    """
     flag, environment = configuration.flag, configuration.environment
     drift = drift_of(asked, prefer) if asked else None
     document = drift.document if drift else configuration.document
@@ -73,7 +67,7 @@ def side_context(
 
 def _outlook(configuration: FlagConfiguration, wanted: Configuration) -> dict[str, object]:
     definition = configuration.flag.definition
-    return outlook_context(configuration, wanted, definition, NOBODY, clock.now())
+    return sample_context(configuration, wanted, definition, NOBODY, clock.now())
 
 
 def form_context(

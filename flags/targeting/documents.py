@@ -188,7 +188,6 @@ def segments_of(project: Project) -> dict[str, CatalogueEntry]:
 
 
 def _part(group: ExclusionGroup, flag: str) -> str:
-    """Which part of a group's line belongs to a flag: 0 % to 25 %; empty where none does."""
     found = next((slot for slot in group.slots if slot["flag"] == flag), None)
     if found is None:
         return ""

@@ -1,5 +1,3 @@
-"""What the buttons of the form do: add, remove and move its parts."""
-
 import re
 import secrets
 from collections.abc import Callable, Mapping
@@ -132,8 +130,6 @@ def _remove(form: Form, place: str, _definition: FlagDefinition) -> str:
 
 
 def _move(by: int) -> Callable[[Form, str, FlagDefinition], str]:
-    """One place up or down; the same button keeps the focus, or the other one at an end."""
-
     def move(form: Form, place: str, _definition: FlagDefinition) -> str:
         parts, index = _list_and_index(form, place)
         to = index + by
@@ -160,7 +156,7 @@ def _drop(form: Form, place: str, _definition: FlagDefinition) -> str:
 
 
 def _reshuffle(form: Form, _place: str, _definition: FlagDefinition) -> str:
-    """Another salt: everybody is dealt out anew. Nothing of it counts before the form is saved."""
+    """Another salt: all users are reshuffled. Nothing of it counts before the form is saved."""
     form["salt"] = new_salt()
     return "salt"
 

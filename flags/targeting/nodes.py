@@ -1,5 +1,3 @@
-"""The form as templates draw it: every part knows its path and its problem."""
-
 from dataclasses import dataclass
 
 from django.utils.translation import gettext as _

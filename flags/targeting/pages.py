@@ -1,5 +1,3 @@
-"""A flag's targeting in one environment: the page, its editor, the review and the save."""
-
 import json
 from dataclasses import replace
 
@@ -81,7 +79,6 @@ def targeting(request: HttpRequest, scope: Scope, environment: str, key: str) ->
 @require_POST
 @project_page(Permission.FLAG_EDIT)
 def edit_form(request: HttpRequest, scope: Scope, environment: str, key: str) -> HttpResponse:
-    """Rearrange the form as its button says; nothing is saved."""
     configuration = _configuration(scope, environment, key)
     command = request.POST.get("do", "")
     if command == "ask-reshuffle":

@@ -51,7 +51,7 @@ def try_sample(request: HttpRequest, scope: Scope, environment: str, key: str) -
         return render(
             request, "flags/targeting/_tried.html", context | {"form_problems": error.problems}
         )
-    context |= outlook_context(configuration, wanted, flag.definition, sample, clock.now())
+    context |= sample_context(configuration, wanted, flag.definition, sample, clock.now())
     names = [one.name for one in context["sample_fields"]]  # type: ignore[attr-defined]
     context["other_fields"] = list(sample.values) != names
     return render(request, "flags/targeting/_tried.html", context)
@@ -66,7 +66,7 @@ def _wanted(request: HttpRequest, configuration: FlagConfiguration) -> Configura
     return configuration_from(document, configuration.flag.definition)
 
 
-def outlook_context(
+def sample_context(
     configuration: FlagConfiguration,
     wanted: Configuration,
     definition: FlagDefinition,
@@ -200,7 +200,6 @@ def _deal(found: dict[str, float], serve: Serve, part: float) -> None:
 
 
 def _shares(serve: Serve) -> list[tuple[str, float]]:
-    """Nothing where only the application, or its logic, knows."""
     if isinstance(serve, Fixed):
         return [(serve.variant, 100.0)]
     if isinstance(serve, Split):

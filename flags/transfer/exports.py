@@ -1,5 +1,3 @@
-"""Flags as files: of a project or of one environment, for people, programs and other products."""
-
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -32,8 +30,6 @@ FORMATS: Final = ("native", "flagd")
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """A file's content; ``left_out`` are the flags that it does not have, and why."""
-
     document: dict[str, Any]
     flags: int
     left_out: list[Skipped] = field(default_factory=list)

@@ -1,5 +1,3 @@
-"""How imports are made, once they are agreed to."""
-
 from django.urls import reverse
 
 from flags.transfer.importers import ImportPlan

@@ -74,6 +74,3 @@ def _read(query: QueryDict, scope: Scope) -> ExportChoice:
         format_name=format_name if format_name in exports.FORMATS else exports.FORMATS[0],
         syntax=syntax if syntax in SYNTAXES else "yaml",
     )
-
-
-# How a project names its flags and whether it keeps samples: the pages, and setting both.

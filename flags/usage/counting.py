@@ -36,7 +36,7 @@ def count_usage(batches: Collection[UsageBatch], now: datetime) -> int:
     places = Environment.objects.in_bulk(ids)
     known = [batch for batch in batches if batch.environment_id in places]
     flags = _flags_of(known, places)
-    _count_asked(known, places, flags, now)
+    _count_evaluated(known, places, flags, now)
     for pk in sorted(places):
         _count_missed(places[pk], [one for one in known if one.environment_id == pk], now)
     return sum(batch.total for batch in batches) - sum(batch.total for batch in known)
@@ -55,7 +55,7 @@ def _flags_of(batches: Iterable[UsageBatch], places: Mapping[int, Environment]) 
     return {(flag.project_id, flag.key): flag for flag in found}
 
 
-def _count_asked(
+def _count_evaluated(
     batches: Iterable[UsageBatch], places: Mapping[int, Environment], flags: Flags, now: datetime
 ) -> None:
     counts: Counter[tuple[Any, ...]] = Counter()
@@ -158,7 +158,7 @@ def ignore_unknown_flag(
     rows = UnknownFlag.objects.named().filter(environment=environment, name=name)
     rows = rows.filter(ignored_at=None) if ignored else rows.exclude(ignored_at=None)
     if not rows.update(ignored_at=intent.at if ignored else None):
-        return  # it is so already
+        return  # already up to date
     intent.record(
         "unknown_flag.ignored" if ignored else "unknown_flag.watched",
         replace(environment.recorded_as, kind="unknown_flag", name=name),

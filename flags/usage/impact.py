@@ -36,7 +36,7 @@ from flags.models import FlagConfiguration, KeyList
 from flags.models.segment import segment_of
 from flags.references.dependants import mentioning_in, reaching
 from flags.references.state import StoredDocuments, load_state
-from flags.usage.samples import Sample, is_sampled, samples_of
+from flags.usage.sampling import Sample, is_sampled, samples_of
 from portal.access.models import Environment, Project
 from portal.approvals.handlers import Effect, Example, Flip, Impact
 

@@ -62,7 +62,7 @@ class Facts:
     permanent: bool
     created_at: datetime
     places: tuple[EnvironmentFacts, ...]
-    last_asked_at: datetime | None
+    last_evaluated_at: datetime | None
     counted_since: datetime | None
     is_needed: bool = False
 
@@ -89,7 +89,7 @@ def judge(facts: Facts, *, now: datetime) -> Lifecycle:
 
 def _what_keeps_it(facts: Facts, now: datetime) -> Iterator[str]:
     yield _age_in_words(facts, now)
-    if facts.last_asked_at and now - facts.last_asked_at < SILENT_AFTER:
+    if facts.last_evaluated_at and now - facts.last_evaluated_at < SILENT_AFTER:
         yield _("Evaluated within the last {time}.").format(time=_days(SILENT_AFTER))
     if facts.is_needed:
         yield _("Other flags refer to it.")
@@ -126,10 +126,10 @@ def _silence(facts: Facts, now: datetime) -> str:
     """That nobody asks; silence counts only from when counting began."""
     if facts.counted_since is None or facts.is_needed:
         return ""
-    heard = facts.last_asked_at or max(facts.created_at, facts.counted_since)
+    heard = facts.last_evaluated_at or max(facts.created_at, facts.counted_since)
     if now - heard < SILENT_AFTER:
         return ""
-    if facts.last_asked_at:
+    if facts.last_evaluated_at:
         return _("Not evaluated for {time}.").format(time=_days(now - heard))
     text = _("Not evaluated in the {time} since counting began.")
     return text.format(time=_days(now - heard))

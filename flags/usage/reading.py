@@ -1,5 +1,3 @@
-"""How often flags were asked for, as charts, tables and the API show it."""
-
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -74,9 +72,7 @@ class RecentUse:
     last_at: datetime
 
 
-class StillAskedFor(AviaryError):
-    """The flag is in use, and nobody has said that this is known."""
-
+class StillEvaluated(AviaryError):
     status = 409
 
     def __init__(self, uses: Iterable[RecentUse]) -> None:
@@ -140,13 +136,13 @@ def over_budget(flag: Flag, *, now: datetime) -> list[Trouble]:
     return [Trouble(name, count) for name, count in found]
 
 
-def refuse_asked_for(flag: Flag, *, now: datetime, within: Environment) -> None:
-    """Raise StillAskedFor for a flag in use in an environment, which is all that a key may know;
+def refuse_if_evaluated(flag: Flag, *, now: datetime, within: Environment) -> None:
+    """Raise StillEvaluated for a flag in use in an environment, which is all that a key may know;
     one that is archived already is asked for in vain."""
     uses = [] if flag.is_archived else recent_use(flag, now=now)
     uses = [use for use in uses if use.environment == within]
     if uses:
-        raise StillAskedFor(uses)
+        raise StillEvaluated(uses)
 
 
 def hourly_counts(flags: Iterable[Flag], *, now: datetime) -> dict[int, list[int]]:

@@ -1,4 +1,4 @@
-"""Telling owners of flags that have done their work: one letter a week, of each flag once."""
+"""Telling owners of flags that have done their work: one mail a week, about each flag once."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -26,10 +26,10 @@ Told = tuple[Flag, Lifecycle]
 
 
 def remind_owners() -> int:
-    """Write to owners who have something new to hear; returns how many letters that were.
+    """Mail owners who have something new to hear; returns how many mails that were.
 
     An owner is a member of the project whose name is the flag's owner. Doing this twice, or in two
-    workers, writes the same letters, which are written once.
+    workers, writes the same mails, which are sent once.
     """
     moment = clock.database_now()
     return for_each(Project.objects.all(), lambda project: _remind_in(project, moment))

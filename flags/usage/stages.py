@@ -22,7 +22,7 @@ class FlagStage:
 def stages_of(project: Project, flags: Iterable[Flag], *, now: datetime) -> dict[int, FlagStage]:
     """By the flags' ids. Flags come with their configurations fetched."""
     found = list(flags)
-    last, since, needed = _last_asked(found), counted_since(project), _needed(project)
+    last, since, needed = _last_evaluated(found), counted_since(project), _needed(project)
     return {
         flag.pk: FlagStage(judge(_facts(flag, last, since, needed), now=now), last.get(flag.pk))
         for flag in found
@@ -34,7 +34,7 @@ def counted_since(project: Project) -> datetime | None:
     return days.order_by("start").values_list("start", flat=True).first()
 
 
-def _last_asked(flags: list[Flag]) -> dict[int, datetime]:
+def _last_evaluated(flags: list[Flag]) -> dict[int, datetime]:
     seen = FlagSeen.objects.filter(flag__in=[flag.pk for flag in flags])
     return dict(seen.values("flag").annotate(at=Max("last_at")).values_list("flag", "at"))
 
@@ -52,7 +52,7 @@ def _facts(
         permanent=flag.permanent,
         created_at=flag.created_at,
         places=tuple(_environment_facts(flag, one) for one in flag.configurations.all()),
-        last_asked_at=last.get(flag.pk),
+        last_evaluated_at=last.get(flag.pk),
         counted_since=since,
         is_needed=flag.key in needed,
     )

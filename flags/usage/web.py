@@ -1,11 +1,9 @@
-"""Whether a project keeps samples of its traffic: the page."""
-
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from flags.usage import samples, sampling
+from flags.usage import sampling
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.lib.journal import Intent
@@ -30,9 +28,9 @@ def context_sampling(request: HttpRequest, scope: Scope) -> HttpResponse:
     def context(_refusal: Refusal) -> dict[str, object]:
         return {
             "scope": scope,
-            "sampled": samples.is_sampled(scope.project),
-            "most": samples.MOST,
-            "hours": samples.KEPT_FOR.days * 24,
+            "sampled": sampling.is_sampled(scope.project),
+            "most": sampling.MOST,
+            "hours": sampling.KEPT_FOR.days * 24,
         }
 
     return governed(

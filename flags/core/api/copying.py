@@ -12,7 +12,7 @@ from flags.core.api.shapes import CONFIGURATION, FLAG
 from flags.core.bulk import ACTIONS, MOST_FLAGS, End
 from flags.core.copying import Taking
 from flags.models import Flag
-from flags.usage.reading import refuse_asked_for
+from flags.usage.reading import refuse_if_evaluated
 from portal.access.api.scope import (
     allowed,
     allowed_here,
@@ -187,7 +187,7 @@ class Bulk(ApiView):
         flags = _flags_of(own, body["flags"])
         if body["action"] == "archive" and not body.get("force", False):
             for flag in flags:
-                refuse_asked_for(flag, now=now, within=holder_of(request).environment)
+                refuse_if_evaluated(flag, now=now, within=holder_of(request).environment)
         job = bulk.Job(
             Intent(holder_of(request).actor, body.get("reason", ""), at=now),
             environment=place,

@@ -8,7 +8,7 @@ from flags.core import definitions, selectors
 from flags.core.api.scope import flag_of
 from flags.core.api.shapes import FLAG, FLAG_PATCH, FLAGS, KINDS, NEW_FLAG
 from flags.core.searching import FlagFilter
-from flags.usage.reading import refuse_asked_for
+from flags.usage.reading import refuse_if_evaluated
 from portal.access.api.scope import holder_of, project_of
 from portal.lib import clock
 from portal.lib.api.endpoints import (
@@ -114,7 +114,7 @@ class FlagDetail(ApiView):
         """
         flag, now = flag_of(request, project, key), clock.now()
         if not switch(request, "force"):
-            refuse_asked_for(flag, now=now, within=holder_of(request).environment)
+            refuse_if_evaluated(flag, now=now, within=holder_of(request).environment)
         definitions.archive_flag(flag=flag, intent=Intent(holder_of(request).actor, at=now))
         return Response(status=204)
 

@@ -1,5 +1,3 @@
-"""Two environments side by side, and the dialogs that copy from one, or clone a flag."""
-
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,5 +1,3 @@
-"""Creating a flag, and editing what it is; its history."""
-
 import json
 from functools import partial
 from typing import Any

@@ -1,5 +1,3 @@
-"""The list of flags: one row per flag, every environment in it."""
-
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import partial

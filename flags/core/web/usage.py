@@ -1,5 +1,3 @@
-"""How often a flag is asked for: a chart, and the same as a table; and names that no flag has."""
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime

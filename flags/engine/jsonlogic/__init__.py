@@ -13,13 +13,12 @@ JsonLogic is defined. tests/cases/engine/jsonlogic.json lists what was found to 
 from flags.engine.document import Logic
 from flags.engine.jsonlogic.compiling import CompiledLogic, compile_logic
 from flags.engine.jsonlogic.fractional import FRACTIONALS
-from flags.engine.jsonlogic.reading import dump_logic, read_logic
+from flags.engine.jsonlogic.reading import read_logic
 
 __all__ = [
     "FRACTIONALS",
     "CompiledLogic",
     "Logic",
     "compile_logic",
-    "dump_logic",
     "read_logic",
 ]

@@ -33,7 +33,8 @@ def compile_logic(logic: Logic, *, fractional: str = DEFAULT_BUCKETING) -> Compi
 
 def _compile(value: object, functions: Mapping[str, Function]) -> Compiled:
     if isinstance(value, list) and _has_operations(value):
-        return _gather([_compile(item, functions) for item in value])
+        items = [_compile(item, functions) for item in value]
+        return lambda data, steps: [item(data, steps) for item in items]
     if not isinstance(value, dict) or len(value) != 1:
         return lambda _data, _steps: value
     ((name, given),) = value.items()
@@ -60,10 +61,6 @@ def _size(value: object) -> int:
     if isinstance(value, list):
         return 1 + sum(map(_size, value))
     return 1 + sum(map(_size, value.values())) if isinstance(value, dict) else 1
-
-
-def _gather(items: list[Compiled]) -> Compiled:
-    return lambda data, steps: [item(data, steps) for item in items]
 
 
 def _attribute(path: str) -> Compiled:

@@ -32,7 +32,6 @@ _SPACE: Final = (
 
 
 def look_up(path: object, data: object) -> object:
-    """What lies at a dotted path, or at a place in a list; None where nothing does."""
     if path is None or path == "":
         return data
     value = data
@@ -81,10 +80,6 @@ def _compared(compare: Comparison) -> Function:
 def _add(arguments: list[object], _data: object) -> float:
     # Not sum(): newer Pythons add more precisely than floating point does elsewhere.
     return reduce(operator.add, map(operand, arguments), 0.0)
-
-
-def _multiply(arguments: list[object], _data: object) -> float:
-    return math.prod(map(operand, arguments), start=1.0)
 
 
 def _subtract(arguments: list[object], _data: object) -> float:
@@ -223,7 +218,7 @@ FUNCTIONS: Final[dict[str, Function]] = {
     ">=": _compared(lambda one, other: less_or_equal(other, one)),
     "+": _add,
     "-": _subtract,
-    "*": _multiply,
+    "*": lambda arguments, _data: math.prod(map(operand, arguments), start=1.0),
     "/": _divide,
     "%": _remainder,
     "min": _extreme(min),

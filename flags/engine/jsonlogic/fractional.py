@@ -71,7 +71,6 @@ def _split_text(arguments: _Values, data: object) -> tuple[int, _Values]:
 
 
 def _split_any(arguments: _Values, data: object) -> tuple[int, _Values]:
-    """Anything but a list or null is a bucketing value."""
     if not arguments or arguments[0] is None:
         raise _Refused("no bucketing value")
     first, *others = arguments

@@ -17,9 +17,6 @@ NAN: Final = math.nan
 _NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _MAX_NUMBER_CHARS: Final = 400
 
-# An argument that is not there.
-UNDEFINED: Final = object()
-
 
 def _float(value: float) -> float:
     try:

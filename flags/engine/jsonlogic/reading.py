@@ -46,10 +46,6 @@ def read_logic(value: object, *, evaluators: Mapping[str, object] | None = None)
     return Logic(result)
 
 
-def dump_logic(logic: Logic) -> object:
-    return logic.value
-
-
 def _wanted(least: int, most: float) -> str:
     if most == _MANY:
         return f"at least {least}"
@@ -111,7 +107,6 @@ class _Reading:
     def _members(
         self, value: Mapping[str, object], path: str, levels: int, referred: tuple[str, ...]
     ) -> dict[str, object]:
-        """An object that is a value: nothing in it is run, but a dump must read again."""
         read = {}
         for name, member in value.items():
             if self._left < 0:

@@ -18,12 +18,12 @@ An operator builds, once, from its values a predicate over the attribute's value
 """
 
 import operator
+from collections.abc import Callable
 from typing import Final
 
 from flags.engine.limits import MAX_CONDITION_TEXT_CHARS, MAX_CONDITION_VALUES
 from flags.engine.operators import comparing, instants, networks
-from flags.engine.operators.base import Build, Cost, Operator, Predicate, Values, negated
-from flags.engine.results import Scalar
+from flags.engine.operators.base import Cost, Operator, Predicate, Values, negated
 from flags.engine.scalars import read_condition_value, read_number_as_is
 from portal.lib.documents import Reader, list_of, text
 
@@ -43,16 +43,22 @@ def _ordering(compare: comparing.Comparison) -> Operator:
 
 def _version(compare: comparing.Comparison) -> Operator:
     return Operator(
-        instants.compared(compare), instants.read_version, cost=instants.cost_of_versions
+        instants.comparing(instants.parse_version, compare),
+        instants.read_version,
+        cost=instants.cost_of_versions,
     )
 
 
-def _written(build: Build) -> Operator:
-    return Operator(build, _read_number, cost=comparing.cost_of_written)
+def _written(compare: Callable[[float, float], bool]) -> Operator:
+    return Operator(comparing.written(compare), _read_number, cost=comparing.cost_of_written)
 
 
-def _instant(build: Build) -> Operator:
-    return Operator(build, instants.read_instants, cost=instants.cost_of_instants)
+def _instant(compare: comparing.Comparison) -> Operator:
+    return Operator(
+        instants.comparing(instants.seconds_of, compare),
+        instants.read_instants,
+        cost=instants.cost_of_instants,
+    )
 
 
 OPERATORS: Final[dict[str, Operator]] = {
@@ -83,13 +89,13 @@ OPERATORS: Final[dict[str, Operator]] = {
     "gte": _ordering(operator.ge),
     "lt": _ordering(operator.lt),
     "lte": _ordering(operator.le),
-    "num_eq": _written(comparing.num_eq),
-    "num_gt": _written(comparing.num_gt),
-    "num_gte": _written(comparing.num_gte),
-    "num_lt": _written(comparing.num_lt),
-    "num_lte": _written(comparing.num_lte),
-    "before": _instant(instants.before),
-    "after": _instant(instants.after),
+    "num_eq": _written(comparing.is_close),
+    "num_gt": _written(operator.gt),
+    "num_gte": _written(operator.ge),
+    "num_lt": _written(operator.lt),
+    "num_lte": _written(operator.le),
+    "before": _instant(operator.lt),
+    "after": _instant(operator.gt),
     "semver_eq": _version(operator.eq),
     "semver_gt": _version(operator.gt),
     "semver_gte": _version(operator.ge),
@@ -116,7 +122,7 @@ def build_predicate(name: str, values: Values, *, ignore_case: bool = False) -> 
         return known.build(values)
     if known.build_folded:
         return known.build_folded(values)
-    predicate = known.build(tuple(map(_fold_scalar, values)))
+    predicate = known.build(tuple(v.casefold() if isinstance(v, str) else v for v in values))
     return lambda value: predicate(_fold(value))
 
 
@@ -134,10 +140,6 @@ def _cost_of_folding(value: object) -> int:
     if not isinstance(value, comparing.LISTS):
         return 0
     return len(value) + (sum(len(item) for item in value if isinstance(item, str)) >> 4)
-
-
-def _fold_scalar(value: Scalar) -> Scalar:
-    return value.casefold() if isinstance(value, str) else value
 
 
 def _fold(value: object) -> object:

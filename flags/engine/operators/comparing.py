@@ -1,4 +1,3 @@
-import operator
 import re
 from collections.abc import Callable, Iterable
 from typing import Any, Final, TypeAlias, cast
@@ -82,8 +81,6 @@ def ends_with(values: Values) -> Predicate:
 
 
 def ordering(compare: Comparison) -> Build:
-    """NaN needs no case of its own: it compares false with everything."""
-
     def build(values: Values) -> Predicate:
         (bound,) = values
         return lambda value: is_number(value) and compare(value, bound)
@@ -138,7 +135,7 @@ def _read(value: object) -> int | float | None:
     return value if is_number(value) else None  # type: ignore[return-value]
 
 
-def _compared(compare: Callable[[float, float], bool]) -> Build:
+def written(compare: Callable[[float, float], bool]) -> Build:
     def build(values: Values) -> Predicate:
         (bound,) = values
         assert is_number(bound), "the reader has checked it"
@@ -152,15 +149,9 @@ def _compared(compare: Callable[[float, float], bool]) -> Build:
     return build
 
 
-def _is_close(number: float, bound: float) -> bool:
+def is_close(number: float, bound: float) -> bool:
     # Compared first, so that nothing is subtracted from an integer that is no float.
     return number == bound or (bound - 1 < number < bound + 1 and abs(number - bound) < _EPSILON)
 
 
 cost_of_written: Final = cost_of_reading(_MAX_CHARS, 15)
-
-num_eq: Final = _compared(_is_close)
-num_gt: Final = _compared(operator.gt)
-num_gte: Final = _compared(operator.ge)
-num_lt: Final = _compared(operator.lt)
-num_lte: Final = _compared(operator.le)

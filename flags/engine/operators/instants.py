@@ -9,7 +9,6 @@
 The module datetime is not used: the engine reads no clock, and years after 9999 need no exception.
 """
 
-import operator
 import re
 from collections.abc import Callable
 from fractions import Fraction
@@ -72,7 +71,7 @@ def _days(year: int, month: int, day: int) -> int:
     return shifted * 365 + shifted // 4 - shifted // 100 + shifted // 400 + of_year - 719_468
 
 
-def _comparing(read: Callable[[object], Any], compare: Callable[[Any, Any], bool]) -> Build:
+def comparing(read: Callable[[object], Any], compare: Callable[[Any, Any], bool]) -> Build:
     def build(values: Values) -> Predicate:
         bound = read(values[0])
 
@@ -83,10 +82,6 @@ def _comparing(read: Callable[[object], Any], compare: Callable[[Any, Any], bool
         return does_compare
 
     return build
-
-
-before: Final = _comparing(seconds_of, operator.lt)
-after: Final = _comparing(seconds_of, operator.gt)
 
 
 def _read_instant(value: object) -> Scalar:
@@ -148,10 +143,6 @@ def _pre_release(text: str | None) -> tuple[Any, ...]:
 
 
 cost_of_versions: Final = cost_of_reading(_MAX_VERSION_CHARS, 60)
-
-
-def compared(compare: Callable[[Version, Version], bool]) -> Build:
-    return _comparing(parse_version, compare)
 
 
 def _read_version(value: object) -> str:

@@ -1,5 +1,3 @@
-"""The forms of schedules and ramps: documents out of what somebody filled in."""
-
 import json
 from dataclasses import dataclass, field
 from datetime import datetime

@@ -1,5 +1,3 @@
-"""The timeline: what happened to a flag in one environment, and what is planned."""
-
 from dataclasses import replace
 from functools import partial
 from typing import Any

@@ -1,5 +1,3 @@
-"""Creating a segment, and editing who belongs to it by conditions."""
-
 import json
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -89,7 +87,6 @@ def _edit(
     form: Form,
     save: Callable[[], HttpResponse],
 ) -> HttpResponse:
-    """The form; where one of its buttons was pressed it is rearranged, and nothing is saved."""
     command = request.POST.get("do", "")
     focus = editing.apply(form, command, _NO_FLAG) if command else ""
 

@@ -1,5 +1,3 @@
-"""The list of segments, and the page of one."""
-
 from typing import Any
 
 from django.core.files.uploadedfile import UploadedFile

@@ -8,15 +8,12 @@ from typing import Any, Final, NoReturn
 import yaml
 
 from flags.engine import EnvironmentFlag, Group, Segment
+from flags.transfer.importers.base import NotExpressible
 from flags.transfer.importers.text import YAML_TYPES
 
 
-class NotExpressible(ValueError):
-    """The format cannot say what a flag does. The text is the reason, for people."""
-
-
 def refuse(reason: str) -> NoReturn:
-    raise NotExpressible(reason)
+    raise NotExpressible("", reason)
 
 
 @dataclass(frozen=True, slots=True)

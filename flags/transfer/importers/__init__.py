@@ -1,7 +1,6 @@
 """Flags from other products' files. Pure: no Django, no database."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 from flags.engine.document import DEFAULT_BUCKETING
@@ -36,22 +35,16 @@ BUCKETINGS: Final = (DEFAULT_BUCKETING, *sorted(set(FRACTIONALS) - {DEFAULT_BUCK
 """The generations of flagd's bucketing, its usual one first."""
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What an import says besides the file: the key of the environment, and for flagd's files the
-    generation of its bucketing."""
-
-    environment: str
-    bucketing: str | None = None
-
-
-Importer = Callable[[object, Options], ImportPlan]
-"""From a parsed file to a plan. Raises FileRefused."""
+Importer = Callable[[object, str, str | None], ImportPlan]
+"""From a parsed file, the key of the environment and, for flagd's files, the generation of its
+bucketing to a plan. Raises FileRefused."""
 
 FORMATS: Final[dict[str, Importer | None]] = {
-    "native": lambda document, options: native.read(document, options.environment),
-    "flagd": lambda document, options: flagd.read(document, options.bucketing or BUCKETINGS[0]),
-    "unleash": lambda document, _options: unleash.read(document),
+    "native": lambda document, environment, _bucketing: native.read(document, environment),
+    "flagd": lambda document, _environment, bucketing: flagd.read(
+        document, bucketing or BUCKETINGS[0]
+    ),
+    "unleash": lambda document, *_options: unleash.read(document),
     "flagsmith": None,
     "growthbook": None,
     "launchdarkly": None,
@@ -83,7 +76,7 @@ def plan_import(
         raise UnknownFormat(f"{quote(format_name)} {problem}; available: {available}.")
     if bucketing is not None:
         _check_bucketing(format_name, bucketing)
-    return importer(document, Options(environment, bucketing))
+    return importer(document, environment, bucketing)
 
 
 def _check_bucketing(format_name: str, bucketing: str) -> None:

@@ -14,6 +14,8 @@ class FileRefused(ValueError):
 
 
 class NotExpressible(ValueError):
+    """One format cannot say what a flag of the other does. The text is the reason, for people."""
+
     def __init__(self, path: str, reason: str) -> None:
         super().__init__(f"{path}: {reason}" if path else reason)
 

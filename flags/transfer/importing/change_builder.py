@@ -1,5 +1,3 @@
-"""An import as the gate wants to see it: the plan itself, and what it makes of the flags."""
-
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any

@@ -1,4 +1,4 @@
-"""Taking out of an import what would refer to nothing, or lead in a circle."""
+"""Taking out of an import what would refer to nothing, or make a cycle."""
 
 from collections.abc import Iterator
 from functools import cached_property
@@ -12,19 +12,19 @@ from flags.transfer.importing.dependencies import Dependencies, problems_of_refu
 from flags.transfer.importing.target import Document, FlagChange, ImportTarget
 from portal.lib.errors import Invalid
 
-FileRefused = tuple[FlagChange, Invalid]
+TakenBack = tuple[FlagChange, Invalid]
 
 
 def take_back_misleading(
     place: ImportTarget, dependencies: Dependencies, decided: list[FlagChange]
-) -> tuple[list[FlagChange], list[FileRefused]]:
+) -> tuple[list[FlagChange], list[TakenBack]]:
     """The changes that hold together, and those that do not, taken back, each with the reason.
 
     Flags of one file may refer to each other in any order, and to its segments and groups. Taking
     one back can leave another without what it refers to, so they are asked again until all that is
     left holds.
     """
-    kept, refused = decided, list[FileRefused]()
+    kept, refused = decided, list[TakenBack]()
     while True:
         neighbourhood = _Neighbourhood(place, dependencies, kept)
         found = [(one, error) for one in kept if (error := neighbourhood.refusal_of(one))]

@@ -131,7 +131,6 @@ def _turn_off(place: ImportTarget, flag: Flag) -> FlagChange:
 
 
 def _decide_one(place: ImportTarget, planned: PlannedFlag, replace: bool) -> FlagChange:
-    """What becomes of one flag of the file. Raises Invalid where it cannot be taken over."""
     flag = place.flags.get(planned.key)
     if flag is None:
         return _create(place, planned)
@@ -208,7 +207,7 @@ def _described(variant: object, told: Mapping[str, str]) -> object:
 
 
 def _differs(stored: Callable[[], Document], wanted: Document) -> bool:
-    """Compared as texts: 1 and True, or 1 and 1.0, are not the same to whoever gets them."""
+    """Compared as texts: 1 and True, or 1 and 1.0, are not the same to applications."""
     try:
         return json.dumps(stored(), sort_keys=True) != json.dumps(wanted, sort_keys=True)
     except DocumentError:  # what is stored is not valid any more

@@ -216,7 +216,7 @@ def _notes_of_slots(
 
 # Segments of another product give way to those that a project has: they are spelled out then. A
 # native file is this product's own, and says what its segments are to be. Of another product's
-# file a segment may just happen to be called like one here; then whoever it is about must not
+# file a segment may just happen to be called like one here; then the users it is about must not
 # change for the flags that name the one here, nor for those that the file brings.
 
 

@@ -76,12 +76,11 @@ def import_flags(
 ) -> ImportReport:
     """Create and change flags as planned; one version per environment, audit rows per flag.
 
-    The file's segments and exclusion groups come first: every environment gets them, and none is
-    ever deleted. New flags are off in every other environment; a flag whose new definition would
-    break another environment's is skipped. Mode "replace" also turns off, in this environment only,
-    the flags that the file does not have. A dry run does all of it and takes it back, and asks
-    nobody for approval. Raises Forbidden (see _require_rights), Invalid for an unknown mode,
-    Conflict where the project is no longer at ``base_version``, Waiting.
+    Every environment gets the file's segments and exclusion groups; none is ever deleted. New flags
+    are off in every other environment; a flag whose new definition would break another
+    environment's is skipped. Mode "replace" also turns off, here alone, the flags that the file
+    does not have. A dry run takes all of it back, and asks nobody for approval. Raises Forbidden
+    (see _require_rights), Invalid for an unknown mode, Conflict at another version, Waiting.
     """
     gate.require(intent, Permission.FLAG_EDIT, project=environment.project, environment=environment)
     if mode not in MODES:
@@ -134,7 +133,6 @@ Row = TypeVar("Row", bound=Model)
 
 
 def store_dependencies(place: ImportTarget, dependencies: Dependencies, intent: Intent) -> None:
-    """Write segments and groups, their audit rows, and word of them for every environment."""
     for environment in (place.environment, *place.others):
         for kind, found in (
             (Named.SEGMENT, dependencies.segments),

@@ -1,5 +1,3 @@
-"""The project that an import changes, what becomes of each of its flags, and the report."""
-
 from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
 from datetime import datetime

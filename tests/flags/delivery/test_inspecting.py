@@ -252,7 +252,7 @@ def test_doubt__with_a_head_that_the_database_knows__changes_nothing(
     alice: User,
     publisher: Publisher,
 ) -> None:
-    """Whoever reaches Redis may show any head that was ever published, again and again."""
+    """Anyone who reaches Redis may show any head that was ever published, again and again."""
     publisher.publish(desk.environment.pk)
     old = cast(bytes, store.get(shelf.keys.head))
     desk.switch(alice, True)

@@ -163,7 +163,7 @@ def test_an_encoded_body_is_refused(shop: Shop, encoding: str) -> None:
 
 @pytest.mark.parametrize("length", [str(MEBIBYTE + 1), "9" * 19, "0" * 30 + "1048577"])
 def test_a_body_announced_too_large_is_refused_before_it_is_read(shop: Shop, length: str) -> None:
-    # Nothing follows the head: whoever waited for the body would not answer.
+    # Nothing follows the head: a server that waited for the body would not answer.
     status, headers, answer = shop.send(shop.head_of(f"{FLAGS}/a", f"Content-Length: {length}"))
     assert status == 413
     assert headers["connection"] == "close"

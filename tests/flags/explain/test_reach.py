@@ -10,7 +10,7 @@ from pytest_django import Settings
 
 from flags.core.subject import EVENTS
 from flags.explain import history_reader, rebuilding
-from flags.explain.history_reader import NotTold
+from flags.explain.history_reader import NotRecorded
 from flags.explain.rebuilding import Answer
 from portal.access.models import User
 from portal.access.services import create_environment
@@ -76,9 +76,9 @@ def test_past__purged__says_so_and_does_not_guess(
     desk: Desk, purged: datetime, alice: User
 ) -> None:
     assert variant(desk, purged) == "on"  # the purge kept what it had become
-    with pytest.raises(NotTold, match="was purged"):
+    with pytest.raises(NotRecorded, match="was purged"):
         answer(desk, purged - timedelta(hours=1))
-    with pytest.raises(NotTold, match="was purged"):
+    with pytest.raises(NotRecorded, match="was purged"):
         answer(desk, clock.now(), "nowhere")
 
 
@@ -108,7 +108,7 @@ def test_past__first_configuration_that_an_older_aviary_did_not_write_down__is_n
 ) -> None:
     document = json.dumps(desk.flag.document)
     forget("flag.created", after=document)
-    with pytest.raises(NotTold, match="begins too late"):
+    with pytest.raises(NotRecorded, match="begins too late"):
         answer(desk, clock.now())
     before = clock.now()
     desk.switch(alice, True)

@@ -167,10 +167,10 @@ NO_WRITERS = {
     "core.selectors.list_flags core.selectors.matching_keys explain.answers.explain_now "
     "explain.states.register references.state.load_state "
     "schedules.web.forms.operations targeting.editing.new_condition "
-    "targeting.trying.outlook_context usage.impact.of_configuration usage.impact.of_segment "
+    "targeting.trying.sample_context usage.impact.of_configuration usage.impact.of_segment "
     "usage.lifecycle.judge usage.reading.hourly_counts usage.reading.over_budget "
-    "usage.reading.recent_use usage.reading.refuse_asked_for usage.reading.series_of "
-    "usage.samples.samples_of usage.stages.stages_of",
+    "usage.reading.recent_use usage.reading.refuse_if_evaluated usage.reading.series_of "
+    "usage.sampling.samples_of usage.stages.stages_of",
 }
 NOT_DRIVEN = {
     f"{package}.{name}"

@@ -30,7 +30,7 @@ def facts_of(case: dict[str, Any]) -> Facts:
         permanent=case.get("permanent", False),
         created_at=ago(case["age"]) or NOW,
         places=(first, second),
-        last_asked_at=ago(case.get("asked")),
+        last_evaluated_at=ago(case.get("asked")),
         counted_since=ago(case.get("counted", case.get("asked"))),
         is_needed=case.get("needed", False),
     )
@@ -53,7 +53,7 @@ _facts = st.builds(
     permanent=st.booleans(),
     created_at=_moments,
     places=st.lists(_standings, max_size=4).map(tuple),
-    last_asked_at=st.none() | _moments,
+    last_evaluated_at=st.none() | _moments,
     counted_since=st.none() | _moments,
     is_needed=st.booleans(),
 )
@@ -66,7 +66,7 @@ def test_stage__always_says_why__and_is_never_ready_where_somebody_asked(facts: 
     assert all(found.why)
     if found.stage is Stage.READY:
         assert facts.counted_since is not None
-        assert (facts.last_asked_at or facts.created_at) <= NOW - timedelta(days=7)
+        assert (facts.last_evaluated_at or facts.created_at) <= NOW - timedelta(days=7)
         assert all(place.everyone_gets for place in facts.places)
 
 

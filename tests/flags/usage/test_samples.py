@@ -7,9 +7,13 @@ from django.test import Client
 
 from flags.channel import SampleBatch
 from flags.models import ContextSample
-from flags.usage import impact, samples
-from flags.usage.samples import samples_of
-from flags.usage.sampling import forget_old_samples, set_sampling, take_samples
+from flags.usage import impact, sampling
+from flags.usage.sampling import (
+    forget_old_samples,
+    samples_of,
+    set_sampling,
+    take_samples,
+)
 from portal.access.models import Environment, Project, User
 from portal.approvals.errors import Waiting
 from portal.approvals.handlers import Effect, Flip, Impact
@@ -84,11 +88,11 @@ def test_the_page__says_what_is_kept_and_switches(alice_client: Client, shop: Pr
     address = "/p/shop/flags/sampling"
     page = alice_client.get(address).content.decode()
     assert "For 24 hours, and at most 1000 contexts of each environment." in page
-    assert not samples.is_sampled(shop)
+    assert not sampling.is_sampled(shop)
     alice_client.post(address, {"sampled": "1"})
-    assert samples.is_sampled(shop)
+    assert sampling.is_sampled(shop)
     alice_client.post(address, {})
-    assert not samples.is_sampled(shop)
+    assert not sampling.is_sampled(shop)
 
 
 # Keeping

@@ -13,11 +13,11 @@ from flags.engine import (
     Fixed,
     FlagDefinition,
 )
-from flags.transfer.exporters.base import Corpus, NotExpressible, in_order, refuse
+from flags.transfer.exporters.base import Corpus, in_order, refuse
 from flags.transfer.exporters.flagd.logic import Logic, choose
 from flags.transfer.exporters.flagd.serving import NOBODY, write_answer
 from flags.transfer.exporters.flagd.state import Writing
-from flags.transfer.importers.base import Skipped
+from flags.transfer.importers.base import NotExpressible, Skipped
 
 SCHEMA: Final = "https://flagd.dev/schema/v0/flags.json"
 MAX_DEPTH: Final = 200

@@ -134,7 +134,6 @@ def _is_whole(value: Logic) -> Logic:
 
 
 def unit_text(value: Logic) -> Logic:
-    """The unit as it is hashed: a number by its digits."""
     return {"if": [is_text(value), value, {"cat": [as_number(value)]}]}
 
 

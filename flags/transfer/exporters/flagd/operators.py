@@ -1,5 +1,3 @@
-"""Attribute tests in JsonLogic: a table, with our types, which are strict."""
-
 from collections.abc import Callable
 from functools import singledispatch
 from typing import Final, TypeAlias

@@ -132,7 +132,6 @@ def _is_in(placed: list[Choice]) -> Logic:
 def _by_units(
     one: Audience | Split, writing: Writing, place: Callable[[Logic], Logic]
 ) -> list[Choice]:
-    """The units that it may go by, in order, and where each places somebody."""
     paths = (one.bucket_by, *one.else_by)
     if RANDOM in paths:
         refuse("it deals out at random")

@@ -1,5 +1,3 @@
-"""What is found out while one flag is written."""
-
 import json
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -8,8 +6,7 @@ from functools import lru_cache
 from typing import Any, Final, NamedTuple, TypeVar
 
 from flags.engine.document import DEFAULT_BUCKETING, ByLogic, LogicTest
-from flags.engine.jsonlogic import dump_logic
-from flags.transfer.exporters.base import Corpus, NotExpressible, refuse
+from flags.transfer.exporters.base import Corpus, refuse
 from flags.transfer.exporters.flagd.logic import (
     Logic,
     attribute,
@@ -20,6 +17,7 @@ from flags.transfer.exporters.flagd.logic import (
     unit_text,
     unplaceable,
 )
+from flags.transfer.importers.base import NotExpressible
 
 MAX_INLINED: Final = 200
 """Flags and segments written into one flag, each as often as it is referred to."""
@@ -55,7 +53,6 @@ class Writing:
 
     @property
     def is_inside(self) -> bool:
-        """Whether what is being written stands in another flag, or in a segment."""
         return bool(self._open)
 
     def unit(self, path: str) -> Logic:
@@ -141,7 +138,7 @@ _TAKES_EVERYTHING: Final = frozenset(
 
 
 def write_choice(serve: ByLogic) -> Logic:
-    logic = dump_logic(serve.logic)
+    logic = serve.logic.value
     _check_bucketing(logic, serve.bucketing)
     return logic
 
@@ -151,7 +148,7 @@ def write_condition(test: LogicTest) -> Logic:
 
     Here logic without an answer is false; in flagd it ends the whole evaluation.
     """
-    logic = dump_logic(test.logic)
+    logic = test.logic.value
     _check_bucketing(logic, test.bucketing)
     for name, arguments in operations(logic):
         if name not in _TAKES_EVERYTHING and not (name == "in" and _is_in_list(arguments)):

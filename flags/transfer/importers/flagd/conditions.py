@@ -20,7 +20,6 @@ _LOOSELY_FALSE: Final[list[object]] = [False, 0, "0", ""]
 
 
 def read_condition(node: object, path: str) -> Document:
-    """The condition that holds where ``node`` is true. Raises NotExpressible."""
     if isinstance(node, bool):
         return ALWAYS if node else NEVER
     name, arguments = operation(node, path)

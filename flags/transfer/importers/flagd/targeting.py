@@ -47,8 +47,6 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """What a flag's targeting chooses from: its variants, else ``default`` is served."""
-
     flag: str
     variants: list[str]
     default: Document

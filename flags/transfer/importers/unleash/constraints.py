@@ -1,7 +1,7 @@
 """Unleash's constraints as conditions of ours.
 
 A constraint on a missing attribute holds only where it is inverted or NOT_IN. Whatever no SDK can
-read, an unknown operator or a number that is none, makes its strategy match nobody, inverted or
+read, an unknown operator or a text for a number, makes its strategy match nobody, inverted or
 not; the older SDKs say so of the constraint, the newer ones even of the whole toggle.
 """
 

@@ -29,8 +29,6 @@ Parameters = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Whom a strategy lets in: those who meet ``when``, and of them the ``audience`` if any."""
-
     when: list[Document]
     audience: Document | None = None
 

@@ -77,7 +77,8 @@ def read_split(
 ) -> Document | None:
     """What the list ``variants`` serves; None where there is nothing to choose from.
 
-    Whoever has no unit gets one at random. ``stickiness`` is "" where the first variant names it.
+    A context without a unit gets one at random. ``stickiness`` is "" where the first variant
+    names it.
     """
     nodes = list(objects_in(parent, "variants", path))
     shares: list[Document] = [
@@ -167,7 +168,7 @@ def _read_parent(node: Object, path: str, known: Mapping[str, Parent | None]) ->
 
 
 def _wanted(parent: Parent, variants: list[str]) -> Document:
-    """Whoever gets none of the parent's variants has the one that is wanted, whichever it is."""
+    """A user who gets none of the parent's variants counts as having the one that is wanted."""
     return {"flag": parent.name, "variants": variants}
 
 
