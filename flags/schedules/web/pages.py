@@ -71,7 +71,7 @@ def timeline(request: HttpRequest, scope: Scope, environment: str, key: str) -> 
             ),
         }
 
-    return live_page(request, "flags/timeline", pulse(clock.now()), context)
+    return live_page(request, "flags/schedules/timeline", pulse(clock.now()), context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -45,7 +45,7 @@ def live_page(
 
 def draw(request: HttpRequest, name: str, context: Context, beat: str) -> dict[str, object]:
     """The context with the live part drawn: ``live.body``, and ``live.seen`` to ask with."""
-    folder, _slash, part = name.partition("/")
+    folder, _slash, part = name.rpartition("/")
     body = render_to_string(f"{folder}/_{part}.html", dict(context), request)
     drawn = hashlib.sha256(body.encode()).hexdigest()[:16]
     live = {

@@ -20,12 +20,13 @@ from portal.approvals.services.votes import adopt_request
 from portal.lib.journal import Intent
 from tests.flags.references import approval_writers, flag_writers
 
-PACKAGES = ("flags", "portal.approvals.services", "portal.access.services")
+PACKAGES = ("flags", "portal.approvals", "portal.access.services")
 
 
 # They write nothing of the database, or by the functions found.
 APART = re.compile(
     r"flags\.(engine|evaluator|channel|migrations|tasks|delivery\.(relay|inspecting))\b"
+    r"|portal\.approvals\.(?!services|notifications|freezes\.services|policies\.(services|loading))"
 )
 
 
@@ -92,31 +93,35 @@ WRITERS: dict[str, flag_writers.Writer] = {
             intent=flag_writers.wanting(world, actor),
         )
     ),
-    f"{_A}.votes.cast_vote": approval_writers.cast_vote,
-    f"{_A}.votes.withdraw_vote": approval_writers.withdraw_vote,
-    f"{_A}.votes.apply_request": approval_writers.on_request(approvals.apply_request),
-    f"{_A}.requests.renew_request": approval_writers.renew_request,
-    f"{_A}.votes.adopt_request": approval_writers.on_request(adopt_request),
-    f"{_A}.requests.withdraw_request": approval_writers.on_request(approvals.withdraw_request),
-    f"{_A}.requests.comment_on_request": approval_writers.on_request(
+    f"{_A}.services.votes.cast_vote": approval_writers.cast_vote,
+    f"{_A}.services.votes.withdraw_vote": approval_writers.withdraw_vote,
+    f"{_A}.services.votes.apply_request": approval_writers.on_request(approvals.apply_request),
+    f"{_A}.services.requests.renew_request": approval_writers.renew_request,
+    f"{_A}.services.votes.adopt_request": approval_writers.on_request(adopt_request),
+    f"{_A}.services.requests.withdraw_request": approval_writers.on_request(
+        approvals.withdraw_request
+    ),
+    f"{_A}.services.requests.comment_on_request": approval_writers.on_request(
         approvals.comment_on_request, text="Why?"
     ),
-    f"{_A}.emergencies.confirm_emergency": approval_writers.on_emergency(
+    f"{_A}.services.emergencies.confirm_emergency": approval_writers.on_emergency(
         approvals.confirm_emergency
     ),
-    f"{_A}.emergencies.revert_emergency": approval_writers.on_emergency(approvals.revert_emergency),
-    f"{_A}.emergencies.review_emergency": approval_writers.on_emergency(
+    f"{_A}.services.emergencies.revert_emergency": approval_writers.on_emergency(
+        approvals.revert_emergency
+    ),
+    f"{_A}.services.emergencies.review_emergency": approval_writers.on_emergency(
         approvals.review_emergency, text="Fine."
     ),
-    f"{_A}.emergencies.revert_due": approval_writers.clock_of(approvals.revert_due),
-    f"{_A}.policies.set_policy": approval_writers.set_policy,
-    f"{_A}.restoring.restore": approval_writers.restore,
-    f"{_A}.restoring.preflight_restore": approval_writers.preflight,
-    f"{_A}.freezes.create_freeze": approval_writers.create_freeze,
+    f"{_A}.services.emergencies.revert_due": approval_writers.clock_of(approvals.revert_due),
+    f"{_A}.policies.services.set_policy": approval_writers.set_policy,
+    f"{_A}.services.restoring.restore": approval_writers.restore,
+    f"{_A}.services.restoring.preflight_restore": approval_writers.preflight,
+    f"{_A}.freezes.services.create_freeze": approval_writers.create_freeze,
     f"{_X}.grants.grant_role": approval_writers.grant_role,
     f"{_X}.roles.create_role": approval_writers.create_or_edit_role,
-    f"{_A}.rights.edit_role": approval_writers.create_or_edit_role,
-    f"{_A}.rights.reserve": approval_writers.reserve,
+    f"{_A}.services.rights.edit_role": approval_writers.create_or_edit_role,
+    f"{_A}.services.rights.reserve": approval_writers.reserve,
     f"{_X}.projects.create_environment": approval_writers.create_environment,
     f"{_X}.roles.create_group": approval_writers.create_group_or_join,
     f"{_X}.roles.add_to_group": approval_writers.create_group_or_join,
@@ -131,8 +136,8 @@ PARTS = {
     "segments.services.save_version segments.services.store_segment "
     "transfer.importing.service.record transfer.importing.service.store "
     "transfer.importing.service.store_dependencies",
-    _A: "requests.close_request requests.require_person votes.apply_as_asked "
-    "votes.hold_request votes.apply_if_approved",
+    _A: "services.requests.close_request services.requests.require_person "
+    "services.votes.apply_as_asked services.votes.hold_request services.votes.apply_if_approved",
     _X: "grants.remove_grants grants.store_grant roles.remove_from_groups "
     "keys.checked_kinds "
     "grants.refuse_admin_keys grants.require_may_give "
@@ -148,9 +153,9 @@ UNHEARD = {
     "delivery.intake.forget_old_batches "
     "delivery.intake.take usage.reminding.remind_owners "
     "usage.sampling.forget_old_samples usage.sampling.take_samples",
-    _A: "evidence.post_evidence freezes.cancel_freeze freezes.edit_freeze "
-    "freezes.lift_line freezes.stop_line votes.apply_waiting "
-    "loading.load_policies",
+    _A: "services.evidence.post_evidence freezes.services.cancel_freeze "
+    "freezes.services.edit_freeze freezes.services.lift_line freezes.services.stop_line services.votes.apply_waiting "
+    "policies.loading.load_policies notifications.remind",
     _X: "keys.confirm_key keys.set_evidence sponsoring.confirm_approver "
     "projects.renew_epoch grants.revoke_grant grants.set_role roles.delete_group "
     "roles.edit_group "

@@ -211,7 +211,7 @@ def test_every_service_of_flags__is_behind_the_gate_or_has_a_reason() -> None:
 def _is_service(name: str, function: Callable[..., object]) -> bool:
     """Whoever calls it says who wants it, and it is no part of another, which stores or records."""
     wants = not {"intent", "job"}.isdisjoint(inspect.signature(function).parameters)
-    return wants and not name.startswith(("_", "store_", "record"))
+    return wants and not name.startswith(("_", "delete_unused", "record", "save_version", "store_"))
 
 
 @pytest.mark.parametrize("door", DOORS)
