@@ -7,10 +7,8 @@ from flags.exclusion_groups import web as groups
 from flags.explain import web as explain
 from flags.preferences import web as preferences_web
 from flags.schedules.web import pages as schedules
-from flags.segments.web import editor, saving
-from flags.segments.web import pages as segments
-from flags.targeting import pages as targeting
-from flags.targeting import switching, trying
+from flags.segments.web import editor, pages as segments, saving
+from flags.targeting import pages as targeting, switching, trying
 from flags.transfer import web as exports
 from flags.usage import web as usage_web
 

@@ -15,8 +15,7 @@ class ReleasesConfig(AppConfig):
         from releases.catalogue import subject
         from releases.catalogue.subject import SERVICE
         from releases.core import runner, selectors
-        from releases.policies import subject as policy_states
-        from releases.policies import templates
+        from releases.policies import subject as policy_states, templates
         from releases.policies.subject import PLAN_TEMPLATE, RELEASE_POLICY
         from releases.subjects import RELEASE
         from releases.telemetry import storing

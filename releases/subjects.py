@@ -3,8 +3,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from django.urls import reverse
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext as _, gettext_lazy
 
 from flags.core import changes as flag_changes
 from flags.models import Flag
@@ -18,8 +17,7 @@ from releases.core import changes, commands, transitions
 from releases.core.models import GOING_UP, OVER, Release, State
 from releases.core.selectors import needed
 from releases.engine.plans import InFreeze
-from releases.routers import Wanted as WantedOfRouter
-from releases.routers import flag as flag_router
+from releases.routers import Wanted as WantedOfRouter, flag as flag_router
 
 EVENTS = {
     "release.planned": gettext_lazy("planned release"),

@@ -2,8 +2,7 @@
 
 from collections.abc import Iterable
 
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext as _, gettext_lazy
 
 from flags.core.descriptions import flag_test, plain_value, quoted, rule, serve, summary
 from flags.engine import Configuration, FlagDefinition, Rule, Serve

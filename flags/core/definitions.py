@@ -26,8 +26,7 @@ from flags.references.effects import advance_everywhere
 from portal.access import authority, outbox
 from portal.access.models import Environment, Project
 from portal.access.permissions import Permission
-from portal.approvals import gate
-from portal.approvals import selectors as approvals
+from portal.approvals import gate, selectors as approvals
 from portal.approvals.changes import same_document
 from portal.approvals.services import gated
 from portal.lib import journal

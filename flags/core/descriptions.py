@@ -6,8 +6,7 @@ Sentences for product managers and auditors, made from checked documents.
 import json
 from collections.abc import Iterable
 
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext as _, gettext_lazy
 
 from flags.engine import (
     AllOf,

@@ -5,9 +5,12 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from flags.core import changes, configurations, definitions, outcome_descriptions
-from flags.core.merge_descriptions import CONFIGURATION as CONFIGURATION_PARTS
-from flags.core.merge_descriptions import DEFINITION as DEFINITION_PARTS
-from flags.core.merge_descriptions import clash_sentences, rule_names_in
+from flags.core.merge_descriptions import (
+    CONFIGURATION as CONFIGURATION_PARTS,
+    DEFINITION as DEFINITION_PARTS,
+    clash_sentences,
+    rule_names_in,
+)
 from flags.core.parsing import without_past_releases
 from flags.engine import parse_definition
 from flags.models import Flag, FlagConfiguration

@@ -5,8 +5,7 @@ from functools import partial
 from typing import Any, Final
 
 from django.utils.functional import Promise
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext as _, gettext_lazy
 
 from flags.core import descriptions
 from flags.engine import DocumentError, FlagDefinition, Rule, parse_configuration

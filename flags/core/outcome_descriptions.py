@@ -4,8 +4,7 @@ import json
 from collections.abc import Iterable
 from typing import Final
 
-from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext as _, ngettext
 
 from flags.core import descriptions
 from flags.core.descriptions import length, quoted, shortened, span

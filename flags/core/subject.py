@@ -1,8 +1,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext as _, gettext_lazy
 
 from flags.core import change_descriptions, changes, handlers, selectors
 from flags.engine import (

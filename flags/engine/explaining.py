@@ -27,12 +27,12 @@ from flags.engine.results import Context, ErrorCode, Reason, Result
 from flags.engine.serving import (
     Answers,
     Facts,
+    Step as EngineStep,
     compile_audience_place,
     compile_serve,
     compile_split_place,
     compile_unit,
 )
-from flags.engine.serving import Step as EngineStep
 from flags.engine.state import EvaluationState, OverBudget, Steps, Unresolved
 from flags.engine.tracing import Trace, TraceScope, problem_in, trace_condition, trace_flag
 

@@ -1,14 +1,11 @@
 from dataclasses import replace
 
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext as _, gettext_lazy
 
 from flags.core import outcome_descriptions
-from flags.core.merge_descriptions import GROUP as GROUP_PARTS
-from flags.core.merge_descriptions import clash_sentences
+from flags.core.merge_descriptions import GROUP as GROUP_PARTS, clash_sentences
 from flags.engine import Named, parse_group
-from flags.exclusion_groups import changes as group_changes
-from flags.exclusion_groups import services as group_services
+from flags.exclusion_groups import changes as group_changes, services as group_services
 from flags.models import ExclusionGroup
 from flags.segments.subject import deletion_handler, describe_changes, restore_by
 from portal.approvals.handlers import (

@@ -11,8 +11,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from flags.core.descriptions import length
 from flags.core.parsing import group_from
 from flags.engine import Group, free_room
-from flags.exclusion_groups import changes as group_changes
-from flags.exclusion_groups import services as group_services
+from flags.exclusion_groups import changes as group_changes, services as group_services
 from flags.models import ExclusionGroup, Flag
 from flags.segments.web.pages import draw_history, header
 from flags.segments.web.saving import (

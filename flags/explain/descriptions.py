@@ -2,8 +2,7 @@ import json
 from dataclasses import dataclass, field
 
 from django.utils.functional import Promise
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext as _, gettext_lazy
 
 from flags.core import descriptions
 from flags.engine import CodeDefault, Reason, Result

@@ -7,8 +7,7 @@ from typing import Any
 import orjson
 from django.db import models
 
-from flags.engine import Segment as SegmentDocument
-from flags.engine import limits, parse_segment
+from flags.engine import Segment as SegmentDocument, limits, parse_segment
 from flags.models.flag import Keyed
 from portal.access.models import Project
 from portal.lib.journal import About

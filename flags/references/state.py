@@ -20,8 +20,7 @@ from flags.engine import (
     dump_segment,
     references_of,
 )
-from flags.models import ExclusionGroup, FlagConfiguration
-from flags.models import Segment as SegmentRow
+from flags.models import ExclusionGroup, FlagConfiguration, Segment as SegmentRow
 from flags.references.dependants import follow
 from portal.access.models import Environment
 

@@ -17,9 +17,7 @@ from flags.core.api.shapes import STORED
 from flags.engine import limits
 from flags.models import Segment
 from flags.models.segment import LISTS
-from flags.segments import key_lists
-from flags.segments import selectors as segment_selectors
-from flags.segments import services as segment_services
+from flags.segments import key_lists, selectors as segment_selectors, services as segment_services
 from flags.segments.key_lists import KeyChange, KeyFile, Mode
 from portal.access.api.scope import holder_of, project_of
 from portal.lib.api.endpoints import (

@@ -1,7 +1,6 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext as _, gettext_lazy, ngettext
 
 from flags.core.descriptions import condition, quoted
 from flags.engine import Group, Segment

@@ -8,14 +8,12 @@ from django.utils.translation import gettext as _
 
 from flags.core import naming
 from flags.core.parsing import segment_from
-from flags.engine import Named, dump_segment
-from flags.engine import Segment as SegmentDocument
+from flags.engine import Named, Segment as SegmentDocument, dump_segment
 from flags.models import ExclusionGroup, KeyList, Segment
 from flags.models.segment import ABOUT_FIELDS, LISTS, list_of
 from flags.references import referring
 from flags.references.effects import advance_all, kind_of, let_through
-from flags.segments import changes, key_lists
-from flags.segments import selectors as segment_selectors
+from flags.segments import changes, key_lists, selectors as segment_selectors
 from flags.segments.key_lists import KeyChange, KeyReport
 from portal.access import authority, outbox
 from portal.access.models import Environment, Project

@@ -5,17 +5,19 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.urls import reverse
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext as _, gettext_lazy, ngettext
 
 from flags.core.merge_descriptions import clash_sentences, merge_keys
 from flags.engine import Named
 from flags.models import Segment
 from flags.models.segment import LISTS, list_of
 from flags.references.dependants import Use, uses_of
-from flags.segments import changes, key_lists
-from flags.segments import selectors as segment_selectors
-from flags.segments import services as segment_services
+from flags.segments import (
+    changes,
+    key_lists,
+    selectors as segment_selectors,
+    services as segment_services,
+)
 from flags.usage import impact
 from portal.access.models import Project
 from portal.approvals.handlers import (

@@ -8,8 +8,7 @@ from django.conf import settings
 from django.db import transaction
 from django.urls import reverse
 from django.utils import translation
-from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext as _, ngettext
 
 from flags.models import Flag, LifecycleNotice
 from flags.usage.lifecycle import Lifecycle, Stage

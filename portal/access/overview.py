@@ -7,8 +7,7 @@ from datetime import UTC, datetime
 
 from django.db.models import Q
 from django.utils.formats import date_format
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext as _, gettext_noop
 
 from portal.access import authority, selectors
 from portal.access.models import (

@@ -8,8 +8,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from portal.access import authority, overview
-from portal.access import selectors as access
+from portal.access import authority, overview, selectors as access
 from portal.access.models import Environment, User
 from portal.access.permissions import Permission, RoleAssignments
 from portal.approvals import selectors

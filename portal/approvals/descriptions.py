@@ -1,8 +1,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop, ngettext
+from django.utils.translation import gettext as _, gettext_noop, ngettext
 
 from portal.access.permissions import BuiltinRole
 from portal.approvals.approval_status import EvidenceState

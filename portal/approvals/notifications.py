@@ -8,8 +8,7 @@ from django.db.models import Q
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from portal.access import authority
-from portal.access import selectors as access
+from portal.access import authority, selectors as access
 from portal.access.models import User
 from portal.approvals import handlers, selectors
 from portal.approvals.descriptions import unowned_sentence

@@ -10,8 +10,7 @@ from portal.approvals.models import ChangeRequest, Emergency, EmergencyLog, Poli
 from portal.approvals.policies.rules import complete
 from portal.audit import states
 from portal.audit.models import AuditEvent
-from portal.audit.states import Document, StateKey, StateSource, Step
-from portal.audit.states import State as Said
+from portal.audit.states import Document, State as Said, StateKey, StateSource, Step
 
 _OPENED, _EDITED = "change_request.opened", "change_request.edited"
 _USED = "break_glass.used"

@@ -4,8 +4,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import Max
 from django.utils.functional import Promise
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext as _, gettext_lazy, ngettext
 
 from portal.access import authority, overview, selectors
 from portal.access.models import ApiKey, Environment, Grant, KeyKind, Project, User

@@ -2,11 +2,9 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import transaction
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext as _, gettext_lazy, ngettext
 
-from portal.access import authority, outbox, overview
-from portal.access import services as access
+from portal.access import authority, outbox, overview, services as access
 from portal.access.models import ApiKey, Project
 from portal.access.permissions import Permission
 from portal.lib.errors import Invalid

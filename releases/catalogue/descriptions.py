@@ -1,8 +1,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext as _, gettext_lazy
 
 from releases.catalogue.reading import rollback_of
 from releases.engine.checks import Check, Kind, Role, read_check

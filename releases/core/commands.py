@@ -15,8 +15,7 @@ from releases.core import descriptions, selectors, situation, transitions
 from releases.core.changes import promotion_change
 from releases.core.command_rules import at_gate, failing, lock_for, lock_release, promoted_to
 from releases.core.models import Note, Release, State
-from releases.core.starting import Planned, plan_and_start, require_agreed
-from releases.core.starting import start as start
+from releases.core.starting import Planned, plan_and_start, require_agreed, start as start
 from releases.engine.plans import Strategy
 from releases.routers import Told
 

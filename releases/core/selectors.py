@@ -13,8 +13,7 @@ from flags.engine import DocumentError, parse_configuration, variants_of
 from flags.models import Flag
 from portal.access.models import Environment, Project
 from portal.access.permissions import Permission
-from portal.approvals.models import ChangeRequest
-from portal.approvals.models import State as Asked
+from portal.approvals.models import ChangeRequest, State as Asked
 from releases.catalogue.models import Artefact, Service
 from releases.core.models import MOVING, OVER, Release, State
 

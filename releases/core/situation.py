@@ -19,8 +19,7 @@ from releases.core.transitions import TICK
 from releases.engine.checks import Check, Judgement, Kind, Probes, Verdict, judge
 from releases.engine.decisions import Action, Decision, Seen, Situation, Traffic
 from releases.engine.plans import InFreeze
-from releases.routers import Told, Wanted
-from releases.routers import flag as flag_router
+from releases.routers import Told, Wanted, flag as flag_router
 
 # Without outcomes and changes nothing happens to it but the end of its step or a freeze.
 IDLE = timedelta(seconds=30)

@@ -23,10 +23,8 @@ from portal.notifications import services as notifications
 from releases.core import descriptions
 from releases.core.models import Release, State, StepExecution, Termination
 from releases.engine.decisions import Cause
-from releases.engine.plans import ReturnStrategy
-from releases.engine.plans import Step as PlanStep
-from releases.routers import Told, Wanted
-from releases.routers import flag as flag_router
+from releases.engine.plans import ReturnStrategy, Step as PlanStep
+from releases.routers import Told, Wanted, flag as flag_router
 
 START = "release.start"
 TICK = timedelta(seconds=5)

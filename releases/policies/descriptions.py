@@ -1,8 +1,7 @@
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext as _, ngettext
 
 from flags.models import Segment
 from flags.segments.changes import members_words

@@ -9,8 +9,7 @@ from django.utils.translation import gettext as _
 from portal.access import outbox
 from portal.access.models import Project
 from portal.approvals.models import ChangeRequest, State
-from portal.lib.documents import Reader, record
-from portal.lib.documents import name as read_name
+from portal.lib.documents import Reader, name as read_name, record
 from portal.lib.errors import Invalid, refuse
 from portal.lib.journal import Intent
 from releases.catalogue.reading import read_key, valid

@@ -13,8 +13,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
-from portal.approvals.freezes import selectors as freezes
-from portal.approvals.freezes import services as freeze_services
+from portal.approvals.freezes import selectors as freezes, services as freeze_services
 from portal.approvals.freezes.models import FreezeWindow, InForce
 from portal.approvals.freezes.selectors import line_stopped_in
 from portal.audit.web.lines import pulse

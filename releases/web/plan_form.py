@@ -3,8 +3,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from django.http import QueryDict
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext as _, gettext_lazy
 
 from portal.lib.errors import Invalid
 from portal.lib.numbers import read_percent, read_whole

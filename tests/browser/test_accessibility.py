@@ -7,8 +7,7 @@ from typing import Final, Literal, TypeAlias
 from zlib import crc32
 
 import pytest
-from playwright.sync_api import Error as PlaywrightError
-from playwright.sync_api import Page, ViewportSize, expect
+from playwright.sync_api import Error as PlaywrightError, Page, ViewportSize, expect
 
 from tests.browser import axe
 from tests.browser.conftest import OpenWindow

@@ -10,8 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from portal.lib.env import SettingError
-from portal.supervisor import __main__ as starting
-from portal.supervisor import supervised as supervising
+from portal.supervisor import __main__ as starting, supervised as supervising
 from portal.supervisor.supervised import Note, Process, Supervised, Supervisor
 from tests.support import settings_env
 from tests.support.waiting import wait_until

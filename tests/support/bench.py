@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 from flags.exclusion_groups import services as group_services
 from flags.models import ExclusionGroup, Flag, Segment
-from flags.segments import selectors as segment_selectors
-from flags.segments import services as segment_services
+from flags.segments import selectors as segment_selectors, services as segment_services
 from flags.segments.key_lists import KeyChange, KeyReport, Mode
 from portal.access.models import User
 from portal.lib.journal import Intent, WriteOptions

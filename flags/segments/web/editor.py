@@ -9,8 +9,7 @@ from django.views.decorators.http import require_http_methods
 from flags.core.parsing import segment_from
 from flags.engine import FlagDefinition, ValueType, Variant
 from flags.models import Segment
-from flags.segments import changes as segment_changes
-from flags.segments import services as segment_services
+from flags.segments import changes as segment_changes, services as segment_services
 from flags.segments.web.saving import Review, find_segment, page_of, review_dialog
 from flags.targeting import documents, editing
 from flags.targeting.documents import Catalogue, segments_of

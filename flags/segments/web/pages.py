@@ -11,9 +11,7 @@ from flags.engine import DocumentError
 from flags.models import Segment
 from flags.models.segment import LISTS
 from flags.references.dependants import uses_of_all
-from flags.segments import changes as segment_changes
-from flags.segments import key_lists
-from flags.segments import selectors as segment_selectors
+from flags.segments import changes as segment_changes, key_lists, selectors as segment_selectors
 from flags.segments.key_lists import KeyChange, KeyFile, Mode
 from flags.segments.membership import explain_membership
 from flags.segments.web.saving import (

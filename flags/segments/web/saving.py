@@ -20,9 +20,11 @@ from flags.engine import Named
 from flags.models import ExclusionGroup, Segment
 from flags.references import effects
 from flags.references.dependants import Use, uses_of
-from flags.segments import changes as segment_changes
-from flags.segments import selectors as segment_selectors
-from flags.segments import services as segment_services
+from flags.segments import (
+    changes as segment_changes,
+    selectors as segment_selectors,
+    services as segment_services,
+)
 from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page

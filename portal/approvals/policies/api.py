@@ -9,8 +9,7 @@ from django.urls import reverse
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from portal.access import overview
-from portal.access import services as access
+from portal.access import overview, services as access
 from portal.access.api.scope import allowed, environment_of, holder_of, project_of
 from portal.access.models import Project
 from portal.access.permissions import Permission

@@ -10,8 +10,7 @@ from collections.abc import Iterable
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from portal.access import authority, outbox
-from portal.access import services as access
+from portal.access import authority, outbox, services as access
 from portal.access.models import CustomRole, Environment, Project
 from portal.access.permissions import Permission
 from portal.approvals import gate

@@ -5,8 +5,7 @@ from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from portal.access import overview
-from portal.access import services as access
+from portal.access import overview, services as access
 from portal.access.models import ActionRule, CustomRole
 from portal.access.permissions import RESERVABLE, Permission
 from portal.access.signin import needs_fresh_sign_in

@@ -19,8 +19,7 @@ from typing import Any, Final
 
 from django.utils.dateparse import parse_datetime
 from django.utils.functional import Promise
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext as _, gettext_lazy
 
 from portal.lib.documents import DocumentError, Problem, Reader, list_of, refuse
 from portal.lib.errors import Invalid

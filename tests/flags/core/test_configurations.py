@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from flags.models import FlagConfiguration
-from portal.access import authority
-from portal.access import services as access
+from portal.access import authority, services as access
 from portal.access.models import ApiKey, Environment, Project, User
 from portal.access.permissions import BUILTIN_ROLES, Permission
 from portal.audit.models import AuditEvent

@@ -4,8 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from flags.core.merge_descriptions import merge, merge_keys
 from flags.engine import dump_configuration, parse_configuration, parse_definition

@@ -21,8 +21,7 @@ from portal.access import services
 from portal.access.models import ApiKey, Environment
 from portal.lib import clock
 from portal.lib.journal import Intent
-from tests.flags.usage.conftest import batch, counted, take
-from tests.flags.usage.conftest import on as on
+from tests.flags.usage.conftest import batch, counted, on as on, take
 from tests.support import concurrently
 from tests.support.people import SETTING_UP
 from tests.support.redis_server import RedisServer

@@ -4,8 +4,7 @@ import string
 from collections.abc import Collection
 from typing import Any
 
-from hypothesis import settings
-from hypothesis import strategies as st
+from hypothesis import settings, strategies as st
 
 from flags.engine import OPERATORS
 

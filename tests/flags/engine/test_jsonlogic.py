@@ -5,8 +5,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from flags.engine import DocumentError
 from flags.engine.jsonlogic import FRACTIONALS, compile_logic, read_logic

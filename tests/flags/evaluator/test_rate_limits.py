@@ -1,8 +1,7 @@
 """Requests per second and key, where the key has a limit."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from flags.evaluator.contents import ApiKey
 from flags.evaluator.keys import RateLimits

@@ -18,8 +18,7 @@ from portal.access.models import (
 )
 from portal.access.signin import people
 from portal.approvals import services as approvals
-from portal.audit import anchors, states
-from portal.audit import services as audit
+from portal.audit import anchors, services as audit, states
 from portal.audit.models import AuditEvent
 from portal.lib import clock, journal
 from portal.lib.errors import AviaryError

@@ -10,8 +10,7 @@ from flags.exclusion_groups import services as group_services
 from flags.models import ExclusionGroup, Segment
 from flags.schedules import create, runner
 from flags.schedules.models import Plan
-from flags.segments import selectors as segment_selectors
-from flags.segments import services as segment_services
+from flags.segments import selectors as segment_selectors, services as segment_services
 from flags.segments.key_lists import KeyChange, Mode
 from flags.transfer.importers import plan_import
 from flags.transfer.importing import service

@@ -17,8 +17,7 @@ from flags.core import configurations, definitions
 from flags.references import effects
 from flags.schedules import commands, create
 from flags.schedules.models import Plan
-from flags.transfer.importing import service as import_service
-from flags.transfer.importing import target as import_place
+from flags.transfer.importing import service as import_service, target as import_place
 from portal.access.models import Project, User
 from portal.approvals import gate, selectors
 from portal.approvals.authors import answer_for

@@ -154,7 +154,8 @@ UNHEARD = {
     "delivery.intake.take usage.reminding.remind_owners "
     "usage.sampling.forget_old_samples usage.sampling.take_samples",
     _A: "services.evidence.post_evidence freezes.services.cancel_freeze "
-    "freezes.services.edit_freeze freezes.services.lift_line freezes.services.stop_line services.votes.apply_waiting "
+    "freezes.services.edit_freeze freezes.services.lift_line freezes.services.stop_line "
+    "services.votes.apply_waiting "
     "policies.loading.load_policies notifications.remind",
     _X: "keys.confirm_key keys.set_evidence sponsoring.confirm_approver "
     "projects.renew_epoch grants.revoke_grant grants.set_role roles.delete_group "

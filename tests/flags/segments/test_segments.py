@@ -9,8 +9,7 @@ from flags.core import configurations
 from flags.models import KeyList, Segment
 from flags.models.segment import segment_of
 from flags.references.referring import InUse
-from flags.segments import key_lists
-from flags.segments import selectors as segment_selectors
+from flags.segments import key_lists, selectors as segment_selectors
 from flags.segments.key_lists import Mode
 from portal.access.models import EnvironmentChange, Project, User
 from portal.audit.models import AuditEvent

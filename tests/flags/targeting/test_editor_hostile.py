@@ -4,8 +4,7 @@ import contextlib
 import json
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
+from hypothesis import example, given, strategies as st
 
 from flags.engine import DocumentError, parse_configuration
 from flags.targeting import condition_nodes, documents, editing

@@ -4,8 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from flags.engine import Configuration, dump_configuration, parse_configuration
 from flags.targeting.documents import to_document, to_form

@@ -7,11 +7,8 @@ from django.test import Client
 from django.urls import get_resolver, reverse
 
 from flags.models import Flag
-from tests.portal.access_web.api_world import HOLDERS
-from tests.portal.access_web.api_world import keys as keys
-from tests.portal.access_web.api_world import known as known
-from tests.portal.access_web.asking import Asking, turn_of
-from tests.portal.access_web.asking import asking as asking
+from tests.portal.access_web.api_world import HOLDERS, keys as keys, known as known
+from tests.portal.access_web.asking import Asking, asking as asking, turn_of
 from tests.portal.access_web.world import captured, in_parts, patterns, watched
 from tests.support.rows import rolled_back
 

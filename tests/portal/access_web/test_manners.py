@@ -12,10 +12,15 @@ from django.urls import get_resolver
 from flags.models import Flag
 from portal.access.models import Project, User
 from tests.portal.access_web.table import CLOSED, TABLE
-from tests.portal.access_web.world import World, captured, header_problems, patterns
-from tests.portal.access_web.world import people as people
-from tests.portal.access_web.world import shop_key as shop_key
-from tests.portal.access_web.world import world as world
+from tests.portal.access_web.world import (
+    World,
+    captured,
+    header_problems,
+    patterns,
+    people as people,
+    shop_key as shop_key,
+    world as world,
+)
 from tests.support.people import client_of
 from tests.support.rows import everything_kept
 

@@ -14,8 +14,7 @@ from portal.access.models import EnvironmentKind, Project, User
 from portal.access.permissions import BUILTIN_ROLES, Permission
 from portal.access.services import create_environment, remove_member, set_role
 from portal.lib.journal import Intent
-from tests.portal.access_web.asking import Asking
-from tests.portal.access_web.asking import asking as asking
+from tests.portal.access_web.asking import Asking, asking as asking
 from tests.portal.access_web.table import (
     CLOSED,
     METHODS,
@@ -31,13 +30,13 @@ from tests.portal.access_web.world import (
     header_problems,
     in_parts,
     patterns,
+    people as people,
+    shop_key as shop_key,
     sign_back_in,
     status_of,
     watched,
+    world as world,
 )
-from tests.portal.access_web.world import people as people
-from tests.portal.access_web.world import shop_key as shop_key
-from tests.portal.access_web.world import world as world
 from tests.support.people import SETTING_UP, boolean_flag
 from tests.support.rows import everything_kept, rolled_back
 

@@ -8,8 +8,7 @@ import pytest
 from flags.core import configurations, definitions
 from portal.access import services as access
 from portal.access.models import Environment, Project, User
-from portal.approvals import services
-from portal.approvals import services as approvals
+from portal.approvals import services, services as approvals
 from portal.approvals.errors import Barred, Closed, NoSuchRequest, NotApproved, Waiting
 from portal.approvals.models import ChangeRequest, Emergency, Vote
 from portal.lib.errors import Conflict, Invalid

@@ -11,8 +11,7 @@ from django.db import connection
 from flags.transfer.importing import service
 from portal.access import services as access
 from portal.access.models import Environment, Project, User
-from portal.approvals import services
-from portal.approvals import services as approvals
+from portal.approvals import services, services as approvals
 from portal.approvals.models import ChangeRequest, Emergency
 from portal.approvals.policies import services as policy_services
 from portal.audit import selectors as audit

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from portal.access import authority
-from portal.access import services as access
+from portal.access import authority, services as access
 from portal.access.models import Environment, Project, User
 from portal.approvals import services
 from portal.approvals.errors import NotApproved, Waiting

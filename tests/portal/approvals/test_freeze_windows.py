@@ -12,8 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from dateutil.rrule import rrulestr
-from hypothesis import assume, given
-from hypothesis import strategies as st
+from hypothesis import assume, given, strategies as st
 
 from portal.approvals.freezes.recurrence import HORIZON, BadRule, parse_rule, starts_between
 from portal.approvals.freezes.windows import Window, clock_change, coming, in_force, occurrences

@@ -8,8 +8,7 @@ import pytest
 from django.apps import apps
 from django.db import connection
 
-from portal.access import authority
-from portal.access import services as access
+from portal.access import authority, services as access
 from portal.access.models import Environment, Project, Sponsorship, User
 from portal.approvals.changes import digest_of
 from portal.approvals.errors import Waiting

@@ -11,8 +11,7 @@ from django.db import transaction
 from flags.core import configurations
 from portal.access import services as access
 from portal.access.models import Environment, Group, Project, User
-from portal.approvals import selectors, services
-from portal.approvals import services as approvals
+from portal.approvals import selectors, services, services as approvals
 from portal.approvals.errors import Waiting
 from portal.approvals.models import ChangeRequest, Emergency, Policy, Vote
 from portal.approvals.services import Voted

@@ -8,14 +8,12 @@ import pytest
 
 from flags.exclusion_groups import services as group_services
 from flags.models import ExclusionGroup, Flag, FlagConfiguration, KeyList, Segment
-from flags.segments import key_lists
-from flags.segments import services as segment_services
+from flags.segments import key_lists, services as segment_services
 from flags.transfer.importers import ImportPlan, PlannedFlag
 from flags.transfer.importing import service
 from portal.access import services as access
 from portal.access.models import CustomRole, Environment, Project, User
-from portal.approvals import services
-from portal.approvals import services as approvals
+from portal.approvals import services, services as approvals
 from portal.approvals.errors import Waiting
 from portal.approvals.models import ChangeRequest, Policy
 from portal.approvals.policies import services as policy_services

@@ -8,8 +8,7 @@ import pytest
 from django.db import transaction
 from pytest_django import Settings
 
-from portal.access import authority
-from portal.access import services as access
+from portal.access import authority, services as access
 from portal.access.models import Environment, User
 from portal.approvals import services
 from portal.approvals.errors import Waiting
@@ -24,8 +23,7 @@ from portal.approvals.models import (
     Verdict,
     Vote,
 )
-from portal.audit import anchors, selectors, states
-from portal.audit import services as audit
+from portal.audit import anchors, selectors, services as audit, states
 from portal.audit.models import AuditEvent
 from portal.lib import clock, journal
 from portal.lib.journal import Intent, Trace

@@ -6,12 +6,10 @@ from datetime import timedelta
 import pytest
 from allauth.mfa.models import Authenticator
 
-from portal.access import authority
-from portal.access import services as access
+from portal.access import authority, services as access
 from portal.access.models import CustomRole, Environment, Group, Project, Sponsorship, User
 from portal.access.signin import people as accounts
-from portal.approvals import services
-from portal.approvals import services as approvals
+from portal.approvals import services, services as approvals
 from portal.approvals.errors import Barred, NotApproved, Waiting
 from portal.approvals.models import ChangeRequest, Emergency, Policy, State
 from portal.lib import clock

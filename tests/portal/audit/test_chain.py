@@ -7,8 +7,7 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, timezone
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from portal.audit import chain
 from portal.audit.chain import FIELDS, GENESIS, Fault, Row

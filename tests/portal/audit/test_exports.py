@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from portal.audit import chain, exporting, sealing, services
 from portal.audit.exporting import COLUMNS, Manifest, json_lines

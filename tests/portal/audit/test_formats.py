@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from portal.audit.exporting import COLUMNS, Manifest, csv_lines, json_lines
 from portal.audit.models import AuditEvent

@@ -1,7 +1,6 @@
 """Pages of what is in memory: each row once, forwards and back."""
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from portal.lib.paging import SIZE, page_in
 

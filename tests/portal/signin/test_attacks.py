@@ -12,10 +12,12 @@ from django.urls import reverse
 
 from portal.access.models import User
 from tests.portal.access_web.table import TABLE
-from tests.portal.access_web.world import World
-from tests.portal.access_web.world import people as people
-from tests.portal.access_web.world import shop_key as shop_key
-from tests.portal.access_web.world import world as world
+from tests.portal.access_web.world import (
+    World,
+    people as people,
+    shop_key as shop_key,
+    world as world,
+)
 from tests.portal.signin import test_two_factor
 from tests.support import totp
 from tests.support.people import PASSWORD

@@ -5,8 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from releases.engine import plans
 from releases.engine.checks import Check, Judgement, Kind, Role, Trouble, Verdict

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from flags.engine import compile_flag, dump_configuration, parse_configuration, parse_definition
 from releases.engine.plans import WHOLE

@@ -9,8 +9,7 @@ import orjson
 import pytest
 from django.conf import settings
 from django.db import transaction
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from pytest_django import DjangoAssertNumQueries
 
 from flags.channel import TELEMETRY, IntakeBatch, Sealer, ToldCounts, read_telemetry

@@ -13,8 +13,7 @@ from releases.core.models import Release
 from releases.policies.models import PlanTemplate, ReleasePolicy
 from tests.flags.targeting.forms import sent
 from tests.releases.web.looking import plain, send, text, words
-from tests.releases.web.test_planning import FORM as RELEASE
-from tests.releases.web.test_planning import NEW, PREVIEW
+from tests.releases.web.test_planning import FORM as RELEASE, NEW, PREVIEW
 from tests.support.agreeing import TWO_ROLES, set_policy
 from tests.support.releasing import (
     ERRORS,

@@ -1,8 +1,7 @@
 """Bodies that mean harm, or nothing: one clear sentence, never a 500, nothing half-written."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from flags.transfer.importers.base import FileRefused
 from flags.transfer.importers.text import read_text

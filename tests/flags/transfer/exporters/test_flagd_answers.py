@@ -8,8 +8,12 @@ from hypothesis import assume, given
 
 from flags.engine.buckets import unit_of
 from flags.transfer.exporters.flagd import write_file
-from tests.flags.engine.documents import contexts as contexts_of_anything
-from tests.flags.engine.documents import referring_configurations, relaxed, split
+from tests.flags.engine.documents import (
+    contexts as contexts_of_anything,
+    referring_configurations,
+    relaxed,
+    split,
+)
 from tests.flags.transfer.exporters.flagd_cases import Place, contexts, every_construct, when
 from tests.flags.transfer.exporters.flagd_model import NOTHING, Flagd, answer_of
 

@@ -4,8 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from flags.engine import compile_flag, environment_document, parse_configuration, parse_definition
 from flags.engine.parsing import parse_environment

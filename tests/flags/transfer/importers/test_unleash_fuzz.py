@@ -4,8 +4,7 @@ import json
 import re
 from typing import Any
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from yggdrasil_engine.engine import UnleashEngine  # type: ignore[import-untyped]
 
 from tests.flags.engine.documents import relaxed

@@ -4,8 +4,7 @@ from datetime import datetime
 
 import pytest
 from django.test import Client
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from hypothesis.extra.django import TestCase
 
 from portal.access import authority, overview, services

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from portal.access.models import User
 from portal.approvals import services
