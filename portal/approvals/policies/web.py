@@ -117,7 +117,7 @@ def _whole(text: str) -> int | str:
 
 
 Document = Mapping[str, Any]
-_DIALOG = "approvals/_policy_dialog.html"
+_DIALOG = "approvals/policies/_policy_dialog.html"
 
 
 @require_safe
@@ -136,7 +136,7 @@ def show_policy(request: HttpRequest, scope: Scope, environment: str) -> HttpRes
             kind=POLICY, subject=place.key, state=State.OPEN
         ),
     }
-    return render(request, "approvals/policy.html", context)
+    return render(request, "approvals/policies/policy.html", context)
 
 
 @require_POST
@@ -154,7 +154,7 @@ def review_policy(request: HttpRequest, scope: Scope, environment: str) -> HttpR
             "problems": problems,
             "version": request.POST.get("version", ""),
         }
-        response = render(request, "approvals/_policy_form.html", context, status=422)
+        response = render(request, "approvals/policies/_policy_form.html", context, status=422)
         return aimed(response, "policy-form")
     shown = _review(request, scope, place, wanted)
     response = render(request, _DIALOG, shown, status=409 if shown["stale"] else 200)

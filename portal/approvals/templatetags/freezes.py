@@ -10,7 +10,7 @@ from portal.lib import clock
 register = template.Library()
 
 
-@register.inclusion_tag("approvals/_freeze_note.html", takes_context=True)
+@register.inclusion_tag("approvals/freezes/_freeze_note.html", takes_context=True)
 def freeze_note(
     context: dict[str, Any], where: Environment | Iterable[Environment], *, pill: bool = False
 ) -> dict[str, Any]:

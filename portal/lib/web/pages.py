@@ -124,7 +124,7 @@ def replace_part(
 
     ``part`` is ``folder/name``: its template is ``folder/_name.html``, its element's id ``name``.
     """
-    folder, _slash, name = part.partition("/")
+    folder, _slash, name = part.rpartition("/")
     shown = {"part": f"{folder}/_{name}.html", "notice": notice, **context}
     return aimed(render(request, "_part_changed.html", shown, status=status), name)
 

@@ -31,7 +31,7 @@ from portal.lib.journal import Intent
 from portal.lib.web.pages import Refusal, governed, render_page, replace_part, sent_version
 
 PREVIEWED = 5
-_DIALOG = "approvals/_freeze_dialog.html"
+_DIALOG = "approvals/freezes/_freeze_dialog.html"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,9 @@ class Row:
 @project_page(Permission.FLAG_VIEW)
 def list_freezes(request: HttpRequest, scope: Scope) -> HttpResponse:
     context = _context(request, scope, request.GET.get("month", ""))
-    return render_page(request, "approvals/freezes.html", "approvals/_freezes.html", context)
+    return render_page(
+        request, "approvals/freezes/freezes.html", "approvals/freezes/_freezes.html", context
+    )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -109,7 +111,7 @@ def cancel_freeze(request: HttpRequest, scope: Scope, freeze: int) -> HttpRespon
         freeze_services.cancel_freeze(freeze=found, intent=Intent(scope.actor, reason=reason))
         return _changed(request, scope, _("“{name}” is cancelled.").format(name=found.name))
 
-    return governed(request, "approvals/_freeze_cancel_dialog.html", context, save)
+    return governed(request, "approvals/freezes/_freeze_cancel_dialog.html", context, save)
 
 
 @require_POST
@@ -128,7 +130,7 @@ def preview_freeze(request: HttpRequest, scope: Scope) -> HttpResponse:
         }
     except Invalid as error:
         context["problem"] = next(iter(error.problems.values())) if values.starts else ""
-    return render(request, "approvals/_freeze_preview.html", context)
+    return render(request, "approvals/freezes/_freeze_preview.html", context)
 
 
 @require_safe
@@ -210,4 +212,4 @@ def _form(scope: Scope, values: Values, number: int | None, refusal: Refusal) ->
 
 
 def _changed(request: HttpRequest, scope: Scope, notice: str) -> HttpResponse:
-    return replace_part(request, "approvals/freezes", _context(request, scope, ""), notice)
+    return replace_part(request, "approvals/freezes/freezes", _context(request, scope, ""), notice)
