@@ -45,7 +45,7 @@ def page_context(
         "drawing": Drawing(form, {}, catalogue=catalogue_for(flag)),
         "base": write_base(configuration.document),
         "snippets": snippets(flag),
-        **_outlook(configuration, configuration_from(document, flag.definition)),
+        **_who_gets_it(configuration, configuration_from(document, flag.definition)),
     }
 
 
@@ -65,7 +65,7 @@ def side_context(
     }
 
 
-def _outlook(configuration: FlagConfiguration, wanted: Configuration) -> dict[str, object]:
+def _who_gets_it(configuration: FlagConfiguration, wanted: Configuration) -> dict[str, object]:
     definition = configuration.flag.definition
     return sample_context(configuration, wanted, definition, NOBODY, clock.now())
 

@@ -209,7 +209,7 @@ def _review(
         "differences": differences(configuration.document, dump_configuration(wanted)),
         "version": version,
         "needs_name": _needs_name(configuration, wanted, view),
-        "outlook": view,
+        "preflight": view,
         "revise": Revising.sent(request),
         "stale": version != configuration.version,
     }

@@ -97,7 +97,7 @@ def _context(
         "fallthrough": descriptions.serve(parsed.fallthrough),
         "off_variant": parsed.off_variant,
         "page": request.POST.get("page", ""),
-        "outlook": view,
+        "preflight": view,
     }
 
 
@@ -159,7 +159,7 @@ def archive(request: HttpRequest, scope: Scope, key: str) -> HttpResponse:
     def context(_refusal: Refusal) -> dict[str, object]:
         places = effects.of_archiving(flag, scope.environments)
         view = preflight(scope, places, turns_off=False)
-        return {"scope": scope, "flag": flag, "row": FlagRow(flag), "outlook": view, "uses": uses}
+        return {"scope": scope, "flag": flag, "row": FlagRow(flag), "preflight": view, "uses": uses}
 
     def save() -> HttpResponse:
         if uses:

@@ -12,7 +12,7 @@ register = template.Library()
 
 
 @register.simple_tag
-def flag_standing(flag: Flag) -> FlagStage:
+def flag_stage(flag: Flag) -> FlagStage:
     """Where a flag is in its life, and when it was last asked for."""
     return stages_of(flag.project, [flag], now=clock.now())[flag.pk]
 

@@ -21,7 +21,7 @@ from portal.approvals.selectors import Assessment
 
 def why_not_counted(found: Assessment, person: int) -> str:
     """Why the approval of somebody does not count with those of the others; empty where it does."""
-    others = [*found.askers, *(found.standing.counted - {person})]
+    others = [*found.askers, *(found.status.counted - {person})]
     return why_one(found.sponsorships, found.ties, person, others)
 
 
@@ -127,10 +127,10 @@ class _People:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a request has come: an outlook for each environment whose policy has a say, where it
+    """How far a request has come: one for each environment whose policy has a say, where it
     is decided, and the names of everybody who may still vote on it somewhere."""
 
-    outlooks: list[EnvironmentProgress]
+    environments: list[EnvironmentProgress]
     deciding: list[Environment]
     could_vote: list[str]
 
@@ -184,14 +184,14 @@ def _progress_in(assessment: Assessment, people: _People) -> EnvironmentProgress
         roles=tuple(_need(name, voters, candidates) for name in assessment.policy.required_roles),
         evidence=tuple(
             EvidenceNeed(kind, state, assessment.evidence.get(kind))
-            for kind, state in assessment.standing.evidence.items()
+            for kind, state in assessment.status.evidence.items()
         ),
     )
 
 
 def _voter(vote: Vote, held: RoleAssignments, assessment: Assessment) -> Voter:
     names = held.names_in(assessment.environment.pk)
-    counts = vote.user_id in assessment.standing.counted
+    counts = vote.user_id in assessment.status.counted
     return Voter(
         vote=vote,
         names=tuple(sorted(names)),
@@ -227,16 +227,16 @@ def too_few(environment: Environment, document: Mapping[str, Any], *, now: datet
         independence_days=document["independence_days"],
     )
     wanted = Requirement(document["required_approvals"], frozenset(document["required_roles"]))
-    ballots = _possible_approvals(environment)
-    ties = _ties(policy, ballots, now)
-    count = _count(wanted, ballots, ties)
+    approvals = _possible_approvals(environment)
+    ties = _ties(policy, approvals, now)
+    count = _count(wanted, approvals, ties)
     if count is None:
         return ""
     text = _("Only {count} of the {wanted} people needed can count here today.")
     first = text.format(count=count, wanted=wanted.approvals)
     if count >= wanted.approvals:
         first = _("The people who can count here today do not cover the roles together.")
-    date = _enough_from(wanted, ballots, ties)
+    date = _enough_from(wanted, approvals, ties)
     if date is None:
         return f"{first} " + _("Give more people a role that may approve changes here.")
     rest = _("From {date} enough of them can, or once another approver confirms them.")
@@ -253,25 +253,25 @@ def _possible_approvals(environment: Environment) -> list[Approval]:
     ]
 
 
-def _ties(policy: Policy, ballots: list[Approval], now: datetime) -> Ties:
+def _ties(policy: Policy, approvals: list[Approval], now: datetime) -> Ties:
     """Before there is a policy, whatever people have stands before the first one."""
     environment = policy.environment
     if not Environment.objects.filter(pk=environment.pk, governed_since__isnull=False).exists():
         return Ties()
-    people = [one.voter for one in ballots]
+    people = [one.voter for one in approvals]
     sponsorships = sponsorships_of(people, environment.project, [policy], moment=now)
     return sponsorships.ties(policy, moment=now)
 
 
-def _count(wanted: Requirement, ballots: list[Approval], ties: Ties) -> int | None:
+def _count(wanted: Requirement, approvals: list[Approval], ties: Ties) -> int | None:
     """How many count, where they do not suffice; None where they do."""
-    found = assess(wanted, ballots, {}, ties=ties)
+    found = assess(wanted, approvals, {}, ties=ties)
     return None if found.is_satisfied else found.approvals
 
 
-def _enough_from(wanted: Requirement, ballots: list[Approval], ties: Ties) -> datetime | None:
+def _enough_from(wanted: Requirement, approvals: list[Approval], ties: Ties) -> datetime | None:
     for ended in sorted(tie.at for tie in ties.ties):
         left = Ties(tuple(tie for tie in ties.ties if tie.at > ended), ties.window)
-        if _count(wanted, ballots, left) is None:
+        if _count(wanted, approvals, left) is None:
             return ended + ties.window
     return None

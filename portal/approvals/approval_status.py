@@ -146,7 +146,7 @@ class ApprovalStatus:
 
 def assess(
     requirement: Requirement,
-    ballots: Iterable[Approval],
+    approvals: Iterable[Approval],
     evidence: Mapping[str, EvidenceState],
     *,
     ties: Ties = NO_TIES,
@@ -157,7 +157,9 @@ def assess(
     ``askers`` asked for it or edited it: who counts as one person with one of them, or with
     another voter, does not count.
     """
-    counted = {ballot.voter: ballot.names for ballot in choose(requirement, ballots, ties, askers)}
+    counted = {
+        approval.voter: approval.names for approval in choose(requirement, approvals, ties, askers)
+    }
     covered = frozenset[str]().union(*counted.values())
     return ApprovalStatus(
         approvals=len(counted),
@@ -171,13 +173,13 @@ def assess(
 
 
 def choose(
-    requirement: Requirement, ballots: Iterable[Approval], ties: Ties, askers: Collection[int]
+    requirement: Requirement, approvals: Iterable[Approval], ties: Ties, askers: Collection[int]
 ) -> list[Approval]:
-    """The ballots that count: of those who count as one, the one that brings a missing role.
+    """The approvals that count: of those who count as one, the one that brings a missing role.
 
     After that the one who goes back to the fewest others, and then the first.
     """
-    left, chosen = list(ballots), list[Approval]()
+    left, chosen = list(approvals), list[Approval]()
     taken = frozenset[int]().union(*(ties.behind(asker) for asker in askers))
     missing = set(requirement.roles)
     while left := [one for one in left if ties.behind(one.voter).isdisjoint(taken)]:

@@ -95,24 +95,24 @@ def missing_in(request: ChangeRequest, assessments: Iterable[Assessment]) -> lis
 
 
 def missing_sentences(assessment: Assessment) -> list[str]:
-    standing, where = assessment.standing, assessment.environment.name
+    status, where = assessment.status, assessment.environment.name
     sentences = []
-    if standing.missing_approvals:
+    if status.missing_approvals:
         text = ngettext(
             "{environment}: {n} more approval is needed.",
             "{environment}: {n} more approvals are needed.",
-            standing.missing_approvals,
+            status.missing_approvals,
         )
-        sentences.append(text.format(environment=where, n=standing.missing_approvals))
-    if standing.missing_roles:
+        sentences.append(text.format(environment=where, n=status.missing_approvals))
+    if status.missing_roles:
         text = ngettext(
             "{environment}: nobody with the role {roles} has approved.",
             "{environment}: the roles {roles} have not approved.",
-            len(standing.missing_roles),
+            len(status.missing_roles),
         )
-        roles = listed(map(role_label, standing.missing_roles))
+        roles = listed(map(role_label, status.missing_roles))
         sentences.append(text.format(environment=where, roles=roles))
-    for kind, state in standing.missing_evidence.items():
+    for kind, state in status.missing_evidence.items():
         sentences.append(_(_EVIDENCE[state]).format(environment=where, kind=kind))
     return sentences
 

@@ -300,4 +300,4 @@ def is_agreed(plan: Change, agreement: int | None, *, moment: datetime) -> bool:
         return False
     require_author(request)
     assessments = selectors.assess_request(request, now=moment)
-    return all(one.standing.is_satisfied for one in assessments)
+    return all(one.status.is_satisfied for one in assessments)

@@ -51,7 +51,7 @@ class Assessment:
 
     environment: Environment
     policy: Policy
-    standing: ApprovalStatus
+    status: ApprovalStatus
     askers: frozenset[int]
     ties: Ties
     sponsorships: Sponsorships
@@ -104,7 +104,7 @@ def counted_votes(request: ChangeRequest, assessments: Collection[Assessment]) -
     Who has lost the right since, or counts as one person with somebody else, is not among them.
     """
     votes = request.votes.filter(verdict=Verdict.APPROVE).select_related("user")
-    counted = {person for one in assessments for person in one.standing.counted}
+    counted = {person for one in assessments for person in one.status.counted}
     return [vote for vote in votes if not assessments or vote.user_id in counted]
 
 
@@ -121,7 +121,7 @@ def _assess(request: ChangeRequest, policy: Policy, parties: Parties, now: datet
         EvidenceJudge(place, askers, ties, sponsorships.ties(policy, moment=moment, all_of=True)),
         now,
     )
-    standing = assess(
+    status = assess(
         requirement,
         _approvals(parties.approvers, place),
         {kind: state for kind, (state, _row) in evidence.items()},
@@ -129,7 +129,7 @@ def _assess(request: ChangeRequest, policy: Policy, parties: Parties, now: datet
         askers=askers,
     )
     rows = {kind: row for kind, (_state, row) in evidence.items()}
-    return Assessment(place, policy, standing, askers, ties, sponsorships, rows)
+    return Assessment(place, policy, status, askers, ties, sponsorships, rows)
 
 
 def requirement_of(policy: Policy, *, artefact: str) -> Requirement:

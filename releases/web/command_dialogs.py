@@ -54,7 +54,7 @@ def _dialog(scope: Scope, release: Release, name: str) -> dict[str, Any]:
         "view": view,
         "button": button,
         "title": f"{button.command.label}: {release.title}",
-        "outlook": what,
+        "preflight": what,
         "typed_name": button.looks.raises and is_typed(release, what),
         "failing": [row for row in view.checks if row.fails],
         "steps": steps[::-1],

@@ -126,7 +126,7 @@ def _shown(scope: Scope, place: Environment, seen: Preview) -> dict[str, object]
         "policies": _policies(seen.draft.ruling),
         "freezes": _freezes(place, seen),
         "gates": sum(1 for step in seen.steps if step.gate),
-        "outlook": what,
+        "preflight": what,
     }
 
 
@@ -247,7 +247,7 @@ def _context(
         "errors": plan_form.by_field(errors),
         "problems": plan_form.problems_of(form, errors),
         "typed_name": _is_typed(scope, place),
-        "outlook": _preflight(scope, place),
+        "preflight": _preflight(scope, place),
         "why_not": _why_not(scope, place, flag, service),
         "why_not_start": _why_not_start(scope, place, flag),
         **plan_form.choices(form),

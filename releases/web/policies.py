@@ -171,7 +171,7 @@ def _context(
         "problems": _problems(form, errors),
         "why_not": _why_not(scope, places) if found else _why_not_anywhere(scope),
         "why_not_these": _why_not(scope, places),
-        "outlook": _preflight(scope, places),
+        "preflight": _preflight(scope, places),
         **check_form.CHOICES,
     }
 
@@ -229,7 +229,7 @@ def delete_policy(request: HttpRequest, scope: Scope, policy: str) -> HttpRespon
         "name": found.name,
         "text": _("Releases that it was attached to keep its checks."),
         "why_not": _why_not(scope, places),
-        "outlook": _preflight(scope, places),
+        "preflight": _preflight(scope, places),
         "takes_reason": True,
     }
     return governed(request, "releases/_delete_dialog.html", context, save)

@@ -113,7 +113,7 @@ def _context(
         "version": setup.version if setup else 0,
         "secret": secret_for(scope.project.key, service.key, place.key) if may else "",
         "why_not": "" if may else str(Forbidden(Permission.RELEASE_DEPLOY)),
-        "outlook": preflight(scope, [place], turns_off=False),
+        "preflight": preflight(scope, [place], turns_off=False),
         **check_form.CHOICES,
     }
 

@@ -64,7 +64,7 @@ def change_many(request: HttpRequest, scope: Scope) -> HttpResponse:
     context = {
         "scope": scope,
         "asked": wanted,
-        "outlook": wanted.preflight,
+        "preflight": wanted.preflight,
         "values": request.POST,
         "tags": selectors.known_tags(scope.project) if wanted.action.needs == "tags" else [],
         "owners": selectors.possible_owners(scope.project),

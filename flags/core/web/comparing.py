@@ -201,7 +201,7 @@ def _copy_context(
         "words": changes.configuration_words(flag, ours.document, wanted),
         "source_version": theirs.version,
         "version": ours.version,
-        "outlook": preflight(scope, [target], turns_off=False),
+        "preflight": preflight(scope, [target], turns_off=False),
         "needs_name": _needs_name(scope, target),
     }
 

@@ -136,7 +136,7 @@ def _context(
         "form": form | {"variants": _with_errors(form, refusal.errors)},
         "changes": changes,
         "revise": Revising.sent(request),
-        "outlook": preflight(scope, _served_places(scope, flag), turns_off=False),
+        "preflight": preflight(scope, _served_places(scope, flag), turns_off=False),
         "pending": approvals.open_requests(
             scope.project, subject_kind="flag", subject=flag.key if flag else ""
         ),

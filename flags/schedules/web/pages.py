@@ -147,7 +147,7 @@ def control_plan(
         "title": descriptions.title(found),
         "step": step,
         "why_not": why_not_control(scope, found, step),
-        "outlook": _preflight(scope, place, turns_off=step != "resume" or found.turns_off),
+        "preflight": _preflight(scope, place, turns_off=step != "resume" or found.turns_off),
     }
 
     def save() -> HttpResponse:
@@ -221,7 +221,7 @@ def _form_context(
         "weekdays": DAYS,
         "zones": sorted(zones()),
         "typed": _is_typed(scope, place),
-        "outlook": _preflight(scope, place),
+        "preflight": _preflight(scope, place),
     }
 
 

@@ -92,7 +92,7 @@ def _effect(scope: Scope, one: SegmentOrGroup) -> dict[str, object]:
     is_live = any(use.kind is Named.SEGMENT for use in uses) or any(
         place.is_production for place in places
     )
-    return {"uses": uses, "outlook": view, "needs_name": is_live and not view.needs_approval}
+    return {"uses": uses, "preflight": view, "needs_name": is_live and not view.needs_approval}
 
 
 @require_POST

@@ -183,7 +183,7 @@ def _why_not_counted(vote: Vote, assessments: list[Assessment]) -> list[str]:
     return [
         f"{one.environment.key}: {why}"
         for one in assessments
-        if vote.verdict == Verdict.APPROVE and vote.user_id not in one.standing.counted
+        if vote.verdict == Verdict.APPROVE and vote.user_id not in one.status.counted
         if (why := approval_progress.why_not_counted(one, vote.user_id))
     ]
 

@@ -122,7 +122,7 @@ def apply_if_approved(request: ChangeRequest, intent: Intent) -> Voted:
     if request.author_user_id is None or not request.apply_when_approved:
         return Voted(request)
     assessments = selectors.assess_request(request, now=intent.at)
-    if not all(one.standing.is_satisfied for one in assessments):
+    if not all(one.status.is_satisfied for one in assessments):
         return Voted(request)
     return _apply(request, intent)
 

@@ -52,7 +52,7 @@ class Drift:
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentView:
-    outlook: EnvironmentProgress
+    progress: EnvironmentProgress
     wants: str
     missing: list[str]
 
@@ -124,7 +124,7 @@ def request_context(scope: Scope, asked: ChangeRequest, now: datetime) -> dict[s
     emergency = emergency_of(asked)
     stopped = handlers.stopped([asked]).get(asked.pk, "") if not closed else ""
     unowned = unowned_sentence(asked)
-    places = [EnvironmentView.of(one) for one in progress.outlooks]
+    places = [EnvironmentView.of(one) for one in progress.environments]
     missing = [*filter(None, [unowned]), *(text for one in places for text in one.missing)]
     return {
         "scope": scope,

@@ -60,7 +60,7 @@ def _restore_version(
             "version": restoration.version,
             "problems": coming.problems,
             "waits": coming.waits,
-            "outlook": view if coming.waits or view.frozen else None,
+            "preflight": view if coming.waits or view.frozen else None,
             "typed_name": typed_name,
             "address": restoration.found.page,
         }
