@@ -263,12 +263,14 @@
   const showTicks = () => {
     const count = [...ticks()].filter((box) => box.name === "flag" && box.checked).length;
     for (const place of document.querySelectorAll("[data-ticked]")) place.textContent = count;
+    for (const bar of document.querySelectorAll("[data-with-ticks]")) bar.hidden = ![...ticks()].some((box) => box.checked);
   };
   document.addEventListener("htmx:beforeSwap", () => (ticked = [...ticks()].filter((box) => box.checked).map((box) => `${box.name} ${box.value}`)));
   document.addEventListener("htmx:afterSwap", () => {
     for (const box of ticks()) if (ticked.includes(`${box.name} ${box.value}`)) box.checked = true;
     showTicks();
   });
+  window.addEventListener("pageshow", showTicks); // a browser that goes back ticks again what was ticked
   document.addEventListener("aviary:unselect", () => {
     for (const box of ticks()) box.checked = false;
     ticked = [];

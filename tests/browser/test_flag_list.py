@@ -81,11 +81,14 @@ def test_filters_add_up_and_stand_in_the_address(page: Page) -> None:
 def test_ticked_flags__stay_ticked_while_the_list_changes_and_are_done_together(
     flags: Page, key: str, dana: Visitor, applications: dict[str, Application]
 ) -> None:
+    bar = flags.get_by_label("What to do with the selected flags")
+    expect(bar).to_be_hidden()
     flags.get_by_label(f"Select {key}").check()
+    expect(bar).to_be_visible()
     dana.switch(key, "staging", on=True)
     expect(switch_of(flags, key, "Staging")).to_have_attribute("aria-checked", "true")
     expect(flags.get_by_label(f"Select {key}")).to_be_checked()
-    flags.get_by_label("What to do with the selected flags").select_option("turn_on:production")
+    bar.select_option("turn_on:production")
     button(flags, "Continue").click()
     expect(dialog_of(flags)).to_contain_text(f"{key} off now; everyone gets “on”")
     flags.get_by_label("Type production to confirm").fill("production")
@@ -94,6 +97,7 @@ def test_ticked_flags__stay_ticked_while_the_list_changes_and_are_done_together(
     wait_until(lambda: applications["production"].value_of(key) is True)
     button(flags, "Close").last.click()
     expect(flags.get_by_label(f"Select {key}")).not_to_be_checked()
+    expect(bar).to_be_hidden()
     expect(switch_of(flags, key, "Production")).to_have_attribute("aria-checked", "true")
 
 

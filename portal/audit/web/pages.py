@@ -201,7 +201,7 @@ def _export(request: HttpRequest, place: HistoryPlace) -> HttpResponseBase:
         filters=query.filters,
         format_name=request.POST.get("format", "csv"),
         intent=Intent(place.actor, at=now),
-        alone=request.POST.get("alone") == "1",
+        alone=request.POST.get("script") != "1",
     )
     headers = {
         "Content-Disposition": f'attachment; filename="{export.name}"',

@@ -50,7 +50,7 @@ def sequences(client: Client, query: str = "", address: str = LIST) -> list[int]
 
 def exported(client: Client, query: str = "", kind: str = "jsonl") -> bytes:
     """The whole of an export's file."""
-    response = client.post(f"{LIST}export?{query}", {"format": kind, "alone": "1"})
+    response = client.post(f"{LIST}export?{query}", {"format": kind})
     assert response.status_code == 200, response.content.decode()
     return b"".join(response.streaming_content)  # type: ignore[attr-defined]
 

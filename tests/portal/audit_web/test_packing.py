@@ -18,7 +18,7 @@ from tests.portal.audit_web.conftest import LIST
 @pytest.fixture
 def folder(alice_client: Client, new_checkout: Flag, tmp_path: Path) -> Path:
     """An export in JSON Lines as it comes, unpacked."""
-    response = alice_client.post(f"{LIST}export", {"format": "jsonl"})
+    response = alice_client.post(f"{LIST}export", {"format": "jsonl", "script": "1"})
     assert response["Content-Type"] == "application/zip"
     assert response["Content-Disposition"].endswith('.jsonl.zip"')
     content = b"".join(response.streaming_content)  # type: ignore[attr-defined]
