@@ -147,15 +147,12 @@ def _look() -> Iterator[float]:
                 _costs.append(time.perf_counter() - began)
                 _database.append(spent[0])
         share = RELEASES * 5 // WATCHED_S
-        _report(
-            [f"service-{number % RELEASES}" for number in range(told, told + share)], places, now
-        )
+        names = [f"service-{number % RELEASES}" for number in range(told, told + share)]
+        _report(names, places, now)
         told += share
         ahead = now + timedelta(seconds=5)
-        while (
-            clock.database_now() < ahead
-            and not Release.objects.filter(due_at__lte=clock.database_now()).exists()
-        ):
+        waiting = Release.objects.filter
+        while (at := clock.database_now()) < ahead and not waiting(due_at__lte=at).exists():
             time.sleep(0.2)
 
 

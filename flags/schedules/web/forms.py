@@ -215,8 +215,8 @@ class PlanRow:
         return _("Step {n} of {all}: {percent} %. It ends at {last} %.").format(
             n=at + 1,
             all=len(steps),
-            percent=flag_descriptions.percent(steps[at].share),
-            last=flag_descriptions.percent(steps[-1].share),
+            percent=descriptions.percent(steps[at].share),
+            last=descriptions.percent(steps[-1].share),
         )
 
 

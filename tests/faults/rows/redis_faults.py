@@ -161,10 +161,12 @@ def stale_state(place: Installation) -> list[Figure]:
         place.seconds_until(place.is_current)
         refused = place.metric("refused_total")
         place.signal("manage.py relay", signal.SIGSTOP)  # else it mends before anybody looks
-        client.xadd(place.keys.stream, {"epoch": "f", "base": 1, "version": 9**9, "head": b"x"})
         began = time.monotonic()
-        for key, state in old.items():
-            client.restore(key, 0, state, replace=True)
+        with client.pipeline() as pipe:  # an evaluator woken between them would find all as it was
+            for key, state in old.items():
+                pipe.restore(key, 0, state, replace=True)
+            pipe.xadd(place.keys.stream, {"epoch": "f", "base": 1, "version": 9**9, "head": b"x"})
+            pipe.execute()
         counted_s = place.seconds_until(lambda: place.metric("refused_total") > refused)
         place.signal("manage.py relay", signal.SIGCONT)
         mended_s = place.seconds_until(lambda: client.dump(keys[0]) != old[keys[0]])
