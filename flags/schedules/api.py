@@ -224,7 +224,7 @@ def step_view(kind: PlanKind, step: str) -> type[ApiView]:
     class StepView(ApiView):
         @operation(f"{step}_{kind}", _TAG, PLAN, WAITS, body=WHY)
         def post(self, request: Request, project: str, environment: str, plan: int) -> Response:
-            """Stopping is free for whoever may change the flag; going on may take approval."""
+            """Stopping needs no approval from anyone who can change the flag; resuming may."""
             found = _plan_of(request, project, environment, kind, plan)
             reason = WHY.read(request.data or {}).get("reason", "")
             after = _STEPS[step](plan=found, intent=Intent(holder_of(request).actor, reason))

@@ -11,7 +11,7 @@ not a byte of them changes). The last line is ``{"manifest": {…}}``.
 
 **CSV** (RFC 4180, UTF-8, CRLF, every cell quoted): a row with the names of :data:`COLUMNS`, then
 one per row of the trail; no version is an empty cell. A cell that a spreadsheet could take for a
-formula gets an apostrophe in front, and so does one that starts with an apostrophe: whoever reads
+formula gets an apostrophe in front, and so does one that starts with an apostrophe: a reader of
 the file takes exactly one leading apostrophe away. The last row has two cells, ``#manifest`` and
 the manifest as JSON.
 

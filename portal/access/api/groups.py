@@ -157,7 +157,7 @@ class GroupMember(ApiView):
     def put(self, request: Request, project: str, group: str, username: str) -> Response:
         """Put somebody who has an account into a group; again changes nothing.
 
-        A key gives no more with it than whoever made it may do, and never the right to approve.
+        A key gives no more with it than its maker may do, and never the right to approve.
         """
         found = find(allowed(request, project, Permission.MEMBER_MANAGE).groups, key=group)
         refuse_unfindable(username)

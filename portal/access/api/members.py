@@ -86,7 +86,7 @@ class MemberList(ApiView):
     def post(self, request: Request, project: str) -> Response:
         """Make somebody who has an account a member. Keys make no accounts: send an invitation.
 
-        A key gives no more than whoever made it may do, and never the right to approve.
+        A key gives no more than its maker may do, and never the right to approve.
         """
         own = allowed(request, project, Permission.MEMBER_MANAGE)
         body = NEW_MEMBER.read(request.data)
@@ -143,7 +143,7 @@ class GrantList(ApiView):
     def post(self, request: Request, project: str) -> Response:
         """Give a role to a member or a group; again changes nothing.
 
-        A key gives no more than whoever made it may do, and never the right to approve.
+        A key gives no more than its maker may do, and never the right to approve.
         """
         own = allowed(request, project, Permission.MEMBER_MANAGE)
         body = NEW_GRANT.read(request.data)

@@ -144,7 +144,7 @@ class RoleList(ApiView):
 
     @operation("create_role", "access", ROLE, status=201, body=NEW_ROLE)
     def post(self, request: Request, project: str) -> Response:
-        """Create a role. A key's permits no more than whoever made the key may do."""
+        """Create a role. A key's permits no more than its maker may do."""
         own = allowed(request, project, Permission.MEMBER_MANAGE)
         body = {"name": ""} | NEW_ROLE.read(request.data)
         made = access.create_role(project=own, **body, intent=Intent(holder_of(request).actor))

@@ -4,7 +4,7 @@
 
 Exit status: 0 it holds, 1 it does not (the first bad row is named), 2 it cannot be read. Without
 a key it proves that the file is the one that was exported: whole, in order, signed. The audit key
-(from a file, or AUDIT_KEY in the environment) proves each row and link; whoever has it can forge.
+(from a file, or AUDIT_KEY in the environment) proves each row and link; who has it can forge.
 """
 
 from __future__ import annotations
