@@ -1,5 +1,4 @@
 from collections.abc import Callable, Collection
-from datetime import datetime
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -19,7 +18,6 @@ from portal.access.models import Project
 from portal.approvals.handlers import (
     Document,
     Handler,
-    Impact,
     Merged,
     Outcome,
     Side,
@@ -86,10 +84,6 @@ def _answers_here(row: FlagConfiguration, request: ChangeRequest) -> list[Outcom
     return [Outcome(row.environment.name, *sides, environment=row.environment.key)]
 
 
-def _impact(row: FlagConfiguration, request: ChangeRequest, now: datetime) -> Impact:
-    return impact.of_configuration(row, request.after, now=now)
-
-
 CONFIGURATION = Handler(
     find=_find_configuration,
     current=_configuration_now,
@@ -99,7 +93,7 @@ CONFIGURATION = Handler(
     words=_configuration_words,
     merge=_merge_configurations,
     outcomes=_answers_here,
-    impact=_impact,
+    impact=lambda row, request, now: impact.of_configuration(row, request.after, now=now),
     stopped=archived,
 )
 

@@ -55,7 +55,7 @@ def _walk(path: str, before: object, after: object) -> Iterator[Difference]:
         old, new = left.get(name, _MISSING), right.get(name, _MISSING)
         # Most of what two documents hold is the same: that needs no closer look.
         if old is _MISSING or new is _MISSING or json.dumps(old) != json.dumps(new):
-            place = _join(path, name)
+            place = f"{path}{name}" if name.startswith("[") or not path else f"{path}.{name}"
             if isinstance(old, dict | list) and isinstance(new, dict | list):
                 yield from _walk(place, old, new)
             else:
@@ -90,10 +90,6 @@ def _items(items: list[object], other: list[object]) -> dict[str, object] | None
 def _are_named(items: list[object], name: str) -> bool:
     names = [item.get(name) if isinstance(item, dict) else None for item in items]
     return all(isinstance(one, str) for one in names) and len(set(names)) == len(names)
-
-
-def _join(path: str, name: str) -> str:
-    return f"{path}{name}" if name.startswith("[") or not path else f"{path}.{name}"
 
 
 def _shown(value: object) -> str | None:

@@ -94,7 +94,7 @@ def person_of(request: HttpRequest) -> User:
 
 
 def actor_of(request: HttpRequest) -> Actor:
-    return authority.user_actor(person_of(request), trace_of(request))
+    return authority.user_actor(cast(User, request.user), trace_of(request))
 
 
 def stranger_of(request: HttpRequest) -> Actor:

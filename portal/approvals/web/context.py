@@ -56,11 +56,6 @@ class EnvironmentView:
     wants: str
     missing: list[str]
 
-    @classmethod
-    def of(cls, progress: EnvironmentProgress) -> "EnvironmentView":
-        found = progress.assessment
-        return cls(progress, policy_sentence(found.policy), missing_sentences(found))
-
 
 @dataclass(frozen=True, slots=True)
 class EmergencyView:
@@ -97,65 +92,62 @@ def emergency_of(asked: ChangeRequest) -> Emergency | None:
     return emergency
 
 
-def _content_context(asked: ChangeRequest) -> dict[str, object]:
-    return {
-        "changes": differences(asked.before, asked.after),
-        "before": shown(asked.before),
-        "after": shown(asked.after),
-        "votes": asked.votes.all(),
-        "editors": asked.editors.all(),
-    }
-
-
-def _subject_context(found: RequestSubject | None) -> dict[str, object]:
+def _content_context(asked: ChangeRequest, found: RequestSubject | None) -> dict[str, object]:
     return {
         "address": found.page if found else "",
         "edit_address": found.edit_page if found else "",
         "dependants": found.dependants() if found else [],
         "outcomes": found.outcomes() if found else [],
+        "changes": differences(asked.before, asked.after),
+        "before": shown(asked.before),
+        "after": shown(asked.after),
+        "votes": asked.votes.all(),
+        "editors": asked.editors.all(),
+        "portal_url": settings.PORTAL_URL,
     }
 
 
 def request_context(scope: Scope, asked: ChangeRequest, now: datetime) -> dict[str, object]:
     progress = approval_progress.progress_of(asked, now=now)
-    deciding, found = progress.deciding, _find(asked)
-    closed = closed_sentence(asked)
+    found, closed, emergency = _find(asked), closed_sentence(asked), emergency_of(asked)
     drift = _drift(found) if found and not closed else None
-    emergency = emergency_of(asked)
-    stopped = handlers.stopped([asked]).get(asked.pk, "") if not closed else ""
-    unowned = unowned_sentence(asked)
-    places = [EnvironmentView.of(one) for one in progress.environments]
-    missing = [*filter(None, [unowned]), *(text for one in places for text in one.missing)]
+    content, unowned = _content_context(asked, found), unowned_sentence(asked)
+    places = _environment_views(progress.environments)
+    facts = Facts(
+        scope=scope,
+        request=asked,
+        deciding=progress.deciding,
+        candidates=progress.could_vote,
+        missing=[*filter(None, [unowned]), *(text for one in places for text in one.missing)],
+        drifted=drift is not None,
+        stopped=handlers.stopped([asked]).get(asked.pk, "") if not closed else "",
+        closed=closed,
+        edit_address=str(content["edit_address"]),
+    )
     return {
         "scope": scope,
         "asked": asked,
         "places": places,
         "unowned": unowned,
         "drift": drift,
-        "stopped": stopped,
+        "stopped": facts.stopped,
         "is_open": not closed,
         "gone": found is None and closed,
         "impact": partial(found.impact, now) if found and not closed else None,
-        **_subject_context(found),
-        **_content_context(asked),
+        **content,
         "lines": lines_of(asked) if scope.may["audit_view"] else comments_of(asked),
-        "steps": steps_of(
-            Facts(
-                scope=scope,
-                request=asked,
-                deciding=deciding,
-                candidates=progress.could_vote,
-                missing=missing,
-                drifted=drift is not None,
-                stopped=stopped,
-                closed=closed,
-                edit_address=found.edit_page if found else "",
-            )
-        ),
-        "emergency": emergency and view_of(scope, emergency, deciding, now),
-        "portal_url": settings.PORTAL_URL,
+        "steps": steps_of(facts),
+        "emergency": emergency and view_of(scope, emergency, progress.deciding, now),
         "in_a_week": (now + timedelta(days=7)).date(),
     }
+
+
+def _environment_views(environments: list[EnvironmentProgress]) -> list[EnvironmentView]:
+    pairs = [(one, one.assessment) for one in environments]
+    return [
+        EnvironmentView(one, policy_sentence(found.policy), missing_sentences(found))
+        for one, found in pairs
+    ]
 
 
 def _find(asked: ChangeRequest) -> RequestSubject | None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext as _, gettext_noop
 
 from portal.access import selectors as access
 from portal.access.models import Environment
@@ -13,6 +13,9 @@ from portal.approvals import approval_progress
 from portal.approvals.models import ChangeRequest, Emergency, Vote
 from portal.lib import clock
 
+NO_FORM = gettext_noop(
+    "A change of this kind has no form to edit it in; withdraw it and ask again."
+)
 APPROVE, APPLY = Permission.CHANGE_REQUEST_APPROVE, Permission.CHANGE_REQUEST_APPLY
 
 
@@ -51,7 +54,7 @@ def steps_of(facts: Facts) -> dict[str, Step]:
         Step("reject", voting),
         Step("apply", facts.stopped or _apply(facts)),
         Step("renew", editing),
-        Step("edit", editing or _without_a_page(facts)),
+        Step("edit", editing or ("" if facts.edit_address else _(NO_FORM))),
         Step("withdraw", _withdraw(facts)),
     ]
     if facts.request.author_user_id is None and not facts.closed:
@@ -136,12 +139,6 @@ def _adopt(facts: Facts, vote: Vote | None) -> str:
     wanted = [*map(Permission, facts.request.permissions), Permission.CHANGE_REQUEST_CREATE]
     reasons = (_permitted(facts.scope, one, facts.deciding) for one in wanted)
     return next(filter(None, reasons), "")
-
-
-def _without_a_page(facts: Facts) -> str:
-    if facts.edit_address:
-        return ""
-    return _("A change of this kind has no form to edit it in; withdraw it and ask again.")
 
 
 def _withdraw(facts: Facts) -> str:
