@@ -96,6 +96,7 @@ def _context(request: HttpRequest, scope: Scope, now: datetime, moved: Moved) ->
         "environments": places,
         "no_evaluator": unused,
         "most": MOST_FLAGS,
+        "may_toggle": any(scope.allows(Permission.FLAG_TOGGLE, place) for place in places),
         **({} if wants_fragment(request) else _choices(request, scope, wanted, places)),
     }
 
