@@ -36,7 +36,7 @@ _REFUSED = {
     "unevaluatedProperties",
 }
 _DEFINED = "#/$defs/"
-# What these hold are values, or names of people's own, in which a keyword is none.
+# What these hold are values, or names of people's own, in which a keyword means nothing.
 _LITERALS = {"const", "enum", "default", "examples"}
 _NAMED = {"properties", "$defs", "dependentSchemas", "dependentRequired"}
 

@@ -72,7 +72,7 @@ COLUMNS: dict[str, Callable[[FlagFilter], Any]] = {
 
 
 def read_sort(text: str) -> tuple[str, ...]:
-    """The columns in a text like ``kind,-updated``; what is none is left out."""
+    """The columns in a text like ``kind,-updated``; unknown names are left out."""
     named = [one.strip() for one in text.split(",")]
     known = [one for one in dict.fromkeys(named) if one.removeprefix("-") in COLUMNS]
     return tuple(known[:MOST_COLUMNS])

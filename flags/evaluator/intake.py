@@ -69,7 +69,7 @@ class Intake:
             try:
                 if queue.due_at <= (due_at or time.monotonic()):
                     await self._send_queue(queue)
-            except ResponseError as error:  # Redis is full, or the stream is none
+            except ResponseError as error:  # Redis is full, or the key is no stream
                 logger.info("%s: told later: %s", queue.kind.name, error)
             except (RedisError, OSError) as error:
                 if not self.is_away:

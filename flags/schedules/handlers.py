@@ -22,7 +22,7 @@ Planned = tuple[Flag, Plan | None, ChangeRequest]
 
 
 def _find(target: Target) -> Planned:
-    """The flag, and the plan that a request resumes; none where it makes a new one."""
+    """The flag, and the plan that a request resumes; None for a request that makes a new one."""
     request = target.request
     assert request is not None, "plans are not restored"
     number, _dot, _round = request.base_version.partition(".")

@@ -63,7 +63,7 @@ def read_sample(form: Form) -> SampleUser:
 def context_of(sample: SampleUser, names: list[str]) -> dict[str, object]:
     """The evaluation context; what is left empty is not given, the JSON wins over the fields.
 
-    Raises Invalid where the JSON is none, or no object.
+    Raises Invalid for a text that is not valid JSON, or not an object.
     """
     given = {name: sample.values.get(name, "").strip() for name in names}
     context = {name: read_value(text) for name, text in given.items() if text}

@@ -222,7 +222,7 @@ def _to_document(form: Form) -> Form:
 
 
 def _wanted(request: HttpRequest, scope: Scope, flag: Flag, form: Form) -> Form:
-    """The document that the form of a flag asks for. Raises Invalid for values that are none.
+    """The document that the form of a flag asks for. Raises Invalid for values that cannot be read.
 
     What answers carry along for flags of other products is not to edit, nor to lose.
     """

@@ -167,7 +167,7 @@ _PASSING = ("seen", "after", "before", "view", "all")
 
 
 def read_filter(query: QueryDict, scope: Scope) -> FlagFilter:
-    """The filter in an address; what is none of it is left out."""
+    """The filter in an address; unknown parameters are left out."""
     return FlagFilter(
         search=query.get("search", "").strip()[:200],
         kind=query.get("kind", ""),

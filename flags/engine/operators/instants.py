@@ -4,7 +4,7 @@
   a space may stand for the T, and a text without an offset means UTC. Fractions count to about
   a quarter of a microsecond, as far as a number of seconds holds them.
 - A date, ``2026-11-23``: midnight UTC, at which that day begins.
-- A number: seconds since 1970-01-01T00:00:00Z. A text of digits is none.
+- A number: seconds since 1970-01-01T00:00:00Z. A text of digits is no point in time.
 
 The module datetime is not used: the engine reads no clock, and years after 9999 need no exception.
 """

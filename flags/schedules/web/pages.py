@@ -170,7 +170,7 @@ def _context(scope: Scope, flag: Flag, place: Environment) -> dict[str, Any]:
 
 
 def _kind(scope: Scope, name: str) -> PlanKind:
-    """Raises Http404 for what is none, PermissionDenied for who may make none."""
+    """Raises Http404 for an unknown kind, PermissionDenied for a reader who may not make one."""
     if name not in PlanKind.values:
         raise Http404
     why = _why_not(scope, PlanKind(name))

@@ -242,7 +242,7 @@ _MAPPED: Final = ipaddress.IPv6Network("::ffff:0:0/96")
 
 
 def is_within(networks: list[str]) -> Build:
-    """Whether the attribute is an address in one of the networks; those that are none count not.
+    """Whether the attribute is an address in one of the networks; invalid networks are ignored.
 
     To us 10.0.0.1 and ::ffff:10.0.0.1 are the same; Unleash keeps them apart.
     """
