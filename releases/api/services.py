@@ -42,11 +42,15 @@ _ROUTER = OBJECT(
     'Who moves traffic: {"kind": "flag", "flag", "variants": [two of its variants], "baseline"?, '
     '"bucket_by"?, "tester_url"?}, {"kind": "webhook", "url"} or {"kind": "manual"}.'
 )
+_DEPLOYER = (
+    'Who deploys: {"kind": "webhook", "url": …}, {"kind": "manual"}, or nothing; either may have '
+    '"instances" and "addresses" of instances or places.'
+)
 NEW_SETUP = Shape(
     "NewSetup",
     {
         "router": _ROUTER,
-        "deployer": OBJECT('Who deploys: {"kind": "manual"}, or nothing.', optional=True),
+        "deployer": OBJECT(_DEPLOYER, optional=True),
         "checks": OBJECTS("What every release is checked for.", optional=True),
         "rollback_config": OBJECT("The block of the deployment guide.", optional=True),
     },

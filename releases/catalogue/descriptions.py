@@ -53,8 +53,7 @@ def _sentences(setup: Document) -> Iterator[str]:
     for name, said in _OF_FLAGS.items():
         if name in router:
             yield str(said).format(router[name])
-    if setup["deployer"]:
-        yield _("A person deploys it.")
+    yield from _of_deployer(setup["deployer"])
     for check in setup["checks"]:
         yield check_sentence(read_check(check))
     config = rollback_of(setup)
@@ -64,6 +63,16 @@ def _sentences(setup: Document) -> Iterator[str]:
         yield str(_RETURNS[config.return_strategy])
         if config.channels:
             yield _("Notify by {channels}.").format(channels=", ".join(config.channels))
+
+
+def _of_deployer(deployer: Document) -> Iterator[str]:
+    if deployer:
+        text = _("A webhook deploys it: {url}.") if "url" in deployer else _("A person deploys it.")
+        yield text.format(url=deployer.get("url"))
+    if deployer.get("instances"):
+        yield _("Its instances are {names}.").format(names=", ".join(deployer["instances"]))
+    for name, address in deployer.get("addresses", {}).items():
+        yield _("{name} is at {address}.").format(name=name, address=address)
 
 
 def check_sentence(check: Check) -> str:

@@ -9,8 +9,10 @@ How a service is released in an environment is its *setup*::
       "rollback_config": {"triggers": {"error_rate": {"threshold": "5%", "window": "5m"}}}
     }
 
-A router is ``{"kind": "webhook", "url": …}`` or ``{"kind": "manual"}`` as well. The variants of a
-flag take turns: one is the stable version, the other brings the next. ``rollback_config`` is the
+A router is ``{"kind": "webhook", "url": …}`` or ``{"kind": "manual"}`` as well, and so is a
+deployer (releases.deployers), which may name ``instances`` for rolling releases, and ``addresses``
+of instances or of the router's places. The variants of a flag take turns: one is the stable
+version, the other brings the next. ``rollback_config`` is the
 block of the deployment guide, kept as it was written.
 """
 
@@ -36,8 +38,9 @@ from portal.lib.documents import (
     text,
 )
 from portal.lib.errors import Invalid
-from releases.engine.checks import Check, read_checks
+from releases.engine.checks import ADDRESS, Check, read_checks
 from releases.engine.rollback_config import RollbackConfig, read_rollback_config
+from releases.engine.steps import MOST_INSTANCES
 
 T = TypeVar("T")
 MOST_OWNERS: Final = 20
@@ -147,7 +150,28 @@ def _check_variants(router: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 _read_router = checked(_by_kind(_ROUTERS, "kind of router"), _check_variants)
-_read_deployer = _by_kind({"manual": record(dict, {})}, "kind of deployer")
+
+
+def _read_addresses(value: object) -> dict[str, str]:
+    document = read_object(value)
+    if len(document) > MOST_INSTANCES:
+        refuse(f"Give at most {MOST_INSTANCES} addresses.")
+    for key in document:
+        _NAME(key)
+    return record(dict, {}, dict.fromkeys(document, _read_address))(document)
+
+
+_PLACES: Final[dict[str, Reader[Any]]] = {
+    "addresses": _read_addresses,
+    "instances": all_different(list_of(_NAME, most=MOST_INSTANCES)),
+}
+_read_deployer = _by_kind(
+    {
+        "manual": record(dict, {}, _PLACES),
+        "webhook": record(dict, {"url": _read_address}, _PLACES),
+    },
+    "kind of deployer",
+)
 
 
 def _read_block(value: object) -> dict[str, Any]:
@@ -171,7 +195,7 @@ def check_address(check: Mapping[str, Any], path: str) -> Iterator[Problem]:
     if "url" not in check:
         return
     try:
-        _read_address(check["url"])
+        _read_address(check["url"].replace(ADDRESS, "http://localhost", 1))
     except DocumentError as error:
         yield from (problem.under(path) for problem in error.under("url"))
 

@@ -4,7 +4,7 @@ it routes."""
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from django.utils.translation import gettext as _
 
@@ -21,6 +21,7 @@ from releases.engine.checks import Check, Kind, read_checks
 from releases.engine.plans import Plan, Strategy, read_plan
 from releases.engine.policies import Moved, Ruling
 from releases.engine.rollback_config import CHANNELS_THAT_WORK, RollbackConfig, read_rollback_config
+from releases.engine.steps import DEPLOY, Work
 from releases.policies import demands, templates
 from releases.policies.demands import INSTEAD
 from releases.policies.models import PlanTemplate
@@ -34,8 +35,8 @@ _NAMES = ("service", "flag", "variant", "template")
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A release as it would be: its plan, where each check comes from, how it routes, which
-    template its plan is, and what policies have given it."""
+    """A release as it would be: its plan, where each check comes from, who routes and deploys it,
+    which template its plan is, and what policies have given it."""
 
     about: Service | Flag
     artefact: Document | None
@@ -46,6 +47,7 @@ class Draft:
     not_before: datetime | None = None
     remarks: list[str] = field(default_factory=list)
     template: str = ""
+    deployer: Document = field(default_factory=dict)
     ruling: Ruling = field(default_factory=lambda: Ruling(Moved("")))
 
 
@@ -68,7 +70,7 @@ def read_draft(
     sent = document.get("plan")
     says = isinstance(sent, Mapping) and "proof_of_return" in sent
     if not (says or "template" in document) and environment.is_production:
-        proves = draft.router["kind"] != "manual"
+        proves = draft.router["kind"] != "manual" and draft.plan.strategy in _PROVING
         draft = replace(draft, plan=replace(draft.plan, proof_of_return=proves))
     moved = moved_by(environment, draft.about, draft.router)
     ruling = demands.ruling_on(project, moved)
@@ -132,11 +134,47 @@ def _of_service(project: Project, environment: Environment, document: Document) 
     if artefact["version"] in _places(setup.router):
         text = _("The router calls a place {name}; give the version another name.")
         raise Invalid.of("artefact.version", text, name=artefact["version"])
+    plan = _deployed(plan, setup)
     draft = Draft(service, document["artefact"], plan, {}, origins, remarks=remarks)
+    draft = replace(draft, deployer=setup.deployer)
     channels = config.channels if config else ()
     router = router_of(project, environment, setup.router)
     when = _not_before(document)
     return replace(draft, router=router, channels=channels, not_before=when)
+
+
+def _deployed(plan: Plan, setup: ServiceSetup) -> Plan:
+    """The plan with what putting the artefact in place takes: batches of the instances, or a step
+    that deploys before all others where somebody does."""
+    if plan.strategy is not Strategy.ROLLING:
+        deploys = any(step.work is Work.DEPLOY for step in plan.steps)
+        first = () if deploys or not setup.deployer else (DEPLOY,)
+        return replace(plan, steps=(*first, *plan.steps))
+    if setup.router["kind"] == "flag":
+        text = _("A rolling release replaces instances, so its router cannot be a flag.")
+        raise Invalid({"strategy": text})
+    instances = setup.deployer.get("instances") or []
+    if not instances:
+        text = _("The setup of {service} names no instances. Add them to its deployer.")
+        raise Invalid.of("strategy", text, service=setup.service.key)
+    assert plan.batches is not None
+    if not plan.steps:
+        plan = replace(plan, steps=plan.batches.steps(instances))
+    named = [one for step in plan.steps for one in step.instances]
+    if sorted(named) != sorted(instances):
+        text = _("Have each instance in one batch: {names}.")
+        raise Invalid.of("plan.steps", text, names=", ".join(instances))
+    return plan
+
+
+# Of the others there is nothing to try, or it would be tried on everybody.
+_PROVING: Final = (Strategy.CANARY, Strategy.FEATURE_FLAG, Strategy.IN_PLACE)
+
+
+def possible_strategies(setup: ServiceSetup | None) -> frozenset[str]:
+    """The strategies that a service can take as it is set up; all of them where that is unknown."""
+    rolls = setup is None or (setup.router["kind"] != "flag" and setup.deployer.get("instances"))
+    return frozenset(one.value for one in Strategy if rolls or one is not Strategy.ROLLING)
 
 
 def _places(router: Document) -> tuple[str, ...]:
@@ -217,6 +255,8 @@ def _sent_plan(project: Project, document: Document) -> dict[str, Any]:
     sent = {**kept, **sent}
     if "steps" not in sent:
         sent = {**sent, "steps": plans.usual_plan(Strategy(strategy)).document["steps"]}
+    if strategy == Strategy.ROLLING:
+        sent = {"batches": {}, **sent}
     return {**sent, "strategy": strategy}
 
 

@@ -35,16 +35,21 @@ def ask(release: Release) -> tuple[Told | None, dict[str, Any]]:
 
 
 def _ask_webhook(release: Release) -> tuple[Told, dict[str, Any]]:
-    mine = release.executions.filter(step=release.step, attempt=release.attempt)
-    token = mine.values_list("token", flat=True).first()
-    call = _call(release, release.execution, token or {})
+    call = call_of(release, release.router["url"], release.execution, token_of(release))
     failpoint("before-router")
-    answer = webhook.ask(call, Wanted.of(release.wanted), acts=_may_act(release))
+    answer = webhook.ask(call, Wanted.of(release.wanted), acts=may_act(release))
     failpoint("after-router")
     return answer
 
 
-def _call(release: Release, execution: str, state: dict[str, Any]) -> webhook.Call:
+def token_of(release: Release) -> dict[str, Any]:
+    """What the other side wants to be given back, of the present attempt."""
+    mine = release.executions.filter(step=release.step, attempt=release.attempt)
+    return mine.values_list("token", flat=True).first() or {}
+
+
+def call_of(release: Release, url: str, execution: str, state: dict[str, Any]) -> webhook.Call:
+    """A call about a release to its router or its deployer: one secret signs for both."""
     about = {
         "release": str(release.pk),
         "project": release.project.key,
@@ -54,10 +59,10 @@ def _call(release: Release, execution: str, state: dict[str, Any]) -> webhook.Ca
         "stable": release.stable.version if release.stable else "",
     }
     secret = webhook.secret_for(about["project"], about["service"], about["environment"])
-    return webhook.Call(release.router["url"], secret, execution, release.fence, about, state)
+    return webhook.Call(url, secret, execution, release.fence, about, state)
 
 
-def _may_act(release: Release) -> bool:
+def may_act(release: Release) -> bool:
     """Whether the router is to act: not to raise a share where that is frozen, or the line
     stopped, since it was asked. What was there once may be set again."""
     if not release.wanted.get("asked"):
@@ -72,7 +77,7 @@ def _may_act(release: Release) -> bool:
 def note_strayed(release: Release, told: Told, at: datetime) -> None:
     """Count how often in a row a router that had what is wanted says something else. The caller
     saves it."""
-    if release.router["kind"] != "webhook" or release.entered_at is None or told.away:
+    if release.carrier.get("kind") != "webhook" or release.entered_at is None or told.away:
         return
     if told.is_as(Wanted.of(release.wanted)):
         return
@@ -104,7 +109,7 @@ class TerminationRunner(Runner[Termination]):
         return Termination.objects.all()
 
     def call(self, work: Termination) -> None:
-        webhook.terminate(_call(work.release, work.execution, work.state))
+        webhook.terminate(call_of(work.release, work.url, work.execution, work.state))
 
     def carry_out(self, work: Termination, at: datetime, answer: object) -> None:
         work.delete()

@@ -28,8 +28,26 @@ MOMENT = timedelta(seconds=1)
 
 def subject_of(release: Release) -> Subject:
     kind = "service" if release.service_id else "flag"
-    of_cohorts = not release.parsed_plan.all_steps[release.step].share
-    return Subject(release.environment, kind, release.about.key, release.version, of_cohorts)
+    return Subject(
+        release.environment,
+        kind,
+        release.about.key,
+        release.version,
+        of_cohorts=not release.present.share,
+        address=release.deployer.get("addresses", {}).get(release.place_of("new"), ""),
+    )
+
+
+def told_of(release: Release, answer: Told | None) -> Told:
+    """What is so: as whoever was asked said; of a flag's traffic, what our database says."""
+    if release.router["kind"] != "flag":
+        assert answer is not None
+        return answer
+    now = told_now(release)
+    if answer is None:
+        return now
+    away = answer.away or now.away
+    return replace(answer, share=now.share, cohorts=now.cohorts, is_off=now.is_off, away=away)
 
 
 def told_now(release: Release) -> Told:
@@ -49,7 +67,7 @@ def judged(release: Release, found: Found, at: datetime) -> dict[str, Seen]:
     and what is new of it is stored: a row for each answer of a probe, and for other checks one
     where the numbers are others."""
     seen, states, rows = {}, {}, []
-    for check in release.parsed_plan.checks:
+    for check in release.parsed_plan.checks_at(release.step):
         last = release.checks.get(check.key, {})
         probe = found.probes.get(check.key)
         if probe is not None:
@@ -155,7 +173,7 @@ def may_move(release: Release, found: Found, at: datetime) -> bool:
         return True
     if any(not one.is_good for one in found.probes.values()):
         return True
-    checks = {check.key: check for check in plan.checks}
+    checks = {check.key: check for check in plan.checks_at(release.step)}
     verdicts = (judge(checks[key], one).verdict for key, one in found.measured.items())
     return any(verdict in (Verdict.FAILED, Verdict.ERROR) for verdict in verdicts)
 
@@ -174,7 +192,7 @@ def next_look(release: Release, decision: Decision, at: datetime) -> datetime:
         soonest = min(soonest, release.soaked_at)
     elif not watched:
         soonest = at + TICK
-    for check in plan.checks:
+    for check in plan.checks_at(release.step):
         if check.url:
             asked = release.checks.get(check.key, {}).get("asked_at")
             last = datetime.fromisoformat(asked) if asked else release.entered_at
@@ -189,7 +207,7 @@ def situation_of(release: Release, seen: list[Seen], told: Told, at: datetime) -
     traffic = told.traffic(wanted, reached=release.entered_at is not None, before=before)
     if release.router["kind"] == "flag" and traffic is Traffic.LOST:
         traffic = Traffic.FOREIGN  # a database forgets nothing: somebody set it back
-    if release.router["kind"] == "manual" and traffic in (Traffic.LOST, Traffic.FOREIGN):
+    if release.is_by_hand and traffic in (Traffic.LOST, Traffic.FOREIGN):
         traffic = Traffic.NOT_YET  # it is as a person last confirmed, and wanted otherwise since
     strays = outside_routers.strays(release, at)
     if strays and not told.away:
@@ -207,7 +225,7 @@ def situation_of(release: Release, seen: list[Seen], told: Told, at: datetime) -
         paused=release.paused_at is not None,
         frozen=next((one.freeze.name for one in frozen if not one.freeze.stops_line), ""),
         stopped=next((frozen_sentence(one) for one in frozen if one.freeze.stops_line), ""),
-        about_traffic=told.away or _who_moved(release, told, strays, traffic),
+        about_traffic=told.why_not or _who_moved(release, told, strays, traffic),
     )
 
 

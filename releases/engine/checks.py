@@ -30,6 +30,8 @@ from portal.lib.documents import (
 
 MOST_CHECKS: Final = 30
 HOUR_S: Final = 3600
+ADDRESS: Final = "{{address}}"
+"""In a check's url: the address of the place where what is checked runs."""
 
 
 class Trouble(StrEnum):
@@ -39,6 +41,7 @@ class Trouble(StrEnum):
     NO_DATA = "no_data"
     ERROR = "error"
     DEADLINE = "deadline"
+    DEPLOYMENT = "deployment"
 
 
 class Role(StrEnum):
@@ -63,7 +66,9 @@ class Check:
 
     ``failures`` is how many failing measurements in a row make it fail. Probes and webhooks
     are asked at ``url`` every ``period_s``, from ``initial_delay_s`` after the step's start.
-    ``counts_clients`` lets outcomes that anybody can send decide.
+    ``counts_clients`` lets outcomes that anybody can send decide. A ``smoke`` check tries what is
+    deployed before it gets any traffic, and does not count from then on; in its ``url``, as in that
+    of any check, ``{{address}}`` is the address of the place where that is.
     """
 
     key: str
@@ -81,6 +86,7 @@ class Check:
     timeout_s: int = 5
     initial_delay_s: int = 0
     counts_clients: bool = False
+    smoke: bool = False
 
     @property
     def document(self) -> dict[str, Any]:
@@ -204,8 +210,8 @@ def _read_quantile(value: object) -> float:
 
 def _read_url(value: object) -> str:
     url = text(500, 1)(value)
-    if not url.startswith(("http://", "https://")):
-        refuse("Give an address that begins with http:// or https://.")
+    if not url.startswith(("http://", "https://", ADDRESS)):
+        refuse("Give an address that begins with http://, https:// or {{address}}.")
     return url
 
 
@@ -222,6 +228,7 @@ _TELEMETRY: Final[dict[str, Reader[Any]]] = {
 }
 _ASKING: Final[dict[str, Reader[Any]]] = {
     **_EVERY,
+    "smoke": read_boolean,
     "period_s": integer(1, HOUR_S),
     "timeout_s": integer(1, 5),
     "initial_delay_s": integer(0, HOUR_S),

@@ -9,6 +9,7 @@ from releases.core import descriptions
 from releases.core.models import Release, State
 from releases.engine.checks import Check, Kind, Role, Trouble, Verdict
 from releases.engine.plans import InFreeze, Reaction, ReturnStrategy, Strategy
+from releases.engine.steps import Earlier
 from releases.policies.demands import policy_in
 from releases.policies.models import PlanTemplate, ReleasePolicy
 
@@ -58,6 +59,8 @@ def router_words(router: Mapping[str, Any]) -> str:
 
 STRATEGIES = {
     Strategy.CANARY: gettext_lazy("canary"),
+    Strategy.BLUE_GREEN: gettext_lazy("blue-green"),
+    Strategy.ROLLING: gettext_lazy("rolling"),
     Strategy.FEATURE_FLAG: gettext_lazy("feature flag"),
     Strategy.IN_PLACE: gettext_lazy("in place"),
 }
@@ -66,6 +69,7 @@ TROUBLES = {
     Trouble.NO_DATA: gettext_lazy("If there is no data"),
     Trouble.ERROR: gettext_lazy("If a check cannot be measured"),
     Trouble.DEADLINE: gettext_lazy("If it takes too long"),
+    Trouble.DEPLOYMENT: gettext_lazy("If it cannot be deployed"),
 }
 REACTIONS = {
     Reaction.ROLL_BACK: gettext_lazy("roll back"),
@@ -76,6 +80,10 @@ IN_FREEZE = {
     InFreeze.HOLD: gettext_lazy("hold where it is"),
     InFreeze.RETURN: gettext_lazy("roll back"),
     InFreeze.FINISH: gettext_lazy("go on to the end"),
+}
+EARLIER = {
+    Earlier.RETURN: gettext_lazy("get the old version back too"),
+    Earlier.KEEP: gettext_lazy("keep the new version"),
 }
 WAYS_BACK = {
     ReturnStrategy.IMMEDIATE: gettext_lazy("at once"),
