@@ -15,6 +15,7 @@ from portal.lib.documents import (
     name,
     read_boolean,
     record,
+    refuse,
 )
 from releases.engine.checks import Check, Trouble, read_all_checks, read_checks
 from releases.engine.steps import (

@@ -66,6 +66,7 @@ def colours(place: Deployer, development: Environment) -> Service:
 
 def until(release: Release, is_so: Callable[[Release], bool]) -> Release:
     """Looked at until it is so, as it would be every second."""
+    now = release
     for _again in range(100):
         now = tick(release)
         if is_so(now):

@@ -16,6 +16,7 @@ from releases.engine.checks import (
     Kind,
     Probes,
     Tally,
+    Trouble,
     Verdict,
     judge,
     read_check,
@@ -82,7 +83,7 @@ def test_read_plan__any_plan__comes_back(
         soak_s=soak_s,
         cohorts=("staff",),
         checks=(read_check(ERRORS),),
-        on=dict.fromkeys(CANARY.on, reaction),
+        on={**dict.fromkeys(CANARY.on, reaction), Trouble.DEPLOYMENT: Reaction.HOLD},
         in_freeze=freeze,
         proof_of_return=proof,
     )
