@@ -24,6 +24,7 @@ from releases.engine.rollback_config import CHANNELS_THAT_WORK, RollbackConfig, 
 from releases.policies import demands, templates
 from releases.policies.demands import INSTEAD
 from releases.policies.models import PlanTemplate
+from releases.routers import haproxy
 
 Document = Mapping[str, Any]
 _FIELDS = frozenset(
@@ -132,15 +133,26 @@ def _of_service(project: Project, environment: Environment, document: Document) 
     if artefact["version"] in _places(setup.router):
         text = _("The router calls a place {name}; give the version another name.")
         raise Invalid.of("artefact.version", text, name=artefact["version"])
+    remarks += _remarks_on(setup.router, plan)
     draft = Draft(service, document["artefact"], plan, {}, origins, remarks=remarks)
     channels = config.channels if config else ()
-    router = router_of(project, environment, setup.router)
+    router = router_of(service, environment, setup.router)
     when = _not_before(document)
     return replace(draft, router=router, channels=channels, not_before=when)
 
 
+def _remarks_on(router: Document, plan: Plan) -> list[str]:
+    """What a router cannot do as one may think. Raises Invalid where it cannot do the plan."""
+    if router["kind"] != "haproxy" or haproxy.routes_users(router):
+        return []
+    if plan.cohorts:
+        text = _("haproxy's weights know no users. Leave cohorts out, or route by a map.")
+        raise Invalid({"plan.cohorts": text})
+    return [_("haproxy's weights share requests, not users: a user may get both versions in turn.")]
+
+
 def _places(router: Document) -> tuple[str, ...]:
-    return (*router.get("variants", ()), router.get("baseline", ""))
+    return (*router.get("variants", ()), *router.get("places", ()), router.get("baseline", ""))
 
 
 def _of_flag(project: Project, environment: Environment, document: Document) -> Draft:

@@ -11,6 +11,11 @@ from typing import Any
 from releases.engine.decisions import Traffic
 
 
+def lies_outside(router: Mapping[str, Any]) -> bool:
+    """Whether it is a program elsewhere, asked at every look."""
+    return router["kind"] in ("webhook", "haproxy")
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What a release wants of its router: the share of the new version (thousandths of a percent),
@@ -50,8 +55,10 @@ class Told:
     cohorts: tuple[str, ...] = ()
     is_off: bool = False
     away: str = ""
+    is_lost: bool = False
+    said: str = ""
 
-    def traffic(self, wanted: Wanted, *, reached: bool, before: "Told") -> Traffic:
+    def traffic(self, wanted: Wanted, *, reached: bool, before: "Told | None") -> Traffic:
         """What that is beside what is wanted. ``reached`` says whether it was so once, and
         ``before`` is what the router says by itself, as after a restart."""
         if self.away:
@@ -60,7 +67,7 @@ class Told:
             return Traffic.AS_WANTED
         if not reached:
             return Traffic.NOT_YET
-        return Traffic.LOST if self == before else Traffic.FOREIGN
+        return Traffic.LOST if self.is_lost or self == before else Traffic.FOREIGN
 
     def is_as(self, wanted: Wanted) -> bool:
         return not self.is_off and (self.share, self.cohorts) == (wanted.share, wanted.cohorts)

@@ -52,8 +52,13 @@ def router_words(router: Mapping[str, Any]) -> str:
         "flag": _("the flag {flag}"),
         "webhook": _("a webhook: {url}"),
         "manual": _("a person, by hand"),
+        "haproxy": _("haproxy {names}, by server weights: requests, not users"),
     }
-    return texts.get(router.get("kind", ""), "").format(**{"flag": "", "url": "", **router})
+    if "map" in router:
+        texts["haproxy"] = _("haproxy {names}, by the entry {key} of {map}")
+    names = ", ".join(router.get("haproxy", ()))
+    known = {"flag": "", "url": "", "names": names, **router}
+    return texts.get(router.get("kind", ""), "").format(**known)
 
 
 STRATEGIES = {
