@@ -6,6 +6,7 @@ with a sentence that names the haproxy.
 """
 
 import csv
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,7 +18,8 @@ from releases.routers.haproxy_socket import Haproxy, HaproxyError
 # address or of a name; drained by command or inherited.
 _MAINT: Final = 0x01 | 0x02 | 0x04 | 0x20 | 0x40
 _DRAINED: Final = 0x08 | 0x10
-_COLUMNS: Final = ("srv_name", "srv_op_state", "srv_admin_state", "srv_uweight", "srv_iweight")
+_NUMBERS: Final = ("srv_op_state", "srv_admin_state", "srv_uweight", "srv_iweight", "be_id")
+_COLUMNS: Final = ("srv_name", *_NUMBERS)
 MOST_WEIGHT: Final = 256
 
 
@@ -40,46 +42,45 @@ class ServerState:
 
 def servers(haproxy: Haproxy, backend: str) -> dict[str, ServerState]:
     """Those of a backend by name, as they are."""
+    return {row["srv_name"]: _state(row) for row in _rows(haproxy, backend)}
+
+
+def _rows(haproxy: Haproxy, backend: str) -> list[dict[str, str]]:
     command = f"show servers state {backend}"
     said = haproxy.read(command)
     if said.startswith("Can't find backend"):
         text = _("{name} has no backend {backend}.")
         raise HaproxyError(text.format(name=haproxy.name, backend=backend))
-    version, header, *rows = [*said.splitlines(), ""][:-1] or ["", ""]
+    version, header, *rows = [*said.splitlines(), "", ""]
     names = header.removeprefix("# ").split(" ")
-    if version != "1" or not set(_COLUMNS) <= set(names):
+    found = [dict(zip(names, row.split(" "), strict=False)) for row in rows if row]
+    whole = version == "1" and set(_COLUMNS) <= set(names)
+    if not whole or not all(_is_whole(row) for row in found):
         raise haproxy.wrong(command)
-    try:
-        found = [dict(zip(names, row.split(" "), strict=True)) for row in rows]
-        return {one["srv_name"]: _state(one) for one in found}
-    except ValueError:
-        raise haproxy.wrong(command) from None
+    return found
 
 
-def _state(row: dict[str, str]) -> ServerState:
-    name, operational, admin, weight, initial = (row[column] for column in _COLUMNS)
-    bits = int(admin)
-    state = "maint" if bits & _MAINT else "drain" if bits & _DRAINED else "ready"
-    return ServerState(name, int(weight), int(initial), state, int(operational) == 2)
+def _is_whole(row: Mapping[str, str]) -> bool:
+    return all(row.get(one, "").isdecimal() for one in _NUMBERS) and bool(row.get("srv_name"))
+
+
+def _state(row: Mapping[str, str]) -> ServerState:
+    operational, admin, weight, initial, _backend = (int(row[column]) for column in _NUMBERS)
+    state = "maint" if admin & _MAINT else "drain" if admin & _DRAINED else "ready"
+    return ServerState(row["srv_name"], weight, initial, state, operational == 2)
 
 
 def sessions(haproxy: Haproxy, backend: str, server: str) -> int:
     """How many requests it answers just now."""
-    command = f"show stat {backend} 4 -1"
-    said = haproxy.read(command)
-    if said.startswith("No such"):
-        text = _("{name} has no backend {backend}.")
-        raise HaproxyError(text.format(name=haproxy.name, backend=backend))
-    rows = csv.DictReader(said.removeprefix("# ").splitlines())
-    if not {"svname", "scur"} <= set(rows.fieldnames or ()):
+    rows = {row["srv_name"]: row for row in _rows(haproxy, backend)}
+    _require(haproxy, backend, server, rows)
+    # By number: a frontend of the same name would be shown instead.
+    command = f"show stat {rows[server]['be_id']} 4 -1"
+    said = haproxy.read(command).removeprefix("# ")
+    found = {row.get("svname"): row.get("scur") for row in csv.DictReader(said.splitlines())}
+    if not (found.get(server) or "").isdecimal():
         raise haproxy.wrong(command)
-    found = {row["svname"]: row["scur"] for row in rows if row["svname"]}
-    if server not in found:
-        text = _("{name} has no server {server} in {backend}.")
-        raise HaproxyError(text.format(name=haproxy.name, server=server, backend=backend))
-    if not (found[server] or "").isdecimal():
-        raise haproxy.wrong(command)
-    return int(found[server])
+    return int(found[server] or 0)
 
 
 def drain(haproxy: Haproxy, backend: str, server: str) -> None:
@@ -107,7 +108,11 @@ def end_sessions(haproxy: Haproxy, backend: str, server: str) -> None:
 
 def _one(haproxy: Haproxy, backend: str, server: str) -> ServerState:
     found = servers(haproxy, backend)
-    if server not in found:
+    _require(haproxy, backend, server, found)
+    return found[server]
+
+
+def _require(haproxy: Haproxy, backend: str, server: str, known: Mapping[str, object]) -> None:
+    if server not in known:
         text = _("{name} has no server {server} in {backend}.")
         raise HaproxyError(text.format(name=haproxy.name, server=server, backend=backend))
-    return found[server]
