@@ -16,8 +16,8 @@ from releases.routers import Told, Wanted
 from releases.routers.haproxy_servers import MOST_WEIGHT, ServerState, servers
 from releases.routers.haproxy_socket import Haproxy, HaproxyError, Memory
 
-MOST_ERROR: Final = WHOLE // 200
-"""How far a share by weights may be from the wanted one: half a percent of all requests."""
+MOST_ERROR: Final = WHOLE // 1000
+"""How far a share by weights may be from the wanted one: a tenth of a percent of all requests."""
 _FULL: Final = 100
 Router = Mapping[str, Any]
 Weights = dict[str, int]
@@ -169,7 +169,9 @@ def _summing(group: Weights, total: float) -> Weights:
 
 def _error(found: Sequence[Weights], shares: Sequence[int]) -> float:
     sums = [sum(one.values()) for one in found]
-    whole = sum(sums) or 1
+    if any(share and not one for one, share in zip(sums, shares, strict=True)):
+        return WHOLE  # who is to get something gets nothing
+    whole = sum(sums)
     return max(abs(WHOLE * one / whole - share) for one, share in zip(sums, shares, strict=True))
 
 

@@ -3,6 +3,7 @@ them, and a client that is fast enough to ask tens of thousands of times."""
 
 import asyncio
 import csv
+import http.client
 import os
 import shutil
 import signal
@@ -15,6 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 from tests.support import settings_env
 from tests.support.ports import free_port
@@ -147,6 +149,19 @@ class HaproxyServer:
         (found,) = [row for row in rows if (row["pxname"], row["svname"]) == ("search", server)]
         return str(found["status"])
 
+    def counted(self) -> Counter[str]:
+        """How many requests the servers of ``search`` have had, by what a release calls them."""
+        places = {"s1": "blue", "s2": "blue", "n1": "green"}
+        return Counter(places[name] for name, _user in self.backends.taken())
+
+    def ask_without_cookie(self) -> tuple[str, str]:
+        """The place that answered, and the cookie that came with the answer."""
+        with closing(http.client.HTTPConnection("127.0.0.1", self.shop, timeout=10)) as one:
+            one.request("GET", "/")
+            answer = one.getresponse()
+            cookie = answer.getheader("set-cookie") or ""
+            return answer.read().decode(), cookie.partition("=")[2].split(";")[0]
+
     def start(self) -> None:
         self._write_files()
         command = [find() or "haproxy", "-W", "-f", str(self.folder / "haproxy.cfg")]
@@ -260,3 +275,56 @@ async def _ask(port: int, users: Sequence[str], header: str) -> Counter[str]:
             found[body if head.startswith(b"HTTP/1.1 200") else head[9:12].decode()] += 1
     writer.close()
     return found
+
+
+class Load:
+    """Clients that go on asking until the end, each with a new connection for each request.
+
+    ``answers`` has of each request when it began and ended, and the place that answered;
+    ``lost`` is how many got no answer.
+    """
+
+    def __init__(self, port: int, clients: int = 4) -> None:
+        self.answers: list[tuple[float, float, str]] = []
+        self.lost = 0
+        self._port, self._ends = port, threading.Event()
+        self._threads = [threading.Thread(target=self._go_on) for _ in range(clients)]
+
+    def __enter__(self) -> Self:
+        for one in self._threads:
+            one.start()
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self._ends.set()
+        for one in self._threads:
+            one.join(30)
+        self.answers.sort()
+
+    def wait_for(self, more: int) -> None:
+        """Until so many more requests were answered."""
+        wanted, until = len(self.answers) + more, time.monotonic() + 30
+        while len(self.answers) < wanted:
+            assert time.monotonic() < until, "the load gets no answers"
+            time.sleep(0.005)
+
+    def _go_on(self) -> None:
+        while not self._ends.is_set():
+            began = time.monotonic()
+            place = self._ask()
+            if place:
+                self.answers.append((began, time.monotonic(), place))
+            else:
+                self.lost += 1
+
+    def _ask(self) -> str:
+        """Empty where there was no good answer."""
+        request = b"GET / HTTP/1.1\r\nhost: shop\r\nconnection: close\r\n\r\n"
+        try:
+            with closing(socket.create_connection(("127.0.0.1", self._port), 10)) as one:
+                one.sendall(request)
+                with one.makefile("rb") as answer:
+                    head, _empty, body = answer.read().decode().partition("\r\n\r\n")
+        except OSError:
+            return ""
+        return body if head.startswith("HTTP/1.1 200") else ""

@@ -1,4 +1,4 @@
-"""Releases through the engine, over a real haproxy: to the end and back, reloads, people's hands."""
+"""Releases through the engine over a real haproxy: to the end and back, reloads, people's hands."""
 
 from typing import Any
 
@@ -79,6 +79,11 @@ def causes(release: Release) -> list[str]:
     return [one["cause"] for one in release.holds]
 
 
+def first(release: Release) -> Any:
+    """What haproxy said before it was told anything."""
+    return release.before and release.before["values"]
+
+
 def reached(release: Release) -> Release:
     """At its first step: looked at first, then told."""
     return tick(tick(release))
@@ -99,7 +104,7 @@ def test_a_release__goes_to_everybody_and_its_successor_back_to_the_first_place(
     release = a_release(routed, development, alice)
     assert (release.router["new"], release.router["stable"]) == ("green", "blue")
     looked = tick(release)
-    assert (looked.before["values"], looked.entered_at) == ({"edge": "green/0/blue"}, None)
+    assert (first(looked), looked.entered_at) == ({"edge": "green/0/blue"}, None)
     there = tick(release)
     assert (there.told["share"], there.entered_at is not None) == (5000, True)
     assert entry(edge) == "green/5000/blue/blue/100000/-"
@@ -209,7 +214,7 @@ def test_a_release_that_supersedes__knows_what_a_reload_brings_back(
     reached(a_release(routed, development, alice))
     planned = a_release(routed, development, alice, version="3.0", start=False)
     commands.start(release=planned, intent=Intent(acting(alice), "fix"), supersede=True)
-    assert fresh(planned).before["values"] == {"edge": "green/0/blue"}
+    assert first(fresh(planned)) == {"edge": "green/0/blue"}
     there = tick(planned)
     assert (there.router["new"], there.told["share"]) == ("green", 5000)
     edge.reload()
@@ -287,10 +292,15 @@ def test_weights__know_no_cohorts_and_the_preview_says_requests(
         "service": weighted.key,
         "artefact": {"version": "2.0", "digest": DIGEST},
         "strategy": "canary",
-        "plan": PLAN,
     }
-    place = {"project": development.project, "environment": development}
-    remarks = planning.preview(**place, document=wanted).remarks
-    assert any("requests, not users" in one for one in remarks)
-    with pytest.raises(Invalid):
-        planning.preview(**place, document={**wanted, "plan": {**PLAN, "cohorts": ["staff"]}})
+
+    def preview(**plan: Any) -> planning.Preview:
+        return planning.preview(
+            project=development.project,
+            environment=development,
+            document={**wanted, "plan": {**PLAN, **plan}},
+        )
+
+    assert any("requests, not users" in one for one in preview().remarks)
+    with pytest.raises(Invalid, match="know no users"):
+        preview(cohorts=["staff"])
