@@ -13,6 +13,7 @@ from portal.access.models import Environment, Project
 from portal.lib.api.shapes import MOMENT
 from portal.lib.documents import DocumentError, Reader
 from portal.lib.errors import Invalid, refuse
+from releases.catalogue.haproxy import takes_out
 from releases.catalogue.models import Service, ServiceSetup
 from releases.catalogue.reading import read_artefact, valid
 from releases.core.routes import moved_by, router_of, router_of_flag
@@ -25,6 +26,7 @@ from releases.engine.steps import DEPLOY, Work
 from releases.policies import demands, templates
 from releases.policies.demands import INSTEAD
 from releases.policies.models import PlanTemplate
+from releases.routers import haproxy
 
 Document = Mapping[str, Any]
 _FIELDS = frozenset(
@@ -135,10 +137,11 @@ def _of_service(project: Project, environment: Environment, document: Document) 
         text = _("The router calls a place {name}; give the version another name.")
         raise Invalid.of("artefact.version", text, name=artefact["version"])
     plan = _deployed(plan, setup)
+    remarks += _remarks_on(setup.router, plan)
     draft = Draft(service, document["artefact"], plan, {}, origins, remarks=remarks)
     draft = replace(draft, deployer=setup.deployer)
     channels = config.channels if config else ()
-    router = router_of(project, environment, setup.router)
+    router = router_of(service, environment, setup.router)
     when = _not_before(document)
     return replace(draft, router=router, channels=channels, not_before=when)
 
@@ -177,8 +180,23 @@ def possible_strategies(setup: ServiceSetup | None) -> frozenset[str]:
     return frozenset(one.value for one in Strategy if rolls or one is not Strategy.ROLLING)
 
 
+def _remarks_on(router: Document, plan: Plan) -> list[str]:
+    """What a router cannot do as one may think. Raises Invalid where it cannot do the plan."""
+    if router["kind"] == "haproxy" and takes_out(router):
+        if plan.strategy is not Strategy.ROLLING:
+            text = _("Its router only takes instances out of service. Choose rolling.")
+            raise Invalid({"strategy": text})
+        return []
+    if router["kind"] != "haproxy" or haproxy.routes_users(router):
+        return []
+    if plan.cohorts:
+        text = _("haproxy's weights know no users. Leave cohorts out, or route by a map.")
+        raise Invalid({"plan.cohorts": text})
+    return [_("haproxy's weights share requests, not users: a user may get both versions in turn.")]
+
+
 def _places(router: Document) -> tuple[str, ...]:
-    return (*router.get("variants", ()), router.get("baseline", ""))
+    return (*router.get("variants", ()), *router.get("places", ()), router.get("baseline", ""))
 
 
 def _of_flag(project: Project, environment: Environment, document: Document) -> Draft:

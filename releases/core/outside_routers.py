@@ -13,8 +13,8 @@ from portal.runs.failpoints import failpoint
 from portal.runs.runner import Runner
 from releases.core import transitions
 from releases.core.models import Release, Termination
-from releases.engine.plans import InFreeze
-from releases.routers import Told, Wanted, webhook
+from releases.engine.plans import InFreeze, Strategy
+from releases.routers import Told, Wanted, haproxy, webhook
 
 # So often in a row a router outside may lose what it was told; what stays so long ends the row.
 MOST_STRAYS = 3
@@ -29,6 +29,8 @@ def ask(release: Release) -> tuple[Told | None, dict[str, Any]]:
     kind = release.router["kind"]
     if kind == "webhook":
         return _ask_webhook(release)
+    if kind == "haproxy":
+        return _ask_haproxy(release)
     if kind == "manual":
         return _confirmed(release), {}
     return None, {}
@@ -46,6 +48,47 @@ def token_of(release: Release) -> dict[str, Any]:
     """What the other side wants to be given back, of the present attempt."""
     mine = release.executions.filter(step=release.step, attempt=release.attempt)
     return mine.values_list("token", flat=True).first() or {}
+
+
+def _ask_haproxy(release: Release) -> tuple[Told, dict[str, Any]]:
+    router, wanted = release.router, Wanted.of(release.wanted)
+    if release.before is None:
+        return haproxy.look_first(router, wanted)
+    failpoint("before-router")
+    acts, state = may_act(release), token_of(release)
+    answer = haproxy.ask(router, wanted, acts=acts, state=state, before=release.before)
+    failpoint("after-router")
+    return answer
+
+
+def take_over(release: Release) -> None:
+    """Keep what the release that this one supersedes has kept of what was before it; the caller
+    saves it."""
+    other = release.supersedes
+    if other and other.before and haproxy.is_same_route(other.router, release.router):
+        release.before = other.before
+
+
+def note_before(release: Release, told: Told, token: Mapping[str, Any]) -> bool:
+    """Keep what haproxy says before it is told anything, in a transaction of its own: else a crash
+    would have us take for that what we told it. Returns whether that is what this tick did."""
+    if "first" not in token or told.away or is_moved(release, told):
+        return False
+    others = Release.objects.filter(service=release.service_id, environment=release.environment_id)
+    others = others.exclude(pk=release.pk).filter(router__kind="haproxy").exclude(before=None)
+    last = others.order_by("-started_at", "-pk").first()
+    is_same = last is not None and haproxy.is_same_route(last.router, release.router)
+    release.before = haproxy.before_of(token["first"], last.before if last and is_same else None)
+    release.due_at = clock.database_now()
+    release.save()
+    return True
+
+
+def is_moved(release: Release, told: Told) -> bool:
+    """Whether haproxy sends people elsewhere than to the stable version before the first step."""
+    first = release.router["kind"] == "haproxy" and release.before is None
+    first = first and release.parsed_plan.strategy is not Strategy.ROLLING
+    return first and not told.away and (told.share != 0 or bool(told.cohorts))
 
 
 def call_of(release: Release, url: str, execution: str, state: dict[str, Any]) -> webhook.Call:

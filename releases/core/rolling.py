@@ -24,7 +24,7 @@ from releases.deployers import Order, Progress, webhook
 from releases.engine.checks import Check, Kind
 from releases.engine.steps import Batches, Step
 from releases.routers import Told, Wanted, servers
-from releases.routers.servers import ServersError
+from releases.routers.haproxy_socket import HaproxyError
 
 # How long open connections of an instance are waited for, and how long a new one may take until
 # it answers its smoke checks.
@@ -137,7 +137,7 @@ def _drain(batch: Batch) -> Progress:
     if not servers.are_known(router):
         return Progress(is_done=True)
     try:
-        found = servers.states(router)
+        found = servers.states(router, batch.instances)
         absent = [name for name in batch.instances if name not in found]
         if absent:
             text = _("The router has no server {names}.")
@@ -148,7 +148,7 @@ def _drain(batch: Batch) -> Progress:
         servers.drain(router, [one for one in batch.instances if found[one].is_ready])
         there = sum(found[one].sessions for one in batch.instances if not found[one].is_ready)
         is_drained = not any(found[one].is_ready for one in batch.instances) and not there
-    except ServersError as error:
+    except HaproxyError as error:
         return Progress(away=str(error))
     if is_drained:
         return Progress(is_done=True)
@@ -163,7 +163,7 @@ def _drain(batch: Batch) -> Progress:
     return Progress(detail=said)
 
 
-def _below_floor(batch: Batch, found: dict[str, servers.ServerState]) -> str:
+def _below_floor(batch: Batch, found: dict[str, servers.Instance]) -> str:
     """Why a batch may not leave now. What goes back never waits for that."""
     batches: Batches | None = batch.release.parsed_plan.batches
     if batches is None or batch.release.wanted["back"]:
@@ -226,7 +226,7 @@ def _restore(batch: Batch) -> Progress:
     try:
         servers.ready(router, batch.instances)
         found = servers.states(router)
-    except ServersError as error:
+    except HaproxyError as error:
         return Progress(away=str(error))
     missing = [one for one in batch.instances if not found[one].serves]
     if not missing:

@@ -35,7 +35,7 @@ from releases.core.models import GOING_UP, Release, State
 from releases.core.transitions import TICK, by_itself
 from releases.engine.decisions import Action, Cause, Decision, Seen, decide
 from releases.engine.plans import Strategy
-from releases.routers import Told, Wanted
+from releases.routers import Told, Wanted, lies_outside
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +181,8 @@ class ReleaseRunner(Runner[Release]):
         if work.entered_at is not None:
             seen = list(situation.judged(work, answer.found, answer.at).values())
         told = situation.told_of(work, answer.told)
+        if outside_routers.note_before(work, told, answer.token):
+            return
         transitions.note_token(work, answer.token)
         outside_routers.note_strayed(work, told, at)
         proves = work.state in GOING_UP and answer.may_move
@@ -221,7 +223,7 @@ def _only_goes_back(release: Release) -> bool:
 
 
 def _asks(release: Release) -> bool:
-    if release.router["kind"] == "webhook" or release.deployer.get("kind") == "webhook":
+    if lies_outside(release.router) or release.deployer.get("kind") == "webhook":
         return True
     return any("url" in check for check in release.plan["checks"])
 
@@ -230,7 +232,7 @@ def _act(release: Release, decision: Decision, told: Told, at: datetime) -> None
     if release.state == State.ROLLING_BACK:
         _go_on_back(release, decision, told, at)
     elif release.state == State.SUCCEEDED:
-        _watch(release, decision, at)
+        _watch(release, decision, told, at)
     elif decision.action is Action.ROLL_BACK:
         _take_back(release, decision, at)
     else:
@@ -257,14 +259,20 @@ def _go_on(release: Release, decision: Decision, told: Told, at: datetime) -> No
         transitions.note_told(release, told, intent)
 
 
-def _watch(release: Release, decision: Decision, at: datetime) -> None:
-    """One that succeeded: it goes back where a guardrail fails, until its watch is over."""
+def _watch(release: Release, decision: Decision, told: Told, at: datetime) -> None:
+    """One that succeeded: it goes back where a guardrail fails, until its watch is over; what a
+    router outside has lost is set again."""
+    intent = by_itself(release, "", at)
     if decision.action is Action.ROLL_BACK:
         _take_back(release, decision, at)
-    else:
-        if not release.is_watched(at):
-            release.due_at = None
-        release.save()
+        return
+    if not release.is_watched(at):
+        release.due_at = None
+    elif lies_outside(release.router):
+        transitions.note_told(release, told, intent)
+        if decision.action is Action.ROUTE:
+            transitions.route(release, intent)
+    release.save()
 
 
 def _go_on_back(release: Release, decision: Decision, told: Told, at: datetime) -> None:

@@ -19,7 +19,7 @@ from releases.core.transitions import TICK
 from releases.engine.checks import Check, Judgement, Kind, Probes, Verdict, judge
 from releases.engine.decisions import Action, Decision, Seen, Situation, Traffic
 from releases.engine.plans import InFreeze
-from releases.routers import Told, Wanted, flag as flag_router
+from releases.routers import Told, Wanted, flag as flag_router, lies_outside
 
 # Without outcomes and changes nothing happens to it but the end of its step or a freeze.
 IDLE = timedelta(seconds=30)
@@ -183,7 +183,7 @@ def next_look(release: Release, decision: Decision, at: datetime) -> datetime:
     changes of its flag do."""
     watched = release.state == State.SUCCEEDED
     busy = decision.action is not Action.STAY or bool(decision.holds)
-    if release.entered_at is None or release.router["kind"] == "webhook" or (busy and not watched):
+    if release.entered_at is None or lies_outside(release.router) or (busy and not watched):
         return at + TICK
     plan, soonest = release.parsed_plan, at + IDLE
     if watched and release.watch_until:
@@ -210,7 +210,7 @@ def situation_of(release: Release, seen: list[Seen], told: Told, at: datetime) -
     if release.is_by_hand and traffic in (Traffic.LOST, Traffic.FOREIGN):
         traffic = Traffic.NOT_YET  # it is as a person last confirmed, and wanted otherwise since
     strays = outside_routers.strays(release, at)
-    if strays and not told.away:
+    if (strays and not told.away) or outside_routers.is_moved(release, told):
         traffic = Traffic.FOREIGN  # whatever it says at this instant
     frozen = freezes_in_force([release.environment], at)
     if release.overrides_freeze:
@@ -229,7 +229,9 @@ def situation_of(release: Release, seen: list[Seen], told: Told, at: datetime) -
     )
 
 
-def _before(release: Release) -> Told:
+def _before(release: Release) -> Told | None:
+    if release.router["kind"] == "haproxy":
+        return None  # it says itself whether it was restarted
     if release.before is None or release.router["kind"] != "flag":
         return Told(0, Wanted.of(release.wanted).cohorts)
     return flag_router.told(release.before, flag_router.route_of(release.router))
@@ -255,6 +257,8 @@ def _who_moved(
         text = _("The router does not keep its share: {asked} set, {told} reported, {n} times.")
         asked, share = (descriptions.percent(one["share"]) for one in (release.wanted, strays))
         return text.format(asked=asked, told=share, n=strays["times"])
+    if told.said:
+        return told.said
     who = _last_hand(release) or _("Somebody")
     if told.is_off:
         return _("{person} turned the flag off.").format(person=who)

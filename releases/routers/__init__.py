@@ -11,6 +11,11 @@ from typing import Any
 from releases.engine.decisions import Traffic
 
 
+def lies_outside(router: Mapping[str, Any]) -> bool:
+    """Whether it is a program elsewhere, asked at every look."""
+    return router["kind"] in ("webhook", "haproxy")
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What a release wants of its router: the share of the new version (thousandths of a percent),
@@ -44,7 +49,8 @@ class Wanted:
 @dataclass(frozen=True, slots=True)
 class Told:
     """What a router says. ``share`` is None where it says what no release makes of it, and
-    ``is_off`` where it sends nobody anywhere; ``away`` why it says nothing.
+    ``is_off`` where it sends nobody anywhere; ``away`` why it says nothing. ``is_lost`` says that
+    it has forgotten what it was told, and ``said`` what it says instead, for people.
 
     Of a step that does more than to move traffic, ``pending`` says that this is not done yet,
     ``failed`` why it never will be, ``waits`` for what it has to wait, and ``detail`` how far it
@@ -59,8 +65,10 @@ class Told:
     failed: str = ""
     waits: str = ""
     detail: str = ""
+    is_lost: bool = False
+    said: str = ""
 
-    def traffic(self, wanted: Wanted, *, reached: bool, before: "Told") -> Traffic:
+    def traffic(self, wanted: Wanted, *, reached: bool, before: "Told | None") -> Traffic:
         """What that is beside what is wanted. ``reached`` says whether it was so once, and
         ``before`` is what the router says by itself, as after a restart."""
         if self.failed:
@@ -71,7 +79,7 @@ class Told:
             return Traffic.AS_WANTED
         if not reached:
             return Traffic.NOT_YET
-        return Traffic.LOST if self == before else Traffic.FOREIGN
+        return Traffic.LOST if self.is_lost or self == before else Traffic.FOREIGN
 
     @property
     def why_not(self) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _, gettext_lazy
 
+from releases.catalogue.haproxy import takes_out
 from releases.core import descriptions
 from releases.core.models import Release, State
 from releases.engine.checks import Check, Kind, Role, Trouble, Verdict
@@ -53,8 +54,15 @@ def router_words(router: Mapping[str, Any]) -> str:
         "flag": _("the flag {flag}"),
         "webhook": _("a webhook: {url}"),
         "manual": _("a person, by hand"),
+        "haproxy": _("haproxy {names}, by server weights: requests, not users"),
     }
-    return texts.get(router.get("kind", ""), "").format(**{"flag": "", "url": "", **router})
+    if takes_out(router):
+        texts["haproxy"] = _("haproxy {names}, servers of {backend}")
+    if "map" in router:
+        texts["haproxy"] = _("haproxy {names}, by the entry {key} of {map}")
+    names = ", ".join(router.get("haproxy", ()))
+    known = {"flag": "", "url": "", "names": names, **router}
+    return texts.get(router.get("kind", ""), "").format(**known)
 
 
 STRATEGIES = {
