@@ -109,7 +109,8 @@ def _work_on(
         state.setdefault("since", at.isoformat())
         since = datetime.fromisoformat(state["since"])
         batch = Batch(release, step.instances, _order(release, step), since, state)
-        progress = _PARTS[state.get("part", 0)](batch)
+        part = _PARTS[state.get("part", 0)]
+        progress = (_kept_drained(batch) if part in (_deploy, _try) else None) or part(batch)
         if not progress.is_done:
             return progress, state
         state = {**state, "part": state.get("part", 0) + 1, "since": at.isoformat()}
@@ -161,6 +162,18 @@ def _drain(batch: Batch) -> Progress:
     if clock.database_now() - batch.since > DRAIN:
         return Progress(failed=said)
     return Progress(detail=said)
+
+
+def _kept_drained(batch: Batch) -> Progress | None:
+    """Take its instances out again where the router has forgotten that, as after a reload."""
+    router = batch.release.router
+    if not servers.are_known(router):
+        return None
+    try:
+        servers.drain(router, batch.instances)
+    except HaproxyError as error:
+        return Progress(away=str(error))
+    return None
 
 
 def _below_floor(batch: Batch, found: dict[str, servers.Instance]) -> str:

@@ -56,6 +56,8 @@ def _live_place(service: Service, environment: Environment, router: Document) ->
 def has_turned(release: Release) -> bool:
     """Whether another release has brought everyone elsewhere since this was planned."""
     assert release.service is not None
+    if "stable" not in release.router:
+        return False
     live = _live_place(release.service, release.environment, release.router)
     return live != str(release.router["stable"])
 

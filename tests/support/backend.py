@@ -1,7 +1,7 @@
 """A program that is deployed in tests: ``python -m tests.support.backend PORT VERSION NAME``.
 
-It says its version and name at ``/``, and that it is ready at ``/ready``: but for versions with
-``crashes`` in them, which end at once, and ``sick``, which never are.
+It says its version and name at ``/`` and ``/ready``, and how it is at ``/health``. A version with
+``crashes`` in it ends at once; one with ``sick`` is not well, and with ``sick@s2`` only at s2.
 """
 
 import json
@@ -18,7 +18,8 @@ def main(port: int, version: str, name: str) -> None:
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            is_bad = "sick" in version and self.path == "/health"
+            is_sick = "sick" in version and ("@" not in version or f"sick@{name}" in version)
+            is_bad = is_sick and self.path == "/health"
             body = json.dumps({"version": version, "name": name}).encode()
             self.send_response(500 if is_bad else 200)
             self.send_header("Content-Length", str(len(body)))
