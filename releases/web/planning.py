@@ -28,6 +28,7 @@ from releases.core.drafts import possible_strategies
 from releases.core.models import Release
 from releases.core.planning import Preview, preview
 from releases.engine.policies import Policy, Ruling
+from releases.engine.steps import Work
 from releases.policies import templates
 from releases.policies.demands import policy_in
 from releases.policies.descriptions import overruled_sentences, why_sentence
@@ -118,6 +119,8 @@ def _shown(scope: Scope, place: Environment, seen: Preview) -> dict[str, object]
             )
             for step in seen.steps
         ],
+        "strategy_sentences": list(descriptions.strategy_sentences(seen.draft.plan)),
+        "retires": any(one.step.work is Work.RETIRE for one in seen.steps),
         "users_words": descriptions.users_words(seen.users),
         "lasts": descriptions.duration(last),
         "watched": descriptions.duration(seen.draft.plan.watch_s)

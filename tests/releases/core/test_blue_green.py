@@ -101,6 +101,41 @@ def test_blue_green__is_deployed_tried_switched_baked_and_the_old_version_stoppe
     assert (gone.told["share"], gone.watch_until) == (100_000, None)
 
 
+def test_a_rollback_while_the_old_version_is_stopped__is_refused_with_the_reason(
+    colours: Service, development: Environment, alice: User, place: Deployer
+) -> None:
+    switched = until(let_pass(until(to_green(colours, development, alice), deployed), 61), at_one)
+    outcomes(switched, 200)
+    retiring = commands.promote(release=switched, intent=Intent(acting(alice), "good enough"))
+    assert retiring.step == 2
+    for command in (commands.rollback, commands.abort):
+        with pytest.raises(Invalid, match="old version is being stopped"):
+            command(release=retiring, intent=Intent(acting(alice), "no"))
+    until(retiring, lambda now: now.state == "succeeded")
+
+
+def test_a_version_that_was_stopped__is_deployed_again_where_it_is_released_again(
+    colours: Service, development: Environment, alice: User, place: Deployer
+) -> None:
+    for version in ("2.0", "3.0"):
+        digest = "sha256:" + version[0] * 64
+        artefact = {"version": version, "digest": digest}
+        release = to_green(colours, development, alice, artefact=artefact)
+        switched = until(let_pass(until(release, deployed), 61), at_one)
+        outcomes(switched, 200)
+        done = until(let_pass(switched, 61), lambda now: now.state == "succeeded")
+    assert (place.version_at("blue"), place.version_at("green")) == ("3.0", "")
+    back = commands.undo(release=done, intent=Intent(acting(alice), "worse"))
+    there = until(back, at_one)
+    outcomes(there, 200)
+    assert until(there, lambda now: now.state == "succeeded").version == "2.0"
+    assert (place.version_at("green"), routing(back)) == ("2.0", {"variant": "green"})
+
+
+def at_one(release: Release) -> bool:
+    return release.step == 1
+
+
 def test_a_version_that_fails_its_smoke_check__is_taken_back_before_anybody_gets_it(
     colours: Service, development: Environment, alice: User, place: Deployer
 ) -> None:
