@@ -1,6 +1,5 @@
 """A real deployer for tests, which starts and stops real programs on this machine."""
 
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,9 +11,8 @@ import httpx
 from portal.access.models import Environment
 from releases.deployers import processes
 from releases.routers.webhook import secret_for
+from tests.support.backend import COMMAND
 from tests.support.ports import free_port
-
-COMMAND = [sys.executable, "-m", "tests.support.backend", "{port}", "{version}", "{place}"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,6 +117,7 @@ def test_a_rollback_while_the_old_version_is_stopped__is_refused_with_the_reason
 def test_a_version_that_was_stopped__is_deployed_again_where_it_is_released_again(
     colours: Service, development: Environment, alice: User, place: Deployer
 ) -> None:
+    done = None
     for version in ("2.0", "3.0"):
         digest = "sha256:" + version[0] * 64
         artefact = {"version": version, "digest": digest}
@@ -125,6 +126,7 @@ def test_a_version_that_was_stopped__is_deployed_again_where_it_is_released_agai
         outcomes(switched, 200)
         done = until(let_pass(switched, 61), lambda now: now.state == "succeeded")
     assert (place.version_at("blue"), place.version_at("green")) == ("3.0", "")
+    assert done is not None
     back = commands.undo(release=done, intent=Intent(acting(alice), "worse"))
     there = until(back, at_one)
     outcomes(there, 200)
