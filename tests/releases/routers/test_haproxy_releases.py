@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from flags.segments.services import create_segment
 from portal.access.models import Environment, User
 from portal.lib.errors import Conflict, Invalid
 from portal.lib.journal import Intent
@@ -244,6 +245,26 @@ def test_haproxy_away__holds_and_goes_on_once_it_is_back(
     assert (causes(tick(release)), entry(edge)) == ([], "green/5000/blue/blue/100000/-")
 
 
+def test_cohorts_come_first__and_go_into_the_share_at_the_end(
+    routed: Service, development: Environment, alice: User, edge: HaproxyServer
+) -> None:
+    intent = Intent(acting(alice))
+    create_segment(project=routed.project, document={"key": "staff"}, intent=intent)
+    plan = {**PLAN, "cohorts": ["staff"]}
+    release = reached(a_release(routed, development, alice, plan=plan))
+    assert (release.told["share"], release.told["cohorts"]) == (0, ["staff"])
+    assert set(ask_all(edge.shop, USERS, "x-cohort: staff")) == {"green"}
+    assert set(ask_all(edge.shop, USERS)) == {"blue"}
+    edge.reload()
+    tick(release)
+    assert tick(release).told["cohorts"] == ["staff"]
+    assert set(ask_all(edge.shop, USERS, "x-cohort: staff")) == {"green"}
+    commands.rollback(release=release, intent=intent)
+    assert tick(release).state == "rolled_back"
+    assert set(ask_all(edge.shop, USERS, "x-cohort: staff")) == {"blue"}
+    assert "staff" not in edge.say(f"show map {edge.map}")
+
+
 def test_weights__are_set_read_back_and_taken_back(
     weighted: Service, development: Environment, alice: User, edge: HaproxyServer
 ) -> None:
@@ -302,5 +323,7 @@ def test_weights__know_no_cohorts_and_the_preview_says_requests(
         )
 
     assert any("requests, not users" in one for one in preview().remarks)
+    intent = Intent(acting(alice))
+    create_segment(project=weighted.project, document={"key": "staff"}, intent=intent)
     with pytest.raises(Invalid, match="know no users"):
         preview(cohorts=["staff"])
