@@ -280,7 +280,7 @@ def _go_on_back(release: Release, decision: Decision, told: Told, at: datetime) 
     intent = by_itself(release, "", at)
     if release.router["kind"] != "flag":
         transitions.note_told(release, told, intent)
-        if not told.is_as(Wanted.of(release.wanted)):
+        if not told.is_back_to(Wanted.of(release.wanted)):
             return  # it is asked again at every tick, until it says that it is back
         if not release.wanted["share"] or release.parsed_plan.strategy is Strategy.ROLLING:
             transitions.finish_return(release, intent)

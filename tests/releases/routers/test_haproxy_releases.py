@@ -9,7 +9,7 @@ from portal.access.models import Environment, User
 from portal.lib.errors import Conflict, Invalid
 from portal.lib.journal import Intent
 from releases.catalogue.models import Service
-from releases.core import commands, planning
+from releases.core import commands, outside_routers, planning
 from releases.core.models import Release
 from tests.support.haproxy import HaproxyServer, ask_all
 from tests.support.people import acting
@@ -327,3 +327,63 @@ def test_weights__know_no_cohorts_and_the_preview_says_requests(
     create_segment(project=weighted.project, document={"key": "staff"}, intent=intent)
     with pytest.raises(Invalid, match="know no users"):
         preview(cohorts=["staff"])
+
+
+def test_a_gradual_return__goes_on_over_a_reload_and_sends_nobody_up_again(
+    routed: Service, development: Environment, alice: User, edge: HaproxyServer
+) -> None:
+    plan = {**PLAN, "return_strategy": "gradual", "return_within_s": 600}
+    release = reached(a_release(routed, development, alice, plan=plan))
+    outcomes(release, 200)
+    let_pass(release, 61)
+    assert tick(release).told["share"] == 50_000
+    outcomes(release, 200, errors=100)
+    tick(release)
+    returning = tick(release)
+    assert (returning.state, entry(edge)) == ("rolling_back", "green/5000/blue/blue/100000/-")
+    edge.reload()
+    for _ in range(3):
+        if tick(release).state == "rolled_back":
+            break
+    assert (fresh(release).state, set(ask_all(edge.shop, USERS))) == ("rolled_back", {"blue"})
+
+
+def test_a_worker_that_dies_after_it_told_haproxy__has_the_next_one_find_it_done(
+    routed: Service, development: Environment, alice: User, edge: HaproxyServer
+) -> None:
+    release = a_release(routed, development, alice)
+    outside_routers.ask(fresh(release))  # looked, and died before it was kept
+    assert first(tick(release)) == {"edge": "green/0/blue"}
+    outside_routers.ask(fresh(release))  # told, and died before it was kept
+    assert entry(edge) == "green/5000/blue/blue/100000/-"
+    there = tick(release)
+    assert (there.told["share"], first(there)) == (5000, {"edge": "green/0/blue"})
+    edge.reload()
+    tick(release)
+    assert tick(release).told["share"] == 5000
+
+
+def test_the_proof_that_it_can_go_back__goes_up_back_and_up(
+    routed: Service, development: Environment, alice: User, edge: HaproxyServer
+) -> None:
+    plan = {**PLAN, "proof_of_return": True}
+    release = reached(a_release(routed, development, alice, plan=plan))
+    seen = []
+    for _ in range(4):
+        release = tick(release)
+        seen.append(entry(edge).split("/")[1])
+    assert "took_s" in release.proof
+    assert ("0" in seen, seen[-1]) == (True, "5000")
+
+
+def test_undoing__brings_everyone_back_to_the_place_they_came_from(
+    routed: Service, development: Environment, alice: User, edge: HaproxyServer
+) -> None:
+    old = through(a_release(routed, development, alice, version="1.0"), alice)
+    let_pass(old, 4000)
+    new = through(a_release(routed, development, alice, version="2.0"), alice)
+    let_pass(new, 4000)
+    assert set(ask_all(edge.shop, USERS)) == {"blue"}
+    undoing = commands.undo(release=fresh(new), intent=Intent(acting(alice), "orders are lost"))
+    assert reached(undoing).told["share"] == 100_000
+    assert set(ask_all(edge.shop, USERS)) == {"green"}
