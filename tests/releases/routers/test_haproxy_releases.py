@@ -341,10 +341,11 @@ def test_a_gradual_return__goes_on_over_a_reload_and_sends_nobody_up_again(
     tick(release)
     returning = tick(release)
     assert (returning.state, entry(edge)) == ("rolling_back", "green/5000/blue/blue/100000/-")
-    edge.reload()
+    edge.reload()  # by itself it sends nobody to the new version
     for _ in range(3):
         if tick(release).state == "rolled_back":
             break
+        assert entry(edge) == "green/0/blue"
     assert (fresh(release).state, set(ask_all(edge.shop, USERS))) == ("rolled_back", {"blue"})
 
 
