@@ -1,11 +1,13 @@
 """Releases through the engine over a real haproxy: to the end and back, reloads, people's hands."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from flags.segments.services import create_segment
 from portal.access.models import Environment, User
+from portal.lib import clock
 from portal.lib.errors import Conflict, Invalid
 from portal.lib.journal import Intent
 from releases.catalogue.models import Service
@@ -341,12 +343,17 @@ def test_a_gradual_return__goes_on_over_a_reload_and_sends_nobody_up_again(
     tick(release)
     returning = tick(release)
     assert (returning.state, entry(edge)) == ("rolling_back", "green/5000/blue/blue/100000/-")
+    assert (tick(release).state, entry(edge)[:10]) == ("rolling_back", "green/5000")  # its time
     edge.reload()  # by itself it sends nobody to the new version
-    for _ in range(3):
-        if tick(release).state == "rolled_back":
-            break
-        assert entry(edge) == "green/0/blue"
-    assert (fresh(release).state, set(ask_all(edge.shop, USERS))) == ("rolled_back", {"blue"})
+    tick(release)
+    assert (tick(release).state, entry(edge)) == ("rolling_back", "green/0/blue")
+    an_hour_ago = clock.database_now() - timedelta(hours=1)
+    Release.objects.filter(pk=release.pk).update(
+        wanted={**fresh(release).wanted, "until": an_hour_ago.isoformat()}
+    )
+    tick(release)
+    assert tick(release).state == "rolled_back"
+    assert set(ask_all(edge.shop, USERS)) == {"blue"}
 
 
 def test_a_worker_that_dies_after_it_told_haproxy__has_the_next_one_find_it_done(
