@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
 
-from tests.support import chromium, java, postgres, settings_env
+from tests.support import chromium, haproxy, java, postgres, settings_env
 
 _PYTEST = [sys.executable, "-m", "pytest", "-q", "--dist", "loadgroup", "--no-loadscope-reorder"]
 # The smallest machines have two processors, and tests of whole processes and browsers wait a lot.
@@ -56,6 +56,8 @@ def _may_start(binaries: Path | None) -> bool:
     missing = [] if binaries else ["the run on PostgreSQL (no initdb and pg_ctl found)"]
     if not chromium.find():
         missing.append(f"browser tests (no {', '.join(chromium.NAMES)} on PATH)")
+    if not haproxy.find():
+        missing.append("tests of haproxy (not on PATH)")
     if not java.find():
         missing.append(f"the Java provider (not all of {', '.join(java.NAMES)} on PATH)")
     if missing:

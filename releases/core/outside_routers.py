@@ -55,7 +55,7 @@ def _ask_haproxy(release: Release) -> tuple[Told, dict[str, Any]]:
     if release.before is None:
         return haproxy.look_first(router, wanted)
     failpoint("before-router")
-    acts, state = may_act(release), token_of(release)
+    acts, state = may_act(release) or wanted.back, token_of(release)
     answer = haproxy.ask(router, wanted, acts=acts, state=state, before=release.before)
     failpoint("after-router")
     return answer

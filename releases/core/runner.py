@@ -280,10 +280,15 @@ def _go_on_back(release: Release, decision: Decision, told: Told, at: datetime) 
     intent = by_itself(release, "", at)
     if release.router["kind"] != "flag":
         transitions.note_told(release, told, intent)
-        if not told.is_as(Wanted.of(release.wanted)):
+        wanted = Wanted.of(release.wanted)
+        rolls = release.parsed_plan.strategy is Strategy.ROLLING
+        if not (told.is_as(wanted) if rolls else told.is_back_to(wanted)):
             return  # it is asked again at every tick, until it says that it is back
-        if not release.wanted["share"] or release.parsed_plan.strategy is Strategy.ROLLING:
+        if rolls or not release.wanted["share"]:
             transitions.finish_return(release, intent)
+            return
+        until = release.wanted.get("until")
+        if until and at < datetime.fromisoformat(until):
             return
     transitions.go_on_back(release, intent, at_once=decision.action is Action.ROLL_BACK)
 

@@ -25,7 +25,7 @@ from releases.core.models import Release, State, StepExecution, Termination
 from releases.engine.decisions import Cause
 from releases.engine.plans import ReturnStrategy, Strategy
 from releases.engine.steps import WHOLE, Earlier, Step as PlanStep, Work
-from releases.routers import Told, Wanted, flag as flag_router
+from releases.routers import Told, Wanted, flag as flag_router, lies_outside
 
 START = "release.start"
 TICK = timedelta(seconds=5)
@@ -231,8 +231,12 @@ def _return_to(release: Release, share: int, intent: Intent) -> None:
     release.wanted = {**Wanted(share, back=True).document, "asked": True}
     release.due_at = intent.at
     steps = sum(1 for one in release.parsed_plan.shares if one < (share or 1)) + 1
+    stays = timedelta(seconds=release.parsed_plan.return_within_s / steps)
     if share and release.parsed_plan.strategy is not Strategy.ROLLING:
-        release.due_at += timedelta(seconds=release.parsed_plan.return_within_s / steps)
+        if lies_outside(release.router):  # it is told at once, and stays there so long
+            release.wanted["until"] = (intent.at + stays).isoformat()
+        else:
+            release.due_at += stays
     release.entered_at = intent.at
     release.save()
     if release.router["kind"] == "flag":

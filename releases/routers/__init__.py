@@ -85,6 +85,12 @@ class Told:
     def why_not(self) -> str:
         return self.failed or self.away or self.waits
 
+    def is_back_to(self, wanted: Wanted) -> bool:
+        """Whether that is as far back as wanted, or farther: nobody is sent up again for that."""
+        lower = self.share is not None and self.share < wanted.share and not self.cohorts
+        lower = lower and not (self.pending or self.failed or self.away)
+        return self.is_as(wanted) or (wanted.back and lower)
+
     def is_as(self, wanted: Wanted) -> bool:
         if self.is_off or self.pending or self.failed:
             return False

@@ -123,7 +123,7 @@ def _ask_one(
         process = haproxy.started()
         reading = mode.read(haproxy, router, wanted, memory)
         told = mode.told(router, wanted, reading)
-        if acts and not told.is_as(wanted):
+        if acts and not told.is_back_to(wanted):
             if why := mode.refusal(router, reading):
                 return _Said(name, Told(away=f"{name}: {why}"))
             mode.write(haproxy, router, wanted, reading)

@@ -83,10 +83,15 @@ def sessions(haproxy: Haproxy, backend: str, server: str) -> int:
     return int(found[server] or 0)
 
 
-def drain(haproxy: Haproxy, backend: str, server: str) -> None:
-    """Send it nothing new; what it answers it may finish. One in maintenance stays there."""
-    if _one(haproxy, backend, server).admin == "ready":
+def drain(haproxy: Haproxy, backend: str, server: str) -> bool:
+    """Send it nothing new; what it answers it may finish.
+
+    Returns whether it took part until now: only then may the caller ready it again. One that was
+    out already stays as it is, for somebody else took it out."""
+    took_part = _one(haproxy, backend, server).serves
+    if took_part:
         haproxy.tell(f"set server {backend}/{server} state drain")
+    return took_part
 
 
 def ready(haproxy: Haproxy, backend: str, server: str) -> None:

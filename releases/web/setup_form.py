@@ -2,6 +2,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any, cast
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
@@ -36,7 +37,7 @@ from portal.lib.web.pages import (
 from releases.catalogue import selectors, services
 from releases.catalogue.models import Service, ServiceSetup
 from releases.routers.webhook import secret_for
-from releases.web import check_form
+from releases.web import check_form, haproxy_form
 from releases.web.services import address_of, find_service
 
 _PAGE = ("releases/setup.html", "releases/_setup.html")
@@ -98,7 +99,8 @@ def _context(
 ) -> dict[str, object]:
     may = scope.allows(Permission.RELEASE_DEPLOY, place)
     flags = scope.project.flags.alive().order_by("key")
-    shown = set(_shown_paths(form))
+    of_router = {at: text for at, text in refusal.errors.items() if at.startswith("router.")}
+    shown = {*_shown_paths(form), *haproxy_form.shown_paths(of_router, form["haproxy"])}
     return {
         "scope": scope,
         "service": service,
@@ -110,6 +112,8 @@ def _context(
         "deployer_errors": _below(refusal.errors, "deployer"),
         "problems": [text for path, text in refusal.errors.items() if path not in shown],
         "checks": check_form.inputs_of(form["checks"], "checks", refusal.errors),
+        "haproxy_errors": haproxy_form.errors_of(of_router, form["haproxy"]),
+        "known_haproxys": ", ".join(sorted(settings.HAPROXY)),
         "known_flags": flags.values_list("key", flat=True)[:500],
         "version": setup.version if setup else 0,
         "secret": secret_for(scope.project.key, service.key, place.key) if may else "",
@@ -135,10 +139,13 @@ def _below(errors: Mapping[str, str], path: str) -> dict[str, str]:
 
 def _form_of(stored: Mapping[str, Any]) -> Form:
     if not stored:
-        return {"router": {"kind": "flag"}, "deployer": {}, "checks": [], _BLOCK: ""}
+        start = {"kind": "flag"}
+        haproxy = haproxy_form.form_of(start)
+        return {"router": start, "haproxy": haproxy, "deployer": {}, "checks": [], _BLOCK: ""}
     block = to_yaml({_BLOCK: stored[_BLOCK]}) if stored[_BLOCK] else ""
     return {
         "router": dict(stored["router"]),
+        "haproxy": haproxy_form.form_of(stored["router"]),
         "deployer": _deployer_row(stored["deployer"]),
         "checks": [check_form.row_of(one) for one in stored["checks"]],
         _BLOCK: block,
@@ -151,6 +158,7 @@ def _sent(request: HttpRequest) -> Form:
     form["router"] = router if isinstance(router, dict) else {}
     deployer = nest(request.POST.items()).get("deployer")
     form["deployer"] = deployer if isinstance(deployer, dict) else {}
+    form["haproxy"] = haproxy_form.sent(request.POST.items())
     form["checks"] = check_form.rearranged(form["checks"], request.POST.get("do", ""))
     return form
 
@@ -165,8 +173,10 @@ def _document(form: Form, stored: Mapping[str, Any]) -> dict[str, Any]:
     """The setup that the form says. Raises Invalid where the block is neither YAML nor JSON."""
     router = form["router"]
     fields = ("kind", *_ROUTER_FIELDS.get(str(router.get("kind")), ()))
+    by_haproxy = router.get("kind") == "haproxy"
+    wanted = {name: router[name] for name in fields if router.get(name)}
     return {
-        "router": {name: router[name] for name in fields if router.get(name)},
+        "router": haproxy_form.document_of(form["haproxy"]) if by_haproxy else wanted,
         "deployer": _deployer(form["deployer"]),
         "checks": [check_form.document_of(row) for row in form["checks"]],
         _BLOCK: _read_block(form[_BLOCK]),

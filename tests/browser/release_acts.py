@@ -52,6 +52,17 @@ def setup_with_errors(page: Page) -> None:
     expect(page.get_by_text("Nothing was saved yet.")).to_be_visible()
 
 
+def haproxy_with_errors(page: Page) -> None:
+    page.get_by_label("Kind", exact=True).first.select_option("haproxy")
+    page.get_by_label("Shares", exact=True).select_option("weights")
+    expect(page.get_by_label("Entry", exact=True)).to_be_hidden()
+    page.get_by_label("One place", exact=True).fill("blue")
+    page.get_by_label("haproxys", exact=True).fill("nowhere")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Nothing was saved yet.")).to_be_visible()
+    expect(page.get_by_label("Backend", exact=True)).to_be_visible()
+
+
 def policy_with_errors(page: Page) -> None:
     page.get_by_role("button", name="Add check").click()
     page.get_by_label("Threshold").fill("many")

@@ -46,6 +46,7 @@ from tests.browser.acts import (
 )
 from tests.browser.release_acts import (
     RELEASES,
+    haproxy_with_errors,
     new_release,
     policy_with_errors,
     release,
@@ -224,6 +225,9 @@ SCENES = {
     "new service": Scene(at(f"/p/{HARBOUR}/services/"), press("New service")),
     "service": Scene(at(SERVICE)),
     "setup of a service": Scene(at(f"{SERVICE}setup/staging")),
+    "setup by haproxy, with errors": Scene(
+        at(f"{SERVICE}setup/production"), haproxy_with_errors, refused=422
+    ),
     "setup with errors": Scene(at(f"{SERVICE}setup/production"), setup_with_errors, refused=422),
     "ask for approval": Scene(
         at(f"/p/{bank.PROJECT}/flags/"), ask_for_approval, who="dora", repeats=True

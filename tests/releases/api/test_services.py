@@ -103,7 +103,7 @@ def test_a_setup__is_kept_as_it_is_read_and_versioned(script: Script, shop: Proj
     ("document", "path", "sentence"),
     [
         ({}, "router", "Add this field"),
-        ({"router": {"kind": "haproxy"}}, "router.kind", "There is no kind of router 'haproxy'"),
+        ({"router": {"kind": "envoy"}}, "router.kind", "There is no kind of router 'envoy'"),
         ({"router": {"kind": "webhook", "url": "ftp://ci.example"}}, "router.url", "must start"),
         (
             {"router": {"kind": "webhook", "url": "https://a:b@ci.example"}},

@@ -1,14 +1,17 @@
 """Releases through the engine over a real haproxy: to the end and back, reloads, people's hands."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from flags.segments.services import create_segment
 from portal.access.models import Environment, User
+from portal.lib import clock
 from portal.lib.errors import Conflict, Invalid
 from portal.lib.journal import Intent
 from releases.catalogue.models import Service
-from releases.core import commands, planning
+from releases.core import commands, outside_routers, planning
 from releases.core.models import Release
 from tests.support.haproxy import HaproxyServer, ask_all
 from tests.support.people import acting
@@ -244,6 +247,26 @@ def test_haproxy_away__holds_and_goes_on_once_it_is_back(
     assert (causes(tick(release)), entry(edge)) == ([], "green/5000/blue/blue/100000/-")
 
 
+def test_cohorts_come_first__and_go_into_the_share_at_the_end(
+    routed: Service, development: Environment, alice: User, edge: HaproxyServer
+) -> None:
+    intent = Intent(acting(alice))
+    create_segment(project=routed.project, document={"key": "staff"}, intent=intent)
+    plan = {**PLAN, "cohorts": ["staff"]}
+    release = reached(a_release(routed, development, alice, plan=plan))
+    assert (release.told["share"], release.told["cohorts"]) == (0, ["staff"])
+    assert set(ask_all(edge.shop, USERS, "x-cohort: staff")) == {"green"}
+    assert set(ask_all(edge.shop, USERS)) == {"blue"}
+    edge.reload()
+    tick(release)
+    assert tick(release).told["cohorts"] == ["staff"]
+    assert set(ask_all(edge.shop, USERS, "x-cohort: staff")) == {"green"}
+    commands.rollback(release=release, intent=intent)
+    assert tick(release).state == "rolled_back"
+    assert set(ask_all(edge.shop, USERS, "x-cohort: staff")) == {"blue"}
+    assert "staff" not in edge.say(f"show map {edge.map}")
+
+
 def test_weights__are_set_read_back_and_taken_back(
     weighted: Service, development: Environment, alice: User, edge: HaproxyServer
 ) -> None:
@@ -302,5 +325,73 @@ def test_weights__know_no_cohorts_and_the_preview_says_requests(
         )
 
     assert any("requests, not users" in one for one in preview().remarks)
+    intent = Intent(acting(alice))
+    create_segment(project=weighted.project, document={"key": "staff"}, intent=intent)
     with pytest.raises(Invalid, match="know no users"):
         preview(cohorts=["staff"])
+
+
+def test_a_gradual_return__goes_on_over_a_reload_and_sends_nobody_up_again(
+    routed: Service, development: Environment, alice: User, edge: HaproxyServer
+) -> None:
+    plan = {**PLAN, "return_strategy": "gradual", "return_within_s": 600}
+    release = reached(a_release(routed, development, alice, plan=plan))
+    outcomes(release, 200)
+    let_pass(release, 61)
+    assert tick(release).told["share"] == 50_000
+    outcomes(release, 200, errors=100)
+    tick(release)
+    returning = tick(release)
+    assert (returning.state, entry(edge)) == ("rolling_back", "green/5000/blue/blue/100000/-")
+    assert (tick(release).state, entry(edge)[:10]) == ("rolling_back", "green/5000")  # its time
+    edge.reload()  # by itself it sends nobody to the new version
+    tick(release)
+    assert (tick(release).state, entry(edge)) == ("rolling_back", "green/0/blue")
+    an_hour_ago = clock.database_now() - timedelta(hours=1)
+    Release.objects.filter(pk=release.pk).update(
+        wanted={**fresh(release).wanted, "until": an_hour_ago.isoformat()}
+    )
+    tick(release)
+    assert tick(release).state == "rolled_back"
+    assert set(ask_all(edge.shop, USERS)) == {"blue"}
+
+
+def test_a_worker_that_dies_after_it_told_haproxy__has_the_next_one_find_it_done(
+    routed: Service, development: Environment, alice: User, edge: HaproxyServer
+) -> None:
+    release = a_release(routed, development, alice)
+    outside_routers.ask(fresh(release))  # looked, and died before it was kept
+    assert first(tick(release)) == {"edge": "green/0/blue"}
+    outside_routers.ask(fresh(release))  # told, and died before it was kept
+    assert entry(edge) == "green/5000/blue/blue/100000/-"
+    there = tick(release)
+    assert (there.told["share"], first(there)) == (5000, {"edge": "green/0/blue"})
+    edge.reload()
+    tick(release)
+    assert tick(release).told["share"] == 5000
+
+
+def test_the_proof_that_it_can_go_back__goes_up_back_and_up(
+    routed: Service, development: Environment, alice: User, edge: HaproxyServer
+) -> None:
+    plan = {**PLAN, "proof_of_return": True}
+    release = reached(a_release(routed, development, alice, plan=plan))
+    seen = []
+    for _ in range(4):
+        release = tick(release)
+        seen.append(entry(edge).split("/")[1])
+    assert "took_s" in release.proof
+    assert ("0" in seen, seen[-1]) == (True, "5000")
+
+
+def test_undoing__brings_everyone_back_to_the_place_they_came_from(
+    routed: Service, development: Environment, alice: User, edge: HaproxyServer
+) -> None:
+    old = through(a_release(routed, development, alice, version="1.0"), alice)
+    let_pass(old, 4000)
+    new = through(a_release(routed, development, alice, version="2.0"), alice)
+    let_pass(new, 4000)
+    assert set(ask_all(edge.shop, USERS)) == {"blue"}
+    undoing = commands.undo(release=fresh(new), intent=Intent(acting(alice), "orders are lost"))
+    assert reached(undoing).told["share"] == 100_000
+    assert set(ask_all(edge.shop, USERS)) == {"green"}

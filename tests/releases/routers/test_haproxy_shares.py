@@ -1,15 +1,19 @@
 """What haproxy does with real requests: shares, users who stay, cohorts, switches, draining."""
 
 import math
+import os
+import subprocess
+import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from releases.routers import Told, Wanted, haproxy, haproxy_servers
 from releases.routers.haproxy_socket import Haproxy
-from tests.support.haproxy import HaproxyServer, Load, ask_all
+from tests.support.haproxy import SAMPLE, HaproxyServer, Load, ask_all
 
 USERS = [f"user-{n}" for n in range(20_000)]
 SURE = 0.001
@@ -164,7 +168,7 @@ def test_a_drained_server__loses_no_request_and_is_empty_in_the_end(edge: Haprox
     edge.backends.slow_s = 0.02
     with Load(edge.search, clients=8) as load:
         load.wait_for(100)
-        haproxy_servers.drain(Haproxy("edge"), "search", "s1")
+        assert haproxy_servers.drain(Haproxy("edge"), "search", "s1")
         until = time.monotonic() + 10
         while haproxy_servers.sessions(Haproxy("edge"), "search", "s1"):
             assert time.monotonic() < until
@@ -187,7 +191,7 @@ def test_a_drained_server__loses_no_request_and_is_empty_in_the_end(edge: Haprox
 
 def test_a_server_in_maintenance__is_not_drained_out_of_it(edge: HaproxyServer) -> None:
     edge.say("set server search/s1 state maint")
-    haproxy_servers.drain(Haproxy("edge"), "search", "s1")
+    assert not haproxy_servers.drain(Haproxy("edge"), "search", "s1")
     assert haproxy_servers.servers(Haproxy("edge"), "search")["s1"].admin == "maint"
 
 
@@ -200,3 +204,35 @@ def test_a_reload_under_load__loses_no_request(edge: HaproxyServer) -> None:
         load.wait_for(200)
     assert load.lost == 0
     assert threading.active_count() == threads
+
+
+SOCAT = """#!{python}
+import socket, sys
+with socket.socket(socket.AF_UNIX) as one:
+    one.connect(sys.argv[2].removeprefix("unix-connect:"))
+    one.sendall(sys.stdin.buffer.read())
+    sys.stdout.buffer.write(one.makefile("rb").read())
+"""
+
+
+def test_a_map_that_is_kept_before_a_reload__is_there_after_it(
+    edge: HaproxyServer, tmp_path: Path
+) -> None:
+    socat = tmp_path / "socat"
+    socat.write_text(SOCAT.format(python=sys.executable))
+    socat.chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    keep = [str(SAMPLE / "keep-map.sh"), edge.socket, edge.map]
+    told(by_map(edge), 25_000)
+    subprocess.run(keep, check=True, env=environment)
+    edge.reload()
+    assert told_again(by_map(edge), 25_000).share == 25_000
+    subprocess.run([*keep[:2], "/no/map"], check=False, env=environment)
+    kept = Path(edge.map).read_text()
+    subprocess.run([keep[0], "/no/socket", edge.map], check=True, env=environment)
+    assert Path(edge.map).read_text() == kept == "shop green/25000/blue/blue/100000/-\n"
+
+
+def told_again(router: Mapping[str, Any], share: int) -> Told:
+    """What it says, without being told anything."""
+    return haproxy.ask(router, Wanted(share), acts=False, state={}, before=NOTHING)[0]
