@@ -92,6 +92,17 @@ class Evidence:
             return MOST_EVIDENCE
         return math.fsum(math.exp(one / phi) for one in self.likelihoods) / len(GRID)
 
+    @property
+    def strata(self) -> int:
+        """How many of them had an error."""
+        return self.spread.blocks
+
+    @property
+    def is_dispersion_known(self) -> bool:
+        """Whether it is measured, and not the service's last or taken for five."""
+        has_both = self.canary_errors > 0 and self.baseline_errors > 0
+        return has_both and self.strata >= LEAST_STRATA
+
     def dispersion(self, *, last: float | None = None) -> float:
         """phi >= 1: how many errors come at a time, measured against the ratio that was found, so
         that neither drift nor a real difference counts.
@@ -106,7 +117,7 @@ class Evidence:
         if not is_known:
             return max(1.0, DEFAULT_DISPERSION if last is None else last)
         found, ratio = [1.0], self.above / self.below
-        found.append(upper_bound(self.spread.chi_square(ratio), self.spread.blocks - 1))
+        found.append(upper_bound(self.spread.chi_square(ratio), self.strata - 1))
         if self.minutes.blocks >= LEAST_STRATA:
             found.append(self.minutes.chi_square(ratio) / (self.minutes.blocks - 1))
         return max(found)
