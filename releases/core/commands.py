@@ -101,6 +101,7 @@ def dismiss(*, release: Release, intent: Intent, check: str) -> Release:
         raise Invalid({"check": _("This check does not fail.")})
     passed = gate.check(promotion_change(locked, locked.step, dismissed=check), intent).intent
     locked.checks[check]["dismissed"] = True
+    comparisons.begin_anew(locked, check)
     _done(locked, "dismissed", passed, check=check)
     return locked
 

@@ -24,6 +24,7 @@ from portal.runs.runner import Runner, for_each
 from releases.checks import Found, measure
 from releases.core import (
     command_rules,
+    comparisons,
     outside_routers,
     rollback_proof,
     situation,
@@ -147,6 +148,7 @@ class ReleaseRunner(Runner[Release]):
                 since=work.entered_at,
                 at=at,
                 states=work.checks,
+                comparing=comparisons.comparing_of(work, at),
             )
             failpoint("after-measuring")
         live = rollback_proof.is_live(work)
@@ -285,7 +287,7 @@ def _take_back(release: Release, decision: Decision, at: datetime) -> None:
     checks = {one.key: one for one in release.parsed_plan.checks}
     if why.cause is not Cause.FREEZE and why.about in checks:
         state = release.checks.get(why.about, {})
-        numbers = {name: state.get(name) for name in ("value", "requests", "errors")}
+        numbers = {name: state.get(name) for name in ("value", "requests", "errors", "numbers")}
         because |= {"check": why.about, "threshold": checks[why.about].threshold, **numbers}
     transitions.go_back(release, because, by_itself(release, "", at))
 

@@ -12,11 +12,21 @@ from flags.models import FlagConfiguration
 from portal.approvals.freezes.descriptions import frozen_sentence
 from portal.approvals.freezes.selectors import freezes_in_force
 from portal.audit import selectors as audit
-from releases.checks import Found, Measured, Subject
-from releases.core import descriptions, outside_routers, transitions
+from releases.checks import Found, Subject
+from releases.core import comparisons, descriptions, outside_routers, transitions
 from releases.core.models import Measurement, Release, State
 from releases.core.transitions import TICK
-from releases.engine.checks import Check, Judgement, Kind, Probes, Verdict, judge
+from releases.engine.checks import (
+    COMPARING,
+    Check,
+    Judgement,
+    Kind,
+    Measured,
+    Probes,
+    Verdict,
+    judge,
+)
+from releases.engine.comparisons import effective
 from releases.engine.decisions import Action, Decision, Seen, Situation, Traffic
 from releases.engine.plans import InFreeze
 from releases.routers import Told, Wanted, flag as flag_router
@@ -49,8 +59,13 @@ def judged(release: Release, found: Found, at: datetime) -> dict[str, Seen]:
     and what is new of it is stored: a row for each answer of a probe, and for other checks one
     where the numbers are others."""
     seen, states, rows = {}, {}, []
-    for check in release.parsed_plan.checks:
+    comparisons.keep(release, found)
+    for planned in release.parsed_plan.checks:
+        check = effective(planned, release.router)
         last = release.checks.get(check.key, {})
+        if check.key in found.idle:
+            states[check.key] = {"idle": True}
+            continue
         probe = found.probes.get(check.key)
         if probe is not None:
             rows.append(_measurement(release, check, at, probe.is_good, probe.detail))
@@ -63,19 +78,22 @@ def judged(release: Release, found: Found, at: datetime) -> dict[str, Seen]:
         is_asked = probe is not None or (check.kind is Kind.WEBHOOK and check.key in found.measured)
         state = _state_of(one, last, at, is_asked=is_asked)
         if check.kind is not Kind.HTTP and any(last.get(n) != state[n] for n in _NUMBERS):
-            numbers = {name: state[name] for name in _NUMBERS}
-            rows.append(
-                Measurement(
-                    release=release, step=release.step, check_key=check.key, at=at, **numbers
-                )
-            )
+            rows.append(_row(release, check, at, state))
         seen[check.key], states[check.key] = one, state
     Measurement.objects.bulk_create(rows)
     release.checks = states
     return seen
 
 
-_NUMBERS = ("verdict", "value", "requests", "errors")
+_NUMBERS = ("verdict", "value", "requests", "errors", "numbers")
+
+
+def _row(
+    release: Release, check: Check, at: datetime, state: Mapping[str, Any]
+) -> Measurement:
+    numbers = {name: state[name] for name in _NUMBERS}
+    where = {"release": release, "step": release.step, "check_key": check.key}
+    return Measurement(at=at, **where, **numbers)
 
 
 def _measurement(
@@ -121,6 +139,7 @@ def _as_before(check: Check, last: Mapping[str, Any]) -> Seen:
         last.get("requests", 0),
         last.get("errors", 0),
         last.get("wanting", 1),
+        last.get("numbers", {}),
     )
     return Seen(check, judgement, last.get("failures", 0), bool(last.get("dismissed")))
 
@@ -135,6 +154,7 @@ def _state_of(
         "requests": judgement.requests,
         "errors": judgement.errors,
         "wanting": judgement.wanting,
+        "numbers": dict(judgement.numbers),
         "failures": one.failures,
         "dismissed": one.dismissed,
         "at": at.isoformat(),
@@ -174,6 +194,8 @@ def next_look(release: Release, decision: Decision, at: datetime) -> datetime:
         soonest = min(soonest, release.soaked_at)
     elif not watched:
         soonest = at + TICK
+    if any(check.kind in COMPARING for check in plan.checks):
+        soonest = min(soonest, at + TICK)  # a bucket settles, whether or not another outcome comes
     for check in plan.checks:
         if check.url:
             asked = release.checks.get(check.key, {}).get("asked_at")

@@ -15,6 +15,7 @@ from portal.lib.documents import (
     name,
     one_of,
     read_boolean,
+    read_number,
     read_percentage,
     record,
     refuse,
@@ -77,6 +78,8 @@ _REACTIONS: Final = {
     Trouble.ERROR: Reaction.HOLD,
     Trouble.NO_DATA: Reaction.HOLD,
     Trouble.DEADLINE: Reaction.HOLD,
+    Trouble.SAMPLE_RATIO: Reaction.HOLD,
+    Trouble.BOTH_ARMS: Reaction.HOLD,
 }
 
 
@@ -87,6 +90,7 @@ class Plan:
     ``cohorts`` are segments that get it before any share does. ``deadline_s`` is the longest that
     steps may take beyond what they soak, pauses not counted; 0 is none. Within ``watch_s`` after
     the last step the release can still go back. ``return_within_s`` bounds a gradual return.
+    ``alpha`` bounds how often all its comparisons together fail though both versions do the same.
     """
 
     strategy: Strategy
@@ -100,6 +104,7 @@ class Plan:
     watch_s: int = 3600
     deadline_s: int = 0
     proof_of_return: bool = False
+    alpha: float = 0.05
 
     @property
     def all_steps(self) -> tuple[Step, ...]:
@@ -121,6 +126,7 @@ class Plan:
             "watch_s": self.watch_s,
             "deadline_s": self.deadline_s,
             "proof_of_return": self.proof_of_return,
+            "alpha": self.alpha,
         }
 
 
@@ -200,6 +206,13 @@ def _read_share(value: object) -> int:
     return share
 
 
+def _read_alpha(value: object) -> float:
+    alpha = read_number(value)
+    if not 0.0001 <= alpha <= 0.5:
+        refuse("Give a share of false alarms from 0.0001 to 0.5, such as 0.05.")
+    return alpha
+
+
 _read_step = record(
     Step, {"share": _read_share}, {"soak_s": integer(0, 30 * DAY_S), "gate": read_boolean}
 )
@@ -217,6 +230,7 @@ _OPTIONAL: Final[dict[str, Reader[Any]]] = {
     "watch_s": integer(0, 30 * DAY_S),
     "deadline_s": integer(0, 30 * DAY_S),
     "proof_of_return": read_boolean,
+    "alpha": _read_alpha,
 }
 read_plan: Final[Reader[Plan]] = checked(record(Plan, _REQUIRED, _OPTIONAL), _check_steps)
 """Reads a plan from JSON. Raises DocumentError with every problem."""
