@@ -22,6 +22,7 @@ from releases.api.services import ARTEFACT
 from releases.core import descriptions
 from releases.core.models import Release, State
 from releases.engine.checks import Check, Role, Verdict
+from releases.engine.comparisons import effective
 from releases.engine.decisions import Cause
 from releases.engine.plans import WHOLE as ALL, Strategy
 from releases.routers import flag as flag_router
@@ -57,6 +58,11 @@ CHECK = Shape(
         "dismissed": SWITCH("Whether somebody has set its failure aside."),
         "at": MOMENT("When it was measured last.", nullable=True),
         "words": TEXT(),
+        "expected_at": MOMENT("When those are there, at the present rate.", nullable=True),
+        "numbers": OBJECT(
+            "Of a comparison: evidence and how much is needed, the estimate of the difference and "
+            "its lower bound, in shares, and the baseline's requests and errors."
+        ),
     },
 )
 
@@ -70,7 +76,7 @@ def _check(release: Release, check: Check, said: dict[str, Any]) -> dict[str, An
     return {
         "key": check.key,
         "kind": check.kind.value,
-        "role": check.role.value,
+        "role": effective(check, release.router).role.value,
         "from": release.origins.get(check.key, "plan"),
         "limit": descriptions.limit_words(check),
         "verdict": said.get("verdict"),
@@ -81,6 +87,8 @@ def _check(release: Release, check: Check, said: dict[str, Any]) -> dict[str, An
         "dismissed": said.get("dismissed", False),
         "at": said.get("at"),
         "words": descriptions.check_words(check, said),
+        "expected_at": said.get("expected_at"),
+        "numbers": said.get("numbers", {}),
     }
 
 

@@ -11,7 +11,7 @@ from portal.approvals.authors import require_still
 from portal.approvals.services import gated
 from portal.lib.errors import Invalid, checked_text
 from portal.lib.journal import ActorKind, Intent
-from releases.core import descriptions, selectors, situation, transitions
+from releases.core import comparisons, descriptions, selectors, situation, transitions
 from releases.core.changes import promotion_change
 from releases.core.command_rules import at_gate, failing, lock_for, lock_release, promoted_to
 from releases.core.models import Note, Release, State
@@ -101,7 +101,7 @@ def dismiss(*, release: Release, intent: Intent, check: str) -> Release:
         raise Invalid({"check": _("This check does not fail.")})
     passed = gate.check(promotion_change(locked, locked.step, dismissed=check), intent).intent
     locked.checks[check]["dismissed"] = True
-    comparisons.begin_anew(locked, check)
+    comparisons.begin_anew(locked, intent.at, check)
     _done(locked, "dismissed", passed, check=check)
     return locked
 

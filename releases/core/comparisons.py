@@ -1,7 +1,6 @@
 """What a release collects of each comparison, over its steps; and whom it compares with."""
 
 from datetime import datetime
-from typing import Any
 
 from releases.checks import Comparing, Found
 from releases.core.models import Comparison, Release
@@ -77,13 +76,16 @@ def keep(release: Release, found: Found) -> None:
         row = rows.get(key) or Comparison(release=release, check_key=key)
         if row.until != one.read_from or row.until == one.until:
             continue
-        row.until, row.phi = one.until, one.estimated_phi
+        row.until, row.phi = one.until, one.collected.known_phi
         row.collected = one.collected.document
         row.save()
 
 
-def begin_anew(release: Release, *keys: str) -> None:
-    """Forget the evidence of these checks, or of all: a person has set it aside, or wants a step
-    measured anew, or it is what takes the release back."""
-    rows: Any = release.comparisons.all()
-    (rows.filter(check_key__in=keys) if keys else rows).delete()
+def begin_anew(release: Release, at: datetime, *keys: str) -> None:
+    """Forget the evidence of these checks, or of all, until now: a person has set it aside, or
+    wants a step measured anew, or it is what takes the release back."""
+    rows = release.comparisons.filter(check_key__in=keys) if keys else release.comparisons.all()
+    for row in rows:
+        row.collected = Collected(last_phi=row.phi).document
+        row.until = at
+        row.save()

@@ -18,6 +18,7 @@ from releases.core.models import Measurement, Release, State
 from releases.core.transitions import TICK
 from releases.engine.checks import (
     COMPARING,
+    TESTED,
     Check,
     Judgement,
     Kind,
@@ -77,6 +78,7 @@ def judged(release: Release, found: Found, at: datetime) -> dict[str, Seen]:
             one = _as_before(check, last)
         is_asked = probe is not None or (check.kind is Kind.WEBHOOK and check.key in found.measured)
         state = _state_of(one, last, at, is_asked=is_asked)
+        state |= _expected(release, one, at)
         if check.kind is not Kind.HTTP and any(last.get(n) != state[n] for n in _NUMBERS):
             rows.append(_row(release, check, at, state))
         seen[check.key], states[check.key] = one, state
@@ -88,9 +90,7 @@ def judged(release: Release, found: Found, at: datetime) -> dict[str, Seen]:
 _NUMBERS = ("verdict", "value", "requests", "errors", "numbers")
 
 
-def _row(
-    release: Release, check: Check, at: datetime, state: Mapping[str, Any]
-) -> Measurement:
+def _row(release: Release, check: Check, at: datetime, state: Mapping[str, Any]) -> Measurement:
     numbers = {name: state[name] for name in _NUMBERS}
     where = {"release": release, "step": release.step, "check_key": check.key}
     return Measurement(at=at, **where, **numbers)
@@ -126,8 +126,12 @@ def _judge_anew(check: Check, measured: Measured, last: Mapping[str, Any], *, is
     failures = int(last.get("failures", 0))
     if is_new:
         failures = failures + 1 if judgement.verdict is Verdict.FAILED else 0
-    # A failure that was set aside stays so until the check passes once.
-    dismissed = bool(last.get("dismissed")) and judgement.verdict is not Verdict.PASSED
+    # A failure that was set aside stays so until the check passes once; evidence began anew then,
+    # so that where it fails once more, that is another failure.
+    goes_on = judgement.verdict is not Verdict.PASSED
+    if check.kind in TESTED:
+        goes_on = judgement.verdict is Verdict.FAILED
+    dismissed = bool(last.get("dismissed")) and goes_on
     return Seen(check, judgement, failures, dismissed)
 
 
@@ -160,6 +164,25 @@ def _state_of(
         "at": at.isoformat(),
         "asked_at": at.isoformat() if is_asked else last.get("asked_at"),
     }
+
+
+def _expected(release: Release, one: Seen, at: datetime) -> dict[str, Any]:
+    """When what is still wanting will have come, at the rate of the last minutes of this version;
+    ``too_slow`` where its window will never hold that much."""
+    check, judgement = one.check, one.judgement
+    if not judgement.wanting or release.entered_at is None or check.url:
+        return {}
+    over_s = (at - release.entered_at).total_seconds()
+    here = judgement.numbers.get("here")
+    seen = min(here[0], here[2]) if here else judgement.requests
+    if not here:
+        over_s = min(over_s, check.window_s)
+    if not seen or over_s <= 0:
+        return {}
+    if not here and seen / over_s * check.window_s < check.minimum_requests:
+        return {"too_slow": True}
+    comes_at = at + timedelta(seconds=judgement.wanting * over_s / seen)
+    return {"expected_at": comes_at.isoformat()}
 
 
 def may_move(release: Release, found: Found, at: datetime) -> bool:

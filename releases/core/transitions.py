@@ -87,7 +87,7 @@ def enter(
     release.step = number
     release.attempt = release.executions.filter(step=number).count() + 1
     if release.attempt > 1:
-        comparisons.begin_anew(release)
+        comparisons.begin_anew(release, intent.at)
     release.entered_at, release.checks = None, {}
     wanted = wanted_at(release, number, turns_on=release.attempt == 1)
     release.wanted, release.due_at = wanted.document, intent.at
@@ -196,7 +196,7 @@ def go_back(release: Release, because: Mapping[str, Any], intent: Intent) -> Non
     if not release.wanted.get("back"):  # else it goes on with the way back that it is on
         leave(release)
     _break_off_proof(release)
-    comparisons.begin_anew(release)  # on its way back it fails by what it still does
+    comparisons.begin_anew(release, intent.at)  # on its way back it fails by what it still does
     release.state, release.because = State.ROLLING_BACK, dict(because)
     release.holds, release.warnings, release.paused_at = [], [], None
     release.watch_until = None

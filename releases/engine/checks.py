@@ -97,7 +97,7 @@ class Check:
     counts_clients: bool = False
     weight: float = 1
     slower_than_ms: float = 0
-    direction: str = "lower"
+    direction: str = "decrease"
 
     @property
     def document(self) -> dict[str, Any]:
@@ -295,7 +295,7 @@ _OPTIONAL: Final[dict[Kind, dict[str, Reader[Any]]]] = {
         "role": _role_without_return,
         "window_s": integer(10, HOUR_S),
         "counts_clients": read_boolean,
-        "direction": one_of(["lower", "higher", "either"], "direction"),
+        "direction": one_of(["decrease", "increase", "either"], "direction"),
     },
     Kind.NEW_ERROR_TYPES: {
         "role": _role_without_return,

@@ -1,12 +1,11 @@
 """Comparisons of the new version with the baseline: what a release collects, and what it means.
 
-Outcomes come in buckets of seconds. Those of a step make *strata*, in which both versions were there
-at the same time and in the same proportion. Evidence multiplies over strata and steps; counts of
-different strata are never added up before they are compared, for the rate of errors drifts while
-the share grows (releases.engine.judge has the formulas).
+Outcomes come in buckets of seconds. Those of a step make *strata*, in which both versions were at
+the same time. Evidence multiplies over strata and steps; counts of different strata are never added
+up before they are compared, for the rate of errors drifts while the share grows
+(releases.engine.judge has the formulas).
 """
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -14,15 +13,13 @@ from typing import Any, Final
 
 from releases.engine import judge
 from releases.engine.checks import TESTED, Check, Judgement, Role, Verdict
-from releases.engine.judge import Arm, Evidence, Stratum
+from releases.engine.judge import Arm, Direction, Evidence, Stratum
+from releases.engine.judge.strata import LEAST_STRATA
 
 SETTLES: Final = timedelta(seconds=10)
 """How long after its end a bucket may still grow. What comes later is shown, and not compared."""
-MOST_STRATA: Final = 600
-"""Beyond it neighbours of one step become one stratum."""
 MOST_EVIDENCE: Final = 1e12
-LEAST_WINDOWS: Final = 5
-"""Windows of values of each version, without which nothing is said of them."""
+"""As it is shown."""
 NOTHING: Final = Stratum(Arm(0, 0), Arm(0, 0))
 
 
@@ -53,8 +50,8 @@ def add(one: Stratum, other: Stratum) -> Stratum:
 
 @dataclass(slots=True)
 class Collected:
-    """What a release has collected for one check: the evidence of all its steps, their strata
-    (each with the step that it is of), and all of the present step, ``here``.
+    """What a release has collected for one check: the evidence of all its steps, and what came in
+    the present one, ``here``.
 
     ``open`` is a stratum of which one version is still to come: exporters tell what happened within
     a minute at once, and not all at the same time. ``last_phi`` is the dispersion of the service's
@@ -62,7 +59,6 @@ class Collected:
     """
 
     evidence: Evidence = field(default_factory=Evidence)
-    strata: list[tuple[str, Stratum]] = field(default_factory=list)
     open: Stratum = NOTHING
     place: str = ""
     here: Stratum = NOTHING
@@ -77,19 +73,26 @@ class Collected:
             self.open = add(self.open, bucket)
             if self.open.canary.requests and self.open.baseline.requests:
                 self.evidence.add(self.open)
-                self.strata.append((place, self.open))
                 self.open = NOTHING
-        while len(self.strata) > MOST_STRATA:
-            self.strata = _in_pairs(self.strata)
+
+    @property
+    def phi(self) -> float:
+        return self.evidence.dispersion(last=self.last_phi)
+
+    @property
+    def known_phi(self) -> float | None:
+        """The dispersion, where this release alone says what it is."""
+        one = self.evidence
+        is_known = one.strata >= LEAST_STRATA and one.canary_errors and one.baseline_errors
+        return one.dispersion() if is_known else None
 
     @property
     def document(self) -> dict[str, Any]:
         return {
             "evidence": self.evidence.document,
-            "strata": [[place, *_numbers(one)] for place, one in self.strata],
-            "open": _numbers(self.open),
+            "open": numbers_of(self.open),
             "place": self.place,
-            "here": _numbers(self.here),
+            "here": numbers_of(self.here),
             "last_phi": self.last_phi,
         }
 
@@ -98,7 +101,6 @@ class Collected:
         """What ``document`` gave."""
         return cls(
             Evidence.load(document["evidence"]),
-            [(place, _stratum(numbers)) for place, *numbers in document["strata"]],
             _stratum(document["open"]),
             document["place"],
             _stratum(document["here"]),
@@ -106,27 +108,13 @@ class Collected:
         )
 
 
-def _numbers(one: Stratum) -> list[int]:
+def numbers_of(one: Stratum) -> list[int]:
     canary, baseline = one.canary, one.baseline
     return [canary.requests, canary.errors, baseline.requests, baseline.errors]
 
 
 def _stratum(numbers: Sequence[int]) -> Stratum:
     return Stratum(Arm(*numbers[:2]), Arm(*numbers[2:]))
-
-
-def _in_pairs(strata: list[tuple[str, Stratum]]) -> list[tuple[str, Stratum]]:
-    """Neighbours of one step together: its share, and with it their proportion, is the same."""
-    found: list[tuple[str, Stratum]] = []
-    is_whole = True
-    for place, one in strata:
-        if not is_whole and found[-1][0] == place:
-            found[-1] = place, add(found[-1][1], one)
-            is_whole = True
-        else:
-            found.append((place, one))
-            is_whole = False
-    return found if len(found) < len(strata) else strata[1:]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,48 +132,48 @@ class Compared:
     def judged(self, check: Check) -> Judgement:
         """It fails from the first request on at which the evidence is enough; it passes only with
         its minimum of requests of both versions in the present step."""
-        here, strata = self.collected.here, [one for _place, one in self.collected.strata]
+        one, here = self.collected.evidence, self.collected.here
         seen = min(here.canary.requests, here.baseline.requests)
         wanting = max(0, check.minimum_requests - seen)
-        numbers = self._numbers(strata)
-        all_of = _numbers(_total(strata))
-        if numbers["evidence"] >= numbers["needed"] and all_of[1] >= check.minimum_errors:
+        numbers = self._numbers()
+        fires = numbers["evidence"] >= numbers["needed"]
+        if fires and one.canary_errors >= check.minimum_errors:
             verdict = Verdict.FAILED
         elif not seen:
             verdict = Verdict.NO_DATA
         else:
-            is_open = wanting or numbers["evidence"] >= numbers["needed"]
-            verdict = Verdict.INCONCLUSIVE if is_open else Verdict.PASSED
-        estimate = numbers["estimate"]
-        value = None if estimate is None else 100 * estimate
-        return Judgement(verdict, value, all_of[0], all_of[1], wanting, numbers)
+            verdict = Verdict.INCONCLUSIVE if wanting or fires else Verdict.PASSED
+        value = 100 * numbers["estimate"] if one.canary_requests else None
+        return Judgement(verdict, value, one.canary_requests, one.canary_errors, wanting, numbers)
 
-    def _numbers(self, strata: Sequence[Stratum]) -> dict[str, Any]:
-        """Differences in shares (0 to 1); ``baseline`` and ``here`` are requests and errors."""
-        phi = judge.dispersion(strata, self.collected.last_phi)
-        found = judge.difference(strata, alpha=self.alpha, phi=phi) if strata else None
-        total = _total(strata)
+    def _numbers(self) -> dict[str, Any]:
+        """``estimate`` and ``lower`` are differences of shares (0 to 1); ``baseline`` its requests
+        and errors; ``more`` how many requests of both it would take to find a doubling."""
+        one, phi = self.collected.evidence, self.collected.phi
+        found = one.difference(alpha=self.alpha, phi=phi)
         return {
-            "evidence": min(self.collected.evidence.value(phi), MOST_EVIDENCE),
+            "evidence": min(one.value(phi), MOST_EVIDENCE),
             "needed": 1 / self.alpha,
             "phi": phi,
-            "estimate": _finite(found and found.estimate),
-            "lower": _finite(found and found.lower),
-            "baseline": _numbers(total)[2:],
-            "here": _numbers(self.collected.here),
+            "estimate": found.estimate,
+            "lower": found.lower,
+            "baseline": [one.baseline_requests, one.baseline_errors],
+            "here": numbers_of(self.collected.here),
+            "more": self._more(phi),
         }
 
-
-def _total(strata: Iterable[Stratum]) -> Stratum:
-    """All that was compared, to say how much that is: never to compare it."""
-    total = NOTHING
-    for one in strata:
-        total = add(total, one)
-    return total
-
-
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None
+    def _more(self, phi: float) -> int | None:
+        one = self.collected.evidence
+        seen = one.canary_requests + one.baseline_requests
+        if not seen or not one.baseline_errors:
+            return None
+        return judge.needed(
+            rate=one.baseline_errors / one.baseline_requests,
+            alpha=self.alpha,
+            phi=phi,
+            canary_share=one.canary_requests / seen,
+            seen=seen,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,12 +186,16 @@ class Values:
     is_due: bool
 
     def judged(self, check: Check) -> Judgement:
-        numbers: dict[str, Any] = {"windows": [len(self.canary), len(self.baseline)]}
-        least = min(numbers["windows"])
-        if not self.is_due or least < LEAST_WINDOWS:
-            verdict = Verdict.INCONCLUSIVE if least else Verdict.NO_DATA
-            return Judgement(verdict, numbers=numbers)
-        raise NotImplementedError
+        found = judge.mann_whitney(self.canary, self.baseline, worse=Direction(check.direction))
+        numbers: dict[str, Any] = {
+            "windows": [len(self.canary), len(self.baseline)],
+            "estimate": found.effect,
+            "lower": found.lower,
+            "upper": found.upper,
+        }
+        is_open = found.effect is not None and not self.is_due
+        verdict = Verdict.INCONCLUSIVE if is_open else found.verdict
+        return Judgement(verdict, found.effect, len(self.canary), numbers=numbers)
 
 
 @dataclass(frozen=True, slots=True)

@@ -208,8 +208,8 @@ def _read_share(value: object) -> int:
 
 def _read_alpha(value: object) -> float:
     alpha = read_number(value)
-    if not 0.0001 <= alpha <= 0.5:
-        refuse("Give a share of false alarms from 0.0001 to 0.5, such as 0.05.")
+    if not 0.0001 <= alpha <= 0.25:
+        refuse("Give a share of false alarms from 0.0001 to 0.25, such as 0.05.")
     return alpha
 
 

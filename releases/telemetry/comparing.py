@@ -65,15 +65,15 @@ def value_means(
 ) -> tuple[list[float], list[float]]:
     """The mean value of each version in each whole window of that time where it had values."""
     window = timedelta(seconds=window_s)
-    found: dict[tuple[str, int], list[float]] = {}
+    found: dict[tuple[str, int], tuple[int, float]] = {}
     rows = _rows(pair, since, until).filter(values__gt=0)
     for start, version, number, total in rows.values_list(
         "start", "version", "values", "value_sum"
     ):
         at = (start - since) // window
         if since + (at + 1) * window <= until:
-            held = found.setdefault((version, at), [0, 0.0])
-            held[0], held[1] = held[0] + number, held[1] + total
+            before = found.get((version, at), (0, 0.0))
+            found[version, at] = before[0] + number, before[1] + total
     means: dict[str, list[float]] = {pair.canary: [], pair.baseline: []}
     for (version, _at), (number, total) in sorted(found.items()):
         means[version].append(total / number)

@@ -8,6 +8,7 @@ from flags.delivery.users import UserCount
 from releases.core import descriptions
 from releases.core.models import Release, State, StepExecution
 from releases.core.planning import reached_by
+from releases.engine.comparisons import effective
 from releases.engine.plans import WHOLE, Plan, Step
 from releases.routers import flag as flag_router
 from releases.web.labels import (
@@ -183,9 +184,14 @@ class ReleaseView:
     @property
     def checks(self) -> list[CheckRow]:
         said = self.release.checks
-        origins = self.release.origins
+        origins, router = self.release.origins, self.release.router
         return [
-            CheckRow(check, said.get(check.key) or {}, origins.get(check.key, ""))
+            CheckRow(
+                effective(check, router),
+                said.get(check.key) or {},
+                origins.get(check.key, ""),
+                bool(router.get("baseline")),
+            )
             for check in self.plan.checks
         ]
 

@@ -14,7 +14,7 @@ from portal.lib.journal import Intent
 from releases.catalogue import services
 from releases.catalogue.models import Service, ServiceSetup
 from releases.core import commands, planning, runner, selectors, situation
-from releases.core.models import Release
+from releases.core.models import Comparison, Release
 from releases.policies import templates
 from releases.policies.models import PlanTemplate, ReleasePolicy
 from releases.policies.services import put_policy
@@ -218,6 +218,7 @@ def let_pass(release: Release, seconds: float) -> Release:
         setattr(now, name, moment and moment - by)
     now.save()
     OutcomeBucket.objects.update(start=F("start") - by)
+    Comparison.objects.update(until=F("until") - by)
     return tick(now)
 
 
