@@ -25,6 +25,7 @@ from tests.support.releasing import (
     let_pass,
     outcomes,
     routed_by_flag,
+    serve,
     tick,
 )
 
@@ -32,34 +33,11 @@ WORSE = {"key": "worse", "kind": "error_comparison"}
 STEPS = [{"share": 5, "soak_s": 600}, {"share": 25, "soak_s": 600}, {"share": 50, "soak_s": 600},
          {"share": 100}]  # fmt: skip
 PLAN = {"steps": STEPS, "proof_of_return": False}
-Served = tuple[int, int]
 
 
 def words(release: Release, key: str = "worse") -> str:
     (check,) = (one for one in release.parsed_plan.checks if one.key == key)
     return descriptions.check_words(check, release.checks[key])
-
-
-def serve(
-    release: Release, *buckets: tuple[Served, Served], baseline: str = "baseline", **also: Any
-) -> Release:
-    """Ten seconds each, in which the new version and the baseline answered so many requests, and
-    failed so many of them; it is looked at once all of them are settled."""
-    now = clock.database_now()
-    for at, pair in enumerate(buckets):
-        for version, (requests, errors) in zip((release.version, baseline), pair, strict=True):
-            if requests:
-                OutcomeBucket.objects.create(
-                    environment=release.environment,
-                    about="service",
-                    name=release.about.key,
-                    version=version,
-                    start=now + timedelta(seconds=10 * at),
-                    requests=requests,
-                    errors=errors,
-                    **also,
-                )
-    return let_pass(release, 10 * len(buckets) + 21)
 
 
 def canary_with(place: Environment, person: User, *checks: dict[str, Any], **plan: Any) -> Release:
