@@ -62,7 +62,7 @@ def _fired(one: Any, name: str) -> Any:
     return getattr(fired, name) if fired else None
 
 
-class Backtest(ApiView):
+class CheckBacktest(ApiView):
     @operation("backtest_check", TAG, BACKTEST, body=CHECKED)
     def post(self, request: Request, project: str, service: str, environment: str) -> Response:
         """Run a check over the releases recorded here. Nothing is stored, nothing moves."""

@@ -16,7 +16,7 @@ urlpatterns = [
     ),
     path(
         _SERVICE + "/environments/<slug:environment>/backtest",
-        backtests.Backtest.as_view(),
+        backtests.CheckBacktest.as_view(),
         name="api-backtest",
     ),
     path(_SERVICE + "/artefacts", services.ArtefactList.as_view(), name="api-artefacts"),

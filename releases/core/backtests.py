@@ -18,7 +18,7 @@ from releases.catalogue.reading import valid
 from releases.core.comparisons import baseline_of
 from releases.core.models import OVER, Release, State
 from releases.engine import backtest
-from releases.engine.backtest import RecordedBucket, RecordedStep, Replay, Summary, Told
+from releases.engine.backtest import RecordedBucket, RecordedStep, Replay, Summary, VersionCounts
 from releases.engine.checks import TESTED, Check, read_check
 from releases.engine.comparisons import alphas_of
 from releases.engine.plans import Strategy, usual_plan
@@ -135,15 +135,15 @@ def _buckets(release: Release, check: Check, steps: list[RecordedStep]) -> list[
 
 def _told(
     requests: int, errors: int, sketch: str, types: dict[str, int], values: int, total: float
-) -> Told:
+) -> VersionCounts:
     durations = {int(bucket): count for bucket, count in orjson.loads(sketch).items()}
     counted = {kind: count for kind, count in types.items() if kind != OTHERS}
-    return Told(requests, errors, durations, counted, (values, total))
+    return VersionCounts(requests, errors, durations, counted, (values, total))
 
 
-def _merged(one: Told, other: Told) -> Told:
+def _merged(one: VersionCounts, other: VersionCounts) -> VersionCounts:
     """Server keys and client keys told of the same seconds."""
-    return Told(
+    return VersionCounts(
         one.requests + other.requests,
         one.errors + other.errors,
         _sums(one.durations, other.durations),

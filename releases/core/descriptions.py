@@ -5,7 +5,7 @@ from typing import Any
 from django.utils.translation import gettext as _, gettext_lazy, ngettext
 
 from flags.delivery.users import UserCount
-from releases.core import comparison_words
+from releases.core import comparison_words, exposures
 from releases.core.models import Release, State
 from releases.engine.checks import Check, Kind, Verdict
 from releases.engine.decisions import Cause
@@ -79,6 +79,8 @@ def hold_words(release: Release, hold: Hold) -> str:
         Cause.DEADLINE: _("It took longer than its plan allows. Promote it, or roll back."),
         Cause.FOREIGN: _("{about} Set it back, retry the step, or roll back."),
         Cause.ROUTER_AWAY: _("The router does not answer: {about}. It is retried automatically."),
+        Cause.SAMPLE_RATIO: _of_users(release, Cause.SAMPLE_RATIO),
+        Cause.BOTH_ARMS: _of_users(release, Cause.BOTH_ARMS),
         Cause.FREEZE: _("The freeze {about} is in force. The release continues when it is over."),
         Cause.STOPPED: "{about}",
         Cause.GATE: _("Its plan has a gate here. Promote it to continue."),
@@ -88,6 +90,15 @@ def hold_words(release: Release, hold: Hold) -> str:
         Cause.PROBLEM: "{about}",
     }
     return texts[Cause(hold["cause"])].format(about=about, n=wanting)
+
+
+def _of_users(release: Release, cause: Cause) -> str:
+    numbers = exposures.words(release).replace("{", "{{").replace("}", "}}")
+    texts = {
+        Cause.SAMPLE_RATIO: _("Users do not come in the shares that are set, so nothing compares."),
+        Cause.BOTH_ARMS: _("Users see both versions, so nothing compares."),
+    }
+    return f"{texts[cause]} {numbers} {_('Find out why, then promote, retry or roll back.')}"
 
 
 def _no_data(wanting: int, state: Mapping[str, Any]) -> str:
@@ -210,6 +221,8 @@ _AS_PLANNED = {
     Cause.CHECK_ERROR: gettext_lazy("the check “{about}” could not be measured"),
     Cause.DEADLINE: gettext_lazy("it took longer than its plan allows"),
     Cause.FREEZE: gettext_lazy("the freeze {about} is in force"),
+    Cause.SAMPLE_RATIO: gettext_lazy("users did not come in the shares that were set"),
+    Cause.BOTH_ARMS: gettext_lazy("users saw both versions"),
 }
 
 

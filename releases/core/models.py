@@ -95,6 +95,8 @@ class Release(DueWork, Authored):
     holds = models.JSONField(default=list)
     warnings = models.JSONField(default=list)
     checks = models.JSONField(default=dict)
+    # Whom it sent where (releases.core.exposures).
+    exposed = models.JSONField(default=dict)
     outcome = models.CharField(max_length=30, blank=True)
     because = models.JSONField(default=dict)
     started_at = models.DateTimeField(null=True)

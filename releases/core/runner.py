@@ -15,6 +15,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import QuerySet
 
+from flags.delivery.exposures import Exposures
 from portal.approvals.errors import EmergencyRunning, Waiting
 from portal.approvals.freezes.selectors import Frozen
 from portal.lib import clock
@@ -25,6 +26,7 @@ from releases.checks import Found, measure
 from releases.core import (
     command_rules,
     comparisons,
+    exposures,
     outside_routers,
     rollback_proof,
     situation,
@@ -47,6 +49,7 @@ class Answer:
     token: Mapping[str, Any] = field(default_factory=dict)
     may_move: bool = True
     live: bool = True
+    exposed: Exposures | None = None
 
 
 HANGS_S = 3.0
@@ -154,7 +157,8 @@ class ReleaseRunner(Runner[Release]):
         live = rollback_proof.is_live(work)
         is_lost = told is not None and not told.is_as(Wanted.of(work.wanted))
         work.may_move = is_lost or situation.may_move(work, found, at)
-        return Answer(work.step, work.attempt, at, found, told, token, work.may_move, live)
+        exposed = exposures.ask(work) if work.entered_at is not None else None
+        return Answer(work.step, work.attempt, at, found, told, token, work.may_move, live, exposed)
 
     def carry_out(self, work: Release, at: datetime, answer: object) -> None:
         assert isinstance(answer, Answer)
@@ -181,6 +185,7 @@ class ReleaseRunner(Runner[Release]):
         if work.entered_at is not None:
             seen = list(situation.judged(work, answer.found, answer.at).values())
         told = answer.told or situation.told_now(work)
+        exposures.note(work, told, answer.exposed)
         transitions.note_token(work, answer.token)
         outside_routers.note_strayed(work, told, at)
         proves = work.state in GOING_UP and answer.may_move

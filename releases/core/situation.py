@@ -13,7 +13,7 @@ from portal.approvals.freezes.descriptions import frozen_sentence
 from portal.approvals.freezes.selectors import freezes_in_force
 from portal.audit import selectors as audit
 from releases.checks import Found, Subject
-from releases.core import comparisons, descriptions, outside_routers, transitions
+from releases.core import comparisons, descriptions, exposures, outside_routers, transitions
 from releases.core.models import Measurement, Release, State
 from releases.core.transitions import TICK
 from releases.engine.checks import (
@@ -24,12 +24,13 @@ from releases.engine.checks import (
     Kind,
     Measured,
     Probes,
+    Trouble,
     Verdict,
     judge,
 )
 from releases.engine.comparisons import effective
 from releases.engine.decisions import Action, Decision, Seen, Situation, Traffic
-from releases.engine.plans import InFreeze
+from releases.engine.plans import InFreeze, Reaction
 from releases.routers import Told, Wanted, flag as flag_router
 
 # Without outcomes and changes nothing happens to it but the end of its step or a freeze.
@@ -52,7 +53,8 @@ def told_now(release: Release) -> Told:
     found = rows.first()
     if found is None:
         return Told(away=_("its flag is gone"))
-    return flag_router.told(found.document, flag_router.route_of(release.router))
+    told = flag_router.told(found.document, flag_router.route_of(release.router))
+    return replace(told, version=found.version)
 
 
 def judged(release: Release, found: Found, at: datetime) -> dict[str, Seen]:
@@ -194,6 +196,8 @@ def may_move(release: Release, found: Found, at: datetime) -> bool:
         return True
     if plan.in_freeze is InFreeze.RETURN or plan.deadline_s:
         return True
+    if Reaction.ROLL_BACK in (plan.on[Trouble.SAMPLE_RATIO], plan.on[Trouble.BOTH_ARMS]):
+        return True
     if release.state != State.SUCCEEDED and release.soaked_at and at >= release.soaked_at:
         return True
     if any(not one.is_good for one in found.probes.values()):
@@ -253,6 +257,7 @@ def situation_of(release: Release, seen: list[Seen], told: Told, at: datetime) -
         frozen=next((one.freeze.name for one in frozen if not one.freeze.stops_line), ""),
         stopped=next((frozen_sentence(one) for one in frozen if one.freeze.stops_line), ""),
         about_traffic=told.away or _who_moved(release, told, strays, traffic),
+        of_users=exposures.troubles(release),
     )
 
 

@@ -41,7 +41,7 @@ past."""
 
 
 @dataclass(slots=True)
-class Told:
+class VersionCounts:
     """What one version did in one bucket; ``values`` how many values came, and their sum."""
 
     requests: int = 0
@@ -58,8 +58,8 @@ class RecordedBucket:
 
     start: datetime
     width_s: int
-    canary: Told = field(default_factory=Told)
-    baseline: Told = field(default_factory=Told)
+    canary: VersionCounts = field(default_factory=VersionCounts)
+    baseline: VersionCounts = field(default_factory=VersionCounts)
     other_types: set[str] = field(default_factory=set)
 
     @property
@@ -174,12 +174,12 @@ def _compared(run: _Run) -> Looks:
         yield bucket.ends_at, Compared(run.collected, run.alpha)
 
 
-def _arm_of(check: Check) -> Callable[[Told], Arm]:
+def _arm_of(check: Check) -> Callable[[VersionCounts], Arm]:
     if check.kind is Kind.ERROR_COMPARISON:
         return lambda told: Arm(told.requests, told.errors)
     limit = bucket_of(check.slower_than_ms)
 
-    def arm(told: Told) -> Arm:
+    def arm(told: VersionCounts) -> Arm:
         slow = sum(count for bucket, count in told.durations.items() if bucket > limit)
         return Arm(sum(told.durations.values()), slow)
 

@@ -25,6 +25,8 @@ class Cause(StrEnum):
     DEADLINE = "deadline"
     FOREIGN = "foreign"
     ROUTER_AWAY = "router_away"
+    SAMPLE_RATIO = "sample_ratio"
+    BOTH_ARMS = "both_arms"
     FREEZE = "freeze"
     STOPPED = "stopped"
     GATE = "gate"
@@ -84,7 +86,7 @@ class Situation:
     pauses left out; ``worked_s`` how long its steps have taken so far without pauses and soaks.
 
     ``gate_passed`` says whether people let it go on; ``frozen`` and ``stopped`` name what forbids
-    raising any share now.
+    raising any share now; ``of_users`` is what is wrong with who is sent where.
     """
 
     plan: Plan
@@ -98,6 +100,7 @@ class Situation:
     frozen: str = ""
     stopped: str = ""
     about_traffic: str = ""
+    of_users: Sequence[Trouble] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +162,7 @@ def _troubles(now: Situation) -> list[_Found]:
             found.append(_Found(Trouble.ERROR, hold, seen.check.role))
     if now.plan.deadline_s and now.worked_s > now.plan.deadline_s:
         found.append(_Found(Trouble.DEADLINE, Hold(Cause.DEADLINE)))
+    found += [_Found(trouble, Hold(Cause(trouble.value))) for trouble in now.of_users]
     return found
 
 

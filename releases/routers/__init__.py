@@ -5,7 +5,7 @@ it lies in our database, so it is moved in the transaction that decides so.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from releases.engine.decisions import Traffic
@@ -44,12 +44,14 @@ class Wanted:
 @dataclass(frozen=True, slots=True)
 class Told:
     """What a router says. ``share`` is None where it says what no release makes of it, and
-    ``is_off`` where it sends nobody anywhere; ``away`` why it says nothing."""
+    ``is_off`` where it sends nobody anywhere; ``away`` why it says nothing. ``version`` is that of
+    a flag's configuration."""
 
     share: int | None = None
     cohorts: tuple[str, ...] = ()
     is_off: bool = False
     away: str = ""
+    version: int | None = field(default=None, compare=False)
 
     def traffic(self, wanted: Wanted, *, reached: bool, before: "Told") -> Traffic:
         """What that is beside what is wanted. ``reached`` says whether it was so once, and

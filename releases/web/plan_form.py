@@ -39,7 +39,7 @@ FIELDS: Final[Fields] = {
         "watch_s",
         "deadline_s",
     ),
-    "on": texts("regression", "no_data", "error", "deadline"),
+    "on": texts("regression", "no_data", "error", "deadline", "sample_ratio", "both_arms"),
     "steps": [texts("share", "soak_s", "gate")],
     "checks": [check_form.FIELDS],
 }
