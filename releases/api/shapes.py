@@ -19,7 +19,7 @@ from portal.lib.api.shapes import (
 )
 from portal.lib.api.views import CHANGE_REQUEST
 from releases.api.services import ARTEFACT
-from releases.core import descriptions
+from releases.core import descriptions, exposures
 from releases.core.models import Release, State
 from releases.engine.checks import Check, Role, Verdict
 from releases.engine.comparisons import effective
@@ -197,6 +197,12 @@ RELEASE = LISTED.but(
     executions=EXECUTION.many(of=lambda one: one.executions.all()),
     checks=CHECK.many(of=lambda one: list(_checks_of(one))),
     holds=HOLD.many(of=_holds_of),
+    users=OBJECT(
+        "Where a flag routes: users seen for the first time, how many of them got the new version "
+        "and are expected there by its share, and how many saw the baseline too.",
+        of=lambda one: exposures.numbers(one) or {},
+        additionalProperties={"type": "integer"},
+    ),
     warnings=TEXTS("What is wrong and does not keep it from going on.", of=_warnings_of),
     outcome_words=TEXT("How it ended, or why it goes back.", of=descriptions.outcome_words),
     can_go_back=TEXT("What trying the way back has shown, or empty.", of=descriptions.proof_words),

@@ -48,15 +48,16 @@ def check_words(check: Check, state: State) -> str:
     more = (state.get("numbers") or {}).get("more")
     if not more or verdict == Verdict.FAILED:
         return words
-    return f"{words} {_to_find(more)}"
+    return f"{words} {_to_find(check, more)}"
 
 
-def _to_find(more: int) -> str:
-    return ngettext(
-        "Twice as many errors would be found within {n} more request.",
-        "Twice as many errors would be found within about {n} more requests.",
-        more,
-    ).format(n=f"{more:,}")
+def _to_find(check: Check, more: int) -> str:
+    text = (
+        _("Twice as many errors would be found within about {n} more requests.")
+        if check.kind is Kind.ERROR_COMPARISON
+        else _("Twice as many slow requests would be found within about {n} more requests.")
+    )
+    return text.format(n=f"{more:,}")
 
 
 def _no_data(check: Check, state: State) -> str:
