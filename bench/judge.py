@@ -4,7 +4,6 @@ beside what others do; and what it costs."""
 import gc
 import json
 import math
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -80,8 +79,8 @@ class Watched:
         return self._fires(None)
 
     def _fires(self, of_instances: float | None) -> bool:
-        if self.evidence.value() < 1 / SHARE:
-            return False  # No dispersion makes it more.
+        if max(self.evidence.likelihoods) < _LN_FIRES:
+            return False  # No mean is more, and no dispersion makes it more.
         phi = max(self.evidence.dispersion(), of_instances or 1.0)
         return self.evidence.value(phi) >= 1 / SHARE
 
@@ -99,15 +98,17 @@ class Watched:
 
     def pooled(self) -> bool:
         """The judge's evidence of all steps in one stratum, against all other traffic."""
+        others = Arm(sum(self.requests[1:]), sum(self.errors[1:]))
+        if self.errors[0] * others.requests <= others.errors * self.requests[0]:
+            return False
         one = Evidence()
-        others = (self.requests[at] for at in (1, 2)), (self.errors[at] for at in (1, 2))
-        canary = Arm(self.requests[0], self.errors[0])
-        one.add(Stratum(canary, Arm(*map(sum, others))))
-        if one.value() < 1 / SHARE:
+        one.add(Stratum(Arm(self.requests[0], self.errors[0]), others))
+        if max(one.likelihoods) < _LN_FIRES:
             return False
         return one.value(self.evidence.dispersion()) >= 1 / SHARE
 
 
+_LN_FIRES: Final = math.log(1 / SHARE)
 _Z: Final = NormalDist().inv_cdf(1 - SHARE)
 
 
@@ -143,19 +144,17 @@ def _watch(buckets: Iterator[Bucket], ways: list[str], fired: Fired) -> None:
 
 def _mismatch(random: Random) -> int | None:
     """The bucket at which users' first exposures are found to be out of proportion."""
-    past: list[tuple[tuple[int, int], tuple[float, float]]] = []
-    at = 0
+    before, at = 0.0, 0
     for share in SHARES:
-        users, shares = [0, 0], (share, 1 - share)
+        users, ln_ratio = [0, 0], 0.0
         for _bucket in range(BUCKETS):
-            one, other = exposures(random, share)
-            users[0] += one
-            users[1] += other
-            steps = [*past, ((users[0], users[1]), shares)]
-            if judge.sample_ratio(steps) >= math.log(1 / SHARE):
+            for arm, more in enumerate(exposures(random, share)):
+                users[arm] += more
+            ln_ratio = judge.sample_ratio([(users, (share, 1 - share))])
+            if before + ln_ratio >= _LN_FIRES:
                 return at
             at += 1
-        past.append(((users[0], users[1]), shares))
+        before += ln_ratio
     return None
 
 
@@ -284,7 +283,3 @@ def describe() -> str:
         f"looked at every {BUCKET_S} s from the first request; error rates "
         f"{', '.join(f'{100 * one:g}' for one in RATES)} %"
     )
-
-
-if __name__ == "__main__":
-    print("\n".join(run(is_quick="--quick" in sys.argv[1:])))
