@@ -1,20 +1,24 @@
-"""``python -m bench [NAME…]``; ``make bench`` measures all."""
+"""``python -m bench [NAME…] [--quick]``; ``make bench`` measures all."""
 
 import sys
+from collections.abc import Callable
+from functools import partial
 
-from bench import calls, evaluator, history, releases, telemetry
+from bench import calls, evaluator, history, judge, releases, telemetry
 from bench.evaluator import CONNECTIONS, SECONDS, NoLoadGenerator
 
 
 def main(wanted: list[str]) -> int:
     """Print every measurement, with the machine and the peer it was made against."""
-    known = {
+    known: dict[str, Callable[[], None]] = {
         "evaluator": _evaluator,
         "telemetry": _telemetry,
         "releases": _releases,
         "history": _history,
+        "judge": partial(_judge, is_quick="--quick" in wanted),
         "calls": _calls,
     }
+    wanted = [name for name in wanted if name != "--quick"]
     if set(wanted) - set(known):
         print(f"aviary: there are {', '.join(known)} to measure", file=sys.stderr)
         return 2
@@ -53,6 +57,13 @@ def _releases() -> None:
 def _history() -> None:
     table = history.run()
     print(f"\nMeasured in one process, {history.ROUNDS} times each page.")
+    print(f"{evaluator.describe()}.\n")
+    print("\n".join(table))
+
+
+def _judge(*, is_quick: bool) -> None:
+    table = judge.run(is_quick=is_quick)
+    print(f"\n{judge.describe()}.")
     print(f"{evaluator.describe()}.\n")
     print("\n".join(table))
 

@@ -43,6 +43,8 @@ SNAPSHOT_KEY = settings_env.secret_bytes("SNAPSHOT_KEY")
 METRICS_TOKEN = settings_env.optional_secret("METRICS_TOKEN")
 # Networks that probes, webhooks and routers may reach beside public addresses.
 OUTBOUND_NETWORKS = settings_env.networks("AVIARY_OUTBOUND_NETWORKS")
+# The runtime sockets of haproxy that setups may name; no other is ever connected to.
+HAPROXY = settings_env.haproxies("AVIARY_HAPROXY")
 REDIS_URL = settings_env.redis_url()
 # Where people and applications reach the two servers: for links, curl lines and snippets.
 PORTAL_URL = os.environ.get("PORTAL_URL") or f"http://127.0.0.1:{os.environ.get('PORT', '8000')}"

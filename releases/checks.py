@@ -16,7 +16,7 @@ from django.conf import settings
 from flags.channel.telemetry import OTHERS, WIDTH_S
 from portal.access.models import Environment
 from portal.lib import outbound
-from releases.engine.checks import COMPARING, Check, Kind, Measured, Tally, Verdict
+from releases.engine.checks import ADDRESS, COMPARING, Check, Kind, Measured, Tally, Verdict
 from releases.engine.comparisons import SETTLES, Collected, Compared, NewErrorTypes, Values
 from releases.telemetry import comparing as pairs, reading
 from releases.telemetry.comparing import Pair
@@ -28,12 +28,14 @@ class Probe:
     detail: str
 
 
-def probe(check: Check) -> Probe:
-    """Ask an address once. One that cannot be reached has failed; it says why."""
+def probe(check: Check, *, address: str = "") -> Probe:
+    """Ask an address once; ``address`` is that of the place where the version runs. One that cannot
+    be reached has failed; it says why."""
     began = time.monotonic()
     try:
+        url = at_address(check.url, address)
         answer = outbound.send(
-            "GET", check.url, networks=settings.OUTBOUND_NETWORKS, timeout_s=check.timeout_s
+            "GET", url, networks=settings.OUTBOUND_NETWORKS, timeout_s=check.timeout_s
         )
     except outbound.OutboundError as error:
         return Probe(False, str(error))
@@ -42,11 +44,20 @@ def probe(check: Check) -> Probe:
     return Probe(is_good, f"status {answer.status} after {took} ms")
 
 
-def number_of(check: Check, body: dict[str, object]) -> float | None:
+def at_address(url: str, address: str) -> str:
+    """The address that a check is asked at. Raises Refused where its place has none."""
+    if ADDRESS not in url:
+        return url
+    if not address:
+        raise outbound.Refused("the deployer names no address of its place")
+    return url.replace(ADDRESS, address.rstrip("/"))
+
+
+def number_of(check: Check, body: dict[str, object], *, address: str = "") -> float | None:
     """The number that a webhook answers with: ``{"value": 1.5}``; None where it gives none."""
     try:
         answer = outbound.post(
-            check.url,
+            at_address(check.url, address),
             orjson.dumps(body),
             content_type="application/json",
             networks=settings.OUTBOUND_NETWORKS,
@@ -70,7 +81,8 @@ _AT_ONCE = 16
 class Subject:
     """What is measured: one version of a service, or one variant of a flag, in an environment.
 
-    Canary cohorts count where nobody else has it, ``of_cohorts``, and nowhere else.
+    Canary cohorts count where nobody else has it, ``of_cohorts``, and nowhere else. ``address`` is
+    that of the place where it runs, where the deployer names one.
     """
 
     environment: Environment
@@ -78,6 +90,7 @@ class Subject:
     name: str
     version: str
     of_cohorts: bool = False
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +262,9 @@ def _ask(check: Check, subject: Subject) -> Probe | float | None:
     names = {"check": check.key, subject.about: subject.name, "version": subject.version}
     body: dict[str, object] = {**names, "environment": subject.environment.key}
     try:
-        return probe(check) if check.kind is Kind.HTTP else number_of(check, body)
+        if check.kind is Kind.HTTP:
+            return probe(check, address=subject.address)
+        return number_of(check, body, address=subject.address)
     except Exception:
         logger.exception("check %s cannot be measured", check.key)
         return None

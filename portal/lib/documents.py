@@ -155,6 +155,16 @@ def _read_items(item: Reader[T], values: Iterable[object]) -> tuple[T, ...]:
     return tuple(items)
 
 
+def all_different(read: Reader[tuple[str, ...]]) -> Reader[list[str]]:
+    def read_different(value: object) -> list[str]:
+        found = list(read(value))
+        if len(set(found)) < len(found):
+            refuse("Name each of them once.")
+        return found
+
+    return read_different
+
+
 def tagged(readers: Mapping[str, Reader[T]]) -> Reader[T]:
     def read(value: object) -> T:
         document = read_object(value)
@@ -243,6 +253,19 @@ def name(most: int, least: int = 0) -> Reader[str]:
         if result != result.strip():
             refuse("Remove the white space around this text.")
         return result
+
+    return read
+
+
+def matching(form: re.Pattern[str], most: int, message: str) -> Reader[str]:
+    """A text of 1 to ``most`` characters that has this form; ``message`` says which."""
+    read_text = text(most, 1)
+
+    def read(value: object) -> str:
+        found = read_text(value)
+        if not form.fullmatch(found):
+            refuse(message)
+        return found
 
     return read
 

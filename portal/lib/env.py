@@ -6,6 +6,7 @@ module may import Django's ORM.
 """
 
 import os
+import re
 from collections.abc import Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -15,6 +16,9 @@ import environ
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 
+_HAPROXY = re.compile(
+    r"([a-z0-9][a-z0-9-]{0,49})=(/[!-~]+|(?:[A-Za-z0-9.-]+|\[[0-9a-f:.]+\]):\d{1,5})"
+)
 _SWITCH = {"": False}
 _SWITCH |= dict.fromkeys(("1", "true", "yes", "on"), True)
 _SWITCH |= dict.fromkeys(("0", "false", "no", "off"), False)
@@ -127,6 +131,21 @@ def networks(name: str) -> tuple[IPv4Network | IPv6Network, ...]:
         return tuple(ip_network(one) for one in found)
     except ValueError as error:
         raise SettingError(f"{name}: {error}; give networks such as 10.0.0.0/8,::1") from None
+
+
+def haproxies(name: str) -> dict[str, str]:
+    """Sockets such as edge=/run/haproxy.sock,west=10.0.0.7:9999: each address by its name; none
+    where unset. Raises SettingError for anything else, and for a name that comes twice."""
+    found: dict[str, str] = {}
+    for one in filter(None, map(str.strip, os.environ.get(name, "").split(","))):
+        parts = _HAPROXY.fullmatch(one)
+        address = parts[2] if parts else "0"
+        has_port = address.startswith("/") or 0 < int(address.rpartition(":")[2]) < 2**16
+        if not parts or not has_port or parts[1] in found:
+            form = "edge=/run/haproxy.sock,west=10.0.0.7:9999, each name once"
+            raise SettingError(f"{name} must look like {form}; {one!r} does not")
+        found[parts[1]] = address
+    return found
 
 
 def optional_secret(name: str) -> bytes:

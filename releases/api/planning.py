@@ -17,6 +17,7 @@ from portal.lib import clock
 from portal.lib.api.endpoints import answer, answer_page, choice, find, text
 from portal.lib.api.shapes import (
     MOMENT,
+    NUMBER,
     OBJECT,
     OBJECTS,
     SWITCH,
@@ -32,13 +33,15 @@ from portal.lib.journal import Intent
 from releases.api.policies import APPLIED, applied
 from releases.api.releases import DRAFT, read_draft
 from releases.api.services import ARTEFACT, TAG
-from releases.api.shapes import PERCENT
-from releases.catalogue.models import Service
+from releases.catalogue.models import Service, ServiceSetup
 from releases.catalogue.selectors import setup_of
+from releases.core.drafts import possible_strategies
 from releases.core.planning import Preview, preview
 from releases.core.routes import moved_by
-from releases.engine.plans import MATRIX, Strategy, advise
+from releases.engine.advice import MATRIX, advise
+from releases.engine.plans import Strategy
 from releases.engine.policies import Moved
+from releases.engine.steps import Work
 from releases.policies import demands, templates
 from releases.policies.models import PlanTemplate
 
@@ -104,10 +107,11 @@ PREVIEW_STEP = Shape(
     "PreviewStep",
     {
         "name": TEXT(),
-        "share": PERCENT,
+        "work": TEXT("What it does.", of="step.work.value", enum=[one.value for one in Work]),
+        "share": NUMBER("In percent.", of=lambda row: row.step.share / 1000),
         "starts_s": WHOLE("Seconds after the start, without holds and gates."),
         "ends_s": WHOLE(),
-        "gate": SWITCH("Whether people have to let it go on."),
+        "gate": SWITCH("Whether people have to let it go on.", of="step.gate"),
         "users": WHOLE(
             "About how many users it reaches, by the targeting keys that were asked for since "
             "yesterday; null where that is unknown.",
@@ -195,17 +199,17 @@ class ReleaseAdvice(ApiView):
         reply = choice(request, "answer", MATRIX.get(concern, {}))
         if bool(concern) != bool(reply):
             raise Invalid({"answer": _("Send a concern and one of its answers.")})
+        place, about = holder_of(request).environment, _about(request, own)
+        setup = setup_of(about, place) if isinstance(about, Service) else None
         if concern:
-            found |= _advice(concern, reply)
-        place = holder_of(request).environment
-        ruling = demands.ruling_on(own, _moved(place, _about(request, own)))
+            found |= _advice(concern, reply, possible_strategies(setup))
+        ruling = demands.ruling_on(own, _moved(place, about, setup))
         return answer(ADVICE.dump(None, **found, policies=applied(ruling)))
 
 
-def _moved(place: Environment, about: Service | Flag | None) -> Moved:
+def _moved(place: Environment, about: Service | Flag | None, setup: ServiceSetup | None) -> Moved:
     if about is None:
         return Moved(place.key)
-    setup = setup_of(about, place) if isinstance(about, Service) else None
     return moved_by(place, about, setup.router if setup else {})
 
 
@@ -224,13 +228,13 @@ def _about(request: Request, project: Project) -> Service | Flag | None:
     return None
 
 
-def _advice(concern: str, reply: str) -> dict[str, str]:
-    advice = advise(concern, reply, possible=frozenset(one.value for one in Strategy))
+def _advice(concern: str, reply: str, possible: frozenset[str]) -> dict[str, str]:
+    advice = advise(concern, reply, possible=possible)
     named = advice.instead_of or advice.strategy
     text = _("{concern}, {answer}: the deployment guide names {strategy}.")
     reason = text.format(concern=_plain(concern), answer=_plain(reply), strategy=_plain(named))
     if advice.instead_of:
-        more = _("There is no such strategy here yet; {strategy} comes closest.")
+        more = _("This service is not set up for that; {strategy} comes closest.")
         reason += " " + more.format(strategy=_plain(advice.strategy))
     return {"strategy": advice.strategy, "instead_of": advice.instead_of, "reason": reason}
 

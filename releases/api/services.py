@@ -40,13 +40,20 @@ SERVICE = Shape(
 SERVICES = PageShape("ServicePage", "services", SERVICE.many())
 _ROUTER = OBJECT(
     'Who moves traffic: {"kind": "flag", "flag", "variants": [two of its variants], "baseline"?, '
-    '"bucket_by"?, "tester_url"?}, {"kind": "webhook", "url"} or {"kind": "manual"}.'
+    '"bucket_by"?, "tester_url"?}, {"kind": "webhook", "url"}, {"kind": "manual"}, '
+    '{"kind": "haproxy", "haproxy": [names], "places": [two backends], "baseline"?, "map", "key"} '
+    'or {"kind": "haproxy", "haproxy", "places", "baseline"?, "backend", '
+    '"servers": {place: [names]}}.'
+)
+_DEPLOYER = (
+    'Who deploys: {"kind": "webhook", "url": …}, {"kind": "manual"}, or nothing; either may have '
+    '"instances" and "addresses" of instances or places.'
 )
 NEW_SETUP = Shape(
     "NewSetup",
     {
         "router": _ROUTER,
-        "deployer": OBJECT('Who deploys: {"kind": "manual"}, or nothing.', optional=True),
+        "deployer": OBJECT(_DEPLOYER, optional=True),
         "checks": OBJECTS("What every release is checked for.", optional=True),
         "rollback_config": OBJECT("The block of the deployment guide.", optional=True),
     },

@@ -24,7 +24,8 @@ from releases.core.models import Release, State
 from releases.engine.checks import Check, Role, Verdict
 from releases.engine.comparisons import effective
 from releases.engine.decisions import Cause
-from releases.engine.plans import WHOLE as ALL, Strategy
+from releases.engine.plans import Strategy
+from releases.engine.steps import WHOLE as ALL
 from releases.routers import flag as flag_router
 
 PERCENT = NUMBER(of=lambda row: row.share / 1000)

@@ -3,6 +3,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _, gettext_lazy
 
+from releases.catalogue.haproxy import takes_out
 from releases.catalogue.reading import rollback_of
 from releases.engine.checks import Check, Kind, Role, read_check
 from releases.engine.plans import ReturnStrategy
@@ -12,11 +13,25 @@ _ROUTERS = {
     "flag": gettext_lazy("Route traffic by the flag {flag}, between {first} and {second}."),
     "webhook": gettext_lazy("Route traffic by a webhook: {url}"),
     "manual": gettext_lazy("A person routes traffic and confirms it."),
+    "haproxy_map": gettext_lazy(
+        "Route users by haproxy {names}, by the entry {key} of the map {map}, "
+        "between the backends {first} and {second}."
+    ),
+    "haproxy_weights": gettext_lazy(
+        "Route requests, not users, by haproxy {names}, by the weights of servers of {backend}: "
+        "{first} ({of_first}) and {second} ({of_second})."
+    ),
 }
+_ROUTERS["haproxy_servers"] = gettext_lazy(
+    "haproxy {names} takes servers of {backend} out of service and puts them back."
+)
 _OF_FLAGS = {
     "baseline": gettext_lazy("Serve the variant {} to users to compare with, as the baseline."),
     "bucket_by": gettext_lazy("Bucket users by {}."),
     "tester_url": gettext_lazy("Testers open {}"),
+}
+_OF_HAPROXY = {
+    "baseline": gettext_lazy("Send a part of them to {} to compare with, as the baseline.")
 }
 _MEASURED = {
     Kind.ERROR_RATE: gettext_lazy("the error rate exceeds {threshold} % over {window}"),
@@ -54,15 +69,12 @@ def differences(old: list[str], new: list[str]) -> list[str]:
 
 
 def _sentences(setup: Document) -> Iterator[str]:
-    router = setup["router"]
-    first, second = router.get("variants", ("", ""))
-    text = str(_ROUTERS[router["kind"]])
-    yield text.format(**{"flag": "", "url": ""} | router, first=first, second=second)
-    for name, said in _OF_FLAGS.items():
-        if name in router:
-            yield str(said).format(router[name])
-    if setup["deployer"]:
-        yield _("A person deploys it.")
+    yield router_sentence(setup["router"])
+    of_kind = _OF_FLAGS if setup["router"]["kind"] == "flag" else _OF_HAPROXY
+    for name, said in of_kind.items():
+        if name in setup["router"]:
+            yield str(said).format(setup["router"][name])
+    yield from _of_deployer(setup["deployer"])
     for check in setup["checks"]:
         yield check_sentence(read_check(check))
     config = rollback_of(setup)
@@ -72,6 +84,30 @@ def _sentences(setup: Document) -> Iterator[str]:
         yield str(_RETURNS[config.return_strategy])
         if config.channels:
             yield _("Notify by {channels}.").format(channels=", ".join(config.channels))
+
+
+def _of_deployer(deployer: Document) -> Iterator[str]:
+    if deployer:
+        text = _("A webhook deploys it: {url}.") if "url" in deployer else _("A person deploys it.")
+        yield text.format(url=deployer.get("url"))
+    if deployer.get("instances"):
+        yield _("Its instances are {names}.").format(names=", ".join(deployer["instances"]))
+    for name, address in deployer.get("addresses", {}).items():
+        yield _("{name} is at {address}.").format(name=name, address=address)
+
+
+def router_sentence(router: Document) -> str:
+    first, second = router.get("variants") or router.get("places") or ("", "")
+    kind, more = router["kind"], {"flag": "", "url": ""}
+    if kind == "haproxy":
+        kind = "haproxy_map" if "map" in router else "haproxy_weights"
+        kind = "haproxy_servers" if takes_out(router) else kind
+        servers = router.get("servers", {})
+        more["names"] = ", ".join(router["haproxy"])
+        more["of_first"], more["of_second"] = (
+            ", ".join(servers.get(one, ())) for one in (first, second)
+        )
+    return str(_ROUTERS[kind]).format(**{**more, **router}, first=first, second=second)
 
 
 def check_sentence(check: Check) -> str:

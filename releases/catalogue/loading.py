@@ -21,7 +21,7 @@ from portal.lib.journal import Intent
 from releases.catalogue import selectors, services
 from releases.catalogue.descriptions import setup_changes
 from releases.catalogue.models import Service
-from releases.engine.plans import MATRIX
+from releases.engine.advice import MATRIX
 
 ROLLBACK, SELECTION = "rollback_config", "deployment_strategy_selection"
 APPROVALS, CONTAINER = "approval_requirements", "container_deployment"

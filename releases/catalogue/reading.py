@@ -9,9 +9,11 @@ How a service is released in an environment is its *setup*::
       "rollback_config": {"triggers": {"error_rate": {"threshold": "5%", "window": "5m"}}}
     }
 
-A router is ``{"kind": "webhook", "url": …}`` or ``{"kind": "manual"}`` as well. The variants of a
-flag take turns: one is the stable version, the other brings the next. ``rollback_config`` is the
-block of the deployment guide, kept as it was written.
+A router is ``{"kind": "webhook", "url": …}``, ``{"kind": "manual"}`` or one by haproxy as well
+(releases.catalogue.haproxy). The variants of a flag, and haproxy's places, take turns: one has the
+stable version, the other brings the next. A deployer (releases.deployers) is a webhook or manual as
+well; it may name ``instances`` for rolling releases, and ``addresses`` of instances or places.
+``rollback_config`` is the block of the deployment guide, kept as it was written.
 """
 
 import re
@@ -26,8 +28,10 @@ from portal.lib.documents import (
     DocumentError,
     Problem,
     Reader,
+    all_different,
     checked,
     list_of,
+    matching,
     name,
     one_of,
     read_object,
@@ -36,8 +40,10 @@ from portal.lib.documents import (
     text,
 )
 from portal.lib.errors import Invalid
-from releases.engine.checks import Check, read_checks
+from releases.catalogue.haproxy import read_haproxy
+from releases.engine.checks import ADDRESS, Check, read_checks
 from releases.engine.rollback_config import RollbackConfig, read_rollback_config
+from releases.engine.steps import MOST_INSTANCES
 
 T = TypeVar("T")
 MOST_OWNERS: Final = 20
@@ -61,29 +67,7 @@ def valid(read: Reader[T], document: object, *, under: str = "") -> T:
         raise Invalid({one.path: one.message for one in problems}) from None
 
 
-def _matching(form: re.Pattern[str], most: int, message: str) -> Reader[str]:
-    read_text = text(most, 1)
-
-    def read(value: object) -> str:
-        found = read_text(value)
-        if not form.fullmatch(found):
-            refuse(message)
-        return found
-
-    return read
-
-
-def all_different(read: Reader[tuple[str, ...]]) -> Reader[list[str]]:
-    def read_different(value: object) -> list[str]:
-        found = list(read(value))
-        if len(set(found)) < len(found):
-            refuse("Name each of them once.")
-        return found
-
-    return read_different
-
-
-read_key: Final = _matching(_KEY, 50, str(key_validator.message))
+read_key: Final = matching(_KEY, 50, str(key_validator.message))
 read_service: Final[Reader[dict[str, Any]]] = record(
     dict,
     {
@@ -123,6 +107,7 @@ _ROUTERS: Final[Mapping[str, Reader[dict[str, Any]]]] = {
     ),
     "webhook": record(dict, {"url": _read_address}),
     "manual": record(dict, {}),
+    "haproxy": read_haproxy,
 }
 
 
@@ -142,12 +127,33 @@ def _by_kind(readers: Mapping[str, Reader[dict[str, Any]]], what: str) -> Reader
 
 
 def _check_variants(router: Mapping[str, Any]) -> Iterator[Problem]:
-    if router.get("baseline") in router.get("variants", ()):
+    if router["kind"] == "flag" and router.get("baseline") in router["variants"]:
         yield Problem("baseline", "Give the baseline a variant of its own.")
 
 
 _read_router = checked(_by_kind(_ROUTERS, "kind of router"), _check_variants)
-_read_deployer = _by_kind({"manual": record(dict, {})}, "kind of deployer")
+
+
+def _read_addresses(value: object) -> dict[str, str]:
+    document = read_object(value)
+    if len(document) > MOST_INSTANCES:
+        refuse(f"Give at most {MOST_INSTANCES} addresses.")
+    for key in document:
+        _NAME(key)
+    return record(dict, {}, dict.fromkeys(document, _read_address))(document)
+
+
+_PLACES: Final[dict[str, Reader[Any]]] = {
+    "addresses": _read_addresses,
+    "instances": all_different(list_of(_NAME, most=MOST_INSTANCES)),
+}
+_read_deployer = _by_kind(
+    {
+        "manual": record(dict, {}, _PLACES),
+        "webhook": record(dict, {"url": _read_address}, _PLACES),
+    },
+    "kind of deployer",
+)
 
 
 def _read_block(value: object) -> dict[str, Any]:
@@ -171,7 +177,7 @@ def check_address(check: Mapping[str, Any], path: str) -> Iterator[Problem]:
     if "url" not in check:
         return
     try:
-        _read_address(check["url"])
+        _read_address(check["url"].replace(ADDRESS, "http://localhost", 1))
     except DocumentError as error:
         yield from (problem.under(path) for problem in error.under("url"))
 
@@ -247,15 +253,15 @@ _VERSION: Final = re.compile(r"[!-~]+")
 _read_artefact: Final[Reader[dict[str, Any]]] = record(
     _artefact,
     {
-        "version": _matching(
+        "version": matching(
             _VERSION, 100, "Give a version of 1 to 100 visible ASCII characters, without spaces."
         ),
-        "digest": _matching(
+        "digest": matching(
             _DIGEST, 200, "Give a digest such as sha256:9f86…: an algorithm, a colon and the value."
         ),
     },
     {
-        "kind": _matching(
+        "kind": matching(
             _KIND, 20, "Give a kind such as image, package or archive, in small letters."
         ),
         "commit": name(100),

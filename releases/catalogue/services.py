@@ -1,7 +1,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from flags.models import Flag, FlagConfiguration
@@ -16,6 +18,7 @@ from portal.lib.errors import Conflict, Forbidden, Invalid, refuse
 from portal.lib.journal import Intent
 from releases.catalogue import reading, selectors
 from releases.catalogue.descriptions import setup_changes
+from releases.catalogue.haproxy import is_shared
 from releases.catalogue.models import Artefact, Service, ServiceSetup
 
 SETUP = "service.setup"
@@ -152,6 +155,9 @@ def _conflict(current: ServiceSetup, wanted: Document) -> Conflict:
 
 
 def _refuse_unroutable(service: Service, environment: Environment, router: Document) -> None:
+    if router["kind"] == "haproxy":
+        _refuse_unlisted(router)
+        _refuse_shared_haproxy(service, environment, router)
     if router["kind"] != "flag":
         return
     flag = Flag.objects.alive().filter(project=service.project, key=router["flag"]).first()
@@ -164,6 +170,32 @@ def _refuse_unroutable(service: Service, environment: Environment, router: Docum
         raise Invalid.of("router.flag", text, flag=flag.key, environment=environment.name)
     _refuse_unknown_variants(flag, router)
     _refuse_shared(service, environment, flag.key)
+
+
+def _refuse_unlisted(router: Document) -> None:
+    listed = sorted(settings.HAPROXY)
+    known = ", ".join(listed) if listed else _("none")
+    text = _("The setting AVIARY_HAPROXY names no haproxy {name}; it names {known}.")
+    refuse(
+        {
+            f"router.haproxy[{n}]": text.format(name=one, known=known)
+            for n, one in enumerate(router["haproxy"])
+            if one not in listed
+        }
+    )
+
+
+def _refuse_shared_haproxy(service: Service, environment: Environment, router: Document) -> None:
+    """Whoever it belongs to: all projects of a site share its haproxys."""
+    others = ServiceSetup.objects.filter(router__kind="haproxy").select_related("service__project")
+    mine = Q(service=service, environment=environment)
+    for other in others.exclude(mine):
+        if is_shared(router, other.router):
+            text = _("Another service is routed by this already. Give each its own.")
+            if other.service.project_id == service.project_id:
+                text = _("{service} is routed by this already. Give each service its own.")
+            path = "router.key" if "key" in router else "router.servers"
+            raise Invalid.of(path, text, service=other.service.key)
 
 
 def _refuse_unknown_variants(flag: Flag, router: Document) -> None:

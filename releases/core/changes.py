@@ -48,7 +48,8 @@ def start_change(release: Release, intent: Intent | None = None) -> Change:
 
 def _start_sentences(release: Release) -> Iterator[str]:
     plan = release.parsed_plan
-    shares = ", ".join(descriptions.percent(step.share) for step in plan.steps)
+    yield from descriptions.strategy_sentences(plan)
+    shares = ", ".join(map(descriptions.percent, plan.shares))
     text = ngettext(
         "It goes to {shares} of the users, each step watched by {n} check.",
         "It goes to {shares} of the users, each step watched by {n} checks.",

@@ -18,6 +18,7 @@ from portal.lib.journal import Intent
 from releases.core import selectors
 from releases.core.models import GOING_UP, MOVING, Release, State
 from releases.core.routes import ruling_of
+from releases.engine.steps import Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,17 @@ def why_not(release: Release, command: str, permissions: Collection[str], at: An
         return _("It is {state}.").format(state=State(release.state).label)
     if release.state == State.SUCCEEDED and (why := _why_stays(release, command, at)):
         return why
+    if why := _why_nothing_to_do(release, command):
+        return why
+    if command in ("promote", "promote_fully") and (why := _why_step_by_step(release, command, at)):
+        return why
+    lacks = _lacks(release, one, permissions)
+    return str(Forbidden(lacks)) if lacks else ""
+
+
+def _why_nothing_to_do(release: Release, command: str) -> str:
+    if command in ("abort", "rollback", "jump_back") and _stops_the_old(release):
+        return _("The old version is being stopped. When that is done, release it again.")
     if command == "confirm" and not any(one["cause"] == "confirm" for one in release.holds):
         return _("There is nothing to confirm.")
     if command == "dismiss" and not failing(release):
@@ -70,10 +82,11 @@ def why_not(release: Release, command: str, permissions: Collection[str], at: An
         return _("No cohort gets it separately.")
     if command == "jump_back" and not release.step:
         return _("It is at its first step.")
-    if command in ("promote", "promote_fully") and (why := _why_step_by_step(release, command, at)):
-        return why
-    lacks = _lacks(release, one, permissions)
-    return str(Forbidden(lacks)) if lacks else ""
+    return ""
+
+
+def _stops_the_old(release: Release) -> bool:
+    return release.is_moving and release.present.work is Work.RETIRE
 
 
 def _why_stays(release: Release, command: str, at: Any) -> str:

@@ -218,11 +218,12 @@ def _undo(release: Release, intent: Intent) -> Planned:
     locked = lock_for(release, "undo", intent)
     assert locked.service is not None
     assert locked.stable is not None
+    rolls = locked.parsed_plan.strategy is Strategy.ROLLING
     document = {
         "service": locked.service.key,
         "artefact": {"version": locked.stable.version, "digest": locked.stable.digest},
-        "strategy": Strategy.IN_PLACE,
-        "plan": {"proof_of_return": False},
+        "strategy": Strategy.ROLLING if rolls else Strategy.IN_PLACE,
+        "plan": {"batches": locked.plan["batches"]} if rolls else {"proof_of_return": False},
     }
     planned = plan_and_start(
         project=locked.project,

@@ -6,7 +6,7 @@ from releases.checks import Comparing, Found
 from releases.core.models import Comparison, Release
 from releases.engine.checks import COMPARING, TESTED
 from releases.engine.comparisons import Collected, Compared, alphas_of
-from releases.engine.plans import WHOLE
+from releases.engine.steps import WHOLE
 
 
 def baseline_of(release: Release) -> str:
@@ -29,8 +29,9 @@ def comparing_of(release: Release, at: datetime) -> Comparing | None:
     the cohorts, and the last."""
     plan = release.parsed_plan
     tested = {check.key for check in plan.checks if check.kind in TESTED}
-    share = plan.all_steps[release.step].share
-    if not any(check.kind in COMPARING for check in plan.checks) or share in (0, WHOLE):
+    step = plan.all_steps[release.step]
+    compares = step.has_traffic and step.share not in (0, WHOLE)
+    if not compares or not any(check.kind in COMPARING for check in plan.checks):
         return None
     place = f"{release.step}.{release.attempt}"
     soaked_at = release.soaked_at

@@ -1,4 +1,4 @@
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -9,7 +9,8 @@ from releases.core import comparison_words, exposures
 from releases.core.models import Release, State
 from releases.engine.checks import Check, Kind, Verdict
 from releases.engine.decisions import Cause
-from releases.engine.plans import Step
+from releases.engine.plans import Plan, Strategy
+from releases.engine.steps import Batches, Earlier, Step, Work
 
 Hold = Mapping[str, Any]
 
@@ -61,9 +62,65 @@ def duration(seconds: float) -> str:
 
 
 def step_name(release: Release, number: int) -> str:
-    """What a step is called: “5 %”, or “canary cohorts”."""
-    step: Step = release.parsed_plan.all_steps[number]
+    """What a step is called: “5 %”, “deploy”, or “canary cohorts”."""
+    return step_words(release.parsed_plan.all_steps[number])
+
+
+def step_words(step: Step) -> str:
+    if step.work is Work.DEPLOY:
+        return _("deploy")
+    if step.work is Work.RETIRE:
+        return _("stop the old version")
+    if step.work is Work.BATCH:
+        return ", ".join(step.instances)
     return percent(step.share) if step.share else _("canary cohorts")
+
+
+def strategy_sentences(plan: Plan) -> Iterator[str]:
+    """What a plan does beside giving shares."""
+    works = [step.work for step in plan.steps]
+    if Work.DEPLOY in works:
+        yield _("It is deployed first, where nobody gets it yet.")
+    for step in plan.steps:
+        if step.work is Work.BATCH:
+            yield _("It replaces what {names} run.").format(names=", ".join(step.instances))
+    if plan.batches is not None:
+        yield _earlier_words(plan.batches)
+    if Work.RETIRE in works:
+        yield _("In the end the old version is stopped; from then on there is no rollback.")
+
+
+def _earlier_words(batches: Batches) -> str:
+    keeps = batches.earlier is Earlier.KEEP
+    floor = ngettext(
+        "At least {n} other instance stays in service.",
+        "At least {n} other instances stay in service.",
+        batches.floor,
+    ).format(n=batches.floor)
+    failing = _("A batch that fails is restored; batches before it keep the new version.")
+    if not keeps:
+        failing = _("When a batch fails, it and all batches before it are restored.")
+    return f"{floor} {failing}"
+
+
+def confirm_words(release: Release) -> str:
+    """What a person is to do, and then confirm."""
+    step, wanted = release.present, release.wanted
+    names = {"version": release.version, "old": release.stable.version if release.stable else ""}
+    if release.parsed_plan.strategy is Strategy.ROLLING:
+        names["names"] = ", ".join(step.instances)
+        if wanted["back"]:
+            return _("Bring back what {names} and the batches before ran.").format(**names)
+        return _("Replace what {names} run by {version}.").format(**names)
+    if step.work is Work.ROUTE or wanted["back"]:
+        share = " + ".join([percent(int(wanted["share"])), *wanted["cohorts"]])
+        return _("Set its share to {share} where traffic is routed.").format(share=share)
+    names["place"] = release.place_of("stable" if step.work is Work.RETIRE else "new")
+    if step.work is Work.RETIRE:
+        return _("Stop the old version {old}.").format(**names)
+    if names["place"]:
+        return _("Deploy {version} to {place}.").format(**names)
+    return _("Deploy {version} where nobody gets it yet.").format(**names)
 
 
 def hold_words(release: Release, hold: Hold) -> str:
@@ -84,10 +141,13 @@ def hold_words(release: Release, hold: Hold) -> str:
         Cause.FREEZE: _("The freeze {about} is in force. The release continues when it is over."),
         Cause.STOPPED: "{about}",
         Cause.GATE: _("Its plan has a gate here. Promote it to continue."),
-        Cause.CONFIRM: _("Set its share to {about} where traffic is routed, then confirm it here."),
+        Cause.CONFIRM: _("{about} Then confirm it here."),
         Cause.PAUSED: _("It is paused. Resume it to continue."),
         Cause.NOT_BEFORE: _("It begins at {about}."),
         Cause.PROBLEM: "{about}",
+        Cause.DEPLOYMENT: _("The deployment failed: {about}. Retry the step, or roll back."),
+        Cause.DEPLOYER_AWAY: _("The deployer does not answer: {about}. It is retried."),
+        Cause.FLOOR: _("{about} The release continues when there are."),
     }
     return texts[Cause(hold["cause"])].format(about=about, n=wanting)
 
@@ -192,7 +252,7 @@ def proof_words(release: Release) -> str:
     if took is None and release.proof:
         return _("Rollback test: running.")
     if took is None:
-        is_ahead = not release.step and not release.is_over
+        is_ahead = release.step <= release.parsed_plan.first and not release.is_over
         return _("Rollback test: not done yet.") if is_ahead else _("Rollback test: not done.")
     return _("Rollback test: passed, in {time}.").format(time=duration(max(1, took)))
 
@@ -223,6 +283,7 @@ _AS_PLANNED = {
     Cause.FREEZE: gettext_lazy("the freeze {about} is in force"),
     Cause.SAMPLE_RATIO: gettext_lazy("users did not come in the shares that were set"),
     Cause.BOTH_ARMS: gettext_lazy("users saw both versions"),
+    Cause.DEPLOYMENT: gettext_lazy("the deployment failed: {about}"),
 }
 
 

@@ -4,7 +4,7 @@ it routes."""
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from django.utils.translation import gettext as _
 
@@ -13,6 +13,7 @@ from portal.access.models import Environment, Project
 from portal.lib.api.shapes import MOMENT
 from portal.lib.documents import DocumentError, Reader
 from portal.lib.errors import Invalid, refuse
+from releases.catalogue.haproxy import takes_out
 from releases.catalogue.models import Service, ServiceSetup
 from releases.catalogue.reading import read_artefact, valid
 from releases.core.routes import moved_by, router_of, router_of_flag
@@ -22,9 +23,11 @@ from releases.engine.comparisons import effective
 from releases.engine.plans import Plan, Strategy, read_plan
 from releases.engine.policies import Moved, Ruling
 from releases.engine.rollback_config import CHANNELS_THAT_WORK, RollbackConfig, read_rollback_config
+from releases.engine.steps import DEPLOY, Work
 from releases.policies import demands, templates
 from releases.policies.demands import INSTEAD
 from releases.policies.models import PlanTemplate
+from releases.routers import haproxy
 
 Document = Mapping[str, Any]
 _FIELDS = frozenset(
@@ -35,8 +38,8 @@ _NAMES = ("service", "flag", "variant", "template")
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A release as it would be: its plan, where each check comes from, how it routes, which
-    template its plan is, and what policies have given it."""
+    """A release as it would be: its plan, where each check comes from, who routes and deploys it,
+    which template its plan is, and what policies have given it."""
 
     about: Service | Flag
     artefact: Document | None
@@ -47,6 +50,7 @@ class Draft:
     not_before: datetime | None = None
     remarks: list[str] = field(default_factory=list)
     template: str = ""
+    deployer: Document = field(default_factory=dict)
     ruling: Ruling = field(default_factory=lambda: Ruling(Moved("")))
 
 
@@ -69,7 +73,7 @@ def read_draft(
     sent = document.get("plan")
     says = isinstance(sent, Mapping) and "proof_of_return" in sent
     if not (says or "template" in document) and environment.is_production:
-        proves = draft.router["kind"] != "manual"
+        proves = draft.router["kind"] != "manual" and draft.plan.strategy in _PROVING
         draft = replace(draft, plan=replace(draft.plan, proof_of_return=proves))
     moved = moved_by(environment, draft.about, draft.router)
     ruling = demands.ruling_on(project, moved)
@@ -144,15 +148,67 @@ def _of_service(project: Project, environment: Environment, document: Document) 
     if artefact["version"] in _places(setup.router):
         text = _("The router calls a place {name}; give the version another name.")
         raise Invalid.of("artefact.version", text, name=artefact["version"])
+    plan = _deployed(plan, setup)
+    remarks += _remarks_on(setup.router, plan)
     draft = Draft(service, document["artefact"], plan, {}, origins, remarks=remarks)
+    draft = replace(draft, deployer=setup.deployer)
     channels = config.channels if config else ()
-    router = router_of(project, environment, setup.router)
+    router = router_of(service, environment, setup.router)
     when = _not_before(document)
     return replace(draft, router=router, channels=channels, not_before=when)
 
 
+def _deployed(plan: Plan, setup: ServiceSetup) -> Plan:
+    """The plan with what putting the artefact in place takes: batches of the instances, or a step
+    that deploys before all others where somebody does."""
+    if plan.strategy is not Strategy.ROLLING:
+        deploys = any(step.work is Work.DEPLOY for step in plan.steps)
+        first = () if deploys or not setup.deployer else (DEPLOY,)
+        return replace(plan, steps=(*first, *plan.steps))
+    if setup.router["kind"] == "flag":
+        text = _("A rolling release replaces instances, so its router cannot be a flag.")
+        raise Invalid({"strategy": text})
+    instances = setup.deployer.get("instances") or []
+    if not instances:
+        text = _("The setup of {service} names no instances. Add them to its deployer.")
+        raise Invalid.of("strategy", text, service=setup.service.key)
+    assert plan.batches is not None
+    if not plan.steps:
+        plan = replace(plan, steps=plan.batches.steps(instances))
+    named = [one for step in plan.steps for one in step.instances]
+    if sorted(named) != sorted(instances):
+        text = _("Have each instance in one batch: {names}.")
+        raise Invalid.of("plan.steps", text, names=", ".join(instances))
+    return plan
+
+
+# Of the others there is nothing to try, or it would be tried on everybody.
+_PROVING: Final = (Strategy.CANARY, Strategy.FEATURE_FLAG, Strategy.IN_PLACE)
+
+
+def possible_strategies(setup: ServiceSetup | None) -> frozenset[str]:
+    """The strategies that a service can take as it is set up; all of them where that is unknown."""
+    rolls = setup is None or (setup.router["kind"] != "flag" and setup.deployer.get("instances"))
+    return frozenset(one.value for one in Strategy if rolls or one is not Strategy.ROLLING)
+
+
+def _remarks_on(router: Document, plan: Plan) -> list[str]:
+    """What a router cannot do as one may think. Raises Invalid where it cannot do the plan."""
+    if router["kind"] == "haproxy" and takes_out(router):
+        if plan.strategy is not Strategy.ROLLING:
+            text = _("Its router only takes instances out of service. Choose rolling.")
+            raise Invalid({"strategy": text})
+        return []
+    if router["kind"] != "haproxy" or haproxy.routes_users(router):
+        return []
+    if plan.cohorts:
+        text = _("haproxy's weights know no users. Leave cohorts out, or route by a map.")
+        raise Invalid({"plan.cohorts": text})
+    return [_("haproxy's weights share requests, not users: a user may get both versions in turn.")]
+
+
 def _places(router: Document) -> tuple[str, ...]:
-    return (*router.get("variants", ()), router.get("baseline", ""))
+    return (*router.get("variants", ()), *router.get("places", ()), router.get("baseline", ""))
 
 
 def _of_flag(project: Project, environment: Environment, document: Document) -> Draft:
@@ -229,6 +285,8 @@ def _sent_plan(project: Project, document: Document) -> dict[str, Any]:
     sent = {**kept, **sent}
     if "steps" not in sent:
         sent = {**sent, "steps": plans.usual_plan(Strategy(strategy)).document["steps"]}
+    if strategy == Strategy.ROLLING:
+        sent = {"batches": {}, **sent}
     return {**sent, "strategy": strategy}
 
 

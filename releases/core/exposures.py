@@ -16,7 +16,7 @@ from flags.delivery.exposures import Exposures
 from releases.core.models import GOING_UP, Release
 from releases.engine import judge
 from releases.engine.checks import Trouble
-from releases.engine.plans import WHOLE
+from releases.engine.steps import WHOLE
 from releases.routers import Told
 
 ALPHA: Final = 0.01

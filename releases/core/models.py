@@ -1,3 +1,4 @@
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ from portal.lib.journal import About
 from portal.runs.models import Authored, DueWork
 from releases.catalogue.models import Artefact, Service
 from releases.engine import plans
+from releases.engine.steps import Step, Work
 
 
 class State(models.TextChoices):
@@ -43,17 +45,17 @@ OVER = (State.SUCCEEDED, State.ABORTED, State.ROLLED_BACK, State.SUPERSEDED, Sta
 class Release(DueWork, Authored):
     """One artefact on its way into one environment; or a flag on its way to everybody there.
 
-    ``plan`` and ``router`` are frozen when it is planned (releases.engine.plans,
-    releases.routers): what was agreed to is what happens. ``origins`` says of each check where it
-    came from, ``template`` which template the plan is, and ``channels`` who else is told. ``step``
-    counts from 0, that of the cohorts included; ``attempt`` how often the present one was begun;
-    ``promoted`` says that people let it leave a step before its time. ``entered_at`` is when its
-    traffic was there, later by every pause since. ``before`` is what the router had before the
-    first step, ``wanted`` what the release wants of it now, and ``told`` what it said last.
-    ``holds`` and ``checks`` are what the last tick found (releases.core.situation). ``because`` is
-    what ended it: the check or person, with the numbers. ``undoes`` is the release, long over,
-    whose version it replaces by the one before. ``due_at`` is when it is looked at again; None
-    where that is over, or has not begun.
+    ``plan``, ``router`` and ``deployer`` are frozen when it is planned (releases.engine.plans,
+    releases.routers, releases.deployers): what was agreed to is what happens. ``origins`` says of
+    each check where it came from, ``template`` which template the plan is, and ``channels`` who
+    else is told. ``step`` counts from 0, that of the cohorts included; ``attempt`` how often the
+    present one was begun; ``promoted`` says that people let it leave a step before its time.
+    ``entered_at`` is when its traffic was there, later by every pause since. ``before`` is what the
+    router had before the first step, ``wanted`` what the release wants of it now, and ``told`` what
+    it said last. ``holds`` and ``checks`` are what the last tick found (releases.core.situation).
+    ``because`` is what ended it: the check or person, with the numbers. ``undoes`` is the release,
+    long over, whose version it replaces by the one before. ``due_at`` is when it is looked at
+    again; None where that is over, or has not begun.
     """
 
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="releases")
@@ -68,6 +70,7 @@ class Release(DueWork, Authored):
     stable = models.ForeignKey(Artefact, on_delete=models.PROTECT, related_name="+", null=True)
     plan = models.JSONField()
     router = models.JSONField()
+    deployer = models.JSONField(default=dict)
     origins = models.JSONField(default=dict)
     template = models.CharField(max_length=50, blank=True)
     channels = models.JSONField(default=list)
@@ -184,13 +187,34 @@ class Release(DueWork, Authored):
         return plans.read_frozen_plan(self.plan)
 
     @property
+    def present(self) -> Step:
+        """Its present step."""
+        steps = self.parsed_plan.all_steps
+        return steps[min(self.step, len(steps) - 1)]
+
+    @property
+    def carrier(self) -> Mapping[str, Any]:
+        """Who carries out its present step, as it was set up: its router, or its deployer."""
+        routes = self.present.work is Work.ROUTE or bool(self.wanted.get("back"))
+        rolls = self.parsed_plan.strategy is plans.Strategy.ROLLING
+        found: Mapping[str, Any] = self.router if routes and not rolls else self.deployer
+        return found
+
+    @property
+    def is_by_hand(self) -> bool:
+        return bool(self.carrier.get("kind") == "manual")
+
+    def place_of(self, which: str) -> str:
+        """What its router calls the place of the ``new`` version, or of the ``stable`` one."""
+        return str(self.router.get(which, ""))
+
+    @property
     def soaked_at(self) -> datetime | None:
         """When its present step has been watched for as long as its plan wants; None while its
         traffic is not there. A pause that goes on is not counted yet."""
         if self.entered_at is None:
             return None
-        steps = self.parsed_plan.all_steps
-        return self.entered_at + timedelta(seconds=steps[min(self.step, len(steps) - 1)].soak_s)
+        return self.entered_at + timedelta(seconds=self.present.soak_s)
 
     @property
     def is_moving(self) -> bool:
@@ -236,11 +260,13 @@ class StepExecution(models.Model):
 
 
 class Termination(DueWork):
-    """An execution that a router outside is to be told to end, for its release goes on without it.
-    ``state`` is what the router wants to be given back. Once that is told the row is gone."""
+    """An execution that a router or deployer outside, at ``url``, is to be told to end, for its
+    release goes on without it. ``state`` is what it wants to be given back. Once that is told the
+    row is gone."""
 
     release = models.ForeignKey(Release, on_delete=models.CASCADE, related_name="terminations")
     execution = models.CharField(max_length=60)
+    url = models.CharField(max_length=500)
     state = models.JSONField(default=dict)
 
     class Meta:

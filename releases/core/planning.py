@@ -24,7 +24,7 @@ from releases.core import descriptions, selectors, transitions
 from releases.core.drafts import Draft, read_draft
 from releases.core.models import Release
 from releases.engine.checks import Check
-from releases.engine.plans import WHOLE
+from releases.engine.steps import WHOLE, Step
 from releases.policies.descriptions import cohort_sentences
 from releases.routers import flag as flag_router
 
@@ -75,6 +75,7 @@ def _as_row(draft: Draft, project: Project, environment: Environment, intent: In
         artefact=_artefact(draft, intent),
         plan=draft.plan.document,
         router=draft.router,
+        deployer=draft.deployer,
         origins=draft.origins,
         template=draft.template,
         channels=list(draft.channels),
@@ -105,14 +106,13 @@ def _artefact(draft: Draft, intent: Intent) -> Artefact | None:
 
 @dataclass(frozen=True, slots=True)
 class PreviewStep:
-    """A step as it would go: its share, about how many users that reaches (None where that is
-    unknown), and from when to when in seconds after the start, without holds and gates."""
+    """A step as it would go: about how many users it reaches (None where that is unknown), and from
+    when to when in seconds after the start, without holds and gates."""
 
     name: str
-    share: int
+    step: Step
     starts_s: int
     ends_s: int
-    gate: bool
     users: int | None = None
 
 
@@ -137,9 +137,9 @@ def preview(*, project: Project, environment: Environment, document: object) -> 
     users = users_routed(project, environment, draft.router)
     at, steps = 0, []
     for step in draft.plan.all_steps:
-        name = descriptions.percent(step.share) if step.share else _("canary cohorts")
         reached = reached_by(users, step.share)
-        steps.append(PreviewStep(name, step.share, at, at + step.soak_s, step.gate, reached))
+        name = descriptions.step_words(step)
+        steps.append(PreviewStep(name, step, at, at + step.soak_s, reached))
         at += step.soak_s
     about = draft.about
     return Preview(

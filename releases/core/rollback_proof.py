@@ -27,7 +27,9 @@ def is_live(release: Release) -> bool:
 
 def prove(release: Release, told: Told, intent: Intent, *, live: bool) -> bool:
     """Take the next step of the proof, if there is one; returns whether this tick is done by it."""
-    if not release.parsed_plan.proof_of_return or release.step or release.paused_at:
+    if not release.parsed_plan.proof_of_return or release.paused_at:
+        return False
+    if release.step != release.parsed_plan.first:
         return False
     phase = release.proof.get("phase")
     if phase is None and release.entered_at is not None:
@@ -42,7 +44,7 @@ def prove(release: Release, told: Told, intent: Intent, *, live: bool) -> bool:
             return False
         starting.require_agreed(release, intent)
         release.proof = {"phase": UP_AGAIN, "took_s": round(took_s, 1) if live else None}
-        _go(release, transitions.wanted_at(release, 0, turns_on=True), intent)
+        _go(release, transitions.wanted_at(release, release.step, turns_on=True), intent)
         said = descriptions.proof_words(release)
         more = {"took_s": release.proof["took_s"]}
         transitions.record("proven", release, intent, words=(said,), more=more)

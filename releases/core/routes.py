@@ -6,22 +6,29 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from flags.models import Flag, FlagConfiguration
-from portal.access.models import Environment, Project
+from portal.access.models import Environment
 from portal.lib.errors import Invalid
+from releases.catalogue.haproxy import takes_out
 from releases.catalogue.models import Service, ServiceSetup
 from releases.core import selectors
-from releases.core.models import Release
+from releases.core.models import Release, State
 from releases.engine.policies import Moved, Ruling
 from releases.policies import demands
+from releases.routers import haproxy
 
 Document = Mapping[str, Any]
 # What of a service's router its releases keep as it is.
 _KEPT = ("baseline", "bucket_by", "tester_url")
 
 
-def router_of(project: Project, environment: Environment, router: Document) -> dict[str, Any]:
+def router_of(service: Service, environment: Environment, router: Document) -> dict[str, Any]:
+    if router["kind"] == "haproxy" and not takes_out(router):
+        stable = _live_place(service, environment, router)
+        (new,) = [one for one in router["places"] if one != stable]
+        return {**router, "new": new, "stable": stable}
     if router["kind"] != "flag":
         return dict(router)
+    project = service.project
     flag = project.flags.filter(key=router["flag"], archived_at=None).first()
     if flag is None:
         raise Invalid.of("service", _("Its router, the flag {flag}, is gone."), flag=router["flag"])
@@ -33,6 +40,26 @@ def router_of(project: Project, environment: Environment, router: Document) -> d
     (new,) = [one for one in router["variants"] if one != serving]
     rest = {name: router[name] for name in _KEPT if router.get(name)}
     return _routed_by(flag, new, serving) | rest
+
+
+def _live_place(service: Service, environment: Environment, router: Document) -> str:
+    """Where the release that succeeded last has brought everyone; at first it is the first place.
+    What haproxy says of that is looked at before the first step."""
+    done = Release.objects.filter(service=service, environment=environment, state=State.SUCCEEDED)
+    done = done.filter(router__kind="haproxy").order_by("-ended_at", "-pk")
+    last = done.first()
+    is_there = last is not None and haproxy.is_same_route(last.router, router)
+    place = str(last.router["new"]) if last and is_there else ""
+    return place if place in router["places"] else str(router["places"][0])
+
+
+def has_turned(release: Release) -> bool:
+    """Whether another release has brought everyone elsewhere since this was planned."""
+    assert release.service is not None
+    if "stable" not in release.router:
+        return False
+    live = _live_place(release.service, release.environment, release.router)
+    return live != str(release.router["stable"])
 
 
 def _served(flag: Flag, environment: Environment) -> object:

@@ -28,6 +28,7 @@ from releases.core import (
     comparisons,
     exposures,
     outside_routers,
+    outside_work,
     rollback_proof,
     situation,
     starting,
@@ -36,7 +37,8 @@ from releases.core import (
 from releases.core.models import GOING_UP, Release, State
 from releases.core.transitions import TICK, by_itself
 from releases.engine.decisions import Action, Cause, Decision, Seen, decide
-from releases.routers import Told, Wanted
+from releases.engine.plans import Strategy
+from releases.routers import Told, Wanted, lies_outside
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,11 +144,11 @@ class ReleaseRunner(Runner[Release]):
 
     def _ask(self, work: Release) -> Answer:
         at, found = clock.database_now(), Found()
-        told, token = (None, {}) if work.state == State.PLANNED else outside_routers.ask(work)
+        told, token = (None, {}) if work.state == State.PLANNED else outside_work.ask(work)
         if work.entered_at is not None and not _only_goes_back(work):
             failpoint("before-measuring")
             found = measure(
-                work.parsed_plan.checks,
+                work.parsed_plan.checks_at(work.step),
                 situation.subject_of(work),
                 since=work.entered_at,
                 at=at,
@@ -184,7 +186,9 @@ class ReleaseRunner(Runner[Release]):
         seen: list[Seen] = []
         if work.entered_at is not None:
             seen = list(situation.judged(work, answer.found, answer.at).values())
-        told = answer.told or situation.told_now(work)
+        told = situation.told_of(work, answer.told)
+        if outside_routers.note_before(work, told, answer.token):
+            return
         exposures.note(work, told, answer.exposed)
         transitions.note_token(work, answer.token)
         outside_routers.note_strayed(work, told, at)
@@ -226,7 +230,7 @@ def _only_goes_back(release: Release) -> bool:
 
 
 def _asks(release: Release) -> bool:
-    if release.router["kind"] == "webhook":
+    if lies_outside(release.router) or release.deployer.get("kind") == "webhook":
         return True
     return any("url" in check for check in release.plan["checks"])
 
@@ -235,7 +239,7 @@ def _act(release: Release, decision: Decision, told: Told, at: datetime) -> None
     if release.state == State.ROLLING_BACK:
         _go_on_back(release, decision, told, at)
     elif release.state == State.SUCCEEDED:
-        _watch(release, decision, at)
+        _watch(release, decision, told, at)
     elif decision.action is Action.ROLL_BACK:
         _take_back(release, decision, at)
     else:
@@ -244,14 +248,14 @@ def _act(release: Release, decision: Decision, told: Told, at: datetime) -> None
 
 def _go_on(release: Release, decision: Decision, told: Told, at: datetime) -> None:
     holds = [_stored(one) for one in decision.holds]
-    if decision.action is Action.ROUTE and release.router["kind"] == "manual":
+    if decision.action is Action.ROUTE and release.is_by_hand:
         holds.append(transitions.to_confirm(release))
     transitions.hold(release, holds, at, warnings=[_stored(one) for one in decision.warnings])
     intent = by_itself(release, "", at)
-    if release.router["kind"] != "flag":
+    if release.router["kind"] != "flag" or not release.present.has_traffic:
         transitions.note_told(release, told, intent)
     if decision.action is Action.ROUTE:
-        if release.router["kind"] != "manual":
+        if not release.is_by_hand:
             transitions.route(release, intent)
     elif decision.action is Action.ADVANCE:
         starting.require_agreed(release, intent)
@@ -262,14 +266,20 @@ def _go_on(release: Release, decision: Decision, told: Told, at: datetime) -> No
         transitions.note_told(release, told, intent)
 
 
-def _watch(release: Release, decision: Decision, at: datetime) -> None:
-    """One that succeeded: it goes back where a guardrail fails, until its watch is over."""
+def _watch(release: Release, decision: Decision, told: Told, at: datetime) -> None:
+    """One that succeeded: it goes back where a guardrail fails, until its watch is over; what a
+    router outside has lost is set again."""
+    intent = by_itself(release, "", at)
     if decision.action is Action.ROLL_BACK:
         _take_back(release, decision, at)
-    else:
-        if not release.is_watched(at):
-            release.due_at = None
-        release.save()
+        return
+    if not release.is_watched(at):
+        release.due_at = None
+    elif lies_outside(release.router):
+        transitions.note_told(release, told, intent)
+        if decision.action is Action.ROUTE:
+            transitions.route(release, intent)
+    release.save()
 
 
 def _go_on_back(release: Release, decision: Decision, told: Told, at: datetime) -> None:
@@ -279,7 +289,7 @@ def _go_on_back(release: Release, decision: Decision, told: Told, at: datetime) 
         transitions.note_told(release, told, intent)
         if not told.is_as(Wanted.of(release.wanted)):
             return  # it is asked again at every tick, until it says that it is back
-        if not release.wanted["share"]:
+        if not release.wanted["share"] or release.parsed_plan.strategy is Strategy.ROLLING:
             transitions.finish_return(release, intent)
             return
     transitions.go_on_back(release, intent, at_once=decision.action is Action.ROLL_BACK)
@@ -288,7 +298,8 @@ def _go_on_back(release: Release, decision: Decision, told: Told, at: datetime) 
 def _take_back(release: Release, decision: Decision, at: datetime) -> None:
     why = decision.because
     assert why is not None
-    because: dict[str, Any] = {"cause": str(why.cause), "about": why.about, "to": State.ROLLED_BACK}
+    to = State.FAILED if transitions.keeps_batches(release) else State.ROLLED_BACK
+    because: dict[str, Any] = {"cause": str(why.cause), "about": why.about, "to": to}
     checks = {one.key: one for one in release.parsed_plan.checks}
     if why.cause is not Cause.FREEZE and why.about in checks:
         state = release.checks.get(why.about, {})

@@ -31,7 +31,7 @@ from releases.engine.checks import (
 from releases.engine.comparisons import effective
 from releases.engine.decisions import Action, Decision, Seen, Situation, Traffic
 from releases.engine.plans import InFreeze, Reaction
-from releases.routers import Told, Wanted, flag as flag_router
+from releases.routers import Told, Wanted, flag as flag_router, lies_outside
 
 # Without outcomes and changes nothing happens to it but the end of its step or a freeze.
 IDLE = timedelta(seconds=30)
@@ -40,8 +40,27 @@ MOMENT = timedelta(seconds=1)
 
 def subject_of(release: Release) -> Subject:
     kind = "service" if release.service_id else "flag"
-    of_cohorts = not release.parsed_plan.all_steps[release.step].share
-    return Subject(release.environment, kind, release.about.key, release.version, of_cohorts)
+    return Subject(
+        release.environment,
+        kind,
+        release.about.key,
+        release.version,
+        of_cohorts=not release.present.share,
+        address=release.deployer.get("addresses", {}).get(release.place_of("new"), ""),
+    )
+
+
+def told_of(release: Release, answer: Told | None) -> Told:
+    """What is so: as whoever was asked said; of a flag's traffic, what our database says."""
+    if release.router["kind"] != "flag":
+        assert answer is not None
+        return answer
+    now = told_now(release)
+    if answer is None:
+        return now
+    away = answer.away or now.away
+    told = replace(answer, share=now.share, cohorts=now.cohorts, is_off=now.is_off, away=away)
+    return replace(told, version=now.version)
 
 
 def told_now(release: Release) -> Told:
@@ -63,7 +82,7 @@ def judged(release: Release, found: Found, at: datetime) -> dict[str, Seen]:
     where the numbers are others."""
     seen, states, rows = {}, {}, []
     comparisons.keep(release, found)
-    for planned in release.parsed_plan.checks:
+    for planned in release.parsed_plan.checks_at(release.step):
         check = effective(planned, release.router)
         last = release.checks.get(check.key, {})
         if check.key in found.idle:
@@ -202,7 +221,7 @@ def may_move(release: Release, found: Found, at: datetime) -> bool:
         return True
     if any(not one.is_good for one in found.probes.values()):
         return True
-    checks = {check.key: check for check in plan.checks}
+    checks = {check.key: check for check in plan.checks_at(release.step)}
     verdicts = (judge(checks[key], one).verdict for key, one in found.measured.items())
     return any(verdict in (Verdict.FAILED, Verdict.ERROR) for verdict in verdicts)
 
@@ -212,7 +231,7 @@ def next_look(release: Release, decision: Decision, at: datetime) -> datetime:
     changes of its flag do."""
     watched = release.state == State.SUCCEEDED
     busy = decision.action is not Action.STAY or bool(decision.holds)
-    if release.entered_at is None or release.router["kind"] == "webhook" or (busy and not watched):
+    if release.entered_at is None or lies_outside(release.router) or (busy and not watched):
         return at + TICK
     plan, soonest = release.parsed_plan, at + IDLE
     if watched and release.watch_until:
@@ -223,7 +242,7 @@ def next_look(release: Release, decision: Decision, at: datetime) -> datetime:
         soonest = at + TICK
     if any(check.kind in COMPARING for check in plan.checks):
         soonest = min(soonest, at + TICK)  # a bucket settles, whether or not another outcome comes
-    for check in plan.checks:
+    for check in plan.checks_at(release.step):
         if check.url:
             asked = release.checks.get(check.key, {}).get("asked_at")
             last = datetime.fromisoformat(asked) if asked else release.entered_at
@@ -238,10 +257,10 @@ def situation_of(release: Release, seen: list[Seen], told: Told, at: datetime) -
     traffic = told.traffic(wanted, reached=release.entered_at is not None, before=before)
     if release.router["kind"] == "flag" and traffic is Traffic.LOST:
         traffic = Traffic.FOREIGN  # a database forgets nothing: somebody set it back
-    if release.router["kind"] == "manual" and traffic in (Traffic.LOST, Traffic.FOREIGN):
+    if release.is_by_hand and traffic in (Traffic.LOST, Traffic.FOREIGN):
         traffic = Traffic.NOT_YET  # it is as a person last confirmed, and wanted otherwise since
     strays = outside_routers.strays(release, at)
-    if strays and not told.away:
+    if (strays and not told.away) or outside_routers.is_moved(release, told):
         traffic = Traffic.FOREIGN  # whatever it says at this instant
     frozen = freezes_in_force([release.environment], at)
     if release.overrides_freeze:
@@ -256,12 +275,14 @@ def situation_of(release: Release, seen: list[Seen], told: Told, at: datetime) -
         paused=release.paused_at is not None,
         frozen=next((one.freeze.name for one in frozen if not one.freeze.stops_line), ""),
         stopped=next((frozen_sentence(one) for one in frozen if one.freeze.stops_line), ""),
-        about_traffic=told.away or _who_moved(release, told, strays, traffic),
+        about_traffic=told.why_not or _who_moved(release, told, strays, traffic),
         of_users=exposures.troubles(release),
     )
 
 
-def _before(release: Release) -> Told:
+def _before(release: Release) -> Told | None:
+    if release.router["kind"] == "haproxy":
+        return None  # it says itself whether it was restarted
     if release.before is None or release.router["kind"] != "flag":
         return Told(0, Wanted.of(release.wanted).cohorts)
     return flag_router.told(release.before, flag_router.route_of(release.router))
@@ -287,6 +308,8 @@ def _who_moved(
         text = _("The router does not keep its share: {asked} set, {told} reported, {n} times.")
         asked, share = (descriptions.percent(one["share"]) for one in (release.wanted, strays))
         return text.format(asked=asked, told=share, n=strays["times"])
+    if told.said:
+        return told.said
     who = _last_hand(release) or _("Somebody")
     if told.is_off:
         return _("{person} turned the flag off.").format(person=who)

@@ -18,12 +18,12 @@ from portal.approvals.freezes.selectors import freezes_stopping
 from portal.approvals.services import gated
 from portal.lib.errors import Conflict, Invalid
 from portal.lib.journal import Intent, Step, WriteOptions
-from releases.core import selectors, transitions
+from releases.core import outside_routers, selectors, transitions
 from releases.core.changes import start_change
 from releases.core.command_rules import lock_for, lock_release
 from releases.core.models import MOVING, Release, State
 from releases.core.planning import plan_release, refuse_to_scripts
-from releases.core.routes import ruling_of
+from releases.core.routes import has_turned, ruling_of
 from releases.core.transitions import artefact_of
 from releases.policies import demands
 from releases.routers import flag as flag_router
@@ -186,6 +186,11 @@ def _refuse_ramps(release: Release) -> None:
 
 def _take_route(release: Release) -> None:
     """Keep what the router has before the first step. Raises Conflict where it was moved since."""
+    if release.router["kind"] == "haproxy":
+        if has_turned(release):
+            text = _("Another place is live by now. Plan it again.")
+            raise Conflict(text, current={}, yours={})
+        outside_routers.take_over(release)
     if release.router["kind"] != "flag":
         return
     flag, environment = transitions.flag_of(release), release.environment

@@ -23,7 +23,8 @@ from portal.notifications import services as notifications
 from releases.core import comparisons, descriptions
 from releases.core.models import Release, State, StepExecution, Termination
 from releases.engine.decisions import Cause
-from releases.engine.plans import ReturnStrategy, Step as PlanStep
+from releases.engine.plans import ReturnStrategy, Strategy
+from releases.engine.steps import WHOLE, Earlier, Step as PlanStep, Work
 from releases.routers import Told, Wanted, flag as flag_router
 
 START = "release.start"
@@ -65,12 +66,12 @@ def record(
 
 
 def wanted_at(release: Release, number: int, *, turns_on: bool = False) -> Wanted:
-    """What a step wants of the router; at the last one everybody gets it, cohorts or not."""
+    """What a step wants of the router; once everybody gets it, so do cohorts."""
     plan = release.parsed_plan
     step: PlanStep = plan.all_steps[number]
-    is_last = number == len(plan.all_steps) - 1
-    cohorts = () if is_last else tuple(one for one in plan.cohorts if one not in release.dropped)
-    turns_on = turns_on and bool(release.router.get("turns_on")) and number == 0
+    chosen = step.work is Work.ROUTE and step.share < WHOLE
+    cohorts = tuple(one for one in plan.cohorts if one not in release.dropped) if chosen else ()
+    turns_on = turns_on and bool(release.router.get("turns_on")) and number == plan.first
     return Wanted(step.share, cohorts, turns_on=turns_on)
 
 
@@ -110,20 +111,23 @@ def _break_off_proof(release: Release) -> None:
 
 
 def leave(release: Release) -> None:
-    """Have a router outside end what it was asked for and has not said to be done."""
-    if release.router["kind"] != "webhook" or not release.wanted.get("asked"):
+    """Have whoever carries a step out from outside end what has not been said to be done."""
+    if release.carrier.get("kind") != "webhook" or not release.wanted.get("asked"):
         return
     mine = release.executions.filter(step=release.step, attempt=release.attempt)
     state = mine.values_list("token", flat=True).first() or {}
     Termination.objects.get_or_create(
-        release=release, execution=release.execution, defaults={"state": state}
+        release=release,
+        execution=release.execution,
+        defaults={"state": state, "url": release.carrier["url"]},
     )
 
 
 def route(release: Release, intent: Intent) -> None:
     """Make the router do what is wanted: in this transaction where it lies in our database, else
-    the next tick tells it."""
-    if release.router["kind"] != "flag":
+    the next tick tells it; as it tells the deployer, at a step that is its own."""
+    moves = release.present.has_traffic or bool(release.wanted["back"])
+    if release.router["kind"] != "flag" or not moves:
         release.wanted["asked"] = True
         release.due_at = intent.at
         release.save()
@@ -155,13 +159,7 @@ def flag_of(release: Release) -> Any:
 
 def note_told(release: Release, told: Told, intent: Intent) -> None:
     """Keep what the router says, and that the step's traffic is there where it is."""
-    release.told = {
-        "share": told.share,
-        "cohorts": list(told.cohorts),
-        "is_off": told.is_off,
-        "away": told.away,
-        "at": intent.at.isoformat(),
-    }
+    release.told = {**told.document, "at": intent.at.isoformat()}
     wanted = Wanted.of(release.wanted)
     if told.is_as(wanted):
         release.wanted["asked"] = False
@@ -178,8 +176,11 @@ def note_told(release: Release, told: Told, intent: Intent) -> None:
 
 
 def to_confirm(release: Release) -> dict[str, Any]:
-    wanted = [descriptions.percent(int(release.wanted["share"])), *release.wanted["cohorts"]]
-    return {"cause": str(Cause.CONFIRM), "about": " + ".join(wanted), "wanting": 0}
+    return {
+        "cause": str(Cause.CONFIRM),
+        "about": descriptions.confirm_words(release),
+        "wanting": 0,
+    }
 
 
 def note_token(release: Release, token: Mapping[str, Any]) -> None:
@@ -205,7 +206,17 @@ def go_back(release: Release, because: Mapping[str, Any], intent: Intent) -> Non
     record("rollback_started", release, intent, words=words, more={"because": release.because})
     plan = release.parsed_plan
     gradual = plan.return_strategy is ReturnStrategy.GRADUAL and because.get("check")
-    _return_to(release, _next_lower(release) if gradual else 0, intent)
+    share = _next_lower(release) if gradual else 0
+    if plan.strategy is Strategy.ROLLING:
+        keeps = bool(because.get("cause")) and keeps_batches(release)
+        share = plan.all_steps[release.step - 1].share if keeps else 0
+    _return_to(release, share, intent)
+
+
+def keeps_batches(release: Release) -> bool:
+    """Whether batches before the present one keep the new version when this one fails."""
+    batches = release.parsed_plan.batches
+    return batches is not None and batches.earlier is Earlier.KEEP and release.step > 0
 
 
 def go_on_back(release: Release, intent: Intent, *, at_once: bool) -> None:
@@ -215,15 +226,15 @@ def go_on_back(release: Release, intent: Intent, *, at_once: bool) -> None:
 
 def _next_lower(release: Release) -> int:
     now = int(release.told.get("share") or 0)
-    lower = [step.share for step in release.parsed_plan.steps if step.share < now]
+    lower = [share for share in release.parsed_plan.shares if share < now]
     return max(lower, default=0)
 
 
 def _return_to(release: Release, share: int, intent: Intent) -> None:
     release.wanted = {**Wanted(share, back=True).document, "asked": True}
     release.due_at = intent.at
-    steps = sum(1 for step in release.parsed_plan.steps if step.share < (share or 1)) + 1
-    if share:
+    steps = sum(1 for one in release.parsed_plan.shares if one < (share or 1)) + 1
+    if share and release.parsed_plan.strategy is not Strategy.ROLLING:
         release.due_at += timedelta(seconds=release.parsed_plan.return_within_s / steps)
     release.entered_at = intent.at
     release.save()
@@ -231,7 +242,7 @@ def _return_to(release: Release, share: int, intent: Intent) -> None:
         note_told(release, move_flag(release, intent), intent)
         if not share:
             finish_return(release, intent)
-    elif release.router["kind"] == "manual":
+    elif release.is_by_hand:
         release.holds = [{**to_confirm(release), "since": intent.at.isoformat()}]
         release.save()
 

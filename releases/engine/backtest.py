@@ -24,7 +24,7 @@ from releases.engine.checks import (
 )
 from releases.engine.comparisons import Collected, Compared, NewErrorTypes, Values
 from releases.engine.judge import Arm, Stratum
-from releases.engine.plans import WHOLE
+from releases.engine.steps import WHOLE
 
 KINDS: Final = frozenset(
     {

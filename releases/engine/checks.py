@@ -30,6 +30,8 @@ from portal.lib.documents import (
 
 MOST_CHECKS: Final = 30
 HOUR_S: Final = 3600
+ADDRESS: Final = "{{address}}"
+"""In a check's url: the address of the place where what is checked runs."""
 
 
 class Trouble(StrEnum):
@@ -41,6 +43,7 @@ class Trouble(StrEnum):
     DEADLINE = "deadline"
     SAMPLE_RATIO = "sample_ratio"
     BOTH_ARMS = "both_arms"
+    DEPLOYMENT = "deployment"
 
 
 class Role(StrEnum):
@@ -75,9 +78,11 @@ class Check:
 
     ``failures`` is how many failing measurements in a row make it fail. Probes and webhooks
     are asked at ``url`` every ``period_s``, from ``initial_delay_s`` after the step's start.
-    ``counts_clients`` lets outcomes that anybody can send decide. Of a comparison, ``weight`` is
-    its part of the release's alpha, ``slower_than_ms`` what counts as slow, and ``direction`` which
-    difference in values is a bad one.
+    ``counts_clients`` lets outcomes that anybody can send decide. A ``smoke`` check tries what is
+    deployed before it gets any traffic, and does not count from then on; in its ``url``, as in that
+    of any check, ``{{address}}`` is the address of the place where that is. Of a comparison,
+    ``weight`` is its part of the release's alpha, ``slower_than_ms`` what counts as slow, and
+    ``direction`` which difference in values is a bad one.
     """
 
     key: str
@@ -98,6 +103,7 @@ class Check:
     weight: float = 1
     slower_than_ms: float = 0
     direction: str = "decrease"
+    smoke: bool = False
 
     @property
     def document(self) -> dict[str, Any]:
@@ -234,8 +240,8 @@ def _read_quantile(value: object) -> float:
 
 def _read_url(value: object) -> str:
     url = text(500, 1)(value)
-    if not url.startswith(("http://", "https://")):
-        refuse("Give an address that begins with http:// or https://.")
+    if not url.startswith(("http://", "https://", ADDRESS)):
+        refuse("Give an address that begins with http://, https:// or {{address}}.")
     return url
 
 
@@ -259,6 +265,7 @@ _TELEMETRY: Final[dict[str, Reader[Any]]] = {
 }
 _ASKING: Final[dict[str, Reader[Any]]] = {
     **_EVERY,
+    "smoke": read_boolean,
     "period_s": integer(1, HOUR_S),
     "timeout_s": integer(1, 5),
     "initial_delay_s": integer(0, HOUR_S),

@@ -83,7 +83,7 @@ class Collected:
     def known_phi(self) -> float | None:
         """The dispersion, where this release alone says what it is."""
         one = self.evidence
-        is_known = one.strata >= LEAST_STRATA and one.canary_errors and one.baseline_errors
+        is_known = one.spread.blocks >= LEAST_STRATA and one.canary_errors and one.baseline_errors
         return one.dispersion() if is_known else None
 
     @property

@@ -13,6 +13,7 @@ from typing import Final
 
 from releases.engine.checks import Check, Judgement, Role, Trouble, Verdict
 from releases.engine.plans import InFreeze, Plan, Reaction
+from releases.engine.steps import Work
 
 SETTLES: Final = timedelta(seconds=30)
 """How long after a step's traffic is there it may take until something is counted of it."""
@@ -34,6 +35,9 @@ class Cause(StrEnum):
     PAUSED = "paused"
     NOT_BEFORE = "not_before"
     PROBLEM = "problem"
+    DEPLOYMENT = "deployment"
+    DEPLOYER_AWAY = "deployer_away"
+    FLOOR = "floor"
 
 
 class Action(StrEnum):
@@ -73,17 +77,23 @@ class Seen:
 
 
 class Traffic(StrEnum):
+    """What whoever carries out a step says of it: mostly a router, of traffic; of other steps the
+    deployer, of its work."""
+
     AS_WANTED = "as_wanted"
     NOT_YET = "not_yet"
     LOST = "lost"
     FOREIGN = "foreign"
     AWAY = "away"
+    FAILED = "failed"
+    WAITS = "waits"
 
 
 @dataclass(frozen=True, slots=True)
 class Situation:
     """All that a tick decides by. ``entered_at`` is when the present step's traffic was there, with
     pauses left out; ``worked_s`` how long its steps have taken so far without pauses and soaks.
+    ``about_traffic`` says what is the matter with it.
 
     ``gate_passed`` says whether people let it go on; ``frozen`` and ``stopped`` name what forbids
     raising any share now; ``of_users`` is what is wrong with who is sent where.
@@ -123,7 +133,11 @@ def decide(now: Situation, at: datetime) -> Decision:
     because = _takes_back(now, troubles)
     if because:
         return Decision(Action.ROLL_BACK, because=because)
-    warnings = tuple(one.hold for one in troubles if now.plan.on[one.kind] is Reaction.WARN)
+    warnings = tuple(
+        one.hold
+        for one in troubles
+        if now.plan.on[one.kind] is Reaction.WARN and one.kind is not Trouble.DEPLOYMENT
+    )
     holds = [one.hold for one in troubles if one.hold not in warnings] + _of_traffic(now)
     if now.paused:
         holds.append(Hold(Cause.PAUSED))
@@ -160,6 +174,8 @@ def _troubles(now: Situation) -> list[_Found]:
         elif seen.judgement.verdict is Verdict.ERROR:
             hold = Hold(Cause.CHECK_ERROR, seen.check.key)
             found.append(_Found(Trouble.ERROR, hold, seen.check.role))
+    if now.traffic is Traffic.FAILED:
+        found.append(_Found(Trouble.DEPLOYMENT, Hold(Cause.DEPLOYMENT, now.about_traffic)))
     if now.plan.deadline_s and now.worked_s > now.plan.deadline_s:
         found.append(_Found(Trouble.DEADLINE, Hold(Cause.DEADLINE)))
     found += [_Found(trouble, Hold(Cause(trouble.value))) for trouble in now.of_users]
@@ -184,6 +200,8 @@ def _counting(now: Situation) -> list[Seen]:
 
 
 def _takes_back(now: Situation, troubles: Sequence[_Found]) -> Hold | None:
+    if now.plan.all_steps[now.step].work is Work.RETIRE:
+        return None  # what it would go back to is being stopped
     for one in troubles:
         wanted = now.plan.on[one.kind] is Reaction.ROLL_BACK
         if wanted and one.role is Role.GUARDRAIL:
@@ -198,7 +216,9 @@ def _of_people(now: Situation) -> list[Hold]:
 
 
 def _of_traffic(now: Situation) -> list[Hold]:
-    causes = {Traffic.FOREIGN: Cause.FOREIGN, Traffic.AWAY: Cause.ROUTER_AWAY}
+    deploys = now.plan.all_steps[now.step].work is not Work.ROUTE
+    away = Cause.DEPLOYER_AWAY if deploys else Cause.ROUTER_AWAY
+    causes = {Traffic.FOREIGN: Cause.FOREIGN, Traffic.AWAY: away, Traffic.WAITS: Cause.FLOOR}
     cause = causes.get(now.traffic)
     return [Hold(cause, now.about_traffic)] if cause else []
 

@@ -1,7 +1,7 @@
 """Plans: the ordered steps of a release, what watches it, and what to do about what is wrong."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import pairwise
 from typing import Any, Final
@@ -13,24 +13,31 @@ from portal.lib.documents import (
     integer,
     list_of,
     name,
-    one_of,
     read_boolean,
     read_number,
-    read_percentage,
     record,
     refuse,
 )
 from releases.engine.checks import Check, Trouble, read_all_checks, read_checks
+from releases.engine.steps import (
+    DAY_S,
+    WHOLE,
+    Batches,
+    Step,
+    Work,
+    choice,
+    read_batches,
+    read_step,
+)
 
-WHOLE: Final = 100_000
-"""All traffic, in thousandths of a percent."""
 MOST_STEPS: Final = 50
 MOST_COHORTS: Final = 20
-DAY_S: Final = 86_400
 
 
 class Strategy(StrEnum):
     CANARY = "canary"
+    BLUE_GREEN = "blue_green"
+    ROLLING = "rolling"
     FEATURE_FLAG = "feature_flag"
     IN_PLACE = "in_place"
 
@@ -56,23 +63,6 @@ class ReturnStrategy(StrEnum):
     GRADUAL = "gradual"
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One step: the share that is to get the new version (thousandths of a percent), how long it
-    is watched there, and whether people have to let it go on.
-
-    The step of the *cohorts* has the share 0.
-    """
-
-    share: int
-    soak_s: int = 0
-    gate: bool = False
-
-    @property
-    def document(self) -> dict[str, Any]:
-        return {"share": self.share / 1000, "soak_s": self.soak_s, "gate": self.gate}
-
-
 _REACTIONS: Final = {
     Trouble.REGRESSION: Reaction.ROLL_BACK,
     Trouble.ERROR: Reaction.HOLD,
@@ -80,6 +70,7 @@ _REACTIONS: Final = {
     Trouble.DEADLINE: Reaction.HOLD,
     Trouble.SAMPLE_RATIO: Reaction.HOLD,
     Trouble.BOTH_ARMS: Reaction.HOLD,
+    Trouble.DEPLOYMENT: Reaction.ROLL_BACK,
 }
 
 
@@ -105,16 +96,39 @@ class Plan:
     deadline_s: int = 0
     proof_of_return: bool = False
     alpha: float = 0.05
+    batches: Batches | None = None
 
     @property
     def all_steps(self) -> tuple[Step, ...]:
-        """The steps with that of the cohorts in front, where there are any."""
-        return (Step(0, self.steps[0].soak_s), *self.steps) if self.cohorts else self.steps
+        """The steps, with that of cohorts, where there are any, before all that give a share."""
+        if not self.cohorts:
+            return self.steps
+        first = next(n for n, step in enumerate(self.steps) if step.has_traffic)
+        return (*self.steps[:first], Step(0, self.steps[first].soak_s), *self.steps[first:])
+
+    @property
+    def first(self) -> int:
+        """The number of the first step with traffic, counted among all."""
+        return next(n for n, step in enumerate(self.all_steps) if step.has_traffic)
+
+    @property
+    def shares(self) -> tuple[int, ...]:
+        return tuple(step.share for step in self.steps if step.has_traffic)
+
+    def checks_at(self, number: int) -> tuple[Check, ...]:
+        """The checks that count at a step: smoke checks for what is deployed, and the others for
+        what has traffic."""
+        work = self.all_steps[number].work
+        if work is Work.RETIRE:
+            return ()
+        return tuple(one for one in self.checks if one.smoke is (work is Work.DEPLOY))
 
     @property
     def document(self) -> dict[str, Any]:
         """The plan as JSON; reading it gives the same plan."""
+        batches = {} if self.batches is None else {"batches": self.batches.document}
         return {
+            **batches,
             "strategy": self.strategy.value,
             "steps": [step.document for step in self.steps],
             "cohorts": list(self.cohorts),
@@ -150,60 +164,127 @@ def in_place(**rest: Any) -> Plan:
     return Plan(Strategy.IN_PLACE, (Step(WHOLE),), **rest)
 
 
+def blue_green(*, smoke_s: int = 60, bake_s: int = 600, gate: bool = False, **rest: Any) -> Plan:
+    """Deploy where nobody is yet, try it there, send everybody there at once, and stop what ran
+    before once that has been good for ``bake_s``."""
+    steps = (
+        Step(0, smoke_s, gate, Work.DEPLOY),
+        Step(WHOLE, bake_s),
+        Step(WHOLE, work=Work.RETIRE),
+    )
+    return Plan(Strategy.BLUE_GREEN, steps, watch_s=0, **rest)
+
+
+def rolling(instances: Sequence[str] = (), batches: Batches | None = None, **rest: Any) -> Plan:
+    """Some instances at a time; without steps where nobody knows the instances yet."""
+    batches = batches or Batches()
+    steps = batches.steps(instances) if instances else ()
+    return Plan(Strategy.ROLLING, steps, batches=batches, **rest)
+
+
 def usual_plan(strategy: Strategy) -> Plan:
     """The plan of a strategy that nobody has chosen anything of."""
-    if strategy is Strategy.IN_PLACE:
-        return in_place()
+    whole = {
+        Strategy.IN_PLACE: in_place,
+        Strategy.BLUE_GREEN: blue_green,
+        Strategy.ROLLING: rolling,
+    }
+    if strategy in whole:
+        return whole[strategy]()
     build = canary if strategy is Strategy.CANARY else feature_flag
     return build((5_000, 25_000, 50_000, WHOLE), soak_s=300)
 
 
-def linear(first: int, count: int) -> list[int]:
-    """``count`` shares at equal distances from ``first`` to all."""
-    return [first + round((WHOLE - first) * n / (count - 1)) for n in range(count)]
-
-
-def exponential(first: int, count: int) -> list[int]:
-    """``count`` shares from ``first`` to all, each larger than the last by the same factor."""
-    factor = (WHOLE / first) ** (1 / (count - 1))
-    return [round(first * factor**n) for n in range(count - 1)] + [WHOLE]
-
-
-CURVES: Final = {"linear": linear, "exponential": exponential}
-
-
-def choice(kind: type[StrEnum], what: str) -> Reader[Any]:
-    """One of the words of an enum, as its member; ``what`` names such a thing in the problem."""
-    read = one_of([member.value for member in kind], what)
-    return lambda value: kind(read(value))
+def _more_than_warned(value: object) -> Reaction:
+    found: Reaction = choice(Reaction, "reaction")(value)
+    if found is Reaction.WARN:
+        refuse("It cannot go on without being deployed: choose hold or roll_back.")
+    return found
 
 
 def _read_reactions(value: object) -> Mapping[Trouble, Reaction]:
     optional: dict[str, Reader[object]] = {
         one.value: choice(Reaction, "reaction") for one in Trouble
     }
+    optional[Trouble.DEPLOYMENT.value] = _more_than_warned
     found: dict[str, Reaction] = record(dict, {}, optional)(value)
     return {trouble: found.get(trouble, usual) for trouble, usual in _REACTIONS.items()}
 
 
 def _check_steps(plan: Plan) -> Iterator[Problem]:
-    for place, (one, following) in enumerate(pairwise(plan.steps), start=1):
-        if following.share <= one.share:
-            yield Problem(f"steps[{place}].share", "Give a larger share than the step before.")
-    if plan.steps[-1].share != WHOLE:
-        yield Problem(f"steps[{len(plan.steps) - 1}].share", "Let the last step reach 100 %.")
-    if plan.strategy is Strategy.IN_PLACE and len(plan.steps) > 1:
-        yield Problem("steps", "In place is one step; take a canary for more.")
+    yield from _check_works(plan)
+    if plan.strategy is Strategy.ROLLING:
+        yield from _check_batches(plan)
+    elif plan.batches is not None or any(step.work is Work.BATCH for step in plan.steps):
+        yield Problem("batches", "Only a rolling release has batches.")
+    elif plan.steps:
+        yield from _check_shares(plan)
+    else:
+        yield Problem("steps", "Give at least one.")
     keys = [check.key for check in plan.checks]
     for key in sorted({key for key in keys if keys.count(key) > 1}):
         yield Problem("checks", f"Give each check a key of its own; {key} is there twice.")
 
 
-def _read_share(value: object) -> int:
-    share = read_percentage(value)
-    if share == 0:
-        refuse("Give a share above 0 %; cohorts come first by themselves.")
-    return share
+def _check_shares(plan: Plan) -> Iterator[Problem]:
+    numbered = [(n, step) for n, step in enumerate(plan.steps) if step.has_traffic]
+    for (_n, one), (place, following) in pairwise(numbered):
+        if following.share <= one.share:
+            yield Problem(f"steps[{place}].share", "Give a larger share than the step before.")
+    last = numbered[-1] if numbered else (len(plan.steps) - 1, plan.steps[-1])
+    if not last[1].has_traffic or last[1].share != WHOLE:
+        yield Problem(f"steps[{last[0]}].share", "Let the last step reach 100 %.")
+    if plan.strategy in _AT_ONCE and len(numbered) > 1:
+        yield Problem("steps", _AT_ONCE[plan.strategy])
+
+
+_AT_ONCE: Final = {
+    Strategy.IN_PLACE: "In place is one step; take a canary for more.",
+    Strategy.BLUE_GREEN: "Blue-green sends everybody at once; take a canary for more steps.",
+}
+
+
+def _check_works(plan: Plan) -> Iterator[Problem]:
+    """Where steps may stand that move no traffic."""
+    works = [step.work for step in plan.steps]
+    for place, work in enumerate(works):
+        if work is Work.DEPLOY and place:
+            yield Problem(f"steps[{place}].work", "Deploy at the first step.")
+        if work is Work.RETIRE and (place < len(works) - 1 or plan.strategy not in _RETIRING):
+            message = "Only blue-green stops what ran before, at its last step."
+            yield Problem(f"steps[{place}].work", message)
+    if Work.RETIRE in works and plan.watch_s:
+        message = "Once the old version is stopped it cannot come back: watch the step before."
+        yield Problem("watch_s", message)
+
+
+_RETIRING: Final = (Strategy.BLUE_GREEN,)
+
+
+def _check_batches(plan: Plan) -> Iterator[Problem]:
+    if plan.batches is None:
+        yield Problem("batches", "Say how many instances are replaced at a time.")
+    if any(step.work is not Work.BATCH for step in plan.steps):
+        yield Problem("steps", "A rolling release has batches of instances as its steps.")
+    if plan.cohorts:
+        yield Problem("cohorts", "A rolling release cannot choose who gets it; take a canary.")
+    if plan.proof_of_return:
+        message = "A rolling release goes back batch by batch; it is not tried beforehand."
+        yield Problem("proof_of_return", message)
+
+
+def _plan(**found: Any) -> Plan:
+    """A plan as it was written, with the shares of its batches."""
+    steps: tuple[Step, ...] = found.pop("steps")
+    instances = sum(len(step.instances) for step in steps)
+    counted, shared = 0, []
+    for step in steps:
+        counted += len(step.instances)
+        is_batch = step.work is Work.BATCH
+        shared.append(replace(step, share=round(WHOLE * counted / instances)) if is_batch else step)
+    if any(step.work is Work.RETIRE for step in steps):
+        found.setdefault("watch_s", 0)
+    return Plan(steps=tuple(shared), **found)
 
 
 def _read_alpha(value: object) -> float:
@@ -213,12 +294,9 @@ def _read_alpha(value: object) -> float:
     return alpha
 
 
-_read_step = record(
-    Step, {"share": _read_share}, {"soak_s": integer(0, 30 * DAY_S), "gate": read_boolean}
-)
 _REQUIRED: Final[dict[str, Reader[Any]]] = {
     "strategy": choice(Strategy, "strategy"),
-    "steps": list_of(_read_step, least=1, most=MOST_STEPS),
+    "steps": list_of(read_step, most=MOST_STEPS),
 }
 _OPTIONAL: Final[dict[str, Reader[Any]]] = {
     "cohorts": list_of(name(100, 1), most=MOST_COHORTS),
@@ -231,48 +309,11 @@ _OPTIONAL: Final[dict[str, Reader[Any]]] = {
     "deadline_s": integer(0, 30 * DAY_S),
     "proof_of_return": read_boolean,
     "alpha": _read_alpha,
+    "batches": read_batches,
 }
-read_plan: Final[Reader[Plan]] = checked(record(Plan, _REQUIRED, _OPTIONAL), _check_steps)
+read_plan: Final[Reader[Plan]] = checked(record(_plan, _REQUIRED, _OPTIONAL), _check_steps)
 """Reads a plan from JSON. Raises DocumentError with every problem."""
 read_frozen_plan: Final[Reader[Plan]] = checked(
-    record(Plan, _REQUIRED, {**_OPTIONAL, "checks": read_all_checks}), _check_steps
+    record(_plan, _REQUIRED, {**_OPTIONAL, "checks": read_all_checks}), _check_steps
 )
 """Reads the plan of a release, which has the checks of its service and of policies as well."""
-
-
-MATRIX: Final = {
-    "zero_downtime_required": {
-        "high_traffic": "blue_green",
-        "medium_traffic": "rolling",
-        "low_traffic": "canary",
-    },
-    "downtime_acceptable": {
-        "simple_applications": "in_place",
-        "complex_applications": "blue_green",
-    },
-    "testing_focus": {
-        "user_validation": "canary",
-        "feature_testing": "feature_flag",
-        "performance_testing": "blue_green",
-    },
-}
-# What there is instead of a strategy that a service cannot take, with the least to lose first.
-_OTHERWISE: Final = {"blue_green": "canary", "rolling": "canary"}
-
-
-@dataclass(frozen=True, slots=True)
-class Advice:
-    """A strategy, and the answers that it follows from. ``instead_of`` is what the matrix names,
-    where that cannot be had."""
-
-    strategy: str
-    concern: str
-    answer: str
-    instead_of: str = ""
-
-
-def advise(concern: str, answer: str, *, possible: frozenset[str]) -> Advice:
-    """What the matrix says. Raises KeyError for what it does not know."""
-    named = MATRIX[concern][answer]
-    strategy = named if named in possible else _OTHERWISE[named]
-    return Advice(strategy, concern, answer, "" if strategy == named else named)

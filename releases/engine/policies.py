@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from releases.engine.checks import Check, Role, Trouble
 from releases.engine.plans import Plan, Reaction
+from releases.engine.steps import DEPLOY, Step, Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +105,21 @@ def uses(plan: Plan, template: Plan, ruling: Ruling, instead: Collection[str]) -
     ``instead`` are the keys of checks that stand instead of the service's own: those are no further
     ones, so they have to be the template's.
     """
-    if replace(plan, checks=()) != replace(template, checks=()):
+    written = replace(plan, steps=_as_written(plan, template), checks=())
+    if written != replace(template, checks=()):
         return False
     if any(one.key in instead and one not in template.checks for one in plan.checks):
         return False
     return all(check in plan.checks or check.key in ruling.winners for check in template.checks)
+
+
+def _as_written(plan: Plan, template: Plan) -> tuple[Step, ...]:
+    """Its steps without what the setup of its service has added: batches of its instances where the
+    template has none, and a step that deploys."""
+    if not template.steps:
+        return ()
+    added = plan.steps[:1] == (DEPLOY,) and template.steps[0].work is not Work.DEPLOY
+    return plan.steps[1:] if added else plan.steps
 
 
 def missing(plan: Plan, ruling: Ruling) -> Iterator[Check]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from flags.engine.limits import COHORTS_RULE, TESTERS_RULE
-from releases.engine.plans import WHOLE
+from releases.engine.steps import WHOLE
 
 TESTER: Final = "aviary_tester"
 """The attribute by which applications pass on that somebody tests a release: its token."""

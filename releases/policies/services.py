@@ -15,11 +15,11 @@ from portal.approvals import gate
 from portal.approvals.changes import Change, same_document
 from portal.approvals.services import gated
 from portal.lib import journal
-from portal.lib.documents import Problem, Reader, checked, list_of, name, record
+from portal.lib.documents import Problem, Reader, all_different, checked, list_of, name, record
 from portal.lib.errors import Conflict, Forbidden, Invalid, refuse
 from portal.lib.journal import Intent
 from releases.catalogue.models import Service
-from releases.catalogue.reading import all_different, check_address, read_key, valid
+from releases.catalogue.reading import check_address, read_key, valid
 from releases.engine.checks import Check, read_checks
 from releases.policies.descriptions import policy_changes
 from releases.policies.models import PlanTemplate, ReleasePolicy

@@ -34,8 +34,9 @@ import orjson
 from django.conf import settings
 
 from portal.lib import outbound
-from releases.engine.plans import WHOLE
+from releases.engine.steps import WHOLE
 from releases.routers import Told, Wanted
+from releases.routers.signing import signature
 
 TIMEOUT_S: Final = 5.0
 _MOST_STATE = 4096
@@ -59,29 +60,24 @@ def secret_for(project: str, service: str, environment: str) -> str:
     return hmac.new(settings.SECRET_KEY.encode(), name, hashlib.sha256).hexdigest()
 
 
-def signature(secret: str, body: bytes, at: int) -> str:
-    """The header of a call: when, and HMAC-SHA256 over that and the body."""
-    made = hmac.new(secret.encode(), f"{at}.".encode() + body, hashlib.sha256).hexdigest()
-    return f"t={at},v1={made}"
-
-
 def ask(call: Call, wanted: Wanted, *, acts: bool) -> tuple[Told, dict[str, Any]]:
     """Say what is wanted where the other side is to act, else ask what is so; returns what it says
     and its new state. One that is away, or answers nonsense, says so in ``Told.away``."""
     action = ("abort" if wanted.back else "start") if acts else "poll"
     asked = {"share": wanted.share / 1000, "cohorts": list(wanted.cohorts)}
     try:
-        return _read(_post(call, action, asked), wanted)
+        return _read(post(call, action, asked), wanted)
     except outbound.OutboundError as error:
         return Told(away=str(error)), call.state
 
 
 def terminate(call: Call) -> None:
     """Say that an execution is to end where it is. Raises OutboundError where nobody took that."""
-    _post(call, "terminate", {})
+    post(call, "terminate", {})
 
 
-def _post(call: Call, action: str, asked: dict[str, Any]) -> bytes:
+def post(call: Call, action: str, asked: dict[str, Any]) -> bytes:
+    """One signed call; returns what is answered. Raises OutboundError."""
     said = {"action": action, "execution": call.execution, "fence": call.fence}
     body = orjson.dumps({**said, **asked, **call.about, "state": call.state})
     answer = outbound.post(
@@ -95,6 +91,13 @@ def _post(call: Call, action: str, asked: dict[str, Any]) -> bytes:
     return answer.body
 
 
+BAD_STATE: Final = "the state in its answer is no object of at most 4 KiB"
+
+
+def is_state(state: object) -> bool:
+    return isinstance(state, dict) and len(orjson.dumps(state)) <= _MOST_STATE
+
+
 def _read(body: bytes, wanted: Wanted) -> tuple[Told, dict[str, Any]]:
     try:
         found = orjson.loads(body)
@@ -104,7 +107,7 @@ def _read(body: bytes, wanted: Wanted) -> tuple[Told, dict[str, Any]]:
         return Told(away="its answer is no object with a share"), {}
     if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 100:
         return Told(away="the share in its answer is no percentage"), {}
-    if not isinstance(state, dict) or len(orjson.dumps(state)) > _MOST_STATE:
-        return Told(away="the state in its answer is no object of at most 4 KiB"), {}
+    if not is_state(state):
+        return Told(away=BAD_STATE), {}
     # It is told the cohorts with every call; who serves them it does not say.
     return Told(round(share * WHOLE / 100), wanted.cohorts), state

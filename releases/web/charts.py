@@ -9,7 +9,7 @@ from flags.channel.telemetry import COHORTS, TESTERS
 from releases.core import descriptions
 from releases.core.models import Release
 from releases.engine.checks import Check, Kind
-from releases.engine.plans import WHOLE
+from releases.engine.steps import WHOLE
 from releases.telemetry import reading
 from releases.telemetry.reading import Point
 from releases.web.difference_charts import difference_charts
@@ -142,7 +142,7 @@ def _marks(release: Release) -> list[dict[str, Any]]:
     found = [
         {
             "at": one.reached_at.timestamp(),
-            "label": descriptions.percent(one.share) if one.share else _("cohorts"),
+            "label": descriptions.step_name(release, one.step),
         }
         for one in release.executions.all()
         if one.reached_at

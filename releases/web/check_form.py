@@ -11,7 +11,7 @@ from releases.engine.checks import Kind
 from releases.web.labels import ROLES
 
 FIELDS: Final[Fields] = texts(
-    "key", "kind", "threshold", "role", "window_s", "url", "minimum_requests", "rest"
+    "key", "kind", "threshold", "role", "window_s", "url", "minimum_requests", "smoke", "rest"
 )
 # Whose problems stand beside them in the form; those of the others are listed above it.
 BESIDE: Final = ("key", "threshold", "slower_than_ms", "window_s", "url", "minimum_requests")
@@ -73,6 +73,7 @@ def row_of(document: Mapping[str, Any]) -> dict[str, str]:
     if "window_s" in document:
         row["window_s"] = minutes(document["window_s"])
     row["minimum_requests"] = str(document.get("minimum_requests", ""))
+    row["smoke"] = "1" if document.get("smoke") else ""
     return {**row, "rest": json.dumps(document)}
 
 
@@ -92,6 +93,8 @@ def document_of(row: Row) -> dict[str, Any]:
         document[threshold] = number_in(row.get("threshold", ""))
     if row.get("role"):
         document["role"] = row["role"]
+    if "url" in _OF_KIND.get(kind, ()):  # type: ignore[call-overload]
+        document["smoke"] = row.get("smoke") == "1"
     for name in _OF_KIND.get(Kind(kind), ()) if kind in set(Kind) else ():
         text = row.get(name, "").strip()
         read = {"window_s": seconds_in, "minimum_requests": number_in}.get(name, str)

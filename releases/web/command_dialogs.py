@@ -17,7 +17,7 @@ from portal.lib.web.live import draw
 from portal.lib.web.pages import aimed, confirm_name, governed, redirect_to
 from releases.core import commands, descriptions, selectors
 from releases.core.models import Release
-from releases.engine.plans import WHOLE
+from releases.engine.steps import WHOLE
 from releases.web import live
 from releases.web.buttons import LOOKS, button_of
 from releases.web.release_view import ReleaseView

@@ -5,10 +5,12 @@ from typing import Any
 
 from django.utils.translation import gettext as _, gettext_lazy
 
+from releases.catalogue.haproxy import takes_out
 from releases.core import descriptions
 from releases.core.models import Release, State
 from releases.engine.checks import COMPARING, TESTED, Check, Kind, Role, Trouble, Verdict
 from releases.engine.plans import InFreeze, Reaction, ReturnStrategy, Strategy
+from releases.engine.steps import Earlier
 from releases.policies.demands import policy_in
 from releases.policies.models import PlanTemplate, ReleasePolicy
 
@@ -52,12 +54,21 @@ def router_words(router: Mapping[str, Any]) -> str:
         "flag": _("the flag {flag}"),
         "webhook": _("a webhook: {url}"),
         "manual": _("a person, by hand"),
+        "haproxy": _("haproxy {names}, by server weights: requests, not users"),
     }
-    return texts.get(router.get("kind", ""), "").format(**{"flag": "", "url": "", **router})
+    if takes_out(router):
+        texts["haproxy"] = _("haproxy {names}, servers of {backend}")
+    if "map" in router:
+        texts["haproxy"] = _("haproxy {names}, by the entry {key} of {map}")
+    names = ", ".join(router.get("haproxy", ()))
+    known = {"flag": "", "url": "", "names": names, **router}
+    return texts.get(router.get("kind", ""), "").format(**known)
 
 
 STRATEGIES = {
     Strategy.CANARY: gettext_lazy("canary"),
+    Strategy.BLUE_GREEN: gettext_lazy("blue-green"),
+    Strategy.ROLLING: gettext_lazy("rolling"),
     Strategy.FEATURE_FLAG: gettext_lazy("feature flag"),
     Strategy.IN_PLACE: gettext_lazy("in place"),
 }
@@ -68,6 +79,7 @@ TROUBLES = {
     Trouble.DEADLINE: gettext_lazy("If it takes too long"),
     Trouble.SAMPLE_RATIO: gettext_lazy("If users do not come in the shares that are set"),
     Trouble.BOTH_ARMS: gettext_lazy("If users see both versions"),
+    Trouble.DEPLOYMENT: gettext_lazy("If it cannot be deployed"),
 }
 REACTIONS = {
     Reaction.ROLL_BACK: gettext_lazy("roll back"),
@@ -78,6 +90,10 @@ IN_FREEZE = {
     InFreeze.HOLD: gettext_lazy("hold where it is"),
     InFreeze.RETURN: gettext_lazy("roll back"),
     InFreeze.FINISH: gettext_lazy("go on to the end"),
+}
+EARLIER = {
+    Earlier.RETURN: gettext_lazy("get the old version back too"),
+    Earlier.KEEP: gettext_lazy("keep the new version"),
 }
 WAYS_BACK = {
     ReturnStrategy.IMMEDIATE: gettext_lazy("at once"),

@@ -8,21 +8,14 @@ from django.utils.translation import gettext as _, gettext_lazy
 from portal.lib.errors import Invalid
 from portal.lib.numbers import read_percent, read_whole
 from portal.lib.web.pages import Fields, read_form, texts
-from releases.engine.plans import (
-    CURVES,
-    MATRIX,
-    MOST_STEPS,
-    Advice,
-    Plan,
-    Strategy,
-    advise,
-    read_plan,
-    usual_plan,
-)
+from releases.engine.advice import MATRIX, Advice, advise
+from releases.engine.checks import Trouble
+from releases.engine.plans import MOST_STEPS, Plan, Strategy, read_plan, usual_plan
+from releases.engine.steps import CURVES, Batches, Step, Work
 from releases.policies.models import PlanTemplate
 from releases.web import check_form
 from releases.web.check_form import minutes, number_in, seconds_in
-from releases.web.labels import IN_FREEZE, REACTIONS, STRATEGIES, TROUBLES, WAYS_BACK
+from releases.web.labels import EARLIER, IN_FREEZE, REACTIONS, STRATEGIES, TROUBLES, WAYS_BACK
 
 Form = dict[str, Any]
 MOST_OFFERED: Final = 500  # as many services as a project has
@@ -39,8 +32,10 @@ FIELDS: Final[Fields] = {
         "watch_s",
         "deadline_s",
     ),
-    "on": texts("regression", "no_data", "error", "deadline", "sample_ratio", "both_arms"),
+    "on": texts(*Trouble),
     "steps": [texts("share", "soak_s", "gate")],
+    **texts("smoke", "smoke_gate", "bake", "retire"),
+    "batches": texts("size", "soak_s", "floor", "earlier"),
     "checks": [check_form.FIELDS],
 }
 CONCERNS: Final = {
@@ -58,13 +53,10 @@ ANSWERS: Final = {
     "feature_testing": gettext_lazy("One feature"),
     "performance_testing": gettext_lazy("Performance"),
 }
-# What the matrix may name beyond what can be had.
-_NAMES: Final = {"blue_green": gettext_lazy("blue-green"), "rolling": gettext_lazy("rolling")}
-_POSSIBLE: Final = frozenset(one.value for one in Strategy)
 
 
 def strategy_name(name: str) -> str:
-    return str(_NAMES.get(name) or STRATEGIES[Strategy(name)])
+    return str(STRATEGIES[Strategy(name)])
 
 
 def new_form(query: QueryDict) -> Form:
@@ -73,24 +65,53 @@ def new_form(query: QueryDict) -> Form:
     strategy = Strategy.FEATURE_FLAG if form["flag"] else Strategy.CANARY
     common: Form = {"strategy": strategy.value, "when": "now", "cohorts": [], "checks": []}
     guess = {"curve": "exponential", "first": "5", "count": "4", "soak": "5"}
-    return form | common | guess | with_plan(usual_plan(strategy))
+    usual = usual_plan(strategy)
+    return form | common | guess | of_strategies(usual) | with_plan(usual)
 
 
 def sent_form(sent: QueryDict) -> Form:
-    form = {"steps": [], "checks": [], "on": {}} | read_form(sent.items(), FIELDS)
+    form = {"steps": [], "checks": [], "on": {}, "batches": {}} | read_form(sent.items(), FIELDS)
+    usual = of_strategies(usual_plan(Strategy.CANARY))
+    shown = {"smoke": ("smoke", "smoke_gate", "bake", "retire"), "batches.size": ("batches",)}
+    for field, names in shown.items():
+        if field not in sent:  # another strategy was chosen until now
+            form |= {name: usual[name] for name in names}
     return form | {"cohorts": sent.getlist("cohorts")}
 
 
 def with_plan(plan: Plan) -> Form:
     document = plan.document
+    steps = [_row(step) for step in document["steps"] if "work" not in step]
+    way = {"steps": steps} if plan.strategy in _BY_SHARES else of_strategies(plan)
     return {
-        "steps": [_row(step) for step in document["steps"]],
+        **way,
         "cohorts": document["cohorts"],
         "on": document["on"],
         "in_freeze": document["in_freeze"],
         "return_within_s": minutes(document["return_within_s"]),
         "watch_s": minutes(document["watch_s"]),
         "deadline_s": minutes(document["deadline_s"]),
+    }
+
+
+_BY_SHARES: Final = (Strategy.CANARY, Strategy.FEATURE_FLAG, Strategy.IN_PLACE)
+
+
+def of_strategies(plan: Plan) -> Form:
+    """What the form asks for a plan without steps to fill in; the usual, of other strategies."""
+    blue = plan if plan.strategy is Strategy.BLUE_GREEN else usual_plan(Strategy.BLUE_GREEN)
+    works = {step.work: step for step in blue.steps}
+    smoke, bake = works.get(Work.DEPLOY, Step(0)), works[Work.ROUTE]
+    batches = (plan.batches or Batches()).document
+    return {
+        "smoke": minutes(smoke.soak_s),
+        "smoke_gate": "1" if smoke.gate else "",
+        "bake": minutes(bake.soak_s),
+        "retire": "1" if Work.RETIRE in works else "",
+        "batches": {
+            **{name: str(one) for name, one in batches.items()},
+            "soak_s": minutes(batches["soak_s"]),
+        },
     }
 
 
@@ -136,27 +157,27 @@ def _curve(form: Form) -> list[dict[str, str]]:
     return [*rows[:-1], rows[-1] | {"soak_s": "0"}]
 
 
-def advice_of(form: Form) -> Advice | None:
+def advice_of(form: Form, possible: frozenset[str]) -> Advice | None:
     concern, answer = form.get("concern", ""), form.get("answer", "")
     if answer not in MATRIX.get(concern, {}):
         return None
-    return advise(concern, answer, possible=_POSSIBLE)
+    return advise(concern, answer, possible=possible)
 
 
 def advice_words(advice: Advice) -> str:
     text = _("Advised: {strategy}.")
     names = {"strategy": strategy_name(advice.strategy)}
     if advice.instead_of:
-        text = _("Advised: {strategy}, since {named} is not available here yet.")
+        text = _("Advised: {strategy}, since this service is not set up for {named}.")
         names["named"] = strategy_name(advice.instead_of)
     why = f"{CONCERNS[advice.concern]}; {str(ANSWERS[advice.answer]).lower()}."
     return f"{text.format(**names)} {why}"
 
 
-def reason_of(form: Form) -> str:
+def reason_of(form: Form, possible: frozenset[str]) -> str:
     """The reason that is kept; also why another strategy than the advised one was chosen, which
     has to be said. Raises Invalid where it is not."""
-    reason, advice = str(form.get("reason", "")).strip(), advice_of(form)
+    reason, advice = str(form.get("reason", "")).strip(), advice_of(form, possible)
     if form.get("flag") or advice is None or advice.strategy == form.get("strategy"):
         return reason
     why = form.get("why", "").strip()
@@ -184,12 +205,8 @@ def document_of(form: Form) -> dict[str, Any]:
 
 
 def plan_of(form: Form) -> dict[str, Any]:
-    steps = [_step(row) for row in form["steps"]]
-    if form.get("strategy") == Strategy.IN_PLACE:
-        only = steps[0] if len(steps) == 1 else {}
-        steps = [{**only, "share": 100}]
     plan: dict[str, Any] = {
-        "steps": steps,
+        **_way(form),
         "cohorts": list(form.get("cohorts", ())),
         "checks": [check_form.document_of(row) for row in form["checks"]],
         "on": dict(form["on"]),
@@ -205,11 +222,35 @@ def plan_of(form: Form) -> dict[str, Any]:
     return plan
 
 
+def _way(form: Form) -> dict[str, Any]:
+    """What the strategy of a plan takes."""
+    strategy, steps = form.get("strategy"), [_step(row) for row in form["steps"]]
+    if strategy == Strategy.IN_PLACE:
+        only = steps[0] if len(steps) == 1 else {}
+        return {"steps": [{**only, "share": 100}]}
+    if strategy == Strategy.BLUE_GREEN:
+        gate, retire = form.get("smoke_gate") == "1", form.get("retire") == "1"
+        deploy = {"work": "deploy", "soak_s": _seconds(form.get("smoke")), "gate": gate}
+        route = {"share": 100, "soak_s": _seconds(form.get("bake"))}
+        return {"steps": [deploy, route, *([{"work": "retire"}] if retire else [])]}
+    if strategy == Strategy.ROLLING:
+        sent = form["batches"]
+        found = {name: number_in(sent[name]) for name in ("size", "floor") if sent.get(name)}
+        found["soak_s"] = _seconds(sent.get("soak_s"))
+        earlier = {"earlier": sent["earlier"]} if sent.get("earlier") else {}
+        return {"steps": [], "batches": found | earlier}
+    return {"steps": steps}
+
+
+def _seconds(minutes: str | None) -> float | int | str:
+    text = (minutes or "").strip()
+    return seconds_in(text) if text else 0
+
+
 def _step(row: Mapping[str, str]) -> dict[str, Any]:
-    soak = row.get("soak_s", "").strip()
     return {
         "share": number_in(row.get("share", "")),
-        "soak_s": seconds_in(soak) if soak else 0,
+        "soak_s": _seconds(row.get("soak_s")),
         "gate": row.get("gate") == "1",
     }
 
@@ -223,6 +264,12 @@ def moment_words(at: datetime) -> str:
 
 def by_field(errors: Mapping[str, str]) -> dict[str, str]:
     return {path.replace("artefact.", "").replace(".", "_"): text for path, text in errors.items()}
+
+
+def of_way(errors: Mapping[str, str]) -> dict[str, str]:
+    """The problems of a plan by names that templates can look up: ``steps_0_soak_s``."""
+    marks = str.maketrans({"[": "_", "]": None, ".": "_"})
+    return {path.translate(marks): text for path, text in of_plan(errors).items()}
 
 
 def of_plan(errors: Mapping[str, str]) -> dict[str, str]:
@@ -262,6 +309,9 @@ def problems_of(form: Form, errors: Mapping[str, str]) -> list[str]:
     shown |= {
         f"checks[{n}].{name}" for n in range(len(form["checks"])) for name in check_form.BESIDE
     }
+    shown |= {f"batches.{name}" for name in ("size", "soak_s", "floor")}
+    if form.get("strategy") == Strategy.BLUE_GREEN:
+        shown |= {"steps[0].soak_s", "steps[1].soak_s"}
     shown |= {*_BESIDE, *(f"artefact.{name}" for name in _BESIDE)}
     return [text for path, text in errors.items() if path.removeprefix("plan.") not in shown]
 
@@ -272,6 +322,7 @@ def choices(form: Form) -> dict[str, object]:
         "concerns": CONCERNS.items(),
         "answers": [(name, ANSWERS[name]) for name in answers],
         "strategies": [(one.value, STRATEGIES[one]) for one in Strategy],
+        "earliers": [(one.value, label) for one, label in EARLIER.items()],
         "troubles": [
             (one.value, label, form["on"].get(one.value)) for one, label in TROUBLES.items()
         ],

@@ -24,9 +24,11 @@ from portal.lib.journal import Intent
 from portal.lib.web.pages import Refusal, confirm_name, governed, redirect_to, show_form
 from releases.catalogue.models import Artefact, Service, ServiceSetup
 from releases.core import commands, descriptions, planning
+from releases.core.drafts import possible_strategies
 from releases.core.models import Release
 from releases.core.planning import Preview, preview
 from releases.engine.policies import Policy, Ruling
+from releases.engine.steps import Work
 from releases.policies import templates
 from releases.policies.demands import policy_in
 from releases.policies.descriptions import overruled_sentences, why_sentence
@@ -52,7 +54,10 @@ def new_release(request: HttpRequest, scope: Scope) -> HttpResponse:
         starts = form.get("when") != "hold"
         if starts and _is_typed(scope, place):
             confirm_name(request, place.key)
-        intent = replace(read_intent(request, scope), reason=plan_form.reason_of(form))
+        intent = replace(
+            read_intent(request, scope),
+            reason=plan_form.reason_of(form, _possible(scope, place, form)),
+        )
         document = plan_form.document_of(form)
         made = planning.plan_release(
             project=scope.project, environment=place, document=document, intent=intent
@@ -114,6 +119,8 @@ def _shown(scope: Scope, place: Environment, seen: Preview) -> dict[str, object]
             )
             for step in seen.steps
         ],
+        "strategy_sentences": list(descriptions.strategy_sentences(seen.draft.plan)),
+        "retires": any(one.step.work is Work.RETIRE for one in seen.steps),
         "users_words": descriptions.users_words(seen.users),
         "lasts": descriptions.duration(last),
         "watched": descriptions.duration(seen.draft.plan.watch_s)
@@ -125,7 +132,7 @@ def _shown(scope: Scope, place: Environment, seen: Preview) -> dict[str, object]
         ],
         "policies": _policies(seen.draft.ruling),
         "freezes": _freezes(place, seen),
-        "gates": sum(1 for step in seen.steps if step.gate),
+        "gates": sum(1 for one in seen.steps if one.step.gate),
         "preflight": what,
     }
 
@@ -213,6 +220,11 @@ def _known_artefact(scope: Scope, form: plan_form.Form) -> Artefact | None:
     return found.filter(version=form.get("version", "").strip()).first()
 
 
+def _possible(scope: Scope, place: Environment, form: plan_form.Form) -> frozenset[str]:
+    setups = ServiceSetup.objects.filter(service__project=scope.project, environment=place)
+    return possible_strategies(setups.filter(service__key=form.get("service") or "").first())
+
+
 def _preflight(scope: Scope, place: Environment) -> Preflight:
     return replace(preflight(scope, [place], turns_off=False), may_break_glass=False)
 
@@ -228,7 +240,7 @@ def _context(
         scope.project.flags.alive().filter(key=form["flag"]).first() if form.get("flag") else None
     )
     service = scope.project.services.filter(key=form.get("service") or "").first()
-    errors, advice = refusal.errors, plan_form.advice_of(form)
+    errors, advice = refusal.errors, plan_form.advice_of(form, _possible(scope, place, form))
     return {
         "scope": scope,
         "form": form,
@@ -245,6 +257,7 @@ def _context(
         "steps": plan_form.step_inputs(form, errors),
         "checks": check_form.inputs_of(form["checks"], "checks", plan_form.of_plan(errors)),
         "errors": plan_form.by_field(errors),
+        "plan_errors": plan_form.of_way(errors),
         "problems": plan_form.problems_of(form, errors),
         "typed_name": _is_typed(scope, place),
         "preflight": _preflight(scope, place),

@@ -10,7 +10,8 @@ from releases.core.models import Release, State, StepExecution
 from releases.core.planning import reached_by
 from releases.engine.checks import COMPARING, TESTED
 from releases.engine.comparisons import effective
-from releases.engine.plans import WHOLE, Plan, Step
+from releases.engine.plans import Plan
+from releases.engine.steps import WHOLE, Step, Work
 from releases.routers import flag as flag_router
 from releases.web.labels import (
     COLOURS,
@@ -97,9 +98,10 @@ class StepRow:
 
     @property
     def title(self) -> str:
-        if self.step.share:
-            return descriptions.percent(self.step.share)
-        return _("Canary cohorts: {names}").format(names=", ".join(self.cohorts))
+        if self.step.work is Work.ROUTE and not self.step.share:
+            return _("Canary cohorts: {names}").format(names=", ".join(self.cohorts))
+        said = descriptions.step_words(self.step)
+        return said[:1].upper() + said[1:]
 
     @property
     def words(self) -> str:
@@ -297,10 +299,21 @@ class ReleaseView:
             return None
         return self._next_step()
 
+    @property
+    def _waits_for(self) -> str:
+        detail = str(self.release.told.get("detail") or "")
+        if self.release.present.work is Work.ROUTE:
+            return _("Waits for the router to say that the traffic is there")
+        if self.release.present.work is Work.RETIRE:
+            said = _("Stopping the old version")
+        else:
+            said = _("Deploying {version}").format(version=self.release.version)
+        return f"{said}: {detail}" if detail else said
+
     def _next_step(self) -> Next:
         steps, index = self.plan.all_steps, self.release.step
         if self.release.entered_at is None:
-            return Next(_("Waits for the router to say that the traffic is there"))
+            return Next(self._waits_for)
         soaked_at = self._soaks_until
         if index + 1 >= len(steps):
             words = (
@@ -316,7 +329,7 @@ class ReleaseView:
             )
         passing = _("Next step, {share}, if its checks pass")
         words = _("Next step, {share}, if its checks pass, in") if soaked_at else passing
-        return Next(words.format(share=descriptions.percent(steps[index + 1].share)), soaked_at)
+        return Next(words.format(share=descriptions.step_words(steps[index + 1])), soaked_at)
 
 
 def _moment(text: object) -> datetime | None:

@@ -107,6 +107,7 @@ def _context(
         "revise": revise,
         "errors": refusal.errors,
         "router_errors": _below(refusal.errors, "router"),
+        "deployer_errors": _below(refusal.errors, "deployer"),
         "problems": [text for path, text in refusal.errors.items() if path not in shown],
         "checks": check_form.inputs_of(form["checks"], "checks", refusal.errors),
         "known_flags": flags.values_list("key", flat=True)[:500],
@@ -123,7 +124,8 @@ def _shown_paths(form: Form) -> list[str]:
         f"checks[{n}].{name}" for n in range(len(form["checks"])) for name in check_form.BESIDE
     ]
     names = ("flag", "baseline", "bucket_by", "tester_url", "url", "variants[0]", "variants[1]")
-    return [*paths, *(f"router.{name}" for name in names), _BLOCK]
+    of_deployer = (f"deployer.{name}" for name in ("url", "instances", "addresses"))
+    return [*paths, *(f"router.{name}" for name in names), *of_deployer, _BLOCK]
 
 
 def _below(errors: Mapping[str, str], path: str) -> dict[str, str]:
@@ -133,10 +135,11 @@ def _below(errors: Mapping[str, str], path: str) -> dict[str, str]:
 
 def _form_of(stored: Mapping[str, Any]) -> Form:
     if not stored:
-        return {"router": {"kind": "flag"}, "checks": [], _BLOCK: ""}
+        return {"router": {"kind": "flag"}, "deployer": {}, "checks": [], _BLOCK: ""}
     block = to_yaml({_BLOCK: stored[_BLOCK]}) if stored[_BLOCK] else ""
     return {
         "router": dict(stored["router"]),
+        "deployer": _deployer_row(stored["deployer"]),
         "checks": [check_form.row_of(one) for one in stored["checks"]],
         _BLOCK: block,
     }
@@ -146,6 +149,8 @@ def _sent(request: HttpRequest) -> Form:
     form = {"checks": [], _BLOCK: ""} | read_form(request.POST.items(), _FIELDS)
     router = nest(request.POST.items()).get("router")
     form["router"] = router if isinstance(router, dict) else {}
+    deployer = nest(request.POST.items()).get("deployer")
+    form["deployer"] = deployer if isinstance(deployer, dict) else {}
     form["checks"] = check_form.rearranged(form["checks"], request.POST.get("do", ""))
     return form
 
@@ -162,9 +167,33 @@ def _document(form: Form, stored: Mapping[str, Any]) -> dict[str, Any]:
     fields = ("kind", *_ROUTER_FIELDS.get(str(router.get("kind")), ()))
     return {
         "router": {name: router[name] for name in fields if router.get(name)},
-        "deployer": stored.get("deployer", {}),
+        "deployer": _deployer(form["deployer"]),
         "checks": [check_form.document_of(row) for row in form["checks"]],
         _BLOCK: _read_block(form[_BLOCK]),
+    }
+
+
+def _deployer_row(deployer: Mapping[str, Any]) -> dict[str, str]:
+    addresses = deployer.get("addresses", {})
+    return {
+        "kind": deployer.get("kind", ""),
+        "url": deployer.get("url", ""),
+        "instances": ", ".join(deployer.get("instances", ())),
+        "addresses": "\n".join(f"{name} = {url}" for name, url in addresses.items()),
+    }
+
+
+def _deployer(row: Mapping[str, str]) -> dict[str, Any]:
+    if not row.get("kind"):
+        return {}
+    found: dict[str, Any] = {"kind": row["kind"]}
+    if row["kind"] == "webhook":
+        found["url"] = row.get("url", "").strip()
+    names = [one.strip() for one in row.get("instances", "").split(",") if one.strip()]
+    lines = [one.partition("=") for one in row.get("addresses", "").splitlines() if one.strip()]
+    addresses = {name.strip(): url.strip() for name, _is, url in lines}
+    return found | {
+        name: one for name, one in (("instances", names), ("addresses", addresses)) if one
     }
 
 

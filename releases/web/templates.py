@@ -58,9 +58,10 @@ def list_templates(request: HttpRequest, scope: Scope) -> HttpResponse:
 
 def _sentences(template: PlanTemplate) -> list[str]:
     plan = read_plan(template.plan)
-    shares = ", ".join(descriptions.percent(step.share) for step in plan.steps)
+    shares = ", ".join(descriptions.step_words(step) for step in plan.steps)
     text = _("{strategy}: {shares}.")
     said = [text.format(strategy=str(STRATEGIES[plan.strategy]).capitalize(), shares=shares)]
+    said += descriptions.strategy_sentences(plan)
     if plan.cohorts:
         said.append(_("First the cohorts {names}.").format(names=", ".join(plan.cohorts)))
         said += cohort_sentences(template.project, plan.cohorts)
@@ -130,6 +131,7 @@ def _context(
         "steps": plan_form.step_inputs(form, errors),
         "checks": check_form.inputs_of(form["checks"], "checks", plan_form.of_plan(errors)),
         "errors": plan_form.by_field(errors),
+        "plan_errors": plan_form.of_way(errors),
         "problems": plan_form.problems_of(form, errors),
         "why_not": why_not_create(scope),
         **plan_form.choices(form),

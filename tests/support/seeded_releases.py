@@ -12,7 +12,8 @@ from portal.lib.journal import Intent
 from releases.catalogue import services as catalogue
 from releases.catalogue.models import Artefact, Service, ServiceSetup
 from releases.core.models import OVER, Note, Release, State, StepExecution
-from releases.engine.plans import WHOLE, Plan, canary, read_plan
+from releases.engine.plans import Plan, canary, read_plan
+from releases.engine.steps import WHOLE
 from releases.policies.services import put_policy
 from releases.policies.templates import put_template
 from releases.routers import Wanted

@@ -5,16 +5,16 @@ share grows is no difference. What a release has seen is a few sums (`Evidence`)
 was. Vectors for other languages: tests/cases/judge.json.
 """
 
+from releases.engine.judge.arms import Arm, Stratum
+from releases.engine.judge.dispersion import instance_dispersion
 from releases.engine.judge.ranks import Classification, Direction, Ranks, mann_whitney, score
 from releases.engine.judge.ratio import alpha_of, needed, sample_ratio
 from releases.engine.judge.strata import (
     DEFAULT_DISPERSION,
     GRID,
     MOST_EVIDENCE,
-    Arm,
     Difference,
     Evidence,
-    Stratum,
     difference,
     dispersion,
     evidence,
@@ -35,6 +35,7 @@ __all__ = [
     "difference",
     "dispersion",
     "evidence",
+    "instance_dispersion",
     "mann_whitney",
     "needed",
     "sample_ratio",

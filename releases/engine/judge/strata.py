@@ -5,6 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
+from releases.engine.judge.arms import Stratum
+from releases.engine.judge.dispersion import Spread, upper_bound
+
 GRID: Final = (1.25, 1.5, 2.0, 3.0, 5.0, 10.0)
 """How many times as many errors: what the evidence weighs against none more, equally."""
 MOST_EVIDENCE: Final = 1e100
@@ -12,23 +15,8 @@ MOST_EVIDENCE: Final = 1e100
 DEFAULT_DISPERSION: Final = 5.0
 """Where nobody knows better, errors are taken to come five at a time."""
 LEAST_STRATA: Final = 10
+MINUTE: Final = 6
 N_STAR: Final = 5000
-
-
-@dataclass(frozen=True, slots=True)
-class Arm:
-    """What one version answered in one stratum."""
-
-    requests: int
-    errors: int
-
-
-@dataclass(frozen=True, slots=True)
-class Stratum:
-    """One bucket of one step."""
-
-    canary: Arm
-    baseline: Arm
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +36,11 @@ class Difference:
 class Evidence:
     """What all strata of a release say, in sums. Those where an arm has no requests say nothing.
 
-    ``likelihoods``: ln of the likelihood ratio at each point of the grid. ``strata``: how many had
-    an error. The rest are the sums of the formulas below, by their names there.
+    ``likelihoods``: ln of the likelihood ratio at each point of the grid. The rest are the sums of
+    the formulas below, by their names there.
     """
 
     likelihoods: list[float] = field(default_factory=lambda: [0.0] * len(GRID))
-    strata: int = 0
     canary_requests: int = 0
     canary_errors: int = 0
     baseline_requests: int = 0
@@ -62,13 +49,11 @@ class Evidence:
     above: float = 0.0
     below: float = 0.0
     weight: float = 0.0
-    # Chi-square as a function of the ratio: squares / ratio - 2 * mixed + ratio * other_squares.
-    squares: float = 0.0
-    mixed: float = 0.0
-    other_squares: float = 0.0
     # Sato's variance of the difference.
     p: float = 0.0
     q: float = 0.0
+    spread: Spread = field(default_factory=Spread)
+    minutes: Spread = field(default_factory=lambda: Spread(MINUTE))
 
     def add(self, stratum: Stratum) -> None:
         n_c, n_b = stratum.canary.requests, stratum.baseline.requests
@@ -82,17 +67,16 @@ class Evidence:
         self.p += n_c * n_b * ((n_b - n_c) / n) / (2 * n)
         if not m:
             return
-        self.strata += 1
         self.canary_errors += e_c
         self.baseline_errors += e_b
-        self.above += e_c * n_b / n
-        self.below += e_b * n_c / n
+        above, below = e_c * n_b / n, e_b * n_c / n
+        self.above += above
+        self.below += below
         self.p += e_b * (n_c / n) ** 2 - e_c * (n_b / n) ** 2
         self.q += (e_c * ((n_b - e_b) / n) + e_b * ((n_c - e_c) / n)) / 2
         self._weigh(n_c / n, e_c, m)
-        self.squares += e_c * e_c / m * (n_b / n_c)
-        self.mixed += e_c * e_b / m
-        self.other_squares += e_b * e_b / m * (n_c / n_b)
+        for spread in (self.spread, self.minutes):
+            spread.add(above, below, m * (n_c / n) * (n_b / n))
 
     def _weigh(self, share: float, canary_errors: int, errors: int) -> None:
         """Given an error, it is the canary's with probability ``share``, or, at r times as many,
@@ -110,19 +94,22 @@ class Evidence:
 
     def dispersion(self, *, last: float | None = None) -> float:
         """phi >= 1: how many errors come at a time, measured against the ratio that was found, so
-        that neither drift nor a real difference counts. Chi-square over its degrees of freedom.
+        that neither drift nor a real difference counts.
+
+        Chi-square over its degrees of freedom, as an upper bound over strata, and as it is over
+        ten minutes of strata or more. Fewer than ten strata with errors, or an arm without errors:
+        the service's ``last``, else five.
         """
-        is_known = self.strata >= LEAST_STRATA and self.canary_errors and self.baseline_errors
+        is_known = (
+            self.spread.blocks >= LEAST_STRATA and self.canary_errors and self.baseline_errors
+        )
         if not is_known:
             return max(1.0, DEFAULT_DISPERSION if last is None else last)
-        return max(1.0, self.chi_square / (self.strata - 1))
-
-    @property
-    def chi_square(self) -> float:
-        """Sum of (e_c - m q)^2 / (m q (1 - q)) over strata with errors, where q = r n_c /
-        (r n_c + n_b) and r is Mantel and Haenszel's ratio: the same as a sum in r."""
-        ratio = self.above / self.below
-        return self.squares / ratio - 2 * self.mixed + ratio * self.other_squares
+        found, ratio = [1.0], self.above / self.below
+        found.append(upper_bound(self.spread.chi_square(ratio), self.spread.blocks - 1))
+        if self.minutes.blocks >= LEAST_STRATA:
+            found.append(self.minutes.chi_square(ratio) / (self.minutes.blocks - 1))
+        return max(found)
 
     def difference(self, *, alpha: float, phi: float = 1.0, n_star: int = N_STAR) -> Difference:
         """Mantel and Haenszel's difference with its lower bound, which holds at all times at once
@@ -152,7 +139,9 @@ class Evidence:
         likelihoods = [float(one) for one in document.get("likelihoods", [0.0] * len(GRID))]
         if len(likelihoods) != len(GRID):
             raise ValueError(f"evidence has {len(GRID)} likelihoods")
-        return cls(**{**document, "likelihoods": likelihoods})
+        spread, minutes = Spread(**document["spread"]), Spread(**document["minutes"])
+        parts = {"likelihoods": likelihoods, "spread": spread, "minutes": minutes}
+        return cls(**{**document, **parts})
 
 
 _LN_GRID: Final = tuple((times, math.log(times)) for times in GRID)

@@ -42,14 +42,21 @@ def test_a_preview__says_what_would_come_and_stores_nothing(
     assert paths(problem(script.post(f"{RELEASES}/preview", wanted | {"strategy": "x"}), 400))
 
 
-def test_the_advice__is_the_guides_and_says_where_that_cannot_be_had(script: Script) -> None:
+def test_the_advice__is_the_guides_and_says_where_that_cannot_be_had(
+    script: Script, body: dict[str, Any]
+) -> None:
     path = f"{PROJECT}/release-advice"
     asked = answer(script.get(path))
     assert asked["answers"]["testing_focus"]["user_validation"] == "canary"
     found = answer(script.get(f"{path}?concern=testing_focus&answer=feature_testing"))
     assert (found["strategy"], found["instead_of"]) == ("feature_flag", "")
     found = answer(script.get(f"{path}?concern=zero_downtime_required&answer=high_traffic"))
-    assert (found["strategy"], found["instead_of"]) == ("canary", "blue_green")
+    assert (found["strategy"], found["instead_of"]) == ("blue_green", "")
+    medium = (
+        f"{path}?concern=zero_downtime_required&answer=medium_traffic&service={body['service']}"
+    )
+    found = answer(script.get(medium))
+    assert (found["strategy"], found["instead_of"]) == ("canary", "rolling")
     assert "canary comes closest" in found["reason"]
     for query in ("concern=speed", "concern=testing_focus", "answer=high_traffic"):
         problem(script.get(f"{path}?{query}"), 400)

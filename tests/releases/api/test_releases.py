@@ -99,7 +99,7 @@ def test_all_that_commands_take__can_be_sent() -> None:
         ({"service": "nothing"}, "service"),
         ({"environment": "moon"}, "environment"),
         ({"environment": None}, "environment"),
-        ({"strategy": "blue_green"}, "strategy"),
+        ({"strategy": "red_black"}, "strategy"),
         ({"plan": {"steps": []}}, "plan.steps"),
         ({"plan": {"steps": [{"share": 1}] * 10_000}}, "plan.steps"),
         ({"plan": {"steps": [{"share": 50}, {"share": 5}]}}, "plan.steps[1].share"),

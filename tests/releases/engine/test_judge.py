@@ -47,13 +47,22 @@ def test_evidence__is_as_published(case: dict[str, Any]) -> None:
 @cases("chi_square")
 def test_chi_square__is_as_published(case: dict[str, Any]) -> None:
     found = collected(of(case["strata"]))
-    assert found.chi_square == near(case, case["expected"])
-    assert found.strata == case["strata_with_errors"]
+    ratio = found.above / found.below
+    assert found.spread.chi_square(ratio) == near(case, case["expected"])
+    assert found.spread.blocks == case["strata_with_errors"]
 
 
 @cases("dispersion")
 def test_dispersion__is_as_published(case: dict[str, Any]) -> None:
     assert judge.dispersion(of(case["strata"]), last=case["last"]) == near(case, case["expected"])
+
+
+@cases("instances")
+def test_dispersion_of_instances__is_as_published(case: dict[str, Any]) -> None:
+    canary, baseline = ([Arm(*one) for one in case[arm]] for arm in ("canary", "baseline"))
+    found = judge.instance_dispersion(canary, baseline)
+    wanted = case["expected"]
+    assert found is None if wanted is None else found == near(case, wanted)
 
 
 @cases("difference")

@@ -8,28 +8,22 @@ from hypothesis import given, strategies as st
 
 from flags.engine.sketch import Sketch
 from portal.lib.documents import DocumentError
-from releases.engine import plans
+from releases.engine import plans, steps
+from releases.engine.advice import MATRIX, advise
 from releases.engine.checks import (
     Check,
     Judgement,
     Kind,
     Probes,
     Tally,
+    Trouble,
     Verdict,
     judge,
     read_check,
 )
-from releases.engine.plans import (
-    MATRIX,
-    Plan,
-    Reaction,
-    ReturnStrategy,
-    Step,
-    Strategy,
-    advise,
-    read_plan,
-)
+from releases.engine.plans import Plan, Reaction, ReturnStrategy, Strategy, read_plan
 from releases.engine.rollback_config import read_rollback_config
+from releases.engine.steps import Step
 
 CANARY = plans.canary([5_000, 25_000, 50_000, 100_000], soak_s=300, gate_after=25_000)
 ERRORS = {"key": "errors", "kind": "error_rate", "threshold": 5}
@@ -89,7 +83,7 @@ def test_read_plan__any_plan__comes_back(
         soak_s=soak_s,
         cohorts=("staff",),
         checks=(read_check(ERRORS),),
-        on=dict.fromkeys(CANARY.on, reaction),
+        on={**dict.fromkeys(CANARY.on, reaction), Trouble.DEPLOYMENT: Reaction.HOLD},
         in_freeze=freeze,
         proof_of_return=proof,
     )
@@ -97,9 +91,9 @@ def test_read_plan__any_plan__comes_back(
 
 
 def test_curves__from_a_first_share__rise_to_all() -> None:
-    assert plans.linear(10_000, 4) == [10_000, 40_000, 70_000, 100_000]
-    assert plans.exponential(1_000, 3) == [1_000, 10_000, 100_000]
-    for curve in plans.CURVES.values():
+    assert steps.linear(10_000, 4) == [10_000, 40_000, 70_000, 100_000]
+    assert steps.exponential(1_000, 3) == [1_000, 10_000, 100_000]
+    for curve in steps.CURVES.values():
         read_plan(plans.canary(curve(1_000, 12), soak_s=1).document)
 
 
@@ -107,7 +101,7 @@ def test_curves__from_a_first_share__rise_to_all() -> None:
     ("changes", "said"),
     [
         ({"steps": []}, "steps: Give at least one."),
-        ({"steps": [{"share": 100}] * 10_000}, "steps: Give a list of 1 to 50, not 10000."),
+        ({"steps": [{"share": 100}] * 10_000}, "steps: Give a list of 0 to 50, not 10000."),
         (
             {"steps": [{"share": 25}, {"share": 5}, {"share": 100}]},
             "steps[1].share: Give a larger share than the step before.",

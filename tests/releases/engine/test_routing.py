@@ -5,8 +5,8 @@ from typing import Any
 from hypothesis import given, strategies as st
 
 from flags.engine import compile_flag, dump_configuration, parse_configuration, parse_definition
-from releases.engine.plans import WHOLE
 from releases.engine.routing import FlagRoute, cohorts_in, routed, share_of
+from releases.engine.steps import WHOLE
 
 ROUTE = FlagRoute("b", "a", "baseline")
 USERS = [f"user-{number}" for number in range(400)]

@@ -133,7 +133,7 @@ def test_the_advice__says_why__and_another_strategy_takes_a_reason_that_is_kept(
 ) -> None:
     answers = {"concern": "zero_downtime_required", "answer": "medium_traffic"}
     page = plain(send(alice_client, NEW, **FORM | answers, do="redraw"))
-    assert "Advised: canary, since rolling is not available here yet." in page
+    assert "Advised: canary, since this service is not set up for rolling." in page
     assert "Reason for not using the advised strategy" not in page
     other = FORM | answers | {"strategy": "in_place"}
     assert "Give a reason for not using the advised" in plain(send(alice_client, NEW, **other), 422)
