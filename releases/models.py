@@ -1,5 +1,6 @@
 from releases.catalogue.models import Artefact, Service, ServiceSetup
 from releases.core.models import (
+    Comparison,
     Measurement,
     Note,
     Release,
@@ -11,6 +12,7 @@ from releases.telemetry.models import OutcomeBucket, UnknownService
 
 __all__ = [
     "Artefact",
+    "Comparison",
     "Measurement",
     "Note",
     "OutcomeBucket",

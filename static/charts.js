@@ -101,7 +101,7 @@
     const made = options(lines.map((line) => line.name), width);
     lines.forEach((line, index) => (made.series[index + 1].stroke = COLOURS[theme()][line.colour]));
     const most = () => Math.max(0, ...place.shown.thresholds.map((one) => one.value));
-    made.scales.y.range = (_chart, _least, top) => [0, Math.max(top ?? 0, most(), 0.1) * 1.15];
+    made.scales.y.range = (_chart, least, top) => [Math.min(least ?? 0, 0) * 1.15, Math.max(top ?? 0, most(), 0.1) * 1.15];
     made.axes[0].space = 80;
     made.axes[1].incrs = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, ...made.axes[1].incrs];
     const said = (ticks) => (ticks[1] - ticks[0] < 60 ? seconds : hours);
@@ -109,6 +109,8 @@
     made.hooks = { draw: [(chart) => drawOver(chart, place.shown)] };
     return made;
   };
+  // Charts of differences have times and lines of their own; a legend says what those are.
+  const legend = (lines) => element("ul", { className: "legend mb-3" }, ...lines.map((line) => element("li", {}, element("span", { className: `dot chart-${line.colour}` }), line.name)));
   const figure = (box, chart, names, index) => {
     const { wordsChart, wordsTable, wordsTime } = box.dataset;
     const heads = [wordsTime, ...names].map((name) => element("th", { scope: "col", textContent: name }));
@@ -116,7 +118,7 @@
     const scrolled = element("div", { className: "table-responsive numbers", tabIndex: 0, role: "region", ariaLabel: chart.title }, table);
     const place = element("div", { className: "chart", role: "img", ariaLabel: `${chart.title}. ${wordsChart}` });
     const details = element("details", { id: `numbers-${index}`, className: "mb-3" }, element("summary", { textContent: `${wordsTable}: ${chart.title}` }), scrolled);
-    box.querySelector("[data-chart-list]").append(element("h3", { className: "h4 mb-1", textContent: chart.unit ? `${chart.title} (${chart.unit})` : chart.title }), place, details);
+    box.querySelector("[data-chart-list]").append(element("h3", { className: "h4 mb-1", textContent: chart.unit ? `${chart.title} (${chart.unit})` : chart.title }), ...(chart.lines ? [legend(chart.lines)] : []), place, details);
     return { place, body: table.tBodies[0] };
   };
   const fill = (body, times, series) => {
@@ -132,19 +134,19 @@
     if (told === box.told) return;
     box.told = told;
     if (!found.times.length) return void (list.textContent = box.dataset.wordsNone);
-    const key = JSON.stringify(found.lines);
+    const key = JSON.stringify([found.lines, found.charts.map((chart) => chart.title)]);
     if (box.key !== key) {
       box.key = key;
-      const keys = found.lines.map((line) => element("li", {}, element("span", { className: `dot chart-${line.colour}` }), line.name));
-      list.replaceChildren(element("ul", { className: "legend mb-3" }, ...keys));
-      box.figures = found.charts.map((chart, index) => figure(box, chart, found.lines.map((line) => line.name), index));
+      list.replaceChildren(legend(found.lines));
+      box.figures = found.charts.map((chart, index) => figure(box, chart, (chart.lines ?? found.lines).map((line) => line.name), index));
     }
     found.charts.forEach((chart, index) => {
       const { place, body } = box.figures[index];
-      place.shown = { thresholds: chart.thresholds, marks: found.marks, data: [found.times, ...chart.series], lines: found.lines };
+      const { times, lines } = { ...found, ...chart };
+      place.shown = { thresholds: chart.thresholds, marks: found.marks, data: [times, ...chart.series], lines };
       if (place.chart) place.chart.setData(place.shown.data);
       else drawMeasured(place);
-      fill(body, found.times, chart.series);
+      fill(body, times, chart.series);
     });
   };
   const drawMeasured = (place) => {

@@ -19,7 +19,8 @@ see: evaluations, use of API keys, what became of what was served (telemetry), a
 wants that, samples of contexts. ``aviary:{env:7}:reports`` (a hash, see ``reports``) says
 which evaluators there are and which version each answers from.
 ``aviary:{env:7}:batches:SELECTOR`` (a sorted set) holds which batches of telemetry were counted,
-``aviary:{env:7}:users:DAY:KIND:FLAG`` (a HyperLogLog, see ``keys``) a flag's users.
+``aviary:{env:7}:users:DAY:KIND:FLAG`` (a HyperLogLog, see ``keys``) a flag's users, and
+``aviary:exposed`` with what it names (see ``exposures``) whom releases sent where.
 ``aviary:doubts`` (a hash of environment id -> the sealed head that is held, or nothing) is where an
 evaluator says that it refused something; the relay then compares everything. It says no more than
 that: a head is evidence of a set back database only where its seal holds. ``aviary:mended`` (a hash

@@ -34,6 +34,10 @@ class EnvironmentKeys:
         kind = "client" if by_client else "server"
         return f"{self._prefix}:users:{day}:{kind}:{flag}"
 
+    def exposed(self, release: str) -> tuple[str, str]:
+        """The users of a release, and their counts: see ``exposures``."""
+        return f"{self._prefix}:exposed:{release}", f"{self._prefix}:exposed:{release}:counts"
+
     @property
     def types(self) -> dict[str, str]:
         names = (self.head, self.documents, self.stream, self.reports)

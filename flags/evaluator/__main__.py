@@ -68,6 +68,7 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
         intake.run(),
         streams.run(),
         counters.users.run(link, sealer),
+        counters.exposures.run(link, sealer),
         _follow(copies, Follower(memory, link, sealer, counters)),
     )
     tasks = [asyncio.create_task(one) for one in parts]

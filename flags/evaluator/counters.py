@@ -1,6 +1,7 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
+from flags.evaluator.exposures import ExposureCounter
 from flags.evaluator.intake_queue import IntakeQueue
 from flags.evaluator.outcomes import Collector
 from flags.evaluator.sampling import Samples
@@ -22,6 +23,7 @@ class Counters:
     samples: Samples = field(default_factory=Samples)
     telemetry: Collector = field(default_factory=Collector)
     users: UserCounter = field(default_factory=UserCounter)
+    exposures: ExposureCounter = field(default_factory=ExposureCounter)
     intake: list[IntakeQueue] = field(default_factory=list)
     reloads: int = 0
     entries: int = 0

@@ -16,6 +16,14 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ResponseError
 
 from flags.channel import DOUBTS, REGISTRY, EnvironmentKeys, IntakeKind
+from flags.channel.exposures import (
+    EXPOSE_SCRIPT,
+    EXPOSED,
+    KEPT_S,
+    MOST_USERS,
+    READ_SCRIPT,
+    WANTED_FOR_S,
+)
 from flags.channel.intake import SEND_SCRIPT
 from flags.channel.keys import USERS_KEPT_FOR_S
 from flags.channel.reports import REPORT_SCRIPT
@@ -160,6 +168,16 @@ class Link:
                 pipe.pfadd(name, *hashes)
                 pipe.expire(name, USERS_KEPT_FOR_S)
             await pipe.execute()
+
+    async def read_watches(self) -> list[bytes]:
+        answer: Any = self._tell.eval(READ_SCRIPT, 1, EXPOSED, *cast(Any, (WANTED_FOR_S,)))
+        return cast(list[bytes], await answer)
+
+    async def add_exposures(
+        self, users: str, counts: str, exposures: Iterable[tuple[bytes, str, str]]
+    ) -> None:
+        arguments = cast(Any, (KEPT_S, MOST_USERS, *chain.from_iterable(exposures)))
+        await cast(Any, self._tell.eval(EXPOSE_SCRIPT, 2, users, counts, *arguments))
 
     async def close(self) -> None:
         for client in (self._compare, self._stream, self._tell, self._batches, self._intake):

@@ -14,6 +14,7 @@ from flags.engine.document import TARGETING_KEY
 from flags.engine.results import FLAG_NOT_FOUND, GENERAL
 from flags.evaluator.contents import FlagItem
 from flags.evaluator.counters import Counters
+from flags.evaluator.exposures import WatchedFlag
 from flags.evaluator.memory import Environment
 from flags.evaluator.tally import EvaluationCounts
 
@@ -61,10 +62,10 @@ def evaluate_one(
         tally.miss(key, is_client=is_client)
         return 404, orjson.dumps(results.not_found(key))
     counters.users.note(state.environment_id, key, context.get(TARGETING_KEY), is_client)
+    watched = counters.exposures.watched(state.environment_id, is_client=is_client)
+    evaluation = state.evaluation(time.time(), _STEPS)
     try:
-        return _evaluate(
-            item, context, state.evaluation(time.time(), _STEPS), is_client, tally.asked
-        )
+        return _evaluate(item, context, evaluation, is_client, tally.asked, watched)
     except Exception as fault:
         _report(item, fault, tally.asked)
         return 500, error(INTERNAL)
@@ -93,6 +94,7 @@ async def evaluate_all(
     spent = of_slice = 0
     asked = counters.tally.of(state.environment_id).asked
     counters.users.note(state.environment_id, ALL_FLAGS, context.get(TARGETING_KEY), is_client)
+    watched = counters.exposures.watched(state.environment_id, is_client=is_client)
     for item in items:
         if of_slice > SLICE_STEPS:
             spent, of_slice = spent + of_slice, 0
@@ -103,7 +105,8 @@ async def evaluate_all(
             # Taken anew after every pause: what was counted before may be on its way.
             asked = counters.tally.of(state.environment_id).asked
         steps.left = steps.most
-        written.parts.append(_evaluate_item(item, context, evaluation, is_client, asked))
+        part = _evaluate_item(item, context, evaluation, is_client, asked, watched)
+        written.parts.append(part)
         of_slice += FLAG_STEPS + steps.most - max(steps.left, 0)
     return written.end()
 
@@ -149,9 +152,10 @@ def _evaluate_item(
     evaluation: EvaluationState,
     is_client: bool,
     asked: EvaluationCounts,
+    watched: Mapping[str, WatchedFlag],
 ) -> bytes:
     try:
-        return _evaluate(item, context, evaluation, is_client, asked)[1]
+        return _evaluate(item, context, evaluation, is_client, asked, watched)[1]
     except Exception as fault:
         _report(item, fault, asked)
         return failure(GENERAL, INTERNAL, key=item.key)
@@ -163,12 +167,15 @@ def _evaluate(
     evaluation: EvaluationState,
     is_client: bool,
     asked: EvaluationCounts,
+    watched: Mapping[str, WatchedFlag],
 ) -> Answer:
     if item.compiled is None:
         asked[item.key, None, Reason.ERROR] += 1
         why = "" if is_client else f": {item.problem}"
         return 400, failure(GENERAL, f"flag {item.key!r} cannot be evaluated{why}", key=item.key)
     result = item.compiled.evaluate(context, evaluation)
+    if watched and (one := watched.get(item.key)):
+        one.note(context, result)
     reason: str = result.reason
     if reason == Reason.ERROR and evaluation.steps.left < 0:
         reason = OVER_BUDGET

@@ -19,9 +19,10 @@ from portal.lib.api.shapes import (
 )
 from portal.lib.api.views import CHANGE_REQUEST
 from releases.api.services import ARTEFACT
-from releases.core import descriptions
+from releases.core import descriptions, exposures
 from releases.core.models import Release, State
 from releases.engine.checks import Check, Role, Verdict
+from releases.engine.comparisons import effective
 from releases.engine.decisions import Cause
 from releases.engine.plans import Strategy
 from releases.engine.steps import WHOLE as ALL
@@ -58,6 +59,11 @@ CHECK = Shape(
         "dismissed": SWITCH("Whether somebody has set its failure aside."),
         "at": MOMENT("When it was measured last.", nullable=True),
         "words": TEXT(),
+        "expected_at": MOMENT("When those are there, at the present rate.", nullable=True),
+        "numbers": OBJECT(
+            "Of a comparison: evidence and how much is needed, the estimate of the difference and "
+            "its lower bound, in shares, and the baseline's requests and errors."
+        ),
     },
 )
 
@@ -71,7 +77,7 @@ def _check(release: Release, check: Check, said: dict[str, Any]) -> dict[str, An
     return {
         "key": check.key,
         "kind": check.kind.value,
-        "role": check.role.value,
+        "role": effective(check, release.router).role.value,
         "from": release.origins.get(check.key, "plan"),
         "limit": descriptions.limit_words(check),
         "verdict": said.get("verdict"),
@@ -82,6 +88,8 @@ def _check(release: Release, check: Check, said: dict[str, Any]) -> dict[str, An
         "dismissed": said.get("dismissed", False),
         "at": said.get("at"),
         "words": descriptions.check_words(check, said),
+        "expected_at": said.get("expected_at"),
+        "numbers": said.get("numbers", {}),
     }
 
 
@@ -190,6 +198,12 @@ RELEASE = LISTED.but(
     executions=EXECUTION.many(of=lambda one: one.executions.all()),
     checks=CHECK.many(of=lambda one: list(_checks_of(one))),
     holds=HOLD.many(of=_holds_of),
+    users=OBJECT(
+        "Where a flag routes: users seen for the first time, how many of them got the new version "
+        "and are expected there by its share, and how many saw the baseline too.",
+        of=lambda one: exposures.numbers(one) or {},
+        additionalProperties={"type": "integer"},
+    ),
     warnings=TEXTS("What is wrong and does not keep it from going on.", of=_warnings_of),
     outcome_words=TEXT("How it ended, or why it goes back.", of=descriptions.outcome_words),
     can_go_back=TEXT("What trying the way back has shown, or empty.", of=descriptions.proof_words),

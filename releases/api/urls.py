@@ -1,6 +1,6 @@
 from django.urls import path
 
-from releases.api import planning, policies, releases, services, waiting
+from releases.api import backtests, planning, policies, releases, services, waiting
 
 _PROJECT = "projects/<slug:project>/"
 _RELEASE = _PROJECT + "releases/<int:release>"
@@ -13,6 +13,11 @@ urlpatterns = [
         _SERVICE + "/environments/<slug:environment>",
         services.SetupDetail.as_view(),
         name="api-setup",
+    ),
+    path(
+        _SERVICE + "/environments/<slug:environment>/backtest",
+        backtests.CheckBacktest.as_view(),
+        name="api-backtest",
     ),
     path(_SERVICE + "/artefacts", services.ArtefactList.as_view(), name="api-artefacts"),
     path(_PROJECT + "releases", releases.ReleaseList.as_view(), name="api-releases"),

@@ -38,6 +38,14 @@ _MEASURED = {
     Kind.LATENCY: gettext_lazy("p{quantile} exceeds {threshold} ms over {window}"),
     Kind.HTTP: gettext_lazy("{threshold} probes of {url} fail within {window}"),
     Kind.WEBHOOK: gettext_lazy("the number from {url} exceeds {threshold}"),
+    Kind.ERROR_COMPARISON: gettext_lazy("its error rate is above the baseline's"),
+    Kind.LATENCY_COMPARISON: gettext_lazy(
+        "more of its requests than of the baseline's are slower than {slower} ms"
+    ),
+    Kind.VALUE_COMPARISON: gettext_lazy("its values, by {window}, are worse than the baseline's"),
+    Kind.NEW_ERROR_TYPES: gettext_lazy(
+        "it has {threshold} errors of a type that no other version has"
+    ),
 }
 _ROLES = {
     Role.GUARDRAIL: gettext_lazy("Check {key}: roll back the release if {measured}."),
@@ -109,6 +117,7 @@ def check_sentence(check: Check) -> str:
         window=_span(check.window_s),
         quantile=f"{100 * check.quantile:g}",
         url=check.url,
+        slower=f"{check.slower_than_ms:g}",
     )
     return str(_ROLES[check.role]).format(key=check.key, measured=measured.strip())
 

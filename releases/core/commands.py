@@ -11,7 +11,7 @@ from portal.approvals.authors import require_still
 from portal.approvals.services import gated
 from portal.lib.errors import Invalid, checked_text
 from portal.lib.journal import ActorKind, Intent
-from releases.core import descriptions, selectors, situation, transitions
+from releases.core import comparisons, descriptions, exposures, selectors, situation, transitions
 from releases.core.changes import promotion_change
 from releases.core.command_rules import at_gate, failing, lock_for, lock_release, promoted_to
 from releases.core.models import Note, Release, State
@@ -84,6 +84,7 @@ def _promote(release: Release, intent: Intent, *, fully: bool) -> Release:
         transitions.end(locked, State.SUCCEEDED, passed)
         return locked
     locked.state = State.RUNNING
+    exposures.set_aside(locked)
     more = {"to": descriptions.step_name(locked, number), "skipped": failed}
     transitions.record("promoted", locked, passed, more=more)
     places = [locked.environment]
@@ -101,6 +102,7 @@ def dismiss(*, release: Release, intent: Intent, check: str) -> Release:
         raise Invalid({"check": _("This check does not fail.")})
     passed = gate.check(promotion_change(locked, locked.step, dismissed=check), intent).intent
     locked.checks[check]["dismissed"] = True
+    comparisons.begin_anew(locked, intent.at, check)
     _done(locked, "dismissed", passed, check=check)
     return locked
 
@@ -113,6 +115,7 @@ def retry(*, release: Release, intent: Intent) -> Release:
         require_agreed(locked, intent)  # a flag's own gate asks that
     locked.holds, locked.state = [], State.RUNNING
     locked.clear()
+    exposures.set_aside(locked)
     transitions.record("retried", locked, intent)
     transitions.enter(locked, locked.step, transitions.by_itself(locked, "", intent.at))
     return locked

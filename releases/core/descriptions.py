@@ -1,9 +1,11 @@
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 from django.utils.translation import gettext as _, gettext_lazy, ngettext
 
 from flags.delivery.users import UserCount
+from releases.core import comparison_words, exposures
 from releases.core.models import Release, State
 from releases.engine.checks import Check, Kind, Verdict
 from releases.engine.decisions import Cause
@@ -127,13 +129,15 @@ def hold_words(release: Release, hold: Hold) -> str:
         Cause.REGRESSION: _(
             "The check “{about}” fails. Roll back, or dismiss this failure with a reason."
         ),
-        Cause.NO_DATA: _no_data(wanting),
+        Cause.NO_DATA: _no_data(wanting, release.checks.get(about, {})),
         Cause.CHECK_ERROR: _(
             "The check “{about}” could not be measured. The release continues as soon as it can be."
         ),
         Cause.DEADLINE: _("It took longer than its plan allows. Promote it, or roll back."),
         Cause.FOREIGN: _("{about} Set it back, retry the step, or roll back."),
         Cause.ROUTER_AWAY: _("The router does not answer: {about}. It is retried automatically."),
+        Cause.SAMPLE_RATIO: _of_users(release, Cause.SAMPLE_RATIO),
+        Cause.BOTH_ARMS: _of_users(release, Cause.BOTH_ARMS),
         Cause.FREEZE: _("The freeze {about} is in force. The release continues when it is over."),
         Cause.STOPPED: "{about}",
         Cause.GATE: _("Its plan has a gate here. Promote it to continue."),
@@ -148,18 +152,35 @@ def hold_words(release: Release, hold: Hold) -> str:
     return texts[Cause(hold["cause"])].format(about=about, n=wanting)
 
 
-def _no_data(wanting: int) -> str:
+def _of_users(release: Release, cause: Cause) -> str:
+    numbers = exposures.words(release).replace("{", "{{").replace("}", "}}")
+    texts = {
+        Cause.SAMPLE_RATIO: _("Users do not come in the shares that are set, so nothing compares."),
+        Cause.BOTH_ARMS: _("Users see both versions, so nothing compares."),
+    }
+    return f"{texts[cause]} {numbers} {_('Find out why, then promote, retry or roll back.')}"
+
+
+def _no_data(wanting: int, state: Mapping[str, Any]) -> str:
+    if "windows" in (state.get("numbers") or {}):
+        return _("The check “{about}” needs values of 5 windows of each version to be judged.")
     if not wanting:
         return _("The check “{about}” has too few errors or requests to be judged yet.")
-    return ngettext(
+    text = ngettext(
         "The check “{about}” needs {n} more request before it can be judged.",
         "The check “{about}” needs {n} more requests before it can be judged.",
         wanting,
     )
+    if expected := state.get("expected_at"):
+        at = f"{datetime.fromisoformat(expected):%H:%M}"
+        return f"{text} {_('Expected about {at} UTC.').format(at=at)}"
+    return text
 
 
 def limit_words(check: Check) -> str:
     """What a good version does not exceed: “error rate at most 5 % over 5 min”."""
+    if check.kind in comparison_words.KINDS:
+        return comparison_words.limit_words(check)
     window = duration(check.window_s)
     if check.kind is Kind.ERROR_RATE:
         text = _("error rate at most {limit} % over {window}")
@@ -174,9 +195,19 @@ def limit_words(check: Check) -> str:
 
 
 def check_words(check: Check, state: Mapping[str, Any]) -> str:
+    """What it says, and how much more it takes."""
+    said = _check_words(check, state)
+    return " ".join(filter(None, [said, comparison_words.wanting_words(state)]))
+
+
+def _check_words(check: Check, state: Mapping[str, Any]) -> str:
     verdict, value = state.get("verdict"), state.get("value")
+    if state.get("idle"):
+        return _("Not compared at this step: nobody gets another version to compare with.")
     if verdict is None:
         return _("Not measured yet.")
+    if check.kind in comparison_words.KINDS:
+        return comparison_words.check_words(check, state)
     if verdict == Verdict.NO_DATA:
         return _("No data yet.")
     if verdict == Verdict.ERROR or value is None:
@@ -191,6 +222,8 @@ def check_words(check: Check, state: Mapping[str, Any]) -> str:
 
 
 def _value_words(check: Check, value: float, state: Mapping[str, Any]) -> str:
+    if check.kind in comparison_words.KINDS:
+        return comparison_words.value_words(check, state)
     requests, errors = int(state.get("requests") or 0), int(state.get("errors") or 0)
     if check.kind is Kind.ERROR_RATE:
         text = _("{value} % errors, {errors} of {requests}")
@@ -248,6 +281,8 @@ _AS_PLANNED = {
     Cause.CHECK_ERROR: gettext_lazy("the check “{about}” could not be measured"),
     Cause.DEADLINE: gettext_lazy("it took longer than its plan allows"),
     Cause.FREEZE: gettext_lazy("the freeze {about} is in force"),
+    Cause.SAMPLE_RATIO: gettext_lazy("users did not come in the shares that were set"),
+    Cause.BOTH_ARMS: gettext_lazy("users saw both versions"),
     Cause.DEPLOYMENT: gettext_lazy("the deployment failed: {about}"),
 }
 
@@ -272,4 +307,4 @@ def _taken_back(release: Release) -> str:
         if release.is_over
         else _("Being rolled back by the check “{key}”: {said}. Allowed: {limit}.")
     )
-    return text.format(key=check.key, said=said, limit=limit_words(check))
+    return text.format(key=check.key, said=said.removesuffix("."), limit=limit_words(check))

@@ -19,6 +19,7 @@ from releases.catalogue.reading import read_artefact, valid
 from releases.core.routes import moved_by, router_of, router_of_flag
 from releases.engine import plans
 from releases.engine.checks import Check, Kind, read_checks
+from releases.engine.comparisons import effective
 from releases.engine.plans import Plan, Strategy, read_plan
 from releases.engine.policies import Moved, Ruling
 from releases.engine.rollback_config import CHANNELS_THAT_WORK, RollbackConfig, read_rollback_config
@@ -80,7 +81,18 @@ def read_draft(
     key = document.get("template", "")
     template = demands.template_used(project, key, draft.plan, ruling, draft.origins)
     refuse(demands.unmet(draft.plan, template, ruling, goes_back=goes_back))
-    return replace(draft, template=template)
+    return replace(draft, template=template, remarks=[*draft.remarks, *_without_baseline(draft)])
+
+
+def _without_baseline(draft: Draft) -> list[str]:
+    """Which comparisons do less than they say, for want of an equal slice to compare with."""
+    text = _(
+        "{key} compares with the stable version, for the router has no baseline. That is not "
+        "equivalent, so the check can hold the release and not roll it back."
+    )
+    checks = draft.plan.checks
+    found = [one.key for one in checks if effective(one, draft.router) != one]
+    return [text.format(key=key) for key in found]
 
 
 def _with_checks_of(ruling: Ruling, draft: Draft) -> Draft:

@@ -98,6 +98,8 @@ class Release(DueWork, Authored):
     holds = models.JSONField(default=list)
     warnings = models.JSONField(default=list)
     checks = models.JSONField(default=dict)
+    # Whom it sent where (releases.core.exposures).
+    exposed = models.JSONField(default=dict)
     outcome = models.CharField(max_length=30, blank=True)
     because = models.JSONField(default=dict)
     started_at = models.DateTimeField(null=True)
@@ -287,10 +289,30 @@ class Measurement(models.Model):
     requests = models.PositiveBigIntegerField(default=0)
     errors = models.PositiveBigIntegerField(default=0)
     detail = models.CharField(max_length=300, blank=True)
+    # What else there is to show of a comparison (releases.engine.comparisons).
+    numbers = models.JSONField(default=dict)
 
     class Meta:
         ordering = ["pk"]
         indexes = [models.Index(fields=["release", "check_key", "at"], name="measured_by_time")]
+
+
+class Comparison(models.Model):
+    """What a release has collected of one check that compares (releases.engine.comparisons), from
+    buckets that begin before ``until``; and how much their outcomes are dispersed, as far as it is
+    known."""
+
+    release = models.ForeignKey(Release, on_delete=models.CASCADE, related_name="comparisons")
+    check_key = models.CharField(max_length=40)
+    until = models.DateTimeField(null=True)
+    collected = models.JSONField(default=dict)
+    phi = models.FloatField(null=True)
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["release", "check_key"], name="comparison_once")
+        ]
 
 
 class Note(models.Model):

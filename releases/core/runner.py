@@ -15,6 +15,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import QuerySet
 
+from flags.delivery.exposures import Exposures
 from portal.approvals.errors import EmergencyRunning, Waiting
 from portal.approvals.freezes.selectors import Frozen
 from portal.lib import clock
@@ -24,6 +25,8 @@ from portal.runs.runner import Runner, for_each
 from releases.checks import Found, measure
 from releases.core import (
     command_rules,
+    comparisons,
+    exposures,
     outside_routers,
     outside_work,
     rollback_proof,
@@ -48,6 +51,7 @@ class Answer:
     token: Mapping[str, Any] = field(default_factory=dict)
     may_move: bool = True
     live: bool = True
+    exposed: Exposures | None = None
 
 
 HANGS_S = 3.0
@@ -149,12 +153,14 @@ class ReleaseRunner(Runner[Release]):
                 since=work.entered_at,
                 at=at,
                 states=work.checks,
+                comparing=comparisons.comparing_of(work, at),
             )
             failpoint("after-measuring")
         live = rollback_proof.is_live(work)
         is_lost = told is not None and not told.is_as(Wanted.of(work.wanted))
         work.may_move = is_lost or situation.may_move(work, found, at)
-        return Answer(work.step, work.attempt, at, found, told, token, work.may_move, live)
+        exposed = exposures.ask(work) if work.entered_at is not None else None
+        return Answer(work.step, work.attempt, at, found, told, token, work.may_move, live, exposed)
 
     def carry_out(self, work: Release, at: datetime, answer: object) -> None:
         assert isinstance(answer, Answer)
@@ -183,6 +189,7 @@ class ReleaseRunner(Runner[Release]):
         told = situation.told_of(work, answer.told)
         if outside_routers.note_before(work, told, answer.token):
             return
+        exposures.note(work, told, answer.exposed)
         transitions.note_token(work, answer.token)
         outside_routers.note_strayed(work, told, at)
         proves = work.state in GOING_UP and answer.may_move
@@ -301,7 +308,7 @@ def _take_back(release: Release, decision: Decision, at: datetime) -> None:
     checks = {one.key: one for one in release.parsed_plan.checks}
     if why.cause is not Cause.FREEZE and why.about in checks:
         state = release.checks.get(why.about, {})
-        numbers = {name: state.get(name) for name in ("value", "requests", "errors")}
+        numbers = {name: state.get(name) for name in ("value", "requests", "errors", "numbers")}
         because |= {"check": why.about, "threshold": checks[why.about].threshold, **numbers}
     transitions.go_back(release, because, by_itself(release, "", at))
 

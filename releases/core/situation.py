@@ -12,13 +12,25 @@ from flags.models import FlagConfiguration
 from portal.approvals.freezes.descriptions import frozen_sentence
 from portal.approvals.freezes.selectors import freezes_in_force
 from portal.audit import selectors as audit
-from releases.checks import Found, Measured, Subject
-from releases.core import descriptions, outside_routers, transitions
+from releases.checks import Found, Subject
+from releases.core import comparisons, descriptions, exposures, outside_routers, transitions
 from releases.core.models import Measurement, Release, State
 from releases.core.transitions import TICK
-from releases.engine.checks import Check, Judgement, Kind, Probes, Verdict, judge
+from releases.engine.checks import (
+    COMPARING,
+    TESTED,
+    Check,
+    Judgement,
+    Kind,
+    Measured,
+    Probes,
+    Trouble,
+    Verdict,
+    judge,
+)
+from releases.engine.comparisons import effective
 from releases.engine.decisions import Action, Decision, Seen, Situation, Traffic
-from releases.engine.plans import InFreeze
+from releases.engine.plans import InFreeze, Reaction
 from releases.routers import Told, Wanted, flag as flag_router, lies_outside
 
 # Without outcomes and changes nothing happens to it but the end of its step or a freeze.
@@ -47,7 +59,8 @@ def told_of(release: Release, answer: Told | None) -> Told:
     if answer is None:
         return now
     away = answer.away or now.away
-    return replace(answer, share=now.share, cohorts=now.cohorts, is_off=now.is_off, away=away)
+    told = replace(answer, share=now.share, cohorts=now.cohorts, is_off=now.is_off, away=away)
+    return replace(told, version=now.version)
 
 
 def told_now(release: Release) -> Told:
@@ -59,7 +72,8 @@ def told_now(release: Release) -> Told:
     found = rows.first()
     if found is None:
         return Told(away=_("its flag is gone"))
-    return flag_router.told(found.document, flag_router.route_of(release.router))
+    told = flag_router.told(found.document, flag_router.route_of(release.router))
+    return replace(told, version=found.version)
 
 
 def judged(release: Release, found: Found, at: datetime) -> dict[str, Seen]:
@@ -67,8 +81,13 @@ def judged(release: Release, found: Found, at: datetime) -> dict[str, Seen]:
     and what is new of it is stored: a row for each answer of a probe, and for other checks one
     where the numbers are others."""
     seen, states, rows = {}, {}, []
-    for check in release.parsed_plan.checks_at(release.step):
+    comparisons.keep(release, found)
+    for planned in release.parsed_plan.checks_at(release.step):
+        check = effective(planned, release.router)
         last = release.checks.get(check.key, {})
+        if check.key in found.idle:
+            states[check.key] = {"idle": True}
+            continue
         probe = found.probes.get(check.key)
         if probe is not None:
             rows.append(_measurement(release, check, at, probe.is_good, probe.detail))
@@ -80,20 +99,22 @@ def judged(release: Release, found: Found, at: datetime) -> dict[str, Seen]:
             one = _as_before(check, last)
         is_asked = probe is not None or (check.kind is Kind.WEBHOOK and check.key in found.measured)
         state = _state_of(one, last, at, is_asked=is_asked)
+        state |= _expected(release, one, at)
         if check.kind is not Kind.HTTP and any(last.get(n) != state[n] for n in _NUMBERS):
-            numbers = {name: state[name] for name in _NUMBERS}
-            rows.append(
-                Measurement(
-                    release=release, step=release.step, check_key=check.key, at=at, **numbers
-                )
-            )
+            rows.append(_row(release, check, at, state))
         seen[check.key], states[check.key] = one, state
     Measurement.objects.bulk_create(rows)
     release.checks = states
     return seen
 
 
-_NUMBERS = ("verdict", "value", "requests", "errors")
+_NUMBERS = ("verdict", "value", "requests", "errors", "numbers")
+
+
+def _row(release: Release, check: Check, at: datetime, state: Mapping[str, Any]) -> Measurement:
+    numbers = {name: state[name] for name in _NUMBERS}
+    where = {"release": release, "step": release.step, "check_key": check.key}
+    return Measurement(at=at, **where, **numbers)
 
 
 def _measurement(
@@ -126,8 +147,12 @@ def _judge_anew(check: Check, measured: Measured, last: Mapping[str, Any], *, is
     failures = int(last.get("failures", 0))
     if is_new:
         failures = failures + 1 if judgement.verdict is Verdict.FAILED else 0
-    # A failure that was set aside stays so until the check passes once.
-    dismissed = bool(last.get("dismissed")) and judgement.verdict is not Verdict.PASSED
+    # A failure that was set aside stays so until the check passes once; evidence began anew then,
+    # so that where it fails once more, that is another failure.
+    goes_on = judgement.verdict is not Verdict.PASSED
+    if check.kind in TESTED:
+        goes_on = judgement.verdict is Verdict.FAILED
+    dismissed = bool(last.get("dismissed")) and goes_on
     return Seen(check, judgement, failures, dismissed)
 
 
@@ -139,6 +164,7 @@ def _as_before(check: Check, last: Mapping[str, Any]) -> Seen:
         last.get("requests", 0),
         last.get("errors", 0),
         last.get("wanting", 1),
+        last.get("numbers", {}),
     )
     return Seen(check, judgement, last.get("failures", 0), bool(last.get("dismissed")))
 
@@ -153,11 +179,31 @@ def _state_of(
         "requests": judgement.requests,
         "errors": judgement.errors,
         "wanting": judgement.wanting,
+        "numbers": dict(judgement.numbers),
         "failures": one.failures,
         "dismissed": one.dismissed,
         "at": at.isoformat(),
         "asked_at": at.isoformat() if is_asked else last.get("asked_at"),
     }
+
+
+def _expected(release: Release, one: Seen, at: datetime) -> dict[str, Any]:
+    """When what is still wanting will have come, at the rate of the last minutes of this version;
+    ``too_slow`` where its window will never hold that much."""
+    check, judgement = one.check, one.judgement
+    if not judgement.wanting or release.entered_at is None or check.url:
+        return {}
+    over_s = (at - release.entered_at).total_seconds()
+    here = judgement.numbers.get("here")
+    seen = min(here[0], here[2]) if here else judgement.requests
+    if not here:
+        over_s = min(over_s, check.window_s)
+    if not seen or over_s <= 0:
+        return {}
+    if not here and seen / over_s * check.window_s < check.minimum_requests:
+        return {"too_slow": True}
+    comes_at = at + timedelta(seconds=judgement.wanting * over_s / seen)
+    return {"expected_at": comes_at.isoformat()}
 
 
 def may_move(release: Release, found: Found, at: datetime) -> bool:
@@ -168,6 +214,8 @@ def may_move(release: Release, found: Found, at: datetime) -> bool:
     if release.entered_at is None or release.state in (State.PLANNED, State.ROLLING_BACK):
         return True
     if plan.in_freeze is InFreeze.RETURN or plan.deadline_s:
+        return True
+    if Reaction.ROLL_BACK in (plan.on[Trouble.SAMPLE_RATIO], plan.on[Trouble.BOTH_ARMS]):
         return True
     if release.state != State.SUCCEEDED and release.soaked_at and at >= release.soaked_at:
         return True
@@ -192,6 +240,8 @@ def next_look(release: Release, decision: Decision, at: datetime) -> datetime:
         soonest = min(soonest, release.soaked_at)
     elif not watched:
         soonest = at + TICK
+    if any(check.kind in COMPARING for check in plan.checks):
+        soonest = min(soonest, at + TICK)  # a bucket settles, whether or not another outcome comes
     for check in plan.checks_at(release.step):
         if check.url:
             asked = release.checks.get(check.key, {}).get("asked_at")
@@ -226,6 +276,7 @@ def situation_of(release: Release, seen: list[Seen], told: Told, at: datetime) -
         frozen=next((one.freeze.name for one in frozen if not one.freeze.stops_line), ""),
         stopped=next((frozen_sentence(one) for one in frozen if one.freeze.stops_line), ""),
         about_traffic=told.why_not or _who_moved(release, told, strays, traffic),
+        of_users=exposures.troubles(release),
     )
 
 

@@ -20,7 +20,7 @@ from portal.approvals.models import ChangeRequest
 from portal.lib import journal
 from portal.lib.journal import Actor, Agreed, Intent, Step
 from portal.notifications import services as notifications
-from releases.core import descriptions
+from releases.core import comparisons, descriptions
 from releases.core.models import Release, State, StepExecution, Termination
 from releases.engine.decisions import Cause
 from releases.engine.plans import ReturnStrategy, Strategy
@@ -87,6 +87,8 @@ def enter(
     release.executions.filter(ended_at=None).update(ended_at=intent.at, outcome="left")
     release.step = number
     release.attempt = release.executions.filter(step=number).count() + 1
+    if release.attempt > 1:
+        comparisons.begin_anew(release, intent.at)
     release.entered_at, release.checks = None, {}
     wanted = wanted_at(release, number, turns_on=release.attempt == 1)
     release.wanted, release.due_at = wanted.document, intent.at
@@ -195,6 +197,7 @@ def go_back(release: Release, because: Mapping[str, Any], intent: Intent) -> Non
     if not release.wanted.get("back"):  # else it goes on with the way back that it is on
         leave(release)
     _break_off_proof(release)
+    comparisons.begin_anew(release, intent.at)  # on its way back it fails by what it still does
     release.state, release.because = State.ROLLING_BACK, dict(because)
     release.holds, release.warnings, release.paused_at = [], [], None
     release.watch_until = None

@@ -2,7 +2,7 @@
 
 A check never passes for want of data. Every threshold is of one version alone, and is looked at as
 soon as its minimum of requests and errors is there. Thresholds of this kind are *uncontrolled*:
-they bound no rate of false alarms.
+they bound no rate of false alarms. Comparisons with the baseline do: releases.engine.comparisons.
 """
 
 import math
@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from flags.engine.sketch import Sketch
 from portal.lib.documents import (
@@ -41,6 +41,8 @@ class Trouble(StrEnum):
     NO_DATA = "no_data"
     ERROR = "error"
     DEADLINE = "deadline"
+    SAMPLE_RATIO = "sample_ratio"
+    BOTH_ARMS = "both_arms"
     DEPLOYMENT = "deployment"
 
 
@@ -57,23 +59,35 @@ class Kind(StrEnum):
     LATENCY = "latency"
     HTTP = "http"
     WEBHOOK = "webhook"
+    ERROR_COMPARISON = "error_comparison"
+    LATENCY_COMPARISON = "latency_comparison"
+    VALUE_COMPARISON = "value_comparison"
+    NEW_ERROR_TYPES = "new_error_types"
+
+
+TESTED: Final = (Kind.ERROR_COMPARISON, Kind.LATENCY_COMPARISON)
+"""Kinds whose false alarms are bounded: they share the alpha of their release."""
+COMPARING: Final = (*TESTED, Kind.VALUE_COMPARISON)
+"""Kinds that need a second version beside the new one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
     """One check. ``threshold`` is a percentage, milliseconds, failed probes, or a plain number,
-    which a good version does not exceed (failed probes: does not reach).
+    which a good version does not exceed (failed probes, errors of a new type: does not reach).
 
     ``failures`` is how many failing measurements in a row make it fail. Probes and webhooks
     are asked at ``url`` every ``period_s``, from ``initial_delay_s`` after the step's start.
     ``counts_clients`` lets outcomes that anybody can send decide. A ``smoke`` check tries what is
     deployed before it gets any traffic, and does not count from then on; in its ``url``, as in that
-    of any check, ``{{address}}`` is the address of the place where that is.
+    of any check, ``{{address}}`` is the address of the place where that is. Of a comparison,
+    ``weight`` is its part of the release's alpha, ``slower_than_ms`` what counts as slow, and
+    ``direction`` which difference in values is a bad one.
     """
 
     key: str
     kind: Kind
-    threshold: float
+    threshold: float = 0
     role: Role = Role.GUARDRAIL
     window_s: int = 300
     quantile: float = 0.95
@@ -86,6 +100,9 @@ class Check:
     timeout_s: int = 5
     initial_delay_s: int = 0
     counts_clients: bool = False
+    weight: float = 1
+    slower_than_ms: float = 0
+    direction: str = "decrease"
     smoke: bool = False
 
     @property
@@ -136,16 +153,27 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """A verdict with what it rests on: the value, and how many requests more it takes."""
+    """A verdict with what it rests on: the value, and how many requests more it takes. ``numbers``
+    is what else there is to show of it, as JSON."""
 
     verdict: Verdict
     value: float | None = None
     requests: int = 0
     errors: int = 0
     wanting: int = 0
+    numbers: Mapping[str, Any] = field(default_factory=dict)
 
 
-def judge(check: Check, measured: "Tally | Probes | float | None") -> Judgement:
+class Comparable(Protocol):
+    """What was measured of more than one version (releases.engine.comparisons)."""
+
+    def judged(self, check: Check) -> Judgement: ...
+
+
+Measured = Tally | Probes | Comparable | float | None
+
+
+def judge(check: Check, measured: Measured) -> Judgement:
     """What a measurement means for a check; None where it could not be measured."""
     if measured is None:
         return Judgement(Verdict.ERROR)
@@ -153,6 +181,8 @@ def judge(check: Check, measured: "Tally | Probes | float | None") -> Judgement:
         return _judge_tally(check, measured)
     if isinstance(measured, Probes):
         return _judge_probes(check, measured)
+    if not isinstance(measured, float | int):
+        return measured.judged(check)
     if not math.isfinite(measured):
         return Judgement(Verdict.ERROR)
     failed = measured > check.threshold
@@ -219,6 +249,13 @@ def _role(value: object) -> Role:
     return Role(one_of([role.value for role in Role], "role")(value))
 
 
+def _role_without_return(value: object) -> Role:
+    role = _role(value)
+    if role is Role.GUARDRAIL:
+        refuse("This kind can hold a release and never rolls it back: take signal or dry_run.")
+    return role
+
+
 _EVERY: Final[dict[str, Reader[Any]]] = {"role": _role, "failures": integer(1, 100)}
 _TELEMETRY: Final[dict[str, Reader[Any]]] = {
     **_EVERY,
@@ -233,11 +270,22 @@ _ASKING: Final[dict[str, Reader[Any]]] = {
     "timeout_s": integer(1, 5),
     "initial_delay_s": integer(0, HOUR_S),
 }
+_TESTED_FIELDS: Final[dict[str, Reader[Any]]] = {
+    "role": _role,
+    "minimum_requests": integer(1, 10_000_000),
+    "minimum_errors": integer(1, 1_000_000),
+    "counts_clients": read_boolean,
+    "weight": _above_zero(read_number),
+}
 _REQUIRED: Final[dict[Kind, dict[str, Reader[Any]]]] = {
     Kind.ERROR_RATE: {"threshold": _read_percent},
     Kind.LATENCY: {"threshold": _above_zero(read_number)},
     Kind.HTTP: {"threshold": integer(1, 1000), "url": _read_url},
     Kind.WEBHOOK: {"threshold": read_number, "url": _read_url},
+    Kind.ERROR_COMPARISON: {},
+    Kind.LATENCY_COMPARISON: {"slower_than_ms": _above_zero(read_number)},
+    Kind.VALUE_COMPARISON: {},
+    Kind.NEW_ERROR_TYPES: {},
 }
 _OPTIONAL: Final[dict[Kind, dict[str, Reader[Any]]]] = {
     Kind.ERROR_RATE: {**_TELEMETRY, "minimum_errors": integer(1, 1_000_000)},
@@ -248,6 +296,25 @@ _OPTIONAL: Final[dict[Kind, dict[str, Reader[Any]]]] = {
         "expected_status": list_of(integer(100, 599), least=1, most=20),
     },
     Kind.WEBHOOK: _ASKING,
+    Kind.ERROR_COMPARISON: _TESTED_FIELDS,
+    Kind.LATENCY_COMPARISON: _TESTED_FIELDS,
+    Kind.VALUE_COMPARISON: {
+        "role": _role_without_return,
+        "window_s": integer(10, HOUR_S),
+        "counts_clients": read_boolean,
+        "direction": one_of(["decrease", "increase", "either"], "direction"),
+    },
+    Kind.NEW_ERROR_TYPES: {
+        "role": _role_without_return,
+        "threshold": integer(1, 1_000_000),
+        "minimum_requests": integer(1, 10_000_000),
+        "counts_clients": read_boolean,
+    },
+}
+# What a document leaves out, where that is not what other kinds have.
+_USUAL: Final[dict[Kind, dict[str, object]]] = {
+    Kind.VALUE_COMPARISON: {"role": Role.SIGNAL, "window_s": 60},
+    Kind.NEW_ERROR_TYPES: {"role": Role.SIGNAL, "threshold": 5},
 }
 
 
@@ -259,7 +326,8 @@ def read_check(value: object) -> Check:
         kind = Kind(kinds(document.get("kind")))
     except DocumentError as error:
         raise DocumentError(error.under("kind")) from None
-    rest: Mapping[str, object] = {n: one for n, one in document.items() if n != "kind"}
+    sent = {name: one for name, one in document.items() if name != "kind"}
+    rest: Mapping[str, object] = {**_USUAL.get(kind, {}), **sent}
     required = {"key": name(40, 1), **_REQUIRED[kind]}
     return record(lambda **found: Check(kind=kind, **found), required, _OPTIONAL[kind])(rest)
 

@@ -26,6 +26,8 @@ class Cause(StrEnum):
     DEADLINE = "deadline"
     FOREIGN = "foreign"
     ROUTER_AWAY = "router_away"
+    SAMPLE_RATIO = "sample_ratio"
+    BOTH_ARMS = "both_arms"
     FREEZE = "freeze"
     STOPPED = "stopped"
     GATE = "gate"
@@ -94,7 +96,7 @@ class Situation:
     ``about_traffic`` says what is the matter with it.
 
     ``gate_passed`` says whether people let it go on; ``frozen`` and ``stopped`` name what forbids
-    raising any share now.
+    raising any share now; ``of_users`` is what is wrong with who is sent where.
     """
 
     plan: Plan
@@ -108,6 +110,7 @@ class Situation:
     frozen: str = ""
     stopped: str = ""
     about_traffic: str = ""
+    of_users: Sequence[Trouble] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +178,7 @@ def _troubles(now: Situation) -> list[_Found]:
         found.append(_Found(Trouble.DEPLOYMENT, Hold(Cause.DEPLOYMENT, now.about_traffic)))
     if now.plan.deadline_s and now.worked_s > now.plan.deadline_s:
         found.append(_Found(Trouble.DEADLINE, Hold(Cause.DEADLINE)))
+    found += [_Found(trouble, Hold(Cause(trouble.value))) for trouble in now.of_users]
     return found
 
 

@@ -14,6 +14,7 @@ from portal.lib.documents import (
     list_of,
     name,
     read_boolean,
+    read_number,
     record,
     refuse,
 )
@@ -67,6 +68,8 @@ _REACTIONS: Final = {
     Trouble.ERROR: Reaction.HOLD,
     Trouble.NO_DATA: Reaction.HOLD,
     Trouble.DEADLINE: Reaction.HOLD,
+    Trouble.SAMPLE_RATIO: Reaction.HOLD,
+    Trouble.BOTH_ARMS: Reaction.HOLD,
     Trouble.DEPLOYMENT: Reaction.ROLL_BACK,
 }
 
@@ -78,6 +81,7 @@ class Plan:
     ``cohorts`` are segments that get it before any share does. ``deadline_s`` is the longest that
     steps may take beyond what they soak, pauses not counted; 0 is none. Within ``watch_s`` after
     the last step the release can still go back. ``return_within_s`` bounds a gradual return.
+    ``alpha`` bounds how often all its comparisons together fail though both versions do the same.
     """
 
     strategy: Strategy
@@ -91,6 +95,7 @@ class Plan:
     watch_s: int = 3600
     deadline_s: int = 0
     proof_of_return: bool = False
+    alpha: float = 0.05
     batches: Batches | None = None
 
     @property
@@ -135,6 +140,7 @@ class Plan:
             "watch_s": self.watch_s,
             "deadline_s": self.deadline_s,
             "proof_of_return": self.proof_of_return,
+            "alpha": self.alpha,
         }
 
 
@@ -281,6 +287,13 @@ def _plan(**found: Any) -> Plan:
     return Plan(steps=tuple(shared), **found)
 
 
+def _read_alpha(value: object) -> float:
+    alpha = read_number(value)
+    if not 0.0001 <= alpha <= 0.25:
+        refuse("Give a share of false alarms from 0.0001 to 0.25, such as 0.05.")
+    return alpha
+
+
 _REQUIRED: Final[dict[str, Reader[Any]]] = {
     "strategy": choice(Strategy, "strategy"),
     "steps": list_of(read_step, most=MOST_STEPS),
@@ -295,6 +308,7 @@ _OPTIONAL: Final[dict[str, Reader[Any]]] = {
     "watch_s": integer(0, 30 * DAY_S),
     "deadline_s": integer(0, 30 * DAY_S),
     "proof_of_return": read_boolean,
+    "alpha": _read_alpha,
     "batches": read_batches,
 }
 read_plan: Final[Reader[Plan]] = checked(record(_plan, _REQUIRED, _OPTIONAL), _check_steps)

@@ -5,7 +5,7 @@ it lies in our database, so it is moved in the transaction that decides so.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from releases.engine.decisions import Traffic
@@ -50,7 +50,8 @@ class Wanted:
 class Told:
     """What a router says. ``share`` is None where it says what no release makes of it, and
     ``is_off`` where it sends nobody anywhere; ``away`` why it says nothing. ``is_lost`` says that
-    it has forgotten what it was told, and ``said`` what it says instead, for people.
+    it has forgotten what it was told, and ``said`` what it says instead, for people. ``version`` is
+    that of a flag's configuration.
 
     Of a step that does more than to move traffic, ``pending`` says that this is not done yet,
     ``failed`` why it never will be, ``waits`` for what it has to wait, and ``detail`` how far it
@@ -67,6 +68,7 @@ class Told:
     detail: str = ""
     is_lost: bool = False
     said: str = ""
+    version: int | None = field(default=None, compare=False)
 
     def traffic(self, wanted: Wanted, *, reached: bool, before: "Told | None") -> Traffic:
         """What that is beside what is wanted. ``reached`` says whether it was so once, and

@@ -12,6 +12,7 @@ from releases.engine.checks import Check, Kind
 from releases.engine.steps import WHOLE
 from releases.telemetry import reading
 from releases.telemetry.reading import Point
+from releases.web.difference_charts import difference_charts
 
 POINTS = 120
 # How much of the time before the start is shown, to compare with.
@@ -38,7 +39,8 @@ class ChartLine:
 def charts_of(release: Release, now: datetime) -> dict[str, Any]:
     """For each line its name and values at ``times`` (seconds, UTC); null where nothing came.
 
-    ``thresholds`` are drawn as lines across, ``marks`` as lines upright.
+    ``thresholds`` are drawn as lines across, ``marks`` as lines upright. Charts of differences have
+    ``times`` and ``lines`` of their own.
     """
     since, until = _span(release, now)
     lines = [(one, _points(release, one, since, until)) for one in lines_of(release)]
@@ -54,6 +56,7 @@ def charts_of(release: Release, now: datetime) -> dict[str, Any]:
             _chart(
                 _("Response time, p95"), "ms", found, times, _p95, _limits(checks, Kind.LATENCY)
             ),
+            *difference_charts(release),
         ],
         "marks": _marks(release),
     }

@@ -14,12 +14,16 @@ FIELDS: Final[Fields] = texts(
     "key", "kind", "threshold", "role", "window_s", "url", "minimum_requests", "smoke", "rest"
 )
 # Whose problems stand beside them in the form; those of the others are listed above it.
-BESIDE: Final = ("key", "threshold", "window_s", "url", "minimum_requests")
+BESIDE: Final = ("key", "threshold", "slower_than_ms", "window_s", "url", "minimum_requests")
 KINDS: Final = {
     Kind.ERROR_RATE: gettext_lazy("Error rate, at most (%)"),
     Kind.LATENCY: gettext_lazy("Response p95, at most (ms)"),
     Kind.HTTP: gettext_lazy("Health probe, failures below"),
     Kind.WEBHOOK: gettext_lazy("Number from a webhook, at most"),
+    Kind.ERROR_COMPARISON: gettext_lazy("Error rate against the baseline"),
+    Kind.LATENCY_COMPARISON: gettext_lazy("Slower than (ms), against the baseline"),
+    Kind.VALUE_COMPARISON: gettext_lazy("Values against the baseline, lower is worse"),
+    Kind.NEW_ERROR_TYPES: gettext_lazy("Errors of a type only it has, fewer than"),
 }
 _TELEMETRY = ("window_s", "minimum_requests")
 _OF_KIND: Final = {
@@ -27,6 +31,16 @@ _OF_KIND: Final = {
     Kind.LATENCY: _TELEMETRY,
     Kind.HTTP: ("window_s", "url"),
     Kind.WEBHOOK: ("url",),
+    Kind.ERROR_COMPARISON: ("minimum_requests",),
+    Kind.LATENCY_COMPARISON: ("minimum_requests",),
+    Kind.VALUE_COMPARISON: ("window_s",),
+    Kind.NEW_ERROR_TYPES: ("minimum_requests",),
+}
+# What the number beside the kind is called in its document, where that is not its threshold.
+_THRESHOLDS: Final = {
+    Kind.ERROR_COMPARISON: "",
+    Kind.LATENCY_COMPARISON: "slower_than_ms",
+    Kind.VALUE_COMPARISON: "",
 }
 _USUAL = {"kind": "error_rate", "threshold": "5", "role": "guardrail", "window_s": "5"}
 Row = Mapping[str, str]
@@ -53,6 +67,7 @@ def minutes(seconds: int) -> str:
 
 def row_of(document: Mapping[str, Any]) -> dict[str, str]:
     shown = {name: document.get(name) for name in ("key", "kind", "threshold", "role", "url")}
+    shown["threshold"] = document.get(_threshold_in(str(document.get("kind"))))
     row = {name: f"{value:g}" if isinstance(value, float | int) else str(value or "")
            for name, value in shown.items()}  # fmt: skip
     if "window_s" in document:
@@ -66,10 +81,16 @@ def _new_row(rows: Sequence[Row]) -> dict[str, str]:
     return {**_USUAL, "key": f"check-{len(rows) + 1}"}
 
 
+def _threshold_in(kind: str) -> str:
+    """The field that the row's number is in; empty where such a check has none."""
+    return _THRESHOLDS.get(Kind(kind), "threshold") if kind in set(Kind) else "threshold"
+
+
 def document_of(row: Row) -> dict[str, Any]:
     kind = row.get("kind", "")
     document = {**_rest(row), "key": row.get("key", "").strip(), "kind": kind}
-    document["threshold"] = number_in(row.get("threshold", ""))
+    if threshold := _threshold_in(kind):
+        document[threshold] = number_in(row.get("threshold", ""))
     if row.get("role"):
         document["role"] = row["role"]
     if "url" in _OF_KIND.get(kind, ()):  # type: ignore[call-overload]
@@ -106,6 +127,8 @@ def inputs_of(rows: Sequence[Row], path: str, errors: Mapping[str, str]) -> list
     for place, row in enumerate(rows):
         here = f"{path}[{place}]"
         own = {name: errors[f"{here}.{name}"] for name in BESIDE if f"{here}.{name}" in errors}
+        threshold = f"{here}.{_threshold_in(row.get('kind', '')) or 'threshold'}"
+        own |= {"threshold": errors[threshold]} if threshold in errors else {}
         found.append(CheckInput(here, row, own))
     return found
 

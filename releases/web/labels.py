@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _, gettext_lazy
 from releases.catalogue.haproxy import takes_out
 from releases.core import descriptions
 from releases.core.models import Release, State
-from releases.engine.checks import Check, Kind, Role, Trouble, Verdict
+from releases.engine.checks import COMPARING, TESTED, Check, Kind, Role, Trouble, Verdict
 from releases.engine.plans import InFreeze, Reaction, ReturnStrategy, Strategy
 from releases.engine.steps import Earlier
 from releases.policies.demands import policy_in
@@ -77,6 +77,8 @@ TROUBLES = {
     Trouble.NO_DATA: gettext_lazy("If there is no data"),
     Trouble.ERROR: gettext_lazy("If a check cannot be measured"),
     Trouble.DEADLINE: gettext_lazy("If it takes too long"),
+    Trouble.SAMPLE_RATIO: gettext_lazy("If users do not come in the shares that are set"),
+    Trouble.BOTH_ARMS: gettext_lazy("If users see both versions"),
     Trouble.DEPLOYMENT: gettext_lazy("If it cannot be deployed"),
 }
 REACTIONS = {
@@ -103,7 +105,8 @@ def measured(check: Check, value: float | None) -> str:
     if value is None:
         return ""
     units = {Kind.ERROR_RATE: "{n} %", Kind.LATENCY: "{n} ms", Kind.HTTP: _("{n} failed")}
-    digits = f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+    units |= dict.fromkeys(TESTED, _("{n} points"))
+    digits = f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
     return units.get(check.kind, "{n}").format(n=digits)
 
 
@@ -124,6 +127,14 @@ class CheckRow:
     check: Check
     said: Mapping[str, Any]
     came_from: str = ""
+    is_equivalent: bool = True
+
+    @property
+    def note(self) -> str:
+        """What is to be known of how far its word goes."""
+        if self.check.kind in COMPARING and not self.is_equivalent:
+            return _("compared with stable, which is not equivalent: so it can only hold")
+        return ""
 
     @property
     def role(self) -> str:
@@ -149,6 +160,8 @@ class CheckRow:
     def verdict(self) -> tuple[str, str]:
         if self.said.get("dismissed"):
             return "status-orange", _("failed, set aside")
+        if self.said.get("idle"):
+            return "", _("not compared here")
         found = VERDICTS.get(self.said.get("verdict", ""))
         return (found[0], str(found[1])) if found else ("", _("not measured yet"))
 

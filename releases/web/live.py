@@ -45,6 +45,7 @@ _SEEN = (
     "holds",
     "warnings",
     "checks",
+    "exposed",
     "problem",
     "outcome",
     "because",

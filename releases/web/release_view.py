@@ -5,9 +5,11 @@ from datetime import datetime
 from django.utils.translation import gettext as _
 
 from flags.delivery.users import UserCount
-from releases.core import descriptions
+from releases.core import descriptions, exposures
 from releases.core.models import Release, State, StepExecution
 from releases.core.planning import reached_by
+from releases.engine.checks import COMPARING, TESTED
+from releases.engine.comparisons import effective
 from releases.engine.plans import Plan
 from releases.engine.steps import WHOLE, Step, Work
 from releases.routers import flag as flag_router
@@ -185,11 +187,34 @@ class ReleaseView:
     @property
     def checks(self) -> list[CheckRow]:
         said = self.release.checks
-        origins = self.release.origins
+        origins, router = self.release.origins, self.release.router
         return [
-            CheckRow(check, said.get(check.key) or {}, origins.get(check.key, ""))
+            CheckRow(
+                effective(check, router),
+                said.get(check.key) or {},
+                origins.get(check.key, ""),
+                bool(router.get("baseline")),
+            )
             for check in self.plan.checks
         ]
+
+    @property
+    def alarms(self) -> str:
+        """How often its checks fail though nothing is wrong."""
+        kinds = {check.kind for check in self.plan.checks}
+        said = []
+        if kinds - set(COMPARING):
+            said.append(_("Thresholds are uncontrolled: the more of them, the more false alarms."))
+        if kinds & set(TESTED):
+            text = _(
+                "Comparisons fail falsely at no more than {share} % of releases, all together."
+            )
+            said.append(text.format(share=f"{100 * self.plan.alpha:g}"))
+        return " ".join(said)
+
+    @property
+    def exposed(self) -> str:
+        return exposures.words(self.release)
 
     @property
     def holds(self) -> list[tuple[str, datetime | None]]:

@@ -114,6 +114,7 @@ def _document(one: Measurement) -> dict[str, Any]:
         "value": one.value,
         "requests": one.requests,
         "errors": one.errors,
+        "numbers": one.numbers,
         "at": one.at.isoformat(),
     }
 

@@ -1,6 +1,7 @@
 from django.urls import path
 
 from releases.web import (
+    backtests,
     command_dialogs,
     listing,
     live,
@@ -49,4 +50,7 @@ urlpatterns = [
     path(_SERVICE, services.show_service, name="service"),
     path(f"{_SERVICE}edit", services.edit_service, name="service-edit"),
     path(f"{_SERVICE}setup/<slug:environment>", setup_form.edit_setup, name="service-setup"),
+    path(
+        f"{_SERVICE}backtest/<slug:environment>", backtests.show_backtest, name="service-backtest"
+    ),
 ]

@@ -224,6 +224,7 @@ SCENES = {
     "services": Scene(at(f"/p/{HARBOUR}/services/")),
     "new service": Scene(at(f"/p/{HARBOUR}/services/"), press("New service")),
     "service": Scene(at(SERVICE)),
+    "backtest of a service": Scene(at(f"{SERVICE}backtest/staging?key=errors")),
     "setup of a service": Scene(at(f"{SERVICE}setup/staging")),
     "setup by haproxy, with errors": Scene(
         at(f"{SERVICE}setup/production"), haproxy_with_errors, refused=422

@@ -14,7 +14,7 @@ from portal.lib.journal import Intent
 from releases.catalogue import services
 from releases.catalogue.models import Service, ServiceSetup
 from releases.core import commands, planning, runner, selectors, situation
-from releases.core.models import Release
+from releases.core.models import Comparison, Release
 from releases.policies import templates
 from releases.policies.models import PlanTemplate, ReleasePolicy
 from releases.policies.services import put_policy
@@ -72,6 +72,7 @@ def a_setup(service: Service, environment: Environment, **document: Any) -> Serv
     return ServiceSetup.objects.select_related("service__project", "environment").get(pk=pk)
 
 
+Served = tuple[int, int]
 PLAN: dict[str, Any] = {
     "steps": [
         {"share": 5, "soak_s": 60},
@@ -218,6 +219,7 @@ def let_pass(release: Release, seconds: float) -> Release:
         setattr(now, name, moment and moment - by)
     now.save()
     OutcomeBucket.objects.update(start=F("start") - by)
+    Comparison.objects.update(until=F("until") - by)
     return tick(now)
 
 
@@ -236,6 +238,28 @@ def outcomes(
         errors=errors,
         durations=Sketch({bucket_of(ms): requests}).dump(),
     )
+
+
+def serve(
+    release: Release, *buckets: tuple[Served, Served], baseline: str = "baseline", **also: Any
+) -> Release:
+    """Ten seconds each, in which the new version and the baseline answered so many requests, and
+    failed so many of them; it is looked at once all of them are settled."""
+    now = clock.database_now()
+    for at, pair in enumerate(buckets):
+        for version, (requests, errors) in zip((release.version, baseline), pair, strict=True):
+            if requests:
+                OutcomeBucket.objects.create(
+                    environment=release.environment,
+                    about="service",
+                    name=release.about.key,
+                    version=version,
+                    start=now + timedelta(seconds=10 * at),
+                    requests=requests,
+                    errors=errors,
+                    **also,
+                )
+    return let_pass(release, 10 * len(buckets) + 21)
 
 
 def routing(release: Release) -> Any:

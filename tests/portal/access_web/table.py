@@ -354,6 +354,7 @@ TABLE = {
     "service-setup": Row(
         members(200), only(DEPLOYERS, 302), {"router.kind": "manual", "version": "1"}
     ),
+    "service-backtest": Row(members(200)),
     "segment-list": Row(members(200)),
     "segment-create": Row(editors(200), editors(302), {"key": "staff"}),
     "segment": Row(members(200)),

@@ -103,6 +103,7 @@ TABLE: dict[str, tuple[Expected, str]] = {
     "api-services": (OF_THE_PROJECT, "GET HEAD"),
     "api-service": (OF_THE_PROJECT, "GET HEAD PUT"),
     "api-setup": (OF_THE_ENVIRONMENT, "GET HEAD PUT"),
+    "api-backtest": (OF_THE_ENVIRONMENT, "POST"),
     "api-artefacts": (OF_THE_PROJECT, "GET HEAD"),
     "api-releases": (OF_THE_PROJECT, "GET HEAD POST"),
     "api-release": (OF_THE_KEY, "GET HEAD"),

@@ -128,6 +128,7 @@ def test_the_schema__is_public_and_names_every_endpoint() -> None:
         "save_service",
         "read_setup",
         "save_setup",
+        "backtest_check",
         "list_artefacts",
         "list_releases",
         "create_release",
