@@ -27,9 +27,10 @@ from releases.routers import Told, Wanted, servers
 from releases.routers.haproxy_socket import HaproxyError
 
 # How long open connections of an instance are waited for, and how long a new one may take until
-# it answers its smoke checks.
+# it answers its smoke checks, and until its router sends somebody there.
 DRAIN: Final = timedelta(minutes=5)
 TRIED: Final = timedelta(minutes=2)
+SERVES: Final = timedelta(minutes=2)
 BUDGET_S: Final = 5.0
 """A look goes on with the next part of a batch for as long."""
 
@@ -246,7 +247,7 @@ def _restore(batch: Batch) -> Progress:
         return Progress(is_done=True)
     text = _("The router does not send anybody to {names} yet: its checks fail.")
     said = text.format(names=", ".join(missing))
-    if clock.database_now() - batch.since > TRIED:
+    if clock.database_now() - batch.since > SERVES:
         return Progress(failed=said)
     return Progress(detail=said)
 
