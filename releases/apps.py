@@ -12,6 +12,7 @@ class ReleasesConfig(AppConfig):
         from flags.references import effects, referring
         from portal.access.outbox import environments_advanced
         from portal.lib import subjects
+        from releases.alerts import services as alerts
         from releases.catalogue import subject
         from releases.catalogue.subject import SERVICE
         from releases.core import runner, selectors
@@ -26,6 +27,7 @@ class ReleasesConfig(AppConfig):
         intake.register(channel.TELEMETRY, channel.read_telemetry, storing.store, channel.in_slices)
         environments_advanced.connect(runner.look_soon, dispatch_uid="releases")
         storing.stored.append(runner.judge_soon)
+        alerts.told.append(runner.judge_alerts_soon)
         flags.movers.append(selectors.flags_moved)
         referring.keepers.append(selectors.kept_for_returns)
         effects.segments_ahead.append(selectors.places_with_cohorts)

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from django.conf import settings
@@ -16,8 +16,11 @@ from django.conf import settings
 from flags.channel.telemetry import OTHERS, WIDTH_S
 from portal.access.models import Environment
 from portal.lib import outbound
-from releases.engine.checks import ADDRESS, COMPARING, Check, Kind, Measured, Tally, Verdict
+from releases import prometheus
+from releases.alerts import selectors as alerts
+from releases.engine.checks import ADDRESS, Check, Kind, Measured, Tally, Verdict, compares
 from releases.engine.comparisons import SETTLES, Collected, Compared, NewErrorTypes, Values
+from releases.engine.promql import Reading, failed_to_read
 from releases.telemetry import comparing as pairs, reading
 from releases.telemetry.comparing import Pair
 
@@ -53,8 +56,8 @@ def at_address(url: str, address: str) -> str:
     return url.replace(ADDRESS, address.rstrip("/"))
 
 
-def number_of(check: Check, body: dict[str, object], *, address: str = "") -> float | None:
-    """The number that a webhook answers with: ``{"value": 1.5}``; None where it gives none."""
+def number_of(check: Check, body: dict[str, object], *, address: str = "") -> Reading:
+    """The number that a webhook answers with: ``{"value": 1.5}``."""
     try:
         answer = outbound.post(
             at_address(check.url, address),
@@ -64,10 +67,14 @@ def number_of(check: Check, body: dict[str, object], *, address: str = "") -> fl
             timeout_s=check.timeout_s,
         )
         value = orjson.loads(answer.body)["value"]
-    except (outbound.OutboundError, ValueError, TypeError, KeyError):
-        return None
+    except outbound.OutboundError as error:
+        return failed_to_read(f"{error}.")
+    except (ValueError, TypeError, KeyError):
+        value = None
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if is_number and math.isfinite(value) else None
+    if not is_number or not math.isfinite(value):
+        return failed_to_read('The answer has no number: it has to be such as {"value": 1.5}.')
+    return Reading(float(value))
 
 
 logger = logging.getLogger(__name__)
@@ -82,7 +89,7 @@ class Subject:
     """What is measured: one version of a service, or one variant of a flag, in an environment.
 
     Canary cohorts count where nobody else has it, ``of_cohorts``, and nowhere else. ``address`` is
-    that of the place where it runs, where the deployer names one.
+    that of the place where it runs, where the deployer names one; ``began`` when its release did.
     """
 
     environment: Environment
@@ -91,6 +98,16 @@ class Subject:
     version: str
     of_cohorts: bool = False
     address: str = ""
+    began: datetime | None = None
+
+    @property
+    def names(self) -> dict[str, str]:
+        """What the placeholders in checks stand for."""
+        return {
+            "service": self.name,
+            "version": self.version,
+            "environment": self.environment.key,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +140,7 @@ class _Moment:
     since: datetime
     at: datetime
     comparing: Comparing | None
+    states: Mapping[str, Any]
 
     def pair(self, check: Check) -> Pair:
         one, baseline = self.subject, self.comparing.baseline if self.comparing else ""
@@ -147,9 +165,9 @@ def measure(
     """
     measured: dict[str, Measured] = {}
     idle, asked = set[str](), []
-    now = _Moment(subject, since, at, comparing)
+    now = _Moment(subject, since, at, comparing, states)
     for check in checks:
-        if check.kind in COMPARING and comparing is None:
+        if compares(check) and comparing is None:
             idle.add(check.key)
         elif check.kind in _READ:
             if not _is_settled(check, states):
@@ -157,7 +175,7 @@ def measure(
         elif _is_due(check, since, at, states.get(check.key, {})):
             asked.append(check)
     probes = {}
-    for key, answer in _ask_all(asked, subject):
+    for key, answer in _ask_all(asked, now):
         if isinstance(answer, Probe):
             probes[key] = answer
         else:
@@ -226,6 +244,11 @@ def _new_error_types(check: Check, now: _Moment) -> NewErrorTypes:
     return NewErrorTypes(tally.requests, tally.errors, often)
 
 
+def _alerts(check: Check, now: _Moment) -> Reading:
+    of = now.subject
+    return alerts.reading_of(check, of.environment, of.names, began=of.began, at=now.at)
+
+
 _READ: Mapping[Kind, Callable[[Check, _Moment], Measured]] = {
     Kind.ERROR_RATE: _tally,
     Kind.LATENCY: _tally,
@@ -233,6 +256,7 @@ _READ: Mapping[Kind, Callable[[Check, _Moment], Measured]] = {
     Kind.LATENCY_COMPARISON: _compared,
     Kind.VALUE_COMPARISON: _values,
     Kind.NEW_ERROR_TYPES: _new_error_types,
+    Kind.ALERTS: _alerts,
 }
 
 
@@ -249,22 +273,43 @@ def _is_due(check: Check, since: datetime, at: datetime, state: Mapping[str, Any
     return not last or at >= datetime.fromisoformat(last) + timedelta(seconds=check.period_s)
 
 
-def _ask_all(checks: Sequence[Check], subject: Subject) -> list[tuple[str, Probe | float | None]]:
+def _ask_all(checks: Sequence[Check], now: _Moment) -> list[tuple[str, Probe | Reading | None]]:
     """The answer of each. Threads of this release alone, so that it waits for no other's."""
     if not checks:
         return []
     with ThreadPoolExecutor(min(len(checks), _AT_ONCE), thread_name_prefix="checks") as pool:
-        answers = pool.map(partial(_ask, subject=subject), checks)
+        answers = pool.map(partial(_ask, now=now), checks)
         return [(check.key, one) for check, one in zip(checks, answers, strict=True)]
 
 
-def _ask(check: Check, subject: Subject) -> Probe | float | None:
-    names = {"check": check.key, subject.about: subject.name, "version": subject.version}
-    body: dict[str, object] = {**names, "environment": subject.environment.key}
+def _ask(check: Check, now: _Moment) -> Probe | Reading | None:
     try:
-        if check.kind is Kind.HTTP:
-            return probe(check, address=subject.address)
-        return number_of(check, body, address=subject.address)
+        return _ASKED[check.kind](check, now)
     except Exception:
         logger.exception("check %s cannot be measured", check.key)
         return None
+
+
+def _ask_probe(check: Check, now: _Moment) -> Probe:
+    return probe(check, address=now.subject.address)
+
+
+def _ask_webhook(check: Check, now: _Moment) -> Reading:
+    of = now.subject
+    names = {"check": check.key, of.about: of.name, "version": of.version}
+    body: dict[str, object] = {**names, "environment": of.environment.key}
+    return number_of(check, body, address=of.address)
+
+
+def _ask_prometheus(check: Check, now: _Moment) -> Reading:
+    since_s = (now.at - now.since).total_seconds()
+    every_s = now.states.get(check.key, {}).get("every_s")
+    names = {**now.subject.names, "baseline": now.comparing.baseline if now.comparing else ""}
+    return prometheus.ask(check, names, since_s=since_s, every_s=every_s)
+
+
+_ASKED: Final[dict[Kind, Callable[[Check, _Moment], Probe | Reading]]] = {
+    Kind.HTTP: _ask_probe,
+    Kind.WEBHOOK: _ask_webhook,
+    Kind.PROMETHEUS: _ask_prometheus,
+}

@@ -1,3 +1,4 @@
+from releases.alerts.models import Alert, AlertSource
 from releases.catalogue.models import Artefact, Service, ServiceSetup
 from releases.core.models import (
     Comparison,
@@ -11,6 +12,8 @@ from releases.policies.models import PlanTemplate, ReleasePolicy
 from releases.telemetry.models import OutcomeBucket, UnknownService
 
 __all__ = [
+    "Alert",
+    "AlertSource",
     "Artefact",
     "Comparison",
     "Measurement",

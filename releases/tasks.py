@@ -3,6 +3,7 @@ from datetime import timedelta
 from portal.lib import clock
 from portal.runs import jobs
 from releases import demo
+from releases.alerts import services as alerts
 from releases.core import outside_routers, runner
 from releases.telemetry import storing
 
@@ -26,6 +27,11 @@ def tell_terminations() -> None:
 def roll_up_outcomes() -> None:
     """Make minutes of outcomes that are two hours old, and forget the oldest."""
     storing.roll_up(now=clock.now())
+
+
+@jobs.every(timedelta(days=1))
+def forget_alerts() -> None:
+    alerts.forget_old(at=clock.now())
 
 
 @jobs.every(timedelta(seconds=5))

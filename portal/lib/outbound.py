@@ -20,7 +20,7 @@ from urllib.parse import SplitResult, urlsplit
 TIMEOUT_S = 10.0
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 EVERYWHERE: tuple[Network, ...] = (ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0"))
-_LONGEST_ANSWER = 64 * 1024
+LONGEST_ANSWER = 64 * 1024
 # Addresses inside which an IPv4 address travels, a private one too: NAT64, Teredo, 6to4.
 _WRAPPED = [ipaddress.ip_network(net) for net in ("64:ff9b::/32", "2001::/32", "2002::/16")]
 
@@ -92,7 +92,7 @@ def send(
             connection.sock = _secured(plain, host) if parts.scheme == "https" else plain
             connection.request(method, target, body or None, dict(headers or {}))
             response = connection.getresponse()
-            return Answer(response.status, response.read(_LONGEST_ANSWER))
+            return Answer(response.status, response.read(LONGEST_ANSWER))
     except (OSError, http.client.HTTPException, ValueError) as error:
         if time.monotonic() >= until:  # however the cut looked to who read
             raise Failed(f"{host} did not answer within {timeout_s:g} s") from None

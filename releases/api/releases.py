@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.http import Http404
+from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from rest_framework.request import Request
@@ -20,15 +21,19 @@ from portal.access.api.scope import (
     project_of,
 )
 from portal.access.models import Environment
-from portal.lib.api.endpoints import answer, answer_page, choice, find, text
+from portal.audit.filters import PERIODS
+from portal.lib import clock
+from portal.lib.api.endpoints import answer, answer_page, find, text
 from portal.lib.api.shapes import OBJECT, SWITCH, TEXT, WHOLE, Shape
 from portal.lib.api.views import WAITING, WAITS, ApiView, operation, query
-from portal.lib.errors import MOST_TEXT, refuse
+from portal.lib.errors import MOST_TEXT, Invalid, refuse
 from portal.lib.journal import Intent
+from portal.lib.web.spreadsheets import csv_response
 from releases.api.services import TAG
 from releases.api.shapes import NOTE, NOTES, RELEASE, RELEASES
 from releases.core import commands, planning, selectors
-from releases.core.models import Release, State
+from releases.core.deployments import COLUMNS, OUTCOMES, STATES, DeploymentFilter, row_of
+from releases.core.models import Release
 from releases.core.starting import plan_and_start
 from releases.engine.plans import Strategy
 
@@ -105,21 +110,31 @@ class ReleaseList(ApiView):
         RELEASES,
         parameters=[
             query("environment", "Its key, which must be that of the key's."),
-            query("service", "Only those of the service with this key."),
+            query("service", "Only those of the service or flag with this key."),
             query("flag", "Only those of the flag with this key."),
-            query("state", "Only those in this state.", enum=State.values),
+            query("state", "Only those in this state; moving: under way.", enum=[*STATES]),
+            query("outcome", "Only those that ended so.", enum=[*OUTCOMES]),
+            query("version", "Only those of this version; of a flag, variant."),
+            query("person", "Only those planned by somebody whose name has this in it."),
+            query("text", "In the reason, the version, the digest, or the name of what it is of."),
+            query("period", "Began in it, until now; instead of from and to.", enum=[*PERIODS]),
+            query("from", "Began then or later: a date, or a date and time, in ISO 8601 (UTC)."),
+            query("to", "Began before; a date alone counts in full."),
         ],
+        csv="With `Accept: text/csv`: all of them as a file, with one line of names first.",
     )
-    def get(self, request: Request, project: str) -> Response:
-        """A page of releases, the newest first."""
+    def get(self, request: Request, project: str) -> HttpResponseBase:
+        """A page of releases, the newest first: the history of deployments."""
         rows = releases_of(request, project)
         if place := text(request, "environment"):
             environment_of(request, project, place)
-        if state := choice(request, "state", State.values):
-            rows = rows.filter(state=state)
-        for about in ("service", "flag"):
-            if key := text(request, about):
-                rows = rows.filter(**{f"{about}__key": key})
+        wanted = DeploymentFilter.of(request.query_params.dict(), clock.now())
+        if wanted.problems:
+            raise Invalid(wanted.problems)
+        rows = wanted.narrow(rows)
+        if request.method == "GET" and "text/csv" in request.META.get("HTTP_ACCEPT", ""):
+            lines = map(row_of, rows.order_by("-pk").iterator(chunk_size=500))
+            return csv_response(f"{project}-releases", COLUMNS, lines)
         return answer_page(request, RELEASES, rows, by="-pk")
 
     @operation("create_release", TAG, RELEASE, RELEASE_WAITS, status=201, body=NEW_RELEASE)

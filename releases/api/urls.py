@@ -1,6 +1,6 @@
 from django.urls import path
 
-from releases.api import backtests, planning, policies, releases, services, waiting
+from releases.api import alerts, backtests, planning, policies, releases, services, waiting
 
 _PROJECT = "projects/<slug:project>/"
 _RELEASE = _PROJECT + "releases/<int:release>"
@@ -20,6 +20,11 @@ urlpatterns = [
         name="api-backtest",
     ),
     path(_SERVICE + "/artefacts", services.ArtefactList.as_view(), name="api-artefacts"),
+    path(
+        _PROJECT + "environments/<slug:environment>/alerts",
+        alerts.AlertList.as_view(),
+        name="api-alerts",
+    ),
     path(_PROJECT + "releases", releases.ReleaseList.as_view(), name="api-releases"),
     path(
         _PROJECT + "releases/preview",

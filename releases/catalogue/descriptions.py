@@ -46,6 +46,11 @@ _MEASURED = {
     Kind.NEW_ERROR_TYPES: gettext_lazy(
         "it has {threshold} errors of a type that no other version has"
     ),
+    Kind.PROMETHEUS: gettext_lazy(
+        "the {aggregate} that Prometheus at {url} gives for “{query}” exceeds {threshold}, with a "
+        "window of {window}"
+    ),
+    Kind.ALERTS: gettext_lazy("{threshold} alerts with {matchers} fire"),
 }
 _ROLES = {
     Role.GUARDRAIL: gettext_lazy("Check {key}: roll back the release if {measured}."),
@@ -118,6 +123,9 @@ def check_sentence(check: Check) -> str:
         quantile=f"{100 * check.quantile:g}",
         url=check.url,
         slower=f"{check.slower_than_ms:g}",
+        query=check.query,
+        aggregate=check.aggregate,
+        matchers=", ".join(f"{name}={value}" for name, value in check.matchers.items()),
     )
     return str(_ROLES[check.role]).format(key=check.key, measured=measured.strip())
 

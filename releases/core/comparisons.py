@@ -4,7 +4,7 @@ from datetime import datetime
 
 from releases.checks import Comparing, Found
 from releases.core.models import Comparison, Release
-from releases.engine.checks import COMPARING, TESTED
+from releases.engine.checks import TESTED, compares
 from releases.engine.comparisons import Collected, Compared, alphas_of
 from releases.engine.steps import WHOLE
 
@@ -30,8 +30,8 @@ def comparing_of(release: Release, at: datetime) -> Comparing | None:
     plan = release.parsed_plan
     tested = {check.key for check in plan.checks if check.kind in TESTED}
     step = plan.all_steps[release.step]
-    compares = step.has_traffic and step.share not in (0, WHOLE)
-    if not compares or not any(check.kind in COMPARING for check in plan.checks):
+    has_both = step.has_traffic and step.share not in (0, WHOLE)
+    if not has_both or not any(map(compares, plan.checks)):
         return None
     place = f"{release.step}.{release.attempt}"
     soaked_at = release.soaked_at

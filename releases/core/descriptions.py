@@ -1,3 +1,4 @@
+import sys
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
@@ -7,9 +8,10 @@ from django.utils.translation import gettext as _, gettext_lazy, ngettext
 from flags.delivery.users import UserCount
 from releases.core import comparison_words, exposures
 from releases.core.models import Release, State
-from releases.engine.checks import Check, Kind, Verdict
+from releases.engine.checks import ONE_NUMBER, Check, Kind, Verdict
 from releases.engine.decisions import Cause
 from releases.engine.plans import Plan, Strategy
+from releases.engine.promql import WINDOW, uses
 from releases.engine.steps import Batches, Earlier, Step, Work
 
 Hold = Mapping[str, Any]
@@ -129,7 +131,7 @@ def hold_words(release: Release, hold: Hold) -> str:
         Cause.REGRESSION: _(
             "The check “{about}” fails. Roll back, or dismiss this failure with a reason."
         ),
-        Cause.NO_DATA: _no_data(wanting, release.checks.get(about, {})),
+        Cause.NO_DATA: _no_data(release, about, wanting),
         Cause.CHECK_ERROR: _(
             "The check “{about}” could not be measured. The release continues as soon as it can be."
         ),
@@ -149,7 +151,8 @@ def hold_words(release: Release, hold: Hold) -> str:
         Cause.DEPLOYER_AWAY: _("The deployer does not answer: {about}. It is retried."),
         Cause.FLOOR: _("{about} The release continues when there are."),
     }
-    return texts[Cause(hold["cause"])].format(about=about, n=wanting)
+    said = texts[Cause(hold["cause"])].format(about=about, n=wanting)
+    return " ".join(filter(None, [said, _detail(release, hold, about)]))
 
 
 def _of_users(release: Release, cause: Cause) -> str:
@@ -161,7 +164,18 @@ def _of_users(release: Release, cause: Cause) -> str:
     return f"{texts[cause]} {numbers} {_('Find out why, then promote, retry or roll back.')}"
 
 
-def _no_data(wanting: int, state: Mapping[str, Any]) -> str:
+def _detail(release: Release, hold: Hold, about: str) -> str:
+    """What a check said of why it has no number."""
+    if hold["cause"] not in (Cause.NO_DATA, Cause.CHECK_ERROR):
+        return ""
+    return str(release.checks.get(about, {}).get("detail") or "")
+
+
+def _no_data(release: Release, about: str, wanting: int) -> str:
+    state = release.checks.get(about, {})
+    checks = release.parsed_plan.checks
+    if any(one.key == about and one.kind in ONE_NUMBER for one in checks):
+        return _("The check “{about}” has no data yet. The release continues once it has.")
     if "windows" in (state.get("numbers") or {}):
         return _("The check “{about}” needs values of 5 windows of each version to be judged.")
     if not wanting:
@@ -188,6 +202,11 @@ def limit_words(check: Check) -> str:
         text = _("p{quantile} at most {limit} ms over {window}")
     elif check.kind is Kind.HTTP:
         text = _("fewer than {limit} failed probes in {window}")
+    elif check.kind is Kind.PROMETHEUS:
+        text = _("Prometheus says at most {limit} over {window}")
+        text = text if uses(check.query, WINDOW) else _("Prometheus says at most {limit}")
+    elif check.kind is Kind.ALERTS:
+        text = _("fewer than {limit} alerts firing")
     else:
         text = _("a number of at most {limit}")
     quantile = f"{check.quantile * 100:g}"
@@ -208,10 +227,11 @@ def _check_words(check: Check, state: Mapping[str, Any]) -> str:
         return _("Not measured yet.")
     if check.kind in comparison_words.KINDS:
         return comparison_words.check_words(check, state)
+    detail = str(state.get("detail") or "")
     if verdict == Verdict.NO_DATA:
-        return _("No data yet.")
+        return " ".join(filter(None, [_("No data yet."), detail]))
     if verdict == Verdict.ERROR or value is None:
-        return _("It could not be measured.")
+        return " ".join(filter(None, [_("It could not be measured."), detail]))
     said = _value_words(check, value, state)
     texts = {
         Verdict.PASSED: _("{said}: good."),
@@ -219,6 +239,10 @@ def _check_words(check: Check, state: Mapping[str, Any]) -> str:
         Verdict.INCONCLUSIVE: _("{said}: too little to judge."),
     }
     return texts[Verdict(verdict)].format(said=said)
+
+
+def number(value: float) -> str:
+    return "+Inf" if value >= sys.float_info.max else f"{value:.3g}"
 
 
 def _value_words(check: Check, value: float, state: Mapping[str, Any]) -> str:
@@ -231,13 +255,32 @@ def _value_words(check: Check, value: float, state: Mapping[str, Any]) -> str:
         text = _("p{quantile} {value} ms of {requests} requests")
     elif check.kind is Kind.HTTP:
         text = _("{errors} of {requests} probes failed")
+    elif check.kind is Kind.ALERTS:
+        text = "{detail}" if state.get("detail") else _("no alert firing")
     else:
-        text = "{value}"
+        text = "{value} ({detail})" if state.get("detail") else "{value}"
     return text.format(
-        value=f"{value:.3g}",
+        value=number(value),
+        detail=state.get("detail", ""),
         errors=errors,
         requests=requests,
         quantile=f"{check.quantile * 100:g}",
+    )
+
+
+def exporter_words(check: Check, state: Mapping[str, Any]) -> str:
+    """How old what Prometheus knows may be, on top of how often it is asked."""
+    every_s = state.get("every_s")
+    if check.kind is not Kind.PROMETHEUS:
+        return ""
+    if not every_s:
+        return _("Asked every {time}, on top of the exporter's interval, which is unknown.").format(
+            time=duration(check.period_s)
+        )
+    text = _("Asked every {time}, on top of the exporter's interval of {every}.")
+    return text.format(
+        time=duration(check.period_s),
+        every=duration(every_s) if every_s >= 120 else f"{every_s:g} s",
     )
 
 

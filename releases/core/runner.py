@@ -83,6 +83,13 @@ def judge_soon(stored: Iterable[tuple[int, str, str]]) -> None:
         later.filter(**{f"{about}__key__in": keys}).update(due_at=at)
 
 
+def judge_alerts_soon(environment_id: int) -> None:
+    """Alerts began or ended in an environment."""
+    at = clock.database_now()
+    later = Release.objects.filter(environment_id=environment_id, due_at__gt=at)
+    later.exclude(state=State.PLANNED).update(due_at=at)
+
+
 def look_soon(environment_ids: Collection[int], **_signal: object) -> None:
     """Something was changed in environments: maybe a flag by which a release routes there."""
     at = clock.database_now()
@@ -308,7 +315,9 @@ def _take_back(release: Release, decision: Decision, at: datetime) -> None:
     checks = {one.key: one for one in release.parsed_plan.checks}
     if why.cause is not Cause.FREEZE and why.about in checks:
         state = release.checks.get(why.about, {})
-        numbers = {name: state.get(name) for name in ("value", "requests", "errors", "numbers")}
+        numbers = {
+            name: state.get(name) for name in ("value", "requests", "errors", "numbers", "detail")
+        }
         because |= {"check": why.about, "threshold": checks[why.about].threshold, **numbers}
     transitions.go_back(release, because, by_itself(release, "", at))
 

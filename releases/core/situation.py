@@ -18,6 +18,7 @@ from releases.core.models import Measurement, Release, State
 from releases.core.transitions import TICK
 from releases.engine.checks import (
     COMPARING,
+    ONE_NUMBER,
     TESTED,
     Check,
     Judgement,
@@ -47,6 +48,7 @@ def subject_of(release: Release) -> Subject:
         release.version,
         of_cohorts=not release.present.share,
         address=release.deployer.get("addresses", {}).get(release.place_of("new"), ""),
+        began=release.started_at,
     )
 
 
@@ -97,9 +99,11 @@ def judged(release: Release, found: Found, at: datetime) -> dict[str, Seen]:
             one = _judge_anew(check, found.measured[check.key], last, is_new=True)
         else:
             one = _as_before(check, last)
-        is_asked = probe is not None or (check.kind is Kind.WEBHOOK and check.key in found.measured)
+        is_asked = probe is not None or (bool(check.url) and check.key in found.measured)
         state = _state_of(one, last, at, is_asked=is_asked)
         state |= _expected(release, one, at)
+        every_s = getattr(found.measured.get(check.key), "every_s", None)
+        state["every_s"] = last.get("every_s") if every_s is None else every_s
         if check.kind is not Kind.HTTP and any(last.get(n) != state[n] for n in _NUMBERS):
             rows.append(_row(release, check, at, state))
         seen[check.key], states[check.key] = one, state
@@ -108,7 +112,7 @@ def judged(release: Release, found: Found, at: datetime) -> dict[str, Seen]:
     return seen
 
 
-_NUMBERS = ("verdict", "value", "requests", "errors", "numbers")
+_NUMBERS = ("verdict", "value", "requests", "errors", "numbers", "detail")
 
 
 def _row(release: Release, check: Check, at: datetime, state: Mapping[str, Any]) -> Measurement:
@@ -163,8 +167,9 @@ def _as_before(check: Check, last: Mapping[str, Any]) -> Seen:
         last.get("value"),
         last.get("requests", 0),
         last.get("errors", 0),
-        last.get("wanting", 1),
+        last.get("wanting", 0 if check.kind in ONE_NUMBER else 1),
         last.get("numbers", {}),
+        last.get("detail", ""),
     )
     return Seen(check, judgement, last.get("failures", 0), bool(last.get("dismissed")))
 
@@ -180,6 +185,7 @@ def _state_of(
         "errors": judgement.errors,
         "wanting": judgement.wanting,
         "numbers": dict(judgement.numbers),
+        "detail": judgement.detail[:300],
         "failures": one.failures,
         "dismissed": one.dismissed,
         "at": at.isoformat(),

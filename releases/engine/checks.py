@@ -5,9 +5,8 @@ soon as its minimum of requests and errors is there. Thresholds of this kind are
 they bound no rate of false alarms. Comparisons with the baseline do: releases.engine.comparisons.
 """
 
-import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any, Final, Protocol
@@ -15,9 +14,12 @@ from typing import Any, Final, Protocol
 from flags.engine.sketch import Sketch
 from portal.lib.documents import (
     DocumentError,
+    Problem,
     Reader,
+    checked,
     integer,
     list_of,
+    mapped,
     name,
     one_of,
     read_boolean,
@@ -27,6 +29,8 @@ from portal.lib.documents import (
     refuse,
     text,
 )
+from releases.engine.alerts import read_matchers
+from releases.engine.promql import Aggregate, Reading, looks_back_s, read_query, uses
 
 MOST_CHECKS: Final = 30
 HOUR_S: Final = 3600
@@ -63,18 +67,23 @@ class Kind(StrEnum):
     LATENCY_COMPARISON = "latency_comparison"
     VALUE_COMPARISON = "value_comparison"
     NEW_ERROR_TYPES = "new_error_types"
+    PROMETHEUS = "prometheus"
+    ALERTS = "alerts"
 
 
 TESTED: Final = (Kind.ERROR_COMPARISON, Kind.LATENCY_COMPARISON)
 """Kinds whose false alarms are bounded: they share the alpha of their release."""
 COMPARING: Final = (*TESTED, Kind.VALUE_COMPARISON)
 """Kinds that need a second version beside the new one."""
+ONE_NUMBER: Final = frozenset({Kind.WEBHOOK, Kind.PROMETHEUS, Kind.ALERTS})
+"""What answers with a number of its own; it rests on no requests that we count."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One check. ``threshold`` is a percentage, milliseconds, failed probes, or a plain number,
-    which a good version does not exceed (failed probes, errors of a new type: does not reach).
+    """One check. ``threshold`` is a percentage, milliseconds, failed probes, alerts, or a plain
+    number, which a good version does not exceed (failed probes, alerts, errors of a new type: does
+    not reach).
 
     ``failures`` is how many failing measurements in a row make it fail. Probes and webhooks
     are asked at ``url`` every ``period_s``, from ``initial_delay_s`` after the step's start.
@@ -82,7 +91,9 @@ class Check:
     deployed before it gets any traffic, and does not count from then on; in its ``url``, as in that
     of any check, ``{{address}}`` is the address of the place where that is. Of a comparison,
     ``weight`` is its part of the release's alpha, ``slower_than_ms`` what counts as slow, and
-    ``direction`` which difference in values is a bad one.
+    ``direction`` which difference in values is a bad one. ``query`` is what a Prometheus at ``url``
+    is asked (releases.engine.promql), and ``aggregate`` makes several series one number.
+    ``matchers`` are labels that alerts have, which began since the release did, or ``also_before``.
     """
 
     key: str
@@ -104,6 +115,10 @@ class Check:
     slower_than_ms: float = 0
     direction: str = "decrease"
     smoke: bool = False
+    query: str = ""
+    aggregate: Aggregate = Aggregate.MAX
+    matchers: Mapping[str, str] = field(default_factory=dict)
+    also_before: bool = False
 
     @property
     def document(self) -> dict[str, Any]:
@@ -116,7 +131,14 @@ class Check:
 def _plain(value: object) -> object:
     if isinstance(value, StrEnum):
         return value.value
+    if isinstance(value, Mapping):
+        return dict(value)
     return list(value) if isinstance(value, tuple) else value
+
+
+def compares(check: Check) -> bool:
+    """Whether it needs a second version beside the new one."""
+    return check.kind in COMPARING or uses(check.query, "baseline")
 
 
 @dataclass(slots=True)
@@ -154,7 +176,8 @@ class Verdict(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """A verdict with what it rests on: the value, and how many requests more it takes. ``numbers``
-    is what else there is to show of it, as JSON."""
+    is what else there is to show of it, as JSON; ``detail`` says in a sentence why there is no
+    value, or what it is of."""
 
     verdict: Verdict
     value: float | None = None
@@ -162,6 +185,7 @@ class Judgement:
     errors: int = 0
     wanting: int = 0
     numbers: Mapping[str, Any] = field(default_factory=dict)
+    detail: str = ""
 
 
 class Comparable(Protocol):
@@ -170,7 +194,7 @@ class Comparable(Protocol):
     def judged(self, check: Check) -> Judgement: ...
 
 
-Measured = Tally | Probes | Comparable | float | None
+Measured = Tally | Probes | Comparable | Reading | None
 
 
 def judge(check: Check, measured: Measured) -> Judgement:
@@ -181,12 +205,21 @@ def judge(check: Check, measured: Measured) -> Judgement:
         return _judge_tally(check, measured)
     if isinstance(measured, Probes):
         return _judge_probes(check, measured)
-    if not isinstance(measured, float | int):
-        return measured.judged(check)
-    if not math.isfinite(measured):
-        return Judgement(Verdict.ERROR)
-    failed = measured > check.threshold
-    return Judgement(Verdict.FAILED if failed else Verdict.PASSED, measured)
+    return (
+        _judge_reading(check, measured) if isinstance(measured, Reading) else measured.judged(check)
+    )
+
+
+def _judge_reading(check: Check, reading: Reading) -> Judgement:
+    if reading.value is None:
+        verdict = Verdict.ERROR if reading.is_error else Verdict.NO_DATA
+        return Judgement(verdict, detail=reading.detail)
+    at_least = check.kind is Kind.ALERTS
+    failed = reading.value >= check.threshold if at_least else reading.value > check.threshold
+    # +Inf is above every threshold; no database keeps it.
+    value = min(reading.value, sys.float_info.max)
+    verdict = Verdict.FAILED if failed else Verdict.PASSED
+    return Judgement(verdict, value, detail=reading.detail)
 
 
 def _judge_tally(check: Check, tally: Tally) -> Judgement:
@@ -245,6 +278,13 @@ def _read_url(value: object) -> str:
     return url
 
 
+def _read_server(value: object) -> str:
+    url = _read_url(value)
+    if "?" in url or "#" in url or url.startswith(ADDRESS):
+        refuse("Give the address of the server alone, such as http://prometheus:9090.")
+    return url.rstrip("/")
+
+
 def _role(value: object) -> Role:
     return Role(one_of([role.value for role in Role], "role")(value))
 
@@ -286,6 +326,8 @@ _REQUIRED: Final[dict[Kind, dict[str, Reader[Any]]]] = {
     Kind.LATENCY_COMPARISON: {"slower_than_ms": _above_zero(read_number)},
     Kind.VALUE_COMPARISON: {},
     Kind.NEW_ERROR_TYPES: {},
+    Kind.PROMETHEUS: {"threshold": read_number, "url": _read_server, "query": read_query},
+    Kind.ALERTS: {"matchers": read_matchers},
 }
 _OPTIONAL: Final[dict[Kind, dict[str, Reader[Any]]]] = {
     Kind.ERROR_RATE: {**_TELEMETRY, "minimum_errors": integer(1, 1_000_000)},
@@ -310,11 +352,18 @@ _OPTIONAL: Final[dict[Kind, dict[str, Reader[Any]]]] = {
         "minimum_requests": integer(1, 10_000_000),
         "counts_clients": read_boolean,
     },
+    Kind.PROMETHEUS: {
+        **{name: one for name, one in _ASKING.items() if name != "smoke"},
+        "window_s": integer(10, HOUR_S),
+        "aggregate": mapped(one_of([*Aggregate], "aggregate"), Aggregate),
+    },
+    Kind.ALERTS: {**_EVERY, "threshold": integer(1, 1000), "also_before": read_boolean},
 }
 # What a document leaves out, where that is not what other kinds have.
 _USUAL: Final[dict[Kind, dict[str, object]]] = {
     Kind.VALUE_COMPARISON: {"role": Role.SIGNAL, "window_s": 60},
     Kind.NEW_ERROR_TYPES: {"role": Role.SIGNAL, "threshold": 5},
+    Kind.ALERTS: {"threshold": 1},
 }
 
 
@@ -329,7 +378,17 @@ def read_check(value: object) -> Check:
     sent = {name: one for name, one in document.items() if name != "kind"}
     rest: Mapping[str, object] = {**_USUAL.get(kind, {}), **sent}
     required = {"key": name(40, 1), **_REQUIRED[kind]}
-    return record(lambda **found: Check(kind=kind, **found), required, _OPTIONAL[kind])(rest)
+    read = record(lambda **found: Check(kind=kind, **found), required, _OPTIONAL[kind])
+    return checked(read, _problems_together)(rest)
+
+
+def _problems_together(check: Check) -> Iterator[Problem]:
+    if check.query and looks_back_s(check.query) > check.window_s:
+        message = (
+            f"It looks back further than the window of {check.window_s} s, into other steps: "
+            "write the range as [{{window}}], or choose a longer window."
+        )
+        yield Problem("query", message)
 
 
 read_checks: Final[Reader[tuple[Check, ...]]] = list_of(read_check, most=MOST_CHECKS)

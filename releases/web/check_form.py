@@ -1,5 +1,5 @@
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -11,10 +11,29 @@ from releases.engine.checks import Kind
 from releases.web.labels import ROLES
 
 FIELDS: Final[Fields] = texts(
-    "key", "kind", "threshold", "role", "window_s", "url", "minimum_requests", "smoke", "rest"
+    "key",
+    "kind",
+    "threshold",
+    "role",
+    "window_s",
+    "url",
+    "query",
+    "matchers",
+    "minimum_requests",
+    "smoke",
+    "rest",
 )
 # Whose problems stand beside them in the form; those of the others are listed above it.
-BESIDE: Final = ("key", "threshold", "slower_than_ms", "window_s", "url", "minimum_requests")
+BESIDE: Final = (
+    "key",
+    "threshold",
+    "slower_than_ms",
+    "window_s",
+    "url",
+    "query",
+    "matchers",
+    "minimum_requests",
+)
 KINDS: Final = {
     Kind.ERROR_RATE: gettext_lazy("Error rate, at most (%)"),
     Kind.LATENCY: gettext_lazy("Response p95, at most (ms)"),
@@ -24,6 +43,8 @@ KINDS: Final = {
     Kind.LATENCY_COMPARISON: gettext_lazy("Slower than (ms), against the baseline"),
     Kind.VALUE_COMPARISON: gettext_lazy("Values against the baseline, lower is worse"),
     Kind.NEW_ERROR_TYPES: gettext_lazy("Errors of a type only it has, fewer than"),
+    Kind.PROMETHEUS: gettext_lazy("Number from Prometheus, at most"),
+    Kind.ALERTS: gettext_lazy("Alerts firing, fewer than"),
 }
 _TELEMETRY = ("window_s", "minimum_requests")
 _OF_KIND: Final = {
@@ -35,6 +56,8 @@ _OF_KIND: Final = {
     Kind.LATENCY_COMPARISON: ("minimum_requests",),
     Kind.VALUE_COMPARISON: ("window_s",),
     Kind.NEW_ERROR_TYPES: ("minimum_requests",),
+    Kind.PROMETHEUS: ("window_s", "url", "query"),
+    Kind.ALERTS: ("matchers",),
 }
 # What the number beside the kind is called in its document, where that is not its threshold.
 _THRESHOLDS: Final = {
@@ -65,13 +88,30 @@ def minutes(seconds: int) -> str:
     return f"{seconds / 60:g}"
 
 
+def matchers_in(text: str) -> dict[str, str] | str:
+    """The labels of ``service=checkout, severity=critical``; otherwise the text itself."""
+    parts = [part.partition("=") for part in text.split(",")]
+    if not all(equals for _label, equals, _value in parts):
+        return text
+    return {label.strip(): value.strip().strip('"') for label, _equals, value in parts}
+
+
+_READ: Final[dict[str, Callable[[str], object]]] = {
+    "window_s": seconds_in,
+    "minimum_requests": number_in,
+    "matchers": matchers_in,
+}
+
+
 def row_of(document: Mapping[str, Any]) -> dict[str, str]:
-    shown = {name: document.get(name) for name in ("key", "kind", "threshold", "role", "url")}
+    names = ("key", "kind", "threshold", "role", "url", "query")
+    shown = {name: document.get(name) for name in names}
     shown["threshold"] = document.get(_threshold_in(str(document.get("kind"))))
     row = {name: f"{value:g}" if isinstance(value, float | int) else str(value or "")
            for name, value in shown.items()}  # fmt: skip
     if "window_s" in document:
         row["window_s"] = minutes(document["window_s"])
+    row["matchers"] = ", ".join(f"{a}={b}" for a, b in document.get("matchers", {}).items())
     row["minimum_requests"] = str(document.get("minimum_requests", ""))
     row["smoke"] = "1" if document.get("smoke") else ""
     return {**row, "rest": json.dumps(document)}
@@ -93,11 +133,11 @@ def document_of(row: Row) -> dict[str, Any]:
         document[threshold] = number_in(row.get("threshold", ""))
     if row.get("role"):
         document["role"] = row["role"]
-    if "url" in _OF_KIND.get(kind, ()):  # type: ignore[call-overload]
+    if kind in (Kind.HTTP, Kind.WEBHOOK):
         document["smoke"] = row.get("smoke") == "1"
     for name in _OF_KIND.get(Kind(kind), ()) if kind in set(Kind) else ():
         text = row.get(name, "").strip()
-        read = {"window_s": seconds_in, "minimum_requests": number_in}.get(name, str)
+        read = _READ.get(name, str)
         if text:
             document[name] = read(text)
         else:

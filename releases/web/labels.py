@@ -106,7 +106,7 @@ def measured(check: Check, value: float | None) -> str:
         return ""
     units = {Kind.ERROR_RATE: "{n} %", Kind.LATENCY: "{n} ms", Kind.HTTP: _("{n} failed")}
     units |= dict.fromkeys(TESTED, _("{n} points"))
-    digits = f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    digits = f"{value:,.0f}" if 100 <= abs(value) < 1e9 else descriptions.number(value)
     return units.get(check.kind, "{n}").format(n=digits)
 
 
@@ -168,6 +168,10 @@ class CheckRow:
     @property
     def words(self) -> str:
         return descriptions.check_words(self.check, self.said) if self.said else ""
+
+    @property
+    def exporter(self) -> str:
+        return descriptions.exporter_words(self.check, self.said) if self.said else ""
 
     @property
     def at(self) -> datetime | None:

@@ -7,7 +7,7 @@ from django.db.models import BooleanField, ExpressionWrapper, F, Q, QuerySet, Wi
 from django.db.models.functions import RowNumber
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext as _, gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
 from portal.access.models import Environment
@@ -16,81 +16,26 @@ from portal.access.web.scope import Scope, project_page
 from portal.approvals.freezes import selectors as freezes, services as freeze_services
 from portal.approvals.freezes.models import FreezeWindow, InForce
 from portal.approvals.freezes.selectors import line_stopped_in
+from portal.audit.filters import PERIOD_WORDS
 from portal.audit.web.lines import pulse
 from portal.lib import clock
-from portal.lib.errors import Forbidden
+from portal.lib.errors import Forbidden, Invalid
 from portal.lib.journal import Intent
-from portal.lib.numbers import read_whole
 from portal.lib.paging import page_of
 from portal.lib.web.live import live_page
-from portal.lib.web.pages import TextFilter, governed, paging, query_with, redirect_to
-from portal.lib.web.spreadsheets import Value, csv_response
+from portal.lib.web.pages import governed, paging, query_with, redirect_to
+from portal.lib.web.spreadsheets import csv_response
 from releases.core import selectors
+from releases.core.deployments import COLUMNS, DeploymentFilter, row_of
 from releases.core.models import MOVING, OVER, Release, State
 from releases.web.release_view import ReleaseView
 
 _RECENT = 10
 MOST_IN_LANE = 50
-COLUMNS = (
-    "number",
-    "service",
-    "flag",
-    "version",
-    "digest",
-    "from_version",
-    "environment",
-    "strategy",
-    "state",
-    "step",
-    "steps",
-    "share_percent",
-    "author",
-    "reason",
-    "planned_at",
-    "started_at",
-    "ended_at",
-    "outcome",
-    "change_request",
-)
-
-
-@dataclass(frozen=True, slots=True)
-class ReleaseFilter(TextFilter):
-    environment: str = ""
-    service: str = ""
-    state: str = ""
-    person: str = ""
-    text: str = ""
-
-    def narrow(self, rows: QuerySet[Release]) -> QuerySet[Release]:
-        if self.environment:
-            rows = rows.filter(environment__key=self.environment)
-        if self.service:
-            rows = rows.filter(Q(service__key=self.service) | Q(flag__key=self.service))
-        if self.state == "moving":
-            rows = rows.filter(state__in=MOVING)
-        elif self.state:
-            rows = rows.filter(state=self.state)
-        if self.person:
-            rows = rows.filter(author__icontains=self.person)
-        return rows.filter(_says(self.text)) if self.text else rows
-
-
-def _says(text: str) -> Q:
-    names = (
-        "reason",
-        "artefact__version",
-        "service__key",
-        "service__name",
-        "flag__key",
-        "flag__name",
-    )
-    says = Q()
-    for name in names:
-        says |= Q(**{f"{name}__icontains": text})
-    says |= Q(artefact__digest__startswith=text)
-    number = read_whole(text.removeprefix("#"))
-    return says if number is None else says | Q(pk=number)
+_OUTCOMES = [
+    *((state.value, state.label) for state in OVER),
+    ("promoted_early", gettext_lazy("promoted early")),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +73,8 @@ def show_board(request: HttpRequest, scope: Scope) -> HttpResponse:
 @require_safe
 @project_page(Permission.FLAG_VIEW)
 def list_releases(request: HttpRequest, scope: Scope) -> HttpResponse:
-    now, wanted = clock.now(), ReleaseFilter.of(request.GET.dict())
+    now = clock.now()
+    wanted = DeploymentFilter.of(request.GET.dict(), now)
     found = wanted.narrow(selectors.releases_seen(scope.project)).order_by("-pk")
     page = page_of(
         found.prefetch_related("executions"),
@@ -145,7 +91,10 @@ def list_releases(request: HttpRequest, scope: Scope) -> HttpResponse:
             "filters": query_with(request.GET, before=None, after=None),
             **paging(request, page, forward="before", back="after"),
             "states": State.choices,
+            "outcomes": _OUTCOMES,
+            "periods": PERIOD_WORDS.items(),
             "environments": scope.environments,
+            "production": next((one for one in scope.environments if one.is_production), None),
             "services": scope.project.services.all(),
             "live_url": reverse("release-list", args=[scope.project.key]),
         }
@@ -157,10 +106,12 @@ def list_releases(request: HttpRequest, scope: Scope) -> HttpResponse:
 @project_page(Permission.FLAG_VIEW)
 def export_releases(request: HttpRequest, scope: Scope) -> HttpResponse:
     """What the same filters show, all of it, as CSV in UTC; in constant memory."""
-    wanted = ReleaseFilter.of(request.GET.dict())
+    wanted = DeploymentFilter.of(request.GET.dict(), clock.now())
+    if wanted.problems:
+        raise Invalid(wanted.problems)
     rows = wanted.narrow(selectors.releases_seen(scope.project)).order_by("-pk")
     return csv_response(
-        f"{scope.project.key}-releases", COLUMNS, map(_row, rows.iterator(chunk_size=500))
+        f"{scope.project.key}-releases", COLUMNS, map(row_of, rows.iterator(chunk_size=500))
     )
 
 
@@ -204,31 +155,6 @@ def beat_of_list(rows: list[Release], now: datetime) -> str:
     ]
     text = json.dumps(seen, default=str, sort_keys=True)
     return f"{pulse(now)}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
-
-
-def _row(one: Release) -> list[Value]:
-    share = one.told.get("share")
-    return [
-        one.pk,
-        one.service.key if one.service else "",
-        one.flag.key if one.flag else "",
-        one.version,
-        one.artefact.digest if one.artefact else "",
-        one.stable.version if one.stable else "",
-        one.environment.key,
-        one.plan["strategy"],
-        one.state,
-        one.step + 1 if one.started_at else 0,
-        len(one.parsed_plan.all_steps),
-        "" if share is None else f"{share / 1000:g}",
-        one.author,
-        one.reason,
-        one.created_at,
-        one.started_at,
-        one.ended_at,
-        one.outcome,
-        one.agreement_id,
-    ]
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

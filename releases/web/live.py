@@ -21,9 +21,13 @@ from portal.lib.errors import Forbidden, Invalid
 from portal.lib.journal import Intent
 from portal.lib.web.live import draw, live_page
 from portal.lib.web.pages import redirect_to, wants_fragment
+from releases.alerts.models import Alert
+from releases.alerts.selectors import alerts_firing, is_about
 from releases.core import commands, descriptions, selectors
 from releases.core.models import MOVING, Release, State
 from releases.core.planning import users_routed
+from releases.core.situation import subject_of
+from releases.engine.alerts import filled
 from releases.web.buttons import Button, buttons_of
 from releases.web.charts import charts_of
 from releases.web.labels import linked_from
@@ -106,8 +110,19 @@ def address_of(release: Release) -> str:
 def beat_of(release: Release, now: datetime) -> str:
     """Another text whenever the page may look different."""
     values = [getattr(release, name) for name in _SEEN]
+    values.append([one.pk for one in alerts_of(release, now)])
     row = json.dumps(values, default=str, sort_keys=True)
     return f"{pulse(now)}-{hashlib.sha256(row.encode()).hexdigest()[:12]}-{release.notes.count()}"
+
+
+def alerts_of(release: Release, now: datetime) -> list[Alert]:
+    """What fires while it moves or is watched: of what it releases, or of its checks."""
+    if not release.is_moving and not release.is_watched(now):
+        return []
+    names = subject_of(release).names
+    others = [filled(one.matchers, names) for one in release.parsed_plan.checks if one.matchers]
+    firing = alerts_firing([release.environment], now)
+    return [one for one in firing if is_about(one, release.about.key, others)]
 
 
 def release_context(scope: Scope, release: Release, now: datetime) -> dict[str, object]:
@@ -122,6 +137,7 @@ def release_context(scope: Scope, release: Release, now: datetime) -> dict[str, 
         "release": release,
         "view": ReleaseView.of(release, now, users),
         **linked_from(release),
+        "alerts": alerts_of(release, now),
         "users_words": "" if over else descriptions.users_words(users),
         "cohorts_words": descriptions.cohorts_words(release),
         "buttons": buttons,

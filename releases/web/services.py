@@ -1,5 +1,5 @@
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,8 @@ from portal.lib import clock
 from portal.lib.journal import Intent
 from portal.lib.paging import page_of
 from portal.lib.web.pages import asked_places, governed, paging, redirect_to, render_page
+from releases.alerts.models import Alert
+from releases.alerts.selectors import alerts_firing, is_about
 from releases.catalogue import selectors, services
 from releases.catalogue.descriptions import setup_changes
 from releases.catalogue.models import Artefact, Service, ServiceSetup
@@ -35,12 +37,17 @@ _HAPPENED = 10
 
 @dataclass(frozen=True, slots=True)
 class ServicePlace:
-    """A service in one environment: what is out there, and what moves."""
+    """A service in one environment: what is out there, by which release, and what moves."""
 
     environment: Environment
-    stable: Artefact | None = None
+    brought_by: Release | None = None
     moving: ReleaseView | None = None
     setup: ServiceSetup | None = None
+    alerts: tuple[Alert, ...] = ()
+
+    @property
+    def stable(self) -> Artefact | None:
+        return self.brought_by.artefact if self.brought_by else None
 
     @property
     def sentences(self) -> list[str]:
@@ -159,8 +166,8 @@ def _drawn(rows: Any) -> Any:
     return rows.prefetch_related("executions")
 
 
-def _places(scope: Scope, found: Iterable[Service]) -> dict[int, list[ServicePlace]]:
-    """Each service in each environment, in four queries however many they are."""
+def _places(scope: Scope, found: Sequence[Service]) -> dict[int, list[ServicePlace]]:
+    """Each service in each environment, in five queries however many they are."""
     wanted, now = [one.pk for one in found], clock.now()
     rows = releases.releases_seen(scope.project).filter(service__in=wanted)
     moving = {
@@ -171,21 +178,25 @@ def _places(scope: Scope, found: Iterable[Service]) -> dict[int, list[ServicePla
         (one.service_id, one.environment_id): one
         for one in ServiceSetup.objects.filter(service__in=wanted)
     }
-    stable = _stable(wanted)
+    stable, firing = _stable(wanted), list(alerts_firing(scope.environments, now))
     places: dict[int, list[ServicePlace]] = defaultdict(list)
-    for pk in wanted:
+    for service in found:
         for place in scope.environments:
-            at = (pk, place.pk)
-            places[pk].append(ServicePlace(place, stable.get(at), moving.get(at), setups.get(at)))
+            at = (service.pk, place.pk)
+            here = [one for one in firing if one.environment_id == place.pk]
+            alerts = tuple(one for one in here if is_about(one, service.key))
+            row = ServicePlace(place, stable.get(at), moving.get(at), setups.get(at), alerts)
+            places[service.pk].append(row)
     return places
 
 
-def _stable(wanted: list[int]) -> dict[tuple[int | None, int], Artefact | None]:
+def _stable(wanted: list[int]) -> dict[tuple[int | None, int], Release]:
+    """What succeeded last."""
     rows = (
         Release.objects.filter(service__in=wanted, state=State.SUCCEEDED)
         .order_by("ended_at", "pk")
-        .values_list("service_id", "environment_id", "artefact_id")
+        .values_list("service_id", "environment_id", "pk")
     )
-    last = {(service, place): artefact for service, place, artefact in rows}
-    known = Artefact.objects.in_bulk([pk for pk in last.values() if pk])
-    return {at: known.get(pk) if pk else None for at, pk in last.items()}
+    last = {(service, place): pk for service, place, pk in rows}
+    known = Release.objects.select_related("artefact").in_bulk(last.values())
+    return {at: known[pk] for at, pk in last.items()}

@@ -224,8 +224,10 @@ _HEADERS_OF_WRITES: Final = [
 ]
 
 
-def _answers(answer: Any, good: int, stream: str, *, is_read: bool) -> dict[Any, Any]:
+def _answers(answer: Any, good: int, stream: str, csv: str, *, is_read: bool) -> dict[Any, Any]:
     found: dict[Any, Any] = {(good, "application/json"): OpenApiResponse(answer, _GOOD[good])}
+    if csv:
+        found[200, "text/csv"] = OpenApiResponse(str, csv)
     if stream:
         found[200, "text/event-stream"] = OpenApiResponse(str, stream)
         found[204, ""] = OpenApiResponse(None, "Of a stream: nothing more will come.")
@@ -243,11 +245,12 @@ def operation(
     body: Any = None,
     parameters: Sequence[OpenApiParameter] = (),
     stream: str = "",
+    csv: str = "",
 ) -> Callable[[Handler], Handler]:
     """Describes a handler: its answer, what it refuses beside the usual, its body and parameters.
 
     Without a status it is 200, or 204 where nothing is answered. Pages take `cursor` and `limit`.
-    ``stream`` says when the answer is an event stream instead, and of what.
+    ``stream`` says when the answer is an event stream instead, and of what; ``csv`` when a file.
     """
     asked = [*parameters, *(_PAGING if isinstance(answer, PageShape) else ())]
 
@@ -255,7 +258,7 @@ def operation(
         is_read = handler.__name__ == "get"
         usual = [] if is_read else [*_OF_WRITES, *(_WITH_BODY if body else ())]
         good = status or (200 if answer else 204)
-        responses = _answers(answer, good, stream, is_read=is_read)
+        responses = _answers(answer, good, stream, csv, is_read=is_read)
         for code, shape, text in (*_ALWAYS, *usual, *refusals):
             responses[code, PROBLEM] = OpenApiResponse(shape, text)
         describe = extend_schema(

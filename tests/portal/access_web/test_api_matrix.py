@@ -91,6 +91,7 @@ TABLE: dict[str, tuple[Expected, str]] = {
     "api-copy": (OF_THE_ENVIRONMENT, "POST"),
     "api-freezes": (OF_THE_PROJECT, "GET HEAD"),
     "api-freeze": (OF_A_FREEZE, "GET HEAD"),
+    "api-alerts": (OF_THE_ENVIRONMENT, "GET HEAD POST"),
     "api-line": (OF_THE_ENVIRONMENT, "GET HEAD"),
     "api-evidence": (OF_THE_PROJECT, "GET HEAD POST"),
     "api-change-requests": (OF_THE_PROJECT, "GET HEAD"),

@@ -240,3 +240,13 @@ def test_releases__are_listed_by_state_service_and_page(
     assert listed("service=search") == listed("flag=checkout") == []
     assert listed("limit=2") == numbers[:0:-1]
     problem(script.get(f"{RELEASES}?state=flying"), 400)
+    assert listed("state=moving") == numbers[:1]
+    assert listed("version=2.0") == listed("period=30d") == numbers[::-1]
+    assert listed("to=2020-01-01") == listed("outcome=failed") == []
+    refused = problem(script.get(f"{RELEASES}?from=soon&outcome=lost"), 400)
+    assert sorted(paths(refused)) == ["from", "outcome"]
+    file = script.get(f"{RELEASES}?version=2.0", accept="text/csv")
+    lines = b"".join(file).decode().splitlines()
+    assert file["Content-Type"] == "text/csv; charset=utf-8"
+    assert lines[0].startswith('"number","service","flag","version","digest"')
+    assert len(lines) == 1 + len(listed("version=2.0"))

@@ -2,9 +2,11 @@
 
 import csv
 import io
+from datetime import timedelta
 
 import pytest
 from django.db import connection
+from django.db.models import F
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
@@ -92,6 +94,13 @@ def test_the_line__is_stopped_and_lifted_on_the_board_by_who_manages_incidents(
         ("text=7.1", ["search"]),
         ("text=sha256:aaa", ["search", "checkout"]),
         ("text=nothing-like-it", []),
+        ("outcome=aborted", ["search"]),
+        ("version=2.0", ["checkout"]),
+        ("version=2", []),
+        ("period=30d", ["search", "checkout"]),
+        ("period=30d&environment=production", ["checkout"]),
+        ("from=2020-01-01&to=2020-12-31", []),
+        ("from=2020-01-01", ["search", "checkout"]),
     ],
 )
 def test_the_list_and_its_csv__narrow_alike(
@@ -104,6 +113,36 @@ def test_the_list_and_its_csv__narrow_alike(
     assert [row["service"] for row in rows] == found
     if "checkout" in found:
         assert (rows[-1]["state"], rows[-1]["share_percent"]) == ("running", "5")
+
+
+def test_what_cannot_be_looked_for__is_said_and_exports_nothing(
+    canary: Release, bob_client: Client
+) -> None:
+    for query, says in (
+        ("from=yesterday", "Write a date like"),
+        ("from=2026-02-01&to=2026-01-01", "Choose an end after the start."),
+        ("period=9d", "Choose one of"),
+        ("outcome=lost", "Choose one of"),
+        ("version=" + "x" * 300, "at most 200 characters"),
+    ):
+        page = text(bob_client, f"{LIST}?{query}")
+        assert says in page
+        assert "checkout 2.0" not in page
+        assert bob_client.get(f"/p/shop/releases/export?{query}").status_code == 400
+
+
+def test_the_last_30_days__are_one_click_away_and_no_cell_is_a_formula(
+    canary: Release, bob_client: Client
+) -> None:
+    page = bob_client.get(LIST).content.decode()
+    (link,) = [one for one in page.split('"') if "period=30d" in one]
+    found = bob_client.get(link.replace("&amp;", "&")).content.decode()
+    assert "checkout 2.0" in words(found)
+    assert 'period=30d"' in bob_client.get("/p/shop/service/checkout/").content.decode()
+    Release.objects.update(reason="=HYPERLINK(1)", started_at=F("started_at") - timedelta(days=31))
+    assert "checkout 2.0" not in text(bob_client, link.replace("&amp;", "&"))
+    file = b"".join(bob_client.get("/p/shop/releases/export")).decode()
+    assert '"\'=HYPERLINK(1)"' in file
 
 
 def test_a_flag__that_routes_a_service__shows_the_release_that_moves_it(

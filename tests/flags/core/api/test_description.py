@@ -122,6 +122,8 @@ def test_the_schema__is_public_and_names_every_endpoint() -> None:
         "clone_flag",
         "change_flags",
         "read_line",
+        "list_alerts",
+        "tell_alerts",
         "stop_line",
         "list_services",
         "read_service",

@@ -1,0 +1,1 @@
+"""Alerts in: what an Alertmanager says is firing in an environment."""
