@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable
 from functools import partial
 
-from bench import calls, evaluator, history, judge, releases, telemetry
+from bench import calls, comparing, evaluator, history, judge, releases, telemetry
 from bench.evaluator import CONNECTIONS, SECONDS, NoLoadGenerator
 
 
@@ -14,6 +14,7 @@ def main(wanted: list[str]) -> int:
         "evaluator": _evaluator,
         "telemetry": _telemetry,
         "releases": _releases,
+        "comparing": _comparing,
         "history": _history,
         "judge": partial(_judge, is_quick="--quick" in wanted),
         "calls": _calls,
@@ -50,6 +51,13 @@ def _telemetry() -> None:
 def _releases() -> None:
     table = releases.run()
     print("\nMeasured in one process that does what the worker's lane of releases does.")
+    print(f"{evaluator.describe()}.\n")
+    print("\n".join(table))
+
+
+def _comparing() -> None:
+    table = comparing.run()
+    print("\nMeasured in one process that does what one look at a release does.")
     print(f"{evaluator.describe()}.\n")
     print("\n".join(table))
 

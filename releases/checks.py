@@ -22,7 +22,7 @@ from releases.engine.checks import ADDRESS, Check, Kind, Measured, Tally, Verdic
 from releases.engine.comparisons import SETTLES, Collected, Compared, NewErrorTypes, Values
 from releases.engine.promql import Reading, failed_to_read
 from releases.telemetry import comparing as pairs, reading
-from releases.telemetry.comparing import Pair
+from releases.telemetry.comparing import BucketRow, Pair
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +141,30 @@ class _Moment:
     at: datetime
     comparing: Comparing | None
     states: Mapping[str, Any]
+    # What several checks look at is read once.
+    _tallies: dict[object, Tally] = field(default_factory=dict)
+    _rows: dict[object, list[BucketRow]] = field(default_factory=dict)
+
+    def tally(self, window_s: int, counts_clients: bool) -> Tally:
+        key, one = (window_s, counts_clients), self.subject
+        if key not in self._tallies:
+            self._tallies[key] = reading.tally(
+                one.environment,
+                one.about,
+                one.name,
+                one.version,
+                since=max(self.since, self.at - timedelta(seconds=window_s)),
+                until=self.at,
+                counts_clients=counts_clients,
+                of_cohorts=one.of_cohorts,
+            )
+        return self._tallies[key]
+
+    def rows(self, pair: Pair, since: datetime, until: datetime) -> list[BucketRow]:
+        key = (since, until, pair.counts_clients)
+        if key not in self._rows:
+            self._rows[key] = pairs.rows_of(pair, since, until)
+        return self._rows[key]
 
     def pair(self, check: Check) -> Pair:
         one, baseline = self.subject, self.comparing.baseline if self.comparing else ""
@@ -191,19 +215,8 @@ def _read(check: Check, now: _Moment) -> Measured:
         return None
 
 
-def _tally(check: Check, now: _Moment, window_s: int | None = None) -> Tally:
-    window = timedelta(seconds=window_s or check.window_s)
-    one = now.subject
-    return reading.tally(
-        one.environment,
-        one.about,
-        one.name,
-        one.version,
-        since=max(now.since, now.at - window),
-        until=now.at,
-        counts_clients=check.counts_clients,
-        of_cohorts=one.of_cohorts,
-    )
+def _tally(check: Check, now: _Moment) -> Tally:
+    return now.tally(check.window_s, check.counts_clients)
 
 
 def _compared(check: Check, now: _Moment) -> Compared:
@@ -212,12 +225,12 @@ def _compared(check: Check, now: _Moment) -> Compared:
     read_from, collected = now.comparing.kept.get(check.key, (None, Collected()))
     until = now.at - SETTLES - BUCKET
     since = max(read_from or now.since, now.since)
-    pair, strata = now.pair(check), []
-    if pair.baseline and until > since:
-        if check.kind is Kind.LATENCY_COMPARISON:
-            strata = pairs.slow_strata(pair, since, until, check.slower_than_ms)
-        else:
-            strata = pairs.error_strata(pair, since, until)
+    pair = now.pair(check)
+    rows = now.rows(pair, since, until) if pair.baseline and until > since else []
+    if check.kind is Kind.LATENCY_COMPARISON:
+        strata = pairs.slow_strata(pair, rows, check.slower_than_ms)
+    else:
+        strata = pairs.error_strata(pair, rows)
     collected.add(now.comparing.place, strata)
     alpha = now.comparing.alphas[check.key]
     return Compared(collected, alpha, max(until, since), read_from)
@@ -232,7 +245,7 @@ def _values(check: Check, now: _Moment) -> Values:
 
 def _new_error_types(check: Check, now: _Moment) -> NewErrorTypes:
     """Those of the step that no other version has had since an hour before it."""
-    tally = _tally(check, now, LOOKS_BACK_S)
+    tally = now.tally(LOOKS_BACK_S, check.counts_clients)
     often = {kind: n for kind, n in tally.error_types.items() if n >= check.threshold}
     if often:
         one, hour = now.subject, timedelta(seconds=LOOKS_BACK_S)

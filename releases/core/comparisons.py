@@ -72,14 +72,20 @@ def keep(release: Release, found: Found) -> None:
     compared = {key: one for key, one in found.measured.items() if isinstance(one, Compared)}
     if not compared:
         return
-    rows = {row.check_key: row for row in release.comparisons.filter(check_key__in=compared)}
+    rows, changed = {row.check_key: row for row in release.comparisons.all()}, []
     for key, one in compared.items():
         row = rows.get(key) or Comparison(release=release, check_key=key)
         if row.until != one.read_from or row.until == one.until:
             continue
         row.until, row.phi = one.until, one.collected.known_phi
         row.collected = one.collected.document
-        row.save()
+        changed.append(row)
+    Comparison.objects.bulk_create(
+        changed,
+        update_conflicts=True,
+        unique_fields=["release", "check_key"],
+        update_fields=["until", "phi", "collected"],
+    )
 
 
 def begin_anew(release: Release, at: datetime, *keys: str) -> None:

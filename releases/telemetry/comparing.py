@@ -1,6 +1,6 @@
 """What two versions did in the same seconds, for comparisons."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -29,22 +29,29 @@ class Pair:
     counts_clients: bool = False
 
 
-def error_strata(pair: Pair, since: datetime, until: datetime) -> list[Stratum]:
-    """Requests and errors of each bucket that begins in that time, in its order."""
-    rows = _rows(pair, since, until).values_list("start", "version", "requests", "errors")
-    return list(_strata(pair, rows.iterator()))
+BucketRow = tuple[datetime, str, int, int, str]
+"""When it begins, the version, requests, errors, and the sketch of durations as it is kept."""
 
 
-def slow_strata(
-    pair: Pair, since: datetime, until: datetime, slower_than_ms: float
-) -> list[Stratum]:
+def rows_of(pair: Pair, since: datetime, until: datetime) -> list[BucketRow]:
+    """Buckets of both versions that begin in that time, in its order."""
+    columns = ("start", "version", "requests", "errors", _TOLD)
+    return list(_rows(pair, since, until).values_list(*columns))
+
+
+def error_strata(pair: Pair, rows: Iterable[BucketRow]) -> list[Stratum]:
+    """Requests and errors of each instant."""
+    told = ((start, version, requests, errors) for start, version, requests, errors, _s in rows)
+    return list(_strata(pair, told))
+
+
+def slow_strata(pair: Pair, rows: Iterable[BucketRow], slower_than_ms: float) -> list[Stratum]:
     """The same of requests whose duration was told; those that took longer count as errors.
 
     A sketch knows durations to its relative error: what is in the bucket of the limit is not slow.
     """
     count = slow_in(slower_than_ms)
-    rows = _rows(pair, since, until).values_list("start", "version", _TOLD)
-    told = ((start, version, *count(sketch)) for start, version, sketch in rows.iterator())
+    told = ((start, version, *count(sketch)) for start, version, _n, _e, sketch in rows)
     return list(_strata(pair, told))
 
 
@@ -110,7 +117,7 @@ def _rows(pair: Pair, since: datetime, until: datetime) -> QuerySet[OutcomeBucke
     return own.order_by("start")
 
 
-def _strata(pair: Pair, rows: Iterator[tuple[datetime, str, int, int]]) -> Iterator[Stratum]:
+def _strata(pair: Pair, rows: Iterable[tuple[datetime, str, int, int]]) -> Iterator[Stratum]:
     """Rows in the order of time become one stratum for each instant."""
     now: datetime | None = None
     held = {pair.canary: (0, 0), pair.baseline: (0, 0)}

@@ -10,6 +10,8 @@ from releases.core.models import Measurement, Release
 from releases.engine.checks import TESTED, Check
 
 POINTS: Final = 120
+MOST_ROWS: Final = 5_000
+"""Of a check that are looked at: those of the last half day at least."""
 _DIFFERENCE, _BOUND = 0, 1  # colours, as in static/charts.js
 
 
@@ -38,12 +40,12 @@ def _chart(check: Check, rows: list[Measurement]) -> dict[str, Any]:
 
 
 def _rows(release: Release, check: Check) -> list[Measurement]:
-    """What was measured, evenly over time, with the last of it."""
-    mine = release.measurements.filter(check_key=check.key, requests__gt=0).order_by("at", "pk")
-    keys = list(mine.values_list("pk", flat=True))
-    every = -(-len(keys) // POINTS) or 1
-    found = Measurement.objects.in_bulk(keys[::-every])
-    rows = [found[pk] for pk in reversed(keys[::-every])]
+    """What was measured last, evenly over time, with the newest of it."""
+    mine = release.measurements.filter(check_key=check.key, requests__gt=0).order_by("-at", "-pk")
+    keys = list(mine.values_list("pk", flat=True)[:MOST_ROWS])
+    shown = keys[:: -(-len(keys) // POINTS) or 1]
+    found = Measurement.objects.in_bulk(shown)
+    rows = [found[pk] for pk in reversed(shown)]
     return [row for row in rows if "estimate" in row.numbers]
 
 
