@@ -101,7 +101,7 @@
     const made = options(lines.map((line) => line.name), width);
     lines.forEach((line, index) => (made.series[index + 1].stroke = COLOURS[theme()][line.colour]));
     const most = () => Math.max(0, ...place.shown.thresholds.map((one) => one.value));
-    made.scales.y.range = (_chart, least, top) => [Math.min(least ?? 0, 0) * 1.15, Math.max(top ?? 0, most(), 0.1) * 1.15];
+    made.scales.y.range = (_chart, least, top) => [(place.shown.least ?? Math.min(least ?? 0, 0)) * 1.15, Math.max(top ?? 0, most(), 0.1) * 1.15];
     made.axes[0].space = 80;
     made.axes[1].incrs = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, ...made.axes[1].incrs];
     const said = (ticks) => (ticks[1] - ticks[0] < 60 ? seconds : hours);
@@ -143,7 +143,7 @@
     found.charts.forEach((chart, index) => {
       const { place, body } = box.figures[index];
       const { times, lines } = { ...found, ...chart };
-      place.shown = { thresholds: chart.thresholds, marks: found.marks, data: [times, ...chart.series], lines };
+      place.shown = { thresholds: chart.thresholds, least: chart.least, marks: found.marks, data: [times, ...chart.series], lines };
       if (place.chart) place.chart.setData(place.shown.data);
       else drawMeasured(place);
       fill(body, times, chart.series);

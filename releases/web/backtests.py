@@ -88,7 +88,7 @@ def _says(found: Backtest) -> str:
     )  # fmt: skip
     if one.after_s is None:
         return said
-    early = _("Half of the time within {time} of a step's start.")
+    early = _("The median is {time} after a step's start.")
     return f"{said} {early.format(time=descriptions.duration(one.after_s))}"
 
 

@@ -26,6 +26,7 @@ def difference_charts(release: Release) -> Iterator[dict[str, Any]]:
 
 def _chart(check: Check, rows: list[Measurement]) -> dict[str, Any]:
     title = _("Difference to the baseline: {key} ({limit})")
+    series = [[_points(row.numbers[name]) for row in rows] for name in ("estimate", "lower")]
     return {
         "title": title.format(key=check.key, limit=comparison_words.limit_words(check)),
         "unit": _("points"),
@@ -34,7 +35,9 @@ def _chart(check: Check, rows: list[Measurement]) -> dict[str, Any]:
             {"name": _("difference"), "colour": _DIFFERENCE},
             {"name": _("at least (one-sided bound)"), "colour": _BOUND},
         ],
-        "series": [[_points(row.numbers[name]) for row in rows] for name in ("estimate", "lower")],
+        "series": series,
+        # At first nothing is known, and the bound lies far below all that there is to see.
+        "least": min(0, *series[0], 1.5 * series[1][-1]),
         "thresholds": [{"label": _("no difference"), "value": 0}],
     }
 

@@ -78,7 +78,7 @@ TROUBLES = {
     Trouble.ERROR: gettext_lazy("If a check cannot be measured"),
     Trouble.DEADLINE: gettext_lazy("If it takes too long"),
     Trouble.SAMPLE_RATIO: gettext_lazy("If users do not come in the shares that are set"),
-    Trouble.BOTH_ARMS: gettext_lazy("If users see both versions"),
+    Trouble.BOTH_ARMS: gettext_lazy("If users see both sides"),
     Trouble.DEPLOYMENT: gettext_lazy("If it cannot be deployed"),
 }
 REACTIONS = {

@@ -19,7 +19,7 @@ def release(state: str, tail: str = "") -> Act:
         page.goto(f"{RELEASES}all?state={state}")
         page.goto(f"{page.locator('.flag-name').first.get_attribute('href')}{tail}")
         if not tail:
-            expect(page.locator("#release-charts canvas")).to_have_count(3)
+            expect(page.locator("#release-charts canvas")).to_have_count(4)
         for summary in page.locator("summary").all():
             summary.click()
 

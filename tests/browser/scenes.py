@@ -61,6 +61,8 @@ FLAGS = f"/p/{PROJECT}/flags/"
 FLAG = f"/p/{PROJECT}/flag"
 TARGETING = f"{FLAG}/targeting/production"
 SERVICE = f"/p/{HARBOUR}/service/checkout/"
+# As the row of a check in the form of a setup sends it.
+TRIED = "checks[0].key=errors&checks[0].kind=error_rate&checks[0].threshold=5"
 HISTORY = f"/p/{PROJECT}/history/"
 
 
@@ -224,7 +226,7 @@ SCENES = {
     "services": Scene(at(f"/p/{HARBOUR}/services/")),
     "new service": Scene(at(f"/p/{HARBOUR}/services/"), press("New service")),
     "service": Scene(at(SERVICE)),
-    "backtest of a service": Scene(at(f"{SERVICE}backtest/staging?key=errors")),
+    "backtest of a check": Scene(at(f"/p/{HARBOUR}/service/payment/backtest/production?{TRIED}")),
     "setup of a service": Scene(at(f"{SERVICE}setup/staging")),
     "setup by haproxy, with errors": Scene(
         at(f"{SERVICE}setup/production"), haproxy_with_errors, refused=422

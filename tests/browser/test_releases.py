@@ -166,6 +166,29 @@ def test_the_form_of_a_release__loses_nothing_when_it_is_drawn_anew(
     expect(page.get_by_label("Reason")).to_have_value("Half a sentence")
 
 
+def test_a_check__is_tried_on_past_releases_before_it_is_saved__and_its_difference_is_drawn(
+    open_window: OpenWindow, admin: Visitor, harbour: None
+) -> None:
+    page = open_window(admin)
+    page.goto("/p/harbour/service/payment/setup/production")
+    button(page, "Add check").click()
+    page.get_by_label("What it measures").select_option(label="Error rate against the baseline")
+    expect(page.get_by_label("Threshold", exact=True)).to_be_hidden()
+    button(page, "Backtest check 1").click()
+    said = page.locator("#backtest-0")
+    expect(said).to_contain_text("It would have failed at 1 of 1 releases")
+    expect(said).to_contain_text("worse than the baseline")
+    expect(button(page, "Save")).to_be_enabled()
+    said.get_by_role("link", name="payment 1.4.2").click()
+    expect(page.locator("#release-charts canvas")).to_have_count(4)
+    page.get_by_text("The numbers as a table: Difference to the baseline").click()
+    table = page.get_by_role("region", name="Difference to the baseline").get_by_role("table")
+    expect(table.get_by_role("columnheader")).to_have_text(
+        ["Time", "difference", "at least (one-sided bound)"]
+    )
+    expect(table.get_by_role("row")).to_have_count(61)
+
+
 _PRESS_AS_SOON_AS_IT_IS_THERE = """() => {
   new MutationObserver((_, watching) => {
     if (!document.querySelector(".check-row")) return;

@@ -11,7 +11,10 @@ from portal.lib import clock, journal
 from portal.lib.journal import Intent
 from releases.catalogue import services as catalogue
 from releases.catalogue.models import Artefact, Service, ServiceSetup
-from releases.core.models import OVER, Note, Release, State, StepExecution
+from releases.core.models import OVER, Measurement, Note, Release, State, StepExecution
+from releases.engine.checks import read_check
+from releases.engine.comparisons import Collected, Compared
+from releases.engine.judge import Arm, Stratum
 from releases.engine.plans import Plan, canary, read_plan
 from releases.engine.steps import WHOLE
 from releases.policies.services import put_policy
@@ -29,6 +32,7 @@ CHECKS = [
         "window_s": 120,
         "url": "http://shop.test/health",
     },
+    {"key": "more_errors", "kind": "error_comparison"},
 ]
 SHARES = (5_000, 25_000, 50_000, WHOLE)
 ROUTER = {
@@ -169,8 +173,21 @@ def _said(state: str, now: datetime) -> dict[str, Any]:
         }
     probes = {"verdict": "passed", "value": 0.0, "requests": 12, "errors": 0}
     said = {"error_rate": errors, "response_time": late, "health": probes}
+    said["more_errors"] = _compared(4210, 522 if bad else 13)
     common = {"wanting": 0, "failures": 0, "dismissed": False, "at": now.isoformat()}
     return {key: common | one for key, one in said.items()}
+
+
+def _compared(requests: int, errors: int) -> dict[str, Any]:
+    """Beside a baseline of as many requests, 11 of which failed."""
+    collected = Collected()
+    collected.add("2.1", [Stratum(Arm(requests, errors), Arm(requests, 11))])
+    judgement = Compared(collected, 0.05).judged(read_check(CHECKS[-1]))
+    names = ("value", "requests", "errors", "numbers")
+    return {
+        "verdict": judgement.verdict.value,
+        **{name: getattr(judgement, name) for name in names},
+    }
 
 
 def _holds(state: str, now: datetime) -> list[dict[str, Any]]:
@@ -232,6 +249,16 @@ def counted(release: Release, now: datetime) -> None:
                 )
             )
     OutcomeBucket.objects.bulk_create(rows)
+    Measurement.objects.bulk_create(
+        Measurement(
+            release=release,
+            step=release.step,
+            check_key="more_errors",
+            at=now - timedelta(seconds=10 * ago),
+            **_compared(90 * (61 - ago), (12 if bad else 1) * (61 - ago)),
+        )
+        for ago in range(60, 0, -1)
+    )
 
 
 PROJECT = "harbour"
