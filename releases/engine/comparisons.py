@@ -14,7 +14,6 @@ from typing import Any, Final
 from releases.engine import judge
 from releases.engine.checks import TESTED, Check, Judgement, Role, Verdict
 from releases.engine.judge import Arm, Direction, Evidence, Stratum
-from releases.engine.judge.strata import LEAST_STRATA
 
 SETTLES: Final = timedelta(seconds=10)
 """How long after its end a bucket may still grow. What comes later is shown, and not compared."""
@@ -82,9 +81,7 @@ class Collected:
     @property
     def known_phi(self) -> float | None:
         """The dispersion, where this release alone says what it is."""
-        one = self.evidence
-        is_known = one.spread.blocks >= LEAST_STRATA and one.canary_errors and one.baseline_errors
-        return one.dispersion() if is_known else None
+        return self.evidence.dispersion() if self.evidence.is_dispersion_known else None
 
     @property
     def document(self) -> dict[str, Any]:
