@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("access", "0014_telemetry_right"),
-        ("releases", "0001_initial"),
+        ("releases", "0003_comparisons"),
     ]
 
     operations = [
