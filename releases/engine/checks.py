@@ -5,6 +5,7 @@ soon as its minimum of requests and errors is there. Thresholds of this kind are
 they bound no rate of false alarms. Comparisons with the baseline do: releases.engine.comparisons.
 """
 
+import math
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
@@ -211,8 +212,9 @@ def judge(check: Check, measured: Measured) -> Judgement:
 
 
 def _judge_reading(check: Check, reading: Reading) -> Judgement:
-    if reading.value is None:
-        verdict = Verdict.ERROR if reading.is_error else Verdict.NO_DATA
+    if reading.value is None or math.isnan(reading.value):
+        no_data = reading.value is None and not reading.is_error
+        verdict = Verdict.NO_DATA if no_data else Verdict.ERROR
         return Judgement(verdict, detail=reading.detail)
     at_least = check.kind is Kind.ALERTS
     failed = reading.value >= check.threshold if at_least else reading.value > check.threshold

@@ -22,6 +22,7 @@ from releases.engine.checks import (
     read_check,
 )
 from releases.engine.plans import Plan, Reaction, ReturnStrategy, Strategy, read_plan
+from releases.engine.promql import Reading, failed_to_read
 from releases.engine.rollback_config import read_rollback_config
 from releases.engine.steps import Step
 
@@ -187,10 +188,12 @@ HOOK = Check(key="ask", kind=Kind.WEBHOOK, threshold=1, url="http://x/")
         (PROBE, Probes(0, 0), Verdict.NO_DATA, 1),
         (PROBE, Probes(12, 2), PASSES, 0),
         (PROBE, Probes(12, 3), FAILS, 0),
-        (HOOK, 1.0, PASSES, 0),
-        (HOOK, 1.1, FAILS, 0),
-        (HOOK, float("nan"), Verdict.ERROR, 0),
-        (HOOK, float("inf"), Verdict.ERROR, 0),
+        (HOOK, Reading(1.0), PASSES, 0),
+        (HOOK, Reading(1.1), FAILS, 0),
+        (HOOK, Reading(float("nan")), Verdict.ERROR, 0),
+        (HOOK, Reading(float("inf")), FAILS, 0),
+        (HOOK, Reading(detail="nothing yet"), Verdict.NO_DATA, 0),
+        (HOOK, failed_to_read("it is away"), Verdict.ERROR, 0),
         (HOOK, None, Verdict.ERROR, 0),
     ],
 )
