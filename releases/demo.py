@@ -67,6 +67,12 @@ SETUP: dict[str, Any] = {
             "minimum_errors": 3,
         },
         {"key": "slow", "kind": "latency", "threshold": 800, "minimum_requests": 30},
+        {
+            "key": "more-errors",
+            "kind": "error_comparison",
+            "role": "dry_run",
+            "minimum_requests": 30,
+        },
     ],
 }
 PLAN: dict[str, Any] = {
