@@ -85,6 +85,8 @@ def _promote(release: Release, intent: Intent, *, fully: bool) -> Release:
         return locked
     locked.state = State.RUNNING
     exposures.set_aside(locked)
+    if failed:
+        comparisons.begin_anew(locked, intent.at, *failed)
     more = {"to": descriptions.step_name(locked, number), "skipped": failed}
     transitions.record("promoted", locked, passed, more=more)
     places = [locked.environment]

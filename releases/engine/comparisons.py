@@ -192,7 +192,7 @@ class Values:
         }
         is_open = found.effect is not None and not self.is_due
         verdict = Verdict.INCONCLUSIVE if is_open else found.verdict
-        return Judgement(verdict, found.effect, len(self.canary), numbers=numbers)
+        return Judgement(verdict, found.effect, numbers=numbers)
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,6 +141,16 @@ def test_evidence_that_was_dismissed__begins_anew_and_fires_again(
     assert serve(canary, *bad).state == "held"
 
 
+def test_a_failure_that_a_promotion_skips__does_not_hold_the_next_step(
+    development: Environment, alice: User
+) -> None:
+    canary = canary_with(development, alice, WORSE | {"role": "signal"})
+    held = serve(canary, *[((200, 12), (200, 1))] * 12)
+    commands.promote(release=held, intent=Intent(acting(alice), "a known bug, mended"))
+    moved = serve(canary, *[((200, 2), (200, 2))] * 3)
+    assert (moved.state, moved.step) == ("running", 1)
+
+
 def test_a_step_that_is_measured_anew__begins_without_evidence(
     development: Environment, alice: User
 ) -> None:

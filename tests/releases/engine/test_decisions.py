@@ -144,6 +144,25 @@ def on(trouble: Trouble, reaction: Reaction) -> plans.Plan:
             60,
             Decision(Action.ADVANCE, warnings=(Hold(Cause.REGRESSION, "errors"),)),
         ),
+        (
+            situation(of_users=(Trouble.SAMPLE_RATIO, Trouble.BOTH_ARMS)),
+            60,
+            Decision(Action.STAY, (Hold(Cause.SAMPLE_RATIO), Hold(Cause.BOTH_ARMS))),
+        ),
+        (
+            situation(
+                of_users=(Trouble.BOTH_ARMS,), plan=on(Trouble.BOTH_ARMS, Reaction.ROLL_BACK)
+            ),
+            1,
+            Decision(Action.ROLL_BACK, because=Hold(Cause.BOTH_ARMS)),
+        ),
+        (
+            situation(
+                of_users=(Trouble.SAMPLE_RATIO,), plan=on(Trouble.SAMPLE_RATIO, Reaction.WARN)
+            ),
+            60,
+            Decision(Action.ADVANCE, warnings=(Hold(Cause.SAMPLE_RATIO),)),
+        ),
     ],
 )
 def test_decide__in_a_situation__does_this(
