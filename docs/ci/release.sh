@@ -36,9 +36,11 @@
 # ends well where that version is what succeeded last.
 set -eu
 
+AVIARY_URL=${AVIARY_URL:-}
+AVIARY_URL=${AVIARY_URL%/}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-api=${AVIARY_URL:-}/api/v1/projects/${AVIARY_PROJECT:-}
+api=$AVIARY_URL/api/v1/projects/${AVIARY_PROJECT:-}
 
 say() { printf '%s\n' "$*" >&2; }
 

@@ -246,8 +246,9 @@ def next_look(release: Release, decision: Decision, at: datetime) -> datetime:
         soonest = min(soonest, release.soaked_at)
     elif not watched:
         soonest = at + TICK
-    if any(check.kind in COMPARING for check in plan.checks):
-        soonest = min(soonest, at + TICK)  # a bucket settles, whether or not another outcome comes
+    if any(check.kind in (*COMPARING, Kind.ALERTS) for check in plan.checks):
+        # A bucket settles, whether or not another outcome comes; an alert may come during a look.
+        soonest = min(soonest, at + TICK)
     for check in plan.checks_at(release.step):
         if check.url:
             asked = release.checks.get(check.key, {}).get("asked_at")

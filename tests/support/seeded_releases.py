@@ -9,6 +9,7 @@ from portal.access.models import Environment, Project
 from portal.access.services import create_project
 from portal.lib import clock, journal
 from portal.lib.journal import Intent
+from releases.alerts.models import Alert
 from releases.catalogue import services as catalogue
 from releases.catalogue.models import Artefact, Service, ServiceSetup
 from releases.core.models import OVER, Measurement, Note, Release, State, StepExecution
@@ -33,6 +34,16 @@ CHECKS = [
         "url": "http://shop.test/health",
     },
     {"key": "more_errors", "kind": "error_comparison"},
+]
+OF_OTHERS = [
+    {
+        "key": "queue",
+        "kind": "prometheus",
+        "threshold": 100,
+        "url": "http://prometheus.test:9090",
+        "query": 'max(queue_length{app="{{service}}", version="{{version}}"})',
+    },
+    {"key": "alerts", "kind": "alerts", "matchers": {"service": "{{service}}"}},
 ]
 SHARES = (5_000, 25_000, 50_000, WHOLE)
 ROUTER = {
@@ -291,12 +302,21 @@ def fill() -> None:
     plan = a_plan(cohorts=[]).document
     put_template(project=project, key="careful", name="Careful", plan=plan, intent=intent)
     policies: dict[str, dict[str, Any]] = {
-        "errors-of-checkout": {"services": ["checkout"], "checks": CHECKS},
+        "errors-of-checkout": {"services": ["checkout"], "checks": [*CHECKS, *OF_OTHERS]},
         "payments": {"tags": ["payments"], "checks": CHECKS[:1], "templates": ["careful"]},
     }
     for key, document in policies.items():
         wanted = {"name": key.capitalize(), **document}
         put_policy(project=project, key=key, document=wanted, intent=intent)
+    for name in ("HighErrorRate", "SlowCheckout"):
+        Alert.objects.create(
+            environment=production,
+            fingerprint=name,
+            labels={"alertname": name, "service": "checkout"},
+            annotations={"summary": "more than 5 % of requests fail"},
+            starts_at=now - timedelta(minutes=7),
+            seen_at=now,
+        )
 
 
 def routed_service(project: str, key: str, place: str) -> None:

@@ -250,6 +250,29 @@ def test_a_server_that_is_away_or_answers_garbage__is_an_error_and_takes_nothing
     assert release.state == "held"
 
 
+def test_a_baseline__is_compared_with_while_somebody_has_it(
+    development: Environment, alice: User
+) -> None:
+    asked: list[bytes] = []
+
+    def answer(request: Any) -> bytes:
+        asked.append(request.body)
+        return b'{"status":"success","data":{"resultType":"scalar","result":[1,"1"]}}'
+
+    query = 'a{version="{{version}}"} / a{version="{{baseline}}"}'
+    with serving(answering(answer)) as server:
+        plan = PLAN | {"steps": [{"share": 50, "soak_s": 20}, {"share": 100}]}
+        check = {"key": "prom", "kind": "prometheus", "threshold": 5, "period_s": 1}
+        check |= {"url": server.url, "query": query}
+        service = routed_by_flag(development, checks=(check,))
+        release = let_pass(a_release(service, development, alice, plan=plan), 25)
+        assert b"version%3D%22baseline%22" in asked[-1]
+        assert release.step == 1
+        release = later(release, 25)
+    assert release.state == "succeeded"
+    assert release.checks["prom"] == {"idle": True}
+
+
 def test_a_private_address__is_refused_and_the_setting_is_named(
     development: Environment, alice: User, settings: Settings
 ) -> None:

@@ -1,6 +1,8 @@
 """Queries as templates, and what Prometheus answers: pure."""
 
+import json
 import math
+import re
 from typing import Any
 
 import pytest
@@ -18,6 +20,7 @@ from releases.engine.promql import (
     read_query,
     wanted_labels,
 )
+from tests.support.settings_env import ROOT
 
 NAMES = {"service": "checkout", "version": "1.0", "baseline": "0.9", "environment": "prod"}
 QUERY = 'sum(rate(errors_total{version="{{version}}"}[{{window}}]))'
@@ -80,6 +83,12 @@ def test_how_far_a_query_looks_back__is_read_from_its_code_alone() -> None:
 
 def test_what_labels_are_asked_for__is_known() -> None:
     assert wanted_labels('a{job="x",i!="y"} / b{job = "z", p=~"q"}') == {"job": {"x", "z"}}
+
+
+def test_the_checks_in_the_docs__are_read_as_they_stand() -> None:
+    text = (ROOT / "docs" / "prometheus.md").read_text()
+    blocks = [json.loads(one) for one in re.findall(r"```json\n(.*?)```", text, re.DOTALL)]
+    assert [read_check(one).kind for one in blocks] == ["prometheus", "alerts"]
 
 
 def _answer(*values: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils.html import escape
 
 from portal.access.models import Environment, Project, User
 from portal.approvals.errors import Waiting
@@ -95,6 +96,39 @@ def test_a_service__is_made_and_renamed_by_who_plans_releases(
     listed = text(bob_client, "/p/shop/services/?text=sea")
     assert "Search" in listed
     assert "No service matches" in text(bob_client, "/p/shop/services/?text=zzz")
+
+
+def test_checks_of_prometheus_and_alerts__are_set_up_by_the_form_and_come_back(
+    checkout: Service, alice_client: Client
+) -> None:
+    query = 'sum(rate(errors_total{version="{{version}}"}[{{window}}]))'
+    prometheus = {
+        "checks[0].kind": "prometheus",
+        "checks[0].url": "http://prometheus:9090",
+        "checks[0].query": query,
+        "checks[0].threshold": "0,5",
+        "checks[0].window_s": "1",
+        "checks[1].key": "alerts",
+        "checks[1].kind": "alerts",
+        "checks[1].threshold": "2",
+        "checks[1].matchers": "service={{service}}, severity=critical",
+        "checks[1].role": "signal",
+    }
+    wrong = plain(
+        send(alice_client, SETUP, **FORM | prometheus | {"checks[0].query": "x{{y}}"}), 422
+    )
+    assert "There is no placeholder “{{y}}”" in wrong
+    assert send(alice_client, SETUP, **FORM | prometheus).headers["HX-Redirect"]
+    first, second = stored().checks
+    assert (first["query"], first["threshold"], first["window_s"]) == (query, 0.5, 60)
+    assert second["matchers"] == {"service": "{{service}}", "severity": "critical"}
+    assert (second["threshold"], second["role"]) == (2, "signal")
+    form = alice_client.get(SETUP).content.decode()
+    assert f'value="{escape(query)}"' in form
+    assert 'value="service={{service}}, severity=critical"' in form
+    page = text(alice_client, "/p/shop/service/checkout/")
+    assert f"the max that Prometheus at http://prometheus:9090 gives for “{query}”" in page
+    assert "2 alerts with service={{service}}, severity=critical fire" in page
 
 
 def test_a_setup__with_the_guides_block__is_saved_and_comes_back_as_it_was(
