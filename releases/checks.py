@@ -20,6 +20,7 @@ from releases.engine.checks import ADDRESS, COMPARING, Check, Kind, Measured, Ta
 from releases.engine.comparisons import SETTLES, Collected, Compared, NewErrorTypes, Values
 from releases.telemetry import comparing as pairs, reading
 from releases.telemetry.comparing import Pair
+from releases.telemetry.reading import Whose
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +82,16 @@ _AT_ONCE = 16
 class Subject:
     """What is measured: one version of a service, or one variant of a flag, in an environment.
 
-    Canary cohorts count where nobody else has it, ``of_cohorts``, and nowhere else. ``address`` is
-    that of the place where it runs, where the deployer names one.
+    ``whose`` outcomes count: canary cohorts where nobody else has it, and tagged requests where not
+    even these do, and nowhere else. ``address`` is that of the place where it runs, where the
+    deployer names one.
     """
 
     environment: Environment
     about: str
     name: str
     version: str
-    of_cohorts: bool = False
+    whose: Whose = Whose.USERS
     address: str = ""
 
 
@@ -184,7 +186,7 @@ def _tally(check: Check, now: _Moment, window_s: int | None = None) -> Tally:
         since=max(now.since, now.at - window),
         until=now.at,
         counts_clients=check.counts_clients,
-        of_cohorts=one.of_cohorts,
+        whose=one.whose,
     )
 
 

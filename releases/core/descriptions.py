@@ -71,6 +71,8 @@ def step_words(step: Step) -> str:
         return _("deploy")
     if step.work is Work.RETIRE:
         return _("stop the old version")
+    if step.work is Work.SYNTHETIC:
+        return _("tagged requests")
     if step.work is Work.BATCH:
         return ", ".join(step.instances)
     return percent(step.share) if step.share else _("canary cohorts")
@@ -81,6 +83,10 @@ def strategy_sentences(plan: Plan) -> Iterator[str]:
     works = [step.work for step in plan.steps]
     if Work.DEPLOY in works:
         yield _("It is deployed first, where nobody gets it yet.")
+    if plan.has_tagged:
+        yield _(
+            "Before any share, tagged (synthetic) requests alone get it, and are counted apart."
+        )
     for step in plan.steps:
         if step.work is Work.BATCH:
             yield _("It replaces what {names} run.").format(names=", ".join(step.instances))
@@ -112,7 +118,7 @@ def confirm_words(release: Release) -> str:
         if wanted["back"]:
             return _("Bring back what {names} and the batches before ran.").format(**names)
         return _("Replace what {names} run by {version}.").format(**names)
-    if step.work is Work.ROUTE or wanted["back"]:
+    if step.is_routed or wanted["back"]:
         share = " + ".join([percent(int(wanted["share"])), *wanted["cohorts"]])
         return _("Set its share to {share} where traffic is routed.").format(share=share)
     names["place"] = release.place_of("stable" if step.work is Work.RETIRE else "new")
@@ -129,7 +135,7 @@ def hold_words(release: Release, hold: Hold) -> str:
         Cause.REGRESSION: _(
             "The check “{about}” fails. Roll back, or dismiss this failure with a reason."
         ),
-        Cause.NO_DATA: _no_data(wanting, release.checks.get(about, {})),
+        Cause.NO_DATA: _no_data(release, wanting, release.checks.get(about, {})),
         Cause.CHECK_ERROR: _(
             "The check “{about}” could not be measured. The release continues as soon as it can be."
         ),
@@ -161,9 +167,20 @@ def _of_users(release: Release, cause: Cause) -> str:
     return f"{texts[cause]} {numbers} {_('Find out why, then promote, retry or roll back.')}"
 
 
-def _no_data(wanting: int, state: Mapping[str, Any]) -> str:
+def _tagged_wanting(wanting: int) -> str:
+    return ngettext(
+        "The check “{about}” needs {n} more tagged request; this release's page says how to send one.",
+        "The check “{about}” needs {n} more tagged requests; this release's page says how to send "
+        "them.",
+        wanting,
+    )
+
+
+def _no_data(release: Release, wanting: int, state: Mapping[str, Any]) -> str:
     if "windows" in (state.get("numbers") or {}):
         return _("The check “{about}” needs values of 5 windows of each version to be judged.")
+    if wanting and release.present.work is Work.SYNTHETIC:
+        return _tagged_wanting(wanting)
     if not wanting:
         return _("The check “{about}” has too few errors or requests to be judged yet.")
     text = ngettext(

@@ -252,7 +252,7 @@ def _go_on(release: Release, decision: Decision, told: Told, at: datetime) -> No
         holds.append(transitions.to_confirm(release))
     transitions.hold(release, holds, at, warnings=[_stored(one) for one in decision.warnings])
     intent = by_itself(release, "", at)
-    if release.router["kind"] != "flag" or not release.present.has_traffic:
+    if release.router["kind"] != "flag" or not release.present.is_routed:
         transitions.note_told(release, told, intent)
     if decision.action is Action.ROUTE:
         if not release.is_by_hand:

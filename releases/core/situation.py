@@ -31,7 +31,9 @@ from releases.engine.checks import (
 from releases.engine.comparisons import effective
 from releases.engine.decisions import Action, Decision, Seen, Situation, Traffic
 from releases.engine.plans import InFreeze, Reaction
+from releases.engine.steps import Work
 from releases.routers import Told, Wanted, flag as flag_router, lies_outside
+from releases.telemetry.reading import Whose
 
 # Without outcomes and changes nothing happens to it but the end of its step or a freeze.
 IDLE = timedelta(seconds=30)
@@ -45,9 +47,15 @@ def subject_of(release: Release) -> Subject:
         kind,
         release.about.key,
         release.version,
-        of_cohorts=not release.present.share,
+        whose=_whose(release),
         address=release.deployer.get("addresses", {}).get(release.place_of("new"), ""),
     )
+
+
+def _whose(release: Release) -> Whose:
+    if release.present.work is Work.SYNTHETIC:
+        return Whose.TAGGED
+    return Whose.USERS if release.present.share else Whose.COHORTS
 
 
 def told_of(release: Release, answer: Told | None) -> Told:

@@ -7,8 +7,9 @@ The entry holds all that decides who goes where, so one ``set map`` switches all
 Whose point (a hash of the user's cookie, 0 to 99,999) is below 5000 goes to green, who is from
 95,000 on to the baseline, and everyone else to blue; who belongs to a cohort that has an entry
 ``staff@shop-1f2e3d4c`` goes to green as well. Entries of cohorts are there before the entry that
-names them, and go after it. Places are haproxy's backends. ``shop green/0/blue`` is enough where
-everybody goes to blue.
+names them, and go after it. One of them lets in requests that are tagged with the release's token,
+where its plan begins with these: ``tester:7.k1Vd3Zr@shop-1f2e3d4c``. Places are
+haproxy's backends. ``shop green/0/blue`` is enough where everybody goes to blue.
 """
 
 import hashlib
@@ -79,9 +80,16 @@ def entry_for(router: Router, wanted: Wanted) -> Entry:
     slice_ = min(wanted.share, WHOLE - wanted.share) if router.get("baseline") else 0
     if slice_:
         entry = replace(entry, baseline=router["baseline"], since=WHOLE - slice_)
-    if wanted.cohorts:
-        entry = replace(entry, cohorts=_list_name(router["key"], wanted.cohorts))
+    listed = _listed(router, wanted)
+    if listed:
+        entry = replace(entry, cohorts=_list_name(router["key"], listed))
     return entry
+
+
+def _listed(router: Router, wanted: Wanted) -> tuple[str, ...]:
+    """Who goes to the new place whatever the share: cohorts, and tagged requests."""
+    tester = router.get("tester") if wanted.share < WHOLE and not wanted.back else ""
+    return (*wanted.cohorts, *([f"tester:{tester}"] if tester else ()))
 
 
 def _list_name(key: str, cohorts: Collection[str]) -> str:
@@ -91,10 +99,10 @@ def _list_name(key: str, cohorts: Collection[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class MapReading:
-    """The entry as it stands, and which of the wanted cohorts have one of their own."""
+    """The entry as it stands, and who of those that are to be listed is."""
 
     raw: str
-    cohorts: tuple[str, ...]
+    listed: tuple[str, ...]
 
     @property
     def entry(self) -> Entry | None:
@@ -109,8 +117,9 @@ def read(haproxy: Haproxy, router: Router, wanted: Wanted, _memory: Memory) -> M
         names = {"map": router["map"], "key": router["key"]}
         places = {"new": router["new"], "stable": router["stable"]}
         raise HaproxyError(text.format(name=haproxy.name, **names, **places))
-    listed = _list_name(router["key"], wanted.cohorts)
-    there = (one for one in wanted.cohorts if _get(haproxy, router, f"{one}@{listed}") is not None)
+    wants = _listed(router, wanted)
+    name = _list_name(router["key"], wants)
+    there = (one for one in wants if _get(haproxy, router, f"{one}@{name}") is not None)
     return MapReading(raw, tuple(there))
 
 
@@ -130,18 +139,22 @@ def _get(haproxy: Haproxy, router: Router, key: str) -> str | None:
 
 def told(router: Router, wanted: Wanted, reading: MapReading) -> Told:
     """What an entry says of the release. A foreign one by which nobody gets the new version is as
-    good as the way back: it is left as it is."""
-    entry = reading.entry
+    good as the way back: it is left as it is. One with the wanted share that does not let tagged
+    requests in is ``pending``."""
+    entry, wants = reading.entry, _listed(router, wanted)
     if entry is None:
         return Told()
-    if entry == entry_for(router, wanted) and reading.cohorts == wanted.cohorts:
+    if entry == entry_for(router, wanted) and reading.listed == wants:
         return Told(wanted.share, wanted.cohorts)
     if entry.everyone in (router["new"], router["stable"]):
-        return Told(WHOLE if entry.everyone == router["new"] else 0)
+        share = WHOLE if entry.everyone == router["new"] else 0
+        return Told(share, pending=share == wanted.share and wants != wanted.cohorts)
     if wanted.back and not wanted.share and not entry.reaches(router["new"]):
         return Told(0)
     as_ours = entry_for(router, replace(wanted, share=entry.share))
-    return Told(entry.share, reading.cohorts) if entry == as_ours else Told()
+    cohorts = tuple(one for one in reading.listed if one in wanted.cohorts)
+    is_whole = reading.listed == wants or entry.share != wanted.share
+    return Told(entry.share, cohorts, pending=not is_whole) if entry == as_ours else Told()
 
 
 def refusal(router: Router, reading: MapReading) -> str:
@@ -162,9 +175,9 @@ def words(router: Router, reading: MapReading) -> str:
 def write(haproxy: Haproxy, router: Router, wanted: Wanted, reading: MapReading) -> None:
     """Make the entry so. Raises HaproxyError."""
     entry, path = entry_for(router, wanted), router["map"]
-    for cohort in wanted.cohorts:
-        if cohort not in reading.cohorts:
-            haproxy.tell(f"add map {path} {cohort}@{entry.cohorts} new")
+    for one in _listed(router, wanted):
+        if one not in reading.listed:
+            haproxy.tell(f"add map {path} {one}@{entry.cohorts} new")
     haproxy.tell(f"set map {path} {router['key']} {entry.value}")
     _forget_cohorts(haproxy, router, entry.cohorts)
 

@@ -33,7 +33,7 @@ from releases.policies import templates
 from releases.policies.demands import policy_in
 from releases.policies.descriptions import overruled_sentences, why_sentence
 from releases.policies.models import PlanTemplate
-from releases.web import check_form, live, plan_form
+from releases.web import check_form, live, plan_form, tagged_form
 from releases.web.labels import IN_FREEZE, origin_words
 from releases.web.plan_form import MOST_OFFERED
 
@@ -240,7 +240,8 @@ def _context(
         scope.project.flags.alive().filter(key=form["flag"]).first() if form.get("flag") else None
     )
     service = scope.project.services.filter(key=form.get("service") or "").first()
-    errors, advice = refusal.errors, plan_form.advice_of(form, _possible(scope, place, form))
+    errors = tagged_form.by_row(form, refusal.errors)
+    advice = plan_form.advice_of(form, _possible(scope, place, form))
     return {
         "scope": scope,
         "form": form,

@@ -13,6 +13,7 @@ from releases.engine.comparisons import effective
 from releases.engine.plans import Plan
 from releases.engine.steps import WHOLE, Step, Work
 from releases.routers import flag as flag_router
+from releases.web import tagged
 from releases.web.labels import (
     COLOURS,
     IN_FREEZE,
@@ -237,6 +238,10 @@ class ReleaseView:
         return flag_router.tester_link(self.release.router) if self.tester else ""
 
     @property
+    def tagged(self) -> list[str]:
+        return tagged.lines_of(self.release)
+
+    @property
     def proof(self) -> str:
         return descriptions.proof_words(self.release)
 
@@ -302,7 +307,7 @@ class ReleaseView:
     @property
     def _waits_for(self) -> str:
         detail = str(self.release.told.get("detail") or "")
-        if self.release.present.work is Work.ROUTE:
+        if self.release.present.is_routed:
             return _("Waits for the router to say that the traffic is there")
         if self.release.present.work is Work.RETIRE:
             said = _("Stopping the old version")
