@@ -241,7 +241,7 @@ def test_tagged_requests_first__are_a_tick_of_the_form_and_its_page_says_how_to_
         ({"tagged_requests": "many"}, "Give a whole number", "f-tagged-requests-note"),
         (
             {"steps[1].share": "3"},
-            "Give a larger share than the step before.",
+            "Let the last step reach 100 %.",
             "f-step-1-share-note",
         ),
     ):
