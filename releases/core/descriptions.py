@@ -96,6 +96,13 @@ def strategy_sentences(plan: Plan) -> Iterator[str]:
         yield _("In the end the old version is stopped; from then on there is no rollback.")
 
 
+def pin_sentences(router: Mapping[str, Any]) -> Iterator[str]:
+    """What becomes of visits that began before the share rises; empty where they are not pinned."""
+    if pin_s := router.get("pin_s"):
+        text = _("Visits that began on the stable version keep it for {time} more at each step.")
+        yield text.format(time=duration(pin_s))
+
+
 def _earlier_words(batches: Batches) -> str:
     keeps = batches.earlier is Earlier.KEEP
     floor = ngettext(
@@ -169,7 +176,8 @@ def _of_users(release: Release, cause: Cause) -> str:
 
 def _tagged_wanting(wanting: int) -> str:
     return ngettext(
-        "The check “{about}” needs {n} more tagged request; this release's page says how to send one.",
+        "The check “{about}” needs {n} more tagged request; this release's page says how to send "
+        "one.",
         "The check “{about}” needs {n} more tagged requests; this release's page says how to send "
         "them.",
         wanting,

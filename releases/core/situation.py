@@ -13,7 +13,7 @@ from portal.approvals.freezes.descriptions import frozen_sentence
 from portal.approvals.freezes.selectors import freezes_in_force
 from portal.audit import selectors as audit
 from releases.checks import Found, Subject
-from releases.core import comparisons, descriptions, exposures, outside_routers, transitions
+from releases.core import comparisons, descriptions, exposures, outside_routers, pins, transitions
 from releases.core.models import Measurement, Release, State
 from releases.core.transitions import TICK
 from releases.engine.checks import (
@@ -227,7 +227,7 @@ def may_move(release: Release, found: Found, at: datetime) -> bool:
         return True
     if release.state != State.SUCCEEDED and release.soaked_at and at >= release.soaked_at:
         return True
-    if any(not one.is_good for one in found.probes.values()):
+    if any(not one.is_good for one in found.probes.values()) or pins.are_due(release, at):
         return True
     checks = {check.key: check for check in plan.checks_at(release.step)}
     verdicts = (judge(checks[key], one).verdict for key, one in found.measured.items())
@@ -256,7 +256,8 @@ def next_look(release: Release, decision: Decision, at: datetime) -> datetime:
             last = datetime.fromisoformat(asked) if asked else release.entered_at
             wait = check.period_s if asked else check.initial_delay_s
             soonest = min(soonest, max(at + MOMENT, last + timedelta(seconds=wait)))
-    return soonest
+    unpins = pins.next_end(release) or soonest
+    return min(soonest, max(at + MOMENT, unpins))
 
 
 def situation_of(release: Release, seen: list[Seen], told: Told, at: datetime) -> Situation:

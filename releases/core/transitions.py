@@ -20,7 +20,7 @@ from portal.approvals.models import ChangeRequest
 from portal.lib import journal
 from portal.lib.journal import Actor, Agreed, Intent, Step
 from portal.notifications import services as notifications
-from releases.core import comparisons, descriptions
+from releases.core import comparisons, descriptions, pins
 from releases.core.models import Release, State, StepExecution, Termination
 from releases.engine.decisions import Cause
 from releases.engine.plans import ReturnStrategy, Strategy
@@ -82,6 +82,8 @@ def enter(
 
     ``promotion`` is the request by which others agreed to this step, beside its start.
     """
+    if release.parsed_plan.all_steps[number].work is Work.RETIRE:
+        pins.require_none(release, intent.at)
     leave(release)
     _break_off_proof(release)
     release.executions.filter(ended_at=None).update(ended_at=intent.at, outcome="left")
@@ -270,6 +272,8 @@ def end(release: Release, state: State, intent: Intent) -> None:
         if plan.watch_s:
             release.watch_until = intent.at + timedelta(seconds=plan.watch_s)
             release.due_at = intent.at + TICK
+        else:
+            release.due_at = pins.next_end(release)
     release.executions.filter(ended_at=None).update(ended_at=intent.at, outcome=release.outcome)
     release.save()
     record(state, release, intent, more={"because": release.because})

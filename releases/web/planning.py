@@ -119,7 +119,10 @@ def _shown(scope: Scope, place: Environment, seen: Preview) -> dict[str, object]
             )
             for step in seen.steps
         ],
-        "strategy_sentences": list(descriptions.strategy_sentences(seen.draft.plan)),
+        "strategy_sentences": [
+            *descriptions.strategy_sentences(seen.draft.plan),
+            *descriptions.pin_sentences(seen.draft.router),
+        ],
         "retires": any(one.step.work is Work.RETIRE for one in seen.steps),
         "users_words": descriptions.users_words(seen.users),
         "lasts": descriptions.duration(last),

@@ -1,6 +1,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from django.utils.translation import gettext as _
 
@@ -287,6 +287,7 @@ class ReleaseView:
         ]
         if self.release.not_before:
             found.append((_("Not before"), f"{self.release.not_before:%Y-%m-%d %H:%M} UTC"))
+        found += pin_facts(self.release)
         if plan.deadline_s:
             found.append((_("Deadline"), descriptions.duration(plan.deadline_s)))
         return found
@@ -335,6 +336,15 @@ class ReleaseView:
         passing = _("Next step, {share}, if its checks pass")
         words = _("Next step, {share}, if its checks pass, in") if soaked_at else passing
         return Next(words.format(share=descriptions.step_words(steps[index + 1])), soaked_at)
+
+
+def pin_facts(release: Release) -> list[tuple[str, str]]:
+    pin_s, ends = release.router.get("pin_s"), release.told.get("pins")
+    found = [(_("Visits are pinned for"), descriptions.duration(pin_s))] if pin_s else []
+    if ends:
+        until = datetime.fromtimestamp(max(ends), UTC)
+        found.append((_("Some are pinned until"), f"{until:%Y-%m-%d %H:%M:%S} UTC"))
+    return found
 
 
 def _moment(text: object) -> datetime | None:

@@ -424,3 +424,28 @@ def test_tagged_requests__get_it_by_header_before_anybody_else_and_after_a_reloa
     assert tick(release).state == "rolled_back"
     assert set(ask_all(edge.shop, USERS, header)) == {"blue"}
     assert "tester" not in edge.say(f"show map {edge.map}")
+
+
+def test_a_service_that_pins__holds_the_next_release_back_until_nobody_is_pinned(
+    development: Environment, alice: User, edge: HaproxyServer
+) -> None:
+    service = a_service(development.project)
+    a_setup(service, development, router=by_map(edge, pin_s=600), checks=[ERRORS])
+    release = reached(a_release(service, development, alice))
+    assert entry(edge) == "green/5000/blue/blue/100000/-/600"
+    done = through(release, alice)
+    assert (done.state, entry(edge)) == ("succeeded", "green/100000/blue/blue/100000/-/600")
+    with pytest.raises(Conflict, match="Visitors are pinned to the version before checkout"):
+        a_release(service, development, alice, version="3.0")
+    done.executions.update(reached_at=clock.database_now() - timedelta(seconds=611))
+    following = reached(a_release(service, development, alice, version="3.0"))
+    assert entry(edge) == "blue/5000/green/green/100000/-/600"
+    commands.rollback(release=following, intent=Intent(acting(alice)))
+    assert tick(following).state == "rolled_back"
+    assert "used:0" in edge.say("show table shop-pins")
+
+
+def test_weights__can_pin_nobody(development: Environment, edge: HaproxyServer) -> None:
+    service = a_service(development.project)
+    with pytest.raises(Invalid, match="Only a map can pin visitors"):
+        a_setup(service, development, router=by_weights(pin_s=600))
