@@ -23,6 +23,7 @@ from releases.engine.comparisons import SETTLES, Collected, Compared, NewErrorTy
 from releases.engine.promql import Reading, failed_to_read
 from releases.telemetry import comparing as pairs, reading
 from releases.telemetry.comparing import BucketRow, Pair
+from releases.telemetry.reading import Whose
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +89,16 @@ _AT_ONCE = 16
 class Subject:
     """What is measured: one version of a service, or one variant of a flag, in an environment.
 
-    Canary cohorts count where nobody else has it, ``of_cohorts``, and nowhere else. ``address`` is
-    that of the place where it runs, where the deployer names one; ``began`` when its release did.
+    ``whose`` outcomes count: canary cohorts where nobody else has it, and tagged requests where not
+    even these do, and nowhere else. ``address`` is that of the place where it runs, where the
+    deployer names one; ``began`` when its release did.
     """
 
     environment: Environment
     about: str
     name: str
     version: str
-    of_cohorts: bool = False
+    whose: Whose = Whose.USERS
     address: str = ""
     began: datetime | None = None
 
@@ -156,7 +158,7 @@ class _Moment:
                 since=max(self.since, self.at - timedelta(seconds=window_s)),
                 until=self.at,
                 counts_clients=counts_clients,
-                of_cohorts=one.of_cohorts,
+                whose=one.whose,
             )
         return self._tallies[key]
 

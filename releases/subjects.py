@@ -1,6 +1,7 @@
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 from django.urls import reverse
 from django.utils.translation import gettext as _, gettext_lazy
@@ -17,6 +18,7 @@ from releases.core import changes, commands, transitions
 from releases.core.models import GOING_UP, OVER, Release, State
 from releases.core.selectors import needed
 from releases.engine.plans import InFreeze
+from releases.engine.routing import moment_of, without_pins
 from releases.routers import Wanted as WantedOfRouter, flag as flag_router
 
 EVENTS = {
@@ -105,7 +107,8 @@ def _due_step(step: Step, change: Change, at: datetime) -> DueStep | None:
         return _due_start(release, change)
     if release is None or not _is_about(release, change) or release.step != step.number:
         return None
-    if not release.is_moving or not _says_so(release, change):
+    may = release.is_moving or (release.state == State.SUCCEEDED and _ends_pins(change))
+    if not may or not _says_so(release, change, at):
         return None
     finishes = release.parsed_plan.in_freeze is InFreeze.FINISH or release.overrides_freeze
     return DueStep(
@@ -150,11 +153,21 @@ def _is_about(release: Release, change: Change) -> bool:
     return about == (*mine, [release.environment_id])
 
 
-def _says_so(release: Release, change: Change) -> bool:
+def _ends_pins(change: Change) -> bool:
+    """Whether it does nothing but to take away rules that pin visits."""
+    before, after = ({**one, "rules": without_pins(one)} for one in (change.before, change.after))
+    return same_document(before, after)
+
+
+def _says_so(release: Release, change: Change, at: datetime) -> bool:
     flag: Flag = transitions.flag_of(release)
     route, wanted = flag_router.route_of(release.router), WantedOfRouter.of(release.wanted)
+    # The gate judges a moment after the release has said what it wants: what that made of the time
+    # stands in the change.
+    second = min(moment_of(change.before, change.after, route), math.ceil(at.timestamp()))
+    moment = datetime.fromtimestamp(second, UTC)
     try:
-        made = flag_router.outcome(flag, change.before, route, wanted, release.before or {})
+        made = flag_router.outcome(flag, change.before, route, wanted, release.before or {}, moment)
     except AviaryError:
         return False
     return same_document(made, change.after)

@@ -21,6 +21,9 @@ SERVICE, FLAG = "service", "flag"
 # Outcomes of a flag, too, but of those whom a release serves whatever its share: kept apart.
 COHORTS, TESTERS = "cohorts", "testers"
 OF_FLAGS: Final = (FLAG, COHORTS, TESTERS)
+# Outcomes of a service, of requests that were made to try a version: kept apart too.
+SYNTHETIC = "synthetic"
+OF_SERVICES: Final = (SERVICE, SYNTHETIC)
 WIDTH_S: Final = 10
 # How old an outcome may be when it is told, and how far ahead of the evaluator's clock.
 LATE_BY_S: Final = 15 * 60
@@ -41,8 +44,8 @@ _BATCH_BYTES: Final = 512 * 1024
 _MOST_COUNT: Final = 2**50
 _NO_TEXT: Final = re.compile("[\0-\x1f\x7f]")
 
-# Environment, about (a service, or one of OF_FLAGS), its key, the version or variant, whether a
-# client key told it, and when its ten seconds begin, in Unix seconds.
+# Environment, about (one of OF_SERVICES, or of OF_FLAGS), its key, the version or variant, whether
+# a client key told it, and when its ten seconds begin, in Unix seconds.
 BucketKey: TypeAlias = tuple[int, str, str, str, bool, int]
 
 
@@ -156,7 +159,7 @@ def _bounded(
 def read_telemetry(batch: IntakeBatch) -> Iterator[ToldCounts]:
     """Raises ValueError or TypeError for what no evaluator writes."""
     for environment_id, about, name, version, by_client, start, *numbers in batch.content:
-        if about not in (SERVICE, *OF_FLAGS) or type(by_client) is not bool:
+        if about not in (*OF_SERVICES, *OF_FLAGS) or type(by_client) is not bool:
             raise ValueError("no bucket")
         _check_start(start, batch.minute)
         names = _text(name, MAX_NAME_CHARS), _text(version, MAX_VERSION_CHARS)

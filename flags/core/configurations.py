@@ -50,7 +50,7 @@ def save_configuration(
     sides, when it is no longer at ``expected_version``; Waiting where a policy wants others to
     agree first. A flag that is not introduced stays so unless the document turns it on
     or says ``introduced``: until then nobody notices what is saved. Rules by which releases serve
-    testers and cohorts begin ``by_release`` alone, and are left out else.
+    some apart begin ``by_release`` alone, and are left out else.
     """
     _require(Permission.FLAG_EDIT, flag, environment, intent)
     current = _locked(flag, environment, intent)

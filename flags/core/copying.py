@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from flags.core.configurations import save_configuration
 from flags.core.definitions import create_flag
-from flags.core.parsing import OF_RELEASES
+from flags.core.parsing import is_of_release
 from flags.models import Flag, FlagConfiguration
 from portal.access.models import Environment
 from portal.approvals.errors import Waiting
@@ -32,8 +32,8 @@ def copied_document(
     """What the target is to be. It keeps its salt, and so who is in which bucket, unless told; and
     the rules that a release has given it, as those of the source are its release's alone."""
     document = {name: one for name, one in source.document.items() if name != "introduced"}
-    own = [rule for rule in target.targeting["rules"] if rule["id"] in OF_RELEASES]
-    rest = [rule for rule in source.targeting["rules"] if rule["id"] not in OF_RELEASES]
+    own = [rule for rule in target.targeting["rules"] if is_of_release(rule)]
+    rest = [rule for rule in source.targeting["rules"] if not is_of_release(rule)]
     document["rules"] = own + rest
     if not taking.state:
         document["enabled"] = target.enabled

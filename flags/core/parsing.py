@@ -14,11 +14,17 @@ from flags.engine import (
     parse_group,
     parse_segment,
 )
-from flags.engine.limits import COHORTS_RULE, TESTERS_RULE
+from flags.engine.limits import COHORTS_RULE, PINS_RULE, TESTERS_RULE
 from portal.lib.errors import Invalid
 
 T = TypeVar("T")
-OF_RELEASES = (COHORTS_RULE, TESTERS_RULE)
+
+
+def is_of_release(rule: object) -> bool:
+    """Whether a rule, as a document, is one that a release sets and takes away."""
+    key = rule.get("id") if isinstance(rule, Mapping) else None
+    named = key in (COHORTS_RULE, TESTERS_RULE)
+    return named or (isinstance(key, str) and key.startswith(PINS_RULE))
 
 
 def definition_from(document: object) -> FlagDefinition:
@@ -43,15 +49,14 @@ def configuration_from(
 
 
 def without_past_releases(document: object, current: Mapping[str, Any]) -> Any:
-    """A document without the rules by which releases serve testers and cohorts, but for those that
-    the ``current`` configuration has: they come and go with their release. A copy, an old version
-    or a file that was made while one moved would serve them for good."""
+    """A document without the rules by which releases serve some apart, but for those
+    that the ``current`` configuration has: they come and go with their release. A copy, an old
+    version or a file that was made while one moved would serve them for good."""
     rules = document.get("rules") if isinstance(document, Mapping) else None
     if not isinstance(document, Mapping) or not isinstance(rules, list | tuple):
         return document
     there = [rule["id"] for rule in current["rules"]]
-    past = [one for one in OF_RELEASES if one not in there]
-    kept = [rule for rule in rules if not (isinstance(rule, Mapping) and rule.get("id") in past)]
+    kept = [rule for rule in rules if not is_of_release(rule) or rule["id"] in there]
     return document if len(kept) == len(rules) else {**document, "rules": kept}
 
 

@@ -43,6 +43,8 @@ EXPLAINED_STEPS: Final = 10 * MAX_STEPS
 # Ids of the rules by which a release serves a version to users whatever its share.
 COHORTS_RULE: Final = "release-cohorts"
 TESTERS_RULE: Final = "release-testers"
+# What ids of rules begin with by which a release keeps visits on what they began with.
+PINS_RULE: Final = "release-pin-"
 # Levels of lists and objects inside an object value, the outermost included.
 MAX_VALUE_DEPTH: Final = 20
 

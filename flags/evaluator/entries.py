@@ -11,6 +11,7 @@ from flags.channel.telemetry import (
     MAX_VALUE,
     MAX_VERSION_CHARS,
     SERVICE,
+    SYNTHETIC,
 )
 from flags.engine.sketch import bucket_of
 
@@ -19,7 +20,7 @@ Entry = Mapping[str, Any]
 MOST_COUNT: Final = 1_000_000_000
 MOST_DURATIONS: Final = 10_000
 MOST_DURATION_MS: Final = 1e9
-_ABOUT: Final = ("service", "version", "flag", "variant", "context", "at")
+_ABOUT: Final = ("service", "version", "synthetic", "flag", "variant", "context", "at")
 _NUMBERS: Final = ("count", "errors", "error", "error_type", "duration_ms", "durations_ms", "value")
 FIELDS: Final = frozenset(_ABOUT + _NUMBERS)
 
@@ -27,6 +28,7 @@ NO_OBJECT: Final = "an outcome is a JSON object"
 NOTHING: Final = "name a service with its version, or a flag with a variant or a context"
 BOTH: Final = "name a service or a flag, not both"
 OF_SERVICE: Final = "an outcome of a service has a version, and neither variant nor context"
+NO_SYNTHETIC: Final = "synthetic must be true or false, of an outcome of a service"
 OF_FLAG: Final = "an outcome of a flag has a variant or a context, not both, and no version"
 NO_CONTEXT: Final = "the context must be an object, its targetingKey a string"
 NO_INSTANT: Final = "at must be Unix seconds, or a date and time with its zone, as in RFC 3339"
@@ -66,7 +68,11 @@ def about_of(entry: Entry) -> tuple[str, str, str, Mapping[str, object] | None]:
     if "variant" in entry or "context" in entry or "version" not in entry:
         raise Rejected(OF_SERVICE)
     version = _text(entry["version"], MAX_VERSION_CHARS, "version")
-    return SERVICE, _text(service, MAX_NAME_CHARS, "service"), version, None
+    synthetic = entry.get("synthetic", False)
+    if type(synthetic) is not bool:
+        raise Rejected(NO_SYNTHETIC)
+    about = SYNTHETIC if synthetic else SERVICE
+    return about, _text(service, MAX_NAME_CHARS, "service"), version, None
 
 
 def _flag_of(entry: Entry, flag: object) -> tuple[str, str, str, Mapping[str, object] | None]:
@@ -74,6 +80,8 @@ def _flag_of(entry: Entry, flag: object) -> tuple[str, str, str, Mapping[str, ob
         raise Rejected(NOTHING)
     if "version" in entry or ("variant" in entry) == ("context" in entry):
         raise Rejected(OF_FLAG)
+    if "synthetic" in entry:
+        raise Rejected(NO_SYNTHETIC)
     key = _text(flag, MAX_NAME_CHARS, "flag")
     if "variant" in entry:
         return FLAG, key, _text(entry["variant"], MAX_VERSION_CHARS, "variant"), None

@@ -40,7 +40,7 @@ SERVICE = Shape(
 SERVICES = PageShape("ServicePage", "services", SERVICE.many())
 _ROUTER = OBJECT(
     'Who moves traffic: {"kind": "flag", "flag", "variants": [two of its variants], "baseline"?, '
-    '"bucket_by"?, "tester_url"?}, {"kind": "webhook", "url"}, {"kind": "manual"}, '
+    '"bucket_by"?, "tester_url"?, "pin_s"?}, {"kind": "webhook", "url"}, {"kind": "manual"}, '
     '{"kind": "haproxy", "haproxy": [names], "places": [two backends], "baseline"?, "map", "key"} '
     'or {"kind": "haproxy", "haproxy", "places", "baseline"?, "backend", '
     '"servers": {place: [names]}}.'

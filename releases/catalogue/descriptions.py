@@ -29,9 +29,11 @@ _OF_FLAGS = {
     "baseline": gettext_lazy("Serve the variant {} to users to compare with, as the baseline."),
     "bucket_by": gettext_lazy("Bucket users by {}."),
     "tester_url": gettext_lazy("Testers open {}"),
+    "pin_s": gettext_lazy("A visit that began on the stable version keeps it for {} s."),
 }
 _OF_HAPROXY = {
-    "baseline": gettext_lazy("Send a part of them to {} to compare with, as the baseline.")
+    "baseline": gettext_lazy("Send a part of them to {} to compare with, as the baseline."),
+    "pin_s": gettext_lazy("Whoever is served the stable version keeps it for {} s."),
 }
 _MEASURED = {
     Kind.ERROR_RATE: gettext_lazy("the error rate exceeds {threshold} % over {window}"),

@@ -12,7 +12,8 @@ requests::
 With a backend alone it moves no traffic between versions: it takes the instances of rolling
 releases, its servers, out of service and puts them back. ``haproxy`` names sockets that the site
 lists in AVIARY_HAPROXY; all of them are told the same. The places take turns: one has the stable
-version, the other brings the next.
+version, the other brings the next. With a map, ``pin_s`` pins whoever begins on the stable version
+to it for so many seconds.
 """
 
 import re
@@ -24,6 +25,7 @@ from portal.lib.documents import (
     Reader,
     all_different,
     checked,
+    integer,
     list_of,
     matching,
     quote,
@@ -43,6 +45,7 @@ _read_path: Final = matching(
     re.compile(r"[A-Za-z0-9_./-]+"), 200, "Give the map's path as haproxy's configuration has it."
 )
 _read_servers: Final = all_different(list_of(_read_name, least=1, most=MOST_SERVERS))
+read_pin: Final = integer(60, 86_400)
 _OF_MAP: Final = ("map", "key")
 _OF_WEIGHTS: Final = ("backend", "servers")
 
@@ -64,6 +67,8 @@ def takes_out(router: Mapping[str, Any]) -> bool:
 def _check_way(router: Mapping[str, Any]) -> Iterator[Problem]:
     if takes_out(router):
         return
+    if "pin_s" in router and "map" not in router:
+        yield Problem("pin_s", "Only a map can pin visitors; weights know none.")
     of_map, of_weights = (
         [name for name in names if name in router] for names in (_OF_MAP, _OF_WEIGHTS)
     )
@@ -117,6 +122,7 @@ read_haproxy: Final[Reader[dict[str, Any]]] = checked(
             "backend": _read_name,
             "servers": _read_groups,
             "baseline": _read_name,
+            "pin_s": read_pin,
         },
     ),
     _check_way,

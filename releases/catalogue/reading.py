@@ -40,7 +40,7 @@ from portal.lib.documents import (
     text,
 )
 from portal.lib.errors import Invalid
-from releases.catalogue.haproxy import read_haproxy
+from releases.catalogue.haproxy import read_haproxy, read_pin
 from releases.engine.checks import ADDRESS, Check, read_checks
 from releases.engine.rollback_config import RollbackConfig, read_rollback_config
 from releases.engine.steps import MOST_INSTANCES
@@ -103,7 +103,7 @@ _ROUTERS: Final[Mapping[str, Reader[dict[str, Any]]]] = {
     "flag": record(
         dict,
         {"flag": name(200, 1), "variants": all_different(list_of(_NAME, least=2, most=2))},
-        {"baseline": _NAME, "bucket_by": _NAME, "tester_url": _read_page},
+        {"baseline": _NAME, "bucket_by": _NAME, "tester_url": _read_page, "pin_s": read_pin},
     ),
     "webhook": record(dict, {"url": _read_address}),
     "manual": record(dict, {}),

@@ -49,6 +49,7 @@ def start_change(release: Release, intent: Intent | None = None) -> Change:
 def _start_sentences(release: Release) -> Iterator[str]:
     plan = release.parsed_plan
     yield from descriptions.strategy_sentences(plan)
+    yield from descriptions.pin_sentences(release.router)
     shares = ", ".join(map(descriptions.percent, plan.shares))
     text = ngettext(
         "It goes to {shares} of the users, each step watched by {n} check.",

@@ -73,6 +73,8 @@ def step_words(step: Step) -> str:
         return _("deploy")
     if step.work is Work.RETIRE:
         return _("stop the old version")
+    if step.work is Work.SYNTHETIC:
+        return _("tagged requests")
     if step.work is Work.BATCH:
         return ", ".join(step.instances)
     return percent(step.share) if step.share else _("canary cohorts")
@@ -83,6 +85,10 @@ def strategy_sentences(plan: Plan) -> Iterator[str]:
     works = [step.work for step in plan.steps]
     if Work.DEPLOY in works:
         yield _("It is deployed first, where nobody gets it yet.")
+    if plan.has_tagged:
+        yield _(
+            "Before any share, tagged (synthetic) requests alone get it, and are counted apart."
+        )
     for step in plan.steps:
         if step.work is Work.BATCH:
             yield _("It replaces what {names} run.").format(names=", ".join(step.instances))
@@ -90,6 +96,13 @@ def strategy_sentences(plan: Plan) -> Iterator[str]:
         yield _earlier_words(plan.batches)
     if Work.RETIRE in works:
         yield _("In the end the old version is stopped; from then on there is no rollback.")
+
+
+def pin_sentences(router: Mapping[str, Any]) -> Iterator[str]:
+    """What becomes of visits that began before the share rises; empty where they are not pinned."""
+    if pin_s := router.get("pin_s"):
+        text = _("Visits that began on the stable version keep it for {time} more at each step.")
+        yield text.format(time=duration(pin_s))
 
 
 def _earlier_words(batches: Batches) -> str:
@@ -114,7 +127,7 @@ def confirm_words(release: Release) -> str:
         if wanted["back"]:
             return _("Bring back what {names} and the batches before ran.").format(**names)
         return _("Replace what {names} run by {version}.").format(**names)
-    if step.work is Work.ROUTE or wanted["back"]:
+    if step.is_routed or wanted["back"]:
         share = " + ".join([percent(int(wanted["share"])), *wanted["cohorts"]])
         return _("Set its share to {share} where traffic is routed.").format(share=share)
     names["place"] = release.place_of("stable" if step.work is Work.RETIRE else "new")
@@ -171,6 +184,16 @@ def _detail(release: Release, hold: Hold, about: str) -> str:
     return str(release.checks.get(about, {}).get("detail") or "")
 
 
+def _tagged_wanting(wanting: int) -> str:
+    return ngettext(
+        "The check “{about}” needs {n} more tagged request; this release's page says how to send "
+        "one.",
+        "The check “{about}” needs {n} more tagged requests; this release's page says how to send "
+        "them.",
+        wanting,
+    )
+
+
 def _no_data(release: Release, about: str, wanting: int) -> str:
     state = release.checks.get(about, {})
     checks = release.parsed_plan.checks
@@ -178,6 +201,8 @@ def _no_data(release: Release, about: str, wanting: int) -> str:
         return _("The check “{about}” has no data yet. The release continues once it has.")
     if "windows" in (state.get("numbers") or {}):
         return _("The check “{about}” needs values of 5 windows of each version to be judged.")
+    if wanting and release.present.work is Work.SYNTHETIC:
+        return _tagged_wanting(wanting)
     if not wanting:
         return _("The check “{about}” has too few errors or requests to be judged yet.")
     text = ngettext(

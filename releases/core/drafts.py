@@ -149,7 +149,7 @@ def _of_service(project: Project, environment: Environment, document: Document) 
         text = _("The router calls a place {name}; give the version another name.")
         raise Invalid.of("artefact.version", text, name=artefact["version"])
     plan = _deployed(plan, setup)
-    remarks += _remarks_on(setup.router, plan)
+    remarks += _remarks_on(setup.router, plan) + _uncounted(plan)
     draft = Draft(service, document["artefact"], plan, {}, origins, remarks=remarks)
     draft = replace(draft, deployer=setup.deployer)
     channels = config.channels if config else ()
@@ -194,6 +194,11 @@ def possible_strategies(setup: ServiceSetup | None) -> frozenset[str]:
 
 def _remarks_on(router: Document, plan: Plan) -> list[str]:
     """What a router cannot do as one may think. Raises Invalid where it cannot do the plan."""
+    if plan.has_tagged and not knows_tagged(router):
+        text = _(
+            "Its router knows no tagged requests. Leave that step out, or use a flag or a map."
+        )
+        raise Invalid({"plan.steps": text})
     if router["kind"] == "haproxy" and takes_out(router):
         if plan.strategy is not Strategy.ROLLING:
             text = _("Its router only takes instances out of service. Choose rolling.")
@@ -205,6 +210,21 @@ def _remarks_on(router: Document, plan: Plan) -> list[str]:
         text = _("haproxy's weights know no users. Leave cohorts out, or route by a map.")
         raise Invalid({"plan.cohorts": text})
     return [_("haproxy's weights share requests, not users: a user may get both versions in turn.")]
+
+
+def knows_tagged(router: Document) -> bool:
+    """Whether it can let tagged requests alone in."""
+    return router["kind"] == "flag" or (router["kind"] == "haproxy" and "map" in router)
+
+
+_COUNTING: Final = (Kind.ERROR_RATE, Kind.LATENCY, Kind.NEW_ERROR_TYPES)
+
+
+def _uncounted(plan: Plan) -> list[str]:
+    counts = any(check.kind in _COUNTING for check in plan.checks)
+    if counts or not plan.has_tagged:
+        return []
+    return [_("No check counts tagged requests, so that step passes without any.")]
 
 
 def _places(router: Document) -> tuple[str, ...]:
@@ -219,6 +239,7 @@ def _of_flag(project: Project, environment: Environment, document: Document) -> 
         raise Invalid({"flag": _("There is no such flag.")})
     router = router_of_flag(flag, environment, document.get("variant"))
     plan, origins, remarks = _planned(project, {"strategy": "feature_flag", **document}, (), None)
+    remarks += _uncounted(plan)
     return Draft(flag, None, plan, router, origins, (), _not_before(document), remarks)
 
 

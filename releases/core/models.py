@@ -13,7 +13,7 @@ from portal.lib.journal import About
 from portal.runs.models import Authored, DueWork
 from releases.catalogue.models import Artefact, Service
 from releases.engine import plans
-from releases.engine.steps import Step, Work
+from releases.engine.steps import Step
 
 
 class State(models.TextChoices):
@@ -195,7 +195,7 @@ class Release(DueWork, Authored):
     @property
     def carrier(self) -> Mapping[str, Any]:
         """Who carries out its present step, as it was set up: its router, or its deployer."""
-        routes = self.present.work is Work.ROUTE or bool(self.wanted.get("back"))
+        routes = self.present.is_routed or bool(self.wanted.get("back"))
         rolls = self.parsed_plan.strategy is plans.Strategy.ROLLING
         found: Mapping[str, Any] = self.router if routes and not rolls else self.deployer
         return found

@@ -20,7 +20,7 @@ def ask(release: Release) -> tuple[Told | None, dict[str, Any]]:
     to act; and its state. None of a router that lies in our database."""
     if release.parsed_plan.strategy is Strategy.ROLLING:
         return rolling.ask(release)
-    if release.present.work is Work.ROUTE or release.wanted["back"]:
+    if release.present.is_routed or release.wanted["back"]:
         return outside_routers.ask(release)
     progress, state = _ask_deployer(release)
     return _told(release, progress), state

@@ -59,7 +59,7 @@ def plan_release(
         release.stable = selectors.stable_of(release.service, environment)
     answer_for(release, intent.actor, None)
     release.save()
-    if release.router["kind"] == "flag":
+    if release.router["kind"] == "flag" or draft.plan.has_tagged:
         release.router["tester"] = flag_router.tester_token(release.pk)
         release.save(update_fields=["router"])
     transitions.record("planned", release, intent, more={"plan": release.plan})

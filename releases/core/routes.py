@@ -18,7 +18,7 @@ from releases.routers import haproxy
 
 Document = Mapping[str, Any]
 # What of a service's router its releases keep as it is.
-_KEPT = ("baseline", "bucket_by", "tester_url")
+_KEPT = ("baseline", "bucket_by", "tester_url", "pin_s")
 
 
 def router_of(service: Service, environment: Environment, router: Document) -> dict[str, Any]:

@@ -29,10 +29,12 @@ from releases.core import (
     exposures,
     outside_routers,
     outside_work,
+    pins,
     rollback_proof,
     situation,
     starting,
     transitions,
+    unpinning,
 )
 from releases.core.models import GOING_UP, Release, State
 from releases.core.transitions import TICK, by_itself
@@ -209,6 +211,11 @@ class ReleaseRunner(Runner[Release]):
             work.due_at = at  # what has just happened moves it: looked at with all locks
             work.save()
             return
+        unpins = decision.action in (Action.STAY, Action.ADVANCE, Action.SUCCEED)
+        if unpins and answer.may_move and unpinning.end_due(work, told, by_itself(work, "", at)):
+            work.due_at = at
+            work.save()
+            return
         _act(work, decision, told, at)
 
     def tell(self, work: Release, event: str, why: str) -> None:
@@ -259,7 +266,7 @@ def _go_on(release: Release, decision: Decision, told: Told, at: datetime) -> No
         holds.append(transitions.to_confirm(release))
     transitions.hold(release, holds, at, warnings=[_stored(one) for one in decision.warnings])
     intent = by_itself(release, "", at)
-    if release.router["kind"] != "flag" or not release.present.has_traffic:
+    if release.router["kind"] != "flag" or not release.present.is_routed:
         transitions.note_told(release, told, intent)
     if decision.action is Action.ROUTE:
         if not release.is_by_hand:
@@ -281,7 +288,7 @@ def _watch(release: Release, decision: Decision, told: Told, at: datetime) -> No
         _take_back(release, decision, at)
         return
     if not release.is_watched(at):
-        release.due_at = None
+        release.due_at = pins.next_end(release)
     elif lies_outside(release.router):
         transitions.note_told(release, told, intent)
         if decision.action is Action.ROUTE:

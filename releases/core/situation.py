@@ -13,7 +13,7 @@ from portal.approvals.freezes.descriptions import frozen_sentence
 from portal.approvals.freezes.selectors import freezes_in_force
 from portal.audit import selectors as audit
 from releases.checks import Found, Subject
-from releases.core import comparisons, descriptions, exposures, outside_routers, transitions
+from releases.core import comparisons, descriptions, exposures, outside_routers, pins, transitions
 from releases.core.models import Measurement, Release, State
 from releases.core.transitions import TICK
 from releases.engine.checks import (
@@ -32,7 +32,9 @@ from releases.engine.checks import (
 from releases.engine.comparisons import effective
 from releases.engine.decisions import Action, Decision, Seen, Situation, Traffic
 from releases.engine.plans import InFreeze, Reaction
+from releases.engine.steps import Work
 from releases.routers import Told, Wanted, flag as flag_router, lies_outside
+from releases.telemetry.reading import Whose
 
 # Without outcomes and changes nothing happens to it but the end of its step or a freeze.
 IDLE = timedelta(seconds=30)
@@ -46,10 +48,16 @@ def subject_of(release: Release) -> Subject:
         kind,
         release.about.key,
         release.version,
-        of_cohorts=not release.present.share,
+        whose=_whose(release),
         address=release.deployer.get("addresses", {}).get(release.place_of("new"), ""),
         began=release.started_at,
     )
+
+
+def _whose(release: Release) -> Whose:
+    if release.present.work is Work.SYNTHETIC:
+        return Whose.TAGGED
+    return Whose.USERS if release.present.share else Whose.COHORTS
 
 
 def told_of(release: Release, answer: Told | None) -> Told:
@@ -225,7 +233,7 @@ def may_move(release: Release, found: Found, at: datetime) -> bool:
         return True
     if release.state != State.SUCCEEDED and release.soaked_at and at >= release.soaked_at:
         return True
-    if any(not one.is_good for one in found.probes.values()):
+    if any(not one.is_good for one in found.probes.values()) or pins.are_due(release, at):
         return True
     checks = {check.key: check for check in plan.checks_at(release.step)}
     verdicts = (judge(checks[key], one).verdict for key, one in found.measured.items())
@@ -255,7 +263,8 @@ def next_look(release: Release, decision: Decision, at: datetime) -> datetime:
             last = datetime.fromisoformat(asked) if asked else release.entered_at
             wait = check.period_s if asked else check.initial_delay_s
             soonest = min(soonest, max(at + MOMENT, last + timedelta(seconds=wait)))
-    return soonest
+    unpins = pins.next_end(release) or soonest
+    return min(soonest, max(at + MOMENT, unpins))
 
 
 def situation_of(release: Release, seen: list[Seen], told: Told, at: datetime) -> Situation:

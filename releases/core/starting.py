@@ -18,7 +18,7 @@ from portal.approvals.freezes.selectors import freezes_stopping
 from portal.approvals.services import gated
 from portal.lib.errors import Conflict, Invalid
 from portal.lib.journal import Intent, Step, WriteOptions
-from releases.core import outside_routers, selectors, transitions
+from releases.core import outside_routers, pins, selectors, transitions
 from releases.core.changes import start_change
 from releases.core.command_rules import lock_for, lock_release
 from releases.core.models import MOVING, Release, State
@@ -155,6 +155,9 @@ def _make_way(release: Release, intent: Intent) -> None:
             if locked.told.get("share"):  # what is there now, nobody has confirmed for the new one
                 release.told = {"share": None}
             transitions.end(locked, State.SUPERSEDED, intent)
+    last = others.filter(state=State.SUCCEEDED).order_by("-ended_at", "-pk").first()
+    if last is not None:
+        pins.require_none(last, intent.at)
     watched = others.filter(state=State.SUCCEEDED).exclude(due_at=None)
     for over in watched:
         transitions.leave(over)

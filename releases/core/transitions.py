@@ -20,7 +20,7 @@ from portal.approvals.models import ChangeRequest
 from portal.lib import journal
 from portal.lib.journal import Actor, Agreed, Intent, Step
 from portal.notifications import services as notifications
-from releases.core import comparisons, descriptions
+from releases.core import comparisons, descriptions, pins
 from releases.core.models import Release, State, StepExecution, Termination
 from releases.engine.decisions import Cause
 from releases.engine.plans import ReturnStrategy, Strategy
@@ -71,7 +71,7 @@ def wanted_at(release: Release, number: int, *, turns_on: bool = False) -> Wante
     step: PlanStep = plan.all_steps[number]
     chosen = step.work is Work.ROUTE and step.share < WHOLE
     cohorts = tuple(one for one in plan.cohorts if one not in release.dropped) if chosen else ()
-    turns_on = turns_on and bool(release.router.get("turns_on")) and number == plan.first
+    turns_on = turns_on and bool(release.router.get("turns_on"))
     return Wanted(step.share, cohorts, turns_on=turns_on)
 
 
@@ -82,6 +82,8 @@ def enter(
 
     ``promotion`` is the request by which others agreed to this step, beside its start.
     """
+    if release.parsed_plan.all_steps[number].work is Work.RETIRE:
+        pins.require_none(release, intent.at)
     leave(release)
     _break_off_proof(release)
     release.executions.filter(ended_at=None).update(ended_at=intent.at, outcome="left")
@@ -90,7 +92,8 @@ def enter(
     if release.attempt > 1:
         comparisons.begin_anew(release, intent.at)
     release.entered_at, release.checks = None, {}
-    wanted = wanted_at(release, number, turns_on=release.attempt == 1)
+    begins = release.attempt == 1 and number == release.parsed_plan.first_routed
+    wanted = wanted_at(release, number, turns_on=begins)
     release.wanted, release.due_at = wanted.document, intent.at
     if promotion is not None:
         release.wanted["promotion"] = promotion.pk
@@ -126,7 +129,7 @@ def leave(release: Release) -> None:
 def route(release: Release, intent: Intent) -> None:
     """Make the router do what is wanted: in this transaction where it lies in our database, else
     the next tick tells it; as it tells the deployer, at a step that is its own."""
-    moves = release.present.has_traffic or bool(release.wanted["back"])
+    moves = release.present.is_routed or bool(release.wanted["back"])
     if release.router["kind"] != "flag" or not moves:
         release.wanted["asked"] = True
         release.due_at = intent.at
@@ -269,6 +272,8 @@ def end(release: Release, state: State, intent: Intent) -> None:
         if plan.watch_s:
             release.watch_until = intent.at + timedelta(seconds=plan.watch_s)
             release.due_at = intent.at + TICK
+        else:
+            release.due_at = pins.next_end(release)
     release.executions.filter(ended_at=None).update(ended_at=intent.at, outcome=release.outcome)
     release.save()
     record(state, release, intent, more={"because": release.because})

@@ -216,7 +216,7 @@ def _of_people(now: Situation) -> list[Hold]:
 
 
 def _of_traffic(now: Situation) -> list[Hold]:
-    deploys = now.plan.all_steps[now.step].work is not Work.ROUTE
+    deploys = not now.plan.all_steps[now.step].is_routed
     away = Cause.DEPLOYER_AWAY if deploys else Cause.ROUTER_AWAY
     causes = {Traffic.FOREIGN: Cause.FOREIGN, Traffic.AWAY: away, Traffic.WAITS: Cause.FLOOR}
     cause = causes.get(now.traffic)

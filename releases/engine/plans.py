@@ -112,16 +112,30 @@ class Plan:
         return next(n for n, step in enumerate(self.all_steps) if step.has_traffic)
 
     @property
+    def first_routed(self) -> int:
+        """The number of the first step that the router carries out; that may be the one of tagged
+        requests, which gives nobody a share."""
+        steps = enumerate(self.all_steps)
+        return next((n for n, step in steps if step.is_routed), self.first)
+
+    @property
+    def has_tagged(self) -> bool:
+        """Whether tagged requests get it before anybody else."""
+        return any(step.work is Work.SYNTHETIC for step in self.steps)
+
+    @property
     def shares(self) -> tuple[int, ...]:
         return tuple(step.share for step in self.steps if step.has_traffic)
 
     def checks_at(self, number: int) -> tuple[Check, ...]:
         """The checks that count at a step: smoke checks for what is deployed, and the others for
         what has traffic."""
-        work = self.all_steps[number].work
-        if work is Work.RETIRE:
+        step = self.all_steps[number]
+        if step.work is Work.RETIRE:
             return ()
-        return tuple(one for one in self.checks if one.smoke is (work is Work.DEPLOY))
+        found = (one for one in self.checks if one.smoke is (step.work is Work.DEPLOY))
+        most = step.minimum_requests
+        return tuple(one.needing_at_most(most) if most else one for one in found)
 
     @property
     def document(self) -> dict[str, Any]:
@@ -234,7 +248,8 @@ def _check_shares(plan: Plan) -> Iterator[Problem]:
     last = numbered[-1] if numbered else (len(plan.steps) - 1, plan.steps[-1])
     if not last[1].has_traffic or last[1].share != WHOLE:
         yield Problem(f"steps[{last[0]}].share", "Let the last step reach 100 %.")
-    if plan.strategy in _AT_ONCE and len(numbered) > 1:
+    is_more = len(numbered) > 1 or (plan.strategy is Strategy.IN_PLACE and plan.has_tagged)
+    if plan.strategy in _AT_ONCE and is_more:
         yield Problem("steps", _AT_ONCE[plan.strategy])
 
 
@@ -250,6 +265,9 @@ def _check_works(plan: Plan) -> Iterator[Problem]:
     for place, work in enumerate(works):
         if work is Work.DEPLOY and place:
             yield Problem(f"steps[{place}].work", "Deploy at the first step.")
+        if work is Work.SYNTHETIC and set(works[:place]) - {Work.DEPLOY}:
+            message = "Let tagged requests have it once, before any share."
+            yield Problem(f"steps[{place}].work", message)
         if work is Work.RETIRE and (place < len(works) - 1 or plan.strategy not in _RETIRING):
             message = "Only blue-green stops what ran before, at its last step."
             yield Problem(f"steps[{place}].work", message)

@@ -23,15 +23,17 @@ from portal.lib.documents import (
 WHOLE: Final = 100_000
 """All traffic, in thousandths of a percent."""
 MOST_INSTANCES: Final = 200
+MOST_REQUESTS: Final = 10_000_000
 DAY_S: Final = 86_400
 
 
 class Work(StrEnum):
-    """What a step does: move traffic, put the artefact where nobody gets it yet, replace it on some
-    instances, or stop what ran before."""
+    """What a step does: move traffic, put the artefact where nobody gets it yet, let tagged
+    (synthetic) requests alone have it, replace it on some instances, or stop what ran before."""
 
     ROUTE = "route"
     DEPLOY = "deploy"
+    SYNTHETIC = "synthetic"
     BATCH = "batch"
     RETIRE = "retire"
 
@@ -49,7 +51,8 @@ class Step:
     is watched there, and whether people have to let it go on.
 
     The step of the *cohorts* has the share 0, as has one that deploys. ``instances`` are those that
-    a batch replaces; its share is theirs and that of the batches before.
+    a batch replaces; its share is theirs and that of the batches before. ``minimum_requests`` is
+    what checks need of tagged requests, where that is less than they need of others; 0 for no less.
     """
 
     share: int
@@ -57,10 +60,17 @@ class Step:
     gate: bool = False
     work: Work = Work.ROUTE
     instances: tuple[str, ...] = ()
+    minimum_requests: int = 0
 
     @property
     def has_traffic(self) -> bool:
+        """Whether users get the new version by it."""
         return self.work in (Work.ROUTE, Work.BATCH)
+
+    @property
+    def is_routed(self) -> bool:
+        """Whether it is the router that carries it out."""
+        return self.work in (Work.ROUTE, Work.SYNTHETIC)
 
     @property
     def document(self) -> dict[str, Any]:
@@ -69,7 +79,8 @@ class Step:
             return {"share": self.share / 1000, **watched}
         if self.work is Work.BATCH:
             return {"work": self.work.value, "instances": list(self.instances), **watched}
-        return {"work": self.work.value, **watched}
+        least = {"minimum_requests": self.minimum_requests} if self.minimum_requests else {}
+        return {"work": self.work.value, **watched, **least}
 
 
 DEPLOY: Final = Step(0, work=Work.DEPLOY)
@@ -138,6 +149,11 @@ _read_work = choice(Work, "kind of step")
 _STEPS: Final[dict[Work, Reader[Step]]] = {
     Work.ROUTE: record(Step, {"share": _read_share}, _WATCHED),
     Work.DEPLOY: record(partial(Step, 0, work=Work.DEPLOY), {}, _WATCHED),
+    Work.SYNTHETIC: record(
+        partial(Step, 0, work=Work.SYNTHETIC),
+        {},
+        {**_WATCHED, "minimum_requests": integer(1, MOST_REQUESTS)},
+    ),
     Work.RETIRE: record(partial(Step, WHOLE, work=Work.RETIRE), {}, {}),
     Work.BATCH: record(
         partial(Step, 0, work=Work.BATCH),

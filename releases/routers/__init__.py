@@ -51,7 +51,8 @@ class Told:
     """What a router says. ``share`` is None where it says what no release makes of it, and
     ``is_off`` where it sends nobody anywhere; ``away`` why it says nothing. ``is_lost`` says that
     it has forgotten what it was told, and ``said`` what it says instead, for people. ``version`` is
-    that of a flag's configuration.
+    that of a flag's configuration, and ``pins`` says when its rules go that pin visits (Unix
+    seconds).
 
     Of a step that does more than to move traffic, ``pending`` says that this is not done yet,
     ``failed`` why it never will be, ``waits`` for what it has to wait, and ``detail`` how far it
@@ -69,6 +70,7 @@ class Told:
     is_lost: bool = False
     said: str = ""
     version: int | None = field(default=None, compare=False)
+    pins: tuple[int, ...] = field(default=(), compare=False)
 
     def traffic(self, wanted: Wanted, *, reached: bool, before: "Told | None") -> Traffic:
         """What that is beside what is wanted. ``reached`` says whether it was so once, and
@@ -107,4 +109,5 @@ class Told:
             "is_off": self.is_off,
             "away": self.away,
             **{name: text for name, text in more.items() if text},
+            **({"pins": list(self.pins)} if self.pins else {}),
         }

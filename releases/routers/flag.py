@@ -1,5 +1,6 @@
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -11,14 +12,22 @@ from flags.engine import dump_configuration
 from flags.models import Flag, FlagConfiguration
 from portal.access.models import Environment
 from portal.lib.journal import Intent, Step, WriteOptions
-from releases.engine.routing import TESTER, FlagRoute, cohorts_in, routed, share_of, without_ours
+from releases.engine.routing import (
+    TESTER,
+    FlagRoute,
+    cohorts_in,
+    pins_end,
+    routed,
+    share_of,
+    without_ours,
+)
 from releases.routers import Told, Wanted
 
 Document = Mapping[str, Any]
 
 
 def route_of(router: Document) -> FlagRoute:
-    names = ("new", "stable", "baseline", "bucket_by", "tester")
+    names = ("new", "stable", "baseline", "bucket_by", "tester", "pin_s")
     return FlagRoute(**{name: router[name] for name in names if name in router})
 
 
@@ -37,13 +46,19 @@ def tester_link(router: Document) -> str:
 
 
 def told(document: Document, route: FlagRoute) -> Told:
-    return Told(share_of(document, route), cohorts_in(document), not document["enabled"])
+    is_off, pins = not document["enabled"], pins_end(document)
+    return Told(share_of(document, route), cohorts_in(document), is_off, pins=pins)
 
 
 def outcome(
-    flag: Flag, document: Document, route: FlagRoute, wanted: Wanted, before: Document
+    flag: Flag,
+    document: Document,
+    route: FlagRoute,
+    wanted: Wanted,
+    before: Document,
+    at: datetime,
 ) -> dict[str, Any]:
-    """What a release makes of a configuration, as it is stored.
+    """What a release makes of a configuration at an instant, as it is stored.
 
     All the way back is what everyone else got ``before`` it, and off where it was off; rules of
     others stay as they are now. Raises Invalid where that does not fit the flag any more.
@@ -57,7 +72,8 @@ def outcome(
         }
         made: Document = {**document, **rest}
     else:
-        made = routed(document, route, share=wanted.share, cohorts=wanted.cohorts)
+        share, cohorts = wanted.share, wanted.cohorts
+        made = routed(document, route, share=share, cohorts=cohorts, at=at.timestamp())
         made = {**made, "enabled": document["enabled"] or wanted.turns_on}
     return dump_configuration(configuration_from(made, flag.definition))
 
@@ -80,7 +96,7 @@ def move(
     saved = save_configuration(
         flag=flag,
         environment=environment,
-        document=outcome(flag, current.document, route, wanted, before),
+        document=outcome(flag, current.document, route, wanted, before, intent.at),
         expected_version=current.version,
         intent=replace(intent, options=WriteOptions(step=step)),
         by_release=True,

@@ -9,7 +9,7 @@ one that does not is named.
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from types import ModuleType
 from typing import Any, Final
@@ -135,7 +135,7 @@ def _ask_one(
         return _Said(name, told, process, reading.raw)
     is_lost = memory.process not in ("", process) and reading.raw in memory.known
     words = f"{name}: {mode.words(router, reading)}"
-    differs = Told(told.share, told.cohorts, is_lost=is_lost, said=words)
+    differs = replace(told, is_lost=is_lost, said=words)
     return _Said(name, differs, process, reading.raw)
 
 
@@ -158,5 +158,6 @@ def _together(said: Sequence[_Said], wanted: Wanted) -> Told:
         return said[0].told
     shares = {(one.share, one.cohorts) for one in others}
     share, cohorts = next(iter(shares)) if len(shares) == 1 else (None, ())
-    lost = all(one.is_lost for one in others)
-    return Told(share, cohorts, is_lost=lost, said="; ".join(one.said for one in others))
+    lost, pending = (all(one.is_lost for one in others), any(one.pending for one in others))
+    words = "; ".join(one.said for one in others)
+    return Told(share, cohorts, is_lost=lost, pending=pending, said=words)

@@ -7,13 +7,18 @@ The entry holds all that decides who goes where, so one ``set map`` switches all
 Whose point (a hash of the user's cookie, 0 to 99,999) is below 5000 goes to green, who is from
 95,000 on to the baseline, and everyone else to blue; who belongs to a cohort that has an entry
 ``staff@shop-1f2e3d4c`` goes to green as well. Entries of cohorts are there before the entry that
-names them, and go after it. Places are haproxy's backends. ``shop green/0/blue`` is enough where
-everybody goes to blue.
+names them, and go after it. One of them lets in requests that are tagged with the release's token,
+where its plan begins with these: ``tester:7.k1Vd3Zr@shop-1f2e3d4c``. Places are
+haproxy's backends. ``shop green/0/blue`` is enough where everybody goes to blue.
+
+A seventh field, ``…/shop-1f2e3d4c/3600``, pins whoever is served something else than green to that
+for so many seconds. haproxy keeps since when in its table ``shop-pins``; the way back clears it.
 """
 
 import hashlib
 import re
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -21,7 +26,7 @@ from django.utils.translation import gettext as _
 
 from releases.engine.steps import WHOLE
 from releases.routers import Told, Wanted
-from releases.routers.haproxy_socket import Haproxy, HaproxyError, Memory
+from releases.routers.haproxy_socket import CommandRefused, Haproxy, HaproxyError, Memory
 
 _FOUND: Final = re.compile(r'type=.*, found=yes, .*value="(.*)", type=".*"\n')
 _NOT_FOUND: Final = re.compile(r"type=.*, found=no\n")
@@ -32,7 +37,8 @@ Router = Mapping[str, Any]
 @dataclass(frozen=True, slots=True)
 class Entry:
     """``new`` has the points below ``share``, ``baseline`` those from ``since`` on, ``stable`` what
-    is left; ``cohorts`` is the name of a list of cohorts who go to ``new``."""
+    is left; ``cohorts`` is the name of a list of cohorts who go to ``new``. Visitors are pinned for
+    ``pin_s``."""
 
     new: str
     share: int
@@ -40,11 +46,13 @@ class Entry:
     baseline: str = ""
     since: int = WHOLE
     cohorts: str = _NOBODY
+    pin_s: int = 0
 
     @property
     def value(self) -> str:
-        baseline = self.baseline or self.stable
-        return f"{self.new}/{self.share}/{self.stable}/{baseline}/{self.since}/{self.cohorts}"
+        baseline, pin = self.baseline or self.stable, f"/{self.pin_s}" if self.pin_s else ""
+        split = f"{self.new}/{self.share}/{self.stable}/{baseline}/{self.since}"
+        return f"{split}/{self.cohorts}{pin}"
 
     @property
     def everyone(self) -> str:
@@ -64,24 +72,32 @@ class Entry:
 def read_entry(value: str) -> Entry | None:
     """None of what no release writes."""
     new, share, stable, *more = [*value.split("/"), "", ""]
-    baseline, since, cohorts = [*more, "", "", ""][:3]
-    numbers = (share, since or str(WHOLE))
+    baseline, since, cohorts, pin = [*more, "", "", "", ""][:4]
+    numbers = (share, since or str(WHOLE), pin or "0")
     if not (new and stable) or not all(re.fullmatch(r"\d{1,6}", one) for one in numbers):
         return None
-    below, above = map(int, numbers)
-    if below > WHOLE or above > WHOLE or value.count("/") > 5:
+    below, above, pin_s = map(int, numbers)
+    if below > WHOLE or above > WHOLE or value.count("/") > 6:
         return None
-    return Entry(new, below, stable, baseline or stable, above, cohorts or _NOBODY)
+    return Entry(new, below, stable, baseline or stable, above, cohorts or _NOBODY, pin_s)
 
 
 def entry_for(router: Router, wanted: Wanted) -> Entry:
     entry = Entry(router["new"], wanted.share, router["stable"], router["stable"])
+    entry = replace(entry, pin_s=router.get("pin_s", 0))
     slice_ = min(wanted.share, WHOLE - wanted.share) if router.get("baseline") else 0
     if slice_:
         entry = replace(entry, baseline=router["baseline"], since=WHOLE - slice_)
-    if wanted.cohorts:
-        entry = replace(entry, cohorts=_list_name(router["key"], wanted.cohorts))
+    listed = _listed(router, wanted)
+    if listed:
+        entry = replace(entry, cohorts=_list_name(router["key"], listed))
     return entry
+
+
+def _listed(router: Router, wanted: Wanted) -> tuple[str, ...]:
+    """Who goes to the new place whatever the share: cohorts, and tagged requests."""
+    tester = router.get("tester") if wanted.share < WHOLE and not wanted.back else ""
+    return (*wanted.cohorts, *([f"tester:{tester}"] if tester else ()))
 
 
 def _list_name(key: str, cohorts: Collection[str]) -> str:
@@ -91,10 +107,10 @@ def _list_name(key: str, cohorts: Collection[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class MapReading:
-    """The entry as it stands, and which of the wanted cohorts have one of their own."""
+    """The entry as it stands, and who of those that are to be listed is."""
 
     raw: str
-    cohorts: tuple[str, ...]
+    listed: tuple[str, ...]
 
     @property
     def entry(self) -> Entry | None:
@@ -109,8 +125,9 @@ def read(haproxy: Haproxy, router: Router, wanted: Wanted, _memory: Memory) -> M
         names = {"map": router["map"], "key": router["key"]}
         places = {"new": router["new"], "stable": router["stable"]}
         raise HaproxyError(text.format(name=haproxy.name, **names, **places))
-    listed = _list_name(router["key"], wanted.cohorts)
-    there = (one for one in wanted.cohorts if _get(haproxy, router, f"{one}@{listed}") is not None)
+    wants = _listed(router, wanted)
+    name = _list_name(router["key"], wants)
+    there = (one for one in wants if _get(haproxy, router, f"{one}@{name}") is not None)
     return MapReading(raw, tuple(there))
 
 
@@ -130,18 +147,22 @@ def _get(haproxy: Haproxy, router: Router, key: str) -> str | None:
 
 def told(router: Router, wanted: Wanted, reading: MapReading) -> Told:
     """What an entry says of the release. A foreign one by which nobody gets the new version is as
-    good as the way back: it is left as it is."""
-    entry = reading.entry
+    good as the way back: it is left as it is. One with the wanted share that does not let tagged
+    requests in is ``pending``."""
+    entry, wants = reading.entry, _listed(router, wanted)
     if entry is None:
         return Told()
-    if entry == entry_for(router, wanted) and reading.cohorts == wanted.cohorts:
+    if entry == entry_for(router, wanted) and reading.listed == wants:
         return Told(wanted.share, wanted.cohorts)
     if entry.everyone in (router["new"], router["stable"]):
-        return Told(WHOLE if entry.everyone == router["new"] else 0)
+        share = WHOLE if entry.everyone == router["new"] else 0
+        return Told(share, pending=share == wanted.share and wants != wanted.cohorts)
     if wanted.back and not wanted.share and not entry.reaches(router["new"]):
         return Told(0)
     as_ours = entry_for(router, replace(wanted, share=entry.share))
-    return Told(entry.share, reading.cohorts) if entry == as_ours else Told()
+    cohorts = tuple(one for one in reading.listed if one in wanted.cohorts)
+    is_whole = reading.listed == wants or entry.share != wanted.share
+    return Told(entry.share, cohorts, pending=not is_whole) if entry == as_ours else Told()
 
 
 def refusal(router: Router, reading: MapReading) -> str:
@@ -160,13 +181,34 @@ def words(router: Router, reading: MapReading) -> str:
 
 
 def write(haproxy: Haproxy, router: Router, wanted: Wanted, reading: MapReading) -> None:
-    """Make the entry so. Raises HaproxyError."""
+    """Make the entry so; the way back ends all pins. Raises HaproxyError."""
     entry, path = entry_for(router, wanted), router["map"]
-    for cohort in wanted.cohorts:
-        if cohort not in reading.cohorts:
-            haproxy.tell(f"add map {path} {cohort}@{entry.cohorts} new")
+    if entry.pin_s and not wanted.back:
+        _require_table(haproxy, router)
+    for one in _listed(router, wanted):
+        if one not in reading.listed:
+            haproxy.tell(f"add map {path} {one}@{entry.cohorts} new")
     haproxy.tell(f"set map {path} {router['key']} {entry.value}")
+    if entry.pin_s and wanted.back:
+        _clear_pins(haproxy, router)
     _forget_cohorts(haproxy, router, entry.cohorts)
+
+
+def _table(router: Router) -> str:
+    return f"{router['key']}-pins"
+
+
+def _require_table(haproxy: Haproxy, router: Router) -> None:
+    """Raises HaproxyError where haproxy has no table for those that are to be pinned."""
+    if f"# table: {_table(router)}," not in haproxy.read("show table"):
+        text = _("{name} has no table {table}, so it pins nobody: add it as the sample does.")
+        raise HaproxyError(text.format(name=haproxy.name, table=_table(router)))
+
+
+def _clear_pins(haproxy: Haproxy, router: Router) -> None:
+    """A table that is gone pins nobody; and no pin keeps anybody on the new version."""
+    with suppress(CommandRefused):
+        haproxy.tell(f"clear table {_table(router)}")
 
 
 def _forget_cohorts(haproxy: Haproxy, router: Router, kept: str) -> None:

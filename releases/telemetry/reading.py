@@ -1,12 +1,14 @@
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Final
 
 import orjson
 from django.db.models import QuerySet, TextField
 from django.db.models.functions import Cast
 
-from flags.channel.telemetry import COHORTS
+from flags.channel.telemetry import COHORTS, SERVICE, SYNTHETIC, TESTERS
 from flags.engine.sketch import Sketch
 from portal.access.models import Environment, Project
 from releases.catalogue.models import Service
@@ -30,6 +32,22 @@ class Point:
     p95: float | None
 
 
+class Whose(StrEnum):
+    """Whose outcomes are looked at: of all but those kept apart; of these and of canary cohorts, as
+    far as they can be told apart; or of tagged requests alone."""
+
+    USERS = "users"
+    COHORTS = "cohorts"
+    TAGGED = "tagged"
+
+
+_ABOUTS: Final[Mapping[Whose, Callable[[str], tuple[str, ...]]]] = {
+    Whose.USERS: lambda about: (about,),
+    Whose.COHORTS: lambda about: (about, COHORTS),
+    Whose.TAGGED: lambda about: (SYNTHETIC if about == SERVICE else TESTERS,),
+}
+
+
 def tally(
     environment: Environment,
     about: str,
@@ -39,11 +57,11 @@ def tally(
     since: datetime,
     until: datetime,
     counts_clients: bool = False,
-    of_cohorts: bool = False,
+    whose: Whose = Whose.USERS,
 ) -> Tally:
     """Outcomes of one version, in buckets that begin at or after ``since`` and before ``until``;
-    those of canary cohorts as well, as far as they can be told apart, where ``of_cohorts``."""
-    abouts = (about, COHORTS) if of_cohorts else (about,)
+    of users by a share, unless ``whose`` says otherwise."""
+    abouts = _ABOUTS[whose](about)
     buckets = _buckets(environment, abouts, name, version, since, until, counts_clients)
     total, found = Tally(), dict[str, int]()
     for row in buckets.values_list("requests", "errors", _TOLD, "error_types"):

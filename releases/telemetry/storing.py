@@ -13,7 +13,15 @@ from typing import Any, Final
 from django.db import transaction
 
 from flags.channel import ToldCounts
-from flags.channel.telemetry import FLAG, OF_FLAGS, SERVICE, WIDTH_S, BucketKey, Counts
+from flags.channel.telemetry import (
+    FLAG,
+    OF_FLAGS,
+    OF_SERVICES,
+    SERVICE,
+    WIDTH_S,
+    BucketKey,
+    Counts,
+)
 from flags.engine.sketch import Sketch
 from flags.models import Flag
 from portal.access.models import Environment
@@ -53,11 +61,11 @@ def store(told: Collection[ToldCounts], now: datetime) -> int:
         environment = places.get(environment_id)
         project = environment.project_id if environment else 0
         if (project, about, name) not in names:
-            if environment and about == SERVICE:
+            if environment and about in OF_SERVICES:
                 unknown[environment_id, "" if by_client else name] += counts.requests
             else:
                 gone += counts.requests
-        elif by_client and about == SERVICE and (project, name, version) not in versions:
+        elif by_client and about in OF_SERVICES and (project, name, version) not in versions:
             unknown[environment_id, ""] += counts.requests
         else:
             kept[place] = counts
@@ -69,11 +77,11 @@ def store(told: Collection[ToldCounts], now: datetime) -> int:
 
 def _known(places: Mapping[int, Environment], buckets: Iterable[BucketKey]) -> tuple[Known, Known]:
     projects = {one.project_id for one in places.values()}
-    services = {name for _id, about, name, *_rest in buckets if about == SERVICE}
+    services = {name for _id, about, name, *_rest in buckets if about in OF_SERVICES}
     flags = {name for _id, about, name, *_rest in buckets if about in OF_FLAGS}
     public = {name for _id, about, name, _v, by_client, _s in buckets if by_client}
     names: Known = set()
-    for model, abouts, keys in ((Service, (SERVICE,), services), (Flag, OF_FLAGS, flags)):
+    for model, abouts, keys in ((Service, OF_SERVICES, services), (Flag, OF_FLAGS, flags)):
         rows: Any = model
         found = rows.objects.filter(project__in=projects, key__in=keys)
         there = list(found.values_list("project", "key"))
@@ -181,7 +189,7 @@ def _note_unknown(unknown: Mapping[tuple[int, str], int], now: datetime) -> None
 
 
 def _tell(kept: Iterable[BucketKey]) -> None:
-    about = sorted({(one[0], FLAG if one[1] in OF_FLAGS else one[1], one[2]) for one in kept})
+    about = sorted({(one[0], FLAG if one[1] in OF_FLAGS else SERVICE, one[2]) for one in kept})
     if about:
         transaction.on_commit(lambda: [tell(about) for tell in stored], robust=True)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _, gettext_lazy
 
-from flags.channel.telemetry import COHORTS, TESTERS
+from flags.channel.telemetry import COHORTS, OF_SERVICES, SYNTHETIC, TESTERS
 from releases.core import descriptions
 from releases.core.models import Release
 from releases.engine.checks import Check, Kind
@@ -17,8 +17,9 @@ from releases.web.difference_charts import difference_charts
 POINTS = 120
 # How much of the time before the start is shown, to compare with.
 _BEFORE = timedelta(minutes=5)
-# Whose outcomes no check of a share counts.
+# Whose outcomes no check of a share counts, of flags and of services.
 _APART = {
+    SYNTHETIC: (gettext_lazy("tagged requests (apart)"), 3),
     COHORTS: (gettext_lazy("canary cohorts (apart)"), 4),
     TESTERS: (gettext_lazy("testers (apart)"), 3),
 }
@@ -83,7 +84,7 @@ def lines_of(release: Release) -> list[ChartLine]:
         for text, colour, name, version in found
         if version
     ]
-    rest = () if is_service else _APART.items()
+    rest = ((one, how) for one, how in _APART.items() if (one in OF_SERVICES) is is_service)
     apart = [
         ChartLine(str(name), colour, one, key, release.version) for one, (name, colour) in rest
     ]

@@ -84,6 +84,16 @@ def seconds_in(minutes: str) -> float | int | str:
     return round(number * 60) if isinstance(number, float | int) and number < 1e7 else minutes
 
 
+def minutes_of(stored: Mapping[str, Any], name: str) -> dict[str, str]:
+    """A field of seconds as people fill it in; nothing where there is none."""
+    return {name: minutes(stored[name])} if name in stored else {}
+
+
+def seconds_of(form: Mapping[str, Any], name: str) -> dict[str, Any]:
+    text = str(form.get(name) or "").strip()
+    return {name: seconds_in(text)} if text else {}
+
+
 def minutes(seconds: int) -> str:
     return f"{seconds / 60:g}"
 

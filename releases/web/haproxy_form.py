@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from portal.lib.web.pages import nest
+from releases.web.check_form import minutes_of, seconds_of
 
 # Which field of the form has what is wrong with one of the document.
-_FIELDS: Final = ("haproxy", "map", "key", "backend", "baseline")
+_FIELDS: Final = ("haproxy", "map", "key", "backend", "baseline", "pin_s")
 _KEPT: Final = ("places", "map", "key", "backend", "baseline")
 BY_MAP, BY_WEIGHTS = "map", "weights"
 
@@ -27,6 +28,7 @@ def form_of(router: Mapping[str, Any]) -> dict[str, Any]:
         "haproxy": ", ".join(router["haproxy"]),
         "servers": [", ".join(servers.get(place, ())) for place in places],
         **{name: router[name] for name in _KEPT if name in router},
+        **minutes_of(router, "pin_s"),
     }
 
 
@@ -42,6 +44,8 @@ def document_of(form: Mapping[str, Any]) -> dict[str, Any]:
     if form.get("by") == BY_WEIGHTS:
         groups = zip([*places, form.get("baseline")], _texts(form.get("servers")), strict=False)
         found["servers"] = {str(place): _names(group) for place, group in groups if place}
+    elif form.get("pin_s"):
+        found |= seconds_of(form, "pin_s")
     return found
 
 

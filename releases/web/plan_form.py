@@ -13,7 +13,7 @@ from releases.engine.checks import Trouble
 from releases.engine.plans import MOST_STEPS, Plan, Strategy, read_plan, usual_plan
 from releases.engine.steps import CURVES, Batches, Step, Work
 from releases.policies.models import PlanTemplate
-from releases.web import check_form
+from releases.web import check_form, tagged_form
 from releases.web.check_form import minutes, number_in, seconds_in
 from releases.web.labels import EARLIER, IN_FREEZE, REACTIONS, STRATEGIES, TROUBLES, WAYS_BACK
 
@@ -35,6 +35,7 @@ FIELDS: Final[Fields] = {
     "on": texts(*Trouble),
     "steps": [texts("share", "soak_s", "gate")],
     **texts("smoke", "smoke_gate", "bake", "retire"),
+    **tagged_form.FIELDS,
     "batches": texts("size", "soak_s", "floor", "earlier"),
     "checks": [check_form.FIELDS],
 }
@@ -66,7 +67,7 @@ def new_form(query: QueryDict) -> Form:
     common: Form = {"strategy": strategy.value, "when": "now", "cohorts": [], "checks": []}
     guess = {"curve": "exponential", "first": "5", "count": "4", "soak": "5"}
     usual = usual_plan(strategy)
-    return form | common | guess | of_strategies(usual) | with_plan(usual)
+    return form | common | guess | of_strategies(usual) | tagged_form.NEW | with_plan(usual)
 
 
 def sent_form(sent: QueryDict) -> Form:
@@ -85,6 +86,7 @@ def with_plan(plan: Plan) -> Form:
     way = {"steps": steps} if plan.strategy in _BY_SHARES else of_strategies(plan)
     return {
         **way,
+        **tagged_form.with_plan(plan),
         "cohorts": document["cohorts"],
         "on": document["on"],
         "in_freeze": document["in_freeze"],
@@ -232,14 +234,15 @@ def _way(form: Form) -> dict[str, Any]:
         gate, retire = form.get("smoke_gate") == "1", form.get("retire") == "1"
         deploy = {"work": "deploy", "soak_s": _seconds(form.get("smoke")), "gate": gate}
         route = {"share": 100, "soak_s": _seconds(form.get("bake"))}
-        return {"steps": [deploy, route, *([{"work": "retire"}] if retire else [])]}
+        steps = [deploy, route, *([{"work": "retire"}] if retire else [])]
+        return {"steps": tagged_form.with_tagged(form, steps)}
     if strategy == Strategy.ROLLING:
         sent = form["batches"]
         found = {name: number_in(sent[name]) for name in ("size", "floor") if sent.get(name)}
         found["soak_s"] = _seconds(sent.get("soak_s"))
         earlier = {"earlier": sent["earlier"]} if sent.get("earlier") else {}
         return {"steps": [], "batches": found | earlier}
-    return {"steps": steps}
+    return {"steps": tagged_form.with_tagged(form, steps)}
 
 
 def _seconds(minutes: str | None) -> float | int | str:
@@ -312,7 +315,7 @@ def problems_of(form: Form, errors: Mapping[str, str]) -> list[str]:
     shown |= {f"batches.{name}" for name in ("size", "soak_s", "floor")}
     if form.get("strategy") == Strategy.BLUE_GREEN:
         shown |= {"steps[0].soak_s", "steps[1].soak_s"}
-    shown |= {*_BESIDE, *(f"artefact.{name}" for name in _BESIDE)}
+    shown |= {*_BESIDE, *tagged_form.BESIDE, *(f"artefact.{name}" for name in _BESIDE)}
     return [text for path, text in errors.items() if path.removeprefix("plan.") not in shown]
 
 

@@ -33,7 +33,7 @@ from releases.policies import templates
 from releases.policies.demands import policy_in
 from releases.policies.descriptions import overruled_sentences, why_sentence
 from releases.policies.models import PlanTemplate
-from releases.web import check_form, live, plan_form
+from releases.web import check_form, live, plan_form, tagged_form
 from releases.web.labels import IN_FREEZE, origin_words
 from releases.web.plan_form import MOST_OFFERED
 
@@ -119,7 +119,10 @@ def _shown(scope: Scope, place: Environment, seen: Preview) -> dict[str, object]
             )
             for step in seen.steps
         ],
-        "strategy_sentences": list(descriptions.strategy_sentences(seen.draft.plan)),
+        "strategy_sentences": [
+            *descriptions.strategy_sentences(seen.draft.plan),
+            *descriptions.pin_sentences(seen.draft.router),
+        ],
         "retires": any(one.step.work is Work.RETIRE for one in seen.steps),
         "users_words": descriptions.users_words(seen.users),
         "lasts": descriptions.duration(last),
@@ -240,7 +243,8 @@ def _context(
         scope.project.flags.alive().filter(key=form["flag"]).first() if form.get("flag") else None
     )
     service = scope.project.services.filter(key=form.get("service") or "").first()
-    errors, advice = refusal.errors, plan_form.advice_of(form, _possible(scope, place, form))
+    errors = tagged_form.by_row(form, refusal.errors)
+    advice = plan_form.advice_of(form, _possible(scope, place, form))
     return {
         "scope": scope,
         "form": form,

@@ -1,6 +1,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from django.utils.translation import gettext as _
 
@@ -13,6 +13,7 @@ from releases.engine.comparisons import effective
 from releases.engine.plans import Plan
 from releases.engine.steps import WHOLE, Step, Work
 from releases.routers import flag as flag_router
+from releases.web import tagged
 from releases.web.labels import (
     COLOURS,
     IN_FREEZE,
@@ -237,6 +238,10 @@ class ReleaseView:
         return flag_router.tester_link(self.release.router) if self.tester else ""
 
     @property
+    def tagged(self) -> list[str]:
+        return tagged.lines_of(self.release)
+
+    @property
     def proof(self) -> str:
         return descriptions.proof_words(self.release)
 
@@ -282,6 +287,7 @@ class ReleaseView:
         ]
         if self.release.not_before:
             found.append((_("Not before"), f"{self.release.not_before:%Y-%m-%d %H:%M} UTC"))
+        found += pin_facts(self.release)
         if plan.deadline_s:
             found.append((_("Deadline"), descriptions.duration(plan.deadline_s)))
         return found
@@ -302,7 +308,7 @@ class ReleaseView:
     @property
     def _waits_for(self) -> str:
         detail = str(self.release.told.get("detail") or "")
-        if self.release.present.work is Work.ROUTE:
+        if self.release.present.is_routed:
             return _("Waits for the router to say that the traffic is there")
         if self.release.present.work is Work.RETIRE:
             said = _("Stopping the old version")
@@ -330,6 +336,15 @@ class ReleaseView:
         passing = _("Next step, {share}, if its checks pass")
         words = _("Next step, {share}, if its checks pass, in") if soaked_at else passing
         return Next(words.format(share=descriptions.step_words(steps[index + 1])), soaked_at)
+
+
+def pin_facts(release: Release) -> list[tuple[str, str]]:
+    pin_s, ends = release.router.get("pin_s"), release.told.get("pins")
+    found = [(_("Visits are pinned for"), descriptions.duration(pin_s))] if pin_s else []
+    if ends:
+        until = datetime.fromtimestamp(max(ends), UTC)
+        found.append((_("Some are pinned until"), f"{until:%Y-%m-%d %H:%M:%S} UTC"))
+    return found
 
 
 def _moment(text: object) -> datetime | None:

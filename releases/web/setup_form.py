@@ -127,7 +127,16 @@ def _shown_paths(form: Form) -> list[str]:
     paths = [
         f"checks[{n}].{name}" for n in range(len(form["checks"])) for name in check_form.BESIDE
     ]
-    names = ("flag", "baseline", "bucket_by", "tester_url", "url", "variants[0]", "variants[1]")
+    names = (
+        "flag",
+        "baseline",
+        "bucket_by",
+        "tester_url",
+        "pin_s",
+        "url",
+        "variants[0]",
+        "variants[1]",
+    )
     of_deployer = (f"deployer.{name}" for name in ("url", "instances", "addresses"))
     return [*paths, *(f"router.{name}" for name in names), *of_deployer, _BLOCK]
 
@@ -144,7 +153,7 @@ def _form_of(stored: Mapping[str, Any]) -> Form:
         return {"router": start, "haproxy": haproxy, "deployer": {}, "checks": [], _BLOCK: ""}
     block = to_yaml({_BLOCK: stored[_BLOCK]}) if stored[_BLOCK] else ""
     return {
-        "router": dict(stored["router"]),
+        "router": {**stored["router"], **check_form.minutes_of(stored["router"], "pin_s")},
         "haproxy": haproxy_form.form_of(stored["router"]),
         "deployer": _deployer_row(stored["deployer"]),
         "checks": [check_form.row_of(one) for one in stored["checks"]],
@@ -164,7 +173,7 @@ def _sent(request: HttpRequest) -> Form:
 
 
 _ROUTER_FIELDS = {
-    "flag": ("flag", "variants", "baseline", "bucket_by", "tester_url"),
+    "flag": ("flag", "variants", "baseline", "bucket_by", "tester_url", "pin_s"),
     "webhook": ("url",),
 }
 
@@ -175,6 +184,7 @@ def _document(form: Form, stored: Mapping[str, Any]) -> dict[str, Any]:
     fields = ("kind", *_ROUTER_FIELDS.get(str(router.get("kind")), ()))
     by_haproxy = router.get("kind") == "haproxy"
     wanted = {name: router[name] for name in fields if router.get(name)}
+    wanted |= check_form.seconds_of(wanted, "pin_s")
     return {
         "router": haproxy_form.document_of(form["haproxy"]) if by_haproxy else wanted,
         "deployer": _deployer(form["deployer"]),

@@ -27,7 +27,7 @@ from releases.engine.plans import Strategy, read_plan, usual_plan
 from releases.policies import templates
 from releases.policies.descriptions import cohort_sentences
 from releases.policies.models import PlanTemplate, ReleasePolicy
-from releases.web import check_form, plan_form
+from releases.web import check_form, plan_form, tagged_form
 from releases.web.labels import STRATEGIES
 from releases.web.services import why_not_create
 
@@ -121,7 +121,7 @@ def _context(
     form: plan_form.Form,
     refusal: Refusal,
 ) -> dict[str, Any]:
-    errors = refusal.errors
+    errors = tagged_form.by_row(form, refusal.errors)
     return {
         "scope": scope,
         "found": found,

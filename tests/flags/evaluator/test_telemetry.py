@@ -123,6 +123,8 @@ BAD: list[tuple[object, str]] = [
     ({"service": "checkout"}, entries.OF_SERVICE),
     (V2 | {"variant": "on"}, entries.OF_SERVICE),
     (V2 | {"context": {}}, entries.OF_SERVICE),
+    (V2 | {"synthetic": 1}, entries.NO_SYNTHETIC),
+    ({"flag": "new-checkout", "variant": "on", "synthetic": True}, entries.NO_SYNTHETIC),
     ({"service": "", "version": "1"}, "service must be a text of 1 to 200 printable characters"),
     ({"service": 7, "version": "1"}, "service must be a text of 1 to 200 printable characters"),
     (V2 | {"version": "x" * 101}, "version must be a text of 1 to 100 printable characters"),

@@ -116,6 +116,23 @@ def test_curves__from_a_first_share__rise_to_all() -> None:
             {"steps": [{"share": float("nan")}]},
             "steps[0].share: Give a finite number, of at most 1.7e308.",
         ),
+        (
+            {"steps": [{"share": 5}, {"work": "synthetic"}, {"share": 100}]},
+            "steps[1].work: Let tagged requests have it once, before any share.",
+        ),
+        (
+            {"steps": [{"work": "synthetic"}, {"work": "synthetic"}, {"share": 100}]},
+            "steps[1].work: Let tagged requests have it once, before any share.",
+        ),
+        ({"steps": [{"work": "synthetic"}]}, "steps[0].share: Let the last step reach 100 %."),
+        (
+            {"strategy": "in_place", "steps": [{"work": "synthetic"}, {"share": 100}]},
+            "steps: In place is one step; take a canary for more.",
+        ),
+        (
+            {"steps": [{"work": "synthetic", "minimum_requests": 0}, {"share": 100}]},
+            "steps[0].minimum_requests: Give",
+        ),
         ({"checks": [ERRORS, ERRORS]}, "Give each check a key of its own; errors is there twice."),
         ({"colour": "red"}, "Remove the unknown field colour"),
         ({"on": {"regression": "panic"}}, "There is no reaction 'panic'"),
@@ -124,6 +141,21 @@ def test_curves__from_a_first_share__rise_to_all() -> None:
 def test_read_plan__mistakes__are_named(changes: dict[str, object], said: str) -> None:
     found = problems_of(read_plan, CANARY.document | changes)
     assert any(said in one for one in found), found
+
+
+def test_the_step_of_tagged_requests__comes_back_and_asks_checks_for_no_more_than_it_says() -> None:
+    tagged = {"work": "synthetic", "soak_s": 60, "gate": True, "minimum_requests": 20}
+    plan = read_plan(
+        CANARY.document
+        | {"steps": [tagged, {"share": 100}], "cohorts": ["staff"], "checks": [ERRORS]}
+    )
+    assert read_plan(plan.document) == plan
+    assert [step.work.value for step in plan.all_steps] == ["synthetic", "route", "route"]
+    assert (plan.first_routed, plan.first, plan.shares) == (0, 1, (100_000,))
+    least = [[one.minimum_requests for one in plan.checks_at(step)] for step in (0, 1)]
+    assert least == [[20], [100]]
+    unsaid = read_plan(plan.document | {"steps": [{"work": "synthetic"}, {"share": 100}]})
+    assert [one.minimum_requests for one in unsaid.checks_at(0)] == [100]
 
 
 @pytest.mark.parametrize(

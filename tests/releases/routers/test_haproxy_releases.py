@@ -13,6 +13,7 @@ from portal.lib.journal import Intent
 from releases.catalogue.models import Service
 from releases.core import commands, outside_routers, planning
 from releases.core.models import Release
+from releases.telemetry.models import OutcomeBucket
 from tests.support.haproxy import HaproxyServer, ask_all
 from tests.support.people import acting
 from tests.support.releasing import (
@@ -395,3 +396,56 @@ def test_undoing__brings_everyone_back_to_the_place_they_came_from(
     undoing = commands.undo(release=fresh(new), intent=Intent(acting(alice), "orders are lost"))
     assert reached(undoing).told["share"] == 100_000
     assert set(ask_all(edge.shop, USERS)) == {"green"}
+
+
+def test_tagged_requests__get_it_by_header_before_anybody_else_and_after_a_reload(
+    routed: Service, development: Environment, alice: User, edge: HaproxyServer
+) -> None:
+    tagged = {"work": "synthetic", "soak_s": 60, "minimum_requests": 20}
+    plan = PLAN | {"steps": [tagged, *PLAN["steps"]]}
+    release = reached(a_release(routed, development, alice, plan=plan))
+    assert (release.step, release.entered_at is not None) == (0, True)
+    header = f"x-aviary-tester: {release.router['tester']}"
+    assert set(ask_all(edge.shop, USERS, header)) == {"green"}
+    for other in ("", "x-aviary-tester: made-up", "x-aviary-tester: staff", "x-aviary-tester:"):
+        assert set(ask_all(edge.shop, USERS, other)) == {"blue"}
+    edge.reload()
+    assert set(ask_all(edge.shop, USERS, header)) == {"blue"}
+    assert tick(tick(release)).state == "running"
+    assert set(ask_all(edge.shop, USERS, header)) == {"green"}
+    about = {"environment": development, "about": "synthetic", "name": routed.key}
+    new = {"version": "2.0", "start": clock.database_now(), "requests": 20}
+    OutcomeBucket.objects.create(**about, **new)
+    let_pass(release, 61)
+    assert (tick(release).step, tick(release).told["share"]) == (1, 5000)
+    assert set(ask_all(edge.shop, USERS, header)) == {"green"}
+    assert set(ask_all(edge.shop, USERS)) == {"blue", "green"}
+    commands.rollback(release=release, intent=Intent(acting(alice)))
+    assert tick(release).state == "rolled_back"
+    assert set(ask_all(edge.shop, USERS, header)) == {"blue"}
+    assert "tester" not in edge.say(f"show map {edge.map}")
+
+
+def test_a_service_that_pins__holds_the_next_release_back_until_nobody_is_pinned(
+    development: Environment, alice: User, edge: HaproxyServer
+) -> None:
+    service = a_service(development.project)
+    a_setup(service, development, router=by_map(edge, pin_s=600), checks=[ERRORS])
+    release = reached(a_release(service, development, alice))
+    assert entry(edge) == "green/5000/blue/blue/100000/-/600"
+    done = through(release, alice)
+    assert (done.state, entry(edge)) == ("succeeded", "green/100000/blue/blue/100000/-/600")
+    with pytest.raises(Conflict, match="Visitors are pinned to the version before checkout"):
+        a_release(service, development, alice, version="3.0")
+    done.executions.update(reached_at=clock.database_now() - timedelta(seconds=611))
+    following = reached(a_release(service, development, alice, version="3.0"))
+    assert entry(edge) == "blue/5000/green/green/100000/-/600"
+    commands.rollback(release=following, intent=Intent(acting(alice)))
+    assert tick(following).state == "rolled_back"
+    assert "used:0" in edge.say("show table shop-pins")
+
+
+def test_weights__can_pin_nobody(development: Environment, edge: HaproxyServer) -> None:
+    service = a_service(development.project)
+    with pytest.raises(Invalid, match="Only a map can pin visitors"):
+        a_setup(service, development, router=by_weights(pin_s=600))

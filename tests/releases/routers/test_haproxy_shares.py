@@ -14,6 +14,7 @@ from typing import Any
 from releases.routers import Told, Wanted, haproxy, haproxy_servers
 from releases.routers.haproxy_socket import Haproxy
 from tests.support.haproxy import SAMPLE, HaproxyServer, Load, ask_all
+from tests.support.waiting import wait_until
 
 USERS = [f"user-{n}" for n in range(20_000)]
 SURE = 0.001
@@ -236,3 +237,47 @@ def test_a_map_that_is_kept_before_a_reload__is_there_after_it(
 def told_again(router: Mapping[str, Any], share: int) -> Told:
     """What it says, without being told anything."""
     return haproxy.ask(router, Wanted(share), acts=False, state={}, before=NOTHING)[0]
+
+
+def places_now(edge: HaproxyServer, users: Sequence[str]) -> dict[str, str]:
+    edge.backends.taken()
+    ask_all(edge.shop, users)
+    return places_of(edge.backends.taken())
+
+
+def test_pinned_visitors__keep_what_they_began_with_and_a_rollback_ends_that(
+    edge: HaproxyServer,
+) -> None:
+    router, users = by_map(edge, pin_s=3600), USERS[:1000]
+    assert told(router, 5_000).share == 5_000
+    began = places_now(edge, users)
+    assert set(began.values()) == {"blue", "green"}
+    for share in (50_000, 100_000):
+        assert told(router, share).share == share
+        assert places_now(edge, users) == began
+    others = USERS[1000:2000]
+    assert set(places_now(edge, others).values()) == {"green"}
+    assert f"used:{Counter(began.values())['blue']}" in edge.say("show table shop-pins")
+    back = Wanted(0, back=True)
+    assert haproxy.ask(router, back, acts=True, state={}, before=NOTHING)[0].share == 0
+    assert "used:0" in edge.say("show table shop-pins")
+    assert set(places_now(edge, users).values()) == {"blue"}
+
+
+def test_once_their_time_is_over__pinned_visitors_go_where_the_share_says(
+    edge: HaproxyServer,
+) -> None:
+    router, users = by_map(edge, pin_s=1), USERS[:1000]
+    told(router, 5_000)
+    began = places_now(edge, users)
+    assert told(router, 100_000).share == 100_000
+    wait_until(lambda: set(places_now(edge, users).values()) == {"green"})
+    assert set(began.values()) == {"blue", "green"}
+
+
+def test_without_its_table__haproxy_is_not_told_to_pin_and_says_so(edge: HaproxyServer) -> None:
+    said = told(by_map(edge, pin_s=3600, key="shop2"), 5_000)
+    assert "has no entry shop2" in said.away
+    edge.say(f"add map {edge.map} shop2 green/0/blue")
+    said = told(by_map(edge, pin_s=3600, key="shop2"), 5_000)
+    assert said.away == "edge has no table shop2-pins, so it pins nobody: add it as the sample does"

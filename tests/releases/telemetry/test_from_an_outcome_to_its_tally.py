@@ -148,6 +148,32 @@ def test_cohorts_and_testers__are_counted_apart_and_decide_about_no_share(
     assert tick(release).state == "rolled_back"
 
 
+def test_synthetic_outcomes_of_a_service__count_at_the_step_of_tagged_requests_alone(
+    published_evaluator: EvaluatorProcess,
+    production: Environment,
+    alice: User,
+    alice_client: Client,
+) -> None:
+    tagged = {"work": "synthetic", "soak_s": 60}
+    plan = PLAN | {"steps": [tagged, *PLAN["steps"]]}
+    release = a_release(routed_by_flag(production), production, alice, plan=plan)
+    shop = application(published_evaluator, production)
+    let_pass(release, 20)
+    told = {"service": "checkout", "version": "2.0", "count": 200}
+    said = shop.tell(told | {"error": True}, told | {"synthetic": True}, told | {"synthetic": 1})
+    assert said["accepted"] == 2
+    wait_until(lambda: (_stored("service"), _stored("synthetic")) == (200, 200))
+    moved = let_pass(release, 61)
+    assert (moved.state, moved.step) == ("running", 1)
+    let_pass(release, 20)
+    shop.tell(told | {"synthetic": True, "error": True})
+    wait_until(lambda: _stored("synthetic") == 400)
+    assert tick(release).checks["errors"]["requests"] == 0
+    page = f"/p/{production.project.key}/releases/{release.pk}/measured"
+    lines = [one["name"] for one in alice_client.get(page).json()["lines"]]
+    assert lines[0] == "tagged requests (apart)"
+
+
 def _served(shop: Application, context: object) -> str:
     path = "/ofrep/v1/evaluate/flags/new-checkout"
     answer = shop.evaluator.http.post(path, json={"context": context}, headers=shop.headers)

@@ -227,3 +227,48 @@ def test_a_developer__plans_and_is_told_who_starts(service: Service, dana_client
 def test_a_viewer__reads_why_they_may_not_plan(bob_client: Client, service: Service) -> None:
     assert "This needs the permission “plan releases”" in text(bob_client, NEW)
     assert send(bob_client, NEW, **FORM).status_code == 403
+
+
+def test_tagged_requests_first__are_a_tick_of_the_form_and_its_page_says_how_to_send_some(
+    service: Service, alice_client: Client
+) -> None:
+    tagged = {"tagged": "1", "tagged_s": "10", "tagged_requests": "20"}
+    assert "tagged (synthetic) requests alone get it" in plain(
+        send(alice_client, PREVIEW, **FORM | tagged)
+    )
+    for wrong, sentence, beside in (
+        ({"tagged_s": "-1"}, "Give a whole number", "f-tagged-soak-note"),
+        ({"tagged_requests": "many"}, "Give a whole number", "f-tagged-requests-note"),
+        (
+            {"steps[1].share": "3"},
+            "Let the last step reach 100 %.",
+            "f-step-1-share-note",
+        ),
+    ):
+        answer = send(alice_client, NEW, **FORM | tagged | wrong)
+        found = re.search(f'id="{beside}">(.*?)</div>', answer.content.decode())
+        assert found
+        assert found[1].startswith(sentence)
+    send(alice_client, NEW, **FORM | tagged)
+    release = made()
+    first = {"work": "synthetic", "soak_s": 600, "gate": False, "minimum_requests": 20}
+    assert release.plan["steps"][0] == first
+    said = text(alice_client, f"/p/shop/releases/{release.pk}/")
+    assert "Nobody but tagged requests gets it now." in said
+    assert f"aviary_tester={release.router['tester']}" in said
+    assert '"synthetic": true' in said
+
+
+def test_a_blue_green_plan__tries_tagged_requests_between_deploying_and_the_switch(
+    service: Service, alice_client: Client
+) -> None:
+    more = {"tagged": "1", "tagged_s": "5", "smoke": "1", "bake": "10"}
+    send(alice_client, NEW, **FORM | more | {"strategy": "blue_green"})
+    works = [one.get("work", "route") for one in made().plan["steps"]]
+    assert works == ["deploy", "synthetic", "route"]
+    kept = {"template_key": "tried", "template_name": "Tried", "do": "keep"}
+    send(alice_client, NEW, **FORM | more | kept | {"strategy": "blue_green"})
+    page = send(
+        alice_client, NEW, **FORM | {"template": "tried", "do": "template"}
+    ).content.decode()
+    assert re.search(r'name="tagged" value="1"\s+checked', page)
