@@ -13,7 +13,14 @@ from portal.approvals.freezes.descriptions import frozen_sentence
 from portal.approvals.freezes.selectors import freezes_in_force
 from portal.audit import selectors as audit
 from releases.checks import Found, Subject
-from releases.core import comparisons, descriptions, exposures, outside_routers, transitions
+from releases.core import (
+    comparisons,
+    descriptions,
+    exposures,
+    lockstep,
+    outside_routers,
+    transitions,
+)
 from releases.core.models import Measurement, Release, State
 from releases.core.transitions import TICK
 from releases.engine.checks import (
@@ -217,6 +224,8 @@ def may_move(release: Release, found: Found, at: datetime) -> bool:
     plan = release.parsed_plan
     if plan.proof_of_return and not release.proof:
         return True
+    if lockstep.way_back(release) is not None:
+        return True
     if release.entered_at is None or release.state in (State.PLANNED, State.ROLLING_BACK):
         return True
     if plan.in_freeze is InFreeze.RETURN or plan.deadline_s:
@@ -236,6 +245,8 @@ def next_look(release: Release, decision: Decision, at: datetime) -> datetime:
     """When a release is to be looked at again, if nothing makes it sooner: outcomes that come and
     changes of its flag do."""
     watched = release.state == State.SUCCEEDED
+    if release.group_id:
+        return at + TICK  # others' troubles are its own
     busy = decision.action is not Action.STAY or bool(decision.holds)
     if release.entered_at is None or lies_outside(release.router) or (busy and not watched):
         return at + TICK
@@ -280,10 +291,12 @@ def situation_of(release: Release, seen: list[Seen], told: Told, at: datetime) -
         seen,
         worked_s=_worked_s(release, at),
         paused=release.paused_at is not None,
+        gate_passed="passed" in release.wanted,
         frozen=next((one.freeze.name for one in frozen if not one.freeze.stops_line), ""),
         stopped=next((frozen_sentence(one) for one in frozen if one.freeze.stops_line), ""),
         about_traffic=told.why_not or _who_moved(release, told, strays, traffic),
         of_users=exposures.troubles(release),
+        lags=lockstep.lags_behind(release, at),
     )
 
 
