@@ -245,8 +245,6 @@ def next_look(release: Release, decision: Decision, at: datetime) -> datetime:
     """When a release is to be looked at again, if nothing makes it sooner: outcomes that come and
     changes of its flag do."""
     watched = release.state == State.SUCCEEDED
-    if release.group_id:
-        return at + TICK  # others' troubles are its own
     busy = decision.action is not Action.STAY or bool(decision.holds)
     if release.entered_at is None or lies_outside(release.router) or (busy and not watched):
         return at + TICK
@@ -257,8 +255,9 @@ def next_look(release: Release, decision: Decision, at: datetime) -> datetime:
         soonest = min(soonest, release.soaked_at)
     elif not watched:
         soonest = at + TICK
-    if any(check.kind in (*COMPARING, Kind.ALERTS) for check in plan.checks):
-        # A bucket settles, whether or not another outcome comes; an alert may come during a look.
+    if release.group_id or any(check.kind in (*COMPARING, Kind.ALERTS) for check in plan.checks):
+        # A bucket settles, whether or not another outcome comes; an alert may come during a look;
+        # and the troubles of others of its group are its own.
         soonest = min(soonest, at + TICK)
     for check in plan.checks_at(release.step):
         if check.url:

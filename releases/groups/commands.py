@@ -199,3 +199,23 @@ def lock_group(group: ReleaseGroup) -> ReleaseGroup:
     list(locked.filter(group=group).order_by("pk"))
     found = ReleaseGroup.objects.select_for_update(of=("self",), no_key=True)
     return found.select_related("project").get(pk=group.pk)
+
+
+def why_not(
+    group: ReleaseGroup,
+    members: Collection[Release],
+    name: str,
+    permissions_in: Callable[[int], Collection[str]],
+    at: datetime,
+) -> str:
+    """Why somebody cannot tell a group something now; empty where they can. ``permissions_in`` says
+    what they hold in an environment, by its id."""
+    mine = told_by(group, members, name, at)
+    if not mine:
+        return why_nobody(group, name)
+    for one in mine:
+        held = permissions_in(one.environment_id)
+        told_as = _told_as(one, name) if GROUP_COMMANDS[name].goes_back else name
+        if why := command_rules.why_not(one, told_as, held, at, with_group=True):
+            return f"{one.title}: {why}"
+    return ""

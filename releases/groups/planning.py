@@ -75,7 +75,7 @@ def _name(name: object) -> str:
 
 
 def _members(members: object) -> Sequence[object]:
-    if not isinstance(members, list) or not FEWEST <= len(members) <= MOST:
+    if not isinstance(members, list | tuple) or not FEWEST <= len(members) <= MOST:
         text = _("Name {fewest} to {most} members.")
         raise Invalid.of("members", text, fewest=FEWEST, most=MOST)
     return members

@@ -1,15 +1,18 @@
 from collections.abc import Sequence
 
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 
 from portal.access.models import Environment, Project
 from releases.core import lockstep
-from releases.core.models import OVER, Release, ReleaseGroup, State
+from releases.core.models import Release, ReleaseGroup, State
 
 
 def groups_seen(project: Project, environment: Environment | None = None) -> QuerySet[ReleaseGroup]:
     """The groups of a project; of an environment, those of which no member stands elsewhere."""
-    found = ReleaseGroup.objects.filter(project=project).select_related("project", "failed")
+    around = ("project", "environment", "service", "flag", "artefact", "stable", "group")
+    members = Release.objects.select_related(*around).order_by("position")
+    found = ReleaseGroup.objects.filter(project=project).select_related("project")
+    found = found.prefetch_related(Prefetch("members", members))
     if environment is None:
         return found
     elsewhere = Release.objects.exclude(environment=environment).exclude(group=None)
@@ -40,5 +43,8 @@ def _returned(group: ReleaseGroup, members: Sequence[Release]) -> State:
     return State.ABORTED if is_aborted else State.ROLLED_BACK
 
 
-def is_over(group: ReleaseGroup, members: Sequence[Release]) -> bool:
-    return state_of(group, members) in OVER
+def left_of(group: ReleaseGroup, members: Sequence[Release]) -> list[str]:
+    """The titles of the members that stay though the group goes back."""
+    if group.failed_at is None:
+        return []
+    return [one.title for one in members if lockstep.is_left(one, group)]

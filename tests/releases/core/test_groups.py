@@ -211,7 +211,7 @@ def test_a_watch_that_ends_while_it_waits_for_its_turn__counts_as_it_was_when_th
     commands.confirm(release=cart, intent=intent(alice))
     pass_time(group, 61)
     look(group)
-    assert states(group) == ["succeeded", "running"]
+    assert states(group) == ["succeeded", "waiting"]  # for somebody to move it on
     commands.rollback(release=cart, intent=intent(alice))
     Release.objects.filter(group=group, position=0).update(
         watch_until=clock.database_now() + timedelta(milliseconds=1)
@@ -244,14 +244,14 @@ def test_where_votes_are_wanted_of_one__all_wait_for_it(
         development,
         alice,
         a_member(development, "shop"),
-        a_member(production, "shop", plan=PLAN | {"proof_of_return": False}),
+        a_member(production, "cart", plan=PLAN | {"proof_of_return": False}),
         start=False,
     )
     set_policy(production, **TWO_ROLES)
     (waiting,) = tell(group, "start", alice)
     look(group)
     there = members(group)[1]
-    waits = f"Waits for release {there.pk}, shop 2.0: it is not approved yet."
+    waits = f"Waits for release {there.pk}, cart 2.0: it is not approved yet."
     assert (states(group), held_by(members(group)[0])) == (["planned"] * 2, [waits])
     assert selectors.state_of(group, members(group)) == "waiting"
     words = " ".join(waiting.request.words)
@@ -387,7 +387,7 @@ def test_who_may_not_take_back_one__takes_back_none(
         development,
         alice,
         a_member(development, "shop"),
-        a_member(production, "shop"),
+        a_member(production, "cart"),
     )
     look(group)
     helper = create_person("gina")
@@ -448,7 +448,8 @@ def killed_at(point: str):  # type: ignore[no-untyped-def]
 def test_a_member_that_another_release_supersedes__takes_its_group_back(
     group: ReleaseGroup, development: Environment, alice: User
 ) -> None:
-    service = routed_by_flag(development, "cart", checks=())
+    service = members(group)[1].service
+    assert service is not None
     newer = a_release(service, development, alice, version="3.0", start=False)
     commands.start(release=newer, intent=intent(alice), supersede=True)
     look(group)
