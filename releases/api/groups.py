@@ -134,14 +134,14 @@ class GroupList(ApiView):
 
 class GroupDetail(ApiView):
     @operation("read_release_group", TAG, GROUP)
-    def get(self, request: Request, project: str, group: int) -> Response:
+    def get(self, request: Request, project: str, release_group: int) -> Response:
         """Where it is, and each of its members with what holds it."""
-        return answer(GROUP.dump(group_of(request, project, group)))
+        return answer(GROUP.dump(group_of(request, project, release_group)))
 
 
 class GroupCommanding(ApiView):
     @operation("command_release_group", TAG, GROUP, body=COMMAND)
-    def post(self, request: Request, project: str, group: int, command: str) -> Response:
+    def post(self, request: Request, project: str, release_group: int, command: str) -> Response:
         """start, pause, resume, promote, abort or rollback.
 
         Each member that it is for is told by its own rules, all of them or none; promote is for
@@ -149,12 +149,12 @@ class GroupCommanding(ApiView):
         """
         if command not in commands.GROUP_COMMANDS:
             raise Http404
-        found, body = group_of(request, project, group), COMMAND.read(request.data or {})
+        found, body = group_of(request, project, release_group), COMMAND.read(request.data or {})
         intent = _intent(request, body)
         if command != "start" and "supersede" in body:
             raise Invalid({"supersede": _("This command takes no such field.")})
         commands.tell(group=found, name=command, intent=intent, **body)
-        return answer(GROUP.dump(group_of(request, project, group)))
+        return answer(GROUP.dump(group_of(request, project, release_group)))
 
 
 _WAITS: Final = [
@@ -165,11 +165,11 @@ _WAITS: Final = [
 
 class GroupWait(ApiView):
     @operation("wait_for_release_group", TAG, GROUP, TOO_MANY, parameters=_WAITS)
-    def get(self, request: Request, project: str, group: int) -> Response:
+    def get(self, request: Request, project: str, release_group: int) -> Response:
         """The group once it is over, or as it is when the time is up: look at its `state`."""
         states = UNTIL[choice(request, "until", UNTIL) or "finished"]
         until = deadline(request, "timeout_s", "30")
-        found = group_of(request, project, group)
+        found = group_of(request, project, release_group)
 
         def has_come() -> bool:
             now = ReleaseGroup.objects.get(pk=found.pk)
@@ -177,7 +177,7 @@ class GroupWait(ApiView):
 
         if not has_come():
             wait_until(has_come, until)
-        return answer(GROUP.dump(group_of(request, project, group)))
+        return answer(GROUP.dump(group_of(request, project, release_group)))
 
 
 def groups_of(request: Request, project: str) -> QuerySet[ReleaseGroup]:

@@ -13,7 +13,7 @@ from releases.api import (
 
 _PROJECT = "projects/<slug:project>/"
 _RELEASE = _PROJECT + "releases/<int:release>"
-_GROUP = _PROJECT + "release-groups/<int:group>"
+_GROUP = _PROJECT + "release-groups/<int:release_group>"
 _SERVICE = _PROJECT + "services/<slug:service>"
 
 urlpatterns = [

@@ -80,8 +80,8 @@ def find_group(scope: Scope, number: int) -> ReleaseGroup:
 
 @require_safe
 @project_page(Permission.FLAG_VIEW)
-def show_group(request: HttpRequest, scope: Scope, group: int) -> HttpResponse:
-    found, now = find_group(scope, group), clock.now()
+def show_group(request: HttpRequest, scope: Scope, release_group: int) -> HttpResponse:
+    found, now = find_group(scope, release_group), clock.now()
     beat = _beat_of(found, now)
     return live_page(request, PAGE, beat, lambda: _context(scope, found, now))
 
@@ -157,10 +157,10 @@ def _button(
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_page(Permission.FLAG_VIEW)
-def press(request: HttpRequest, scope: Scope, group: int, command: str) -> HttpResponse:
+def press(request: HttpRequest, scope: Scope, release_group: int, command: str) -> HttpResponse:
     if command not in commands.GROUP_COMMANDS:
         raise Http404(command)
-    found = find_group(scope, group)
+    found = find_group(scope, release_group)
     context = _dialog(scope, found, command)
 
     def save() -> HttpResponse:

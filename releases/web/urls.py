@@ -19,7 +19,7 @@ _RELEASE = f"{_RELEASES}<int:release>/"
 _POLICY = f"{_RELEASES}policies/<slug:policy>/"
 _TEMPLATE = f"{_RELEASES}templates/<slug:template>/"
 _GROUPS = "p/<slug:project>/release-groups/"
-_GROUP = f"{_GROUPS}<int:group>/"
+_GROUP = f"{_GROUPS}<int:release_group>/"
 _SERVICES = "p/<slug:project>/services/"
 _SERVICE = "p/<slug:project>/service/<slug:service>/"
 

@@ -13,8 +13,9 @@ from releases.core import runner, selectors
 from releases.core.models import OVER, Release, ReleaseGroup
 from releases.groups import commands, planning
 from releases.telemetry.models import OutcomeBucket
-from tests.support.people import acting
+from tests.support.people import SETTING_UP, acting
 from tests.support.releasing import DIGEST, PLAN, routed_by_flag
+from tests.support.remembering import remembered
 
 KEYS = ("shop", "cart", "mail")
 
@@ -43,6 +44,21 @@ def a_group(
     if start:
         commands.tell(group=group, name="start", intent=intent)
     return group
+
+
+def an_aborted_group(environment: Environment) -> ReleaseGroup:
+    """One that nobody has started, and nobody will: who waits for it need not wait."""
+    documents = [a_member(environment, key) for key in KEYS[1:]]
+
+    def make() -> int:
+        by = Intent(SETTING_UP)
+        document = {"name": "aborted", "members": documents}
+        made = planning.plan_group(project=environment.project, document=document, intent=by)
+        commands.tell(group=made, name="abort", intent=by)
+        return made.pk
+
+    pk = remembered(f"aborted group in {environment.pk}", make)
+    return ReleaseGroup.objects.select_related("project").get(pk=pk)
 
 
 def members(group: ReleaseGroup) -> list[Release]:

@@ -54,10 +54,10 @@ def test_a_group__says_who_lags_and_what_takes_it_back(
     script: Script, body: dict[str, Any]
 ) -> None:
     group = made(script, body)
+    for position in (0, 1):
+        pass_time(group, 61, only=position)
     for one in members(group)[:2]:
         outcomes(one, 200)
-    pass_time(group, 61, only=0)
-    pass_time(group, 61, only=1)
     look(group)
     found = answer(script.get(f"{GROUPS}/{group.pk}"))["members"]
     mail = found[2]["number"]
