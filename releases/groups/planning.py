@@ -33,8 +33,7 @@ def plan_group(*, project: Project, document: object, intent: Intent) -> Release
     where planning one of them takes more.
     """
     name, members = _read(document)
-    places = {one.key: one for one in outbox.lock_project(project)}
-    problems: dict[str, str] = {}
+    planned = _planned(project, members, intent)
     group = ReleaseGroup.objects.create(
         project=project,
         name=name,
@@ -42,22 +41,31 @@ def plan_group(*, project: Project, document: object, intent: Intent) -> Release
         created_at=intent.at,
         created_by=intent.actor.label,
     )
-    planned: list[Release] = []
+    for position, release in enumerate(planned):
+        release.group, release.position = group, position
+        release.save(update_fields=["group", "position"])
+    after = {"name": group.name, "members": [one.title for one in planned]}
+    intent.record("release_group.planned", group, after=after)
+    return group
+
+
+def _planned(project: Project, members: Sequence[object], intent: Intent) -> list[Release]:
+    """The members, each problem of which is found before any is said."""
+    places = {one.key: one for one in outbox.lock_project(project)}
+    problems: dict[str, str] = {}
+    planned: dict[int, Release] = {}
     for position, member in enumerate(members):
         try:
             with transaction.atomic():
                 release = _member(project, places, member, intent)
                 _refuse_twice(release, planned)
-                _join(release, group, position)
-                planned.append(release)
+                planned[position] = release
         except Invalid as error:
             problems |= {_path(position, path): text for path, text in error.problems.items()}
         except Conflict as error:
             problems[_path(position, "")] = str(error)
     refuse(problems)
-    after = {"name": group.name, "members": [one.title for one in planned]}
-    intent.record("release_group.planned", group, after=after)
-    return group
+    return [*planned.values()]
 
 
 def _read(document: object) -> tuple[str, Sequence[object]]:
@@ -130,15 +138,10 @@ def why_not_join(release: Release) -> str:
     return ""
 
 
-def _join(release: Release, group: ReleaseGroup, position: int) -> None:
-    release.group, release.position = group, position
-    release.save(update_fields=["group", "position"])
-
-
-def _refuse_twice(release: Release, others: Sequence[Release]) -> None:
+def _refuse_twice(release: Release, others: Mapping[int, Release]) -> None:
     """Raise Invalid where another one moves the same: one release at a time does."""
     mine = set(_moves(release))
-    for position, other in enumerate(others):
+    for position, other in others.items():
         if not mine.isdisjoint(_moves(other)):
             text = _("It moves the same as members[{n}]. Take one of the two.")
             raise Invalid.of("", text, n=position)
