@@ -16,12 +16,13 @@ class ReleasesConfig(AppConfig):
         from releases.catalogue import subject
         from releases.catalogue.subject import SERVICE
         from releases.core import runner, selectors
+        from releases.groups.subject import RELEASE_GROUP
         from releases.policies import subject as policy_states, templates
         from releases.policies.subject import PLAN_TEMPLATE, RELEASE_POLICY
         from releases.subjects import RELEASE
         from releases.telemetry import storing
 
-        subjects.register(SERVICE, RELEASE, RELEASE_POLICY, PLAN_TEMPLATE)
+        subjects.register(SERVICE, RELEASE, RELEASE_GROUP, RELEASE_POLICY, PLAN_TEMPLATE)
         subject.register()
         policy_states.register()
         intake.register(channel.TELEMETRY, channel.read_telemetry, storing.store, channel.in_slices)

@@ -5,6 +5,7 @@ from releases.core.models import (
     Measurement,
     Note,
     Release,
+    ReleaseGroup,
     StepExecution,
     Termination,
 )
@@ -21,6 +22,7 @@ __all__ = [
     "OutcomeBucket",
     "PlanTemplate",
     "Release",
+    "ReleaseGroup",
     "ReleasePolicy",
     "Service",
     "ServiceSetup",

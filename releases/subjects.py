@@ -24,6 +24,7 @@ from releases.routers import Wanted as WantedOfRouter, flag as flag_router
 EVENTS = {
     "release.planned": gettext_lazy("planned release"),
     "release.scheduled": gettext_lazy("set the start of release"),
+    "release.ready": gettext_lazy("agreed to the start, with its group, of release"),
     "release.started": gettext_lazy("started release"),
     "release.step_reached": gettext_lazy("reached a step of release"),
     "release.held": gettext_lazy("held release"),
@@ -196,6 +197,8 @@ def _promote(release: Release, wanted: Wanted) -> None:
     last = len(release.parsed_plan.all_steps) - 1
     fully = wanted.document["step"] == last and release.step + 1 < last
     tell = commands.promote_fully if fully else commands.promote
+    if release.group_id:
+        tell = commands.pass_gate
     tell(release=release, intent=wanted.intent)
 
 

@@ -1,8 +1,10 @@
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from django.conf import settings
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from portal.approvals.errors import Waiting
 from portal.approvals.models import State as RequestState
@@ -107,7 +109,7 @@ HOLD = Shape(
 )
 
 
-def _holds_of(release: Release) -> list[dict[str, Any]]:
+def holds_of(release: Release) -> list[dict[str, Any]]:
     return [
         {
             "cause": hold["cause"],
@@ -116,15 +118,24 @@ def _holds_of(release: Release) -> list[dict[str, Any]]:
             "since": hold["since"],
             "words": descriptions.hold_words(release, hold),
         }
-        for hold in release.holds
+        for hold in map(partial(_without_others, release), release.holds)
     ]
+
+
+def _without_others(release: Release, hold: dict[str, Any]) -> dict[str, Any]:
+    """A hold without what a key of one environment must not learn of releases in others."""
+    if hold["cause"] != Cause.GROUP or release.group is None:
+        return hold
+    if not release.group.members.exclude(environment=release.environment_id).exists():
+        return hold
+    return {**hold, "about": _("It waits for the others of its group.")}
 
 
 def _warnings_of(release: Release) -> list[str]:
     return [descriptions.hold_words(release, one) for one in release.warnings]
 
 
-def _requests_of(release: Release) -> list[object]:
+def requests_of(release: Release) -> list[object]:
     about = {"subject_kind": "release", "subject": str(release.pk)}
     found = release.project.change_requests.filter(**about, state=RequestState.OPEN)
     return [Waiting(one).extras["change_request"] for one in found.order_by("pk")]
@@ -184,6 +195,7 @@ LISTED = Shape(
         "not_before": MOMENT(nullable=True),
         "started_at": MOMENT(nullable=True),
         "ended_at": MOMENT(nullable=True),
+        "group": WHOLE("The number of its group.", of="group_id", nullable=True),
         "links": OBJECT(of=_links_of, additionalProperties={"type": "string"}),
     },
 )
@@ -199,7 +211,7 @@ RELEASE = LISTED.but(
     steps=WHOLE("How many there are.", of=lambda one: len(one.parsed_plan.all_steps)),
     executions=EXECUTION.many(of=lambda one: one.executions.all()),
     checks=CHECK.many(of=lambda one: list(_checks_of(one))),
-    holds=HOLD.many(of=_holds_of),
+    holds=HOLD.many(of=holds_of),
     users=OBJECT(
         "Where a flag routes: users seen for the first time, how many of them got the new version "
         "and are expected there by its share, and how many saw the baseline too.",
@@ -212,7 +224,7 @@ RELEASE = LISTED.but(
     because=OBJECT("What ended it: the check or person, with the numbers."),
     watch_until=MOMENT("Until then it can still go back by itself.", nullable=True),
     change_request=WHOLE("By which its start was agreed to.", of="agreement_id", nullable=True),
-    waits_for=CHANGE_REQUEST.many("What people have not agreed to yet.", of=_requests_of),
+    waits_for=CHANGE_REQUEST.many("What people have not agreed to yet.", of=requests_of),
     approved_by=TEXTS(),
 )
 NOTE = Shape(

@@ -1,9 +1,19 @@
 from django.urls import path
 
-from releases.api import alerts, backtests, planning, policies, releases, services, waiting
+from releases.api import (
+    alerts,
+    backtests,
+    groups,
+    planning,
+    policies,
+    releases,
+    services,
+    waiting,
+)
 
 _PROJECT = "projects/<slug:project>/"
 _RELEASE = _PROJECT + "releases/<int:release>"
+_GROUP = _PROJECT + "release-groups/<int:release_group>"
 _SERVICE = _PROJECT + "services/<slug:service>"
 
 urlpatterns = [
@@ -40,6 +50,14 @@ urlpatterns = [
     path(_RELEASE + "/events", waiting.ReleaseEvents.as_view(), name="api-release-events"),
     path(_RELEASE + "/notes", releases.ReleaseNotes.as_view(), name="api-release-notes"),
     path(_RELEASE + "/wait", waiting.ReleaseWait.as_view(), name="api-release-wait"),
+    path(_PROJECT + "release-groups", groups.GroupList.as_view(), name="api-release-groups"),
+    path(_GROUP, groups.GroupDetail.as_view(), name="api-release-group"),
+    path(
+        _GROUP + "/commands/<slug:command>",
+        groups.GroupCommanding.as_view(),
+        name="api-release-group-command",
+    ),
+    path(_GROUP + "/wait", groups.GroupWait.as_view(), name="api-release-group-wait"),
     path(_PROJECT + "release-advice", planning.ReleaseAdvice.as_view(), name="api-release-advice"),
     path(
         _PROJECT + "release-policies",

@@ -7,8 +7,8 @@ database is looked into now and then, and in between the connection is given bac
 import logging
 import threading
 import time
-from collections.abc import Generator, Iterator
-from typing import Any, Final
+from collections.abc import Callable, Generator, Iterator
+from typing import Final
 
 from django.conf import settings
 from django.db import connection
@@ -45,7 +45,7 @@ _BEAT_S: Final = 3
 _COMES_BACK_MS: Final = 1000
 _LOOK_EVERY_S: Final = 0.5
 # What is waited for, and the states in which it has come.
-_UNTIL: Final = {
+UNTIL: Final = {
     "finished": OVER,
     "held": (*OVER, State.HELD, State.WAITING, State.PAUSED),
 }
@@ -70,8 +70,8 @@ EVENTS = Shape(
     },
 )
 _WHOLE: Final = {"type": "integer", "minimum": 0}
-_SECONDS: Final = _WHOLE | {"maximum": LONGEST_S}
-_TOO_MANY: Final = (
+SECONDS: Final = _WHOLE | {"maximum": LONGEST_S}
+TOO_MANY: Final = (
     503,
     PLAIN,
     "Too many wait already, or the database is busy or away. Ask again in a moment.",
@@ -83,19 +83,19 @@ class ReleaseWait(ApiView):
         "wait_for_release",
         TAG,
         RELEASE,
-        _TOO_MANY,
+        TOO_MANY,
         parameters=[
-            query("until", "It is over, or also: it is held, waits or is paused.", enum=[*_UNTIL]),
-            query("timeout_s", "How long to wait at most.", _SECONDS | {"default": 30}),
+            query("until", "It is over, or also: it is held, waits or is paused.", enum=[*UNTIL]),
+            query("timeout_s", "How long to wait at most.", SECONDS | {"default": 30}),
         ],
     )
     def get(self, request: Request, project: str, release: int) -> Response:
         """The release once it is over, or as it is when the time is up: look at its `state`."""
-        states = _UNTIL[choice(request, "until", _UNTIL) or "finished"]
-        until = _deadline(request, "timeout_s", "30")
+        states = UNTIL[choice(request, "until", UNTIL) or "finished"]
+        until = deadline(request, "timeout_s", "30")
         found = release_of(request, project, release)
         if found.state not in states:
-            _wait_for(Release.objects.filter(pk=found.pk, state__in=states), until)
+            wait_until(Release.objects.filter(pk=found.pk, state__in=states).exists, until)
             found = release_of(request, project, release)
         return answer(RELEASE.dump(found))
 
@@ -105,11 +105,11 @@ class ReleaseEvents(ApiView):
         "list_release_events",
         TAG,
         EVENTS,
-        _TOO_MANY,
+        TOO_MANY,
         parameters=[
             query("after", "The `after` of the answer before; all without it.", _WHOLE),
             query("limit", "How many at most.", _WHOLE | {"minimum": 1, "maximum": MOST}),
-            query("timeout_s", "How long to wait for the next where there is none.", _SECONDS),
+            query("timeout_s", "How long to wait for the next where there is none.", SECONDS),
             header("Last-Event-ID", "Of a stream: the id of the last event that came."),
         ],
         stream="With `Accept: text/event-stream`: each record as an event, its `sequence` as id.",
@@ -123,12 +123,12 @@ class ReleaseEvents(ApiView):
         """
         allowed_here(request, project, Permission.AUDIT_VIEW)
         found, size = release_of(request, project, release), limit_of(request)
-        after, until = _after(request), _deadline(request, "timeout_s", "0")
+        after, until = _after(request), deadline(request, "timeout_s", "0")
         if request.method == "GET" and STREAM in request.META.get("HTTP_ACCEPT", ""):
             return _streamed(request, found, after)
         rows = _records(found, after)
         if not rows.exists():
-            _wait_for(rows, until)
+            wait_until(rows.exists, until)
         events = list(rows[:size])
         last = events[-1].sequence if events else after
         documents = [event_document(one, found.environment.key) for one in events]
@@ -222,7 +222,7 @@ def _after(request: Request) -> int:
     return 0
 
 
-def _deadline(request: Request, name: str, usual: str) -> float:
+def deadline(request: Request, name: str, usual: str) -> float:
     """Until when to wait, on the clock of the process. Raises Invalid."""
     seconds = read_whole(text(request, name) or usual, most=LONGEST_S)
     if seconds is None:
@@ -230,13 +230,13 @@ def _deadline(request: Request, name: str, usual: str) -> float:
     return time.monotonic() + seconds
 
 
-def _wait_for(rows: QuerySet[Any], until: float) -> None:
-    """Return once there are such rows, or time is up. Raises TooManyWait."""
+def wait_until(is_so: Callable[[], bool], until: float) -> None:
+    """Return once it is so, or time is up. Raises TooManyWait."""
     if time.monotonic() >= until:
         return
     _take_place()
     try:
-        while time.monotonic() < until and not rows.exists():
+        while time.monotonic() < until and not is_so():
             _rest()
     finally:
         _places.release()

@@ -8,6 +8,7 @@ from portal.approvals.changes import Change
 from portal.lib.journal import Intent
 from releases.core import descriptions, selectors, transitions
 from releases.core.command_rules import at_gate, promoting
+from releases.core.lockstep import members_of
 from releases.core.models import Release
 from releases.core.transitions import artefact_of
 from releases.engine.checks import Check, Role
@@ -64,6 +65,10 @@ def _start_sentences(release: Release) -> Iterator[str]:
     if other := release.supersedes:
         text = _("Release {number}, {title}, ends for it.")
         yield text.format(number=other.pk, title=other.title)
+    if release.group:
+        text = _("It moves in step with its group “{name}”, and goes back with it: {titles}.")
+        titles = ", ".join(one.title for one in members_of(release.group))
+        yield text.format(name=release.group.name, titles=titles)
     if release.artefact:
         yield _("Its digest is {digest}.").format(digest=release.artefact.digest)
 

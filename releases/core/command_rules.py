@@ -57,13 +57,23 @@ COMMANDS: dict[str, Command] = {
 }
 
 
-def why_not(release: Release, command: str, permissions: Collection[str], at: Any) -> str:
+def why_not(
+    release: Release,
+    command: str,
+    permissions: Collection[str],
+    at: Any,
+    *,
+    with_group: bool = False,
+) -> str:
+    """Why a release cannot be told something now; ``with_group`` where its whole group is told."""
     one = COMMANDS[command]
     if release.state not in one.states:
         return _("It is {state}.").format(state=State(release.state).label)
     if release.state == State.SUCCEEDED and (why := _why_stays(release, command, at)):
         return why
     if why := _why_nothing_to_do(release, command):
+        return why
+    if why := _why_with_group(release, command, with_group=with_group):
         return why
     if command in ("promote", "promote_fully") and (why := _why_step_by_step(release, command, at)):
         return why
@@ -83,6 +93,23 @@ def _why_nothing_to_do(release: Release, command: str) -> str:
     if command == "jump_back" and not release.step:
         return _("It is at its first step.")
     return ""
+
+
+_GOES_BACK = ("abort", "rollback", "undo", "confirm", "drop_cohort")
+
+
+def _why_with_group(release: Release, command: str, *, with_group: bool) -> str:
+    group = release.group
+    if group is None:
+        return ""
+    if group.failed_at is not None and command not in _GOES_BACK:
+        return _("Its group “{name}” goes back.").format(name=group.name)
+    texts = {
+        "promote": _("It moves with its group “{name}”: promote the group."),
+        "promote_fully": _("It moves with its group “{name}”: promote the group."),
+        "jump_back": _("It moves with its group “{name}”, so it cannot go back to a step alone."),
+    }
+    return "" if with_group else texts.get(command, "").format(name=group.name)
 
 
 def _stops_the_old(release: Release) -> bool:
@@ -182,7 +209,7 @@ def lock_release(release: Release) -> Release:
     return found
 
 
-def lock_for(release: Release, name: str, intent: Intent) -> Release:
+def lock_for(release: Release, name: str, intent: Intent, *, with_group: bool = False) -> Release:
     """The release, locked, if it can be told this now by who tells it."""
     locked = lock_release(release)
     command = COMMANDS[name]
@@ -190,7 +217,7 @@ def lock_for(release: Release, name: str, intent: Intent) -> Release:
         held = authority.permissions_of(intent.actor, locked.project, locked.environment)
     else:
         held = frozenset(Permission)
-    why = why_not(locked, name, held, intent.at)
+    why = why_not(locked, name, held, intent.at, with_group=with_group)
     if why:
         if lacks := _lacks(locked, command, held):
             raise Forbidden(lacks)

@@ -37,6 +37,7 @@ def pause(*, release: Release, intent: Intent) -> Release:
     """Let it rest at its step; it is measured and judged on."""
     locked = lock_for(release, "pause", intent)
     locked.state, locked.paused_at = State.PAUSED, intent.at
+    locked.finished = locked.step - 1  # so its group waits for it
     _done(locked, "paused", intent)
     return locked
 
@@ -68,10 +69,7 @@ def promote_fully(*, release: Release, intent: Intent) -> Release:
 
 def _promote(release: Release, intent: Intent, *, fully: bool) -> Release:
     locked = lock_for(release, "promote_fully" if fully else "promote", intent)
-    failed = [key for key in failing(locked) if not locked.checks[key].get("dismissed")]
-    if failed and not intent.reason.strip():
-        text = _("The check “{key}” fails. Give a reason to dismiss the failure.")
-        raise Invalid({"reason": text.format(key=failed[0])})
+    failed = _skipped(locked, intent)
     waits, last = at_gate(locked), len(locked.parsed_plan.all_steps) - 1
     number = promoted_to(locked, fully=fully)
     change = promotion_change(locked, number)
@@ -93,6 +91,33 @@ def _promote(release: Release, intent: Intent, *, fully: bool) -> Release:
     needed = selectors.needed(locked)
     require_still(locked.author_actor, needed, project=locked.project, places=places)
     transitions.enter(locked, number, replace(passed, reason=""), promotion=result.request)
+    return locked
+
+
+def _skipped(locked: Release, intent: Intent) -> list[str]:
+    """The checks whose failures a promotion skips. Raises Invalid where it gives no reason."""
+    failed = [key for key in failing(locked) if not locked.checks[key].get("dismissed")]
+    if failed and not intent.reason.strip():
+        text = _("The check “{key}” fails. Give a reason to dismiss the failure.")
+        raise Invalid({"reason": text.format(key=failed[0])})
+    return failed
+
+
+@gated
+def pass_gate(*, release: Release, intent: Intent) -> Release:
+    """Let one of a group pass the gate that it waits at: it goes on once the others have come as
+    far."""
+    locked = lock_for(release, "promote", intent, with_group=True)
+    if not at_gate(locked):
+        raise Invalid({"": _("It does not wait at a gate.")})
+    failed = _skipped(locked, intent)
+    number = promoted_to(locked, fully=False)
+    result = gate.check(promotion_change(locked, number), intent)
+    locked.wanted["passed"] = {"promotion": result.request.pk if result.request else None}
+    locked.holds, locked.state, locked.due_at = [], State.RUNNING, intent.at
+    locked.save()
+    more = {"to": descriptions.step_name(locked, number), "skipped": failed}
+    transitions.record("promoted", locked, result.intent, more=more)
     return locked
 
 

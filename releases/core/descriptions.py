@@ -163,6 +163,7 @@ def hold_words(release: Release, hold: Hold) -> str:
         Cause.DEPLOYMENT: _("The deployment failed: {about}. Retry the step, or roll back."),
         Cause.DEPLOYER_AWAY: _("The deployer does not answer: {about}. It is retried."),
         Cause.FLOOR: _("{about} The release continues when there are."),
+        Cause.GROUP: "{about}",
     }
     said = texts[Cause(hold["cause"])].format(about=about, n=wanting)
     return " ".join(filter(None, [said, _detail(release, hold, about)]))
@@ -330,7 +331,17 @@ def outcome_words(release: Release) -> str:
     return f"{said.removesuffix('.')}: {reason}" if reason else said
 
 
+def _with_group(release: Release) -> str:
+    text = {
+        State.ROLLING_BACK: _("Being rolled back with its group, because of {about}."),
+        State.ABORTED: _("Aborted with its group, because of {about}."),
+    }.get(State(release.state), _("Rolled back with its group, because of {about}."))
+    return text.format(about=release.because["about"])
+
+
 def _outcome(release: Release) -> str:
+    if release.because.get("cause") == Cause.GROUP:
+        return _with_group(release)
     if release.state in (State.ROLLING_BACK, State.ROLLED_BACK):
         return _taken_back(release)
     texts = {

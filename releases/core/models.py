@@ -19,8 +19,9 @@ from releases.engine.steps import Step
 class State(models.TextChoices):
     """Where a release is in its life.
 
-    A release *waits* where nothing but people's word keeps it; it is *held* by anything else. One
-    that has succeeded may still be watched, until ``watch_until``.
+    A release *waits* where nothing but people's word keeps it; it is *held* by anything else but
+    its group, with which it runs. One that has succeeded may still be watched, until
+    ``watch_until``.
     """
 
     PLANNED = "planned", _("planned")
@@ -42,6 +43,35 @@ GOING_UP = (State.WAITING, State.RUNNING, State.PAUSED, State.HELD)
 OVER = (State.SUCCEEDED, State.ABORTED, State.ROLLED_BACK, State.SUPERSEDED, State.FAILED)
 
 
+class ReleaseGroup(models.Model):
+    """Releases in lockstep (releases.engine.lockstep): services, flags and environments.
+
+    Once one of them goes back, ``failed`` is that one, since ``failed_at``; None where people take
+    the whole group back. ``because`` is what ends the others, as ``Release.because``.
+    """
+
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="release_groups")
+    name = models.CharField(max_length=200)
+    reason = models.TextField(blank=True)
+    created_at = models.DateTimeField()
+    created_by = models.CharField(max_length=200)
+    failed = models.ForeignKey(
+        "releases.Release", on_delete=models.PROTECT, related_name="+", null=True
+    )
+    failed_at = models.DateTimeField(null=True)
+    because = models.JSONField(default=dict)
+
+    class Meta:
+        ordering = ["-pk"]
+
+    def __str__(self) -> str:
+        return f"release group {self.pk}"
+
+    @property
+    def recorded_as(self) -> About:
+        return About("release_group", str(self.pk), self.project.key)
+
+
 class Release(DueWork, Authored):
     """One artefact on its way into one environment; or a flag on its way to everybody there.
 
@@ -56,6 +86,9 @@ class Release(DueWork, Authored):
     ``because`` is what ended it: the check or person, with the numbers. ``undoes`` is the release,
     long over, whose version it replaces by the one before. ``due_at`` is when it is looked at
     again; None where that is over, or has not begun.
+
+    One of a ``group`` stands at a ``position`` in it, from 0; ``finished`` is the last step that it
+    would have left but for the others, -1 before that.
     """
 
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="releases")
@@ -80,6 +113,11 @@ class Release(DueWork, Authored):
     not_before = models.DateTimeField(null=True)
     supersedes = models.ForeignKey("self", on_delete=models.PROTECT, related_name="+", null=True)
     undoes = models.ForeignKey("self", on_delete=models.PROTECT, related_name="undone", null=True)
+    group = models.ForeignKey(
+        ReleaseGroup, on_delete=models.PROTECT, related_name="members", null=True
+    )
+    position = models.PositiveIntegerField(default=0)
+    finished = models.IntegerField(default=-1)
     overrides_freeze = models.BooleanField(default=False)
     step = models.PositiveIntegerField(default=0)
     attempt = models.PositiveIntegerField(default=1)

@@ -20,6 +20,7 @@ from portal.approvals.errors import EmergencyRunning, Waiting
 from portal.approvals.freezes.selectors import Frozen
 from portal.lib import clock
 from portal.lib.errors import AviaryError
+from portal.lib.journal import Intent
 from portal.runs.failpoints import failpoint
 from portal.runs.runner import Runner, for_each
 from releases.checks import Found, measure
@@ -27,6 +28,8 @@ from releases.core import (
     command_rules,
     comparisons,
     exposures,
+    group_ticks,
+    lockstep,
     outside_routers,
     outside_work,
     pins,
@@ -186,7 +189,7 @@ class ReleaseRunner(Runner[Release]):
     def _tick(self, work: Release, at: datetime, answer: Answer) -> None:
         work.clear()
         if work.state == State.PLANNED:
-            starting.start_when_due(work, at)
+            group_ticks.begin(work, at)
             return
         if (work.step, work.attempt) != (answer.step, answer.attempt):
             work.due_at = at  # it was moved meanwhile: measured anew at once
@@ -201,33 +204,40 @@ class ReleaseRunner(Runner[Release]):
         exposures.note(work, told, answer.exposed)
         transitions.note_token(work, answer.token)
         outside_routers.note_strayed(work, told, at)
-        proves = work.state in GOING_UP and answer.may_move
+        back = lockstep.way_back(work)
+        proves = work.state in GOING_UP and answer.may_move and back is None
         if proves and rollback_proof.prove(work, told, by_itself(work, "", at), live=answer.live):
             return
-        now = situation.situation_of(work, seen, told, at)
-        decision = decide(now, at)
+        decision = decide(situation.situation_of(work, seen, told, at), at)
         work.due_at = situation.next_look(work, decision, at)
-        if not answer.may_move and _moves(work, decision):
+        if not answer.may_move and (back or _moves(work, decision)):
             work.due_at = at  # what has just happened moves it: looked at with all locks
             work.save()
-            return
-        unpins = decision.action in (Action.STAY, Action.ADVANCE, Action.SUCCEED)
-        if unpins and answer.may_move and unpinning.end_due(work, told, by_itself(work, "", at)):
+        elif back is not None and decision.action is not Action.ROLL_BACK:
+            group_ticks.take_back(work, back, by_itself(work, "", at))
+        elif answer.may_move and _unpins(work, decision, told, at):
             work.due_at = at
             work.save()
-            return
-        _act(work, decision, told, at)
+        else:
+            _act(work, decision, told, at)
 
     def tell(self, work: Release, event: str, why: str) -> None:
         at = clock.database_now()
         transitions.record(event, work, by_itself(work, why, at), words=(why,))
 
 
+def _unpins(release: Release, decision: Decision, told: Told, at: datetime) -> bool:
+    """Whether this look ends pins whose time is over, and does no more."""
+    may = decision.action in (Action.STAY, Action.ADVANCE, Action.SUCCEED)
+    return may and unpinning.end_due(release, told, by_itself(release, "", at))
+
+
 def _moves(release: Release, decision: Decision) -> bool:
-    """Whether a decision moves traffic: of one that succeeded, only going back does."""
+    """Whether a decision moves traffic, or lets others of its group move it: of one that succeeded,
+    only going back does."""
     if release.state == State.SUCCEEDED:
         return decision.action is Action.ROLL_BACK
-    return decision.action is not Action.STAY
+    return decision.action is not Action.STAY or decision.finishes
 
 
 def _lock_row(seen: Release) -> Release:
@@ -261,6 +271,7 @@ def _act(release: Release, decision: Decision, told: Told, at: datetime) -> None
 
 
 def _go_on(release: Release, decision: Decision, told: Told, at: datetime) -> None:
+    release.finished = release.step if decision.finishes else release.step - 1
     holds = [_stored(one) for one in decision.holds]
     if decision.action is Action.ROUTE and release.is_by_hand:
         holds.append(transitions.to_confirm(release))
@@ -271,13 +282,26 @@ def _go_on(release: Release, decision: Decision, told: Told, at: datetime) -> No
     if decision.action is Action.ROUTE:
         if not release.is_by_hand:
             transitions.route(release, intent)
-    elif decision.action is Action.ADVANCE:
-        starting.require_agreed(release, intent)
-        transitions.enter(release, release.step + 1, intent)
+    elif decision.finishes:
+        _finish_step(release, decision, told, intent)
+    else:
+        transitions.note_told(release, told, intent)
+
+
+def _finish_step(release: Release, decision: Decision, told: Told, intent: Intent) -> None:
+    """Leave a step that is finished, unless its group has not come as far: that goes by it, so it
+    is asked even then whether it may go on."""
+    is_last = release.step + 1 == len(release.parsed_plan.all_steps)
+    passed = None if is_last else starting.require_going_on(release, intent)
+    if decision.action is Action.ADVANCE:
+        transitions.enter(release, release.step + 1, intent, promotion=passed)
     elif decision.action is Action.SUCCEED:
         transitions.end(release, State.SUCCEEDED, intent)
     else:
         transitions.note_told(release, told, intent)
+        return
+    if release.group_id:
+        lockstep.wake(release, intent.at)
 
 
 def _watch(release: Release, decision: Decision, told: Told, at: datetime) -> None:

@@ -20,7 +20,7 @@ from releases.core.models import MOVING, OVER, Release, State
 
 def releases_seen(project: Project) -> QuerySet[Release]:
     return Release.objects.filter(project=project).select_related(
-        "project", "environment", "service", "flag", "artefact", "stable"
+        "project", "environment", "service", "flag", "artefact", "stable", "group"
     )
 
 

@@ -13,7 +13,15 @@ from portal.approvals.freezes.descriptions import frozen_sentence
 from portal.approvals.freezes.selectors import freezes_in_force
 from portal.audit import selectors as audit
 from releases.checks import Found, Subject
-from releases.core import comparisons, descriptions, exposures, outside_routers, pins, transitions
+from releases.core import (
+    comparisons,
+    descriptions,
+    exposures,
+    lockstep,
+    outside_routers,
+    pins,
+    transitions,
+)
 from releases.core.models import Measurement, Release, State
 from releases.core.transitions import TICK
 from releases.engine.checks import (
@@ -225,6 +233,8 @@ def may_move(release: Release, found: Found, at: datetime) -> bool:
     plan = release.parsed_plan
     if plan.proof_of_return and not release.proof:
         return True
+    if lockstep.way_back(release) is not None:
+        return True
     if release.entered_at is None or release.state in (State.PLANNED, State.ROLLING_BACK):
         return True
     if plan.in_freeze is InFreeze.RETURN or plan.deadline_s:
@@ -254,8 +264,9 @@ def next_look(release: Release, decision: Decision, at: datetime) -> datetime:
         soonest = min(soonest, release.soaked_at)
     elif not watched:
         soonest = at + TICK
-    if any(check.kind in (*COMPARING, Kind.ALERTS) for check in plan.checks):
-        # A bucket settles, whether or not another outcome comes; an alert may come during a look.
+    if release.group_id or any(check.kind in (*COMPARING, Kind.ALERTS) for check in plan.checks):
+        # A bucket settles, whether or not another outcome comes; an alert may come during a look;
+        # and the troubles of others of its group are its own.
         soonest = min(soonest, at + TICK)
     for check in plan.checks_at(release.step):
         if check.url:
@@ -289,10 +300,12 @@ def situation_of(release: Release, seen: list[Seen], told: Told, at: datetime) -
         seen,
         worked_s=_worked_s(release, at),
         paused=release.paused_at is not None,
+        gate_passed="passed" in release.wanted,
         frozen=next((one.freeze.name for one in frozen if not one.freeze.stops_line), ""),
         stopped=next((frozen_sentence(one) for one in frozen if one.freeze.stops_line), ""),
         about_traffic=told.why_not or _who_moved(release, told, strays, traffic),
         of_users=exposures.troubles(release),
+        lags=lockstep.lags_behind(release, at),
     )
 
 

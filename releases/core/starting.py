@@ -12,13 +12,14 @@ from flags.models import FlagConfiguration
 from flags.schedules.models import Plan, PlanKind
 from portal.access.models import Environment, Project
 from portal.approvals import gate
-from portal.approvals.authors import answer_for
+from portal.approvals.authors import answer_for, require_still
 from portal.approvals.errors import ApprovalRequired, Barred, Waiting
 from portal.approvals.freezes.selectors import freezes_stopping
+from portal.approvals.models import ChangeRequest
 from portal.approvals.services import gated
 from portal.lib.errors import Conflict, Invalid
 from portal.lib.journal import Intent, Step, WriteOptions
-from releases.core import outside_routers, pins, selectors, transitions
+from releases.core import lockstep, outside_routers, pins, selectors, transitions
 from releases.core.changes import start_change
 from releases.core.command_rules import lock_for, lock_release
 from releases.core.models import MOVING, Release, State
@@ -30,7 +31,8 @@ from releases.routers import flag as flag_router
 
 
 def start(*, release: Release, intent: Intent, supersede: bool | int = False) -> Release:
-    """Start a release, or agree that it starts by itself at its ``not_before``.
+    """Start a release, or agree that it starts by itself: at its ``not_before``, and one of a group
+    once all of that are agreed to.
 
     ``supersede`` ends what moves there now; or, by its number, the release that was agreed to end,
     and no other.
@@ -53,7 +55,8 @@ def _start(release: Release, intent: Intent, supersede: bool | int) -> Release:
     _require_policies(locked)
     refuse_to_scripts(locked, intent.actor.kind)
     is_later = locked.not_before is not None and locked.not_before > intent.at
-    if not is_later:
+    starts_itself = is_later or locked.group_id is not None
+    if not starts_itself:
         _take_place(locked, intent)
     change = start_change(locked, intent)
     result = gate.check(change, intent)
@@ -62,14 +65,21 @@ def _start(release: Release, intent: Intent, supersede: bool | int) -> Release:
     # The gate has asked whether they may where something is frozen, and nowhere else.
     is_frozen = bool(freezes_stopping(change, intent.at))
     locked.overrides_freeze = intent.options.override_freeze and is_frozen
-    if is_later:
-        locked.due_at = at = locked.not_before
-        assert at is not None
-        locked.save()
-        transitions.record("scheduled", locked, result.intent, more={"at": at.isoformat()})
+    if starts_itself:
+        at = locked.not_before if is_later and locked.not_before else intent.at
+        _start_by_itself(locked, at, result.intent)
         return locked
     begin(locked, result.intent)
     return locked
+
+
+def _start_by_itself(release: Release, at: datetime, intent: Intent) -> None:
+    release.due_at = at
+    release.save()
+    event = "scheduled" if at > intent.at else "ready"
+    transitions.record(event, release, intent, more={"at": at.isoformat()})
+    if release.group_id:
+        lockstep.wake(release, intent.at)
 
 
 @gated
@@ -113,6 +123,18 @@ def require_agreed(release: Release, intent: Intent) -> None:
     except ApprovalRequired:
         text = _("This needs approval again. Promote it to request approval.")
         raise Invalid({"": text}) from None
+
+
+def require_going_on(release: Release, intent: Intent) -> ChangeRequest | None:
+    """As require_agreed; of one that people have let pass its gate, what they agreed to by then.
+    Returns the request for that, if there was one."""
+    passed = release.wanted.get("passed", {}).get("promotion")
+    if passed is None:
+        require_agreed(release, intent)
+        return None
+    needed, places = selectors.needed(release), [release.environment]
+    require_still(release.author_actor, needed, project=release.project, places=places)
+    return release.project.change_requests.get(pk=passed)
 
 
 def _ask_again(release: Release, intent: Intent) -> None:

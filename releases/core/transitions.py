@@ -20,7 +20,7 @@ from portal.approvals.models import ChangeRequest
 from portal.lib import journal
 from portal.lib.journal import Actor, Agreed, Intent, Step
 from portal.notifications import services as notifications
-from releases.core import comparisons, descriptions, pins
+from releases.core import comparisons, descriptions, lockstep, pins
 from releases.core.models import Release, State, StepExecution, Termination
 from releases.engine.decisions import Cause
 from releases.engine.plans import ReturnStrategy, Strategy
@@ -87,7 +87,7 @@ def enter(
     leave(release)
     _break_off_proof(release)
     release.executions.filter(ended_at=None).update(ended_at=intent.at, outcome="left")
-    release.step = number
+    release.step, release.finished = number, number - 1
     release.attempt = release.executions.filter(step=number).count() + 1
     if release.attempt > 1:
         comparisons.begin_anew(release, intent.at)
@@ -197,6 +197,7 @@ def go_back(release: Release, because: Mapping[str, Any], intent: Intent) -> Non
 
     ``because`` says who or what takes it back; its ``to`` is the state in which it ends.
     """
+    lockstep.fail(release, intent)
     if not release.wanted.get("back"):  # else it goes on with the way back that it is on
         leave(release)
     _break_off_proof(release)
@@ -211,7 +212,8 @@ def go_back(release: Release, because: Mapping[str, Any], intent: Intent) -> Non
     gradual = plan.return_strategy is ReturnStrategy.GRADUAL and because.get("check")
     share = _next_lower(release) if gradual else 0
     if plan.strategy is Strategy.ROLLING:
-        keeps = bool(because.get("cause")) and keeps_batches(release)
+        by_itself = because.get("cause") not in (None, Cause.GROUP)
+        keeps = by_itself and keeps_batches(release)
         share = plan.all_steps[release.step - 1].share if keeps else 0
     _return_to(release, share, intent)
 
@@ -261,6 +263,7 @@ def finish_return(release: Release, intent: Intent) -> None:
 def end(release: Release, state: State, intent: Intent) -> None:
     """It is over; of one that succeeded the watch goes on."""
     if state != State.SUCCEEDED:  # what that still wants is wanted for good
+        lockstep.fail(release, intent)
         leave(release)
     release.state, release.ended_at, release.outcome = state, intent.at, str(state)
     release.holds, release.warnings = [], []
@@ -285,35 +288,44 @@ def hold(
     release: Release, holds: list[dict[str, Any]], at: datetime, *, warnings: list[dict[str, Any]]
 ) -> None:
     """Keep why it does not go on, each since when, and say what is new. The caller saves it."""
-    since = {(one["cause"], one["about"]): one["since"] for one in release.holds}
-    stamped = [
-        {**one, "since": since.get((one["cause"], one["about"])) or at.isoformat()} for one in holds
-    ]
-    fresh = [one for one in stamped if (one["cause"], one["about"]) not in since]
-    release.holds, release.warnings = stamped, warnings
+    known = {_known_by(one) for one in release.holds}
+    found = [stamped(release, one, at) for one in holds]
+    release.holds, release.warnings = found, warnings
     release.state = _state_by(release, {one["cause"] for one in holds})
-    for one in fresh:
-        if one["cause"] != "paused":
+    for one in found:
+        # What its group waits for is said by whom that waits for.
+        if _known_by(one) not in known and one["cause"] not in (Cause.PAUSED, Cause.GROUP):
             words = descriptions.hold_words(release, one)
             record("held", release, by_itself(release, "", at), words=(words,), more={"hold": one})
             tell(release, f"held:{one['cause']}:{one['about']}:{release.step}", words)
+
+
+def stamped(release: Release, hold: dict[str, Any], at: datetime) -> dict[str, Any]:
+    """A hold with since when it is so."""
+    since = {_known_by(one): one["since"] for one in release.holds}
+    return {**hold, "since": since.get(_known_by(hold)) or at.isoformat()}
+
+
+def _known_by(hold: Mapping[str, Any]) -> tuple[str, str]:
+    """By what a hold is the same as before; that for a group, whoever lags."""
+    return hold["cause"], "" if hold["cause"] == Cause.GROUP else hold["about"]
 
 
 def hold_for_problem(release: Release, why: str, at: datetime) -> None:
     """Keep that its last step was refused, and why; what of it was stored stays."""
     since = [one["since"] for one in release.holds if one["cause"] == Cause.PROBLEM]
     problem = {"cause": str(Cause.PROBLEM), "about": why, "wanting": 0}
-    release.state = State.HELD
+    release.state, release.finished = State.HELD, release.step - 1
     release.holds = [{**problem, "since": since[0] if since else at.isoformat()}]
-    release.save(update_fields=["state", "holds", "due_at"])
+    release.save(update_fields=["state", "finished", "holds", "due_at"])
 
 
 def _state_by(release: Release, causes: set[str]) -> State:
     if release.paused_at is not None:
         return State.PAUSED
-    if causes - {Cause.GATE, Cause.CONFIRM}:
+    if causes - {Cause.GATE, Cause.CONFIRM, Cause.GROUP}:
         return State.HELD
-    return State.WAITING if causes else State.RUNNING
+    return State.WAITING if causes - {Cause.GROUP} else State.RUNNING
 
 
 def tell(release: Release, key: str, text: str) -> None:

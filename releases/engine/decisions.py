@@ -2,7 +2,8 @@
 
 The order is fixed. First what was measured: a guardrail that fails takes the release back before
 anything else is looked at. Then the deadline, the minimum of data, the soak, the freeze; people's
-agreement comes last, so that nobody is asked about what could not go on anyway.
+agreement comes last, so that nobody is asked about what could not go on anyway. Only its group is
+waited for after that: who waits for no more has finished its step.
 """
 
 from collections.abc import Sequence
@@ -38,6 +39,7 @@ class Cause(StrEnum):
     DEPLOYMENT = "deployment"
     DEPLOYER_AWAY = "deployer_away"
     FLOOR = "floor"
+    GROUP = "group"
 
 
 class Action(StrEnum):
@@ -96,7 +98,8 @@ class Situation:
     ``about_traffic`` says what is the matter with it.
 
     ``gate_passed`` says whether people let it go on; ``frozen`` and ``stopped`` name what forbids
-    raising any share now; ``of_users`` is what is wrong with who is sent where.
+    raising any share now; ``of_users`` is what is wrong with who is sent where. ``lags`` says which
+    of its group have not come as far.
     """
 
     plan: Plan
@@ -111,6 +114,7 @@ class Situation:
     stopped: str = ""
     about_traffic: str = ""
     of_users: Sequence[Trouble] = ()
+    lags: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +125,12 @@ class Decision:
     holds: tuple[Hold, ...] = ()
     because: Hold | None = None
     warnings: tuple[Hold, ...] = ()
+
+    @property
+    def finishes(self) -> bool:
+        """Whether its step is finished: it goes on, or would but for its group."""
+        goes_on = self.action in (Action.ADVANCE, Action.SUCCEED)
+        return goes_on or any(one.cause is Cause.GROUP for one in self.holds)
 
 
 def decide(now: Situation, at: datetime) -> Decision:
@@ -153,6 +163,8 @@ def decide(now: Situation, at: datetime) -> Decision:
     waits = settles and any(now.plan.on[one.kind] is not Reaction.WARN for one in unmeasured)
     if holds or waits or not soaked:
         return Decision(Action.STAY, tuple(holds), warnings=warnings)
+    if now.lags:
+        return Decision(Action.STAY, (Hold(Cause.GROUP, now.lags),), warnings=warnings)
     return Decision(Action.SUCCEED if ends else Action.ADVANCE, warnings=warnings)
 
 

@@ -1,4 +1,4 @@
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -7,6 +7,7 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
+from portal.access.models import Environment
 from portal.access.permissions import Permission
 from portal.access.web.scope import Scope, project_page
 from portal.approvals.web.preflight import Preflight, preflight, read_intent
@@ -65,8 +66,11 @@ def _dialog(scope: Scope, release: Release, name: str) -> dict[str, Any]:
 
 def preflight_of(scope: Scope, release: Release, *, raises: bool) -> Preflight:
     """What would become of a command. Glass is not broken for one: rolling back is free."""
-    found = preflight(scope, [release.environment], turns_off=not raises)
-    return replace(found, may_break_glass=False)
+    return preflight_of_places(scope, [release.environment], raises=raises)
+
+
+def preflight_of_places(scope: Scope, places: Iterable[Environment], *, raises: bool) -> Preflight:
+    return replace(preflight(scope, places, turns_off=not raises), may_break_glass=False)
 
 
 def is_typed(release: Release, what: Preflight) -> bool:

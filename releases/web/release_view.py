@@ -297,11 +297,12 @@ class ReleaseView:
         release = self.release
         if release.state == State.PLANNED:
             # It starts by itself once somebody has said so, and not for being planned.
-            return Next(_("Starts automatically in"), release.due_at) if release.due_at else None
+            starts = release.due_at and not release.holds
+            return Next(_("Starts automatically in"), release.due_at) if starts else None
         if self.is_watched:
             return Next(_("Watched, and rolled back if a check fails, for another"),
                         release.watch_until)  # fmt: skip
-        if release.state != State.RUNNING:
+        if release.state != State.RUNNING or release.holds:
             return None
         return self._next_step()
 

@@ -3,6 +3,7 @@ from django.urls import path
 from releases.web import (
     backtests,
     command_dialogs,
+    groups,
     listing,
     live,
     planning,
@@ -17,6 +18,8 @@ _RELEASES = "p/<slug:project>/releases/"
 _RELEASE = f"{_RELEASES}<int:release>/"
 _POLICY = f"{_RELEASES}policies/<slug:policy>/"
 _TEMPLATE = f"{_RELEASES}templates/<slug:template>/"
+_GROUPS = "p/<slug:project>/release-groups/"
+_GROUP = f"{_GROUPS}<int:release_group>/"
 _SERVICES = "p/<slug:project>/services/"
 _SERVICE = "p/<slug:project>/service/<slug:service>/"
 
@@ -45,6 +48,9 @@ urlpatterns = [
     path(f"{_RELEASE}note", live.add_note, name="release-note"),
     path(f"{_RELEASE}story", story.show_story, name="release-story"),
     path(f"{_RELEASE}command/<slug:command>", command_dialogs.press, name="release-command"),
+    path(f"{_GROUPS}new", groups.new_group, name="release-group-new"),
+    path(_GROUP, groups.show_group, name="release-group"),
+    path(f"{_GROUP}command/<slug:command>", groups.press, name="release-group-command"),
     path(_SERVICES, services.list_services, name="service-list"),
     path(f"{_SERVICES}new", services.create_service, name="service-create"),
     path(_SERVICE, services.show_service, name="service"),

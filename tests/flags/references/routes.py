@@ -16,7 +16,7 @@ from flags.schedules.models import Plan
 from portal.access.models import ApiKey, Grant
 from portal.approvals.models import ChangeRequest, Emergency, State
 from releases.core.command_rules import COMMANDS
-from releases.core.models import Release
+from releases.core.models import Release, ReleaseGroup
 from tests.flags.references.world import IN_BETA, World
 from tests.portal.access_web.table import TABLE
 from tests.portal.access_web.world import captured, patterns
@@ -38,6 +38,10 @@ FILE = {
     ]
 }
 OF_FLAG = {"environment": "production", "strategy": "feature_flag"}
+IN_STEP = [
+    OF_FLAG | {"flag": "dark", "variant": "on"},
+    OF_FLAG | {"flag": "banner", "variant": "off"},
+]
 BODIES: dict[tuple[str, str], list[object]] = {
     ("api-flags", "POST"): [boolean_flag("nowhere")],
     ("api-flag", "PATCH"): [
@@ -67,6 +71,11 @@ BODIES: dict[tuple[str, str], list[object]] = {
         OF_FLAG | {"flag": "dark", "variant": "on", "not_before": "2020-01-01T00:00:00Z"},
     ],
     ("api-release-command", "POST"): [{"reason": "because"}],
+    ("api-release-groups", "POST"): [
+        {"name": "both", "members": IN_STEP},
+        {"name": "both", "members": IN_STEP, "hold": True},
+    ],
+    ("api-release-group-command", "POST"): [{"reason": "because"}],
     ("api-service", "PUT"): [{}],
     ("api-setup", "PUT"): [
         {"router": {"kind": "flag", "flag": "banner", "variants": ["on", "off"]}}
@@ -144,7 +153,7 @@ def arguments(world: World, dice: Random) -> dict[str, Any]:
     requests = ChangeRequest.objects.filter(state=State.OPEN).values_list("pk", flat=True)
     places = ["production", "production", "development"]
     plan, grant = Plan.objects.last(), Grant.objects.filter(project=world.project).last()
-    release = Release.objects.last()
+    release, group = Release.objects.last(), ReleaseGroup.objects.last()
     emergency, key = Emergency.objects.last(), ApiKey.objects.last()
     return {
         "project": "shop",
@@ -166,6 +175,7 @@ def arguments(world: World, dice: Random) -> dict[str, Any]:
         "token": "nothing",
         "service": "checkout",
         "release": release.pk if release else 0,
+        "release_group": group.pk if group else 0,
         "command": dice.choice([*COMMANDS]),
         "template": "careful",
         "policy": "guarded",

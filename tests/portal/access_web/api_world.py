@@ -18,6 +18,7 @@ from portal.lib.journal import Intent
 from tests.support.agreeing import ask_for_something
 from tests.support.desk import Desk
 from tests.support.freezing import a_freeze
+from tests.support.grouping import an_aborted_group
 from tests.support.people import SETTING_UP
 from tests.support.planning import a_schedule
 from tests.support.releasing import a_policy, a_template, an_aborted_release
@@ -95,6 +96,7 @@ def _releases(shop: Project) -> dict[str, object]:
     return {
         "service": release.service.key if release.service else "",
         "release": release.pk,
+        "release_group": an_aborted_group(development).pk,
         "command": "abort",
         "template": a_template(shop).key,
         "policy": a_policy(shop, environments=["development"]).key,

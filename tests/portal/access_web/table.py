@@ -1,5 +1,6 @@
 """The authorization matrix: what every address answers to everybody."""
 
+import json
 from dataclasses import dataclass, field
 
 SIGN_IN = "sign-in"
@@ -124,6 +125,20 @@ SCHEDULE = {
     "starts": "2099-12-31T16:00",
     "zone": "Europe/Berlin",
     "repeat": "once",
+}
+NEW_RELEASE_GROUP = {
+    "name": "Checkout",
+    "document": json.dumps(
+        [
+            {
+                "environment": "development",
+                "service": service,
+                "artefact": {"version": "3.0", "digest": f"sha256:{'a' * 64}"},
+                "strategy": "canary",
+            }
+            for service in ("cart", "mail")
+        ]
+    ),
 }
 NEW_RELEASE = {
     "environment": "development",
@@ -331,6 +346,9 @@ TABLE = {
     "release-note": Row(CLOSED, members(302), {"text": "I look at the graphs."}),
     "release-story": Row(members(200)),
     "release-command": Row(members(200), only(WHO_ROLL_BACK, 200)),
+    "release-group-new": Row(members(200), only(PLANNERS_OF_RELEASES, 302), NEW_RELEASE_GROUP),
+    "release-group": Row(members(200)),
+    "release-group-command": Row(members(200), only(WHO_ROLL_BACK, 200)),
     "release-policies": Row(members(200)),
     "release-policy-create": Row(members(200), only(CONFIGURERS, 302), NEW_POLICY),
     "release-policy": Row(members(200), only(CONFIGURERS, 302), NEW_POLICY | {"version": "1"}),

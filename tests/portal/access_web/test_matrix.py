@@ -127,6 +127,7 @@ OBJECTS = [
     "sequence",
     "record",
     "release",
+    "release_group",
     "service",
 ]
 

@@ -25,11 +25,12 @@ from portal.lib import clock
 from portal.lib.journal import Intent
 from portal.reports.models import RecertificationItem
 from portal.reports.services import start_recertification
-from releases.core.models import Release
+from releases.core.models import Release, ReleaseGroup
 from tests.portal.access_web.table import PEOPLE, ROLES, SIGN_IN
 from tests.support.agreeing import ask_for_something
 from tests.support.desk import Desk
 from tests.support.freezing import a_freeze
+from tests.support.grouping import a_group, a_member, look
 from tests.support.people import SETTING_UP, acting, client_of, create_person, give_role
 from tests.support.planning import a_schedule
 from tests.support.releasing import a_policy, a_release, a_template, routed_by_flag
@@ -105,6 +106,7 @@ def _arguments(people: dict[str, User], flag: Flag, shop_key: ApiKey) -> dict[st
         "link_id": 0,
         "record": AuditEvent.objects.get(project=shop.key, event="flag.created").sequence,
         "release": _a_release(shop, people["project_admin"]).pk,
+        "release_group": _a_group(shop, people["project_admin"]).pk,
         "service": "checkout",
         "policy": a_policy(shop, environments=["development"]).key,
         "template": a_template(shop).key,
@@ -117,6 +119,14 @@ def _a_release(shop: Project, author: User) -> Release:
     """Under way in development."""
     place = shop.environments.get(key="development")
     return a_release(routed_by_flag(place), place, author)
+
+
+def _a_group(shop: Project, author: User) -> ReleaseGroup:
+    """Under way in development."""
+    place = shop.environments.get(key="development")
+    group = a_group(place, author, *(a_member(place, key) for key in ("cart", "mail")))
+    look(group, times=1)
+    return group
 
 
 def _a_view(shop: Project, owner: User) -> SavedView:

@@ -19,6 +19,7 @@ from portal.lib.journal import Intent
 from tests.support.agreeing import ask_for_something, set_policy
 from tests.support.desk import Desk
 from tests.support.freezing import a_freeze
+from tests.support.grouping import an_aborted_group
 from tests.support.people import SETTING_UP, acting, boolean_flag
 from tests.support.planning import a_schedule
 from tests.support.releasing import a_policy, a_template, an_aborted_release
@@ -77,6 +78,7 @@ def reads(
         "plan": a_schedule(Desk(new_checkout, production, clock.now()), dana).pk,
         "record": AuditEvent.objects.get(event="flag.created").sequence,
         "release": an_aborted_release(production).pk,
+        "release_group": an_aborted_group(production).pk,
         "service": "checkout",
         "template": a_template(shop).key,
         "policy": a_policy(shop).key,

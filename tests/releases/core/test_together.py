@@ -5,11 +5,13 @@ import pytest
 from portal.access.models import Environment, User
 from portal.audit.models import AuditEvent
 from portal.lib import clock
+from portal.lib.errors import Invalid
 from portal.lib.journal import Intent
 from releases.core import commands, runner
 from releases.core.models import Release, StepExecution
 from releases.core.transitions import engine_of
 from tests.support import concurrently
+from tests.support.grouping import KEYS, a_group, a_member, ended, look, members, states, steps
 from tests.support.people import acting
 from tests.support.releasing import a_release, fresh, routed_by_flag, routing
 
@@ -75,3 +77,47 @@ def test_two_releases_started_at_once__one_moves(development: Environment, alice
     intent = Intent(acting(alice))
     concurrently.run(*[lambda one=one: commands.start(release=one, intent=intent) for one in both])
     assert sorted(fresh(one).state for one in both) == ["planned", "running"]
+
+
+def test_a_group_looked_at_by_many_and_taken_back_at_once__goes_back_whole_and_once(
+    development: Environment, alice: User
+) -> None:
+    for number in range(3):
+        documents = [a_member(development, f"{key}-{number}") for key in KEYS]
+        group = a_group(development, alice, *documents)
+        look(group, times=2)
+        for one in members(group):
+            soaked(one)
+        one, other = members(group)[:2]
+        intent = Intent(acting(alice), "because")
+        found = concurrently.run(
+            *[lambda: [runner.tick_due() for _time in range(3)]] * 3,
+            lambda one=one, intent=intent: commands.rollback(  # type: ignore[misc]
+                release=one, intent=intent
+            ),
+            lambda other=other, intent=intent: commands.abort(  # type: ignore[misc]
+                release=other, intent=intent
+            ),
+        )
+        errors = [one for one in found if isinstance(one, Exception)]
+        assert all(isinstance(error, Invalid) for error in errors), errors
+        look(group)
+        assert not {*states(group)} - {"rolled_back", "aborted"}
+        for one in members(group):
+            assert routing(one) == {"variant": "blue"}
+        assert len(ended(group)) == 3
+        failed = AuditEvent.objects.filter(event="release_group.failed", subject=str(group.pk))
+        assert failed.count() == 1
+
+
+def test_a_group_looked_at_by_many__takes_each_step_once(
+    development: Environment, alice: User
+) -> None:
+    group = a_group(development, alice)
+    look(group, times=2)
+    for one in members(group):
+        soaked(one)
+    found = concurrently.run(*[lambda: [runner.tick_due() for _time in range(5)]] * 6)
+    assert not [one for one in found if isinstance(one, Exception)]
+    look(group)
+    assert (steps(group), StepExecution.objects.count()) == ([1, 1, 1], 6)
