@@ -5,7 +5,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("access", "0014_telemetry_right"),
-        ("releases", "0002_deployers"),
+        ("releases", "0004_alerts"),
     ]
 
     operations = [
