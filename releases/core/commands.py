@@ -82,9 +82,7 @@ def _promote(release: Release, intent: Intent, *, fully: bool) -> Release:
         transitions.end(locked, State.SUCCEEDED, passed)
         return locked
     locked.state = State.RUNNING
-    exposures.set_aside(locked)
-    if failed:
-        comparisons.begin_anew(locked, intent.at, *failed)
+    _set_aside(locked, failed, intent)
     more = {"to": descriptions.step_name(locked, number), "skipped": failed}
     transitions.record("promoted", locked, passed, more=more)
     places = [locked.environment]
@@ -103,6 +101,12 @@ def _skipped(locked: Release, intent: Intent) -> list[str]:
     return failed
 
 
+def _set_aside(locked: Release, failed: list[str], intent: Intent) -> None:
+    exposures.set_aside(locked)
+    if failed:
+        comparisons.begin_anew(locked, intent.at, *failed)
+
+
 @gated
 def pass_gate(*, release: Release, intent: Intent) -> Release:
     """Let one of a group pass the gate that it waits at: it goes on once the others have come as
@@ -115,6 +119,7 @@ def pass_gate(*, release: Release, intent: Intent) -> Release:
     result = gate.check(promotion_change(locked, number), intent)
     locked.wanted["passed"] = {"promotion": result.request.pk if result.request else None}
     locked.holds, locked.state, locked.due_at = [], State.RUNNING, intent.at
+    _set_aside(locked, failed, intent)
     locked.save()
     more = {"to": descriptions.step_name(locked, number), "skipped": failed}
     transitions.record("promoted", locked, result.intent, more=more)

@@ -6,7 +6,7 @@ from typing import Any
 from portal.lib.journal import Intent
 from releases.core import lockstep, starting, transitions
 from releases.core.lockstep import WayBack
-from releases.core.models import Release, State
+from releases.core.models import Release, ReleaseGroup, State
 from releases.core.transitions import TICK, by_itself
 from releases.engine.decisions import Cause
 
@@ -16,16 +16,24 @@ def begin(release: Release, at: datetime) -> None:
 
     Raises what ``start_when_due`` raises.
     """
-    if release.group is not None and release.group.failed_at is not None:
-        abort(release, by_itself(release, "", at))
-    elif release.not_before is not None and release.not_before > at:
-        release.due_at = release.not_before  # another one of its group has had it looked at
-        release.save()
-    elif release.group is not None and (waits := lockstep.waits_to_begin(release, at)):
-        _wait(release, waits, at)
-    else:
+    if release.group is None or not _is_kept(release, release.group, at):
         release.holds = []
         starting.start_when_due(release, at)
+
+
+def _is_kept(release: Release, group: ReleaseGroup, at: datetime) -> bool:
+    """Whether its group keeps one from beginning, for now or for good."""
+    if group.failed_at is not None:
+        abort(release, by_itself(release, "", at))
+        return True
+    if release.not_before is not None and release.not_before > at:
+        release.due_at = release.not_before  # another one of its group has had it looked at
+        release.save()
+        return True
+    waits = lockstep.waits_to_begin(release, at)
+    if waits:
+        _wait(release, waits, at)
+    return bool(waits)
 
 
 def abort(release: Release, intent: Intent) -> None:
