@@ -41,7 +41,8 @@ SERVICES = PageShape("ServicePage", "services", SERVICE.many())
 _ROUTER = OBJECT(
     'Who moves traffic: {"kind": "flag", "flag", "variants": [two of its variants], "baseline"?, '
     '"bucket_by"?, "tester_url"?, "pin_s"?}, {"kind": "webhook", "url"}, {"kind": "manual"}, '
-    '{"kind": "haproxy", "haproxy": [names], "places": [two backends], "baseline"?, "map", "key"} '
+    '{"kind": "haproxy", "haproxy": [names], "places": [two backends], "baseline"?, "map", "key", '
+    '"pin_s"?} '
     'or {"kind": "haproxy", "haproxy", "places", "baseline"?, "backend", '
     '"servers": {place: [names]}}.'
 )

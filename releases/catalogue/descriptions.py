@@ -33,7 +33,7 @@ _OF_FLAGS = {
 }
 _OF_HAPROXY = {
     "baseline": gettext_lazy("Send a part of them to {} to compare with, as the baseline."),
-    "pin_s": gettext_lazy("Whoever is served the stable version keeps it for {} s."),
+    "pin_s": gettext_lazy("Users who are served the stable version keep it for {} s."),
 }
 _MEASURED = {
     Kind.ERROR_RATE: gettext_lazy("the error rate exceeds {threshold} % over {window}"),

@@ -5,15 +5,19 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.test import Client
 
 from flags.engine import compile_flag
 from portal.access.models import Environment, User
+from portal.approvals.errors import Waiting
+from portal.approvals.services import apply_request
 from portal.lib import clock
 from portal.lib.errors import Conflict
 from portal.lib.journal import Intent
 from releases.catalogue.models import Service, ServiceSetup
 from releases.core import commands
 from releases.core.models import Release
+from tests.support.agreeing import TWO_ROLES, set_policy, vote, waiting
 from tests.support.freezing import end_freeze, freeze_now
 from tests.support.people import acting
 from tests.support.releasing import (
@@ -211,3 +215,31 @@ def test_a_blue_green_release__does_not_stop_what_visitors_are_pinned_to(
     outcomes(held, 500)
     assert tick(held).step == 2
     assert pins(held) == []
+
+
+def test_where_others_have_to_agree__pins_end_as_they_agreed_to(
+    development: Environment, alice: User, erin: User, frank: User
+) -> None:
+    service = pinning(development)
+    set_policy(development, **TWO_ROLES)
+    with pytest.raises(Waiting) as error:
+        a_release(service, development, alice)
+    for person in (erin, frank):
+        vote(waiting(error), person)
+    request = waiting(error)
+    if request.is_open:
+        apply_request(request=request, intent=Intent(acting(alice)))
+    release = Release.objects.get()
+    assert len(pins(release)) == 1
+    time_goes_by(release, PIN_S + 11)
+    unpinned = tick(release)
+    assert (unpinned.state, pins(unpinned)) == ("running", [])
+
+
+def test_the_page__says_until_when_visits_are_pinned(
+    release: Release, alice_client: Client
+) -> None:
+    page = f"/p/shop/releases/{release.pk}/"
+    said = alice_client.get(page).content.decode()
+    assert "Visits are pinned for" in said
+    assert "Some are pinned until" in said

@@ -66,6 +66,12 @@ def test_a_router_by_a_map__is_saved_said_in_words_and_comes_back(
     saved = send(alice_client, SETUP, **FORM)
     assert saved.headers["HX-Redirect"] == "/p/shop/service/checkout/"
     assert stored() == BY_MAP
+    send(alice_client, SETUP, **FORM | {"haproxy.pin_s": "30", "version": "1"})
+    assert stored() == BY_MAP | {"pin_s": 1800}
+    form = " ".join(alice_client.get(SETUP).content.decode().split())
+    assert 'name="haproxy.pin_s" value="30"' in form
+    send(alice_client, SETUP, **FORM | {"version": "2"})
+    assert stored() == BY_MAP
     page = text(alice_client, "/p/shop/service/checkout/")
     sentence = "Route users by haproxy edge, west, by the entry shop of the map /etc/haproxy/aviary"
     assert sentence in page

@@ -150,6 +150,19 @@ def test_a_setup__with_the_guides_block__is_saved_and_comes_back_as_it_was(
     assert (stored().rollback_config, stored().checks[0]["period_s"]) == ({}, 30)
 
 
+def test_pinned_visits__are_asked_for_in_minutes_and_said_in_words(
+    checkout: Service, alice_client: Client
+) -> None:
+    refused = send(alice_client, SETUP, **FORM | {"router.pin_s": "0.5"})
+    assert "Give a whole number from 60 to 86400" in plain(refused, 422)
+    send(alice_client, SETUP, **FORM | {"router.pin_s": "30"})
+    assert stored().router["pin_s"] == 1800
+    page = text(alice_client, "/p/shop/service/checkout/")
+    assert "A visit that began on the stable version keeps it for 1800 s." in page
+    form = " ".join(alice_client.get(SETUP).content.decode().split())
+    assert 'name="router.pin_s" value="30"' in form
+
+
 def test_the_address_for_testers__becomes_a_link_of_the_release_while_it_moves(
     production: Environment, alice: User, bob_client: Client
 ) -> None:
