@@ -22,7 +22,7 @@ def prepare(project: str, service: str, probe: str) -> list[str]:
     made = create_project(key=project, name=project, **by)
     routed_service(project, service, "production")
     found = catalogue.put_service(project=made, key=service, name=service, owners=[], **by)
-    check = {"key": "health", "kind": "http", "threshold": 2, "period_s": 1, "url": probe}
+    check = {"key": "health", "kind": "http", "threshold": 1, "period_s": 1, "url": probe}
     router = {"kind": "flag", "flag": f"{service}-route", "variants": ["blue", "green"]}
     place = made.environments.get(key="production")
     catalogue.put_setup(
