@@ -228,8 +228,7 @@ def _judge_tally(check: Check, tally: Tally) -> Judgement:
 
 
 def _judge_latency(check: Check, tally: Tally) -> Judgement:
-    """It fails where all of the quantile's interval is above the threshold, and passes where nothing
-    of it is; in between nobody can know."""
+    """Nobody can know where the threshold lies within the interval in which the quantile is."""
     seen, found = tally.timed, tally.quantile(check.quantile)
     wanting = max(0, check.minimum_requests - seen)
     if found is None:

@@ -11,8 +11,10 @@ from flags.engine.histogram import (
     MOST_INTERVALS,
     UNKNOWN,
     add_intervals,
+    limit_of_all,
     quantile_between,
     read_interval,
+    slow_among,
     slower_than,
     write_interval,
 )
@@ -66,6 +68,26 @@ def test_how_many_are_slower__lies_between_and_is_exact_at_a_bound(
     for some, values in with_it:
         add_intervals(histogram, histogram_of(some, values))
     assert slower_than(Sketch(), histogram, limit) == (exact, exact)
+
+
+@given(sent, st.integers(1, 100_000))
+def test_the_limit_of_all__is_one_that_every_histogram_knows_exactly(
+    sent: list[tuple[list[int], list[float]]], limit: int
+) -> None:
+    histograms = [histogram_of(some, values) for some, values in sent]
+    found = limit_of_all([*histograms, {UNKNOWN: 3}], limit)
+    assert found >= limit
+    for (_some, values), histogram in zip(sent, histograms, strict=True):
+        exact = sum(one > found for one in values)
+        assert slow_among({**histogram, UNKNOWN: 3}, found) == (len(values), exact)
+        assert slower_than(Sketch(), histogram, found) == (exact, exact)
+
+
+def test_a_limit_that_is_a_bound__stays() -> None:
+    some = [{"0:100": 1, "100:250": 1}, {"0:50": 1, "50:100": 1, "250:inf": 1}]
+    assert limit_of_all(some, 100) == 100
+    assert limit_of_all(some, 120) == 250
+    assert limit_of_all(some, 300) == math.inf
 
 
 def test_a_sketch__says_the_same_without_histograms() -> None:
