@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable
 from functools import partial
 
-from bench import calls, comparing, evaluator, history, judge, releases, telemetry
+from bench import calls, comparing, evaluator, history, judge, otlp, releases, telemetry
 from bench.evaluator import CONNECTIONS, SECONDS, NoLoadGenerator
 
 
@@ -13,6 +13,7 @@ def main(wanted: list[str]) -> int:
     known: dict[str, Callable[[], None]] = {
         "evaluator": _evaluator,
         "telemetry": _telemetry,
+        "otlp": _otlp,
         "releases": _releases,
         "comparing": _comparing,
         "history": _history,
@@ -43,6 +44,14 @@ def _evaluator() -> None:
 def _telemetry() -> None:
     table = telemetry.run()
     how = f"wrk, batches of {telemetry.OUTCOMES:,}, {SECONDS} s, best of {evaluator.ROUNDS} rounds"
+    print(f"\nMeasured with {how}, server and load on a core each.")
+    print(f"{evaluator.describe()}.\n")
+    print("\n".join(table))
+
+
+def _otlp() -> None:
+    table = otlp.run()
+    how = f"wrk, requests of {otlp.POINTS:,} points, {SECONDS} s, best of {evaluator.ROUNDS} rounds"
     print(f"\nMeasured with {how}, server and load on a core each.")
     print(f"{evaluator.describe()}.\n")
     print("\n".join(table))

@@ -55,10 +55,15 @@ def post(
 ) -> Load:
     """POST the same JSON body over kept-alive connections, as fast as they are answered, or each
     with a pause."""
+    return load(url, _script(body, headers, pause_ms), connections=connections)
+
+
+def load(url: str, lua: str, *, connections: int = CONNECTIONS) -> Load:
+    """What wrk measures that does what a script says."""
     if not shutil.which("wrk"):
         raise NoLoadGenerator("make bench needs wrk; on Debian and Ubuntu: apt-get install wrk")
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
-        script.write(_script(body, headers, pause_ms))
+        script.write(lua)
         script.flush()
         options = ["-t1", f"-c{connections}", f"-d{SECONDS}", "--latency", "-s", script.name]
         done = subprocess.run(

@@ -20,12 +20,13 @@ class ReleasesConfig(AppConfig):
         from releases.policies import subject as policy_states, templates
         from releases.policies.subject import PLAN_TEMPLATE, RELEASE_POLICY
         from releases.subjects import RELEASE
-        from releases.telemetry import storing
+        from releases.telemetry import points, storing
 
         subjects.register(SERVICE, RELEASE, RELEASE_GROUP, RELEASE_POLICY, PLAN_TEMPLATE)
         subject.register()
         policy_states.register()
         intake.register(channel.TELEMETRY, channel.read_telemetry, storing.store, channel.in_slices)
+        intake.register(channel.POINTS, channel.read_points, points.store, channel.points_in_slices)
         environments_advanced.connect(runner.look_soon, dispatch_uid="releases")
         storing.stored.append(runner.judge_soon)
         alerts.told.append(runner.judge_alerts_soon)

@@ -18,9 +18,10 @@ from portal.access.models import Environment
 from portal.lib import outbound
 from releases import prometheus
 from releases.alerts import selectors as alerts
-from releases.engine.checks import ADDRESS, Check, Kind, Measured, Tally, Verdict, compares
+from releases.engine.checks import ADDRESS, Check, Kind, Measured, Verdict, compares
 from releases.engine.comparisons import SETTLES, Collected, Compared, NewErrorTypes, Values
 from releases.engine.promql import Reading, failed_to_read
+from releases.engine.tally import Tally
 from releases.telemetry import comparing as pairs, reading
 from releases.telemetry.comparing import BucketRow, Pair
 from releases.telemetry.reading import Whose
@@ -225,14 +226,16 @@ def _compared(check: Check, now: _Moment) -> Compared:
     """What is new since it was looked at last, added to what the release has collected."""
     assert now.comparing is not None
     read_from, collected = now.comparing.kept.get(check.key, (None, Collected()))
-    until = now.at - SETTLES - BUCKET
-    since = max(read_from or now.since, now.since)
     pair = now.pair(check)
+    lateness = pairs.lateness_of(pair, now.at)
+    width = pairs.width_for(lateness)
+    until = pairs.window_of(now.at - SETTLES - max(BUCKET, lateness), width)
+    since = max(read_from or now.since, now.since)
     rows = now.rows(pair, since, until) if pair.baseline and until > since else []
     if check.kind is Kind.LATENCY_COMPARISON:
-        strata = pairs.slow_strata(pair, rows, check.slower_than_ms)
+        strata = pairs.slow_strata(pair, rows, check.slower_than_ms, width)
     else:
-        strata = pairs.error_strata(pair, rows)
+        strata = pairs.error_strata(pair, rows, width)
     collected.add(now.comparing.place, strata)
     alpha = now.comparing.alphas[check.key]
     return Compared(collected, alpha, max(until, since), read_from)

@@ -10,7 +10,7 @@ from releases.core.models import (
     Termination,
 )
 from releases.policies.models import PlanTemplate, ReleasePolicy
-from releases.telemetry.models import OutcomeBucket, UnknownService
+from releases.telemetry.models import OutcomeBucket, TelemetrySource, UnknownService
 
 __all__ = [
     "Alert",
@@ -27,6 +27,7 @@ __all__ = [
     "Service",
     "ServiceSetup",
     "StepExecution",
+    "TelemetrySource",
     "Termination",
     "UnknownService",
 ]

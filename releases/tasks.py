@@ -5,7 +5,7 @@ from portal.runs import jobs
 from releases import demo
 from releases.alerts import services as alerts
 from releases.core import outside_routers, runner
-from releases.telemetry import storing
+from releases.telemetry import points, storing
 
 
 @jobs.look(lane="releases", every_s=1)
@@ -27,6 +27,7 @@ def tell_terminations() -> None:
 def roll_up_outcomes() -> None:
     """Make minutes of outcomes that are two hours old, and forget the oldest."""
     storing.roll_up(now=clock.now())
+    points.forget(now=clock.now())
 
 
 @jobs.every(timedelta(days=1))

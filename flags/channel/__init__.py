@@ -15,9 +15,9 @@ key                       type    holds
 ``aviary:environments`` (a hash of environment id -> project/environment) lists the environments
 and ``aviary:environments:changes`` (a stream) announces a new one. The other way round,
 ``aviary:intake:KIND`` (a stream for each kind, see ``intake``) carries what evaluators count and
-see: evaluations, use of API keys, what became of what was served (telemetry), and, where a project
-wants that, samples of contexts. ``aviary:{env:7}:reports`` (a hash, see ``reports``) says
-which evaluators there are and which version each answers from.
+see: evaluations, use of API keys, what became of what was served (telemetry), points of cumulative
+metrics, and, where a project wants that, samples of contexts. ``aviary:{env:7}:reports`` (a hash,
+see ``reports``) says which evaluators there are and which version each answers from.
 ``aviary:{env:7}:batches:SELECTOR`` (a sorted set) holds which batches of telemetry were counted,
 ``aviary:{env:7}:users:DAY:KIND:FLAG`` (a HyperLogLog, see ``keys``) a flag's users, and
 ``aviary:exposed`` with what it names (see ``exposures``) whom releases sent where.
@@ -32,6 +32,7 @@ from flags.channel.envelope import DIGEST_MODULUS, Envelope, ForgedEnvelope, Sea
 from flags.channel.intake import (
     INTAKE_KINDS,
     KEY_USE,
+    POINTS,
     SAMPLES,
     TELEMETRY,
     USAGE,
@@ -46,6 +47,7 @@ from flags.channel.keys import (
     STREAM_LENGTH,
     EnvironmentKeys,
 )
+from flags.channel.point_batches import SourceReport, points_in_slices, read_points
 from flags.channel.telemetry import ToldCounts, in_slices, read_telemetry
 from flags.channel.usage import (
     OVER_BUDGET,
@@ -65,6 +67,7 @@ __all__ = [
     "KEY_USE",
     "MENDED",
     "OVER_BUDGET",
+    "POINTS",
     "REGISTRY",
     "REGISTRY_STREAM",
     "SAMPLES",
@@ -82,11 +85,14 @@ __all__ = [
     "Missed",
     "SampleBatch",
     "Sealer",
+    "SourceReport",
     "StreamEntry",
     "ToldCounts",
     "UsageBatch",
     "in_slices",
+    "points_in_slices",
     "read_key_use",
+    "read_points",
     "read_samples",
     "read_telemetry",
     "read_usage",

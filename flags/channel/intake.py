@@ -40,7 +40,8 @@ USAGE: Final = IntakeKind("usage", 24 * 3600, 64 * 2**20, every_s=2)
 KEY_USE: Final = IntakeKind("keys", 24 * 3600, 8 * 2**20, every_s=10)
 SAMPLES: Final = IntakeKind("samples", 15 * 60, 16 * 2**20, every_s=5)
 TELEMETRY: Final = IntakeKind("telemetry", 15 * 60, 128 * 2**20, every_s=2, share=4)
-INTAKE_KINDS: Final = (USAGE, KEY_USE, SAMPLES, TELEMETRY)
+POINTS: Final = IntakeKind("points", 15 * 60, 128 * 2**20, every_s=2, share=4)
+INTAKE_KINDS: Final = (USAGE, KEY_USE, SAMPLES, TELEMETRY, POINTS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ import orjson
 
 from flags.channel.intake import IntakeBatch
 from flags.engine import limits
+from flags.engine.histogram import MOST_INTERVALS, add_intervals, read_interval
 from flags.engine.sketch import BUCKETS
 
 SERVICE, FLAG = "service", "flag"
@@ -51,7 +52,8 @@ BucketKey: TypeAlias = tuple[int, str, str, str, bool, int]
 
 @dataclass(slots=True)
 class Counts:
-    """What ten seconds held. ``durations`` is a sketch's counts, of milliseconds."""
+    """What ten seconds held. ``durations`` is a sketch's counts, of milliseconds, and ``histogram``
+    has those of which only the interval is known."""
 
     requests: int = 0
     errors: int = 0
@@ -59,6 +61,7 @@ class Counts:
     value_sum: float = 0.0
     durations: dict[int, int] = field(default_factory=dict)
     error_types: dict[str, int] = field(default_factory=dict)
+    histogram: dict[str, int] = field(default_factory=dict)
 
     def merge(self, other: "Counts") -> None:
         self.requests += other.requests
@@ -68,6 +71,7 @@ class Counts:
         durations = self.durations
         for bucket, count in other.durations.items():
             durations[bucket] = durations.get(bucket, 0) + count
+        add_intervals(self.histogram, other.histogram)
         for kind, count in other.error_types.items():
             self.fail(kind, count)
 
@@ -79,7 +83,8 @@ class Counts:
 
     @property
     def weight(self) -> int:
-        return 500 + 40 * len(self.durations) + 150 * len(self.error_types)
+        durations = 40 * len(self.durations) + 60 * len(self.histogram)
+        return 500 + durations + 150 * len(self.error_types)
 
 
 class ToldCounts(NamedTuple):
@@ -105,7 +110,8 @@ def write_telemetry(
 def _numbers(counts: Counts) -> tuple[Any, ...]:
     durations = [number for pair in counts.durations.items() for number in pair]
     plain = (counts.requests, counts.errors, counts.values, counts.value_sum)
-    return (*plain, counts.error_types, durations)
+    told = (*plain, counts.error_types, durations)
+    return (*told, counts.histogram) if counts.histogram else told
 
 
 def in_slices(batches: Iterable[IntakeBatch]) -> Iterator[list[tuple[str, IntakeBatch]]]:
@@ -162,8 +168,8 @@ def read_telemetry(batch: IntakeBatch) -> Iterator[ToldCounts]:
         if about not in (*OF_SERVICES, *OF_FLAGS) or type(by_client) is not bool:
             raise ValueError("no bucket")
         _check_start(start, batch.minute)
-        names = _text(name, MAX_NAME_CHARS), _text(version, MAX_VERSION_CHARS)
-        place = (_whole(environment_id), about, *names, by_client, start)
+        names = read_text(name, MAX_NAME_CHARS), read_text(version, MAX_VERSION_CHARS)
+        place = (read_whole(environment_id), about, *names, by_client, start)
         yield ToldCounts(place, _read_counts(*numbers))
 
 
@@ -181,28 +187,34 @@ def _read_counts(
     value_sum: float,
     error_types: Mapping[str, int],
     durations: list[int],
+    histogram: Mapping[str, int] | None = None,
 ) -> Counts:
-    counts = Counts(_whole(requests), _whole(errors), _whole(values), float(value_sum))
+    counts = Counts(read_whole(requests), read_whole(errors), read_whole(values), float(value_sum))
     if counts.errors > counts.requests or not math.isfinite(counts.value_sum):
         raise ValueError("no counts")
     if len(error_types) > MAX_ERROR_TYPES + 1:
         raise ValueError("too many types of errors")
     for kind, count in error_types.items():
-        counts.error_types[_text(kind, MAX_ERROR_TYPE_CHARS)] = _whole(count)
+        counts.error_types[read_text(kind, MAX_ERROR_TYPE_CHARS)] = read_whole(count)
     for bucket, count in zip(durations[::2], durations[1::2], strict=True):
         if type(bucket) is not int or bucket not in BUCKETS:
             raise ValueError("no duration")
-        counts.durations[bucket] = _whole(count)
+        counts.durations[bucket] = read_whole(count)
+    for interval, count in (histogram or {}).items():
+        read_interval(interval)
+        counts.histogram[interval] = read_whole(count)
+    if len(counts.histogram) > MOST_INTERVALS + 1:
+        raise ValueError("too many intervals")
     return counts
 
 
-def _text(value: object, most: int) -> str:
+def read_text(value: object, most: int) -> str:
     if not isinstance(value, str) or not 0 < len(value) <= most or _NO_TEXT.search(value):
         raise ValueError("no text")
     return value
 
 
-def _whole(value: int) -> int:
+def read_whole(value: int) -> int:
     if type(value) is not int or not 0 <= value <= _MOST_COUNT:
         raise ValueError("no number")
     return value

@@ -36,6 +36,11 @@ def bucket_of(value: float) -> int:
     return math.ceil(math.log(min(value, _MOST)) / _LOG_GAMMA)
 
 
+def value_of(bucket: int) -> float:
+    """The middle of a bucket, in milliseconds: within RELATIVE_ERROR of every value in it."""
+    return 0.0 if bucket == ZERO else 2 * math.exp(bucket * _LOG_GAMMA) / (_GAMMA + 1)
+
+
 @dataclass(slots=True)
 class Sketch:
     counts: dict[int, int] = field(default_factory=dict)
@@ -68,7 +73,7 @@ class Sketch:
         for bucket in sorted(self.counts):
             rank -= self.counts[bucket]
             if rank <= 0:
-                return 0.0 if bucket == ZERO else 2 * math.exp(bucket * _LOG_GAMMA) / (_GAMMA + 1)
+                return value_of(bucket)
         return None
 
     def dump(self) -> dict[str, int]:

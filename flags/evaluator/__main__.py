@@ -11,7 +11,7 @@ from functools import partial
 import uvicorn
 import uvloop
 
-from flags.channel import KEY_USE, SAMPLES, TELEMETRY, USAGE, IntakeKind
+from flags.channel import KEY_USE, POINTS, SAMPLES, TELEMETRY, USAGE, IntakeKind
 from flags.evaluator.app import Evaluator
 from flags.evaluator.copies import Copies
 from flags.evaluator.counters import Counters
@@ -107,6 +107,7 @@ def _new_intake(settings: Settings, memory: Memory, counters: Counters) -> Intak
         KEY_USE: memory.take_used,
         SAMPLES: partial(counters.samples.take, memory),
         TELEMETRY: counters.telemetry.take,
+        POINTS: counters.points.take,
     }
     return Intake(
         sources,

@@ -17,6 +17,7 @@ from flags.evaluator import (
     conditional,
     keys,
     ofrep,
+    otlp,
     replies,
     status,
     syncing,
@@ -71,8 +72,14 @@ class Evaluator:
         self._limits = keys.RateLimits()
         ids = BatchIds(memory, link)
         self._telemetry = telemetry.Telemetry(memory, counters, ids, request_limits)
+        told = self._telemetry
+        self._otlp = otlp.Otlp(counters, ids, request_limits, told.turns, told.history)
         self._flagd_files = syncing.FlagdFiles()
         self._metrics_token = metrics_token
+        self._posts: dict[bytes, tuple[str, Answer]] = {
+            FLAGS_PATH: ("bulk", partial(self._evaluate, key=None)),
+            telemetry.PATH: ("telemetry", self._take_telemetry),
+        }
         self._pages: dict[bytes, Callable[[Scope], Reply]] = {
             b"/health": self._health,
             b"/ready": self._ready,
@@ -81,7 +88,7 @@ class Evaluator:
 
     @property
     def routes(self) -> tuple[str, ...]:
-        exact = (FLAGS_PATH, EVENTS_PATH, syncing.PATH, telemetry.PATH, *self._pages)
+        exact = (*self._posts, *otlp.PATHS, EVENTS_PATH, syncing.PATH, *self._pages)
         return (FLAG_PREFIX.decode() + "{key}", *(path.decode() for path in exact))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -109,10 +116,12 @@ class Evaluator:
         if path.startswith(FLAG_PREFIX) and len(path) > len(FLAG_PREFIX):
             key = unquote_to_bytes(path[len(FLAG_PREFIX) :]).decode(errors="replace")
             return "single", await self._take(scope, receive, partial(self._evaluate, key=key))
-        if path == FLAGS_PATH:
-            return "bulk", await self._take(scope, receive, partial(self._evaluate, key=None))
-        if path == telemetry.PATH:
-            return "telemetry", await self._take(scope, receive, self._take_telemetry)
+        if path in self._posts:
+            route, answer = self._posts[path]
+            return route, await self._take(scope, receive, answer)
+        if path in otlp.PATHS:
+            reply = await self._take(scope, receive, partial(self._take_otlp, path=path))
+            return "otlp", otlp.as_status(reply, dict(scope["headers"]))
         if path == EVENTS_PATH:
             return "events", self._open_stream(scope)
         if path == syncing.PATH:
@@ -156,6 +165,16 @@ class Evaluator:
         except body.BadBody as bad:
             return replies.answer(bad.status, ofrep.error(bad.details))
         return Reply(202, orjson.dumps(told))
+
+    async def _take_otlp(
+        self, request: AuthenticatedRequest, receive: Receive, *, path: bytes
+    ) -> Reply:
+        try:
+            return await self._otlp.answer(
+                path, request.place, request.api_key, request.headers, receive
+            )
+        except body.BadBody as bad:
+            return replies.answer(bad.status, ofrep.error(bad.details))
 
     async def _evaluate(
         self, request: AuthenticatedRequest, receive: Receive, *, key: str | None

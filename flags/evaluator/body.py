@@ -30,7 +30,7 @@ class Disconnected(Exception):
     """The client went away before its body was complete."""
 
 
-def check_headers(headers: Headers, limits: RequestLimits) -> None:
+def check_headers(headers: Headers, limits: RequestLimits, *, gzip: bool = False) -> None:
     """Refuse by the headers alone, before anything is read. Raises BadBody."""
     content_length = headers.get(b"content-length")
     if content_length is not None:
@@ -41,11 +41,18 @@ def check_headers(headers: Headers, limits: RequestLimits) -> None:
         if len(content_length.lstrip(b"0")) > 9 or int(content_length) > limits.body_bytes:
             raise _too_large(limits)
     encoding = headers.get(b"content-encoding")
-    if encoding is not None and encoding.strip().lower() not in (b"", b"identity"):
-        raise BadBody("send the body as it is: there is no Content-Encoding here", status=415)
+    if encoding is not None:
+        _check_encoding(encoding.strip().lower(), gzip=gzip)
     content_type = headers.get(b"content-type")
     if content_type is not None and content_type != b"application/json":
         _check_charset(content_type)
+
+
+def _check_encoding(encoding: bytes, *, gzip: bool) -> None:
+    if encoding in (b"", b"identity") or (gzip and encoding == b"gzip"):
+        return
+    known = "with Content-Encoding: gzip" if gzip else "there is no Content-Encoding here"
+    raise BadBody(f"send the body as it is{' or ' if gzip else ': '}{known}", status=415)
 
 
 def _check_charset(content_type: bytes) -> None:
@@ -59,8 +66,10 @@ def _check_charset(content_type: bytes) -> None:
             raise BadBody(NOT_UTF8)
 
 
-async def receive_body(headers: Headers, receive: Receive, limits: RequestLimits) -> bytes:
-    check_headers(headers, limits)
+async def receive_body(
+    headers: Headers, receive: Receive, limits: RequestLimits, *, gzip: bool = False
+) -> bytes:
+    check_headers(headers, limits, gzip=gzip)
     return await read_body(receive, limits)
 
 

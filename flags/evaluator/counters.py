@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from flags.evaluator.exposures import ExposureCounter
 from flags.evaluator.intake_queue import IntakeQueue
 from flags.evaluator.outcomes import Collector
+from flags.evaluator.points import PointCollector
 from flags.evaluator.sampling import Samples
 from flags.evaluator.tally import Tally
 from flags.evaluator.users import UserCounter
@@ -22,6 +23,7 @@ class Counters:
     tally: Tally = field(default_factory=Tally)
     samples: Samples = field(default_factory=Samples)
     telemetry: Collector = field(default_factory=Collector)
+    points: PointCollector = field(default_factory=PointCollector)
     users: UserCounter = field(default_factory=UserCounter)
     exposures: ExposureCounter = field(default_factory=ExposureCounter)
     intake: list[IntakeQueue] = field(default_factory=list)

@@ -59,6 +59,7 @@ class Outcomes:
         for place, counts in newer.buckets.items():
             old = self.buckets.get(place)
             grows = old is None or not counts.durations.keys() <= old.durations.keys()
+            grows = grows or not counts.histogram.keys() <= old.histogram.keys()  # type: ignore[union-attr]
             if grows and self.is_full(place[0], place[4]):
                 lost += counts.requests
             else:
@@ -124,9 +125,9 @@ class Collector:
             return ""
         if self.outcomes.is_full(environment_id, by_client):
             return FULL
-        return self._note((environment_id, about, name, by_client), version)
+        return self.note((environment_id, about, name, by_client), version)
 
-    def _note(self, named: tuple[int, str, str, bool], version: str) -> str:
+    def note(self, named: tuple[int, str, str, bool], version: str) -> str:
         versions, owner = self.versions.get(named, set()), (named[0], named[3])
         if version in versions:
             return ""

@@ -23,7 +23,6 @@ from flags.engine import CompiledFlag, EvaluationState, Reason, Result, Steps
 from flags.engine.limits import COHORTS_RULE, TESTERS_RULE
 from flags.evaluator import entries
 from flags.evaluator.batches import Batch, BatchIds
-from flags.evaluator.body import BadBody
 from flags.evaluator.contents import ApiKey
 from flags.evaluator.counters import Counters
 from flags.evaluator.framing import RequestLimits
@@ -31,15 +30,14 @@ from flags.evaluator.memory import CurrentEnvironment, Memory
 from flags.evaluator.ofrep import BULK_STEPS, FEW_STEPS
 from flags.evaluator.outcomes import Collector
 from flags.evaluator.rule_history import ByChance, RuleHistory
+from flags.evaluator.turns import SLICE_S, Turns
+from flags.evaluator.variants import KnownVariants
 
 logger = logging.getLogger("aviary.evaluator")
 
 PATH: Final = b"/api/v1/telemetry"
 # Of one piece of a body.
 MOST_VALUES: Final = 100_000
-# Work before evaluations get their turn.
-SLICE_S: Final = 0.0003
-MOST_WAITING_BYTES: Final = 64 * 2**20
 
 UNKNOWN_RULES: Final = "this evaluator does not know the rules that were in force then"
 BY_CHANCE: Final = "its flag deals out at random: tell which variant was served"
@@ -55,9 +53,7 @@ class Telemetry:
     request_limits: RequestLimits
     limits: RequestLimits = field(init=False)
     history: RuleHistory = field(init=False)
-    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
-    # Bytes of the batches that wait for their turn.
-    waiting: int = 0
+    turns: Turns = field(default_factory=Turns)
 
     def __post_init__(self) -> None:
         told = self.request_limits
@@ -66,27 +62,11 @@ class Telemetry:
 
     async def take(self, place: CurrentEnvironment, key: ApiKey, raw: bytes) -> dict[str, Any]:
         """Count what a batch tells; returns the answer. Raises BadBody."""
-        if self.waiting + len(raw) > MOST_WAITING_BYTES:
-            raise BadBody(
-                "the evaluator has too many batches waiting: send this one again in a second",
-                status=503,
-            )
-        self.waiting += len(raw)
-        try:
-            async with self.turn:
-                batch = Batch(raw, self.limits)
-                reading = Reading(place, key, self.history, self.counters.telemetry)
-                await reading.read_all(batch.pieces(), self._pause)
-        finally:
-            self.waiting -= len(raw)
+        async with self.turns.take(len(raw)):
+            batch = Batch(raw, self.limits)
+            reading = Reading(place, key, self.history, self.counters.telemetry)
+            await reading.read_all(batch.pieces(), self.turns.pause)
         return await self._count(reading, batch.id)
-
-    async def _pause(self) -> None:
-        self.turn.release()
-        try:
-            await asyncio.sleep(0)
-        finally:
-            await self.turn.acquire()
 
     async def _count(self, reading: "Reading", batch_id: str) -> dict[str, Any]:
         counted, accepted = self.counters.telemetry.counted, reading.accepted
@@ -98,17 +78,18 @@ class Telemetry:
             return answer | {"accepted": 0, "repeated": True}
         counted["accepted"] += accepted
         counted["rejected"] += len(reading.rejected)
-        await self._add(reading.buckets)
+        await add_outcomes(self.counters.telemetry, reading.buckets)
         return answer
 
-    async def _add(self, buckets: Mapping[BucketKey, Counts]) -> None:
-        pause_at = time.monotonic() + SLICE_S
-        for place, counts in buckets.items():
-            # Taken anew after every pause: what was counted before may be on its way.
-            self.counters.telemetry.outcomes.add(place, counts)
-            if time.monotonic() > pause_at:
-                await asyncio.sleep(0)
-                pause_at = time.monotonic() + SLICE_S
+
+async def add_outcomes(collector: Collector, buckets: Mapping[BucketKey, Counts]) -> None:
+    pause_at = time.monotonic() + SLICE_S
+    for place, counts in buckets.items():
+        # Taken anew after every pause: what was counted before may be on its way.
+        collector.outcomes.add(place, counts)
+        if time.monotonic() > pause_at:
+            await asyncio.sleep(0)
+            pause_at = time.monotonic() + SLICE_S
 
 
 class Reading:
@@ -122,7 +103,7 @@ class Reading:
         self._history, self._collector = history, collector
         self._environment_id = place.state.environment_id
         self._is_client, self._by_client = key.is_client, not key.decides
-        self._variants: dict[tuple[str, str], str] = {}
+        self._variants = KnownVariants(place, history, key.is_client)
         self._steps, self._spent = Steps(), 0
 
     async def read_all(
@@ -156,7 +137,7 @@ class Reading:
         if context is not None:
             about, version = self._served(name, context, at)
         elif about is FLAG:
-            version = self._variant(name, version)
+            version = self._variants.of(name, version)
         start = int(at) // WIDTH_S * WIDTH_S
         counts = self._bucket((self._environment_id, about, name, version, self._by_client, start))
         if self._by_client and (refusal := self._collector.spend(self.key, count)):
@@ -179,22 +160,6 @@ class Reading:
                 raise entries.Rejected(refusal)
             counts = self.buckets[key] = Counts()
         return counts
-
-    def _variant(self, flag: str, told: str) -> str:
-        found = self._variants.get((flag, told))
-        if found is None:
-            known: dict[str, str] = {}
-            for item in self._history.items(self.place.state, flag):
-                if item.compiled and (item.client_visible or not self._is_client):
-                    variants = item.compiled.source.definition.variants
-                    known |= {one.key: one.key for one in variants}
-                    known |= {one.label: one.key for one in variants}
-            if not known:
-                raise entries.Rejected(f"there is no flag {flag!r} here")
-            if told not in known:
-                raise entries.Rejected(f"the flag {flag!r} has no variant {told!r}")
-            found = self._variants[flag, told] = known[told]
-        return found
 
     def _served(self, flag: str, context: Mapping[str, object], at: float) -> tuple[str, str]:
         rules = self._history.rules(self.place.state, at)

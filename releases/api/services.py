@@ -6,6 +6,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from portal.access.api.scope import environment_of, holder_of, project_of
+from portal.lib import clock
 from portal.lib.api.endpoints import answer, answer_page, find, seen_version
 from portal.lib.api.shapes import (
     MOMENT,
@@ -24,6 +25,8 @@ from portal.lib.journal import Intent
 from releases.catalogue import selectors, services
 from releases.catalogue.models import Service
 from releases.catalogue.reading import MOST_OWNERS
+from releases.core.descriptions import metrics_words
+from releases.telemetry.reading import warnings
 
 TAG = "releases"
 NEW_SERVICE = Shape(
@@ -36,6 +39,13 @@ NEW_SERVICE = Shape(
 )
 SERVICE = Shape(
     "Service", {"key": TEXT(), "name": TEXT(), "owners": TEXTS(), "created_at": MOMENT()}
+)
+ONE_SERVICE = SERVICE.but(
+    "OneService",
+    metrics_warnings=TEXTS(
+        "What is wrong with the metrics that were sent of it in the last ten minutes.",
+        of=lambda row: [metrics_words(one) for one in warnings(row, now=clock.now())],
+    ),
 )
 SERVICES = PageShape("ServicePage", "services", SERVICE.many())
 _ROUTER = OBJECT(
@@ -98,12 +108,12 @@ class ServiceList(ApiView):
 
 
 class ServiceDetail(ApiView):
-    @operation("read_service", TAG, SERVICE)
+    @operation("read_service", TAG, ONE_SERVICE)
     def get(self, request: Request, project: str, service: str) -> Response:
-        """What a service is called, and who owns it."""
-        return answer(SERVICE.dump(service_of(request, project, service)))
+        """What a service is called, who owns it, and what is wrong with its metrics."""
+        return answer(ONE_SERVICE.dump(service_of(request, project, service)))
 
-    @operation("save_service", TAG, SERVICE, body=NEW_SERVICE)
+    @operation("save_service", TAG, ONE_SERVICE, body=NEW_SERVICE)
     def put(self, request: Request, project: str, service: str) -> Response:
         """Make a service, or give it this name and these owners."""
         own, body = project_of(request, project), NEW_SERVICE.read(request.data)
@@ -116,7 +126,7 @@ class ServiceDetail(ApiView):
             owners=body.get("owners", []),
             intent=Intent(holder_of(request).actor),
         )
-        return answer(SERVICE.dump(stored))
+        return answer(ONE_SERVICE.dump(stored))
 
 
 class SetupDetail(ApiView):

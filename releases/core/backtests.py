@@ -106,7 +106,7 @@ def _steps(release: Release, now: datetime) -> Iterable[RecordedStep]:
 
 _SKETCH: Final = Cast("durations", TextField())
 _READ: Final = ("start", "width", "version", "requests", "errors", _SKETCH, "error_types", "values",
-                "value_sum")  # fmt: skip
+                "value_sum", "histogram")  # fmt: skip
 
 
 def _buckets(release: Release, check: Check, steps: list[RecordedStep]) -> list[RecordedBucket]:
@@ -134,11 +134,17 @@ def _buckets(release: Release, check: Check, steps: list[RecordedStep]) -> list[
 
 
 def _told(
-    requests: int, errors: int, sketch: str, types: dict[str, int], values: int, total: float
+    requests: int,
+    errors: int,
+    sketch: str,
+    types: dict[str, int],
+    values: int,
+    total: float,
+    histogram: dict[str, int],
 ) -> VersionCounts:
     durations = {int(bucket): count for bucket, count in orjson.loads(sketch).items()}
     counted = {kind: count for kind, count in types.items() if kind != OTHERS}
-    return VersionCounts(requests, errors, durations, counted, (values, total))
+    return VersionCounts(requests, errors, durations, counted, (values, total), histogram)
 
 
 def _merged(one: VersionCounts, other: VersionCounts) -> VersionCounts:
@@ -149,6 +155,7 @@ def _merged(one: VersionCounts, other: VersionCounts) -> VersionCounts:
         _sums(one.durations, other.durations),
         _sums(one.error_types, other.error_types),
         (one.values[0] + other.values[0], one.values[1] + other.values[1]),
+        _sums(one.histogram, other.histogram),
     )
 
 

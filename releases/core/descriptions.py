@@ -13,6 +13,8 @@ from releases.engine.decisions import Cause
 from releases.engine.plans import Plan, Strategy
 from releases.engine.promql import WINDOW, uses
 from releases.engine.steps import Batches, Earlier, Step, Work
+from releases.telemetry.points import MOST_SERIES
+from releases.telemetry.reading import Warned
 
 Hold = Mapping[str, Any]
 
@@ -28,6 +30,24 @@ def about(count: int | None) -> str:
         return _("unknown")
     digits = max(len(str(count)) - 2, 0)
     return _("about {n}").format(n=f"{round(count, -digits):,}")
+
+
+def metrics_words(warned: Warned) -> str:
+    text = (
+        _(
+            "Several processes of version {version} send metrics to {environment} as one instance, "
+            "so some of their requests may be missing. Give each process its own "
+            "service.instance.id."
+        )
+        if warned.is_shared
+        else _(
+            "An instance of version {version} sends more than {most} series of requests to "
+            "{environment}; the rest is not counted. Leave out attributes with many values, such "
+            "as user ids."
+        )
+    )
+    most, place = f"{MOST_SERIES:,}", warned.environment.name
+    return text.format(version=warned.version, environment=place, most=most)
 
 
 def users_words(users: UserCount | None) -> str:
@@ -205,7 +225,10 @@ def _no_data(release: Release, about: str, wanting: int) -> str:
     if wanting and release.present.work is Work.SYNTHETIC:
         return _tagged_wanting(wanting)
     if not wanting:
-        return _("The check “{about}” has too few errors or requests to be judged yet.")
+        return _(
+            "The check “{about}” cannot be judged yet: too few errors or requests, or its limit "
+            "lies between two bounds of the histograms that are sent."
+        )
     text = ngettext(
         "The check “{about}” needs {n} more request before it can be judged.",
         "The check “{about}” needs {n} more requests before it can be judged.",
@@ -259,6 +282,8 @@ def _check_words(check: Check, state: Mapping[str, Any]) -> str:
     if verdict == Verdict.ERROR or value is None:
         return " ".join(filter(None, [_("It could not be measured."), detail]))
     said = _value_words(check, value, state)
+    if verdict == Verdict.INCONCLUSIVE and _is_between(state):
+        return _("{said}: the limit lies in between. Give one that is a bound.").format(said=said)
     texts = {
         Verdict.PASSED: _("{said}: good."),
         Verdict.FAILED: _("{said}: too high."),
@@ -268,7 +293,19 @@ def _check_words(check: Check, state: Mapping[str, Any]) -> str:
 
 
 def number(value: float) -> str:
-    return "+Inf" if value >= sys.float_info.max else f"{value:.3g}"
+    if value >= sys.float_info.max:
+        return "+Inf"
+    return f"{value:,.0f}" if 1000 <= value < 1e9 else f"{value:.3g}"
+
+
+def least_of(state: Mapping[str, Any]) -> float | None:
+    """Where only an interval is known its lower end; its value is the upper one."""
+    least = (state.get("numbers") or {}).get("least")
+    return None if least is None else float(least)
+
+
+def _is_between(state: Mapping[str, Any]) -> bool:
+    return least_of(state) is not None and not state.get("wanting")
 
 
 def _value_words(check: Check, value: float, state: Mapping[str, Any]) -> str:
@@ -278,7 +315,7 @@ def _value_words(check: Check, value: float, state: Mapping[str, Any]) -> str:
     if check.kind is Kind.ERROR_RATE:
         text = _("{value} % errors, {errors} of {requests}")
     elif check.kind is Kind.LATENCY:
-        text = _("p{quantile} {value} ms of {requests} requests")
+        text = _latency_text(value, least_of(state))
     elif check.kind is Kind.HTTP:
         text = _("{errors} of {requests} probes failed")
     elif check.kind is Kind.ALERTS:
@@ -291,6 +328,7 @@ def _value_words(check: Check, value: float, state: Mapping[str, Any]) -> str:
         errors=errors,
         requests=requests,
         quantile=f"{check.quantile * 100:g}",
+        least=number(least_of(state) or 0),
     )
 
 
@@ -308,6 +346,14 @@ def exporter_words(check: Check, state: Mapping[str, Any]) -> str:
         time=duration(check.period_s),
         every=duration(every_s) if every_s >= 120 else f"{every_s:g} s",
     )
+
+
+def _latency_text(value: float, least: float | None) -> str:
+    if least is None:
+        return _("p{quantile} {value} ms of {requests} requests")
+    if least == value:
+        return _("p{quantile} above {value} ms of {requests} requests")
+    return _("p{quantile} between {least} and {value} ms of {requests} requests")
 
 
 def proof_words(release: Release) -> str:

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from statistics import median
-from typing import Final
+from typing import Final, TypeVar
 
+from flags.engine.histogram import limit_of_all, slow_among
 from flags.engine.sketch import Sketch, bucket_of
 from releases.engine.checks import (
     COMPARING,
@@ -18,13 +19,13 @@ from releases.engine.checks import (
     Judgement,
     Kind,
     Measured,
-    Tally,
     Verdict,
     judge,
 )
 from releases.engine.comparisons import Collected, Compared, NewErrorTypes, Values
 from releases.engine.judge import Arm, Stratum
 from releases.engine.steps import WHOLE
+from releases.engine.tally import Tally
 
 KINDS: Final = frozenset(
     {
@@ -49,6 +50,7 @@ class VersionCounts:
     durations: Mapping[int, int] = field(default_factory=dict)
     error_types: Mapping[str, int] = field(default_factory=dict)
     values: tuple[int, float] = (0, 0.0)
+    histogram: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -145,43 +147,51 @@ class _Run:
 Looks = Iterator[tuple[datetime, Measured]]
 
 
+_Bucket = TypeVar("_Bucket", int, str)
+
+
 def _tallies(run: _Run) -> Looks:
     """Of the window that ends with each bucket: what comes is added, what leaves is taken out."""
     held = deque[RecordedBucket]()
-    requests, errors, durations = 0, 0, dict[int, int]()
+    requests, errors, durations, histogram = 0, 0, dict[int, int](), dict[str, int]()
     window = timedelta(seconds=run.check.window_s)
     for bucket in run.buckets:
         held.append(bucket)
         requests, errors = requests + bucket.canary.requests, errors + bucket.canary.errors
         _count(durations, bucket.canary.durations, 1)
+        _count(histogram, bucket.canary.histogram, 1)
         while held[0].start < bucket.ends_at - window and len(held) > 1:
             gone = held.popleft().canary
             requests, errors = requests - gone.requests, errors - gone.errors
             _count(durations, gone.durations, -1)
-        yield bucket.ends_at, Tally(requests, errors, Sketch(durations))
+            _count(histogram, gone.histogram, -1)
+        yield bucket.ends_at, Tally(requests, errors, Sketch(durations), histogram=histogram)
 
 
-def _count(total: dict[int, int], more: Mapping[int, int], sign: int) -> None:
+def _count(total: dict[_Bucket, int], more: Mapping[_Bucket, int], sign: int) -> None:
     for bucket, count in more.items():
         total[bucket] = total.get(bucket, 0) + sign * count
 
 
 def _compared(run: _Run) -> Looks:
-    arm = _arm_of(run.check)
+    arm = _arm_of(run)
     for bucket in run.buckets:
         stratum = Stratum(arm(bucket.canary), arm(bucket.baseline))
         run.collected.add(run.place, [stratum])
         yield bucket.ends_at, Compared(run.collected, run.alpha)
 
 
-def _arm_of(check: Check) -> Callable[[VersionCounts], Arm]:
-    if check.kind is Kind.ERROR_COMPARISON:
+def _arm_of(run: _Run) -> Callable[[VersionCounts], Arm]:
+    if run.check.kind is Kind.ERROR_COMPARISON:
         return lambda told: Arm(told.requests, told.errors)
-    limit = bucket_of(check.slower_than_ms)
+    both = (one.histogram for bucket in run.buckets for one in (bucket.canary, bucket.baseline))
+    slower_than_ms = limit_of_all(both, run.check.slower_than_ms)
+    limit = bucket_of(slower_than_ms)
 
     def arm(told: VersionCounts) -> Arm:
         slow = sum(count for bucket, count in told.durations.items() if bucket > limit)
-        return Arm(sum(told.durations.values()), slow)
+        more = slow_among(told.histogram, slower_than_ms)
+        return Arm(sum(told.durations.values()) + more[0], slow + more[1])
 
     return arm
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Any, Final, Protocol
 
-from flags.engine.sketch import Sketch
 from portal.lib.documents import (
     DocumentError,
     Problem,
@@ -32,6 +31,7 @@ from portal.lib.documents import (
 )
 from releases.engine.alerts import read_matchers
 from releases.engine.promql import Aggregate, Reading, looks_back_s, read_query, uses
+from releases.engine.tally import Tally, is_above
 
 MOST_CHECKS: Final = 30
 HOUR_S: Final = 3600
@@ -146,21 +146,6 @@ def compares(check: Check) -> bool:
     return check.kind in COMPARING or uses(check.query, "baseline")
 
 
-@dataclass(slots=True)
-class Tally:
-    requests: int = 0
-    errors: int = 0
-    durations: Sketch = field(default_factory=Sketch)
-    error_types: dict[str, int] = field(default_factory=dict)
-
-    def merge(self, other: "Tally") -> None:
-        self.requests += other.requests
-        self.errors += other.errors
-        self.durations.merge(other.durations)
-        for kind, count in other.error_types.items():
-            self.error_types[kind] = self.error_types.get(kind, 0) + count
-
-
 @dataclass(frozen=True, slots=True)
 class Probes:
     """Answers of a probe in a window: how many, how many failed, how often it changed its mind."""
@@ -182,7 +167,11 @@ class Verdict(StrEnum):
 class Judgement:
     """A verdict with what it rests on: the value, and how many requests more it takes. ``numbers``
     is what else there is to show of it, as JSON; ``detail`` says in a sentence why there is no
-    value, or what it is of."""
+    value, or what it is of.
+
+    Where only an interval is known, as of histograms, the value is its upper end and ``least``
+    among the numbers its lower one; where there is no upper end, both are the lower.
+    """
 
     verdict: Verdict
     value: float | None = None
@@ -229,20 +218,33 @@ def _judge_reading(check: Check, reading: Reading) -> Judgement:
 
 
 def _judge_tally(check: Check, tally: Tally) -> Judgement:
-    seen = tally.durations.total if check.kind is Kind.LATENCY else tally.requests
-    wanting = max(0, check.minimum_requests - seen)
-    if not seen:
-        return Judgement(Verdict.NO_DATA, wanting=wanting)
     if check.kind is Kind.LATENCY:
-        value = tally.durations.quantile(check.quantile) or 0.0
-        enough = not wanting
-    else:
-        value = 100 * tally.errors / tally.requests
-        enough = not wanting and tally.errors >= check.minimum_errors
+        return _judge_latency(check, tally)
+    wanting = max(0, check.minimum_requests - tally.requests)
+    if not tally.requests:
+        return Judgement(Verdict.NO_DATA, wanting=wanting)
+    value = 100 * tally.errors / tally.requests
+    enough = not wanting and tally.errors >= check.minimum_errors
     verdict = Verdict.INCONCLUSIVE if wanting else Verdict.PASSED
     if value > check.threshold:
         verdict = Verdict.FAILED if enough else Verdict.INCONCLUSIVE
-    return Judgement(verdict, value, seen, tally.errors, wanting)
+    return Judgement(verdict, value, tally.requests, tally.errors, wanting)
+
+
+def _judge_latency(check: Check, tally: Tally) -> Judgement:
+    """Nobody can know where the threshold lies within the interval in which the quantile is."""
+    seen, found = tally.timed, tally.quantile(check.quantile)
+    wanting = max(0, check.minimum_requests - seen)
+    if found is None:
+        return Judgement(Verdict.NO_DATA, wanting=wanting)
+    least, most = found
+    above = is_above(found, check.threshold)
+    verdict = Verdict.INCONCLUSIVE
+    if not wanting and above is not None:
+        verdict = Verdict.FAILED if above else Verdict.PASSED
+    value = most if math.isfinite(most) else least
+    between = {"least": least} if least < most else {}
+    return Judgement(verdict, value, seen, tally.errors, wanting, between)
 
 
 def _judge_probes(check: Check, probes: Probes) -> Judgement:

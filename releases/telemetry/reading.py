@@ -1,3 +1,4 @@
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -5,25 +6,33 @@ from enum import StrEnum
 from typing import Final
 
 import orjson
-from django.db.models import QuerySet, TextField
+from django.db.models import Count, QuerySet, TextField
 from django.db.models.functions import Cast
 
 from flags.channel.telemetry import COHORTS, SERVICE, SYNTHETIC, TESTERS
+from flags.engine.histogram import Interval, add_intervals, quantile_between
 from flags.engine.sketch import Sketch
 from portal.access.models import Environment, Project
 from releases.catalogue.models import Service
-from releases.engine.checks import Tally
-from releases.telemetry.models import OutcomeBucket, UnknownService
+from releases.engine.tally import Tally
+from releases.telemetry.models import OutcomeBucket, TelemetrySource, UnknownService
 
 UNKNOWN_FOR: Final = timedelta(days=1)
+WARNED_FOR: Final = timedelta(minutes=10)
 LEAST_STEP_S: Final = 10
 # As text: reading JSON is most of what a chart costs, and orjson reads it fastest.
 _TOLD: Final = Cast("durations", TextField())
+_BETWEEN: Final = Cast("histogram", TextField())
+_COLUMNS: Final = ("requests", "errors", _TOLD, _BETWEEN)
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """What came within a stretch of time; no quantiles where there were no durations, in ms."""
+    """What came within a stretch of time; no quantiles where there were no durations, in ms.
+
+    Of histograms a quantile is known to lie in an interval: the upper end is given, or the lower
+    where there is no upper one.
+    """
 
     start: datetime
     requests: int
@@ -64,10 +73,11 @@ def tally(
     abouts = _ABOUTS[whose](about)
     buckets = _buckets(environment, abouts, name, version, since, until, counts_clients)
     total, found = Tally(), dict[str, int]()
-    for row in buckets.values_list("requests", "errors", _TOLD, "error_types"):
-        requests, errors, told, error_types = row
+    for row in buckets.values_list(*_COLUMNS, "error_types"):
+        requests, errors, told, between, error_types = row
         _add(found, told)
-        total.merge(Tally(requests, errors, error_types=error_types))
+        histogram = orjson.loads(between)
+        total.merge(Tally(requests, errors, error_types=error_types, histogram=histogram))
     total.durations = Sketch.load(found)
     return total
 
@@ -87,12 +97,14 @@ def series(
     buckets = _buckets(environment, (about,), name, version, since, until, counts_clients)
     wanted = (until - since).total_seconds() / points
     step = timedelta(seconds=max(LEAST_STEP_S, -(-wanted // LEAST_STEP_S) * LEAST_STEP_S))
-    counted: dict[int, tuple[int, int, dict[str, int]]] = {}
-    for start, requests, errors, told in buckets.values_list("start", "requests", "errors", _TOLD):
+    counted: dict[int, tuple[int, int, dict[str, int], dict[str, int]]] = {}
+    for start, requests, errors, told, between in buckets.values_list("start", *_COLUMNS):
         at = (start - since) // step
-        before = counted.get(at, (0, 0, {}))
+        before = counted.get(at, (0, 0, {}, {}))
         _add(before[2], told)
-        counted[at] = before[0] + requests, before[1] + errors, before[2]
+        if len(between) > 2:
+            add_intervals(before[3], orjson.loads(between))
+        counted[at] = before[0] + requests, before[1] + errors, before[2], before[3]
     return [_point(since + at * step, *found) for at, found in sorted(counted.items())]
 
 
@@ -107,6 +119,35 @@ def unknown_services(project: Project, *, now: datetime) -> QuerySet[UnknownServ
         .select_related("environment")
         .order_by("name", "environment__key")
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """What is wrong with the metrics of a version, in an environment: ``shared`` where several
+    processes send as one instance, else where one has too many series."""
+
+    environment: Environment
+    version: str
+    instances: int
+    is_shared: bool
+
+
+def warnings(service: Service, *, now: datetime) -> list[Warned]:
+    """What was wrong lately with the metrics that were sent of a service."""
+    since = now - WARNED_FOR
+    sources = TelemetrySource.objects.filter(
+        environment__project=service.project_id, service=service.key, seen_at__gt=since
+    )
+    found = []
+    for field in ("shared_at", "crowded_at"):
+        rows = sources.filter(**{f"{field}__gt": since})
+        counted = rows.values("environment", "version").annotate(count=Count("pk"))
+        found += [(one, field == "shared_at") for one in counted.order_by("environment", "version")]
+    places = Environment.objects.in_bulk({one["environment"] for one, _shared in found})
+    return [
+        Warned(places[one["environment"]], one["version"], one["count"], is_shared)
+        for one, is_shared in found
+    ]
 
 
 def _buckets(
@@ -137,6 +178,19 @@ def _add(total: dict[str, int], told: str) -> None:
         total[bucket] = total.get(bucket, 0) + count
 
 
-def _point(start: datetime, requests: int, errors: int, durations: dict[str, int]) -> Point:
+def _point(
+    start: datetime,
+    requests: int,
+    errors: int,
+    durations: dict[str, int],
+    histogram: dict[str, int],
+) -> Point:
     sketch = Sketch.load(durations)
-    return Point(start, requests, errors, sketch.quantile(0.5), sketch.quantile(0.95))
+    p50, p95 = (_drawn(quantile_between(sketch, histogram, share)) for share in (0.5, 0.95))
+    return Point(start, requests, errors, p50, p95)
+
+
+def _drawn(between: Interval | None) -> float | None:
+    if between is None:
+        return None
+    return between[1] if math.isfinite(between[1]) else between[0]

@@ -42,7 +42,18 @@ stored: list[Callable[[list[About]], None]] = []
 """Called once outcomes are stored, with whose they are: environment, about, and the key."""
 
 _BY: Final = ["environment", "about", "name", "version", "start", "width", "by_client"]
-_COUNTED: Final = ["requests", "errors", "durations", "error_types", "values", "value_sum"]
+_COUNTED: Final = [
+    *(
+        "requests",
+        "errors",
+        "durations",
+        "histogram",
+        "told_at",
+        "error_types",
+        "values",
+        "value_sum",
+    )
+]
 Known = set[tuple[int, str, str]]
 
 
@@ -69,7 +80,7 @@ def store(told: Collection[ToldCounts], now: datetime) -> int:
             unknown[environment_id, ""] += counts.requests
         else:
             kept[place] = counts
-    _write(kept)
+    _write(kept, now)
     _note_unknown(unknown, now)
     _tell(kept)
     return gone
@@ -93,17 +104,17 @@ def _known(places: Mapping[int, Environment], buckets: Iterable[BucketKey]) -> t
     return names, set(versions)
 
 
-def _write(kept: Mapping[BucketKey, Counts]) -> None:
+def _write(kept: Mapping[BucketKey, Counts], now: datetime) -> None:
     """Each row is locked, read, added to and written, a number of them at once, in one order."""
     fine = {(*place[:4], _moment(place[5]), WIDTH_S, place[4]): one for place, one in kept.items()}
     for part in _parts(sorted(fine.items())):
-        _merge(dict(part))
+        _merge(dict(part), now)
 
 
 Row = tuple[int, str, str, str, datetime, int, bool]
 
 
-def _merge(buckets: Mapping[Row, Counts]) -> None:
+def _merge(buckets: Mapping[Row, Counts], told_at: datetime | None = None) -> None:
     """Rows that are not there yet are made empty first, so that nobody else makes them."""
     absent = buckets.keys() - set(_rows_like(buckets).values_list(*_BY))
     new = [OutcomeBucket(**_fields(row)) for row in sorted(absent)]
@@ -113,6 +124,7 @@ def _merge(buckets: Mapping[Row, Counts]) -> None:
         more = buckets.get(_row_of(row))
         if more is not None:
             _add(row, more)
+            row.told_at = told_at if more.histogram else row.told_at
             changed.append(row)
     OutcomeBucket.objects.bulk_create(
         changed, update_conflicts=True, unique_fields=_BY, update_fields=_COUNTED
@@ -150,12 +162,13 @@ def _add(row: OutcomeBucket, more: Counts) -> None:
     row.requests, row.errors = counts.requests, counts.errors
     row.values, row.value_sum = counts.values, counts.value_sum
     row.durations = Sketch(counts.durations).dump()
-    row.error_types = counts.error_types
+    row.error_types, row.histogram = counts.error_types, counts.histogram
 
 
 def counts_of(row: OutcomeBucket) -> Counts:
     durations, types = Sketch.load(row.durations).counts, dict(row.error_types)
-    return Counts(row.requests, row.errors, row.values, row.value_sum, durations, types)
+    numbers = (row.requests, row.errors, row.values, row.value_sum)
+    return Counts(*numbers, durations, types, dict(row.histogram))
 
 
 def _parts(rows: list[tuple[Row, Counts]]) -> Iterator[list[tuple[Row, Counts]]]:

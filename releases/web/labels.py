@@ -101,13 +101,21 @@ WAYS_BACK = {
 }
 
 
-def measured(check: Check, value: float | None) -> str:
+def measured(check: Check, value: float | None, least: float | None = None) -> str:
+    """The value, or between which two it is: “250 to 500 ms”, “above 10,000 ms”."""
     if value is None:
         return ""
     units = {Kind.ERROR_RATE: "{n} %", Kind.LATENCY: "{n} ms", Kind.HTTP: _("{n} failed")}
     units |= dict.fromkeys(TESTED, _("{n} points"))
-    digits = f"{value:,.0f}" if 100 <= abs(value) < 1e9 else descriptions.number(value)
-    return units.get(check.kind, "{n}").format(n=digits)
+    n = _digits(value)
+    if least is not None:
+        text = _("{least} to {n}") if least < value else _("above {n}")
+        n = text.format(least=_digits(least), n=n)
+    return units.get(check.kind, "{n}").format(n=n)
+
+
+def _digits(value: float) -> str:
+    return f"{value:,.0f}" if 100 <= abs(value) < 1e9 else descriptions.number(value)
 
 
 def linked_from(release: Release) -> dict[str, object]:
@@ -154,7 +162,7 @@ class CheckRow:
 
     @property
     def value(self) -> str:
-        return measured(self.check, self.said.get("value"))
+        return measured(self.check, self.said.get("value"), descriptions.least_of(self.said))
 
     @property
     def verdict(self) -> tuple[str, str]:

@@ -27,6 +27,7 @@ from releases.catalogue import selectors, services
 from releases.catalogue.descriptions import setup_changes
 from releases.catalogue.models import Artefact, Service, ServiceSetup
 from releases.core import selectors as releases
+from releases.core.descriptions import metrics_words
 from releases.core.models import MOVING, Release, State
 from releases.telemetry import reading
 from releases.web.release_view import ReleaseView
@@ -145,6 +146,7 @@ def show_service(request: HttpRequest, scope: Scope, service: str) -> HttpRespon
         "artefacts": artefacts.rows,
         "recent": [ReleaseView.of(one, now) for one in _drawn(rows)[:_RECENT]],
         "lines": lines(history.page(about, size=_HAPPENED).events if may_read else []),
+        "warnings": [metrics_words(one) for one in reading.warnings(found, now=now)],
         "why_not": why_not_create(scope),
         "pending": approvals.open_requests(
             scope.project, subject_kind="service", subject=found.key

@@ -32,6 +32,9 @@ TABLE = {
     ),
     # An evaluation is no batch.
     "/api/v1/telemetry": ("POST", REFUSED | {"server": 400, "client": 400, "neighbour": 400}),
+    # Nor are they metrics or spans, but what is not known in JSON is ignored.
+    "/v1/metrics": ("POST", REFUSED | {"server": 200, "client": 403, "neighbour": 200}),
+    "/v1/traces": ("POST", REFUSED | {"server": 200, "client": 403, "neighbour": 200}),
     "/health": ("GET HEAD", OPEN),
     "/ready": ("GET HEAD", OPEN),
     "/metrics": ("GET HEAD", OPEN),

@@ -41,6 +41,7 @@ def test_a_service__is_made_changed_listed_and_told_of(script: Script, dana: Use
     assert answer(put(script, SERVICE, {"name": "Checkout", "owners": ["dana"]})) == made
     edited = answer(put(script, SERVICE, {"name": "Till"}))
     assert (edited["name"], edited["owners"]) == ("Till", [])
+    assert edited.pop("metrics_warnings") == []
     assert answer(script.get(f"{PROJECT}/services"))["services"] == [edited]
     rows = AuditEvent.objects.filter(subject_kind="service").order_by("sequence")
     assert [row.event for row in rows] == ["service.created", "service.edited"]

@@ -15,7 +15,6 @@ from releases.engine.checks import (
     Judgement,
     Kind,
     Probes,
-    Tally,
     Trouble,
     Verdict,
     judge,
@@ -25,6 +24,7 @@ from releases.engine.plans import Plan, Reaction, ReturnStrategy, Strategy, read
 from releases.engine.promql import Reading, failed_to_read
 from releases.engine.rollback_config import read_rollback_config
 from releases.engine.steps import Step
+from releases.engine.tally import Tally
 
 CANARY = plans.canary([5_000, 25_000, 50_000, 100_000], soak_s=300, gate_after=25_000)
 ERRORS = {"key": "errors", "kind": "error_rate", "threshold": 5}

@@ -8,7 +8,7 @@ from portal.access import services
 from portal.access.models import Environment
 from portal.lib import clock
 from portal.lib.journal import Intent
-from releases.engine.checks import Tally
+from releases.engine.tally import Tally
 from releases.telemetry import reading
 from tests.flags.evaluator.servers import EvaluatorProcess
 from tests.support.people import SETTING_UP

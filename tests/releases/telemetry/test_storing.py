@@ -25,7 +25,7 @@ from portal.lib import clock
 from portal.lib.journal import Intent
 from releases.catalogue import services
 from releases.catalogue.models import Service
-from releases.engine.checks import Tally
+from releases.engine.tally import Tally
 from releases.telemetry import reading, storing
 from releases.telemetry.models import OutcomeBucket, UnknownService
 from tests.support import concurrently
