@@ -94,7 +94,7 @@ def _look(release: Any) -> tuple[list[float], list[float], list[float]]:
 
     from releases.checks import measure
     from releases.core import comparisons, situation
-    from releases.engine.checks import judge
+    from releases.engine.verdicts import judge
 
     _tell(release, range(BUCKETS))
     checks = {check.key: check for check in release.parsed_plan.checks}

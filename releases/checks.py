@@ -18,10 +18,11 @@ from portal.access.models import Environment
 from portal.lib import outbound
 from releases import prometheus
 from releases.alerts import selectors as alerts
-from releases.engine.checks import ADDRESS, Check, Kind, Measured, Verdict, compares
+from releases.engine.checks import ADDRESS, Check, Kind, compares
 from releases.engine.comparisons import SETTLES, Collected, Compared, NewErrorTypes, Values
 from releases.engine.promql import Reading, failed_to_read
 from releases.engine.tally import Tally
+from releases.engine.verdicts import Measured, Verdict
 from releases.telemetry import comparing as pairs, reading
 from releases.telemetry.comparing import BucketRow, Pair
 from releases.telemetry.reading import Whose

@@ -11,7 +11,7 @@ from portal.lib.api.endpoints import answer
 from portal.lib.api.shapes import MOMENT, NUMBER, OBJECT, SWITCH, TEXT, WHOLE, Shape
 from portal.lib.api.views import ApiView, operation
 from releases.api.services import TAG, service_of
-from releases.core import backtests, descriptions
+from releases.core import backtests, check_words
 from releases.core.models import State
 
 CHECKED = Shape("BacktestedCheck", {"check": OBJECT("A check, as a service's setup has it.")})
@@ -39,7 +39,7 @@ BACKTEST = Shape(
     "Backtest",
     {
         "check": OBJECT("With every field that its kind has.", of="check.document"),
-        "limit": TEXT(of=lambda one: descriptions.limit_words(one.check)),
+        "limit": TEXT(of=lambda one: check_words.limit_words(one.check)),
         "measured": WHOLE("Releases with outcomes that are kept.", of="summary.measured"),
         "fired": WHOLE("At how many of them it fails.", of="summary.fired"),
         "succeeded": WHOLE(of="summary.succeeded"),

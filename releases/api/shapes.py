@@ -21,13 +21,14 @@ from portal.lib.api.shapes import (
 )
 from portal.lib.api.views import CHANGE_REQUEST
 from releases.api.services import ARTEFACT
-from releases.core import descriptions, exposures
+from releases.core import check_words, descriptions, exposures
 from releases.core.models import Release, State
-from releases.engine.checks import Check, Role, Verdict
+from releases.engine.checks import Check, Role
 from releases.engine.comparisons import effective
 from releases.engine.decisions import Cause
 from releases.engine.plans import Strategy
 from releases.engine.steps import WHOLE as ALL
+from releases.engine.verdicts import Verdict
 from releases.routers import flag as flag_router
 
 PERCENT = NUMBER(of=lambda row: row.share / 1000)
@@ -83,17 +84,17 @@ def _check(release: Release, check: Check, said: dict[str, Any]) -> dict[str, An
         "kind": check.kind.value,
         "role": effective(check, release.router).role.value,
         "from": release.origins.get(check.key, "plan"),
-        "limit": descriptions.limit_words(check),
+        "limit": check_words.limit_words(check),
         "verdict": said.get("verdict"),
         "value": said.get("value"),
-        "least": descriptions.least_of(said),
+        "least": check_words.least_of(said),
         "requests": said.get("requests", 0),
         "errors": said.get("errors", 0),
         "wanting": said.get("wanting", 0),
         "dismissed": said.get("dismissed", False),
         "detail": said.get("detail", ""),
         "at": said.get("at"),
-        "words": descriptions.check_words(check, said),
+        "words": check_words.verdict_words(check, said),
         "expected_at": said.get("expected_at"),
         "numbers": said.get("numbers", {}),
     }

@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _, ngettext
 
 from portal.approvals.changes import Change
 from portal.lib.journal import Intent
-from releases.core import descriptions, selectors, transitions
+from releases.core import check_words, descriptions, quantities, selectors, transitions
 from releases.core.command_rules import at_gate, promoting
 from releases.core.lockstep import members_of
 from releases.core.models import Release
@@ -51,7 +51,7 @@ def _start_sentences(release: Release) -> Iterator[str]:
     plan = release.parsed_plan
     yield from descriptions.strategy_sentences(plan)
     yield from descriptions.pin_sentences(release.router)
-    shares = ", ".join(map(descriptions.percent, plan.shares))
+    shares = ", ".join(map(quantities.percent, plan.shares))
     text = ngettext(
         "It goes to {shares} of the users, each step watched by {n} check.",
         "It goes to {shares} of the users, each step watched by {n} checks.",
@@ -79,7 +79,7 @@ def _check_sentence(release: Release, check: Check) -> str:
         Role.SIGNAL: _("Held unless {key}: {limit}."),
         Role.DRY_RUN: _("Only shown: {key}: {limit}."),
     }
-    said = texts[check.role].format(key=check.key, limit=descriptions.limit_words(check))
+    said = texts[check.role].format(key=check.key, limit=check_words.limit_words(check))
     origin = release.origins.get(check.key, "")
     if policy := demands.policy_in(origin):
         return said + " " + _("The release policy {key} attached this.").format(key=policy)

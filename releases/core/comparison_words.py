@@ -6,7 +6,8 @@ from typing import Any, Final
 
 from django.utils.translation import gettext as _, gettext_lazy, ngettext
 
-from releases.engine.checks import TESTED, Check, Kind, Verdict
+from releases.engine.checks import TESTED, Check, Kind
+from releases.engine.verdicts import Verdict
 
 State = Mapping[str, Any]
 _LIMITS: Final = {

@@ -1,4 +1,3 @@
-import sys
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
@@ -6,30 +5,16 @@ from typing import Any
 from django.utils.translation import gettext as _, gettext_lazy, ngettext
 
 from flags.delivery.users import UserCount
-from releases.core import comparison_words, exposures
+from releases.core import check_words, exposures, quantities
 from releases.core.models import Release, State
-from releases.engine.checks import ONE_NUMBER, Check, Kind, Verdict
+from releases.engine.checks import ONE_NUMBER
 from releases.engine.decisions import Cause
 from releases.engine.plans import Plan, Strategy
-from releases.engine.promql import WINDOW, uses
 from releases.engine.steps import Batches, Earlier, Step, Work
 from releases.telemetry.points import MOST_SERIES
 from releases.telemetry.reading import Warned
 
 Hold = Mapping[str, Any]
-
-
-def percent(share: int) -> str:
-    """A share in thousandths of a percent: “5 %”."""
-    return f"{share / 1000:g} %"
-
-
-def about(count: int | None) -> str:
-    """A number of users that is known to a percent or so: “about 1,200”, or “unknown”."""
-    if count is None:
-        return _("unknown")
-    digits = max(len(str(count)) - 2, 0)
-    return _("about {n}").format(n=f"{round(count, -digits):,}")
 
 
 def metrics_words(warned: Warned) -> str:
@@ -58,7 +43,7 @@ def users_words(users: UserCount | None) -> str:
         if users.by_client
         else _("Server keys asked for {n} users since {day} (UTC).")
     )
-    return text.format(n=about(users.count), day=f"{users.since:%Y-%m-%d}")
+    return text.format(n=quantities.about(users.count), day=f"{users.since:%Y-%m-%d}")
 
 
 def cohorts_words(release: Release) -> str:
@@ -69,18 +54,6 @@ def cohorts_words(release: Release) -> str:
         "What is reported of them by evaluation context counts at their own step alone, and "
         "apart from then on; by variant it counts with the rest."
     )
-
-
-def duration(seconds: float) -> str:
-    """A time for people: “45 s”, “5 min”, “2 h”, “3 days”."""
-    whole = round(seconds)
-    if whole < 120:
-        return _("{n} s").format(n=whole)
-    if whole < 7200:
-        return _("{n} min").format(n=f"{whole / 60:.3g}")
-    if whole < 172_800:
-        return _("{n} h").format(n=f"{whole / 3600:.3g}")
-    return _("{n} days").format(n=f"{whole / 86_400:.3g}")
 
 
 def step_name(release: Release, number: int) -> str:
@@ -97,7 +70,7 @@ def step_words(step: Step) -> str:
         return _("tagged requests")
     if step.work is Work.BATCH:
         return ", ".join(step.instances)
-    return percent(step.share) if step.share else _("canary cohorts")
+    return quantities.percent(step.share) if step.share else _("canary cohorts")
 
 
 def strategy_sentences(plan: Plan) -> Iterator[str]:
@@ -122,7 +95,7 @@ def pin_sentences(router: Mapping[str, Any]) -> Iterator[str]:
     """What becomes of visits that began before the share rises; empty where they are not pinned."""
     if pin_s := router.get("pin_s"):
         text = _("Visits that began on the stable version keep it for {time} more at each step.")
-        yield text.format(time=duration(pin_s))
+        yield text.format(time=quantities.duration(pin_s))
 
 
 def _earlier_words(batches: Batches) -> str:
@@ -148,7 +121,7 @@ def confirm_words(release: Release) -> str:
             return _("Bring back what {names} and the batches before ran.").format(**names)
         return _("Replace what {names} run by {version}.").format(**names)
     if step.is_routed or wanted["back"]:
-        share = " + ".join([percent(int(wanted["share"])), *wanted["cohorts"]])
+        share = " + ".join([quantities.percent(int(wanted["share"])), *wanted["cohorts"]])
         return _("Set its share to {share} where traffic is routed.").format(share=share)
     names["place"] = release.place_of("stable" if step.work is Work.RETIRE else "new")
     if step.work is Work.RETIRE:
@@ -240,122 +213,6 @@ def _no_data(release: Release, about: str, wanting: int) -> str:
     return text
 
 
-def limit_words(check: Check) -> str:
-    """What a good version does not exceed: “error rate at most 5 % over 5 min”."""
-    if check.kind in comparison_words.KINDS:
-        return comparison_words.limit_words(check)
-    window = duration(check.window_s)
-    if check.kind is Kind.ERROR_RATE:
-        text = _("error rate at most {limit} % over {window}")
-    elif check.kind is Kind.LATENCY:
-        text = _("p{quantile} at most {limit} ms over {window}")
-    elif check.kind is Kind.HTTP:
-        text = _("fewer than {limit} failed probes in {window}")
-    elif check.kind is Kind.PROMETHEUS:
-        text = _("Prometheus says at most {limit} over {window}")
-        text = text if uses(check.query, WINDOW) else _("Prometheus says at most {limit}")
-    elif check.kind is Kind.ALERTS:
-        text = _("fewer than {limit} alerts firing")
-    else:
-        text = _("a number of at most {limit}")
-    quantile = f"{check.quantile * 100:g}"
-    return text.format(limit=f"{check.threshold:g}", window=window, quantile=quantile)
-
-
-def check_words(check: Check, state: Mapping[str, Any]) -> str:
-    """What it says, and how much more it takes."""
-    said = _check_words(check, state)
-    return " ".join(filter(None, [said, comparison_words.wanting_words(state)]))
-
-
-def _check_words(check: Check, state: Mapping[str, Any]) -> str:
-    verdict, value = state.get("verdict"), state.get("value")
-    if state.get("idle"):
-        return _("Not compared at this step: nobody gets another version to compare with.")
-    if verdict is None:
-        return _("Not measured yet.")
-    if check.kind in comparison_words.KINDS:
-        return comparison_words.check_words(check, state)
-    detail = str(state.get("detail") or "")
-    if verdict == Verdict.NO_DATA:
-        return " ".join(filter(None, [_("No data yet."), detail]))
-    if verdict == Verdict.ERROR or value is None:
-        return " ".join(filter(None, [_("It could not be measured."), detail]))
-    said = _value_words(check, value, state)
-    if verdict == Verdict.INCONCLUSIVE and _is_between(state):
-        return _("{said}: the limit lies in between. Give one that is a bound.").format(said=said)
-    texts = {
-        Verdict.PASSED: _("{said}: good."),
-        Verdict.FAILED: _("{said}: too high."),
-        Verdict.INCONCLUSIVE: _("{said}: too little to judge."),
-    }
-    return texts[Verdict(verdict)].format(said=said)
-
-
-def number(value: float) -> str:
-    if value >= sys.float_info.max:
-        return "+Inf"
-    return f"{value:,.0f}" if 1000 <= value < 1e9 else f"{value:.3g}"
-
-
-def least_of(state: Mapping[str, Any]) -> float | None:
-    """Where only an interval is known its lower end; its value is the upper one."""
-    least = (state.get("numbers") or {}).get("least")
-    return None if least is None else float(least)
-
-
-def _is_between(state: Mapping[str, Any]) -> bool:
-    return least_of(state) is not None and not state.get("wanting")
-
-
-def _value_words(check: Check, value: float, state: Mapping[str, Any]) -> str:
-    if check.kind in comparison_words.KINDS:
-        return comparison_words.value_words(check, state)
-    requests, errors = int(state.get("requests") or 0), int(state.get("errors") or 0)
-    if check.kind is Kind.ERROR_RATE:
-        text = _("{value} % errors, {errors} of {requests}")
-    elif check.kind is Kind.LATENCY:
-        text = _latency_text(value, least_of(state))
-    elif check.kind is Kind.HTTP:
-        text = _("{errors} of {requests} probes failed")
-    elif check.kind is Kind.ALERTS:
-        text = "{detail}" if state.get("detail") else _("no alert firing")
-    else:
-        text = "{value} ({detail})" if state.get("detail") else "{value}"
-    return text.format(
-        value=number(value),
-        detail=state.get("detail", ""),
-        errors=errors,
-        requests=requests,
-        quantile=f"{check.quantile * 100:g}",
-        least=number(least_of(state) or 0),
-    )
-
-
-def exporter_words(check: Check, state: Mapping[str, Any]) -> str:
-    """How old what Prometheus knows may be, on top of how often it is asked."""
-    every_s = state.get("every_s")
-    if check.kind is not Kind.PROMETHEUS:
-        return ""
-    if not every_s:
-        return _("Asked every {time}, on top of the exporter's interval, which is unknown.").format(
-            time=duration(check.period_s)
-        )
-    text = _("Asked every {time}, on top of the exporter's interval of {every}.")
-    return text.format(
-        time=duration(check.period_s),
-        every=duration(every_s) if every_s >= 120 else f"{every_s:g} s",
-    )
-
-
-def _latency_text(value: float, least: float | None) -> str:
-    if least is None:
-        return _("p{quantile} {value} ms of {requests} requests")
-    if least == value:
-        return _("p{quantile} above {value} ms of {requests} requests")
-    return _("p{quantile} between {least} and {value} ms of {requests} requests")
-
-
 def proof_words(release: Release) -> str:
     """Whether it is shown that it can go back: “Can go back: yes, in 4 s.” Empty where nobody
     asked for that."""
@@ -369,7 +226,7 @@ def proof_words(release: Release) -> str:
     if took is None:
         is_ahead = release.step <= release.parsed_plan.first and not release.is_over
         return _("Rollback test: not done yet.") if is_ahead else _("Rollback test: not done.")
-    return _("Rollback test: passed, in {time}.").format(time=duration(max(1, took)))
+    return _("Rollback test: passed, in {time}.").format(time=quantities.duration(max(1, took)))
 
 
 def outcome_words(release: Release) -> str:
@@ -426,10 +283,12 @@ def _taken_back(release: Release) -> str:
         )
         return by_plan.format(why=why.format(about=because["about"]))
     (check,) = (one for one in release.parsed_plan.checks if one.key == because["check"])
-    said = _value_words(check, float(because.get("value") or 0), because)
+    said = check_words.value_words(check, float(because.get("value") or 0), because)
     text = (
         _("Rolled back by the check “{key}”: {said}. Allowed: {limit}.")
         if release.is_over
         else _("Being rolled back by the check “{key}”: {said}. Allowed: {limit}.")
     )
-    return text.format(key=check.key, said=said.removesuffix("."), limit=limit_words(check))
+    return text.format(
+        key=check.key, said=said.removesuffix("."), limit=check_words.limit_words(check)
+    )

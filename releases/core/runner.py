@@ -190,11 +190,13 @@ class ReleaseRunner(Runner[Release]):
         work.clear()
         if work.state == State.PLANNED:
             group_ticks.begin(work, at)
-            return
-        if (work.step, work.attempt) != (answer.step, answer.attempt):
+        elif (work.step, work.attempt) != (answer.step, answer.attempt):
             work.due_at = at  # it was moved meanwhile: measured anew at once
             work.save()
-            return
+        else:
+            self._go_by(work, at, answer)
+
+    def _go_by(self, work: Release, at: datetime, answer: Answer) -> None:
         seen: list[Seen] = []
         if work.entered_at is not None:
             seen = list(situation.judged(work, answer.found, answer.at).values())

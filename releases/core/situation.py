@@ -15,32 +15,21 @@ from portal.audit import selectors as audit
 from releases.checks import Found, Subject
 from releases.core import (
     comparisons,
-    descriptions,
     exposures,
     lockstep,
     outside_routers,
     pins,
+    quantities,
     transitions,
 )
 from releases.core.models import Measurement, Release, State
 from releases.core.transitions import TICK
-from releases.engine.checks import (
-    COMPARING,
-    ONE_NUMBER,
-    TESTED,
-    Check,
-    Judgement,
-    Kind,
-    Measured,
-    Probes,
-    Trouble,
-    Verdict,
-    judge,
-)
+from releases.engine.checks import COMPARING, ONE_NUMBER, TESTED, Check, Kind, Trouble
 from releases.engine.comparisons import effective
 from releases.engine.decisions import Action, Decision, Seen, Situation, Traffic
 from releases.engine.plans import InFreeze, Reaction
 from releases.engine.steps import Work
+from releases.engine.verdicts import Judgement, Measured, Probes, Verdict, judge
 from releases.routers import Told, Wanted, flag as flag_router, lies_outside
 from releases.telemetry.reading import Whose
 
@@ -335,7 +324,7 @@ def _who_moved(
         return ""
     if strays:
         text = _("The router does not keep its share: {asked} set, {told} reported, {n} times.")
-        asked, share = (descriptions.percent(one["share"]) for one in (release.wanted, strays))
+        asked, share = (quantities.percent(one["share"]) for one in (release.wanted, strays))
         return text.format(asked=asked, told=share, n=strays["times"])
     if told.said:
         return told.said

@@ -13,19 +13,12 @@ from typing import Final, TypeVar
 
 from flags.engine.histogram import limit_of_all, slow_among
 from flags.engine.sketch import Sketch, bucket_of
-from releases.engine.checks import (
-    COMPARING,
-    Check,
-    Judgement,
-    Kind,
-    Measured,
-    Verdict,
-    judge,
-)
+from releases.engine.checks import COMPARING, Check, Kind
 from releases.engine.comparisons import Collected, Compared, NewErrorTypes, Values
 from releases.engine.judge import Arm, Stratum
 from releases.engine.steps import WHOLE
 from releases.engine.tally import Tally
+from releases.engine.verdicts import Judgement, Measured, Verdict, judge
 
 KINDS: Final = frozenset(
     {

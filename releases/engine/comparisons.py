@@ -12,8 +12,9 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from releases.engine import judge
-from releases.engine.checks import TESTED, Check, Judgement, Role, Verdict
+from releases.engine.checks import TESTED, Check, Role
 from releases.engine.judge import Arm, Direction, Evidence, Stratum
+from releases.engine.verdicts import Judgement, Verdict
 
 SETTLES: Final = timedelta(seconds=10)
 """How long after its end a bucket may still grow. What comes later is shown, and not compared."""

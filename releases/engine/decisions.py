@@ -12,9 +12,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from releases.engine.checks import Check, Judgement, Role, Trouble, Verdict
+from releases.engine.checks import Check, Role, Trouble
 from releases.engine.plans import InFreeze, Plan, Reaction
 from releases.engine.steps import Work
+from releases.engine.verdicts import Judgement, Verdict
 
 SETTLES: Final = timedelta(seconds=30)
 """How long after a step's traffic is there it may take until something is counted of it."""

@@ -12,7 +12,7 @@ from portal.lib import clock
 from portal.lib.errors import Invalid
 from portal.lib.web.pages import Fields, read_form, render_page
 from releases.catalogue import selectors
-from releases.core import backtests, descriptions
+from releases.core import backtests, check_words, descriptions, quantities
 from releases.core.backtests import Backtest, Backtested
 from releases.core.models import State
 from releases.engine.backtest import KINDS
@@ -41,7 +41,7 @@ def show_backtest(
         "service": found,
         "environment": place,
         "stored": [
-            (key, descriptions.limit_words(read_check(one)), one["kind"] in KINDS)
+            (key, check_words.limit_words(read_check(one)), one["kind"] in KINDS)
             for key, one in stored.items()
         ],
     }
@@ -63,7 +63,7 @@ def _asked(request: HttpRequest, stored: dict[str, Any]) -> dict[str, Any] | Non
 def _shown(found: Backtest) -> dict[str, Any]:
     return {
         "check": found.check,
-        "limit": descriptions.limit_words(found.check),
+        "limit": check_words.limit_words(found.check),
         "summary": found.summary,
         "says": _says(found),
         "rows": [
@@ -89,7 +89,7 @@ def _says(found: Backtest) -> str:
     if one.after_s is None:
         return said
     early = _("The median is {time} after a step's start.")
-    return f"{said} {early.format(time=descriptions.duration(one.after_s))}"
+    return f"{said} {early.format(time=quantities.duration(one.after_s))}"
 
 
 def _row(found: Backtest, one: Backtested) -> tuple[str, str, str]:
@@ -97,11 +97,11 @@ def _row(found: Backtest, one: Backtested) -> tuple[str, str, str]:
     replay = one.replay
     if not replay.looks:
         return _("no data"), "", ""
-    fine = _("by {time}").format(time=descriptions.duration(replay.width_s))
+    fine = _("by {time}").format(time=quantities.duration(replay.width_s))
     if replay.fired is None:
         return _("would have passed"), "", fine
     step = descriptions.step_name(one.release, replay.fired.step)
-    after = descriptions.duration(replay.fired.after_s)
+    after = quantities.duration(replay.fired.after_s)
     said = _("would have failed at {step}, after {time}").format(step=step, time=after)
     judgement = replay.fired.judgement
     state = {
@@ -111,4 +111,4 @@ def _row(found: Backtest, one: Backtested) -> tuple[str, str, str]:
         "errors": judgement.errors,
         "numbers": judgement.numbers,
     }
-    return said, descriptions.check_words(found.check, state), fine
+    return said, check_words.verdict_words(found.check, state), fine

@@ -6,7 +6,7 @@ from typing import Any
 from django.utils.translation import gettext as _, gettext_lazy
 
 from flags.channel.telemetry import COHORTS, OF_SERVICES, SYNTHETIC, TESTERS
-from releases.core import descriptions
+from releases.core import check_words, descriptions
 from releases.core.models import Release
 from releases.engine.checks import Check, Kind
 from releases.engine.steps import WHOLE
@@ -133,7 +133,7 @@ def _p95(point: Point) -> float | None:
 
 def _limits(checks: tuple[Check, ...], kind: Kind) -> list[dict[str, Any]]:
     return [
-        {"label": descriptions.limit_words(check), "value": check.threshold}
+        {"label": check_words.limit_words(check), "value": check.threshold}
         for check in checks
         if check.kind is kind
     ]

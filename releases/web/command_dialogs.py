@@ -16,7 +16,7 @@ from portal.lib.errors import Invalid
 from portal.lib.numbers import read_whole
 from portal.lib.web.live import draw
 from portal.lib.web.pages import aimed, confirm_name, governed, redirect_to
-from releases.core import commands, descriptions, selectors
+from releases.core import commands, descriptions, quantities, selectors
 from releases.core.models import Release
 from releases.engine.steps import WHOLE
 from releases.web import live
@@ -87,14 +87,14 @@ def _from_to(view: ReleaseView, name: str) -> str:
         following = min(release.step + 1, last)
     steps = {"start": following, "promote": following, "promote_fully": last}
     to = {command: descriptions.step_name(release, step) for command, step in steps.items()}
-    to |= dict.fromkeys(("rollback", "abort"), descriptions.percent(0))
+    to |= dict.fromkeys(("rollback", "abort"), quantities.percent(0))
     text = _("{version}: from {now} to {then}.")
     if name == "undo":
-        none, whole = descriptions.percent(0), descriptions.percent(WHOLE)
+        none, whole = quantities.percent(0), quantities.percent(WHOLE)
         return text.format(version=view.stable_name, now=none, then=whole)
     if name not in to:
         return ""
-    return text.format(version=release.version, now=descriptions.percent(now), then=to[name])
+    return text.format(version=release.version, now=quantities.percent(now), then=to[name])
 
 
 def _picked(request: HttpRequest, name: str) -> Mapping[str, Any]:

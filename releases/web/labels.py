@@ -6,11 +6,12 @@ from typing import Any
 from django.utils.translation import gettext as _, gettext_lazy
 
 from releases.catalogue.haproxy import takes_out
-from releases.core import descriptions
+from releases.core import check_words
 from releases.core.models import Release, State
-from releases.engine.checks import COMPARING, TESTED, Check, Kind, Role, Trouble, Verdict
+from releases.engine.checks import COMPARING, TESTED, Check, Kind, Role, Trouble
 from releases.engine.plans import InFreeze, Reaction, ReturnStrategy, Strategy
 from releases.engine.steps import Earlier
+from releases.engine.verdicts import Verdict
 from releases.policies.demands import policy_in
 from releases.policies.models import PlanTemplate, ReleasePolicy
 
@@ -115,7 +116,7 @@ def measured(check: Check, value: float | None, least: float | None = None) -> s
 
 
 def _digits(value: float) -> str:
-    return f"{value:,.0f}" if 100 <= abs(value) < 1e9 else descriptions.number(value)
+    return f"{value:,.0f}" if 100 <= abs(value) < 1e9 else check_words.number(value)
 
 
 def linked_from(release: Release) -> dict[str, object]:
@@ -158,11 +159,11 @@ class CheckRow:
 
     @property
     def limit(self) -> str:
-        return descriptions.limit_words(self.check)
+        return check_words.limit_words(self.check)
 
     @property
     def value(self) -> str:
-        return measured(self.check, self.said.get("value"), descriptions.least_of(self.said))
+        return measured(self.check, self.said.get("value"), check_words.least_of(self.said))
 
     @property
     def verdict(self) -> tuple[str, str]:
@@ -175,11 +176,11 @@ class CheckRow:
 
     @property
     def words(self) -> str:
-        return descriptions.check_words(self.check, self.said) if self.said else ""
+        return check_words.verdict_words(self.check, self.said) if self.said else ""
 
     @property
     def exporter(self) -> str:
-        return descriptions.exporter_words(self.check, self.said) if self.said else ""
+        return check_words.exporter_words(self.check, self.said) if self.said else ""
 
     @property
     def at(self) -> datetime | None:

@@ -23,7 +23,7 @@ from portal.lib.errors import Conflict, Forbidden, Invalid
 from portal.lib.journal import Intent
 from portal.lib.web.pages import Refusal, confirm_name, governed, redirect_to, show_form
 from releases.catalogue.models import Artefact, Service, ServiceSetup
-from releases.core import commands, descriptions, planning
+from releases.core import check_words, commands, descriptions, planning, quantities
 from releases.core.drafts import possible_strategies
 from releases.core.models import Release
 from releases.core.planning import Preview, preview
@@ -111,11 +111,11 @@ def _shown(scope: Scope, place: Environment, seen: Preview) -> dict[str, object]
         "steps": [
             (
                 step,
-                descriptions.duration(step.starts_s),
-                descriptions.duration(step.ends_s - step.starts_s)
+                quantities.duration(step.starts_s),
+                quantities.duration(step.ends_s - step.starts_s)
                 if step.ends_s > step.starts_s
                 else "",
-                descriptions.about(step.users),
+                quantities.about(step.users),
             )
             for step in seen.steps
         ],
@@ -125,12 +125,10 @@ def _shown(scope: Scope, place: Environment, seen: Preview) -> dict[str, object]
         ],
         "retires": any(one.step.work is Work.RETIRE for one in seen.steps),
         "users_words": descriptions.users_words(seen.users),
-        "lasts": descriptions.duration(last),
-        "watched": descriptions.duration(seen.draft.plan.watch_s)
-        if seen.draft.plan.watch_s
-        else "",
+        "lasts": quantities.duration(last),
+        "watched": quantities.duration(seen.draft.plan.watch_s) if seen.draft.plan.watch_s else "",
         "checks": [
-            (check.key, descriptions.limit_words(check), origin_words(origin), policy_in(origin))
+            (check.key, check_words.limit_words(check), origin_words(origin), policy_in(origin))
             for check, origin in seen.checks
         ],
         "policies": _policies(seen.draft.ruling),

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from django.utils.translation import gettext as _
 
 from flags.delivery.users import UserCount
-from releases.core import descriptions, exposures
+from releases.core import descriptions, exposures, quantities
 from releases.core.models import Release, State, StepExecution
 from releases.core.planning import reached_by
 from releases.engine.checks import COMPARING, TESTED
@@ -55,15 +55,15 @@ class TrafficView:
 
     @property
     def new(self) -> str:
-        return descriptions.percent(self.share or 0)
+        return quantities.percent(self.share or 0)
 
     @property
     def stable(self) -> str:
-        return descriptions.percent(WHOLE - (self.share or 0) - self.baseline)
+        return quantities.percent(WHOLE - (self.share or 0) - self.baseline)
 
     @property
     def baseline_words(self) -> str:
-        return descriptions.percent(self.baseline) if self.baseline else ""
+        return quantities.percent(self.baseline) if self.baseline else ""
 
     @property
     def bars(self) -> list[tuple[str, float]]:
@@ -76,7 +76,7 @@ class TrafficView:
     def differs(self) -> str:
         if self.wanted is None or self.share is None or self.wanted == self.share:
             return ""
-        return descriptions.percent(self.wanted)
+        return quantities.percent(self.wanted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +106,10 @@ class StepRow:
 
     @property
     def words(self) -> str:
-        soak = _("watched for {time}").format(time=descriptions.duration(self.step.soak_s))
+        soak = _("watched for {time}").format(time=quantities.duration(self.step.soak_s))
         found = [soak] if self.step.soak_s else []
         if self.reached:
-            found.insert(0, _("{n} users").format(n=descriptions.about(self.reached)))
+            found.insert(0, _("{n} users").format(n=quantities.about(self.reached)))
         if self.step.gate:
             found.append(_("then people decide"))
         return ", ".join(found)
@@ -282,14 +282,14 @@ class ReleaseView:
             (_("Rollback"), str(WAYS_BACK[plan.return_strategy])),
             (
                 _("Watched after the last step"),
-                descriptions.duration(plan.watch_s) if plan.watch_s else _("not at all"),
+                quantities.duration(plan.watch_s) if plan.watch_s else _("not at all"),
             ),
         ]
         if self.release.not_before:
             found.append((_("Not before"), f"{self.release.not_before:%Y-%m-%d %H:%M} UTC"))
         found += pin_facts(self.release)
         if plan.deadline_s:
-            found.append((_("Deadline"), descriptions.duration(plan.deadline_s)))
+            found.append((_("Deadline"), quantities.duration(plan.deadline_s)))
         return found
 
     @property
@@ -341,7 +341,7 @@ class ReleaseView:
 
 def pin_facts(release: Release) -> list[tuple[str, str]]:
     pin_s, ends = release.router.get("pin_s"), release.told.get("pins")
-    found = [(_("Visits are pinned for"), descriptions.duration(pin_s))] if pin_s else []
+    found = [(_("Visits are pinned for"), quantities.duration(pin_s))] if pin_s else []
     if ends:
         until = datetime.fromtimestamp(max(ends), UTC)
         found.append((_("Some are pinned until"), f"{until:%Y-%m-%d %H:%M:%S} UTC"))

@@ -18,7 +18,8 @@ from portal.audit.filters import Filters
 from portal.audit.web.lines import lines
 from portal.lib import clock
 from releases.core.models import Measurement, Release, State
-from releases.engine.checks import Check, Verdict
+from releases.engine.checks import Check
+from releases.engine.verdicts import Verdict
 from releases.web.labels import CheckRow, linked_from, measured
 from releases.web.live import find_release
 from releases.web.release_view import ReleaseView

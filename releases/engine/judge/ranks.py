@@ -12,7 +12,7 @@ from functools import cache
 from statistics import NormalDist, median
 from typing import Final
 
-from releases.engine.checks import Verdict
+from releases.engine.verdicts import Verdict
 
 LEAST_VALUES: Final = 5
 MOST_VALUES: Final = 500

@@ -11,7 +11,7 @@ from portal.access.models import Environment, User
 from portal.lib import clock
 from portal.lib.errors import Invalid
 from portal.lib.journal import Intent
-from releases.core import commands, descriptions, planning
+from releases.core import check_words, commands, descriptions, planning
 from releases.core.descriptions import outcome_words
 from releases.core.models import Comparison, Measurement, Release
 from releases.telemetry.models import OutcomeBucket
@@ -37,7 +37,7 @@ PLAN = {"steps": STEPS, "proof_of_return": False}
 
 def words(release: Release, key: str = "worse") -> str:
     (check,) = (one for one in release.parsed_plan.checks if one.key == key)
-    return descriptions.check_words(check, release.checks[key])
+    return check_words.verdict_words(check, release.checks[key])
 
 
 def canary_with(place: Environment, person: User, *checks: dict[str, Any], **plan: Any) -> Release:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from releases.engine import plans
-from releases.engine.checks import Check, Judgement, Kind, Role, Trouble, Verdict
+from releases.engine.checks import Check, Kind, Role, Trouble
 from releases.engine.decisions import (
     Action,
     Cause,
@@ -20,6 +20,7 @@ from releases.engine.decisions import (
     decide,
 )
 from releases.engine.plans import InFreeze, Reaction
+from releases.engine.verdicts import Judgement, Verdict
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 CHECK = Check(key="errors", kind=Kind.ERROR_RATE, threshold=5)

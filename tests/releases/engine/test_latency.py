@@ -5,9 +5,10 @@ from typing import Any, Final
 import pytest
 
 from flags.engine.sketch import Sketch
-from releases.core.descriptions import check_words
-from releases.engine.checks import Check, Judgement, Kind, Verdict, judge
+from releases.core.check_words import verdict_words
+from releases.engine.checks import Check, Kind
 from releases.engine.tally import Tally
+from releases.engine.verdicts import Judgement, Verdict, judge
 from releases.web.labels import measured
 
 FAST: Final = {"100:250": 96}
@@ -76,6 +77,6 @@ def test_words__say_between_which_two_it_is() -> None:
         "numbers": found.numbers,
         "requests": 102,
     }
-    words = check_words(check, said)
+    words = verdict_words(check, said)
     assert words.startswith("p95 between 1,000 and 2,500 ms of 102 requests: the limit lies in")
     assert measured(check, found.value, found.numbers["least"]) == "1,000 to 2,500 ms"

@@ -10,21 +10,13 @@ from flags.engine.sketch import Sketch
 from portal.lib.documents import DocumentError
 from releases.engine import plans, steps
 from releases.engine.advice import MATRIX, advise
-from releases.engine.checks import (
-    Check,
-    Judgement,
-    Kind,
-    Probes,
-    Trouble,
-    Verdict,
-    judge,
-    read_check,
-)
+from releases.engine.checks import Check, Kind, Trouble, read_check
 from releases.engine.plans import Plan, Reaction, ReturnStrategy, Strategy, read_plan
 from releases.engine.promql import Reading, failed_to_read
 from releases.engine.rollback_config import read_rollback_config
 from releases.engine.steps import Step
 from releases.engine.tally import Tally
+from releases.engine.verdicts import Judgement, Probes, Verdict, judge
 
 CANARY = plans.canary([5_000, 25_000, 50_000, 100_000], soak_s=300, gate_after=25_000)
 ERRORS = {"key": "errors", "kind": "error_rate", "threshold": 5}

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from portal.lib.documents import DocumentError
-from releases.engine.checks import judge, read_check
+from releases.engine.checks import read_check
 from releases.engine.promql import (
     Aggregate,
     combine,
@@ -20,6 +20,7 @@ from releases.engine.promql import (
     read_query,
     wanted_labels,
 )
+from releases.engine.verdicts import judge
 from tests.support.settings_env import ROOT
 
 NAMES = {"service": "checkout", "version": "1.0", "baseline": "0.9", "environment": "prod"}
