@@ -54,6 +54,8 @@ def plan_release(
     gate.require(intent, permission, project=project, environment=environment)
     release = _as_row(draft, project, environment, intent)
     release.undoes = undoes
+    if release.goes_back:
+        release.router.pop("pin_s", None)  # nobody is to be kept on what is undone
     refuse_to_scripts(release, intent.actor.kind)
     if release.service:
         release.stable = selectors.stable_of(release.service, environment)

@@ -217,11 +217,8 @@ class ReleaseRunner(Runner[Release]):
             work.save()
         elif back is not None and decision.action is not Action.ROLL_BACK:
             group_ticks.take_back(work, back, by_itself(work, "", at))
-        elif answer.may_move and _unpins(work, decision, told, at):
-            work.due_at = at
-            work.save()
         else:
-            _act(work, decision, told, at)
+            _act(work, decision, told, at, may_move=answer.may_move)
 
     def tell(self, work: Release, event: str, why: str) -> None:
         at = clock.database_now()
@@ -230,8 +227,13 @@ class ReleaseRunner(Runner[Release]):
 
 def _unpins(release: Release, decision: Decision, told: Told, at: datetime) -> bool:
     """Whether this look ends pins whose time is over, and does no more."""
-    may = decision.action in (Action.STAY, Action.ADVANCE, Action.SUCCEED)
-    return may and unpinning.end_due(release, told, by_itself(release, "", at))
+    if decision.action not in (Action.STAY, Action.ADVANCE, Action.SUCCEED):
+        return False
+    if not unpinning.end_due(release, told, by_itself(release, "", at)):
+        return False
+    release.due_at = at
+    release.save()
+    return True
 
 
 def _moves(release: Release, decision: Decision) -> bool:
@@ -261,7 +263,9 @@ def _asks(release: Release) -> bool:
     return any("url" in check for check in release.plan["checks"])
 
 
-def _act(release: Release, decision: Decision, told: Told, at: datetime) -> None:
+def _act(release: Release, decision: Decision, told: Told, at: datetime, *, may_move: bool) -> None:
+    if may_move and _unpins(release, decision, told, at):
+        return
     if release.state == State.ROLLING_BACK:
         _go_on_back(release, decision, told, at)
     elif release.state == State.SUCCEEDED:

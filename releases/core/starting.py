@@ -178,7 +178,7 @@ def _make_way(release: Release, intent: Intent) -> None:
                 release.told = {"share": None}
             transitions.end(locked, State.SUPERSEDED, intent)
     last = others.filter(state=State.SUCCEEDED).order_by("-ended_at", "-pk").first()
-    if last is not None:
+    if last is not None and not release.goes_back:  # what undoes one ends its pins, as a rollback
         pins.require_none(last, intent.at)
     watched = others.filter(state=State.SUCCEEDED).exclude(due_at=None)
     for over in watched:

@@ -7,7 +7,7 @@ they bound no rate of false alarms. Comparisons with the baseline do: releases.e
 
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any, Final
 
@@ -118,10 +118,6 @@ class Check:
     aggregate: Aggregate = Aggregate.MAX
     matchers: Mapping[str, str] = field(default_factory=dict)
     also_before: bool = False
-
-    def needing_at_most(self, requests: int) -> "Check":
-        """The same check, which is content with so many requests."""
-        return replace(self, minimum_requests=min(self.minimum_requests, requests))
 
     @property
     def document(self) -> dict[str, Any]:

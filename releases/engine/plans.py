@@ -133,9 +133,12 @@ class Plan:
         step = self.all_steps[number]
         if step.work is Work.RETIRE:
             return ()
-        found = (one for one in self.checks if one.smoke is (step.work is Work.DEPLOY))
-        most = step.minimum_requests
-        return tuple(one.needing_at_most(most) if most else one for one in found)
+        found = tuple(one for one in self.checks if one.smoke is (step.work is Work.DEPLOY))
+        if most := step.minimum_requests:
+            least = (min(one.minimum_requests, most) for one in found)
+            pairs = zip(found, least, strict=True)
+            return tuple(replace(one, minimum_requests=n) for one, n in pairs)
+        return found
 
     @property
     def document(self) -> dict[str, Any]:

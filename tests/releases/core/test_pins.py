@@ -175,6 +175,26 @@ def test_the_next_release__waits_until_nobody_is_pinned_to_where_it_would_go(
     assert (started.state, len(pins(started))) == ("running", 1)
 
 
+def test_undoing_a_release__waits_for_no_pins_and_ends_them(
+    development: Environment, alice: User
+) -> None:
+    service, plan = pinning(development), PLAN | {"watch_s": 0}
+    for version in ("2.0", "3.0"):
+        release = a_release(service, development, alice, version=version, plan=plan)
+        time_goes_by(release, 60)
+        commands.promote_fully(release=release, intent=Intent(acting(alice), "good"))
+        outcomes(release, 500)
+        done = tick(release)
+        assert done.state == "succeeded"
+        if version == "2.0":
+            time_goes_by(done, PIN_S + 11)
+            tick(done)
+    undoing = commands.undo(release=done, intent=Intent(acting(alice), "too slow"))
+    assert fresh(undoing).state == "running"
+    assert pins(undoing) == []
+    assert who_gets_it(undoing, time.time() - 5) == set(USERS)
+
+
 def test_what_others_moved__is_not_moved_for_the_end_of_pins(release: Release, alice: User) -> None:
     set_by_hand(release, alice, {"variant": "blue"})
     time_goes_by(release, PIN_S + 11)
