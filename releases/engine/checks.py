@@ -6,14 +6,13 @@ they bound no rate of false alarms. Comparisons with the baseline do: releases.e
 """
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any, Final
 
 from portal.lib.documents import (
     DocumentError,
-    Problem,
     Reader,
     checked,
     integer,
@@ -29,7 +28,7 @@ from portal.lib.documents import (
     text,
 )
 from releases.engine.alerts import read_matchers
-from releases.engine.promql import Aggregate, looks_back_s, read_query, uses
+from releases.engine.promql import Aggregate, problems_of, read_query, uses
 
 MOST_CHECKS: Final = 30
 HOUR_S: Final = 3600
@@ -272,16 +271,7 @@ def read_check(value: object) -> Check:
     rest: Mapping[str, object] = {**_USUAL.get(kind, {}), **sent}
     required = {"key": name(40, 1), **_REQUIRED[kind]}
     read = record(lambda **found: Check(kind=kind, **found), required, _OPTIONAL[kind])
-    return checked(read, _problems_together)(rest)
-
-
-def _problems_together(check: Check) -> Iterator[Problem]:
-    if check.query and looks_back_s(check.query) > check.window_s:
-        message = (
-            f"It looks back further than the window of {check.window_s} s, into other steps: "
-            "write the range as [{{window}}], or choose a longer window."
-        )
-        yield Problem("query", message)
+    return checked(read, lambda check: problems_of(check.query, check.window_s))(rest)
 
 
 read_checks: Final[Reader[tuple[Check, ...]]] = list_of(read_check, most=MOST_CHECKS)

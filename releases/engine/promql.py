@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from portal.lib.documents import refuse, text
+from portal.lib.documents import Problem, refuse, text
 
 WINDOW: Final = "window"
 NAMES: Final = ("service", "version", "baseline", "environment")
@@ -136,6 +136,16 @@ def looks_back_s(query: str) -> float:
         (sum(int(n) * _UNITS[unit] for n, unit in _PART.findall(one)) for one in ranges),
         default=0.0,
     )
+
+
+def problems_of(query: str, window_s: int) -> Iterator[Problem]:
+    """Whether a query stays within its check's window."""
+    if looks_back_s(query) > window_s:
+        message = (
+            f"It looks back further than the window of {window_s} s, into other steps: "
+            "write the range as [{{window}}], or choose a longer window."
+        )
+        yield Problem("query", message)
 
 
 def wanted_labels(query: str) -> dict[str, set[str]]:
