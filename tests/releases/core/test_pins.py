@@ -179,6 +179,7 @@ def test_undoing_a_release__waits_for_no_pins_and_ends_them(
     development: Environment, alice: User
 ) -> None:
     service, plan = pinning(development), PLAN | {"watch_s": 0}
+    done = None
     for version in ("2.0", "3.0"):
         release = a_release(service, development, alice, version=version, plan=plan)
         time_goes_by(release, 60)
@@ -189,6 +190,7 @@ def test_undoing_a_release__waits_for_no_pins_and_ends_them(
         if version == "2.0":
             time_goes_by(done, PIN_S + 11)
             tick(done)
+    assert done is not None
     undoing = commands.undo(release=done, intent=Intent(acting(alice), "too slow"))
     assert fresh(undoing).state == "running"
     assert pins(undoing) == []
