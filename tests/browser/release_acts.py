@@ -28,7 +28,7 @@ def release(state: str, tail: str = "") -> Act:
 
 def new_release(page: Page) -> None:
     """Filled in as far as to be previewed, with advice that is not followed."""
-    page.get_by_label("Version").fill("2.0")
+    page.get_by_label("Version", exact=True).fill("2.0")
     page.get_by_label("Digest").fill("sha256:" + "9f86" * 16)
     choose(page.get_by_label("What matters most?"), "The point is to test something")
     choose(page.get_by_label("More exactly?"), "One feature")

@@ -29,7 +29,7 @@ def service(stack: Stack) -> str:
 def plan(page: Page, service: str, version: str) -> None:
     """Fill in the page of a new release, and start it."""
     page.goto(f"/p/{PROJECT}/releases/new?service={service}&environment=development")
-    page.get_by_label("Version").fill(version)
+    page.get_by_label("Version", exact=True).fill(version)
     page.get_by_label("Digest").fill(f"sha256:{version.replace('.', ''):0>64}")
     page.get_by_label("Reason").fill("Faster search")
     expect(page.get_by_text("It takes at least")).to_be_visible()
@@ -145,7 +145,7 @@ def test_the_form_of_a_release__loses_nothing_when_it_is_drawn_anew(
     page = open_window(admin)
     page.goto(f"/p/{PROJECT}/releases/new?service={service}&environment=development")
     held = hold(page, "**/releases/new")
-    page.get_by_label("Version").fill("2.0")
+    page.get_by_label("Version", exact=True).fill("2.0")
     # Whether the version is known is asked for.
     page.get_by_label("Digest").fill(f"sha256:{20:064}")
     page.get_by_label("What matters most?").select_option(label="No downtime is allowed")
