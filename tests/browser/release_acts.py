@@ -26,6 +26,19 @@ def release(state: str, tail: str = "") -> Act:
     return open_page
 
 
+def release_group(page: Page) -> None:
+    page.goto(RELEASES)
+    page.get_by_role("link", name="in the group New orders").first.click()
+    expect(page.get_by_role("heading", name="New orders")).to_be_visible()
+
+
+def group_with_errors(page: Page) -> None:
+    page.get_by_text("Or its members as a document").click()
+    page.get_by_label("JSON: a list of releases").fill("[{}, {}]")
+    page.get_by_role("button", name="Plan it").click()
+    expect(page.get_by_text("Nothing was saved yet.")).to_be_visible()
+
+
 def new_release(page: Page) -> None:
     """Filled in as far as to be previewed, with advice that is not followed."""
     page.get_by_label("Version", exact=True).fill("2.0")

@@ -46,10 +46,12 @@ from tests.browser.acts import (
 )
 from tests.browser.release_acts import (
     RELEASES,
+    group_with_errors,
     haproxy_with_errors,
     new_release,
     policy_with_errors,
     release,
+    release_group,
     release_with_errors,
     setup_with_errors,
     template_with_errors,
@@ -208,6 +210,12 @@ SCENES = {
         at(f"/p/{PROJECT}/releases/new?flag=new-checkout&environment=production"), repeats=True
     ),
     "new release of a viewer": Scene(at(f"/p/{PROJECT}/releases/new"), who="bob", repeats=True),
+    "release group": Scene(release_group),
+    "roll back a release group": Scene(release_group, press("Roll back")),
+    "new release group": Scene(at(f"/p/{HARBOUR}/release-groups/new")),
+    "new release group with errors": Scene(
+        at(f"/p/{HARBOUR}/release-groups/new"), group_with_errors, refused=422
+    ),
     "release policies": Scene(at(f"{RELEASES}policies/")),
     "delete a release policy": Scene(at(f"{RELEASES}policies/"), press("Delete Payments")),
     "release policies, none yet": Scene(at(f"/p/{PROJECT}/releases/policies/"), repeats=True),

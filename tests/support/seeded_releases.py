@@ -12,7 +12,15 @@ from portal.lib.journal import Intent
 from releases.alerts.models import Alert
 from releases.catalogue import services as catalogue
 from releases.catalogue.models import Artefact, Service, ServiceSetup
-from releases.core.models import OVER, Measurement, Note, Release, State, StepExecution
+from releases.core.models import (
+    OVER,
+    Measurement,
+    Note,
+    Release,
+    ReleaseGroup,
+    State,
+    StepExecution,
+)
 from releases.engine.checks import read_check
 from releases.engine.comparisons import Collected, Compared
 from releases.engine.judge import Arm, Stratum
@@ -272,6 +280,27 @@ def counted(release: Release, now: datetime) -> None:
     )
 
 
+def a_group(environment: Environment, now: datetime) -> ReleaseGroup:
+    """Two releases in step, of which the first waits for the second."""
+    group = ReleaseGroup.objects.create(
+        project=environment.project,
+        name="New orders",
+        reason="Invoices by mail",
+        created_at=now,
+        created_by="alice",
+    )
+    services = enumerate(("orders", "invoices"))
+    first, second = (
+        a_release(environment, State.RUNNING, now, service=key, group=group, position=position)
+        for position, key in services
+    )
+    waits = f"Waits for release {second.pk}, {second.title}: it has not finished step 3 yet."
+    hold = {"cause": "group", "about": waits, "wanting": 0, "since": now.isoformat()}
+    first.holds, first.finished = [hold], first.step
+    first.save()
+    return group
+
+
 PROJECT = "harbour"
 SERVICES = {
     State.PLANNED: "billing",
@@ -297,6 +326,7 @@ def fill() -> None:
     variants = [{"key": key, "value": key} for key in ("stable", "canary", "baseline")]
     route = {"key": ROUTER["flag"], "value_type": "string", "variants": variants}
     definitions.create_flag(project=project, document=route, intent=intent)
+    a_group(project.environments.get(key="staging"), now)
     for state, service in SERVICES.items():
         a_release(production, state, now, service=service)
     plan = a_plan(cohorts=[]).document
