@@ -39,15 +39,15 @@ def prepare(project: str, service: str, probe: str) -> list[str]:
 
 
 def want_approval(project: str) -> None:
-    """From now on production wants one approval, by erin, and the unit tests passed."""
+    """From now on production wants one approval, by somebody, and the unit tests passed."""
     place = _production(project)
-    give_role(place.project, create_person("erin"), "senior_developer")
+    give_role(place.project, create_person(f"approver-of-{project}"), "senior_developer")
     document = {"required_approvals": 1, "evidence": {"unit_tests": "artefacts"}}
     set_policy(environment=place, document=document, intent=Intent(journal.system("tests")))
 
 
 def decide(project: str, verdict: str) -> str:
-    """Erin's vote on the request that is open; returns its state then. Empty while none is."""
+    """Their vote on the request that is open; returns its state then. Empty while none is."""
     request = ChangeRequest.objects.filter(project__key=project, state="open").first()
     if request is None:
         return ""
@@ -56,7 +56,7 @@ def decide(project: str, verdict: str) -> str:
         verdict=verdict,
         seen_digest=request.digest,
         comment="because",
-        intent=Intent(acting(User.objects.get(username="erin"))),
+        intent=Intent(acting(User.objects.get(username=f"approver-of-{project}"))),
     )
     request.refresh_from_db()
     return str(request.state)
