@@ -131,7 +131,7 @@ def github(shop: Shop, version: str, **more: str) -> Ran:
     """Each step of each job in order, as a runner does it, until one fails."""
     flow = yaml.safe_load((DOCS / "github-actions.yml").read_text())
     known = {"secrets.AVIARY_KEY": shop.keys[0], "secrets.AVIARY_EVIDENCE_KEY": shop.keys[1]}
-    known |= {"vars.AVIARY_URL": shop.stack.portal_url}
+    known |= {"vars.AVIARY_URL": shop.stack.portal_url, "vars.REGISTRY": "registry"}
     known |= {"github.sha": version, "github.repository": "acme/checkout"}
     known |= {"secrets.GITHUB_TOKEN": "t", "github.event.head_commit.message": 'say "hi" $(id)'}
     said, output = "", shop.folder / "output"
