@@ -18,6 +18,7 @@ from portal.lib.journal import Intent
 from releases.core import selectors
 from releases.core.models import GOING_UP, MOVING, Release, State
 from releases.core.routes import ruling_of
+from releases.engine.plans import Strategy
 from releases.engine.steps import Work
 
 
@@ -90,8 +91,24 @@ def _why_nothing_to_do(release: Release, command: str) -> str:
         return _("No check fails.")
     if command == "drop_cohort" and not release.wanted.get("cohorts"):
         return _("No cohort gets it separately.")
-    if command == "jump_back" and not release.step:
+    if command == "jump_back" and release.step <= first_step_back(release):
         return _("It is at its first step.")
+    return _why_not_half_done(release, command)
+
+
+def first_step_back(release: Release) -> int:
+    """The earliest step that it can go back to: nothing is deployed over users."""
+    return int(release.parsed_plan.all_steps[0].work is Work.DEPLOY)
+
+
+def _why_not_half_done(release: Release, command: str) -> str:
+    """A deployment, or a batch, is left when it is done, or taken back."""
+    rolls = release.parsed_plan.strategy is Strategy.ROLLING
+    if rolls and command in ("promote_fully", "jump_back"):
+        return _("A rolling release goes on batch by batch, or is rolled back.")
+    deploys = release.present.work in (Work.DEPLOY, Work.BATCH, Work.RETIRE)
+    if deploys and release.entered_at is None and command in ("promote", "promote_fully"):
+        return _("This step is not done yet. Let it finish, retry it, or roll back.")
     return ""
 
 
@@ -173,8 +190,12 @@ def _lacks(release: Release, command: Command, permissions: Collection[str]) -> 
 
 
 def promoted_to(release: Release, *, fully: bool) -> int:
-    last = len(release.parsed_plan.all_steps) - 1
-    return last if fully else min(release.step + 1, last)
+    """The step that a promotion leads to: fully, the last that gives traffic. What ran before is
+    stopped only by a step of the plan, once everybody has left it."""
+    steps = release.parsed_plan.all_steps
+    last = len(steps) - 1
+    whole = max(number for number, step in enumerate(steps) if step.has_traffic)
+    return max(whole, release.step) if fully else min(release.step + 1, last)
 
 
 def promoting(release: Release, number: int) -> tuple[Permission, ...]:

@@ -13,7 +13,14 @@ from portal.lib.errors import Invalid, checked_text
 from portal.lib.journal import ActorKind, Intent
 from releases.core import comparisons, descriptions, exposures, selectors, situation, transitions
 from releases.core.changes import promotion_change
-from releases.core.command_rules import at_gate, failing, lock_for, lock_release, promoted_to
+from releases.core.command_rules import (
+    at_gate,
+    failing,
+    first_step_back,
+    lock_for,
+    lock_release,
+    promoted_to,
+)
 from releases.core.models import Note, Release, State
 from releases.core.starting import Planned, plan_and_start, require_agreed, start as start
 from releases.engine.plans import Strategy
@@ -157,8 +164,11 @@ def retry(*, release: Release, intent: Intent) -> Release:
 def jump_back(*, release: Release, intent: Intent, step: int) -> Release:
     """Back to an earlier step, from which it goes on by its plan."""
     locked = lock_for(release, "jump_back", intent)
-    if not 0 <= step < locked.step:
-        raise Invalid({"step": _("Give the number of an earlier step, from 0.")})
+    first = first_step_back(locked)
+    if not first <= step < locked.step:
+        raise Invalid.of(
+            "step", _("Give the number of an earlier step, from {first}."), first=first
+        )
     _refuse_raising(locked, locked.parsed_plan.all_steps[step].share, intent)
     locked.holds = [one for one in locked.holds if one["cause"] == "paused"]
     transitions.record(

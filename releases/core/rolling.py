@@ -92,8 +92,9 @@ def _ahead(release: Release, wanted: Wanted, state: dict[str, Any]) -> list[Step
     if not wanted.back:
         return [] if state.get("done") else [steps[release.step]]
     touched = [step for step in steps[: release.step + 1] if step.share > wanted.share]
-    mine = release.executions.filter(step=release.step, attempt=release.attempt)
-    if touched and not state["began"] and not mine.exclude(reached_at=None).exists():
+    mine = release.executions.filter(step=release.step)  # of all attempts
+    began = mine.exclude(reached_at=None, token={}).exists()
+    if touched and not state["began"] and not began:
         touched.pop()
     touched.reverse()
     return touched[state.get("done", 0) :]

@@ -26,6 +26,7 @@ from releases.core.models import MOVING, Release, State
 from releases.core.planning import plan_release, refuse_to_scripts
 from releases.core.routes import has_turned, ruling_of
 from releases.core.transitions import artefact_of
+from releases.engine.steps import Work
 from releases.policies import demands
 from releases.routers import flag as flag_router
 
@@ -172,6 +173,12 @@ def _make_way(release: Release, intent: Intent) -> None:
         because = {"about": release.pk, "by": intent.actor.label, "to": State.SUPERSEDED}
         if locked.router["kind"] == "flag":
             transitions.go_back(locked, because, intent)
+        elif _deploys_over(release, locked):
+            text = _(
+                "Release {number}, {title}, has users where this one deploys. Roll it back first."
+            )
+            said = text.format(number=locked.pk, title=locked.title)
+            raise Conflict(said, current={"release": locked.pk}, yours={})
         else:  # the new one's first step says what its router is to do
             locked.because = because
             if locked.told.get("share"):  # what is there now, nobody has confirmed for the new one
@@ -185,6 +192,13 @@ def _make_way(release: Release, intent: Intent) -> None:
         transitions.leave(over)
     watched.update(due_at=None, watch_until=intent.at)
     _refuse_ramps(release)
+
+
+def _deploys_over(release: Release, other: Release) -> bool:
+    """Whether a release would put its version where another one has users, or instances."""
+    begun = other.told.get("share") or other.present.work is Work.BATCH
+    works = {step.work for one in (release, other) for step in one.parsed_plan.steps}
+    return bool(begun and works & {Work.DEPLOY, Work.BATCH})
 
 
 def _others(release: Release) -> QuerySet[Release]:

@@ -22,7 +22,7 @@ def form_of(router: Mapping[str, Any]) -> dict[str, Any]:
     if router.get("kind") != "haproxy":
         return {"by": BY_MAP}
     servers = router.get("servers", {})
-    places = [*router["places"], router.get("baseline", "")]
+    places = [*router.get("places", ("", "")), router.get("baseline", "")]
     return {
         "by": BY_MAP if "map" in router else BY_WEIGHTS,
         "haproxy": ", ".join(router["haproxy"]),
@@ -36,6 +36,8 @@ def document_of(form: Mapping[str, Any]) -> dict[str, Any]:
     """The router that the form says; what is wrong with it is found when it is read."""
     places = _texts(form.get("places"))
     found: dict[str, Any] = {"kind": "haproxy", "haproxy": _names(form.get("haproxy"))}
+    if form.get("by") == BY_WEIGHTS and not any([*places, *_texts(form.get("servers"))]):
+        return found | {"backend": form.get("backend") or ""}  # for rolling releases alone
     found["places"] = places
     if baseline := form.get("baseline"):
         found["baseline"] = baseline
