@@ -74,6 +74,18 @@ class Counts:
         add_intervals(self.histogram, other.histogram)
         for kind, count in other.error_types.items():
             self.fail(kind, count)
+        if self.requests > _MOST_COUNT:
+            self._stop_counting()
+
+    def _stop_counting(self) -> None:
+        """No count goes beyond what can be told and stored: whoever sends such numbers makes their
+        own useless, and nobody else's. Each of them is at most the number of requests."""
+        most = _MOST_COUNT
+        self.requests, self.errors = most, min(self.errors, most)
+        self.values = min(self.values, most)
+        counted: tuple[dict[Any, int], ...] = (self.durations, self.histogram, self.error_types)
+        for counts in counted:
+            counts.update({key: min(count, most) for key, count in counts.items()})
 
     def fail(self, kind: str, count: int) -> None:
         types = self.error_types

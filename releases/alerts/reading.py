@@ -1,7 +1,7 @@
 """The body of Alertmanager's webhook, version 4. Fields that we do not know are left alone."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from portal.lib.documents import (
@@ -41,6 +41,12 @@ def read_webhook(body: object, at: datetime) -> list[ToldAlert]:
     return list(found)
 
 
+def truncated_in(body: object) -> int:
+    """How many alerts Alertmanager has left out of its body (its setting max_alerts)."""
+    told = read_object(body).get("truncatedAlerts")
+    return told if type(told) is int and told > 0 else 0
+
+
 def _alert(
     *,
     status: str,
@@ -61,7 +67,10 @@ def _read_moment(value: object) -> datetime:
         refuse("Give a time such as 2026-01-31T12:00:00Z.")
     if moment.tzinfo is None:
         refuse("Give the time with its zone, such as 2026-01-31T12:00:00Z.")
-    return moment
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        refuse("Give a time from the years 1 to 9999.")
 
 
 def _read_labels(value: object) -> dict[str, str]:

@@ -43,13 +43,14 @@ class Stored:
     left_out: int = 0
 
 
-def store(*, environment: Environment, alerts: Iterable[ToldAlert], at: datetime) -> Stored:
-    """Keep what a batch says. The same again changes nothing, and neither does what is older than
-    what is known: an alert that began anew is not ended by the end of before."""
-    result, batch = (
-        Stored(),
-        sorted(alerts, key=lambda one: (one.starts_at, one.ends_at is not None)),
-    )
+def store(
+    *, environment: Environment, alerts: Iterable[ToldAlert], at: datetime, left_out: int = 0
+) -> Stored:
+    """Keep what a batch says, ``left_out`` of which did not come. The same again changes nothing,
+    and neither does what is older than what is known: an alert that began anew is not ended by the
+    end of before."""
+    batch = sorted(alerts, key=lambda one: (one.starts_at, one.ends_at is not None))
+    result = Stored(left_out=left_out)
     with transaction.atomic():
         source = _source(environment, at)
         _forget(environment, at)

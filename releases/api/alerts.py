@@ -12,7 +12,7 @@ from portal.lib.api.views import ApiView, operation
 from portal.lib.documents import DocumentError
 from portal.lib.errors import Invalid
 from releases.alerts import selectors, services
-from releases.alerts.reading import MOST_ALERTS, read_webhook
+from releases.alerts.reading import MOST_ALERTS, read_webhook, truncated_in
 from releases.api.services import TAG
 
 _TEXTS = {"type": "string"}
@@ -45,7 +45,7 @@ STORED = Shape(
         "firing": WHOLE("How many began to fire."),
         "resolved": WHOLE("How many ended."),
         "unchanged": WHOLE("How many were known, or older than what is known."),
-        "left_out": WHOLE("How many fire for which there was no room."),
+        "left_out": WHOLE("How many there was no room for, here or at Alertmanager."),
     },
 )
 
@@ -70,4 +70,6 @@ class AlertList(ApiView):
             alerts = read_webhook(request.data, at)
         except DocumentError as error:
             raise Invalid({one.path: one.message for one in error.problems}) from None
-        return answer(STORED.dump(services.store(environment=place, alerts=alerts, at=at)))
+        left_out = truncated_in(request.data)
+        stored = services.store(environment=place, alerts=alerts, at=at, left_out=left_out)
+        return answer(STORED.dump(stored))

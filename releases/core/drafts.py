@@ -27,7 +27,8 @@ from releases.engine.steps import DEPLOY, Work
 from releases.policies import demands, templates
 from releases.policies.demands import INSTEAD
 from releases.policies.models import PlanTemplate
-from releases.routers import haproxy
+from releases.routers import haproxy, haproxy_map
+from releases.routers.haproxy_socket import HaproxyError
 
 Document = Mapping[str, Any]
 _FIELDS = frozenset(
@@ -192,6 +193,13 @@ def possible_strategies(setup: ServiceSetup | None) -> frozenset[str]:
     return frozenset(one.value for one in Strategy if rolls or one is not Strategy.ROLLING)
 
 
+def _require_plain(plan: Plan) -> None:
+    try:
+        haproxy_map.require_plain(plan.cohorts)
+    except HaproxyError as error:
+        raise Invalid({"plan.cohorts": str(error)}) from None
+
+
 def _remarks_on(router: Document, plan: Plan) -> list[str]:
     """What a router cannot do as one may think. Raises Invalid where it cannot do the plan."""
     if plan.has_tagged and not knows_tagged(router):
@@ -204,6 +212,8 @@ def _remarks_on(router: Document, plan: Plan) -> list[str]:
             text = _("Its router only takes instances out of service. Choose rolling.")
             raise Invalid({"strategy": text})
         return []
+    if router["kind"] == "haproxy" and haproxy.routes_users(router):
+        _require_plain(plan)
     if router["kind"] != "haproxy" or haproxy.routes_users(router):
         return []
     if plan.cohorts:

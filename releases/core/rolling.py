@@ -37,14 +37,18 @@ BUDGET_S: Final = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One batch under way: its instances, what the deployer is to do with them, and since when its
-    present part is being done."""
+    """One batch under way: its step, what the deployer is to do with its instances, and since when
+    its present part is being done."""
 
     release: Release
-    instances: tuple[str, ...]
+    step: Step
     order: Order
     since: datetime
     state: dict[str, Any]
+
+    @property
+    def instances(self) -> tuple[str, ...]:
+        return self.step.instances
 
 
 def ask(release: Release) -> tuple[Told, dict[str, Any]]:
@@ -56,17 +60,50 @@ def ask(release: Release) -> tuple[Told, dict[str, Any]]:
         return _confirmed(release, wanted), {}
     token = token_of(release)
     is_known = token.get("execution") == release.execution
-    state = token if is_known else {"execution": release.execution, "began": bool(token)}
+    state = token if is_known else _first_state(release, token)
     ahead = _ahead(release, wanted, state)
     if not ahead:
         return Told(wanted.share), state
     share = release.parsed_plan.all_steps[release.step - 1].share if release.step else 0
     if not is_known and not may_act(release):
         return Told(share, pending=True), {}
+    if not is_known and not wanted.back:
+        return _begin(release, share, state)
     progress, state = _work_on(release, ahead[0], state)
     if progress.is_done and wanted.back and len(ahead) > 1:
         progress = replace(progress, is_done=False)
     return _told(wanted.share if progress.is_done else share, progress), state
+
+
+def _first_state(release: Release, token: dict[str, Any]) -> dict[str, Any]:
+    kept = {"out": token["out"]} if "out" in token else {}
+    return {"execution": release.execution, "began": bool(token), **kept}
+
+
+def _begin(release: Release, share: int, state: dict[str, Any]) -> tuple[Told, dict[str, Any]]:
+    """Keep that a batch begins, and who of it is out of service before, ahead of all that is done:
+    whatever comes in between, the way back knows."""
+    known = _kept_out(release, release.step)
+    if known is None:
+        try:
+            known = _out_now(release)
+        except HaproxyError as error:
+            return Told(share, away=str(error)), {}
+    return Told(share, pending=True), {**state, "out": known}
+
+
+def _out_now(release: Release) -> list[str]:
+    if not servers.are_known(release.router):
+        return []
+    found = servers.states(release.router)
+    return [one for one in release.present.instances if one in found and not found[one].is_ready]
+
+
+def _kept_out(release: Release, number: int) -> list[str] | None:
+    """The instances of a step that were out of service before any attempt at it; None where no
+    attempt has looked. Nothing turns on what a person turned off."""
+    tokens = release.executions.filter(step=number).values_list("token", flat=True)
+    return next((token["out"] for token in tokens if "out" in token), None)
 
 
 def _confirmed(release: Release, wanted: Wanted) -> Told:
@@ -110,7 +147,7 @@ def _work_on(
         at = clock.database_now()
         state.setdefault("since", at.isoformat())
         since = datetime.fromisoformat(state["since"])
-        batch = Batch(release, step.instances, _order(release, step), since, state)
+        batch = Batch(release, step, _order(release, step), since, state)
         part = _PARTS[state.get("part", 0)]
         progress = (_kept_drained(batch) if part in (_deploy, _try) else None) or part(batch)
         if not progress.is_done:
@@ -122,7 +159,7 @@ def _work_on(
     return replace(progress, is_done=False), state
 
 
-_OF_BATCH: Final = ("part", "since", "deployer")
+_OF_BATCH: Final = ("part", "since", "deployer", "tries")
 
 
 def _order(release: Release, step: Step) -> Order:
@@ -199,11 +236,16 @@ def _deploy(batch: Batch) -> Progress:
     if deployer.get("kind") != "webhook":
         return Progress(is_done=True)
     failpoint("before-deployer")
+    tries = batch.state.get("tries", 0)
     execution = f"{batch.release.execution}.{batch.state.get('done', 0)}"
+    execution += f".{tries}" if tries else ""
     call = call_of(batch.release, deployer["url"], execution, batch.state.get("deployer", {}))
     acts = "deployer" not in batch.state
     progress, state = webhook.ask(call, batch.order, acts=acts)
-    if not progress.away:
+    if progress.failed and batch.release.wanted["back"]:  # on the way back it is begun anew
+        batch.state["tries"] = tries + 1
+        batch.state.pop("deployer", None)
+    elif not progress.away:
         batch.state["deployer"] = state
     failpoint("after-deployer")
     return progress
@@ -238,12 +280,15 @@ def _restore(batch: Batch) -> Progress:
     router = batch.release.router
     if not servers.are_known(router):
         return Progress(is_done=True)
+    number = batch.release.parsed_plan.all_steps.index(batch.step)
+    out = _kept_out(batch.release, number) or ()
+    back = [one for one in batch.step.instances if one not in out]
     try:
-        servers.ready(router, batch.instances)
+        servers.ready(router, back)
         found = servers.states(router)
     except HaproxyError as error:
         return Progress(away=str(error))
-    missing = [one for one in batch.instances if not found[one].serves]
+    missing = [one for one in back if not found[one].serves]
     if not missing:
         return Progress(is_done=True)
     text = _("The router does not send anybody to {names} yet: its checks fail.")

@@ -330,6 +330,8 @@ def _go_on_back(release: Release, decision: Decision, told: Told, at: datetime) 
     """It returns, by steps or all at once: that where the check still fails."""
     intent = by_itself(release, "", at)
     if release.router["kind"] != "flag":
+        if not release.is_by_hand:
+            release.holds = transitions.back_holds(release, told, at)
         transitions.note_told(release, told, intent)
         wanted = Wanted.of(release.wanted)
         rolls = release.parsed_plan.strategy is Strategy.ROLLING

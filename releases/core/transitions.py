@@ -306,6 +306,14 @@ def stamped(release: Release, hold: dict[str, Any], at: datetime) -> dict[str, A
     return {**hold, "since": since.get(_known_by(hold)) or at.isoformat()}
 
 
+def back_holds(release: Release, told: Told, at: datetime) -> list[dict[str, Any]]:
+    """Why the way back does not end yet; it is tried again by itself."""
+    if not told.failed:
+        return []
+    about = _("The way back failed and is tried again: {why}.").format(why=told.failed)
+    return [stamped(release, {"cause": str(Cause.PROBLEM), "about": about, "wanting": 0}, at)]
+
+
 def _known_by(hold: Mapping[str, Any]) -> tuple[str, str]:
     """By what a hold is the same as before; that for a group, whoever lags."""
     return hold["cause"], "" if hold["cause"] == Cause.GROUP else hold["about"]

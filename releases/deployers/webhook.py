@@ -51,6 +51,6 @@ def _read(body: bytes) -> tuple[Progress, dict[str, Any]]:
         return Progress(away="the status in its answer is none of working, done and failed"), {}
     if not is_state(state):
         return Progress(away=BAD_STATE), {}
-    said = str(detail)[:_MOST_DETAIL]
+    said = str(detail).replace("\0", "")[:_MOST_DETAIL]
     failed = (said or "it failed, and does not say why") if status == "failed" else ""
     return Progress(status == "done", failed, detail=said), state

@@ -86,9 +86,15 @@ def read_query(value: object) -> str:
     for piece in pieces(query):
         for found in _PLACEHOLDER.finditer(piece.content):
             _require_known(found[1], piece.quote)
+        if _ESCAPED.search(piece.content):
+            refuse("Put no single backslash before a placeholder.")
         if "{{" in _PLACEHOLDER.sub("", piece.content):
             refuse("There is a “{{” that no “}}” ends.")
     return query
+
+
+# An odd number of backslashes: the last one would escape what stands for the placeholder.
+_ESCAPED: Final = re.compile(r"(?<!\\)(?:\\\\)*\\\{\{")
 
 
 def _require_known(name: str, quote: str) -> None:

@@ -180,8 +180,20 @@ def words(router: Router, reading: MapReading) -> str:
     return _("its entry {key} says {value}").format(key=router["key"], value=reading.raw)
 
 
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_.:-]+")
+
+
+def require_plain(cohorts: Collection[str]) -> None:
+    """Raise HaproxyError for a cohort that haproxy would take for more than one word."""
+    for one in cohorts:
+        if not _PLAIN.fullmatch(one):
+            text = _("haproxy cannot be told of a segment called {key}. Route it by a flag.")
+            raise HaproxyError(text.format(key=one))
+
+
 def write(haproxy: Haproxy, router: Router, wanted: Wanted, reading: MapReading) -> None:
     """Make the entry so; the way back ends all pins. Raises HaproxyError."""
+    require_plain(wanted.cohorts)
     entry, path = entry_for(router, wanted), router["map"]
     if entry.pin_s and not wanted.back:
         _require_table(haproxy, router)

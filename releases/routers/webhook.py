@@ -95,7 +95,10 @@ BAD_STATE: Final = "the state in its answer is no object of at most 4 KiB"
 
 
 def is_state(state: object) -> bool:
-    return isinstance(state, dict) and len(orjson.dumps(state)) <= _MOST_STATE
+    if not isinstance(state, dict):
+        return False
+    told = orjson.dumps(state)
+    return len(told) <= _MOST_STATE and rb"\u0000" not in told  # no database keeps that
 
 
 def _read(body: bytes, wanted: Wanted) -> tuple[Told, dict[str, Any]]:

@@ -100,6 +100,8 @@ def test_an_old_end__does_not_end_what_began_anew(script: Script) -> None:
         ({"labels": {str(n): "" for n in range(65)}}, "alerts[1].labels"),
         ({"fingerprint": "x" * 65}, "alerts[1].fingerprint"),
         ({"annotations": []}, "alerts[1].annotations"),
+        ({"startsAt": "0001-01-01T00:00:00+05:00"}, "alerts[1].startsAt"),
+        ({"endsAt": "9999-12-31T23:59:59-05:00"}, "alerts[1].endsAt"),
     ],
 )
 def test_an_alert_that_is_wrong__is_refused_and_nothing_is_kept(
@@ -143,6 +145,12 @@ def test_only_so_many__are_kept_firing_and_what_is_not_known_is_no_pass(
     release = released(production, alice, CHECK)
     assert release.checks["alerts"]["verdict"] == "error"
     assert "some are not known" in release.checks["alerts"]["detail"]
+
+
+def test_alerts_that_alertmanager_left_out__are_counted_and_kept_in_mind(script: Script) -> None:
+    told = tell(script, alert("Errors", clock.database_now()), truncatedAlerts=900)
+    assert told == counts(firing=1, left_out=900)
+    assert AlertSource.objects.get().left_out_at is not None
 
 
 def test_what_ended_a_month_ago__is_forgotten(script: Script) -> None:

@@ -11,6 +11,7 @@ from portal.lib.errors import AviaryError, Invalid
 from portal.lib.journal import Intent
 from releases.catalogue.models import Service
 from releases.core import commands
+from releases.core.descriptions import hold_words
 from releases.core.models import Release
 from releases.deployers import Order, Progress, webhook
 from releases.routers import Told, Wanted, haproxy as haproxy_router, servers
@@ -181,7 +182,7 @@ def test_promote_in_the_middle_of_a_batch__leaves_no_instance_drained(
     """The batch under way is left as it is: its instance stays drained when the release has
     succeeded."""
     world.answers = Progress(detail="working")
-    release = tick(a_roll(rolling, development, alice))
+    release = tick(tick(a_roll(rolling, development, alice)))  # it is kept that it begins; it does
     assert world.drained == {"s1"}
     try:
         commands.promote(release=release, intent=say(alice))
@@ -202,7 +203,7 @@ def test_a_batch_that_is_retried_and_rolled_back_at_once__is_restored(
     that long) a rollback takes the batch for untouched, and its instance stays drained for ever."""
     world.answers = Progress(failed="it does not start")
     plan = {"on": {"deployment": "hold"}}
-    release = tick(a_roll(rolling, development, alice, plan=plan))
+    release = tick(tick(a_roll(rolling, development, alice, plan=plan)))
     assert world.drained == {"s1"}
     commands.retry(release=release, intent=say(alice))
     world.answers = Progress(is_done=True)
@@ -254,3 +255,59 @@ def test_jump_back_to_the_deploying_step__deploys_where_nobody_is(
             break
         tick(release)
     assert (world.orders[before:], world.share) == ([("deploy", "green")], 0)
+
+
+def test_a_rollback_while_a_batch_is_looked_at_first__restores_it(
+    rolling: Service,
+    development: Environment,
+    alice: User,
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What a look does is not stored where a person's rollback, or a crash, comes in between."""
+    release = tick(a_roll(rolling, development, alice))
+
+    def drain(router: Any, names: Sequence[str]) -> None:
+        world.drain(router, names)
+        monkeypatch.setattr(servers, "drain", world.drain)
+        commands.rollback(release=release, intent=say(alice))
+
+    monkeypatch.setattr(servers, "drain", drain)
+    tick(release)
+    assert ended(release).state == "rolled_back"
+    assert (world.drained, world.runs["s1"]) == (set(), "1.9")
+
+
+def test_a_way_back_whose_deployer_fails_once__is_tried_again(
+    rolling: Service,
+    development: Environment,
+    alice: User,
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An order that failed on the way back is given anew, under another name."""
+    release = at_step(a_roll(rolling, development, alice), 0)
+    commands.rollback(release=release, intent=say(alice))
+    begun, world.orders = Progress(failed="out of disk"), []
+    world.answers = begun
+    tick(release)
+    back = tick(release)
+    assert (back.state, back.told["failed"]) == ("rolling_back", "out of disk")
+    assert hold_words(back, back.holds[0]) == "The way back failed and is tried again: out of disk."
+
+    def deploy(call: Any, order: Order, *, acts: bool) -> Any:
+        if acts:  # mended since: a new start succeeds, a poll says what became of the old one
+            world.answers = Progress(is_done=True)
+        return World.deploy(world, call, order, acts=acts)
+
+    monkeypatch.setattr(webhook, "ask", deploy)
+    assert ended(release).state == "rolled_back"
+
+
+def test_an_instance_that_people_have_drained__is_not_put_back_by_a_release(
+    rolling: Service, development: Environment, alice: User, world: World
+) -> None:
+    """What people drained is not in maintenance, and yet theirs: nothing turns it on again."""
+    world.drained = {"s1"}
+    ended(a_roll(rolling, development, alice))
+    assert "s1" in world.drained

@@ -51,6 +51,8 @@ def test_a_query__is_filled_in(query: str, filled: str) -> None:
         ('x{w="{{window}}"}', "outside of quotes"),
         ('x{v="1.0}', "does not end"),
         ('x{v="{{version"}', "that no “}}” ends"),
+        ('x{v="\\{{version}}"}', "no single backslash"),
+        ('x{v="\\\\\\{{version}}"}', "no single backslash"),
         ("  ", "Give a query"),
         (7, "Give a text"),
     ],

@@ -10,7 +10,11 @@ from typing import Any
 import pytest
 from pytest_django.fixtures import Settings
 
-from releases.routers import Told, Wanted, haproxy, haproxy_servers, haproxy_weights
+from flags.segments.services import create_segment
+from portal.access.models import Environment, User
+from portal.lib.errors import Invalid
+from portal.lib.journal import Intent
+from releases.routers import Told, Wanted, haproxy, haproxy_map, haproxy_servers, haproxy_weights
 from releases.routers.haproxy_socket import (
     CommandRefused,
     Haproxy,
@@ -20,6 +24,8 @@ from releases.routers.haproxy_socket import (
     UnknownHaproxy,
 )
 from tests.support.haproxy import HaproxyServer, running
+from tests.support.people import acting
+from tests.support.releasing import PLAN, a_release, a_service, a_setup
 
 INFO = b"Name: HAProxy\nVersion: 2.6.12\nPid: 17\nStart_time_sec: 1796091887\n\n"
 ENTRY = b'type=str, case=sensitive, found=yes, idx=tree, key="shop", value="%s", type="str"\n\n'
@@ -292,3 +298,25 @@ def test_every_share_by_weights__is_within_a_tenth_of_a_point_or_refused() -> No
         haproxy_weights.nearest([many, {"s": 1}], (1_000, 99_000))
     with pytest.raises(HaproxyError, match="is not reached"):
         haproxy_weights.nearest([{"n": 1}, {"s": 1}], (100, 99_900))
+
+
+@pytest.mark.parametrize("cohort", ["beta testers", "beta;testers", "beta<testers", "béta"])
+def test_a_cohort_that_would_be_more_than_one_word__is_never_told(cohort: str) -> None:
+    router = {"map": "/m", "key": "shop", "new": "green", "stable": "blue"}
+    seen = haproxy_map.MapReading("green/0/blue", ())
+    with pytest.raises(HaproxyError, match="cannot be told of a segment"):
+        haproxy_map.write(Haproxy("edge"), router, Wanted(0, (cohort,)), seen)
+
+
+def test_a_release_with_such_a_cohort__is_refused_before_it_starts(
+    development: Environment, alice: User, settings: Settings
+) -> None:
+    settings.HAPROXY = {"edge": "/nowhere"}
+    intent = Intent(acting(alice))
+    create_segment(project=development.project, document={"key": "beta;testers"}, intent=intent)
+    service = a_service(development.project)
+    router = {"kind": "haproxy", "haproxy": ["edge"], "places": ["blue", "green"]}
+    a_setup(service, development, router={**router, "map": "/m", "key": "shop"})
+    with pytest.raises(Invalid) as refused:
+        a_release(service, development, alice, plan={**PLAN, "cohorts": ["beta;testers"]})
+    assert "Route it by a flag" in refused.value.problems["plan.cohorts"]

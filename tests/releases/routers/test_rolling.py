@@ -189,10 +189,11 @@ def test_an_instance_that_people_keep_out__is_not_put_back_by_a_release(
     edge: HaproxyServer,
 ) -> None:
     edge.say("set server search/s1 state maint")
-    release = a_roll(rolling, development, alice)
-    held = until(release, lambda now: now.state == "held")
-    assert "s1 were put into maintenance by hand" in hold_words(held, held.holds[0])
-    assert edge.state_of("s1") == "MAINT"
+    release = until(a_roll(rolling, development, alice), at_batch(0))
+    assert (versions(deployer)[0], edge.state_of("s1")) == ("2.0", "MAINT")
+    commands.rollback(release=release, intent=Intent(acting(alice), "no"))
+    until(release, lambda now: now.is_over)
+    assert (versions(deployer)[0], edge.state_of("s1")) == ("1.9", "MAINT")
 
 
 def test_a_rollback__returns_every_batch_that_was_touched_the_last_one_first(

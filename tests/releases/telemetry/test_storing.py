@@ -318,3 +318,20 @@ def test_quantiles__after_the_whole_road__are_within_the_stated_error(
     rank = max(1, math.ceil(share * len(exact) - 1e-9))
     assert abs(found - exact[rank - 1]) <= exact[rank - 1] * (RELATIVE_ERROR + 1e-9)
     assert row.requests == len(exact)
+
+
+def test_counts_beyond_all_measure__stop_and_lose_nobody_elses(development: Environment) -> None:
+    a_service(development.project, "shop")
+    now = clock.database_now()
+    start = int(now.timestamp()) // 10 * 10
+    huge = Counts(2**50, errors=2**50, error_types={"Timeout": 2**50})
+    huge.merge(huge)
+    place = (development.pk, "service", "shop", "1.0", False, start)
+    other = (development.pk, "service", "shop", "2.0", False, start)
+    minute = start - start % 60
+    ((_count, content),) = write_telemetry([(place, huge), (other, Counts(5))])
+    batch = IntakeBatch(TELEMETRY, minute, float(minute + 10), content, count=10)
+    assert [told.place for told in read_telemetry(batch)] == [place, other]
+    storing.store([ToldCounts(place, huge) for _again in range(9000)], now)
+    row = OutcomeBucket.objects.get(version="1.0")
+    assert (row.requests, row.errors, row.error_types) == (2**50, 2**50, {"Timeout": 2**50})
