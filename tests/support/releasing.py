@@ -1,5 +1,7 @@
 """Services for tests, and how they are released."""
 
+import time
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -202,6 +204,17 @@ def tick(release: Release) -> Release:
     runner.tick_due()
     runner.tick_hanging()  # a slow machine may have been slow to ask
     return fresh(release)
+
+
+def until(release: Release, is_so: Callable[[Release], bool]) -> Release:
+    """Looked at until it is so, as it would be every second."""
+    now = release
+    for _again in range(200):
+        now = tick(release)
+        if is_so(now):
+            return now
+        time.sleep(0.05)
+    raise AssertionError((now.state, now.step, now.told, now.holds, now.problem))
 
 
 def to_everybody(release: Release, person: User) -> Release:

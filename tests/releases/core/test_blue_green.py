@@ -1,8 +1,7 @@
 """Blue-green, with real programs that a deployer starts and stops: deployed, tried, switched,
 baked, and the old version stopped."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -32,6 +31,7 @@ from tests.support.releasing import (
     routing,
     set_by_hand,
     tick,
+    until,
 )
 
 SMOKE = {
@@ -62,17 +62,6 @@ def colours(place: Deployer, development: Environment) -> Service:
     a_setup(service, development, router=router, checks=[ERRORS, SMOKE], deployer=place.setup)
     place.put("1.9", "blue")
     return service
-
-
-def until(release: Release, is_so: Callable[[Release], bool]) -> Release:
-    """Looked at until it is so, as it would be every second."""
-    now = release
-    for _again in range(100):
-        now = tick(release)
-        if is_so(now):
-            return now
-        time.sleep(0.1)
-    raise AssertionError((now.state, now.told, now.holds, now.problem))
 
 
 def to_green(service: Service, place: Environment, person: User, **document: Any) -> Release:

@@ -19,7 +19,15 @@ from tests.support import haproxy
 from tests.support.deploying import Deployer, deploying
 from tests.support.haproxy import HaproxyServer, Load
 from tests.support.people import acting
-from tests.support.releasing import a_release, a_service, a_setup, fresh, let_pass, outcomes, tick
+from tests.support.releasing import (
+    a_release,
+    a_service,
+    a_setup,
+    fresh,
+    let_pass,
+    outcomes,
+    until,
+)
 
 PLACES = ("blue", "green", "base")
 PLAN = {
@@ -67,16 +75,6 @@ def shop(deployer: Deployer, edge: HaproxyServer, development: Environment) -> S
     }
     a_setup(service, development, router=router, deployer=deployer.setup, checks=[SMOKE])
     return service
-
-
-def until(release: Release, is_so: Callable[[Release], bool]) -> Release:
-    now = release
-    for _again in range(100):
-        now = tick(release)
-        if is_so(now):
-            return now
-        time.sleep(0.1)
-    raise AssertionError((now.state, now.step, now.told, now.holds, now.problem))
 
 
 def reached(step: int) -> Callable[[Release], bool]:

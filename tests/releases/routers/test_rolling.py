@@ -1,7 +1,6 @@
 """Rolling releases over a real haproxy and real programs: drained, replaced, tried, put back; what
 fails is restored, and what is later stays as it was."""
 
-import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
@@ -21,7 +20,7 @@ from tests.support import haproxy
 from tests.support.deploying import Deployer, deploying
 from tests.support.haproxy import HaproxyServer, Load
 from tests.support.people import acting
-from tests.support.releasing import a_release, a_service, a_setup, fresh, let_pass, tick
+from tests.support.releasing import a_release, a_service, a_setup, fresh, let_pass, tick, until
 
 INSTANCES = ("s1", "s2", "n1")
 SMOKE = {
@@ -72,16 +71,6 @@ def a_roll(
 ) -> Release:
     plan = {"batches": BATCHES | batches}
     return a_release(service, place, person, version=version, strategy="rolling", plan=plan)
-
-
-def until(release: Release, is_so: Callable[[Release], bool]) -> Release:
-    now = release
-    for _again in range(200):
-        now = tick(release)
-        if is_so(now):
-            return now
-        time.sleep(0.05)
-    raise AssertionError((now.state, now.step, now.told, now.holds, now.problem))
 
 
 def at_batch(number: int) -> Callable[[Release], bool]:
