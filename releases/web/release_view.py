@@ -208,7 +208,8 @@ class ReleaseView:
             said.append(_("Thresholds are uncontrolled: the more of them, the more false alarms."))
         if kinds & set(TESTED):
             text = _(
-                "Comparisons fail falsely at no more than {share} % of releases, all together."
+                "Comparisons fail falsely at no more than {share} % of releases, all together, "
+                "where instances of one version do alike."
             )
             said.append(text.format(share=f"{100 * self.plan.alpha:g}"))
         return " ".join(said)
